@@ -1,0 +1,232 @@
+//! Owns a host's link as the client sees it: connect, deploy, reconnect, resend; one task a host.
+//! The verbs use it too. Leaves out what is drawn.
+
+use crate::proto::control::{SessionCreate, SessionInfo};
+use crate::proto::frame;
+use crate::proto::ids::{Offset, SessionId, Size};
+use crate::proto::notice::{Gauges, SessionExited};
+use std::time::Duration;
+
+/// A host of the tree: `local`, an alias of ssh_config, or `user@host[:port]`.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct HostId(String);
+
+impl HostId {
+    pub fn local() -> HostId {
+        HostId("local".into())
+    }
+    pub fn new(name: impl Into<String>) -> HostId {
+        HostId(name.into())
+    }
+    pub fn is_local(&self) -> bool {
+        self.0 == "local"
+    }
+    /// As the user wrote it: show it through `text::escape`.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// How it stands with a host.
+#[derive(Clone, PartialEq, Debug)]
+pub enum HostState {
+    /// Known, not asked for.
+    Offline,
+    Connecting,
+    /// Looking for or putting the agent there: what is being done, and how far (0 to 1) where that is known.
+    Deploying {
+        step: String,
+        done: Option<f32>,
+    },
+    Online {
+        build: String,
+        hostname: String,
+    },
+    /// The link fell; `retry` counts from when the event was sent.
+    Lost {
+        why: String,
+        retry: Duration,
+    },
+    /// No further try by itself: a changed host key, refused, unusable. `hard` = a hard stop that must be read.
+    Failed {
+        why: String,
+        hints: Vec<String>,
+        hard: bool,
+    },
+}
+
+/// A question for the person, answered by `HostCommand::Answer`.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Question {
+    /// An unknown host key: may it be trusted and kept?
+    HostKey { host: String, kind: String, fingerprint: String },
+    /// No agent of this build there: may it be put there?
+    Deploy { host: String, found: Option<String>, offered: String, steps: Vec<String> },
+    /// A secret (passphrase, password); `echo` = may be shown while typed.
+    Secret { host: String, prompt: String, echo: bool },
+}
+
+#[derive(Clone, PartialEq, Debug)]
+pub enum Answer {
+    Yes,
+    No,
+    Secret(String),
+}
+
+/// What the client wants of a host. Sessions are attached at most once by a client process.
+#[derive(Clone, PartialEq, Debug)]
+pub enum HostCommand {
+    /// Connect now (also: stop waiting for the next try).
+    Connect,
+    /// Let go of the link; nothing is ended.
+    Disconnect,
+    Attach {
+        session: SessionId,
+        size: Size,
+        watch: bool,
+    },
+    Detach {
+        session: SessionId,
+    },
+    /// Typed: sent exactly once, held while the link is down.
+    Input {
+        session: SessionId,
+        bytes: Vec<u8>,
+    },
+    /// Throw away input not yet sent.
+    DropInput {
+        session: SessionId,
+    },
+    /// A person opened, focused or resized it: decides the size under `latest`.
+    Resize {
+        session: SessionId,
+        size: Size,
+    },
+    /// Output up to here has been taken in; after a Screen: has been drawn. Gives the sender new credit.
+    Seen {
+        session: SessionId,
+        offset: Offset,
+    },
+    /// `tag` comes back in `Created`.
+    Create {
+        tag: u64,
+        create: SessionCreate,
+    },
+    Close {
+        session: SessionId,
+    },
+    Rename {
+        session: SessionId,
+        name: String,
+    },
+    /// Lines `from..to` of the history (counted from the session's first line).
+    History {
+        session: SessionId,
+        from: u64,
+        to: Option<u64>,
+    },
+    /// Ask for the list of sessions; it also comes by itself when it changes.
+    List,
+    /// Gauges wanted or not.
+    Gauges(bool),
+    Answer {
+        id: u64,
+        answer: Answer,
+    },
+}
+
+#[derive(Clone, PartialEq, Debug)]
+pub enum HostEvent {
+    State(HostState),
+    Sessions(Vec<SessionInfo>),
+    /// The attach was answered; output follows at `offset`. `again` = after a drop.
+    Attached {
+        session: SessionId,
+        info: Box<SessionInfo>,
+        again: bool,
+    },
+    AttachFailed {
+        session: SessionId,
+        why: String,
+        ended: bool,
+    },
+    Output {
+        session: SessionId,
+        offset: Offset,
+        bytes: Vec<u8>,
+    },
+    /// The whole screen as of `to`: replaces what the client has (`term::engine::Engine::restore`).
+    Screen {
+        session: SessionId,
+        to: Offset,
+        size: Size,
+        bytes: Vec<u8>,
+    },
+    /// In force from `offset` on.
+    Size {
+        session: SessionId,
+        offset: Offset,
+        size: Size,
+    },
+    Tty {
+        session: SessionId,
+        flags: u8,
+    },
+    Exited {
+        session: SessionId,
+        exit: SessionExited,
+    },
+    Changed {
+        session: SessionId,
+        info: Box<SessionInfo>,
+    },
+    Bell {
+        session: SessionId,
+    },
+    Clipboard {
+        session: SessionId,
+        text: String,
+    },
+    Notified {
+        session: SessionId,
+        text: String,
+    },
+    /// Bytes typed that the session has not applied yet (0 = all applied).
+    Pending {
+        session: SessionId,
+        bytes: usize,
+    },
+    /// Text that was typed and may never have arrived: shown, not sent again.
+    Undelivered {
+        session: SessionId,
+        bytes: Vec<u8>,
+    },
+    Created {
+        tag: u64,
+        result: Result<Box<SessionInfo>, String>,
+    },
+    /// `lines` are UTF-8 with SGR, without line feeds; `from` is the number of the first, `total` how many there are.
+    History {
+        session: SessionId,
+        from: u64,
+        total: u64,
+        lines: Vec<String>,
+    },
+    /// A call that failed: for a message.
+    Failed {
+        what: String,
+    },
+    Rtt(Duration),
+    /// Nothing heard for this long.
+    Silent(Duration),
+    Gauges(Gauges),
+    Ask {
+        id: u64,
+        question: Question,
+    },
+}
+
+/// Whether the program echoes what is typed (a password prompt does not).
+pub fn echoes(flags: u8) -> bool {
+    flags & frame::tty::ECHO != 0
+}

@@ -1,0 +1,2 @@
+//! The TUI and the client's side of every link.
+pub mod host;

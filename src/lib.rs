@@ -1,0 +1,8 @@
+//! thub: a terminal multiplexer for all of a person's machines.
+pub mod client;
+pub mod failure;
+pub mod link;
+pub mod proto;
+pub mod term;
+pub mod text;
+pub mod transport;

@@ -1,0 +1,386 @@
+//! Owns the calls of the protocol: one struct a method with its name, parameters and reply, and [`Fault`].
+//! Leaves out who answers them. Every field has a default, so that older and newer builds understand each other.
+
+use super::ids::{ClientId, Offset, SessionId, Size, StreamId};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// A call: its parameters are the value itself.
+pub trait Method: Serialize + DeserializeOwned {
+    const NAME: &'static str;
+    type Reply: Serialize + DeserializeOwned;
+}
+
+macro_rules! method {
+    ($params:ident = $name:literal -> $reply:ident) => {
+        impl Method for $params {
+            const NAME: &'static str = $name;
+            type Reply = $reply;
+        }
+    };
+}
+
+/// Why a call failed. Codes are stable; the message is for people.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Fault {
+    pub code: i64,
+    pub message: String,
+}
+
+impl Fault {
+    pub const PARSE: i64 = -32700;
+    pub const INVALID: i64 = -32600;
+    pub const UNKNOWN_METHOD: i64 = -32601;
+    pub const BAD_PARAMS: i64 = -32602;
+    pub const INTERNAL: i64 = -32603;
+    /// No session, connection or stream of that name.
+    pub const UNKNOWN: i64 = 1;
+    pub const NAME_TAKEN: i64 = 2;
+    pub const REFUSED: i64 = 3;
+    /// The session has ended.
+    pub const ENDED: i64 = 4;
+    pub const TIMEOUT: i64 = 5;
+    /// What was to be started could not be.
+    pub const SPAWN: i64 = 6;
+    /// The link is gone.
+    pub const GONE: i64 = 7;
+
+    pub fn new(code: i64, message: impl Into<String>) -> Fault {
+        Fault { code, message: message.into() }
+    }
+}
+
+/// Nothing to say beyond "done".
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+pub struct Done {}
+
+/// The hello; it and the first attaches may be sent before the banner has arrived.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+pub struct Initialize {
+    pub revision_min: u32,
+    pub revision_max: u32,
+    pub build: String,
+    pub client: ClientId,
+    /// service -> what it offers
+    pub capabilities: BTreeMap<String, Capability>,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+pub struct Capability {
+    pub version: u32,
+    pub features: Vec<String>,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+pub struct Initialized {
+    pub revision: u32,
+    pub build: String,
+    pub hostname: String,
+    pub os: String,
+    pub arch: String,
+    pub pid: u32,
+    /// Absolute path of the agent's binary.
+    pub exe: String,
+    pub home: String,
+    /// Sessions found alive.
+    pub recovered: u32,
+    pub capabilities: BTreeMap<String, Capability>,
+}
+method!(Initialize = "initialize" -> Initialized);
+
+/// What is known of a session; `thub ls --json` prints these.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+pub struct SessionInfo {
+    pub id: String,
+    pub name: String,
+    /// Filled in by the client: "local" or the host's name in the tree.
+    pub host: String,
+    pub kind: String,
+    pub connection: String,
+    /// running (a client is attached), detached, orphaned (alive, not reachable just now), exited, lost
+    pub state: String,
+    pub pid: u32,
+    /// RFC 3339, UTC.
+    pub created_at: String,
+    pub cols: u16,
+    pub rows: u16,
+    pub offset: Offset,
+    pub title: String,
+    pub exit_code: Option<i32>,
+    pub clients: u32,
+    /// Why it ended or was lost.
+    pub cause: Option<String>,
+    pub command: Vec<String>,
+    pub cwd: String,
+    pub ended_at: Option<String>,
+    /// Bells rung so far.
+    pub bells: u64,
+}
+
+impl Default for SessionInfo {
+    fn default() -> SessionInfo {
+        SessionInfo {
+            id: String::new(),
+            name: String::new(),
+            host: "local".into(),
+            kind: "shell".into(),
+            connection: "Default Shell".into(),
+            state: "detached".into(),
+            pid: 0,
+            created_at: String::new(),
+            cols: 80,
+            rows: 24,
+            offset: 0,
+            title: String::new(),
+            exit_code: None,
+            clients: 0,
+            cause: None,
+            command: Vec::new(),
+            cwd: String::new(),
+            ended_at: None,
+            bells: 0,
+        }
+    }
+}
+
+impl SessionInfo {
+    /// Its process is there.
+    pub fn is_alive(&self) -> bool {
+        matches!(self.state.as_str(), "running" | "detached" | "orphaned")
+    }
+    /// Its name, or its id where it has none.
+    pub fn label(&self) -> &str {
+        if self.name.is_empty() { &self.id } else { &self.name }
+    }
+}
+
+/// Starts a session.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+pub struct SessionCreate {
+    /// Left out = none; the id serves then.
+    pub name: Option<String>,
+    /// argv; empty = the user's shell.
+    pub command: Vec<String>,
+    /// Empty = the agent's own (a remote one: the home).
+    pub cwd: String,
+    /// The session whose program's present directory is taken, if it can be told.
+    pub cwd_of: Option<SessionId>,
+    pub size: Option<Size>,
+    /// Bytes; 1 MiB by default, 4 KiB to 1 GiB.
+    pub ring: Option<u64>,
+    /// latest, smallest, largest, fixed
+    pub size_policy: Option<String>,
+    /// TERM inside; xterm-256color by default.
+    pub term: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+pub struct SessionCreated {
+    pub session: SessionInfo,
+}
+method!(SessionCreate = "session.create" -> SessionCreated);
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+pub struct SessionList {}
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+pub struct SessionListed {
+    pub sessions: Vec<SessionInfo>,
+}
+method!(SessionList = "session.list" -> SessionListed);
+
+/// One session's info; asked of the session process itself by its agent.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+pub struct SessionGet {
+    pub session: SessionId,
+}
+method!(SessionGet = "session.get" -> SessionCreated);
+
+/// Shows a session on a stream of the client's choice (an even number not in use).
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+pub struct SessionAttach {
+    pub session: SessionId,
+    pub stream: StreamId,
+    #[serde(default)]
+    pub client: ClientId,
+    /// Output the client holds; left out = none. With `resizes` it says whether the missing bytes will do.
+    #[serde(default)]
+    pub have: Option<Offset>,
+    /// Changes of size the client has seen.
+    #[serde(default)]
+    pub resizes: u64,
+    /// Output may be sent up to this far beyond where it starts: the first credit, bytes.
+    #[serde(default)]
+    pub window: u64,
+    /// The size wished for; a watcher has none.
+    #[serde(default)]
+    pub size: Option<Size>,
+    /// By itself (after a drop), not by a person: does not decide the size while another client is active.
+    #[serde(default)]
+    pub auto: bool,
+    /// Neither types nor resizes.
+    #[serde(default)]
+    pub watch: bool,
+    /// No output wanted: input and notices alone.
+    #[serde(default)]
+    pub blind: bool,
+    /// How much input this client has ever sent to this session.
+    #[serde(default)]
+    pub input_sent: Offset,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+pub struct SessionAttached {
+    pub revision: u32,
+    pub features: Vec<String>,
+    /// Where output goes on from: the client's `have`, or where the Screen that follows stands.
+    pub offset: Offset,
+    /// A Screen follows.
+    pub screen: bool,
+    pub resizes: u64,
+    /// Input of this client that has been applied; none = forgotten (what is unacknowledged must not be sent again).
+    pub input_applied: Option<Offset>,
+    /// Input may be sent up to here.
+    pub input_limit: Offset,
+    pub session: SessionInfo,
+}
+method!(SessionAttach = "session.attach" -> SessionAttached);
+
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+pub struct SessionDetach {
+    pub stream: StreamId,
+}
+method!(SessionDetach = "session.detach" -> Done);
+
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+pub struct SessionResize {
+    pub session: SessionId,
+    pub size: Size,
+}
+method!(SessionResize = "session.resize" -> Done);
+
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+pub struct SessionRename {
+    pub session: SessionId,
+    pub name: String,
+}
+method!(SessionRename = "session.rename" -> Done);
+
+/// Ends a session: hang-up, a second's grace, then kill. An ended one's record goes.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+pub struct SessionClose {
+    pub session: SessionId,
+}
+method!(SessionClose = "session.close" -> Done);
+
+/// Raw output, `from..to`; answered by Data frames on `stream` at their own offsets.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+pub struct SessionRead {
+    pub session: SessionId,
+    pub stream: StreamId,
+    #[serde(default)]
+    pub from: Offset,
+    /// Left out = up to now.
+    #[serde(default)]
+    pub to: Option<Offset>,
+    /// Sent beyond what was acknowledged, bytes.
+    #[serde(default)]
+    pub window: u64,
+}
+/// What will come: less than asked for where the ring has let go of it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+pub struct SessionReading {
+    pub from: Offset,
+    pub to: Offset,
+}
+method!(SessionRead = "session.read" -> SessionReading);
+
+/// Lines that have left the screen, `from..to`, counted from the session's first; answered by Data frames on `stream`
+/// (offset 0 = first byte of the answer): each line as UTF-8 with SGR, ended by a line feed.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+pub struct SessionHistory {
+    pub session: SessionId,
+    pub stream: StreamId,
+    #[serde(default)]
+    pub from: u64,
+    #[serde(default)]
+    pub to: Option<u64>,
+    #[serde(default)]
+    pub window: u64,
+}
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+pub struct SessionHistoryReply {
+    pub from: u64,
+    pub to: u64,
+    /// Length of the answer on the stream.
+    pub bytes: u64,
+}
+method!(SessionHistory = "session.history" -> SessionHistoryReply);
+
+/// Runs a program to its end, without a session: stdout on `stream`, stderr on `stream + 2`, stdin from `stream`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+pub struct ExecRun {
+    pub stream: StreamId,
+    pub command: Vec<String>,
+    pub cwd: String,
+    pub window: u64,
+}
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+pub struct ExecStarted {
+    pub pid: u32,
+}
+method!(ExecRun = "exec.run" -> ExecStarted);
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+pub struct ExecStop {
+    pub stream: StreamId,
+}
+method!(ExecStop = "exec.stop" -> Done);
+
+/// Topics: "sessions" (notice `sessions.changed`).
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+pub struct Subscribe {
+    pub topic: String,
+}
+method!(Subscribe = "subscribe" -> Done);
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+pub struct Unsubscribe {
+    pub topic: String,
+}
+method!(Unsubscribe = "unsubscribe" -> Done);
+
+/// Gauges of the agent's host, every 2 s as notices `monitoring.data`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+pub struct MonitoringSubscribe {}
+method!(MonitoringSubscribe = "monitoring.subscribe" -> Done);
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+pub struct MonitoringUnsubscribe {}
+method!(MonitoringUnsubscribe = "monitoring.unsubscribe" -> Done);
+
+/// Ends the agent in order; its sessions live on.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+pub struct AgentShutdown {
+    pub reason: String,
+}
+method!(AgentShutdown = "agent.shutdown" -> Done);

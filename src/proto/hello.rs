@@ -1,0 +1,98 @@
+//! Owns the first words both ways: the banner and the pure [`agree`]. Leaves out how they travel.
+
+use super::control::{Capability, Initialize};
+use super::ids::ClientId;
+use std::collections::BTreeMap;
+
+/// Newest protocol revision this build speaks.
+pub const REVISION: u32 = 1;
+/// Oldest one it still speaks.
+pub const REVISION_MIN: u32 = 1;
+/// This build, as the banner and `initialize` name it.
+pub const BUILD: &str = env!("CARGO_PKG_VERSION");
+/// The banner is looked for in the first 64 KiB: motd and rc-file noise before it is skipped.
+pub const BANNER_WITHIN: usize = 64 << 10;
+
+/// `\nthub/1 BUILD\n`, written by the answering side.
+pub fn banner() -> String {
+    format!("\nthub/1 {BUILD}\n")
+}
+
+/// Where the banner ends in `buf` and the build it names; `None` = not there yet.
+pub fn find_banner(buf: &[u8]) -> Option<(usize, String)> {
+    const MARK: &[u8] = b"\nthub/1 ";
+    let mut from = 0;
+    loop {
+        let rest = buf.get(from..)?;
+        let at = rest.windows(MARK.len()).position(|w| w == MARK)?;
+        let start = from + at + MARK.len();
+        let tail = buf.get(start..)?;
+        let word = tail.iter().take(129).take_while(|b| b.is_ascii_graphic()).count();
+        match tail.get(word) {
+            None => return None,
+            Some(b'\n') if word > 0 && word <= 128 => {
+                let build = String::from_utf8_lossy(tail.get(..word)?).into_owned();
+                return Some((start + word + 1, build));
+            }
+            // a line that only looks like it
+            Some(_) => from = start,
+        }
+    }
+}
+
+/// This side's hello.
+pub fn initialize(client: ClientId) -> Initialize {
+    Initialize {
+        revision_min: REVISION_MIN,
+        revision_max: REVISION,
+        build: BUILD.into(),
+        client,
+        capabilities: capabilities(),
+    }
+}
+
+/// What this build can do.
+pub fn capabilities() -> BTreeMap<String, Capability> {
+    ["session", "exec", "monitoring"]
+        .into_iter()
+        .map(|s| (s.to_string(), Capability { version: 1, features: Vec::new() }))
+        .collect()
+}
+
+/// The newest revision both speak; the error says who must be renewed.
+pub fn agree(mine: (u32, u32), theirs: (u32, u32)) -> Result<u32, String> {
+    let (low, high) = (mine.0.max(theirs.0), mine.1.min(theirs.1));
+    if low <= high && high > 0 {
+        return Ok(high);
+    }
+    Err(format!(
+        "this side speaks protocol revisions {} to {}, the other {} to {}: renew the older of the two",
+        mine.0, mine.1, theirs.0, theirs.1
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn banner_behind_noise() {
+        let noise = b"Welcome!\nthub/1 but not really\nLast login\n";
+        let mut all = noise.to_vec();
+        all.extend_from_slice(banner().as_bytes());
+        all.extend_from_slice(b"\x05\0\0\0");
+        let (end, build) = find_banner(&all).unwrap();
+        assert_eq!(build, BUILD);
+        assert_eq!(&all[end..], b"\x05\0\0\0");
+        for cut in 0..noise.len() + banner().len() - 1 {
+            assert_eq!(find_banner(&all[..cut]), None);
+        }
+    }
+
+    #[test]
+    fn revisions() {
+        assert_eq!(agree((1, 3), (2, 5)), Ok(3));
+        assert!(agree((1, 1), (2, 5)).is_err());
+        assert!(agree((1, 1), (0, 0)).is_err());
+    }
+}

@@ -1,0 +1,6 @@
+//! The protocol: all that crosses a wire, and nothing else.
+pub mod control;
+pub mod frame;
+pub mod hello;
+pub mod ids;
+pub mod notice;

@@ -1,0 +1,136 @@
+//! Owns the unasked messages. Unknown ones are ignored. Leaves out who sends them when.
+
+use super::control::SessionInfo;
+use super::ids::StreamId;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// A notice as a client understands it. On a session's stream: the `Session…` ones. On stream 0: the others.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Notice {
+    SessionExited(SessionExited),
+    /// Title, name, directory or size policy are another: the whole info anew.
+    SessionChanged(Box<SessionInfo>),
+    SessionBell,
+    /// OSC 52 set: base64-decoded text for the user's clipboard, at most 100 KB.
+    SessionClipboard(String),
+    /// OSC 9, 777: a notification for the user.
+    SessionNotified(String),
+    /// The list of sessions is another; ask for it.
+    SessionsChanged,
+    MonitoringData(Gauges),
+    AgentShuttingDown {
+        reason: String,
+    },
+    ExecExited {
+        stream: StreamId,
+        code: i32,
+    },
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+pub struct SessionExited {
+    /// The program's own code; 128 + signal where a signal ended it.
+    pub exit_code: Option<i32>,
+    pub cause: Option<String>,
+}
+
+/// A host's load, sampled by its agent.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, PartialEq)]
+#[serde(default)]
+pub struct Gauges {
+    /// Percent of all cores, 0 to 100.
+    pub cpu: f32,
+    /// Bytes.
+    pub mem_used: u64,
+    pub mem_total: u64,
+    /// One-minute load average.
+    pub load: f32,
+    /// Seconds.
+    pub uptime: u64,
+}
+
+impl Gauges {
+    /// Percent, 0 to 100.
+    pub fn mem(&self) -> f32 {
+        if self.mem_total == 0 { 0.0 } else { self.mem_used as f32 * 100.0 / self.mem_total as f32 }
+    }
+}
+
+#[derive(Serialize, Deserialize, Default)]
+#[serde(default)]
+struct Words {
+    text: String,
+}
+#[derive(Serialize, Deserialize, Default)]
+#[serde(default)]
+struct Ended {
+    stream: StreamId,
+    code: i32,
+}
+
+impl Notice {
+    /// Method name and parameters.
+    pub fn to_wire(&self) -> (&'static str, Value) {
+        let v = |x: serde_json::Result<Value>| x.unwrap_or(Value::Null);
+        match self {
+            Notice::SessionExited(e) => ("session.exited", v(serde_json::to_value(e))),
+            Notice::SessionChanged(i) => ("session.changed", v(serde_json::to_value(i))),
+            Notice::SessionBell => ("session.bell", Value::Object(Default::default())),
+            Notice::SessionClipboard(t) => ("session.clipboard", v(serde_json::to_value(Words { text: t.clone() }))),
+            Notice::SessionNotified(t) => ("session.notified", v(serde_json::to_value(Words { text: t.clone() }))),
+            Notice::SessionsChanged => ("sessions.changed", Value::Object(Default::default())),
+            Notice::MonitoringData(g) => ("monitoring.data", v(serde_json::to_value(g))),
+            Notice::AgentShuttingDown { reason } => {
+                ("agent.shutting_down", v(serde_json::to_value(Words { text: reason.clone() })))
+            }
+            Notice::ExecExited { stream, code } => {
+                ("exec.exited", v(serde_json::to_value(Ended { stream: *stream, code: *code })))
+            }
+        }
+    }
+
+    /// `None` = unknown or malformed: ignored.
+    pub fn from_wire(method: &str, params: Value) -> Option<Notice> {
+        let words = |p: Value| serde_json::from_value::<Words>(p).map(|w| w.text).ok();
+        Some(match method {
+            "session.exited" => Notice::SessionExited(serde_json::from_value(params).ok()?),
+            "session.changed" => Notice::SessionChanged(serde_json::from_value(params).ok()?),
+            "session.bell" => Notice::SessionBell,
+            "session.clipboard" => Notice::SessionClipboard(words(params)?),
+            "session.notified" => Notice::SessionNotified(words(params)?),
+            "sessions.changed" => Notice::SessionsChanged,
+            "monitoring.data" => Notice::MonitoringData(serde_json::from_value(params).ok()?),
+            "agent.shutting_down" => Notice::AgentShuttingDown { reason: words(params)? },
+            "exec.exited" => {
+                let e: Ended = serde_json::from_value(params).ok()?;
+                Notice::ExecExited { stream: e.stream, code: e.code }
+            }
+            _ => return None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_and_back() {
+        for n in [
+            Notice::SessionExited(SessionExited { exit_code: Some(3), cause: None }),
+            Notice::SessionChanged(Box::default()),
+            Notice::SessionBell,
+            Notice::SessionClipboard("x".into()),
+            Notice::SessionsChanged,
+            Notice::MonitoringData(Gauges { cpu: 1.5, mem_used: 1, mem_total: 2, load: 0.5, uptime: 9 }),
+            Notice::AgentShuttingDown { reason: "update".into() },
+            Notice::ExecExited { stream: 4, code: 7 },
+        ] {
+            let (m, p) = n.to_wire();
+            assert_eq!(Notice::from_wire(m, p), Some(n));
+        }
+        assert_eq!(Notice::from_wire("session.new_thing", Value::Null), None);
+    }
+}

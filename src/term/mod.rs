@@ -1,0 +1,6 @@
+//! What a terminal is: screens, history, keys. Pure: no I/O, no async, no clock.
+pub mod engine;
+pub mod history;
+pub mod input;
+pub mod keys;
+pub mod screen;

@@ -1,0 +1,110 @@
+//! Owns the face of a terminal: feed, resize, cells, events, snapshot, restore.
+//! Leaves out which engine stands behind it.
+
+/// What a program said that is not a cell. Fired once, by the session's screen; a restored screen fires none.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Event {
+    /// Bytes for the program: an answer made of numbers and constants alone.
+    Reply(Vec<u8>),
+    Bell,
+    Title(String),
+    /// OSC 7: the path part, percent-decoded.
+    Directory(String),
+    /// OSC 52 set: decoded, at most 100 KB.
+    Clipboard(String),
+    /// OSC 9, OSC 777;notify.
+    Notification(String),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Color {
+    #[default]
+    Default,
+    Index(u8),
+    Rgb(u8, u8, u8),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Style {
+    pub fg: Color,
+    pub bg: Color,
+    pub bold: bool,
+    pub dim: bool,
+    pub italic: bool,
+    pub underline: bool,
+    pub inverse: bool,
+}
+
+/// A cell of the grid. A wide character's second cell has an empty text and width 0.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Cell<'a> {
+    /// Empty = blank.
+    pub text: &'a str,
+    /// 0, 1 or 2.
+    pub width: u8,
+    pub style: Style,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum CursorShape {
+    #[default]
+    Default,
+    Block {
+        blink: bool,
+    },
+    Underline {
+        blink: bool,
+    },
+    Bar {
+        blink: bool,
+    },
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Cursor {
+    pub row: u16,
+    pub col: u16,
+    pub visible: bool,
+    pub shape: CursorShape,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum MouseMode {
+    #[default]
+    Off,
+    /// 9
+    Press,
+    /// 1000
+    PressRelease,
+    /// 1002
+    ButtonMotion,
+    /// 1003
+    AnyMotion,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum MouseEncoding {
+    #[default]
+    Default,
+    /// 1005
+    Utf8,
+    /// 1006
+    Sgr,
+}
+
+/// Modes that decide what a key, a click or a paste becomes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Modes {
+    pub app_cursor: bool,
+    pub app_keypad: bool,
+    pub bracketed_paste: bool,
+    /// 1004
+    pub focus: bool,
+    pub mouse: MouseMode,
+    pub encoding: MouseEncoding,
+    pub alt_screen: bool,
+    /// 1007 (on unless switched off): the wheel becomes arrows on the alternate screen.
+    pub alt_scroll: bool,
+    /// 2026: hold drawing.
+    pub sync: bool,
+}

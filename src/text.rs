@@ -1,0 +1,95 @@
+//! Owns what came from outside as text: [`Untrusted`], shown only through an escaping `Display`.
+//! Leaves out the cells of panes, which are drawn, never printed.
+
+use std::fmt;
+
+/// A string from a host, a pane, a node or a file. Only its escaping [`fmt::Display`] reaches a person.
+#[derive(Clone, PartialEq, Eq, Hash, Default)]
+pub struct Untrusted(String);
+
+impl Untrusted {
+    pub fn new(s: impl Into<String>) -> Untrusted {
+        Untrusted(s.into())
+    }
+    /// Bytes that need not be UTF-8.
+    pub fn from_bytes(b: &[u8]) -> Untrusted {
+        Untrusted(String::from_utf8_lossy(b).into_owned())
+    }
+    /// The text as it came: to compare or to send back, never to show.
+    pub fn raw(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Untrusted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&escape(&self.0))
+    }
+}
+impl fmt::Debug for Untrusted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{}\"", escape(&self.0))
+    }
+}
+
+/// Controls, C1, bidi overrides and invisible characters become `\u{..}` (the usual ones `\n`, `\r`, `\t`);
+/// at most 4096 characters are kept.
+pub fn escape(s: &str) -> String {
+    const MOST: usize = 4096;
+    let mut out = String::with_capacity(s.len().min(MOST));
+    for (i, c) in s.chars().enumerate() {
+        if i == MOST {
+            out.push('…');
+            break;
+        }
+        match c {
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            c if c.is_control() || is_deceptive(c) => {
+                use fmt::Write;
+                let _ = write!(out, "\\u{{{:x}}}", u32::from(c));
+            }
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// Like [`escape`], cut to one line of at most `most` characters.
+pub fn short(s: &str, most: usize) -> String {
+    let escaped = escape(s);
+    if escaped.chars().count() <= most {
+        return escaped;
+    }
+    let mut out: String = escaped.chars().take(most.saturating_sub(1)).collect();
+    out.push('…');
+    out
+}
+
+/// Characters that make a text look like another one: bidi controls, zero width, tags, line and paragraph separators.
+pub fn is_deceptive(c: char) -> bool {
+    matches!(u32::from(c),
+        0x00ad | 0x034f | 0x061c | 0x115f | 0x1160 | 0x17b4 | 0x17b5 | 0x180e
+        | 0x200b..=0x200f | 0x2028..=0x202e | 0x2060..=0x206f | 0x3164 | 0xfeff | 0xffa0 | 0xfff9..=0xfffb
+        | 0xe0000..=0xe0fff)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_active_is_left() {
+        let evil = "a\u{1b}]0;x\u{7}b\u{9b}31m\u{202e}c\u{200b}\n";
+        let shown = Untrusted::new(evil).to_string();
+        assert!(shown.chars().all(|c| !c.is_control() && !is_deceptive(c)), "{shown}");
+        assert!(shown.starts_with("a\\u{1b}]0;x"));
+    }
+
+    #[test]
+    fn long_ones_are_cut() {
+        assert_eq!(escape(&"x".repeat(5000)).chars().count(), 4097);
+        assert_eq!(short("hello", 3), "he…");
+    }
+}

@@ -1,0 +1,2 @@
+//! Reach a machine, hand back a byte stream to its agent.
+pub mod ask;
