@@ -1,8 +1,12 @@
 //! thub: a terminal multiplexer for all of a person's machines.
+pub mod agent;
+pub mod backend;
 pub mod client;
 pub mod failure;
 pub mod link;
 pub mod proto;
+pub mod session;
+pub mod store;
 pub mod term;
 pub mod text;
 pub mod transport;

@@ -1,0 +1,2 @@
+//! JSON and records on disk.
+pub mod rundir;
