@@ -407,11 +407,9 @@ impl Side {
     fn new(fd: OwnedFd, interest: Interest) -> io::Result<Side> {
         let flags = fcntl_getfl(&fd)?;
         fcntl_setfl(&fd, flags | OFlags::NONBLOCK)?;
-        // SAFETY: an OwnedFd is one descriptor as long as it lives, and is closed only after it was deregistered
-        let fd = match unsafe { AsyncFd::register_with_interest(fd, interest) } {
+        let fd = match async_fd(fd, interest) {
             Ok(fd) => Polled::Waits(fd),
-            Err(e) => {
-                let (fd, why) = e.into_parts();
+            Err((fd, why)) => {
                 if why.raw_os_error() != Some(libc::EPERM) {
                     let _ = fcntl_setfl(&fd, flags);
                     return Err(why);
@@ -458,6 +456,13 @@ impl Drop for Side {
     fn drop(&mut self) {
         let _ = fcntl_setfl(self.fd(), self.flags);
     }
+}
+
+/// Registers a non-blocking descriptor with the runtime. On an error (EPERM for plain files and /dev/null) it is
+/// given back.
+pub fn async_fd(fd: OwnedFd, interest: Interest) -> Result<AsyncFd<OwnedFd>, (OwnedFd, io::Error)> {
+    // SAFETY: an OwnedFd is one descriptor as long as it lives, and AsyncFd drops it only after it is deregistered
+    unsafe { AsyncFd::register_with_interest(fd, interest) }.map_err(|e| e.into_parts())
 }
 
 /// A stream over one descriptor (a pseudo terminal's master) or two (stdin and stdout). They are made non-blocking
