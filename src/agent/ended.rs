@@ -59,7 +59,8 @@ impl Agent {
 
     pub(super) fn history_ended(self: &Arc<Agent>, h: SessionHistory, frames: Frames) -> Result<SessionHistoryReply, Fault> {
         let end = self.open_end(&h.session)?;
-        let history = History::from_bytes(&end.history().map_err(unreadable)?);
+        let history = History::from_bytes(&end.history().map_err(unreadable)?, usize::MAX)
+            .ok_or_else(|| Fault::new(Fault::INTERNAL, "the history in the end record can't be read"))?;
         let to = h.to.unwrap_or(u64::MAX).min(history.end());
         let from = h.from.max(history.first()).min(to);
         let mut bytes = Vec::new();

@@ -10,7 +10,7 @@ const EVERY: Duration = Duration::from_secs(2);
 
 pub async fn run(link: Link) {
     let what = RefreshKind::nothing()
-        .with_cpu(CpuRefreshKind::nothing().with_cpu_usage())
+        .with_cpu(CpuRefreshKind::nothing().with_usage())
         .with_memory(MemoryRefreshKind::nothing().with_ram());
     let Ok(mut system) = System::new_with_specifics(what) else { return };
     // usage is a difference of two looks
@@ -18,15 +18,16 @@ pub async fn run(link: Link) {
     loop {
         tokio::time::sleep(next).await;
         next = EVERY;
-        if link.is_closed() || system.refresh_specifics(what).is_err() {
+        if link.is_closed() {
             return;
         }
+        system.refresh_specifics(what);
         let gauges = Gauges {
             cpu: system.global_cpu_usage().clamp(0.0, 100.0),
             mem_used: system.used_memory(),
             mem_total: system.total_memory(),
-            load: System::load_average().one as f32,
-            uptime: System::uptime(),
+            load: System::load_average().map_or(0.0, |l| l.one as f32),
+            uptime: System::uptime().unwrap_or(0),
         };
         call::notify(&link.out, 0, &Notice::MonitoringData(gauges));
     }

@@ -36,5 +36,5 @@ fn watch(agent: &Agent) -> std::io::Result<AsyncFd<OwnedFd>> {
     let fd = inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK)?;
     let what = inotify::WatchFlags::CREATE | inotify::WatchFlags::DELETE | inotify::WatchFlags::MOVED_TO | inotify::WatchFlags::DELETE_SELF;
     inotify::add_watch(&fd, agent.run.path(), what)?;
-    AsyncFd::new(fd)
+    AsyncFd::register(fd)
 }

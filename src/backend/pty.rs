@@ -4,7 +4,7 @@
 use crate::proto::frame::tty;
 use crate::proto::ids::Size;
 use anyhow::{Context, Result, anyhow};
-use portable_pty::{CommandBuilder, MasterPty, PtySize, PtySystem, native_pty_system};
+use portable_pty::{CommandBuilder, MasterPty, PtySize, native_pty_system};
 use rustix::process::{Pid, Signal};
 use rustix::termios::{self, InputModes, LocalModes, OptionalActions};
 use std::ffi::OsString;

@@ -155,6 +155,11 @@ impl Link {
         rx
     }
 
+    /// Frames of a stream go to `to` from now on: many streams may share one queue, frames say which they are of.
+    pub fn route_stream(&self, stream: StreamId, to: mpsc::UnboundedSender<Frame>) {
+        locked(&self.shared.streams).insert(stream, to);
+    }
+
     pub fn close_stream(&self, stream: StreamId) {
         locked(&self.shared.streams).remove(&stream);
     }

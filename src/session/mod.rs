@@ -63,7 +63,7 @@ pub fn main(id: &str) -> Result<(), Failure> {
     // the parent returns to whoever started us, so that this process is nobody's child and leaves no zombie
     // SAFETY: this process has one thread.
     match unsafe { sys::fork() }? {
-        sys::Fork::Parent => {
+        sys::Fork::Parent { .. } => {
             // the child holds the other copy of standard output; who started us reads it to its end
             return Ok(());
         }
@@ -77,7 +77,7 @@ pub fn main(id: &str) -> Result<(), Failure> {
     match Session::start(id, spec) {
         Ok((session, listener)) => {
             report(Ok(session.info()));
-            sys::detach_stdio();
+            detach_stdio();
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(session.run(listener));
         }
@@ -136,7 +136,8 @@ impl Session {
     fn start(id: SessionId, spec: Spec) -> Result<(Session, std::os::unix::net::UnixListener), Fault> {
         let _ = rustix::process::setsid();
         sys::set_process_name("thub");
-        sys::ignore_hangup();
+        sys::ignore(libc::SIGHUP);
+        let _ = std::env::set_current_dir("/");
         sys::umask(0o077);
         let paths = Paths::from_env().map_err(|f| Fault::new(Fault::INTERNAL, f.to_string()))?;
         let run = RunDir::open(&paths).map_err(|f| Fault::new(Fault::REFUSED, f.to_string()))?;
@@ -192,7 +193,7 @@ impl Session {
             version: 1,
             machine: run.machine().to_string(),
             boot: run.boot().to_string(),
-            start_time: sys::process_start_time(std::process::id()).unwrap_or(0),
+            start_time: sys::process_start_time(std::process::id() as i32).unwrap_or(0),
             info,
         };
         let publish = || -> io::Result<_> {
@@ -248,14 +249,14 @@ impl Session {
         info.bells = self.bells;
         info.title = self.engine.title().to_string();
         if info.title.is_empty()
-            && let Some(name) = self.pty.foreground().and_then(|p| sys::process_name(p.as_raw_nonzero().get() as u32))
+            && let Some(name) = self.pty.foreground().and_then(|p| sys::foreground_command(p.as_raw_nonzero().get()))
         {
             info.title = name;
         }
         let directory = self.engine.directory();
         if !directory.is_empty() {
             info.cwd = directory.to_string();
-        } else if let Some(cwd) = sys::cwd_of(self.pty.pid().as_raw_nonzero().get() as u32) {
+        } else if let Some(cwd) = sys::cwd_of(self.pty.pid().as_raw_nonzero().get()) {
             info.cwd = cwd.to_string_lossy().into_owned();
         }
         if let Some(exit) = &self.ended {
@@ -272,8 +273,8 @@ impl Session {
             .and_then(|()| UnixListener::from_std(listener))
             .map(|listener| Listening { listener, inode })
             .ok();
-        let Ok(pty) = self.pty.descriptor().and_then(nonblocking).and_then(AsyncFd::new) else { return };
-        let end = pty::end_of(self.pty.pid()).and_then(AsyncFd::new).ok();
+        let Ok(pty) = self.pty.descriptor().and_then(nonblocking).and_then(AsyncFd::register) else { return };
+        let end = pty::end_of(self.pty.pid()).and_then(AsyncFd::register).ok();
         let (events_tx, mut events) = mpsc::unbounded_channel::<(u64, ConnEvent)>();
         let mut next_conn = 0u64;
         let mut term = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).ok();
@@ -761,13 +762,13 @@ impl Session {
     }
 
     fn socket_inode(&self) -> Option<u64> {
-        self.run.dir().stat(&format!("{}.sock", self.id)).ok().map(|s| s.st_ino)
+        self.run.dir().stat(&format!("{}.sock", self.id)).ok().flatten().map(|s| s.inode)
     }
 
     /// A run dir or socket that is gone is made again.
     fn look_after_socket(&mut self, listening: &mut Option<Listening>) {
         let in_place = self.run.is_still_there();
-        let record = self.run.dir().stat(&format!("{}.json", self.id)).is_ok();
+        let record = matches!(self.run.dir().stat(&format!("{}.json", self.id)), Ok(Some(_)));
         let inode = self.socket_inode();
         if in_place && record && listening.as_ref().is_some_and(|l| Some(l.inode) == inode) {
             return;
@@ -845,6 +846,16 @@ fn screen(engine: &Engine, ring: &Ring, resizes: u64, cache: &mut Option<(Offset
     }
 }
 
+/// Nobody's terminal or pipe is held on to.
+fn detach_stdio() {
+    use rustix::fs::{Mode, OFlags};
+    if let Ok(null) = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty()) {
+        let _ = rustix::stdio::dup2_stdin(&null);
+        let _ = rustix::stdio::dup2_stdout(&null);
+        let _ = rustix::stdio::dup2_stderr(&null);
+    }
+}
+
 fn nonblocking(fd: OwnedFd) -> io::Result<OwnedFd> {
     let flags = rustix::fs::fcntl_getfl(&fd)?;
     rustix::fs::fcntl_setfl(&fd, flags | rustix::fs::OFlags::NONBLOCK)?;
@@ -853,7 +864,7 @@ fn nonblocking(fd: OwnedFd) -> io::Result<OwnedFd> {
 
 fn bind(run: &RunDir, id: &SessionId) -> io::Result<std::os::unix::net::UnixListener> {
     let _ = run.dir().remove(&format!("{id}.sock"));
-    std::os::unix::net::UnixListener::bind(run.socket(id.as_str()))
+    std::os::unix::net::UnixListener::bind(run.dir().socket_path(&format!("{id}.sock"))?)
 }
 
 /// A name is free when no living session has it, as name or as id. To be asked under the names' lock.
@@ -875,7 +886,7 @@ fn check_free(run: &RunDir, name: &str, except: Option<&SessionId>) -> Result<()
 /// The user's shell: $SHELL as it is set here (by sshd on a remote host), else the password database's, else sh.
 fn shell() -> OsString {
     let usable = |s: &OsString| !s.is_empty() && rustix::fs::access(s.as_os_str(), rustix::fs::Access::EXEC_OK).is_ok();
-    std::env::var_os("SHELL").filter(usable).or_else(|| sys::passwd_shell().filter(usable)).unwrap_or_else(|| "/bin/sh".into())
+    std::env::var_os("SHELL").filter(usable).or_else(|| sys::passwd().map(|p| p.shell.into_os_string()).filter(usable)).unwrap_or_else(|| "/bin/sh".into())
 }
 
 /// Multiplexers around us are not around the program inside, and sizes are the terminal's to tell.

@@ -141,11 +141,10 @@ fn seconds(t: SystemTime) -> u64 {
 impl RunDir {
     /// Opens it, making what is missing; refuses one that is not the user's alone.
     pub fn open(paths: &Paths) -> Result<RunDir, Failure> {
-        let root = paths.run_root();
-        let root_dir = SafeDir::open_or_create(&root)?;
+        let root = paths.run_dir().to_path_buf();
         let name = paths.boot_folder_name();
-        let dir = root_dir.sub(&name)?;
-        Ok(RunDir { path: root.join(&name), root, dir, machine: paths.machine_id(), boot: paths.boot_id() })
+        let dir = SafeDir::open_or_create(&root)?.sub(name)?;
+        Ok(RunDir { path: root.join(name), root, dir, machine: paths.machine_id().to_string(), boot: paths.boot_id().to_string() })
     }
 
     pub fn path(&self) -> &PathBuf {
@@ -165,27 +164,9 @@ impl RunDir {
         self.dir.is_still_there(&self.path)
     }
 
-    /// Where a session's socket is bound and connected to.
-    pub fn socket(&self, id: &str) -> PathBuf {
-        self.dir.socket_path(&format!("{id}.sock"))
-    }
-
-    /// Held while a name is looked for and taken.
-    pub fn lock_names(&self) -> io::Result<impl Drop + use<>> {
-        struct Unlock(OwnedFd);
-        impl Drop for Unlock {
-            fn drop(&mut self) {
-                let _ = rustix::fs::flock(&self.0, FlockOperation::Unlock);
-            }
-        }
-        let fd = rustix::fs::openat(
-            self.dir.as_fd(),
-            "names.lock",
-            OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC,
-            Mode::from_raw_mode(0o600),
-        )?;
-        rustix::fs::flock(&fd, FlockOperation::LockExclusive)?;
-        Ok(Unlock(fd))
+    /// Held while a name is looked for and taken; waits for it at most 5 s.
+    pub fn lock_names(&self) -> io::Result<File> {
+        self.dir.lock("names.lock", Duration::from_secs(5))
     }
 
     /// Writes a session's record and locks it. The lock is on the file before the file has its name.
@@ -249,8 +230,8 @@ impl RunDir {
         if let Some(ended) = self.ended(id) {
             return Some(ended);
         }
-        let same = rustix::fs::fstat(&file).ok().zip(self.dir.stat(&name).ok());
-        if !same.is_some_and(|(a, b)| (a.st_dev, a.st_ino) == (b.st_dev, b.st_ino)) {
+        let same = rustix::fs::fstat(&file).ok().zip(self.dir.stat(&name).ok().flatten());
+        if !same.is_some_and(|(a, b)| (a.st_dev as u64, a.st_ino as u64) == (b.device, b.inode)) {
             return None;
         }
         let mut info = record.info;
@@ -297,7 +278,7 @@ impl RunDir {
         let mut old: Vec<(u64, String)> = names
             .iter()
             .filter(|n| n.ends_with(".end") || n.ends_with(".lost"))
-            .filter_map(|n| Some((self.dir.stat(n).ok()?.st_mtime as u64, n.clone())))
+            .filter_map(|n| Some((seconds(self.dir.stat(n).ok()??.modified), n.clone())))
             .collect();
         old.sort();
         let now = seconds(SystemTime::now());
@@ -311,7 +292,8 @@ impl RunDir {
         for name in &names {
             let Some(id) = name.strip_suffix(".sock").or_else(|| name.strip_suffix(".end.tmp")) else { continue };
             if !names.iter().any(|n| n.strip_suffix(".json") == Some(id)) && self.open_at(&format!("{id}.json")).is_err() {
-                let age = self.dir.stat(name).map_or(0, |s| now.saturating_sub(s.st_mtime as u64));
+                let made = self.dir.stat(name).ok().flatten().map(|e| seconds(e.modified));
+                let age = made.map_or(0, |t| now.saturating_sub(t));
                 if age > 10 {
                     self.gone(name);
                 }
@@ -434,5 +416,5 @@ impl RunDir {
 
 /// Whether the process of a record is still that one.
 pub fn same_process(record: &Record) -> bool {
-    sys::process_start_time(record.info.pid) == Some(record.start_time)
+    sys::process_start_time(record.info.pid as i32) == Some(record.start_time)
 }
