@@ -59,21 +59,43 @@ impl Agent {
 
     pub(super) fn history_ended(self: &Arc<Agent>, h: SessionHistory, frames: Frames) -> Result<SessionHistoryReply, Fault> {
         let end = self.open_end(&h.session)?;
-        let history = History::from_bytes(&end.history().map_err(unreadable)?, usize::MAX)
-            .ok_or_else(|| Fault::new(Fault::INTERNAL, "the history in the end record can't be read"))?;
-        let to = h.to.unwrap_or(u64::MAX).min(history.end());
-        let from = h.from.max(history.first()).min(to);
-        let mut bytes = Vec::new();
-        for line in (from..to).filter_map(|n| history.line(n)) {
-            bytes.extend_from_slice(line.as_bytes());
-            bytes.push(b'\n');
-        }
-        let reply = SessionHistoryReply { from, to: history.end(), bytes: bytes.len() as u64 };
-        self.serve(Feed::new(h.stream, 0, reply.bytes, h.window), frames, move |at, most| {
+        let history = self.history_of(&end)?;
+        let (from, to, bytes) = history.range(h.from, h.to);
+        let reply = SessionHistoryReply { from, to, bytes: bytes.len() as u64 };
+        self.serve_bytes(Feed::new(h.stream, 0, reply.bytes, h.window), frames, bytes);
+        Ok(reply)
+    }
+
+    pub(super) fn capture_ended(self: &Arc<Agent>, c: SessionCapture, frames: Frames) -> Result<SessionCaptured, Fault> {
+        let end = self.open_end(&c.session)?;
+        let history = self.history_of(&end)?;
+        let (from, to, mut bytes) = history.range(c.from.unwrap_or(u64::MAX), None);
+        let screen = end.screen().map_err(unreadable)?;
+        let reply = SessionCaptured {
+            from,
+            to,
+            open: history.is_open(),
+            history_bytes: bytes.len() as u64,
+            screen_bytes: screen.len() as u64,
+            cols: end.size().cols,
+            rows: end.size().rows,
+            offset: end.header.info.offset,
+        };
+        bytes.extend_from_slice(&screen);
+        self.serve_bytes(Feed::new(c.stream, 0, bytes.len() as u64, c.window), frames, bytes);
+        Ok(reply)
+    }
+
+    fn history_of(&self, end: &End) -> Result<History, Fault> {
+        History::from_bytes(&end.history().map_err(unreadable)?, usize::MAX)
+            .ok_or_else(|| Fault::new(Fault::INTERNAL, "the history in the end record can't be read"))
+    }
+
+    fn serve_bytes(self: &Arc<Agent>, feed: Feed, frames: Frames, bytes: Vec<u8>) {
+        self.serve(feed, frames, move |at, most| {
             let at = (at as usize).min(bytes.len());
             bytes.get(at..(at + most).min(bytes.len())).unwrap_or_default().to_vec()
         });
-        Ok(reply)
     }
 
     /// Sends bytes within the client's credit, until all is sent or the client lets go.

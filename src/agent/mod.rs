@@ -116,7 +116,7 @@ where
 }
 
 fn opens_stream(method: &str) -> bool {
-    matches!(method, SessionAttach::NAME | SessionRead::NAME | SessionHistory::NAME | ExecRun::NAME)
+    matches!(method, SessionAttach::NAME | SessionRead::NAME | SessionHistory::NAME | SessionCapture::NAME | ExecRun::NAME)
 }
 
 impl Agent {
@@ -134,6 +134,7 @@ impl Agent {
             SessionAttach::NAME => reply(self.attach(params(p)?, frames).await?),
             SessionRead::NAME => reply(self.read(params(p)?, frames).await?),
             SessionHistory::NAME => reply(self.history(params(p)?, frames).await?),
+            SessionCapture::NAME => reply(self.capture(params(p)?, frames).await?),
             SessionDetach::NAME => {
                 let d: SessionDetach = params(p)?;
                 self.close_stream(d.stream);

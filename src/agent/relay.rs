@@ -39,21 +39,7 @@ impl Agent {
     }
 
     pub(super) async fn read(self: &Arc<Agent>, r: SessionRead, frames: Option<Frames>) -> Result<SessionReading, Fault> {
-        let frames = frames.ok_or_else(|| Fault::new(Fault::BAD_PARAMS, "stream 0 is the link itself"))?;
-        if let Some(Entry::Ended(_)) = self.run.entry(&r.session) {
-            return self.read_ended(r, frames);
-        }
-        let session = self.dial(&r.session).await?;
-        let theirs = session.open_stream(r.stream);
-        match session.call(&r).await {
-            Ok(reply) => {
-                self.copy(session, r.stream, frames, theirs, None);
-                Ok(reply)
-            }
-            // it ended just now
-            Err(f) if f.code == Fault::GONE => self.read_ended(r, frames),
-            Err(f) => Err(f),
-        }
+        self.fetch(&r.session.clone(), r.stream, r, frames, Agent::read_ended).await
     }
 
     pub(super) async fn history(
@@ -61,18 +47,42 @@ impl Agent {
         h: SessionHistory,
         frames: Option<Frames>,
     ) -> Result<SessionHistoryReply, Fault> {
+        self.fetch(&h.session.clone(), h.stream, h, frames, Agent::history_ended).await
+    }
+
+    pub(super) async fn capture(
+        self: &Arc<Agent>,
+        c: SessionCapture,
+        frames: Option<Frames>,
+    ) -> Result<SessionCaptured, Fault> {
+        self.fetch(&c.session.clone(), c.stream, c, frames, Agent::capture_ended).await
+    }
+
+    /// A call answered on a stream: by the session, or from its record once it has ended.
+    async fn fetch<M: Method>(
+        self: &Arc<Agent>,
+        id: &SessionId,
+        stream: StreamId,
+        call: M,
+        frames: Option<Frames>,
+        ended: fn(&Arc<Agent>, M, Frames) -> Result<M::Reply, Fault>,
+    ) -> Result<M::Reply, Fault> {
         let frames = frames.ok_or_else(|| Fault::new(Fault::BAD_PARAMS, "stream 0 is the link itself"))?;
-        if let Some(Entry::Ended(_)) = self.run.entry(&h.session) {
-            return self.history_ended(h, frames);
-        }
-        let session = self.dial(&h.session).await?;
-        let theirs = session.open_stream(h.stream);
-        match session.call(&h).await {
+        let session = match self.run.entry(id) {
+            Some(Entry::Ended(_)) => return ended(self, call, frames),
+            _ => match self.dial(id).await {
+                Err(f) if f.code == Fault::ENDED => return ended(self, call, frames),
+                dialed => dialed?,
+            },
+        };
+        let theirs = session.open_stream(stream);
+        match session.call(&call).await {
             Ok(reply) => {
-                self.copy(session, h.stream, frames, theirs, None);
+                self.copy(session, stream, frames, theirs, None);
                 Ok(reply)
             }
-            Err(f) if f.code == Fault::GONE => self.history_ended(h, frames),
+            // it ended just now
+            Err(f) if f.code == Fault::GONE => ended(self, call, frames),
             Err(f) => Err(f),
         }
     }

@@ -222,7 +222,7 @@ impl Agent {
         {
             let end = crate::backend::pty::end_of(pid);
             let _ = rustix::process::kill_process(pid, Signal::KILL);
-            if let Ok(end) = end.and_then(tokio::io::unix::AsyncFd::register) {
+            if let Ok(end) = end.and_then(sys::watched) {
                 let _ = tokio::time::timeout(Duration::from_secs(2), end.readable()).await;
             }
         }

@@ -1,6 +1,7 @@
 //! Owns the notice that the list of sessions is another: the run dir is watched. Leaves out what changed.
 
 use super::Agent;
+use crate::sys;
 use crate::link::call;
 use crate::proto::notice::Notice;
 use rustix::fs::inotify;
@@ -36,5 +37,5 @@ fn watch(agent: &Agent) -> std::io::Result<AsyncFd<OwnedFd>> {
     let fd = inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK)?;
     let what = inotify::WatchFlags::CREATE | inotify::WatchFlags::DELETE | inotify::WatchFlags::MOVED_TO | inotify::WatchFlags::DELETE_SELF;
     inotify::add_watch(&fd, agent.run.path(), what)?;
-    AsyncFd::register(fd)
+    sys::watched(fd)
 }

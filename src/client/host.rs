@@ -269,5 +269,6 @@ pub async fn read_stream(
             link.out.urgent(stream, Body::Ack { seen: at, limit: at + crate::link::feed::WINDOW });
         }
     }
+    link.out.urgent(stream, Body::Ack { seen: at, limit: at + crate::link::feed::WINDOW });
     Ok(all)
 }

@@ -36,7 +36,6 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime};
-use tokio::io::unix::AsyncFd;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc;
 use tokio::time::sleep_until;
@@ -273,8 +272,8 @@ impl Session {
             .and_then(|()| UnixListener::from_std(listener))
             .map(|listener| Listening { listener, inode })
             .ok();
-        let Ok(pty) = self.pty.descriptor().and_then(nonblocking).and_then(AsyncFd::register) else { return };
-        let end = pty::end_of(self.pty.pid()).and_then(AsyncFd::register).ok();
+        let Ok(pty) = self.pty.descriptor().and_then(nonblocking).and_then(sys::watched) else { return };
+        let end = pty::end_of(self.pty.pid()).and_then(sys::watched).ok();
         let (events_tx, mut events) = mpsc::unbounded_channel::<(u64, ConnEvent)>();
         let mut next_conn = 0u64;
         let mut term = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).ok();
@@ -607,16 +606,15 @@ impl Session {
             }
             SessionHistory::NAME => {
                 let r: SessionHistory = call::params(p)?;
-                let history = self.engine.history();
-                let to = r.to.unwrap_or(u64::MAX).min(history.end());
-                let from = r.from.max(history.first()).min(to);
-                let mut bytes = Vec::new();
-                for line in (from..to).filter_map(|n| history.line(n)) {
-                    bytes.extend_from_slice(line.as_bytes());
-                    bytes.push(b'\n');
-                }
-                let reply = SessionHistoryReply { from, to: history.end(), bytes: bytes.len() as u64 };
+                let (from, to, bytes) = self.engine.history().range(r.from, r.to);
+                let reply = SessionHistoryReply { from, to, bytes: bytes.len() as u64 };
                 self.feed(conn, Feed::new(r.stream, 0, reply.bytes, r.window), Source::Bytes(Rc::new(bytes)));
+                call::reply(reply)
+            }
+            SessionCapture::NAME => {
+                let c: SessionCapture = call::params(p)?;
+                let (reply, bytes) = captured(&self.engine, self.ring.end(), c.from);
+                self.feed(conn, Feed::new(c.stream, 0, bytes.len() as u64, c.window), Source::Bytes(Rc::new(bytes)));
                 call::reply(reply)
             }
             _ => Err(Fault::new(Fault::UNKNOWN_METHOD, format!("a session knows no {}", crate::text::short(method, 64)))),
@@ -833,6 +831,27 @@ impl Session {
         };
         let _ = tokio::time::timeout(Duration::from_secs(1), flushed).await;
     }
+}
+
+/// History from a line on, and the screen, of this moment.
+fn captured(engine: &Engine, offset: Offset, from: Option<u64>) -> (SessionCaptured, Vec<u8>) {
+    let history = engine.history();
+    let (from, to, mut bytes) = history.range(from.unwrap_or(u64::MAX), None);
+    let history_bytes = bytes.len() as u64;
+    let screen = engine.snapshot();
+    bytes.extend_from_slice(&screen);
+    let size = engine.size();
+    let reply = SessionCaptured {
+        from,
+        to,
+        open: history.is_open(),
+        history_bytes,
+        screen_bytes: screen.len() as u64,
+        cols: size.cols,
+        rows: size.rows,
+        offset,
+    };
+    (reply, bytes)
 }
 
 fn screen(engine: &Engine, ring: &Ring, resizes: u64, cache: &mut Option<(Offset, u64, Rc<Vec<u8>>)>) -> Rc<Vec<u8>> {

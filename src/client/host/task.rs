@@ -502,7 +502,7 @@ impl Task {
     }
 
     /// A call of which only a failure is news.
-    fn simple<M: Method>(&self, live: &Live, call: M) {
+    fn simple<M: Method + 'static>(&self, live: &Live, call: M) {
         let (call, events, host) = (live.link.call(&call), self.events.clone(), self.host.clone());
         tokio::spawn(async move {
             if let Err(fault) = call.await {
