@@ -131,8 +131,7 @@ impl Prover<'_> {
 
     fn refused(&self, offered: &[MethodKind]) -> Failure {
         let at = self.config.shown();
-        let tried =
-            if self.tried.is_empty() { "nothing to try was there".to_string() } else { self.tried.join("; ") };
+        let tried = if self.tried.is_empty() { "nothing to try was there".to_string() } else { self.tried.join("; ") };
         let wants = offered.iter().map(|m| <&str>::from(m)).collect::<Vec<_>>().join(", ");
         let wants = if wants.is_empty() { "nothing thub knows".into() } else { wants };
         let banner = match self.shared.lock().banner.as_str() {
@@ -166,7 +165,8 @@ impl Prover<'_> {
 
     async fn keys(&mut self) -> Result<Option<After>, Failure> {
         let paths = (self.config.identity_files.clone(), self.config.certificate_files.clone());
-        let files = tokio::task::spawn_blocking(move || KeyFile::read_all(&paths.0, &paths.1)).await.unwrap_or_default();
+        let files =
+            tokio::task::spawn_blocking(move || KeyFile::read_all(&paths.0, &paths.1)).await.unwrap_or_default();
         let mut agent = open_agent(&self.config.identity_agent).await;
         let held = match &mut agent {
             Some(agent) => {
@@ -548,8 +548,11 @@ impl KeyFile {
         let mut files: Vec<KeyFile> = paths.iter().filter_map(|p| KeyFile::read(p)).collect();
         for file in &mut files {
             let fits = |c: &Certificate| file.public.as_ref().is_some_and(|p| p.key_data() == c.public_key());
-            file.certificate =
-                given.iter().find(|c| fits(c)).cloned().or_else(|| certificate(&beside(&file.path, "-cert.pub")).filter(fits));
+            file.certificate = given
+                .iter()
+                .find(|c| fits(c))
+                .cloned()
+                .or_else(|| certificate(&beside(&file.path, "-cert.pub")).filter(fits));
         }
         files
     }

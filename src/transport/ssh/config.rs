@@ -179,7 +179,9 @@ fn valid_host(host: &str) -> bool {
     !host.is_empty()
         && host.len() <= 1025
         && !host.starts_with('-')
-        && host.chars().all(|c| !c.is_ascii() && c.is_alphanumeric() || c.is_ascii_alphanumeric() || "._-:%+".contains(c))
+        && host
+            .chars()
+            .all(|c| !c.is_ascii() && c.is_alphanumeric() || c.is_ascii_alphanumeric() || "._-:%+".contains(c))
 }
 fn valid_user(user: &str) -> bool {
     !user.is_empty()
@@ -642,8 +644,28 @@ mod tests {
             assert_eq!(parse_dest(text).unwrap(), want, "{text}");
         }
         for bad in [
-            "", "-oProxyCommand=x", "-web", "a@-web", "-a@web", "web:", "web:0", "web:70000", "web:+2", "[::1", "[::1]x",
-            "a b", "web;id", "$(id)@web", "a`id`@web", "web\n", "@web", "a@", "we\u{202e}b", "ssh://", "web/x", "a'b@web",
+            "",
+            "-oProxyCommand=x",
+            "-web",
+            "a@-web",
+            "-a@web",
+            "web:",
+            "web:0",
+            "web:70000",
+            "web:+2",
+            "[::1",
+            "[::1]x",
+            "a b",
+            "web;id",
+            "$(id)@web",
+            "a`id`@web",
+            "web\n",
+            "@web",
+            "a@",
+            "we\u{202e}b",
+            "ssh://",
+            "web/x",
+            "a'b@web",
         ] {
             let e = parse_dest(bad).unwrap_err();
             assert_eq!(e.code(), 2, "{bad}");
@@ -688,7 +710,10 @@ mod tests {
         let mut c = HostConfig::defaults(&dest(Some("bob"), "web", Some(2200)), Path::new("/h"), "me");
         c.hostname = "10.0.0.1".into();
         let t = Tokens { config: &c, home: "/h", me: "me", uid: 7, machine: "box.lan" };
-        assert_eq!(expand("nc %h %p %r %n %% %d %u %i %l %L", &t).unwrap(), "nc 10.0.0.1 2200 bob web % /h me 7 box.lan box");
+        assert_eq!(
+            expand("nc %h %p %r %n %% %d %u %i %l %L", &t).unwrap(),
+            "nc 10.0.0.1 2200 bob web % /h me 7 box.lan box"
+        );
         assert!(expand("nc %q", &t).is_err());
         assert!(expand("nc %", &t).is_err());
         let env = |n: &str| (n == "K").then(|| "key".to_string());

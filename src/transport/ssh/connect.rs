@@ -128,12 +128,10 @@ impl Gate {
         match decide(&verdict, self.config.strict) {
             Decision::Accept => Ok(()),
             Decision::Refuse => Err(refusal(&self.config, &verdict, key)),
-            Decision::Ask => {
-                match self.asker.host_key(&self.config.shown(), &key.kind, &key.fingerprint()).await {
-                    Some(true) => self.learn(key).await,
-                    _ => Err(refusal(&self.config, &verdict, key)),
-                }
-            }
+            Decision::Ask => match self.asker.host_key(&self.config.shown(), &key.kind, &key.fingerprint()).await {
+                Some(true) => self.learn(key).await,
+                _ => Err(refusal(&self.config, &verdict, key)),
+            },
             Decision::Learn => self.learn(key).await,
         }
     }
@@ -337,14 +335,8 @@ async fn handshake(config: HostConfig, mut wire: Wire, ask: Arc<dyn Ask>) -> Res
     let asker = Asker { ask, patience: Arc::new(Patience::default()) };
     let shared = Arc::new(Shared::default());
     let (alive, gone) = watch::channel(());
-    let gate = Gate {
-        config: config.clone(),
-        files,
-        revoked,
-        asker: asker.clone(),
-        shared: shared.clone(),
-        _alive: alive,
-    };
+    let gate =
+        Gate { config: config.clone(), files, revoked, asker: asker.clone(), shared: shared.clone(), _alive: alive };
     let settings = client::Config {
         client_id: russh::SshId::Standard(Cow::Borrowed(concat!("SSH-2.0-thub_", env!("CARGO_PKG_VERSION")))),
         window_size: WINDOW,
@@ -485,7 +477,7 @@ impl Ssh {
     }
 
     /// The connection is gone: with its last words.
-    pub(super) fn lost(&self) -> Failure {
+    pub(crate) fn lost(&self) -> Failure {
         let words = self.inner.shared.lock().last_words.clone().filter(|w| !w.is_empty());
         let why = words.map(|w| format!(": {w}")).unwrap_or_default();
         Failure::unreachable(

@@ -426,12 +426,16 @@ mod tests {
         // an unreadable file stops, whatever another one says
         let mut files = file(&format!("web {k1}\n"));
         files.push(File { path: "/no".into(), text: Err("denied".into()) });
-        assert_eq!(verdict(&files, "web", 22, &ed(1)), Verdict::Unreadable { file: "/no".into(), why: "denied".into() });
+        assert_eq!(
+            verdict(&files, "web", 22, &ed(1)),
+            Verdict::Unreadable { file: "/no".into(), why: "denied".into() }
+        );
     }
 
     #[test]
     fn types_on_record_come_first() {
-        let text = format!("web {}\n*.lan {}\nweb {}\n[web]:9 {}\n", b64(&rsa(1)), b64(&ed(2)), b64(&rsa(3)), b64(&ed(4)));
+        let text =
+            format!("web {}\n*.lan {}\nweb {}\n[web]:9 {}\n", b64(&rsa(1)), b64(&ed(2)), b64(&rsa(3)), b64(&ed(4)));
         assert_eq!(recorded_types(&file(&text), "web", 22), ["ssh-rsa"]);
         assert_eq!(recorded_types(&file(&text), "web", 9), ["ssh-ed25519"]);
         assert_eq!(recorded_types(&file(&text), "web", 10), ["ssh-rsa"]);
@@ -462,7 +466,9 @@ mod tests {
         std::thread::scope(|s| {
             for i in 0..8u16 {
                 let path = &path;
-                s.spawn(move || learn(path, &format!("h{}", i % 4), 22 + i % 2, &ed((i % 4) as u8), i % 2 == 1).unwrap());
+                s.spawn(move || {
+                    learn(path, &format!("h{}", i % 4), 22 + i % 2, &ed((i % 4) as u8), i % 2 == 1).unwrap()
+                });
             }
         });
         let files = read(std::slice::from_ref(&path));

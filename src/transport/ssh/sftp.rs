@@ -76,7 +76,9 @@ impl Sftp {
             file.sync_all().await.map_err(|e| self.failed("writing", path, &e))?;
             file.shutdown().await.map_err(|e| self.failed("closing", path, &e))
         };
-        tokio::time::timeout(REQUEST_WITHIN, end).await.unwrap_or_else(|_| Err(self.failed("writing", path, &"no answer")))
+        tokio::time::timeout(REQUEST_WITHIN, end)
+            .await
+            .unwrap_or_else(|_| Err(self.failed("writing", path, &"no answer")))
     }
 
     /// SHA-256 of what the host has, by reading it back; at most `most` bytes.

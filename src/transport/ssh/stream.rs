@@ -66,17 +66,17 @@ pub(super) async fn tcp(config: &HostConfig) -> Result<Wire, Failure> {
     let dial = async {
         let found = tokio::net::lookup_host((config.hostname.as_str(), config.port)).await.map_err(|e| {
             Failure::unreachable(
-                format!("{at} can't be reached: {} has no address: {}", escape(&config.hostname), escape(&e.to_string())),
+                format!(
+                    "{at} can't be reached: {} has no address: {}",
+                    escape(&config.hostname),
+                    escape(&e.to_string())
+                ),
                 "see whether the name is right and the network there",
             )
         })?;
-        let addresses: Vec<SocketAddr> = found
-            .filter(|a| config.family.is_none_or(|f| (f == 4) == a.is_ipv4()))
-            .take(ADDRESSES_MOST)
-            .collect();
-        first_of(addresses)
-            .await
-            .map_err(|why| Failure::unreachable(format!("{at} can't be reached: {why}"), look))
+        let addresses: Vec<SocketAddr> =
+            found.filter(|a| config.family.is_none_or(|f| (f == 4) == a.is_ipv4())).take(ADDRESSES_MOST).collect();
+        first_of(addresses).await.map_err(|why| Failure::unreachable(format!("{at} can't be reached: {why}"), look))
     };
     let stream = tokio::time::timeout(config.connect_timeout, dial).await.unwrap_or_else(|_| {
         let s = config.connect_timeout.as_secs();
