@@ -1,0 +1,648 @@
+//! Owns how we prove who we are, in ssh's order: the agent's keys, key files, then what a person can say.
+//! Leaves out the host's key: [`prove`] runs only after the gate has passed it. Secrets are never logged nor kept.
+
+use super::config::{AgentSocket, HostConfig};
+use super::connect::{Gate, Shared, rsa_hash};
+use super::patience::Asker;
+use crate::failure::Failure;
+use crate::text::{escape, short};
+use russh::MethodKind;
+use russh::client::{AuthResult, Handle, KeyboardInteractiveAuthResponse as Interactive, Prompt};
+use russh::keys::agent::AgentIdentity;
+use russh::keys::agent::client::{AgentClient, AgentStream};
+use russh::keys::{Certificate, HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKey};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+const AGENT_WITHIN: Duration = Duration::from_secs(5);
+const KEY_FILE_MOST: u64 = 1 << 20;
+/// How often a secret is asked for.
+const TRIES: usize = 3;
+/// Methods one after the other (several factors).
+const STAGES: usize = 8;
+const PROMPTS_MOST: usize = 16;
+const INFO_MOST: usize = 16;
+
+type Agent = AgentClient<Box<dyn AgentStream + Send + Unpin + 'static>>;
+
+/// What is left after a try.
+enum After {
+    In,
+    /// The methods the host still takes; true = one factor of several passed.
+    Out(Vec<MethodKind>, bool),
+}
+
+impl From<AuthResult> for After {
+    fn from(r: AuthResult) -> After {
+        match r {
+            AuthResult::Success => After::In,
+            AuthResult::Failure { remaining_methods, partial_success } => {
+                After::Out(remaining_methods.to_vec(), partial_success)
+            }
+        }
+    }
+}
+
+struct Prover<'a> {
+    handle: &'a mut Handle<Gate>,
+    config: &'a HostConfig,
+    asker: &'a Asker,
+    shared: &'a Shared,
+    /// What was tried, for the person.
+    tried: Vec<String>,
+    /// Nobody answered: nothing more is asked.
+    silent: bool,
+}
+
+/// Proves who we are to a host whose key was accepted.
+pub(super) async fn prove(
+    handle: &mut Handle<Gate>,
+    config: &HostConfig,
+    asker: &Asker,
+    shared: &Shared,
+) -> Result<(), Failure> {
+    let mut p = Prover { handle, config, asker, shared, tried: Vec::new(), silent: config.batch };
+    let none = p.handle.authenticate_none(&config.user).await;
+    let mut methods = match p.after(none)? {
+        After::In => return Ok(()),
+        After::Out(methods, _) => methods,
+    };
+    let mut spent: Vec<MethodKind> = Vec::new();
+    for _ in 0..STAGES {
+        let Some(method) = next_method(&methods, &spent, config) else { break };
+        let after = match method {
+            MethodKind::PublicKey => p.keys().await?,
+            MethodKind::KeyboardInteractive => p.interactive().await?,
+            _ => p.password().await?,
+        };
+        match after {
+            Some(After::In) => return Ok(()),
+            Some(After::Out(left, true)) => {
+                // one factor passed: the others count anew
+                methods = left;
+                spent.clear();
+            }
+            Some(After::Out(..)) | None => {}
+        }
+        spent.push(method);
+    }
+    Err(p.refused(&methods))
+}
+
+/// ssh's order; what the config turns off is not tried.
+fn next_method(offered: &[MethodKind], spent: &[MethodKind], config: &HostConfig) -> Option<MethodKind> {
+    [
+        (MethodKind::PublicKey, config.publickey),
+        (MethodKind::KeyboardInteractive, config.keyboard_interactive),
+        (MethodKind::Password, config.password),
+    ]
+    .into_iter()
+    .find(|(m, on)| *on && offered.contains(m) && !spent.contains(m))
+    .map(|(m, _)| m)
+}
+
+impl Prover<'_> {
+    /// A try's outcome; a connection that ended is no refusal of one key.
+    fn after(&self, result: Result<AuthResult, russh::Error>) -> Result<After, Failure> {
+        match result.map(After::from) {
+            Ok(After::Out(left, _)) if left.is_empty() && self.handle.is_closed() => Err(self.dropped()),
+            Ok(after) => Ok(after),
+            Err(_) => Err(self.dropped()),
+        }
+    }
+
+    fn dropped(&self) -> Failure {
+        let heard = self.shared.lock();
+        let words = heard.last_words.clone().unwrap_or_else(|| "no reason given".into());
+        let at = self.config.shown();
+        if self.tried.is_empty() {
+            return Failure::unreachable(
+                format!("{at}: the host ended the connection before the login: {words}"),
+                "see whether the account may log in there; the host's log tells why",
+            );
+        }
+        Failure::refused(
+            format!("{at}: the host ended the connection during the login: {words} (tried: {})", self.tried.join("; ")),
+            "with many keys in the agent set IdentitiesOnly and IdentityFile for this host: servers count every key",
+        )
+    }
+
+    fn refused(&self, offered: &[MethodKind]) -> Failure {
+        let at = self.config.shown();
+        let tried = if self.tried.is_empty() { "nothing to try was there".to_string() } else { self.tried.join("; ") };
+        let wants = offered.iter().map(|m| <&str>::from(m)).collect::<Vec<_>>().join(", ");
+        let wants = if wants.is_empty() { "nothing thub knows".into() } else { wants };
+        let banner = match self.shared.lock().banner.as_str() {
+            "" => String::new(),
+            said => format!("; the host says: {}", short(said, 200)),
+        };
+        let mut failure = Failure::refused(
+            format!("{at} refused every way tried ({tried}); it takes {wants}{banner}"),
+            format!(
+                "put your public key into ~/.ssh/authorized_keys there, or name the right one with IdentityFile; \
+                 `ssh -v {}` shows every step",
+                escape(&self.config.alias)
+            ),
+        );
+        if self.silent && !self.config.batch {
+            failure = failure.hint("passwords and passphrases are asked for in the TUI (`thub`)");
+        }
+        failure
+    }
+
+    async fn ask(&mut self, prompt: &str, echo: bool) -> Option<String> {
+        if self.silent {
+            return None;
+        }
+        let answer = self.asker.secret(&self.config.shown(), prompt, echo).await;
+        self.silent = answer.is_none();
+        answer
+    }
+
+    // ---- keys
+
+    async fn keys(&mut self) -> Result<Option<After>, Failure> {
+        let paths = (self.config.identity_files.clone(), self.config.certificate_files.clone());
+        let files =
+            tokio::task::spawn_blocking(move || KeyFile::read_all(&paths.0, &paths.1)).await.unwrap_or_default();
+        let mut agent = open_agent(&self.config.identity_agent).await;
+        let held = match &mut agent {
+            Some(agent) => {
+                if let Some(binding) = self.handle.agent_session_binding() {
+                    // agents older than that know nothing of it
+                    let _ = tokio::time::timeout(AGENT_WITHIN, agent.bind_session(binding, false)).await;
+                }
+                match tokio::time::timeout(AGENT_WITHIN, agent.request_identities()).await {
+                    Ok(Ok(held)) => held,
+                    other => {
+                        tracing::warn!(timed_out = other.is_err(), "the ssh-agent does not list its keys");
+                        Vec::new()
+                    }
+                }
+            }
+            None => Vec::new(),
+        };
+        let held_keys: Vec<PublicKey> = held.iter().map(|i| i.public_key().into_owned()).collect();
+        let file_keys: Vec<Option<PublicKey>> = files.iter().map(|f| f.public.clone()).collect();
+        let order = order(&held_keys, &file_keys, self.config.identities_only);
+
+        // RSA needs a word from the host; it is waited for only where there is such a key
+        let mut hash: Option<Option<HashAlg>> = None;
+        let (mut from_agent, mut no_sha2) = (0, 0);
+        let mut words = Vec::new();
+        let mut last = None;
+        for candidate in order {
+            let rsa = match candidate {
+                Candidate::Agent(i) => held_keys.get(i).is_some_and(|k| k.algorithm().is_rsa()),
+                Candidate::File(i) => files.get(i).is_some_and(|f| f.may_be_rsa()),
+            };
+            let hash = if rsa {
+                let known = match hash {
+                    Some(known) => known,
+                    None => *hash.insert(rsa_hash(self.handle).await),
+                };
+                if known.is_none() {
+                    no_sha2 += 1;
+                    continue;
+                }
+                known
+            } else {
+                None
+            };
+            let after = match candidate {
+                Candidate::Agent(i) => {
+                    let (Some(agent), Some(identity)) = (&mut agent, held.get(i)) else { continue };
+                    from_agent += 1;
+                    self.tried.push("publickey".into());
+                    let after = self.with_agent(agent, identity, hash).await;
+                    self.tried.pop();
+                    if after.is_err() {
+                        self.tried.push(format!("publickey: {from_agent} from the agent"));
+                    }
+                    after?
+                }
+                Candidate::File(i) => {
+                    let Some(file) = files.get(i) else { continue };
+                    self.tried.push(format!("publickey: {from_agent} from the agent, {}", file.shown()));
+                    let (after, word) = self.with_file(file, hash).await?;
+                    self.tried.pop();
+                    words.push(word);
+                    after
+                }
+            };
+            match after {
+                Some(After::In) => return Ok(Some(After::In)),
+                Some(After::Out(left, true)) => {
+                    self.tried.push("publickey passed".into());
+                    return Ok(Some(After::Out(left, true)));
+                }
+                Some(out) => last = Some(out),
+                None => {}
+            }
+        }
+        if from_agent > 0 {
+            words.insert(0, format!("{from_agent} {} from the agent", if from_agent == 1 { "key" } else { "keys" }));
+        }
+        if no_sha2 > 0 {
+            words.push(format!("{no_sha2} RSA left out: the host knows only SHA-1 for them"));
+        }
+        if words.is_empty() {
+            words.push("no key found, neither in an agent nor in a file".into());
+        }
+        self.tried.push(format!("publickey: {}", words.join(", ")));
+        Ok(last)
+    }
+
+    async fn with_agent(
+        &mut self,
+        agent: &mut Agent,
+        identity: &AgentIdentity,
+        hash: Option<HashAlg>,
+    ) -> Result<Option<After>, Failure> {
+        // a token may want to be touched: that is a question too
+        let patience = self.asker.patience.clone();
+        let mut signer = Signer { agent, patience: &patience };
+        let user = self.config.user.clone();
+        let done = match identity {
+            AgentIdentity::PublicKey { key, .. } => {
+                self.handle.authenticate_publickey_with(user, key.clone(), hash, &mut signer).await
+            }
+            AgentIdentity::Certificate { certificate, .. } => {
+                self.handle.authenticate_certificate_with(user, certificate.clone(), hash, &mut signer).await
+            }
+        };
+        match done {
+            Ok(result) => self.after(Ok(result)).map(Some),
+            Err(SignError::Gone) => Err(self.dropped()),
+            // the agent did not sign: the next key
+            Err(SignError::Agent) => Ok(None),
+        }
+    }
+
+    /// The outcome, and a word for the person.
+    async fn with_file(&mut self, file: &KeyFile, hash: Option<HashAlg>) -> Result<(Option<After>, String), Failure> {
+        let name = file.shown();
+        let key = match &file.secret {
+            Secret::Open(key) => key.clone(),
+            Secret::Locked(text) => {
+                // the passphrase is asked for only if the host would take the key
+                if let Some(public) = &file.public {
+                    let user = self.config.user.clone();
+                    let mut would = Would;
+                    let probe = self.handle.authenticate_publickey_with(user, public.clone(), hash, &mut would).await;
+                    match probe {
+                        Err(Wanted::Yes) => {}
+                        Err(Wanted::Gone) => return Err(self.dropped()),
+                        Ok(result) => return Ok((Some(self.after(Ok(result))?), name)),
+                    }
+                }
+                let mut opened = None;
+                for _ in 0..TRIES {
+                    let prompt = format!("Passphrase for {name}");
+                    let Some(passphrase) = self.ask(&prompt, false).await else { break };
+                    let text = text.clone();
+                    // bcrypt takes its time: not on the thread that draws
+                    let done = tokio::task::spawn_blocking(move || {
+                        russh::keys::decode_secret_key(&text, Some(&passphrase)).ok()
+                    });
+                    if let Ok(Some(key)) = done.await {
+                        opened = Some(key);
+                        break;
+                    }
+                }
+                match opened {
+                    Some(key) => Arc::new(key),
+                    None if self.silent => return Ok((None, format!("{name} (its passphrase: nobody to ask)"))),
+                    None => return Ok((None, format!("{name} (wrong passphrase)"))),
+                }
+            }
+            Secret::Unusable(why) => return Ok((None, format!("{name} ({why})"))),
+        };
+        if let Some(cert) = &file.certificate {
+            let done = self.handle.authenticate_openssh_cert(&self.config.user, key.clone(), cert.clone()).await;
+            match self.after(done)? {
+                After::Out(_, false) => {}
+                passed => return Ok((Some(passed), name)),
+            }
+        }
+        let key = PrivateKeyWithHashAlg::new(key, hash);
+        let done = self.handle.authenticate_publickey(&self.config.user, key).await;
+        Ok((Some(self.after(done)?), name))
+    }
+
+    // ---- what a person can say
+
+    async fn password(&mut self) -> Result<Option<After>, Failure> {
+        let mut last = None;
+        for round in 0..TRIES {
+            let prompt = format!("{}'s password", self.config.shown());
+            let Some(password) = self.ask(&prompt, false).await else {
+                if round == 0 {
+                    self.tried.push("password: nobody to ask".into());
+                }
+                break;
+            };
+            if round == 0 {
+                self.tried.push("password".into());
+            }
+            let done = self.handle.authenticate_password(&self.config.user, password).await;
+            match self.after(done)? {
+                After::Out(left, false) if left.contains(&MethodKind::Password) => {
+                    last = Some(After::Out(left, false));
+                }
+                done => return Ok(Some(done)),
+            }
+        }
+        Ok(last)
+    }
+
+    async fn interactive(&mut self) -> Result<Option<After>, Failure> {
+        if self.silent {
+            self.tried.push("keyboard-interactive: nobody to ask".into());
+            return Ok(None);
+        }
+        let mut last = None;
+        for round in 0..TRIES {
+            if round == 0 {
+                self.tried.push("keyboard-interactive".into());
+            }
+            let user = self.config.user.clone();
+            let mut step = self.handle.authenticate_keyboard_interactive_start(user, None::<String>).await;
+            for _ in 0..INFO_MOST {
+                let Ok(Interactive::InfoRequest { name, instructions, prompts }) = &step else { break };
+                let Some(answers) = self.answers(name, instructions, prompts).await else {
+                    self.tried.pop();
+                    self.tried.push("keyboard-interactive: nobody to ask".into());
+                    return Ok(last);
+                };
+                step = self.handle.authenticate_keyboard_interactive_respond(answers).await;
+            }
+            match step {
+                Ok(Interactive::Success) => return Ok(Some(After::In)),
+                Ok(Interactive::Failure { remaining_methods, partial_success }) => {
+                    let out = AuthResult::Failure { remaining_methods, partial_success };
+                    match self.after(Ok(out))? {
+                        After::Out(left, false) if left.contains(&MethodKind::KeyboardInteractive) => {
+                            last = Some(After::Out(left, false));
+                        }
+                        done => return Ok(Some(done)),
+                    }
+                }
+                // it asks without an end
+                Ok(Interactive::InfoRequest { .. }) => return Ok(last),
+                Err(_) => return Err(self.dropped()),
+            }
+        }
+        Ok(last)
+    }
+
+    async fn answers(&mut self, name: &str, instructions: &str, prompts: &[Prompt]) -> Option<Vec<String>> {
+        if prompts.len() > PROMPTS_MOST {
+            return None;
+        }
+        let mut answers = Vec::new();
+        for prompt in prompts {
+            let said = [name, instructions, prompt.prompt.as_str()]
+                .into_iter()
+                .map(|s| short(s.trim(), 200))
+                .filter(|s| !s.is_empty())
+                .collect::<Vec<_>>()
+                .join(": ");
+            answers.push(self.ask(&said, prompt.echo).await?);
+        }
+        Some(answers)
+    }
+}
+
+/// A key to try: by its place among the agent's, or among the files.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Candidate {
+    Agent(usize),
+    File(usize),
+}
+
+/// ssh's order: keys of the agent that a file names, the agent's other ones unless IdentitiesOnly, files it has not.
+fn order<K: KeyData>(held: &[K], files: &[Option<K>], only: bool) -> Vec<Candidate> {
+    let same = |a: &K, b: &K| a.same(b);
+    let in_agent = |f: &Option<K>| f.as_ref().and_then(|f| held.iter().position(|h| same(h, f)));
+    let mut out: Vec<Candidate> = Vec::new();
+    for file in files {
+        if let Some(i) = in_agent(file)
+            && !out.contains(&Candidate::Agent(i))
+        {
+            out.push(Candidate::Agent(i));
+        }
+    }
+    if !only {
+        for i in 0..held.len() {
+            if !out.contains(&Candidate::Agent(i)) {
+                out.push(Candidate::Agent(i));
+            }
+        }
+    }
+    out.extend((0..files.len()).filter(|i| files.get(*i).is_some_and(|f| in_agent(f).is_none())).map(Candidate::File));
+    out
+}
+
+/// The same key, whatever its comment.
+trait KeyData {
+    fn same(&self, other: &Self) -> bool;
+}
+impl KeyData for PublicKey {
+    fn same(&self, other: &PublicKey) -> bool {
+        self.key_data() == other.key_data()
+    }
+}
+
+async fn open_agent(socket: &AgentSocket) -> Option<Agent> {
+    let path = match socket {
+        AgentSocket::None => return None,
+        AgentSocket::Path(path) => path.clone(),
+        AgentSocket::Environment => PathBuf::from(std::env::var_os("SSH_AUTH_SOCK").filter(|s| !s.is_empty())?),
+    };
+    match tokio::time::timeout(AGENT_WITHIN, AgentClient::connect_uds(&path)).await {
+        Ok(Ok(agent)) => Some(agent.dynamic()),
+        _ => {
+            tracing::warn!("the ssh-agent does not answer");
+            None
+        }
+    }
+}
+
+struct Signer<'a> {
+    agent: &'a mut Agent,
+    patience: &'a super::patience::Patience,
+}
+
+enum SignError {
+    /// The SSH connection is gone.
+    Gone,
+    /// The agent did not sign.
+    Agent,
+}
+impl From<russh::SendError> for SignError {
+    fn from(_: russh::SendError) -> SignError {
+        SignError::Gone
+    }
+}
+
+impl russh::Signer for Signer<'_> {
+    type Error = SignError;
+    async fn auth_sign(
+        &mut self,
+        key: &AgentIdentity,
+        hash: Option<HashAlg>,
+        to_sign: Vec<u8>,
+    ) -> Result<Vec<u8>, SignError> {
+        const TOUCH_WITHIN: Duration = Duration::from_secs(60);
+        let _open = self.patience.asking();
+        let signing = self.agent.sign_request(key, hash, to_sign);
+        match tokio::time::timeout(TOUCH_WITHIN, signing).await {
+            Ok(Ok(signed)) => Ok(signed),
+            _ => Err(SignError::Agent),
+        }
+    }
+}
+
+/// Only learns whether the host would take a key: it never signs.
+struct Would;
+
+enum Wanted {
+    Yes,
+    Gone,
+}
+impl From<russh::SendError> for Wanted {
+    fn from(_: russh::SendError) -> Wanted {
+        Wanted::Gone
+    }
+}
+impl russh::Signer for Would {
+    type Error = Wanted;
+    async fn auth_sign(&mut self, _: &AgentIdentity, _: Option<HashAlg>, _: Vec<u8>) -> Result<Vec<u8>, Wanted> {
+        Err(Wanted::Yes)
+    }
+}
+
+// ---- key files
+
+enum Secret {
+    Open(Arc<PrivateKey>),
+    /// The text, to be opened with a passphrase.
+    Locked(String),
+    Unusable(&'static str),
+}
+
+struct KeyFile {
+    path: PathBuf,
+    public: Option<PublicKey>,
+    certificate: Option<Certificate>,
+    secret: Secret,
+}
+
+impl KeyFile {
+    /// The files that are there, in the config's order.
+    fn read_all(paths: &[PathBuf], certificates: &[PathBuf]) -> Vec<KeyFile> {
+        let given: Vec<Certificate> = certificates.iter().filter_map(|p| certificate(p)).collect();
+        let mut files: Vec<KeyFile> = paths.iter().filter_map(|p| KeyFile::read(p)).collect();
+        for file in &mut files {
+            let fits = |c: &Certificate| file.public.as_ref().is_some_and(|p| p.key_data() == c.public_key());
+            file.certificate = given
+                .iter()
+                .find(|c| fits(c))
+                .cloned()
+                .or_else(|| certificate(&beside(&file.path, "-cert.pub")).filter(fits));
+        }
+        files
+    }
+
+    fn read(path: &Path) -> Option<KeyFile> {
+        let beside_public = text(&beside(path, ".pub")).and_then(|t| PublicKey::from_openssh(t.trim()).ok());
+        let Some(text) = text(path) else {
+            // only the public half is here: it picks a key of the agent
+            let public = beside_public?;
+            let secret = Secret::Unusable("the private key is not there, and not in the agent");
+            return Some(KeyFile { path: path.into(), public: Some(public), certificate: None, secret });
+        };
+        if let Ok(public) = PublicKey::from_openssh(text.trim()) {
+            let secret = Secret::Unusable("a public key, and not in the agent");
+            return Some(KeyFile { path: path.into(), public: Some(public), certificate: None, secret });
+        }
+        let (public, secret) = match russh::keys::decode_secret_key(&text, None) {
+            Ok(key) if !key.is_encrypted() => (Some(key.public_key().clone()), Secret::Open(Arc::new(key))),
+            Ok(key) => (Some(key.public_key().clone()), Secret::Locked(text)),
+            Err(russh::keys::Error::KeyIsEncrypted) => {
+                let inside = PrivateKey::from_openssh(&text).ok().map(|k| k.public_key().clone());
+                (inside.or(beside_public), Secret::Locked(text))
+            }
+            Err(_) if text.contains("ENCRYPTED") => (beside_public, Secret::Locked(text)),
+            Err(_) => (beside_public, Secret::Unusable("not a key thub can read")),
+        };
+        Some(KeyFile { path: path.into(), public, certificate: None, secret })
+    }
+
+    fn may_be_rsa(&self) -> bool {
+        self.public.as_ref().is_none_or(|p| p.algorithm().is_rsa())
+    }
+
+    fn shown(&self) -> String {
+        escape(&self.path.to_string_lossy())
+    }
+}
+
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_os_string();
+    name.push(ending);
+    name.into()
+}
+
+fn text(path: &Path) -> Option<String> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let file = std::fs::OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path).ok()?;
+    if !file.metadata().ok()?.is_file() {
+        return None;
+    }
+    let mut text = String::new();
+    file.take(KEY_FILE_MOST).read_to_string(&mut text).ok()?;
+    Some(text)
+}
+
+fn certificate(path: &Path) -> Option<Certificate> {
+    Certificate::from_openssh(text(path)?.trim()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transport::ssh::config::Dest;
+
+    impl KeyData for u8 {
+        fn same(&self, other: &u8) -> bool {
+            self == other
+        }
+    }
+
+    #[test]
+    fn keys_in_sshs_order() {
+        use Candidate::{Agent as A, File as F};
+        assert_eq!(order(&[1u8, 2, 3], &[], false), [A(0), A(1), A(2)]);
+        assert_eq!(order(&[1u8, 2, 3], &[], true), []);
+        assert_eq!(order(&[1u8, 2, 3], &[Some(9), Some(3), None], false), [A(2), A(0), A(1), F(0), F(2)]);
+        assert_eq!(order(&[1u8, 2, 3], &[Some(9), Some(3), None], true), [A(2), F(0), F(2)]);
+        assert_eq!(order(&[1u8], &[Some(1), Some(1)], true), [A(0)]);
+    }
+
+    #[test]
+    fn methods_in_sshs_order() {
+        use MethodKind::{KeyboardInteractive as K, Password as P, PublicKey as Q};
+        let dest = Dest { user: None, host: "h".into(), port: None };
+        let mut c = HostConfig::defaults(&dest, Path::new("/h"), "me");
+        assert_eq!(next_method(&[P, K, Q], &[], &c), Some(Q));
+        assert_eq!(next_method(&[P, K, Q], &[Q], &c), Some(K));
+        assert_eq!(next_method(&[P, Q], &[Q], &c), Some(P));
+        assert_eq!(next_method(&[Q], &[Q], &c), None);
+        c.publickey = false;
+        assert_eq!(next_method(&[P, Q], &[], &c), Some(P));
+    }
+}

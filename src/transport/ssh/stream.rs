@@ -1,0 +1,169 @@
+//! Owns the byte stream that SSH runs over: TCP, a ProxyCommand's stdio, a channel through a jump host.
+//! Leaves out SSH itself.
+
+use super::channel::Channel;
+use super::config::{self, HostConfig, Tokens};
+use crate::failure::Failure;
+use crate::text::{escape, short};
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::process::Stdio;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+
+/// The next address is tried beside one that has not answered for so long.
+const NEXT_ADDRESS: Duration = Duration::from_millis(250);
+const ADDRESSES_MOST: usize = 16;
+
+/// What SSH runs over; ends at once when its [`Cut`] is dropped.
+pub(super) struct Wire {
+    over: Over,
+    cut: Option<oneshot::Receiver<()>>,
+}
+
+enum Over {
+    Tcp(TcpStream),
+    Command(Piped),
+    Jump(Channel),
+}
+
+/// Held by whoever uses the wire.
+pub(super) struct Cut {
+    _wire: oneshot::Sender<()>,
+}
+
+impl Wire {
+    fn new(over: Over) -> Wire {
+        Wire { over, cut: None }
+    }
+    pub(super) fn jump(channel: Channel) -> Wire {
+        Wire::new(Over::Jump(channel))
+    }
+    pub(super) fn cut(&mut self) -> Cut {
+        let (cut, wire) = oneshot::channel();
+        self.cut = Some(wire);
+        Cut { _wire: cut }
+    }
+}
+
+/// A ProxyCommand: killed when dropped.
+pub(super) struct Piped {
+    _child: tokio::process::Child,
+    stdin: tokio::process::ChildStdin,
+    stdout: tokio::process::ChildStdout,
+}
+
+/// TCP to any of the host's addresses, the first that answers.
+pub(super) async fn tcp(config: &HostConfig) -> Result<Wire, Failure> {
+    let at = config.shown();
+    let look = "see whether the name and the port are right, the host is up and the network there: `ssh -v` tells more";
+    let dial = async {
+        let found = tokio::net::lookup_host((config.hostname.as_str(), config.port)).await.map_err(|e| {
+            Failure::unreachable(
+                format!(
+                    "{at} can't be reached: {} has no address: {}",
+                    escape(&config.hostname),
+                    escape(&e.to_string())
+                ),
+                "see whether the name is right and the network there",
+            )
+        })?;
+        let addresses: Vec<SocketAddr> =
+            found.filter(|a| config.family.is_none_or(|f| (f == 4) == a.is_ipv4())).take(ADDRESSES_MOST).collect();
+        first_of(addresses).await.map_err(|why| Failure::unreachable(format!("{at} can't be reached: {why}"), look))
+    };
+    let stream = tokio::time::timeout(config.connect_timeout, dial).await.unwrap_or_else(|_| {
+        let s = config.connect_timeout.as_secs();
+        Err(Failure::unreachable(format!("{at} can't be reached: no answer within {s} s"), look))
+    })?;
+    if let Err(e) = stream.set_nodelay(true) {
+        tracing::warn!(error = %e, "TCP_NODELAY");
+    }
+    Ok(Wire::new(Over::Tcp(stream)))
+}
+
+async fn first_of(addresses: Vec<SocketAddr>) -> Result<TcpStream, String> {
+    let mut left = addresses.into_iter();
+    let mut dials = JoinSet::new();
+    let mut why = String::from("it has no address of the family asked for");
+    loop {
+        if let Some(address) = left.next() {
+            dials.spawn(async move { TcpStream::connect(address).await.map_err(|e| format!("{address}: {e}")) });
+        } else if dials.is_empty() {
+            return Err(why);
+        }
+        tokio::select! {
+            Some(done) = dials.join_next() => match done {
+                Ok(Ok(stream)) => return Ok(stream),
+                Ok(Err(e)) => why = e,
+                Err(e) => why = e.to_string(),
+            },
+            () = tokio::time::sleep(NEXT_ADDRESS), if left.len() > 0 => {}
+        }
+    }
+}
+
+/// The user's ProxyCommand, through sh as OpenSSH does.
+pub(super) fn command(config: &HostConfig, command: &str) -> Result<Wire, Failure> {
+    let (me, machine) = (config::me(), config::machine());
+    let home = me.home.to_string_lossy();
+    let tokens = Tokens { config, home: &home, me: &me.name, uid: me.uid, machine: &machine };
+    let line = format!("exec {}", config::expand(command, &tokens)?);
+    let spawned = tokio::process::Command::new("/bin/sh")
+        .arg("-c")
+        .arg(line)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        // the terminal is the TUI's: what it has to say is not shown there
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn();
+    let failed = |e: String| {
+        Failure::unreachable(
+            format!("{}: the ProxyCommand \"{}\" can't be started: {e}", config.shown(), short(command, 100)),
+            "try it by hand; `ssh -G ALIAS` prints it",
+        )
+    };
+    let mut child = spawned.map_err(|e| failed(e.to_string()))?;
+    match (child.stdin.take(), child.stdout.take()) {
+        (Some(stdin), Some(stdout)) => Ok(Wire::new(Over::Command(Piped { _child: child, stdin, stdout }))),
+        _ => Err(failed("no pipes".into())),
+    }
+}
+
+macro_rules! each {
+    ($self:ident, $pipe:ident => $call:ident($($arg:expr),*)) => {
+        match &mut $self.get_mut().over {
+            Over::Tcp(s) => Pin::new(s).$call($($arg),*),
+            Over::Command(s) => Pin::new(&mut s.$pipe).$call($($arg),*),
+            Over::Jump(s) => Pin::new(s).$call($($arg),*),
+        }
+    };
+}
+
+impl AsyncRead for Wire {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.as_mut().get_mut();
+        if this.cut.as_mut().is_some_and(|cut| Pin::new(cut).poll(cx).is_ready()) {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
+        each!(self, stdout => poll_read(cx, buf))
+    }
+}
+impl AsyncWrite for Wire {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        each!(self, stdin => poll_write(cx, buf))
+    }
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        each!(self, stdin => poll_flush(cx))
+    }
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        each!(self, stdin => poll_shutdown(cx))
+    }
+}
