@@ -154,8 +154,16 @@ impl Terminal {
         let signals = Signals::new().map_err(failed)?;
         let tty = crate::sys::async_fd(fd, Interest::READABLE | Interest::WRITABLE).map_err(|e| failed(e.1))?;
         on_panic();
-        let mut terminal =
-            Terminal { tty, features, queue: Vec::new(), sent: 0, drained: false, suspended: None, signals };
+        let mut terminal = Terminal {
+            tty,
+            features,
+            queue: Vec::new(),
+            sent: 0,
+            held: false,
+            drained: false,
+            suspended: None,
+            signals,
+        };
         terminal.set_up(true).map_err(failed)?;
         Ok(terminal)
     }
