@@ -90,6 +90,8 @@ pub struct Writer {
     /// What the terminal is set to; None = unknown.
     pen: Option<Pen>,
     at: Option<(u16, u16)>,
+    /// `at` may be the second half of a wide glyph: it is where the user's cursor was put.
+    placed: bool,
     shown: Option<bool>,
     shape: Option<CursorShape>,
     /// Of the frame being made.
@@ -98,7 +100,7 @@ pub struct Writer {
 
 impl Writer {
     pub fn new(depth: ColorDepth) -> Writer {
-        Writer { depth, sync: false, pen: None, at: None, shown: None, shape: None, begun: false }
+        Writer { depth, sync: false, pen: None, at: None, placed: false, shown: None, shape: None, begun: false }
     }
 
     pub fn depth(&self) -> ColorDepth {
@@ -180,6 +182,7 @@ impl Writer {
         };
         if self.at != Some((pos.x, pos.y)) {
             self.go(pos.x, pos.y, out);
+            self.placed = true;
         }
         if self.shape != Some(shape) {
             let n = match shape {
@@ -285,6 +288,7 @@ impl Writer {
         out.extend_from_slice(symbol.as_bytes());
         let after = usize::from(x) + width;
         // in the last column the cursor waits for the wrap, and terminals differ in where that is
+        self.placed = false;
         self.at = (!doubtful && after < row.len()).then_some((after as u16, y));
     }
 
@@ -300,7 +304,7 @@ impl Writer {
             let gap = row.get(usize::from(from)..usize::from(x)).unwrap_or_default();
             // unchanged, and so on the screen as they are in the row
             let again = |c: &Cell| is_plain_ascii(c) && self.pen_of(c) == pen;
-            if gap.len() <= 3 && gap.iter().all(again) {
+            if !self.placed && gap.len() <= 3 && gap.iter().all(again) {
                 for c in gap {
                     out.extend_from_slice(c.symbol().as_bytes());
                 }
@@ -311,7 +315,7 @@ impl Writer {
                 }
                 out.push(b'C');
             }
-            self.at = Some((x, y));
+            (self.at, self.placed) = (Some((x, y)), false);
             return;
         }
         self.go(x, y, out);
@@ -327,7 +331,7 @@ impl Writer {
             }
         }
         out.push(b'H');
-        self.at = Some((x, y));
+        (self.at, self.placed) = (Some((x, y)), false);
     }
 
     fn pen_of(&self, cell: &Cell) -> Pen {
