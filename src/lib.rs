@@ -1,9 +1,11 @@
 //! thub: a terminal multiplexer for all of a person's machines.
 pub mod agent;
 pub mod backend;
+pub mod cli;
 pub mod client;
 pub mod failure;
 pub mod link;
+pub mod log;
 pub mod paths;
 pub mod proto;
 pub mod safedir;

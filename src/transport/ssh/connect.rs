@@ -196,11 +196,13 @@ fn refusal(config: &HostConfig, verdict: &Verdict, key: &HostKey) -> Failure {
                 shell(&file.to_string_lossy()),
                 shell(&known_hosts::name_of(&host, port))
             ))
+            .hard()
         }
         Verdict::Revoked { file, line } => Failure::refused(
             format!("{at}: its host key {kind} {print} is marked revoked in {}", place(file, *line)),
             "do not connect to it; ask its admin for the new key",
-        ),
+        )
+        .hard(),
         Verdict::Unreadable { file, why } => Failure::refused(
             format!("{at}: its host key can't be checked: {}: {}", escape(&file.to_string_lossy()), escape(why)),
             "make that file readable, or correct the line",
