@@ -500,10 +500,10 @@ impl Sink for Terminal {
     }
 
     fn dcs(&mut self, body: &[u8]) {
-        if self.restoring {
-            if let Some(fields) = body.strip_prefix(super::snapshot::PRIVATE) {
-                return self.restore_private(fields);
-            }
+        if self.restoring
+            && let Some(fields) = body.strip_prefix(super::snapshot::PRIVATE)
+        {
+            return self.restore_private(fields);
         }
         if body.starts_with(b"$q") {
             self.reply(replies::NO_SETTING);
