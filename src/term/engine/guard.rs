@@ -351,7 +351,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(300))]
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(300) })]
         #[test]
         fn cuts_change_nothing(bytes in stream(), a in 0usize..80, b in 0usize..80) {
             let (a, b) = (a.min(bytes.len()), b.min(bytes.len()));

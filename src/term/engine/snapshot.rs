@@ -7,7 +7,7 @@
 //! ESC P > t h u b ; WHAT ; NUMBERS ESC \
 //!     c ; ROW ; COL                                       the cursor of the screen shown, from 0; COL = width: wrap pending
 //!     s ; PAGE ; ROW ; COL ; ORIGIN ; CHARSETS ; PEN      the saved cursor of the primary (0) or alternate (1) screen
-//!     r ; CODEPOINT                                       what REP repeats
+//!     r ; CODEPOINT                                       what REP repeats (0: nothing)
 //! PEN = FLAGS ; FG ; BG       flags: bold 1, dim 2, italic 4, underline 8, inverse 16
 //!                             colours: 0 default, 1 + index, 16777216 + rgb
 //! CHARSETS                    G0 draws 1, G1 draws 2, shifted out 4
@@ -41,9 +41,8 @@ impl Terminal {
         pen::write(&pen::of_screen(screen), &mut out);
         saved(0, &self.primary.saved, &mut out);
         saved(1, &self.alternate.saved, &mut out);
-        if let Some(last) = self.last {
-            let _ = write!(out, "\x1bP>thub;r;{}\x1b\\", u32::from(last));
-        }
+        // always said: painting has printed something
+        let _ = write!(out, "\x1bP>thub;r;{}\x1b\\", self.last.map_or(0, u32::from));
         out
     }
 

@@ -259,6 +259,11 @@ impl Terminal {
         self.alternate = Page::new(self.size);
     }
 
+    fn leave_alternate(&mut self) {
+        self.forward(b"\x1b[?47l");
+        self.alternate = Page::new(self.size);
+    }
+
     fn set_mode(&mut self, mode: u16, on: bool) {
         let letter = if on { 'h' } else { 'l' };
         let alternate = self.screen().alternate_screen();
@@ -269,7 +274,7 @@ impl Terminal {
             // in xterm each of them ends whichever was on
             9 | 1000 | 1002 | 1003 => self.forward(b"\x1b[?9;1000;1002;1003l"),
             47 | 1047 if on && !alternate => self.enter_alternate(),
-            47 | 1047 if !on && alternate => self.forward(b"\x1b[?47l"),
+            47 | 1047 if !on && alternate => self.leave_alternate(),
             1048 if on => self.save_cursor(),
             1048 => self.restore_cursor(),
             1049 if on => {
@@ -280,7 +285,7 @@ impl Terminal {
             }
             1049 => {
                 if alternate {
-                    self.forward(b"\x1b[?47l");
+                    self.leave_alternate();
                 }
                 self.restore_cursor();
             }
@@ -495,10 +500,10 @@ impl Sink for Terminal {
     }
 
     fn dcs(&mut self, body: &[u8]) {
-        if self.restoring {
-            if let Some(fields) = body.strip_prefix(super::snapshot::PRIVATE) {
-                return self.restore_private(fields);
-            }
+        if self.restoring
+            && let Some(fields) = body.strip_prefix(super::snapshot::PRIVATE)
+        {
+            return self.restore_private(fields);
         }
         if body.starts_with(b"$q") {
             self.reply(replies::NO_SETTING);
