@@ -1,2 +1,3 @@
 //! JSON and records on disk.
-pub mod rundir;
+pub mod file;
+pub mod layout;
