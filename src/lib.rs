@@ -10,6 +10,7 @@ pub mod log;
 pub mod paths;
 pub mod proto;
 pub mod safedir;
+pub mod session;
 pub mod store;
 pub mod sys;
 pub mod term;
