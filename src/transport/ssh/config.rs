@@ -188,8 +188,8 @@ fn valid_user(user: &str) -> bool {
         && user.len() <= 256
         && !user.starts_with('-')
         && user.chars().all(|c| {
-            !(c.is_control() || c.is_whitespace() || "'`\";&<>|(){}$\\!*?#~".contains(c))
-                && !crate::text::is_deceptive(c)
+            let active = "'`\";&<>|(){}$\\!*?#~".contains(c);
+            !(active || c.is_control() || c.is_whitespace() || crate::text::is_deceptive(c))
         })
 }
 

@@ -128,10 +128,12 @@ impl Gate {
         match decide(&verdict, self.config.strict) {
             Decision::Accept => Ok(()),
             Decision::Refuse => Err(refusal(&self.config, &verdict, key)),
-            Decision::Ask => match self.asker.host_key(&self.config.shown(), &key.kind, &key.fingerprint()).await {
-                Some(true) => self.learn(key).await,
-                _ => Err(refusal(&self.config, &verdict, key)),
-            },
+            Decision::Ask => {
+                match self.asker.host_key(&self.config.shown(), &escape(&key.kind), &key.fingerprint()).await {
+                    Some(true) => self.learn(key).await,
+                    _ => Err(refusal(&self.config, &verdict, key)),
+                }
+            }
             Decision::Learn => self.learn(key).await,
         }
     }
@@ -306,6 +308,13 @@ fn hop(dest: String, file: Option<PathBuf>, ask: Arc<dyn Ask>, depth: usize, via
     })
 }
 
+/// A connection by TCP from a config made by hand.
+#[cfg(test)]
+pub(super) async fn over_tcp(config: HostConfig, ask: Arc<dyn Ask>) -> Result<Ssh, Failure> {
+    let wire = stream::tcp(&config).await?;
+    handshake(config, wire, ask).await
+}
+
 /// The jumps in the order they are passed; one that leads to the host itself is none (`Host *` with a ProxyJump).
 fn jumps_of(config: &HostConfig) -> Vec<String> {
     let jumps: Vec<String> = config
@@ -348,18 +357,26 @@ async fn handshake(config: HostConfig, mut wire: Wire, ask: Arc<dyn Ask>) -> Res
     };
     // a handshake given up leaves a task of russh's behind: cutting its stream ends it
     let cut = wire.cut();
+    let complaint = wire.complaint();
     let shaking = client::connect_stream(Arc::new(settings), wire, gate);
     let at = config.shown();
     let mut handle = match asker.patience.within(HANDSHAKE_WITHIN, shaking).await {
         Some(Ok(handle)) => handle,
         Some(Err(e)) => {
-            return Err(shared.lock().refusal.take().unwrap_or_else(|| {
-                let hint = match &e {
-                    russh::Error::NoCommonAlgo { .. } => "the host knows only algorithms that are not safe any more",
-                    _ => "see whether an SSH server answers there: `ssh -v` tells more",
-                };
-                Failure::unreachable(format!("{at}: no SSH connection: {}", short(&e.to_string(), 300)), hint)
-            }));
+            if let Some(refusal) = shared.lock().refusal.take() {
+                return Err(refusal);
+            }
+            let hint = match &e {
+                russh::Error::NoCommonAlgo { .. } => "the host knows only algorithms that are not safe any more",
+                _ => "see whether an SSH server answers there: `ssh -v` tells more",
+            };
+            let said = match complaint {
+                Some(complaint) => complaint.take().await,
+                None => None,
+            };
+            let said = said.map(|s| format!("; the ProxyCommand says: {s}")).unwrap_or_default();
+            let why = short(&e.to_string(), 300);
+            return Err(Failure::unreachable(format!("{at}: no SSH connection: {why}{said}"), hint));
         }
         None => {
             return Err(Failure::unreachable(
@@ -393,7 +410,7 @@ impl Ssh {
     /// Runs a command through the login shell there; both streams of it.
     pub async fn exec(&self, command: &str) -> Result<Channel, Failure> {
         let channel = self.open(self.inner.handle.channel_open_session()).await?;
-        channel.exec(true, command).await.map_err(|_| self.lost())?;
+        self.open(channel.exec(true, command)).await?;
         Ok(Channel::spawn(channel, self.inner.clone()))
     }
 
@@ -440,7 +457,7 @@ impl Ssh {
     /// An SFTP session, behind the length guard.
     pub async fn sftp(&self) -> Result<Sftp, Failure> {
         let channel = self.open(self.inner.handle.channel_open_session()).await?;
-        channel.request_subsystem(true, "sftp").await.map_err(|_| self.lost())?;
+        self.open(channel.request_subsystem(true, "sftp")).await?;
         Sftp::start(Channel::spawn(channel, self.inner.clone()), self.name()).await
     }
 
