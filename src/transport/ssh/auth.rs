@@ -727,6 +727,11 @@ mod tests {
     }
 
     async fn log_in(both: bool, ask: Arc<dyn Ask>) -> Result<connect::Ssh, Failure> {
+        log_in_at(both, ask).await.0
+    }
+
+    /// Also the server's side of it.
+    async fn log_in_at(both: bool, ask: Arc<dyn Ask>) -> (Result<connect::Ssh, Failure>, Option<server::Handle>) {
         let seed = russh::keys::ssh_key::private::Ed25519Keypair::from_seed(&[7; 32]);
         let settings = server::Config {
             keys: vec![PrivateKey::from(seed)],
@@ -743,14 +748,16 @@ mod tests {
         let mut config = HostConfig::defaults(&dest, dir.path(), "me");
         config.strict = super::super::config::Strict::AcceptNew;
         config.identity_agent = AgentSocket::None;
+        let (tell, told) = tokio::sync::oneshot::channel();
         tokio::spawn(async move {
             let (stream, _) = listener.accept().await.unwrap();
             let running = server::run_stream(Arc::new(settings), stream, Door { rounds: 0, both }).await;
             if let Ok(running) = running {
+                let _ = tell.send(running.handle());
                 let _ = running.await;
             }
         });
-        connect::over_tcp(config, ask).await
+        (connect::over_tcp(config, ask).await, told.await.ok())
     }
 
     #[tokio::test]
@@ -785,5 +792,21 @@ mod tests {
         // nobody at all
         let f = log_in(true, Arc::new(Nobody)).await.err().unwrap();
         assert!(f.code() == 4 && f.to_string().contains("in the TUI"), "{f}");
+    }
+
+    #[tokio::test]
+    async fn a_host_opens_nothing_towards_us() {
+        let p = Arc::new(Person::default());
+        *p.answers.lock().unwrap() = vec!["right"];
+        let (ssh, server) = log_in_at(false, p).await;
+        let (ssh, server) = (ssh.unwrap(), server.unwrap());
+        assert!(server.channel_open_agent().await.is_err());
+        assert!(server.channel_open_session().await.is_err());
+        assert!(server.channel_open_x11("a", 1).await.is_err());
+        assert!(server.channel_open_direct_tcpip("127.0.0.1", 22, "a", 1).await.is_err());
+        assert!(server.channel_open_direct_streamlocal("/run/x").await.is_err());
+        assert!(server.channel_open_forwarded_tcpip("a", 1, "b", 2).await.is_err());
+        assert!(server.channel_open_forwarded_streamlocal("/run/x").await.is_err());
+        assert!(!ssh.is_closed());
     }
 }

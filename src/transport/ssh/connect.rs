@@ -116,6 +116,87 @@ impl client::Handler for Gate {
         self.shared.lock().last_words = Some(words);
         Ok(())
     }
+
+    // russh takes every channel a host opens towards us unless told otherwise. Nothing here asked for forwarding: each is
+    // refused, which dropping its reply does.
+
+    async fn server_channel_open_forwarded_tcpip(
+        &mut self,
+        _: russh::Channel<client::Msg>,
+        _: &str,
+        _: u32,
+        _: &str,
+        _: u32,
+        reply: client::ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), russh::Error> {
+        drop(reply);
+        Ok(())
+    }
+    async fn server_channel_open_forwarded_streamlocal(
+        &mut self,
+        _: russh::Channel<client::Msg>,
+        _: &str,
+        reply: client::ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), russh::Error> {
+        drop(reply);
+        Ok(())
+    }
+    async fn server_channel_open_agent_forward(
+        &mut self,
+        _: russh::Channel<client::Msg>,
+
+        reply: client::ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), russh::Error> {
+        drop(reply);
+        Ok(())
+    }
+    async fn server_channel_open_session(
+        &mut self,
+        _: russh::Channel<client::Msg>,
+
+        reply: client::ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), russh::Error> {
+        drop(reply);
+        Ok(())
+    }
+    async fn server_channel_open_direct_tcpip(
+        &mut self,
+        _: russh::Channel<client::Msg>,
+        _: &str,
+        _: u32,
+        _: &str,
+        _: u32,
+        reply: client::ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), russh::Error> {
+        drop(reply);
+        Ok(())
+    }
+    async fn server_channel_open_direct_streamlocal(
+        &mut self,
+        _: russh::Channel<client::Msg>,
+        _: &str,
+        reply: client::ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), russh::Error> {
+        drop(reply);
+        Ok(())
+    }
+    async fn server_channel_open_x11(
+        &mut self,
+        _: russh::Channel<client::Msg>,
+        _: &str,
+        _: u32,
+        reply: client::ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), russh::Error> {
+        drop(reply);
+        Ok(())
+    }
 }
 
 impl Gate {
