@@ -20,6 +20,8 @@ use tokio::task::JoinSet;
 /// The next address is tried beside one that has not answered for so long.
 const NEXT_ADDRESS: Duration = Duration::from_millis(250);
 const ADDRESSES_MOST: usize = 16;
+/// Reads of so much are acknowledged anyway.
+const BULK: usize = 16 << 10;
 const COMPLAINT_KEPT: usize = 1000;
 
 /// What SSH runs over; ends at once when its [`Cut`] is dropped.
@@ -164,9 +166,19 @@ pub(super) fn command(config: &HostConfig, command: &str) -> Result<Wire, Failur
     Ok(wire)
 }
 
+/// Tells the kernel to acknowledge what just came at once. sshd leaves Nagle's algorithm on for commands without a
+/// terminal: the second of two small packets waits there for our acknowledgement of the first, which Linux puts off
+/// for 40 ms. The kernel forgets the wish by itself, so it is said after each small read.
+fn acknowledge(tcp: &TcpStream) {
+    #[cfg(target_os = "linux")]
+    let _ = rustix::net::sockopt::set_tcp_quickack(tcp, true);
+    #[cfg(not(target_os = "linux"))]
+    let _ = tcp;
+}
+
 macro_rules! each {
-    ($self:ident, $pipe:ident => $call:ident($($arg:expr),*)) => {
-        match &mut $self.get_mut().over {
+    ($over:expr, $pipe:ident => $call:ident($($arg:expr),*)) => {
+        match $over {
             Over::Tcp(s) => Pin::new(s).$call($($arg),*),
             Over::Command(s) => Pin::new(&mut s.$pipe).$call($($arg),*),
             Over::Jump(s) => Pin::new(s).$call($($arg),*),
@@ -180,17 +192,24 @@ impl AsyncRead for Wire {
         if this.cut.as_mut().is_some_and(|cut| Pin::new(cut).poll(cx).is_ready()) {
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }
-        each!(self, stdout => poll_read(cx, buf))
+        let before = buf.filled().len();
+        let done = each!(&mut this.over, stdout => poll_read(cx, buf));
+        if let (Over::Tcp(tcp), Poll::Ready(Ok(()))) = (&this.over, &done)
+            && buf.filled().len() - before < BULK
+        {
+            acknowledge(tcp);
+        }
+        done
     }
 }
 impl AsyncWrite for Wire {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        each!(self, stdin => poll_write(cx, buf))
+        each!(&mut self.get_mut().over, stdin => poll_write(cx, buf))
     }
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        each!(self, stdin => poll_flush(cx))
+        each!(&mut self.get_mut().over, stdin => poll_flush(cx))
     }
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        each!(self, stdin => poll_shutdown(cx))
+        each!(&mut self.get_mut().over, stdin => poll_shutdown(cx))
     }
 }
