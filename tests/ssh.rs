@@ -304,6 +304,29 @@ fn ways_to_log_in() {
 }
 
 #[test]
+fn certificates_and_impatient_servers() {
+    if !sshd::here() {
+        return;
+    }
+    let sshd = Sshd::start("TrustedUserCAKeys {dir}/ca.pub\nMaxAuthTries 2");
+    let d = sshd.dir.path().to_path_buf();
+    sshd::keygen(&d, &["-q", "-t", "ed25519", "-N", "", "-f", "ca"]);
+    std::fs::write(d.join("authorized"), "").unwrap();
+    run(async {
+        let many = sshd.config("Host *\n  IdentityFile {dir}/other\n  IdentityFile {dir}/host_rsa\n");
+        let f = refused(connect(&many).await);
+        assert!(f.what.contains("Too many authentication failures"), "{f}");
+        assert!(f.to_string().contains("IdentitiesOnly"), "{f}");
+        let me = std::process::Command::new("id").arg("-un").output().unwrap();
+        let me = String::from_utf8(me.stdout).unwrap();
+        sshd::keygen(&d, &["-q", "-s", "ca", "-I", "me", "-n", me.trim(), "id.pub"]);
+        let mark = sshd.mark();
+        connect(&sshd.config("")).await.unwrap();
+        assert!(sshd.wait_for(mark, "Accepted publickey").contains("CERT"));
+    });
+}
+
+#[test]
 fn keys_of_an_agent() {
     if !sshd::here() {
         return;
@@ -429,7 +452,7 @@ fn deployed(sshd: &Sshd, config: &Path) {
         assert!(f.code() == 4 && f.to_string().contains("thub deploy test"), "{f}");
         assert!(person.asked().is_empty());
         assert_eq!(reached(person.clone(), DeployPolicy::Ask).await.err().unwrap().code(), 4);
-        assert!(person.asked()[0].contains(&deploy::build_id().unwrap()), "{:?}", person.asked());
+        assert!(person.asked()[0].contains(&deploy::build_id()), "{:?}", person.asked());
         // (fish makes directories of its own)
         assert!(!sshd.home().join(".local/share/thub").exists(), "nothing is put there");
         // asked, and yes: the banner is the first thing read, and it talks
@@ -440,12 +463,11 @@ fn deployed(sshd: &Sshd, config: &Path) {
         while hello::find_banner(&seen).is_none() {
             assert!(agent.read_buf(&mut seen).await.unwrap() > 0);
         }
-        agent.write_all(b"ping\n").await.unwrap();
-        let mut echo = [0; 5];
-        agent.read_exact(&mut echo).await.unwrap();
-        assert_eq!(&echo, b"ping\n");
+        assert_eq!(agent.exit(), None);
+        agent.shutdown().await.unwrap();
+        agent.wait().await;
         drop(agent);
-        let dir = sshd.home().join(".local/share/thub/agents").join(deploy::build_id().unwrap());
+        let dir = sshd.home().join(".local/share/thub/agents").join(deploy::build_id());
         let file = dir.join("thub");
         let stat = std::fs::metadata(&file).unwrap();
         assert_eq!(stat.permissions().mode() & 0o777, 0o755);

@@ -432,4 +432,15 @@ mod tests {
         assert!(judge(me, &["drwx------ 2 1000 1000", home]).is_err(), "one is missing");
         assert!(judge_dirs("h", b"\nTHUB1 error mkdir: no space\nTHUB1 end\n").unwrap_err().what.contains("no space"));
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_answer_makes_it_panic(raw: Vec<u8>, text in "(\nTHUB1 (begin|end|sys|home|libc|have|dir|id|ls|top|build)[ -~]{0,30}){0,12}\n") {
+            for printed in [&raw[..], text.as_bytes()] {
+                let _ = parse("h", printed);
+                let _ = judge_dirs("h", printed);
+                probe_begins(printed);
+            }
+        }
+    }
 }
