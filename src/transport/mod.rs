@@ -1,5 +1,7 @@
 //! Reach a machine, hand back a byte stream to its agent: [`reach`].
 
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::indexing_slicing))]
+
 pub mod ask;
 pub mod deploy;
 pub mod ssh;

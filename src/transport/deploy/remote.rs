@@ -70,7 +70,8 @@ const START: &str = r#"f="$HOME/.local/share/thub/agents/$1/thub"; [ -x "$f" ] &
 const PREPARE: &str = concat!(
     r#"umask 077; a="$HOME/.local/share/thub/agents"; "#,
     r#"if e=$(mkdir -p "$a/$1" 2>&1) && cd "$a/$1"; then "#,
-    r#"p=$(pwd -P); printf "\nTHUB1 dir %s\nTHUB1 id %s %s %s %s\n" "$p" "$(id -u)" "$(id -g)" "$(id -un)" "$(id -gn)"; "#,
+    r#"p=$(pwd -P); printf "\nTHUB1 top %s\nTHUB1 dir %s\n" "$(cd "$HOME" && pwd -P)" "$p"; "#,
+    r#"printf "THUB1 id %s %s %s %s\n" "$(id -u)" "$(id -g)" "$(id -un)" "$(id -gn)"; "#,
     r#"while :; do cd "$p" || break; printf "THUB1 ls %s\n" "$(ls -ldn . | head -n 1)"; "#,
     r#"[ "$p" = / ] && break; p="${p%/*}"; [ -n "$p" ] || p=/; done; printf "THUB1 end\n"; "#,
     r#"else printf "\nTHUB1 error %s\nTHUB1 end\n" "$e"; fi"#
@@ -257,6 +258,9 @@ pub(super) fn judge_dirs(host: &str, printed: &[u8]) -> Result<String, Failure> 
     };
     // a group of one's own: named like the user, or with the user's number
     let private = user == group || uid == gid;
+    // above the home whose a directory is is the admin's affair, as for sshd; who can write to it is not
+    let top = value("top").filter(|t| *t == dir || dir.starts_with(&format!("{}/", t.trim_end_matches('/'))));
+    let mut above_home = false;
     let mut path = dir.to_string();
     let listed: Vec<&str> = found.iter().filter(|(k, _)| k == "ls").map(|(_, v)| v.as_str()).collect();
     if listed.len() != dir.split('/').filter(|p| !p.is_empty()).count() + 1 {
@@ -273,12 +277,13 @@ pub(super) fn judge_dirs(host: &str, printed: &[u8]) -> Result<String, Failure> 
         let sticky = depth > 0 && matches!(bit(9), b't' | b'T');
         let by_group = bit(5) == b'w' && !(private && of_group == gid) && !(*of_group == "0" && *owner == "0");
         let by_others = bit(8) == b'w';
-        if !mine || ((by_group || by_others) && !sticky) {
+        if !(mine || above_home) || ((by_group || by_others) && !sticky) {
             return Err(Failure::refused(
                 format!("{host}: others can write to {path} ({mode}, owner {owner}): no agent is put below it"),
                 format!("take that right away (`chmod go-w {}`), then try again", quote(&path)),
             ));
         }
+        above_home |= top == Some(path.as_str());
         path = match path.rsplit_once('/') {
             Some(("", _)) | None => "/".into(),
             Some((up, _)) => up.to_string(),
@@ -406,7 +411,10 @@ mod tests {
     fn directories_others_can_write() {
         let judge = |id: &str, ls: &[&str]| {
             let list: String = ls.iter().map(|l| format!("THUB1 ls {l} 4096 Nov 20 .\n")).collect();
-            judge_dirs("h", format!("\nTHUB1 dir /home/al\nTHUB1 id {id}\n{list}THUB1 end\n").as_bytes())
+            judge_dirs(
+                "h",
+                format!("\nTHUB1 top /home/al\nTHUB1 dir /home/al\nTHUB1 id {id}\n{list}THUB1 end\n").as_bytes(),
+            )
         };
         let (home, root) = ("drwxr-xr-x 2 0 0", "drwxr-xr-x 2 0 0");
         let me = "1000 1000 al al";
@@ -420,7 +428,19 @@ mod tests {
         assert!(judge(me, &["drwx------ 2 1000 1000", "drwxrwxrwx 2 0 0", root]).is_err(), "a parent");
         assert!(judge(me, &["drwx------ 2 1000 1000", "drwxrwxrwt 2 0 0", root]).is_ok(), "a sticky parent");
         assert!(judge(me, &["drwxrwxrwt 2 1000 1000", home, root]).is_err(), "itself sticky");
+        assert!(judge(me, &["drwx------ 2 1000 1000", "drwxr-xr-x 2 65534 65534", root]).is_ok(), "the admin's affair");
         assert!(judge(me, &["drwx------ 2 1000 1000", home]).is_err(), "one is missing");
         assert!(judge_dirs("h", b"\nTHUB1 error mkdir: no space\nTHUB1 end\n").unwrap_err().what.contains("no space"));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_answer_makes_it_panic(raw: Vec<u8>, text in "(\nTHUB1 (begin|end|sys|home|libc|have|dir|id|ls|top|build)[ -~]{0,30}){0,12}\n") {
+            for printed in [&raw[..], text.as_bytes()] {
+                let _ = parse("h", printed);
+                let _ = judge_dirs("h", printed);
+                probe_begins(printed);
+            }
+        }
     }
 }

@@ -2,7 +2,9 @@
 //! Leaves out the host's key: [`prove`] runs only after the gate has passed it. Secrets are never logged nor kept.
 
 use super::config::{AgentSocket, HostConfig};
-use super::connect::{Gate, Shared, rsa_hash};
+use super::connect::rsa_hash;
+use super::gate::{Gate, Shared};
+use super::keyfile::{KeyFile, Secret};
 use super::patience::Asker;
 use crate::failure::Failure;
 use crate::text::{escape, short};
@@ -10,14 +12,12 @@ use russh::MethodKind;
 use russh::client::{AuthResult, Handle, KeyboardInteractiveAuthResponse as Interactive, Prompt};
 use russh::keys::agent::AgentIdentity;
 use russh::keys::agent::client::{AgentClient, AgentStream};
-use russh::keys::{Certificate, HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKey};
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use russh::keys::{HashAlg, PrivateKeyWithHashAlg, PublicKey};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 const AGENT_WITHIN: Duration = Duration::from_secs(5);
-const KEY_FILE_MOST: u64 = 1 << 20;
 /// How often a secret is asked for.
 const TRIES: usize = 3;
 /// Methods one after the other (several factors).
@@ -132,7 +132,7 @@ impl Prover<'_> {
     fn refused(&self, offered: &[MethodKind]) -> Failure {
         let at = self.config.shown();
         let tried = if self.tried.is_empty() { "nothing to try was there".to_string() } else { self.tried.join("; ") };
-        let wants = offered.iter().map(|m| <&str>::from(m)).collect::<Vec<_>>().join(", ");
+        let wants = offered.iter().map(<&str>::from).collect::<Vec<_>>().join(", ");
         let wants = if wants.is_empty() { "nothing thub knows".into() } else { wants };
         let banner = match self.shared.lock().banner.as_str() {
             "" => String::new(),
@@ -525,97 +525,12 @@ impl russh::Signer for Would {
     }
 }
 
-// ---- key files
-
-enum Secret {
-    Open(Arc<PrivateKey>),
-    /// The text, to be opened with a passphrase.
-    Locked(String),
-    Unusable(&'static str),
-}
-
-struct KeyFile {
-    path: PathBuf,
-    public: Option<PublicKey>,
-    certificate: Option<Certificate>,
-    secret: Secret,
-}
-
-impl KeyFile {
-    /// The files that are there, in the config's order.
-    fn read_all(paths: &[PathBuf], certificates: &[PathBuf]) -> Vec<KeyFile> {
-        let given: Vec<Certificate> = certificates.iter().filter_map(|p| certificate(p)).collect();
-        let mut files: Vec<KeyFile> = paths.iter().filter_map(|p| KeyFile::read(p)).collect();
-        for file in &mut files {
-            let fits = |c: &Certificate| file.public.as_ref().is_some_and(|p| p.key_data() == c.public_key());
-            file.certificate = given
-                .iter()
-                .find(|c| fits(c))
-                .cloned()
-                .or_else(|| certificate(&beside(&file.path, "-cert.pub")).filter(fits));
-        }
-        files
-    }
-
-    fn read(path: &Path) -> Option<KeyFile> {
-        let beside_public = text(&beside(path, ".pub")).and_then(|t| PublicKey::from_openssh(t.trim()).ok());
-        let Some(text) = text(path) else {
-            // only the public half is here: it picks a key of the agent
-            let public = beside_public?;
-            let secret = Secret::Unusable("the private key is not there, and not in the agent");
-            return Some(KeyFile { path: path.into(), public: Some(public), certificate: None, secret });
-        };
-        if let Ok(public) = PublicKey::from_openssh(text.trim()) {
-            let secret = Secret::Unusable("a public key, and not in the agent");
-            return Some(KeyFile { path: path.into(), public: Some(public), certificate: None, secret });
-        }
-        let (public, secret) = match russh::keys::decode_secret_key(&text, None) {
-            Ok(key) if !key.is_encrypted() => (Some(key.public_key().clone()), Secret::Open(Arc::new(key))),
-            Ok(key) => (Some(key.public_key().clone()), Secret::Locked(text)),
-            Err(russh::keys::Error::KeyIsEncrypted) => {
-                let inside = PrivateKey::from_openssh(&text).ok().map(|k| k.public_key().clone());
-                (inside.or(beside_public), Secret::Locked(text))
-            }
-            Err(_) if text.contains("ENCRYPTED") => (beside_public, Secret::Locked(text)),
-            Err(_) => (beside_public, Secret::Unusable("not a key thub can read")),
-        };
-        Some(KeyFile { path: path.into(), public, certificate: None, secret })
-    }
-
-    fn may_be_rsa(&self) -> bool {
-        self.public.as_ref().is_none_or(|p| p.algorithm().is_rsa())
-    }
-
-    fn shown(&self) -> String {
-        escape(&self.path.to_string_lossy())
-    }
-}
-
-fn beside(path: &Path, ending: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_os_string();
-    name.push(ending);
-    name.into()
-}
-
-fn text(path: &Path) -> Option<String> {
-    use std::os::unix::fs::OpenOptionsExt;
-    let file = std::fs::OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path).ok()?;
-    if !file.metadata().ok()?.is_file() {
-        return None;
-    }
-    let mut text = String::new();
-    file.take(KEY_FILE_MOST).read_to_string(&mut text).ok()?;
-    Some(text)
-}
-
-fn certificate(path: &Path) -> Option<Certificate> {
-    Certificate::from_openssh(text(path)?.trim()).ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::transport::ssh::config::Dest;
+    use russh::keys::PrivateKey;
+    use std::path::Path;
 
     impl KeyData for u8 {
         fn same(&self, other: &u8) -> bool {
@@ -644,5 +559,159 @@ mod tests {
         assert_eq!(next_method(&[Q], &[Q], &c), None);
         c.publickey = false;
         assert_eq!(next_method(&[P, Q], &[], &c), Some(P));
+    }
+
+    // ---- against russh's own server: what the test's sshd can't be made to do without PAM
+
+    use crate::transport::ask::{Answered, Ask, Nobody};
+    use crate::transport::ssh::connect;
+    use russh::server::{self, Auth, Response};
+    use std::sync::Mutex;
+
+    /// Takes the password "right", then asks two rounds of questions.
+    struct Door {
+        rounds: usize,
+        both: bool,
+    }
+    fn reject(methods: &[MethodKind], partial_success: bool) -> Auth {
+        Auth::Reject { proceed_with_methods: Some(methods.into()), partial_success }
+    }
+    impl server::Handler for Door {
+        type Error = russh::Error;
+        async fn auth_none(&mut self, _: &str) -> Result<Auth, russh::Error> {
+            Ok(reject(&[MethodKind::Password], false))
+        }
+        async fn auth_password(&mut self, _: &str, password: &str) -> Result<Auth, russh::Error> {
+            Ok(match (password == "right", self.both) {
+                (true, true) => reject(&[MethodKind::KeyboardInteractive], true),
+                (true, false) => Auth::Accept,
+                (false, _) => reject(&[MethodKind::Password], false),
+            })
+        }
+        async fn auth_keyboard_interactive<'a>(
+            &'a mut self,
+            _: &str,
+            _: &str,
+            response: Option<Response<'a>>,
+        ) -> Result<Auth, russh::Error> {
+            self.rounds += usize::from(response.is_some());
+            let given = response.map(|r| r.map(|b| b.to_vec()).collect::<Vec<_>>()).unwrap_or_default();
+            Ok(match self.rounds {
+                0 => Auth::Partial {
+                    name: "".into(),
+                    instructions: "Two\u{1b}[31m factors".into(),
+                    prompts: vec![("Code: ".into(), true), ("Pin: ".into(), false)].into(),
+                },
+                1 if given == [b"123".to_vec(), b"456".to_vec()] => {
+                    Auth::Partial { name: "".into(), instructions: "".into(), prompts: vec![].into() }
+                }
+                2 => Auth::Accept,
+                _ => reject(&[MethodKind::KeyboardInteractive], false),
+            })
+        }
+    }
+
+    #[derive(Default)]
+    struct Person {
+        answers: Mutex<Vec<&'static str>>,
+        asked: Mutex<Vec<String>>,
+    }
+    impl Ask for Person {
+        fn host_key(&self, _: &str, _: &str, _: &str) -> Answered<'_, bool> {
+            Box::pin(async { Some(true) })
+        }
+        fn secret(&self, host: &str, prompt: &str, echo: bool) -> Answered<'_, String> {
+            self.asked.lock().unwrap().push(format!("{host}|{prompt}|{echo}"));
+            let answer = self.answers.lock().unwrap().pop().map(str::to_string);
+            Box::pin(async { answer })
+        }
+        fn deploy(&self, _: &str, _: Option<&str>, _: &str, _: &[String]) -> Answered<'_, bool> {
+            Box::pin(async { None })
+        }
+        fn progress(&self, _: &str, _: Option<f32>) {}
+    }
+
+    async fn log_in(both: bool, ask: Arc<dyn Ask>) -> Result<connect::Ssh, Failure> {
+        log_in_at(both, ask).await.0
+    }
+
+    /// Also the server's side of it.
+    async fn log_in_at(both: bool, ask: Arc<dyn Ask>) -> (Result<connect::Ssh, Failure>, Option<server::Handle>) {
+        let seed = russh::keys::ssh_key::private::Ed25519Keypair::from_seed(&[7; 32]);
+        let settings = server::Config {
+            keys: vec![PrivateKey::from(seed)],
+            auth_rejection_time: Duration::ZERO,
+            ..server::Config::default()
+        };
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let dest = Dest {
+            user: Some("al".into()),
+            host: "127.0.0.1".into(),
+            port: listener.local_addr().ok().map(|a| a.port()),
+        };
+        let mut config = HostConfig::defaults(&dest, dir.path(), "me");
+        config.strict = super::super::config::Strict::AcceptNew;
+        config.identity_agent = AgentSocket::None;
+        let (tell, told) = tokio::sync::oneshot::channel();
+        tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            let running = server::run_stream(Arc::new(settings), stream, Door { rounds: 0, both }).await;
+            if let Ok(running) = running {
+                let _ = tell.send(running.handle());
+                let _ = running.await;
+            }
+        });
+        (connect::over_tcp(config, ask).await, told.await.ok())
+    }
+
+    #[tokio::test]
+    async fn passwords_and_questions() {
+        // the third is right
+        let p = Arc::new(Person::default());
+        *p.answers.lock().unwrap() = vec!["right", "wrong", "wrong too"];
+        log_in(false, p.clone()).await.unwrap();
+        let asked = p.asked.lock().unwrap().clone();
+        assert_eq!(asked.len(), 3);
+        assert!(asked[0].starts_with("al@127.0.0.1:") && asked[0].contains("password|false"), "{asked:?}");
+        // never
+        let p = Arc::new(Person::default());
+        *p.answers.lock().unwrap() = vec!["right", "no", "no", "no"];
+        let f = log_in(false, p.clone()).await.err().unwrap();
+        assert!(f.code() == 4 && f.what.contains("(password)"), "{f}");
+        assert_eq!(p.asked.lock().unwrap().len(), 3);
+        // password, then the questions of a second factor
+        let p = Arc::new(Person::default());
+        *p.answers.lock().unwrap() = vec!["456", "123", "right"];
+        log_in(true, p.clone()).await.unwrap();
+        let asked = p.asked.lock().unwrap().clone();
+        assert!(
+            asked[1].contains("Two\\u{1b}[31m factors: Code:|true") && asked[2].contains("Pin:|false"),
+            "{asked:?}"
+        );
+        // a person who leaves
+        let p = Arc::new(Person::default());
+        let f = log_in(false, p.clone()).await.err().unwrap();
+        assert!(f.what.contains("nobody to ask"), "{f}");
+        assert_eq!(p.asked.lock().unwrap().len(), 1);
+        // nobody at all
+        let f = log_in(true, Arc::new(Nobody)).await.err().unwrap();
+        assert!(f.code() == 4 && f.to_string().contains("in the TUI"), "{f}");
+    }
+
+    #[tokio::test]
+    async fn a_host_opens_nothing_towards_us() {
+        let p = Arc::new(Person::default());
+        *p.answers.lock().unwrap() = vec!["right"];
+        let (ssh, server) = log_in_at(false, p).await;
+        let (ssh, server) = (ssh.unwrap(), server.unwrap());
+        assert!(server.channel_open_agent().await.is_err());
+        assert!(server.channel_open_session().await.is_err());
+        assert!(server.channel_open_x11("a", 1).await.is_err());
+        assert!(server.channel_open_direct_tcpip("127.0.0.1", 22, "a", 1).await.is_err());
+        assert!(server.channel_open_direct_streamlocal("/run/x").await.is_err());
+        assert!(server.channel_open_forwarded_tcpip("a", 1, "b", 2).await.is_err());
+        assert!(server.channel_open_forwarded_streamlocal("/run/x").await.is_err());
+        assert!(!ssh.is_closed());
     }
 }

@@ -70,6 +70,8 @@ struct Shared {
     /// Room in the buffer of what was read.
     room: Notify,
     exited: Notify,
+    /// The stream was dropped.
+    gone: Notify,
 }
 
 impl Shared {
@@ -137,17 +139,24 @@ async fn read_all(mut read: russh::ChannelReadHalf, shared: Arc<Shared>, keep: K
     loop {
         let full = {
             let inner = shared.lock();
-            inner.unread_len >= UNREAD_MOST && !inner.dropped
+            if inner.dropped {
+                break;
+            }
+            inner.unread_len >= UNREAD_MOST
         };
         if full {
             shared.room.notified().await;
             continue;
         }
-        let message = read.wait().await;
+        let message = tokio::select! {
+            biased;
+            () = shared.gone.notified() => break,
+            message = read.wait() => message,
+        };
         let mut inner = shared.lock();
         match message {
             Some(ChannelMsg::Data { data }) => {
-                if !inner.dropped && !data.is_empty() {
+                if !data.is_empty() {
                     inner.unread_len += data.len();
                     inner.unread.push_back(data);
                 }
@@ -197,8 +206,9 @@ async fn read_all(mut read: russh::ChannelReadHalf, shared: Arc<Shared>, keep: K
             break;
         }
     }
-    // to its end, so that the session loop never waits for this queue
-    while read.wait().await.is_some() {}
+    // a queue without a receiver never makes the session loop wait; and russh forgets a channel that we close first only
+    // with the connection, so waiting here for its end would keep the connection for ever
+    drop(read);
     drop(keep);
 }
 
@@ -286,6 +296,7 @@ impl Drop for Channel {
         drop(inner);
         self.shared.to_write.notify_one();
         self.shared.room.notify_one();
+        self.shared.gone.notify_one();
     }
 }
 

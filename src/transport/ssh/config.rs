@@ -1,18 +1,13 @@
-//! Owns what ssh_config says about a host: [`HostConfig`], asked of `ssh -G`, and the list of Host aliases.
+//! Owns what ssh_config says about a host: [`HostConfig`], asked of `ssh -G`.
 //! Leaves out what is done with it. Parsing and expanding are pure; programs and files are touched at the edge.
 
 use crate::failure::{Failure, Kind};
 use crate::text::{escape, short};
-use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 const ASK_SSH_WITHIN: Duration = Duration::from_secs(10);
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
-/// Include in Include in Include: OpenSSH's own bound.
-const INCLUDE_DEPTH: usize = 16;
-const CONFIG_MOST: u64 = 4 << 20;
-const HOSTS_MOST: usize = 10_000;
 
 /// What to do about a host whose key is not on record.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -188,8 +183,8 @@ fn valid_user(user: &str) -> bool {
         && user.len() <= 256
         && !user.starts_with('-')
         && user.chars().all(|c| {
-            !(c.is_control() || c.is_whitespace() || "'`\";&<>|(){}$\\!*?#~".contains(c))
-                && !crate::text::is_deceptive(c)
+            let active = "'`\";&<>|(){}$\\!*?#~".contains(c);
+            !(active || c.is_control() || c.is_whitespace() || crate::text::is_deceptive(c))
         })
 }
 
@@ -485,140 +480,6 @@ async fn ask_ssh(dest: &Dest, file: Option<&Path>) -> Result<Option<String>, Fai
     Ok(Some(String::from_utf8_lossy(&ran.stdout).into_owned()))
 }
 
-/// The concrete Host aliases of an ssh_config (the user's when `file` is left out), in its order, each once.
-pub fn hosts(file: Option<&Path>) -> Vec<String> {
-    let me = me();
-    let ssh = me.home.join(".ssh");
-    let first = file.map(Path::to_path_buf).unwrap_or_else(|| ssh.join("config"));
-    let mut found = Found { seen: HashSet::new(), list: Vec::new() };
-    collect(&first, &ssh, &me.home, 0, &mut found);
-    found.list
-}
-
-struct Found {
-    seen: HashSet<String>,
-    list: Vec<String>,
-}
-
-fn collect(file: &Path, ssh: &Path, home: &Path, depth: usize, found: &mut Found) {
-    use std::io::Read;
-    if depth > INCLUDE_DEPTH || !file.is_file() {
-        return;
-    }
-    let mut text = Vec::new();
-    match std::fs::File::open(file).and_then(|f| f.take(CONFIG_MOST).read_to_end(&mut text)) {
-        Ok(_) => {}
-        Err(_) => return,
-    }
-    for entry in entries(&String::from_utf8_lossy(&text)) {
-        match entry {
-            Entry::Host(name) => {
-                if found.list.len() < HOSTS_MOST && found.seen.insert(name.clone()) {
-                    found.list.push(name);
-                }
-            }
-            Entry::Include(pattern) => {
-                let pattern = match pattern.strip_prefix("~/") {
-                    Some(rest) => home.join(rest),
-                    None => ssh.join(&pattern),
-                };
-                for file in glob(&pattern) {
-                    collect(&file, ssh, home, depth + 1, found);
-                }
-            }
-        }
-    }
-}
-
-#[derive(PartialEq, Eq, Debug)]
-enum Entry {
-    Host(String),
-    Include(String),
-}
-
-/// The concrete names and the includes of one file's text.
-fn entries(text: &str) -> Vec<Entry> {
-    let mut out = Vec::new();
-    for line in text.lines() {
-        let line = line.trim_start_matches([' ', '\t', '\u{c}']);
-        let end = line.find([' ', '\t', '=']).unwrap_or(line.len());
-        let (key, rest) = line.split_at_checked(end).unwrap_or((line, ""));
-        let host = key.eq_ignore_ascii_case("host");
-        if !host && !key.eq_ignore_ascii_case("include") {
-            continue;
-        }
-        let rest = rest.trim_start_matches([' ', '\t']);
-        let rest = rest.strip_prefix('=').unwrap_or(rest);
-        for word in words(rest) {
-            if !host {
-                out.push(Entry::Include(word));
-            } else if !word.contains(['*', '?', '!']) && parse_dest(&word).is_ok_and(|d| d.host == word) {
-                out.push(Entry::Host(word));
-            }
-        }
-    }
-    out
-}
-
-/// Words of a line, double quotes kept together, a `#` word ends it.
-fn words(rest: &str) -> Vec<String> {
-    let (mut out, mut word, mut open, mut quoted) = (Vec::new(), String::new(), false, false);
-    for c in rest.chars() {
-        match c {
-            '"' => {
-                quoted = !quoted;
-                open = true;
-            }
-            ' ' | '\t' | '\r' if !quoted => {
-                if std::mem::take(&mut open) {
-                    out.push(std::mem::take(&mut word));
-                }
-            }
-            '#' if !quoted && !open => return out,
-            c => {
-                open = true;
-                word.push(c);
-            }
-        }
-    }
-    if open {
-        out.push(word);
-    }
-    out.retain(|w| !w.is_empty());
-    out
-}
-
-/// Files that a pattern with `*` and `?` names, sorted, dotted names only when the pattern has the dot.
-fn glob(pattern: &Path) -> Vec<PathBuf> {
-    const MOST: usize = 1000;
-    let mut found = vec![PathBuf::new()];
-    for part in pattern.components() {
-        let name = part.as_os_str().to_string_lossy();
-        if !name.contains(['*', '?']) {
-            for path in &mut found {
-                path.push(part);
-            }
-            continue;
-        }
-        let mut next = Vec::new();
-        for dir in &found {
-            let Ok(list) = std::fs::read_dir(dir) else { continue };
-            for entry in list.flatten() {
-                let file = entry.file_name();
-                let file_name = file.to_string_lossy();
-                let hidden = file_name.starts_with('.') && !name.starts_with('.');
-                if !hidden && super::known_hosts::matches(&name, &file_name) && next.len() < MOST {
-                    next.push(dir.join(&file));
-                }
-            }
-        }
-        next.sort();
-        found = next;
-    }
-    found.retain(|p| p.is_file());
-    found
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -721,24 +582,16 @@ mod tests {
         assert!(expand_path(Path::new("${NO}"), &t, &env).is_err());
     }
 
-    #[test]
-    fn lists_concrete_hosts() {
-        let dir = tempfile::tempdir().unwrap();
-        let at = |n: &str| dir.path().join(n);
-        std::fs::create_dir(at("d")).unwrap();
-        std::fs::write(
-            at("config"),
-            format!(
-                "Host web db # note\n  User x\nHost *.lan !no te?t -x\nhost=\"quoted one\" eq\n\tHOST\ttab\n\
-                 Include {0}/d/*.conf {0}/none\nMatch host foo\n  User y\nHost web last\n",
-                dir.path().display()
-            ),
-        )
-        .unwrap();
-        std::fs::write(at("d/b.conf"), "Host second\n").unwrap();
-        std::fs::write(at("d/a.conf"), format!("Host first\nInclude {}/config\n", dir.path().display())).unwrap();
-        std::fs::write(at("d/.c.conf"), "Host hidden\n").unwrap();
-        assert_eq!(hosts(Some(&at("config"))), ["web", "db", "eq", "tab", "first", "last", "second"]);
-        assert_eq!(hosts(Some(&at("missing"))), [] as [String; 0]);
+    proptest::proptest! {
+        #[test]
+        fn nothing_makes_it_panic(text: String, printed in "((port|user|identityfile|proxyjump|x) ?[^\n]{0,20}\n){0,5}") {
+            if let Ok(d) = parse_dest(&text) {
+                assert!(!d.host.starts_with('-') && !d.host.is_empty());
+            }
+            let c = parse_g(&printed, &dest(None, "a", None), Path::new("/h"), "me");
+            let t = Tokens { config: &c, home: "/h", me: "me", uid: 7, machine: "box" };
+            let _ = expand(&text, &t);
+            let _ = expand_path(Path::new(&text), &t, &|_| None);
+        }
     }
 }

@@ -527,4 +527,17 @@ mod tests {
             assert_eq!(verdict(&files, host, port, &key) == Verdict::Known, want, "{host}:{port}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_line_makes_it_panic(text in "(@revoked |@cert-authority |@x )?[a|1*?!,\\[\\]:= ]{0,30}[ \t](ssh-ed25519|ssh-rsa|1)[ \t][A-Za-z0-9+/= ]{0,60}\n?", raw: Vec<u8>) {
+            for text in [text.into_bytes(), raw] {
+                let files = [File { path: "/kh".into(), text: Ok(text) }];
+                verdict(&files, "a", 22, &ed(1));
+                verdict(&files, "a", 2222, &ed(1));
+                recorded_types(&files, "a", 2222);
+                revoked(&files[0], &ed(1));
+            }
+        }
+    }
 }

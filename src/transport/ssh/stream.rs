@@ -12,7 +12,7 @@ use std::pin::Pin;
 use std::process::Stdio;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
@@ -20,16 +20,31 @@ use tokio::task::JoinSet;
 /// The next address is tried beside one that has not answered for so long.
 const NEXT_ADDRESS: Duration = Duration::from_millis(250);
 const ADDRESSES_MOST: usize = 16;
+/// Reads of so much are acknowledged anyway.
+const BULK: usize = 16 << 10;
+const COMPLAINT_KEPT: usize = 1000;
 
 /// What SSH runs over; ends at once when its [`Cut`] is dropped.
 pub(super) struct Wire {
     over: Over,
     cut: Option<oneshot::Receiver<()>>,
+    complaint: Option<Complaint>,
+}
+
+/// The end of what a ProxyCommand writes to stderr, for the error.
+pub(super) struct Complaint(tokio::task::JoinHandle<Vec<u8>>);
+
+impl Complaint {
+    /// Escaped; once the command has ended, which losing its wire makes it do.
+    pub(super) async fn take(self) -> Option<String> {
+        let said = tokio::time::timeout(Duration::from_millis(500), self.0).await.ok()?.ok()?;
+        Some(short(String::from_utf8_lossy(&said).trim(), 200)).filter(|s| !s.is_empty())
+    }
 }
 
 enum Over {
     Tcp(TcpStream),
-    Command(Piped),
+    Command(Box<Piped>),
     Jump(Channel),
 }
 
@@ -40,10 +55,13 @@ pub(super) struct Cut {
 
 impl Wire {
     fn new(over: Over) -> Wire {
-        Wire { over, cut: None }
+        Wire { over, cut: None, complaint: None }
     }
     pub(super) fn jump(channel: Channel) -> Wire {
         Wire::new(Over::Jump(channel))
+    }
+    pub(super) fn complaint(&mut self) -> Option<Complaint> {
+        self.complaint.take()
     }
     pub(super) fn cut(&mut self) -> Cut {
         let (cut, wire) = oneshot::channel();
@@ -120,8 +138,8 @@ pub(super) fn command(config: &HostConfig, command: &str) -> Result<Wire, Failur
         .arg(line)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        // the terminal is the TUI's: what it has to say is not shown there
-        .stderr(Stdio::null())
+        // the terminal is the TUI's: what it has to say is quoted in an error
+        .stderr(Stdio::piped())
         .kill_on_drop(true)
         .spawn();
     let failed = |e: String| {
@@ -131,15 +149,36 @@ pub(super) fn command(config: &HostConfig, command: &str) -> Result<Wire, Failur
         )
     };
     let mut child = spawned.map_err(|e| failed(e.to_string()))?;
-    match (child.stdin.take(), child.stdout.take()) {
-        (Some(stdin), Some(stdout)) => Ok(Wire::new(Over::Command(Piped { _child: child, stdin, stdout }))),
-        _ => Err(failed("no pipes".into())),
-    }
+    let (Some(stdin), Some(stdout), Some(mut stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take())
+    else {
+        return Err(failed("no pipes".into()));
+    };
+    let complaint = tokio::spawn(async move {
+        let (mut tail, mut piece) = (Vec::new(), [0u8; 1024]);
+        while let Ok(n @ 1..) = stderr.read(&mut piece).await {
+            tail.extend_from_slice(piece.get(..n).unwrap_or_default());
+            tail.drain(..tail.len().saturating_sub(COMPLAINT_KEPT));
+        }
+        tail
+    });
+    let mut wire = Wire::new(Over::Command(Box::new(Piped { _child: child, stdin, stdout })));
+    wire.complaint = Some(Complaint(complaint));
+    Ok(wire)
+}
+
+/// Tells the kernel to acknowledge what just came at once. sshd leaves Nagle's algorithm on for commands without a
+/// terminal: the second of two small packets waits there for our acknowledgement of the first, which Linux puts off
+/// for 40 ms. The kernel forgets the wish by itself, so it is said after each small read.
+fn acknowledge(tcp: &TcpStream) {
+    #[cfg(target_os = "linux")]
+    let _ = rustix::net::sockopt::set_tcp_quickack(tcp, true);
+    #[cfg(not(target_os = "linux"))]
+    let _ = tcp;
 }
 
 macro_rules! each {
-    ($self:ident, $pipe:ident => $call:ident($($arg:expr),*)) => {
-        match &mut $self.get_mut().over {
+    ($over:expr, $pipe:ident => $call:ident($($arg:expr),*)) => {
+        match $over {
             Over::Tcp(s) => Pin::new(s).$call($($arg),*),
             Over::Command(s) => Pin::new(&mut s.$pipe).$call($($arg),*),
             Over::Jump(s) => Pin::new(s).$call($($arg),*),
@@ -153,17 +192,24 @@ impl AsyncRead for Wire {
         if this.cut.as_mut().is_some_and(|cut| Pin::new(cut).poll(cx).is_ready()) {
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }
-        each!(self, stdout => poll_read(cx, buf))
+        let before = buf.filled().len();
+        let done = each!(&mut this.over, stdout => poll_read(cx, buf));
+        if let (Over::Tcp(tcp), Poll::Ready(Ok(()))) = (&this.over, &done)
+            && buf.filled().len() - before < BULK
+        {
+            acknowledge(tcp);
+        }
+        done
     }
 }
 impl AsyncWrite for Wire {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        each!(self, stdin => poll_write(cx, buf))
+        each!(&mut self.get_mut().over, stdin => poll_write(cx, buf))
     }
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        each!(self, stdin => poll_flush(cx))
+        each!(&mut self.get_mut().over, stdin => poll_flush(cx))
     }
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        each!(self, stdin => poll_shutdown(cx))
+        each!(&mut self.get_mut().over, stdin => poll_shutdown(cx))
     }
 }
