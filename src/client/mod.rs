@@ -1,2 +1,13 @@
 //! The TUI and the client's side of every link.
+pub mod app;
+pub mod command;
+pub mod driver;
 pub mod host;
+pub mod keymap;
+pub mod layer;
+pub mod layout;
+pub mod pane;
+pub mod tabs;
+pub mod tree;
+pub mod tui;
+pub mod view;

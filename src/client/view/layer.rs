@@ -1,0 +1,256 @@
+//! Draws the layers: panels over everything else.
+
+use super::look::Look;
+use super::status::{bar, rtt_text};
+use super::{boxed, fill, pane, put, put_cut, put_right};
+use crate::client::app::App;
+use crate::client::host::{HostId, HostState, Question};
+use crate::client::layer::Layer;
+use crate::client::layer::picker::Picker;
+use crate::client::layer::question::Asked;
+use crate::client::tree::{age, host_text, state_text};
+use crate::term::screen::CursorShape;
+use crate::text::{escape, short};
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+use ratatui::style::Style;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+type Cursor = Option<(Position, CursorShape)>;
+
+pub fn draw(app: &App, look: &Look, layer: &Layer, whole: Rect, buf: &mut Buffer) -> Cursor {
+    match layer {
+        Layer::Picker(p) => picker(look, p, whole, buf),
+        Layer::Confirm { text, .. } => {
+            let lines = vec![(text.clone(), look.text), ("y yes   n no".into(), look.quiet)];
+            panel(look, whole, "", look.accent, &lines, buf);
+            None
+        }
+        Layer::Prompt { title, field, .. } => {
+            let area = place(whole, 50, 3);
+            fill(buf, area, look.panel);
+            let inner = boxed(buf, area, title, look.border_focused, look.accent);
+            typed(inner, "", &escape(field.text()), look.text, buf)
+        }
+        Layer::Question(asked) => question(look, asked, whole, buf),
+        Layer::Stop { host, why, hints, .. } => {
+            let mut lines = vec![(why.clone(), look.text), (String::new(), look.text)];
+            lines.extend(hints.iter().map(|h| (h.clone(), look.text)));
+            lines.push((String::new(), look.text));
+            lines.push(("Enter close".into(), look.quiet));
+            panel(look, whole, &format!("{}: stopped", host_text(host)), look.bad, &lines, buf);
+            None
+        }
+        Layer::Monitor(host) => {
+            panel(look, whole, &host_text(host), look.accent, &monitor(app, look, host), buf);
+            None
+        }
+        Layer::Numbers { .. } => {
+            pane::numbers(app, look, buf);
+            None
+        }
+    }
+}
+
+/// A place of this size, a little above the middle.
+fn place(whole: Rect, width: u16, height: u16) -> Rect {
+    let (width, height) = (width.min(whole.width), height.min(whole.height));
+    Rect { x: whole.x + (whole.width - width) / 2, y: whole.y + (whole.height - height) / 3, width, height }
+}
+
+/// Breaks a text at blanks (or anywhere, where a word is too long) into lines of at most `width` cells.
+fn wrap(text: &str, width: usize) -> Vec<String> {
+    let width = width.max(1);
+    let (mut lines, mut line) = (Vec::new(), String::new());
+    for word in text.split(' ') {
+        if !line.is_empty() && line.width() + 1 + word.width() > width {
+            lines.push(std::mem::take(&mut line));
+        } else if !line.is_empty() {
+            line.push(' ');
+        }
+        for c in word.chars() {
+            if line.width() + c.width().unwrap_or(0) > width {
+                lines.push(std::mem::take(&mut line));
+            }
+            line.push(c);
+        }
+    }
+    lines.push(line);
+    lines
+}
+
+/// A panel with lines of text; returns the place under the last of them.
+fn panel(look: &Look, whole: Rect, title: &str, style: Style, lines: &[(String, Style)], buf: &mut Buffer) -> Rect {
+    let most = whole.width.saturating_sub(4).clamp(1, 72);
+    let wrapped: Vec<(String, Style)> = lines
+        .iter()
+        .flat_map(|(text, style)| wrap(text, usize::from(most)).into_iter().map(|l| (l, *style)))
+        .collect();
+    let widest = wrapped.iter().map(|(l, _)| l.width()).max().unwrap_or(0).max(title.width() + 2);
+    let width = u16::try_from(widest).unwrap_or(most).min(most) + 4;
+    let area = place(whole, width, wrapped.len() as u16 + 2);
+    fill(buf, area, look.panel);
+    let inner = boxed(buf, area, title, style, style);
+    let (x, room) = if inner.width > 2 { (inner.x + 1, inner.width - 2) } else { (inner.x, inner.width) };
+    let mut y = inner.y;
+    for (text, style) in wrapped.iter().take(usize::from(inner.height)) {
+        put(buf, x, y, room, text, *style);
+        y += 1;
+    }
+    Rect { x, y: y.saturating_sub(1), width: room, height: 1 }
+}
+
+/// A line being typed, its end in sight.
+fn typed(line: Rect, before: &str, text: &str, style: Style, buf: &mut Buffer) -> Cursor {
+    let x = put(buf, line.x, line.y, line.width, before, style);
+    let room = usize::from(line.right().saturating_sub(x + 1));
+    let mut wide = text.width();
+    let shown = text.char_indices().map(|(i, c)| {
+        let at = i;
+        let here = wide;
+        wide -= c.width().unwrap_or(0).min(wide);
+        (at, here)
+    });
+    let from = shown.into_iter().find(|(_, w)| *w <= room).map_or(text.len(), |(i, _)| i);
+    let end = put(buf, x, line.y, line.right().saturating_sub(x), &text[from..], style);
+    (line.height > 0).then_some((Position { x: end, y: line.y }, CursorShape::Default))
+}
+
+fn picker(look: &Look, p: &Picker, whole: Rect, buf: &mut Buffer) -> Cursor {
+    let area = p.area(whole);
+    fill(buf, area, look.panel);
+    let list = p.list_area(area);
+    let query = if list.y > area.y + 1 {
+        boxed(buf, area, &p.title, look.border_focused, look.accent)
+    } else {
+        Rect { height: area.height.min(1), ..area }
+    };
+    let query = Rect { height: query.height.min(1), ..query };
+    let cursor = typed(query, "> ", &escape(p.field.text()), look.text, buf);
+    let first = p.first_row(list.height);
+    for ((n, i), y) in p.found.iter().enumerate().skip(first).zip(list.y..list.bottom()) {
+        let Some(item) = p.items.get(*i) else { continue };
+        let line = Rect { y, height: 1, ..list };
+        let chosen = n == p.chosen;
+        if chosen {
+            fill(buf, line, look.chosen);
+        }
+        let style = |own| if chosen { look.chosen } else { own };
+        let mut end = line.right();
+        if !item.aside.is_empty() && usize::from(line.width) > item.aside.width() + 12 {
+            let rest = Rect { width: line.width.saturating_sub(1), ..line };
+            end = put_right(buf, rest, &item.aside, style(look.quiet));
+        }
+        let x = line.x + line.width.min(1);
+        put_cut(buf, x, y, end.saturating_sub(x + 1), &item.text, style(look.text));
+    }
+    cursor
+}
+
+fn question(look: &Look, asked: &Asked, whole: Rect, buf: &mut Buffer) -> Cursor {
+    let plain = |t: String| (t, look.text);
+    match &asked.question {
+        Question::HostKey { host, kind, fingerprint } => {
+            let lines = vec![
+                plain(format!("{} is not known yet. It shows this {} key:", short(host, 100), short(kind, 40))),
+                (short(fingerprint, 120), look.accent),
+                plain("Trust it and keep it? Compare it with what the machine's owner says.".into()),
+                (String::new(), look.text),
+                ("y yes   n no".into(), look.quiet),
+            ];
+            panel(look, whole, "unknown host key", look.warning, &lines, buf);
+            None
+        }
+        Question::Deploy { host, found, offered, steps } => {
+            let there = match found {
+                Some(build) => format!("{} has thub {}.", short(host, 100), short(build, 40)),
+                None => format!("{} has no thub yet.", short(host, 100)),
+            };
+            let mut lines = vec![plain(there), plain(format!("Put build {} there?", short(offered, 60)))];
+            lines.extend(steps.iter().map(|s| (format!("  {}", short(s, 120)), look.quiet)));
+            lines.push((String::new(), look.text));
+            lines.push(("y yes   n no".into(), look.quiet));
+            panel(look, whole, "agent", look.accent, &lines, buf);
+            None
+        }
+        Question::Secret { host, prompt, echo } => {
+            let lines = vec![
+                plain(format!("{} will see the answer.", short(host, 100))),
+                plain(short(prompt, 200)),
+                (String::new(), look.text),
+                ("Enter sends it   Esc cancels".into(), look.quiet),
+                (String::new(), look.text),
+            ];
+            let line = panel(look, whole, "secret", look.warning, &lines, buf);
+            let text = asked.field.text();
+            let text = if *echo { escape(text) } else { "•".repeat(text.chars().count()) };
+            typed(line, "> ", &text, look.accent, buf)
+        }
+    }
+}
+
+fn monitor(app: &App, look: &Look, id: &HostId) -> Vec<(String, Style)> {
+    let Some(host) = app.hosts.get(id) else { return vec![("offline".into(), look.quiet)] };
+    let mut lines = Vec::new();
+    match &host.state {
+        HostState::Online { build, hostname } => {
+            lines.push((format!("online   {}   thub {}", short(hostname, 60), short(build, 40)), look.good));
+        }
+        HostState::Deploying { step, .. } => lines.push((short(step, 100), look.accent)),
+        HostState::Lost { why, .. } => lines.push((format!("lost: {}", short(why, 200)), look.warning)),
+        HostState::Failed { why, hints, .. } => {
+            lines.push((short(why, 300), look.bad));
+            lines.extend(hints.iter().map(|h| (format!("  {}", short(h, 200)), look.text)));
+        }
+        HostState::Offline => lines.push(("offline".into(), look.quiet)),
+        HostState::Connecting => lines.push((state_text(host, app.now), look.accent)),
+    }
+    if let Some(g) = &host.gauges {
+        let mem = |b: u64| format!("{:.1} GiB", b as f64 / f64::from(1 << 30));
+        lines.push((format!("CPU   {} {:.0}%   load {:.2}", bar(g.cpu), g.cpu, g.load), look.text));
+        lines.push((format!("MEM   {} {:.0}%   {} of {}", bar(g.mem()), g.mem(), mem(g.mem_used), mem(g.mem_total)), look.text));
+        lines.push((format!("up    {}", age(i64::try_from(g.uptime).unwrap_or(0))), look.text));
+    }
+    if let Some(rtt) = host.rtt {
+        lines.push((format!("rtt   {}", rtt_text(rtt)), look.text));
+    }
+    let alive = host.sessions.iter().filter(|s| s.is_alive()).count();
+    lines.push((format!("{alive} sessions run"), look.text));
+    lines.push((String::new(), look.text));
+    lines.push(("any key closes".into(), look.quiet));
+    lines
+}
+
+/// What may follow the prefix.
+pub fn which_key(app: &App, look: &Look, keys: &[String], whole: Rect, buf: &mut Buffer) {
+    let items = app.keymap.follow(keys);
+    // one entry a command: its first key
+    let mut entries: Vec<(String, &str)> = Vec::new();
+    let mut seen: Vec<&str> = Vec::new();
+    for (key, command) in &items {
+        if seen.contains(&command.name) || command.name.starts_with("tab-") {
+            continue;
+        }
+        seen.push(command.name);
+        entries.push((key.clone(), command.name));
+    }
+    entries.push(("0-9".into(), "tab by number"));
+    const COLUMN: u16 = 26;
+    let columns = (whole.width.saturating_sub(2) / COLUMN).max(1);
+    let rows = (entries.len() as u16).div_ceil(columns);
+    let height = (rows + 2).min(whole.height);
+    let area = Rect { y: whole.bottom() - height, height, ..whole };
+    fill(buf, area, look.panel);
+    let inner = boxed(buf, area, "keys after the prefix  (? lists all)", look.border_focused, look.accent);
+    for (n, (key, name)) in entries.iter().enumerate() {
+        let (col, row) = (n as u16 / rows.max(1), n as u16 % rows.max(1));
+        let (x, y) = (inner.x + 1 + col * COLUMN, inner.y + row);
+        if y >= inner.bottom() || x >= inner.right() {
+            continue;
+        }
+        let room = (inner.right() - x).min(COLUMN - 1);
+        let key_end = put(buf, x, y, room.min(6), key, look.accent);
+        let x = key_end.max(x + 6);
+        put_cut(buf, x, y, (inner.x + 1 + col * COLUMN + room).saturating_sub(x), name, look.text);
+    }
+}

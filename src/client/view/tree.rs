@@ -1,0 +1,84 @@
+//! Draws the tree of hosts and sessions.
+
+use super::look::Look;
+use super::{boxed, fill, put, put_cut, put_right};
+use crate::client::app::App;
+use crate::client::tree::{Mark, Row, Standing};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use unicode_width::UnicodeWidthStr;
+
+impl Look {
+    pub fn standing(&self, s: Standing) -> Style {
+        match s {
+            Standing::Offline => self.quiet,
+            Standing::Working => self.accent,
+            Standing::Online => self.good,
+            Standing::Troubled => self.warning,
+        }
+    }
+    fn mark(&self, m: Mark) -> Style {
+        match m {
+            Mark::None => self.quiet,
+            Mark::Output | Mark::Finished => self.good,
+            Mark::Bell => self.warning,
+            Mark::Failed => self.bad,
+        }
+    }
+}
+
+/// The first row shown, so that the chosen one is.
+pub fn first_row(app: &App, area: Rect, rows: &[Row]) -> usize {
+    let room = usize::from(area.height.saturating_sub(2)).max(1);
+    (app.tree_index(rows) + 1).saturating_sub(room)
+}
+
+pub fn draw(app: &App, look: &Look, area: Rect, buf: &mut Buffer) {
+    fill(buf, area, look.panel);
+    let focused = app.tree.focused;
+    let line = if focused { look.border_focused } else { look.border };
+    let title = if focused { look.accent } else { look.quiet };
+    let inner = boxed(buf, area, "hosts", line, title);
+    let rows = app.tree_rows();
+    let (chosen, first) = (app.tree_index(&rows), first_row(app, area, &rows));
+    for ((i, row), y) in rows.iter().enumerate().skip(first).zip(inner.y..inner.bottom()) {
+        let here = Rect { y, height: 1, ..inner };
+        let base = if focused && i == chosen {
+            fill(buf, here, look.chosen);
+            Some(look.chosen)
+        } else {
+            None
+        };
+        let style = |own: Style| base.unwrap_or(own);
+        // at the right edge: age or state, then the mark
+        let sign = match (row.standing, row.mark) {
+            (Some(Standing::Offline), _) => " ",
+            (Some(Standing::Online), _) => "●",
+            (Some(Standing::Working), _) => "◌",
+            (Some(Standing::Troubled), _) => "○",
+            (None, mark) => mark.sign(),
+        };
+        let sign_style = row.standing.map_or_else(|| look.mark(row.mark), |s| look.standing(s));
+        let mut end = put_right(buf, here, sign, style(sign_style));
+        let indent = row.depth * 2;
+        let text_room = here.width.saturating_sub(indent + 4);
+        if !row.aside.is_empty() && usize::from(text_room) > row.aside.width() + 6 {
+            let rest = Rect { width: end.saturating_sub(here.x + 1), ..here };
+            end = put_right(buf, rest, &row.aside, style(look.quiet));
+        }
+        let fold = match (row.fold, row.shown) {
+            (Some(true), _) => "▾ ",
+            (Some(false), _) => "▸ ",
+            (None, true) => "▶ ",
+            (None, false) => "  ",
+        };
+        let x = put(buf, here.x + indent, y, here.width.saturating_sub(indent), fold, style(look.quiet));
+        let text_style = match row.standing {
+            Some(Standing::Offline) => look.quiet,
+            Some(_) => look.accent,
+            None => look.text,
+        };
+        put_cut(buf, x, y, end.saturating_sub(x + 1), &row.text, style(text_style));
+    }
+}
