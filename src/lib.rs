@@ -2,7 +2,10 @@
 pub mod client;
 pub mod failure;
 pub mod link;
+pub mod paths;
 pub mod proto;
+pub mod safedir;
+pub mod sys;
 pub mod term;
 pub mod text;
 pub mod transport;

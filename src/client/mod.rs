@@ -8,6 +8,7 @@ pub mod layer;
 pub mod layout;
 pub mod pane;
 pub mod tabs;
+pub mod terminal;
 pub mod tree;
 pub mod tui;
 pub mod view;
