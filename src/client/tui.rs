@@ -1,0 +1,221 @@
+//! Owns the client's loop: events in, effects out, frames drawn. Leaves out every decision (app) and every byte
+//! (view::out, terminal).
+//!
+//! Idle: an event is drawn at once and nothing wakes up by itself. Busy: at most one frame each [`FRAME`], but the
+//! echo of a key at once. While the outer terminal has not taken the last frame there is no new one.
+
+use super::app::{App, Event, Farewell, Saved, Settings, Setup, Solo};
+use super::driver::{Driver, KeepLayout, StartHost};
+use super::host::{HostEvent, HostId};
+use super::terminal::{Features, Terminal, TerminalEvent};
+use super::view;
+use super::view::look::Look;
+use super::view::out::{ColorDepth, Writer};
+use crate::failure::Failure;
+use crate::term::input::{Input, Parser};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
+
+/// At most one frame in this time while output keeps coming.
+const FRAME: Duration = Duration::from_millis(16);
+/// Events of hosts taken in one go, before keys are looked for again.
+const BATCH: usize = 64;
+/// An Escape that nothing follows within this is the key.
+const ESCAPE: Duration = Duration::from_millis(25);
+
+/// What the client is started with.
+pub struct Options {
+    pub settings: Settings,
+    pub look: Look,
+    /// One session, full screen: `thub attach`, `thub new`.
+    pub solo: Option<Solo>,
+    /// `thub HOST`.
+    pub open_host: Option<HostId>,
+    /// Names of ssh_config, for the tree.
+    pub ssh_hosts: Vec<String>,
+    /// The layout as it was loaded, and who keeps it.
+    pub saved: Option<Saved>,
+    pub keep: Option<KeepLayout>,
+    /// Said when the TUI has come up; escaped.
+    pub greeting: Option<String>,
+    /// Starts a host's task, which sends its events (with its id) to the other end of `events`.
+    pub start: StartHost,
+    pub events: mpsc::UnboundedReceiver<(HostId, HostEvent)>,
+}
+
+/// How it ended, for the caller to say after the terminal is the user's again.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Outcome {
+    /// A line for the user; escaped.
+    pub text: String,
+    /// The program's code, where one session was shown and it ended.
+    pub code: Option<i32>,
+    /// The signal that ended us, if one did.
+    pub signal: Option<i32>,
+}
+
+/// Runs the TUI until the user leaves, the last session ends or a signal comes.
+///
+/// # Errors
+/// There is no terminal here, or the one session asked for can't be shown.
+pub async fn run(options: Options) -> Result<Outcome, Failure> {
+    let mut terminal = Terminal::open(Features { mouse: options.settings.mouse })?;
+    let depth = ColorDepth::from_env(|name| std::env::var(name).ok());
+    let ended = show(options, &mut terminal, Writer::new(depth)).await;
+    drop(terminal);
+    let (farewell, signal) = ended;
+    let outcome = |text: &str, code| Outcome { text: text.to_string(), code, signal };
+    match farewell {
+        Some(Farewell::Failed(why)) => {
+            let mut lines = why.lines().map(str::trim);
+            let mut failure = Failure::failed(lines.next().unwrap_or("failed"), "`thub ls` lists what there is");
+            for hint in lines {
+                failure = failure.hint(hint);
+            }
+            Err(failure)
+        }
+        Some(Farewell::Exited { cause: Some(cause), code }) => {
+            Ok(outcome(&format!("[exited: {}]", crate::text::short(&cause, 200)), code))
+        }
+        Some(Farewell::Exited { code: Some(code), .. }) => Ok(outcome(&format!("[exited {code}]"), Some(code))),
+        Some(Farewell::Exited { .. }) => Ok(outcome("[exited]", None)),
+        Some(Farewell::Detached) | None => Ok(outcome("[detached]", None)),
+    }
+}
+
+async fn show(options: Options, terminal: &mut Terminal, mut writer: Writer) -> (Option<Farewell>, Option<i32>) {
+    let Options { settings, look, solo, open_host, ssh_hosts, saved, keep, greeting, start, mut events } = options;
+    let begun = Instant::now();
+    let (trouble_tx, mut trouble) = mpsc::unbounded_channel();
+    let mut driver = Driver::new(start, keep, trouble_tx);
+    let size = terminal.size();
+    let (mut app, first) = App::new(Setup { settings, size, solo, open_host, known: ssh_hosts, saved });
+    if let Some(greeting) = greeting {
+        app.say(greeting);
+    }
+    driver.perform(first, terminal, &mut writer);
+    let mut parser = Parser::new();
+    let mut escape_at: Option<Instant> = None;
+    let (mut before, mut next) = (None::<Buffer>, Buffer::empty(Rect::default()));
+    let mut last_draw: Option<Instant> = None;
+    let (mut clock_at, mut batch, mut inputs) = (Instant::now(), Vec::with_capacity(BATCH), Vec::new());
+    let mut signal = None;
+    while driver.farewell.is_none() && signal.is_none() {
+        let now = Instant::now();
+        app.set_now(now.duration_since(begun));
+        // the first frame after a rest is drawn at once, the next ones a frame's time apart
+        let due = match last_draw {
+            Some(at) if !app.urgent && !driver.afresh => at + FRAME,
+            _ => now,
+        };
+        let wanted = (app.dirty || driver.afresh) && !terminal.pending();
+        let wake = app.deadline().map_or(clock_at, |d| clock_at.min(begun + d));
+        tokio::select! {
+            biased;
+            () = sleep_until(due), if wanted => {
+                let size = terminal.size();
+                next.resize(Rect::new(0, 0, size.cols, size.rows));
+                next.reset();
+                if size != app.size {
+                    driver.perform(app.update(Event::Resize(size)), terminal, &mut writer);
+                }
+                let cursor = view::draw(&app, &look, &mut next);
+                let whole = std::mem::take(&mut driver.afresh);
+                let mut bytes = Vec::new();
+                writer.emit(before.as_ref().filter(|_| !whole), &next, cursor, &mut bytes);
+                terminal.send(&bytes);
+                match &mut before {
+                    Some(b) => std::mem::swap(b, &mut next),
+                    None => before = Some(std::mem::take(&mut next)),
+                }
+                last_draw = Some(Instant::now());
+                driver.perform(app.drawn(), terminal, &mut writer);
+            }
+            event = terminal.next() => {
+                app.set_now(begun.elapsed());
+                match event {
+                    TerminalEvent::Bytes(bytes) => {
+                        parser.feed(&bytes, &mut inputs);
+                        escape_at = parser.waiting().then(|| Instant::now() + ESCAPE);
+                    }
+                    TerminalEvent::Resized(size) => {
+                        driver.perform(app.update(Event::Resize(size)), terminal, &mut writer);
+                    }
+                    TerminalEvent::Drained => {}
+                    TerminalEvent::Terminate(number) => signal = Some(number),
+                    TerminalEvent::Continued => {
+                        driver.afresh = true;
+                        writer.forget();
+                    }
+                }
+            }
+            () = sleep_until(escape_at.unwrap_or(now)), if escape_at.is_some() => {
+                escape_at = None;
+                parser.flush(&mut inputs);
+            }
+            count = events.recv_many(&mut batch, BATCH) => {
+                if count == 0 {
+                    // every host's task is gone and none can come: only the user can end this
+                    tokio::time::sleep(FRAME).await;
+                }
+                app.set_now(begun.elapsed());
+                for (host, event) in batch.drain(..) {
+                    driver.perform(app.update(Event::Host(host, event)), terminal, &mut writer);
+                }
+                driver.perform(app.taken(), terminal, &mut writer);
+            }
+            Some(why) = trouble.recv() => {
+                app.say(format!("the layout could not be kept: {}", crate::text::short(&why, 200)));
+            }
+            () = sleep_until(wake) => {
+                app.set_now(begun.elapsed());
+                if Instant::now() >= clock_at {
+                    let (event, until_next) = wall_clock();
+                    clock_at = Instant::now() + until_next;
+                    driver.perform(app.update(event), terminal, &mut writer);
+                }
+                driver.perform(app.update(Event::Tick), terminal, &mut writer);
+            }
+        }
+        for input in inputs.drain(..) {
+            let event = match input {
+                Input::Key(key) => Event::Key(key),
+                Input::Mouse(mouse) => Event::Mouse(mouse),
+                Input::Paste { bytes, last } => Event::Paste { bytes, last },
+                Input::Focus(on) => Event::Focus(on),
+                Input::Raw(bytes) => Event::Raw(bytes),
+                _ => continue,
+            };
+            driver.perform(app.update(event), terminal, &mut writer);
+        }
+    }
+    if signal.is_some() {
+        // as if detached: nothing is ended; what the layout was is kept already
+        driver.farewell.get_or_insert(Farewell::Detached);
+    }
+    let _ = tokio::time::timeout(Duration::from_millis(100), terminal.flush()).await;
+    (driver.finish().await, signal)
+}
+
+/// HH:MM and seconds since 1970, and when the minute changes.
+fn wall_clock() -> (Event, Duration) {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let unix = i64::try_from(now.as_secs()).unwrap_or(0);
+    let local = local_minute(unix);
+    let left = Duration::from_secs(60) - Duration::from_secs(now.as_secs() % 60);
+    (Event::Time { clock: format!("{:02}:{:02}", local / 60, local % 60), unix }, left)
+}
+
+/// Minutes since midnight in the user's zone.
+fn local_minute(unix: i64) -> i64 {
+    // SAFETY: localtime_r reads one integer and writes one struct, both ours.
+    let offset = unsafe {
+        let mut tm: libc::tm = std::mem::zeroed();
+        let time: libc::time_t = unix;
+        if libc::localtime_r(&raw const time, &raw mut tm).is_null() { 0 } else { tm.tm_gmtoff }
+    };
+    ((unix + offset) / 60).rem_euclid(24 * 60)
+}
