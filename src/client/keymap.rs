@@ -1,7 +1,7 @@
 //! Owns which keys mean which command: the table's defaults, a preset's, the user's on top. Leaves out running them.
 
 use super::command::{self, Command};
-use crate::term::input::{Code, Key};
+use crate::term::input::{Code, Key, Mods};
 use crate::term::keys;
 use std::collections::{BTreeMap, HashMap};
 
@@ -41,15 +41,30 @@ impl Preset {
     }
 }
 
-/// A key in our spelling: `a`, `C-a`, `M-Up`, `Enter`, `Escape`, `Space`, `PageUp`. One place that knows `term::keys`.
+/// A key in our spelling: `a`, `C-a`, `M-Up`, `Enter`, `Escape`, `Space`, `PageUp`.
 pub fn word(key: &Key) -> String {
-    keys::name(key)
+    let mut out = String::new();
+    for (mods, text) in [(Mods::CTRL, "C-"), (Mods::ALT, "M-"), (Mods::SHIFT, "S-"), (Mods::SUPER, "D-")] {
+        // a character says itself whether shift was held
+        let said = mods == Mods::SHIFT && matches!(key.code, Code::Char(c) if c != ' ' && !key.mods.has(Mods::CTRL));
+        if key.mods.has(mods) && !said {
+            out.push_str(text);
+        }
+    }
+    match key.code {
+        Code::Char(' ') => out.push_str("Space"),
+        Code::Char(c) => out.push(c),
+        Code::F(n) => out.push_str(&format!("F{n}")),
+        Code::Other(n) => out.push_str(&format!("key{n}")),
+        named => out.push_str(&format!("{named:?}")),
+    }
+    out
 }
 
 /// The character a key types into a text field.
 pub fn typed(key: &Key) -> Option<char> {
     match key.code {
-        Code::Char(c) if !key.mods.ctrl && !key.mods.alt && !c.is_control() => Some(c),
+        Code::Char(c) if key.mods.without(Mods::SHIFT).is_empty() && !c.is_control() => Some(c),
         _ => None,
     }
 }
@@ -75,7 +90,7 @@ pub struct Keymap {
 }
 
 fn spell(text: &str) -> Result<String, String> {
-    keys::parse_name(text).map(|k| keys::name(&k))
+    keys::parse_name(text).map(|k| word(&k))
 }
 
 impl Keymap {
@@ -90,7 +105,7 @@ impl Keymap {
         });
         let prefix = prefix.expect("a preset's prefix is a key");
         let mut map = Keymap {
-            prefix_word: keys::name(&prefix),
+            prefix_word: word(&prefix),
             prefix,
             after_prefix: HashMap::new(),
             root: HashMap::new(),

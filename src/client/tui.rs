@@ -24,7 +24,7 @@ const FRAME: Duration = Duration::from_millis(16);
 /// Events of hosts taken in one go, before keys are looked for again.
 const BATCH: usize = 64;
 /// An Escape that nothing follows within this is the key.
-const ESCAPE: Duration = Duration::from_millis(25);
+const ESCAPE: Duration = Duration::from_millis(30);
 
 /// What the client is started with.
 pub struct Options {
@@ -139,7 +139,7 @@ async fn show(options: Options, terminal: &mut Terminal, mut writer: Writer) -> 
                 match event {
                     TerminalEvent::Bytes(bytes) => {
                         parser.feed(&bytes, &mut inputs);
-                        escape_at = parser.waiting().then(|| Instant::now() + ESCAPE);
+                        escape_at = parser.pending().then(|| Instant::now() + ESCAPE);
                     }
                     TerminalEvent::Resized(size) => {
                         driver.perform(app.update(Event::Resize(size)), terminal, &mut writer);
@@ -153,8 +153,8 @@ async fn show(options: Options, terminal: &mut Terminal, mut writer: Writer) -> 
                 }
             }
             () = sleep_until(escape_at.unwrap_or(now)), if escape_at.is_some() => {
-                escape_at = None;
-                parser.flush(&mut inputs);
+                parser.timeout(&mut inputs);
+                escape_at = parser.pending().then(|| Instant::now() + ESCAPE);
             }
             count = events.recv_many(&mut batch, BATCH) => {
                 if count == 0 {
@@ -187,7 +187,8 @@ async fn show(options: Options, terminal: &mut Terminal, mut writer: Writer) -> 
                 Input::Paste { bytes, last } => Event::Paste { bytes, last },
                 Input::Focus(on) => Event::Focus(on),
                 Input::Raw(bytes) => Event::Raw(bytes),
-                _ => continue,
+                // nothing is asked of the outer terminal yet
+                Input::Reply(_) => continue,
             };
             driver.perform(app.update(event), terminal, &mut writer);
         }

@@ -7,7 +7,7 @@ use crate::client::keymap::{Found, word};
 use crate::client::layer::{Choice, Layer, Outcome};
 use crate::client::layout::PaneId;
 use crate::client::pane::Stage;
-use crate::term::input::Key;
+use crate::term::input::{Key, KeyKind};
 use crate::term::keys;
 use std::time::Duration;
 
@@ -23,6 +23,9 @@ const NOTE: Duration = Duration::from_secs(2);
 
 impl App {
     pub(super) fn key(&mut self, key: Key) -> Vec<Effect> {
+        if key.kind == KeyKind::Release {
+            return Vec::new();
+        }
         let before = self.last_key.replace(self.now);
         let mut out = Vec::new();
         if !self.layers.is_empty() && self.layer_takes_keys(before) {

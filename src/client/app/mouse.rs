@@ -5,13 +5,10 @@ use crate::client::layer::Outcome;
 use crate::client::layout::{Dir, PaneId};
 use crate::client::pane::Selection;
 use crate::client::view;
-use crate::term::input::{Mouse, MouseKind};
+use crate::term::input::{Button, Mods, Mouse, MouseKind};
 use crate::term::keys;
 use crate::term::screen::MouseMode;
 use ratatui::layout::Rect;
-
-const LEFT: u8 = 0;
-const MIDDLE: u8 = 1;
 
 impl App {
     pub(super) fn mouse(&mut self, m: Mouse) -> Vec<Effect> {
@@ -24,13 +21,13 @@ impl App {
             self.mouse_on_layer(&m, &mut out);
             return out;
         }
-        match m.kind {
-            MouseKind::Press(button) => self.press(button, x, y, &m, &mut out),
-            MouseKind::Drag(_) => self.dragged(x, y, &m, &mut out),
-            MouseKind::Release(_) => self.released(x, y, &m, &mut out),
-            MouseKind::WheelUp => self.wheel(true, x, y, &m, &mut out),
-            MouseKind::WheelDown => self.wheel(false, x, y, &m, &mut out),
-            MouseKind::Move => {
+        match (m.kind, m.button) {
+            (MouseKind::Press, Button::WheelUp) => self.wheel(true, x, y, &m, &mut out),
+            (MouseKind::Press, Button::WheelDown) => self.wheel(false, x, y, &m, &mut out),
+            (MouseKind::Press, button) => self.press(button, x, y, &m, &mut out),
+            (MouseKind::Release, _) => self.released(x, y, &m, &mut out),
+            (MouseKind::Motion, button) if button != Button::None => self.dragged(x, y, &m, &mut out),
+            (MouseKind::Motion, _) => {
                 if let Some((id, _, inner)) = self.pane_at(x, y)
                     && self.tabs.focused() == Some(id)
                     && self.panes.get(&id).is_some_and(|p| p.wants_mouse() && p.modes().mouse == MouseMode::AnyMotion)
@@ -47,10 +44,10 @@ impl App {
         if layer.unasked().is_some() {
             return;
         }
-        match m.kind {
-            MouseKind::WheelUp => layer.step(-3),
-            MouseKind::WheelDown => layer.step(3),
-            MouseKind::Press(LEFT) => {
+        match (m.kind, m.button) {
+            (MouseKind::Press, Button::WheelUp) => layer.step(-3),
+            (MouseKind::Press, Button::WheelDown) => layer.step(3),
+            (MouseKind::Press, Button::Left) => {
                 let whole = Rect::new(0, 0, self.size.cols, self.size.rows);
                 let outcome = match self.layers.last_mut() {
                     Some(layer) => layer.click(whole, m.col, m.row),
@@ -63,7 +60,7 @@ impl App {
         self.dirty = true;
     }
 
-    fn press(&mut self, button: u8, x: u16, y: u16, m: &Mouse, out: &mut Vec<Effect>) {
+    fn press(&mut self, button: Button, x: u16, y: u16, m: &Mouse, out: &mut Vec<Effect>) {
         let frame = self.frame();
         self.dirty = true;
         if let Some(tree) = frame.tree
@@ -84,7 +81,7 @@ impl App {
             }
             return;
         }
-        if button == LEFT
+        if button == Button::Left
             && let Some(tab) = self.tabs.active()
             && self.bordered(tab)
         {
@@ -100,17 +97,17 @@ impl App {
             return;
         }
         let Some(pane) = self.panes.get_mut(&id) else { return };
-        if pane.wants_mouse() && !m.mods.shift {
+        if pane.wants_mouse() && !m.mods.has(Mods::SHIFT) {
             self.drag = Some(Drag::Program(id));
             self.to_program(id, inner, m, out);
-        } else if button == LEFT {
+        } else if button == Button::Left {
             pane.selection = None;
             self.drag = Some(Drag::Select(id));
             let at = self.cell_at(id, inner, x, y);
             if let Some(pane) = self.panes.get_mut(&id) {
                 pane.selection = Some(Selection { from: at, to: at });
             }
-        } else if button == MIDDLE && !self.copied.is_empty() {
+        } else if button == Button::Middle && !self.copied.is_empty() {
             let text = self.copied.clone().into_bytes();
             self.paste_into(id, text, out);
         }
@@ -202,7 +199,7 @@ impl App {
         let Some(pane) = self.panes.get(&id) else { return };
         let lines = i64::from(self.settings.scroll_lines.max(1));
         let modes = pane.modes();
-        if pane.wants_mouse() && !m.mods.shift {
+        if pane.wants_mouse() && !m.mods.has(Mods::SHIFT) {
             self.to_program(id, inner, m, out);
         } else if pane.scroll.is_none() && pane.is_live() && modes.alt_screen {
             if !modes.alt_scroll || pane.watch {

@@ -25,7 +25,7 @@ impl Field {
     /// Whether the text is another now.
     pub fn key(&mut self, key: &Key, name: &str) -> bool {
         match name {
-            "BSpace" | "C-h" => self.text.pop().is_some(),
+            "Backspace" | "C-h" => self.text.pop().is_some(),
             "C-u" => {
                 self.text.clear();
                 true
