@@ -533,11 +533,9 @@ impl AsyncWrite for FdStream {
         Poll::Ready(Ok(()))
     }
     fn poll_shutdown(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.one && !self.shut {
-            if let Some(side) = &self.read {
-                // only a socket has such a half; a terminal's master says ENOTSOCK
-                let _ = rustix::net::shutdown(side.fd(), rustix::net::Shutdown::Write);
-            }
+        if let Some(side) = self.read.as_ref().filter(|_| self.one && !self.shut) {
+            // only a socket has such a half; a terminal's master says ENOTSOCK
+            let _ = rustix::net::shutdown(side.fd(), rustix::net::Shutdown::Write);
         }
         self.write = None;
         self.shut = true;

@@ -52,9 +52,12 @@ impl Default for Features {
     }
 }
 
-/// Keeps the title, goes to the alternate screen, hides the cursor; bracketed paste, focus, mouse.
+/// Puts the title on the terminal's stack; once for each [`RESET`], which takes it from there.
+const KEEP_TITLE: &[u8] = b"\x1b[22;0t";
+
+/// Goes to the alternate screen, hides the cursor; bracketed paste, focus, mouse.
 fn enter(features: Features) -> Vec<u8> {
-    let mut out = b"\x1b[22;0t\x1b[?1049h\x1b[?25l\x1b[?2004h\x1b[?1004h".to_vec();
+    let mut out = b"\x1b[?1049h\x1b[?25l\x1b[?2004h\x1b[?1004h".to_vec();
     if features.mouse {
         out.extend_from_slice(MOUSE_ON);
     }
@@ -293,9 +296,9 @@ impl Terminal {
         wait_for_foreground(self.fd())?;
         let found = termios::tcgetattr(self.fd())?;
         let mut saved = SAVED.lock().unwrap_or_else(PoisonError::into_inner);
-        let keep = match saved.take() {
-            Some(old) if !afresh => old.termios,
-            _ => found.clone(),
+        let (keep, still_ours) = match saved.take() {
+            Some(old) if !afresh => (old.termios, true),
+            _ => (found.clone(), false),
         };
         let mut raw = found;
         raw.make_raw();
@@ -305,8 +308,12 @@ impl Terminal {
             restore();
             return Err(e.into());
         }
-        self.queue = enter(self.features);
+        self.queue.clear();
         self.sent = 0;
+        if !still_ours {
+            self.queue.extend_from_slice(KEEP_TITLE);
+        }
+        self.queue.extend_from_slice(&enter(self.features));
         self.write_some();
         Ok(())
     }

@@ -1,0 +1,3 @@
+//! JSON and records on disk.
+pub mod file;
+pub mod layout;
