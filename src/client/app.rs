@@ -12,18 +12,20 @@ pub mod tests;
 
 pub use geometry::Frame;
 pub use open::Target;
-pub use start::{Leaf, Saved, SavedTab, Setup, Solo};
+pub use start::{Setup, Solo};
 
 use super::host::{HostCommand, HostEvent, HostId, HostState};
-use super::keymap::{Keymap, Preset};
+use super::keymap::Keymap;
 use super::layer::Layer;
 use super::layout::{Border, PaneId};
 use super::pane::Pane;
 use super::tabs::Tabs;
 use super::tree::Tree;
+use crate::config::Config;
 use crate::proto::control::SessionInfo;
 use crate::proto::ids::Size;
 use crate::proto::notice::Gauges;
+use crate::store::layout::Layout;
 use crate::term::input::{Key, Mouse};
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -56,7 +58,7 @@ pub enum Effect {
     /// The outer terminal's title; escaped.
     Title(String),
     Bell,
-    Save(Box<Saved>),
+    Save(Box<Layout>),
     Suspend,
     /// Draw everything anew, whatever the outer terminal shows.
     Redraw,
@@ -71,40 +73,6 @@ pub enum Farewell {
     Exited { code: Option<i32>, cause: Option<String> },
     /// The one session that was asked for can't be shown.
     Failed(String),
-}
-
-/// How the client behaves; from config.toml.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    pub preset: Preset,
-    pub prefix: Option<String>,
-    /// Keys to names of commands, on top of the defaults.
-    pub keys: BTreeMap<String, String>,
-    /// Whether the mouse is ours.
-    pub mouse: bool,
-    pub scroll_lines: u16,
-    pub tree_width: u16,
-    /// Ask before something running is ended.
-    pub confirm: bool,
-    pub status: bool,
-    /// Programs may set the clipboard (OSC 52).
-    pub clipboard: bool,
-}
-
-impl Default for Settings {
-    fn default() -> Settings {
-        Settings {
-            preset: Preset::Tmux,
-            prefix: None,
-            keys: BTreeMap::new(),
-            mouse: true,
-            scroll_lines: 3,
-            tree_width: 24,
-            confirm: true,
-            status: true,
-            clipboard: true,
-        }
-    }
 }
 
 /// A host as the client knows it.
@@ -140,7 +108,7 @@ pub enum Drag {
 }
 
 pub struct App {
-    pub settings: Settings,
+    pub settings: Config,
     pub keymap: Keymap,
     pub solo: bool,
     pub size: Size,
@@ -352,7 +320,7 @@ impl App {
 
     /// Gauges are asked of the focused pane's host alone.
     fn follow_gauges(&mut self, out: &mut Vec<Effect>) {
-        if self.solo || !self.settings.status {
+        if self.solo || !self.settings.gauges {
             return;
         }
         let want = self.focused().map(|p| p.host.clone());

@@ -1,23 +1,33 @@
 //! Owns carrying out effects: commands go to their hosts' tasks, bytes to the outer terminal, the layout to its
 //! keeper. Never blocks. Leaves out deciding anything.
 
-use super::app::{Effect, Farewell, Saved};
+use super::app::{Effect, Farewell};
 use super::host::{HostCommand, HostId};
 use super::terminal::Terminal;
 use super::view::out::Writer;
+use crate::store::layout::{Layout, Window};
 use std::collections::HashMap;
 use tokio::sync::{mpsc, watch};
 
 /// Starts the task of a host; its events come from there on.
 pub type StartHost = Box<dyn FnMut(&HostId) -> mpsc::UnboundedSender<HostCommand>>;
 /// Keeps a layout on disk; may take its time, as it is called on a thread of its own.
-pub type KeepLayout = Box<dyn FnMut(Saved) -> Result<(), String> + Send>;
+pub type KeepLayout = Box<dyn FnMut(Layout) -> Result<(), String> + Send>;
+
+/// Keeps layouts as a window of the state dir.
+pub fn keep_in(window: Window) -> KeepLayout {
+    Box::new(move |layout| {
+        // without tabs only after a person closed the last one
+        let kept = if layout.tabs.is_empty() { window.clear() } else { window.save(&layout) };
+        kept.map_err(|e| e.what)
+    })
+}
 
 pub struct Driver {
     hosts: HashMap<HostId, mpsc::UnboundedSender<HostCommand>>,
     start: StartHost,
     /// The latest layout to keep; earlier ones may be skipped.
-    save: Option<watch::Sender<Option<Saved>>>,
+    save: Option<watch::Sender<Option<Layout>>>,
     keeper: Option<tokio::task::JoinHandle<()>>,
     /// The next frame is to be drawn whole.
     pub afresh: bool,

@@ -1,43 +1,35 @@
 //! Owns which keys mean which command: the table's defaults, a preset's, the user's on top. Leaves out running them.
 
 use super::command::{self, Command};
+use crate::config::Preset;
 use crate::term::input::{Code, Key, Mods};
 use crate::term::keys;
 use std::collections::{BTreeMap, HashMap};
 
-/// A set of default keys.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Preset {
-    #[default]
-    Tmux,
-    Screen,
+fn prefix_of(preset: Preset) -> &'static str {
+    match preset {
+        Preset::Tmux => "C-b",
+        Preset::Screen => "C-a",
+    }
 }
 
-impl Preset {
-    pub fn prefix(self) -> &'static str {
-        match self {
-            Preset::Tmux => "C-b",
-            Preset::Screen => "C-a",
-        }
-    }
-    /// What is another than in the table.
-    fn keys(self) -> &'static [(&'static str, &'static str)] {
-        match self {
-            Preset::Tmux => &[],
-            Preset::Screen => &[
-                ("a", "send-prefix"),
-                ("Space", "next-tab"),
-                ("BSpace", "previous-tab"),
-                ("Tab", "next-pane"),
-                ("S", "split-down"),
-                ("|", "split-right"),
-                ("X", "close-pane"),
-                ("k", "close-pane"),
-                ("A", "rename-tab"),
-                ("\"", "pick-tab"),
-                ("Escape", "scroll"),
-            ],
-        }
+/// What a preset has another than the table.
+fn keys_of(preset: Preset) -> &'static [(&'static str, &'static str)] {
+    match preset {
+        Preset::Tmux => &[],
+        Preset::Screen => &[
+            ("a", "send-prefix"),
+            ("Space", "next-tab"),
+            ("BSpace", "previous-tab"),
+            ("Tab", "next-pane"),
+            ("S", "split-down"),
+            ("|", "split-right"),
+            ("X", "close-pane"),
+            ("k", "close-pane"),
+            ("A", "rename-tab"),
+            ("\"", "pick-tab"),
+            ("Escape", "scroll"),
+        ],
     }
 }
 
@@ -98,10 +90,10 @@ impl Keymap {
     /// What can't be understood is told and left out.
     pub fn new(preset: Preset, prefix: Option<&str>, user: &BTreeMap<String, String>) -> (Keymap, Vec<String>) {
         let mut wrong = Vec::new();
-        let wanted = prefix.unwrap_or(preset.prefix());
+        let wanted = prefix.unwrap_or(prefix_of(preset));
         let prefix = keys::parse_name(wanted).or_else(|e| {
             wrong.push(format!("prefix: {e}"));
-            keys::parse_name(preset.prefix())
+            keys::parse_name(prefix_of(preset))
         });
         let prefix = prefix.expect("a preset's prefix is a key");
         let mut map = Keymap {
@@ -115,7 +107,7 @@ impl Keymap {
                 map.bind(keys, Some(c), &mut wrong);
             }
         }
-        for (keys, name) in preset.keys() {
+        for (keys, name) in keys_of(preset) {
             map.bind(keys, command::by_name(name), &mut wrong);
         }
         for (keys, name) in user {

@@ -2,15 +2,13 @@
 //! Leaves out what the panes show.
 
 use ratatui::layout::Rect;
-use serde::{Deserialize, Serialize};
 
 /// A pane of this client, for as long as it runs.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct PaneId(pub u32);
 
 /// How the children of a split lie.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Dir {
     /// Side by side.
     Row,
@@ -62,15 +60,14 @@ impl Even {
     }
 }
 
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, PartialEq, Debug)]
 pub enum Node<T> {
     Leaf(T),
     Split { dir: Dir, children: Vec<Child<T>> },
 }
 
 /// A child has its part of the room: `weight` of the sum of all weights.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct Child<T> {
     pub weight: u32,
     pub node: Node<T>,
@@ -532,13 +529,6 @@ mod tests {
         assert_eq!(l.panes(), vec![p(3), p(1), p(2)]);
         l.swap(p(3), p(2));
         assert_eq!(l.panes(), vec![p(2), p(1), p(3)]);
-    }
-
-    #[test]
-    fn on_disk_and_back() {
-        let l = three();
-        let text = serde_json::to_string(&l).unwrap();
-        assert_eq!(serde_json::from_str::<Layout>(&text).unwrap(), l);
     }
 
     proptest! {

@@ -4,15 +4,17 @@
 //! Idle: an event is drawn at once and nothing wakes up by itself. Busy: at most one frame each [`FRAME`], but the
 //! echo of a key at once. While the outer terminal has not taken the last frame there is no new one.
 
-use super::app::{App, Event, Farewell, Saved, Settings, Setup, Solo};
+use super::app::{App, Event, Farewell, Setup, Solo};
 use super::driver::{Driver, KeepLayout, StartHost};
 use super::host::{HostEvent, HostId};
 use super::terminal::{Features, Terminal, TerminalEvent};
 use super::view;
-use super::view::look::Look;
 use super::view::out::{ColorDepth, Writer};
+use crate::config::Config;
 use crate::failure::Failure;
+use crate::store::layout::Layout;
 use crate::term::input::{Input, Parser};
+use crate::theme::Theme;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use std::time::Duration;
@@ -28,8 +30,9 @@ const ESCAPE: Duration = Duration::from_millis(30);
 
 /// What the client is started with.
 pub struct Options {
-    pub settings: Settings,
-    pub look: Look,
+    pub config: Config,
+    /// What `config.theme` names; the default one turns light where the terminal is.
+    pub theme: Theme,
     /// One session, full screen: `thub attach`, `thub new`.
     pub solo: Option<Solo>,
     /// `thub HOST`.
@@ -37,7 +40,7 @@ pub struct Options {
     /// Names of ssh_config, for the tree.
     pub ssh_hosts: Vec<String>,
     /// The layout as it was loaded, and who keeps it.
-    pub saved: Option<Saved>,
+    pub saved: Option<Layout>,
     pub keep: Option<KeepLayout>,
     /// Said when the TUI has come up; escaped.
     pub greeting: Option<String>,
@@ -62,7 +65,7 @@ pub struct Outcome {
 /// # Errors
 /// There is no terminal here, or the one session asked for can't be shown.
 pub async fn run(options: Options) -> Result<Outcome, Failure> {
-    let mut terminal = Terminal::open(Features { mouse: options.settings.mouse })?;
+    let mut terminal = Terminal::open(Features { mouse: options.config.mouse })?;
     let depth = ColorDepth::from_env(|name| std::env::var(name).ok());
     let ended = show(options, &mut terminal, Writer::new(depth)).await;
     drop(terminal);
@@ -87,7 +90,7 @@ pub async fn run(options: Options) -> Result<Outcome, Failure> {
 }
 
 async fn show(options: Options, terminal: &mut Terminal, mut writer: Writer) -> (Option<Farewell>, Option<i32>) {
-    let Options { settings, look, solo, open_host, ssh_hosts, saved, keep, greeting, start, mut events } = options;
+    let Options { config: settings, mut theme, solo, open_host, ssh_hosts, saved, keep, greeting, start, mut events } = options;
     let begun = Instant::now();
     let (trouble_tx, mut trouble) = mpsc::unbounded_channel();
     let mut driver = Driver::new(start, keep, trouble_tx);
@@ -122,7 +125,7 @@ async fn show(options: Options, terminal: &mut Terminal, mut writer: Writer) -> 
                 if size != app.size {
                     driver.perform(app.update(Event::Resize(size)), terminal, &mut writer);
                 }
-                let cursor = view::draw(&app, &look, &mut next);
+                let cursor = view::draw(&app, &theme, &mut next);
                 let whole = std::mem::take(&mut driver.afresh);
                 let mut bytes = Vec::new();
                 writer.emit(before.as_ref().filter(|_| !whole), &next, cursor, &mut bytes);

@@ -26,7 +26,7 @@ impl App {
         let whole = Rect::new(0, 0, self.size.cols, self.size.rows);
         let wide = whole.width >= WIDE;
         let empty = self.tabs.list.is_empty();
-        let open = self.tree.open.unwrap_or(wide && !self.solo) || empty;
+        let open = self.tree.open.unwrap_or(wide && !self.solo && self.settings.tree) || empty;
         let width = self.settings.tree_width.max(12);
         let beside = open && wide;
         let (tree, mut body) = match (open, beside) {
@@ -45,7 +45,7 @@ impl App {
             body = Rect { y: body.y + 1, height: body.height - 1, ..body };
         }
         let mut status = None;
-        if !self.solo && self.settings.status && body.height >= 3 {
+        if !self.solo && body.height >= 3 {
             status = Some(Rect { y: body.bottom() - 1, height: 1, ..body });
             body.height -= 1;
         }

@@ -319,6 +319,8 @@ impl App {
             pane.engine = Engine::new(size);
             pane.seen = 0;
         }
+        // one word is a shell, or as good as one: the pane closes with it
+        pane.shell = info.kind == "shell" && info.command.len() <= 1;
         pane.info = Some(info);
         pane.stage = Stage::Live;
         let ahead = std::mem::take(&mut pane.ahead);

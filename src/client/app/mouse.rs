@@ -202,15 +202,10 @@ impl App {
         if pane.wants_mouse() && !m.mods.has(Mods::SHIFT) {
             self.to_program(id, inner, m, out);
         } else if pane.scroll.is_none() && pane.is_live() && modes.alt_screen {
-            if !modes.alt_scroll || pane.watch {
-                return;
-            }
-            let Ok(arrow) = keys::parse_name(if up { "Up" } else { "Down" }) else { return };
             let mut bytes = Vec::new();
-            for _ in 0..lines {
-                keys::encode(&arrow, &modes, &mut bytes);
+            if !pane.watch && keys::encode_wheel(up, self.settings.scroll_lines.max(1), &modes, &mut bytes) {
+                self.send(id, &bytes, out);
             }
-            self.send(id, &bytes, out);
         } else {
             self.scroll(id, if up { lines } else { -lines }, true, out);
         }
@@ -240,10 +235,8 @@ impl App {
         }
         let size = pane.engine.size();
         let row = u16::try_from(line.max(0)).unwrap_or(u16::MAX).min(size.rows - 1);
-        let mut mine = *m;
-        (mine.row, mine.col) = (row, col.min(size.cols - 1));
         let mut bytes = Vec::new();
-        keys::encode_mouse(&mine, &pane.modes(), &mut bytes);
+        keys::encode_mouse(m, row, col.min(size.cols - 1), &pane.modes(), &mut bytes);
         self.send(id, &bytes, out);
     }
 }

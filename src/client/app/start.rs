@@ -1,49 +1,17 @@
 //! Owns how the client begins, and the layout as it is kept on disk.
 
-use super::{App, Effect, Settings};
+use super::{App, Effect};
 use crate::client::host::HostId;
 use crate::client::keymap::Keymap;
-use crate::client::layout::Node;
+use crate::client::layout::{Child, Dir, Node, PaneId};
 use crate::client::pane::Stage;
 use crate::client::tabs::Tabs;
 use crate::client::tree::Tree;
+use crate::config::Config;
 use crate::proto::ids::{SessionId, Size};
-use serde::{Deserialize, Serialize};
+use crate::store::layout::{self as disk, Layout};
 use std::collections::BTreeMap;
 use std::time::Duration;
-
-/// The layout as it is kept: tabs, splits, which sessions.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Saved {
-    pub version: u32,
-    pub tabs: Vec<SavedTab>,
-    pub active: usize,
-    pub tree: Option<bool>,
-}
-
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub struct SavedTab {
-    #[serde(default)]
-    pub name: Option<String>,
-    pub layout: Node<Leaf>,
-    /// Which of the panes, in the layout's order, has the focus.
-    #[serde(default)]
-    pub focus: usize,
-    #[serde(default)]
-    pub zoomed: bool,
-}
-
-/// What a pane shows.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub struct Leaf {
-    pub host: String,
-    #[serde(default)]
-    pub session: Option<SessionId>,
-    /// Started as a plain shell.
-    #[serde(default)]
-    pub shell: bool,
-}
 
 /// One session, the whole screen.
 #[derive(Clone, PartialEq, Debug)]
@@ -56,17 +24,15 @@ pub struct Solo {
 /// What the client starts with.
 #[derive(Clone, Debug)]
 pub struct Setup {
-    pub settings: Settings,
+    pub settings: Config,
     pub size: Size,
     pub solo: Option<Solo>,
     /// `thub HOST`.
     pub open_host: Option<HostId>,
     /// Names of ssh_config.
     pub known: Vec<String>,
-    pub saved: Option<Saved>,
+    pub saved: Option<Layout>,
 }
-
-const VERSION: u32 = 1;
 
 impl App {
     /// The client as it begins, and the first things it wants.
@@ -113,7 +79,7 @@ impl App {
                 app.tabs.add_pane(pane);
                 app.attach(pane, solo.session, solo.watch, &mut out);
             }
-            None => app.restore(setup.saved.unwrap_or_default(), setup.open_host, &mut out),
+            None => app.restore(setup.saved, setup.open_host, &mut out),
         }
         if let Some(first) = wrong.first() {
             app.say(first.clone());
@@ -122,32 +88,29 @@ impl App {
         (app, out)
     }
 
-    fn restore(&mut self, saved: Saved, open_host: Option<HostId>, out: &mut Vec<Effect>) {
+    fn restore(&mut self, saved: Option<Layout>, open_host: Option<HostId>, out: &mut Vec<Effect>) {
         // this machine is always there
         self.ensure(&HostId::local(), out);
-        self.tree.open = saved.tree;
+        let saved = saved.map(Layout::checked).unwrap_or(Layout { tree_open: true, ..Layout::default() });
+        // open where there is room for it, or closed
+        self.tree.open = (!saved.tree_open).then_some(false);
         let mut to_attach = Vec::new();
         for tab in saved.tabs {
-            let layout = tab.layout.map(&mut |leaf: Leaf| {
-                let host = HostId::new(leaf.host);
-                if let Some(s) = &leaf.session
-                    && self.pane_of(&host, s).is_some()
-                {
+            let layout = from_disk(tab.root).map(&mut |leaf: disk::Pane| {
+                let (host, session) = (HostId::new(leaf.host), leaf.session.parse::<SessionId>().ok());
+                if session.as_ref().is_some_and(|s| self.pane_of(&host, s).is_some()) {
                     return None;
                 }
                 let pane = self.new_pane(host);
-                if let Some(p) = self.panes.get_mut(&pane) {
-                    p.shell = leaf.shell;
-                    p.session.clone_from(&leaf.session);
-                }
-                to_attach.push((pane, leaf.session));
+                self.panes.get_mut(&pane)?.session.clone_from(&session);
+                to_attach.push((pane, session));
                 Some(pane)
             });
             let Some(layout) = layout else { continue };
             let panes = layout.panes();
             let focus = panes.get(tab.focus).copied().unwrap_or(panes[0]);
             let new = self.tabs.add(layout, focus, true);
-            new.name = tab.name;
+            new.name = (!tab.name.is_empty()).then_some(tab.name);
             new.zoomed = tab.zoomed;
         }
         self.tabs.go(saved.active);
@@ -171,17 +134,53 @@ impl App {
     }
 
     /// The layout to keep.
-    pub fn saved(&self) -> Saved {
+    pub fn saved(&self) -> Layout {
         let tabs = self.tabs.list.iter().filter_map(|tab| {
-            let panes = tab.panes();
-            let layout = tab.layout.clone().map(&mut |id| {
-                let p = self.panes.get(&id)?;
-                let session = p.session.clone();
-                Some(Leaf { host: p.host.as_str().to_string(), session, shell: p.shell })
-            })?;
-            let focus = panes.iter().position(|p| *p == tab.focus).unwrap_or(0);
-            Some(SavedTab { name: tab.name.clone(), layout, focus, zoomed: tab.zoomed })
+            let focus = tab.panes().iter().position(|p| *p == tab.focus).unwrap_or(0);
+            let root = self.to_disk(&tab.layout)?;
+            Some(disk::Tab { name: tab.name.clone().unwrap_or_default(), root, focus, zoomed: tab.zoomed })
         });
-        Saved { version: VERSION, tabs: tabs.collect(), active: self.tabs.active, tree: self.tree.open }
+        let tree_open = self.tree.open.unwrap_or(true);
+        Layout { tabs: tabs.collect(), active: self.tabs.active, tree_open, ..Layout::default() }
+    }
+
+    fn to_disk(&self, node: &Node<PaneId>) -> Option<disk::Node> {
+        Some(match node {
+            Node::Leaf(id) => {
+                let pane = self.panes.get(id)?;
+                let (session, cwd) = (pane.session.as_ref(), pane.info.as_ref().map(|i| i.cwd.clone()));
+                disk::Node::Pane(disk::Pane {
+                    host: pane.host.as_str().to_string(),
+                    session: session.map(|s| s.to_string()).unwrap_or_default(),
+                    title: pane.title(),
+                    cwd: cwd.unwrap_or_default(),
+                })
+            }
+            Node::Split { dir, children } => {
+                let sum: u64 = children.iter().map(|c| u64::from(c.weight).max(1)).sum();
+                let part = |weight: u32| (u64::from(weight).max(1) * 10_000 / sum).max(1) as u16;
+                let parts = children.iter().filter_map(|c| Some((part(c.weight), self.to_disk(&c.node)?))).collect();
+                let dir = match dir {
+                    Dir::Row => disk::Dir::Row,
+                    Dir::Column => disk::Dir::Column,
+                };
+                disk::Node::Split { dir, parts }
+            }
+        })
+    }
+}
+
+fn from_disk(node: disk::Node) -> Node<disk::Pane> {
+    match node {
+        disk::Node::Pane(pane) => Node::Leaf(pane),
+        disk::Node::Split { dir, parts } => {
+            let dir = match dir {
+                disk::Dir::Row => Dir::Row,
+                disk::Dir::Column => Dir::Column,
+            };
+            let children =
+                parts.into_iter().map(|(weight, n)| Child { weight: u32::from(weight), node: from_disk(n) }).collect();
+            Node::Split { dir, children }
+        }
     }
 }

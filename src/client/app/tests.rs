@@ -4,7 +4,9 @@ use super::*;
 use crate::client::host::{Answer, Question};
 use crate::client::layout::Dir;
 use crate::client::pane::Stage;
-use crate::client::view::{self, look::Look};
+use crate::client::view;
+use crate::store::layout as disk;
+use crate::theme::Theme;
 use crate::proto::control::SessionCreate;
 use crate::proto::frame::tty;
 use crate::proto::ids::SessionId;
@@ -20,6 +22,8 @@ pub struct Bench {
     pub app: App,
     /// What was asked of hosts and not looked at yet.
     pub effects: Vec<Effect>,
+    /// Numbers of sessions made: `s1`, `s2`, …
+    made: usize,
 }
 
 fn id(s: &str) -> SessionId {
@@ -35,7 +39,7 @@ pub fn info(session: &str, cols: u16, rows: u16) -> SessionInfo {
 impl Bench {
     pub fn new(setup: Setup) -> Bench {
         let (app, effects) = App::new(setup);
-        Bench { app, effects }
+        Bench { app, effects, made: 0 }
     }
     pub fn full(cols: u16, rows: u16) -> Bench {
         let mut s = Bench::new(setup(cols, rows));
@@ -92,7 +96,8 @@ impl Bench {
                 match effect {
                     Effect::Host(host, HostCommand::Create { tag, create }) => {
                         let size = create.size.unwrap();
-                        let made = Box::new(info(&format!("s{tag}"), size.cols, size.rows));
+                        self.made += 1;
+                        let made = Box::new(info(&format!("s{}", self.made), size.cols, size.rows));
                         self.host(host.as_str(), HostEvent::Created { tag, result: Ok(made) });
                     }
                     Effect::Host(host, HostCommand::Attach { session, size, .. }) => {
@@ -128,7 +133,7 @@ impl Bench {
     }
     pub fn buffer(&self) -> (Buffer, Option<Position>) {
         let mut buf = Buffer::empty(Rect::new(0, 0, self.app.size.cols, self.app.size.rows));
-        let cursor = view::draw(&self.app, &Look::default(), &mut buf);
+        let cursor = view::draw(&self.app, &Theme::default(), &mut buf);
         (buf, cursor.map(|c| c.0))
     }
     pub fn screen(&self) -> String {
@@ -156,7 +161,7 @@ impl Bench {
 
 pub fn setup(cols: u16, rows: u16) -> Setup {
     Setup {
-        settings: Settings::default(),
+        settings: Config::default(),
         size: Size::new(cols, rows),
         solo: None,
         open_host: None,
@@ -472,6 +477,7 @@ fn the_layout_comes_back_and_what_is_gone_says_so() {
     s.answer();
     assert_eq!((s.app.tabs.list.len(), s.app.tabs.active), (2, 1));
     assert_eq!(s.app.saved(), saved);
+    s.made = 10;
     s.host("local", HostEvent::AttachFailed { session: id("s3"), why: "it ended at boot".into(), ended: true });
     assert!(s.has("it ended at boot") && s.has("Enter: new shell here"), "{}", s.screen());
     s.keys("Enter");
@@ -481,10 +487,13 @@ fn the_layout_comes_back_and_what_is_gone_says_so() {
 
 #[test]
 fn hosts_of_the_layout_come_each_on_its_own() {
-    let leaf = |host: &str, s: &str| Leaf { host: host.into(), session: Some(id(s)), shell: true };
-    let node = |leaf| crate::client::layout::Node::Leaf(leaf);
-    let tab = |leaf| SavedTab { name: None, layout: node(leaf), focus: 0, zoomed: false };
-    let saved = Saved { tabs: vec![tab(leaf("nas", "r1")), tab(leaf("local", "s1"))], ..Saved::default() };
+    let tab = |host: &str, s: &str| disk::Tab {
+        name: String::new(),
+        root: disk::Node::Pane(disk::Pane { host: host.into(), session: s.into(), ..disk::Pane::default() }),
+        focus: 0,
+        zoomed: false,
+    };
+    let saved = Layout { tabs: vec![tab("nas", "r1"), tab("local", "s1")], ..Layout::default() };
     let mut s = Bench::new(Setup { saved: Some(saved), ..setup(80, 24) });
     let connects = s.take().iter().filter(|e| matches!(e, Effect::Host(_, HostCommand::Connect))).count();
     assert_eq!(connects, 2);
@@ -539,7 +548,7 @@ fn tree_and_drawer() {
     assert!(screen.starts_with("┌ hosts ─"), "{screen}");
     assert!(screen.contains("▾ this machine") && screen.contains("▶ bash") && screen.contains("my\\u{1b}job"), "{screen}");
     assert!(screen.contains("ssh_config"), "{screen}");
-    assert_eq!(s.app.focused().unwrap().engine.size(), Size::new(96, 22));
+    assert_eq!(s.app.focused().unwrap().engine.size(), Size::new(94, 22));
     s.keys("C-b b");
     assert!(s.app.tree.focused);
     s.take();

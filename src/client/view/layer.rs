@@ -1,6 +1,6 @@
 //! Draws the layers: panels over everything else.
 
-use super::look::Look;
+use crate::theme::Theme;
 use super::status::{bar, rtt_text};
 use super::{boxed, fill, pane, put, put_cut, put_right};
 use crate::client::app::App;
@@ -18,35 +18,35 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 type Cursor = Option<(Position, CursorShape)>;
 
-pub fn draw(app: &App, look: &Look, layer: &Layer, whole: Rect, buf: &mut Buffer) -> Cursor {
+pub fn draw(app: &App, theme: &Theme, layer: &Layer, whole: Rect, buf: &mut Buffer) -> Cursor {
     match layer {
-        Layer::Picker(p) => picker(look, p, whole, buf),
+        Layer::Picker(p) => picker(theme, p, whole, buf),
         Layer::Confirm { text, .. } => {
-            let lines = vec![(text.clone(), look.text), ("y yes   n no".into(), look.quiet)];
-            panel(look, whole, "", look.accent, &lines, buf);
+            let lines = vec![(text.clone(), theme.text), ("y yes   n no".into(), theme.dim)];
+            panel(theme, whole, "", theme.accent, &lines, buf);
             None
         }
         Layer::Prompt { title, field, .. } => {
             let area = place(whole, 50, 3);
-            fill(buf, area, look.panel);
-            let inner = boxed(buf, area, title, look.border_focused, look.accent);
-            typed(inner, "", &escape(field.text()), look.text, buf)
+            fill(buf, area, theme.panel);
+            let inner = boxed(buf, area, title, theme.border_focused, theme.accent);
+            typed(inner, "", &escape(field.text()), theme.text, buf)
         }
-        Layer::Question(asked) => question(look, asked, whole, buf),
+        Layer::Question(asked) => question(theme, asked, whole, buf),
         Layer::Stop { host, why, hints, .. } => {
-            let mut lines = vec![(why.clone(), look.text), (String::new(), look.text)];
-            lines.extend(hints.iter().map(|h| (h.clone(), look.text)));
-            lines.push((String::new(), look.text));
-            lines.push(("Enter close".into(), look.quiet));
-            panel(look, whole, &format!("{}: stopped", host_text(host)), look.bad, &lines, buf);
+            let mut lines = vec![(why.clone(), theme.text), (String::new(), theme.text)];
+            lines.extend(hints.iter().map(|h| (h.clone(), theme.text)));
+            lines.push((String::new(), theme.text));
+            lines.push(("Enter close".into(), theme.dim));
+            panel(theme, whole, &format!("{}: stopped", host_text(host)), theme.error, &lines, buf);
             None
         }
         Layer::Monitor(host) => {
-            panel(look, whole, &host_text(host), look.accent, &monitor(app, look, host), buf);
+            panel(theme, whole, &host_text(host), theme.accent, &monitor(app, theme, host), buf);
             None
         }
         Layer::Numbers { .. } => {
-            pane::numbers(app, look, buf);
+            pane::numbers(app, theme, buf);
             None
         }
     }
@@ -80,7 +80,7 @@ fn wrap(text: &str, width: usize) -> Vec<String> {
 }
 
 /// A panel with lines of text; returns the place under the last of them.
-fn panel(look: &Look, whole: Rect, title: &str, style: Style, lines: &[(String, Style)], buf: &mut Buffer) -> Rect {
+fn panel(theme: &Theme, whole: Rect, title: &str, style: Style, lines: &[(String, Style)], buf: &mut Buffer) -> Rect {
     let most = whole.width.saturating_sub(4).clamp(1, 72);
     let wrapped: Vec<(String, Style)> = lines
         .iter()
@@ -89,7 +89,7 @@ fn panel(look: &Look, whole: Rect, title: &str, style: Style, lines: &[(String, 
     let widest = wrapped.iter().map(|(l, _)| l.width()).max().unwrap_or(0).max(title.width() + 2);
     let width = u16::try_from(widest).unwrap_or(most).min(most) + 4;
     let area = place(whole, width, wrapped.len() as u16 + 2);
-    fill(buf, area, look.panel);
+    fill(buf, area, theme.panel);
     let inner = boxed(buf, area, title, style, style);
     let (x, room) = if inner.width > 2 { (inner.x + 1, inner.width - 2) } else { (inner.x, inner.width) };
     let mut y = inner.y;
@@ -116,49 +116,49 @@ fn typed(line: Rect, before: &str, text: &str, style: Style, buf: &mut Buffer) -
     (line.height > 0).then_some((Position { x: end, y: line.y }, CursorShape::Default))
 }
 
-fn picker(look: &Look, p: &Picker, whole: Rect, buf: &mut Buffer) -> Cursor {
+fn picker(theme: &Theme, p: &Picker, whole: Rect, buf: &mut Buffer) -> Cursor {
     let area = p.area(whole);
-    fill(buf, area, look.panel);
+    fill(buf, area, theme.panel);
     let list = p.list_area(area);
     let query = if list.y > area.y + 1 {
-        boxed(buf, area, &p.title, look.border_focused, look.accent)
+        boxed(buf, area, &p.title, theme.border_focused, theme.accent)
     } else {
         Rect { height: area.height.min(1), ..area }
     };
     let query = Rect { height: query.height.min(1), ..query };
-    let cursor = typed(query, "> ", &escape(p.field.text()), look.text, buf);
+    let cursor = typed(query, "> ", &escape(p.field.text()), theme.text, buf);
     let first = p.first_row(list.height);
     for ((n, i), y) in p.found.iter().enumerate().skip(first).zip(list.y..list.bottom()) {
         let Some(item) = p.items.get(*i) else { continue };
         let line = Rect { y, height: 1, ..list };
         let chosen = n == p.chosen;
         if chosen {
-            fill(buf, line, look.chosen);
+            fill(buf, line, theme.chosen);
         }
-        let style = |own| if chosen { look.chosen } else { own };
+        let style = |own| if chosen { theme.chosen } else { own };
         let mut end = line.right();
         if !item.aside.is_empty() && usize::from(line.width) > item.aside.width() + 12 {
             let rest = Rect { width: line.width.saturating_sub(1), ..line };
-            end = put_right(buf, rest, &item.aside, style(look.quiet));
+            end = put_right(buf, rest, &item.aside, style(theme.dim));
         }
         let x = line.x + line.width.min(1);
-        put_cut(buf, x, y, end.saturating_sub(x + 1), &item.text, style(look.text));
+        put_cut(buf, x, y, end.saturating_sub(x + 1), &item.text, style(theme.text));
     }
     cursor
 }
 
-fn question(look: &Look, asked: &Asked, whole: Rect, buf: &mut Buffer) -> Cursor {
-    let plain = |t: String| (t, look.text);
+fn question(theme: &Theme, asked: &Asked, whole: Rect, buf: &mut Buffer) -> Cursor {
+    let plain = |t: String| (t, theme.text);
     match &asked.question {
         Question::HostKey { host, kind, fingerprint } => {
             let lines = vec![
                 plain(format!("{} is not known yet. It shows this {} key:", short(host, 100), short(kind, 40))),
-                (short(fingerprint, 120), look.accent),
+                (short(fingerprint, 120), theme.accent),
                 plain("Trust it and keep it? Compare it with what the machine's owner says.".into()),
-                (String::new(), look.text),
-                ("y yes   n no".into(), look.quiet),
+                (String::new(), theme.text),
+                ("y yes   n no".into(), theme.dim),
             ];
-            panel(look, whole, "unknown host key", look.warning, &lines, buf);
+            panel(theme, whole, "unknown host key", theme.warn, &lines, buf);
             None
         }
         Question::Deploy { host, found, offered, steps } => {
@@ -167,62 +167,62 @@ fn question(look: &Look, asked: &Asked, whole: Rect, buf: &mut Buffer) -> Cursor
                 None => format!("{} has no thub yet.", short(host, 100)),
             };
             let mut lines = vec![plain(there), plain(format!("Put build {} there?", short(offered, 60)))];
-            lines.extend(steps.iter().map(|s| (format!("  {}", short(s, 120)), look.quiet)));
-            lines.push((String::new(), look.text));
-            lines.push(("y yes   n no".into(), look.quiet));
-            panel(look, whole, "agent", look.accent, &lines, buf);
+            lines.extend(steps.iter().map(|s| (format!("  {}", short(s, 120)), theme.dim)));
+            lines.push((String::new(), theme.text));
+            lines.push(("y yes   n no".into(), theme.dim));
+            panel(theme, whole, "agent", theme.accent, &lines, buf);
             None
         }
         Question::Secret { host, prompt, echo } => {
             let lines = vec![
                 plain(format!("{} will see the answer.", short(host, 100))),
                 plain(short(prompt, 200)),
-                (String::new(), look.text),
-                ("Enter sends it   Esc cancels".into(), look.quiet),
-                (String::new(), look.text),
+                (String::new(), theme.text),
+                ("Enter sends it   Esc cancels".into(), theme.dim),
+                (String::new(), theme.text),
             ];
-            let line = panel(look, whole, "secret", look.warning, &lines, buf);
+            let line = panel(theme, whole, "secret", theme.warn, &lines, buf);
             let text = asked.field.text();
             let text = if *echo { escape(text) } else { "•".repeat(text.chars().count()) };
-            typed(line, "> ", &text, look.accent, buf)
+            typed(line, "> ", &text, theme.accent, buf)
         }
     }
 }
 
-fn monitor(app: &App, look: &Look, id: &HostId) -> Vec<(String, Style)> {
-    let Some(host) = app.hosts.get(id) else { return vec![("offline".into(), look.quiet)] };
+fn monitor(app: &App, theme: &Theme, id: &HostId) -> Vec<(String, Style)> {
+    let Some(host) = app.hosts.get(id) else { return vec![("offline".into(), theme.dim)] };
     let mut lines = Vec::new();
     match &host.state {
         HostState::Online { build, hostname } => {
-            lines.push((format!("online   {}   thub {}", short(hostname, 60), short(build, 40)), look.good));
+            lines.push((format!("online   {}   thub {}", short(hostname, 60), short(build, 40)), theme.ok));
         }
-        HostState::Deploying { step, .. } => lines.push((short(step, 100), look.accent)),
-        HostState::Lost { why, .. } => lines.push((format!("lost: {}", short(why, 200)), look.warning)),
+        HostState::Deploying { step, .. } => lines.push((short(step, 100), theme.accent)),
+        HostState::Lost { why, .. } => lines.push((format!("lost: {}", short(why, 200)), theme.warn)),
         HostState::Failed { why, hints, .. } => {
-            lines.push((short(why, 300), look.bad));
-            lines.extend(hints.iter().map(|h| (format!("  {}", short(h, 200)), look.text)));
+            lines.push((short(why, 300), theme.error));
+            lines.extend(hints.iter().map(|h| (format!("  {}", short(h, 200)), theme.text)));
         }
-        HostState::Offline => lines.push(("offline".into(), look.quiet)),
-        HostState::Connecting => lines.push((state_text(host, app.now), look.accent)),
+        HostState::Offline => lines.push(("offline".into(), theme.dim)),
+        HostState::Connecting => lines.push((state_text(host, app.now), theme.accent)),
     }
     if let Some(g) = &host.gauges {
         let mem = |b: u64| format!("{:.1} GiB", b as f64 / f64::from(1 << 30));
-        lines.push((format!("CPU   {} {:.0}%   load {:.2}", bar(g.cpu), g.cpu, g.load), look.text));
-        lines.push((format!("MEM   {} {:.0}%   {} of {}", bar(g.mem()), g.mem(), mem(g.mem_used), mem(g.mem_total)), look.text));
-        lines.push((format!("up    {}", age(i64::try_from(g.uptime).unwrap_or(0))), look.text));
+        lines.push((format!("CPU   {} {:.0}%   load {:.2}", bar(g.cpu), g.cpu, g.load), theme.text));
+        lines.push((format!("MEM   {} {:.0}%   {} of {}", bar(g.mem()), g.mem(), mem(g.mem_used), mem(g.mem_total)), theme.text));
+        lines.push((format!("up    {}", age(i64::try_from(g.uptime).unwrap_or(0))), theme.text));
     }
     if let Some(rtt) = host.rtt {
-        lines.push((format!("rtt   {}", rtt_text(rtt)), look.text));
+        lines.push((format!("rtt   {}", rtt_text(rtt)), theme.text));
     }
     let alive = host.sessions.iter().filter(|s| s.is_alive()).count();
-    lines.push((format!("{alive} sessions run"), look.text));
-    lines.push((String::new(), look.text));
-    lines.push(("any key closes".into(), look.quiet));
+    lines.push((format!("{alive} sessions run"), theme.text));
+    lines.push((String::new(), theme.text));
+    lines.push(("any key closes".into(), theme.dim));
     lines
 }
 
 /// What may follow the prefix.
-pub fn which_key(app: &App, look: &Look, keys: &[String], whole: Rect, buf: &mut Buffer) {
+pub fn which_key(app: &App, theme: &Theme, keys: &[String], whole: Rect, buf: &mut Buffer) {
     let items = app.keymap.follow(keys);
     // one entry a command: its first key
     let mut entries: Vec<(String, &str)> = Vec::new();
@@ -240,8 +240,8 @@ pub fn which_key(app: &App, look: &Look, keys: &[String], whole: Rect, buf: &mut
     let rows = (entries.len() as u16).div_ceil(columns);
     let height = (rows + 2).min(whole.height);
     let area = Rect { y: whole.bottom() - height, height, ..whole };
-    fill(buf, area, look.panel);
-    let inner = boxed(buf, area, "keys after the prefix  (? lists all)", look.border_focused, look.accent);
+    fill(buf, area, theme.panel);
+    let inner = boxed(buf, area, "keys after the prefix  (? lists all)", theme.border_focused, theme.accent);
     for (n, (key, name)) in entries.iter().enumerate() {
         let (col, row) = (n as u16 / rows.max(1), n as u16 % rows.max(1));
         let (x, y) = (inner.x + 1 + col * COLUMN, inner.y + row);
@@ -249,8 +249,8 @@ pub fn which_key(app: &App, look: &Look, keys: &[String], whole: Rect, buf: &mut
             continue;
         }
         let room = (inner.right() - x).min(COLUMN - 1);
-        let key_end = put(buf, x, y, room.min(6), key, look.accent);
+        let key_end = put(buf, x, y, room.min(6), key, theme.accent);
         let x = key_end.max(x + 6);
-        put_cut(buf, x, y, (inner.x + 1 + col * COLUMN + room).saturating_sub(x), name, look.text);
+        put_cut(buf, x, y, (inner.x + 1 + col * COLUMN + room).saturating_sub(x), name, theme.text);
     }
 }

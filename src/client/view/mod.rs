@@ -1,6 +1,5 @@
 //! Draws: each file one part of the screen, as a function of the state; `out` makes the bytes.
 pub mod layer;
-pub mod look;
 pub mod out;
 pub mod pane;
 pub mod status;
@@ -9,30 +8,30 @@ pub mod tree;
 
 use super::app::App;
 use crate::term::screen::CursorShape;
-use look::Look;
+use crate::theme::Theme;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 use unicode_width::UnicodeWidthStr;
 
 /// Draws the whole screen; says where the cursor is to be, none = hidden.
-pub fn draw(app: &App, look: &Look, buf: &mut Buffer) -> Option<(Position, CursorShape)> {
+pub fn draw(app: &App, theme: &Theme, buf: &mut Buffer) -> Option<(Position, CursorShape)> {
     let frame = app.frame();
     let whole = buf.area;
-    let mut cursor = pane::draw_all(app, look, frame.body, buf);
+    let mut cursor = pane::draw_all(app, theme, frame.body, buf);
     if let Some(area) = frame.tabs {
-        tabs::draw(app, look, area, buf);
+        tabs::draw(app, theme, area, buf);
     }
     if let Some(area) = frame.status {
-        status::draw(app, look, area, buf);
+        status::draw(app, theme, area, buf);
     } else if let Some(message) = &app.message {
         // without a bar a message lies over the last line for as long as it lasts
         let line = Rect { y: whole.bottom().saturating_sub(1), height: whole.height.min(1), ..whole };
-        fill(buf, line, look.bar);
-        put(buf, line.x, line.y, line.width, &format!(" {}", message.text), look.bar);
+        fill(buf, line, theme.status);
+        put(buf, line.x, line.y, line.width, &format!(" {}", message.text), theme.status);
     }
     if let Some(area) = frame.tree {
-        tree::draw(app, look, area, buf);
+        tree::draw(app, theme, area, buf);
     }
     if app.tree.focused || cursor.is_some_and(|(p, _)| frame.drawer && frame.tree.is_some_and(|t| t.contains(p))) {
         cursor = None;
@@ -41,10 +40,10 @@ pub fn draw(app: &App, look: &Look, buf: &mut Buffer) -> Option<(Position, Curso
         && app.layers.is_empty()
         && app.now >= *since + super::app::WHICH_KEY
     {
-        layer::which_key(app, look, keys, whole, buf);
+        layer::which_key(app, theme, keys, whole, buf);
     }
     for each in &app.layers {
-        cursor = layer::draw(app, look, each, whole, buf);
+        cursor = layer::draw(app, theme, each, whole, buf);
     }
     cursor.filter(|(p, _)| whole.contains(*p))
 }

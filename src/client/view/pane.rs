@@ -1,6 +1,6 @@
 //! Draws the panes: cells straight from the engine, borders with titles and states, notes.
 
-use super::look::Look;
+use crate::theme::Theme;
 use super::{boxed, fill, put, put_cut, put_right};
 use crate::client::app::{App, SIZE_MARK};
 use crate::client::host::HostState;
@@ -17,9 +17,9 @@ use std::time::Duration;
 use unicode_width::UnicodeWidthStr;
 
 /// Draws the active tab's panes; says where the focused program's cursor is.
-pub fn draw_all(app: &App, look: &Look, body: Rect, buf: &mut Buffer) -> Option<(Position, CursorShape)> {
+pub fn draw_all(app: &App, theme: &Theme, body: Rect, buf: &mut Buffer) -> Option<(Position, CursorShape)> {
     let Some(tab) = app.tabs.active() else {
-        nothing(app, look, body, buf);
+        nothing(app, theme, body, buf);
         return None;
     };
     let bordered = app.bordered(tab);
@@ -30,9 +30,9 @@ pub fn draw_all(app: &App, look: &Look, body: Rect, buf: &mut Buffer) -> Option<
         let focused = id == tab.focus;
         let framed = bordered && inner != area;
         if framed {
-            border(app, look, pane, area, focused, buf);
+            border(app, theme, pane, area, focused, buf);
         }
-        draw_pane(app, look, pane, inner, framed, buf);
+        draw_pane(app, theme, pane, inner, framed, buf);
         if focused {
             cursor = cursor_of(pane, inner);
         }
@@ -41,13 +41,13 @@ pub fn draw_all(app: &App, look: &Look, body: Rect, buf: &mut Buffer) -> Option<
 }
 
 /// No tab is left.
-fn nothing(app: &App, look: &Look, body: Rect, buf: &mut Buffer) {
+fn nothing(app: &App, theme: &Theme, body: Rect, buf: &mut Buffer) {
     let prefix = shown(app.keymap.prefix_word());
     let lines = ["No panes.".to_string(), "c  new shell".into(), "d  leave".into(), format!("{prefix} ?  all keys")];
     let x = body.x + body.width.saturating_sub(16) / 2;
     let y = body.y + body.height.saturating_sub(lines.len() as u16) / 2;
     for (line, y) in lines.iter().zip(y..body.bottom()) {
-        put(buf, x, y, body.right().saturating_sub(x), line, look.quiet);
+        put(buf, x, y, body.right().saturating_sub(x), line, theme.dim);
     }
 }
 
@@ -83,10 +83,10 @@ pub fn is_stale(app: &App, pane: &Pane) -> bool {
     pane.is_live() && !app.is_online(&pane.host)
 }
 
-fn draw_pane(app: &App, look: &Look, pane: &Pane, inner: Rect, framed: bool, buf: &mut Buffer) {
+fn draw_pane(app: &App, theme: &Theme, pane: &Pane, inner: Rect, framed: bool, buf: &mut Buffer) {
     let blank = matches!(pane.stage, Stage::Starting | Stage::Gone { .. });
     if !blank || pane.seen > 0 {
-        cells(app, look, pane, inner, buf);
+        cells(app, theme, pane, inner, buf);
     }
     match &pane.stage {
         Stage::Exited(exit) => {
@@ -96,28 +96,28 @@ fn draw_pane(app: &App, look: &Look, pane: &Pane, inner: Rect, framed: bool, buf
                 (None, None) => "exited".into(),
             };
             let text = format!("[{what}]  Enter or x: close   r: start again");
-            last_line(look, inner, &text, look.accent, buf);
+            last_line(theme, inner, &text, theme.accent, buf);
         }
         Stage::Gone { why, ended } => {
             let enter = if *ended { "Enter: new shell here" } else { "Enter: try again" };
             let lines = [host_text(&pane.host), why.clone(), format!("{enter}   x: close")];
-            centred(inner, &lines, [look.accent, look.text, look.quiet], buf);
+            centred(inner, &lines, [theme.accent, theme.text, theme.dim], buf);
         }
         Stage::Starting => {
             if let Some(step) = waiting_for(app, pane) {
-                centred(inner, &[host_text(&pane.host), step, String::new()], [look.accent, look.quiet, look.quiet], buf);
+                centred(inner, &[host_text(&pane.host), step, String::new()], [theme.accent, theme.dim, theme.dim], buf);
             }
         }
         Stage::Live => {}
     }
     if let Some((_, note)) = &pane.note {
-        last_line(look, inner, note, look.warning, buf);
+        last_line(theme, inner, note, theme.warn, buf);
     } else if let Some(held) = held(app, pane) {
-        last_line(look, inner, &held, look.warning, buf);
+        last_line(theme, inner, &held, theme.warn, buf);
     }
     if !framed && let Some(state) = state(app, pane, inner) {
         let line = Rect { height: inner.height.min(1), ..inner };
-        put_right(buf, line, &format!(" {state} "), look.warning.add_modifier(Modifier::REVERSED));
+        put_right(buf, line, &format!(" {state} "), theme.warn.add_modifier(Modifier::REVERSED));
     }
 }
 
@@ -182,13 +182,17 @@ pub fn state(app: &App, pane: &Pane, inner: Rect) -> Option<String> {
     pane.watch.then(|| "watching".into())
 }
 
-fn border(app: &App, look: &Look, pane: &Pane, area: Rect, focused: bool, buf: &mut Buffer) {
-    let line = if focused { look.border_focused } else { look.border };
+fn border(app: &App, theme: &Theme, pane: &Pane, area: Rect, focused: bool, buf: &mut Buffer) {
+    let line = match (focused, is_stale(app, pane)) {
+        (true, _) => theme.border_focused,
+        (false, true) => theme.border_lost,
+        (false, false) => theme.border,
+    };
     let title = match pane.host.is_local() {
         true => pane.title(),
         false => format!("{} · {}", host_text(&pane.host), pane.title()),
     };
-    let style = if focused { look.accent } else { look.quiet };
+    let style = if focused { theme.accent } else { theme.dim };
     let inner = boxed(buf, area, &title, line, style);
     if let Some(state) = state(app, pane, inner) {
         // the state is the news: it goes over the title's end
@@ -196,16 +200,16 @@ fn border(app: &App, look: &Look, pane: &Pane, area: Rect, focused: bool, buf: &
         let width = area.width.saturating_sub(2);
         let wide = u16::try_from(text.width()).unwrap_or(u16::MAX);
         let x = area.right().saturating_sub(1 + wide.min(width));
-        put_cut(buf, x, area.y, width, &text, look.warning);
+        put_cut(buf, x, area.y, width, &text, theme.warn);
     }
 }
 
-fn last_line(look: &Look, inner: Rect, text: &str, style: Style, buf: &mut Buffer) {
+fn last_line(theme: &Theme, inner: Rect, text: &str, style: Style, buf: &mut Buffer) {
     if inner.height == 0 {
         return;
     }
     let line = Rect { y: inner.bottom() - 1, height: 1, ..inner };
-    fill(buf, line, look.panel);
+    fill(buf, line, theme.panel);
     put_cut(buf, line.x, line.y, line.width, text, style);
 }
 
@@ -217,7 +221,7 @@ fn centred(inner: Rect, lines: &[String; 3], styles: [Style; 3], buf: &mut Buffe
     }
 }
 
-fn cells(app: &App, look: &Look, pane: &Pane, inner: Rect, buf: &mut Buffer) {
+fn cells(app: &App, theme: &Theme, pane: &Pane, inner: Rect, buf: &mut Buffer) {
     let (top, left) = origin(pane, inner);
     let stale = is_stale(app, pane);
     let size = pane.engine.size();
@@ -243,7 +247,7 @@ fn cells(app: &App, look: &Look, pane: &Pane, inner: Rect, buf: &mut Buffer) {
                 style = style.add_modifier(Modifier::DIM);
             }
             if pane.selection.is_some_and(|s| s.from != s.to && s.contains(line, at)) {
-                style = style.patch(look.selection);
+                style = style.patch(theme.selection);
             }
             let Some(out) = buf.cell_mut((inner.x + col, inner.y + row)) else { continue };
             out.set_symbol(symbol(&cell, inner.width - col)).set_style(style);
@@ -288,13 +292,13 @@ fn style_of(style: &screen::Style) -> Style {
 }
 
 /// The numbers of the panes, over them.
-pub fn numbers(app: &App, look: &Look, buf: &mut Buffer) {
+pub fn numbers(app: &App, theme: &Theme, buf: &mut Buffer) {
     let Some(tab) = app.tabs.active() else { return };
     let order: Vec<PaneId> = tab.panes();
     for (id, area) in app.areas(tab) {
         let n = order.iter().position(|p| *p == id).unwrap_or(0) + 1;
         let text = format!(" {n} ");
-        let style = if id == tab.focus { look.bar_active } else { look.chosen };
+        let style = if id == tab.focus { theme.tab_active } else { theme.chosen };
         let x = area.x + area.width.saturating_sub(text.len() as u16) / 2;
         put(buf, x, area.y + area.height / 2, area.right().saturating_sub(x), &text, style);
     }

@@ -1,7 +1,8 @@
 //! Draws the status bar: message or host, gauges, round trip, clock.
 
-use super::look::Look;
-use super::{fill, put, put_cut, put_right};
+use crate::theme::Theme;
+use super::tree::standing_style;
+use super::{fill, put_cut, put_right};
 use crate::client::app::App;
 use crate::client::host::HostState;
 use crate::client::keymap::shown;
@@ -26,17 +27,17 @@ pub fn rtt_text(rtt: Duration) -> String {
     }
 }
 
-pub fn draw(app: &App, look: &Look, area: Rect, buf: &mut Buffer) {
-    fill(buf, area, look.bar);
+pub fn draw(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
+    fill(buf, area, theme.status);
     if let Some(message) = &app.message {
-        put_cut(buf, area.x + 1, area.y, area.width.saturating_sub(1), &message.text, look.accent);
+        put_cut(buf, area.x + 1, area.y, area.width.saturating_sub(1), &message.text, theme.accent);
         return;
     }
     let id = app.current_host();
     let host = app.hosts.get(&id);
     let mut right = area;
     if !app.clock.is_empty() && area.width >= 20 {
-        let x = put_right(buf, area, &format!(" {} ", app.clock), look.quiet);
+        let x = put_right(buf, area, &format!(" {} ", app.clock), theme.status);
         right.width = x.saturating_sub(area.x);
     }
     // from the left: the host, then what there is room for
@@ -50,25 +51,28 @@ pub fn draw(app: &App, look: &Look, area: Rect, buf: &mut Buffer) {
     };
     if let Some((keys, _)) = &app.sequence {
         let keys: Vec<String> = std::iter::once(app.keymap.prefix_word()).chain(keys.iter().map(String::as_str)).map(shown).collect();
-        add(&format!("{} …", keys.join(" ")), look.accent, true);
+        add(&format!("{} …", keys.join(" ")), theme.status_mode, true);
     }
-    add(&host_text(&id), look.text, true);
+    add(&host_text(&id), theme.text, true);
     let Some(host) = host else { return };
     let state = state_text(host, app.now);
     if !state.is_empty() {
-        add(&state, look.standing(standing(Some(host))), true);
+        add(&state, standing_style(theme, standing(Some(host))), true);
     }
     if !matches!(host.state, HostState::Online { .. }) {
         return;
     }
     if let Some(g) = &host.gauges {
         for (name, percent) in [("CPU", g.cpu), ("MEM", g.mem())] {
-            let style = if percent >= 90.0 { look.warning } else { look.quiet };
+            let style = match percent {
+                p if p >= 90.0 => theme.gauge_high,
+                p if p >= 67.0 => theme.gauge_mid,
+                _ => theme.gauge_low,
+            };
             add(&format!("{name} {} {percent:.0}%", bar(percent)), style, false);
         }
     }
     if let Some(rtt) = host.rtt.filter(|_| !id.is_local()) {
-        add(&format!("rtt {}", rtt_text(rtt)), look.quiet, false);
+        add(&format!("rtt {}", rtt_text(rtt)), theme.dim, false);
     }
-    let _ = put;
 }

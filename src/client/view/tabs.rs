@@ -1,6 +1,6 @@
 //! Draws the tab line: numbers, names, marks.
 
-use super::look::Look;
+use crate::theme::Theme;
 use super::{fill, put, put_cut, put_right};
 use crate::client::app::App;
 use crate::client::tabs::Tab;
@@ -60,27 +60,27 @@ fn places(app: &App, area: Rect) -> Vec<(usize, Rect, String)> {
     out
 }
 
-pub fn draw(app: &App, look: &Look, area: Rect, buf: &mut Buffer) {
-    fill(buf, area, look.bar);
+pub fn draw(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
+    fill(buf, area, theme.status);
     let mut end = area.x;
     for (i, place, text) in places(app, area) {
         let tab = &app.tabs.list[i];
         let style = match (i == app.tabs.active, tab.bell, tab.output) {
-            (true, ..) => look.bar_active,
-            (_, true, _) => look.warning,
-            (_, _, true) => look.text,
-            _ => look.quiet,
+            (true, ..) => theme.tab_active,
+            (_, true, _) => theme.mark_bell,
+            (_, _, true) => theme.mark_output,
+            _ => theme.tab,
         };
         put_cut(buf, place.x, place.y, place.width, &text, style);
         end = place.right();
     }
     if app.tabs.list.is_empty() {
-        end = put(buf, area.x, area.y, area.width, " thub ", look.accent);
+        end = put(buf, area.x, area.y, area.width, " thub ", theme.accent);
     }
     let host = format!("{} ", host_text(&app.current_host()));
     let room = area.right().saturating_sub(end);
     if usize::from(room) > host.width() + 2 {
-        put_right(buf, area, &host, look.quiet);
+        put_right(buf, area, &host, theme.dim);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Draws the tree of hosts and sessions.
 
-use super::look::Look;
+use crate::theme::Theme;
 use super::{boxed, fill, put, put_cut, put_right};
 use crate::client::app::App;
 use crate::client::tree::{Mark, Row, Standing};
@@ -9,22 +9,22 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use unicode_width::UnicodeWidthStr;
 
-impl Look {
-    pub fn standing(&self, s: Standing) -> Style {
-        match s {
-            Standing::Offline => self.quiet,
-            Standing::Working => self.accent,
-            Standing::Online => self.good,
-            Standing::Troubled => self.warning,
-        }
+pub fn standing_style(theme: &Theme, s: Standing) -> Style {
+    match s {
+        Standing::Offline => theme.tree_offline,
+        Standing::Working => theme.accent,
+        Standing::Online => theme.ok,
+        Standing::Troubled => theme.warn,
     }
-    fn mark(&self, m: Mark) -> Style {
-        match m {
-            Mark::None => self.quiet,
-            Mark::Output | Mark::Finished => self.good,
-            Mark::Bell => self.warning,
-            Mark::Failed => self.bad,
-        }
+}
+
+fn mark_style(theme: &Theme, m: Mark) -> Style {
+    match m {
+        Mark::None => theme.dim,
+        Mark::Output => theme.mark_output,
+        Mark::Bell => theme.mark_bell,
+        Mark::Finished => theme.mark_done,
+        Mark::Failed => theme.mark_failed,
     }
 }
 
@@ -34,19 +34,19 @@ pub fn first_row(app: &App, area: Rect, rows: &[Row]) -> usize {
     (app.tree_index(rows) + 1).saturating_sub(room)
 }
 
-pub fn draw(app: &App, look: &Look, area: Rect, buf: &mut Buffer) {
-    fill(buf, area, look.panel);
+pub fn draw(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
+    fill(buf, area, theme.panel);
     let focused = app.tree.focused;
-    let line = if focused { look.border_focused } else { look.border };
-    let title = if focused { look.accent } else { look.quiet };
+    let line = if focused { theme.border_focused } else { theme.border };
+    let title = if focused { theme.accent } else { theme.dim };
     let inner = boxed(buf, area, "hosts", line, title);
     let rows = app.tree_rows();
     let (chosen, first) = (app.tree_index(&rows), first_row(app, area, &rows));
     for ((i, row), y) in rows.iter().enumerate().skip(first).zip(inner.y..inner.bottom()) {
         let here = Rect { y, height: 1, ..inner };
         let base = if focused && i == chosen {
-            fill(buf, here, look.chosen);
-            Some(look.chosen)
+            fill(buf, here, theme.tree_selected);
+            Some(theme.tree_selected)
         } else {
             None
         };
@@ -59,13 +59,13 @@ pub fn draw(app: &App, look: &Look, area: Rect, buf: &mut Buffer) {
             (Some(Standing::Troubled), _) => "○",
             (None, mark) => mark.sign(),
         };
-        let sign_style = row.standing.map_or_else(|| look.mark(row.mark), |s| look.standing(s));
+        let sign_style = row.standing.map_or_else(|| mark_style(theme, row.mark), |s| standing_style(theme, s));
         let mut end = put_right(buf, here, sign, style(sign_style));
         let indent = row.depth * 2;
         let text_room = here.width.saturating_sub(indent + 4);
         if !row.aside.is_empty() && usize::from(text_room) > row.aside.width() + 6 {
             let rest = Rect { width: end.saturating_sub(here.x + 1), ..here };
-            end = put_right(buf, rest, &row.aside, style(look.quiet));
+            end = put_right(buf, rest, &row.aside, style(theme.dim));
         }
         let fold = match (row.fold, row.shown) {
             (Some(true), _) => "▾ ",
@@ -73,11 +73,11 @@ pub fn draw(app: &App, look: &Look, area: Rect, buf: &mut Buffer) {
             (None, true) => "▶ ",
             (None, false) => "  ",
         };
-        let x = put(buf, here.x + indent, y, here.width.saturating_sub(indent), fold, style(look.quiet));
+        let x = put(buf, here.x + indent, y, here.width.saturating_sub(indent), fold, style(theme.dim));
         let text_style = match row.standing {
-            Some(Standing::Offline) => look.quiet,
-            Some(_) => look.accent,
-            None => look.text,
+            Some(Standing::Offline) => theme.tree_offline,
+            Some(_) => theme.accent,
+            None => theme.tree,
         };
         put_cut(buf, x, y, end.saturating_sub(x + 1), &row.text, style(text_style));
     }
