@@ -36,7 +36,10 @@ pub enum Event {
     Key(Key),
     Mouse(Mouse),
     /// A piece of a paste; `last` ends it.
-    Paste { bytes: Vec<u8>, last: bool },
+    Paste {
+        bytes: Vec<u8>,
+        last: bool,
+    },
     /// The outer terminal has, or lost, the focus.
     Focus(bool),
     /// Bytes of the outer terminal nobody understood: for the program.
@@ -46,7 +49,10 @@ pub enum Event {
     /// A moment asked for by `deadline` has come.
     Tick,
     /// The wall clock: HH:MM, and seconds since 1970.
-    Time { clock: String, unix: i64 },
+    Time {
+        clock: String,
+        unix: i64,
+    },
 }
 
 /// What is wanted of the world.
@@ -70,7 +76,10 @@ pub enum Effect {
 pub enum Farewell {
     Detached,
     /// The last session ended.
-    Exited { code: Option<i32>, cause: Option<String> },
+    Exited {
+        code: Option<i32>,
+        cause: Option<String>,
+    },
     /// The one session that was asked for can't be shown.
     Failed(String),
 }
@@ -101,7 +110,10 @@ pub struct Message {
 
 /// What the pressed mouse button holds.
 pub enum Drag {
-    Border { border: Border, last: (u16, u16) },
+    Border {
+        border: Border,
+        last: (u16, u16),
+    },
     Select(PaneId),
     /// The program of this pane gets all until the button is released.
     Program(PaneId),

@@ -96,12 +96,7 @@ impl Keymap {
             keys::parse_name(prefix_of(preset))
         });
         let prefix = prefix.expect("a preset's prefix is a key");
-        let mut map = Keymap {
-            prefix_word: word(&prefix),
-            prefix,
-            after_prefix: HashMap::new(),
-            root: HashMap::new(),
-        };
+        let mut map = Keymap { prefix_word: word(&prefix), prefix, after_prefix: HashMap::new(), root: HashMap::new() };
         for c in command::COMMANDS {
             for keys in c.keys {
                 map.bind(keys, Some(c), &mut wrong);

@@ -54,15 +54,30 @@ pub enum Purpose {
 pub enum Layer {
     /// A list with a search line: palette, help, picker.
     Picker(Picker),
-    Confirm { text: String, choice: Choice },
-    Prompt { title: String, field: Field, purpose: Purpose },
+    Confirm {
+        text: String,
+        choice: Choice,
+    },
+    Prompt {
+        title: String,
+        field: Field,
+        purpose: Purpose,
+    },
     Question(Box<Asked>),
     /// Must be read: only Close.
-    Stop { host: HostId, why: String, hints: Vec<String>, shown: Option<Duration>, armed: bool },
+    Stop {
+        host: HostId,
+        why: String,
+        hints: Vec<String>,
+        shown: Option<Duration>,
+        armed: bool,
+    },
     /// How it stands with a host.
     Monitor(HostId),
     /// The panes' numbers, for a moment.
-    Numbers { until: Duration },
+    Numbers {
+        until: Duration,
+    },
 }
 
 impl Layer {

@@ -424,7 +424,11 @@ impl Layout {
                 let mut nodes = ids.into_iter().map(leaf);
                 let first = nodes.next().into_iter();
                 let rest: Vec<Layout> = nodes.collect();
-                if rest.is_empty() { even(main, first.collect()) } else { even(main, first.chain([even(others, rest)]).collect()) }
+                if rest.is_empty() {
+                    even(main, first.collect())
+                } else {
+                    even(main, first.chain([even(others, rest)]).collect())
+                }
             }
             Even::Tiled => {
                 let cols = (1..).find(|c| c * c >= ids.len()).unwrap_or(1);
@@ -471,11 +475,7 @@ mod tests {
         let l = three();
         assert_eq!(
             l.areas(RECT),
-            vec![
-                (p(1), Rect::new(0, 0, 40, 24)),
-                (p(2), Rect::new(40, 0, 40, 12)),
-                (p(3), Rect::new(40, 12, 40, 12))
-            ]
+            vec![(p(1), Rect::new(0, 0, 40, 24)), (p(2), Rect::new(40, 0, 40, 12)), (p(3), Rect::new(40, 12, 40, 12))]
         );
         let l = l.remove(p(2)).unwrap();
         assert_eq!(l.areas(RECT), vec![(p(1), Rect::new(0, 0, 40, 24)), (p(3), Rect::new(40, 0, 40, 24))]);

@@ -19,7 +19,10 @@ pub enum Stage {
     Live,
     Exited(SessionExited),
     /// Shows no session: why, and whether the session is known to have ended.
-    Gone { why: String, ended: bool },
+    Gone {
+        why: String,
+        ended: bool,
+    },
 }
 
 pub struct Pane {
@@ -214,11 +217,7 @@ impl Pane {
     pub fn title(&self) -> String {
         let info = self.info.as_deref();
         let title = self.engine.title();
-        let pick = [
-            info.map_or("", |i| i.name.as_str()),
-            title,
-            info.map_or("", |i| i.title.as_str()),
-        ];
+        let pick = [info.map_or("", |i| i.name.as_str()), title, info.map_or("", |i| i.title.as_str())];
         match pick.into_iter().find(|t| !t.trim().is_empty()) {
             Some(t) => crate::text::short(t, 60),
             None => match info {

@@ -24,17 +24,7 @@ pub struct Tab {
 
 impl Tab {
     pub fn new(id: TabId, layout: Layout, focus: PaneId) -> Tab {
-        Tab {
-            id,
-            name: None,
-            layout,
-            focus,
-            recent: vec![focus],
-            zoomed: false,
-            even: 0,
-            output: false,
-            bell: false,
-        }
+        Tab { id, name: None, layout, focus, recent: vec![focus], zoomed: false, even: 0, output: false, bell: false }
     }
 
     pub fn panes(&self) -> Vec<PaneId> {

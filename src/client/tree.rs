@@ -169,8 +169,7 @@ impl App {
         for id in hosts {
             self.host_rows(id, 0, &mut rows);
         }
-        let known: Vec<HostId> =
-            self.known.iter().map(HostId::new).filter(|h| !self.hosts.contains_key(h)).collect();
+        let known: Vec<HostId> = self.known.iter().map(HostId::new).filter(|h| !self.hosts.contains_key(h)).collect();
         if !known.is_empty() {
             let open = self.tree.is_open(&Place::Known);
             rows.push(Row {

@@ -13,7 +13,7 @@ use super::view::out::{ColorDepth, Writer};
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::store::layout::Layout;
-use crate::term::input::{Input, Parser};
+use crate::term::input::{Input, Parser, Reply};
 use crate::theme::Theme;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -25,8 +25,9 @@ use tokio::time::{Instant, sleep_until};
 const FRAME: Duration = Duration::from_millis(16);
 /// Events of hosts taken in one go, before keys are looked for again.
 const BATCH: usize = 64;
-/// An Escape that nothing follows within this is the key.
-const ESCAPE: Duration = Duration::from_millis(30);
+
+/// An answer that has not come by then will not.
+const ANSWER: Duration = Duration::from_secs(2);
 
 /// What the client is started with.
 pub struct Options {
@@ -90,16 +91,22 @@ pub async fn run(options: Options) -> Result<Outcome, Failure> {
 }
 
 async fn show(options: Options, terminal: &mut Terminal, mut writer: Writer) -> (Option<Farewell>, Option<i32>) {
-    let Options { config: settings, mut theme, solo, open_host, ssh_hosts, saved, keep, greeting, start, mut events } = options;
+    let Options { config: settings, mut theme, solo, open_host, ssh_hosts, saved, keep, greeting, start, mut events } =
+        options;
     let begun = Instant::now();
     let (trouble_tx, mut trouble) = mpsc::unbounded_channel();
     let mut driver = Driver::new(start, keep, trouble_tx);
-    let size = terminal.size();
+    let (size, escape) = (terminal.size(), settings.escape);
     let (mut app, first) = App::new(Setup { settings, size, solo, open_host, known: ssh_hosts, saved });
     if let Some(greeting) = greeting {
         app.say(greeting);
     }
     driver.perform(first, terminal, &mut writer);
+    // until the last of the answers is here (or long after) leaving waits a moment, so that no shell is given one
+    let mut asked = Some(Instant::now());
+    let mut question = Vec::new();
+    writer.ask(&mut question);
+    terminal.send(&question);
     let mut parser = Parser::new();
     let mut escape_at: Option<Instant> = None;
     let (mut before, mut next) = (None::<Buffer>, Buffer::empty(Rect::default()));
@@ -142,7 +149,7 @@ async fn show(options: Options, terminal: &mut Terminal, mut writer: Writer) -> 
                 match event {
                     TerminalEvent::Bytes(bytes) => {
                         parser.feed(&bytes, &mut inputs);
-                        escape_at = parser.pending().then(|| Instant::now() + ESCAPE);
+                        escape_at = parser.pending().then(|| Instant::now() + escape);
                     }
                     TerminalEvent::Resized(size) => {
                         driver.perform(app.update(Event::Resize(size)), terminal, &mut writer);
@@ -157,13 +164,9 @@ async fn show(options: Options, terminal: &mut Terminal, mut writer: Writer) -> 
             }
             () = sleep_until(escape_at.unwrap_or(now)), if escape_at.is_some() => {
                 parser.timeout(&mut inputs);
-                escape_at = parser.pending().then(|| Instant::now() + ESCAPE);
+                escape_at = parser.pending().then(|| Instant::now() + escape);
             }
-            count = events.recv_many(&mut batch, BATCH) => {
-                if count == 0 {
-                    // every host's task is gone and none can come: only the user can end this
-                    tokio::time::sleep(FRAME).await;
-                }
+            _ = events.recv_many(&mut batch, BATCH), if !events.is_closed() || !events.is_empty() => {
                 app.set_now(begun.elapsed());
                 for (host, event) in batch.drain(..) {
                     driver.perform(app.update(Event::Host(host, event)), terminal, &mut writer);
@@ -190,8 +193,11 @@ async fn show(options: Options, terminal: &mut Terminal, mut writer: Writer) -> 
                 Input::Paste { bytes, last } => Event::Paste { bytes, last },
                 Input::Focus(on) => Event::Focus(on),
                 Input::Raw(bytes) => Event::Raw(bytes),
-                // nothing is asked of the outer terminal yet
-                Input::Reply(_) => continue,
+                Input::Reply(reply) => {
+                    asked = asked.filter(|_| !matches!(reply, Reply::Device(_)));
+                    driver.afresh |= heed(&reply, &mut theme, &mut writer, terminal);
+                    continue;
+                }
             };
             driver.perform(app.update(event), terminal, &mut writer);
         }
@@ -200,8 +206,58 @@ async fn show(options: Options, terminal: &mut Terminal, mut writer: Writer) -> 
         // as if detached: nothing is ended; what the layout was is kept already
         driver.farewell.get_or_insert(Farewell::Detached);
     }
+    if signal.is_none() && asked.is_some_and(|at| at.elapsed() < ANSWER) {
+        await_answers(terminal, &mut parser).await;
+    }
     let _ = tokio::time::timeout(Duration::from_millis(100), terminal.flush()).await;
     (driver.finish().await, signal)
+}
+
+/// What the outer terminal says of itself. True = everything looks another now.
+fn heed(reply: &Reply, theme: &mut Theme, writer: &mut Writer, terminal: &mut Terminal) -> bool {
+    let automatic = theme.name == Theme::auto(false).name || theme.name == Theme::auto(true).name;
+    let light = match *reply {
+        Reply::Mode { number: 2026, state } => {
+            writer.set_sync(matches!(state, 1 | 2));
+            return false;
+        }
+        Reply::Mode { number: 2031, state: 1 | 2 } => {
+            let mut bytes = Vec::new();
+            writer.watch_light(true, &mut bytes);
+            terminal.send(&bytes);
+            return false;
+        }
+        Reply::Color { osc: 11, rgb: (r, g, b) } => {
+            u32::from(r) * 299 + u32::from(g) * 587 + u32::from(b) * 114 > 128_000
+        }
+        Reply::Scheme { dark } => !dark,
+        _ => return false,
+    };
+    if !automatic || theme.light == light {
+        return false;
+    }
+    *theme = Theme::auto(light);
+    true
+}
+
+/// Reads until the outer terminal's last answer, for a moment at most.
+async fn await_answers(terminal: &mut Terminal, parser: &mut Parser) {
+    let read = async {
+        loop {
+            match terminal.next().await {
+                TerminalEvent::Bytes(bytes) => {
+                    let mut inputs = Vec::new();
+                    parser.feed(&bytes, &mut inputs);
+                    if inputs.iter().any(|i| matches!(i, Input::Reply(Reply::Device(_)))) {
+                        return;
+                    }
+                }
+                TerminalEvent::Terminate(_) => return,
+                _ => {}
+            }
+        }
+    };
+    let _ = tokio::time::timeout(Duration::from_millis(100), read).await;
 }
 
 /// HH:MM and seconds since 1970, and when the minute changes.
@@ -222,4 +278,120 @@ fn local_minute(unix: i64) -> i64 {
         if libc::localtime_r(&raw const time, &raw mut tm).is_null() { 0 } else { tm.tm_gmtoff }
     };
     ((unix + offset) / 60).rem_euclid(24 * 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::host::{HostCommand, HostState};
+    use crate::proto::control::SessionInfo;
+    use std::io::{Read, Write};
+    use std::os::fd::OwnedFd;
+    use std::path::PathBuf;
+
+    /// A pseudo terminal of 80x24: its master, and the path of its other end.
+    fn pty() -> (std::fs::File, PathBuf, OwnedFd) {
+        use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
+        grantpt(&master).unwrap();
+        unlockpt(&master).unwrap();
+        let path = PathBuf::from(ptsname(&master, Vec::new()).unwrap().into_string().unwrap());
+        let flags = rustix::fs::OFlags::RDWR | rustix::fs::OFlags::NOCTTY;
+        let keep = rustix::fs::open(&path, flags, rustix::fs::Mode::empty()).unwrap();
+        let size = rustix::termios::Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
+        rustix::termios::tcsetwinsize(&keep, size).unwrap();
+        (master.into(), path, keep)
+    }
+
+    /// A host whose sessions say what they hear.
+    fn echo(events: mpsc::UnboundedSender<(HostId, HostEvent)>) -> StartHost {
+        Box::new(move |host| {
+            let (tx, mut rx) = mpsc::unbounded_channel();
+            let (host, events) = (host.clone(), events.clone());
+            tokio::spawn(async move {
+                let mut at = 0;
+                while let Some(command) = rx.recv().await {
+                    let info = |id: &str| {
+                        Box::new(SessionInfo { id: id.into(), cols: 80, rows: 22, ..SessionInfo::default() })
+                    };
+                    let event = match command {
+                        HostCommand::Connect => {
+                            HostEvent::State(HostState::Online { build: "1".into(), hostname: "box".into() })
+                        }
+                        HostCommand::Create { tag, .. } => HostEvent::Created { tag, result: Ok(info("s1")) },
+                        HostCommand::Attach { session, .. } => {
+                            HostEvent::Attached { info: info(session.as_str()), session, again: false }
+                        }
+                        HostCommand::Input { session, bytes } => {
+                            let offset = at;
+                            at += bytes.len() as u64;
+                            HostEvent::Output { session, offset, bytes }
+                        }
+                        _ => continue,
+                    };
+                    let _ = events.send((host.clone(), event));
+                }
+            });
+            tx
+        })
+    }
+
+    fn options(start: StartHost, events: mpsc::UnboundedReceiver<(HostId, HostEvent)>) -> Options {
+        Options {
+            config: Config::default(),
+            theme: Theme::default(),
+            solo: None,
+            open_host: None,
+            ssh_hosts: Vec::new(),
+            saved: None,
+            keep: None,
+            greeting: None,
+            start,
+            events,
+        }
+    }
+
+    #[test]
+    fn a_key_is_echoed_and_detach_leaves() {
+        let (mut master, path, _keep) = pty();
+        let mut reader = master.try_clone().unwrap();
+        let person = std::thread::spawn(move || {
+            let (mut seen, mut buf) = (String::new(), [0u8; 4096]);
+            let mut until = |what: &str, reader: &mut std::fs::File| {
+                loop {
+                    if let Some(at) = seen.find(what) {
+                        seen.drain(..at + what.len());
+                        return;
+                    }
+                    let n = reader.read(&mut buf).unwrap();
+                    seen.push_str(&String::from_utf8_lossy(&buf[..n]));
+                }
+            };
+            until("\x1b[c", &mut reader);
+            master.write_all(b"\x1b[?2026;2$y\x1b[?62c").unwrap();
+            until("this machine", &mut reader);
+            master.write_all(b"echo-me").unwrap();
+            // each letter is a frame of its own or part of one
+            until("e", &mut reader);
+            master.write_all(b"\x02d").unwrap();
+            (reader, master)
+        });
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let ended = runtime.block_on(async {
+            let (tx, rx) = mpsc::unbounded_channel();
+            let mut terminal = Terminal::open_path(&path, Features { mouse: true }).unwrap();
+            let writer = Writer::new(ColorDepth::True);
+            let work = show(options(echo(tx), rx), &mut terminal, writer);
+            tokio::time::timeout(Duration::from_secs(20), work).await.expect("it ends")
+        });
+        assert_eq!(ended, (Some(Farewell::Detached), None));
+        drop(person.join().unwrap());
+    }
+
+    #[test]
+    fn the_clock_has_two_digits() {
+        let (event, left) = wall_clock();
+        assert!(matches!(event, Event::Time { clock, .. } if clock.len() == 5 && clock.as_bytes()[2] == b':'));
+        assert!(left <= Duration::from_secs(60) && !left.is_zero());
+    }
 }

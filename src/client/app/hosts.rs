@@ -175,8 +175,7 @@ impl App {
             HostEvent::Created { tag, result } => self.created(&id, tag, result, &mut out),
             HostEvent::History { session, from, total, lines } => {
                 if let Some(pane) = self.shown(&id, &session) {
-                    let frozen: Vec<_> =
-                        (0..pane.engine.size().rows).map(|row| row_of(&pane.engine, row)).collect();
+                    let frozen: Vec<_> = (0..pane.engine.size().rows).map(|row| row_of(&pane.engine, row)).collect();
                     if let Some(scroll) = &mut pane.scroll {
                         if scroll.total.is_none() {
                             scroll.total = Some(total);
@@ -329,13 +328,7 @@ impl App {
         }
     }
 
-    fn created(
-        &mut self,
-        id: &HostId,
-        tag: u64,
-        result: Result<Box<SessionInfo>, String>,
-        out: &mut Vec<Effect>,
-    ) {
+    fn created(&mut self, id: &HostId, tag: u64, result: Result<Box<SessionInfo>, String>, out: &mut Vec<Effect>) {
         let pane = self.panes.values().find(|p| p.tag == Some(tag)).map(|p| p.id);
         let made = result.and_then(|info| match info.id.parse::<SessionId>() {
             Ok(session) => Ok((session, info)),

@@ -121,10 +121,8 @@ impl App {
                     Dir::Row => i32::from(x) - i32::from(last.0),
                     Dir::Column => i32::from(y) - i32::from(last.1),
                 };
-                let moved = self
-                    .tabs
-                    .active_mut()
-                    .is_some_and(|tab| tab.layout.drag(body, &border.path, border.index, by));
+                let moved =
+                    self.tabs.active_mut().is_some_and(|tab| tab.layout.drag(body, &border.path, border.index, by));
                 let last = if moved { (x, y) } else { last };
                 if moved {
                     self.dirty = true;

@@ -5,14 +5,14 @@ use crate::client::host::{Answer, Question};
 use crate::client::layout::Dir;
 use crate::client::pane::Stage;
 use crate::client::view;
-use crate::store::layout as disk;
-use crate::theme::Theme;
 use crate::proto::control::SessionCreate;
 use crate::proto::frame::tty;
 use crate::proto::ids::SessionId;
 use crate::proto::notice::SessionExited;
+use crate::store::layout as disk;
 use crate::term::input::{Button, Mods, MouseKind};
 use crate::term::keys;
+use crate::theme::Theme;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Modifier;
@@ -228,11 +228,10 @@ fn split_close_zoom() {
     let lines: Vec<&str> = screen.lines().collect();
     assert!(lines[1].starts_with("┌ bash ─") && lines[1].ends_with("─┐"), "{screen}");
     assert!(lines[13].contains("│third"), "{screen}");
-    assert_eq!(s.app.panes.values().map(|p| p.engine.size()).collect::<Vec<_>>(), [
-        Size::new(38, 20),
-        Size::new(38, 9),
-        Size::new(38, 9)
-    ]);
+    assert_eq!(
+        s.app.panes.values().map(|p| p.engine.size()).collect::<Vec<_>>(),
+        [Size::new(38, 20), Size::new(38, 9), Size::new(38, 9)]
+    );
     s.keys("C-b z");
     s.answer();
     assert_eq!(s.app.focused().unwrap().engine.size(), Size::new(80, 22));
@@ -333,10 +332,7 @@ fn solo_is_all_screen_until_it_is_split() {
     s.keys("C-b x y");
     s.answer();
     s.take();
-    s.host("local", HostEvent::Exited {
-        session: id("s1"),
-        exit: SessionExited { exit_code: Some(7), cause: None },
-    });
+    s.host("local", HostEvent::Exited { session: id("s1"), exit: SessionExited { exit_code: Some(7), cause: None } });
     assert!(s.effects.contains(&Effect::Quit(Farewell::Exited { code: Some(7), cause: None })));
 }
 
@@ -389,10 +385,9 @@ fn a_lost_host_dims_only_its_panes() {
     s.keys("'ls");
     assert!(s.has("typed, held back: ls"), "{}", s.screen());
     s.keys("C-b Delete");
-    assert!(s.effects.contains(&Effect::Host(
-        HostId::new("build-server"),
-        HostCommand::DropInput { session: id("r1") }
-    )));
+    assert!(
+        s.effects.contains(&Effect::Host(HostId::new("build-server"), HostCommand::DropInput { session: id("r1") }))
+    );
     s.host("build-server", HostEvent::State(online()));
     let (buf, _) = s.buffer();
     assert!(!buf[(51, 2)].modifier.contains(Modifier::DIM));
@@ -512,14 +507,12 @@ fn hosts_of_the_layout_come_each_on_its_own() {
 #[test]
 fn a_host_named_on_the_command_line_shows_its_newest_detached_session() {
     let start = || Setup { open_host: Some(HostId::new("nas")), ..setup(80, 24) };
-    let at = |id: &str, t: &str, state: &str| SessionInfo {
-        created_at: t.into(),
-        state: state.into(),
-        ..info(id, 80, 22)
-    };
+    let at =
+        |id: &str, t: &str, state: &str| SessionInfo { created_at: t.into(), state: state.into(), ..info(id, 80, 22) };
     let mut s = Bench::new(start());
     s.host("nas", HostEvent::State(online()));
-    let list = vec![at("a", "2026-01-01", "detached"), at("b", "2026-01-02", "detached"), at("c", "2026-01-03", "running")];
+    let list =
+        vec![at("a", "2026-01-01", "detached"), at("b", "2026-01-02", "detached"), at("c", "2026-01-03", "running")];
     s.host("nas", HostEvent::Sessions(list));
     s.answer();
     assert_eq!(s.focused(), "b");
@@ -543,10 +536,16 @@ fn a_session_is_shown_once() {
 #[test]
 fn tree_and_drawer() {
     let mut s = Bench::full(120, 24);
-    s.host("local", HostEvent::Sessions(vec![info("s1", 80, 22), SessionInfo { name: "my\x1bjob".into(), ..info("s7", 80, 22) }]));
+    s.host(
+        "local",
+        HostEvent::Sessions(vec![info("s1", 80, 22), SessionInfo { name: "my\x1bjob".into(), ..info("s7", 80, 22) }]),
+    );
     let screen = s.screen();
     assert!(screen.starts_with("┌ hosts ─"), "{screen}");
-    assert!(screen.contains("▾ this machine") && screen.contains("▶ bash") && screen.contains("my\\u{1b}job"), "{screen}");
+    assert!(
+        screen.contains("▾ this machine") && screen.contains("▶ bash") && screen.contains("my\\u{1b}job"),
+        "{screen}"
+    );
     assert!(screen.contains("ssh_config"), "{screen}");
     assert_eq!(s.app.focused().unwrap().engine.size(), Size::new(94, 22));
     s.keys("C-b b");
@@ -696,17 +695,35 @@ fn any_size_down_to_one_cell() {
         s.event(Event::Resize(Size::new(cols, rows)));
         s.answer();
         s.at(1.0);
-        for keys in ["C-b 1", "C-b %", "C-b q", "x C-b ?", "Escape C-b ,", "Escape C-b b", "j q C-b M", "q C-b", "PageUp q C-b z"] {
+        for keys in [
+            "C-b 1",
+            "C-b %",
+            "C-b q",
+            "x C-b ?",
+            "Escape C-b ,",
+            "Escape C-b b",
+            "j q C-b M",
+            "q C-b",
+            "PageUp q C-b z",
+        ] {
             s.keys(keys);
             s.answer();
             s.screen();
             s.at(2.0);
             s.screen();
         }
-        s.host("nas", HostEvent::Ask {
-            id: 1,
-            question: Question::Deploy { host: "nas".into(), found: None, offered: "b".into(), steps: vec!["x".into()] },
-        });
+        s.host(
+            "nas",
+            HostEvent::Ask {
+                id: 1,
+                question: Question::Deploy {
+                    host: "nas".into(),
+                    found: None,
+                    offered: "b".into(),
+                    steps: vec!["x".into()],
+                },
+            },
+        );
         for col in 0..cols.min(50) {
             s.screen();
             s.mouse(MouseKind::Press, Button::Left, col, rows / 2);

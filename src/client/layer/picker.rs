@@ -88,12 +88,7 @@ impl Picker {
         let width = whole.width.min(72.max(whole.width / 2));
         let rows = u16::try_from(self.items.len()).unwrap_or(u16::MAX).saturating_add(3);
         let height = whole.height.min(rows.clamp(4, 20.max(whole.height / 2)));
-        Rect {
-            x: whole.x + (whole.width - width) / 2,
-            y: whole.y + (whole.height - height) / 4,
-            width,
-            height,
-        }
+        Rect { x: whole.x + (whole.width - width) / 2, y: whole.y + (whole.height - height) / 4, width, height }
     }
 
     /// The rows of the list, within `area`.

@@ -1,6 +1,5 @@
 //! Draws the layers: panels over everything else.
 
-use crate::theme::Theme;
 use super::status::{bar, rtt_text};
 use super::{boxed, fill, pane, put, put_cut, put_right};
 use crate::client::app::App;
@@ -11,6 +10,7 @@ use crate::client::layer::question::Asked;
 use crate::client::tree::{age, host_text, state_text};
 use crate::term::screen::CursorShape;
 use crate::text::{escape, short};
+use crate::theme::Theme;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
@@ -82,10 +82,8 @@ fn wrap(text: &str, width: usize) -> Vec<String> {
 /// A panel with lines of text; returns the place under the last of them.
 fn panel(theme: &Theme, whole: Rect, title: &str, style: Style, lines: &[(String, Style)], buf: &mut Buffer) -> Rect {
     let most = whole.width.saturating_sub(4).clamp(1, 72);
-    let wrapped: Vec<(String, Style)> = lines
-        .iter()
-        .flat_map(|(text, style)| wrap(text, usize::from(most)).into_iter().map(|l| (l, *style)))
-        .collect();
+    let wrapped: Vec<(String, Style)> =
+        lines.iter().flat_map(|(text, style)| wrap(text, usize::from(most)).into_iter().map(|l| (l, *style))).collect();
     let widest = wrapped.iter().map(|(l, _)| l.width()).max().unwrap_or(0).max(title.width() + 2);
     let width = u16::try_from(widest).unwrap_or(most).min(most) + 4;
     let area = place(whole, width, wrapped.len() as u16 + 2);
@@ -208,7 +206,10 @@ fn monitor(app: &App, theme: &Theme, id: &HostId) -> Vec<(String, Style)> {
     if let Some(g) = &host.gauges {
         let mem = |b: u64| format!("{:.1} GiB", b as f64 / f64::from(1 << 30));
         lines.push((format!("CPU   {} {:.0}%   load {:.2}", bar(g.cpu), g.cpu, g.load), theme.text));
-        lines.push((format!("MEM   {} {:.0}%   {} of {}", bar(g.mem()), g.mem(), mem(g.mem_used), mem(g.mem_total)), theme.text));
+        lines.push((
+            format!("MEM   {} {:.0}%   {} of {}", bar(g.mem()), g.mem(), mem(g.mem_used), mem(g.mem_total)),
+            theme.text,
+        ));
         lines.push((format!("up    {}", age(i64::try_from(g.uptime).unwrap_or(0))), theme.text));
     }
     if let Some(rtt) = host.rtt {

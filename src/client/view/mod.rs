@@ -103,8 +103,7 @@ pub fn boxed(buf: &mut Buffer, area: Rect, title: &str, line: Style, title_style
         put(buf, area.x, y, 1, "│", line);
         put(buf, right, y, 1, "│", line);
     }
-    for (x, y, corner) in
-        [(area.x, area.y, "┌"), (right, area.y, "┐"), (area.x, bottom, "└"), (right, bottom, "┘")]
+    for (x, y, corner) in [(area.x, area.y, "┌"), (right, area.y, "┐"), (area.x, bottom, "└"), (right, bottom, "┘")]
     {
         put(buf, x, y, 1, corner, line);
     }

@@ -1,6 +1,5 @@
 //! Draws the panes: cells straight from the engine, borders with titles and states, notes.
 
-use crate::theme::Theme;
 use super::{boxed, fill, put, put_cut, put_right};
 use crate::client::app::{App, SIZE_MARK};
 use crate::client::host::HostState;
@@ -10,6 +9,7 @@ use crate::client::pane::{Pane, Stage};
 use crate::client::tree::host_text;
 use crate::term::screen::{self, CursorShape};
 use crate::text::short;
+use crate::theme::Theme;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::{Color, Modifier, Style};
@@ -40,14 +40,19 @@ pub fn draw_all(app: &App, theme: &Theme, body: Rect, buf: &mut Buffer) -> Optio
     cursor
 }
 
-/// No tab is left.
+/// No tab is left. (The tree says it too, where it covers this.)
 fn nothing(app: &App, theme: &Theme, body: Rect, buf: &mut Buffer) {
+    let covered = app.frame().tree.map_or(0, |t| t.right().saturating_sub(body.x).min(body.width));
+    let body = Rect { x: body.x + covered, width: body.width - covered, ..body };
+    if body.width < 16 {
+        return;
+    }
     let prefix = shown(app.keymap.prefix_word());
     let lines = ["No panes.".to_string(), "c  new shell".into(), "d  leave".into(), format!("{prefix} ?  all keys")];
-    let x = body.x + body.width.saturating_sub(16) / 2;
+    let x = body.x + (body.width - 16) / 2;
     let y = body.y + body.height.saturating_sub(lines.len() as u16) / 2;
     for (line, y) in lines.iter().zip(y..body.bottom()) {
-        put(buf, x, y, body.right().saturating_sub(x), line, theme.dim);
+        put(buf, x, y, 16, line, theme.dim);
     }
 }
 
@@ -74,8 +79,7 @@ fn cursor_of(pane: &Pane, inner: Rect) -> Option<(Position, CursorShape)> {
     let (top, left) = origin(pane, inner);
     let row = u16::try_from(i64::from(cursor.row) - top).ok()?;
     let col = cursor.col.checked_sub(left)?;
-    (row < inner.height && col < inner.width)
-        .then(|| (Position { x: inner.x + col, y: inner.y + row }, cursor.shape))
+    (row < inner.height && col < inner.width).then(|| (Position { x: inner.x + col, y: inner.y + row }, cursor.shape))
 }
 
 /// Whether what is shown may be old: its host is not there.
@@ -105,7 +109,12 @@ fn draw_pane(app: &App, theme: &Theme, pane: &Pane, inner: Rect, framed: bool, b
         }
         Stage::Starting => {
             if let Some(step) = waiting_for(app, pane) {
-                centred(inner, &[host_text(&pane.host), step, String::new()], [theme.accent, theme.dim, theme.dim], buf);
+                centred(
+                    inner,
+                    &[host_text(&pane.host), step, String::new()],
+                    [theme.accent, theme.dim, theme.dim],
+                    buf,
+                );
             }
         }
         Stage::Live => {}

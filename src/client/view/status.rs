@@ -1,12 +1,12 @@
 //! Draws the status bar: message or host, gauges, round trip, clock.
 
-use crate::theme::Theme;
 use super::tree::standing_style;
 use super::{fill, put_cut, put_right};
 use crate::client::app::App;
 use crate::client::host::HostState;
 use crate::client::keymap::shown;
 use crate::client::tree::{host_text, standing, state_text};
+use crate::theme::Theme;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use std::time::Duration;
@@ -50,7 +50,8 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
         }
     };
     if let Some((keys, _)) = &app.sequence {
-        let keys: Vec<String> = std::iter::once(app.keymap.prefix_word()).chain(keys.iter().map(String::as_str)).map(shown).collect();
+        let keys: Vec<String> =
+            std::iter::once(app.keymap.prefix_word()).chain(keys.iter().map(String::as_str)).map(shown).collect();
         add(&format!("{} …", keys.join(" ")), theme.status_mode, true);
     }
     add(&host_text(&id), theme.text, true);

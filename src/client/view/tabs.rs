@@ -1,11 +1,11 @@
 //! Draws the tab line: numbers, names, marks.
 
-use crate::theme::Theme;
 use super::{fill, put, put_cut, put_right};
 use crate::client::app::App;
 use crate::client::tabs::Tab;
 use crate::client::tree::host_text;
 use crate::text::short;
+use crate::theme::Theme;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use unicode_width::UnicodeWidthStr;
@@ -41,9 +41,8 @@ fn places(app: &App, area: Rect) -> Vec<(usize, Rect, String)> {
     let texts: Vec<String> = app.tabs.list.iter().enumerate().map(|(i, t)| text_of(app, i, t)).collect();
     let wide = |t: &String| u16::try_from(t.width()).unwrap_or(u16::MAX);
     let mut first = 0;
-    let until_active = |first: usize| -> u32 {
-        texts.iter().take(app.tabs.active + 1).skip(first).map(|t| u32::from(wide(t))).sum()
-    };
+    let until_active =
+        |first: usize| -> u32 { texts.iter().take(app.tabs.active + 1).skip(first).map(|t| u32::from(wide(t))).sum() };
     while first < app.tabs.active && until_active(first) > u32::from(area.width) {
         first += 1;
     }

@@ -1,9 +1,9 @@
 //! Draws the tree of hosts and sessions.
 
-use crate::theme::Theme;
 use super::{boxed, fill, put, put_cut, put_right};
 use crate::client::app::App;
 use crate::client::tree::{Mark, Row, Standing};
+use crate::theme::Theme;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -39,7 +39,11 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
     let focused = app.tree.focused;
     let line = if focused { theme.border_focused } else { theme.border };
     let title = if focused { theme.accent } else { theme.dim };
-    let inner = boxed(buf, area, "hosts", line, title);
+    let mut inner = boxed(buf, area, "hosts", line, title);
+    if app.tabs.list.is_empty() && inner.height >= 3 {
+        inner.height -= 1;
+        put_cut(buf, inner.x, inner.bottom(), inner.width, "c new shell  d leave", theme.dim);
+    }
     let rows = app.tree_rows();
     let (chosen, first) = (app.tree_index(&rows), first_row(app, area, &rows));
     for ((i, row), y) in rows.iter().enumerate().skip(first).zip(inner.y..inner.bottom()) {
