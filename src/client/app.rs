@@ -48,6 +48,8 @@ pub enum Event {
     Host(HostId, HostEvent),
     /// A moment asked for by `deadline` has come.
     Tick,
+    /// config.toml is another now.
+    Config(Box<Config>),
     /// The wall clock: HH:MM, and seconds since 1970.
     Time {
         clock: String,
@@ -66,6 +68,8 @@ pub enum Effect {
     Bell,
     Save(Box<Layout>),
     Suspend,
+    /// Whether clicks and the wheel are to come as input.
+    Mouse(bool),
     /// Draw everything anew, whatever the outer terminal shows.
     Redraw,
     Quit(Farewell),
@@ -196,6 +200,7 @@ impl App {
                 self.tick();
                 Vec::new()
             }
+            Event::Config(config) => self.configure(*config),
             Event::Time { clock, unix } => {
                 self.dirty |= clock != self.clock;
                 self.clock = clock;
@@ -295,6 +300,16 @@ impl App {
             }
         }
         at.into_iter().filter(|t| *t > self.now).min()
+    }
+
+    fn configure(&mut self, config: Config) -> Vec<Effect> {
+        let (keymap, wrong) = Keymap::new(config.preset, config.prefix.as_deref(), &config.keys);
+        let mouse = (config.mouse != self.settings.mouse).then_some(Effect::Mouse(config.mouse));
+        self.keymap = keymap;
+        self.settings = config;
+        self.sequence = None;
+        self.say(wrong.into_iter().next().unwrap_or_else(|| "the settings were read again".into()));
+        mouse.into_iter().collect()
     }
 
     pub fn set_now(&mut self, now: Duration) {

@@ -83,6 +83,7 @@ impl Driver {
                     save.send_replace(Some(*layout));
                 }
             }
+            Effect::Mouse(on) => terminal.set_mouse(on),
             Effect::Suspend => terminal.suspend(),
             Effect::Redraw => self.afresh = true,
             Effect::Quit(farewell) => {

@@ -18,7 +18,7 @@ pub enum Stage {
     Starting,
     Live,
     Exited(SessionExited),
-    /// Shows no session: why, and whether the session is known to have ended.
+    /// Shows no session: why (lines, escaped), and whether the session is known to have ended.
     Gone {
         why: String,
         ended: bool,
@@ -84,6 +84,8 @@ pub struct Scroll {
     pub total: Option<u64>,
     /// The screen as it was when the answer came.
     pub frozen: Vec<Vec<OwnedCell>>,
+    /// Lines before this one are kept nowhere any more.
+    pub floor: u64,
     /// Lines of history by number.
     pub lines: BTreeMap<u64, String>,
     /// Already asked for, `from..to`.
@@ -98,7 +100,7 @@ const KEEP: usize = 20_000;
 impl Scroll {
     /// Moves by `rows` (up is positive), as far as there is history.
     pub fn by(&mut self, rows: i64) {
-        let most = self.total.unwrap_or(u64::MAX);
+        let most = self.total.map_or(u64::MAX, |t| t.saturating_sub(self.floor));
         self.up = self.up.saturating_add_signed(rows).min(most);
     }
 
@@ -107,26 +109,37 @@ impl Scroll {
         let total = self.total?;
         let top = total - self.up.min(total);
         let bottom = (top + rows).min(total);
-        let hole = (top..bottom).rev().find(|n| !self.lines.contains_key(n));
+        let top = top.max(self.floor);
+        let hole = (top..bottom.max(top)).rev().find(|n| !self.lines.contains_key(n));
         let to = match hole {
             Some(n) => n + 1,
             None => {
-                let first = (0..top).rev().take(FETCH as usize / 2).find(|n| !self.lines.contains_key(n))?;
+                let first = (self.floor..top).rev().take(FETCH as usize / 2).find(|n| !self.lines.contains_key(n))?;
                 first + 1
             }
         };
-        let range = (to.saturating_sub(FETCH), to);
+        let range = (to.saturating_sub(FETCH).max(self.floor), to);
         (self.asked != Some(range)).then_some(range)
     }
 
     pub fn keep(&mut self, from: u64, lines: Vec<String>) {
+        // what was asked for and did not come is not there: it must not be asked for again and again
+        if let Some((asked, to)) = self.asked.take() {
+            let first = if lines.is_empty() { to } else { from };
+            if first > asked {
+                self.floor = self.floor.max(first.min(to));
+            }
+            for n in from.saturating_add(lines.len() as u64)..to {
+                self.lines.insert(n, String::new());
+            }
+            self.by(0);
+        }
         for (n, line) in (from..).zip(lines) {
             self.lines.insert(n, line);
         }
         while self.lines.len() > KEEP {
             self.lines.pop_last();
         }
-        self.asked = None;
     }
 }
 
@@ -311,6 +324,7 @@ mod tests {
     fn history_is_asked_for_where_it_is_missing() {
         let mut s = Scroll { total: Some(1000), up: 10, ..Scroll::default() };
         assert_eq!(s.missing(24), Some((800, 1000)));
+        s.asked = Some((800, 1000));
         s.keep(800, (800..1000).map(|n| n.to_string()).collect());
         assert_eq!(s.missing(24), None);
         s.by(180);
@@ -318,6 +332,11 @@ mod tests {
         s.by(5000);
         assert_eq!(s.up, 1000);
         assert_eq!(s.missing(24), Some((0, 24)));
+        // the first 500 are gone for good
+        s.asked = Some((400, 600));
+        s.keep(500, (500..600).map(|n| n.to_string()).collect());
+        assert_eq!((s.floor, s.up), (500, 500));
+        assert_eq!(s.missing(24), None);
     }
 
     #[test]

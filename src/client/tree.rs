@@ -68,6 +68,7 @@ pub struct Row {
     pub shown: bool,
 }
 
+#[derive(Default)]
 pub struct Tree {
     /// `None` = where there is room.
     pub open: Option<bool>,
@@ -75,12 +76,6 @@ pub struct Tree {
     pub chosen: Option<Place>,
     /// Folded although open by default, or the other way round.
     flipped: HashSet<Place>,
-}
-
-impl Default for Tree {
-    fn default() -> Tree {
-        Tree { open: None, focused: false, chosen: None, flipped: HashSet::new() }
-    }
 }
 
 impl Tree {

@@ -25,6 +25,8 @@ use tokio::time::{Instant, sleep_until};
 const FRAME: Duration = Duration::from_millis(16);
 /// Events of hosts taken in one go, before keys are looked for again.
 const BATCH: usize = 64;
+/// And so many bytes of output, about: a few milliseconds of work.
+const BATCH_BYTES: usize = 128 * 1024;
 
 /// An answer that has not come by then will not.
 const ANSWER: Duration = Duration::from_secs(2);
@@ -38,6 +40,8 @@ pub struct Options {
     pub solo: Option<Solo>,
     /// `thub HOST`.
     pub open_host: Option<HostId>,
+    /// The settings and their theme whenever config.toml was read again.
+    pub changes: Option<mpsc::UnboundedReceiver<(Config, Theme)>>,
     /// Names of ssh_config, for the tree.
     pub ssh_hosts: Vec<String>,
     /// The layout as it was loaded, and who keeps it.
@@ -91,8 +95,19 @@ pub async fn run(options: Options) -> Result<Outcome, Failure> {
 }
 
 async fn show(options: Options, terminal: &mut Terminal, mut writer: Writer) -> (Option<Farewell>, Option<i32>) {
-    let Options { config: settings, mut theme, solo, open_host, ssh_hosts, saved, keep, greeting, start, mut events } =
-        options;
+    let Options {
+        config: settings,
+        mut theme,
+        mut changes,
+        solo,
+        open_host,
+        ssh_hosts,
+        saved,
+        keep,
+        greeting,
+        start,
+        mut events,
+    } = options;
     let begun = Instant::now();
     let (trouble_tx, mut trouble) = mpsc::unbounded_channel();
     let mut driver = Driver::new(start, keep, trouble_tx);
@@ -166,12 +181,25 @@ async fn show(options: Options, terminal: &mut Terminal, mut writer: Writer) -> 
                 parser.timeout(&mut inputs);
                 escape_at = parser.pending().then(|| Instant::now() + escape);
             }
-            _ = events.recv_many(&mut batch, BATCH), if !events.is_closed() || !events.is_empty() => {
+            Some(first) = events.recv() => {
                 app.set_now(begun.elapsed());
+                let mut bytes = weight(&first.1);
+                batch.push(first);
+                while bytes < BATCH_BYTES
+                    && batch.len() < BATCH
+                    && let Ok(next) = events.try_recv()
+                {
+                    bytes += weight(&next.1);
+                    batch.push(next);
+                }
                 for (host, event) in batch.drain(..) {
                     driver.perform(app.update(Event::Host(host, event)), terminal, &mut writer);
                 }
                 driver.perform(app.taken(), terminal, &mut writer);
+            }
+            (config, new) = changed(&mut changes) => {
+                theme = new;
+                driver.perform(app.update(Event::Config(Box::new(config))), terminal, &mut writer);
             }
             Some(why) = trouble.recv() => {
                 app.say(format!("the layout could not be kept: {}", crate::text::short(&why, 200)));
@@ -260,6 +288,25 @@ async fn await_answers(terminal: &mut Terminal, parser: &mut Parser) {
     let _ = tokio::time::timeout(Duration::from_millis(100), read).await;
 }
 
+/// Bytes of output in an event.
+fn weight(event: &HostEvent) -> usize {
+    match event {
+        HostEvent::Output { bytes, .. } | HostEvent::Screen { bytes, .. } => bytes.len(),
+        _ => 0,
+    }
+}
+
+/// The next change of the settings; never, where none can come.
+async fn changed(changes: &mut Option<mpsc::UnboundedReceiver<(Config, Theme)>>) -> (Config, Theme) {
+    if let Some(rx) = changes
+        && let Some(change) = rx.recv().await
+    {
+        return change;
+    }
+    *changes = None;
+    std::future::pending().await
+}
+
 /// HH:MM and seconds since 1970, and when the minute changes.
 fn wall_clock() -> (Event, Duration) {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
@@ -339,6 +386,7 @@ mod tests {
     fn options(start: StartHost, events: mpsc::UnboundedReceiver<(HostId, HostEvent)>) -> Options {
         Options {
             config: Config::default(),
+            changes: None,
             theme: Theme::default(),
             solo: None,
             open_host: None,

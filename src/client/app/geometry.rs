@@ -103,7 +103,9 @@ impl App {
             .collect();
         for (id, size) in sizes {
             let now = self.now;
-            let Some(pane) = self.panes.get_mut(&id) else { continue };
+            // a host that is away hears of the size when it is back
+            let online = self.panes.get(&id).is_some_and(|p| self.is_online(&p.host));
+            let Some(pane) = self.panes.get_mut(&id).filter(|_| online) else { continue };
             // a pane without room keeps the size it had
             if size.rows == 0 || size.cols == 0 || pane.asked == Some(size.clamped()) {
                 continue;

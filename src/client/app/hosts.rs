@@ -235,12 +235,12 @@ impl App {
             }
             HostState::Failed { why, hints, hard } => {
                 let why = escape(&why);
-                self.give_up(id, &why);
+                let told = hints.iter().fold(why.clone(), |t, h| format!("{t}\n  {}", escape(h)));
+                self.give_up(id, &told);
                 if hard {
                     let hints = hints.iter().map(|h| escape(h)).collect();
                     self.layers.push(Layer::stop(id.clone(), why, hints));
                 } else {
-                    let told = hints.iter().fold(why.clone(), |t, h| format!("{t}\n  {}", escape(h)));
                     self.leave_if_nothing(&told, out);
                     self.say(format!("{}: {}", short(id.as_str(), 40), short(&why, 300)));
                 }
@@ -256,7 +256,7 @@ impl App {
             host.queue.clear();
         }
         for pane in self.panes.values_mut().filter(|p| p.host == *id && p.stage == Stage::Starting) {
-            pane.stage = Stage::Gone { why: short(why, 200), ended: false };
+            pane.stage = Stage::Gone { why: why.to_string(), ended: false };
             pane.tag = None;
             pane.ahead.clear();
         }

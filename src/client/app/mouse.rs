@@ -32,7 +32,7 @@ impl App {
                     && self.tabs.focused() == Some(id)
                     && self.panes.get(&id).is_some_and(|p| p.wants_mouse() && p.modes().mouse == MouseMode::AnyMotion)
                 {
-                    self.to_program(id, inner, &m, &mut out);
+                    self.mouse_for_program(id, inner, &m, &mut out);
                 }
             }
         }
@@ -99,7 +99,7 @@ impl App {
         let Some(pane) = self.panes.get_mut(&id) else { return };
         if pane.wants_mouse() && !m.mods.has(Mods::SHIFT) {
             self.drag = Some(Drag::Program(id));
-            self.to_program(id, inner, m, out);
+            self.mouse_for_program(id, inner, m, out);
         } else if button == Button::Left {
             pane.selection = None;
             self.drag = Some(Drag::Select(id));
@@ -147,7 +147,7 @@ impl App {
             }
             Some(Drag::Program(id)) => {
                 if let Some(inner) = self.inner_of(id) {
-                    self.to_program(id, inner, m, out);
+                    self.mouse_for_program(id, inner, m, out);
                     self.drag = Some(Drag::Program(id));
                 }
             }
@@ -160,7 +160,7 @@ impl App {
             Some(Drag::Border { .. }) => self.touch(),
             Some(Drag::Program(id)) => {
                 if let Some(inner) = self.inner_of(id) {
-                    self.to_program(id, inner, m, out);
+                    self.mouse_for_program(id, inner, m, out);
                 }
             }
             Some(Drag::Select(id)) => {
@@ -198,7 +198,7 @@ impl App {
         let lines = i64::from(self.settings.scroll_lines.max(1));
         let modes = pane.modes();
         if pane.wants_mouse() && !m.mods.has(Mods::SHIFT) {
-            self.to_program(id, inner, m, out);
+            self.mouse_for_program(id, inner, m, out);
         } else if pane.scroll.is_none() && pane.is_live() && modes.alt_screen {
             let mut bytes = Vec::new();
             if !pane.watch && keys::encode_wheel(up, self.settings.scroll_lines.max(1), &modes, &mut bytes) {
@@ -225,7 +225,7 @@ impl App {
     }
 
     /// The mouse, seen from the program's screen.
-    fn to_program(&mut self, id: PaneId, inner: Rect, m: &Mouse, out: &mut Vec<Effect>) {
+    fn mouse_for_program(&mut self, id: PaneId, inner: Rect, m: &Mouse, out: &mut Vec<Effect>) {
         let (line, col) = self.cell_at(id, inner, m.col, m.row);
         let Some(pane) = self.panes.get(&id) else { return };
         if pane.watch {

@@ -174,7 +174,7 @@ impl App {
 
     /// The list of the host that was to be opened is here.
     pub(super) fn open_asked(&mut self, id: &HostId, out: &mut Vec<Effect>) {
-        if !self.opening.as_ref().is_some_and(|(h, _)| h == id) {
+        if self.opening.as_ref().is_none_or(|(h, _)| h != id) {
             return;
         }
         let Some((_, pane)) = self.opening.take() else { return };

@@ -1,7 +1,7 @@
 //! Draws the layers: panels over everything else.
 
 use super::status::{bar, rtt_text};
-use super::{boxed, fill, pane, put, put_cut, put_right};
+use super::{boxed, fill, pane, put, put_cut, put_right, wrap};
 use crate::client::app::App;
 use crate::client::host::{HostId, HostState, Question};
 use crate::client::layer::Layer;
@@ -56,27 +56,6 @@ pub fn draw(app: &App, theme: &Theme, layer: &Layer, whole: Rect, buf: &mut Buff
 fn place(whole: Rect, width: u16, height: u16) -> Rect {
     let (width, height) = (width.min(whole.width), height.min(whole.height));
     Rect { x: whole.x + (whole.width - width) / 2, y: whole.y + (whole.height - height) / 3, width, height }
-}
-
-/// Breaks a text at blanks (or anywhere, where a word is too long) into lines of at most `width` cells.
-fn wrap(text: &str, width: usize) -> Vec<String> {
-    let width = width.max(1);
-    let (mut lines, mut line) = (Vec::new(), String::new());
-    for word in text.split(' ') {
-        if !line.is_empty() && line.width() + 1 + word.width() > width {
-            lines.push(std::mem::take(&mut line));
-        } else if !line.is_empty() {
-            line.push(' ');
-        }
-        for c in word.chars() {
-            if line.width() + c.width().unwrap_or(0) > width {
-                lines.push(std::mem::take(&mut line));
-            }
-            line.push(c);
-        }
-    }
-    lines.push(line);
-    lines
 }
 
 /// A panel with lines of text; returns the place under the last of them.

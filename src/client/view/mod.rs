@@ -12,7 +12,7 @@ use crate::theme::Theme;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
-use unicode_width::UnicodeWidthStr;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// Draws the whole screen; says where the cursor is to be, none = hidden.
 pub fn draw(app: &App, theme: &Theme, buf: &mut Buffer) -> Option<(Position, CursorShape)> {
@@ -111,4 +111,44 @@ pub fn boxed(buf: &mut Buffer, area: Rect, title: &str, line: Style, title_style
         put_cut(buf, area.x + 1, area.y, area.width - 2, &format!(" {title} "), title_style);
     }
     Rect { x: area.x + 1, y: area.y + 1, width: area.width - 2, height: area.height - 2 }
+}
+
+/// Breaks a text at blanks (or anywhere, where a word is too long) into lines of at most `width` cells; its
+/// indentation stays.
+pub fn wrap(text: &str, width: usize) -> Vec<String> {
+    let width = width.max(1);
+    let words = text.trim_start_matches(' ');
+    let indent = (text.len() - words.len()).min(width / 2);
+    let (mut lines, mut line) = (Vec::new(), " ".repeat(indent));
+    let mut fresh = true;
+    for word in words.split(' ') {
+        if !fresh && line.width() + 1 + word.width() > width {
+            lines.push(std::mem::replace(&mut line, " ".repeat(indent)));
+        } else if !fresh {
+            line.push(' ');
+        }
+        fresh = false;
+        for c in word.chars() {
+            if line.width() + c.width().unwrap_or(0) > width {
+                lines.push(std::mem::replace(&mut line, " ".repeat(indent)));
+            }
+            line.push(c);
+        }
+    }
+    lines.push(line);
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_broken_at_blanks() {
+        assert_eq!(wrap("one two three", 8), ["one two", "three"]);
+        assert_eq!(wrap("  a bb ccc", 6), ["  a bb", "  ccc"]);
+        assert_eq!(wrap("abcdefgh", 3), ["abc", "def", "gh"]);
+        assert_eq!(wrap("", 3), [""]);
+        assert_eq!(wrap("漢字", 1), ["", "漢", "字"]);
+    }
 }

@@ -1,6 +1,6 @@
 //! Draws the panes: cells straight from the engine, borders with titles and states, notes.
 
-use super::{boxed, fill, put, put_cut, put_right};
+use super::{boxed, fill, put, put_cut, put_right, wrap};
 use crate::client::app::{App, SIZE_MARK};
 use crate::client::host::HostState;
 use crate::client::keymap::shown;
@@ -104,17 +104,16 @@ fn draw_pane(app: &App, theme: &Theme, pane: &Pane, inner: Rect, framed: bool, b
         }
         Stage::Gone { why, ended } => {
             let enter = if *ended { "Enter: new shell here" } else { "Enter: try again" };
-            let lines = [host_text(&pane.host), why.clone(), format!("{enter}   x: close")];
-            centred(inner, &lines, [theme.accent, theme.text, theme.dim], buf);
+            let lines = [
+                (host_text(&pane.host), theme.accent),
+                (why.clone(), theme.text),
+                (format!("{enter}   x: close"), theme.dim),
+            ];
+            centred(inner, &lines, buf);
         }
         Stage::Starting => {
             if let Some(step) = waiting_for(app, pane) {
-                centred(
-                    inner,
-                    &[host_text(&pane.host), step, String::new()],
-                    [theme.accent, theme.dim, theme.dim],
-                    buf,
-                );
+                centred(inner, &[(host_text(&pane.host), theme.accent), (step, theme.dim)], buf);
             }
         }
         Stage::Live => {}
@@ -175,8 +174,9 @@ pub fn state(app: &App, pane: &Pane, inner: Rect) -> Option<String> {
                 return Some(format!("last heard {} s ago, {retry}", since(host.heard)));
             }
             HostState::Connecting | HostState::Deploying { .. } => return Some("connecting again".into()),
-            HostState::Failed { why, .. } => return Some(short(why, 60)),
-            HostState::Offline => return Some("not connected".into()),
+            HostState::Failed { .. } | HostState::Offline => {
+                return Some(format!("not connected: {} R connects", shown(app.keymap.prefix_word())));
+            }
             HostState::Online { .. } if host.silent => {
                 return Some(format!("last heard {} s ago", since(host.heard)));
             }
@@ -222,11 +222,18 @@ fn last_line(theme: &Theme, inner: Rect, text: &str, style: Style, buf: &mut Buf
     put_cut(buf, line.x, line.y, line.width, text, style);
 }
 
-fn centred(inner: Rect, lines: &[String; 3], styles: [Style; 3], buf: &mut Buffer) {
-    let y = inner.y + inner.height.saturating_sub(3) / 2;
-    for ((line, style), y) in lines.iter().zip(styles).zip(y..inner.bottom()) {
+/// Lines in the middle, broken where there is no room.
+fn centred(inner: Rect, lines: &[(String, Style)], buf: &mut Buffer) {
+    let width = usize::from(inner.width.saturating_sub(2).clamp(1, 70));
+    let lines: Vec<(String, Style)> = lines
+        .iter()
+        .flat_map(|(text, style)| text.lines().flat_map(|l| wrap(l, width)).map(|l| (l, *style)).collect::<Vec<_>>())
+        .collect();
+    let high = u16::try_from(lines.len()).unwrap_or(u16::MAX);
+    let y = inner.y + inner.height.saturating_sub(high) / 2;
+    for ((line, style), y) in lines.iter().zip(y..inner.bottom()) {
         let wide = u16::try_from(line.width()).unwrap_or(u16::MAX).min(inner.width);
-        put_cut(buf, inner.x + (inner.width - wide) / 2, y, inner.width, line, style);
+        put_cut(buf, inner.x + (inner.width - wide) / 2, y, inner.width, line, *style);
     }
 }
 
