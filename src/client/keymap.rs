@@ -63,7 +63,22 @@ pub fn typed(key: &Key) -> Option<char> {
 
 /// A key as a person reads it in help and panels.
 pub fn shown(key: &str) -> String {
-    key.replace("C-", "^").replace("M-", "Alt-").replace("PageUp", "PgUp").replace("Escape", "Esc")
+    let (mods, name) = match key.rfind('-') {
+        Some(at) if at + 1 < key.len() => key.split_at(at + 1),
+        _ => ("", key),
+    };
+    let name = match name {
+        "Left" => "←",
+        "Right" => "→",
+        "Up" => "↑",
+        "Down" => "↓",
+        "PageUp" => "PgUp",
+        "PageDown" => "PgDn",
+        "Escape" => "Esc",
+        "Delete" => "Del",
+        other => other,
+    };
+    mods.replace("C-", "^").replace("M-", "Alt-").replace("S-", "Shift-") + name
 }
 
 #[derive(Clone, Copy)]

@@ -235,7 +235,7 @@ impl Pane {
             Some(t) => crate::text::short(t, 60),
             None => match info {
                 Some(i) => command_of(i),
-                None if self.stage == Stage::Starting => "starting".into(),
+                None if !self.host.is_local() => crate::text::short(self.host.as_str(), 40),
                 None => "shell".into(),
             },
         }

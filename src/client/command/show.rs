@@ -90,7 +90,7 @@ fn commands(app: &App) -> Vec<Item> {
     COMMANDS
         .iter()
         .map(|c| Item {
-            text: format!("{}  {}", c.name, c.doc),
+            text: format!("{:<15}  {}", c.name, c.doc),
             aside: app.keymap.keys_of(c).join(", "),
             choice: Choice::Command(c),
         })

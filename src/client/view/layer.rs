@@ -201,14 +201,14 @@ fn monitor(app: &App, theme: &Theme, id: &HostId) -> Vec<(String, Style)> {
     lines
 }
 
-/// What may follow the prefix.
-pub fn which_key(app: &App, theme: &Theme, keys: &[String], whole: Rect, buf: &mut Buffer) {
+/// What may follow the prefix; returns where the panel lies.
+pub fn which_key(app: &App, theme: &Theme, keys: &[String], whole: Rect, buf: &mut Buffer) -> Rect {
     let items = app.keymap.follow(keys);
     // one entry a command: its first key
     let mut entries: Vec<(String, &str)> = Vec::new();
     let mut seen: Vec<&str> = Vec::new();
     for (key, command) in &items {
-        if seen.contains(&command.name) || command.name.starts_with("tab-") {
+        if seen.contains(&command.name) || command.name.starts_with("tab-") || command.name.ends_with("-5") {
             continue;
         }
         seen.push(command.name);
@@ -229,8 +229,9 @@ pub fn which_key(app: &App, theme: &Theme, keys: &[String], whole: Rect, buf: &m
             continue;
         }
         let room = (inner.right() - x).min(COLUMN - 1);
-        let key_end = put(buf, x, y, room.min(6), key, theme.accent);
+        let key_end = put(buf, x, y, room.min(6), key, theme.key);
         let x = key_end.max(x + 6);
         put_cut(buf, x, y, (inner.x + 1 + col * COLUMN + room).saturating_sub(x), name, theme.text);
     }
+    area
 }

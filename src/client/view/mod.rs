@@ -40,7 +40,8 @@ pub fn draw(app: &App, theme: &Theme, buf: &mut Buffer) -> Option<(Position, Cur
         && app.layers.is_empty()
         && app.now >= *since + super::app::WHICH_KEY
     {
-        layer::which_key(app, theme, keys, whole, buf);
+        let panel = layer::which_key(app, theme, keys, whole, buf);
+        cursor = cursor.filter(|(p, _)| !panel.contains(*p));
     }
     for each in &app.layers {
         cursor = layer::draw(app, theme, each, whole, buf);

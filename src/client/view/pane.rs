@@ -153,7 +153,7 @@ fn held(app: &App, pane: &Pane) -> Option<String> {
     } else {
         short(&String::from_utf8_lossy(&pane.held), 60)
     };
-    Some(format!("typed, held back: {what}  ({} Delete throws it away)", shown(app.keymap.prefix_word())))
+    Some(format!("typed, held back: {what}  ({} Del throws it away)", shown(app.keymap.prefix_word())))
 }
 
 /// What a person should know of a pane, in a few words.
@@ -161,7 +161,8 @@ pub fn state(app: &App, pane: &Pane, inner: Rect) -> Option<String> {
     if let Some(scroll) = &pane.scroll {
         return Some(match scroll.total {
             Some(total) => format!("{}/{total}", scroll.up),
-            None => "history…".into(),
+            None if app.is_online(&pane.host) => return None,
+            None => "no history while the host is away".into(),
         });
     }
     let host = app.hosts.get(&pane.host)?;
