@@ -1,2 +1,155 @@
 //! Draws: each file one part of the screen, as a function of the state; `out` makes the bytes.
+pub mod layer;
 pub mod out;
+pub mod pane;
+pub mod status;
+pub mod tabs;
+pub mod tree;
+
+use super::app::App;
+use crate::term::screen::CursorShape;
+use crate::theme::Theme;
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+use ratatui::style::Style;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+/// Draws the whole screen; says where the cursor is to be, none = hidden.
+pub fn draw(app: &App, theme: &Theme, buf: &mut Buffer) -> Option<(Position, CursorShape)> {
+    let frame = app.frame();
+    let whole = buf.area;
+    let mut cursor = pane::draw_all(app, theme, frame.body, buf);
+    if let Some(area) = frame.tabs {
+        tabs::draw(app, theme, area, buf);
+    }
+    if let Some(area) = frame.status {
+        status::draw(app, theme, area, buf);
+    } else if let Some(message) = &app.message {
+        // without a bar a message lies over the last line for as long as it lasts
+        let line = Rect { y: whole.bottom().saturating_sub(1), height: whole.height.min(1), ..whole };
+        fill(buf, line, theme.status);
+        put(buf, line.x, line.y, line.width, &format!(" {}", message.text), theme.status);
+    }
+    if let Some(area) = frame.tree {
+        tree::draw(app, theme, area, buf);
+    }
+    if app.tree.focused || cursor.is_some_and(|(p, _)| frame.drawer && frame.tree.is_some_and(|t| t.contains(p))) {
+        cursor = None;
+    }
+    if let Some((keys, since)) = &app.sequence
+        && app.layers.is_empty()
+        && app.now >= *since + super::app::WHICH_KEY
+    {
+        let panel = layer::which_key(app, theme, keys, whole, buf);
+        cursor = cursor.filter(|(p, _)| !panel.contains(*p));
+    }
+    for each in &app.layers {
+        cursor = layer::draw(app, theme, each, whole, buf);
+    }
+    cursor.filter(|(p, _)| whole.contains(*p))
+}
+
+/// Writes a text within `width` cells and the buffer; control characters are left out. Returns where it ended.
+pub fn put(buf: &mut Buffer, x: u16, y: u16, width: u16, text: &str, style: Style) -> u16 {
+    let area = buf.area;
+    if y < area.y || y >= area.bottom() || x < area.x || x >= area.right() || width == 0 {
+        return x;
+    }
+    let width = width.min(area.right() - x);
+    buf.set_stringn(x, y, text, usize::from(width), style).0
+}
+
+/// Like [`put`], with an ellipsis where the text is cut.
+pub fn put_cut(buf: &mut Buffer, x: u16, y: u16, width: u16, text: &str, style: Style) -> u16 {
+    if text.width() <= usize::from(width) {
+        return put(buf, x, y, width, text, style);
+    }
+    let end = put(buf, x, y, width.saturating_sub(1), text, style);
+    put(buf, end, y, width.min(1), "…", style)
+}
+
+/// A text that ends at the right edge of `area`'s first line; returns where it begins.
+pub fn put_right(buf: &mut Buffer, area: Rect, text: &str, style: Style) -> u16 {
+    let width = u16::try_from(text.width()).unwrap_or(u16::MAX).min(area.width);
+    let x = area.right() - width;
+    put(buf, x, area.y, width, text, style);
+    x
+}
+
+/// Blanks in a style.
+pub fn fill(buf: &mut Buffer, area: Rect, style: Style) {
+    let area = area.intersection(buf.area);
+    for y in area.y..area.bottom() {
+        for x in area.x..area.right() {
+            if let Some(cell) = buf.cell_mut((x, y)) {
+                cell.reset();
+                cell.set_style(style);
+            }
+        }
+    }
+}
+
+/// A frame around `area`, with a title on its top line; returns what is inside.
+pub fn boxed(buf: &mut Buffer, area: Rect, title: &str, line: Style, title_style: Style) -> Rect {
+    let area = area.intersection(buf.area);
+    if area.width < 2 || area.height < 2 {
+        return area;
+    }
+    let (right, bottom) = (area.right() - 1, area.bottom() - 1);
+    for x in area.x + 1..right {
+        put(buf, x, area.y, 1, "─", line);
+        put(buf, x, bottom, 1, "─", line);
+    }
+    for y in area.y + 1..bottom {
+        put(buf, area.x, y, 1, "│", line);
+        put(buf, right, y, 1, "│", line);
+    }
+    for (x, y, corner) in [(area.x, area.y, "┌"), (right, area.y, "┐"), (area.x, bottom, "└"), (right, bottom, "┘")]
+    {
+        put(buf, x, y, 1, corner, line);
+    }
+    if !title.is_empty() && area.width > 6 {
+        put_cut(buf, area.x + 1, area.y, area.width - 2, &format!(" {title} "), title_style);
+    }
+    Rect { x: area.x + 1, y: area.y + 1, width: area.width - 2, height: area.height - 2 }
+}
+
+/// Breaks a text at blanks (or anywhere, where a word is too long) into lines of at most `width` cells; its
+/// indentation stays.
+pub fn wrap(text: &str, width: usize) -> Vec<String> {
+    let width = width.max(1);
+    let words = text.trim_start_matches(' ');
+    let indent = (text.len() - words.len()).min(width / 2);
+    let (mut lines, mut line) = (Vec::new(), " ".repeat(indent));
+    let mut fresh = true;
+    for word in words.split(' ') {
+        if !fresh && line.width() + 1 + word.width() > width {
+            lines.push(std::mem::replace(&mut line, " ".repeat(indent)));
+        } else if !fresh {
+            line.push(' ');
+        }
+        fresh = false;
+        for c in word.chars() {
+            if line.width() + c.width().unwrap_or(0) > width {
+                lines.push(std::mem::replace(&mut line, " ".repeat(indent)));
+            }
+            line.push(c);
+        }
+    }
+    lines.push(line);
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_broken_at_blanks() {
+        assert_eq!(wrap("one two three", 8), ["one two", "three"]);
+        assert_eq!(wrap("  a bb ccc", 6), ["  a bb", "  ccc"]);
+        assert_eq!(wrap("abcdefgh", 3), ["abc", "def", "gh"]);
+        assert_eq!(wrap("", 3), [""]);
+        assert_eq!(wrap("漢字", 1), ["", "漢", "字"]);
+    }
+}

@@ -1,0 +1,378 @@
+//! Owns the client's state and what changes it: `update(Event) -> Vec<Effect>`. No I/O; the clock is passed in.
+//! Leaves out drawing (view), the split tree (layout) and carrying out effects (driver).
+
+mod geometry;
+mod hosts;
+mod input;
+mod mouse;
+mod open;
+mod start;
+#[cfg(test)]
+pub mod tests;
+
+pub use geometry::Frame;
+pub use open::Target;
+pub use start::{Setup, Solo};
+
+use super::host::{HostCommand, HostEvent, HostId, HostState};
+use super::keymap::Keymap;
+use super::layer::Layer;
+use super::layout::{Border, PaneId};
+use super::pane::Pane;
+use super::tabs::Tabs;
+use super::tree::Tree;
+use crate::config::Config;
+use crate::proto::control::SessionInfo;
+use crate::proto::ids::Size;
+use crate::proto::notice::Gauges;
+use crate::store::layout::Layout;
+use crate::term::input::{Key, Mouse};
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+/// What happened.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Event {
+    Key(Key),
+    Mouse(Mouse),
+    /// A piece of a paste; `last` ends it.
+    Paste {
+        bytes: Vec<u8>,
+        last: bool,
+    },
+    /// The outer terminal has, or lost, the focus.
+    Focus(bool),
+    /// Bytes of the outer terminal nobody understood: for the program.
+    Raw(Vec<u8>),
+    Resize(Size),
+    Host(HostId, HostEvent),
+    /// A moment asked for by `deadline` has come.
+    Tick,
+    /// config.toml is another now.
+    Config(Box<Config>),
+    /// The wall clock: HH:MM, and seconds since 1970.
+    Time {
+        clock: String,
+        unix: i64,
+    },
+}
+
+/// What is wanted of the world.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Effect {
+    Host(HostId, HostCommand),
+    /// To the outer terminal's clipboard.
+    Copy(String),
+    /// The outer terminal's title; escaped.
+    Title(String),
+    Bell,
+    Save(Box<Layout>),
+    Suspend,
+    /// Whether clicks and the wheel are to come as input.
+    Mouse(bool),
+    /// Draw everything anew, whatever the outer terminal shows.
+    Redraw,
+    Quit(Farewell),
+}
+
+/// Why the client leaves, and what it says then.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Farewell {
+    Detached,
+    /// The last session ended.
+    Exited {
+        code: Option<i32>,
+        cause: Option<String>,
+    },
+    /// The one session that was asked for can't be shown.
+    Failed(String),
+}
+
+/// A host as the client knows it.
+pub struct Host {
+    pub state: HostState,
+    /// When `state` came.
+    pub since: Duration,
+    pub sessions: Vec<SessionInfo>,
+    pub gauges: Option<Gauges>,
+    pub rtt: Option<Duration>,
+    /// The last moment something was heard from it.
+    pub heard: Duration,
+    /// Silent for longer than a link should be.
+    pub silent: bool,
+    /// Held until it is online.
+    pub queue: Vec<HostCommand>,
+    /// What was seen of each session: its output's length and its bells.
+    pub looked: HashMap<String, (u64, u64)>,
+}
+
+/// A line at the bottom that goes by itself.
+pub struct Message {
+    pub text: String,
+    pub until: Duration,
+}
+
+/// What the pressed mouse button holds.
+pub enum Drag {
+    Border {
+        border: Border,
+        last: (u16, u16),
+    },
+    Select(PaneId),
+    /// The program of this pane gets all until the button is released.
+    Program(PaneId),
+}
+
+pub struct App {
+    pub settings: Config,
+    pub keymap: Keymap,
+    pub solo: bool,
+    pub size: Size,
+    pub now: Duration,
+    pub clock: String,
+    pub unix: i64,
+    pub hosts: BTreeMap<HostId, Host>,
+    /// Names of ssh_config.
+    pub known: Vec<String>,
+    pub panes: BTreeMap<PaneId, Pane>,
+    pub tabs: Tabs,
+    pub tree: Tree,
+    pub layers: Vec<Layer>,
+    pub message: Option<Message>,
+    /// Keys since the prefix, and when the last was pressed.
+    pub sequence: Option<(Vec<String>, Duration)>,
+    pub repeat_until: Option<Duration>,
+    /// What was copied last.
+    pub copied: String,
+    pub drag: Option<Drag>,
+    /// Something on the screen is another.
+    pub dirty: bool,
+    /// Output that answers a key came: draw at once.
+    pub urgent: bool,
+    /// The tabs or splits are another than what was saved.
+    changed: bool,
+    opening: Option<(HostId, PaneId)>,
+    pasting: Option<Vec<u8>>,
+    last_key: Option<Duration>,
+    next_pane: u32,
+    next_tag: u64,
+    title: String,
+    gauges_of: Option<HostId>,
+    outer_focus: bool,
+    focus_told: Option<PaneId>,
+    last_bell: Option<Duration>,
+}
+
+/// How long a message stays.
+const MESSAGE: Duration = Duration::from_secs(4);
+/// The which-key panel comes this long after the prefix.
+pub const WHICH_KEY: Duration = Duration::from_millis(500);
+/// Output this soon after a key is its echo.
+const ECHO: Duration = Duration::from_millis(50);
+/// A program that holds back drawing is not waited for longer.
+const SYNC: Duration = Duration::from_millis(150);
+/// A size that is not what was asked for is marked after this long.
+pub const SIZE_MARK: Duration = Duration::from_millis(600);
+
+impl App {
+    pub fn update(&mut self, event: Event) -> Vec<Effect> {
+        let mut out = match event {
+            Event::Key(key) => self.key(key),
+            Event::Mouse(mouse) => self.mouse(mouse),
+            Event::Paste { bytes, last } => self.paste(bytes, last),
+            Event::Raw(bytes) => self.type_bytes(&bytes),
+            Event::Focus(on) => {
+                self.outer_focus = on;
+                Vec::new()
+            }
+            Event::Resize(size) => {
+                self.size = size;
+                self.dirty = true;
+                Vec::new()
+            }
+            Event::Host(host, HostEvent::Output { session, offset, bytes }) => {
+                // the one that comes in thousands: nothing but the screen changes
+                self.output(&host, &session, offset, &bytes);
+                return Vec::new();
+            }
+            Event::Host(host, event) => self.host_event(host, event),
+            Event::Tick => {
+                self.tick();
+                Vec::new()
+            }
+            Event::Config(config) => self.configure(*config),
+            Event::Time { clock, unix } => {
+                self.dirty |= clock != self.clock;
+                self.clock = clock;
+                self.unix = unix;
+                Vec::new()
+            }
+        };
+        self.settle(&mut out);
+        out
+    }
+
+    /// Makes everything else follow what was changed: sizes, focus reports, gauges, title, the saved layout.
+    pub fn settle(&mut self, out: &mut Vec<Effect>) {
+        self.fit(out);
+        self.tell_focus(out);
+        self.follow_gauges(out);
+        let title = self.outer_title();
+        if title != self.title {
+            self.title = title.clone();
+            out.push(Effect::Title(title));
+        }
+        if std::mem::take(&mut self.changed) && !self.solo {
+            out.push(Effect::Save(Box::new(self.saved())));
+        }
+    }
+
+    /// To be called after a batch of events: new credit for the output that was taken in.
+    pub fn taken(&mut self) -> Vec<Effect> {
+        let mut out = Vec::new();
+        for pane in self.panes.values_mut() {
+            if std::mem::take(&mut pane.fed)
+                && !pane.restored
+                && let Some(session) = &pane.session
+            {
+                let seen = HostCommand::Seen { session: session.clone(), offset: pane.seen };
+                out.push(Effect::Host(pane.host.clone(), seen));
+            }
+        }
+        out
+    }
+
+    /// To be called when a frame was drawn: whole screens count as taken in only now.
+    pub fn drawn(&mut self) -> Vec<Effect> {
+        self.dirty = false;
+        self.urgent = false;
+        let mut out = Vec::new();
+        for pane in self.panes.values_mut() {
+            if std::mem::take(&mut pane.restored)
+                && let Some(session) = &pane.session
+            {
+                pane.fed = false;
+                let seen = HostCommand::Seen { session: session.clone(), offset: pane.seen };
+                out.push(Effect::Host(pane.host.clone(), seen));
+            }
+        }
+        out
+    }
+
+    fn tick(&mut self) {
+        if self.message.as_ref().is_some_and(|m| m.until <= self.now) {
+            self.message = None;
+        }
+        if let Some(Layer::Numbers { until }) = self.layers.last()
+            && *until <= self.now
+        {
+            self.layers.pop();
+        }
+        for pane in self.panes.values_mut() {
+            if pane.sync_since.is_some_and(|t| t + SYNC <= self.now) {
+                pane.sync_since = None;
+            }
+        }
+        self.dirty = true;
+    }
+
+    /// When something on the screen changes by itself; none = never, and nothing needs to wake up.
+    pub fn deadline(&self) -> Option<Duration> {
+        let mut at: Vec<Duration> = Vec::new();
+        at.extend(self.message.as_ref().map(|m| m.until));
+        if let Some((_, since)) = &self.sequence {
+            at.push(*since + WHICH_KEY);
+        }
+        if let Some(Layer::Numbers { until }) = self.layers.last() {
+            at.push(*until);
+        }
+        for host in self.hosts.values() {
+            if matches!(host.state, HostState::Lost { .. }) || host.silent {
+                // the next whole second since the state came
+                let passed = self.now.saturating_sub(host.since).as_secs();
+                at.push(host.since + Duration::from_secs(passed + 1));
+            }
+        }
+        for pane in self.panes.values() {
+            at.extend(pane.sync_since.map(|t| t + SYNC));
+            if pane.is_live() && pane.asked.is_some_and(|s| s != pane.engine.size()) {
+                at.push(pane.asked_at + SIZE_MARK);
+            }
+        }
+        at.into_iter().filter(|t| *t > self.now).min()
+    }
+
+    fn configure(&mut self, config: Config) -> Vec<Effect> {
+        let (keymap, wrong) = Keymap::new(config.preset, config.prefix.as_deref(), &config.keys);
+        let mouse = (config.mouse != self.settings.mouse).then_some(Effect::Mouse(config.mouse));
+        self.keymap = keymap;
+        self.settings = config;
+        self.sequence = None;
+        self.say(wrong.into_iter().next().unwrap_or_else(|| "the settings were read again".into()));
+        mouse.into_iter().collect()
+    }
+
+    pub fn set_now(&mut self, now: Duration) {
+        self.now = now;
+    }
+
+    /// A sentence at the bottom that goes by itself; what it quotes must be escaped.
+    pub fn say(&mut self, text: impl Into<String>) {
+        self.message = Some(Message { text: text.into(), until: self.now + MESSAGE });
+        self.dirty = true;
+    }
+
+    pub fn focused(&self) -> Option<&Pane> {
+        self.panes.get(&self.tabs.focused()?)
+    }
+    pub fn focused_mut(&mut self) -> Option<&mut Pane> {
+        self.panes.get_mut(&self.tabs.focused()?)
+    }
+
+    /// The host new things start on: the focused pane's, else this machine.
+    pub fn current_host(&self) -> HostId {
+        match self.focused() {
+            Some(p) => p.host.clone(),
+            None => HostId::local(),
+        }
+    }
+
+    fn outer_title(&self) -> String {
+        match self.focused() {
+            Some(p) if p.host.is_local() => p.title(),
+            Some(p) => format!("{}: {}", crate::text::short(p.host.as_str(), 40), p.title()),
+            None => "thub".into(),
+        }
+    }
+
+    /// Gauges are asked of the focused pane's host alone.
+    fn follow_gauges(&mut self, out: &mut Vec<Effect>) {
+        if self.solo || !self.settings.gauges {
+            return;
+        }
+        let want = self.focused().map(|p| p.host.clone());
+        let want = want.filter(|h| self.is_online(h));
+        if want == self.gauges_of {
+            return;
+        }
+        if let Some(old) = self.gauges_of.take()
+            && self.is_online(&old)
+        {
+            out.push(Effect::Host(old, HostCommand::Gauges(false)));
+        }
+        if let Some(new) = &want {
+            out.push(Effect::Host(new.clone(), HostCommand::Gauges(true)));
+        }
+        self.gauges_of = want;
+    }
+
+    pub fn is_online(&self, host: &HostId) -> bool {
+        self.hosts.get(host).is_some_and(|h| matches!(h.state, HostState::Online { .. }))
+    }
+
+    /// The tabs or splits are another: to be saved.
+    pub fn touch(&mut self) {
+        self.changed = true;
+        self.dirty = true;
+    }
+}

@@ -1,0 +1,402 @@
+//! Owns what the hosts' events change.
+
+use super::{App, ECHO, Effect, Farewell, Host};
+use crate::client::host::{HostCommand, HostEvent, HostId, HostState, echoes};
+use crate::client::layer::Layer;
+use crate::client::layout::PaneId;
+use crate::client::pane::{Pane, Stage, row_of};
+use crate::proto::control::SessionInfo;
+use crate::proto::ids::{Offset, SessionId, Size};
+use crate::proto::notice::SessionExited;
+use crate::term::engine::Engine;
+use crate::text::{escape, short};
+use std::time::Duration;
+
+/// Bells closer together than this are one.
+const BELL: Duration = Duration::from_millis(100);
+/// A shell that ends this soon after a key was ended by that key: nobody needs to be told.
+const BY_HAND: Duration = Duration::from_secs(3);
+/// Longest text taken for the clipboard, bytes.
+const CLIPBOARD: usize = 100 * 1024;
+
+impl Host {
+    pub fn new(now: Duration) -> Host {
+        Host {
+            state: HostState::Offline,
+            since: now,
+            sessions: Vec::new(),
+            gauges: None,
+            rtt: None,
+            heard: now,
+            silent: false,
+            queue: Vec::new(),
+            looked: Default::default(),
+        }
+    }
+
+    pub fn session(&self, id: &SessionId) -> Option<&SessionInfo> {
+        self.sessions.iter().find(|s| s.id == id.as_str())
+    }
+}
+
+impl App {
+    pub fn pane_of(&self, host: &HostId, session: &SessionId) -> Option<PaneId> {
+        self.panes.values().find(|p| p.session.as_ref() == Some(session) && p.host == *host).map(|p| p.id)
+    }
+
+    fn shown(&mut self, host: &HostId, session: &SessionId) -> Option<&mut Pane> {
+        self.panes.values_mut().find(|p| p.session.as_ref() == Some(session) && p.host == *host)
+    }
+
+    fn is_visible(&self, pane: PaneId) -> bool {
+        self.tabs.active().is_some_and(|t| if t.zoomed { t.focus == pane } else { t.panes().contains(&pane) })
+    }
+
+    pub(super) fn output(&mut self, host: &HostId, session: &SessionId, offset: Offset, bytes: &[u8]) {
+        let now = self.now;
+        let Some(pane) = self.shown(host, session) else { return };
+        // bytes are told by offset: what a screen already held is not fed again
+        let known = pane.seen.saturating_sub(offset).min(bytes.len() as u64) as usize;
+        pane.seen = pane.seen.max(offset + bytes.len() as u64);
+        pane.fed = true;
+        let fresh = &bytes[known..];
+        if fresh.is_empty() {
+            return;
+        }
+        // what a program says besides cells was fired by the session's own screen
+        pane.engine.feed(fresh, &mut Vec::new());
+        let echo = pane.typed_at.is_some_and(|t| now < t + ECHO);
+        let holds = pane.modes().sync;
+        pane.sync_since = match (holds, pane.sync_since) {
+            (false, _) => None,
+            (true, since) => since.or(Some(now)),
+        };
+        let id = pane.id;
+        if let Some(h) = self.hosts.get_mut(host) {
+            h.heard = now;
+        }
+        if self.is_visible(id) {
+            if !holds {
+                self.dirty = true;
+                self.urgent |= echo;
+            }
+        } else if let Some(i) = self.tabs.of_pane(id)
+            && !self.tabs.list[i].output
+        {
+            self.tabs.list[i].output = true;
+            self.dirty = true;
+        }
+    }
+
+    pub(super) fn host_event(&mut self, id: HostId, event: HostEvent) -> Vec<Effect> {
+        let now = self.now;
+        let host = self.hosts.entry(id.clone()).or_insert_with(|| Host::new(now));
+        if !matches!(event, HostEvent::State(_) | HostEvent::Silent(_) | HostEvent::Pending { .. }) {
+            host.heard = now;
+            host.silent = false;
+        }
+        let mut out = Vec::new();
+        self.dirty = true;
+        match event {
+            HostEvent::State(state) => self.host_state(&id, state, &mut out),
+            HostEvent::Sessions(list) => self.sessions(&id, list, &mut out),
+            HostEvent::Rtt(rtt) => host.rtt = Some(rtt),
+            HostEvent::Silent(quiet) => {
+                host.heard = now.saturating_sub(quiet);
+                host.silent = quiet >= Duration::from_secs(2);
+            }
+            HostEvent::Gauges(g) => host.gauges = Some(g),
+            HostEvent::Output { session, offset, bytes } => self.output(&id, &session, offset, &bytes),
+            HostEvent::Screen { session, to, size, bytes } => {
+                if let Some(pane) = self.shown(&id, &session) {
+                    pane.engine = Engine::restore(size.clamped(), &bytes);
+                    pane.seen = to;
+                    pane.restored = true;
+                    pane.sync_since = None;
+                }
+            }
+            HostEvent::Size { session, size, .. } => {
+                if let Some(pane) = self.shown(&id, &session) {
+                    pane.engine.resize(size.clamped());
+                }
+            }
+            HostEvent::Attached { session, info, again } => self.attached(&id, &session, info, again, &mut out),
+            HostEvent::AttachFailed { session, why, ended } => {
+                if let Some(pane) = self.shown(&id, &session) {
+                    pane.stage = Stage::Gone { why: short(&why, 200), ended };
+                    pane.ahead.clear();
+                }
+                self.leave_if_nothing(&why, &mut out);
+            }
+            HostEvent::Tty { session, flags } => {
+                if let Some(pane) = self.shown(&id, &session) {
+                    pane.tty = flags;
+                    if !echoes(flags) {
+                        pane.held.clear();
+                    }
+                }
+            }
+            HostEvent::Exited { session, exit } => self.exited(&id, &session, exit, &mut out),
+            HostEvent::Changed { session, info } => {
+                if let Some(known) = host.sessions.iter_mut().find(|s| s.id == session.as_str()) {
+                    known.clone_from(&info);
+                }
+                if let Some(pane) = self.shown(&id, &session) {
+                    pane.info = Some(info);
+                }
+            }
+            HostEvent::Bell { session } => self.bell(&id, &session, &mut out),
+            HostEvent::Clipboard { session, text } => {
+                if self.settings.clipboard && text.len() <= CLIPBOARD && self.pane_of(&id, &session).is_some() {
+                    self.say(format!("{} copied {} characters", short(id.as_str(), 40), text.chars().count()));
+                    self.copied.clone_from(&text);
+                    out.push(Effect::Copy(text));
+                }
+            }
+            HostEvent::Notified { session, text } => {
+                self.mark_bell(&id, &session);
+                self.say(format!("{}: {}", short(id.as_str(), 40), short(&text, 200)));
+            }
+            HostEvent::Pending { session, bytes } => {
+                if let Some(pane) = self.shown(&id, &session) {
+                    pane.pending = bytes;
+                    if bytes == 0 {
+                        pane.held.clear();
+                    }
+                }
+            }
+            HostEvent::Undelivered { session, bytes } => {
+                if let Some(pane) = self.shown(&id, &session) {
+                    let text = short(&String::from_utf8_lossy(&bytes), 120);
+                    pane.note = Some((now, format!("typed, may not have arrived: {text}")));
+                    pane.held.clear();
+                }
+            }
+            HostEvent::Created { tag, result } => self.created(&id, tag, result, &mut out),
+            HostEvent::History { session, from, total, lines } => {
+                if let Some(pane) = self.shown(&id, &session) {
+                    let frozen: Vec<_> = (0..pane.engine.size().rows).map(|row| row_of(&pane.engine, row)).collect();
+                    if let Some(scroll) = &mut pane.scroll {
+                        if scroll.total.is_none() {
+                            scroll.total = Some(total);
+                            scroll.frozen = frozen;
+                            scroll.up = scroll.wanted.min(total);
+                        }
+                        scroll.keep(from, lines);
+                    }
+                }
+                if let Some(pane) = self.pane_of(&id, &session) {
+                    self.fetch_history(pane, &mut out);
+                }
+            }
+            HostEvent::Failed { what } => self.say(format!("{}: {}", short(id.as_str(), 40), short(&what, 200))),
+            HostEvent::Ask { id: question_id, question } => {
+                let layer = Layer::question(id, question_id, question, now);
+                // the first that asked is answered first
+                let at = self.layers.iter().position(Layer::is_question).unwrap_or(self.layers.len());
+                self.layers.insert(at, layer);
+            }
+        }
+        out
+    }
+
+    fn host_state(&mut self, id: &HostId, state: HostState, out: &mut Vec<Effect>) {
+        let now = self.now;
+        let Some(host) = self.hosts.get_mut(id) else { return };
+        let was_online = matches!(host.state, HostState::Online { .. });
+        host.state = state.clone();
+        host.since = now;
+        if matches!(state, HostState::Online { .. }) {
+            host.heard = now;
+            host.silent = false;
+        }
+        if !matches!(state, HostState::Connecting | HostState::Deploying { .. }) {
+            self.layers.retain(|l| !l.is_question_of(id));
+        }
+        match state {
+            HostState::Online { .. } => {
+                if self.gauges_of.as_ref() == Some(id) && !was_online {
+                    self.gauges_of = None;
+                }
+                let Some(host) = self.hosts.get_mut(id) else { return };
+                let queue = std::mem::take(&mut host.queue);
+                out.extend(queue.into_iter().map(|c| Effect::Host(id.clone(), c)));
+                out.push(Effect::Host(id.clone(), HostCommand::List));
+                // what the host's failure had taken away comes back by itself
+                let back: Vec<PaneId> = self
+                    .panes
+                    .values()
+                    .filter(|p| p.host == *id && matches!(p.stage, Stage::Gone { ended: false, .. }))
+                    .map(|p| p.id)
+                    .collect();
+                for pane in back {
+                    self.revive(pane, out);
+                }
+            }
+            HostState::Failed { why, hints, hard } => {
+                let why = escape(&why);
+                let told = hints.iter().fold(why.clone(), |t, h| format!("{t}\n  {}", escape(h)));
+                self.give_up(id, &told);
+                if hard {
+                    let hints = hints.iter().map(|h| escape(h)).collect();
+                    self.layers.push(Layer::stop(id.clone(), why, hints));
+                } else {
+                    self.leave_if_nothing(&told, out);
+                    self.say(format!("{}: {}", short(id.as_str(), 40), short(&why, 300)));
+                }
+            }
+            HostState::Offline => self.give_up(id, "not connected"),
+            HostState::Lost { .. } | HostState::Connecting | HostState::Deploying { .. } => {}
+        }
+    }
+
+    /// Panes that were waiting for this host no longer do.
+    fn give_up(&mut self, id: &HostId, why: &str) {
+        if let Some(host) = self.hosts.get_mut(id) {
+            host.queue.clear();
+        }
+        for pane in self.panes.values_mut().filter(|p| p.host == *id && p.stage == Stage::Starting) {
+            pane.stage = Stage::Gone { why: why.to_string(), ended: false };
+            pane.tag = None;
+            pane.ahead.clear();
+        }
+        if self.opening.as_ref().is_some_and(|(h, _)| h == id) {
+            self.opening = None;
+        }
+    }
+
+    /// A client for one session leaves when there is nothing to show.
+    fn leave_if_nothing(&mut self, why: &str, out: &mut Vec<Effect>) {
+        let nothing = self.panes.values().all(|p| matches!(p.stage, Stage::Gone { .. }));
+        if self.solo && nothing {
+            out.push(Effect::Quit(Farewell::Failed(why.to_string())));
+        }
+    }
+
+    fn sessions(&mut self, id: &HostId, list: Vec<SessionInfo>, out: &mut Vec<Effect>) {
+        let in_panes: Vec<String> = self
+            .panes
+            .values()
+            .filter(|p| p.host == *id)
+            .filter_map(|p| p.session.as_ref().map(|s| s.as_str().to_string()))
+            .collect();
+        let Some(host) = self.hosts.get_mut(id) else { return };
+        for info in &list {
+            let looked = (info.offset, info.bells);
+            if in_panes.contains(&info.id) {
+                host.looked.insert(info.id.clone(), looked);
+            } else {
+                host.looked.entry(info.id.clone()).or_insert(looked);
+            }
+        }
+        host.looked.retain(|id, _| list.iter().any(|i| i.id == *id));
+        host.sessions = list.clone();
+        for pane in self.panes.values_mut().filter(|p| p.host == *id) {
+            let Some(session) = &pane.session else { continue };
+            if let Some(info) = list.iter().find(|i| i.id == session.as_str()) {
+                pane.info = Some(Box::new(info.clone()));
+            }
+        }
+        self.open_asked(id, out);
+    }
+
+    fn attached(
+        &mut self,
+        id: &HostId,
+        session: &SessionId,
+        info: Box<SessionInfo>,
+        again: bool,
+        out: &mut Vec<Effect>,
+    ) {
+        let Some(pane) = self.shown(id, session) else {
+            // closed while the attach was under way
+            out.push(Effect::Host(id.clone(), HostCommand::Detach { session: session.clone() }));
+            return;
+        };
+        let size = Size { rows: info.rows, cols: info.cols }.clamped();
+        if !again {
+            pane.engine = Engine::new(size);
+            pane.seen = 0;
+        }
+        // one word is a shell, or as good as one: the pane closes with it
+        pane.shell = info.kind == "shell" && info.command.len() <= 1;
+        pane.info = Some(info);
+        pane.stage = Stage::Live;
+        let ahead = std::mem::take(&mut pane.ahead);
+        if !ahead.is_empty() && !pane.watch {
+            out.push(Effect::Host(id.clone(), HostCommand::Input { session: session.clone(), bytes: ahead }));
+        }
+    }
+
+    fn created(&mut self, id: &HostId, tag: u64, result: Result<Box<SessionInfo>, String>, out: &mut Vec<Effect>) {
+        let pane = self.panes.values().find(|p| p.tag == Some(tag)).map(|p| p.id);
+        let made = result.and_then(|info| match info.id.parse::<SessionId>() {
+            Ok(session) => Ok((session, info)),
+            Err(e) => Err(e.to_string()),
+        });
+        match (pane, made) {
+            (Some(pane), Ok((session, info))) => {
+                if let Some(p) = self.panes.get_mut(&pane) {
+                    p.tag = None;
+                    p.info = Some(info);
+                }
+                self.attach(pane, session, false, out);
+                self.touch();
+            }
+            (Some(pane), Err(why)) => {
+                if let Some(p) = self.panes.get_mut(&pane) {
+                    p.tag = None;
+                    p.ahead.clear();
+                    p.stage = Stage::Gone { why: format!("no shell: {}", short(&why, 200)), ended: true };
+                }
+                self.leave_if_nothing(&why, out);
+            }
+            // its pane was closed in the meantime
+            (None, Ok((session, _))) => out.push(Effect::Host(id.clone(), HostCommand::Close { session })),
+            (None, Err(_)) => {}
+        }
+    }
+
+    fn exited(&mut self, id: &HostId, session: &SessionId, exit: SessionExited, out: &mut Vec<Effect>) {
+        let (now, last_of_solo) = (self.now, self.solo && self.panes.len() == 1);
+        let Some(pane) = self.shown(id, session) else { return };
+        let by_hand = pane.typed_at.is_some_and(|t| now < t + BY_HAND);
+        let quiet = pane.shell && exit.cause.is_none() && (exit.exit_code == Some(0) || by_hand);
+        let (pane_id, shell) = (pane.id, pane.shell);
+        pane.stage = Stage::Exited(exit.clone());
+        pane.held.clear();
+        pane.pending = 0;
+        if last_of_solo {
+            out.push(Effect::Quit(Farewell::Exited { code: exit.exit_code, cause: exit.cause }));
+            return;
+        }
+        if quiet {
+            let last = self.panes.len() == 1;
+            self.close_pane(pane_id, out);
+            if last {
+                out.push(Effect::Quit(Farewell::Exited { code: exit.exit_code, cause: None }));
+            }
+        } else if !shell && let Some(i) = self.tabs.of_pane(pane_id) {
+            // a command's end is news where it is not looked at
+            let active = i == self.tabs.active;
+            self.tabs.list[i].output |= !active;
+        }
+    }
+
+    fn mark_bell(&mut self, id: &HostId, session: &SessionId) {
+        let Some(pane) = self.pane_of(id, session) else { return };
+        if let Some(i) = self.tabs.of_pane(pane)
+            && i != self.tabs.active
+        {
+            self.tabs.list[i].bell = true;
+        }
+    }
+
+    fn bell(&mut self, id: &HostId, session: &SessionId, out: &mut Vec<Effect>) {
+        self.mark_bell(id, session);
+        if self.last_bell.is_none_or(|t| t + BELL <= self.now) {
+            self.last_bell = Some(self.now);
+            out.push(Effect::Bell);
+        }
+    }
+}

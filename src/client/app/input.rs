@@ -1,0 +1,322 @@
+//! Owns where a key goes: to the layer on top, a command, the tree, the history view, or the program.
+
+use super::{App, Effect, Farewell};
+use crate::client::command::Command;
+use crate::client::host::{Answer, HostCommand, HostState, echoes};
+use crate::client::keymap::{Found, word};
+use crate::client::layer::{Choice, Layer, Outcome};
+use crate::client::layout::PaneId;
+use crate::client::pane::Stage;
+use crate::term::input::{Key, KeyKind};
+use crate::term::keys;
+use std::time::Duration;
+
+const REPEAT: Duration = Duration::from_millis(500);
+/// A panel that nobody asked for takes keys only after a pause in the typing this long.
+const CALM: Duration = Duration::from_millis(700);
+/// Most that is kept of what is typed before a session is there.
+const AHEAD: usize = 64 * 1024;
+/// Longest paste, bytes.
+const PASTE: usize = 64 << 20;
+/// A note stays at least this long.
+const NOTE: Duration = Duration::from_secs(2);
+
+impl App {
+    pub(super) fn key(&mut self, key: Key) -> Vec<Effect> {
+        if key.kind == KeyKind::Release {
+            return Vec::new();
+        }
+        let before = self.last_key.replace(self.now);
+        let mut out = Vec::new();
+        if !self.layers.is_empty() && self.layer_takes_keys(before) {
+            self.dirty = true;
+            let outcome = self.layers.last_mut().map_or(Outcome::Close, |l| l.key(&key));
+            self.outcome(outcome, &mut out);
+            return out;
+        }
+        if let Some((mut keys, _)) = self.sequence.take() {
+            self.dirty = true;
+            // the prefix twice sends it; so does whatever the user bound to that
+            if keys.is_empty() && self.keymap.is_prefix(&key) {
+                self.send_key(&key, &mut out);
+                return out;
+            }
+            keys.push(word(&key));
+            match self.keymap.after_prefix(&keys) {
+                Found::Command(c) => self.run(c, &mut out),
+                Found::More => self.sequence = Some((keys, self.now)),
+                Found::Nothing => {}
+            }
+            return out;
+        }
+        if let Some(until) = self.repeat_until.take()
+            && self.now <= until
+            && let Found::Command(c) = self.keymap.after_prefix(&[word(&key)])
+            && c.repeat
+        {
+            self.run(c, &mut out);
+            return out;
+        }
+        if self.keymap.is_prefix(&key) {
+            self.sequence = Some((Vec::new(), self.now));
+            self.dirty = true;
+            return out;
+        }
+        if let Found::Command(c) = self.keymap.root(&[word(&key)]) {
+            self.run(c, &mut out);
+            return out;
+        }
+        if self.tree.focused {
+            self.dirty = true;
+            self.tree_key(&key, &mut out);
+            return out;
+        }
+        self.pane_key(&key, &mut out);
+        out
+    }
+
+    /// A panel nobody asked for must not swallow (or be answered by) what is being typed into a program.
+    fn layer_takes_keys(&mut self, last_key: Option<Duration>) -> bool {
+        let typing = self.focused().is_some_and(|p| p.is_live()) && !self.tree.focused;
+        let now = self.now;
+        match self.layers.last_mut() {
+            None => false,
+            Some(layer) => match layer.unasked() {
+                None => true,
+                Some((shown, armed)) => {
+                    let calm_since = last_key.map_or(*shown, |k| k.max(*shown));
+                    *armed |= !typing || now >= calm_since + CALM;
+                    *armed
+                }
+            },
+        }
+    }
+
+    pub fn run(&mut self, command: &'static Command, out: &mut Vec<Effect>) {
+        self.dirty = true;
+        out.extend((command.run)(self));
+        self.repeat_until = command.repeat.then(|| self.now + REPEAT);
+    }
+
+    pub(super) fn outcome(&mut self, outcome: Outcome, out: &mut Vec<Effect>) {
+        match outcome {
+            Outcome::Stay => {}
+            Outcome::Close => {
+                self.layers.pop();
+            }
+            Outcome::Choose(choice) => {
+                self.layers.pop();
+                self.choose(choice, out);
+            }
+        }
+    }
+
+    fn choose(&mut self, choice: Choice, out: &mut Vec<Effect>) {
+        match choice {
+            Choice::Command(c) => self.run(c, out),
+            Choice::Go(target) => self.go(target, out),
+            Choice::ClosePane(pane) => self.close_pane(pane, out),
+            Choice::CloseTab(id) => {
+                let panes = self.tabs.list.iter().find(|t| t.id == id).map(|t| t.panes()).unwrap_or_default();
+                for pane in panes {
+                    self.close_pane(pane, out);
+                }
+            }
+            Choice::Kill(host, session) => match self.pane_of(&host, &session) {
+                Some(pane) => self.close_pane(pane, out),
+                None => self.request(&host, HostCommand::Close { session }, out),
+            },
+            Choice::RenameTab(id, name) => {
+                if let Some(tab) = self.tabs.list.iter_mut().find(|t| t.id == id) {
+                    tab.name = (!name.trim().is_empty()).then_some(name);
+                    self.touch();
+                }
+            }
+            Choice::RenameSession(host, session, name) => match crate::proto::ids::check_name(&name) {
+                Ok(()) => self.request(&host, HostCommand::Rename { session, name }, out),
+                Err(why) => self.say(why),
+            },
+            Choice::GoToTab(text) => {
+                let found = match text.trim().parse::<usize>() {
+                    Ok(n) => self.tabs.go(n.wrapping_sub(1)),
+                    Err(_) => {
+                        let named = self.tabs.list.iter().position(|t| t.name.as_deref() == Some(text.trim()));
+                        named.is_some_and(|i| self.tabs.go(i))
+                    }
+                };
+                if !found {
+                    self.say(format!("there is no tab '{}'", crate::text::short(&text, 40)));
+                }
+            }
+            Choice::Answer(host, id, answer) => {
+                if let (Answer::No, Some(h)) = (&answer, self.hosts.get_mut(&host)) {
+                    h.queue.clear();
+                }
+                out.push(Effect::Host(host, HostCommand::Answer { id, answer }));
+            }
+            Choice::Paste(pane, bytes) => self.paste_now(pane, &bytes, out),
+            Choice::Read(host, why) => {
+                let nothing = self.panes.values().all(|p| !p.is_live());
+                if self.solo && nothing {
+                    let host = crate::text::short(host.as_str(), 60);
+                    out.push(Effect::Quit(Farewell::Failed(format!("{host}: {why}"))));
+                }
+            }
+            Choice::Pane(n) => {
+                let pane = self.tabs.active().and_then(|t| t.panes().get(n).copied());
+                if let Some(pane) = pane {
+                    self.go_to_pane(pane);
+                }
+            }
+        }
+    }
+
+    /// A key for the focused pane.
+    fn pane_key(&mut self, key: &Key, out: &mut Vec<Effect>) {
+        let Some(id) = self.tabs.focused() else { return };
+        let now = self.now;
+        let Some(pane) = self.panes.get_mut(&id) else { return };
+        if pane.selection.take().is_some() {
+            self.dirty = true;
+        }
+        if pane.note.as_ref().is_some_and(|(since, _)| *since + NOTE <= now) {
+            pane.note = None;
+            self.dirty = true;
+        }
+        let name = word(key);
+        if pane.scroll.is_some() && self.scroll_key(id, &name, out) {
+            return;
+        }
+        let Some(pane) = self.panes.get(&id) else { return };
+        match (&pane.stage, name.as_str()) {
+            (Stage::Exited(_) | Stage::Gone { .. }, "x" | "q") => self.close_pane(id, out),
+            (Stage::Exited(_), "Enter") => self.close_pane(id, out),
+            (Stage::Exited(_), "r") | (Stage::Gone { .. }, "Enter" | "r") => self.revive(id, out),
+            (Stage::Exited(_) | Stage::Gone { .. }, _) => {}
+            _ => self.send_key(key, out),
+        }
+    }
+
+    /// A key while looking back. False = it is for the program.
+    fn scroll_key(&mut self, id: PaneId, name: &str, out: &mut Vec<Effect>) -> bool {
+        let page = i64::from(self.pane_size(id).rows.max(2) - 1);
+        let Some(pane) = self.panes.get_mut(&id) else { return false };
+        let Some(scroll) = &pane.scroll else { return false };
+        let (by_wheel, up) = (scroll.by_wheel, i64::try_from(scroll.up).unwrap_or(i64::MAX));
+        let rows = match name {
+            "PageUp" | "C-b" => page,
+            "PageDown" | "C-f" => -page,
+            "C-u" if !by_wheel => page / 2,
+            "C-d" if !by_wheel => -page / 2,
+            "Up" | "k" | "C-y" if !by_wheel => 1,
+            "Down" | "j" | "C-e" if !by_wheel => -1,
+            "g" | "Home" if !by_wheel => i64::MAX / 2,
+            "G" | "End" if !by_wheel => -up,
+            _ => {
+                pane.scroll = None;
+                self.dirty = true;
+                return matches!(name, "q" | "Escape" | "C-c" | "Enter") || name == "Space";
+            }
+        };
+        self.scroll(id, rows, by_wheel, out);
+        true
+    }
+
+    /// Types a key into the focused pane.
+    pub fn send_key(&mut self, key: &Key, out: &mut Vec<Effect>) {
+        let Some(pane) = self.focused() else { return };
+        let mut bytes = Vec::new();
+        keys::encode(key, &pane.modes(), &mut bytes);
+        let id = pane.id;
+        self.send(id, &bytes, out);
+    }
+
+    pub(super) fn type_bytes(&mut self, bytes: &[u8]) -> Vec<Effect> {
+        let mut out = Vec::new();
+        if self.layers.is_empty()
+            && !self.tree.focused
+            && let Some(id) = self.tabs.focused()
+        {
+            self.send(id, bytes, &mut out);
+        }
+        out
+    }
+
+    /// Bytes for a pane's program; before there is one they wait.
+    pub(super) fn send(&mut self, id: PaneId, bytes: &[u8], out: &mut Vec<Effect>) {
+        let now = self.now;
+        let Some(pane) = self.panes.get_mut(&id) else { return };
+        if bytes.is_empty() {
+            return;
+        }
+        if pane.watch {
+            self.say("only watching: nothing typed is sent");
+            return;
+        }
+        pane.typed_at = Some(now);
+        match (&pane.stage, &pane.session) {
+            (Stage::Live, Some(session)) => {
+                let lost = self
+                    .hosts
+                    .get(&pane.host)
+                    .is_some_and(|h| h.silent || !matches!(h.state, HostState::Online { .. }));
+                if lost {
+                    self.dirty = true;
+                    if echoes(pane.tty) && pane.held.len() < AHEAD {
+                        pane.held.extend_from_slice(bytes);
+                    }
+                }
+                let input = HostCommand::Input { session: session.clone(), bytes: bytes.to_vec() };
+                out.push(Effect::Host(pane.host.clone(), input));
+            }
+            (Stage::Starting, _) if pane.ahead.len() + bytes.len() <= AHEAD => pane.ahead.extend_from_slice(bytes),
+            _ => {}
+        }
+    }
+
+    pub(super) fn paste(&mut self, bytes: Vec<u8>, last: bool) -> Vec<Effect> {
+        let whole = self.pasting.get_or_insert_default();
+        if whole.len() + bytes.len() <= PASTE {
+            whole.extend_from_slice(&bytes);
+        }
+        let mut out = Vec::new();
+        if !last {
+            return out;
+        }
+        let whole = self.pasting.take().unwrap_or_default();
+        if !self.layers.is_empty() && self.layer_takes_keys(self.last_key) {
+            self.dirty = true;
+            if let Some(layer) = self.layers.last_mut() {
+                layer.paste(&String::from_utf8_lossy(&whole));
+            }
+        } else if !self.tree.focused
+            && let Some(id) = self.tabs.focused()
+        {
+            self.paste_into(id, whole, &mut out);
+        }
+        out
+    }
+
+    /// Pastes, after asking where every line would be run at once.
+    pub fn paste_into(&mut self, id: PaneId, bytes: Vec<u8>, out: &mut Vec<Effect>) {
+        let Some(pane) = self.panes.get_mut(&id) else { return };
+        pane.scroll = None;
+        pane.selection = None;
+        let lines = bytes.iter().filter(|b| matches!(b, b'\n' | b'\r')).count();
+        let risky = lines > 1 && pane.is_live() && !pane.modes().bracketed_paste && !pane.modes().alt_screen;
+        self.dirty = true;
+        if risky && self.settings.confirm {
+            let text = format!("Paste {lines} lines? The program may run each of them at once.");
+            self.layers.push(Layer::confirm(text, Choice::Paste(id, bytes)));
+        } else {
+            self.paste_now(id, &bytes, out);
+        }
+    }
+
+    fn paste_now(&mut self, id: PaneId, bytes: &[u8], out: &mut Vec<Effect>) {
+        let Some(pane) = self.panes.get(&id) else { return };
+        let mut encoded = Vec::with_capacity(bytes.len() + 12);
+        keys::encode_paste(bytes, &pane.modes(), &mut encoded);
+        self.send(id, &encoded, out);
+    }
+}

@@ -1,0 +1,283 @@
+//! Owns bringing sessions into panes, and taking panes away.
+
+use super::{App, Effect, Host};
+use crate::client::host::{HostCommand, HostId, HostState};
+use crate::client::layout::{Dir, PaneId};
+use crate::client::pane::{Pane, Scroll, Stage};
+use crate::proto::control::SessionCreate;
+use crate::proto::ids::SessionId;
+
+/// Where one can go.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Target {
+    Host(HostId),
+    Session(HostId, SessionId),
+    Tab(usize),
+    Pane(PaneId),
+}
+
+impl App {
+    /// Connects the host unless that is done or under way.
+    pub fn ensure(&mut self, id: &HostId, out: &mut Vec<Effect>) {
+        let now = self.now;
+        let host = self.hosts.entry(id.clone()).or_insert_with(|| Host::new(now));
+        if matches!(host.state, HostState::Offline | HostState::Failed { .. }) {
+            // until its own event comes: a second wish must not dial twice
+            host.state = HostState::Connecting;
+            host.since = now;
+            out.push(Effect::Host(id.clone(), HostCommand::Connect));
+        }
+    }
+
+    /// Sends it to the host, or keeps it until the host is online.
+    pub fn request(&mut self, id: &HostId, command: HostCommand, out: &mut Vec<Effect>) {
+        self.ensure(id, out);
+        match self.hosts.get_mut(id) {
+            Some(host) if !matches!(host.state, HostState::Online { .. }) => host.queue.push(command),
+            _ => out.push(Effect::Host(id.clone(), command)),
+        }
+    }
+
+    pub fn new_pane(&mut self, host: HostId) -> PaneId {
+        self.next_pane += 1;
+        let id = PaneId(self.next_pane);
+        self.panes.insert(id, Pane::new(id, host, self.size));
+        id
+    }
+
+    /// Starts a shell for a pane; its directory is that of `cwd_of`'s program.
+    pub fn start_shell(&mut self, pane: PaneId, cwd_of: Option<SessionId>, out: &mut Vec<Effect>) {
+        self.next_tag += 1;
+        let (tag, size) = (self.next_tag, self.pane_size(pane));
+        let Some(p) = self.panes.get_mut(&pane) else { return };
+        let host = p.host.clone();
+        let fresh = Pane { tag: Some(tag), shell: true, ..Pane::new(pane, host.clone(), size) };
+        *p = fresh;
+        let create = SessionCreate { size: Some(size), cwd_of, ..SessionCreate::default() };
+        self.request(&host, HostCommand::Create { tag, create }, out);
+        self.touch();
+    }
+
+    pub fn attach(&mut self, pane: PaneId, session: SessionId, watch: bool, out: &mut Vec<Effect>) {
+        let size = self.pane_size(pane);
+        let (host, now) = match self.panes.get_mut(&pane) {
+            Some(p) => {
+                p.session = Some(session.clone());
+                p.stage = Stage::Starting;
+                p.watch = watch;
+                p.asked = Some(size);
+                p.asked_at = self.now;
+                (p.host.clone(), self.now)
+            }
+            None => return,
+        };
+        self.request(&host, HostCommand::Attach { session: session.clone(), size, watch }, out);
+        if let Some(h) = self.hosts.get_mut(&host)
+            && let Some(info) = h.session(&session).cloned()
+        {
+            h.looked.insert(info.id.clone(), (info.offset, info.bells));
+            if let Some(p) = self.panes.get_mut(&pane) {
+                p.info.get_or_insert_with(|| Box::new(info));
+                p.asked_at = now;
+            }
+        }
+    }
+
+    /// A new tab with a new shell.
+    pub fn new_tab(&mut self, host: HostId, out: &mut Vec<Effect>) {
+        let cwd_of = self.directory_of(&host);
+        let pane = self.new_pane(host);
+        self.tabs.add_pane(pane);
+        self.start_shell(pane, cwd_of, out);
+        self.look_at_panes();
+    }
+
+    /// The focused session, if it lives on that host: new shells start where its program is.
+    fn directory_of(&self, host: &HostId) -> Option<SessionId> {
+        self.focused().filter(|p| p.host == *host && p.is_live()).and_then(|p| p.session.clone())
+    }
+
+    /// Splits the focused pane; the new one gets a shell on the same host.
+    pub fn split(&mut self, dir: Dir, out: &mut Vec<Effect>) {
+        let host = self.current_host();
+        let cwd_of = self.directory_of(&host);
+        let Some(tab) = self.tabs.active() else { return self.new_tab(host, out) };
+        let (from, tab_index) = (tab.focus, self.tabs.active);
+        let pane = self.new_pane(host);
+        let tab = &mut self.tabs.list[tab_index];
+        tab.zoomed = false;
+        tab.layout.split(from, dir, pane, false);
+        tab.focus(pane);
+        self.start_shell(pane, cwd_of, out);
+        self.look_at_panes();
+    }
+
+    /// Shows a session: where it is shown already, else in a new tab.
+    pub fn open_session(&mut self, host: &HostId, session: &SessionId, out: &mut Vec<Effect>) {
+        match self.pane_of(host, session) {
+            Some(pane) => {
+                self.go_to_pane(pane);
+                if self.panes.get(&pane).is_some_and(|p| matches!(p.stage, Stage::Gone { .. })) {
+                    self.revive(pane, out);
+                }
+            }
+            None => {
+                let pane = self.new_pane(host.clone());
+                self.tabs.add_pane(pane);
+                self.attach(pane, session.clone(), false, out);
+                self.touch();
+                self.look_at_panes();
+            }
+        }
+    }
+
+    pub fn go_to_pane(&mut self, pane: PaneId) {
+        if let Some(i) = self.tabs.of_pane(pane) {
+            self.tabs.go(i);
+            self.tabs.list[i].focus(pane);
+        }
+        self.look_at_panes();
+    }
+
+    /// The keys go to the panes again; a drawer closes.
+    pub fn look_at_panes(&mut self) {
+        self.tree.focused = false;
+        if self.frame().drawer {
+            self.tree.open = Some(false);
+        }
+        self.dirty = true;
+    }
+
+    pub fn go(&mut self, target: Target, out: &mut Vec<Effect>) {
+        match target {
+            Target::Host(host) => self.open_host(&host, out),
+            Target::Session(host, session) => self.open_session(&host, &session, out),
+            Target::Tab(i) => {
+                self.tabs.go(i);
+                self.look_at_panes();
+            }
+            Target::Pane(pane) => self.go_to_pane(pane),
+        }
+    }
+
+    /// A host was chosen: the newest of its sessions that nobody is attached to, else a new shell.
+    pub fn open_host(&mut self, host: &HostId, out: &mut Vec<Effect>) {
+        let pane = self.new_pane(host.clone());
+        self.tabs.add_pane(pane);
+        self.opening = Some((host.clone(), pane));
+        self.ensure(host, out);
+        if self.is_online(host) {
+            out.push(Effect::Host(host.clone(), HostCommand::List));
+        }
+        self.look_at_panes();
+    }
+
+    /// The list of the host that was to be opened is here.
+    pub(super) fn open_asked(&mut self, id: &HostId, out: &mut Vec<Effect>) {
+        if self.opening.as_ref().is_none_or(|(h, _)| h != id) {
+            return;
+        }
+        let Some((_, pane)) = self.opening.take() else { return };
+        if !self.panes.contains_key(&pane) {
+            return;
+        }
+        let newest = self.hosts.get(id).and_then(|h| {
+            h.sessions
+                .iter()
+                .filter(|s| s.state == "detached")
+                .filter_map(|s| Some((s.created_at.clone(), s.id.parse::<SessionId>().ok()?)))
+                .filter(|(_, s)| self.pane_of(id, s).is_none())
+                .max_by(|a, b| a.0.cmp(&b.0))
+        });
+        match newest {
+            Some((_, session)) => self.attach(pane, session, false, out),
+            None => self.start_shell(pane, None, out),
+        }
+        self.touch();
+    }
+
+    /// Enter on a pane without a living session: tries the session again, or starts a shell in its place.
+    pub fn revive(&mut self, pane: PaneId, out: &mut Vec<Effect>) {
+        let Some(p) = self.panes.get(&pane) else { return };
+        match (&p.stage, p.session.clone()) {
+            (Stage::Gone { ended: false, .. }, Some(session)) => {
+                let watch = p.watch;
+                self.attach(pane, session, watch, out);
+            }
+            (Stage::Gone { .. } | Stage::Exited(_), _) => self.start_shell(pane, None, out),
+            _ => {}
+        }
+        self.dirty = true;
+    }
+
+    /// Takes a pane away. What it showed goes on, unless it has ended: then its record goes too.
+    pub fn detach_pane(&mut self, pane: PaneId, out: &mut Vec<Effect>) {
+        self.take_away(pane, false, out);
+    }
+
+    /// Takes a pane away and ends what it showed.
+    pub fn close_pane(&mut self, pane: PaneId, out: &mut Vec<Effect>) {
+        self.take_away(pane, true, out);
+    }
+
+    fn take_away(&mut self, id: PaneId, end: bool, out: &mut Vec<Effect>) {
+        let Some(pane) = self.panes.remove(&id) else { return };
+        if let Some(session) = pane.session {
+            let ended = matches!(pane.stage, Stage::Exited(_));
+            let gone = matches!(pane.stage, Stage::Gone { .. });
+            if ended || (end && !gone) {
+                self.request(&pane.host, HostCommand::Close { session }, out);
+            } else if !gone {
+                self.request(&pane.host, HostCommand::Detach { session }, out);
+            }
+        }
+        self.tabs.remove_pane(id);
+        if self.tabs.list.is_empty() {
+            self.tree.focused = true;
+        }
+        self.touch();
+    }
+
+    /// Enters the history of a pane, or moves in it; `rows` up is positive.
+    pub fn scroll(&mut self, pane: PaneId, rows: i64, by_wheel: bool, out: &mut Vec<Effect>) {
+        let Some(p) = self.panes.get_mut(&pane) else { return };
+        self.dirty = true;
+        match &mut p.scroll {
+            Some(scroll) if scroll.total.is_none() => {
+                scroll.wanted = scroll.wanted.saturating_add_signed(rows);
+            }
+            Some(scroll) => scroll.by(rows),
+            None if rows < 0 => return,
+            None => {
+                let Some(session) = p.session.clone() else { return };
+                let wanted = rows.unsigned_abs();
+                p.scroll = Some(Scroll { by_wheel, wanted, ..Scroll::default() });
+                // how much there is, first
+                let host = p.host.clone();
+                let ask = HostCommand::History { session, from: 0, to: Some(0) };
+                out.push(Effect::Host(host, ask));
+                return;
+            }
+        }
+        if let Some(s) = &p.scroll
+            && s.by_wheel
+            && s.total.is_some()
+            && s.up == 0
+        {
+            p.scroll = None;
+            return;
+        }
+        self.fetch_history(pane, out);
+    }
+
+    pub(super) fn fetch_history(&mut self, pane: PaneId, out: &mut Vec<Effect>) {
+        let rows = u64::from(self.pane_size(pane).rows);
+        let Some(p) = self.panes.get_mut(&pane) else { return };
+        let (Some(scroll), Some(session)) = (&mut p.scroll, &p.session) else { return };
+        if let Some((from, to)) = scroll.missing(rows) {
+            scroll.asked = Some((from, to));
+            let ask = HostCommand::History { session: session.clone(), from, to: Some(to) };
+            out.push(Effect::Host(p.host.clone(), ask));
+        }
+    }
+}

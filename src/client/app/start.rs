@@ -1,0 +1,186 @@
+//! Owns how the client begins, and the layout as it is kept on disk.
+
+use super::{App, Effect};
+use crate::client::host::HostId;
+use crate::client::keymap::Keymap;
+use crate::client::layout::{Child, Dir, Node, PaneId};
+use crate::client::pane::Stage;
+use crate::client::tabs::Tabs;
+use crate::client::tree::Tree;
+use crate::config::Config;
+use crate::proto::ids::{SessionId, Size};
+use crate::store::layout::{self as disk, Layout};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// One session, the whole screen.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Solo {
+    pub host: HostId,
+    pub session: SessionId,
+    pub watch: bool,
+}
+
+/// What the client starts with.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    pub settings: Config,
+    pub size: Size,
+    pub solo: Option<Solo>,
+    /// `thub HOST`.
+    pub open_host: Option<HostId>,
+    /// Names of ssh_config.
+    pub known: Vec<String>,
+    pub saved: Option<Layout>,
+}
+
+impl App {
+    /// The client as it begins, and the first things it wants.
+    pub fn new(setup: Setup) -> (App, Vec<Effect>) {
+        let s = &setup.settings;
+        let (keymap, wrong) = Keymap::new(s.preset, s.prefix.as_deref(), &s.keys);
+        let mut app = App {
+            keymap,
+            solo: setup.solo.is_some(),
+            size: setup.size,
+            now: Duration::ZERO,
+            clock: String::new(),
+            unix: 0,
+            hosts: BTreeMap::new(),
+            known: setup.known,
+            panes: BTreeMap::new(),
+            tabs: Tabs::default(),
+            tree: Tree::default(),
+            layers: Vec::new(),
+            message: None,
+            sequence: None,
+            repeat_until: None,
+            copied: String::new(),
+            drag: None,
+            dirty: true,
+            urgent: false,
+            changed: false,
+            opening: None,
+            pasting: None,
+            last_key: None,
+            next_pane: 0,
+            next_tag: 0,
+            title: String::new(),
+            gauges_of: None,
+            outer_focus: true,
+            focus_told: None,
+            last_bell: None,
+            settings: setup.settings,
+        };
+        let mut out = Vec::new();
+        match setup.solo {
+            Some(solo) => {
+                let pane = app.new_pane(solo.host);
+                app.tabs.add_pane(pane);
+                app.attach(pane, solo.session, solo.watch, &mut out);
+            }
+            None => app.restore(setup.saved, setup.open_host, &mut out),
+        }
+        if let Some(first) = wrong.first() {
+            app.say(first.clone());
+        }
+        app.settle(&mut out);
+        (app, out)
+    }
+
+    fn restore(&mut self, saved: Option<Layout>, open_host: Option<HostId>, out: &mut Vec<Effect>) {
+        // this machine is always there
+        self.ensure(&HostId::local(), out);
+        let saved = saved.map(Layout::checked).unwrap_or(Layout { tree_open: true, ..Layout::default() });
+        // open where there is room for it, or closed
+        self.tree.open = (!saved.tree_open).then_some(false);
+        let mut to_attach = Vec::new();
+        for tab in saved.tabs {
+            let layout = from_disk(tab.root).map(&mut |leaf: disk::Pane| {
+                let (host, session) = (HostId::new(leaf.host), leaf.session.parse::<SessionId>().ok());
+                if session.as_ref().is_some_and(|s| self.pane_of(&host, s).is_some()) {
+                    return None;
+                }
+                let pane = self.new_pane(host);
+                self.panes.get_mut(&pane)?.session.clone_from(&session);
+                to_attach.push((pane, session));
+                Some(pane)
+            });
+            let Some(layout) = layout else { continue };
+            let panes = layout.panes();
+            let focus = panes.get(tab.focus).copied().unwrap_or(panes[0]);
+            let new = self.tabs.add(layout, focus, true);
+            new.name = (!tab.name.is_empty()).then_some(tab.name);
+            new.zoomed = tab.zoomed;
+        }
+        self.tabs.go(saved.active);
+        self.tabs.last = None;
+        for (pane, session) in to_attach {
+            match session {
+                Some(session) => self.attach(pane, session, false, out),
+                None => {
+                    if let Some(p) = self.panes.get_mut(&pane) {
+                        p.stage = Stage::Gone { why: "there was no session here yet".into(), ended: true };
+                    }
+                }
+            }
+        }
+        match open_host {
+            Some(host) => self.open_host(&host, out),
+            None if self.tabs.list.is_empty() => self.new_tab(HostId::local(), out),
+            None => {}
+        }
+        self.changed = false;
+    }
+
+    /// The layout to keep.
+    pub fn saved(&self) -> Layout {
+        let tabs = self.tabs.list.iter().filter_map(|tab| {
+            let focus = tab.panes().iter().position(|p| *p == tab.focus).unwrap_or(0);
+            let root = self.to_disk(&tab.layout)?;
+            Some(disk::Tab { name: tab.name.clone().unwrap_or_default(), root, focus, zoomed: tab.zoomed })
+        });
+        let tree_open = self.tree.open.unwrap_or(true);
+        Layout { tabs: tabs.collect(), active: self.tabs.active, tree_open, ..Layout::default() }
+    }
+
+    fn to_disk(&self, node: &Node<PaneId>) -> Option<disk::Node> {
+        Some(match node {
+            Node::Leaf(id) => {
+                let pane = self.panes.get(id)?;
+                let (session, cwd) = (pane.session.as_ref(), pane.info.as_ref().map(|i| i.cwd.clone()));
+                disk::Node::Pane(disk::Pane {
+                    host: pane.host.as_str().to_string(),
+                    session: session.map(|s| s.to_string()).unwrap_or_default(),
+                    title: pane.title(),
+                    cwd: cwd.unwrap_or_default(),
+                })
+            }
+            Node::Split { dir, children } => {
+                let sum: u64 = children.iter().map(|c| u64::from(c.weight).max(1)).sum();
+                let part = |weight: u32| (u64::from(weight).max(1) * 10_000 / sum).max(1) as u16;
+                let parts = children.iter().filter_map(|c| Some((part(c.weight), self.to_disk(&c.node)?))).collect();
+                let dir = match dir {
+                    Dir::Row => disk::Dir::Row,
+                    Dir::Column => disk::Dir::Column,
+                };
+                disk::Node::Split { dir, parts }
+            }
+        })
+    }
+}
+
+fn from_disk(node: disk::Node) -> Node<disk::Pane> {
+    match node {
+        disk::Node::Pane(pane) => Node::Leaf(pane),
+        disk::Node::Split { dir, parts } => {
+            let dir = match dir {
+                disk::Dir::Row => Dir::Row,
+                disk::Dir::Column => Dir::Column,
+            };
+            let children =
+                parts.into_iter().map(|(weight, n)| Child { weight: u32::from(weight), node: from_disk(n) }).collect();
+            Node::Split { dir, children }
+        }
+    }
+}

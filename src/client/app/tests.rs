@@ -1,0 +1,768 @@
+//! Key scripts in; effects and text screens out.
+
+use super::*;
+use crate::client::host::{Answer, Question};
+use crate::client::layout::Dir;
+use crate::client::pane::Stage;
+use crate::client::view;
+use crate::proto::control::SessionCreate;
+use crate::proto::frame::tty;
+use crate::proto::ids::SessionId;
+use crate::proto::notice::SessionExited;
+use crate::store::layout as disk;
+use crate::term::input::{Button, Mods, MouseKind};
+use crate::term::keys;
+use crate::theme::Theme;
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+use ratatui::style::Modifier;
+
+/// A client and the hosts it thinks it talks to.
+pub struct Bench {
+    pub app: App,
+    /// What was asked of hosts and not looked at yet.
+    pub effects: Vec<Effect>,
+    /// Numbers of sessions made: `s1`, `s2`, …
+    made: usize,
+}
+
+fn id(s: &str) -> SessionId {
+    s.parse().unwrap()
+}
+fn online() -> HostState {
+    HostState::Online { build: "1".into(), hostname: "box".into() }
+}
+pub fn info(session: &str, cols: u16, rows: u16) -> SessionInfo {
+    SessionInfo { id: session.into(), command: vec!["bash".into()], cols, rows, ..SessionInfo::default() }
+}
+
+impl Bench {
+    pub fn new(setup: Setup) -> Bench {
+        let (app, effects) = App::new(setup);
+        Bench { app, effects, made: 0 }
+    }
+    pub fn full(cols: u16, rows: u16) -> Bench {
+        let mut s = Bench::new(setup(cols, rows));
+        s.host("local", HostEvent::State(online()));
+        s.answer();
+        s
+    }
+    pub fn solo(cols: u16, rows: u16) -> Bench {
+        let solo = Solo { host: HostId::local(), session: id("s1"), watch: false };
+        let mut s = Bench::new(Setup { solo: Some(solo), ..setup(cols, rows) });
+        s.host("local", HostEvent::State(online()));
+        s.answer();
+        s
+    }
+    pub fn event(&mut self, event: Event) {
+        let out = self.app.update(event);
+        self.effects.extend(out);
+        let out = self.app.taken();
+        self.effects.extend(out);
+    }
+    pub fn host(&mut self, host: &str, event: HostEvent) {
+        self.event(Event::Host(HostId::new(host), event));
+    }
+    pub fn output(&mut self, host: &str, session: &str, bytes: &str) {
+        let pane = self.app.pane_of(&HostId::new(host), &id(session)).unwrap();
+        let offset = self.app.panes[&pane].seen;
+        self.host(host, HostEvent::Output { session: id(session), offset, bytes: bytes.into() });
+    }
+    /// Keys by name; `'text` types the text.
+    pub fn keys(&mut self, script: &str) {
+        for word in script.split(' ') {
+            match word.strip_prefix('\'') {
+                Some(text) if !text.is_empty() => {
+                    for c in text.chars() {
+                        self.key(&c.to_string());
+                    }
+                }
+                _ => self.key(word),
+            }
+        }
+    }
+    pub fn key(&mut self, name: &str) {
+        self.event(Event::Key(keys::parse_name(name).unwrap()));
+    }
+    /// Hosts do what they were asked: create (s1, s2, …), attach.
+    pub fn answer(&mut self) {
+        let mut rest = Vec::new();
+        loop {
+            let asked = std::mem::take(&mut self.effects);
+            if asked.is_empty() {
+                break;
+            }
+            for effect in asked {
+                match effect {
+                    Effect::Host(host, HostCommand::Create { tag, create }) => {
+                        let size = create.size.unwrap();
+                        self.made += 1;
+                        let made = Box::new(info(&format!("s{}", self.made), size.cols, size.rows));
+                        self.host(host.as_str(), HostEvent::Created { tag, result: Ok(made) });
+                    }
+                    Effect::Host(host, HostCommand::Attach { session, size, .. }) => {
+                        let info = Box::new(info(session.as_str(), size.cols, size.rows));
+                        self.host(host.as_str(), HostEvent::Attached { session, info, again: false });
+                    }
+                    Effect::Host(host, HostCommand::Resize { session, size }) => {
+                        let offset = 0;
+                        self.host(host.as_str(), HostEvent::Size { session: session.clone(), offset, size });
+                        rest.push(Effect::Host(host, HostCommand::Resize { session, size }));
+                    }
+                    other => rest.push(other),
+                }
+            }
+        }
+        self.effects = rest;
+    }
+    /// Everything asked for since the last look.
+    pub fn take(&mut self) -> Vec<Effect> {
+        std::mem::take(&mut self.effects)
+    }
+    /// What was typed into sessions: `s1 text`.
+    pub fn typed(&mut self) -> Vec<String> {
+        self.take()
+            .into_iter()
+            .filter_map(|e| match e {
+                Effect::Host(_, HostCommand::Input { session, bytes }) => {
+                    Some(format!("{session} {}", String::from_utf8_lossy(&bytes).escape_debug()))
+                }
+                _ => None,
+            })
+            .collect()
+    }
+    pub fn buffer(&self) -> (Buffer, Option<Position>) {
+        let mut buf = Buffer::empty(Rect::new(0, 0, self.app.size.cols, self.app.size.rows));
+        let cursor = view::draw(&self.app, &Theme::default(), &mut buf);
+        (buf, cursor.map(|c| c.0))
+    }
+    pub fn screen(&self) -> String {
+        let (buf, _) = self.buffer();
+        let width = usize::from(buf.area.width.max(1));
+        let rows = buf.content.chunks(width).map(|row| {
+            let text: String = row.iter().map(|c| c.symbol()).collect();
+            text.trim_end().to_string() + "\n"
+        });
+        rows.collect()
+    }
+    pub fn at(&mut self, seconds: f32) {
+        self.app.set_now(Duration::from_secs_f32(seconds));
+    }
+    fn focused(&self) -> String {
+        self.app.focused().and_then(|p| p.session.as_ref()).map_or("-".into(), |s| s.to_string())
+    }
+    fn mouse(&mut self, kind: MouseKind, button: Button, col: u16, row: u16) {
+        self.event(Event::Mouse(Mouse { kind, button, row, col, mods: Mods::default() }));
+    }
+    fn has(&self, text: &str) -> bool {
+        self.screen().contains(text)
+    }
+}
+
+pub fn setup(cols: u16, rows: u16) -> Setup {
+    Setup {
+        settings: Config::default(),
+        size: Size::new(cols, rows),
+        solo: None,
+        open_host: None,
+        known: vec!["build-server".into(), "nas".into()],
+        saved: None,
+    }
+}
+
+#[test]
+fn it_starts_with_one_shell_on_this_machine() {
+    let mut s = Bench::new(setup(80, 24));
+    assert_eq!(s.take()[0], Effect::Host(HostId::local(), HostCommand::Connect));
+    s.host("local", HostEvent::State(online()));
+    let created = SessionCreate { size: Some(Size::new(80, 22)), ..SessionCreate::default() };
+    assert!(s.effects.contains(&Effect::Host(HostId::local(), HostCommand::Create { tag: 1, create: created })));
+    s.answer();
+    s.output("local", "s1", "$ hello");
+    s.event(Event::Time { clock: "14:02".into(), unix: 0 });
+    let screen = s.screen();
+    let lines: Vec<&str> = screen.lines().collect();
+    assert!(lines[0].starts_with(" 1 bash") && lines[0].ends_with("this machine"), "{screen}");
+    assert_eq!(lines[1], "$ hello");
+    assert!(lines[23].starts_with(" this machine") && lines[23].ends_with("14:02"), "{screen}");
+    assert_eq!(s.buffer().1, Some(Position { x: 7, y: 1 }));
+}
+
+#[test]
+fn the_focused_pane_alone_gets_what_is_typed() {
+    let mut s = Bench::full(80, 24);
+    s.keys("a C-b %");
+    s.answer();
+    assert_eq!(s.focused(), "s2");
+    s.take();
+    s.keys("b C-b Left c C-b o d Enter");
+    assert_eq!(s.typed(), ["s2 b", "s1 c", "s2 d", "s2 \\r"]);
+}
+
+#[test]
+fn what_is_typed_before_the_shell_is_there_arrives() {
+    let mut s = Bench::new(setup(80, 24));
+    s.keys("'ls Enter");
+    s.host("local", HostEvent::State(online()));
+    s.answer();
+    assert_eq!(s.typed(), ["s1 ls\\r"]);
+}
+
+#[test]
+fn the_prefix_twice_sends_it() {
+    let mut s = Bench::full(80, 24);
+    s.take();
+    s.keys("C-b C-b x C-b F9 y");
+    assert_eq!(s.typed(), ["s1 \\u{2}", "s1 x", "s1 y"], "a key that means nothing after the prefix is swallowed");
+}
+
+#[test]
+fn split_close_zoom() {
+    let mut s = Bench::full(80, 24);
+    s.keys("C-b |");
+    s.answer();
+    s.keys("C-b -");
+    s.answer();
+    s.output("local", "s3", "third");
+    let screen = s.screen();
+    let lines: Vec<&str> = screen.lines().collect();
+    assert!(lines[1].starts_with("┌ bash ─") && lines[1].ends_with("─┐"), "{screen}");
+    assert!(lines[13].contains("│third"), "{screen}");
+    assert_eq!(
+        s.app.panes.values().map(|p| p.engine.size()).collect::<Vec<_>>(),
+        [Size::new(38, 20), Size::new(38, 9), Size::new(38, 9)]
+    );
+    s.keys("C-b z");
+    s.answer();
+    assert_eq!(s.app.focused().unwrap().engine.size(), Size::new(80, 22));
+    assert!(s.screen().lines().nth(1).unwrap().starts_with("third"), "{}", s.screen());
+    s.keys("C-b z C-b x");
+    assert!(s.has("Close the pane and end 'bash'?"), "{}", s.screen());
+    s.take();
+    s.keys("y");
+    s.answer();
+    assert!(s.effects.contains(&Effect::Host(HostId::local(), HostCommand::Close { session: id("s3") })));
+    assert_eq!(s.focused(), "s2");
+    assert_eq!(s.app.focused().unwrap().engine.size(), Size::new(38, 20));
+}
+
+#[test]
+fn arrows_repeat_for_half_a_second() {
+    let mut s = Bench::full(80, 24);
+    s.keys("C-b %");
+    s.answer();
+    s.keys("C-b %");
+    s.answer();
+    s.take();
+    s.at(1.0);
+    s.keys("C-b Left Left");
+    assert_eq!(s.focused(), "s1");
+    assert!(s.typed().is_empty());
+    s.at(1.6);
+    s.keys("Left");
+    assert_eq!(s.typed(), ["s1 \\u{1b}[D"]);
+}
+
+#[test]
+fn tabs() {
+    let mut s = Bench::full(80, 24);
+    s.keys("C-b c");
+    s.answer();
+    s.keys("C-b ,");
+    s.keys("'logs Enter C-b 1");
+    s.output("local", "s2", "news");
+    assert!(s.screen().lines().next().unwrap().contains(" 2 logs ▪"), "{}", s.screen());
+    s.host("local", HostEvent::Bell { session: id("s2") });
+    assert!(s.effects.contains(&Effect::Bell));
+    assert!(s.screen().lines().next().unwrap().contains(" 2 logs ●"), "{}", s.screen());
+    s.keys("C-b n");
+    assert_eq!(s.focused(), "s2");
+    assert!(s.screen().lines().next().unwrap().contains(" 2 logs  "));
+    s.keys("C-b l");
+    assert_eq!(s.focused(), "s1");
+    s.keys("C-b l C-b &");
+    assert!(s.has("Close the tab"));
+    s.keys("n");
+    assert_eq!(s.app.tabs.list.len(), 2);
+    s.keys("C-b & y");
+    assert_eq!(s.focused(), "s1");
+}
+
+#[test]
+fn a_shell_that_ends_takes_its_pane_along_and_the_last_one_the_client() {
+    let mut s = Bench::full(80, 24);
+    s.keys("C-b %");
+    s.answer();
+    let end = |code| SessionExited { exit_code: Some(code), cause: None };
+    s.host("local", HostEvent::Exited { session: id("s2"), exit: end(0) });
+    assert_eq!(s.app.panes.len(), 1);
+    s.at(100.0);
+    s.host("local", HostEvent::Exited { session: id("s1"), exit: end(3) });
+    assert!(s.has("[exited 3]"), "{}", s.screen());
+    s.keys("r");
+    s.answer();
+    assert_eq!(s.focused(), "s3");
+    s.keys("'exit Enter");
+    s.take();
+    s.host("local", HostEvent::Exited { session: id("s3"), exit: end(3) });
+    let quit = Effect::Quit(Farewell::Exited { code: Some(3), cause: None });
+    assert!(s.effects.contains(&quit), "ended by hand: {:?}", s.effects);
+}
+
+#[test]
+fn detach_leaves_and_keeps() {
+    let mut s = Bench::full(80, 24);
+    s.take();
+    s.keys("C-b d");
+    let effects = s.take();
+    assert!(matches!(&effects[0], Effect::Save(l) if l.tabs.len() == 1));
+    assert_eq!(effects[1], Effect::Quit(Farewell::Detached));
+}
+
+#[test]
+fn solo_is_all_screen_until_it_is_split() {
+    let mut s = Bench::solo(80, 24);
+    assert!(!s.take().iter().any(|e| matches!(e, Effect::Save(_))));
+    s.output("local", "s1", "\x1b[24;1Hbottom");
+    assert_eq!(s.app.focused().unwrap().engine.size(), Size::new(80, 24));
+    assert_eq!(s.screen().lines().nth(23), Some("bottom"));
+    s.keys("C-b %");
+    s.answer();
+    assert!(s.screen().starts_with('┌'), "{}", s.screen());
+    s.keys("C-b x y");
+    s.answer();
+    s.take();
+    s.host("local", HostEvent::Exited { session: id("s1"), exit: SessionExited { exit_code: Some(7), cause: None } });
+    assert!(s.effects.contains(&Effect::Quit(Farewell::Exited { code: Some(7), cause: None })));
+}
+
+#[test]
+fn solo_says_why_it_cannot() {
+    let solo = Solo { host: HostId::local(), session: id("s9"), watch: false };
+    let mut s = Bench::new(Setup { solo: Some(solo), ..setup(80, 24) });
+    s.host("local", HostEvent::State(online()));
+    s.host("local", HostEvent::AttachFailed { session: id("s9"), why: "no such session".into(), ended: true });
+    assert!(s.effects.contains(&Effect::Quit(Farewell::Failed("no such session".into()))));
+}
+
+/// Two tabs' worth of hosts in one: s1 here, r1 there.
+fn two_hosts() -> Bench {
+    let mut s = Bench::full(100, 24);
+    s.app.tree.open = Some(false);
+    let there = HostId::new("build-server");
+    let mut out = Vec::new();
+    s.app.open_session(&there, &id("r1"), &mut out);
+    s.effects.extend(out);
+    s.host("build-server", HostEvent::State(online()));
+    s.answer();
+    let (a, b) = (s.app.tabs.list[0].focus, s.app.tabs.list[1].focus);
+    s.app.tabs.remove_pane(b);
+    s.app.tabs.list[0].layout.split(a, Dir::Row, b, false);
+    s.app.tabs.list[0].focus(b);
+    s.event(Event::Tick);
+    s.answer();
+    s.output("local", "s1", "here");
+    s.output("build-server", "r1", "there");
+    s.take();
+    s
+}
+
+#[test]
+fn a_lost_host_dims_only_its_panes() {
+    let mut s = two_hosts();
+    s.at(10.0);
+    s.host("build-server", HostEvent::Rtt(Duration::from_millis(31)));
+    s.at(14.0);
+    s.host("build-server", HostEvent::State(HostState::Lost { why: "gone".into(), retry: Duration::from_secs(3) }));
+    let screen = s.screen();
+    assert!(screen.contains("last heard 4 s ago, retrying in 3 s"), "{screen}");
+    let (buf, _) = s.buffer();
+    let dim = |x: u16| buf[(x, 2)].modifier.contains(Modifier::DIM);
+    assert_eq!((buf[(1, 2)].symbol(), dim(1)), ("h", false), "{screen}");
+    assert_eq!((buf[(51, 2)].symbol(), dim(51)), ("t", true), "{screen}");
+    assert_eq!(s.app.deadline(), Some(Duration::from_secs(15)), "it counts down");
+    s.host("build-server", HostEvent::Tty { session: id("r1"), flags: tty::ECHO });
+    s.keys("'ls");
+    assert!(s.has("typed, held back: ls"), "{}", s.screen());
+    s.keys("C-b Delete");
+    assert!(
+        s.effects.contains(&Effect::Host(HostId::new("build-server"), HostCommand::DropInput { session: id("r1") }))
+    );
+    s.host("build-server", HostEvent::State(online()));
+    let (buf, _) = s.buffer();
+    assert!(!buf[(51, 2)].modifier.contains(Modifier::DIM));
+    s.at(20.0);
+    assert_eq!(s.app.deadline(), None, "nothing wakes up by itself");
+}
+
+#[test]
+fn credit_is_given_for_output_at_once_and_for_screens_when_drawn() {
+    let mut s = Bench::full(80, 24);
+    s.take();
+    s.output("local", "s1", "12345");
+    let seen = |offset| Effect::Host(HostId::local(), HostCommand::Seen { session: id("s1"), offset });
+    assert_eq!(s.take(), [seen(5)]);
+    let screen = HostEvent::Screen { session: id("s1"), to: 9, size: Size::new(80, 22), bytes: b"whole".to_vec() };
+    s.host("local", screen);
+    assert_eq!(s.take(), []);
+    assert_eq!(s.app.drawn(), [seen(9)]);
+    assert_eq!(s.app.drawn(), []);
+    // what the screen held already is not fed again
+    s.host("local", HostEvent::Output { session: id("s1"), offset: 7, bytes: b"xxy".to_vec() });
+    assert_eq!(s.screen().lines().nth(1), Some("wholey"));
+}
+
+#[test]
+fn a_host_key_is_asked_about_and_typing_does_not_answer_it() {
+    let mut s = Bench::full(80, 24);
+    s.take();
+    s.at(10.0);
+    s.keys("'x");
+    let question = Question::HostKey { host: "nas".into(), kind: "ed25519".into(), fingerprint: "SHA256:abc".into() };
+    s.host("nas", HostEvent::Ask { id: 5, question });
+    assert!(s.has("SHA256:abc"), "{}", s.screen());
+    s.at(10.1);
+    s.keys("y");
+    assert_eq!(s.typed(), ["s1 x", "s1 y"]);
+    s.at(11.0);
+    s.keys("Enter y");
+    let answer = HostCommand::Answer { id: 5, answer: Answer::Yes };
+    assert!(s.effects.contains(&Effect::Host(HostId::new("nas"), answer)), "{:?}", s.effects);
+    assert!(s.app.layers.is_empty());
+}
+
+#[test]
+fn a_secret_is_masked() {
+    let mut s = Bench::full(80, 24);
+    s.at(10.0);
+    let question = Question::Secret { host: "nas".into(), prompt: "Password:".into(), echo: false };
+    s.host("nas", HostEvent::Ask { id: 6, question });
+    s.at(11.0);
+    s.keys("'hunter2");
+    assert!(s.has("> •••••••") && !s.has("hunter2"), "{}", s.screen());
+    s.take();
+    s.keys("Enter");
+    let answer = HostCommand::Answer { id: 6, answer: Answer::Secret("hunter2".into()) };
+    assert!(s.effects.contains(&Effect::Host(HostId::new("nas"), answer)));
+}
+
+#[test]
+fn a_changed_host_key_must_be_read() {
+    let mut s = Bench::full(80, 24);
+    let state = HostState::Failed { why: "the key of nas has changed".into(), hints: vec!["ask".into()], hard: true };
+    s.host("nas", HostEvent::State(state));
+    s.at(5.0);
+    s.keys("y n q");
+    assert!(s.has("the key of nas has changed"), "{}", s.screen());
+    s.keys("Enter");
+    assert!(!s.has("the key of nas has changed"));
+}
+
+#[test]
+fn the_layout_comes_back_and_what_is_gone_says_so() {
+    let mut s = Bench::full(80, 24);
+    s.keys("C-b %");
+    s.answer();
+    s.keys("C-b c");
+    s.answer();
+    let saved = s.app.saved();
+    let text = serde_json::to_string(&saved).unwrap();
+    let mut s = Bench::new(Setup { saved: Some(serde_json::from_str(&text).unwrap()), ..setup(80, 24) });
+    s.host("local", HostEvent::State(online()));
+    s.answer();
+    assert_eq!((s.app.tabs.list.len(), s.app.tabs.active), (2, 1));
+    assert_eq!(s.app.saved(), saved);
+    s.made = 10;
+    s.host("local", HostEvent::AttachFailed { session: id("s3"), why: "it ended at boot".into(), ended: true });
+    assert!(s.has("it ended at boot") && s.has("Enter: new shell here"), "{}", s.screen());
+    s.keys("Enter");
+    s.answer();
+    assert!(s.app.focused().unwrap().is_live());
+}
+
+#[test]
+fn hosts_of_the_layout_come_each_on_its_own() {
+    let tab = |host: &str, s: &str| disk::Tab {
+        name: String::new(),
+        root: disk::Node::Pane(disk::Pane { host: host.into(), session: s.into(), ..disk::Pane::default() }),
+        focus: 0,
+        zoomed: false,
+    };
+    let saved = Layout { tabs: vec![tab("nas", "r1"), tab("local", "s1")], ..Layout::default() };
+    let mut s = Bench::new(Setup { saved: Some(saved), ..setup(80, 24) });
+    let connects = s.take().iter().filter(|e| matches!(e, Effect::Host(_, HostCommand::Connect))).count();
+    assert_eq!(connects, 2);
+    assert!(s.has("connecting"), "{}", s.screen());
+    let failed = HostState::Failed { why: "no route".into(), hints: vec![], hard: false };
+    s.host("nas", HostEvent::State(failed));
+    assert!(s.has("no route") && s.has("Enter: try again"), "{}", s.screen());
+    s.take();
+    s.keys("Enter");
+    assert!(s.effects.contains(&Effect::Host(HostId::new("nas"), HostCommand::Connect)));
+    s.host("nas", HostEvent::State(online()));
+    s.answer();
+    assert!(s.app.focused().unwrap().is_live());
+}
+
+#[test]
+fn a_host_named_on_the_command_line_shows_its_newest_detached_session() {
+    let start = || Setup { open_host: Some(HostId::new("nas")), ..setup(80, 24) };
+    let at =
+        |id: &str, t: &str, state: &str| SessionInfo { created_at: t.into(), state: state.into(), ..info(id, 80, 22) };
+    let mut s = Bench::new(start());
+    s.host("nas", HostEvent::State(online()));
+    let list =
+        vec![at("a", "2026-01-01", "detached"), at("b", "2026-01-02", "detached"), at("c", "2026-01-03", "running")];
+    s.host("nas", HostEvent::Sessions(list));
+    s.answer();
+    assert_eq!(s.focused(), "b");
+    let mut s = Bench::new(start());
+    s.host("nas", HostEvent::State(online()));
+    s.host("nas", HostEvent::Sessions(Vec::new()));
+    assert!(s.effects.iter().any(|e| matches!(e, Effect::Host(_, HostCommand::Create { .. }))));
+}
+
+#[test]
+fn a_session_is_shown_once() {
+    let mut s = two_hosts();
+    let mut out = Vec::new();
+    s.keys("C-b c");
+    s.answer();
+    s.app.open_session(&HostId::new("build-server"), &id("r1"), &mut out);
+    assert_eq!(out, []);
+    assert_eq!((s.focused().as_str(), s.app.tabs.active), ("r1", 0));
+}
+
+#[test]
+fn tree_and_drawer() {
+    let mut s = Bench::full(120, 24);
+    s.host(
+        "local",
+        HostEvent::Sessions(vec![info("s1", 80, 22), SessionInfo { name: "my\x1bjob".into(), ..info("s7", 80, 22) }]),
+    );
+    let screen = s.screen();
+    assert!(screen.starts_with("┌ hosts ─"), "{screen}");
+    assert!(
+        screen.contains("▾ this machine") && screen.contains("▶ bash") && screen.contains("my\\u{1b}job"),
+        "{screen}"
+    );
+    assert!(screen.contains("ssh_config"), "{screen}");
+    assert_eq!(s.app.focused().unwrap().engine.size(), Size::new(94, 22));
+    s.keys("C-b b");
+    assert!(s.app.tree.focused);
+    s.take();
+    s.keys("Down Enter");
+    s.answer();
+    assert_eq!(s.focused(), "s7");
+    assert!(!s.app.tree.focused);
+    s.event(Event::Resize(Size::new(80, 24)));
+    s.answer();
+    assert!(!s.has("hosts"));
+    s.keys("C-b b");
+    assert!(s.has("┌ hosts ─"), "{}", s.screen());
+    s.keys("G Enter");
+    assert!(s.has("build-server"), "{}", s.screen());
+    s.keys("G x q");
+    assert!(!s.has("┌ hosts ─"));
+}
+
+#[test]
+fn palette_which_key_and_help() {
+    let mut s = Bench::full(80, 24);
+    s.keys("C-b");
+    assert!(!s.has("keys after the prefix"));
+    assert_eq!(s.app.deadline(), Some(WHICH_KEY));
+    s.at(0.6);
+    s.event(Event::Tick);
+    assert!(s.has("keys after the prefix") && s.has("split-right"), "{}", s.screen());
+    s.keys(":");
+    s.keys("'split-dow");
+    assert!(s.screen().lines().any(|l| l.contains("split-down")), "{}", s.screen());
+    s.keys("Enter");
+    s.answer();
+    assert_eq!(s.app.panes.len(), 2);
+    s.keys("C-b ?");
+    assert!(s.has("^b c"), "{}", s.screen());
+    s.keys("Escape C-b g");
+    s.keys("'nas Enter");
+    assert!(s.app.hosts.contains_key(&HostId::new("nas")));
+    assert_eq!(s.app.tabs.list.len(), 2);
+}
+
+#[test]
+fn the_wheel_looks_back_and_typing_leaves() {
+    let mut s = Bench::full(40, 12);
+    s.output("local", "s1", "live");
+    s.take();
+    s.mouse(MouseKind::Press, Button::WheelUp, 3, 3);
+    let ask = |from, to| Effect::Host(HostId::local(), HostCommand::History { session: id("s1"), from, to: Some(to) });
+    assert_eq!(s.take(), [ask(0, 0)]);
+    s.host("local", HostEvent::History { session: id("s1"), from: 0, total: 50, lines: vec![] });
+    assert_eq!(s.take(), [ask(0, 50)]);
+    let lines = (0..50).map(|n| format!("\x1b[31mline {n}")).collect();
+    s.host("local", HostEvent::History { session: id("s1"), from: 0, total: 50, lines });
+    let screen = s.screen();
+    let rows: Vec<&str> = screen.lines().skip(1).take(4).collect();
+    assert_eq!(rows[1..], ["line 48", "line 49", "live"], "{screen}");
+    assert!(rows[0].starts_with("line 47") && rows[0].ends_with("3/50"), "{screen}");
+    s.output("local", "s1", "\r\nmore");
+    assert!(!s.has("more"), "the view stands still");
+    s.take();
+    s.keys("a");
+    assert_eq!(s.typed(), ["s1 a"]);
+    assert!(s.has("more"));
+    s.keys("C-b [");
+    s.host("local", HostEvent::History { session: id("s1"), from: 0, total: 50, lines: vec![] });
+    s.take();
+    s.keys("g");
+    s.host("local", HostEvent::History { session: id("s1"), from: 0, total: 50, lines: vec!["first".into()] });
+    assert!(s.has("first") && s.has("50/50"), "{}", s.screen());
+    s.keys("q b");
+    assert_eq!(s.typed(), ["s1 b"]);
+}
+
+#[test]
+fn the_wheel_is_arrows_for_a_full_screen_program() {
+    let mut s = Bench::full(80, 24);
+    s.output("local", "s1", "\x1b[?1049h");
+    s.take();
+    s.mouse(MouseKind::Press, Button::WheelUp, 3, 3);
+    assert_eq!(s.typed(), ["s1 \\u{1b}[A\\u{1b}[A\\u{1b}[A"]);
+}
+
+#[test]
+fn dragging_copies_and_borders_move() {
+    let mut s = Bench::full(80, 24);
+    s.output("local", "s1", "some words here");
+    s.take();
+    s.mouse(MouseKind::Press, Button::Left, 5, 1);
+    s.mouse(MouseKind::Motion, Button::Left, 9, 1);
+    s.mouse(MouseKind::Release, Button::Left, 9, 1);
+    assert_eq!(s.take(), [Effect::Copy("words".into())]);
+    s.keys("C-b ]");
+    assert_eq!(s.typed(), ["s1 words"]);
+    s.keys("C-b %");
+    s.answer();
+    s.mouse(MouseKind::Press, Button::Left, 39, 5);
+    s.mouse(MouseKind::Motion, Button::Left, 49, 6);
+    s.mouse(MouseKind::Release, Button::Left, 49, 6);
+    s.answer();
+    assert_eq!(s.app.panes.values().map(|p| p.engine.size().cols).collect::<Vec<_>>(), [48, 28]);
+    s.mouse(MouseKind::Press, Button::Left, 3, 5);
+    assert_eq!(s.focused(), "s1");
+    s.keys("C-b c");
+    s.answer();
+    s.mouse(MouseKind::Press, Button::Left, 2, 0);
+    assert_eq!(s.app.tabs.active, 0);
+}
+
+#[test]
+fn many_lines_into_a_plain_prompt_are_asked_about() {
+    let mut s = Bench::full(80, 24);
+    s.take();
+    s.event(Event::Paste { bytes: b"a\nb".to_vec(), last: false });
+    s.event(Event::Paste { bytes: b"\nc".to_vec(), last: true });
+    assert!(s.has("Paste 2 lines?"), "{}", s.screen());
+    assert!(s.typed().is_empty());
+    s.keys("y");
+    assert_eq!(s.typed().len(), 1);
+    s.output("local", "s1", "\x1b[?2004h");
+    s.take();
+    s.event(Event::Paste { bytes: b"a\nb\nc".to_vec(), last: true });
+    assert_eq!(s.typed().len(), 1);
+}
+
+#[test]
+fn an_escape_of_a_program_reaches_no_cell() {
+    let mut s = Bench::full(80, 24);
+    let evil = SessionInfo { title: "a\x1b]0;pwn\x07\u{202e}b".into(), ..info("s1", 80, 22) };
+    s.host("local", HostEvent::Changed { session: id("s1"), info: Box::new(evil) });
+    s.host("local", HostEvent::Notified { session: id("s1"), text: "x\x1b[31m\u{9b}".into() });
+    let (buf, _) = s.buffer();
+    assert!(buf.content.iter().all(|c| !c.symbol().chars().any(|c| c.is_control() || crate::text::is_deceptive(c))));
+    assert!(s.take().iter().all(|e| !matches!(e, Effect::Title(t) if t.contains('\x1b'))));
+}
+
+#[test]
+fn any_size_down_to_one_cell() {
+    for (cols, rows) in [(1, 1), (2, 1), (1, 2), (3, 3), (5, 2), (12, 4), (40, 12), (99, 5), (101, 3), (300, 100)] {
+        let mut s = Bench::full(80, 24);
+        for key in ["%", "\"", "c"] {
+            s.keys(&format!("C-b {key}"));
+            s.answer();
+        }
+        s.output("local", "s1", "wide 漢字 text");
+        s.event(Event::Resize(Size::new(cols, rows)));
+        s.answer();
+        s.at(1.0);
+        for keys in [
+            "C-b 1",
+            "C-b %",
+            "C-b q",
+            "x C-b ?",
+            "Escape C-b ,",
+            "Escape C-b b",
+            "j q C-b M",
+            "q C-b",
+            "PageUp q C-b z",
+        ] {
+            s.keys(keys);
+            s.answer();
+            s.screen();
+            s.at(2.0);
+            s.screen();
+        }
+        s.host(
+            "nas",
+            HostEvent::Ask {
+                id: 1,
+                question: Question::Deploy {
+                    host: "nas".into(),
+                    found: None,
+                    offered: "b".into(),
+                    steps: vec!["x".into()],
+                },
+            },
+        );
+        for col in 0..cols.min(50) {
+            s.screen();
+            s.mouse(MouseKind::Press, Button::Left, col, rows / 2);
+            s.mouse(MouseKind::Motion, Button::Left, col + 1, rows);
+            s.mouse(MouseKind::Release, Button::Left, col + 1, rows);
+        }
+        s.host("nas", HostEvent::State(HostState::Failed { why: "w".into(), hints: vec!["h".into()], hard: true }));
+        s.screen();
+    }
+}
+
+#[test]
+fn a_session_of_another_size_is_shown_around_its_cursor() {
+    let mut s = Bench::solo(40, 10);
+    s.host("local", HostEvent::Size { session: id("s1"), offset: 0, size: Size::new(80, 30) });
+    s.output("local", "s1", "\x1b[30;1Hat the end");
+    s.at(5.0);
+    let screen = s.screen();
+    assert!(screen.ends_with("at the end\n") && screen.contains("80x30"), "{screen}");
+    // whoever comes back to this window decides the size
+    s.take();
+    s.event(Event::Focus(false));
+    s.event(Event::Focus(true));
+    let resize = HostCommand::Resize { session: id("s1"), size: Size::new(40, 10) };
+    assert!(s.effects.contains(&Effect::Host(HostId::local(), resize)));
+}
+
+#[test]
+fn a_closed_pane_leaves_nothing_half_made() {
+    let mut s = Bench::full(80, 24);
+    s.keys("C-b %");
+    let create = s.take();
+    assert!(create.iter().any(|e| matches!(e, Effect::Host(_, HostCommand::Create { tag: 2, .. }))));
+    s.keys("C-b x");
+    s.host("local", HostEvent::Created { tag: 2, result: Ok(Box::new(info("s2", 1, 1))) });
+    assert!(s.effects.contains(&Effect::Host(HostId::local(), HostCommand::Close { session: id("s2") })));
+    s.keys("C-b x y");
+    assert!(s.has("No panes.") && s.has("┌ hosts"), "{}", s.screen());
+    assert_eq!(s.app.focused().map(|p| p.stage == Stage::Live), None);
+    s.keys("d");
+    assert!(s.effects.contains(&Effect::Quit(Farewell::Detached)));
+}

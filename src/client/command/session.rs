@@ -1,0 +1,71 @@
+//! Owns the bodies of the commands about the session shown, and about leaving.
+
+use crate::client::app::{App, Effect, Farewell};
+use crate::client::host::HostCommand;
+use crate::client::layer::Layer;
+
+pub fn detach(app: &mut App) -> Vec<Effect> {
+    let mut out = Vec::new();
+    if !app.solo {
+        out.push(Effect::Save(Box::new(app.saved())));
+    }
+    out.push(Effect::Quit(Farewell::Detached));
+    out
+}
+
+pub fn rename(app: &mut App) -> Vec<Effect> {
+    let Some(pane) = app.focused() else { return Vec::new() };
+    if let Some(session) = pane.session.clone() {
+        let name = pane.info.as_ref().map_or("", |i| i.name.as_str());
+        let layer = Layer::rename_session(pane.host.clone(), session, name.to_string());
+        app.layers.push(layer);
+    }
+    Vec::new()
+}
+
+pub fn reconnect(app: &mut App) -> Vec<Effect> {
+    vec![Effect::Host(app.current_host(), HostCommand::Connect)]
+}
+
+pub fn drop_input(app: &mut App) -> Vec<Effect> {
+    let Some(pane) = app.focused_mut() else { return Vec::new() };
+    pane.ahead.clear();
+    pane.held.clear();
+    match pane.session.clone() {
+        Some(session) => vec![Effect::Host(pane.host.clone(), HostCommand::DropInput { session })],
+        None => Vec::new(),
+    }
+}
+
+pub fn send_prefix(app: &mut App) -> Vec<Effect> {
+    let mut out = Vec::new();
+    let key = app.keymap.prefix.clone();
+    app.send_key(&key, &mut out);
+    out
+}
+
+pub fn paste(app: &mut App) -> Vec<Effect> {
+    let mut out = Vec::new();
+    if app.copied.is_empty() {
+        app.say("nothing was copied yet: select with the mouse");
+    } else if let Some(id) = app.tabs.focused() {
+        let text = app.copied.clone().into_bytes();
+        app.paste_into(id, text, &mut out);
+    }
+    out
+}
+
+pub fn scroll(app: &mut App) -> Vec<Effect> {
+    look_back(app, 0)
+}
+pub fn scroll_page(app: &mut App) -> Vec<Effect> {
+    let rows = app.tabs.focused().map_or(0, |p| i64::from(app.pane_size(p).rows.max(2)) - 1);
+    look_back(app, rows)
+}
+fn look_back(app: &mut App, rows: i64) -> Vec<Effect> {
+    let mut out = Vec::new();
+    if let Some(id) = app.tabs.focused() {
+        app.scroll(id, rows, false, &mut out);
+    }
+    out
+}

@@ -1,0 +1,123 @@
+//! Owns the bodies of the commands that show something: tree, pickers, palette, help.
+
+use crate::client::app::{App, Effect, Target};
+use crate::client::command::COMMANDS;
+use crate::client::host::HostId;
+use crate::client::layer::picker::{Item, Picker};
+use crate::client::layer::{Choice, Layer};
+use crate::client::pane::command_of;
+use crate::client::tree::{host_text, state_text};
+use crate::client::view::tabs::label;
+use crate::proto::ids::SessionId;
+use crate::text::short;
+
+pub fn tree(app: &mut App) -> Vec<Effect> {
+    let shown = app.frame().tree.is_some();
+    match (shown, app.tree.focused) {
+        (true, true) if !app.tabs.list.is_empty() => {
+            app.tree.open = Some(false);
+            app.tree.focused = false;
+        }
+        (true, _) => app.tree.focused = true,
+        (false, _) => {
+            app.tree.open = Some(true);
+            app.tree.focused = true;
+            app.tree.chosen = None;
+        }
+    }
+    app.touch();
+    Vec::new()
+}
+
+fn tabs(app: &App, items: &mut Vec<Item>) {
+    for (i, tab) in app.tabs.list.iter().enumerate() {
+        let host = app.panes.get(&tab.focus).map_or(String::new(), |p| host_text(&p.host));
+        let text = format!("tab {} {}", i + 1, label(app, tab));
+        items.push(Item { text, aside: host, choice: Choice::Go(Target::Tab(i)) });
+    }
+}
+
+fn sessions(app: &App, items: &mut Vec<Item>) {
+    for (id, host) in &app.hosts {
+        for info in &host.sessions {
+            let Ok(session) = info.id.parse::<SessionId>() else { continue };
+            let mut text = command_of(info);
+            if !info.name.is_empty() {
+                text = format!("{}  {text}", short(&info.name, 60));
+            }
+            let aside = format!("{} · {}", host_text(id), short(&info.state, 20));
+            items.push(Item { text, aside, choice: Choice::Go(Target::Session(id.clone(), session)) });
+        }
+    }
+}
+
+fn hosts(app: &App, items: &mut Vec<Item>) {
+    let known = app.known.iter().map(HostId::new).filter(|h| !app.hosts.contains_key(h));
+    for id in app.hosts.keys().cloned().chain(known) {
+        let state = app.hosts.get(&id).map(|h| state_text(h, app.now)).unwrap_or_default();
+        items.push(Item {
+            text: host_text(&id),
+            aside: format!("host {state}").trim_end().to_string(),
+            choice: Choice::Go(Target::Host(id)),
+        });
+    }
+}
+
+fn pick(app: &mut App, title: &str, items: Vec<Item>) -> Vec<Effect> {
+    app.layers.push(Layer::Picker(Picker::new(title, items)));
+    Vec::new()
+}
+
+pub fn go_to(app: &mut App) -> Vec<Effect> {
+    let mut items = Vec::new();
+    tabs(app, &mut items);
+    sessions(app, &mut items);
+    hosts(app, &mut items);
+    pick(app, "go to", items)
+}
+pub fn pick_tab(app: &mut App) -> Vec<Effect> {
+    let mut items = Vec::new();
+    tabs(app, &mut items);
+    pick(app, "tabs", items)
+}
+pub fn pick_session(app: &mut App) -> Vec<Effect> {
+    let mut items = Vec::new();
+    sessions(app, &mut items);
+    pick(app, "sessions", items)
+}
+
+fn commands(app: &App) -> Vec<Item> {
+    COMMANDS
+        .iter()
+        .map(|c| Item {
+            text: format!("{:<15}  {}", c.name, c.doc),
+            aside: app.keymap.keys_of(c).join(", "),
+            choice: Choice::Command(c),
+        })
+        .collect()
+}
+pub fn palette(app: &mut App) -> Vec<Effect> {
+    let items = commands(app);
+    pick(app, "commands", items)
+}
+pub fn help(app: &mut App) -> Vec<Effect> {
+    let mut items = commands(app);
+    for item in &mut items {
+        let keys = std::mem::take(&mut item.aside);
+        item.text = format!("{keys:<14} {}", item.text);
+    }
+    pick(app, "keys and commands (type to search, Enter runs, Esc closes)", items)
+}
+
+pub fn monitor(app: &mut App) -> Vec<Effect> {
+    let host = app.current_host();
+    app.layers.push(Layer::Monitor(host));
+    Vec::new()
+}
+
+pub fn redraw(_: &mut App) -> Vec<Effect> {
+    vec![Effect::Redraw]
+}
+pub fn suspend(_: &mut App) -> Vec<Effect> {
+    vec![Effect::Suspend]
+}

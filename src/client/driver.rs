@@ -1,0 +1,119 @@
+//! Owns carrying out effects: commands go to their hosts' tasks, bytes to the outer terminal, the layout to its
+//! keeper. Never blocks. Leaves out deciding anything.
+
+use super::app::{Effect, Farewell};
+use super::host::{HostCommand, HostId};
+use super::terminal::Terminal;
+use super::view::out::Writer;
+use crate::store::layout::{Layout, Window};
+use std::collections::HashMap;
+use tokio::sync::{mpsc, watch};
+
+/// Starts the task of a host; its events come from there on.
+pub type StartHost = Box<dyn FnMut(&HostId) -> mpsc::UnboundedSender<HostCommand>>;
+/// Keeps a layout on disk; may take its time, as it is called on a thread of its own.
+pub type KeepLayout = Box<dyn FnMut(Layout) -> Result<(), String> + Send>;
+
+/// Keeps layouts as a window of the state dir.
+pub fn keep_in(window: Window) -> KeepLayout {
+    Box::new(move |layout| {
+        // without tabs only after a person closed the last one
+        let kept = if layout.tabs.is_empty() { window.clear() } else { window.save(&layout) };
+        kept.map_err(|e| e.what)
+    })
+}
+
+pub struct Driver {
+    hosts: HashMap<HostId, mpsc::UnboundedSender<HostCommand>>,
+    start: StartHost,
+    /// The latest layout to keep; earlier ones may be skipped.
+    save: Option<watch::Sender<Option<Layout>>>,
+    keeper: Option<tokio::task::JoinHandle<()>>,
+    /// The next frame is to be drawn whole.
+    pub afresh: bool,
+    pub farewell: Option<Farewell>,
+}
+
+impl Driver {
+    /// `trouble` hears of a layout that could not be kept.
+    pub fn new(start: StartHost, keep: Option<KeepLayout>, trouble: mpsc::UnboundedSender<String>) -> Driver {
+        let (mut save, mut keeper) = (None, None);
+        if let Some(mut keep) = keep {
+            let (tx, mut rx) = watch::channel(None);
+            save = Some(tx);
+            keeper = Some(tokio::spawn(async move {
+                while rx.changed().await.is_ok() {
+                    let Some(latest) = rx.borrow_and_update().clone() else { continue };
+                    let done = tokio::task::spawn_blocking(move || {
+                        let result = keep(latest);
+                        (keep, result)
+                    });
+                    match done.await {
+                        Ok((back, result)) => {
+                            keep = back;
+                            if let Err(why) = result {
+                                let _ = trouble.send(why);
+                            }
+                        }
+                        Err(_) => return,
+                    }
+                }
+            }));
+        }
+        Driver { hosts: HashMap::new(), start, save, keeper, afresh: false, farewell: None }
+    }
+
+    pub fn perform(&mut self, effects: Vec<Effect>, terminal: &mut Terminal, writer: &mut Writer) {
+        for effect in effects {
+            self.one(effect, terminal, writer);
+        }
+    }
+
+    fn one(&mut self, effect: Effect, terminal: &mut Terminal, writer: &mut Writer) {
+        let mut bytes = Vec::new();
+        match effect {
+            Effect::Host(host, command) => self.tell(host, command),
+            Effect::Copy(text) => {
+                writer.clipboard(&text, &mut bytes);
+            }
+            Effect::Title(title) => writer.title(&title, &mut bytes),
+            Effect::Bell => writer.bell(&mut bytes),
+            Effect::Save(layout) => {
+                if let Some(save) = &self.save {
+                    save.send_replace(Some(*layout));
+                }
+            }
+            Effect::Mouse(on) => terminal.set_mouse(on),
+            Effect::Suspend => terminal.suspend(),
+            Effect::Redraw => self.afresh = true,
+            Effect::Quit(farewell) => {
+                self.farewell.get_or_insert(farewell);
+            }
+        }
+        terminal.send(&bytes);
+    }
+
+    /// Sends to a host's task; one that is not there (or came to its end) is started.
+    fn tell(&mut self, host: HostId, command: HostCommand) {
+        let command = match self.hosts.get(&host) {
+            Some(task) => match task.send(command) {
+                Ok(()) => return,
+                Err(back) => back.0,
+            },
+            None => command,
+        };
+        let task = (self.start)(&host);
+        let _ = task.send(command);
+        self.hosts.insert(host, task);
+    }
+
+    /// The end: waits until the last layout is kept. The hosts' tasks end as nobody talks to them any more.
+    pub async fn finish(mut self) -> Option<Farewell> {
+        self.hosts.clear();
+        drop(self.save.take());
+        if let Some(keeper) = self.keeper.take() {
+            let _ = keeper.await;
+        }
+        self.farewell
+    }
+}

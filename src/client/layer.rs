@@ -1,0 +1,180 @@
+//! Owns the stack of modals: the top one takes the event first. State in, outcome out; nothing here knows the app.
+
+pub mod field;
+pub mod picker;
+pub mod question;
+
+use super::app::Target;
+use super::command::Command;
+use super::host::{Answer, HostId, Question};
+use super::keymap::{typed, word};
+use super::layout::PaneId;
+use super::tabs::TabId;
+use crate::proto::ids::SessionId;
+use crate::term::input::Key;
+use field::Field;
+use picker::Picker;
+use question::Asked;
+use ratatui::layout::Rect;
+use std::time::Duration;
+
+/// What was chosen in a layer.
+#[derive(Clone)]
+pub enum Choice {
+    Command(&'static Command),
+    Go(Target),
+    ClosePane(PaneId),
+    CloseTab(TabId),
+    Kill(HostId, SessionId),
+    RenameTab(TabId, String),
+    RenameSession(HostId, SessionId, String),
+    /// By number, or by name.
+    GoToTab(String),
+    Answer(HostId, u64, Answer),
+    Paste(PaneId, Vec<u8>),
+    /// A hard stop was read.
+    Read(HostId, String),
+    /// The pane with this number.
+    Pane(usize),
+}
+
+pub enum Outcome {
+    Stay,
+    Close,
+    Choose(Choice),
+}
+
+/// What a prompt's text is for.
+pub enum Purpose {
+    Tab(TabId),
+    Session(HostId, SessionId),
+    GoToTab,
+}
+
+pub enum Layer {
+    /// A list with a search line: palette, help, picker.
+    Picker(Picker),
+    Confirm {
+        text: String,
+        choice: Choice,
+    },
+    Prompt {
+        title: String,
+        field: Field,
+        purpose: Purpose,
+    },
+    Question(Box<Asked>),
+    /// Must be read: only Close.
+    Stop {
+        host: HostId,
+        why: String,
+        hints: Vec<String>,
+        shown: Option<Duration>,
+        armed: bool,
+    },
+    /// How it stands with a host.
+    Monitor(HostId),
+    /// The panes' numbers, for a moment.
+    Numbers {
+        until: Duration,
+    },
+}
+
+impl Layer {
+    pub fn question(host: HostId, id: u64, question: Question, now: Duration) -> Layer {
+        Layer::Question(Box::new(Asked { host, id, question, field: Field::default(), shown: now, armed: false }))
+    }
+    pub fn stop(host: HostId, why: String, hints: Vec<String>) -> Layer {
+        Layer::Stop { host, why, hints, shown: None, armed: false }
+    }
+    pub fn confirm(text: String, choice: Choice) -> Layer {
+        Layer::Confirm { text, choice }
+    }
+    pub fn rename_session(host: HostId, session: SessionId, name: String) -> Layer {
+        let (title, field) = ("name of the session".into(), Field::new(&name));
+        Layer::Prompt { title, field, purpose: Purpose::Session(host, session) }
+    }
+    pub fn rename_tab(tab: TabId, name: &str) -> Layer {
+        let (title, field) = ("name of the tab (empty: by itself)".into(), Field::new(name));
+        Layer::Prompt { title, field, purpose: Purpose::Tab(tab) }
+    }
+
+    pub fn is_question(&self) -> bool {
+        matches!(self, Layer::Question(_))
+    }
+    pub fn is_question_of(&self, host: &HostId) -> bool {
+        matches!(self, Layer::Question(a) if a.host == *host)
+    }
+
+    /// For a panel nobody asked for: since when it is there, and whether it takes keys yet.
+    pub fn unasked(&mut self) -> Option<(&Duration, &mut bool)> {
+        const LONG_AGO: &Duration = &Duration::ZERO;
+        match self {
+            Layer::Question(a) => Some((&a.shown, &mut a.armed)),
+            Layer::Stop { shown, armed, .. } => Some((shown.as_ref().unwrap_or(LONG_AGO), armed)),
+            _ => None,
+        }
+    }
+
+    pub fn key(&mut self, key: &Key) -> Outcome {
+        let name = word(key);
+        match self {
+            Layer::Picker(p) => p.key(key, &name),
+            Layer::Confirm { choice, .. } => match name.as_str() {
+                "y" | "Y" | "Enter" => Outcome::Choose(choice.clone()),
+                "n" | "N" | "q" | "Escape" | "C-c" => Outcome::Close,
+                _ => Outcome::Stay,
+            },
+            Layer::Prompt { field, purpose, .. } => match name.as_str() {
+                "Escape" | "C-c" => Outcome::Close,
+                "Enter" => {
+                    let text = field.take();
+                    Outcome::Choose(match purpose {
+                        Purpose::Tab(id) => Choice::RenameTab(*id, text),
+                        Purpose::Session(host, id) => Choice::RenameSession(host.clone(), id.clone(), text),
+                        Purpose::GoToTab => Choice::GoToTab(text),
+                    })
+                }
+                _ => {
+                    field.key(key, &name);
+                    Outcome::Stay
+                }
+            },
+            Layer::Question(asked) => asked.key(key, &name),
+            Layer::Stop { host, why, .. } => match name.as_str() {
+                "Enter" | "Escape" | "c" => Outcome::Choose(Choice::Read(host.clone(), why.clone())),
+                _ => Outcome::Stay,
+            },
+            Layer::Monitor(_) => Outcome::Close,
+            Layer::Numbers { .. } => match typed(key).and_then(|c| c.to_digit(10)) {
+                Some(n) => Outcome::Choose(Choice::Pane((n as usize).wrapping_sub(1))),
+                None => Outcome::Close,
+            },
+        }
+    }
+
+    pub fn paste(&mut self, text: &str) {
+        match self {
+            Layer::Picker(p) => p.paste(text),
+            Layer::Prompt { field, .. } => field.insert(text),
+            Layer::Question(a) if matches!(a.question, Question::Secret { .. }) => a.field.insert(text),
+            _ => {}
+        }
+    }
+
+    /// The wheel.
+    pub fn step(&mut self, by: i64) {
+        if let Layer::Picker(p) = self {
+            p.step(by);
+        }
+    }
+
+    /// A click on the screen of this size.
+    pub fn click(&mut self, whole: Rect, x: u16, y: u16) -> Outcome {
+        match self {
+            Layer::Picker(p) => p.click(whole, x, y),
+            Layer::Numbers { .. } | Layer::Monitor(_) => Outcome::Close,
+            _ => Outcome::Stay,
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Owns a list with a search line: what matches, best first, and which one is chosen.
+
+use super::field::Field;
+use super::{Choice, Outcome};
+use crate::term::input::Key;
+use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
+use nucleo_matcher::{Config, Matcher, Utf32Str};
+use ratatui::layout::Rect;
+
+pub struct Item {
+    /// Escaped, as is `aside`.
+    pub text: String,
+    pub aside: String,
+    pub choice: Choice,
+}
+
+pub struct Picker {
+    pub title: String,
+    pub field: Field,
+    pub items: Vec<Item>,
+    /// Indices of `items`, best first.
+    pub found: Vec<usize>,
+    pub chosen: usize,
+}
+
+impl Picker {
+    pub fn new(title: impl Into<String>, items: Vec<Item>) -> Picker {
+        let found = (0..items.len()).collect();
+        Picker { title: title.into(), field: Field::default(), items, found, chosen: 0 }
+    }
+
+    pub(super) fn key(&mut self, key: &Key, name: &str) -> Outcome {
+        match name {
+            "Escape" | "C-c" => return Outcome::Close,
+            "Enter" => return self.choose(),
+            "Up" | "C-p" | "C-k" => self.step(-1),
+            "Down" | "C-n" | "C-j" | "Tab" => self.step(1),
+            "PageUp" => self.step(-10),
+            "PageDown" => self.step(10),
+            _ => {
+                if self.field.key(key, name) {
+                    self.find();
+                }
+            }
+        }
+        Outcome::Stay
+    }
+
+    pub(super) fn paste(&mut self, text: &str) {
+        self.field.insert(text);
+        self.find();
+    }
+
+    fn choose(&self) -> Outcome {
+        match self.found.get(self.chosen).and_then(|i| self.items.get(*i)) {
+            Some(item) => Outcome::Choose(item.choice.clone()),
+            None => Outcome::Close,
+        }
+    }
+
+    pub(super) fn step(&mut self, by: i64) {
+        let last = self.found.len() as i64 - 1;
+        self.chosen = (self.chosen as i64 + by).clamp(0, last.max(0)) as usize;
+    }
+
+    fn find(&mut self) {
+        self.chosen = 0;
+        if self.field.text().is_empty() {
+            self.found = (0..self.items.len()).collect();
+            return;
+        }
+        let mut matcher = Matcher::new(Config::DEFAULT);
+        let pattern = Pattern::parse(self.field.text(), CaseMatching::Smart, Normalization::Smart);
+        let mut buf = Vec::new();
+        let mut scored: Vec<(u32, usize)> = Vec::new();
+        for (i, item) in self.items.iter().enumerate() {
+            let hay = format!("{} {}", item.text, item.aside);
+            if let Some(score) = pattern.score(Utf32Str::new(&hay, &mut buf), &mut matcher) {
+                scored.push((score, i));
+            }
+        }
+        scored.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
+        self.found = scored.into_iter().map(|(_, i)| i).collect();
+    }
+
+    /// Where it lies on a screen.
+    pub fn area(&self, whole: Rect) -> Rect {
+        let width = whole.width.min(72.max(whole.width / 2));
+        let rows = u16::try_from(self.items.len()).unwrap_or(u16::MAX).saturating_add(3);
+        let height = whole.height.min(rows.clamp(4, 20.max(whole.height / 2)));
+        Rect { x: whole.x + (whole.width - width) / 2, y: whole.y + (whole.height - height) / 4, width, height }
+    }
+
+    /// The rows of the list, within `area`.
+    pub fn list_area(&self, area: Rect) -> Rect {
+        if area.height < 4 || area.width < 4 {
+            return Rect { y: area.y + area.height.min(1), height: area.height.saturating_sub(1), ..area };
+        }
+        Rect { x: area.x + 1, y: area.y + 2, width: area.width - 2, height: area.height - 3 }
+    }
+
+    pub fn first_row(&self, rows: u16) -> usize {
+        self.chosen.saturating_sub(usize::from(rows.max(1)) - 1)
+    }
+
+    pub(super) fn click(&mut self, whole: Rect, x: u16, y: u16) -> Outcome {
+        let area = self.area(whole);
+        if !area.contains((x, y).into()) {
+            return Outcome::Close;
+        }
+        let list = self.list_area(area);
+        if !list.contains((x, y).into()) {
+            return Outcome::Stay;
+        }
+        let at = self.first_row(list.height) + usize::from(y - list.y);
+        if at >= self.found.len() {
+            return Outcome::Stay;
+        }
+        self.chosen = at;
+        self.choose()
+    }
+}

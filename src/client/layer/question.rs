@@ -1,0 +1,39 @@
+//! Owns a question of a host and how a person answers it.
+
+use super::field::Field;
+use super::{Choice, Outcome};
+use crate::client::host::{Answer, HostId, Question};
+use crate::term::input::Key;
+use std::time::Duration;
+
+pub struct Asked {
+    pub host: HostId,
+    pub id: u64,
+    pub question: Question,
+    pub field: Field,
+    pub shown: Duration,
+    /// It takes keys: what was being typed elsewhere has come to a pause.
+    pub armed: bool,
+}
+
+impl Asked {
+    pub(super) fn key(&mut self, key: &Key, name: &str) -> Outcome {
+        let answer = |a| Outcome::Choose(Choice::Answer(self.host.clone(), self.id, a));
+        match (&self.question, name) {
+            (_, "Escape" | "C-c") => answer(Answer::No),
+            (Question::Secret { .. }, "Enter") => {
+                let text = self.field.take();
+                Outcome::Choose(Choice::Answer(self.host.clone(), self.id, Answer::Secret(text)))
+            }
+            (Question::Secret { .. }, _) => {
+                self.field.key(key, name);
+                Outcome::Stay
+            }
+            // trusting a key takes the letter, not a stray Enter
+            (Question::HostKey { .. } | Question::Deploy { .. }, "y" | "Y") => answer(Answer::Yes),
+            (Question::Deploy { .. }, "Enter") => answer(Answer::Yes),
+            (_, "n" | "N") => answer(Answer::No),
+            _ => Outcome::Stay,
+        }
+    }
+}

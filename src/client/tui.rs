@@ -1,0 +1,445 @@
+//! Owns the client's loop: events in, effects out, frames drawn. Leaves out every decision (app) and every byte
+//! (view::out, terminal).
+//!
+//! Idle: an event is drawn at once and nothing wakes up by itself. Busy: at most one frame each [`FRAME`], but the
+//! echo of a key at once. While the outer terminal has not taken the last frame there is no new one.
+
+use super::app::{App, Event, Farewell, Setup, Solo};
+use super::driver::{Driver, KeepLayout, StartHost};
+use super::host::{HostEvent, HostId};
+use super::terminal::{Features, Terminal, TerminalEvent};
+use super::view;
+use super::view::out::{ColorDepth, Writer};
+use crate::config::Config;
+use crate::failure::Failure;
+use crate::store::layout::Layout;
+use crate::term::input::{Input, Parser, Reply};
+use crate::theme::Theme;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
+
+/// At most one frame in this time while output keeps coming.
+const FRAME: Duration = Duration::from_millis(16);
+/// Events of hosts taken in one go, before keys are looked for again.
+const BATCH: usize = 64;
+/// And so many bytes of output, about: a few milliseconds of work.
+const BATCH_BYTES: usize = 128 * 1024;
+
+/// An answer that has not come by then will not.
+const ANSWER: Duration = Duration::from_secs(2);
+
+/// What the client is started with.
+pub struct Options {
+    pub config: Config,
+    /// What `config.theme` names; the default one turns light where the terminal is.
+    pub theme: Theme,
+    /// One session, full screen: `thub attach`, `thub new`.
+    pub solo: Option<Solo>,
+    /// `thub HOST`.
+    pub open_host: Option<HostId>,
+    /// The settings and their theme whenever config.toml was read again.
+    pub changes: Option<mpsc::UnboundedReceiver<(Config, Theme)>>,
+    /// Names of ssh_config, for the tree.
+    pub ssh_hosts: Vec<String>,
+    /// The layout as it was loaded, and who keeps it.
+    pub saved: Option<Layout>,
+    pub keep: Option<KeepLayout>,
+    /// Said when the TUI has come up; escaped.
+    pub greeting: Option<String>,
+    /// Starts a host's task, which sends its events (with its id) to the other end of `events`.
+    pub start: StartHost,
+    pub events: mpsc::UnboundedReceiver<(HostId, HostEvent)>,
+}
+
+/// How it ended, for the caller to say after the terminal is the user's again.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Outcome {
+    /// A line for the user; escaped.
+    pub text: String,
+    /// The program's code, where one session was shown and it ended.
+    pub code: Option<i32>,
+    /// The signal that ended us, if one did.
+    pub signal: Option<i32>,
+}
+
+/// Runs the TUI until the user leaves, the last session ends or a signal comes.
+///
+/// # Errors
+/// There is no terminal here, or the one session asked for can't be shown.
+pub async fn run(options: Options) -> Result<Outcome, Failure> {
+    let mut terminal = Terminal::open(Features { mouse: options.config.mouse })?;
+    let depth = ColorDepth::from_env(|name| std::env::var(name).ok());
+    let ended = show(options, &mut terminal, Writer::new(depth)).await;
+    drop(terminal);
+    let (farewell, signal) = ended;
+    let outcome = |text: &str, code| Outcome { text: text.to_string(), code, signal };
+    match farewell {
+        Some(Farewell::Failed(why)) => {
+            let mut lines = why.lines().map(str::trim);
+            let mut failure = Failure::failed(lines.next().unwrap_or("failed"), "`thub ls` lists what there is");
+            for hint in lines {
+                failure = failure.hint(hint);
+            }
+            Err(failure)
+        }
+        Some(Farewell::Exited { cause: Some(cause), code }) => {
+            Ok(outcome(&format!("[exited: {}]", crate::text::short(&cause, 200)), code))
+        }
+        Some(Farewell::Exited { code: Some(code), .. }) => Ok(outcome(&format!("[exited {code}]"), Some(code))),
+        Some(Farewell::Exited { .. }) => Ok(outcome("[exited]", None)),
+        Some(Farewell::Detached) | None => Ok(outcome("[detached]", None)),
+    }
+}
+
+async fn show(options: Options, terminal: &mut Terminal, mut writer: Writer) -> (Option<Farewell>, Option<i32>) {
+    let Options {
+        config: settings,
+        mut theme,
+        mut changes,
+        solo,
+        open_host,
+        ssh_hosts,
+        saved,
+        keep,
+        greeting,
+        start,
+        mut events,
+    } = options;
+    let begun = Instant::now();
+    let (trouble_tx, mut trouble) = mpsc::unbounded_channel();
+    let mut driver = Driver::new(start, keep, trouble_tx);
+    let (size, escape) = (terminal.size(), settings.escape);
+    let (mut app, first) = App::new(Setup { settings, size, solo, open_host, known: ssh_hosts, saved });
+    if let Some(greeting) = greeting {
+        app.say(greeting);
+    }
+    driver.perform(first, terminal, &mut writer);
+    // until the last of the answers is here (or long after) leaving waits a moment, so that no shell is given one
+    let mut asked = Some(Instant::now());
+    let mut question = Vec::new();
+    writer.ask(&mut question);
+    terminal.send(&question);
+    let mut parser = Parser::new();
+    let mut escape_at: Option<Instant> = None;
+    let (mut before, mut next) = (None::<Buffer>, Buffer::empty(Rect::default()));
+    let mut last_draw: Option<Instant> = None;
+    let (mut clock_at, mut batch, mut inputs) = (Instant::now(), Vec::with_capacity(BATCH), Vec::new());
+    let mut signal = None;
+    while driver.farewell.is_none() && signal.is_none() {
+        let now = Instant::now();
+        app.set_now(now.duration_since(begun));
+        // the first frame after a rest is drawn at once, the next ones a frame's time apart
+        let due = match last_draw {
+            Some(at) if !app.urgent && !driver.afresh => at + FRAME,
+            _ => now,
+        };
+        let wanted = (app.dirty || driver.afresh) && !terminal.pending();
+        let wake = app.deadline().map_or(clock_at, |d| clock_at.min(begun + d));
+        tokio::select! {
+            biased;
+            () = sleep_until(due), if wanted => {
+                let size = terminal.size();
+                next.resize(Rect::new(0, 0, size.cols, size.rows));
+                next.reset();
+                if size != app.size {
+                    driver.perform(app.update(Event::Resize(size)), terminal, &mut writer);
+                }
+                let cursor = view::draw(&app, &theme, &mut next);
+                let whole = std::mem::take(&mut driver.afresh);
+                let mut bytes = Vec::new();
+                writer.emit(before.as_ref().filter(|_| !whole), &next, cursor, &mut bytes);
+                terminal.send(&bytes);
+                match &mut before {
+                    Some(b) => std::mem::swap(b, &mut next),
+                    None => before = Some(std::mem::take(&mut next)),
+                }
+                last_draw = Some(Instant::now());
+                driver.perform(app.drawn(), terminal, &mut writer);
+            }
+            event = terminal.next() => {
+                app.set_now(begun.elapsed());
+                match event {
+                    TerminalEvent::Bytes(bytes) => {
+                        parser.feed(&bytes, &mut inputs);
+                        escape_at = parser.pending().then(|| Instant::now() + escape);
+                    }
+                    TerminalEvent::Resized(size) => {
+                        driver.perform(app.update(Event::Resize(size)), terminal, &mut writer);
+                    }
+                    TerminalEvent::Drained => {}
+                    TerminalEvent::Terminate(number) => signal = Some(number),
+                    TerminalEvent::Continued => {
+                        driver.afresh = true;
+                        writer.forget();
+                    }
+                }
+            }
+            () = sleep_until(escape_at.unwrap_or(now)), if escape_at.is_some() => {
+                parser.timeout(&mut inputs);
+                escape_at = parser.pending().then(|| Instant::now() + escape);
+            }
+            Some(first) = events.recv() => {
+                app.set_now(begun.elapsed());
+                let mut bytes = weight(&first.1);
+                batch.push(first);
+                while bytes < BATCH_BYTES
+                    && batch.len() < BATCH
+                    && let Ok(next) = events.try_recv()
+                {
+                    bytes += weight(&next.1);
+                    batch.push(next);
+                }
+                for (host, event) in batch.drain(..) {
+                    driver.perform(app.update(Event::Host(host, event)), terminal, &mut writer);
+                }
+                driver.perform(app.taken(), terminal, &mut writer);
+            }
+            (config, new) = changed(&mut changes) => {
+                theme = new;
+                driver.perform(app.update(Event::Config(Box::new(config))), terminal, &mut writer);
+            }
+            Some(why) = trouble.recv() => {
+                app.say(format!("the layout could not be kept: {}", crate::text::short(&why, 200)));
+            }
+            () = sleep_until(wake) => {
+                app.set_now(begun.elapsed());
+                if Instant::now() >= clock_at {
+                    let (event, until_next) = wall_clock();
+                    clock_at = Instant::now() + until_next;
+                    driver.perform(app.update(event), terminal, &mut writer);
+                }
+                driver.perform(app.update(Event::Tick), terminal, &mut writer);
+            }
+        }
+        for input in inputs.drain(..) {
+            let event = match input {
+                Input::Key(key) => Event::Key(key),
+                Input::Mouse(mouse) => Event::Mouse(mouse),
+                Input::Paste { bytes, last } => Event::Paste { bytes, last },
+                Input::Focus(on) => Event::Focus(on),
+                Input::Raw(bytes) => Event::Raw(bytes),
+                Input::Reply(reply) => {
+                    asked = asked.filter(|_| !matches!(reply, Reply::Device(_)));
+                    driver.afresh |= heed(&reply, &mut theme, &mut writer, terminal);
+                    continue;
+                }
+            };
+            driver.perform(app.update(event), terminal, &mut writer);
+        }
+    }
+    if signal.is_some() {
+        // as if detached: nothing is ended; what the layout was is kept already
+        driver.farewell.get_or_insert(Farewell::Detached);
+    }
+    if signal.is_none() && asked.is_some_and(|at| at.elapsed() < ANSWER) {
+        await_answers(terminal, &mut parser).await;
+    }
+    let _ = tokio::time::timeout(Duration::from_millis(100), terminal.flush()).await;
+    (driver.finish().await, signal)
+}
+
+/// What the outer terminal says of itself. True = everything looks another now.
+fn heed(reply: &Reply, theme: &mut Theme, writer: &mut Writer, terminal: &mut Terminal) -> bool {
+    let automatic = theme.name == Theme::auto(false).name || theme.name == Theme::auto(true).name;
+    let light = match *reply {
+        Reply::Mode { number: 2026, state } => {
+            writer.set_sync(matches!(state, 1 | 2));
+            return false;
+        }
+        Reply::Mode { number: 2031, state: 1 | 2 } => {
+            let mut bytes = Vec::new();
+            writer.watch_light(true, &mut bytes);
+            terminal.send(&bytes);
+            return false;
+        }
+        Reply::Color { osc: 11, rgb: (r, g, b) } => {
+            u32::from(r) * 299 + u32::from(g) * 587 + u32::from(b) * 114 > 128_000
+        }
+        Reply::Scheme { dark } => !dark,
+        _ => return false,
+    };
+    if !automatic || theme.light == light {
+        return false;
+    }
+    *theme = Theme::auto(light);
+    true
+}
+
+/// Reads until the outer terminal's last answer, for a moment at most.
+async fn await_answers(terminal: &mut Terminal, parser: &mut Parser) {
+    let read = async {
+        loop {
+            match terminal.next().await {
+                TerminalEvent::Bytes(bytes) => {
+                    let mut inputs = Vec::new();
+                    parser.feed(&bytes, &mut inputs);
+                    if inputs.iter().any(|i| matches!(i, Input::Reply(Reply::Device(_)))) {
+                        return;
+                    }
+                }
+                TerminalEvent::Terminate(_) => return,
+                _ => {}
+            }
+        }
+    };
+    let _ = tokio::time::timeout(Duration::from_millis(100), read).await;
+}
+
+/// Bytes of output in an event.
+fn weight(event: &HostEvent) -> usize {
+    match event {
+        HostEvent::Output { bytes, .. } | HostEvent::Screen { bytes, .. } => bytes.len(),
+        _ => 0,
+    }
+}
+
+/// The next change of the settings; never, where none can come.
+async fn changed(changes: &mut Option<mpsc::UnboundedReceiver<(Config, Theme)>>) -> (Config, Theme) {
+    if let Some(rx) = changes
+        && let Some(change) = rx.recv().await
+    {
+        return change;
+    }
+    *changes = None;
+    std::future::pending().await
+}
+
+/// HH:MM and seconds since 1970, and when the minute changes.
+fn wall_clock() -> (Event, Duration) {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let unix = i64::try_from(now.as_secs()).unwrap_or(0);
+    let local = local_minute(unix);
+    let left = Duration::from_secs(60) - Duration::from_secs(now.as_secs() % 60);
+    (Event::Time { clock: format!("{:02}:{:02}", local / 60, local % 60), unix }, left)
+}
+
+/// Minutes since midnight in the user's zone.
+fn local_minute(unix: i64) -> i64 {
+    // SAFETY: localtime_r reads one integer and writes one struct, both ours.
+    let offset = unsafe {
+        let mut tm: libc::tm = std::mem::zeroed();
+        let time: libc::time_t = unix;
+        if libc::localtime_r(&raw const time, &raw mut tm).is_null() { 0 } else { tm.tm_gmtoff }
+    };
+    ((unix + offset) / 60).rem_euclid(24 * 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::host::{HostCommand, HostState};
+    use crate::proto::control::SessionInfo;
+    use std::io::{Read, Write};
+    use std::os::fd::OwnedFd;
+    use std::path::PathBuf;
+
+    /// A pseudo terminal of 80x24: its master, and the path of its other end.
+    fn pty() -> (std::fs::File, PathBuf, OwnedFd) {
+        use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
+        grantpt(&master).unwrap();
+        unlockpt(&master).unwrap();
+        let path = PathBuf::from(ptsname(&master, Vec::new()).unwrap().into_string().unwrap());
+        let flags = rustix::fs::OFlags::RDWR | rustix::fs::OFlags::NOCTTY;
+        let keep = rustix::fs::open(&path, flags, rustix::fs::Mode::empty()).unwrap();
+        let size = rustix::termios::Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
+        rustix::termios::tcsetwinsize(&keep, size).unwrap();
+        (master.into(), path, keep)
+    }
+
+    /// A host whose sessions say what they hear.
+    fn echo(events: mpsc::UnboundedSender<(HostId, HostEvent)>) -> StartHost {
+        Box::new(move |host| {
+            let (tx, mut rx) = mpsc::unbounded_channel();
+            let (host, events) = (host.clone(), events.clone());
+            tokio::spawn(async move {
+                let mut at = 0;
+                while let Some(command) = rx.recv().await {
+                    let info = |id: &str| {
+                        Box::new(SessionInfo { id: id.into(), cols: 80, rows: 22, ..SessionInfo::default() })
+                    };
+                    let event = match command {
+                        HostCommand::Connect => {
+                            HostEvent::State(HostState::Online { build: "1".into(), hostname: "box".into() })
+                        }
+                        HostCommand::Create { tag, .. } => HostEvent::Created { tag, result: Ok(info("s1")) },
+                        HostCommand::Attach { session, .. } => {
+                            HostEvent::Attached { info: info(session.as_str()), session, again: false }
+                        }
+                        HostCommand::Input { session, bytes } => {
+                            let offset = at;
+                            at += bytes.len() as u64;
+                            HostEvent::Output { session, offset, bytes }
+                        }
+                        _ => continue,
+                    };
+                    let _ = events.send((host.clone(), event));
+                }
+            });
+            tx
+        })
+    }
+
+    fn options(start: StartHost, events: mpsc::UnboundedReceiver<(HostId, HostEvent)>) -> Options {
+        Options {
+            config: Config::default(),
+            changes: None,
+            theme: Theme::default(),
+            solo: None,
+            open_host: None,
+            ssh_hosts: Vec::new(),
+            saved: None,
+            keep: None,
+            greeting: None,
+            start,
+            events,
+        }
+    }
+
+    #[test]
+    fn a_key_is_echoed_and_detach_leaves() {
+        let (mut master, path, _keep) = pty();
+        let mut reader = master.try_clone().unwrap();
+        let person = std::thread::spawn(move || {
+            let (mut seen, mut buf) = (String::new(), [0u8; 4096]);
+            let mut until = |what: &str, reader: &mut std::fs::File| {
+                loop {
+                    if let Some(at) = seen.find(what) {
+                        seen.drain(..at + what.len());
+                        return;
+                    }
+                    let n = reader.read(&mut buf).unwrap();
+                    seen.push_str(&String::from_utf8_lossy(&buf[..n]));
+                }
+            };
+            until("\x1b[c", &mut reader);
+            master.write_all(b"\x1b[?2026;2$y\x1b[?62c").unwrap();
+            until("this machine", &mut reader);
+            master.write_all(b"echo-me").unwrap();
+            // each letter is a frame of its own or part of one
+            until("e", &mut reader);
+            master.write_all(b"\x02d").unwrap();
+            (reader, master)
+        });
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let ended = runtime.block_on(async {
+            let (tx, rx) = mpsc::unbounded_channel();
+            let mut terminal = Terminal::open_path(&path, Features { mouse: true }).unwrap();
+            let writer = Writer::new(ColorDepth::True);
+            let work = show(options(echo(tx), rx), &mut terminal, writer);
+            tokio::time::timeout(Duration::from_secs(20), work).await.expect("it ends")
+        });
+        assert_eq!(ended, (Some(Farewell::Detached), None));
+        drop(person.join().unwrap());
+    }
+
+    #[test]
+    fn the_clock_has_two_digits() {
+        let (event, left) = wall_clock();
+        assert!(matches!(event, Event::Time { clock, .. } if clock.len() == 5 && clock.as_bytes()[2] == b':'));
+        assert!(left <= Duration::from_secs(60) && !left.is_zero());
+    }
+}

@@ -1,0 +1,237 @@
+//! Draws the layers: panels over everything else.
+
+use super::status::{bar, rtt_text};
+use super::{boxed, fill, pane, put, put_cut, put_right, wrap};
+use crate::client::app::App;
+use crate::client::host::{HostId, HostState, Question};
+use crate::client::layer::Layer;
+use crate::client::layer::picker::Picker;
+use crate::client::layer::question::Asked;
+use crate::client::tree::{age, host_text, state_text};
+use crate::term::screen::CursorShape;
+use crate::text::{escape, short};
+use crate::theme::Theme;
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+use ratatui::style::Style;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+type Cursor = Option<(Position, CursorShape)>;
+
+pub fn draw(app: &App, theme: &Theme, layer: &Layer, whole: Rect, buf: &mut Buffer) -> Cursor {
+    match layer {
+        Layer::Picker(p) => picker(theme, p, whole, buf),
+        Layer::Confirm { text, .. } => {
+            let lines = vec![(text.clone(), theme.text), ("y yes   n no".into(), theme.dim)];
+            panel(theme, whole, "", theme.accent, &lines, buf);
+            None
+        }
+        Layer::Prompt { title, field, .. } => {
+            let area = place(whole, 50, 3);
+            fill(buf, area, theme.panel);
+            let inner = boxed(buf, area, title, theme.border_focused, theme.accent);
+            typed(inner, "", &escape(field.text()), theme.text, buf)
+        }
+        Layer::Question(asked) => question(theme, asked, whole, buf),
+        Layer::Stop { host, why, hints, .. } => {
+            let mut lines = vec![(why.clone(), theme.text), (String::new(), theme.text)];
+            lines.extend(hints.iter().map(|h| (h.clone(), theme.text)));
+            lines.push((String::new(), theme.text));
+            lines.push(("Enter close".into(), theme.dim));
+            panel(theme, whole, &format!("{}: stopped", host_text(host)), theme.error, &lines, buf);
+            None
+        }
+        Layer::Monitor(host) => {
+            panel(theme, whole, &host_text(host), theme.accent, &monitor(app, theme, host), buf);
+            None
+        }
+        Layer::Numbers { .. } => {
+            pane::numbers(app, theme, buf);
+            None
+        }
+    }
+}
+
+/// A place of this size, a little above the middle.
+fn place(whole: Rect, width: u16, height: u16) -> Rect {
+    let (width, height) = (width.min(whole.width), height.min(whole.height));
+    Rect { x: whole.x + (whole.width - width) / 2, y: whole.y + (whole.height - height) / 3, width, height }
+}
+
+/// A panel with lines of text; returns the place under the last of them.
+fn panel(theme: &Theme, whole: Rect, title: &str, style: Style, lines: &[(String, Style)], buf: &mut Buffer) -> Rect {
+    let most = whole.width.saturating_sub(4).clamp(1, 72);
+    let wrapped: Vec<(String, Style)> =
+        lines.iter().flat_map(|(text, style)| wrap(text, usize::from(most)).into_iter().map(|l| (l, *style))).collect();
+    let widest = wrapped.iter().map(|(l, _)| l.width()).max().unwrap_or(0).max(title.width() + 2);
+    let width = u16::try_from(widest).unwrap_or(most).min(most) + 4;
+    let area = place(whole, width, wrapped.len() as u16 + 2);
+    fill(buf, area, theme.panel);
+    let inner = boxed(buf, area, title, style, style);
+    let (x, room) = if inner.width > 2 { (inner.x + 1, inner.width - 2) } else { (inner.x, inner.width) };
+    let mut y = inner.y;
+    for (text, style) in wrapped.iter().take(usize::from(inner.height)) {
+        put(buf, x, y, room, text, *style);
+        y += 1;
+    }
+    Rect { x, y: y.saturating_sub(1), width: room, height: 1 }
+}
+
+/// A line being typed, its end in sight.
+fn typed(line: Rect, before: &str, text: &str, style: Style, buf: &mut Buffer) -> Cursor {
+    let x = put(buf, line.x, line.y, line.width, before, style);
+    let room = usize::from(line.right().saturating_sub(x + 1));
+    let mut wide = text.width();
+    let shown = text.char_indices().map(|(i, c)| {
+        let at = i;
+        let here = wide;
+        wide -= c.width().unwrap_or(0).min(wide);
+        (at, here)
+    });
+    let from = shown.into_iter().find(|(_, w)| *w <= room).map_or(text.len(), |(i, _)| i);
+    let end = put(buf, x, line.y, line.right().saturating_sub(x), &text[from..], style);
+    (line.height > 0).then_some((Position { x: end, y: line.y }, CursorShape::Default))
+}
+
+fn picker(theme: &Theme, p: &Picker, whole: Rect, buf: &mut Buffer) -> Cursor {
+    let area = p.area(whole);
+    fill(buf, area, theme.panel);
+    let list = p.list_area(area);
+    let query = if list.y > area.y + 1 {
+        boxed(buf, area, &p.title, theme.border_focused, theme.accent)
+    } else {
+        Rect { height: area.height.min(1), ..area }
+    };
+    let query = Rect { height: query.height.min(1), ..query };
+    let cursor = typed(query, "> ", &escape(p.field.text()), theme.text, buf);
+    let first = p.first_row(list.height);
+    for ((n, i), y) in p.found.iter().enumerate().skip(first).zip(list.y..list.bottom()) {
+        let Some(item) = p.items.get(*i) else { continue };
+        let line = Rect { y, height: 1, ..list };
+        let chosen = n == p.chosen;
+        if chosen {
+            fill(buf, line, theme.chosen);
+        }
+        let style = |own| if chosen { theme.chosen } else { own };
+        let mut end = line.right();
+        if !item.aside.is_empty() && usize::from(line.width) > item.aside.width() + 12 {
+            let rest = Rect { width: line.width.saturating_sub(1), ..line };
+            end = put_right(buf, rest, &item.aside, style(theme.dim));
+        }
+        let x = line.x + line.width.min(1);
+        put_cut(buf, x, y, end.saturating_sub(x + 1), &item.text, style(theme.text));
+    }
+    cursor
+}
+
+fn question(theme: &Theme, asked: &Asked, whole: Rect, buf: &mut Buffer) -> Cursor {
+    let plain = |t: String| (t, theme.text);
+    match &asked.question {
+        Question::HostKey { host, kind, fingerprint } => {
+            let lines = vec![
+                plain(format!("{} is not known yet. It shows this {} key:", short(host, 100), short(kind, 40))),
+                (short(fingerprint, 120), theme.accent),
+                plain("Trust it and keep it? Compare it with what the machine's owner says.".into()),
+                (String::new(), theme.text),
+                ("y yes   n no".into(), theme.dim),
+            ];
+            panel(theme, whole, "unknown host key", theme.warn, &lines, buf);
+            None
+        }
+        Question::Deploy { host, found, offered, steps } => {
+            let there = match found {
+                Some(build) => format!("{} has thub {}.", short(host, 100), short(build, 40)),
+                None => format!("{} has no thub yet.", short(host, 100)),
+            };
+            let mut lines = vec![plain(there), plain(format!("Put build {} there?", short(offered, 60)))];
+            lines.extend(steps.iter().map(|s| (format!("  {}", short(s, 120)), theme.dim)));
+            lines.push((String::new(), theme.text));
+            lines.push(("y yes   n no".into(), theme.dim));
+            panel(theme, whole, "agent", theme.accent, &lines, buf);
+            None
+        }
+        Question::Secret { host, prompt, echo } => {
+            let lines = vec![
+                plain(format!("{} will see the answer.", short(host, 100))),
+                plain(short(prompt, 200)),
+                (String::new(), theme.text),
+                ("Enter sends it   Esc cancels".into(), theme.dim),
+                (String::new(), theme.text),
+            ];
+            let line = panel(theme, whole, "secret", theme.warn, &lines, buf);
+            let text = asked.field.text();
+            let text = if *echo { escape(text) } else { "•".repeat(text.chars().count()) };
+            typed(line, "> ", &text, theme.accent, buf)
+        }
+    }
+}
+
+fn monitor(app: &App, theme: &Theme, id: &HostId) -> Vec<(String, Style)> {
+    let Some(host) = app.hosts.get(id) else { return vec![("offline".into(), theme.dim)] };
+    let mut lines = Vec::new();
+    match &host.state {
+        HostState::Online { build, hostname } => {
+            lines.push((format!("online   {}   thub {}", short(hostname, 60), short(build, 40)), theme.ok));
+        }
+        HostState::Deploying { step, .. } => lines.push((short(step, 100), theme.accent)),
+        HostState::Lost { why, .. } => lines.push((format!("lost: {}", short(why, 200)), theme.warn)),
+        HostState::Failed { why, hints, .. } => {
+            lines.push((short(why, 300), theme.error));
+            lines.extend(hints.iter().map(|h| (format!("  {}", short(h, 200)), theme.text)));
+        }
+        HostState::Offline => lines.push(("offline".into(), theme.dim)),
+        HostState::Connecting => lines.push((state_text(host, app.now), theme.accent)),
+    }
+    if let Some(g) = &host.gauges {
+        let mem = |b: u64| format!("{:.1} GiB", b as f64 / f64::from(1 << 30));
+        lines.push((format!("CPU   {} {:.0}%   load {:.2}", bar(g.cpu), g.cpu, g.load), theme.text));
+        lines.push((
+            format!("MEM   {} {:.0}%   {} of {}", bar(g.mem()), g.mem(), mem(g.mem_used), mem(g.mem_total)),
+            theme.text,
+        ));
+        lines.push((format!("up    {}", age(i64::try_from(g.uptime).unwrap_or(0))), theme.text));
+    }
+    if let Some(rtt) = host.rtt {
+        lines.push((format!("rtt   {}", rtt_text(rtt)), theme.text));
+    }
+    let alive = host.sessions.iter().filter(|s| s.is_alive()).count();
+    lines.push((format!("{alive} sessions run"), theme.text));
+    lines.push((String::new(), theme.text));
+    lines.push(("any key closes".into(), theme.dim));
+    lines
+}
+
+/// What may follow the prefix; returns where the panel lies.
+pub fn which_key(app: &App, theme: &Theme, keys: &[String], whole: Rect, buf: &mut Buffer) -> Rect {
+    let items = app.keymap.follow(keys);
+    // one entry a command: its first key
+    let mut entries: Vec<(String, &str)> = Vec::new();
+    let mut seen: Vec<&str> = Vec::new();
+    for (key, command) in &items {
+        if seen.contains(&command.name) || command.name.starts_with("tab-") || command.name.ends_with("-5") {
+            continue;
+        }
+        seen.push(command.name);
+        entries.push((key.clone(), command.name));
+    }
+    entries.push(("0-9".into(), "tab by number"));
+    const COLUMN: u16 = 26;
+    let columns = (whole.width.saturating_sub(2) / COLUMN).max(1);
+    let rows = (entries.len() as u16).div_ceil(columns);
+    let height = (rows + 2).min(whole.height);
+    let area = Rect { y: whole.bottom() - height, height, ..whole };
+    fill(buf, area, theme.panel);
+    let inner = boxed(buf, area, "keys after the prefix  (? lists all)", theme.border_focused, theme.accent);
+    for (n, (key, name)) in entries.iter().enumerate() {
+        let (col, row) = (n as u16 / rows.max(1), n as u16 % rows.max(1));
+        let (x, y) = (inner.x + 1 + col * COLUMN, inner.y + row);
+        if y >= inner.bottom() || x >= inner.right() {
+            continue;
+        }
+        let room = (inner.right() - x).min(COLUMN - 1);
+        let key_end = put(buf, x, y, room.min(6), key, theme.key);
+        let x = key_end.max(x + 6);
+        put_cut(buf, x, y, (inner.x + 1 + col * COLUMN + room).saturating_sub(x), name, theme.text);
+    }
+    area
+}

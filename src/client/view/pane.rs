@@ -1,0 +1,322 @@
+//! Draws the panes: cells straight from the engine, borders with titles and states, notes.
+
+use super::{boxed, fill, put, put_cut, put_right, wrap};
+use crate::client::app::{App, SIZE_MARK};
+use crate::client::host::HostState;
+use crate::client::keymap::shown;
+use crate::client::layout::PaneId;
+use crate::client::pane::{Pane, Stage};
+use crate::client::tree::host_text;
+use crate::term::screen::{self, CursorShape};
+use crate::text::short;
+use crate::theme::Theme;
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+use ratatui::style::{Color, Modifier, Style};
+use std::time::Duration;
+use unicode_width::UnicodeWidthStr;
+
+/// Draws the active tab's panes; says where the focused program's cursor is.
+pub fn draw_all(app: &App, theme: &Theme, body: Rect, buf: &mut Buffer) -> Option<(Position, CursorShape)> {
+    let Some(tab) = app.tabs.active() else {
+        nothing(app, theme, body, buf);
+        return None;
+    };
+    let bordered = app.bordered(tab);
+    let mut cursor = None;
+    for (id, area) in app.areas(tab) {
+        let Some(pane) = app.panes.get(&id) else { continue };
+        let inner = app.inner(tab, area);
+        let focused = id == tab.focus;
+        let framed = bordered && inner != area;
+        if framed {
+            border(app, theme, pane, area, focused, buf);
+        }
+        draw_pane(app, theme, pane, inner, framed, buf);
+        if focused {
+            cursor = cursor_of(pane, inner);
+        }
+    }
+    cursor
+}
+
+/// No tab is left. (The tree says it too, where it covers this.)
+fn nothing(app: &App, theme: &Theme, body: Rect, buf: &mut Buffer) {
+    let covered = app.frame().tree.map_or(0, |t| t.right().saturating_sub(body.x).min(body.width));
+    let body = Rect { x: body.x + covered, width: body.width - covered, ..body };
+    if body.width < 16 {
+        return;
+    }
+    let prefix = shown(app.keymap.prefix_word());
+    let lines = ["No panes.".to_string(), "c  new shell".into(), "d  leave".into(), format!("{prefix} ?  all keys")];
+    let x = body.x + (body.width - 16) / 2;
+    let y = body.y + body.height.saturating_sub(lines.len() as u16) / 2;
+    for (line, y) in lines.iter().zip(y..body.bottom()) {
+        put(buf, x, y, 16, line, theme.dim);
+    }
+}
+
+/// The line and column of the pane's content at the corner of `inner`: scrolled back, or a part of a larger screen
+/// (the part the cursor is in).
+pub fn origin(pane: &Pane, inner: Rect) -> (i64, u16) {
+    if let Some(scroll) = &pane.scroll
+        && scroll.total.is_some()
+    {
+        return (-i64::try_from(scroll.up).unwrap_or(i64::MAX), 0);
+    }
+    let (size, cursor) = (pane.engine.size(), pane.engine.cursor());
+    let part = |have: u16, room: u16, at: u16| {
+        if have <= room { 0 } else { (at + 1).saturating_sub(room).min(have - room) }
+    };
+    (i64::from(part(size.rows, inner.height, cursor.row)), part(size.cols, inner.width, cursor.col))
+}
+
+fn cursor_of(pane: &Pane, inner: Rect) -> Option<(Position, CursorShape)> {
+    let cursor = pane.engine.cursor();
+    if !cursor.visible || !pane.is_live() || pane.scroll.is_some() {
+        return None;
+    }
+    let (top, left) = origin(pane, inner);
+    let row = u16::try_from(i64::from(cursor.row) - top).ok()?;
+    let col = cursor.col.checked_sub(left)?;
+    (row < inner.height && col < inner.width).then(|| (Position { x: inner.x + col, y: inner.y + row }, cursor.shape))
+}
+
+/// Whether what is shown may be old: its host is not there.
+pub fn is_stale(app: &App, pane: &Pane) -> bool {
+    pane.is_live() && !app.is_online(&pane.host)
+}
+
+fn draw_pane(app: &App, theme: &Theme, pane: &Pane, inner: Rect, framed: bool, buf: &mut Buffer) {
+    let blank = matches!(pane.stage, Stage::Starting | Stage::Gone { .. });
+    if !blank || pane.seen > 0 {
+        cells(app, theme, pane, inner, buf);
+    }
+    match &pane.stage {
+        Stage::Exited(exit) => {
+            let what = match (exit.exit_code, &exit.cause) {
+                (_, Some(cause)) => short(cause, 100),
+                (Some(code), None) => format!("exited {code}"),
+                (None, None) => "exited".into(),
+            };
+            let text = format!("[{what}]  Enter or x: close   r: start again");
+            last_line(theme, inner, &text, theme.accent, buf);
+        }
+        Stage::Gone { why, ended } => {
+            let enter = if *ended { "Enter: new shell here" } else { "Enter: try again" };
+            let lines = [
+                (host_text(&pane.host), theme.accent),
+                (why.clone(), theme.text),
+                (format!("{enter}   x: close"), theme.dim),
+            ];
+            centred(inner, &lines, buf);
+        }
+        Stage::Starting => {
+            if let Some(step) = waiting_for(app, pane) {
+                centred(inner, &[(host_text(&pane.host), theme.accent), (step, theme.dim)], buf);
+            }
+        }
+        Stage::Live => {}
+    }
+    if let Some((_, note)) = &pane.note {
+        last_line(theme, inner, note, theme.warn, buf);
+    } else if let Some(held) = held(app, pane) {
+        last_line(theme, inner, &held, theme.warn, buf);
+    }
+    if !framed && let Some(state) = state(app, pane, inner) {
+        let line = Rect { height: inner.height.min(1), ..inner };
+        put_right(buf, line, &format!(" {state} "), theme.warn.add_modifier(Modifier::REVERSED));
+    }
+}
+
+/// What a pane that starts waits for; nothing where it will be there in a moment.
+fn waiting_for(app: &App, pane: &Pane) -> Option<String> {
+    match app.hosts.get(&pane.host).map(|h| &h.state) {
+        Some(HostState::Online { .. }) => None,
+        Some(HostState::Deploying { step, done }) => Some(match done {
+            Some(d) => format!("{} {:.0}%", short(step, 80), d * 100.0),
+            None => short(step, 80),
+        }),
+        Some(HostState::Lost { why, .. }) => Some(format!("lost: {}", short(why, 100))),
+        _ if pane.host.is_local() => None,
+        _ => Some("connecting".into()),
+    }
+}
+
+fn held(app: &App, pane: &Pane) -> Option<String> {
+    let away = !app.is_online(&pane.host) || app.hosts.get(&pane.host).is_some_and(|h| h.silent);
+    if !away || !pane.is_live() || (pane.held.is_empty() && pane.pending == 0) {
+        return None;
+    }
+    let what = if pane.held.is_empty() {
+        format!("{} bytes", pane.pending)
+    } else {
+        short(&String::from_utf8_lossy(&pane.held), 60)
+    };
+    Some(format!("typed, held back: {what}  ({} Del throws it away)", shown(app.keymap.prefix_word())))
+}
+
+/// What a person should know of a pane, in a few words.
+pub fn state(app: &App, pane: &Pane, inner: Rect) -> Option<String> {
+    if let Some(scroll) = &pane.scroll {
+        return Some(match scroll.total {
+            Some(total) => format!("{}/{total}", scroll.up),
+            None if app.is_online(&pane.host) => return None,
+            None => "no history while the host is away".into(),
+        });
+    }
+    let host = app.hosts.get(&pane.host)?;
+    let since = |t: Duration| app.now.saturating_sub(t).as_secs();
+    if pane.is_live() {
+        match &host.state {
+            HostState::Lost { retry, .. } => {
+                let left = (host.since + *retry).saturating_sub(app.now).as_secs_f32().ceil() as u64;
+                let retry = if left == 0 { "retrying".to_string() } else { format!("retrying in {left} s") };
+                return Some(format!("last heard {} s ago, {retry}", since(host.heard)));
+            }
+            HostState::Connecting | HostState::Deploying { .. } => return Some("connecting again".into()),
+            HostState::Failed { .. } | HostState::Offline => {
+                return Some(format!("not connected: {} R connects", shown(app.keymap.prefix_word())));
+            }
+            HostState::Online { .. } if host.silent => {
+                return Some(format!("last heard {} s ago", since(host.heard)));
+            }
+            HostState::Online { .. } => {}
+        }
+    }
+    let size = pane.engine.size();
+    let other = size.cols != inner.width || size.rows != inner.height;
+    if pane.is_live() && other && app.now >= pane.asked_at + SIZE_MARK {
+        return Some(format!("{size}"));
+    }
+    pane.watch.then(|| "watching".into())
+}
+
+fn border(app: &App, theme: &Theme, pane: &Pane, area: Rect, focused: bool, buf: &mut Buffer) {
+    let line = match (focused, is_stale(app, pane)) {
+        (true, _) => theme.border_focused,
+        (false, true) => theme.border_lost,
+        (false, false) => theme.border,
+    };
+    let title = match pane.host.is_local() {
+        true => pane.title(),
+        false => format!("{} · {}", host_text(&pane.host), pane.title()),
+    };
+    let style = if focused { theme.accent } else { theme.dim };
+    let inner = boxed(buf, area, &title, line, style);
+    if let Some(state) = state(app, pane, inner) {
+        // the state is the news: it goes over the title's end
+        let text = format!(" {state} ");
+        let width = area.width.saturating_sub(2);
+        let wide = u16::try_from(text.width()).unwrap_or(u16::MAX);
+        let x = area.right().saturating_sub(1 + wide.min(width));
+        put_cut(buf, x, area.y, width, &text, theme.warn);
+    }
+}
+
+fn last_line(theme: &Theme, inner: Rect, text: &str, style: Style, buf: &mut Buffer) {
+    if inner.height == 0 {
+        return;
+    }
+    let line = Rect { y: inner.bottom() - 1, height: 1, ..inner };
+    fill(buf, line, theme.panel);
+    put_cut(buf, line.x, line.y, line.width, text, style);
+}
+
+/// Lines in the middle, broken where there is no room.
+fn centred(inner: Rect, lines: &[(String, Style)], buf: &mut Buffer) {
+    let width = usize::from(inner.width.saturating_sub(2).clamp(1, 70));
+    let lines: Vec<(String, Style)> = lines
+        .iter()
+        .flat_map(|(text, style)| text.lines().flat_map(|l| wrap(l, width)).map(|l| (l, *style)).collect::<Vec<_>>())
+        .collect();
+    let high = u16::try_from(lines.len()).unwrap_or(u16::MAX);
+    let y = inner.y + inner.height.saturating_sub(high) / 2;
+    for ((line, style), y) in lines.iter().zip(y..inner.bottom()) {
+        let wide = u16::try_from(line.width()).unwrap_or(u16::MAX).min(inner.width);
+        put_cut(buf, inner.x + (inner.width - wide) / 2, y, inner.width, line, *style);
+    }
+}
+
+fn cells(app: &App, theme: &Theme, pane: &Pane, inner: Rect, buf: &mut Buffer) {
+    let (top, left) = origin(pane, inner);
+    let stale = is_stale(app, pane);
+    let size = pane.engine.size();
+    let looking_back = pane.scroll.as_ref().is_some_and(|s| s.total.is_some());
+    for row in 0..inner.height {
+        let line = top + i64::from(row);
+        let owned = if looking_back { pane.line(line) } else { None };
+        for col in 0..inner.width {
+            let at = col + left;
+            let cell = match (&owned, looking_back) {
+                (Some(cells), _) => match cells.get(usize::from(at)) {
+                    Some(c) => screen::Cell { text: &c.text, width: c.width, style: c.style },
+                    None => continue,
+                },
+                (None, true) => continue,
+                (None, false) => match u16::try_from(line) {
+                    Ok(line) if line < size.rows && at < size.cols => pane.engine.cell(line, at),
+                    _ => continue,
+                },
+            };
+            let mut style = style_of(&cell.style);
+            if stale {
+                style = style.add_modifier(Modifier::DIM);
+            }
+            if pane.selection.is_some_and(|s| s.from != s.to && s.contains(line, at)) {
+                style = style.patch(theme.selection);
+            }
+            let Some(out) = buf.cell_mut((inner.x + col, inner.y + row)) else { continue };
+            out.set_symbol(symbol(&cell, inner.width - col)).set_style(style);
+        }
+    }
+}
+
+/// What may stand in a cell: nothing active, nothing wider than the cells it was given.
+fn symbol<'a>(cell: &screen::Cell<'a>, room: u16) -> &'a str {
+    let text = cell.text;
+    if text.is_empty() || cell.width == 0 || u16::from(cell.width) > room {
+        return " ";
+    }
+    if text.len() == 1 && text.as_bytes()[0].is_ascii_graphic() {
+        return text;
+    }
+    if text.chars().any(char::is_control) || text.width() != usize::from(cell.width) {
+        return if cell.width == 1 { "\u{fffd}" } else { " " };
+    }
+    text
+}
+
+fn style_of(style: &screen::Style) -> Style {
+    let color = |c: screen::Color| match c {
+        screen::Color::Default => Color::Reset,
+        screen::Color::Index(i) => Color::Indexed(i),
+        screen::Color::Rgb(r, g, b) => Color::Rgb(r, g, b),
+    };
+    let mut modifier = Modifier::empty();
+    for (on, m) in [
+        (style.bold, Modifier::BOLD),
+        (style.dim, Modifier::DIM),
+        (style.italic, Modifier::ITALIC),
+        (style.underline, Modifier::UNDERLINED),
+        (style.inverse, Modifier::REVERSED),
+    ] {
+        if on {
+            modifier |= m;
+        }
+    }
+    Style::new().fg(color(style.fg)).bg(color(style.bg)).add_modifier(modifier)
+}
+
+/// The numbers of the panes, over them.
+pub fn numbers(app: &App, theme: &Theme, buf: &mut Buffer) {
+    let Some(tab) = app.tabs.active() else { return };
+    let order: Vec<PaneId> = tab.panes();
+    for (id, area) in app.areas(tab) {
+        let n = order.iter().position(|p| *p == id).unwrap_or(0) + 1;
+        let text = format!(" {n} ");
+        let style = if id == tab.focus { theme.tab_active } else { theme.chosen };
+        let x = area.x + area.width.saturating_sub(text.len() as u16) / 2;
+        put(buf, x, area.y + area.height / 2, area.right().saturating_sub(x), &text, style);
+    }
+}

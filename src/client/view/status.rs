@@ -1,0 +1,79 @@
+//! Draws the status bar: message or host, gauges, round trip, clock.
+
+use super::tree::standing_style;
+use super::{fill, put_cut, put_right};
+use crate::client::app::App;
+use crate::client::host::HostState;
+use crate::client::keymap::shown;
+use crate::client::tree::{host_text, standing, state_text};
+use crate::theme::Theme;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use std::time::Duration;
+
+/// A percentage as a little bar.
+pub fn bar(percent: f32) -> &'static str {
+    const BARS: [&str; 8] = ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
+    let step = (percent.clamp(0.0, 100.0) / 100.0 * 7.99) as usize;
+    BARS[step.min(7)]
+}
+
+/// `31ms`, `1.2s`.
+pub fn rtt_text(rtt: Duration) -> String {
+    match rtt.as_millis() {
+        0 => "<1ms".into(),
+        ms @ 1..1000 => format!("{ms}ms"),
+        _ => format!("{:.1}s", rtt.as_secs_f32()),
+    }
+}
+
+pub fn draw(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
+    fill(buf, area, theme.status);
+    if let Some(message) = &app.message {
+        put_cut(buf, area.x + 1, area.y, area.width.saturating_sub(1), &message.text, theme.accent);
+        return;
+    }
+    let id = app.current_host();
+    let host = app.hosts.get(&id);
+    let mut right = area;
+    if !app.clock.is_empty() && area.width >= 20 {
+        let x = put_right(buf, area, &format!(" {} ", app.clock), theme.status);
+        right.width = x.saturating_sub(area.x);
+    }
+    // from the left: the host, then what there is room for
+    let mut x = area.x + area.width.min(1);
+    let mut add = |text: &str, style, must: bool| {
+        let room = right.right().saturating_sub(x);
+        if must || text.chars().count() < usize::from(room) {
+            x = put_cut(buf, x, area.y, room, text, style);
+            x = x.saturating_add(2).min(right.right());
+        }
+    };
+    if let Some((keys, _)) = &app.sequence {
+        let keys: Vec<String> =
+            std::iter::once(app.keymap.prefix_word()).chain(keys.iter().map(String::as_str)).map(shown).collect();
+        add(&format!("{} …", keys.join(" ")), theme.status_mode, true);
+    }
+    add(&host_text(&id), theme.text, true);
+    let Some(host) = host else { return };
+    let state = state_text(host, app.now);
+    if !state.is_empty() {
+        add(&state, standing_style(theme, standing(Some(host))), true);
+    }
+    if !matches!(host.state, HostState::Online { .. }) {
+        return;
+    }
+    if let Some(g) = &host.gauges {
+        for (name, percent) in [("CPU", g.cpu), ("MEM", g.mem())] {
+            let style = match percent {
+                p if p >= 90.0 => theme.gauge_high,
+                p if p >= 67.0 => theme.gauge_mid,
+                _ => theme.gauge_low,
+            };
+            add(&format!("{name} {} {percent:.0}%", bar(percent)), style, false);
+        }
+    }
+    if let Some(rtt) = host.rtt.filter(|_| !id.is_local()) {
+        add(&format!("rtt {}", rtt_text(rtt)), theme.dim, false);
+    }
+}
