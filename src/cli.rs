@@ -10,6 +10,7 @@ pub mod open;
 pub mod run;
 pub mod send;
 pub mod sessions;
+pub mod show;
 pub mod wait;
 
 use clap::{Args, Parser, Subcommand};

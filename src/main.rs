@@ -5,7 +5,7 @@ use clap::Parser;
 use std::process::ExitCode;
 use std::sync::Arc;
 use thub::agent;
-use thub::cli::{self, Cli, ConfigVerb, Verb, call};
+use thub::cli::{self, Cli, Verb, call};
 use thub::client::host::{Env, HostId};
 use thub::failure::Failure;
 use thub::paths::Paths;
@@ -102,7 +102,15 @@ async fn verbs(common: cli::Common, open: Option<String>, verb: Option<Verb>, pa
             let verb = a.verb.unwrap_or(cli::AgentVerb::Status);
             return cli::agent::verb(&env, &common, &host, &paths, verb).await;
         }
-        _ => { let _ = (open, ConfigVerb::Path); }
+        None => return cli::open::tui(&env, &common, open).await,
+        Some(Verb::Attach(a)) => return cli::open::attach(&env, &host, &a).await,
+        Some(Verb::New(n)) => return cli::open::new(&env, &host, &n).await,
+        Some(Verb::Config(c)) => cli::show::config(&paths, c.verb)?,
+        Some(Verb::Keys) => cli::show::keys(&common, &paths)?,
+        Some(Verb::Themes) => cli::show::themes(&common, &paths),
+        Some(Verb::Reset) => thub::client::terminal::reset()?,
+        // done before a runtime was there
+        Some(Verb::Session(_) | Verb::Doctor | Verb::Completions(_)) => {}
     }
     Ok(0)
 }

@@ -36,8 +36,8 @@ const SLOWEST: Duration = Duration::from_secs(30);
 type Events = mpsc::UnboundedSender<(HostId, HostEvent)>;
 type Dial = Pin<Box<dyn Future<Output = Result<Dialed, Failure>> + Send>>;
 
-/// Starts a host's task. It ends when the sender returned is dropped.
-pub fn spawn(host: HostId, env: Arc<Env>, events: Events) -> mpsc::UnboundedSender<HostCommand> {
+/// Starts a host's task; `first` = a link that stands already. It ends when the sender returned is dropped.
+pub fn spawn(host: HostId, env: Arc<Env>, events: Events, first: Option<Dialed>) -> mpsc::UnboundedSender<HostCommand> {
     let (tx, rx) = mpsc::unbounded_channel();
     let (inner_tx, inner) = mpsc::unbounded_channel();
     let asker = Arc::new(Asker { host: host.clone(), events: events.clone(), state: Mutex::default() });
@@ -53,7 +53,7 @@ pub fn spawn(host: HostId, env: Arc<Env>, events: Events) -> mpsc::UnboundedSend
         gauges: false,
         announced: HashMap::new(),
     };
-    tokio::spawn(task.run(rx, inner));
+    tokio::spawn(task.run(rx, inner, first));
     tx
 }
 
@@ -165,7 +165,12 @@ impl Task {
         Box::pin(async move { dial(&host, &env, ask).await })
     }
 
-    async fn run(mut self, mut commands: mpsc::UnboundedReceiver<HostCommand>, mut inner: mpsc::UnboundedReceiver<Inner>) {
+    async fn run(
+        mut self,
+        mut commands: mpsc::UnboundedReceiver<HostCommand>,
+        mut inner: mpsc::UnboundedReceiver<Inner>,
+        mut first: Option<Dialed>,
+    ) {
         // offline until somebody wants something
         'offline: loop {
             loop {
@@ -178,7 +183,7 @@ impl Task {
             }
             let mut lost_at: Option<Instant> = None;
             let mut tries = 0u32;
-            let mut ready: Option<Dialed> = None;
+            let mut ready: Option<Dialed> = first.take();
             loop {
                 let dialed = match ready.take() {
                     Some(dialed) => Ok(dialed),
