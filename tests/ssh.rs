@@ -127,6 +127,13 @@ fn commands_streams_and_ends() {
         unread.read_to_end(&mut got).await.unwrap();
         assert_eq!(got.len(), 7_000_000);
 
+        // more than is held for one: the host waits, and all of it comes once it is read
+        let mut late = ssh.exec("head -c 30000000 /dev/zero").await.unwrap();
+        late.read_u8().await.unwrap();
+        let mut got = Vec::new();
+        late.read_to_end(&mut got).await.unwrap();
+        assert_eq!(got.len(), 29_999_999);
+
         // what was put back is read first
         let mut c = ssh.exec("echo world").await.unwrap();
         c.unread(b"hello ");
@@ -386,7 +393,7 @@ fn through_commands_and_jump_hosts() {
         let ssh = connect(&piped).await.unwrap();
         assert_eq!(ssh.output("echo hi", 100).await.unwrap().0, b"hi\n");
         drop(ssh);
-        let broken = sshd.config("Host *\n  ProxyCommand echo no such way >&2; exit 1\n");
+        let broken = sshd.config("Host *\n  ProxyCommand sh -c \"echo no such way >&2; exit 1\"\n");
         let f = connect(&broken).await.err().unwrap();
         assert!(f.code() == 3 && f.what.contains("no such way"), "{f}");
         for host in ["far", "farther"] {

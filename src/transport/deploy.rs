@@ -217,8 +217,7 @@ async fn upload(ssh: &Ssh, mine: &Mine, ask: &dyn Ask) -> Result<Agent, Failure>
     ask.progress(&format!("{host}: preparing"), None);
     let (out, _, _) = ssh.output(&remote::prepare(&mine.build), PRINTED_MOST).await?;
     let dir = remote::judge_dirs(&host, &out)?;
-    let mut nonce = [0u8; 8];
-    rustix::rand::getrandom(&mut nonce[..], rustix::rand::GetRandomFlags::empty()).map_err(std::io::Error::from)?;
+    let nonce = super::random::<8>()?;
     let temp = format!("{dir}/.thub.{}", hex(&nonce));
     let done = send(ssh, mine, ask, &dir, &temp).await;
     if done.is_err() && !ssh.is_closed() {

@@ -65,3 +65,11 @@ pub async fn reach(
         Started::Absent(_) => Err(missing()),
     }
 }
+
+/// Bytes nobody can guess: for salts and for the names of temporary files. (Every Unix has this file.)
+pub(crate) fn random<const N: usize>() -> std::io::Result<[u8; N]> {
+    use std::io::Read;
+    let mut bytes = [0; N];
+    std::fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    Ok(bytes)
+}

@@ -4,6 +4,7 @@
 //! Same verdict as OpenSSH's or stricter. Stricter: a host on record only under keys of another type has *changed*,
 //! a matching line that can't be read stops, so does a file that can't be read.
 
+use crate::transport::random;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
@@ -316,8 +317,7 @@ pub fn learn(file: &Path, host: &str, port: u16, key: &HostKey, hash: bool) -> s
     if verdict_by_name(&files, &name, key) == Verdict::Known {
         return Ok(());
     }
-    let mut salt = [0u8; 20];
-    random(&mut salt)?;
+    let salt = random::<20>()?;
     let mut text = old;
     if text.last().is_some_and(|b| *b != b'\n') {
         text.push(b'\n');
@@ -325,8 +325,7 @@ pub fn learn(file: &Path, host: &str, port: u16, key: &HostKey, hash: bool) -> s
     text.extend_from_slice(record(&name, key, hash.then_some(salt)).as_bytes());
 
     let mode = std::fs::metadata(&target).map(|m| m.permissions().mode() & 0o777).unwrap_or(0o600);
-    let mut nonce = [0u8; 8];
-    random(&mut nonce)?;
+    let nonce = random::<8>()?;
     let temp = dir.join(format!(".known_hosts.{:016x}", u64::from_le_bytes(nonce)));
     let written = (|| {
         let mut out = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temp)?;
@@ -340,11 +339,6 @@ pub fn learn(file: &Path, host: &str, port: u16, key: &HostKey, hash: bool) -> s
         let _ = std::fs::remove_file(&temp);
     }
     written
-}
-
-fn random(out: &mut [u8]) -> std::io::Result<()> {
-    let got = rustix::rand::getrandom(&mut *out, rustix::rand::GetRandomFlags::empty())?;
-    if got < out.len() { Err(std::io::Error::other("no random bytes")) } else { Ok(()) }
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! SSH to a real OpenSSH: the only folder that names russh. Decisions are pure functions, files are read at the edge.
 //!
-//! - [`config`] what ssh_config says, `aliases` whom it names · [`known_hosts`] the verdict on a host's key · `patience` deadlines that stand
-//!   still while a person is asked
-//! - `stream` what SSH runs over · [`connect`] the handshake and [`Ssh`] · `gate` the host's key · `auth`, `keyfile` who we are
+//! - [`config`] what ssh_config says, `aliases` whom it names · [`known_hosts`] the verdict on a host's key
+//! - `stream` what SSH runs over · [`connect`] the handshake and [`Ssh`] · `gate` passes the host's key or says why not
+//! - `auth`, `keyfile` who we are · `patience` deadlines that stand still while a person is asked
 //! - [`channel`] a command's streams · [`sftp`] files, behind [`sftp_guard`]
 
 mod aliases;

@@ -37,7 +37,7 @@ pub(super) struct Complaint(tokio::task::JoinHandle<Vec<u8>>);
 impl Complaint {
     /// Escaped; once the command has ended, which losing its wire makes it do.
     pub(super) async fn take(self) -> Option<String> {
-        let said = tokio::time::timeout(Duration::from_millis(500), self.0).await.ok()?.ok()?;
+        let said = tokio::time::timeout(Duration::from_secs(2), self.0).await.ok()?.ok()?;
         Some(short(String::from_utf8_lossy(&said).trim(), 200)).filter(|s| !s.is_empty())
     }
 }
