@@ -49,10 +49,11 @@ impl Tty {
     /// A shell with job control, for what is started from one.
     pub fn shell(home: &Home, cols: u16, rows: u16) -> Tty {
         let mut command = home.command("/bin/bash");
-        command.args(["--norc", "--noprofile", "-i"]).env("PS1", "outer$ ");
+        // (without readline, which has modes of its own)
+        command.args(["--norc", "--noprofile", "--noediting", "-i"]).env("PS1", "outer$ ");
         command.env("THUB", THUB);
         let tty = Tty::start(command, cols, rows);
-        tty.until_text("outer$ ");
+        tty.until_text("outer$");
         tty
     }
 
