@@ -4,7 +4,7 @@ use super::{App, ECHO, Effect, Farewell, Host};
 use crate::client::host::{HostCommand, HostEvent, HostId, HostState, echoes};
 use crate::client::layer::Layer;
 use crate::client::layout::PaneId;
-use crate::client::pane::{Pane, Stage, row_of};
+use crate::client::pane::{Pane, Stage, blank, row_of};
 use crate::proto::control::SessionInfo;
 use crate::proto::ids::{Offset, SessionId, Size};
 use crate::proto::notice::SessionExited;
@@ -109,7 +109,7 @@ impl App {
             HostEvent::Output { session, offset, bytes } => self.output(&id, &session, offset, &bytes),
             HostEvent::Screen { session, to, size, bytes } => {
                 if let Some(pane) = self.shown(&id, &session) {
-                    pane.engine = Engine::restore(size.clamped(), &bytes);
+                    pane.engine = Engine::restore_with_history(size.clamped(), &bytes, 0);
                     pane.seen = to;
                     pane.restored = true;
                     pane.sync_since = None;
@@ -315,7 +315,7 @@ impl App {
         };
         let size = Size { rows: info.rows, cols: info.cols }.clamped();
         if !again {
-            pane.engine = Engine::new(size);
+            pane.engine = blank(size);
             pane.seen = 0;
         }
         // one word is a shell, or as good as one: the pane closes with it
