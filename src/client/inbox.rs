@@ -84,7 +84,7 @@ mod tests {
     fn the_focused_session_goes_first_and_each_keeps_its_order() {
         let (host, a, b) = (HostId::local(), "a".parse().unwrap(), "b".parse().unwrap());
         let mut inbox = Inbox::default();
-        let mut push = |inbox: &mut Inbox, e, focus: &SessionId| inbox.push(host.clone(), e, Some((&host, focus)));
+        let push = |inbox: &mut Inbox, e, focus: &SessionId| inbox.push(host.clone(), e, Some((&host, focus)));
         push(&mut inbox, output("a", 0), &b);
         push(&mut inbox, output("b", 0), &b);
         push(&mut inbox, output("a", 1), &a);
