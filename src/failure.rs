@@ -28,11 +28,13 @@ pub struct Failure {
     pub what: String,
     /// What to do next; at least one.
     pub hints: Vec<String>,
+    /// A stop that must be read before anything goes on: a changed host key.
+    pub hard: bool,
 }
 
 impl Failure {
     pub fn new(kind: Kind, what: impl Into<String>, hint: impl Into<String>) -> Failure {
-        Failure { kind, what: what.into(), hints: vec![hint.into()] }
+        Failure { kind, what: what.into(), hints: vec![hint.into()], hard: false }
     }
     pub fn usage(what: impl Into<String>, hint: impl Into<String>) -> Failure {
         Failure::new(Kind::Usage, what, hint)
@@ -48,6 +50,10 @@ impl Failure {
     }
     pub fn hint(mut self, hint: impl Into<String>) -> Failure {
         self.hints.push(hint.into());
+        self
+    }
+    pub fn hard(mut self) -> Failure {
+        self.hard = true;
         self
     }
     /// The exit code of the command line's contract.

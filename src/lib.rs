@@ -1,11 +1,16 @@
 //! thub: a terminal multiplexer for all of a person's machines.
+pub mod agent;
+pub mod backend;
+pub mod cli;
 pub mod client;
 pub mod config;
 pub mod failure;
 pub mod link;
+pub mod log;
 pub mod paths;
 pub mod proto;
 pub mod safedir;
+pub mod session;
 pub mod store;
 pub mod sys;
 pub mod term;

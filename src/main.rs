@@ -1,1 +1,127 @@
-fn main() {}
+//! Owns the roof: parse, run the role, turn a failure into its message and exit code; and it wires this machine's
+//! agent to the client. Leaves out everything else.
+
+use clap::Parser;
+use std::process::ExitCode;
+use std::sync::Arc;
+use thub::agent;
+use thub::cli::{self, Cli, Verb, call};
+use thub::client::host::{Env, HostId};
+use thub::failure::Failure;
+use thub::paths::Paths;
+use thub::transport::DeployPolicy;
+use thub::{session, sys};
+
+fn main() -> ExitCode {
+    // a reader that went away is no reason to die with a signal half way
+    sys::ignore(libc::SIGPIPE);
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) if is_broken_pipe(&failure) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("thub: {failure}");
+            ExitCode::from(failure.code())
+        }
+    }
+}
+
+/// `thub ls | head`: whoever read has seen enough.
+fn is_broken_pipe(failure: &Failure) -> bool {
+    failure.what.contains("Broken pipe")
+}
+
+fn run(cli: Cli) -> Result<u8, Failure> {
+    let Cli { common, open, verb } = cli;
+    // before anything else: a session process forks while it has one thread
+    if let Some(Verb::Session(s)) = &verb {
+        session::main(&s.id)?;
+        return Ok(0);
+    }
+    let paths = Paths::from_env();
+    if let Some(Verb::Doctor) = &verb {
+        cli::doctor::doctor(&common, &paths)?;
+        return Ok(0);
+    }
+    let paths = paths?;
+    let umask = sys::umask(0o077);
+    let _log = thub::log::start(&paths);
+    match &verb {
+        Some(Verb::Agent(a)) if a.stdio => return serve(paths, umask),
+        Some(Verb::Completions(c)) => {
+            use std::io::Write;
+            std::io::stdout().write_all(&cli::generate::completions(c.shell))?;
+            return Ok(0);
+        }
+        _ => {}
+    }
+    call::block_on(verbs(common, open, verb, paths, umask))
+}
+
+async fn verbs(common: cli::Common, open: Option<String>, verb: Option<Verb>, paths: Paths, umask: u32) -> Result<u8, Failure> {
+    let tui = matches!(&verb, None | Some(Verb::Attach(_))) || matches!(&verb, Some(Verb::New(n)) if !n.detached);
+    let policy = if tui { DeployPolicy::Ask } else { DeployPolicy::Never };
+    let ctx = agent::Context { paths: paths.clone(), local: true, host: "local".into(), umask, history: 10_000 };
+    let local = move || {
+        let (ours, theirs) = tokio::io::duplex(256 << 10);
+        let ctx = ctx.clone();
+        tokio::spawn(async move {
+            if let Err(e) = agent::run(theirs, ctx).await {
+                tracing::error!(error = %e.what, "this machine's agent ended");
+            }
+        });
+        ours
+    };
+    // a run dir that can't be used is said as what it is, not as an agent that does not answer
+    if common.host.is_empty() && !matches!(verb, Some(Verb::Config(_) | Verb::Keys | Verb::Themes | Verb::Reset | Verb::Deploy(_))) {
+        thub::store::rundir::RunDir::open(&paths)?;
+    }
+    let env: Arc<Env> = Env::new(paths.clone(), common.ssh_config.clone(), policy, Box::new(local));
+    let host: HostId = match &verb {
+        Some(Verb::Run(_)) => HostId::local(),
+        _ => call::host(&common)?,
+    };
+    match verb {
+        Some(Verb::New(n)) if n.detached => cli::sessions::new_detached(&env, &common, &host, &n).await?,
+        Some(Verb::Ls) => cli::sessions::ls(&env, &common, &host).await?,
+        Some(Verb::Send(s)) => cli::send::send(&env, &host, &s).await?,
+        Some(Verb::SendKeys(s)) => cli::send::send_keys(&env, &host, &s).await?,
+        Some(Verb::Capture(c)) => cli::capture::capture(&env, &common, &host, &c).await?,
+        Some(Verb::Wait(w)) => cli::wait::wait(&env, &common, &host, &w).await?,
+        Some(Verb::Kill(k)) => cli::sessions::kill(&env, &host, &k).await?,
+        Some(Verb::Rename(r)) => cli::sessions::rename(&env, &host, &r).await?,
+        Some(Verb::Resize(r)) => cli::sessions::resize(&env, &host, &r).await?,
+        Some(Verb::Run(r)) => {
+            return cli::run::run(&env, &common, &r).await.or_else(|e| {
+                eprintln!("thub: {e}");
+                Ok(cli::run::OWN)
+            });
+        }
+        Some(Verb::Deploy(d)) => cli::agent::deploy(&env, &common, &d.on, d.from.as_deref()).await?,
+        Some(Verb::Agent(a)) => {
+            let verb = a.verb.unwrap_or(cli::AgentVerb::Status);
+            return cli::agent::verb(&env, &common, &host, &paths, verb).await;
+        }
+        None => return cli::open::tui(&env, &common, open).await,
+        Some(Verb::Attach(a)) => return cli::open::attach(&env, &host, &a).await,
+        Some(Verb::New(n)) => return cli::open::new(&env, &host, &n).await,
+        Some(Verb::Config(c)) => cli::show::config(&paths, c.verb)?,
+        Some(Verb::Keys) => cli::show::keys(&common, &paths)?,
+        Some(Verb::Themes) => cli::show::themes(&common, &paths),
+        Some(Verb::Reset) => thub::client::terminal::reset()?,
+        // done before a runtime was there
+        Some(Verb::Session(_) | Verb::Doctor | Verb::Completions(_)) => {}
+    }
+    Ok(0)
+}
+
+/// `thub agent --stdio`: serves the link that sshd started it on.
+fn serve(paths: Paths, umask: u32) -> Result<u8, Failure> {
+    sys::set_process_name("thub");
+    call::block_on(async move {
+        let io = sys::FdStream::stdio()?;
+        let ctx = agent::Context { paths, local: false, host: sys::hostname(), umask, history: 10_000 };
+        agent::run(io, ctx).await?;
+        Ok(0)
+    })
+}

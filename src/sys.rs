@@ -460,6 +460,11 @@ impl Drop for Side {
 
 /// Registers a non-blocking descriptor with the runtime. On an error (EPERM for plain files and /dev/null) it is
 /// given back.
+/// A descriptor whose readiness can be awaited.
+pub fn watched(fd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    async_fd(fd, Interest::READABLE | Interest::WRITABLE).map_err(|(_, e)| e)
+}
+
 pub fn async_fd(fd: OwnedFd, interest: Interest) -> Result<AsyncFd<OwnedFd>, (OwnedFd, io::Error)> {
     // SAFETY: an OwnedFd is one descriptor as long as it lives, and AsyncFd drops it only after it is deregistered
     unsafe { AsyncFd::register_with_interest(fd, interest) }.map_err(|e| e.into_parts())

@@ -1,11 +1,20 @@
 //! Owns a host's link as the client sees it: connect, deploy, reconnect, resend; one task a host.
 //! The verbs use it too. Leaves out what is drawn.
 
-use crate::proto::control::{SessionCreate, SessionInfo};
-use crate::proto::frame;
-use crate::proto::ids::{Offset, SessionId, Size};
+pub mod attached;
+pub mod dial;
+mod task;
+
+pub use dial::{Dialed, Env, dial};
+pub use task::spawn;
+
+use crate::link::Link;
+use crate::proto::control::{Fault, SessionCreate, SessionInfo};
+use crate::proto::frame::{self, Body, Frame};
+use crate::proto::ids::{Offset, SessionId, Size, StreamId};
 use crate::proto::notice::{Gauges, SessionExited};
 use std::time::Duration;
+use tokio::sync::mpsc;
 
 /// A host of the tree: `local`, an alias of ssh_config, or `user@host[:port]`.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -229,4 +238,37 @@ pub enum HostEvent {
 /// Whether the program echoes what is typed (a password prompt does not).
 pub fn echoes(flags: u8) -> bool {
     flags & frame::tty::ECHO != 0
+}
+
+/// What a stream brings, from offset `from` to `to`, acknowledged as it comes. Short where the session let go of some.
+pub async fn read_stream(
+    link: &Link,
+    stream: StreamId,
+    frames: &mut mpsc::UnboundedReceiver<Frame>,
+    from: Offset,
+    to: Offset,
+) -> Result<Vec<u8>, Fault> {
+    let mut all = Vec::new();
+    let mut at = from;
+    let mut acked = from;
+    while at < to {
+        let frame = tokio::time::timeout(Duration::from_secs(30), frames.recv())
+            .await
+            .map_err(|_| Fault::new(Fault::TIMEOUT, "the answer stopped half way"))?
+            .ok_or_else(|| Fault::new(Fault::GONE, "the link is gone"))?;
+        let Ok(Body::Data { offset, bytes }) = frame.body() else { continue };
+        if bytes.is_empty() {
+            break;
+        }
+        if offset == at {
+            all.extend_from_slice(bytes);
+            at += bytes.len() as u64;
+        }
+        if at - acked > crate::link::feed::WINDOW / 2 {
+            acked = at;
+            link.out.urgent(stream, Body::Ack { seen: at, limit: at + crate::link::feed::WINDOW });
+        }
+    }
+    link.out.urgent(stream, Body::Ack { seen: at, limit: at + crate::link::feed::WINDOW });
+    Ok(all)
 }

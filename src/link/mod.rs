@@ -1,1 +1,224 @@
-//! Frames over any AsyncRead + AsyncWrite.
+//! Frames over any AsyncRead + AsyncWrite: one connection, its calls, its streams.
+//! Leaves out how the bytes get to the other side (transport) and what calls mean (the roles).
+
+pub mod call;
+pub mod conn;
+pub mod feed;
+
+use crate::proto::control::{Fault, Method};
+use crate::proto::frame::{Body, Frame};
+use crate::proto::hello;
+use crate::proto::ids::StreamId;
+use call::{Calls, Message};
+use conn::{FrameReader, Outbox};
+use serde_json::Value;
+use std::collections::HashMap;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::mpsc;
+
+/// What a link's peer wants or tells, on stream 0.
+#[derive(Debug)]
+pub enum Incoming {
+    Call { id: u64, method: String, params: Value },
+    Notice { method: String, params: Value },
+    Rtt(Duration),
+}
+
+struct Shared {
+    streams: Mutex<HashMap<StreamId, mpsc::UnboundedSender<Frame>>>,
+    heard: Mutex<Instant>,
+    pings: Mutex<HashMap<u64, Instant>>,
+    epoch: Instant,
+}
+
+/// A link in use: cheap to clone.
+#[derive(Clone)]
+pub struct Link {
+    pub out: Outbox,
+    calls: Calls,
+    shared: Arc<Shared>,
+}
+
+fn locked<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
+    m.lock().unwrap_or_else(|e| e.into_inner())
+}
+
+impl Link {
+    /// A link over `io` and the task that serves it: it ends, with the reason, when the peer is gone.
+    /// `answering` = this side writes the banner; else it is waited for before the first frame is read.
+    pub fn new<S>(
+        io: S,
+        answering: bool,
+        incoming: mpsc::UnboundedSender<Incoming>,
+    ) -> (Link, impl Future<Output = io::Error> + Send)
+    where
+        S: AsyncRead + AsyncWrite + Send + 'static,
+    {
+        let link = Link {
+            out: Outbox::new(),
+            calls: Calls::default(),
+            shared: Arc::new(Shared {
+                streams: Mutex::default(),
+                heard: Mutex::new(Instant::now()),
+                pings: Mutex::default(),
+                epoch: Instant::now(),
+            }),
+        };
+        if answering {
+            link.out.raw(hello::banner().as_bytes());
+        }
+        let served = link.clone();
+        let task = async move {
+            let (r, w) = tokio::io::split(io);
+            let out = served.out.clone();
+            let mut reader = FrameReader::new(r);
+            let end = tokio::select! {
+                e = out.write_to(w) => e.err().unwrap_or_else(|| io::Error::other("closed")),
+                e = served.read(&mut reader, answering, &incoming) => e,
+            };
+            served.close();
+            end
+        };
+        (link, task)
+    }
+
+    async fn read<R: AsyncRead + Unpin>(
+        &self,
+        reader: &mut FrameReader<R>,
+        answering: bool,
+        incoming: &mpsc::UnboundedSender<Incoming>,
+    ) -> io::Error {
+        if !answering && let Err(e) = reader.banner().await {
+            return e;
+        }
+        loop {
+            let frame = match reader.read_frame().await {
+                Ok(Some(frame)) => frame,
+                Ok(None) => return io::Error::new(io::ErrorKind::UnexpectedEof, "the other side closed the link"),
+                Err(e) => return e,
+            };
+            *locked(&self.shared.heard) = Instant::now();
+            if frame.stream != 0 {
+                let gone = match locked(&self.shared.streams).get(&frame.stream) {
+                    Some(tx) => tx.send(frame).is_err().then_some(()),
+                    None => None,
+                };
+                let _ = gone;
+                continue;
+            }
+            let body = match frame.body() {
+                Ok(body) => body,
+                Err(e) => return io::Error::new(io::ErrorKind::InvalidData, e),
+            };
+            match body {
+                Body::Call(json) => match call::parse(json) {
+                    Ok(Message::Answer { id, result }) => self.calls.answered(id, result),
+                    Ok(Message::Call { id, method, params }) => {
+                        let _ = incoming.send(Incoming::Call { id, method, params });
+                    }
+                    Ok(Message::Notice { method, params }) => {
+                        let _ = incoming.send(Incoming::Notice { method, params });
+                    }
+                    Err(fault) => tracing::warn!(code = fault.code, "a message that is none"),
+                },
+                Body::Ping(n) => self.out.urgent(0, Body::Pong(n)),
+                Body::Pong(n) => {
+                    if let Some(sent) = locked(&self.shared.pings).remove(&n) {
+                        let _ = incoming.send(Incoming::Rtt(sent.elapsed()));
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// A call with the usual deadline of 10 s.
+    pub fn call<M: Method>(&self, params: &M) -> impl Future<Output = Result<M::Reply, Fault>> + use<M> {
+        self.calls.call(&self.out, params, call::DEADLINE)
+    }
+
+    pub fn call_within<M: Method>(
+        &self,
+        params: &M,
+        deadline: Duration,
+    ) -> impl Future<Output = Result<M::Reply, Fault>> + use<M> {
+        self.calls.call(&self.out, params, deadline)
+    }
+
+    /// Frames of a stream come out here from now on. The queue is bounded by the credit given to the peer.
+    pub fn open_stream(&self, stream: StreamId) -> mpsc::UnboundedReceiver<Frame> {
+        let (tx, rx) = mpsc::unbounded_channel();
+        locked(&self.shared.streams).insert(stream, tx);
+        rx
+    }
+
+    /// Frames of a stream go to `to` from now on: many streams may share one queue, frames say which they are of.
+    pub fn route_stream(&self, stream: StreamId, to: mpsc::UnboundedSender<Frame>) {
+        locked(&self.shared.streams).insert(stream, to);
+    }
+
+    pub fn close_stream(&self, stream: StreamId) {
+        locked(&self.shared.streams).remove(&stream);
+    }
+
+    /// Asks for a sign of life; the answer comes as `Incoming::Rtt`.
+    pub fn ping(&self) {
+        let n = self.shared.epoch.elapsed().as_micros() as u64;
+        let mut pings = locked(&self.shared.pings);
+        pings.retain(|_, sent| sent.elapsed() < Duration::from_secs(60));
+        pings.insert(n, Instant::now());
+        drop(pings);
+        self.out.urgent(0, Body::Ping(n));
+    }
+
+    /// When the peer was last heard of.
+    pub fn heard(&self) -> Instant {
+        *locked(&self.shared.heard)
+    }
+
+    /// Ends it: pending calls fail, streams end.
+    pub fn close(&self) {
+        self.out.close();
+        self.calls.close();
+        locked(&self.shared.streams).clear();
+    }
+
+    pub fn is_closed(&self) -> bool {
+        self.out.is_closed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::control::{Done, SessionDetach};
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn calls_streams_and_the_end() {
+        let (a, b) = tokio::io::duplex(4096);
+        let (tx_a, _rx_a) = mpsc::unbounded_channel();
+        let (tx_b, mut rx_b) = mpsc::unbounded_channel();
+        let (client, client_task) = Link::new(a, false, tx_a);
+        let (server, server_task) = Link::new(b, true, tx_b);
+        let client_task = tokio::spawn(client_task);
+        let server_task = tokio::spawn(server_task);
+        let mut frames = client.open_stream(2);
+        let asked = client.call(&SessionDetach { stream: 2 });
+        let Some(Incoming::Call { id, method, params }) = rx_b.recv().await else { panic!() };
+        assert_eq!(method, "session.detach");
+        assert_eq!(call::params::<SessionDetach>(params).unwrap().stream, 2);
+        call::answer(&server.out, id, call::reply(Done {}));
+        assert_eq!(asked.await, Ok(Done {}));
+        server.out.bulk(2, Body::Data { offset: 0, bytes: b"x" });
+        assert_eq!(frames.recv().await.unwrap().stream, 2);
+        let never = client.call(&SessionDetach { stream: 4 });
+        server.close();
+        assert_eq!(never.await.unwrap_err().code, Fault::GONE);
+        assert!(frames.recv().await.is_none());
+        client_task.await.unwrap();
+        server_task.await.unwrap();
+    }
+}

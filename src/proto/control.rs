@@ -330,6 +330,34 @@ pub struct SessionHistoryReply {
 }
 method!(SessionHistory = "session.history" -> SessionHistoryReply);
 
+/// History and screen of one moment; answered by Data frames on `stream` (offset 0 = first byte): first the history's
+/// lines `from..`, as `session.history` has them, then the screen as a Screen frame has it.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+pub struct SessionCapture {
+    pub session: SessionId,
+    pub stream: StreamId,
+    /// First line of history wanted; left out = none.
+    #[serde(default)]
+    pub from: Option<u64>,
+    #[serde(default)]
+    pub window: u64,
+}
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+pub struct SessionCaptured {
+    /// Numbers of the first line sent and of the next after the last.
+    pub from: u64,
+    pub to: u64,
+    /// The last line of the history goes on in the screen's first row.
+    pub open: bool,
+    pub history_bytes: u64,
+    pub screen_bytes: u64,
+    pub cols: u16,
+    pub rows: u16,
+    pub offset: Offset,
+}
+method!(SessionCapture = "session.capture" -> SessionCaptured);
+
 /// Runs a program to its end, without a session: stdout on `stream`, stderr on `stream + 2`, stdin from `stream`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(default)]

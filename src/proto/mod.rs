@@ -4,3 +4,4 @@ pub mod frame;
 pub mod hello;
 pub mod ids;
 pub mod notice;
+pub mod spawn;

@@ -1,3 +1,4 @@
 //! JSON and records on disk.
 pub mod file;
 pub mod layout;
+pub mod rundir;

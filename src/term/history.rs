@@ -91,6 +91,19 @@ impl History {
         (self.first..self.end).filter_map(|n| self.line(n))
     }
 
+    /// Lines `from..to` (None = to the end) as bytes, each ended by a line feed: the number of the first, the number
+    /// the next new line will have, and the bytes.
+    pub fn range(&self, from: u64, to: Option<u64>) -> (u64, u64, Vec<u8>) {
+        let to = to.unwrap_or(u64::MAX).min(self.end);
+        let from = from.max(self.first).min(to);
+        let mut bytes = Vec::new();
+        for line in (from..to).filter_map(|n| self.line(n)) {
+            bytes.extend_from_slice(line.as_bytes());
+            bytes.push(b'\n');
+        }
+        (from, self.end, bytes)
+    }
+
     /// Takes a row that left the screen; `wrapped` = its line goes on in the next one.
     pub fn push_row(&mut self, text: &str, wrapped: bool) {
         let continues = self.open && self.last_line_len().is_some_and(|len| len + text.len() <= MOST_LINE);

@@ -353,6 +353,8 @@ fn front(bytes: &[u8], flush: bool) -> Front {
                     key.mods = key.mods.with(Mods::ALT);
                     Front::Is(used + 1, Some(Input::Key(key)))
                 }
+                // no more will come: the first Escape is a key, the rest is looked at by itself
+                Front::Unfinished if flush => key(1, Code::Escape, Mods::NONE),
                 Front::Unfinished => Front::Unfinished,
                 _ => key(1, Code::Escape, Mods::NONE),
             },
@@ -935,6 +937,18 @@ mod tests {
         }
         out.retain(|i| !matches!(i, Input::Paste { bytes, last: false } if bytes.is_empty()));
         out
+    }
+
+    /// Two Escapes before an unfinished sequence were once waited for without end.
+    #[test]
+    fn two_escapes_and_half_a_sequence_come_to_an_end() {
+        let (mut parser, mut out) = (Parser::new(), Vec::new());
+        parser.feed(b"\x1b\x1b[1", &mut out);
+        for _ in 0..2 * PATIENCE {
+            parser.timeout(&mut out);
+        }
+        assert!(!parser.pending());
+        assert_eq!(out, [Input::Key(Key::new(Code::Escape, Mods::NONE))]);
     }
 
     proptest! {

@@ -737,7 +737,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { cases: 1500, failure_persistence: None, ..ProptestConfig::default() })]
+        #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
         #[test]
         fn the_terminal_shows_what_was_meant(frames in prop::collection::vec(any_runs(), 1..5),
                                              sync: bool, wipe in 0usize..5, keep in 0usize..48) {

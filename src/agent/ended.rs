@@ -1,0 +1,122 @@
+//! Owns a session that has ended, served from its record as if it were there. Leaves out how the record is written.
+
+use super::{Agent, Frames, unknown};
+use crate::link::call;
+use crate::link::feed::Feed;
+use crate::proto::control::*;
+use crate::proto::frame::{Body, MAX_PIECE};
+use crate::proto::hello;
+use crate::proto::notice::{Notice, SessionExited};
+use crate::store::rundir::End;
+use crate::term::history::History;
+use std::borrow::Cow;
+use std::sync::Arc;
+
+fn unreadable(e: std::io::Error) -> Fault {
+    Fault::new(Fault::INTERNAL, format!("the end record can't be read: {e}"))
+}
+
+impl Agent {
+    fn open_end(&self, id: &crate::proto::ids::SessionId) -> Result<End, Fault> {
+        self.run.end(id).map_err(|e| if e.kind() == std::io::ErrorKind::NotFound { unknown(id) } else { unreadable(e) })
+    }
+
+    /// The last screen, then the notice of the end.
+    pub(super) fn attach_ended(self: &Arc<Agent>, a: SessionAttach, _frames: Frames) -> Result<SessionAttached, Fault> {
+        let end = self.open_end(&a.session)?;
+        let screen = end.screen().map_err(unreadable)?;
+        let info = end.header.info.clone();
+        let (to, size) = (info.offset, end.size());
+        let agent = self.clone();
+        let exit = SessionExited { exit_code: info.exit_code, cause: info.cause.clone() };
+        let attached = SessionAttached {
+            revision: hello::REVISION,
+            offset: to,
+            screen: true,
+            input_applied: Some(a.input_sent),
+            input_limit: a.input_sent,
+            session: info,
+            ..SessionAttached::default()
+        };
+        // after the answer, which goes first: answers are urgent, these are not
+        let count = screen.len().div_ceil(MAX_PIECE).max(1);
+        for part in 0..if a.blind { 0 } else { count } {
+            let bytes = screen.get(part * MAX_PIECE..((part + 1) * MAX_PIECE).min(screen.len())).unwrap_or_default();
+            agent.link.out.bulk(a.stream, Body::Screen { to, size, part: part as u16, last: part + 1 == count, bytes });
+        }
+        call::notify(&agent.link.out, a.stream, &Notice::SessionExited(exit));
+        Ok(attached)
+    }
+
+    pub(super) fn read_ended(self: &Arc<Agent>, r: SessionRead, frames: Frames) -> Result<SessionReading, Fault> {
+        let end = self.open_end(&r.session)?;
+        let (first, last) = (end.header.ring_start, end.header.ring_start + end.header.ring_len);
+        let to = r.to.unwrap_or(u64::MAX).clamp(first, last);
+        let from = r.from.clamp(first, to);
+        self.serve(Feed::new(r.stream, from, to, r.window), frames, move |at, most| end.ring(at, most).unwrap_or_default());
+        Ok(SessionReading { from, to })
+    }
+
+    pub(super) fn history_ended(self: &Arc<Agent>, h: SessionHistory, frames: Frames) -> Result<SessionHistoryReply, Fault> {
+        let end = self.open_end(&h.session)?;
+        let history = self.history_of(&end)?;
+        let (from, to, bytes) = history.range(h.from, h.to);
+        let reply = SessionHistoryReply { from, to, bytes: bytes.len() as u64 };
+        self.serve_bytes(Feed::new(h.stream, 0, reply.bytes, h.window), frames, bytes);
+        Ok(reply)
+    }
+
+    pub(super) fn capture_ended(self: &Arc<Agent>, c: SessionCapture, frames: Frames) -> Result<SessionCaptured, Fault> {
+        let end = self.open_end(&c.session)?;
+        let history = self.history_of(&end)?;
+        let (from, to, mut bytes) = history.range(c.from.unwrap_or(u64::MAX), None);
+        let screen = end.screen().map_err(unreadable)?;
+        let reply = SessionCaptured {
+            from,
+            to,
+            open: history.is_open(),
+            history_bytes: bytes.len() as u64,
+            screen_bytes: screen.len() as u64,
+            cols: end.size().cols,
+            rows: end.size().rows,
+            offset: end.header.info.offset,
+        };
+        bytes.extend_from_slice(&screen);
+        self.serve_bytes(Feed::new(c.stream, 0, bytes.len() as u64, c.window), frames, bytes);
+        Ok(reply)
+    }
+
+    fn history_of(&self, end: &End) -> Result<History, Fault> {
+        History::from_bytes(&end.history().map_err(unreadable)?, usize::MAX)
+            .ok_or_else(|| Fault::new(Fault::INTERNAL, "the history in the end record can't be read"))
+    }
+
+    fn serve_bytes(self: &Arc<Agent>, feed: Feed, frames: Frames, bytes: Vec<u8>) {
+        self.serve(feed, frames, move |at, most| {
+            let at = (at as usize).min(bytes.len());
+            bytes.get(at..(at + most).min(bytes.len())).unwrap_or_default().to_vec()
+        });
+    }
+
+    /// Sends bytes within the client's credit, until all is sent or the client lets go.
+    fn serve(self: &Arc<Agent>, mut feed: Feed, mut frames: Frames, piece: impl Fn(u64, usize) -> Vec<u8> + Send + 'static) {
+        let agent = self.clone();
+        let mut released = self.hold_stream(feed.stream);
+        tokio::spawn(async move {
+            while !feed.pump(&agent.link.out, |at, most| Cow::Owned(piece(at, most))) {
+                tokio::select! {
+                    frame = frames.recv() => match frame {
+                        Some(f) => {
+                            if let Ok(Body::Ack { limit, .. }) = f.body() {
+                                feed.ack(limit);
+                            }
+                        }
+                        None => break,
+                    },
+                    _ = &mut released => break,
+                }
+            }
+            agent.stream_ended(feed.stream);
+        });
+    }
+}

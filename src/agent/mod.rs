@@ -1,0 +1,226 @@
+//! The agent: one per connection, disposable. It finds sessions, starts them, and copies frames between its link and
+//! theirs. Leaves out everything that must outlive it: it owns nothing it can't find again in the run dir.
+//!
+//! # Layout
+//! - `mod.rs`      run(): the router table, all it can do
+//! - `sessions.rs` find, ask and start session processes
+//! - `relay.rs`    whole frames copied between a client's stream and a session
+//! - `ended.rs`    a session that has ended, served from its record
+//! - `exec.rs`     programs run to their end
+//! - `monitor.rs`  gauges
+//! - `watch.rs`    notices that the run dir is another
+
+mod ended;
+mod exec;
+mod monitor;
+mod relay;
+mod sessions;
+mod watch;
+
+use crate::failure::Failure;
+use crate::link::{Incoming, Link, call};
+use crate::paths::Paths;
+use crate::proto::control::*;
+use crate::proto::frame::Frame;
+use crate::proto::hello;
+use crate::proto::ids::{SessionId, StreamId};
+use crate::proto::notice::Notice;
+use crate::store::rundir::RunDir;
+use crate::sys;
+use serde_json::Value;
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+/// A link over a network that says nothing for this long is dead, and its agent goes.
+const SILENCE: Duration = Duration::from_secs(120);
+
+/// Where an agent stands.
+#[derive(Clone)]
+pub struct Context {
+    pub paths: Paths,
+    /// In the client's own process: sessions get the caller's environment and directory, and an interactive shell.
+    pub local: bool,
+    /// What THUB_HOST says inside sessions.
+    pub host: String,
+    /// The umask sessions' programs get.
+    pub umask: u32,
+    /// Lines of history a session keeps.
+    pub history: usize,
+}
+
+struct Agent {
+    ctx: Context,
+    run: RunDir,
+    link: Link,
+    streams: Mutex<HashMap<StreamId, oneshot::Sender<()>>>,
+    subscriptions: Mutex<HashMap<&'static str, JoinHandle<()>>>,
+}
+
+/// A call's frames from the client, taken hold of before anything is awaited: what follows the call is not lost.
+type Frames = mpsc::UnboundedReceiver<Frame>;
+
+fn locked<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
+    m.lock().unwrap_or_else(|e| e.into_inner())
+}
+
+/// Serves one link to its end.
+pub async fn run<S>(io: S, ctx: Context) -> Result<(), Failure>
+where
+    S: AsyncRead + AsyncWrite + Send + 'static,
+{
+    let run = RunDir::open(&ctx.paths)?;
+    let (tx, mut incoming) = mpsc::unbounded_channel();
+    let (link, served) = Link::new(io, true, tx);
+    let local = ctx.local;
+    let agent = Arc::new(Agent { ctx, run, link: link.clone(), streams: Mutex::default(), subscriptions: Mutex::default() });
+    tokio::pin!(served);
+    let end = loop {
+        tokio::select! {
+            end = &mut served => break end,
+            message = incoming.recv() => match message {
+                Some(Incoming::Call { id, method, params }) => {
+                    // an attach's stream is open before the next frame is looked at
+                    let stream = params.get("stream").and_then(Value::as_u64).and_then(|s| u32::try_from(s).ok()).filter(|s| *s != 0);
+                    let frames = stream.filter(|_| opens_stream(&method)).map(|s| agent.link.open_stream(s));
+                    let (agent, down) = (agent.clone(), method == AgentShutdown::NAME);
+                    let link = link.clone();
+                    tokio::spawn(async move {
+                        let result = agent.call(&method, params, frames).await;
+                        call::answer(&agent.link.out, id, result);
+                        if down {
+                            link.out.close();
+                        }
+                    });
+                }
+                Some(_) => {}
+                None => {}
+            },
+            () = tokio::time::sleep_until((link.heard() + SILENCE).into()), if !local => {
+                if link.heard().elapsed() >= SILENCE {
+                    break std::io::Error::new(std::io::ErrorKind::TimedOut, "nothing was heard for 120 s");
+                }
+            }
+        }
+    };
+    tracing::debug!(why = %end, "the link is over");
+    for (_, task) in locked(&agent.subscriptions).drain() {
+        task.abort();
+    }
+    locked(&agent.streams).clear();
+    Ok(())
+}
+
+fn opens_stream(method: &str) -> bool {
+    matches!(method, SessionAttach::NAME | SessionRead::NAME | SessionHistory::NAME | SessionCapture::NAME | ExecRun::NAME)
+}
+
+impl Agent {
+    /// The router table.
+    async fn call(self: &Arc<Agent>, method: &str, p: Value, frames: Option<Frames>) -> Result<Value, Fault> {
+        use call::{params, reply};
+        match method {
+            Initialize::NAME => reply(self.initialize(params(p)?)?),
+            SessionList::NAME => reply(SessionListed { sessions: self.list().await }),
+            SessionCreate::NAME => reply(SessionCreated { session: self.create(params(p)?).await? }),
+            SessionGet::NAME => {
+                let get: SessionGet = params(p)?;
+                reply(SessionCreated { session: self.info(&get.session).await? })
+            }
+            SessionAttach::NAME => reply(self.attach(params(p)?, frames).await?),
+            SessionRead::NAME => reply(self.read(params(p)?, frames).await?),
+            SessionHistory::NAME => reply(self.history(params(p)?, frames).await?),
+            SessionCapture::NAME => reply(self.capture(params(p)?, frames).await?),
+            SessionDetach::NAME => {
+                let d: SessionDetach = params(p)?;
+                self.close_stream(d.stream);
+                reply(Done {})
+            }
+            SessionResize::NAME => {
+                let r: SessionResize = params(p)?;
+                reply(self.ask(&r.session.clone(), &r).await?)
+            }
+            SessionRename::NAME => {
+                let r: SessionRename = params(p)?;
+                reply(self.ask(&r.session.clone(), &r).await?)
+            }
+            SessionClose::NAME => reply(self.close(params(p)?).await?),
+            ExecRun::NAME => reply(self.exec(params(p)?, frames)?),
+            ExecStop::NAME => {
+                self.close_stream(params::<ExecStop>(p)?.stream);
+                reply(Done {})
+            }
+            Subscribe::NAME => match params::<Subscribe>(p)?.topic.as_str() {
+                "sessions" => self.subscribe("sessions", watch::run(self.clone())),
+                other => Err(Fault::new(Fault::UNKNOWN, format!("no topic {}", crate::text::short(other, 64)))),
+            },
+            Unsubscribe::NAME => {
+                let topic = params::<Unsubscribe>(p)?.topic;
+                self.unsubscribe(&topic)
+            }
+            MonitoringSubscribe::NAME => self.subscribe("monitoring", monitor::run(self.link.clone())),
+            MonitoringUnsubscribe::NAME => self.unsubscribe("monitoring"),
+            AgentShutdown::NAME => {
+                let reason = params::<AgentShutdown>(p)?.reason;
+                call::notify(&self.link.out, 0, &Notice::AgentShuttingDown { reason });
+                reply(Done {})
+            }
+            _ => Err(Fault::new(Fault::UNKNOWN_METHOD, format!("this agent knows no {}", crate::text::short(method, 64)))),
+        }
+    }
+
+    fn initialize(&self, hello: Initialize) -> Result<Initialized, Fault> {
+        let revision =
+            hello::agree((hello::REVISION_MIN, hello::REVISION), (hello.revision_min, hello.revision_max))
+                .map_err(|e| Fault::new(Fault::REFUSED, e))?;
+        let (os, arch) = sys::os_arch();
+        let exe = std::fs::read_link("/proc/self/exe").unwrap_or_else(|_| PathBuf::from("thub"));
+        Ok(Initialized {
+            revision,
+            build: hello::BUILD.into(),
+            hostname: sys::hostname(),
+            os: os.into(),
+            arch: arch.into(),
+            pid: std::process::id(),
+            exe: exe.to_string_lossy().into_owned(),
+            home: self.ctx.paths.home().to_string_lossy().into_owned(),
+            recovered: self.run.entries().iter().filter(|e| e.info().is_alive()).count() as u32,
+            capabilities: hello::capabilities(),
+        })
+    }
+
+    fn subscribe(&self, topic: &'static str, task: impl Future<Output = ()> + Send + 'static) -> Result<Value, Fault> {
+        let mut subscriptions = locked(&self.subscriptions);
+        if subscriptions.get(topic).is_none_or(|t| t.is_finished()) {
+            subscriptions.insert(topic, tokio::spawn(task));
+        }
+        call::reply(Done {})
+    }
+
+    fn unsubscribe(&self, topic: &str) -> Result<Value, Fault> {
+        if let Some(task) = locked(&self.subscriptions).remove(topic) {
+            task.abort();
+        }
+        call::reply(Done {})
+    }
+
+    /// A stream in use; what is returned ends when the client lets go of it.
+    fn hold_stream(&self, stream: StreamId) -> oneshot::Receiver<()> {
+        let (tx, rx) = oneshot::channel();
+        locked(&self.streams).insert(stream, tx);
+        rx
+    }
+
+    fn close_stream(&self, stream: StreamId) {
+        locked(&self.streams).remove(&stream);
+        self.link.close_stream(stream);
+    }
+}
+
+fn unknown(id: &SessionId) -> Fault {
+    Fault::new(Fault::UNKNOWN, format!("there is no session {id}"))
+}

@@ -1,0 +1,144 @@
+//! Owns the copying of whole frames between a client's stream and a session's, unknown kinds included.
+//! Leaves out what they say.
+
+use super::{Agent, Frames, unknown};
+use crate::link::{Link, call};
+use crate::proto::control::*;
+use crate::proto::frame::Kind;
+use crate::proto::ids::{SessionId, StreamId};
+use crate::proto::notice::{Notice, SessionExited};
+use crate::store::rundir::Entry;
+use std::sync::Arc;
+
+impl Agent {
+    pub(super) async fn attach(self: &Arc<Agent>, a: SessionAttach, frames: Option<Frames>) -> Result<SessionAttached, Fault> {
+        let frames = frames.ok_or_else(|| Fault::new(Fault::BAD_PARAMS, "stream 0 is the link itself"))?;
+        let (id, stream) = (a.session.clone(), a.stream);
+        match self.run.entry(&id) {
+            None if self.run.is_still_there() => return Err(unknown(&id)),
+            Some(Entry::Lost(info)) => {
+                return Err(Fault::new(Fault::ENDED, format!("session {id} is lost: {}", info.cause.unwrap_or_default())));
+            }
+            Some(Entry::Ended(_)) => return self.attach_ended(a, frames),
+            _ => {}
+        }
+        let session = self.dial(&id).await?;
+        let theirs = session.open_stream(stream);
+        let reply = session.call(&a).await;
+        match reply {
+            Ok(attached) => {
+                self.copy(session, stream, frames, theirs, Some(id));
+                Ok(attached)
+            }
+            Err(f) if f.code == Fault::GONE => match self.run.entry(&id) {
+                Some(Entry::Ended(_)) => self.attach_ended(a, frames),
+                _ => Err(Fault::new(Fault::ENDED, format!("session {id} has just ended"))),
+            },
+            Err(f) => Err(f),
+        }
+    }
+
+    pub(super) async fn read(self: &Arc<Agent>, r: SessionRead, frames: Option<Frames>) -> Result<SessionReading, Fault> {
+        self.fetch(&r.session.clone(), r.stream, r, frames, Agent::read_ended).await
+    }
+
+    pub(super) async fn history(
+        self: &Arc<Agent>,
+        h: SessionHistory,
+        frames: Option<Frames>,
+    ) -> Result<SessionHistoryReply, Fault> {
+        self.fetch(&h.session.clone(), h.stream, h, frames, Agent::history_ended).await
+    }
+
+    pub(super) async fn capture(
+        self: &Arc<Agent>,
+        c: SessionCapture,
+        frames: Option<Frames>,
+    ) -> Result<SessionCaptured, Fault> {
+        self.fetch(&c.session.clone(), c.stream, c, frames, Agent::capture_ended).await
+    }
+
+    /// A call answered on a stream: by the session, or from its record once it has ended.
+    async fn fetch<M: Method>(
+        self: &Arc<Agent>,
+        id: &SessionId,
+        stream: StreamId,
+        call: M,
+        frames: Option<Frames>,
+        ended: fn(&Arc<Agent>, M, Frames) -> Result<M::Reply, Fault>,
+    ) -> Result<M::Reply, Fault> {
+        let frames = frames.ok_or_else(|| Fault::new(Fault::BAD_PARAMS, "stream 0 is the link itself"))?;
+        let session = match self.run.entry(id) {
+            Some(Entry::Ended(_)) => return ended(self, call, frames),
+            _ => match self.dial(id).await {
+                Err(f) if f.code == Fault::ENDED => return ended(self, call, frames),
+                dialed => dialed?,
+            },
+        };
+        let theirs = session.open_stream(stream);
+        match session.call(&call).await {
+            Ok(reply) => {
+                self.copy(session, stream, frames, theirs, None);
+                Ok(reply)
+            }
+            // it ended just now
+            Err(f) if f.code == Fault::GONE => ended(self, call, frames),
+            Err(f) => Err(f),
+        }
+    }
+
+    /// Copies until either side is gone or the client lets go. Each direction waits for itself alone: a client that
+    /// does not read its output can still type.
+    fn copy(self: &Arc<Agent>, session: Link, stream: StreamId, mut ours: Frames, mut theirs: Frames, attached: Option<SessionId>) {
+        let agent = self.clone();
+        let released = self.hold_stream(stream);
+        tokio::spawn(async move {
+            let mut told = false;
+            let up = async {
+                while let Some(frame) = ours.recv().await {
+                    session.out.copy(&frame, true);
+                }
+                std::future::pending::<()>().await;
+            };
+            let down = async {
+                while let Some(frame) = theirs.recv().await {
+                    let ack = frame.kind == Kind::ACK;
+                    told |= frame.kind == Kind::CALL && is_exit(&frame.payload);
+                    if !ack {
+                        agent.link.out.room().await;
+                    }
+                    agent.link.out.copy(&frame, ack);
+                }
+            };
+            tokio::select! {
+                () = up => {}
+                () = down => {
+                    // the session is gone without a word, or took another connection of this client instead
+                    if let Some(id) = attached.filter(|_| !told) {
+                        agent.explain(&id, stream);
+                    }
+                }
+                _ = released => {}
+            }
+            session.close();
+            agent.stream_ended(stream);
+        });
+    }
+
+    fn explain(&self, id: &SessionId, stream: StreamId) {
+        let exit = match self.run.entry(id) {
+            Some(Entry::Alive(_)) => return,
+            Some(entry) => {
+                let info = entry.info();
+                SessionExited { exit_code: info.exit_code, cause: info.cause.clone() }
+            }
+            None => SessionExited { exit_code: None, cause: Some("it was ended".into()) },
+        };
+        call::notify(&self.link.out, stream, &Notice::SessionExited(exit));
+    }
+}
+
+fn is_exit(json: &[u8]) -> bool {
+    const MARK: &[u8] = b"\"session.exited\"";
+    json.windows(MARK.len()).any(|w| w == MARK)
+}

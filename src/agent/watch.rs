@@ -1,0 +1,41 @@
+//! Owns the notice that the list of sessions is another: the run dir is watched. Leaves out what changed.
+
+use super::Agent;
+use crate::sys;
+use crate::link::call;
+use crate::proto::notice::Notice;
+use rustix::fs::inotify;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::unix::AsyncFd;
+
+/// Changes within this are one.
+const TOGETHER: Duration = Duration::from_millis(50);
+
+pub async fn run(agent: Arc<Agent>) {
+    loop {
+        if let Ok(fd) = watch(&agent) {
+            loop {
+                let Ok(mut ready) = fd.readable().await else { break };
+                tokio::time::sleep(TOGETHER).await;
+                let mut buf = [0u8; 4096];
+                while rustix::io::read(fd.get_ref(), &mut buf).is_ok_and(|n| n > 0) {}
+                ready.clear_ready();
+                call::notify(&agent.link.out, 0, &Notice::SessionsChanged);
+                if !agent.run.is_still_there() {
+                    break;
+                }
+            }
+        }
+        // the folder was removed: its sessions make it anew
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
+fn watch(agent: &Agent) -> std::io::Result<AsyncFd<OwnedFd>> {
+    let fd = inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK)?;
+    let what = inotify::WatchFlags::CREATE | inotify::WatchFlags::DELETE | inotify::WatchFlags::MOVED_TO | inotify::WatchFlags::DELETE_SELF;
+    inotify::add_watch(&fd, agent.run.path(), what)?;
+    sys::watched(fd)
+}

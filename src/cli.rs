@@ -1,0 +1,334 @@
+//! Owns the command line: the clap tree, which man pages and completions are made from. One file a verb's body.
+//! Leaves out what the verbs do.
+
+pub mod agent;
+pub mod call;
+pub mod capture;
+pub mod doctor;
+pub mod generate;
+pub mod open;
+pub mod run;
+pub mod send;
+pub mod sessions;
+pub mod show;
+pub mod wait;
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// A terminal multiplexer for all your machines: sessions that do not die, here and over SSH.
+#[derive(Parser, Debug)]
+#[command(
+    name = "thub",
+    version = version(),
+    disable_help_subcommand = true,
+    after_help = "Examples:\n  thub                      your sessions, or a new shell\n  thub build-server         the same with a host of your ssh_config opened\n  thub new -d -n build -- cargo build\n  thub ls -H build-server --json",
+    after_long_help = "Exit codes: 0 done, 1 it failed there, 2 wrong use, 3 host unreachable, 4 refused (authentication, host key, permission), 124 timed out.\n\nExamples:\n  thub                      your sessions, or a new shell\n  thub build-server         the same with a host of your ssh_config opened\n  thub new -d -n build -- cargo build\n  thub ls -H build-server --json"
+)]
+pub struct Cli {
+    #[command(flatten)]
+    pub common: Common,
+    /// Host to connect and open (an alias of ssh_config, or user@host[:port])
+    #[arg(value_name = "HOST")]
+    pub open: Option<String>,
+    #[command(subcommand)]
+    pub verb: Option<Verb>,
+}
+
+/// Version and build, as `thub --version` says them.
+pub fn version() -> &'static str {
+    concat!(env!("CARGO_PKG_VERSION"), " (", env!("THUB_TARGET"), ")")
+}
+
+#[derive(Args, Debug, Clone, Default)]
+pub struct Common {
+    /// Host: an alias of ssh_config or user@host[:port]; left out = this machine
+    #[arg(short = 'H', long = "host", value_name = "HOST", global = true)]
+    pub host: Vec<String>,
+    /// ssh_config to use instead of the user's
+    #[arg(short = 'F', long = "ssh-config", value_name = "FILE", global = true)]
+    pub ssh_config: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+#[derive(Subcommand, Debug)]
+pub enum Verb {
+    /// Start a session
+    #[command(visible_alias = "new-session", after_help = "Example:\n  thub new -d -n build --cwd ~/src -- make -j4")]
+    New(New),
+    /// List sessions
+    #[command(visible_alias = "list-sessions", after_help = "Example:\n  thub ls --json | jq -r '.[].name'")]
+    Ls,
+    /// Show one session full screen, prefix keys live
+    #[command(visible_aliases = ["a", "attach-session"], after_help = "Example:\n  thub attach build")]
+    Attach(Attach),
+    /// Type into a session
+    #[command(after_help = "Example:\n  thub send build 'make test' --keys Enter\n  thub send build --keys C-c\n  thub send build --raw < script")]
+    Send(Send),
+    /// As tmux's: each KEY is a key's name, or else text
+    #[command(name = "send-keys", hide = true)]
+    SendKeys(SendKeys),
+    /// Print a session's screen, or all its history
+    #[command(visible_alias = "capture-pane", after_help = "Example:\n  thub capture build --all > build.log")]
+    Capture(Capture),
+    /// Wait until a session ends, shows a text, or is quiet
+    #[command(after_help = "Example:\n  thub wait build --text 'tests? passed' --timeout 600")]
+    Wait(Wait),
+    /// End sessions
+    #[command(visible_alias = "kill-session", after_help = "Example:\n  thub kill build")]
+    Kill(Kill),
+    /// Give a session another name
+    #[command(after_help = "Example:\n  thub rename k3f9 build")]
+    Rename(Rename),
+    /// Give a session another size
+    #[command(after_help = "Example:\n  thub resize build 120x40")]
+    Resize(Resize),
+    /// Run a command to its end and pass on its exit code
+    #[command(after_help = "Example:\n  thub run -H web1 -H web2 -- uptime")]
+    Run(Run),
+    /// Put the agent on a host
+    #[command(after_help = "Example:\n  thub deploy build-server")]
+    Deploy(Deploy),
+    /// The agent: the other end of a link
+    #[command(after_help = "Example:\n  thub agent status -H build-server")]
+    Agent(Agent),
+    /// What will and will not work here, and why
+    #[command(after_help = "Example:\n  thub doctor")]
+    Doctor,
+    /// Put this terminal right after a crash
+    #[command(after_help = "Example:\n  thub reset")]
+    Reset,
+    /// The configuration file
+    #[command(after_help = "Example:\n  thub config default > \"$(thub config path)\"")]
+    Config(Config),
+    /// All keys and commands
+    #[command(after_help = "Example:\n  thub keys")]
+    Keys,
+    /// All themes
+    #[command(after_help = "Example:\n  thub themes")]
+    Themes,
+    /// Print a completion script
+    #[command(after_help = "Example:\n  thub completions bash > ~/.local/share/bash-completion/completions/thub")]
+    Completions(Completions),
+    /// A session's own process; started by thub itself
+    #[command(hide = true)]
+    Session(Session),
+}
+
+#[derive(Args, Debug)]
+pub struct New {
+    /// Leave it detached and print its id
+    #[arg(short = 'd', long)]
+    pub detached: bool,
+    /// Its name: 1 to 64 printable characters, no '/'
+    #[arg(short = 'n', long, value_name = "NAME", visible_short_alias = 's', allow_hyphen_values = true)]
+    pub name: Option<String>,
+    /// Directory to start in
+    #[arg(long, value_name = "DIR")]
+    pub cwd: Option<String>,
+    /// Size of the screen
+    #[arg(long, value_name = "COLSxROWS", allow_hyphen_values = true)]
+    pub size: Option<String>,
+    /// Raw output kept, in bytes (4096 to 1073741824; 1 MiB by default)
+    #[arg(long, value_name = "BYTES", allow_hyphen_values = true)]
+    pub ring: Option<String>,
+    /// Prepared connection to open
+    #[arg(long, value_name = "NAME")]
+    pub connection: Option<String>,
+    /// Command and arguments; left out = your shell
+    #[arg(last = true, value_name = "CMD")]
+    pub command: Vec<String>,
+}
+
+/// A session: id, unique beginning of one, or name.
+#[derive(Args, Debug)]
+pub struct Target {
+    /// Session: id, unique prefix or name
+    #[arg(value_name = "SESSION", required_unless_present = "target", allow_hyphen_values = true)]
+    pub session: Option<String>,
+    /// As tmux names it
+    #[arg(short = 't', long = "target", value_name = "SESSION", hide = true)]
+    pub target: Option<String>,
+}
+
+impl Target {
+    pub fn name(&self) -> &str {
+        self.target.as_deref().or(self.session.as_deref()).unwrap_or_default()
+    }
+}
+
+#[derive(Args, Debug)]
+pub struct Attach {
+    #[command(flatten)]
+    pub target: Target,
+    /// Look on: neither type nor resize
+    #[arg(long)]
+    pub watch: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct Send {
+    /// Session: id, unique prefix or name
+    #[arg(value_name = "SESSION", allow_hyphen_values = true)]
+    pub session: String,
+    /// Text to type, joined by spaces
+    #[arg(value_name = "TEXT")]
+    pub text: Vec<String>,
+    /// Type what standard input holds, byte for byte
+    #[arg(long, conflicts_with_all = ["text", "keys"])]
+    pub raw: bool,
+    /// Keys by tmux's names, after the text: Enter, C-c, M-x, Up
+    #[arg(long, value_name = "KEY", num_args = 1..)]
+    pub keys: Vec<String>,
+}
+
+#[derive(Args, Debug)]
+pub struct SendKeys {
+    #[arg(short = 't', long = "target", value_name = "SESSION")]
+    pub target: String,
+    /// Text as it is, no key names
+    #[arg(short = 'l')]
+    pub literal: bool,
+    #[arg(value_name = "KEY", allow_hyphen_values = true)]
+    pub keys: Vec<String>,
+}
+
+#[derive(Args, Debug)]
+pub struct Capture {
+    #[command(flatten)]
+    pub target: Target,
+    /// All history before the screen
+    #[arg(long)]
+    pub all: bool,
+    /// The bytes still held as the program wrote them; what is lost is named on standard error
+    #[arg(long, conflicts_with_all = ["ansi", "json"])]
+    pub raw: bool,
+    /// With colours
+    #[arg(long, conflicts_with = "json")]
+    pub ansi: bool,
+    /// tmux's: print it (always so here)
+    #[arg(short = 'p', hide = true)]
+    pub print: bool,
+}
+
+#[derive(Args, Debug)]
+#[group(id = "until")]
+pub struct Wait {
+    #[command(flatten)]
+    pub target: Target,
+    /// Until it has ended (the default)
+    #[arg(long, conflicts_with_all = ["text", "idle"])]
+    pub exit: bool,
+    /// Until a line of its history or screen matches
+    #[arg(long, value_name = "REGEX", conflicts_with = "idle", allow_hyphen_values = true)]
+    pub text: Option<String>,
+    /// Until it has been quiet for so many milliseconds
+    #[arg(long, value_name = "MS")]
+    pub idle: Option<u64>,
+    /// Seconds to wait at most; then exit 124
+    #[arg(long, value_name = "S")]
+    pub timeout: Option<f64>,
+}
+
+#[derive(Args, Debug)]
+pub struct Kill {
+    /// Sessions: ids, unique prefixes or names
+    #[arg(value_name = "SESSION", required_unless_present_any = ["all", "target"], allow_hyphen_values = true)]
+    pub sessions: Vec<String>,
+    /// As tmux names it
+    #[arg(short = 't', long = "target", value_name = "SESSION", hide = true)]
+    pub target: Option<String>,
+    /// Every session of the host, ended ones' records too
+    #[arg(long, conflicts_with = "sessions")]
+    pub all: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct Rename {
+    /// Session: id, unique prefix or name
+    #[arg(value_name = "SESSION", allow_hyphen_values = true)]
+    pub session: String,
+    /// The new name
+    #[arg(value_name = "NAME", allow_hyphen_values = true)]
+    pub name: String,
+}
+
+#[derive(Args, Debug)]
+pub struct Resize {
+    /// Session: id, unique prefix or name
+    #[arg(value_name = "SESSION", allow_hyphen_values = true)]
+    pub session: String,
+    /// The new size
+    #[arg(value_name = "COLSxROWS", allow_hyphen_values = true)]
+    pub size: String,
+}
+
+#[derive(Args, Debug)]
+pub struct Run {
+    /// Directory to run in
+    #[arg(long, value_name = "DIR")]
+    pub cwd: Option<String>,
+    /// Command and arguments
+    #[arg(last = true, required = true, value_name = "CMD")]
+    pub command: Vec<String>,
+}
+
+#[derive(Args, Debug)]
+pub struct Deploy {
+    /// Host to put it on
+    #[arg(value_name = "HOST")]
+    pub on: String,
+    /// Binary to put there instead of this one
+    #[arg(long, value_name = "FILE")]
+    pub from: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub struct Agent {
+    /// Serve a link on standard input and output
+    #[arg(long)]
+    pub stdio: bool,
+    #[command(subcommand)]
+    pub verb: Option<AgentVerb>,
+}
+
+#[derive(Subcommand, Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AgentVerb {
+    /// What is there and how it runs
+    Status,
+    /// End the user's other agents here in order; sessions live on
+    Stop,
+    /// Remove uploaded agents; sessions live on
+    Uninstall,
+}
+
+#[derive(Args, Debug)]
+pub struct Config {
+    #[command(subcommand)]
+    pub verb: ConfigVerb,
+}
+
+#[derive(Subcommand, Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConfigVerb {
+    /// Where it is
+    Path,
+    /// Whether it is right
+    Check,
+    /// The default one, with comments
+    Default,
+}
+
+#[derive(Args, Debug)]
+pub struct Completions {
+    /// Shell
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
+}
+
+#[derive(Args, Debug)]
+pub struct Session {
+    #[arg(long)]
+    pub id: String,
+}

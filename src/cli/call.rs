@@ -1,0 +1,134 @@
+//! Owns what the verbs share: a runtime, a link to the host, a session by its name. Leaves out the verbs.
+
+use super::Common;
+use crate::client::host::{Dialed, Env, HostId, dial};
+use crate::failure::{Failure, Kind};
+use crate::link::Link;
+use crate::proto::control::{Fault, Method, SessionInfo, SessionList};
+use crate::proto::ids::{SessionId, StreamId};
+use crate::transport::ask::Nobody;
+use std::sync::Arc;
+
+/// Runs a verb's future to its end, on this thread.
+pub fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let result = runtime.block_on(future);
+    // what still runs in the background (a stopped link's writer) is not waited for
+    runtime.shutdown_background();
+    result
+}
+
+/// The one host a verb works on.
+pub fn host(common: &Common) -> Result<HostId, Failure> {
+    match common.host.as_slice() {
+        [] => Ok(HostId::local()),
+        [one] => Ok(HostId::new(one)),
+        _ => Err(Failure::usage("this verb works on one host", "give -H once; `thub run` takes several")),
+    }
+}
+
+/// A host's agent, asked nothing and telling no progress.
+pub struct Client {
+    pub host: HostId,
+    pub dialed: Dialed,
+    next: StreamId,
+}
+
+impl Client {
+    pub async fn connect(env: &Arc<Env>, host: &HostId) -> Result<Client, Failure> {
+        let dialed = dial(host, env, Arc::new(Nobody)).await?;
+        Ok(Client { host: host.clone(), dialed, next: 2 })
+    }
+
+    pub fn link(&self) -> &Link {
+        &self.dialed.link
+    }
+
+    /// A stream not used before.
+    pub fn stream(&mut self) -> StreamId {
+        let stream = self.next;
+        self.next += 4;
+        stream
+    }
+
+    pub async fn call<M: Method>(&self, call: &M) -> Result<M::Reply, Failure> {
+        self.link().call(call).await.map_err(fault)
+    }
+
+    pub async fn sessions(&self) -> Result<Vec<SessionInfo>, Failure> {
+        let mut sessions = self.call(&SessionList {}).await?.sessions;
+        for s in &mut sessions {
+            s.host = self.host.as_str().to_string();
+        }
+        Ok(sessions)
+    }
+
+    /// The session a word means: an id, a living one's name, an ended one's name (the newest), a unique prefix.
+    pub async fn find(&self, word: &str) -> Result<(SessionId, SessionInfo), Failure> {
+        let sessions = self.sessions().await?;
+        let info = pick(&sessions, word)?.clone();
+        let id = info.id.parse().map_err(|_| Failure::failed("the agent names a session in a way this build does not know", "deploy it anew"))?;
+        Ok((id, info))
+    }
+}
+
+/// The session a word means.
+pub fn pick<'a>(sessions: &'a [SessionInfo], word: &str) -> Result<&'a SessionInfo, Failure> {
+    let shown = crate::text::escape(word);
+    let by_id = sessions.iter().find(|s| s.id == word);
+    let by_name = || sessions.iter().find(|s| s.name == word && s.is_alive());
+    let by_old_name = || sessions.iter().rev().find(|s| s.name == word);
+    if let Some(s) = by_id.or_else(by_name).or_else(by_old_name) {
+        return Ok(s);
+    }
+    let alike: Vec<&SessionInfo> = sessions.iter().filter(|s| !word.is_empty() && (s.id.starts_with(word) || s.name.starts_with(word))).collect();
+    match alike.as_slice() {
+        [one] => Ok(one),
+        [] => Err(Failure::usage(format!("there is no session '{shown}'"), "`thub ls` lists what is there")),
+        many => {
+            let names: Vec<String> = many.iter().map(|s| crate::text::escape(s.label())).collect();
+            Err(Failure::usage(format!("'{shown}' may be any of {}", names.join(", ")), "write more of it"))
+        }
+    }
+}
+
+/// What a fault is to the command line.
+pub fn fault(f: Fault) -> Failure {
+    let what = crate::text::escape(&f.message);
+    let (kind, hint) = match f.code {
+        Fault::UNKNOWN => (Kind::Usage, "`thub ls` lists what is there"),
+        Fault::NAME_TAKEN => (Kind::Usage, "choose another name, or end that session with `thub kill`"),
+        Fault::BAD_PARAMS => (Kind::Usage, "`thub help` and each verb's --help say what is taken"),
+        Fault::REFUSED => (Kind::Refused, "run `thub doctor`"),
+        Fault::ENDED => (Kind::Failed, "`thub capture --all` still shows what it wrote"),
+        Fault::TIMEOUT => (Kind::TimedOut, "try again; `thub doctor` looks into it"),
+        Fault::SPAWN => (Kind::Failed, "look whether the command exists and may be run"),
+        Fault::GONE => (Kind::Unreachable, "try again"),
+        Fault::UNKNOWN_METHOD => (Kind::Failed, "the agent there is of another build: `thub deploy HOST` renews it"),
+        _ => (Kind::Failed, "run `thub doctor`"),
+    };
+    Failure::new(kind, what, hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn s(id: &str, name: &str, state: &str) -> SessionInfo {
+        SessionInfo { id: id.into(), name: name.into(), state: state.into(), ..SessionInfo::default() }
+    }
+
+    #[test]
+    fn words_for_sessions() {
+        let all = [s("k3f9", "build", "exited"), s("k3aa", "build", "running"), s("zz11", "logs", "detached")];
+        assert_eq!(pick(&all, "build").unwrap().id, "k3aa", "the living one");
+        assert_eq!(pick(&all, "k3f9").unwrap().id, "k3f9");
+        assert_eq!(pick(&all, "zz").unwrap().id, "zz11");
+        assert_eq!(pick(&all, "lo").unwrap().id, "zz11");
+        for bad in ["k3", "nope", "", "../x", "\u{1b}[2J"] {
+            let e = pick(&all, bad).unwrap_err();
+            assert_eq!(e.code(), 2, "{bad}");
+            assert!(!e.to_string().contains('\u{1b}'));
+        }
+    }
+}

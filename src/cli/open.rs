@@ -1,0 +1,168 @@
+//! Owns the verbs that open a terminal: the TUI, attach, new. Leaves out the TUI itself.
+
+use super::call::Client;
+use super::{Attach, Common, New};
+use crate::client::app::Solo;
+use crate::client::driver;
+use crate::client::host::{self, Dialed, Env, HostId};
+use crate::client::tui::{self, Options};
+use crate::config::Config;
+use crate::failure::Failure;
+use crate::paths::Paths;
+use crate::proto::ids::Size;
+use crate::safedir::SafeDir;
+use crate::store::layout::Window;
+use crate::text::escape;
+use crate::theme::Theme;
+use crate::transport::ssh;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::sync::mpsc;
+
+/// `thub [HOST]`
+pub async fn tui(env: &Arc<Env>, common: &Common, open: Option<String>) -> Result<u8, Failure> {
+    terminal()?;
+    let state = SafeDir::open_or_create(env.paths.state_dir())?;
+    let (window, saved, trouble) = Window::take(state)?;
+    let mut options = options(env, None)?;
+    let told = trouble.map(|f| f.what).or(options.greeting.take());
+    options.greeting = told;
+    options.open_host = open.or_else(|| common.host.first().cloned()).map(HostId::new);
+    options.ssh_hosts = ssh::hosts(common.ssh_config.as_deref());
+    options.saved = saved;
+    options.keep = Some(driver::keep_in(window));
+    leave(tui::run(options).await?)
+}
+
+/// `thub attach`
+pub async fn attach(env: &Arc<Env>, host: &HostId, a: &Attach) -> Result<u8, Failure> {
+    terminal()?;
+    let client = Client::connect(env, host).await?;
+    let (session, info) = client.find(a.target.name()).await?;
+    if host.is_local() && std::env::var("THUB_SESSION").is_ok_and(|s| s == info.id) {
+        return Err(Failure::usage(
+            format!("this terminal is inside session '{}' itself", escape(info.label())),
+            "detach first, or attach from another terminal",
+        ));
+    }
+    if info.state == "lost" {
+        return Err(Failure::failed(
+            format!("session '{}' is lost: {}", escape(info.label()), escape(&info.cause.unwrap_or_default())),
+            "its screen and history went with its process",
+        ));
+    }
+    solo(env, client.dialed, Solo { host: host.clone(), session, watch: a.watch }).await
+}
+
+/// `thub new` without -d
+pub async fn new(env: &Arc<Env>, host: &HostId, new: &New) -> Result<u8, Failure> {
+    let size = terminal()?;
+    let mut create = super::sessions::create(new)?;
+    create.size = create.size.or(size);
+    let client = Client::connect(env, host).await?;
+    let info = client.call(&create).await?.session;
+    let session = info.id.parse().map_err(|_| Failure::failed("the agent's answer is not understood", "deploy it anew"))?;
+    solo(env, client.dialed, Solo { host: host.clone(), session, watch: false }).await
+}
+
+async fn solo(env: &Arc<Env>, dialed: Dialed, solo: Solo) -> Result<u8, Failure> {
+    let mut options = options(env, Some(dialed))?;
+    options.solo = Some(solo);
+    leave(tui::run(options).await?)
+}
+
+/// Says how it ended, on the terminal that is the user's again.
+fn leave(outcome: tui::Outcome) -> Result<u8, Failure> {
+    if let Some(signal) = outcome.signal {
+        return Ok(u8::try_from(128 + signal).unwrap_or(1));
+    }
+    println!("{}", outcome.text);
+    Ok(0)
+}
+
+/// What every TUI starts with; `first` = a link that stands already.
+fn options(env: &Arc<Env>, first: Option<Dialed>) -> Result<Options, Failure> {
+    let (config, greeting) = read_config(&env.paths);
+    let theme = Theme::load(&config.theme, env.paths.config_dir());
+    let (theme, greeting) = match theme {
+        Ok(theme) => (theme, greeting),
+        Err(e) => (Theme::auto(false), greeting.or(Some(e.what))),
+    };
+    let (events_tx, events) = mpsc::unbounded_channel();
+    let (env, mut first) = (env.clone(), first);
+    Ok(Options {
+        config,
+        theme,
+        solo: None,
+        open_host: None,
+        changes: Some(watch_config(env.paths.clone())),
+        ssh_hosts: Vec::new(),
+        saved: None,
+        keep: None,
+        greeting,
+        start: Box::new(move |host| host::spawn(host.clone(), env.clone(), events_tx.clone(), first.take())),
+        events,
+    })
+}
+
+/// The settings as far as they are right, and what to say of the rest.
+fn read_config(paths: &Paths) -> (Config, Option<String>) {
+    match Config::read(paths) {
+        Ok(None) => (Config::default(), None),
+        Ok(Some(text)) => {
+            let (config, problems) = Config::parse_what_can_be(&text);
+            let said = problems.first().map(|p| format!("config.toml:{}: {} ({})", p.line, p.what, p.hint));
+            (config, said)
+        }
+        Err(e) => (Config::default(), Some(e.what)),
+    }
+}
+
+/// Reads config.toml and its theme again whenever something in their directory changes.
+fn watch_config(paths: Paths) -> mpsc::UnboundedReceiver<(Config, Theme)> {
+    let (tx, rx) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        let Ok(fd) = watched(&[paths.config_dir().to_path_buf(), paths.themes_dir()]) else { return };
+        loop {
+            let Ok(mut ready) = fd.readable().await else { return };
+            // an editor writes in steps
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            let mut buf = [0u8; 4096];
+            while rustix::io::read(fd.get_ref(), &mut buf).is_ok_and(|n| n > 0) {}
+            ready.clear_ready();
+            let (config, _) = read_config(&paths);
+            let theme = Theme::load(&config.theme, paths.config_dir()).unwrap_or_else(|_| Theme::auto(false));
+            if tx.send((config, theme)).is_err() {
+                return;
+            }
+        }
+    });
+    rx
+}
+
+#[cfg(target_os = "linux")]
+fn watched(dirs: &[PathBuf]) -> std::io::Result<tokio::io::unix::AsyncFd<std::os::fd::OwnedFd>> {
+    use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
+    let fd = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
+    let mut any = false;
+    for dir in dirs {
+        any |= inotify::add_watch(&fd, dir, WatchFlags::CLOSE_WRITE | WatchFlags::MOVED_TO | WatchFlags::DELETE).is_ok();
+    }
+    if any { crate::sys::watched(fd) } else { Err(std::io::Error::other("nothing to watch")) }
+}
+
+/// Elsewhere settings are read at the start alone.
+#[cfg(not(target_os = "linux"))]
+fn watched(_: &[PathBuf]) -> std::io::Result<tokio::io::unix::AsyncFd<std::os::fd::OwnedFd>> {
+    Err(std::io::Error::other("not on this system"))
+}
+
+/// There is a terminal, and its size: asked before anything is created.
+fn terminal() -> Result<Option<Size>, Failure> {
+    use rustix::fs::{Mode, OFlags};
+    let tty = rustix::fs::open("/dev/tty", OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty()).map_err(|_| {
+        Failure::usage("thub needs a terminal here and there is none", "use `thub new -d`, `thub send` and `thub capture` without one")
+    })?;
+    let size = rustix::termios::tcgetwinsize(&tty).ok().map(|w| Size { rows: w.ws_row, cols: w.ws_col });
+    Ok(size.filter(|s| s.rows > 0 && s.cols > 0).map(Size::clamped))
+}

@@ -1,0 +1,175 @@
+//! Owns `thub run`: a command run to its end on one host or several. Leaves out sessions.
+
+use super::call::{Client, fault};
+use super::{Common, Run};
+use crate::client::host::{Env, HostId};
+use crate::failure::Failure;
+use crate::link::feed::WINDOW;
+use crate::link::Incoming;
+use crate::proto::control::{ExecRun, ExecStop};
+use crate::proto::frame::{Body, MAX_PIECE};
+use crate::proto::notice::Notice;
+use std::io::{Read, Write};
+use std::sync::Arc;
+use tokio::sync::mpsc;
+
+/// What `thub run` itself fails with, as ssh does.
+pub const OWN: u8 = 255;
+
+/// The command's own exit code; with several hosts the first that is not 0.
+pub async fn run(env: &Arc<Env>, common: &Common, run: &Run) -> Result<u8, Failure> {
+    let hosts: Vec<HostId> =
+        if common.host.is_empty() { vec![HostId::local()] } else { common.host.iter().map(HostId::new).collect() };
+    if let [host] = hosts.as_slice() {
+        return one(env, host, run, None, Some(stdin())).await;
+    }
+    let width = hosts.iter().map(|h| crate::text::escape(h.as_str()).chars().count()).max().unwrap_or(0);
+    let tasks: Vec<_> = hosts
+        .into_iter()
+        .map(|host| {
+            let env = env.clone();
+            let run = Run { cwd: run.cwd.clone(), command: run.command.clone() };
+            let label = format!("{:width$} | ", crate::text::escape(host.as_str()));
+            tokio::spawn(async move { one(&env, &host, &run, Some(label), None).await })
+        })
+        .collect();
+    let mut code = 0;
+    for task in tasks {
+        let ended = task.await.map_err(anyhow::Error::from)?;
+        let this = ended.unwrap_or_else(|e| {
+            eprintln!("thub: {e}");
+            OWN
+        });
+        if code == 0 {
+            code = this;
+        }
+    }
+    Ok(code)
+}
+
+/// Standard input in pieces, read on a thread of its own: a read can't be given up.
+fn stdin() -> mpsc::Receiver<Vec<u8>> {
+    let (tx, rx) = mpsc::channel(4);
+    std::thread::spawn(move || {
+        let mut buf = vec![0u8; MAX_PIECE];
+        while let Ok(n) = std::io::stdin().read(&mut buf) {
+            let piece = buf.get(..n).unwrap_or_default().to_vec();
+            if tx.blocking_send(piece).is_err() || n == 0 {
+                break;
+            }
+        }
+    });
+    rx
+}
+
+async fn one(env: &Arc<Env>, host: &HostId, run: &Run, label: Option<String>, mut input: Option<mpsc::Receiver<Vec<u8>>>) -> Result<u8, Failure> {
+    let mut client = Client::connect(env, host).await?;
+    let stream = client.stream();
+    let link = client.link().clone();
+    let (tx, mut frames) = mpsc::unbounded_channel();
+    link.route_stream(stream, tx.clone());
+    link.route_stream(stream + 2, tx);
+    let call = ExecRun { stream, command: run.command.clone(), cwd: run.cwd.clone().unwrap_or_default(), window: WINDOW };
+    client.call(&call).await?;
+    let mut printers = [Printer::new(label.clone(), false), Printer::new(label, true)];
+    let mut acked = [0u64; 2];
+    let (mut sent, mut limit) = (0u64, WINDOW);
+    if input.is_none() {
+        link.out.urgent(stream, Body::Data { offset: 0, bytes: &[] });
+    }
+    let mut interrupt = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())?;
+    loop {
+        tokio::select! {
+            frame = frames.recv() => {
+                let Some(frame) = frame else {
+                    return Err(Failure::unreachable("the link fell while the command ran", "it may still run there"));
+                };
+                let which = usize::from(frame.stream != stream);
+                match frame.body() {
+                    Ok(Body::Data { offset, bytes }) => {
+                        if let Some(p) = printers.get_mut(which) {
+                            p.print(bytes)?;
+                        }
+                        let seen = offset + bytes.len() as u64;
+                        if let Some(acked) = acked.get_mut(which)
+                            && seen - *acked > WINDOW / 2
+                        {
+                            *acked = seen;
+                            link.out.urgent(frame.stream, Body::Ack { seen, limit: seen + WINDOW });
+                        }
+                    }
+                    Ok(Body::Ack { limit: l, .. }) => limit = limit.max(l),
+                    Ok(Body::Call(json)) => {
+                        if let Ok(crate::link::call::Message::Notice { method, params }) = crate::link::call::parse(json)
+                            && let Some(Notice::ExecExited { code, .. }) = Notice::from_wire(&method, params)
+                        {
+                            for p in &mut printers {
+                                p.end()?;
+                            }
+                            return Ok(u8::try_from(code).unwrap_or(OWN));
+                        }
+                    }
+                    _ => {}
+                }
+            }
+            piece = async { match &mut input { Some(i) => i.recv().await, None => std::future::pending().await } }, if sent < limit => {
+                let piece = piece.unwrap_or_default();
+                link.out.urgent(stream, Body::Data { offset: sent, bytes: &piece });
+                sent += piece.len() as u64;
+                if piece.is_empty() {
+                    input = None;
+                }
+            }
+            incoming = client.dialed.incoming.recv() => if let Some(Incoming::Rtt(_)) | None = incoming {
+                if link.is_closed() {
+                    return Err(Failure::unreachable("the link fell while the command ran", "it may still run there"));
+                }
+                tokio::task::yield_now().await;
+            },
+            _ = interrupt.recv() => {
+                let _ = client.link().call(&ExecStop { stream }).await.map_err(fault);
+                return Ok(130);
+            }
+        }
+    }
+}
+
+/// Output of one host: as it is, or by lines with the host before each.
+struct Printer {
+    label: Option<String>,
+    error: bool,
+    line: Vec<u8>,
+}
+
+impl Printer {
+    fn new(label: Option<String>, error: bool) -> Printer {
+        Printer { label, error, line: Vec::new() }
+    }
+
+    fn write(&self, bytes: &[u8]) -> std::io::Result<()> {
+        if self.error {
+            std::io::stderr().write_all(bytes)
+        } else {
+            let mut out = std::io::stdout().lock();
+            out.write_all(bytes)?;
+            out.flush()
+        }
+    }
+
+    fn print(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        let Some(label) = self.label.clone() else { return self.write(bytes) };
+        self.line.extend_from_slice(bytes);
+        while let Some(end) = self.line.iter().position(|b| *b == b'\n') {
+            let line: Vec<u8> = self.line.drain(..=end).collect();
+            self.write(&[label.as_bytes(), &line].concat())?;
+        }
+        Ok(())
+    }
+
+    fn end(&mut self) -> std::io::Result<()> {
+        if self.line.is_empty() {
+            return Ok(());
+        }
+        self.print(b"\n")
+    }
+}

@@ -1,0 +1,182 @@
+//! Owns the verbs that work on sessions without showing them: new -d, ls, kill, rename, resize.
+//! Leaves out those that open a terminal (`open.rs`).
+
+use super::call::{Client, fault};
+use super::{Common, Kill, New, Rename, Resize};
+use crate::client::host::{Env, HostId};
+use crate::failure::Failure;
+use crate::proto::control::*;
+use crate::proto::ids::{SessionId, Size, check_name};
+use crate::sys;
+use crate::text::{escape, short};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+/// The session `thub new` asks for, checked before anything is reached.
+pub fn create(new: &New) -> Result<SessionCreate, Failure> {
+    let size = new.size.as_deref().map(str::parse::<Size>).transpose();
+    let size = size.map_err(|e| Failure::usage(e, "for example --size 120x40"))?;
+    if let Some(name) = &new.name {
+        check_name(name).map_err(|e| Failure::usage(e, "for example -n build"))?;
+    }
+    let ring = match &new.ring {
+        None => None,
+        Some(text) => Some(text.parse::<u64>().ok().filter(|r| (4096..=1 << 30).contains(r)).ok_or_else(|| {
+            Failure::usage(
+                format!("a ring of '{}' bytes is out of bounds", escape(text)),
+                "write a number from 4096 to 1073741824, for example --ring 16777216",
+            )
+        })?),
+    };
+    if let Some(connection) = new.connection.as_deref()
+        && connection != "Default Shell"
+    {
+        return Err(Failure::usage(
+            format!("there is no prepared connection '{}'", escape(connection)),
+            "'Default Shell' is there on every host",
+        ));
+    }
+    Ok(SessionCreate {
+        name: new.name.clone(),
+        command: new.command.clone(),
+        cwd: new.cwd.clone().unwrap_or_default(),
+        size,
+        ring,
+        ..SessionCreate::default()
+    })
+}
+
+pub async fn new_detached(env: &Arc<Env>, common: &Common, host: &HostId, new: &New) -> Result<(), Failure> {
+    let create = create(new)?;
+    let client = Client::connect(env, host).await?;
+    let mut info = client.call(&create).await?.session;
+    info.host = host.as_str().to_string();
+    if common.json {
+        println!("{}", serde_json::to_string(&info).map_err(anyhow::Error::from)?);
+    } else {
+        println!("{}", escape(&info.id));
+    }
+    Ok(())
+}
+
+pub async fn ls(env: &Arc<Env>, common: &Common, host: &HostId) -> Result<(), Failure> {
+    let client = Client::connect(env, host).await?;
+    let sessions = client.sessions().await?;
+    if common.json {
+        println!("{}", serde_json::to_string(&sessions).map_err(anyhow::Error::from)?);
+        return Ok(());
+    }
+    let mut rows = vec![["ID", "NAME", "STATE", "AGE", "SIZE", "CLIENTS", "COMMAND"].map(String::from)];
+    for s in &sessions {
+        let state = match (s.state.as_str(), s.exit_code, &s.cause) {
+            ("exited", Some(code), _) => format!("exited {code}"),
+            ("lost", _, Some(cause)) => format!("lost: {cause}"),
+            (state, ..) => state.to_string(),
+        };
+        rows.push([
+            escape(&s.id),
+            escape(&s.name),
+            short(&state, 60),
+            age(&s.created_at),
+            format!("{}x{}", s.cols, s.rows),
+            s.clients.to_string(),
+            short(&s.command.join(" "), 60),
+        ]);
+    }
+    print!("{}", table(&rows));
+    Ok(())
+}
+
+/// Columns as wide as what is in them.
+fn table<const N: usize>(rows: &[[String; N]]) -> String {
+    use unicode_width::UnicodeWidthStr;
+    let widths: [usize; N] = std::array::from_fn(|i| rows.iter().filter_map(|r| r.get(i)).map(|c| c.width()).max().unwrap_or(0));
+    let mut out = String::new();
+    for row in rows {
+        let mut line = String::new();
+        for (cell, width) in row.iter().zip(widths) {
+            line.push_str(cell);
+            line.extend(std::iter::repeat_n(' ', width - cell.width() + 2));
+        }
+        out.push_str(line.trim_end());
+        out.push('\n');
+    }
+    out
+}
+
+/// How long ago an RFC 3339 time is, in one unit.
+pub fn age(created_at: &str) -> String {
+    let since = sys::parse_rfc3339(created_at).and_then(|t| SystemTime::now().duration_since(t).ok());
+    since.map_or_else(String::new, ago)
+}
+
+pub fn ago(d: Duration) -> String {
+    match d.as_secs() {
+        s @ 0..=59 => format!("{s}s"),
+        s @ 60..=3599 => format!("{}m", s / 60),
+        s @ 3600..=86399 => format!("{}h", s / 3600),
+        s => format!("{}d", s / 86400),
+    }
+}
+
+pub async fn kill(env: &Arc<Env>, host: &HostId, kill: &Kill) -> Result<(), Failure> {
+    let client = Client::connect(env, host).await?;
+    let sessions = client.sessions().await?;
+    let mut chosen: Vec<SessionId> = Vec::new();
+    if kill.all {
+        chosen.extend(sessions.iter().filter_map(|s| s.id.parse().ok()));
+    }
+    // all words are looked up before the first session is ended
+    for word in kill.sessions.iter().chain(&kill.target) {
+        let info = super::call::pick(&sessions, word)?;
+        chosen.extend(info.id.parse::<SessionId>());
+    }
+    chosen.sort();
+    chosen.dedup();
+    let calls: Vec<_> = chosen
+        .into_iter()
+        .map(|session| client.link().call_within(&SessionClose { session }, Duration::from_secs(15)))
+        .collect();
+    let mut failed = None;
+    for call in calls {
+        match call.await {
+            Ok(_) => {}
+            // it went by itself meanwhile
+            Err(f) if f.code == Fault::UNKNOWN || f.code == Fault::ENDED => {}
+            Err(f) => failed = Some(f),
+        }
+    }
+    failed.map_or(Ok(()), |f| Err(fault(f)))
+}
+
+pub async fn rename(env: &Arc<Env>, host: &HostId, r: &Rename) -> Result<(), Failure> {
+    check_name(&r.name).map_err(|e| Failure::usage(e, "for example `thub rename k3f9 build`"))?;
+    let client = Client::connect(env, host).await?;
+    let session = living(&client, &r.session).await?;
+    client.call(&SessionRename { session, name: r.name.clone() }).await?;
+    Ok(())
+}
+
+pub async fn resize(env: &Arc<Env>, host: &HostId, r: &Resize) -> Result<(), Failure> {
+    let size: Size = r.size.parse().map_err(|e: String| Failure::usage(e, "for example `thub resize build 120x40`"))?;
+    let client = Client::connect(env, host).await?;
+    let session = living(&client, &r.session).await?;
+    client.call(&SessionResize { session, size }).await?;
+    Ok(())
+}
+
+/// A session that can still be spoken to.
+pub async fn living(client: &Client, word: &str) -> Result<SessionId, Failure> {
+    let (id, info) = client.find(word).await?;
+    if info.is_alive() {
+        return Ok(id);
+    }
+    let how = match (info.state.as_str(), info.exit_code) {
+        (_, Some(code)) => format!("has ended with code {code}"),
+        _ => "is lost".to_string(),
+    };
+    Err(Failure::failed(
+        format!("session '{}' {how}", escape(word)),
+        format!("`thub capture {} --all` shows what it wrote", escape(&info.id)),
+    ))
+}

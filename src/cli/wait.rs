@@ -1,0 +1,176 @@
+//! Owns `thub wait`: until a session ends, shows a text, or is quiet. Leaves out how output is kept.
+
+use super::call::Client;
+use super::{Common, Wait};
+use crate::client::host::attached::{Attached, Take};
+use crate::client::host::{Env, HostId};
+use crate::failure::{Failure, Kind};
+use crate::link::call::{Message, parse};
+use crate::proto::frame::{Body, Frame};
+use crate::proto::ids::{SessionId, Size};
+use crate::proto::notice::{Notice, SessionExited};
+use crate::term::engine::Engine;
+use crate::term::history;
+use regex::Regex;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+/// Credit so large that output is seen as it is, not as Screens.
+const WINDOW: u64 = 32 << 20;
+
+enum Until {
+    Exit,
+    Text(Regex),
+    Idle(Duration),
+}
+
+pub async fn wait(env: &Arc<Env>, common: &Common, host: &HostId, w: &Wait) -> Result<(), Failure> {
+    let until = match (&w.text, w.idle) {
+        (Some(text), _) => Until::Text(Regex::new(text).map_err(|e| {
+            Failure::usage(format!("'{}' is no regular expression: {}", crate::text::escape(text), crate::text::escape(&e.to_string())), "escape what is meant literally with a backslash")
+        })?),
+        (None, Some(ms)) => Until::Idle(Duration::from_millis(ms)),
+        (None, None) => Until::Exit,
+    };
+    let timeout = match w.timeout {
+        None => None,
+        Some(s) if s >= 0.0 && s <= 1e9 => Some(Duration::from_secs_f64(s)),
+        Some(s) => return Err(Failure::usage(format!("{s} is no number of seconds"), "for example --timeout 30")),
+    };
+    let waited = async {
+        let mut client = Client::connect(env, host).await?;
+        let (session, info) = client.find(w.target.name()).await?;
+        match info.state.as_str() {
+            "lost" => return Err(ended(&session, &info.cause.clone().unwrap_or_default())),
+            "exited" if matches!(until, Until::Exit | Until::Idle(_)) => {
+                return Ok(SessionExited { exit_code: info.exit_code, cause: info.cause });
+            }
+            _ => {}
+        }
+        watch(&mut client, &session, &until).await
+    };
+    let exit = match timeout {
+        None => waited.await?,
+        Some(t) => tokio::time::timeout(t, waited).await.map_err(|_| {
+            Failure::new(Kind::TimedOut, format!("waited {} s in vain", t.as_secs_f64()), "give --timeout more, or look with `thub attach`")
+        })??,
+    };
+    if common.json {
+        println!("{}", serde_json::json!({"exit_code": exit.exit_code, "cause": exit.cause}));
+    }
+    Ok(())
+}
+
+fn ended(session: &SessionId, why: &str) -> Failure {
+    Failure::failed(format!("session {session} is lost: {}", crate::text::escape(why)), "its output went with its process")
+}
+
+async fn watch(client: &mut Client, session: &SessionId, until: &Until) -> Result<SessionExited, Failure> {
+    let link = client.link().clone();
+    let (tx, mut frames) = mpsc::unbounded_channel::<Frame>();
+    let stream = client.stream();
+    link.route_stream(stream, tx.clone());
+    let mut at = Attached::new(session.clone(), stream, Size::new(80, 24), true, WINDOW);
+    let reply = client.call(&at.attach(&env_client(), stream)).await?;
+    at.answered(&reply);
+    let mut engine = Engine::new(Size { cols: reply.session.cols, rows: reply.session.rows }.clamped());
+    let mut quiet_since = Instant::now();
+    let mut first = true;
+    loop {
+        let idle = match until {
+            Until::Idle(d) => *d,
+            _ => Duration::from_secs(1 << 30),
+        };
+        let frame = tokio::select! {
+            frame = frames.recv() => frame,
+            () = tokio::time::sleep_until(quiet_since + idle) => return Ok(SessionExited::default()),
+        };
+        let Some(frame) = frame else {
+            return Err(Failure::unreachable("the link fell while waiting", "start waiting again"));
+        };
+        let Ok(body) = frame.body() else { continue };
+        let mut end = at_offset(&engine);
+        match body {
+            Body::Data { offset, bytes } => match at.output(offset, bytes.len()) {
+                Take::From(n) => {
+                    quiet_since = Instant::now();
+                    engine.feed(bytes.get(n..).unwrap_or_default(), &mut Vec::new());
+                    if let Some((seen, limit)) = at.seen(offset + bytes.len() as u64) {
+                        link.out.urgent(stream, Body::Ack { seen, limit });
+                    }
+                }
+                _ => continue,
+            },
+            Body::Screen { to, size, part, last, bytes } => {
+                let Some(bytes) = at.screen_part(to, part, last, bytes) else { continue };
+                if !first {
+                    quiet_since = Instant::now();
+                }
+                engine = Engine::restore(size, &bytes);
+                end = 0;
+                if let Some((seen, limit)) = at.seen(to) {
+                    link.out.urgent(stream, Body::Ack { seen, limit });
+                }
+                // what is in the history already, or was skipped over
+                if let Until::Text(regex) = until {
+                    let shot = super::capture::shot(client, session, Some(0)).await?;
+                    if shot.lines.iter().any(|l| regex.is_match(&history::plain(l))) {
+                        return Ok(SessionExited::default());
+                    }
+                }
+                first = false;
+            }
+            Body::Size { size, .. } => engine.resize(size),
+            Body::Call(json) => {
+                let Ok(Message::Notice { method, params }) = parse(json) else { continue };
+                if let Some(Notice::SessionExited(exit)) = Notice::from_wire(&method, params) {
+                    return match until {
+                        Until::Text(regex) if !shows(&engine, regex, 0) => Err(Failure::failed(
+                            format!("session {session} ended without showing the text"),
+                            format!("`thub capture {session} --all` shows what it wrote"),
+                        )),
+                        Until::Exit if exit.exit_code.is_none() => Err(ended(session, &exit.cause.unwrap_or_default())),
+                        _ => Ok(exit),
+                    };
+                }
+                continue;
+            }
+            _ => continue,
+        }
+        if let Until::Text(regex) = until
+            && shows(&engine, regex, end)
+        {
+            return Ok(SessionExited::default());
+        }
+    }
+}
+
+fn env_client() -> crate::proto::ids::ClientId {
+    crate::proto::ids::ClientId::random()
+}
+
+fn at_offset(engine: &Engine) -> u64 {
+    engine.history().end().saturating_sub(1)
+}
+
+/// Whether a line of the screen, or of what left it since line `from`, matches. Wrapped rows are one line.
+fn shows(engine: &Engine, regex: &Regex, from: u64) -> bool {
+    let history = engine.history();
+    if (from..history.end()).filter_map(|n| history.line(n)).any(|l| regex.is_match(&history::plain(l))) {
+        return true;
+    }
+    let mut line = String::new();
+    for (i, row) in engine.text_rows().iter().enumerate() {
+        line.push_str(row);
+        if engine.row_wrapped(i as u16) {
+            continue;
+        }
+        if regex.is_match(&line) {
+            return true;
+        }
+        line.clear();
+    }
+    !line.is_empty() && regex.is_match(&line)
+}

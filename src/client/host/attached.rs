@@ -1,0 +1,284 @@
+//! Owns where a client stands with one session over all links: output it has, input that is not yet applied.
+//! Pure. Leaves out the link itself.
+
+use crate::proto::control::{SessionAttach, SessionAttached};
+use crate::proto::ids::{ClientId, Offset, SessionId, Size, StreamId};
+
+/// What to do with a piece of output.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Take {
+    /// From this many bytes into the piece on.
+    From(usize),
+    /// Nothing of it is new.
+    Nothing,
+    /// Something before it is missing: attach afresh.
+    Gap,
+}
+
+pub struct Attached {
+    pub session: SessionId,
+    pub stream: StreamId,
+    pub size: Size,
+    pub watch: bool,
+    /// Output taken over up to here; none = no screen yet.
+    have: Option<Offset>,
+    resizes: u64,
+    window: u64,
+    /// The last acknowledgement sent.
+    acked: Offset,
+    /// A Screen up to here waits to be acknowledged.
+    screen: Option<Offset>,
+    /// Parts of a Screen not yet whole.
+    parts: Option<(Offset, u16, Vec<u8>)>,
+    /// Input not yet applied, the first byte at offset `base`.
+    input: Vec<u8>,
+    base: Offset,
+    /// Sent on this link up to here.
+    sent: Offset,
+    /// Ever sent, on any link.
+    most_sent: Offset,
+    /// The session takes input up to here.
+    limit: Offset,
+    /// The attach on this link was answered.
+    pub live: bool,
+    /// Attached before, on an earlier link.
+    pub again: bool,
+    pub ended: bool,
+}
+
+impl Attached {
+    pub fn new(session: SessionId, stream: StreamId, size: Size, watch: bool, window: u64) -> Attached {
+        Attached {
+            session,
+            stream,
+            size,
+            watch,
+            have: None,
+            resizes: 0,
+            window,
+            acked: 0,
+            screen: None,
+            parts: None,
+            input: Vec::new(),
+            base: 0,
+            sent: 0,
+            most_sent: 0,
+            limit: 0,
+            live: false,
+            again: false,
+            ended: false,
+        }
+    }
+
+    /// The attach to send on a new link, on this stream.
+    pub fn attach(&mut self, client: &ClientId, stream: StreamId) -> SessionAttach {
+        self.stream = stream;
+        self.live = false;
+        self.screen = None;
+        self.parts = None;
+        SessionAttach {
+            session: self.session.clone(),
+            stream,
+            client: client.clone(),
+            have: self.have,
+            resizes: self.resizes,
+            window: self.window,
+            size: (!self.watch).then_some(self.size),
+            auto: self.again,
+            watch: self.watch,
+            blind: false,
+            input_sent: self.most_sent,
+        }
+    }
+
+    /// Starts over: the next attach brings a Screen.
+    pub fn forget_output(&mut self) {
+        self.have = None;
+    }
+
+    /// The answer. Returns text that was sent before and may never have arrived: it must not be sent again.
+    pub fn answered(&mut self, reply: &SessionAttached) -> Vec<u8> {
+        self.live = true;
+        self.again = true;
+        self.resizes = reply.resizes;
+        self.acked = reply.offset;
+        if reply.screen {
+            // only a Screen moves it; what was there before is void
+            self.have = self.have.filter(|_| false);
+        }
+        let mut undelivered = Vec::new();
+        match reply.input_applied {
+            Some(applied) => self.applied(applied),
+            None => {
+                let n = (self.most_sent - self.base).min(self.input.len() as u64) as usize;
+                undelivered = self.input.drain(..n).collect();
+                self.base += n as u64;
+            }
+        }
+        self.sent = self.base;
+        self.limit = reply.input_limit;
+        undelivered
+    }
+
+    /// The session has taken input up to here.
+    fn applied(&mut self, to: Offset) {
+        let n = to.saturating_sub(self.base).min(self.input.len() as u64) as usize;
+        self.input.drain(..n);
+        self.base += n as u64;
+        self.sent = self.sent.max(self.base);
+    }
+
+    pub fn input_ack(&mut self, seen: Offset, limit: Offset) {
+        self.applied(seen);
+        self.limit = self.limit.max(limit);
+    }
+
+    pub fn typed(&mut self, bytes: &[u8]) {
+        self.input.extend_from_slice(bytes);
+    }
+
+    /// Throws away what was never sent.
+    pub fn drop_unsent(&mut self) {
+        let keep = (self.most_sent - self.base).min(self.input.len() as u64) as usize;
+        self.input.truncate(keep);
+    }
+
+    /// Bytes typed and not applied.
+    pub fn pending(&self) -> usize {
+        self.input.len()
+    }
+
+    /// The next piece of input to send, at most `most` bytes; it counts as sent.
+    pub fn next_input(&mut self, most: usize) -> Option<(Offset, Vec<u8>)> {
+        if !self.live || self.watch {
+            return None;
+        }
+        let room = self.limit.saturating_sub(self.sent).min(most as u64) as usize;
+        let at = (self.sent - self.base) as usize;
+        let piece = self.input.get(at..(at + room).min(self.input.len())).filter(|p| !p.is_empty())?.to_vec();
+        let offset = self.sent;
+        self.sent += piece.len() as u64;
+        self.most_sent = self.most_sent.max(self.sent);
+        Some((offset, piece))
+    }
+
+    /// A piece of output at `offset`.
+    pub fn output(&mut self, offset: Offset, len: usize) -> Take {
+        let Some(have) = self.have else { return Take::Gap };
+        let end = offset + len as u64;
+        if offset > have {
+            return Take::Gap;
+        }
+        if end <= have {
+            return Take::Nothing;
+        }
+        self.have = Some(end);
+        Take::From((have - offset) as usize)
+    }
+
+    /// A part of a Screen; the whole comes back with the last one. Parts out of order void it.
+    pub fn screen_part(&mut self, to: Offset, part: u16, last: bool, bytes: &[u8]) -> Option<Vec<u8>> {
+        const MOST: usize = 64 << 20;
+        match &mut self.parts {
+            _ if part == 0 => self.parts = Some((to, 0, bytes.to_vec())),
+            Some((at, n, all)) if *at == to && *n + 1 == part && all.len() + bytes.len() <= MOST => {
+                *n = part;
+                all.extend_from_slice(bytes);
+            }
+            _ => self.parts = None,
+        }
+        if !last {
+            return None;
+        }
+        let (to, _, bytes) = self.parts.take()?;
+        self.have = Some(to);
+        self.screen = Some(to);
+        Some(bytes)
+    }
+
+    /// The session's size changed.
+    pub fn resized(&mut self) {
+        self.resizes += 1;
+    }
+
+    /// The reader has taken in (or drawn) up to here: what to acknowledge now, if anything.
+    pub fn seen(&mut self, offset: Offset) -> Option<(Offset, Offset)> {
+        if !self.live {
+            return None;
+        }
+        let screen = self.screen.is_some_and(|to| offset >= to);
+        if !screen && offset.saturating_sub(self.acked) < self.window / 2 {
+            return None;
+        }
+        if screen {
+            self.screen = None;
+        }
+        self.acked = offset;
+        Some((offset, offset + self.window))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn attached() -> Attached {
+        Attached::new("abc".parse().unwrap(), 2, Size::new(80, 24), false, 1000)
+    }
+    fn reply(applied: Option<u64>) -> SessionAttached {
+        SessionAttached { input_applied: applied, input_limit: 100, screen: true, ..SessionAttached::default() }
+    }
+
+    #[test]
+    fn input_goes_once_over_many_links() {
+        let mut a = attached();
+        let c = ClientId::random();
+        a.attach(&c, 2);
+        assert_eq!(a.next_input(10), None, "nothing before the answer");
+        assert!(a.answered(&reply(Some(0))).is_empty());
+        a.typed(b"hello");
+        assert_eq!(a.next_input(3), Some((0, b"hel".to_vec())));
+        assert_eq!(a.next_input(3), Some((3, b"lo".to_vec())));
+        assert_eq!(a.next_input(3), None);
+        // cut: the session had taken four bytes
+        assert_eq!(a.attach(&c, 4).input_sent, 5);
+        a.typed(b"!");
+        assert!(a.answered(&reply(Some(4))).is_empty());
+        assert_eq!(a.next_input(10), Some((4, b"o!".to_vec())));
+        a.input_ack(6, 106);
+        assert_eq!(a.pending(), 0);
+    }
+
+    #[test]
+    fn forgotten_input_is_told_and_not_sent_again() {
+        let mut a = attached();
+        a.answered(&reply(Some(0)));
+        a.typed(b"rm x\r");
+        a.next_input(10);
+        a.typed(b"ls\r");
+        assert_eq!(a.answered(&reply(None)), b"rm x\r");
+        assert_eq!(a.next_input(10), Some((5, b"ls\r".to_vec())));
+    }
+
+    #[test]
+    fn output_is_taken_once() {
+        let mut a = attached();
+        assert_eq!(a.output(0, 5), Take::Gap, "no screen yet");
+        assert_eq!(a.screen_part(10, 0, false, b"ab"), None);
+        assert_eq!(a.screen_part(10, 1, true, b"c"), Some(b"abc".to_vec()));
+        assert_eq!(a.output(10, 5), Take::From(0));
+        assert_eq!(a.output(12, 3), Take::Nothing);
+        assert_eq!(a.output(12, 5), Take::From(3));
+        assert_eq!(a.output(18, 5), Take::Gap);
+    }
+
+    #[test]
+    fn a_screen_is_acknowledged_when_drawn_and_data_at_half_a_window() {
+        let mut a = attached();
+        a.answered(&reply(Some(0)));
+        a.screen_part(10, 0, true, b"");
+        assert_eq!(a.seen(10), Some((10, 1010)));
+        assert_eq!(a.seen(400), None);
+        assert_eq!(a.seen(510), Some((510, 1510)));
+    }
+}

@@ -1,0 +1,684 @@
+//! Owns one host's task: its link, its attached sessions, its calls; dials again when the link falls.
+//! Leaves out how a link comes to be (`dial.rs`) and where a session stands (`attached.rs`).
+
+use super::attached::{Attached, Take};
+use super::{Answer, Dialed, Env, HostCommand, HostEvent, HostId, HostState, Question, dial};
+use crate::failure::{Failure, Kind};
+use crate::link::{Incoming, Link};
+use crate::proto::control::*;
+use crate::proto::frame::{Body, Frame, MAX_PIECE};
+use crate::proto::ids::{SessionId, StreamId};
+use crate::proto::notice::Notice;
+use crate::transport::ask::{Answered, Ask};
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use tokio::sync::{mpsc, oneshot};
+
+/// Credit for a session's output. On this machine a flood soon turns into Screens; over a network a queue is delay.
+const WINDOW_LOCAL: u64 = 256 << 10;
+const WINDOW_FAR: u64 = 64 << 10;
+/// A network link that is silent is asked for a sign of life this often.
+const PING: Duration = Duration::from_secs(2);
+/// It is shown as silent from here on.
+const SILENT: Duration = Duration::from_secs(3);
+/// A second dial starts beside the silent link.
+const BESIDE: Duration = Duration::from_secs(5);
+/// And it is given up.
+const DEAD: Duration = Duration::from_secs(10);
+/// Between dials while the drop is fresh.
+const AGAIN: Duration = Duration::from_millis(500);
+/// How long it counts as fresh.
+const FRESH: Duration = Duration::from_secs(120);
+const SLOWEST: Duration = Duration::from_secs(30);
+
+type Events = mpsc::UnboundedSender<(HostId, HostEvent)>;
+type Dial = Pin<Box<dyn Future<Output = Result<Dialed, Failure>> + Send>>;
+
+/// Starts a host's task; `first` = a link that stands already. It ends when the sender returned is dropped.
+pub fn spawn(host: HostId, env: Arc<Env>, events: Events, first: Option<Dialed>) -> mpsc::UnboundedSender<HostCommand> {
+    let (tx, rx) = mpsc::unbounded_channel();
+    let (inner_tx, inner) = mpsc::unbounded_channel();
+    let asker = Arc::new(Asker { host: host.clone(), events: events.clone(), state: Mutex::default() });
+    let task = Task {
+        host,
+        env,
+        events,
+        asker,
+        inner_tx,
+        attached: HashMap::new(),
+        early: Vec::new(),
+        next_stream: 2,
+        gauges: false,
+        announced: HashMap::new(),
+    };
+    tokio::spawn(task.run(rx, inner, first));
+    tx
+}
+
+/// Questions on their way to a person.
+struct Asker {
+    host: HostId,
+    events: Events,
+    state: Mutex<(u64, HashMap<u64, oneshot::Sender<Answer>>)>,
+}
+
+impl Asker {
+    fn ask(&self, question: Question) -> oneshot::Receiver<Answer> {
+        let (tx, rx) = oneshot::channel();
+        let id = {
+            let mut state = self.state.lock().unwrap_or_else(|e| e.into_inner());
+            state.0 += 1;
+            let id = state.0;
+            state.1.insert(id, tx);
+            id
+        };
+        let _ = self.events.send((self.host.clone(), HostEvent::Ask { id, question }));
+        rx
+    }
+    fn answer(&self, id: u64, answer: Answer) {
+        let tx = self.state.lock().unwrap_or_else(|e| e.into_inner()).1.remove(&id);
+        if let Some(tx) = tx {
+            let _ = tx.send(answer);
+        }
+    }
+}
+
+impl Ask for Asker {
+    fn host_key(&self, host: &str, kind: &str, fingerprint: &str) -> Answered<'_, bool> {
+        let rx = self.ask(Question::HostKey { host: host.into(), kind: kind.into(), fingerprint: fingerprint.into() });
+        Box::pin(async move { Some(rx.await.ok()? == Answer::Yes) })
+    }
+    fn secret(&self, host: &str, prompt: &str, echo: bool) -> Answered<'_, String> {
+        let rx = self.ask(Question::Secret { host: host.into(), prompt: prompt.into(), echo });
+        Box::pin(async move {
+            match rx.await.ok()? {
+                Answer::Secret(s) => Some(s),
+                _ => None,
+            }
+        })
+    }
+    fn deploy(&self, host: &str, found: Option<&str>, offered: &str, steps: &[String]) -> Answered<'_, bool> {
+        let rx = self.ask(Question::Deploy {
+            host: host.into(),
+            found: found.map(Into::into),
+            offered: offered.into(),
+            steps: steps.to_vec(),
+        });
+        Box::pin(async move { Some(rx.await.ok()? == Answer::Yes) })
+    }
+    fn progress(&self, step: &str, done: Option<f32>) {
+        let state = HostState::Deploying { step: step.into(), done };
+        let _ = self.events.send((self.host.clone(), HostEvent::State(state)));
+    }
+}
+
+/// Answers to calls, as they come.
+enum Inner {
+    Attached { session: SessionId, stream: StreamId, reply: Box<Result<SessionAttached, Fault>> },
+    Listed(Result<SessionListed, Fault>),
+    AttachAgain(SessionId),
+}
+
+/// A live link and what belongs to it.
+struct Live {
+    link: Link,
+    incoming: mpsc::UnboundedReceiver<Incoming>,
+    ended: oneshot::Receiver<std::io::Error>,
+    frames: mpsc::UnboundedReceiver<Frame>,
+    frames_tx: mpsc::UnboundedSender<Frame>,
+    streams: HashMap<StreamId, SessionId>,
+    /// Frames of streams whose attach is not answered yet.
+    unanswered: HashMap<StreamId, Vec<Frame>>,
+    told_silent: bool,
+    /// Kept: the link lives on it.
+    _ssh: Option<crate::transport::ssh::Ssh>,
+}
+
+struct Task {
+    host: HostId,
+    env: Arc<Env>,
+    events: Events,
+    asker: Arc<Asker>,
+    inner_tx: mpsc::UnboundedSender<Inner>,
+    attached: HashMap<SessionId, Attached>,
+    /// Calls wanted while there was no link.
+    early: Vec<HostCommand>,
+    next_stream: StreamId,
+    gauges: bool,
+    announced: HashMap<SessionId, usize>,
+}
+
+enum Turn {
+    Go,
+    Down(String),
+    Disconnect,
+    Over,
+}
+
+impl Task {
+    fn tell(&self, event: HostEvent) {
+        let _ = self.events.send((self.host.clone(), event));
+    }
+
+    fn dial(&self) -> Dial {
+        let (host, env, ask) = (self.host.clone(), self.env.clone(), self.asker.clone());
+        Box::pin(async move { dial(&host, &env, ask).await })
+    }
+
+    async fn run(
+        mut self,
+        mut commands: mpsc::UnboundedReceiver<HostCommand>,
+        mut inner: mpsc::UnboundedReceiver<Inner>,
+        mut first: Option<Dialed>,
+    ) {
+        // offline until somebody wants something
+        'offline: loop {
+            loop {
+                let Some(command) = commands.recv().await else { return };
+                let connect = !matches!(command, HostCommand::Disconnect | HostCommand::Answer { .. } | HostCommand::Seen { .. } | HostCommand::List | HostCommand::Gauges(_) | HostCommand::Detach { .. });
+                self.while_down(command);
+                if connect {
+                    break;
+                }
+            }
+            let mut lost_at: Option<Instant> = None;
+            let mut tries = 0u32;
+            let mut ready: Option<Dialed> = first.take();
+            loop {
+                let dialed = match ready.take() {
+                    Some(dialed) => Ok(dialed),
+                    None => {
+                        self.tell(HostEvent::State(HostState::Connecting));
+                        let mut dialing = self.dial();
+                        loop {
+                            tokio::select! {
+                                dialed = &mut dialing => break dialed,
+                                command = commands.recv() => match command {
+                                    None => return,
+                                    Some(HostCommand::Disconnect) => {
+                                        self.tell(HostEvent::State(HostState::Offline));
+                                        continue 'offline;
+                                    }
+                                    Some(command) => self.while_down(command),
+                                },
+                            }
+                        }
+                    }
+                };
+                let why = match dialed {
+                    Ok(dialed) => {
+                        tries = 0;
+                        match self.online(dialed, &mut commands, &mut inner, &mut ready).await {
+                            Turn::Over => return,
+                            Turn::Disconnect => {
+                                self.tell(HostEvent::State(HostState::Offline));
+                                continue 'offline;
+                            }
+                            Turn::Down(why) => {
+                                lost_at = Some(Instant::now());
+                                why
+                            }
+                            Turn::Go => continue,
+                        }
+                    }
+                    Err(failure) => {
+                        let final_word = failure.kind == Kind::Refused || failure.kind == Kind::Usage || (lost_at.is_none() && self.attached.is_empty());
+                        if final_word {
+                            let hard = failure.kind == Kind::Refused && failure.hard;
+                            self.fail_early(&failure.what);
+                            self.tell(HostEvent::State(HostState::Failed { why: failure.what, hints: failure.hints, hard }));
+                            continue 'offline;
+                        }
+                        failure.what
+                    }
+                };
+                tries += 1;
+                let fresh = lost_at.is_none_or(|at| at.elapsed() < FRESH) && !self.attached.is_empty();
+                let wait = match (tries, fresh) {
+                    (1, _) => Duration::from_millis(20),
+                    (_, true) => AGAIN,
+                    (n, false) => backoff(n),
+                };
+                self.tell(HostEvent::State(HostState::Lost { why, retry: wait }));
+                let until = tokio::time::Instant::now() + wait;
+                loop {
+                    tokio::select! {
+                        () = tokio::time::sleep_until(until) => break,
+                        command = commands.recv() => match command {
+                            None => return,
+                            Some(HostCommand::Connect) => break,
+                            Some(HostCommand::Disconnect) => {
+                                self.tell(HostEvent::State(HostState::Offline));
+                                continue 'offline;
+                            }
+                            Some(command) => self.while_down(command),
+                        },
+                    }
+                }
+            }
+        }
+    }
+
+    fn fail_early(&mut self, why: &str) {
+        for command in std::mem::take(&mut self.early) {
+            match command {
+                HostCommand::Create { tag, .. } => self.tell(HostEvent::Created { tag, result: Err(why.to_string()) }),
+                _ => self.tell(HostEvent::Failed { what: why.to_string() }),
+            }
+        }
+    }
+
+    /// What a command does while there is no link.
+    fn while_down(&mut self, command: HostCommand) {
+        match command {
+            HostCommand::Attach { session, size, watch } => {
+                let window = if self.host.is_local() { WINDOW_LOCAL } else { WINDOW_FAR };
+                let a = self.attached.entry(session.clone()).or_insert_with(|| Attached::new(session, 0, size, watch, window));
+                a.size = size;
+                a.watch = watch;
+            }
+            HostCommand::Detach { session } => {
+                self.attached.remove(&session);
+            }
+            HostCommand::Input { session, bytes } => {
+                if let Some(a) = self.attached.get_mut(&session) {
+                    a.typed(&bytes);
+                    self.announce(&session);
+                }
+            }
+            HostCommand::DropInput { session } => {
+                if let Some(a) = self.attached.get_mut(&session) {
+                    a.drop_unsent();
+                    self.announce(&session);
+                }
+            }
+            HostCommand::Resize { session, size } => {
+                if let Some(a) = self.attached.get_mut(&session) {
+                    a.size = size;
+                }
+            }
+            HostCommand::Gauges(on) => self.gauges = on,
+            HostCommand::Answer { id, answer } => self.asker.answer(id, answer),
+            c @ (HostCommand::Create { .. } | HostCommand::Close { .. } | HostCommand::Rename { .. } | HostCommand::History { .. }) => {
+                self.early.push(c);
+            }
+            HostCommand::Connect | HostCommand::Disconnect | HostCommand::Seen { .. } | HostCommand::List => {}
+        }
+    }
+
+    /// Says how much typed input waits, where that is another number worth showing.
+    fn announce(&mut self, session: &SessionId) {
+        let Some(a) = self.attached.get(session) else { return };
+        let pending = a.pending();
+        let told = self.announced.get(session).copied().unwrap_or(0);
+        // a key that is on its way is no news
+        let news = if a.live { told > 0 && pending == 0 } else { pending != told };
+        if news {
+            self.announced.insert(session.clone(), pending);
+            self.tell(HostEvent::Pending { session: session.clone(), bytes: pending });
+        }
+    }
+
+    async fn online(
+        &mut self,
+        dialed: Dialed,
+        commands: &mut mpsc::UnboundedReceiver<HostCommand>,
+        inner: &mut mpsc::UnboundedReceiver<Inner>,
+        ready: &mut Option<Dialed>,
+    ) -> Turn {
+        let Dialed { link, incoming, ended, hello, ssh } = dialed;
+        let (frames_tx, frames) = mpsc::unbounded_channel();
+        let mut live = Live {
+            link: link.clone(),
+            incoming,
+            ended,
+            frames,
+            frames_tx,
+            streams: HashMap::new(),
+            unanswered: HashMap::new(),
+            told_silent: false,
+            _ssh: ssh,
+        };
+        self.tell(HostEvent::State(HostState::Online { build: hello.build, hostname: hello.hostname }));
+        let sessions: Vec<SessionId> = self.attached.values().filter(|a| !a.ended).map(|a| a.session.clone()).collect();
+        for session in sessions {
+            self.attach(&mut live, &session);
+        }
+        drop(link.call(&Subscribe { topic: "sessions".into() }));
+        if self.gauges {
+            drop(link.call(&MonitoringSubscribe {}));
+        }
+        self.list(&live);
+        for command in std::mem::take(&mut self.early) {
+            self.command(&mut live, command);
+        }
+        let network = !self.host.is_local();
+        let mut ping = tokio::time::Instant::now() + Duration::from_millis(100);
+        let mut beside: Option<Dial> = None;
+        let turn = loop {
+            tokio::select! {
+                biased;
+                command = commands.recv() => match command {
+                    None => break Turn::Over,
+                    Some(HostCommand::Disconnect) => break Turn::Disconnect,
+                    Some(command) => self.command(&mut live, command),
+                },
+                frame = live.frames.recv() => if let Some(frame) = frame {
+                    self.frame(&mut live, frame);
+                },
+                Some(answer) = inner.recv() => self.answered(&mut live, answer),
+                message = live.incoming.recv() => match message {
+                    Some(Incoming::Notice { method, params }) => self.notice(&live, &method, params),
+                    Some(Incoming::Rtt(rtt)) => self.tell(HostEvent::Rtt(rtt)),
+                    Some(Incoming::Call { id, method, .. }) => crate::link::call::answer(&live.link.out, id, Err(Fault::new(Fault::UNKNOWN_METHOD, method))),
+                    None => {}
+                },
+                end = &mut live.ended => {
+                    // what arrived before the end is still taken
+                    while let Ok(frame) = live.frames.try_recv() {
+                        self.frame(&mut live, frame);
+                    }
+                    break Turn::Down(end.map_or_else(|_| "the link is gone".to_string(), |e| crate::text::escape(&e.to_string())));
+                }
+                dialed = async { match &mut beside { Some(d) => d.await, None => std::future::pending().await } } => {
+                    beside = None;
+                    if let Ok(dialed) = dialed {
+                        *ready = Some(dialed);
+                        break Turn::Go;
+                    }
+                }
+                () = tokio::time::sleep_until(ping), if network => {
+                    let silent = live.link.heard().elapsed();
+                    ping = tokio::time::Instant::now() + if silent > PING { Duration::from_millis(500) } else { PING };
+                    live.link.ping();
+                    if silent >= SILENT {
+                        live.told_silent = true;
+                        self.tell(HostEvent::Silent(silent));
+                        if silent >= BESIDE && beside.is_none() {
+                            beside = Some(self.dial());
+                        }
+                        if silent >= DEAD {
+                            break Turn::Down(format!("nothing heard for {} s", silent.as_secs()));
+                        }
+                    } else if live.told_silent {
+                        live.told_silent = false;
+                        beside = None;
+                        self.tell(HostEvent::Silent(Duration::ZERO));
+                    }
+                }
+            }
+        };
+        live.link.close();
+        for a in self.attached.values_mut() {
+            a.live = false;
+        }
+        turn
+    }
+
+    fn attach(&mut self, live: &mut Live, session: &SessionId) {
+        let Some(a) = self.attached.get_mut(session) else { return };
+        let stream = self.next_stream;
+        // even ones are the client's; 2 apart leaves room for a second one beside it
+        self.next_stream = if stream > u32::MAX - 16 { 2 } else { stream + 4 };
+        let old = a.stream;
+        if live.streams.remove(&old).is_some() {
+            live.link.close_stream(old);
+            drop(live.link.call(&SessionDetach { stream: old }));
+        }
+        live.link.route_stream(stream, live.frames_tx.clone());
+        live.streams.insert(stream, session.clone());
+        live.unanswered.remove(&old);
+        live.unanswered.insert(stream, Vec::new());
+        let call = live.link.call(&a.attach(&self.env.client, stream));
+        let (tx, session) = (self.inner_tx.clone(), session.clone());
+        tokio::spawn(async move {
+            let reply = Box::new(call.await);
+            let _ = tx.send(Inner::Attached { session, stream, reply });
+        });
+    }
+
+    fn list(&self, live: &Live) {
+        let (call, tx) = (live.link.call(&SessionList {}), self.inner_tx.clone());
+        tokio::spawn(async move {
+            let _ = tx.send(Inner::Listed(call.await));
+        });
+    }
+
+    fn command(&mut self, live: &mut Live, command: HostCommand) {
+        match command {
+            c @ HostCommand::Attach { .. } => {
+                let HostCommand::Attach { session, .. } = &c else { return };
+                let session = session.clone();
+                self.while_down(c);
+                if let Some(a) = self.attached.get_mut(&session) {
+                    a.forget_output();
+                    a.again = false;
+                    a.ended = false;
+                }
+                self.attach(live, &session);
+            }
+            HostCommand::Detach { session } => {
+                if let Some(a) = self.attached.remove(&session) {
+                    live.streams.remove(&a.stream);
+                    live.link.close_stream(a.stream);
+                    drop(live.link.call(&SessionDetach { stream: a.stream }));
+                }
+            }
+            HostCommand::Input { session, bytes } => {
+                if let Some(a) = self.attached.get_mut(&session) {
+                    a.typed(&bytes);
+                    self.send_input(live, &session);
+                }
+            }
+            HostCommand::Resize { session, size } => {
+                if let Some(a) = self.attached.get_mut(&session) {
+                    a.size = size;
+                    if a.live && !a.watch {
+                        live.link.out.urgent(a.stream, Body::Size { offset: 0, size });
+                    }
+                }
+            }
+            HostCommand::Seen { session, offset } => {
+                if let Some(a) = self.attached.get_mut(&session)
+                    && let Some((seen, limit)) = a.seen(offset)
+                {
+                    live.link.out.urgent(a.stream, Body::Ack { seen, limit });
+                }
+            }
+            HostCommand::Create { tag, create } => {
+                let (call, events, host) = (live.link.call(&create), self.events.clone(), self.host.clone());
+                tokio::spawn(async move {
+                    let result = call.await.map(|c| Box::new(c.session)).map_err(|f| crate::text::escape(&f.message));
+                    let _ = events.send((host, HostEvent::Created { tag, result }));
+                });
+            }
+            HostCommand::Close { session } => self.simple(live, SessionClose { session }),
+            HostCommand::Rename { session, name } => self.simple(live, SessionRename { session, name }),
+            HostCommand::History { session, from, to } => self.history(live, session, from, to),
+            HostCommand::List => self.list(live),
+            HostCommand::Gauges(on) => {
+                self.gauges = on;
+                if on {
+                    drop(live.link.call(&MonitoringSubscribe {}));
+                } else {
+                    drop(live.link.call(&MonitoringUnsubscribe {}));
+                }
+            }
+            c @ (HostCommand::DropInput { .. } | HostCommand::Answer { .. }) => self.while_down(c),
+            HostCommand::Connect | HostCommand::Disconnect => {}
+        }
+    }
+
+    /// A call of which only a failure is news.
+    fn simple<M: Method + 'static>(&self, live: &Live, call: M) {
+        let (call, events, host) = (live.link.call(&call), self.events.clone(), self.host.clone());
+        tokio::spawn(async move {
+            if let Err(fault) = call.await {
+                let _ = events.send((host, HostEvent::Failed { what: crate::text::escape(&fault.message) }));
+            }
+        });
+    }
+
+    fn history(&mut self, live: &Live, session: SessionId, from: u64, to: Option<u64>) {
+        let stream = self.next_stream;
+        self.next_stream += 4;
+        let (link, events, host) = (live.link.clone(), self.events.clone(), self.host.clone());
+        tokio::spawn(async move {
+            let event = match read_history(&link, &session, stream, from, to).await {
+                Ok((reply, lines)) => HostEvent::History { session, from: reply.from, total: reply.to, lines },
+                Err(fault) => HostEvent::Failed { what: crate::text::escape(&fault.message) },
+            };
+            let _ = events.send((host, event));
+        });
+    }
+
+    fn send_input(&mut self, live: &Live, session: &SessionId) {
+        let Some(a) = self.attached.get_mut(session) else { return };
+        while let Some((offset, bytes)) = a.next_input(MAX_PIECE) {
+            live.link.out.urgent(a.stream, Body::Data { offset, bytes: &bytes });
+        }
+    }
+
+    fn frame(&mut self, live: &mut Live, frame: Frame) {
+        let Some(session) = live.streams.get(&frame.stream).cloned() else { return };
+        let Some(a) = self.attached.get_mut(&session) else { return };
+        // the answer to the attach goes before all that follows it, whichever arrives first
+        if live.unanswered.contains_key(&frame.stream) {
+            return live.unanswered.entry(frame.stream).or_default().push(frame);
+        }
+        let Ok(body) = frame.body() else { return };
+        match body {
+            Body::Data { offset, bytes } => match a.output(offset, bytes.len()) {
+                Take::From(at) => {
+                    let bytes = bytes.get(at..).unwrap_or_default().to_vec();
+                    self.tell(HostEvent::Output { session, offset: offset + at as u64, bytes });
+                }
+                Take::Nothing => {}
+                Take::Gap => {
+                    a.forget_output();
+                    self.attach(live, &session);
+                }
+            },
+            Body::Screen { to, size, part, last, bytes } => {
+                if let Some(bytes) = a.screen_part(to, part, last, bytes) {
+                    self.tell(HostEvent::Screen { session, to, size, bytes });
+                }
+            }
+            Body::Size { offset, size } => {
+                a.resized();
+                self.tell(HostEvent::Size { session, offset, size });
+            }
+            Body::Tty { flags, .. } => self.tell(HostEvent::Tty { session, flags }),
+            Body::Ack { seen, limit } => {
+                a.input_ack(seen, limit);
+                self.send_input(live, &session);
+                self.announce(&session);
+            }
+            Body::Call(json) => {
+                let Ok(crate::link::call::Message::Notice { method, params }) = crate::link::call::parse(json) else { return };
+                match Notice::from_wire(&method, params) {
+                    Some(Notice::SessionExited(exit)) => {
+                        a.ended = true;
+                        a.live = false;
+                        self.tell(HostEvent::Exited { session, exit });
+                    }
+                    Some(Notice::SessionChanged(info)) => self.tell(HostEvent::Changed { session, info }),
+                    Some(Notice::SessionBell) => self.tell(HostEvent::Bell { session }),
+                    Some(Notice::SessionClipboard(text)) => self.tell(HostEvent::Clipboard { session, text }),
+                    Some(Notice::SessionNotified(text)) => self.tell(HostEvent::Notified { session, text }),
+                    _ => {}
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn answered(&mut self, live: &mut Live, answer: Inner) {
+        match answer {
+            Inner::Attached { session, stream, reply } => {
+                let early = live.unanswered.remove(&stream).unwrap_or_default();
+                let Some(a) = self.attached.get_mut(&session).filter(|a| a.stream == stream) else { return };
+                match *reply {
+                    Ok(reply) => {
+                        let again = a.again;
+                        let undelivered = a.answered(&reply);
+                        if !undelivered.is_empty() {
+                            self.tell(HostEvent::Undelivered { session: session.clone(), bytes: undelivered });
+                        }
+                        self.tell(HostEvent::Attached { session: session.clone(), info: Box::new(reply.session), again });
+                        self.send_input(live, &session);
+                        self.announce(&session);
+                        for frame in early {
+                            self.frame(live, frame);
+                        }
+                    }
+                    // alive, but not reachable just now: its socket comes back within 5 s
+                    Err(f) if f.code == Fault::TIMEOUT => {
+                        let tx = self.inner_tx.clone();
+                        tokio::spawn(async move {
+                            tokio::time::sleep(Duration::from_secs(1)).await;
+                            let _ = tx.send(Inner::AttachAgain(session));
+                        });
+                    }
+                    Err(f) if f.code == Fault::GONE => {}
+                    Err(f) => {
+                        let ended = f.code == Fault::UNKNOWN || f.code == Fault::ENDED;
+                        a.ended = true;
+                        self.tell(HostEvent::AttachFailed { session, why: crate::text::escape(&f.message), ended });
+                    }
+                }
+            }
+            Inner::Listed(Ok(listed)) => {
+                let mut sessions = listed.sessions;
+                for s in &mut sessions {
+                    s.host = self.host.as_str().to_string();
+                }
+                self.tell(HostEvent::Sessions(sessions));
+            }
+            Inner::Listed(Err(_)) => {}
+            Inner::AttachAgain(session) => {
+                if self.attached.get(&session).is_some_and(|a| !a.ended && !a.live) {
+                    self.attach(live, &session);
+                }
+            }
+        }
+    }
+
+    fn notice(&mut self, live: &Live, method: &str, params: serde_json::Value) {
+        match Notice::from_wire(method, params) {
+            Some(Notice::SessionsChanged) => self.list(live),
+            Some(Notice::MonitoringData(gauges)) => self.tell(HostEvent::Gauges(gauges)),
+            Some(Notice::AgentShuttingDown { reason }) => {
+                self.tell(HostEvent::Failed { what: format!("the agent ends: {}", crate::text::short(&reason, 200)) });
+            }
+            _ => {}
+        }
+    }
+}
+
+/// 1 s, 2 s, 4 s ... to 30 s, each with up to a fifth more or less.
+fn backoff(tries: u32) -> Duration {
+    let base = Duration::from_millis(500).saturating_mul(1 << tries.min(7)).min(SLOWEST);
+    let jitter = f64::from(u8::from_le_bytes(crate::proto::ids::random_bytes::<1>())) / 255.0 * 0.4 + 0.8;
+    base.mul_f64(jitter).min(SLOWEST)
+}
+
+/// Reads history lines to their end.
+pub(super) async fn read_history(
+    link: &Link,
+    session: &SessionId,
+    stream: StreamId,
+    from: u64,
+    to: Option<u64>,
+) -> Result<(SessionHistoryReply, Vec<String>), Fault> {
+    let mut frames = link.open_stream(stream);
+    let reply = link.call(&SessionHistory { session: session.clone(), stream, from, to, window: 0 }).await?;
+    let bytes = super::read_stream(link, stream, &mut frames, 0, reply.bytes).await?;
+    drop(link.call(&SessionDetach { stream }));
+    link.close_stream(stream);
+    let text = String::from_utf8_lossy(&bytes);
+    let lines = text.split_terminator('\n').map(str::to_string).collect();
+    Ok((reply, lines))
+}

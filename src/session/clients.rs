@@ -1,0 +1,279 @@
+//! Owns who watches a session: their credit, their wish of a size, what each has been sent.
+//! Leaves out the terminal and its bytes.
+
+use crate::link::conn::Outbox;
+use crate::link::feed::Feed;
+use crate::proto::frame::{Body, MAX_PIECE};
+use crate::proto::ids::{ClientId, Offset, Size, StreamId};
+use crate::session::ring::Ring;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+/// One client showing the session on one stream.
+pub struct Viewer {
+    pub stream: StreamId,
+    pub client: ClientId,
+    /// Output sent up to here.
+    pub sent: Offset,
+    /// And allowed up to here.
+    pub limit: Offset,
+    /// A Screen is on its way that the client has not acknowledged; no second one is sent.
+    pub unacked: Option<Offset>,
+    /// A Screen must go before any further Data.
+    pub screen_due: bool,
+    pub wish: Option<Size>,
+    /// When it opened, focused or typed last, in steps of the session's own counter; 0 = never.
+    pub active: u64,
+    pub watch: bool,
+    pub blind: bool,
+    /// The input limit it was told last.
+    pub input_limit: Offset,
+}
+
+pub enum Source {
+    Ring,
+    Bytes(Rc<Vec<u8>>),
+}
+
+/// One connection to the session's socket.
+pub struct Conn {
+    pub out: Outbox,
+    pub viewer: Option<Viewer>,
+    pub feeds: Vec<(Feed, Source)>,
+}
+
+impl Conn {
+    pub fn new(out: Outbox) -> Conn {
+        Conn { out, viewer: None, feeds: Vec::new() }
+    }
+
+    /// Sends what credit allows. `screen` makes the Screen as of now.
+    pub fn pump(&mut self, ring: &Ring, size: Size, screen: &mut dyn FnMut() -> Rc<Vec<u8>>) {
+        let out = &self.out;
+        self.feeds.retain_mut(|(feed, source)| {
+            !feed.pump(out, |at, most| match source {
+                Source::Ring if at < ring.start() => std::borrow::Cow::Borrowed(&[]),
+                Source::Ring => std::borrow::Cow::Borrowed(ring.piece(at, most)),
+                Source::Bytes(b) => {
+                    let at = (at as usize).min(b.len());
+                    // copied: the borrow of a shared buffer can't outlive this closure
+                    std::borrow::Cow::Owned(b.get(at..(at + most).min(b.len())).unwrap_or_default().to_vec())
+                }
+            })
+        });
+        if let Some(v) = self.viewer.as_mut().filter(|v| !v.blind) {
+            v.pump(out, ring, size, screen, false);
+        }
+    }
+
+    /// The last words: whatever the credit, the client gets the end, as a Screen if it is behind.
+    pub fn pump_last(&mut self, ring: &Ring, size: Size, screen: &mut dyn FnMut() -> Rc<Vec<u8>>) {
+        self.pump(ring, size, screen);
+        if let Some(v) = self.viewer.as_mut().filter(|v| !v.blind) {
+            v.pump(&self.out, ring, size, screen, true);
+        }
+    }
+}
+
+impl Viewer {
+    fn pump(&mut self, out: &Outbox, ring: &Ring, size: Size, screen: &mut dyn FnMut() -> Rc<Vec<u8>>, last: bool) {
+        let end = ring.end();
+        loop {
+            let behind = end - self.sent;
+            // what the window can't take in one go, or the ring has let go of, is skipped: the client gets the screen instead
+            let room = self.limit.saturating_sub(self.sent);
+            let skip = self.screen_due
+                || (behind > 0 && (self.sent < ring.start() || room == 0 || (last && room < behind)));
+            if skip {
+                if self.unacked.is_some() && !last {
+                    return;
+                }
+                self.send_screen(out, end, size, &screen());
+                return;
+            }
+            if behind == 0 {
+                return;
+            }
+            let piece = ring.piece(self.sent, room.min(MAX_PIECE as u64) as usize);
+            out.bulk(self.stream, Body::Data { offset: self.sent, bytes: piece });
+            self.sent += piece.len() as u64;
+        }
+    }
+
+    fn send_screen(&mut self, out: &Outbox, to: Offset, size: Size, bytes: &[u8]) {
+        let count = bytes.len().div_ceil(MAX_PIECE).max(1);
+        for part in 0..count {
+            let piece = bytes.get(part * MAX_PIECE..((part + 1) * MAX_PIECE).min(bytes.len())).unwrap_or_default();
+            let body = Body::Screen { to, size, part: part as u16, last: part + 1 == count, bytes: piece };
+            out.bulk(self.stream, body);
+        }
+        self.sent = to;
+        self.unacked = Some(to);
+        self.screen_due = false;
+    }
+
+    /// The client's acknowledgement.
+    pub fn ack(&mut self, seen: Offset, limit: Offset, end: Offset) {
+        self.limit = self.limit.max(limit.min(seen.saturating_add(MOST_WINDOW)));
+        if self.unacked.is_some_and(|to| seen >= to) {
+            self.unacked = None;
+            // still far behind: another screen serves better than a backlog
+            if end - self.sent > self.limit.saturating_sub(self.sent) {
+                self.screen_due = true;
+            }
+        }
+    }
+}
+
+/// Largest credit a client may give beyond what it has seen: 64 MiB.
+const MOST_WINDOW: u64 = 64 << 20;
+
+/// How a session's size follows its clients.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Policy {
+    Latest,
+    Smallest,
+    Largest,
+    Fixed,
+}
+
+impl Policy {
+    pub fn parse(s: &str) -> Option<Policy> {
+        Some(match s {
+            "latest" => Policy::Latest,
+            "smallest" => Policy::Smallest,
+            "largest" => Policy::Largest,
+            "fixed" => Policy::Fixed,
+            _ => return None,
+        })
+    }
+
+    /// The size that follows from the clients' wishes; `None` = leave it.
+    pub fn decide<'a>(self, viewers: impl Iterator<Item = &'a Viewer>) -> Option<Size> {
+        let wishes = viewers.filter(|v| !v.watch).filter_map(|v| Some((v.active, v.wish?)));
+        match self {
+            Policy::Fixed => None,
+            Policy::Latest => wishes.max_by_key(|(active, _)| *active).map(|(_, s)| s),
+            Policy::Smallest => wishes.map(|(_, s)| s).reduce(|a, b| Size { rows: a.rows.min(b.rows), cols: a.cols.min(b.cols) }),
+            Policy::Largest => wishes
+                .map(|(_, s)| s)
+                .reduce(|a, b| Size { rows: a.rows.max(b.rows), cols: a.cols.max(b.cols) })
+                .map(Size::clamped),
+        }
+    }
+}
+
+/// Input applied, by client: kept for 64 clients and 24 hours.
+#[derive(Default)]
+pub struct Applied {
+    by: HashMap<ClientId, (Offset, Instant)>,
+}
+
+impl Applied {
+    const CLIENTS: usize = 64;
+    const FOR: Duration = Duration::from_secs(24 * 3600);
+
+    /// Where a client's input stands. `None` = it has sent some and is not known any more.
+    pub fn at_attach(&mut self, client: &ClientId, sent: Offset, now: Instant) -> Option<Offset> {
+        self.by.retain(|_, (_, seen)| now.duration_since(*seen) < Applied::FOR);
+        if let Some((at, seen)) = self.by.get_mut(client) {
+            *seen = now;
+            return Some(*at);
+        }
+        if self.by.len() >= Applied::CLIENTS
+            && let Some(oldest) = self.by.iter().min_by_key(|(_, (_, seen))| *seen).map(|(c, _)| c.clone())
+        {
+            self.by.remove(&oldest);
+        }
+        // what it sent before is lost to memory: it goes on from where it is
+        self.by.insert(client.clone(), (sent, now));
+        (sent == 0).then_some(0)
+    }
+
+    pub fn get(&self, client: &ClientId) -> Offset {
+        self.by.get(client).map_or(0, |(at, _)| *at)
+    }
+
+    pub fn set(&mut self, client: &ClientId, at: Offset, now: Instant) {
+        self.by.insert(client.clone(), (at, now));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn viewer(window: u64) -> Viewer {
+        Viewer {
+            stream: 2,
+            client: ClientId::random(),
+            sent: 0,
+            limit: window,
+            unacked: None,
+            screen_due: false,
+            wish: None,
+            active: 0,
+            watch: false,
+            blind: false,
+            input_limit: 0,
+        }
+    }
+
+    #[test]
+    fn a_flood_becomes_one_screen_until_it_is_acknowledged() {
+        let mut conn = Conn::new(Outbox::new());
+        conn.viewer = Some(viewer(1000));
+        let mut ring = Ring::new(1 << 20);
+        let mut screens = 0;
+        for _ in 0..100 {
+            ring.push(&[b'x'; 500]);
+            conn.pump(&ring, Size::new(80, 24), &mut || {
+                screens += 1;
+                Rc::new(vec![0; 40_000])
+            });
+        }
+        assert_eq!(screens, 1);
+        let v = conn.viewer.as_mut().unwrap();
+        let to = v.unacked.unwrap();
+        assert!(v.sent == to && to < ring.end());
+        v.ack(to, to + 1000, ring.end());
+        assert!(v.screen_due, "what is missing does not fit the window");
+        conn.pump(&ring, Size::new(80, 24), &mut || Rc::new(vec![]));
+        let v = conn.viewer.as_mut().unwrap();
+        assert_eq!(v.sent, ring.end());
+        v.ack(ring.end(), ring.end() + 1000, ring.end());
+        ring.push(b"y");
+        conn.pump(&ring, Size::new(80, 24), &mut || panic!("data will do"));
+        assert_eq!(conn.viewer.unwrap().sent, ring.end());
+    }
+
+    #[test]
+    fn latest_decides_the_size() {
+        let (mut a, mut b) = (viewer(0), viewer(0));
+        (a.wish, a.active) = (Some(Size::new(80, 24)), 1);
+        (b.wish, b.active) = (Some(Size::new(40, 50)), 2);
+        assert_eq!(Policy::Latest.decide([&a, &b].into_iter()), Some(Size::new(40, 50)));
+        assert_eq!(Policy::Smallest.decide([&a, &b].into_iter()), Some(Size::new(40, 24)));
+        assert_eq!(Policy::Largest.decide([&a, &b].into_iter()), Some(Size::new(80, 50)));
+        b.watch = true;
+        assert_eq!(Policy::Latest.decide([&a, &b].into_iter()), Some(Size::new(80, 24)));
+        assert_eq!(Policy::Fixed.decide([&a].into_iter()), None);
+    }
+
+    #[test]
+    fn input_of_a_client_is_remembered() {
+        let mut applied = Applied::default();
+        let (c, now) = (ClientId::random(), Instant::now());
+        assert_eq!(applied.at_attach(&c, 0, now), Some(0));
+        applied.set(&c, 7, now);
+        assert_eq!(applied.at_attach(&c, 9, now), Some(7));
+        let other = ClientId::random();
+        assert_eq!(applied.at_attach(&other, 5, now), None);
+        assert_eq!(applied.get(&other), 5);
+        for _ in 0..200 {
+            applied.at_attach(&ClientId::random(), 0, now);
+        }
+        assert!(applied.by.len() <= Applied::CLIENTS);
+    }
+}

@@ -1,0 +1,420 @@
+//! Owns what lies in the run dir: a record for each session, its lock, its end.
+//! Leaves out the sessions themselves.
+//!
+//! In the folder of this machine and boot: `ID.json` (locked by the session's process for life), `ID.sock`,
+//! `ID.end` (how it ended: screen, history, ring), `ID.lost` (its process was killed), `names.lock`.
+
+use crate::failure::Failure;
+use crate::paths::Paths;
+use crate::proto::control::SessionInfo;
+use crate::proto::ids::{Offset, SessionId, Size};
+use crate::safedir::SafeDir;
+use crate::sys;
+use rustix::fs::{FlockOperation, Mode, OFlags};
+use serde::{Deserialize, Serialize};
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Records of ended and lost sessions are kept this long.
+const KEPT_FOR: Duration = Duration::from_secs(3600);
+/// And no more than this many.
+const KEPT: usize = 200;
+/// Largest record read.
+const RECORD_LIMIT: usize = 1 << 20;
+/// First bytes of an end record.
+const END_MAGIC: &[u8; 12] = b"thub-end/1\n\0";
+
+/// What a session's process says of itself on disk.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Record {
+    pub version: u32,
+    pub machine: String,
+    pub boot: String,
+    /// Field 22 of /proc/PID/stat: tells this process from a later one of the same number.
+    pub start_time: u64,
+    pub info: SessionInfo,
+}
+
+impl Default for Record {
+    fn default() -> Record {
+        Record { version: 1, machine: String::new(), boot: String::new(), start_time: 0, info: SessionInfo::default() }
+    }
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Lost {
+    info: SessionInfo,
+    /// Seconds since 1970.
+    noticed: u64,
+}
+
+/// The head of an end record; screen, history and ring follow in this order.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct EndHeader {
+    pub info: SessionInfo,
+    /// Seconds since 1970.
+    pub ended: u64,
+    pub ring_start: Offset,
+    pub screen_len: u64,
+    pub history_len: u64,
+    pub ring_len: u64,
+}
+
+/// How a session ended, open for reading.
+pub struct End {
+    pub header: EndHeader,
+    file: File,
+    body: u64,
+}
+
+impl End {
+    pub fn size(&self) -> Size {
+        Size { cols: self.header.info.cols, rows: self.header.info.rows }.clamped()
+    }
+    fn part(&self, from: u64, len: u64) -> io::Result<Vec<u8>> {
+        let have = self.file.metadata()?.len();
+        if self.body.saturating_add(from).saturating_add(len) > have {
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the end record is cut short"));
+        }
+        let mut buf = vec![0; len as usize];
+        self.file.read_exact_at(&mut buf, self.body + from)?;
+        Ok(buf)
+    }
+    pub fn screen(&self) -> io::Result<Vec<u8>> {
+        self.part(0, self.header.screen_len)
+    }
+    pub fn history(&self) -> io::Result<Vec<u8>> {
+        self.part(self.header.screen_len, self.header.history_len)
+    }
+    /// Raw output from `offset` on, at most `most` bytes.
+    pub fn ring(&self, offset: Offset, most: usize) -> io::Result<Vec<u8>> {
+        let at = offset.saturating_sub(self.header.ring_start).min(self.header.ring_len);
+        let n = (self.header.ring_len - at).min(most as u64);
+        self.part(self.header.screen_len + self.header.history_len + at, n)
+    }
+}
+
+/// A session as the run dir shows it.
+pub enum Entry {
+    /// Its process holds the lock.
+    Alive(Record),
+    /// Its process was killed; `info.cause` says what is known.
+    Lost(SessionInfo),
+    Ended(EndHeader),
+}
+
+impl Entry {
+    pub fn info(&self) -> &SessionInfo {
+        match self {
+            Entry::Alive(r) => &r.info,
+            Entry::Lost(i) => i,
+            Entry::Ended(h) => &h.info,
+        }
+    }
+}
+
+/// The run dir's folder of this machine and boot.
+pub struct RunDir {
+    path: PathBuf,
+    root: PathBuf,
+    dir: SafeDir,
+    machine: String,
+    boot: String,
+}
+
+/// A record's lock, held for life.
+pub struct Held {
+    _fd: OwnedFd,
+}
+
+fn seconds(t: SystemTime) -> u64 {
+    t.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs())
+}
+
+impl RunDir {
+    /// Opens it, making what is missing; refuses one that is not the user's alone.
+    pub fn open(paths: &Paths) -> Result<RunDir, Failure> {
+        let root = paths.run_dir().to_path_buf();
+        let name = paths.boot_folder_name();
+        let dir = SafeDir::open_or_create(&root)?.sub(name)?;
+        Ok(RunDir { path: root.join(name), root, dir, machine: paths.machine_id().to_string(), boot: paths.boot_id().to_string() })
+    }
+
+    pub fn path(&self) -> &PathBuf {
+        &self.path
+    }
+    pub fn dir(&self) -> &SafeDir {
+        &self.dir
+    }
+    pub fn machine(&self) -> &str {
+        &self.machine
+    }
+    pub fn boot(&self) -> &str {
+        &self.boot
+    }
+    /// Whether the path still leads to this folder.
+    pub fn is_still_there(&self) -> bool {
+        self.dir.is_still_there(&self.path)
+    }
+
+    /// Held while a name is looked for and taken; waits for it at most 5 s.
+    pub fn lock_names(&self) -> io::Result<File> {
+        self.dir.lock("names.lock", Duration::from_secs(5))
+    }
+
+    /// Writes a session's record and locks it. The lock is on the file before the file has its name.
+    pub fn publish(&self, record: &Record) -> io::Result<Held> {
+        let json = serde_json::to_vec(record)?;
+        let name = format!("{}.json", record.info.id);
+        let temp = format!("{}.json.tmp", record.info.id);
+        let _ = rustix::fs::unlinkat(self.dir.as_fd(), temp.as_str(), rustix::fs::AtFlags::empty());
+        let fd = rustix::fs::openat(
+            self.dir.as_fd(),
+            temp.as_str(),
+            OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC,
+            Mode::from_raw_mode(0o600),
+        )?;
+        rustix::fs::flock(&fd, FlockOperation::NonBlockingLockExclusive)?;
+        let mut file = File::from(fd);
+        file.write_all(&json)?;
+        rustix::fs::renameat(self.dir.as_fd(), temp.as_str(), self.dir.as_fd(), name.as_str())?;
+        Ok(Held { _fd: OwnedFd::from(file) })
+    }
+
+    fn open_at(&self, name: &str) -> io::Result<File> {
+        let fd = rustix::fs::openat(
+            self.dir.as_fd(),
+            name,
+            OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK,
+            Mode::empty(),
+        )?;
+        Ok(File::from(fd))
+    }
+
+    fn gone(&self, name: &str) {
+        let _ = rustix::fs::unlinkat(self.dir.as_fd(), name, rustix::fs::AtFlags::empty());
+    }
+
+    /// One session by its id.
+    pub fn entry(&self, id: &SessionId) -> Option<Entry> {
+        self.ended(id).or_else(|| self.alive_or_lost(id)).or_else(|| self.ended(id)).or_else(|| self.lost(id))
+    }
+
+    fn ended(&self, id: &SessionId) -> Option<Entry> {
+        self.end(id).ok().map(|e| Entry::Ended(e.header))
+    }
+
+    fn lost(&self, id: &SessionId) -> Option<Entry> {
+        let mut json = Vec::new();
+        self.open_at(&format!("{id}.lost")).ok()?.take(RECORD_LIMIT as u64).read_to_end(&mut json).ok()?;
+        Some(Entry::Lost(serde_json::from_slice::<Lost>(&json).ok()?.info))
+    }
+
+    fn alive_or_lost(&self, id: &SessionId) -> Option<Entry> {
+        let name = format!("{id}.json");
+        let file = self.open_at(&name).ok()?;
+        let mut json = Vec::new();
+        (&file).take(RECORD_LIMIT as u64).read_to_end(&mut json).ok()?;
+        let record: Record = serde_json::from_slice(&json).ok()?;
+        if rustix::fs::flock(&file, FlockOperation::NonBlockingLockShared).is_err() {
+            return Some(Entry::Alive(record));
+        }
+        // the lock is free: it has just ended, was published anew under another lock, or was killed
+        if let Some(ended) = self.ended(id) {
+            return Some(ended);
+        }
+        let same = rustix::fs::fstat(&file).ok().zip(self.dir.stat(&name).ok().flatten());
+        if !same.is_some_and(|(a, b)| (a.st_dev as u64, a.st_ino as u64) == (b.device, b.inode)) {
+            return None;
+        }
+        let mut info = record.info;
+        info.state = "lost".into();
+        info.clients = 0;
+        info.cause = Some(format!("its process {} was killed from outside (no end was recorded)", info.pid));
+        // only who takes the lock whole tidies up
+        if rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() {
+            self.mark_lost(&info);
+            self.gone(&name);
+            self.gone(&format!("{id}.sock"));
+        }
+        Some(Entry::Lost(info))
+    }
+
+    fn mark_lost(&self, info: &SessionInfo) {
+        let lost = Lost { info: info.clone(), noticed: seconds(SystemTime::now()) };
+        if let Ok(json) = serde_json::to_vec(&lost) {
+            let _ = self.dir.write_atomic(&format!("{}.lost", info.id), &json);
+        }
+    }
+
+    /// All sessions, oldest first. Tidies up on the way: what is too old, too many, or left behind by the killed.
+    pub fn entries(&self) -> Vec<Entry> {
+        self.take_over_other_boots();
+        let mut ids: Vec<SessionId> = self
+            .dir
+            .list()
+            .unwrap_or_default()
+            .iter()
+            .filter_map(|n| n.strip_suffix(".json").or_else(|| n.strip_suffix(".end")).or_else(|| n.strip_suffix(".lost")))
+            .filter_map(|id| id.parse().ok())
+            .collect();
+        ids.sort();
+        ids.dedup();
+        let mut all: Vec<Entry> = ids.iter().filter_map(|id| self.entry(id)).collect();
+        all.sort_by(|a, b| (&a.info().created_at, &a.info().id).cmp(&(&b.info().created_at, &b.info().id)));
+        all
+    }
+
+    /// Removes records that are too old or too many. Cheap where there is nothing to do: looks at names first.
+    pub fn collect(&self) {
+        let names = self.dir.list().unwrap_or_default();
+        let mut old: Vec<(u64, String)> = names
+            .iter()
+            .filter(|n| n.ends_with(".end") || n.ends_with(".lost"))
+            .filter_map(|n| Some((seconds(self.dir.stat(n).ok()??.modified), n.clone())))
+            .collect();
+        old.sort();
+        let now = seconds(SystemTime::now());
+        let surplus = old.len().saturating_sub(KEPT);
+        for (i, (mtime, name)) in old.iter().enumerate() {
+            if i < surplus || now.saturating_sub(*mtime) > KEPT_FOR.as_secs() {
+                self.gone(name);
+            }
+        }
+        // left behind by a killed session: nobody holds a record of that id
+        for name in &names {
+            let Some(id) = name.strip_suffix(".sock").or_else(|| name.strip_suffix(".end.tmp")) else { continue };
+            if !names.iter().any(|n| n.strip_suffix(".json") == Some(id)) && self.open_at(&format!("{id}.json")).is_err() {
+                let made = self.dir.stat(name).ok().flatten().map(|e| seconds(e.modified));
+                let age = made.map_or(0, |t| now.saturating_sub(t));
+                if age > 10 {
+                    self.gone(name);
+                }
+            }
+        }
+    }
+
+    /// Sessions of this machine's earlier boots: their processes are gone with it.
+    fn take_over_other_boots(&self) {
+        let Ok(root) = SafeDir::open_or_create(&self.root) else { return };
+        for folder in root.list().unwrap_or_default() {
+            if self.path.ends_with(&folder) || folder.len() != 16 {
+                continue;
+            }
+            let Ok(other) = root.sub(&folder) else { continue };
+            let names = other.list().unwrap_or_default();
+            let mut ours = true;
+            for name in &names {
+                let Some(id) = name.strip_suffix(".json") else { continue };
+                let Ok(json) = other.read(name, RECORD_LIMIT) else { continue };
+                let Ok(record) = serde_json::from_slice::<Record>(&json) else { continue };
+                if record.machine != self.machine || record.boot == self.boot {
+                    ours = false;
+                    break;
+                }
+                let mut info = record.info;
+                info.state = "lost".into();
+                info.clients = 0;
+                info.cause = Some("the machine was restarted".into());
+                self.mark_lost(&info);
+                for end in ["json", "sock"] {
+                    let _ = other.remove(&format!("{id}.{end}"));
+                }
+            }
+            if ours && names.iter().any(|n| n.ends_with(".json")) {
+                for name in names {
+                    let _ = other.remove(&name);
+                }
+                let _ = rustix::fs::unlinkat(root.as_fd(), folder.as_str(), rustix::fs::AtFlags::REMOVEDIR);
+            }
+        }
+    }
+
+    /// Opens a session's end record.
+    pub fn end(&self, id: &SessionId) -> io::Result<End> {
+        let bad = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_string());
+        let file = self.open_at(&format!("{id}.end"))?;
+        let mut head = [0u8; 16];
+        file.read_exact_at(&mut head, 0)?;
+        let (magic, length) = head.split_at(12);
+        if magic != END_MAGIC {
+            return Err(bad("no end record"));
+        }
+        let length = u32::from_le_bytes(length.try_into().unwrap_or_default()) as usize;
+        if length > RECORD_LIMIT {
+            return Err(bad("the end record's head is too large"));
+        }
+        let mut json = vec![0; length];
+        file.read_exact_at(&mut json, 16)?;
+        let header = serde_json::from_slice(&json)?;
+        Ok(End { header, file, body: 16 + length as u64 })
+    }
+
+    /// Writes how a session ended, whole or not at all; where the disk has no room for the ring, without it.
+    pub fn write_end(&self, mut header: EndHeader, screen: &[u8], history: &[u8], ring: (&[u8], &[u8])) -> io::Result<()> {
+        header.ended = seconds(SystemTime::now());
+        let whole = self.try_write_end(&mut header, screen, history, ring);
+        if whole.is_ok() {
+            return whole;
+        }
+        header.ring_start += (ring.0.len() + ring.1.len()) as u64;
+        self.try_write_end(&mut header, screen, &[], (&[], &[]))
+    }
+
+    fn try_write_end(&self, header: &mut EndHeader, screen: &[u8], history: &[u8], ring: (&[u8], &[u8])) -> io::Result<()> {
+        header.screen_len = screen.len() as u64;
+        header.history_len = history.len() as u64;
+        header.ring_len = (ring.0.len() + ring.1.len()) as u64;
+        let json = serde_json::to_vec(header)?;
+        let (name, temp) = (format!("{}.end", header.info.id), format!("{}.end.tmp", header.info.id));
+        self.gone(&temp);
+        let write = || -> io::Result<()> {
+            let fd = rustix::fs::openat(
+                self.dir.as_fd(),
+                temp.as_str(),
+                OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC,
+                Mode::from_raw_mode(0o600),
+            )?;
+            let mut file = File::from(fd);
+            let mut head = END_MAGIC.to_vec();
+            head.extend_from_slice(&(json.len() as u32).to_le_bytes());
+            head.extend_from_slice(&json);
+            for part in [&head[..], screen, history, ring.0, ring.1] {
+                file.write_all(part)?;
+            }
+            rustix::fs::renameat(self.dir.as_fd(), temp.as_str(), self.dir.as_fd(), name.as_str())?;
+            Ok(())
+        };
+        let result = write();
+        if result.is_err() {
+            self.gone(&temp);
+        }
+        result
+    }
+
+    /// Removes all that is left of a session that is not alive.
+    pub fn forget(&self, id: &SessionId) {
+        for end in ["end", "lost"] {
+            self.gone(&format!("{id}.{end}"));
+        }
+    }
+
+    /// A living session takes its own things away.
+    pub fn withdraw(&self, id: &SessionId) {
+        for end in ["sock", "json"] {
+            self.gone(&format!("{id}.{end}"));
+        }
+    }
+}
+
+/// Whether the process of a record is still that one.
+pub fn same_process(record: &Record) -> bool {
+    sys::process_start_time(record.info.pid as i32) == Some(record.start_time)
+}

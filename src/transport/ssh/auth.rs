@@ -1,0 +1,717 @@
+//! Owns how we prove who we are, in ssh's order: the agent's keys, key files, then what a person can say.
+//! Leaves out the host's key: [`prove`] runs only after the gate has passed it. Secrets are never logged nor kept.
+
+use super::config::{AgentSocket, HostConfig};
+use super::connect::rsa_hash;
+use super::gate::{Gate, Shared};
+use super::keyfile::{KeyFile, Secret};
+use super::patience::Asker;
+use crate::failure::Failure;
+use crate::text::{escape, short};
+use russh::MethodKind;
+use russh::client::{AuthResult, Handle, KeyboardInteractiveAuthResponse as Interactive, Prompt};
+use russh::keys::agent::AgentIdentity;
+use russh::keys::agent::client::{AgentClient, AgentStream};
+use russh::keys::{HashAlg, PrivateKeyWithHashAlg, PublicKey};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+const AGENT_WITHIN: Duration = Duration::from_secs(5);
+/// How often a secret is asked for.
+const TRIES: usize = 3;
+/// Methods one after the other (several factors).
+const STAGES: usize = 8;
+const PROMPTS_MOST: usize = 16;
+const INFO_MOST: usize = 16;
+
+type Agent = AgentClient<Box<dyn AgentStream + Send + Unpin + 'static>>;
+
+/// What is left after a try.
+enum After {
+    In,
+    /// The methods the host still takes; true = one factor of several passed.
+    Out(Vec<MethodKind>, bool),
+}
+
+impl From<AuthResult> for After {
+    fn from(r: AuthResult) -> After {
+        match r {
+            AuthResult::Success => After::In,
+            AuthResult::Failure { remaining_methods, partial_success } => {
+                After::Out(remaining_methods.to_vec(), partial_success)
+            }
+        }
+    }
+}
+
+struct Prover<'a> {
+    handle: &'a mut Handle<Gate>,
+    config: &'a HostConfig,
+    asker: &'a Asker,
+    shared: &'a Shared,
+    /// What was tried, for the person.
+    tried: Vec<String>,
+    /// Nobody answered: nothing more is asked.
+    silent: bool,
+}
+
+/// Proves who we are to a host whose key was accepted.
+pub(super) async fn prove(
+    handle: &mut Handle<Gate>,
+    config: &HostConfig,
+    asker: &Asker,
+    shared: &Shared,
+) -> Result<(), Failure> {
+    let mut p = Prover { handle, config, asker, shared, tried: Vec::new(), silent: config.batch };
+    let none = p.handle.authenticate_none(&config.user).await;
+    let mut methods = match p.after(none)? {
+        After::In => return Ok(()),
+        After::Out(methods, _) => methods,
+    };
+    let mut spent: Vec<MethodKind> = Vec::new();
+    for _ in 0..STAGES {
+        let Some(method) = next_method(&methods, &spent, config) else { break };
+        let after = match method {
+            MethodKind::PublicKey => p.keys().await?,
+            MethodKind::KeyboardInteractive => p.interactive().await?,
+            _ => p.password().await?,
+        };
+        match after {
+            Some(After::In) => return Ok(()),
+            Some(After::Out(left, true)) => {
+                // one factor passed: the others count anew
+                methods = left;
+                spent.clear();
+            }
+            Some(After::Out(..)) | None => {}
+        }
+        spent.push(method);
+    }
+    Err(p.refused(&methods))
+}
+
+/// ssh's order; what the config turns off is not tried.
+fn next_method(offered: &[MethodKind], spent: &[MethodKind], config: &HostConfig) -> Option<MethodKind> {
+    [
+        (MethodKind::PublicKey, config.publickey),
+        (MethodKind::KeyboardInteractive, config.keyboard_interactive),
+        (MethodKind::Password, config.password),
+    ]
+    .into_iter()
+    .find(|(m, on)| *on && offered.contains(m) && !spent.contains(m))
+    .map(|(m, _)| m)
+}
+
+impl Prover<'_> {
+    /// A try's outcome; a connection that ended is no refusal of one key.
+    fn after(&self, result: Result<AuthResult, russh::Error>) -> Result<After, Failure> {
+        match result.map(After::from) {
+            Ok(After::Out(left, _)) if left.is_empty() && self.handle.is_closed() => Err(self.dropped()),
+            Ok(after) => Ok(after),
+            Err(_) => Err(self.dropped()),
+        }
+    }
+
+    fn dropped(&self) -> Failure {
+        let heard = self.shared.lock();
+        let words = heard.last_words.clone().unwrap_or_else(|| "no reason given".into());
+        let at = self.config.shown();
+        if self.tried.is_empty() {
+            return Failure::unreachable(
+                format!("{at}: the host ended the connection before the login: {words}"),
+                "see whether the account may log in there; the host's log tells why",
+            );
+        }
+        Failure::refused(
+            format!("{at}: the host ended the connection during the login: {words} (tried: {})", self.tried.join("; ")),
+            "with many keys in the agent set IdentitiesOnly and IdentityFile for this host: servers count every key",
+        )
+    }
+
+    fn refused(&self, offered: &[MethodKind]) -> Failure {
+        let at = self.config.shown();
+        let tried = if self.tried.is_empty() { "nothing to try was there".to_string() } else { self.tried.join("; ") };
+        let wants = offered.iter().map(<&str>::from).collect::<Vec<_>>().join(", ");
+        let wants = if wants.is_empty() { "nothing thub knows".into() } else { wants };
+        let banner = match self.shared.lock().banner.as_str() {
+            "" => String::new(),
+            said => format!("; the host says: {}", short(said, 200)),
+        };
+        let mut failure = Failure::refused(
+            format!("{at} refused every way tried ({tried}); it takes {wants}{banner}"),
+            format!(
+                "put your public key into ~/.ssh/authorized_keys there, or name the right one with IdentityFile; \
+                 `ssh -v {}` shows every step",
+                escape(&self.config.alias)
+            ),
+        );
+        if self.silent && !self.config.batch {
+            failure = failure.hint("passwords and passphrases are asked for in the TUI (`thub`)");
+        }
+        failure
+    }
+
+    async fn ask(&mut self, prompt: &str, echo: bool) -> Option<String> {
+        if self.silent {
+            return None;
+        }
+        let answer = self.asker.secret(&self.config.shown(), prompt, echo).await;
+        self.silent = answer.is_none();
+        answer
+    }
+
+    // ---- keys
+
+    async fn keys(&mut self) -> Result<Option<After>, Failure> {
+        let paths = (self.config.identity_files.clone(), self.config.certificate_files.clone());
+        let files =
+            tokio::task::spawn_blocking(move || KeyFile::read_all(&paths.0, &paths.1)).await.unwrap_or_default();
+        let mut agent = open_agent(&self.config.identity_agent).await;
+        let held = match &mut agent {
+            Some(agent) => {
+                if let Some(binding) = self.handle.agent_session_binding() {
+                    // agents older than that know nothing of it
+                    let _ = tokio::time::timeout(AGENT_WITHIN, agent.bind_session(binding, false)).await;
+                }
+                match tokio::time::timeout(AGENT_WITHIN, agent.request_identities()).await {
+                    Ok(Ok(held)) => held,
+                    other => {
+                        tracing::warn!(timed_out = other.is_err(), "the ssh-agent does not list its keys");
+                        Vec::new()
+                    }
+                }
+            }
+            None => Vec::new(),
+        };
+        let held_keys: Vec<PublicKey> = held.iter().map(|i| i.public_key().into_owned()).collect();
+        let file_keys: Vec<Option<PublicKey>> = files.iter().map(|f| f.public.clone()).collect();
+        let order = order(&held_keys, &file_keys, self.config.identities_only);
+
+        // RSA needs a word from the host; it is waited for only where there is such a key
+        let mut hash: Option<Option<HashAlg>> = None;
+        let (mut from_agent, mut no_sha2) = (0, 0);
+        let mut words = Vec::new();
+        let mut last = None;
+        for candidate in order {
+            let rsa = match candidate {
+                Candidate::Agent(i) => held_keys.get(i).is_some_and(|k| k.algorithm().is_rsa()),
+                Candidate::File(i) => files.get(i).is_some_and(|f| f.may_be_rsa()),
+            };
+            let hash = if rsa {
+                let known = match hash {
+                    Some(known) => known,
+                    None => *hash.insert(rsa_hash(self.handle).await),
+                };
+                if known.is_none() {
+                    no_sha2 += 1;
+                    continue;
+                }
+                known
+            } else {
+                None
+            };
+            let after = match candidate {
+                Candidate::Agent(i) => {
+                    let (Some(agent), Some(identity)) = (&mut agent, held.get(i)) else { continue };
+                    from_agent += 1;
+                    self.tried.push("publickey".into());
+                    let after = self.with_agent(agent, identity, hash).await;
+                    self.tried.pop();
+                    if after.is_err() {
+                        self.tried.push(format!("publickey: {from_agent} from the agent"));
+                    }
+                    after?
+                }
+                Candidate::File(i) => {
+                    let Some(file) = files.get(i) else { continue };
+                    self.tried.push(format!("publickey: {from_agent} from the agent, {}", file.shown()));
+                    let (after, word) = self.with_file(file, hash).await?;
+                    self.tried.pop();
+                    words.push(word);
+                    after
+                }
+            };
+            match after {
+                Some(After::In) => return Ok(Some(After::In)),
+                Some(After::Out(left, true)) => {
+                    self.tried.push("publickey passed".into());
+                    return Ok(Some(After::Out(left, true)));
+                }
+                Some(out) => last = Some(out),
+                None => {}
+            }
+        }
+        if from_agent > 0 {
+            words.insert(0, format!("{from_agent} {} from the agent", if from_agent == 1 { "key" } else { "keys" }));
+        }
+        if no_sha2 > 0 {
+            words.push(format!("{no_sha2} RSA left out: the host knows only SHA-1 for them"));
+        }
+        if words.is_empty() {
+            words.push("no key found, neither in an agent nor in a file".into());
+        }
+        self.tried.push(format!("publickey: {}", words.join(", ")));
+        Ok(last)
+    }
+
+    async fn with_agent(
+        &mut self,
+        agent: &mut Agent,
+        identity: &AgentIdentity,
+        hash: Option<HashAlg>,
+    ) -> Result<Option<After>, Failure> {
+        // a token may want to be touched: that is a question too
+        let patience = self.asker.patience.clone();
+        let mut signer = Signer { agent, patience: &patience };
+        let user = self.config.user.clone();
+        let done = match identity {
+            AgentIdentity::PublicKey { key, .. } => {
+                self.handle.authenticate_publickey_with(user, key.clone(), hash, &mut signer).await
+            }
+            AgentIdentity::Certificate { certificate, .. } => {
+                self.handle.authenticate_certificate_with(user, certificate.clone(), hash, &mut signer).await
+            }
+        };
+        match done {
+            Ok(result) => self.after(Ok(result)).map(Some),
+            Err(SignError::Gone) => Err(self.dropped()),
+            // the agent did not sign: the next key
+            Err(SignError::Agent) => Ok(None),
+        }
+    }
+
+    /// The outcome, and a word for the person.
+    async fn with_file(&mut self, file: &KeyFile, hash: Option<HashAlg>) -> Result<(Option<After>, String), Failure> {
+        let name = file.shown();
+        let key = match &file.secret {
+            Secret::Open(key) => key.clone(),
+            Secret::Locked(text) => {
+                // the passphrase is asked for only if the host would take the key
+                if let Some(public) = &file.public {
+                    let user = self.config.user.clone();
+                    let mut would = Would;
+                    let probe = self.handle.authenticate_publickey_with(user, public.clone(), hash, &mut would).await;
+                    match probe {
+                        Err(Wanted::Yes) => {}
+                        Err(Wanted::Gone) => return Err(self.dropped()),
+                        Ok(result) => return Ok((Some(self.after(Ok(result))?), name)),
+                    }
+                }
+                let mut opened = None;
+                for _ in 0..TRIES {
+                    let prompt = format!("Passphrase for {name}");
+                    let Some(passphrase) = self.ask(&prompt, false).await else { break };
+                    let text = text.clone();
+                    // bcrypt takes its time: not on the thread that draws
+                    let done = tokio::task::spawn_blocking(move || {
+                        russh::keys::decode_secret_key(&text, Some(&passphrase)).ok()
+                    });
+                    if let Ok(Some(key)) = done.await {
+                        opened = Some(key);
+                        break;
+                    }
+                }
+                match opened {
+                    Some(key) => Arc::new(key),
+                    None if self.silent => return Ok((None, format!("{name} (its passphrase: nobody to ask)"))),
+                    None => return Ok((None, format!("{name} (wrong passphrase)"))),
+                }
+            }
+            Secret::Unusable(why) => return Ok((None, format!("{name} ({why})"))),
+        };
+        if let Some(cert) = &file.certificate {
+            let done = self.handle.authenticate_openssh_cert(&self.config.user, key.clone(), cert.clone()).await;
+            match self.after(done)? {
+                After::Out(_, false) => {}
+                passed => return Ok((Some(passed), name)),
+            }
+        }
+        let key = PrivateKeyWithHashAlg::new(key, hash);
+        let done = self.handle.authenticate_publickey(&self.config.user, key).await;
+        Ok((Some(self.after(done)?), name))
+    }
+
+    // ---- what a person can say
+
+    async fn password(&mut self) -> Result<Option<After>, Failure> {
+        let mut last = None;
+        for round in 0..TRIES {
+            let prompt = format!("{}'s password", self.config.shown());
+            let Some(password) = self.ask(&prompt, false).await else {
+                if round == 0 {
+                    self.tried.push("password: nobody to ask".into());
+                }
+                break;
+            };
+            if round == 0 {
+                self.tried.push("password".into());
+            }
+            let done = self.handle.authenticate_password(&self.config.user, password).await;
+            match self.after(done)? {
+                After::Out(left, false) if left.contains(&MethodKind::Password) => {
+                    last = Some(After::Out(left, false));
+                }
+                done => return Ok(Some(done)),
+            }
+        }
+        Ok(last)
+    }
+
+    async fn interactive(&mut self) -> Result<Option<After>, Failure> {
+        if self.silent {
+            self.tried.push("keyboard-interactive: nobody to ask".into());
+            return Ok(None);
+        }
+        let mut last = None;
+        for round in 0..TRIES {
+            if round == 0 {
+                self.tried.push("keyboard-interactive".into());
+            }
+            let user = self.config.user.clone();
+            let mut step = self.handle.authenticate_keyboard_interactive_start(user, None::<String>).await;
+            for _ in 0..INFO_MOST {
+                let Ok(Interactive::InfoRequest { name, instructions, prompts }) = &step else { break };
+                let Some(answers) = self.answers(name, instructions, prompts).await else {
+                    self.tried.pop();
+                    self.tried.push("keyboard-interactive: nobody to ask".into());
+                    return Ok(last);
+                };
+                step = self.handle.authenticate_keyboard_interactive_respond(answers).await;
+            }
+            match step {
+                Ok(Interactive::Success) => return Ok(Some(After::In)),
+                Ok(Interactive::Failure { remaining_methods, partial_success }) => {
+                    let out = AuthResult::Failure { remaining_methods, partial_success };
+                    match self.after(Ok(out))? {
+                        After::Out(left, false) if left.contains(&MethodKind::KeyboardInteractive) => {
+                            last = Some(After::Out(left, false));
+                        }
+                        done => return Ok(Some(done)),
+                    }
+                }
+                // it asks without an end
+                Ok(Interactive::InfoRequest { .. }) => return Ok(last),
+                Err(_) => return Err(self.dropped()),
+            }
+        }
+        Ok(last)
+    }
+
+    async fn answers(&mut self, name: &str, instructions: &str, prompts: &[Prompt]) -> Option<Vec<String>> {
+        if prompts.len() > PROMPTS_MOST {
+            return None;
+        }
+        let mut answers = Vec::new();
+        for prompt in prompts {
+            let said = [name, instructions, prompt.prompt.as_str()]
+                .into_iter()
+                .map(|s| short(s.trim(), 200))
+                .filter(|s| !s.is_empty())
+                .collect::<Vec<_>>()
+                .join(": ");
+            answers.push(self.ask(&said, prompt.echo).await?);
+        }
+        Some(answers)
+    }
+}
+
+/// A key to try: by its place among the agent's, or among the files.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Candidate {
+    Agent(usize),
+    File(usize),
+}
+
+/// ssh's order: keys of the agent that a file names, the agent's other ones unless IdentitiesOnly, files it has not.
+fn order<K: KeyData>(held: &[K], files: &[Option<K>], only: bool) -> Vec<Candidate> {
+    let same = |a: &K, b: &K| a.same(b);
+    let in_agent = |f: &Option<K>| f.as_ref().and_then(|f| held.iter().position(|h| same(h, f)));
+    let mut out: Vec<Candidate> = Vec::new();
+    for file in files {
+        if let Some(i) = in_agent(file)
+            && !out.contains(&Candidate::Agent(i))
+        {
+            out.push(Candidate::Agent(i));
+        }
+    }
+    if !only {
+        for i in 0..held.len() {
+            if !out.contains(&Candidate::Agent(i)) {
+                out.push(Candidate::Agent(i));
+            }
+        }
+    }
+    out.extend((0..files.len()).filter(|i| files.get(*i).is_some_and(|f| in_agent(f).is_none())).map(Candidate::File));
+    out
+}
+
+/// The same key, whatever its comment.
+trait KeyData {
+    fn same(&self, other: &Self) -> bool;
+}
+impl KeyData for PublicKey {
+    fn same(&self, other: &PublicKey) -> bool {
+        self.key_data() == other.key_data()
+    }
+}
+
+async fn open_agent(socket: &AgentSocket) -> Option<Agent> {
+    let path = match socket {
+        AgentSocket::None => return None,
+        AgentSocket::Path(path) => path.clone(),
+        AgentSocket::Environment => PathBuf::from(std::env::var_os("SSH_AUTH_SOCK").filter(|s| !s.is_empty())?),
+    };
+    match tokio::time::timeout(AGENT_WITHIN, AgentClient::connect_uds(&path)).await {
+        Ok(Ok(agent)) => Some(agent.dynamic()),
+        _ => {
+            tracing::warn!("the ssh-agent does not answer");
+            None
+        }
+    }
+}
+
+struct Signer<'a> {
+    agent: &'a mut Agent,
+    patience: &'a super::patience::Patience,
+}
+
+enum SignError {
+    /// The SSH connection is gone.
+    Gone,
+    /// The agent did not sign.
+    Agent,
+}
+impl From<russh::SendError> for SignError {
+    fn from(_: russh::SendError) -> SignError {
+        SignError::Gone
+    }
+}
+
+impl russh::Signer for Signer<'_> {
+    type Error = SignError;
+    async fn auth_sign(
+        &mut self,
+        key: &AgentIdentity,
+        hash: Option<HashAlg>,
+        to_sign: Vec<u8>,
+    ) -> Result<Vec<u8>, SignError> {
+        const TOUCH_WITHIN: Duration = Duration::from_secs(60);
+        let _open = self.patience.asking();
+        let signing = self.agent.sign_request(key, hash, to_sign);
+        match tokio::time::timeout(TOUCH_WITHIN, signing).await {
+            Ok(Ok(signed)) => Ok(signed),
+            _ => Err(SignError::Agent),
+        }
+    }
+}
+
+/// Only learns whether the host would take a key: it never signs.
+struct Would;
+
+enum Wanted {
+    Yes,
+    Gone,
+}
+impl From<russh::SendError> for Wanted {
+    fn from(_: russh::SendError) -> Wanted {
+        Wanted::Gone
+    }
+}
+impl russh::Signer for Would {
+    type Error = Wanted;
+    async fn auth_sign(&mut self, _: &AgentIdentity, _: Option<HashAlg>, _: Vec<u8>) -> Result<Vec<u8>, Wanted> {
+        Err(Wanted::Yes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transport::ssh::config::Dest;
+    use russh::keys::PrivateKey;
+    use std::path::Path;
+
+    impl KeyData for u8 {
+        fn same(&self, other: &u8) -> bool {
+            self == other
+        }
+    }
+
+    #[test]
+    fn keys_in_sshs_order() {
+        use Candidate::{Agent as A, File as F};
+        assert_eq!(order(&[1u8, 2, 3], &[], false), [A(0), A(1), A(2)]);
+        assert_eq!(order(&[1u8, 2, 3], &[], true), []);
+        assert_eq!(order(&[1u8, 2, 3], &[Some(9), Some(3), None], false), [A(2), A(0), A(1), F(0), F(2)]);
+        assert_eq!(order(&[1u8, 2, 3], &[Some(9), Some(3), None], true), [A(2), F(0), F(2)]);
+        assert_eq!(order(&[1u8], &[Some(1), Some(1)], true), [A(0)]);
+    }
+
+    #[test]
+    fn methods_in_sshs_order() {
+        use MethodKind::{KeyboardInteractive as K, Password as P, PublicKey as Q};
+        let dest = Dest { user: None, host: "h".into(), port: None };
+        let mut c = HostConfig::defaults(&dest, Path::new("/h"), "me");
+        assert_eq!(next_method(&[P, K, Q], &[], &c), Some(Q));
+        assert_eq!(next_method(&[P, K, Q], &[Q], &c), Some(K));
+        assert_eq!(next_method(&[P, Q], &[Q], &c), Some(P));
+        assert_eq!(next_method(&[Q], &[Q], &c), None);
+        c.publickey = false;
+        assert_eq!(next_method(&[P, Q], &[], &c), Some(P));
+    }
+
+    // ---- against russh's own server: what the test's sshd can't be made to do without PAM
+
+    use crate::transport::ask::{Answered, Ask, Nobody};
+    use crate::transport::ssh::connect;
+    use russh::server::{self, Auth, Response};
+    use std::sync::Mutex;
+
+    /// Takes the password "right", then asks two rounds of questions.
+    struct Door {
+        rounds: usize,
+        both: bool,
+    }
+    fn reject(methods: &[MethodKind], partial_success: bool) -> Auth {
+        Auth::Reject { proceed_with_methods: Some(methods.into()), partial_success }
+    }
+    impl server::Handler for Door {
+        type Error = russh::Error;
+        async fn auth_none(&mut self, _: &str) -> Result<Auth, russh::Error> {
+            Ok(reject(&[MethodKind::Password], false))
+        }
+        async fn auth_password(&mut self, _: &str, password: &str) -> Result<Auth, russh::Error> {
+            Ok(match (password == "right", self.both) {
+                (true, true) => reject(&[MethodKind::KeyboardInteractive], true),
+                (true, false) => Auth::Accept,
+                (false, _) => reject(&[MethodKind::Password], false),
+            })
+        }
+        async fn auth_keyboard_interactive<'a>(
+            &'a mut self,
+            _: &str,
+            _: &str,
+            response: Option<Response<'a>>,
+        ) -> Result<Auth, russh::Error> {
+            self.rounds += usize::from(response.is_some());
+            let given = response.map(|r| r.map(|b| b.to_vec()).collect::<Vec<_>>()).unwrap_or_default();
+            Ok(match self.rounds {
+                0 => Auth::Partial {
+                    name: "".into(),
+                    instructions: "Two\u{1b}[31m factors".into(),
+                    prompts: vec![("Code: ".into(), true), ("Pin: ".into(), false)].into(),
+                },
+                1 if given == [b"123".to_vec(), b"456".to_vec()] => {
+                    Auth::Partial { name: "".into(), instructions: "".into(), prompts: vec![].into() }
+                }
+                2 => Auth::Accept,
+                _ => reject(&[MethodKind::KeyboardInteractive], false),
+            })
+        }
+    }
+
+    #[derive(Default)]
+    struct Person {
+        answers: Mutex<Vec<&'static str>>,
+        asked: Mutex<Vec<String>>,
+    }
+    impl Ask for Person {
+        fn host_key(&self, _: &str, _: &str, _: &str) -> Answered<'_, bool> {
+            Box::pin(async { Some(true) })
+        }
+        fn secret(&self, host: &str, prompt: &str, echo: bool) -> Answered<'_, String> {
+            self.asked.lock().unwrap().push(format!("{host}|{prompt}|{echo}"));
+            let answer = self.answers.lock().unwrap().pop().map(str::to_string);
+            Box::pin(async { answer })
+        }
+        fn deploy(&self, _: &str, _: Option<&str>, _: &str, _: &[String]) -> Answered<'_, bool> {
+            Box::pin(async { None })
+        }
+        fn progress(&self, _: &str, _: Option<f32>) {}
+    }
+
+    async fn log_in(both: bool, ask: Arc<dyn Ask>) -> Result<connect::Ssh, Failure> {
+        log_in_at(both, ask).await.0
+    }
+
+    /// Also the server's side of it.
+    async fn log_in_at(both: bool, ask: Arc<dyn Ask>) -> (Result<connect::Ssh, Failure>, Option<server::Handle>) {
+        let seed = russh::keys::ssh_key::private::Ed25519Keypair::from_seed(&[7; 32]);
+        let settings = server::Config {
+            keys: vec![PrivateKey::from(seed)],
+            auth_rejection_time: Duration::ZERO,
+            ..server::Config::default()
+        };
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let dest = Dest {
+            user: Some("al".into()),
+            host: "127.0.0.1".into(),
+            port: listener.local_addr().ok().map(|a| a.port()),
+        };
+        let mut config = HostConfig::defaults(&dest, dir.path(), "me");
+        config.strict = super::super::config::Strict::AcceptNew;
+        config.identity_agent = AgentSocket::None;
+        let (tell, told) = tokio::sync::oneshot::channel();
+        tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            let running = server::run_stream(Arc::new(settings), stream, Door { rounds: 0, both }).await;
+            if let Ok(running) = running {
+                let _ = tell.send(running.handle());
+                let _ = running.await;
+            }
+        });
+        (connect::over_tcp(config, ask).await, told.await.ok())
+    }
+
+    #[tokio::test]
+    async fn passwords_and_questions() {
+        // the third is right
+        let p = Arc::new(Person::default());
+        *p.answers.lock().unwrap() = vec!["right", "wrong", "wrong too"];
+        log_in(false, p.clone()).await.unwrap();
+        let asked = p.asked.lock().unwrap().clone();
+        assert_eq!(asked.len(), 3);
+        assert!(asked[0].starts_with("al@127.0.0.1:") && asked[0].contains("password|false"), "{asked:?}");
+        // never
+        let p = Arc::new(Person::default());
+        *p.answers.lock().unwrap() = vec!["right", "no", "no", "no"];
+        let f = log_in(false, p.clone()).await.err().unwrap();
+        assert!(f.code() == 4 && f.what.contains("(password)"), "{f}");
+        assert_eq!(p.asked.lock().unwrap().len(), 3);
+        // password, then the questions of a second factor
+        let p = Arc::new(Person::default());
+        *p.answers.lock().unwrap() = vec!["456", "123", "right"];
+        log_in(true, p.clone()).await.unwrap();
+        let asked = p.asked.lock().unwrap().clone();
+        assert!(
+            asked[1].contains("Two\\u{1b}[31m factors: Code:|true") && asked[2].contains("Pin:|false"),
+            "{asked:?}"
+        );
+        // a person who leaves
+        let p = Arc::new(Person::default());
+        let f = log_in(false, p.clone()).await.err().unwrap();
+        assert!(f.what.contains("nobody to ask"), "{f}");
+        assert_eq!(p.asked.lock().unwrap().len(), 1);
+        // nobody at all
+        let f = log_in(true, Arc::new(Nobody)).await.err().unwrap();
+        assert!(f.code() == 4 && f.to_string().contains("in the TUI"), "{f}");
+    }
+
+    #[tokio::test]
+    async fn a_host_opens_nothing_towards_us() {
+        let p = Arc::new(Person::default());
+        *p.answers.lock().unwrap() = vec!["right"];
+        let (ssh, server) = log_in_at(false, p).await;
+        let (ssh, server) = (ssh.unwrap(), server.unwrap());
+        assert!(server.channel_open_agent().await.is_err());
+        assert!(server.channel_open_session().await.is_err());
+        assert!(server.channel_open_x11("a", 1).await.is_err());
+        assert!(server.channel_open_direct_tcpip("127.0.0.1", 22, "a", 1).await.is_err());
+        assert!(server.channel_open_direct_streamlocal("/run/x").await.is_err());
+        assert!(server.channel_open_forwarded_tcpip("a", 1, "b", 2).await.is_err());
+        assert!(server.channel_open_forwarded_streamlocal("/run/x").await.is_err());
+        assert!(!ssh.is_closed());
+    }
+}

@@ -1,0 +1,387 @@
+//! Owns one SSH channel as a byte stream: [`Channel`], its stderr tail, its exit status. Leaves out what flows.
+//!
+//! Two tasks a channel. The reader takes whatever russh hands over, always, into a buffer of ours: russh gives window
+//! back on receipt and then waits inside its session loop for a queue of 100 messages, so one unread channel would stall
+//! every other one, typed keys included. Past 8 MiB unread the reader stops all the same, for memory has an end; a link
+//! carries one agent channel, whose credit keeps far less in flight, and the short commands beside it are read to their
+//! end by [`super::Ssh::output`], so that is a bound for a host that ignores the limits, not a way things run.
+//! The writer takes from a 256 KiB buffer: russh's own `AsyncWrite` reserves window for the bytes of a write that may be
+//! cancelled, and then reports more bytes written than the next one has. Nothing waits on a timer: a write wakes the
+//! writer, which hands it to russh at once.
+
+use super::connect::Keep;
+use bytes::{Buf, Bytes};
+use russh::ChannelMsg;
+use std::collections::VecDeque;
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Context, Poll, Waker};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::Notify;
+
+const UNREAD_MOST: usize = 8 << 20;
+const UNWRITTEN_MOST: usize = 256 << 10;
+const STDERR_KEPT: usize = 4 << 10;
+
+/// How a command on the host ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Exit {
+    Code(u32),
+    /// Killed by this signal, as the host names it.
+    Signal(String),
+    /// The channel closed without a word, or the connection was lost.
+    Unknown,
+}
+
+#[derive(Default)]
+struct Inner {
+    unread: VecDeque<Bytes>,
+    unread_len: usize,
+    unwritten: VecDeque<Bytes>,
+    unwritten_len: usize,
+    stderr: VecDeque<u8>,
+    /// Nothing more comes.
+    ended: Option<End>,
+    exit: Option<Exit>,
+    /// Closed on the host's side: nothing more can be written.
+    closed: bool,
+    refused: bool,
+    /// Our side writes no more; sent once the buffer is empty.
+    finish: bool,
+    finished: bool,
+    /// The stream was dropped: discard, close.
+    dropped: bool,
+    read_waker: Option<Waker>,
+    write_waker: Option<Waker>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    Eof,
+    Lost,
+}
+
+#[derive(Default)]
+struct Shared {
+    inner: Mutex<Inner>,
+    /// Something to write, or to close.
+    to_write: Notify,
+    /// Room in the buffer of what was read.
+    room: Notify,
+    exited: Notify,
+    /// The stream was dropped.
+    gone: Notify,
+}
+
+impl Shared {
+    /// No code of others runs under the lock, and none is held over an await.
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(|e| e.into_inner())
+    }
+}
+
+/// One command on the host: its stdin and stdout as a stream. Dropping it closes the channel.
+pub struct Channel {
+    shared: Arc<Shared>,
+}
+
+impl Channel {
+    /// Starts both tasks. `keep` is what has to outlive the channel (the connection under it).
+    pub(super) fn spawn(channel: russh::Channel<russh::client::Msg>, keep: Keep) -> Channel {
+        let shared = Arc::new(Shared::default());
+        let (read, write) = channel.split();
+        tokio::spawn(read_all(read, shared.clone(), keep));
+        tokio::spawn(write_all(write, shared.clone()));
+        Channel { shared }
+    }
+
+    /// The last 4 KiB of what the command wrote to stderr.
+    pub fn stderr_tail(&self) -> Vec<u8> {
+        self.shared.lock().stderr.iter().copied().collect()
+    }
+
+    /// How it ended, if it has.
+    pub fn exit(&self) -> Option<Exit> {
+        self.shared.lock().exit.clone()
+    }
+
+    /// The host would not run the command at all.
+    pub fn was_refused(&self) -> bool {
+        self.shared.lock().refused
+    }
+
+    /// Waits until the command has ended.
+    pub async fn wait(&self) -> Exit {
+        loop {
+            let exited = self.shared.exited.notified();
+            tokio::pin!(exited);
+            exited.as_mut().enable();
+            if let Some(exit) = self.exit() {
+                return exit;
+            }
+            exited.await;
+        }
+    }
+
+    /// Puts bytes back in front: they are what is read next.
+    pub fn unread(&mut self, bytes: &[u8]) {
+        if bytes.is_empty() {
+            return;
+        }
+        let mut inner = self.shared.lock();
+        inner.unread_len += bytes.len();
+        inner.unread.push_front(Bytes::copy_from_slice(bytes));
+    }
+}
+
+async fn read_all(mut read: russh::ChannelReadHalf, shared: Arc<Shared>, keep: Keep) {
+    loop {
+        let full = {
+            let inner = shared.lock();
+            if inner.dropped {
+                break;
+            }
+            inner.unread_len >= UNREAD_MOST
+        };
+        if full {
+            shared.room.notified().await;
+            continue;
+        }
+        let message = tokio::select! {
+            biased;
+            () = shared.gone.notified() => break,
+            message = read.wait() => message,
+        };
+        let mut inner = shared.lock();
+        match message {
+            Some(ChannelMsg::Data { data }) => {
+                if !data.is_empty() {
+                    inner.unread_len += data.len();
+                    inner.unread.push_back(data);
+                }
+            }
+            Some(ChannelMsg::ExtendedData { data, ext: 1 }) => {
+                let keep_from = data.len().saturating_sub(STDERR_KEPT);
+                inner.stderr.extend(data.iter().skip(keep_from));
+                let over = inner.stderr.len().saturating_sub(STDERR_KEPT);
+                inner.stderr.drain(..over);
+                continue;
+            }
+            Some(ChannelMsg::Eof) => inner.ended = inner.ended.or(Some(End::Eof)),
+            Some(ChannelMsg::ExitStatus { exit_status }) => {
+                inner.exit = inner.exit.take().or(Some(Exit::Code(exit_status)));
+            }
+            Some(ChannelMsg::ExitSignal { signal_name, .. }) => {
+                inner.exit = inner.exit.take().or_else(|| Some(Exit::Signal(format!("{signal_name:?}"))));
+            }
+            Some(ChannelMsg::Failure) => inner.refused = true,
+            Some(ChannelMsg::Close) => {
+                inner.ended = inner.ended.or(Some(End::Eof));
+                inner.closed = true;
+            }
+            None => {
+                // without a Close before: the connection is gone
+                inner.ended = inner.ended.or(Some(End::Lost));
+                inner.closed = true;
+            }
+            Some(_) => continue,
+        }
+        if inner.refused || inner.closed {
+            inner.ended = inner.ended.or(Some(End::Eof));
+            inner.closed = true;
+            inner.exit = inner.exit.take().or(Some(Exit::Unknown));
+        }
+        let (reader, writer) = (inner.read_waker.take(), inner.closed.then(|| inner.write_waker.take()).flatten());
+        let (closed, exited) = (inner.closed, inner.exit.is_some());
+        drop(inner);
+        for waker in [reader, writer].into_iter().flatten() {
+            waker.wake();
+        }
+        if exited {
+            shared.exited.notify_waiters();
+        }
+        if closed {
+            shared.to_write.notify_one();
+            break;
+        }
+    }
+    // a queue without a receiver never makes the session loop wait; and russh forgets a channel that we close first only
+    // with the connection, so waiting here for its end would keep the connection for ever
+    drop(read);
+    drop(keep);
+}
+
+async fn write_all(write: russh::ChannelWriteHalf<russh::client::Msg>, shared: Arc<Shared>) {
+    enum Next {
+        Data(Bytes),
+        Eof,
+        Close,
+        Wait,
+    }
+    loop {
+        let next = {
+            let mut inner = shared.lock();
+            if inner.dropped || inner.closed {
+                Next::Close
+            } else if let Some(chunk) = inner.unwritten.pop_front() {
+                Next::Data(chunk)
+            } else if inner.finish && !inner.finished {
+                Next::Eof
+            } else {
+                Next::Wait
+            }
+        };
+        let sent = match next {
+            Next::Data(chunk) => {
+                let len = chunk.len();
+                // a window that never opens must not keep a dropped or closed channel: watch for that as well
+                let sending = write.data_bytes(chunk);
+                tokio::pin!(sending);
+                let sent = loop {
+                    tokio::select! {
+                        sent = &mut sending => break sent,
+                        () = shared.to_write.notified() => {
+                            let inner = shared.lock();
+                            if inner.dropped || inner.closed {
+                                break Ok(());
+                            }
+                        }
+                    }
+                };
+                let mut inner = shared.lock();
+                inner.unwritten_len = inner.unwritten_len.saturating_sub(len);
+                if let Some(waker) = inner.write_waker.take() {
+                    waker.wake();
+                }
+                sent
+            }
+            Next::Eof => {
+                let sent = write.eof().await;
+                let mut inner = shared.lock();
+                inner.finished = true;
+                if let Some(waker) = inner.write_waker.take() {
+                    waker.wake();
+                }
+                sent
+            }
+            Next::Close => {
+                let _ = write.close().await;
+                return;
+            }
+            Next::Wait => {
+                shared.to_write.notified().await;
+                Ok(())
+            }
+        };
+        if sent.is_err() {
+            // the session is gone: the reader hears of it too
+            let mut inner = shared.lock();
+            inner.closed = true;
+            if let Some(waker) = inner.write_waker.take() {
+                waker.wake();
+            }
+            return;
+        }
+    }
+}
+
+impl Drop for Channel {
+    fn drop(&mut self) {
+        let mut inner = self.shared.lock();
+        inner.dropped = true;
+        // what was written and not yet handed over is given up with the stream
+        inner.unread.clear();
+        inner.unread_len = 0;
+        drop(inner);
+        self.shared.to_write.notify_one();
+        self.shared.room.notify_one();
+        self.shared.gone.notify_one();
+    }
+}
+
+impl AsyncRead for Channel {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let mut inner = self.shared.lock();
+        if buf.remaining() == 0 {
+            return Poll::Ready(Ok(()));
+        }
+        let was_full = inner.unread_len >= UNREAD_MOST;
+        let mut took = 0;
+        while buf.remaining() > 0 {
+            let Some(chunk) = inner.unread.front_mut() else { break };
+            let n = chunk.len().min(buf.remaining());
+            if let Some(part) = chunk.get(..n) {
+                buf.put_slice(part);
+            }
+            chunk.advance(n);
+            took += n;
+            if chunk.is_empty() {
+                inner.unread.pop_front();
+            }
+        }
+        inner.unread_len = inner.unread_len.saturating_sub(took);
+        if took > 0 {
+            let room = was_full && inner.unread_len < UNREAD_MOST;
+            drop(inner);
+            if room {
+                self.shared.room.notify_one();
+            }
+            return Poll::Ready(Ok(()));
+        }
+        match inner.ended {
+            Some(_) if inner.refused => Poll::Ready(Err(io::Error::new(
+                io::ErrorKind::PermissionDenied,
+                "the host does not run commands for this account",
+            ))),
+            Some(End::Eof) => Poll::Ready(Ok(())),
+            Some(End::Lost) => {
+                Poll::Ready(Err(io::Error::new(io::ErrorKind::ConnectionAborted, "the connection was lost")))
+            }
+            None => {
+                inner.read_waker = Some(cx.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl AsyncWrite for Channel {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let mut inner = self.shared.lock();
+        if inner.closed || inner.finish {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
+        let room = UNWRITTEN_MOST.saturating_sub(inner.unwritten_len);
+        if buf.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
+        let Some(part) = buf.get(..buf.len().min(room)).filter(|p| !p.is_empty()) else {
+            inner.write_waker = Some(cx.waker().clone());
+            return Poll::Pending;
+        };
+        inner.unwritten_len += part.len();
+        inner.unwritten.push_back(Bytes::copy_from_slice(part));
+        drop(inner);
+        self.shared.to_write.notify_one();
+        Poll::Ready(Ok(part.len()))
+    }
+
+    /// A write is on its way already.
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    /// EOF on the command's stdin, after everything written before it.
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut inner = self.shared.lock();
+        if inner.finished || inner.closed {
+            return Poll::Ready(Ok(()));
+        }
+        inner.finish = true;
+        inner.write_waker = Some(cx.waker().clone());
+        drop(inner);
+        self.shared.to_write.notify_one();
+        Poll::Pending
+    }
+}

@@ -1,0 +1,377 @@
+//! Owns what stands between a host and everything else: [`Gate`] passes its key or words why not, refuses what it opens
+//! towards us, and hears its last words; and the algorithms we speak. Leaves out how a verdict is found (`known_hosts`).
+//!
+//! The host key is checked at the first key exchange. russh does not ask again when keys are renewed: that exchange runs
+//! inside the encrypted connection to the holder of the first key.
+
+use super::config::{HostConfig, Strict};
+use super::known_hosts::{self, File, HostKey, Verdict};
+use super::patience::Asker;
+use crate::failure::Failure;
+use crate::text::{escape, short};
+use russh::client::{self, DisconnectReason, Session};
+use russh::keys::{Algorithm, PublicKeyOrCertificate};
+use russh::{Preferred, cipher};
+use std::borrow::Cow;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard};
+use tokio::sync::watch;
+
+const BANNER_KEPT: usize = 1000;
+
+/// What the handler learns and the caller words.
+#[derive(Default)]
+pub(super) struct Heard {
+    pub(super) refusal: Option<Failure>,
+    /// Escaped already.
+    pub(super) banner: String,
+    pub(super) last_words: Option<String>,
+}
+
+#[derive(Default)]
+pub(super) struct Shared(Mutex<Heard>);
+
+impl Shared {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Heard> {
+        self.0.lock().unwrap_or_else(|e| e.into_inner())
+    }
+}
+
+/// Stands between the host and everything else: nothing is offered to a host whose key it does not pass.
+pub(super) struct Gate {
+    pub(super) config: HostConfig,
+    pub(super) files: Vec<File>,
+    pub(super) revoked: Option<File>,
+    pub(super) asker: Asker,
+    pub(super) shared: Arc<Shared>,
+    /// Its end tells that the connection has ended.
+    pub(super) _alive: watch::Sender<()>,
+}
+
+impl client::Handler for Gate {
+    type Error = russh::Error;
+
+    async fn check_server_key(&mut self, offered: &PublicKeyOrCertificate) -> Result<bool, russh::Error> {
+        // certificates are never asked for
+        if offered.certificate().is_some() {
+            return Ok(false);
+        }
+        let Some(key) = host_key(offered) else { return Ok(false) };
+        match self.judge(&key).await {
+            Ok(()) => Ok(true),
+            Err(refusal) => {
+                self.shared.lock().refusal = Some(refusal);
+                Ok(false)
+            }
+        }
+    }
+
+    async fn auth_banner(&mut self, banner: &str, _: &mut Session) -> Result<(), russh::Error> {
+        self.shared.lock().banner = short(banner.trim(), BANNER_KEPT);
+        Ok(())
+    }
+
+    async fn disconnected(&mut self, reason: DisconnectReason<russh::Error>) -> Result<(), russh::Error> {
+        let words = match &reason {
+            DisconnectReason::ReceivedDisconnect(info) => short(&info.message, 200),
+            DisconnectReason::Error(e) => short(&e.to_string(), 200),
+        };
+        self.shared.lock().last_words = Some(words);
+        Ok(())
+    }
+
+    // russh takes every channel a host opens towards us unless told otherwise. Nothing here asked for forwarding: each is
+    // refused, which dropping its reply does.
+
+    async fn server_channel_open_forwarded_tcpip(
+        &mut self,
+        _: russh::Channel<client::Msg>,
+        _: &str,
+        _: u32,
+        _: &str,
+        _: u32,
+        reply: client::ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), russh::Error> {
+        drop(reply);
+        Ok(())
+    }
+    async fn server_channel_open_forwarded_streamlocal(
+        &mut self,
+        _: russh::Channel<client::Msg>,
+        _: &str,
+        reply: client::ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), russh::Error> {
+        drop(reply);
+        Ok(())
+    }
+    async fn server_channel_open_agent_forward(
+        &mut self,
+        _: russh::Channel<client::Msg>,
+
+        reply: client::ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), russh::Error> {
+        drop(reply);
+        Ok(())
+    }
+    async fn server_channel_open_session(
+        &mut self,
+        _: russh::Channel<client::Msg>,
+
+        reply: client::ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), russh::Error> {
+        drop(reply);
+        Ok(())
+    }
+    async fn server_channel_open_direct_tcpip(
+        &mut self,
+        _: russh::Channel<client::Msg>,
+        _: &str,
+        _: u32,
+        _: &str,
+        _: u32,
+        reply: client::ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), russh::Error> {
+        drop(reply);
+        Ok(())
+    }
+    async fn server_channel_open_direct_streamlocal(
+        &mut self,
+        _: russh::Channel<client::Msg>,
+        _: &str,
+        reply: client::ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), russh::Error> {
+        drop(reply);
+        Ok(())
+    }
+    async fn server_channel_open_x11(
+        &mut self,
+        _: russh::Channel<client::Msg>,
+        _: &str,
+        _: u32,
+        reply: client::ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), russh::Error> {
+        drop(reply);
+        Ok(())
+    }
+}
+
+impl Gate {
+    async fn judge(&self, key: &HostKey) -> Result<(), Failure> {
+        let (host, port) = self.config.recorded_as();
+        let verdict = match self.revoked.as_ref().and_then(|f| known_hosts::revoked(f, key)) {
+            Some(stop) => stop,
+            None => known_hosts::verdict(&self.files, &host, port, key),
+        };
+        match decide(&verdict, self.config.strict) {
+            Decision::Accept => Ok(()),
+            Decision::Refuse => Err(refusal(&self.config, &verdict, key)),
+            Decision::Ask => {
+                match self.asker.host_key(&self.config.shown(), &escape(&key.kind), &key.fingerprint()).await {
+                    Some(true) => self.learn(key).await,
+                    _ => Err(refusal(&self.config, &verdict, key)),
+                }
+            }
+            Decision::Learn => self.learn(key).await,
+        }
+    }
+
+    async fn learn(&self, key: &HostKey) -> Result<(), Failure> {
+        let (host, port) = self.config.recorded_as();
+        let Some(file) = self.config.user_known_hosts.first().cloned() else {
+            tracing::warn!("no UserKnownHostsFile: the key is not kept");
+            return Ok(());
+        };
+        let (path, key, hash) = (file.clone(), key.clone(), self.config.hash_known_hosts);
+        let learned = tokio::task::spawn_blocking(move || known_hosts::learn(&file, &host, port, &key, hash)).await;
+        let why = match learned {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(e)) => e.to_string(),
+            Err(e) => e.to_string(),
+        };
+        Err(Failure::refused(
+            format!("{}: its key can't be kept in {}: {why}", self.config.shown(), escape(&path.to_string_lossy())),
+            "make that file writable, or name another one with UserKnownHostsFile",
+        ))
+    }
+}
+
+/// What follows from a verdict.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Decision {
+    Accept,
+    Ask,
+    Learn,
+    Refuse,
+}
+
+/// Changed, revoked and unreadable stop under every setting.
+fn decide(verdict: &Verdict, strict: Strict) -> Decision {
+    match (verdict, strict) {
+        (Verdict::Known, _) => Decision::Accept,
+        (Verdict::Unknown, Strict::Ask) => Decision::Ask,
+        (Verdict::Unknown, Strict::AcceptNew | Strict::No) => Decision::Learn,
+        _ => Decision::Refuse,
+    }
+}
+
+/// Exactly why a host's key is not accepted, and what to do.
+fn refusal(config: &HostConfig, verdict: &Verdict, key: &HostKey) -> Failure {
+    let (at, print) = (config.shown(), key.fingerprint());
+    let kind = escape(&key.kind);
+    let place = |file: &Path, line: usize| format!("{}:{line}", escape(&file.to_string_lossy()));
+    match verdict {
+        Verdict::Changed { file, line } => {
+            let (host, port) = config.recorded_as();
+            Failure::refused(
+                format!(
+                    "{at}: THE HOST KEY HAS CHANGED: it shows {kind} {print}, another key is on record in {}; \
+                     nothing was sent to it",
+                    place(file, *line)
+                ),
+                "somebody may be listening in, or the host was set up anew: ask its admin for the fingerprint above",
+            )
+            .hint(format!(
+                "only if you are sure it is right: ssh-keygen -f {} -R {}, then connect again",
+                shell(&file.to_string_lossy()),
+                shell(&known_hosts::name_of(&host, port))
+            ))
+        }
+        Verdict::Revoked { file, line } => Failure::refused(
+            format!("{at}: its host key {kind} {print} is marked revoked in {}", place(file, *line)),
+            "do not connect to it; ask its admin for the new key",
+        ),
+        Verdict::Unreadable { file, why } => Failure::refused(
+            format!("{at}: its host key can't be checked: {}: {}", escape(&file.to_string_lossy()), escape(why)),
+            "make that file readable, or correct the line",
+        ),
+        Verdict::Unknown if config.strict == Strict::Yes => Failure::refused(
+            format!("{at}: its host key {kind} {print} is not on record, and StrictHostKeyChecking is yes"),
+            "add the key to known_hosts once you know that it is right",
+        ),
+        Verdict::Unknown | Verdict::Known => Failure::refused(
+            format!("{at}: its host key {kind} {print} is not on record and nobody accepted it"),
+            format!(
+                "compare the fingerprint and accept it once: open the host in the TUI (`thub`), or `ssh {}`",
+                escape(&config.alias)
+            ),
+        ),
+    }
+}
+
+/// A word as a person can paste it into a shell.
+fn shell(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
+    if word.chars().all(plain) { word.to_string() } else { format!("'{}'", escape(word).replace('\'', "'\\''")) }
+}
+
+fn host_key(offered: &PublicKeyOrCertificate) -> Option<HostKey> {
+    let blob = offered.public_key().to_bytes().ok()?;
+    let len = u32::from_be_bytes(blob.get(..4)?.try_into().ok()?) as usize;
+    let kind = String::from_utf8(blob.get(4..4usize.checked_add(len)?)?.to_vec()).ok()?;
+    Some(HostKey { kind, blob })
+}
+
+/// The algorithms offered, those of keys on record first. No SHA-1, no CBC, no `none`, no compression.
+pub(super) fn preferred(types: &[String], aes: bool) -> Preferred {
+    let place = |a: &Algorithm| {
+        let kind = match a {
+            Algorithm::Rsa { .. } => "ssh-rsa",
+            other => other.as_str(),
+        };
+        types.iter().position(|t| t == kind).unwrap_or(types.len())
+    };
+    let mut keys: Vec<Algorithm> =
+        Preferred::DEFAULT.key.iter().filter(|a| !matches!(a, Algorithm::Rsa { hash: None })).cloned().collect();
+    keys.sort_by_key(place);
+    let gcm = [cipher::AES_256_GCM, cipher::AES_128_GCM];
+    let ctr = [cipher::AES_256_CTR, cipher::AES_192_CTR, cipher::AES_128_CTR];
+    let chacha = [cipher::CHACHA20_POLY1305];
+    let ciphers = if aes { [&gcm[..], &chacha, &ctr].concat() } else { [&chacha[..], &gcm, &ctr].concat() };
+    Preferred {
+        key: Cow::Owned(keys),
+        cipher: Cow::Owned(ciphers),
+        host_key_certificates: Cow::Borrowed(&[]),
+        compression: Cow::Borrowed(&[russh::compression::NONE]),
+        ..Preferred::DEFAULT
+    }
+}
+
+/// Does the CPU do AES itself?
+pub(super) fn has_aes() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return std::arch::is_x86_feature_detected!("aes");
+    #[cfg(target_arch = "aarch64")]
+    return std::arch::is_aarch64_feature_detected!("aes");
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::config::Dest;
+    use super::*;
+
+    fn host(name: &str) -> HostConfig {
+        let dest = Dest { user: None, host: name.into(), port: None };
+        HostConfig::defaults(&dest, Path::new("/h"), "me")
+    }
+
+    #[test]
+    fn only_unknown_ever_depends_on_the_setting() {
+        let bad = [
+            Verdict::Changed { file: "/kh".into(), line: 3 },
+            Verdict::Revoked { file: "/kh".into(), line: 3 },
+            Verdict::Unreadable { file: "/kh".into(), why: "denied".into() },
+        ];
+        for strict in [Strict::Yes, Strict::Ask, Strict::AcceptNew, Strict::No] {
+            assert_eq!(decide(&Verdict::Known, strict), Decision::Accept);
+            for verdict in &bad {
+                assert_eq!(decide(verdict, strict), Decision::Refuse, "{verdict:?} {strict:?}");
+            }
+        }
+        assert_eq!(decide(&Verdict::Unknown, Strict::Yes), Decision::Refuse);
+        assert_eq!(decide(&Verdict::Unknown, Strict::Ask), Decision::Ask);
+        assert_eq!(decide(&Verdict::Unknown, Strict::AcceptNew), Decision::Learn);
+        assert_eq!(decide(&Verdict::Unknown, Strict::No), Decision::Learn);
+    }
+
+    #[test]
+    fn a_changed_key_is_worded_with_its_place_and_no_way_on() {
+        let key = HostKey { kind: "ssh-ed25519".into(), blob: vec![1, 2, 3] };
+        let mut c = host("web");
+        c.port = 2222;
+        let f = refusal(&c, &Verdict::Changed { file: "/a b/kh".into(), line: 3 }, &key);
+        assert_eq!(f.code(), 4);
+        assert!(f.what.contains("/a b/kh:3") && f.what.contains(&key.fingerprint()), "{f}");
+        assert!(f.to_string().contains("ssh-keygen -f '/a b/kh' -R '[web]:2222'"), "{f}");
+        let f = refusal(&c, &Verdict::Unknown, &key);
+        assert!(f.what.contains(&key.fingerprint()) && f.code() == 4, "{f}");
+    }
+
+    #[test]
+    fn algorithms() {
+        let names = |p: &Preferred| p.key.iter().map(|a| a.to_string()).collect::<Vec<_>>();
+        let plain = preferred(&[], true);
+        assert_eq!(names(&plain).first().map(String::as_str), Some("ssh-ed25519"));
+        assert!(!names(&plain).iter().any(|n| n == "ssh-rsa"), "SHA-1 is never offered");
+        let rsa = preferred(&["ssh-rsa".into(), "ssh-dss".into()], false);
+        assert_eq!(names(&rsa).first().map(String::as_str), Some("rsa-sha2-512"));
+        assert_eq!(names(&rsa).get(2).map(String::as_str), Some("ssh-ed25519"));
+        let first = |p: &Preferred| p.cipher.first().map(|n| n.as_ref().to_string());
+        assert_eq!(first(&plain).as_deref(), Some("aes256-gcm@openssh.com"));
+        assert_eq!(first(&rsa).as_deref(), Some("chacha20-poly1305@openssh.com"));
+        for p in [&plain, &rsa] {
+            assert!(p.cipher.iter().all(|c| !c.as_ref().contains("cbc") && c.as_ref() != "none"));
+            assert!(p.mac.iter().all(|m| !m.as_ref().contains("sha1")));
+            assert!(p.kex.iter().all(|k| !k.as_ref().ends_with("sha1")));
+            assert_eq!(p.compression.len(), 1);
+        }
+    }
+}

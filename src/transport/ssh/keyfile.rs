@@ -1,0 +1,106 @@
+//! Owns key files as they lie on disk: [`KeyFile`], open, locked or unusable. Leaves out whether a host takes them.
+
+use crate::text::escape;
+use russh::keys::{Certificate, PrivateKey, PublicKey};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+const KEY_FILE_MOST: u64 = 1 << 20;
+
+/// The private half.
+pub(super) enum Secret {
+    Open(Arc<PrivateKey>),
+    /// The text, to be opened with a passphrase.
+    Locked(String),
+    Unusable(&'static str),
+}
+
+/// One key file.
+pub(super) struct KeyFile {
+    path: PathBuf,
+    pub(super) public: Option<PublicKey>,
+    pub(super) certificate: Option<Certificate>,
+    pub(super) secret: Secret,
+}
+
+impl KeyFile {
+    /// The files that are there, in the config's order.
+    pub(super) fn read_all(paths: &[PathBuf], certificates: &[PathBuf]) -> Vec<KeyFile> {
+        let given: Vec<Certificate> = certificates.iter().filter_map(|p| certificate(p)).collect();
+        let mut files: Vec<KeyFile> = paths.iter().filter_map(|p| KeyFile::read(p)).collect();
+        for file in &mut files {
+            let fits = |c: &Certificate| file.public.as_ref().is_some_and(|p| p.key_data() == c.public_key());
+            file.certificate = given
+                .iter()
+                .find(|c| fits(c))
+                .cloned()
+                .or_else(|| certificate(&beside(&file.path, "-cert.pub")).filter(fits));
+        }
+        files
+    }
+
+    fn read(path: &Path) -> Option<KeyFile> {
+        let beside_public = text(&beside(path, ".pub")).and_then(|t| PublicKey::from_openssh(t.trim()).ok());
+        let Some(text) = text(path) else {
+            // only the public half is here: it picks a key of the agent
+            let public = beside_public?;
+            let secret = Secret::Unusable("the private key is not there, and not in the agent");
+            return Some(KeyFile { path: path.into(), public: Some(public), certificate: None, secret });
+        };
+        if let Ok(public) = PublicKey::from_openssh(text.trim()) {
+            let secret = Secret::Unusable("a public key, and not in the agent");
+            return Some(KeyFile { path: path.into(), public: Some(public), certificate: None, secret });
+        }
+        let (public, secret) = match russh::keys::decode_secret_key(&text, None) {
+            Ok(key) if !signs(&key) => {
+                let why = "of a kind thub can't sign with: load it into the ssh-agent";
+                (Some(key.public_key().clone()), Secret::Unusable(why))
+            }
+            Ok(key) if !key.is_encrypted() => (Some(key.public_key().clone()), Secret::Open(Arc::new(key))),
+            Ok(key) => (Some(key.public_key().clone()), Secret::Locked(text)),
+            Err(russh::keys::Error::KeyIsEncrypted) => {
+                let inside = PrivateKey::from_openssh(&text).ok().map(|k| k.public_key().clone());
+                (inside.or(beside_public), Secret::Locked(text))
+            }
+            Err(_) if text.contains("ENCRYPTED") => (beside_public, Secret::Locked(text)),
+            Err(_) => (beside_public, Secret::Unusable("not a key thub can read")),
+        };
+        Some(KeyFile { path: path.into(), public, certificate: None, secret })
+    }
+
+    pub(super) fn may_be_rsa(&self) -> bool {
+        self.public.as_ref().is_none_or(|p| p.algorithm().is_rsa())
+    }
+
+    pub(super) fn shown(&self) -> String {
+        escape(&self.path.to_string_lossy())
+    }
+}
+
+/// Keys on a token sign only through the agent; DSA is dead.
+fn signs(key: &PrivateKey) -> bool {
+    use russh::keys::Algorithm;
+    matches!(key.algorithm(), Algorithm::Ed25519 | Algorithm::Rsa { .. } | Algorithm::Ecdsa { .. })
+}
+
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_os_string();
+    name.push(ending);
+    name.into()
+}
+
+fn text(path: &Path) -> Option<String> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let file = std::fs::OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path).ok()?;
+    if !file.metadata().ok()?.is_file() {
+        return None;
+    }
+    let mut text = String::new();
+    file.take(KEY_FILE_MOST).read_to_string(&mut text).ok()?;
+    Some(text)
+}
+
+fn certificate(path: &Path) -> Option<Certificate> {
+    Certificate::from_openssh(text(path)?.trim()).ok()
+}

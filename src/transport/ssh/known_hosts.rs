@@ -1,0 +1,537 @@
+//! Owns the verdict on a host's key against known_hosts, and the line that learns a new one.
+//! Leaves out who is asked. [`verdict`] is pure: files are read by [`read`] before it.
+//!
+//! Same verdict as OpenSSH's or stricter. Stricter: a host on record only under keys of another type has *changed*,
+//! a matching line that can't be read stops, so does a file that can't be read.
+
+use crate::transport::random;
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
+use hmac::{Hmac, KeyInit, Mac};
+use sha1::Sha1;
+use sha2::{Digest, Sha256};
+use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+const FILE_MOST: u64 = 64 << 20;
+
+/// A known_hosts file as it was read: no file is an empty one.
+#[derive(Clone, Debug)]
+pub struct File {
+    pub path: PathBuf,
+    /// Its bytes, or why they could not be had.
+    pub text: Result<Vec<u8>, String>,
+}
+
+/// A host key: its type as on the wire and its blob.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct HostKey {
+    pub kind: String,
+    pub blob: Vec<u8>,
+}
+
+impl HostKey {
+    /// `SHA256:...`, as `ssh-keygen -l` prints it.
+    pub fn fingerprint(&self) -> String {
+        format!("SHA256:{}", STANDARD_NO_PAD.encode(Sha256::digest(&self.blob)))
+    }
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Verdict {
+    Known,
+    Unknown,
+    /// Another key is on record; `line` counts from 1.
+    Changed {
+        file: PathBuf,
+        line: usize,
+    },
+    Revoked {
+        file: PathBuf,
+        line: usize,
+    },
+    Unreadable {
+        file: PathBuf,
+        why: String,
+    },
+}
+
+/// Reads the files at the edge.
+pub fn read(paths: &[PathBuf]) -> Vec<File> {
+    paths.iter().map(|p| File { path: p.clone(), text: read_one(p) }).collect()
+}
+
+fn read_one(path: &Path) -> Result<Vec<u8>, String> {
+    let mut text = Vec::new();
+    // not blocking: a fifo in its place is no reason to wait for ever
+    let open = std::fs::OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path);
+    match open.and_then(|f| f.take(FILE_MOST + 1).read_to_end(&mut text)) {
+        Ok(n) if n as u64 > FILE_MOST => Err("it is larger than 64 MiB".into()),
+        Ok(_) => Ok(text),
+        Err(e) if matches!(e.raw_os_error(), Some(libc::ENOENT | libc::ENOTDIR)) => Ok(Vec::new()),
+        Err(e) => Err(e.to_string()),
+    }
+}
+
+/// `host` on port 22, else `[host]:port`.
+pub fn name_of(host: &str, port: u16) -> String {
+    let host = host.to_lowercase();
+    if port == 22 { host } else { format!("[{host}]:{port}") }
+}
+
+/// What the files say about `key` for `host` at `port`.
+pub fn verdict(files: &[File], host: &str, port: u16, key: &HostKey) -> Verdict {
+    let with_port = verdict_by_name(files, &name_of(host, port), key);
+    if with_port == Verdict::Unknown && port != 22 {
+        // as OpenSSH: the same key under the plain name is good enough, another one says nothing
+        let plain = verdict_by_name(files, &name_of(host, 22), key);
+        if matches!(plain, Verdict::Known | Verdict::Revoked { .. }) {
+            return plain;
+        }
+    }
+    with_port
+}
+
+fn verdict_by_name(files: &[File], name: &str, key: &HostKey) -> Verdict {
+    let (mut known, mut changed, mut unsure) = (false, None, None);
+    for file in files {
+        let text = match &file.text {
+            Ok(text) => text,
+            Err(why) => return Verdict::Unreadable { file: file.path.clone(), why: why.clone() },
+        };
+        for (line, entry) in lines(text) {
+            let here = || (file.path.clone(), line);
+            if !hosts_match(entry.hosts, name) {
+                continue;
+            }
+            match (entry.mark, entry.key) {
+                (Mark::Revoked, Some(k)) if k == *key => {
+                    let (file, line) = here();
+                    return Verdict::Revoked { file, line };
+                }
+                // an authority signs certificates, it is no key of the host
+                (Mark::Revoked | Mark::Authority, Some(_)) | (Mark::Authority, None) => {}
+                (Mark::None, Some(k)) if k == *key => known = true,
+                (Mark::None, Some(_)) => changed = changed.or_else(|| Some(here())),
+                (Mark::Revoked, None) => {
+                    let (file, line) = here();
+                    return Verdict::Unreadable { file, why: format!("line {line} revokes a key that can't be read") };
+                }
+                (Mark::None | Mark::Other, _) => unsure = unsure.or_else(|| Some(here())),
+            }
+        }
+    }
+    match (known, unsure, changed) {
+        (true, ..) => Verdict::Known,
+        (_, Some((file, line)), _) => Verdict::Unreadable { file, why: format!("line {line} is about this host") },
+        (.., Some((file, line))) => Verdict::Changed { file, line },
+        _ => Verdict::Unknown,
+    }
+}
+
+/// The key types on record for a host, in the files' order, each once: to be offered first, as OpenSSH does.
+pub fn recorded_types(files: &[File], host: &str, port: u16) -> Vec<String> {
+    let mut out: Vec<String> = Vec::new();
+    let name = name_of(host, port);
+    let plain = name_of(host, 22);
+    for name in if name == plain { vec![name] } else { vec![name, plain] } {
+        for file in files {
+            for (_, entry) in file.text.as_deref().map(lines).into_iter().flatten() {
+                if let (Mark::None, Some(key)) = (entry.mark, entry.key)
+                    && hosts_match(entry.hosts, &name)
+                    && !out.contains(&key.kind)
+                {
+                    out.push(key.kind);
+                }
+            }
+        }
+        if !out.is_empty() {
+            break;
+        }
+    }
+    out
+}
+
+/// Is the key in a list of revoked keys (`RevokedHostKeys`)? The binary form is not read: that stops.
+pub fn revoked(file: &File, key: &HostKey) -> Option<Verdict> {
+    let stop = |why: &str| Some(Verdict::Unreadable { file: file.path.clone(), why: why.into() });
+    let text = match &file.text {
+        Ok(text) => text,
+        Err(why) => return stop(why),
+    };
+    if text.starts_with(b"SSHKRL\n") {
+        return stop("thub does not read binary key revocation lists");
+    }
+    let text = String::from_utf8_lossy(text);
+    for (i, line) in text.lines().enumerate() {
+        let mut words = line.split_whitespace();
+        while let Some(word) = words.next().filter(|w| !w.starts_with('#')) {
+            if words.clone().next().and_then(|b64| decode(word, b64)).as_ref() == Some(key) {
+                return Some(Verdict::Revoked { file: file.path.clone(), line: i + 1 });
+            }
+        }
+    }
+    None
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mark {
+    None,
+    Revoked,
+    Authority,
+    /// One we do not know.
+    Other,
+}
+
+struct Line<'a> {
+    mark: Mark,
+    hosts: &'a str,
+    /// `None` = can't be read.
+    key: Option<HostKey>,
+}
+
+/// The lines that name hosts, with their numbers from 1.
+fn lines(text: &[u8]) -> impl Iterator<Item = (usize, Line<'_>)> {
+    text.split(|b| *b == b'\n').enumerate().filter_map(|(i, raw)| {
+        // a line that is not UTF-8 keeps its valid start: host names are ASCII
+        let line = match std::str::from_utf8(raw) {
+            Ok(line) => line,
+            Err(e) => std::str::from_utf8(raw.get(..e.valid_up_to())?).ok()?,
+        };
+        parse_line(line).map(|l| (i + 1, l))
+    })
+}
+
+fn parse_line(line: &str) -> Option<Line<'_>> {
+    let mut words = line.split([' ', '\t', '\r']).filter(|w| !w.is_empty());
+    let first = words.next().filter(|w| !w.starts_with('#'))?;
+    let mark = match first {
+        "@revoked" => Mark::Revoked,
+        "@cert-authority" => Mark::Authority,
+        w if w.starts_with('@') => Mark::Other,
+        _ => Mark::None,
+    };
+    let hosts = if mark == Mark::None { first } else { words.next()? };
+    let kind = words.next();
+    if kind.is_some_and(|k| k.bytes().all(|b| b.is_ascii_digit())) && mark == Mark::None {
+        return None; // a key of SSH 1: of no use to anybody
+    }
+    let key = kind.and_then(|kind| decode(kind, words.next()?));
+    Some(Line { mark, hosts, key })
+}
+
+/// A key as `type base64`; the type inside the blob must be the same.
+fn decode(kind: &str, b64: &str) -> Option<HostKey> {
+    let blob = STANDARD.decode(b64).ok()?;
+    let len = u32::from_be_bytes(blob.get(..4)?.try_into().ok()?) as usize;
+    let inner = blob.get(4..4usize.checked_add(len)?)?;
+    (inner == kind.as_bytes()).then(|| HostKey { kind: kind.to_string(), blob })
+}
+
+/// Does the first field of a line name `name` (lower case)?
+fn hosts_match(hosts: &str, name: &str) -> bool {
+    if hosts.starts_with('|') {
+        return hashed_match(hosts, name);
+    }
+    let mut any = false;
+    for pattern in hosts.split(',') {
+        let pattern = pattern.to_lowercase();
+        match pattern.strip_prefix('!') {
+            Some(not) if matches(not, name) => return false,
+            Some(_) => {}
+            None => any |= matches(&pattern, name),
+        }
+    }
+    any
+}
+
+fn hashed_match(hosts: &str, name: &str) -> bool {
+    let parsed = hosts.strip_prefix("|1|").and_then(|rest| rest.split_once('|')).and_then(|(salt, hash)| {
+        let (salt, hash) = (STANDARD.decode(salt).ok()?, STANDARD.decode(hash).ok()?);
+        (salt.len() == 20 && hash.len() == 20).then_some((salt, hash))
+    });
+    parsed.is_some_and(|(salt, hash)| hmac_sha1(&salt, name) == hash)
+}
+
+fn hmac_sha1(salt: &[u8], name: &str) -> Vec<u8> {
+    let mut mac = Hmac::<Sha1>::new_from_slice(salt).expect("HMAC takes keys of any length");
+    mac.update(name.as_bytes());
+    mac.finalize().into_bytes().to_vec()
+}
+
+/// `*` and `?` in a pattern, over the whole text; linear, whatever the pattern.
+pub(crate) fn matches(pattern: &str, text: &str) -> bool {
+    let (p, t): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
+    let (mut i, mut j, mut star) = (0, 0, None);
+    while j < t.len() {
+        match p.get(i) {
+            Some('*') => {
+                star = Some((i + 1, j));
+                i += 1;
+            }
+            Some(c) if *c == '?' || t.get(j) == Some(c) => {
+                i += 1;
+                j += 1;
+            }
+            _ => match star {
+                Some((after, from)) => {
+                    star = Some((after, from + 1));
+                    i = after;
+                    j = from + 1;
+                }
+                None => return false,
+            },
+        }
+    }
+    p.get(i..).is_some_and(|rest| rest.iter().all(|c| *c == '*'))
+}
+
+/// The line that records a key.
+fn record(name: &str, key: &HostKey, salt: Option<[u8; 20]>) -> String {
+    let host = match salt {
+        Some(salt) => format!("|1|{}|{}", STANDARD.encode(salt), STANDARD.encode(hmac_sha1(&salt, name))),
+        None => name.to_string(),
+    };
+    format!("{host} {} {}\n", key.kind, STANDARD.encode(&key.blob))
+}
+
+/// Records a key: the whole file anew beside itself, then renamed. Two at a time wait for each other.
+pub fn learn(file: &Path, host: &str, port: u16, key: &HostKey, hash: bool) -> std::io::Result<()> {
+    let bad = |why: &str| std::io::Error::new(std::io::ErrorKind::InvalidInput, why.to_string());
+    let name = name_of(host, port);
+    if name.is_empty() || name.contains(|c: char| c.is_whitespace() || c.is_control() || ",*?!|#@".contains(c)) {
+        return Err(bad("that name can't be written to known_hosts"));
+    }
+    // a link (dotfiles kept elsewhere) stays one: its target is written
+    let target = std::fs::canonicalize(file).unwrap_or_else(|_| file.to_path_buf());
+    let dir = target.parent().ok_or_else(|| bad("no directory"))?;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+    // the lock is the directory itself: nothing is left behind
+    let lock: OwnedFd = std::fs::File::open(dir)?.into();
+    rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockExclusive)?;
+
+    let old = read_one(&target).map_err(std::io::Error::other)?;
+    let files = [File { path: target.clone(), text: Ok(old.clone()) }];
+    if verdict_by_name(&files, &name, key) == Verdict::Known {
+        return Ok(());
+    }
+    let salt = random::<20>()?;
+    let mut text = old;
+    if text.last().is_some_and(|b| *b != b'\n') {
+        text.push(b'\n');
+    }
+    text.extend_from_slice(record(&name, key, hash.then_some(salt)).as_bytes());
+
+    let mode = std::fs::metadata(&target).map(|m| m.permissions().mode() & 0o777).unwrap_or(0o600);
+    let nonce = random::<8>()?;
+    let temp = dir.join(format!(".known_hosts.{:016x}", u64::from_le_bytes(nonce)));
+    let written = (|| {
+        let mut out = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temp)?;
+        out.write_all(&text)?;
+        out.set_permissions(std::fs::Permissions::from_mode(mode))?;
+        out.sync_all()?;
+        std::fs::rename(&temp, &target)?;
+        rustix::fs::fsync(&lock).map_err(std::io::Error::from)
+    })();
+    if written.is_err() {
+        let _ = std::fs::remove_file(&temp);
+    }
+    written
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(kind: &str, seed: u8) -> HostKey {
+        let mut blob = (kind.len() as u32).to_be_bytes().to_vec();
+        blob.extend_from_slice(kind.as_bytes());
+        blob.extend_from_slice(&32u32.to_be_bytes());
+        blob.extend_from_slice(&[seed; 32]);
+        HostKey { kind: kind.into(), blob }
+    }
+    fn ed(seed: u8) -> HostKey {
+        key("ssh-ed25519", seed)
+    }
+    fn rsa(seed: u8) -> HostKey {
+        key("ssh-rsa", seed)
+    }
+    fn b64(k: &HostKey) -> String {
+        format!("{} {}", k.kind, STANDARD.encode(&k.blob))
+    }
+    fn file(text: &str) -> Vec<File> {
+        vec![File { path: "/kh".into(), text: Ok(text.as_bytes().to_vec()) }]
+    }
+    fn changed(line: usize) -> Verdict {
+        Verdict::Changed { file: "/kh".into(), line }
+    }
+
+    #[test]
+    fn the_matrix() {
+        let (k1, k2, r1) = (b64(&ed(1)), b64(&ed(2)), b64(&rsa(1)));
+        let at = |host: &str, port, text: String| verdict(&file(&text), host, port, &ed(1));
+        assert_eq!(at("web", 22, String::new()), Verdict::Unknown);
+        assert_eq!(at("web", 22, format!("web {k1}\n")), Verdict::Known);
+        assert_eq!(at("WEB", 22, format!("Web {k1}")), Verdict::Known);
+        assert_eq!(at("web", 22, format!("# note\n\nother {k1}\nweb,10.0.0.1 {k2} me@x\n")), changed(4));
+        assert_eq!(at("web", 22, format!("web {k2}\nweb {k1}\n")), Verdict::Known);
+        // another type on record is another key on record
+        assert_eq!(at("web", 22, format!("web {r1}\n")), changed(1));
+        // TABs, leading blanks, CR
+        assert_eq!(at("web", 22, format!("\t web\t{}\r\n", k1.replace(' ', "\t"))), Verdict::Known);
+        // patterns
+        assert_eq!(at("web.lan", 22, format!("*.lan {k1}\n")), Verdict::Known);
+        assert_eq!(at("10.0.0.7", 22, format!("10.0.0.? {k1}\n")), Verdict::Known);
+        assert_eq!(at("web", 22, format!("!web,* {k1}\n")), Verdict::Unknown);
+        assert_eq!(at("web", 22, format!("*,!web {k1}\n")), Verdict::Unknown);
+        assert_eq!(at("web", 22, format!("!other {k1}\n")), Verdict::Unknown);
+        // ports
+        assert_eq!(at("web", 2222, format!("[web]:2222 {k1}\n")), Verdict::Known);
+        assert_eq!(at("web", 2222, format!("[web]:2222 {k2}\nweb {k1}\n")), changed(1));
+        assert_eq!(at("web", 2222, format!("web {k1}\n")), Verdict::Known);
+        assert_eq!(at("web", 2222, format!("web {k2}\n")), Verdict::Unknown);
+        assert_eq!(at("web", 22, format!("[web]:2222 {k1}\n")), Verdict::Unknown);
+        // marks
+        let revoked = |line| Verdict::Revoked { file: "/kh".into(), line };
+        assert_eq!(at("web", 22, format!("web {k1}\n@revoked web {k1}\n")), revoked(2));
+        assert_eq!(at("web", 22, format!("@revoked * {k1}\n")), revoked(1));
+        assert_eq!(at("web", 2222, format!("@revoked web {k1}\n")), revoked(1));
+        assert_eq!(at("web", 22, format!("@revoked web {k2}\nweb {k1}\n")), Verdict::Known);
+        assert_eq!(at("web", 22, format!("@cert-authority web {k1}\n")), Verdict::Unknown);
+        assert_eq!(at("web", 22, format!("@cert-authority web {k2}\nweb {k1}\n")), Verdict::Known);
+        // bad lines: skipped unless they are about the host and nothing better is there
+        let bad = |v: Verdict| matches!(v, Verdict::Unreadable { .. });
+        assert_eq!(at("web", 22, "other ssh-ed25519 !!!\nother\n@x y\n".into()), Verdict::Unknown);
+        assert!(bad(at("web", 22, "web ssh-ed25519 !!!\n".into())));
+        assert!(bad(at("web", 22, "web\n".into())));
+        assert!(bad(at("web", 22, format!("@future web {k1}\n"))));
+        assert!(bad(at("web", 22, format!("@revoked web junk\nweb {k1}\n"))));
+        assert!(bad(at("web", 22, format!("web ssh-rsa {}\n", STANDARD.encode(&ed(1).blob)))));
+        assert_eq!(at("web", 22, format!("web ssh-ed25519 !!!\nweb {k1}\n")), Verdict::Known);
+        assert_eq!(at("web", 22, format!("web 1024 35 12345\nweb {k1}\n")), Verdict::Known);
+        // bytes that are no text, before and on the line
+        let mut raw = b"\xff\xfe junk\nweb ".to_vec();
+        raw.extend_from_slice(k1.as_bytes());
+        raw.extend_from_slice(b" caf\xe9\n");
+        let files = [File { path: "/kh".into(), text: Ok(raw) }];
+        assert_eq!(verdict(&files, "web", 22, &ed(1)), Verdict::Known);
+        // an unreadable file stops, whatever another one says
+        let mut files = file(&format!("web {k1}\n"));
+        files.push(File { path: "/no".into(), text: Err("denied".into()) });
+        assert_eq!(
+            verdict(&files, "web", 22, &ed(1)),
+            Verdict::Unreadable { file: "/no".into(), why: "denied".into() }
+        );
+    }
+
+    #[test]
+    fn types_on_record_come_first() {
+        let text =
+            format!("web {}\n*.lan {}\nweb {}\n[web]:9 {}\n", b64(&rsa(1)), b64(&ed(2)), b64(&rsa(3)), b64(&ed(4)));
+        assert_eq!(recorded_types(&file(&text), "web", 22), ["ssh-rsa"]);
+        assert_eq!(recorded_types(&file(&text), "web", 9), ["ssh-ed25519"]);
+        assert_eq!(recorded_types(&file(&text), "web", 10), ["ssh-rsa"]);
+        assert_eq!(recorded_types(&file(&text), "none", 22), [] as [String; 0]);
+    }
+
+    #[test]
+    fn wildcards_are_linear() {
+        assert!(matches("*", ""));
+        assert!(matches("a*b?c", "axxbbyc"));
+        assert!(!matches("a?", "a"));
+        assert!(!matches(&"*a".repeat(200), &"a".repeat(100)));
+        assert!(!matches(&format!("{}b", "*a".repeat(50)), &"a".repeat(5000)));
+    }
+
+    #[test]
+    fn lists_of_revoked_keys() {
+        let list = |text: &str| File { path: "/rl".into(), text: Ok(text.as_bytes().to_vec()) };
+        assert_eq!(revoked(&list(&format!("# x\n{}\n", b64(&ed(2)))), &ed(1)), None);
+        assert!(matches!(revoked(&list(&b64(&ed(1))), &ed(1)), Some(Verdict::Revoked { line: 1, .. })));
+        assert!(matches!(revoked(&list("SSHKRL\n\0..."), &ed(1)), Some(Verdict::Unreadable { .. })));
+    }
+
+    #[test]
+    fn learns_atomically_and_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("new/.ssh/known_hosts");
+        std::thread::scope(|s| {
+            for i in 0..8u16 {
+                let path = &path;
+                s.spawn(move || {
+                    learn(path, &format!("h{}", i % 4), 22 + i % 2, &ed((i % 4) as u8), i % 2 == 1).unwrap()
+                });
+            }
+        });
+        let files = read(std::slice::from_ref(&path));
+        let text = String::from_utf8(files[0].text.clone().unwrap()).unwrap();
+        assert_eq!(text.lines().count(), 4, "{text}");
+        for i in 0..4u16 {
+            assert_eq!(verdict(&files, &format!("h{i}"), 22 + i % 2, &ed(i as u8)), Verdict::Known);
+        }
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(std::fs::metadata(path.parent().unwrap()).unwrap().permissions().mode() & 0o777, 0o700);
+        let left: Vec<_> = std::fs::read_dir(path.parent().unwrap()).unwrap().collect();
+        assert_eq!(left.len(), 1, "no temp, no lock left");
+        // a last line without its end, a link and its mode are respected
+        let real = dir.path().join("real");
+        std::fs::write(&real, format!("old {}", b64(&ed(9)))).unwrap();
+        std::fs::set_permissions(&real, std::fs::Permissions::from_mode(0o644)).unwrap();
+        let link = dir.path().join("link");
+        std::os::unix::fs::symlink(&real, &link).unwrap();
+        learn(&link, "web", 22, &ed(1), false).unwrap();
+        assert!(link.is_symlink());
+        assert_eq!(std::fs::read_to_string(&real).unwrap(), format!("old {}\nweb {}\n", b64(&ed(9)), b64(&ed(1))));
+        assert_eq!(std::fs::metadata(&real).unwrap().permissions().mode() & 0o777, 0o644);
+        for bad in ["a b", "a,b", "*", "", "@revoked", "a\nb"] {
+            assert!(learn(&link, bad, 22, &ed(1), false).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_ssh_keygen_finds() {
+        if std::process::Command::new("ssh-keygen").arg("-?").output().is_err() {
+            println!("skipped: no ssh-keygen");
+            return;
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let run = |args: &[&str]| {
+            std::process::Command::new("ssh-keygen").args(args).current_dir(dir.path()).output().unwrap()
+        };
+        assert!(run(&["-q", "-t", "ed25519", "-N", "", "-f", "k"]).status.success());
+        let public = std::fs::read_to_string(dir.path().join("k.pub")).unwrap();
+        let mut words = public.split_whitespace();
+        let key = decode(words.next().unwrap(), words.next().unwrap()).unwrap();
+        // our fingerprint is theirs
+        let printed = String::from_utf8(run(&["-l", "-f", "k.pub"]).stdout).unwrap();
+        assert!(printed.contains(&key.fingerprint()), "{printed}");
+        // they find what we hash
+        let ours = dir.path().join("ours");
+        learn(&ours, "Web.example", 2222, &key, true).unwrap();
+        assert!(run(&["-F", "[web.example]:2222", "-f", "ours"]).status.success());
+        assert!(!run(&["-F", "web.example", "-f", "ours"]).status.success());
+        // we find what they hash
+        std::fs::write(dir.path().join("theirs"), format!("web,[web]:2222 {public}[::1]:22 {public}")).unwrap();
+        assert!(run(&["-H", "-f", "theirs"]).status.success());
+        let files = read(&[dir.path().join("theirs")]);
+        assert!(files[0].text.as_ref().unwrap().starts_with(b"|1|"));
+        for (host, port, want) in [("web", 22, true), ("WEB", 2222, true), ("web2", 22, false)] {
+            assert_eq!(verdict(&files, host, port, &key) == Verdict::Known, want, "{host}:{port}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_line_makes_it_panic(text in "(@revoked |@cert-authority |@x )?[a|1*?!,\\[\\]:= ]{0,30}[ \t](ssh-ed25519|ssh-rsa|1)[ \t][A-Za-z0-9+/= ]{0,60}\n?", raw: Vec<u8>) {
+            for text in [text.into_bytes(), raw] {
+                let files = [File { path: "/kh".into(), text: Ok(text) }];
+                verdict(&files, "a", 22, &ed(1));
+                verdict(&files, "a", 2222, &ed(1));
+                recorded_types(&files, "a", 2222);
+                revoked(&files[0], &ed(1));
+            }
+        }
+    }
+}

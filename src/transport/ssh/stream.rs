@@ -1,0 +1,215 @@
+//! Owns the byte stream that SSH runs over: TCP, a ProxyCommand's stdio, a channel through a jump host.
+//! Leaves out SSH itself.
+
+use super::channel::Channel;
+use super::config::{self, HostConfig, Tokens};
+use crate::failure::Failure;
+use crate::text::{escape, short};
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::process::Stdio;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+
+/// The next address is tried beside one that has not answered for so long.
+const NEXT_ADDRESS: Duration = Duration::from_millis(250);
+const ADDRESSES_MOST: usize = 16;
+/// Reads of so much are acknowledged anyway.
+const BULK: usize = 16 << 10;
+const COMPLAINT_KEPT: usize = 1000;
+
+/// What SSH runs over; ends at once when its [`Cut`] is dropped.
+pub(super) struct Wire {
+    over: Over,
+    cut: Option<oneshot::Receiver<()>>,
+    complaint: Option<Complaint>,
+}
+
+/// The end of what a ProxyCommand writes to stderr, for the error.
+pub(super) struct Complaint(tokio::task::JoinHandle<Vec<u8>>);
+
+impl Complaint {
+    /// Escaped; once the command has ended, which losing its wire makes it do.
+    pub(super) async fn take(self) -> Option<String> {
+        let said = tokio::time::timeout(Duration::from_secs(2), self.0).await.ok()?.ok()?;
+        Some(short(String::from_utf8_lossy(&said).trim(), 200)).filter(|s| !s.is_empty())
+    }
+}
+
+enum Over {
+    Tcp(TcpStream),
+    Command(Box<Piped>),
+    Jump(Channel),
+}
+
+/// Held by whoever uses the wire.
+pub(super) struct Cut {
+    _wire: oneshot::Sender<()>,
+}
+
+impl Wire {
+    fn new(over: Over) -> Wire {
+        Wire { over, cut: None, complaint: None }
+    }
+    pub(super) fn jump(channel: Channel) -> Wire {
+        Wire::new(Over::Jump(channel))
+    }
+    pub(super) fn complaint(&mut self) -> Option<Complaint> {
+        self.complaint.take()
+    }
+    pub(super) fn cut(&mut self) -> Cut {
+        let (cut, wire) = oneshot::channel();
+        self.cut = Some(wire);
+        Cut { _wire: cut }
+    }
+}
+
+/// A ProxyCommand: killed when dropped.
+pub(super) struct Piped {
+    _child: tokio::process::Child,
+    stdin: tokio::process::ChildStdin,
+    stdout: tokio::process::ChildStdout,
+}
+
+/// TCP to any of the host's addresses, the first that answers.
+pub(super) async fn tcp(config: &HostConfig) -> Result<Wire, Failure> {
+    let at = config.shown();
+    let look = "see whether the name and the port are right, the host is up and the network there: `ssh -v` tells more";
+    let dial = async {
+        let found = tokio::net::lookup_host((config.hostname.as_str(), config.port)).await.map_err(|e| {
+            Failure::unreachable(
+                format!(
+                    "{at} can't be reached: {} has no address: {}",
+                    escape(&config.hostname),
+                    escape(&e.to_string())
+                ),
+                "see whether the name is right and the network there",
+            )
+        })?;
+        let addresses: Vec<SocketAddr> =
+            found.filter(|a| config.family.is_none_or(|f| (f == 4) == a.is_ipv4())).take(ADDRESSES_MOST).collect();
+        first_of(addresses).await.map_err(|why| Failure::unreachable(format!("{at} can't be reached: {why}"), look))
+    };
+    let stream = tokio::time::timeout(config.connect_timeout, dial).await.unwrap_or_else(|_| {
+        let s = config.connect_timeout.as_secs();
+        Err(Failure::unreachable(format!("{at} can't be reached: no answer within {s} s"), look))
+    })?;
+    if let Err(e) = stream.set_nodelay(true) {
+        tracing::warn!(error = %e, "TCP_NODELAY");
+    }
+    Ok(Wire::new(Over::Tcp(stream)))
+}
+
+async fn first_of(addresses: Vec<SocketAddr>) -> Result<TcpStream, String> {
+    let mut left = addresses.into_iter();
+    let mut dials = JoinSet::new();
+    let mut why = String::from("it has no address of the family asked for");
+    loop {
+        if let Some(address) = left.next() {
+            dials.spawn(async move { TcpStream::connect(address).await.map_err(|e| format!("{address}: {e}")) });
+        } else if dials.is_empty() {
+            return Err(why);
+        }
+        tokio::select! {
+            Some(done) = dials.join_next() => match done {
+                Ok(Ok(stream)) => return Ok(stream),
+                Ok(Err(e)) => why = e,
+                Err(e) => why = e.to_string(),
+            },
+            () = tokio::time::sleep(NEXT_ADDRESS), if left.len() > 0 => {}
+        }
+    }
+}
+
+/// The user's ProxyCommand, through sh as OpenSSH does.
+pub(super) fn command(config: &HostConfig, command: &str) -> Result<Wire, Failure> {
+    let (me, machine) = (config::me(), config::machine());
+    let home = me.home.to_string_lossy();
+    let tokens = Tokens { config, home: &home, me: &me.name, uid: me.uid, machine: &machine };
+    let line = format!("exec {}", config::expand(command, &tokens)?);
+    let spawned = tokio::process::Command::new("/bin/sh")
+        .arg("-c")
+        .arg(line)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        // the terminal is the TUI's: what it has to say is quoted in an error
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn();
+    let failed = |e: String| {
+        Failure::unreachable(
+            format!("{}: the ProxyCommand \"{}\" can't be started: {e}", config.shown(), short(command, 100)),
+            "try it by hand; `ssh -G ALIAS` prints it",
+        )
+    };
+    let mut child = spawned.map_err(|e| failed(e.to_string()))?;
+    let (Some(stdin), Some(stdout), Some(mut stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take())
+    else {
+        return Err(failed("no pipes".into()));
+    };
+    let complaint = tokio::spawn(async move {
+        let (mut tail, mut piece) = (Vec::new(), [0u8; 1024]);
+        while let Ok(n @ 1..) = stderr.read(&mut piece).await {
+            tail.extend_from_slice(piece.get(..n).unwrap_or_default());
+            tail.drain(..tail.len().saturating_sub(COMPLAINT_KEPT));
+        }
+        tail
+    });
+    let mut wire = Wire::new(Over::Command(Box::new(Piped { _child: child, stdin, stdout })));
+    wire.complaint = Some(Complaint(complaint));
+    Ok(wire)
+}
+
+/// Tells the kernel to acknowledge what just came at once. sshd leaves Nagle's algorithm on for commands without a
+/// terminal: the second of two small packets waits there for our acknowledgement of the first, which Linux puts off
+/// for 40 ms. The kernel forgets the wish by itself, so it is said after each small read.
+fn acknowledge(tcp: &TcpStream) {
+    #[cfg(target_os = "linux")]
+    let _ = rustix::net::sockopt::set_tcp_quickack(tcp, true);
+    #[cfg(not(target_os = "linux"))]
+    let _ = tcp;
+}
+
+macro_rules! each {
+    ($over:expr, $pipe:ident => $call:ident($($arg:expr),*)) => {
+        match $over {
+            Over::Tcp(s) => Pin::new(s).$call($($arg),*),
+            Over::Command(s) => Pin::new(&mut s.$pipe).$call($($arg),*),
+            Over::Jump(s) => Pin::new(s).$call($($arg),*),
+        }
+    };
+}
+
+impl AsyncRead for Wire {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.as_mut().get_mut();
+        if this.cut.as_mut().is_some_and(|cut| Pin::new(cut).poll(cx).is_ready()) {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
+        let before = buf.filled().len();
+        let done = each!(&mut this.over, stdout => poll_read(cx, buf));
+        if let (Over::Tcp(tcp), Poll::Ready(Ok(()))) = (&this.over, &done)
+            && buf.filled().len() - before < BULK
+        {
+            acknowledge(tcp);
+        }
+        done
+    }
+}
+impl AsyncWrite for Wire {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        each!(&mut self.get_mut().over, stdin => poll_write(cx, buf))
+    }
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        each!(&mut self.get_mut().over, stdin => poll_flush(cx))
+    }
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        each!(&mut self.get_mut().over, stdin => poll_shutdown(cx))
+    }
+}
