@@ -236,7 +236,7 @@ impl App {
             HostState::Failed { why, hints, hard } => {
                 let why = escape(&why);
                 let told = hints.iter().fold(why.clone(), |t, h| format!("{t}\n  {}", escape(h)));
-                self.give_up(id, &told);
+                self.give_up(id, &told, out);
                 if hard {
                     let hints = hints.iter().map(|h| escape(h)).collect();
                     self.layers.push(Layer::stop(id.clone(), why, hints));
@@ -245,13 +245,13 @@ impl App {
                     self.say(format!("{}: {}", short(id.as_str(), 40), short(&why, 300)));
                 }
             }
-            HostState::Offline => self.give_up(id, "not connected"),
+            HostState::Offline => self.give_up(id, "not connected", out),
             HostState::Lost { .. } | HostState::Connecting | HostState::Deploying { .. } => {}
         }
     }
 
     /// Panes that were waiting for this host no longer do.
-    fn give_up(&mut self, id: &HostId, why: &str) {
+    fn give_up(&mut self, id: &HostId, why: &str, out: &mut Vec<Effect>) {
         if let Some(host) = self.hosts.get_mut(id) {
             host.queue.clear();
         }
@@ -259,6 +259,10 @@ impl App {
             pane.stage = Stage::Gone { why: why.to_string(), ended: false };
             pane.tag = None;
             pane.ahead.clear();
+            // it is attached anew when its time has come: not twice
+            if let Some(session) = &pane.session {
+                out.push(Effect::Host(id.clone(), HostCommand::Detach { session: session.clone() }));
+            }
         }
         if self.opening.as_ref().is_some_and(|(h, _)| h == id) {
             self.opening = None;
