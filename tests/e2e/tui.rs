@@ -152,6 +152,17 @@ fn a_prompt_two_splits_and_a_clean_way_out_and_back() {
 }
 
 #[test]
+fn thub_attaches_to_what_is_there() {
+    let home = Home::new();
+    home.new_session(&["-n", "there", "--", "sh", "-c", "echo here before; exec cat"]);
+    home.shows("there", "here before");
+    let tty = Tty::thub(&home, 80, 24, &[]);
+    tty.until("a pane", |s| s[1].starts_with("here before") || s[1].starts_with("ready$"));
+    tty.until_text("here before");
+    assert_eq!(home.ls().len(), 1);
+}
+
+#[test]
 fn a_terminal_that_answers_nothing() {
     let home = Home::new();
     let tty = Tty::thub(&home, 80, 24, &[]);
