@@ -82,8 +82,8 @@ where
     let end = loop {
         tokio::select! {
             end = &mut served => break end,
-            message = incoming.recv() => match message {
-                Some(Incoming::Call { id, method, params }) => {
+            Some(message) = incoming.recv() => match message {
+                Incoming::Call { id, method, params } => {
                     // an attach's stream is open before the next frame is looked at
                     let stream = params.get("stream").and_then(Value::as_u64).and_then(|s| u32::try_from(s).ok()).filter(|s| *s != 0);
                     let frames = stream.filter(|_| opens_stream(&method)).map(|s| agent.link.open_stream(s));
@@ -97,8 +97,7 @@ where
                         }
                     });
                 }
-                Some(_) => {}
-                None => {}
+                _ => {}
             },
             () = tokio::time::sleep_until((link.heard() + SILENCE).into()), if !local => {
                 if link.heard().elapsed() >= SILENCE {

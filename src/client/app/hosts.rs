@@ -111,8 +111,11 @@ impl App {
                 if let Some(pane) = self.shown(&id, &session) {
                     pane.engine = Engine::restore_with_history(size.clamped(), &bytes, 0);
                     pane.seen = to;
+                    // the first screen is waited for: no frame's time is lost on it
+                    let first = !std::mem::replace(&mut pane.shown_once, true);
                     pane.restored = true;
                     pane.sync_since = None;
+                    self.urgent |= first;
                 }
             }
             HostEvent::Size { session, size, .. } => {

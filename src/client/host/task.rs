@@ -369,11 +369,11 @@ impl Task {
                     self.frame(&mut live, frame);
                 },
                 Some(answer) = inner.recv() => self.answered(&mut live, answer),
-                message = live.incoming.recv() => match message {
-                    Some(Incoming::Notice { method, params }) => self.notice(&live, &method, params),
-                    Some(Incoming::Rtt(rtt)) => self.tell(HostEvent::Rtt(rtt)),
-                    Some(Incoming::Call { id, method, .. }) => crate::link::call::answer(&live.link.out, id, Err(Fault::new(Fault::UNKNOWN_METHOD, method))),
-                    None => {}
+                // once the link is over this queue is, too, and must not be asked before the end is
+                Some(message) = live.incoming.recv() => match message {
+                    Incoming::Notice { method, params } => self.notice(&live, &method, params),
+                    Incoming::Rtt(rtt) => self.tell(HostEvent::Rtt(rtt)),
+                    Incoming::Call { id, method, .. } => crate::link::call::answer(&live.link.out, id, Err(Fault::new(Fault::UNKNOWN_METHOD, method))),
                 },
                 end = &mut live.ended => {
                     // what arrived before the end is still taken
