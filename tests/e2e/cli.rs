@@ -305,7 +305,8 @@ fn killing() {
         home.shows(name, "up");
     }
     home.thub(&["kill", "a", "b"]).ok();
-    let names: Vec<Value> = home.ls().into_iter().map(|s| s["name"].clone()).collect();
+    let mut names: Vec<String> = home.ls().iter().map(|s| s["name"].as_str().unwrap().to_string()).collect();
+    names.sort();
     assert_eq!(names, ["c", "d"], "who was told to go is gone when the verb is back, deaf to signals or not");
     home.thub(&["kill-session", "-t", "c"]).ok();
     home.thub(&["kill", "--all"]).ok();

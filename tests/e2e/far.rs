@@ -396,9 +396,10 @@ fn a_host_that_stands_still_holds_up_nothing_here() {
     tty.until_text("far away");
     // a local pane beside it
     far.home.new_session(&["-n", "near", "--", "sh", "-c", "stty -echo raw; echo near by; exec cat"]);
+    tty.until_text("near");
     tty.prefix("g");
     tty.type_("near");
-    tty.until("the one found", |s| s.iter().filter(|l| l.contains("near")).count() >= 1);
+    tty.until("the one found", |s| s.iter().any(|l| l.contains("near") && l.contains("this machine")));
     tty.type_("\r");
     tty.until_text("near by");
     let stopped = far.sshd.pids();
@@ -409,7 +410,7 @@ fn a_host_that_stands_still_holds_up_nothing_here() {
     for i in 0..scale(40) {
         let mark = format!("<{i}>");
         let at = Instant::now();
-        tty.type_(&mark);
+        tty.type_(format!("{mark}\r\n"));
         tty.until_text(&mark);
         took.push(at.elapsed());
     }
