@@ -109,6 +109,8 @@ pub struct SessionInfo {
     pub pid: u32,
     /// RFC 3339, UTC.
     pub created_at: String,
+    /// The same in milliseconds since 1970: puts sessions of one second in their order.
+    pub created_ms: u64,
     pub cols: u16,
     pub rows: u16,
     pub offset: Offset,
@@ -135,6 +137,7 @@ impl Default for SessionInfo {
             state: "detached".into(),
             pid: 0,
             created_at: String::new(),
+            created_ms: 0,
             cols: 80,
             rows: 24,
             offset: 0,
