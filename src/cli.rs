@@ -180,7 +180,7 @@ pub struct Send {
     #[arg(long, conflicts_with_all = ["text", "keys"])]
     pub raw: bool,
     /// Keys by tmux's names, after the text: Enter, C-c, M-x, Up
-    #[arg(long, value_name = "KEY", num_args = 1.., allow_hyphen_values = true)]
+    #[arg(long, value_name = "KEY", num_args = 1..)]
     pub keys: Vec<String>,
 }
 

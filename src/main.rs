@@ -15,8 +15,13 @@ use thub::{session, sys};
 fn main() -> ExitCode {
     // a reader that went away is no reason to die with a signal half way
     sys::ignore(libc::SIGPIPE);
-    let cli = Cli::parse();
-    match run(cli) {
+    // a session process is started often and lives long: it does without the command line's whole tree
+    let args: Vec<_> = std::env::args_os().skip(1).take(4).collect();
+    let result = match args.as_slice() {
+        [verb, flag, id] if verb == "session" && flag == "--id" => session::main(&id.to_string_lossy()).map(|()| 0),
+        _ => run(Cli::parse()),
+    };
+    match result {
         Ok(code) => ExitCode::from(code),
         Err(failure) if is_broken_pipe(&failure) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -33,7 +38,7 @@ fn is_broken_pipe(failure: &Failure) -> bool {
 
 fn run(cli: Cli) -> Result<u8, Failure> {
     let Cli { common, open, verb } = cli;
-    // before anything else: a session process forks while it has one thread
+    // before a runtime is there: a session process forks while it has one thread
     if let Some(Verb::Session(s)) = &verb {
         session::main(&s.id)?;
         return Ok(0);

@@ -485,13 +485,77 @@ impl Drop for Side {
     }
 }
 
-/// Registers a non-blocking descriptor with the runtime. On an error (EPERM for plain files and /dev/null) it is
-/// given back.
+/// A beat that wakes the process exactly once each time: a runtime's timer wheel wakes more often to sort itself.
+pub struct Beat {
+    #[cfg(target_os = "linux")]
+    fd: AsyncFd<OwnedFd>,
+    #[cfg(not(target_os = "linux"))]
+    every: tokio::time::Interval,
+}
+
+impl Beat {
+    #[cfg(target_os = "linux")]
+    pub fn new(every: Duration) -> io::Result<Beat> {
+        use rustix::time::{Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec};
+        let fd = rustix::time::timerfd_create(
+            TimerfdClockId::Monotonic,
+            TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK,
+        )?;
+        let every = Timespec { tv_sec: every.as_secs() as i64, tv_nsec: every.subsec_nanos().into() };
+        rustix::time::timerfd_settime(
+            &fd,
+            TimerfdTimerFlags::empty(),
+            &Itimerspec { it_interval: every, it_value: every },
+        )?;
+        Ok(Beat { fd: async_fd(fd, Interest::READABLE).map_err(|(_, e)| e)? })
+    }
+    #[cfg(not(target_os = "linux"))]
+    pub fn new(every: Duration) -> io::Result<Beat> {
+        Ok(Beat { every: tokio::time::interval(every) })
+    }
+
+    /// The next beat. Cancel-safe.
+    pub async fn next(&mut self) {
+        #[cfg(target_os = "linux")]
+        loop {
+            let Ok(mut ready) = self.fd.readable().await else { return std::future::pending().await };
+            let mut count = [0u8; 8];
+            if ready.try_io(|fd| Ok(rustix::io::read(fd.get_ref(), &mut count)?)).is_ok() {
+                return;
+            }
+        }
+        #[cfg(not(target_os = "linux"))]
+        self.every.tick().await;
+    }
+}
+
+/// Gives back the program's text pages that only the start needed: those still in use are mapped again as they are
+/// touched. A process that lives for weeks and does little should weigh little.
+pub fn forget_start() {
+    #[cfg(target_os = "linux")]
+    for line in std::fs::read_to_string("/proc/self/maps").unwrap_or_default().lines() {
+        let mut words = line.split_ascii_whitespace();
+        let (Some(range), Some("r-xp")) = (words.next(), words.next()) else { continue };
+        // a file's text, no kernel page
+        if !line.contains('/') {
+            continue;
+        }
+        let ends = range.split_once('-').map(|(a, b)| (usize::from_str_radix(a, 16), usize::from_str_radix(b, 16)));
+        if let Some((Ok(from), Ok(to))) = ends {
+            // SAFETY: a private, read-only, executable mapping of a file holds nothing but the file's own bytes
+            // (code of a position independent program is never relocated): what is dropped is read again from it
+            unsafe { libc::madvise(from as *mut libc::c_void, to.saturating_sub(from), libc::MADV_DONTNEED) };
+        }
+    }
+}
+
 /// A descriptor whose readiness can be awaited.
 pub fn watched(fd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
     async_fd(fd, Interest::READABLE | Interest::WRITABLE).map_err(|(_, e)| e)
 }
 
+/// Registers a non-blocking descriptor with the runtime. On an error (EPERM for plain files and /dev/null) it is
+/// given back.
 pub fn async_fd(fd: OwnedFd, interest: Interest) -> Result<AsyncFd<OwnedFd>, (OwnedFd, io::Error)> {
     // SAFETY: an OwnedFd is one descriptor as long as it lives, and AsyncFd drops it only after it is deregistered
     unsafe { AsyncFd::register_with_interest(fd, interest) }.map_err(|e| e.into_parts())

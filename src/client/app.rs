@@ -23,7 +23,7 @@ use super::tabs::Tabs;
 use super::tree::Tree;
 use crate::config::Config;
 use crate::proto::control::SessionInfo;
-use crate::proto::ids::Size;
+use crate::proto::ids::{SessionId, Size};
 use crate::proto::notice::Gauges;
 use crate::store::layout::Layout;
 use crate::term::input::{Key, Mouse};
@@ -324,6 +324,11 @@ impl App {
 
     pub fn focused(&self) -> Option<&Pane> {
         self.panes.get(&self.tabs.focused()?)
+    }
+    /// The session that gets the keys.
+    pub fn hot(&self) -> Option<(&HostId, &SessionId)> {
+        let pane = self.focused()?;
+        Some((&pane.host, pane.session.as_ref()?))
     }
     pub fn focused_mut(&mut self) -> Option<&mut Pane> {
         self.panes.get_mut(&self.tabs.focused()?)

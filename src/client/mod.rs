@@ -3,6 +3,7 @@ pub mod app;
 pub mod command;
 pub mod driver;
 pub mod host;
+pub mod inbox;
 pub mod keymap;
 pub mod layer;
 pub mod layout;

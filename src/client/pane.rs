@@ -164,7 +164,7 @@ impl Selection {
 /// One line of history, parsed.
 pub fn parse_line(line: &str) -> Vec<OwnedCell> {
     let cols = line.chars().count().clamp(1, usize::from(Size::MAX_SIDE)) as u16;
-    let mut engine = Engine::new(Size::new(cols, 2));
+    let mut engine = blank(Size::new(cols, 2));
     engine.feed(line.as_bytes(), &mut Vec::new());
     let mut row = row_of(&engine, 0);
     while row.last().is_some_and(|c| c.text.is_empty() && c.style == Style::default() && c.width == 1) {
@@ -182,6 +182,11 @@ pub fn row_of(engine: &Engine, row: u16) -> Vec<OwnedCell> {
         .collect()
 }
 
+/// A blank screen; history is asked of the session, not kept here.
+pub fn blank(size: Size) -> Engine {
+    Engine::with_history(size.clamped(), 0)
+}
+
 impl Pane {
     pub fn new(id: PaneId, host: HostId, size: Size) -> Pane {
         Pane {
@@ -192,7 +197,7 @@ impl Pane {
             shell: false,
             watch: false,
             info: None,
-            engine: Engine::new(size.clamped()),
+            engine: blank(size),
             seen: 0,
             fed: false,
             restored: false,

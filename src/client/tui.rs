@@ -7,6 +7,7 @@
 use super::app::{App, Event, Farewell, Setup, Solo};
 use super::driver::{Driver, KeepLayout, StartHost};
 use super::host::{HostEvent, HostId};
+use super::inbox::Inbox;
 use super::terminal::{Features, Terminal, TerminalEvent};
 use super::view;
 use super::view::out::{ColorDepth, Writer};
@@ -23,11 +24,10 @@ use tokio::time::{Instant, sleep_until};
 
 /// At most one frame in this time while output keeps coming.
 const FRAME: Duration = Duration::from_millis(16);
-/// Events of hosts taken in one go, before keys are looked for again.
-const BATCH: usize = 64;
-/// And so many bytes of output, about: a few milliseconds of work.
-const BATCH_BYTES: usize = 128 * 1024;
-
+/// Events are taken in for this long before keys are looked for again.
+const WORK: Duration = Duration::from_millis(4);
+/// Most events put in order at once.
+const BATCH: usize = 1024;
 /// An answer that has not come by then will not.
 const ANSWER: Duration = Duration::from_secs(2);
 
@@ -126,39 +126,78 @@ async fn show(options: Options, terminal: &mut Terminal, mut writer: Writer) -> 
     let mut escape_at: Option<Instant> = None;
     let (mut before, mut next) = (None::<Buffer>, Buffer::empty(Rect::default()));
     let mut last_draw: Option<Instant> = None;
-    let (mut clock_at, mut batch, mut inputs) = (Instant::now(), Vec::with_capacity(BATCH), Vec::new());
+    let (mut clock_at, mut inputs) = (Instant::now(), Vec::new());
     let mut signal = None;
+    let mut tick_at: Option<Duration> = None;
+    let mut inbox = Inbox::default();
     while driver.farewell.is_none() && signal.is_none() {
+        // What is due is done here, by the clock: a timer that is due already is not ready at once, and in a flood of
+        // events might never be. The timer below only wakes us up.
         let now = Instant::now();
-        app.set_now(now.duration_since(begun));
+        if now >= clock_at {
+            let (event, until_next) = wall_clock();
+            clock_at = now + until_next;
+            driver.perform(app.update(event), terminal, &mut writer);
+        }
+        let passed = now.duration_since(begun);
+        tick_at = tick_at.into_iter().chain(app.deadline()).min();
+        app.set_now(passed);
+        if tick_at.is_some_and(|at| at <= passed) {
+            driver.perform(app.update(Event::Tick), terminal, &mut writer);
+            tick_at = app.deadline();
+        }
+        if escape_at.is_some_and(|at| at <= now) {
+            parser.timeout(&mut inputs);
+            escape_at = parser.pending().then_some(now + escape);
+        }
+        for input in inputs.drain(..) {
+            let event = match input {
+                Input::Key(key) => Event::Key(key),
+                Input::Mouse(mouse) => Event::Mouse(mouse),
+                Input::Paste { bytes, last } => Event::Paste { bytes, last },
+                Input::Focus(on) => Event::Focus(on),
+                Input::Raw(bytes) => Event::Raw(bytes),
+                Input::Reply(reply) => {
+                    asked = asked.filter(|_| !matches!(reply, Reply::Device(_)));
+                    driver.afresh |= heed(&reply, &mut theme, &mut writer, terminal);
+                    continue;
+                }
+            };
+            driver.perform(app.update(event), terminal, &mut writer);
+        }
         // the first frame after a rest is drawn at once, the next ones a frame's time apart
         let due = match last_draw {
             Some(at) if !app.urgent && !driver.afresh => at + FRAME,
             _ => now,
         };
         let wanted = (app.dirty || driver.afresh) && !terminal.pending();
-        let wake = app.deadline().map_or(clock_at, |d| clock_at.min(begun + d));
+        if wanted && due <= now {
+            let size = terminal.size();
+            next.resize(Rect::new(0, 0, size.cols, size.rows));
+            next.reset();
+            if size != app.size {
+                driver.perform(app.update(Event::Resize(size)), terminal, &mut writer);
+            }
+            let cursor = view::draw(&app, &theme, &mut next);
+            let whole = std::mem::take(&mut driver.afresh);
+            let mut bytes = Vec::new();
+            writer.emit(before.as_ref().filter(|_| !whole), &next, cursor, &mut bytes);
+            terminal.send(&bytes);
+            match &mut before {
+                Some(b) => std::mem::swap(b, &mut next),
+                None => before = Some(std::mem::take(&mut next)),
+            }
+            last_draw = Some(now);
+            driver.perform(app.drawn(), terminal, &mut writer);
+            continue;
+        }
+        let mut wake = clock_at.min(escape_at.unwrap_or(clock_at));
+        wake = tick_at.map_or(wake, |at| wake.min(begun + at));
+        if wanted {
+            wake = wake.min(due);
+        }
         tokio::select! {
             biased;
-            () = sleep_until(due), if wanted => {
-                let size = terminal.size();
-                next.resize(Rect::new(0, 0, size.cols, size.rows));
-                next.reset();
-                if size != app.size {
-                    driver.perform(app.update(Event::Resize(size)), terminal, &mut writer);
-                }
-                let cursor = view::draw(&app, &theme, &mut next);
-                let whole = std::mem::take(&mut driver.afresh);
-                let mut bytes = Vec::new();
-                writer.emit(before.as_ref().filter(|_| !whole), &next, cursor, &mut bytes);
-                terminal.send(&bytes);
-                match &mut before {
-                    Some(b) => std::mem::swap(b, &mut next),
-                    None => before = Some(std::mem::take(&mut next)),
-                }
-                last_draw = Some(Instant::now());
-                driver.perform(app.drawn(), terminal, &mut writer);
-            }
             event = terminal.next() => {
                 app.set_now(begun.elapsed());
                 match event {
@@ -177,26 +216,6 @@ async fn show(options: Options, terminal: &mut Terminal, mut writer: Writer) -> 
                     }
                 }
             }
-            () = sleep_until(escape_at.unwrap_or(now)), if escape_at.is_some() => {
-                parser.timeout(&mut inputs);
-                escape_at = parser.pending().then(|| Instant::now() + escape);
-            }
-            Some(first) = events.recv() => {
-                app.set_now(begun.elapsed());
-                let mut bytes = weight(&first.1);
-                batch.push(first);
-                while bytes < BATCH_BYTES
-                    && batch.len() < BATCH
-                    && let Ok(next) = events.try_recv()
-                {
-                    bytes += weight(&next.1);
-                    batch.push(next);
-                }
-                for (host, event) in batch.drain(..) {
-                    driver.perform(app.update(Event::Host(host, event)), terminal, &mut writer);
-                }
-                driver.perform(app.taken(), terminal, &mut writer);
-            }
             (config, new) = changed(&mut changes) => {
                 theme = new;
                 driver.perform(app.update(Event::Config(Box::new(config))), terminal, &mut writer);
@@ -204,31 +223,30 @@ async fn show(options: Options, terminal: &mut Terminal, mut writer: Writer) -> 
             Some(why) = trouble.recv() => {
                 app.say(format!("the layout could not be kept: {}", crate::text::short(&why, 200)));
             }
-            () = sleep_until(wake) => {
-                app.set_now(begun.elapsed());
-                if Instant::now() >= clock_at {
-                    let (event, until_next) = wall_clock();
-                    clock_at = Instant::now() + until_next;
-                    driver.perform(app.update(event), terminal, &mut writer);
-                }
-                driver.perform(app.update(Event::Tick), terminal, &mut writer);
+            Some((host, event)) = events.recv(), if inbox.is_empty() => {
+                inbox.push(host, event, app.hot());
+            }
+            () = std::future::ready(()), if !inbox.is_empty() => {}
+            () = sleep_until(wake) => {}
+        }
+        if inbox.is_empty() {
+            continue;
+        }
+        app.set_now(begun.elapsed());
+        for (host, event) in std::iter::from_fn(|| events.try_recv().ok()).take(BATCH) {
+            inbox.push(host, event, app.hot());
+        }
+        let work = Instant::now();
+        while let Some((host, event)) = inbox.pop() {
+            driver.perform(app.update(Event::Host(host, event)), terminal, &mut writer);
+            if work.elapsed() >= WORK {
+                break;
             }
         }
-        for input in inputs.drain(..) {
-            let event = match input {
-                Input::Key(key) => Event::Key(key),
-                Input::Mouse(mouse) => Event::Mouse(mouse),
-                Input::Paste { bytes, last } => Event::Paste { bytes, last },
-                Input::Focus(on) => Event::Focus(on),
-                Input::Raw(bytes) => Event::Raw(bytes),
-                Input::Reply(reply) => {
-                    asked = asked.filter(|_| !matches!(reply, Reply::Device(_)));
-                    driver.afresh |= heed(&reply, &mut theme, &mut writer, terminal);
-                    continue;
-                }
-            };
-            driver.perform(app.update(event), terminal, &mut writer);
-        }
+        driver.perform(app.taken(), terminal, &mut writer);
+        // while output keeps coming this task is never idle: without this, keys would only be looked for when its
+        // budget is used up
+        tokio::task::yield_now().await;
     }
     if signal.is_some() {
         // as if detached: nothing is ended; what the layout was is kept already
@@ -286,14 +304,6 @@ async fn await_answers(terminal: &mut Terminal, parser: &mut Parser) {
         }
     };
     let _ = tokio::time::timeout(Duration::from_millis(100), read).await;
-}
-
-/// Bytes of output in an event.
-fn weight(event: &HostEvent) -> usize {
-    match event {
-        HostEvent::Output { bytes, .. } | HostEvent::Screen { bytes, .. } => bytes.len(),
-        _ => 0,
-    }
 }
 
 /// The next change of the settings; never, where none can come.

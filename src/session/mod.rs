@@ -277,7 +277,8 @@ impl Session {
         let (events_tx, mut events) = mpsc::unbounded_channel::<(u64, ConnEvent)>();
         let mut next_conn = 0u64;
         let mut term = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).ok();
-        let mut tick = tokio::time::Instant::now() + TICK;
+        let mut beat = sys::Beat::new(TICK).ok();
+        let mut started = false;
         let mut buf = vec![0u8; 8 << 10];
         let mut eof = false;
         // once the program has ended: what it wrote is still to be read, but not for ever
@@ -354,9 +355,11 @@ impl Session {
                     self.kill_at = None;
                     self.pty.signal(Signal::KILL);
                 }
-                () = sleep_until(draining.unwrap_or(tick)), if draining.is_some() => { eof = true; }
-                () = sleep_until(tick) => {
-                    tick = tokio::time::Instant::now() + TICK;
+                () = sleep_until(draining.unwrap_or_else(tokio::time::Instant::now)), if draining.is_some() => { eof = true; }
+                () = async { match &mut beat { Some(b) => b.next().await, None => tokio::time::sleep(TICK).await } } => {
+                    if !std::mem::replace(&mut started, true) {
+                        sys::forget_start();
+                    }
                     if end.is_none() {
                         self.reaped();
                     }

@@ -4,7 +4,7 @@ use super::{App, ECHO, Effect, Farewell, Host};
 use crate::client::host::{HostCommand, HostEvent, HostId, HostState, echoes};
 use crate::client::layer::Layer;
 use crate::client::layout::PaneId;
-use crate::client::pane::{Pane, Stage, row_of};
+use crate::client::pane::{Pane, Stage, blank, row_of};
 use crate::proto::control::SessionInfo;
 use crate::proto::ids::{Offset, SessionId, Size};
 use crate::proto::notice::SessionExited;
@@ -109,7 +109,7 @@ impl App {
             HostEvent::Output { session, offset, bytes } => self.output(&id, &session, offset, &bytes),
             HostEvent::Screen { session, to, size, bytes } => {
                 if let Some(pane) = self.shown(&id, &session) {
-                    pane.engine = Engine::restore(size.clamped(), &bytes);
+                    pane.engine = Engine::restore_with_history(size.clamped(), &bytes, 0);
                     pane.seen = to;
                     pane.restored = true;
                     pane.sync_since = None;
@@ -236,7 +236,7 @@ impl App {
             HostState::Failed { why, hints, hard } => {
                 let why = escape(&why);
                 let told = hints.iter().fold(why.clone(), |t, h| format!("{t}\n  {}", escape(h)));
-                self.give_up(id, &told);
+                self.give_up(id, &told, out);
                 if hard {
                     let hints = hints.iter().map(|h| escape(h)).collect();
                     self.layers.push(Layer::stop(id.clone(), why, hints));
@@ -245,13 +245,13 @@ impl App {
                     self.say(format!("{}: {}", short(id.as_str(), 40), short(&why, 300)));
                 }
             }
-            HostState::Offline => self.give_up(id, "not connected"),
+            HostState::Offline => self.give_up(id, "not connected", out),
             HostState::Lost { .. } | HostState::Connecting | HostState::Deploying { .. } => {}
         }
     }
 
     /// Panes that were waiting for this host no longer do.
-    fn give_up(&mut self, id: &HostId, why: &str) {
+    fn give_up(&mut self, id: &HostId, why: &str, out: &mut Vec<Effect>) {
         if let Some(host) = self.hosts.get_mut(id) {
             host.queue.clear();
         }
@@ -259,6 +259,10 @@ impl App {
             pane.stage = Stage::Gone { why: why.to_string(), ended: false };
             pane.tag = None;
             pane.ahead.clear();
+            // it is attached anew when its time has come: not twice
+            if let Some(session) = &pane.session {
+                out.push(Effect::Host(id.clone(), HostCommand::Detach { session: session.clone() }));
+            }
         }
         if self.opening.as_ref().is_some_and(|(h, _)| h == id) {
             self.opening = None;
@@ -315,7 +319,7 @@ impl App {
         };
         let size = Size { rows: info.rows, cols: info.cols }.clamped();
         if !again {
-            pane.engine = Engine::new(size);
+            pane.engine = blank(size);
             pane.seen = 0;
         }
         // one word is a shell, or as good as one: the pane closes with it

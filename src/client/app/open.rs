@@ -29,11 +29,12 @@ impl App {
         }
     }
 
-    /// Sends it to the host, or keeps it until the host is online.
+    /// Sends it to the host, whose task keeps what it cannot do yet and goes on trying for what is to be shown. A
+    /// client for one session keeps it back until the host is online: there, the first failure is the last word.
     pub fn request(&mut self, id: &HostId, command: HostCommand, out: &mut Vec<Effect>) {
         self.ensure(id, out);
         match self.hosts.get_mut(id) {
-            Some(host) if !matches!(host.state, HostState::Online { .. }) => host.queue.push(command),
+            Some(host) if self.solo && !matches!(host.state, HostState::Online { .. }) => host.queue.push(command),
             _ => out.push(Effect::Host(id.clone(), command)),
         }
     }

@@ -173,7 +173,7 @@ pub fn setup(cols: u16, rows: u16) -> Setup {
 #[test]
 fn it_starts_with_one_shell_on_this_machine() {
     let mut s = Bench::new(setup(80, 24));
-    assert_eq!(s.take()[0], Effect::Host(HostId::local(), HostCommand::Connect));
+    assert_eq!(s.effects[0], Effect::Host(HostId::local(), HostCommand::Connect));
     s.host("local", HostEvent::State(online()));
     let created = SessionCreate { size: Some(Size::new(80, 22)), ..SessionCreate::default() };
     assert!(s.effects.contains(&Effect::Host(HostId::local(), HostCommand::Create { tag: 1, create: created })));

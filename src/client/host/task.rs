@@ -129,6 +129,8 @@ struct Live {
     frames: mpsc::UnboundedReceiver<Frame>,
     frames_tx: mpsc::UnboundedSender<Frame>,
     streams: HashMap<StreamId, SessionId>,
+    /// Frames of streams whose attach is not answered yet.
+    unanswered: HashMap<StreamId, Vec<Frame>>,
     told_silent: bool,
     /// Kept: the link lives on it.
     _ssh: Option<crate::transport::ssh::Ssh>,
@@ -335,6 +337,7 @@ impl Task {
             frames,
             frames_tx,
             streams: HashMap::new(),
+            unanswered: HashMap::new(),
             told_silent: false,
             _ssh: ssh,
         };
@@ -426,6 +429,8 @@ impl Task {
         }
         live.link.route_stream(stream, live.frames_tx.clone());
         live.streams.insert(stream, session.clone());
+        live.unanswered.remove(&old);
+        live.unanswered.insert(stream, Vec::new());
         let call = live.link.call(&a.attach(&self.env.client, stream));
         let (tx, session) = (self.inner_tx.clone(), session.clone());
         tokio::spawn(async move {
@@ -539,6 +544,10 @@ impl Task {
     fn frame(&mut self, live: &mut Live, frame: Frame) {
         let Some(session) = live.streams.get(&frame.stream).cloned() else { return };
         let Some(a) = self.attached.get_mut(&session) else { return };
+        // the answer to the attach goes before all that follows it, whichever arrives first
+        if live.unanswered.contains_key(&frame.stream) {
+            return live.unanswered.entry(frame.stream).or_default().push(frame);
+        }
         let Ok(body) = frame.body() else { return };
         match body {
             Body::Data { offset, bytes } => match a.output(offset, bytes.len()) {
@@ -589,6 +598,7 @@ impl Task {
     fn answered(&mut self, live: &mut Live, answer: Inner) {
         match answer {
             Inner::Attached { session, stream, reply } => {
+                let early = live.unanswered.remove(&stream).unwrap_or_default();
                 let Some(a) = self.attached.get_mut(&session).filter(|a| a.stream == stream) else { return };
                 match *reply {
                     Ok(reply) => {
@@ -600,6 +610,9 @@ impl Task {
                         self.tell(HostEvent::Attached { session: session.clone(), info: Box::new(reply.session), again });
                         self.send_input(live, &session);
                         self.announce(&session);
+                        for frame in early {
+                            self.frame(live, frame);
+                        }
                     }
                     // alive, but not reachable just now: its socket comes back within 5 s
                     Err(f) if f.code == Fault::TIMEOUT => {

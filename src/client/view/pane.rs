@@ -137,7 +137,7 @@ fn waiting_for(app: &App, pane: &Pane) -> Option<String> {
             Some(d) => format!("{} {:.0}%", short(step, 80), d * 100.0),
             None => short(step, 80),
         }),
-        Some(HostState::Lost { why, .. }) => Some(format!("lost: {}", short(why, 100))),
+        Some(HostState::Lost { why, .. }) => Some(format!("{}; trying again", short(why, 100))),
         _ if pane.host.is_local() => None,
         _ => Some("connecting".into()),
     }

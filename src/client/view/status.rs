@@ -57,7 +57,9 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
     add(&host_text(&id), theme.text, true);
     let Some(host) = host else { return };
     let state = state_text(host, app.now);
-    if !state.is_empty() {
+    // this machine is there in a moment: saying so would only flicker
+    let soon = id.is_local() && host.state == HostState::Connecting;
+    if !state.is_empty() && !soon {
         add(&state, standing_style(theme, standing(Some(host))), true);
     }
     if !matches!(host.state, HostState::Online { .. }) {
