@@ -321,20 +321,9 @@ async fn changed(changes: &mut Option<mpsc::UnboundedReceiver<(Config, Theme)>>)
 fn wall_clock() -> (Event, Duration) {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     let unix = i64::try_from(now.as_secs()).unwrap_or(0);
-    let local = local_minute(unix);
+    let local = ((unix + crate::sys::utc_offset(unix)) / 60).rem_euclid(24 * 60);
     let left = Duration::from_secs(60) - Duration::from_secs(now.as_secs() % 60);
     (Event::Time { clock: format!("{:02}:{:02}", local / 60, local % 60), unix }, left)
-}
-
-/// Minutes since midnight in the user's zone.
-fn local_minute(unix: i64) -> i64 {
-    // SAFETY: localtime_r reads one integer and writes one struct, both ours.
-    let offset = unsafe {
-        let mut tm: libc::tm = std::mem::zeroed();
-        let time: libc::time_t = unix;
-        if libc::localtime_r(&raw const time, &raw mut tm).is_null() { 0 } else { tm.tm_gmtoff }
-    };
-    ((unix + offset) / 60).rem_euclid(24 * 60)
 }
 
 #[cfg(test)]

@@ -97,7 +97,7 @@ impl End {
     pub fn ring(&self, offset: Offset, most: usize) -> io::Result<Vec<u8>> {
         let at = offset.saturating_sub(self.header.ring_start).min(self.header.ring_len);
         let n = (self.header.ring_len - at).min(most as u64);
-        self.part(self.header.screen_len + self.header.history_len + at, n)
+        self.part(self.header.screen_len.saturating_add(self.header.history_len).saturating_add(at), n)
     }
 }
 
