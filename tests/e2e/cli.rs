@@ -11,7 +11,9 @@ fn a_session_from_start_to_end() {
     assert!(id.len() >= 4 && id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'), "{id}");
     home.shows("one", "hello");
     let s = home.session("one");
-    for (key, value) in [("id", id.as_str()), ("name", "one"), ("host", "local"), ("kind", "shell"), ("state", "detached")] {
+    for (key, value) in
+        [("id", id.as_str()), ("name", "one"), ("host", "local"), ("kind", "shell"), ("state", "detached")]
+    {
         assert_eq!(s[key], value, "{s}");
     }
     assert_eq!((s["cols"].as_u64(), s["rows"].as_u64(), s["clients"].as_u64()), (Some(90), Some(30), Some(0)), "{s}");
@@ -93,7 +95,9 @@ fn wrong_use_is_two_and_creates_nothing() {
     for name in ["../x", "a/b", "/", "-x", ".x", "..", "", "a\nb", "a\u{1b}[2Jb", "\u{7}", long.as_str()] {
         home.thub(&["new", "-d", &format!("--name={name}"), "--", "cat"]).fails(2);
     }
-    for size in ["0x24", "80x0", "80", "x", "80x24x1", "-1x5", "5000x24", "80x5000", "4096x4096", "99999999999x1", "ax b", ""] {
+    for size in
+        ["0x24", "80x0", "80", "x", "80x24x1", "-1x5", "5000x24", "80x5000", "4096x4096", "99999999999x1", "ax b", ""]
+    {
         let said = home.thub(&["new", "-d", &format!("--size={size}"), "--", "cat"]).fails(2);
         assert!(said.to_lowercase().contains("size"), "{said}");
     }
@@ -111,7 +115,14 @@ fn wrong_use_is_two_and_creates_nothing() {
     let before = home.run_files();
     home.thub(&["new", "-d", "-n", "one", "--", "cat"]).fails(2);
     for nobody in ["nope", "../x", "", "one2", "*", "\u{1b}[2J"] {
-        for verb in [&["capture", nobody][..], &["kill", nobody], &["wait", nobody], &["send", nobody, "x"], &["rename", nobody, "y"], &["resize", nobody, "80x24"]] {
+        for verb in [
+            &["capture", nobody][..],
+            &["kill", nobody],
+            &["wait", nobody],
+            &["send", nobody, "x"],
+            &["rename", nobody, "y"],
+            &["resize", nobody, "80x24"],
+        ] {
             let said = home.thub(verb).fails(2);
             assert!(!said.contains('\u{1b}'), "{said:?}");
         }
@@ -167,7 +178,16 @@ fn waiting() {
     home.thub(&["send", "cat", "later on", "--keys", "Enter"]).ok();
     assert_eq!(crate::support::home::exit_of(&mut waiting), 0);
     // one that has left the screen already, and one cut by the edge of the screen
-    home.new_session(&["-n", "gone", "--size", "20x5", "--", "sh", "-c", "echo early bird; seq 1 100; printf 'abcdefghijklmnopqrstuvwxyz\\n'; exec cat"]);
+    home.new_session(&[
+        "-n",
+        "gone",
+        "--size",
+        "20x5",
+        "--",
+        "sh",
+        "-c",
+        "echo early bird; seq 1 100; printf 'abcdefghijklmnopqrstuvwxyz\\n'; exec cat",
+    ]);
     home.thub(&["wait", "gone", "--text", "^abcdefghijklmnopqrstuvwxyz$", "--timeout", "20"]).ok();
     home.thub(&["wait", "gone", "--text", "early bird", "--timeout", "20"]).ok();
     // it ends without it: said, not waited for
@@ -190,7 +210,10 @@ fn typing_from_the_command_line() {
     let home = Home::new();
     home.new_session(&["-n", "keys", "--", "sh", "-c", "stty raw -echo; echo up; exec cat -v"]);
     home.shows("keys", "up");
-    home.thub(&["send", "keys", "two", "words", "--keys", "Enter", "C-c", "M-x", "Up", "F5", "BSpace", "Tab", "Escape"]).ok();
+    home.thub(&[
+        "send", "keys", "two", "words", "--keys", "Enter", "C-c", "M-x", "Up", "F5", "BSpace", "Tab", "Escape",
+    ])
+    .ok();
     home.shows("keys", r"two words\^M\^C\^\[x\^\[\[A\^\[\[15~\^\?\s+\^\[");
     home.new_session(&["-n", "raw", "--", "sh", "-c", "stty raw -echo; echo up; exec cat"]);
     home.shows("raw", "up");
@@ -222,7 +245,8 @@ fn typing_into_a_program_that_does_not_read() {
 #[test]
 fn captures_in_all_forms() {
     let home = Home::new();
-    let script = r#"printf '\033]2;a title\007'; seq 1 50; printf '\033[31mred\033[m plain \033[1mbold\033[m'; exec cat"#;
+    let script =
+        r#"printf '\033]2;a title\007'; seq 1 50; printf '\033[31mred\033[m plain \033[1mbold\033[m'; exec cat"#;
     home.new_session(&["-n", "c", "--size", "40x10", "--", "sh", "-c", script]);
     home.shows("c", "bold");
     let screen = home.capture("c");
@@ -318,7 +342,16 @@ fn killing() {
 fn what_a_session_is_given() {
     let mut home = Home::new();
     home.env.push(("MARK".into(), "from the caller".into()));
-    let id = home.new_session(&["-n", "env", "--cwd", "/usr", "--", "sh", "-c", "pwd; echo $MARK/$TERM/$THUB_SESSION/$THUB_HOST/; ls -l /proc/self/fd; umask; exec cat"]);
+    let id = home.new_session(&[
+        "-n",
+        "env",
+        "--cwd",
+        "/usr",
+        "--",
+        "sh",
+        "-c",
+        "pwd; echo $MARK/$TERM/$THUB_SESSION/$THUB_HOST/; ls -l /proc/self/fd; umask; exec cat",
+    ]);
     home.shows("env", "^0[0-7]+$");
     let all = home.thub(&["capture", "env", "--all"]).ok();
     assert!(all.starts_with("/usr\n"), "{all}");
@@ -343,8 +376,24 @@ fn aliases_help_and_what_is_printed_of_itself() {
     home.thub(&["new-session", "-d", "-s", "tmux"]).ok();
     assert!(home.thub(&["list-sessions"]).ok().contains("tmux"));
     for verb in [
-        "new", "ls", "attach", "send", "capture", "wait", "kill", "rename", "resize", "run", "deploy", "agent", "doctor", "reset",
-        "config", "keys", "themes", "completions",
+        "new",
+        "ls",
+        "attach",
+        "send",
+        "capture",
+        "wait",
+        "kill",
+        "rename",
+        "resize",
+        "run",
+        "deploy",
+        "agent",
+        "doctor",
+        "reset",
+        "config",
+        "keys",
+        "themes",
+        "completions",
     ] {
         let help = home.thub(&[verb, "--help"]).ok();
         assert!(help.contains("Example"), "{verb}: {help}");

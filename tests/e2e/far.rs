@@ -69,7 +69,8 @@ impl Far {
     }
     /// The binary that was put there.
     fn binaries(&self) -> Vec<PathBuf> {
-        let builds = std::fs::read_dir(self.sshd.home().join(".local/share/thub/agents")).into_iter().flatten().flatten();
+        let builds =
+            std::fs::read_dir(self.sshd.home().join(".local/share/thub/agents")).into_iter().flatten().flatten();
         builds.map(|b| b.path().join("thub")).filter(|p| p.exists()).collect()
     }
 }
@@ -92,7 +93,6 @@ impl Drop for Far {
     }
 }
 
-
 #[test]
 fn an_empty_home_gets_an_agent_and_sessions() {
     let Some(far) = Far::new("Host test\n") else { return };
@@ -108,11 +108,29 @@ fn an_empty_home_gets_an_agent_and_sessions() {
     let first = std::fs::metadata(binary).unwrap();
     assert_eq!(first.mode() & 0o022, 0);
 
-    let id = far.thub(&["new", "-d", "-H", "test", "-n", "one", "--size", "90x20", "--", "sh", "-c", "echo hello $THUB_HOST; exec cat"]).ok();
+    let id = far
+        .thub(&[
+            "new",
+            "-d",
+            "-H",
+            "test",
+            "-n",
+            "one",
+            "--size",
+            "90x20",
+            "--",
+            "sh",
+            "-c",
+            "echo hello $THUB_HOST; exec cat",
+        ])
+        .ok();
     far.shows("one", "hello");
     let all = far.ls();
     assert_eq!(all.len(), 1);
-    assert_eq!((all[0]["name"].as_str(), all[0]["host"].as_str(), all[0]["id"].as_str()), (Some("one"), Some("test"), Some(id.trim())));
+    assert_eq!(
+        (all[0]["name"].as_str(), all[0]["host"].as_str(), all[0]["id"].as_str()),
+        (Some("one"), Some("test"), Some(id.trim()))
+    );
     assert_eq!((all[0]["cols"].as_u64(), all[0]["state"].as_str()), (Some(90), Some("detached")));
     far.thub(&["send", "-H", "test", "one", "typed there", "--keys", "Enter"]).ok();
     far.shows("one", "typed there");
@@ -156,7 +174,9 @@ fn an_empty_home_gets_an_agent_and_sessions() {
 #[test]
 fn commands_run_there() {
     let Some(far) = Far::deployed() else { return };
-    let ran = far.home.thub_in(&far.words(&["run", "-H", "test", "--", "sh", "-c", "cat; echo error >&2; pwd; exit 9"]), b"input\n");
+    let ran = far
+        .home
+        .thub_in(&far.words(&["run", "-H", "test", "--", "sh", "-c", "cat; echo error >&2; pwd; exit 9"]), b"input\n");
     assert_eq!((ran.code, ran.err.as_str()), (9, "error\n"), "{ran:?}");
     assert_eq!(ran.out, format!("input\n{}\n", far.sshd.home().display()));
     // words stay what they are, though there is a shell on the way
@@ -172,7 +192,8 @@ fn commands_run_there() {
     let ran = far.home.thub_in(&far.words(&["run", "-H", "test", "--", "cat"]), &bytes);
     assert!(ran.code == 0 && ran.bytes == bytes, "{} {}", ran.bytes.len(), ran.err);
     // what can't be reached, or won't have us
-    let refused = far.sshd.config("Host test\n  IdentityFile {dir}/other\nHost nowhere\n  Port 1\n").display().to_string();
+    let refused =
+        far.sshd.config("Host test\n  IdentityFile {dir}/other\nHost nowhere\n  Port 1\n").display().to_string();
     let bad = std::fs::read_to_string(&refused).unwrap().replacen("IdentityFile {d}/id", "", 1);
     std::fs::write(&refused, bad.lines().filter(|l| !l.ends_with("/id")).collect::<Vec<_>>().join("\n")).unwrap();
     let mark = far.sshd.mark();
@@ -194,7 +215,15 @@ fn a_changed_or_unknown_host_key() {
         }
         let before = std::fs::read(&known).unwrap();
         let mark = far.sshd.mark();
-        for verb in [&["ls"][..], &["new", "-d"], &["capture", "x"], &["send", "x", "y"], &["kill", "--all"], &["wait", "x"], &["agent", "status"]] {
+        for verb in [
+            &["ls"][..],
+            &["new", "-d"],
+            &["capture", "x"],
+            &["send", "x", "y"],
+            &["kill", "--all"],
+            &["wait", "x"],
+            &["agent", "status"],
+        ] {
             let said = far.thub(&[verb, &["-H", "test"]].concat()).fails(4);
             assert!(said.contains("SHA256:"), "{said}");
         }
@@ -312,7 +341,9 @@ fn sshd_and_agents_are_killed_and_the_session_is_there() {
     far.sshd.restart();
     assert_eq!(far.ls()[0]["pid"].as_i64(), Some(pid.into()));
     // who looks on is back by itself, and what it shows goes on
-    let latest = |s: &[String]| s.iter().filter_map(|l| l.trim().strip_prefix("line-")?.parse::<usize>().ok()).max().unwrap_or(0);
+    let latest = |s: &[String]| {
+        s.iter().filter_map(|l| l.trim().strip_prefix("line-")?.parse::<usize>().ok()).max().unwrap_or(0)
+    };
     let now = latest(&tty.screen());
     tty.until("newer lines", |s| latest(s) > now);
     std::fs::remove_file(&go).unwrap();
@@ -335,7 +366,21 @@ fn a_network_that_cuts() {
     let go = far.home.at("go");
     std::fs::write(&go, "").unwrap();
     far.thub(&["new", "-d", "-H", "test", "-n", "count", "--ring", "16777216", "--", "sh", "-c", &counting(&go)]).ok();
-    far.thub(&["new", "-d", "-H", "test", "-n", "cmds", "--ring", "16777216", "--", "sh", "-c", "stty -echo; echo up; n=0; while read l; do n=$((n+1)); echo \"got $n $l\"; done"]).ok();
+    far.thub(&[
+        "new",
+        "-d",
+        "-H",
+        "test",
+        "-n",
+        "cmds",
+        "--ring",
+        "16777216",
+        "--",
+        "sh",
+        "-c",
+        "stty -echo; echo up; n=0; while read l; do n=$((n+1)); echo \"got $n $l\"; done",
+    ])
+    .ok();
     far.shows("cmds", "up");
     let attach = |name| Tty::thub(&far.home, 80, 24, &["-F", &config, "attach", "-H", "test", name]);
     let (watching, typing) = (attach("count"), attach("cmds"));
@@ -352,7 +397,12 @@ fn a_network_that_cuts() {
             typing.type_(format!("command {typed}\r"));
             // a person's pace, so that cuts fall between and into what is typed
             std::thread::sleep(Duration::from_millis(dice.below(60)));
-            assert!(Instant::now() < end, "cut {i}: no traffic\n{}\n{}", frame(&watching.screen()), frame(&typing.screen()));
+            assert!(
+                Instant::now() < end,
+                "cut {i}: no traffic\n{}\n{}",
+                frame(&watching.screen()),
+                frame(&typing.screen())
+            );
         }
         // some of it while there is no link
         for _ in 0..dice.below(5) {

@@ -8,7 +8,10 @@ use std::time::{Duration, Instant};
 
 /// A program that prints numbered lines until `go` is gone, then `done N`.
 pub fn counting(go: &std::path::Path) -> String {
-    format!("i=0; while [ -e {} ]; do i=$((i+1)); echo line-$i; sleep 0.002; done; echo done-$i; exec cat", go.display())
+    format!(
+        "i=0; while [ -e {} ]; do i=$((i+1)); echo line-$i; sleep 0.002; done; echo done-$i; exec cat",
+        go.display()
+    )
 }
 
 /// None lost, none doubled, none in another order. How many there were.
@@ -67,7 +70,10 @@ fn what_is_shown_after_a_kill_is_what_is_captured() {
     let mut tty = Tty::thub(&home, 80, 24, &["attach", "sh"]);
     tty.until_text("ready$");
     for i in 0..scale(4) {
-        tty.type_(format!("seq {i} 40; printf '\\033[3{}mcolour\\033[m %070d\\n' {i}; echo r-$(({i}+1000))\r", 1 + i % 6));
+        tty.type_(format!(
+            "seq {i} 40; printf '\\033[3{}mcolour\\033[m %070d\\n' {i}; echo r-$(({i}+1000))\r",
+            1 + i % 6
+        ));
         tty.until_text(&format!("r-{}", i + 1000));
         // in the middle of a line
         tty.type_("half");
@@ -182,7 +188,8 @@ fn the_run_dir_is_deleted_and_made_again() {
         tty.until_text(&format!("after {what}"));
         until(&format!("all five again ({what})"), || {
             let all = home.ls();
-            let here = all.len() == 5 && all.iter().all(|s| ["detached", "running"].contains(&s["state"].as_str().unwrap_or("")));
+            let here = all.len() == 5
+                && all.iter().all(|s| ["detached", "running"].contains(&s["state"].as_str().unwrap_or("")));
             let answer = here && (0..5).all(|i| home.thub(&["capture", &format!("s{i}")]).code == 0);
             assert!(answer || gone.elapsed() < Duration::from_secs(8), "not within 5 s of {what}: {all:?}");
             answer.then_some(())
@@ -259,7 +266,16 @@ fn a_stopped_client_holds_up_nobody() {
 #[test]
 fn what_has_ended_can_still_be_read() {
     let home = Home::new();
-    home.new_session(&["-n", "over", "--size", "60x10", "--", "sh", "-c", "seq 1 100; printf '\\033[32mgreen end\\033[m'; exit 5"]);
+    home.new_session(&[
+        "-n",
+        "over",
+        "--size",
+        "60x10",
+        "--",
+        "sh",
+        "-c",
+        "seq 1 100; printf '\\033[32mgreen end\\033[m'; exit 5",
+    ]);
     home.thub(&["wait", "over"]).ok();
     let s = until("it to have ended", || Some(home.session("over")).filter(|s| s["state"] == "exited"));
     assert_eq!(s["exit_code"], 5, "{s}");
@@ -292,9 +308,23 @@ fn a_session_outlives_who_started_it() {
     tty.type_("\"$THUB\" new -d -n free -- sh -c 'echo up; exec cat'\r");
     tty.until("its id", |s| s.iter().filter(|l| l.contains("outer$")).count() >= 2);
     let pid = home.pid_of("free");
-    let id = |which: &str| std::fs::read_to_string(format!("/proc/{which}/stat")).unwrap().rsplit_once(") ").unwrap().1.split(' ').nth(3).unwrap().to_string();
+    let id = |which: &str| {
+        std::fs::read_to_string(format!("/proc/{which}/stat"))
+            .unwrap()
+            .rsplit_once(") ")
+            .unwrap()
+            .1
+            .split(' ')
+            .nth(3)
+            .unwrap()
+            .to_string()
+    };
     assert_eq!(id(&pid.to_string()), pid.to_string(), "a process session of its own");
-    let fds: Vec<_> = std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().flatten().filter_map(|e| std::fs::read_link(e.path()).ok()).collect();
+    let fds: Vec<_> = std::fs::read_dir(format!("/proc/{pid}/fd"))
+        .unwrap()
+        .flatten()
+        .filter_map(|e| std::fs::read_link(e.path()).ok())
+        .collect();
     assert!(!fds.iter().any(|f| f.starts_with("/dev/pts")), "nothing of the terminal is kept: {fds:?}");
     tty.hang_up();
     tty.kill9();
@@ -306,13 +336,29 @@ fn a_session_outlives_who_started_it() {
 fn many_at_once() {
     let home = Home::new();
     let n = scale(12);
-    let mut started: Vec<_> = (0..n).map(|i| home.thub_command(&["new", "-d", "-n", &format!("p{i}"), "--", "sh", "-c", &format!("echo up{i}; exec cat")]).spawn().unwrap()).collect();
+    let mut started: Vec<_> = (0..n)
+        .map(|i| {
+            home.thub_command(&[
+                "new",
+                "-d",
+                "-n",
+                &format!("p{i}"),
+                "--",
+                "sh",
+                "-c",
+                &format!("echo up{i}; exec cat"),
+            ])
+            .spawn()
+            .unwrap()
+        })
+        .collect();
     for child in &mut started {
         assert_eq!(exit_of(child), 0);
     }
     assert_eq!(home.ls().len(), n);
     // the same name at the same time: one gets it
-    let mut started: Vec<_> = (0..6).map(|_| home.thub_command(&["new", "-d", "-n", "same", "--", "cat"]).spawn().unwrap()).collect();
+    let mut started: Vec<_> =
+        (0..6).map(|_| home.thub_command(&["new", "-d", "-n", "same", "--", "cat"]).spawn().unwrap()).collect();
     let mut codes: Vec<i32> = started.iter_mut().map(exit_of).collect();
     codes.sort();
     assert_eq!(codes, [0, 2, 2, 2, 2, 2]);

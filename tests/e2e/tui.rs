@@ -55,7 +55,8 @@ fn rows_with(screen: &[String], text: &str) -> Vec<usize> {
 }
 /// Columns (in characters) at which `text` begins.
 fn columns_of(screen: &[String], text: &str) -> Vec<usize> {
-    let all = screen.iter().flat_map(|l| l.match_indices(text).map(|(at, _)| l[..at].chars().count()).collect::<Vec<_>>());
+    let all =
+        screen.iter().flat_map(|l| l.match_indices(text).map(|(at, _)| l[..at].chars().count()).collect::<Vec<_>>());
     all.collect()
 }
 
@@ -86,7 +87,15 @@ pub fn shows_the_same(home: &Home, tty: &Tty, name: &str) {
                 let col = a.iter().zip(b).position(|(a, b)| a != b)?;
                 Some(format!("row {row} column {col}: captured {:?}, shown {:?}", a[col], b[col]))
             });
-            panic!("{first:?} ({}x{} and {}x{})\n{}\nshown:\n{}", there[0].len(), there.len(), here[0].len(), here.len(), frame(&home.capture(name)), frame(&tty.screen()));
+            panic!(
+                "{first:?} ({}x{} and {}x{})\n{}\nshown:\n{}",
+                there[0].len(),
+                there.len(),
+                here[0].len(),
+                here.len(),
+                frame(&home.capture(name)),
+                frame(&tty.screen())
+            );
         }
     }
 }
@@ -134,7 +143,9 @@ fn a_prompt_two_splits_and_a_clean_way_out_and_back() {
     tty.type_("clear\r");
     tty.until_no_text("left:0");
     tty.type_(start);
-    let again = tty.until("everything as it was", |s| ["in-1-one", "in-2-two", "in-3-three"].iter().all(|n| columns_of(s, n).len() == 1));
+    let again = tty.until("everything as it was", |s| {
+        ["in-1-one", "in-2-two", "in-3-three"].iter().all(|n| columns_of(s, n).len() == 1)
+    });
     for n in ["in-1-one", "in-2-two", "in-3-three"] {
         assert_eq!(columns_of(&again, n), columns_of(&screen, n), "{}\n{}", frame(&screen), frame(&again));
         assert_eq!(rows_with(&again, n), rows_with(&screen, n), "{}\n{}", frame(&screen), frame(&again));
@@ -271,7 +282,9 @@ fn any_size_and_back() {
         until("the sessions to have been told", || {
             let all = home.ls();
             // (one for which there is no room keeps the size it has)
-            all.iter().any(|s| s["cols"].as_u64() <= Some(cols.into()) && s["rows"].as_u64() <= Some(rows.into())).then_some(())
+            all.iter()
+                .any(|s| s["cols"].as_u64() <= Some(cols.into()) && s["rows"].as_u64() <= Some(rows.into()))
+                .then_some(())
         });
     }
     tty.resize(80, 24);
@@ -521,7 +534,17 @@ fn nothing_of_a_pane_reaches_the_terminal() {
     tty.until_text("evil-done");
     let log = tty.log();
     let has = |what: &[u8]| log.windows(what.len()).any(|w| w == what);
-    for bad in [&b"\x1b[?1003h"[..], b"\x1b[6n", b"]52;c;?", b"+q544e", b"\x1b_G", b"\xc2\x9b", b"\x1b[21t", b"\x1b[5i", b"\x1bc"] {
+    for bad in [
+        &b"\x1b[?1003h"[..],
+        b"\x1b[6n",
+        b"]52;c;?",
+        b"+q544e",
+        b"\x1b_G",
+        b"\xc2\x9b",
+        b"\x1b[21t",
+        b"\x1b[5i",
+        b"\x1bc",
+    ] {
         assert!(!has(bad), "{:?}", String::from_utf8_lossy(bad));
     }
     tty.prefix("d");

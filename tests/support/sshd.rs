@@ -191,7 +191,9 @@ impl Sshd {
     /// Kills it and every connection's process: what a crash of the host looks like from here.
     pub fn crash(&self) {
         for pid in self.pids() {
-            let _ = Command::new("kill").arg("-9").arg(pid.to_string()).output();
+            if let Some(pid) = rustix::process::Pid::from_raw(pid as i32) {
+                let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+            }
         }
     }
 }

@@ -78,11 +78,8 @@ impl Tty {
         }
         let child = command.spawn().expect("it starts");
         let master = File::from(master);
-        let seen = Arc::new(Mutex::new(Seen {
-            engine: Engine::new(Size::new(cols, rows)),
-            log: Vec::new(),
-            answers: true,
-        }));
+        let seen =
+            Arc::new(Mutex::new(Seen { engine: Engine::new(Size::new(cols, rows)), log: Vec::new(), answers: true }));
         let (to, mut from) = (seen.clone(), master.try_clone().expect("a copy"));
         let open = Arc::new(AtomicBool::new(true));
         let still = open.clone();

@@ -192,7 +192,14 @@ impl App {
         });
         match newest {
             Some((_, session)) => self.attach(pane, session, false, out),
-            None => self.start_shell(pane, None, out),
+            None => {
+                // what was typed meanwhile is for the shell
+                let ahead = self.panes.get_mut(&pane).map(|p| std::mem::take(&mut p.ahead));
+                self.start_shell(pane, None, out);
+                if let (Some(p), Some(ahead)) = (self.panes.get_mut(&pane), ahead) {
+                    p.ahead = ahead;
+                }
+            }
         }
         self.touch();
     }

@@ -126,11 +126,34 @@ impl App {
             }
         }
         match open_host {
-            Some(host) => self.open_host(&host, out),
-            None if self.tabs.list.is_empty() => self.new_tab(HostId::local(), out),
+            // where it is shown already, that is what is meant
+            Some(host) => match self.shown_of(&host) {
+                Some((pane, true)) => self.go_to_pane(pane),
+                // left empty when the host could not be reached
+                Some((pane, false)) => {
+                    if let Some(p) = self.panes.get_mut(&pane) {
+                        p.stage = Stage::Starting;
+                    }
+                    self.opening = Some((host.clone(), pane));
+                    self.ensure(&host, out);
+                    self.go_to_pane(pane);
+                }
+                None => self.open_host(&host, out),
+            },
+            // what is there, else a shell
+            None if self.tabs.list.is_empty() => self.open_host(&HostId::local(), out),
             None => {}
         }
         self.changed = false;
+    }
+
+    /// A pane of this host, one of the tab looked at first; whether it has a session.
+    fn shown_of(&self, host: &HostId) -> Option<(PaneId, bool)> {
+        let tabs = self.tabs.active().into_iter().chain(&self.tabs.list);
+        let all = tabs.flat_map(|tab| std::iter::once(tab.focus).chain(tab.panes()));
+        let of_host = all.filter_map(|id| Some((id, self.panes.get(&id).filter(|p| p.host == *host)?.session.is_some())));
+        // (the first of the best)
+        of_host.reduce(|best, next| if next.1 && !best.1 { next } else { best })
     }
 
     /// The layout to keep.
