@@ -110,6 +110,8 @@ pub struct Host {
 pub struct Message {
     pub text: String,
     pub until: Duration,
+    /// It tells of trouble with this host: once the host is there again it is no news any more.
+    pub trouble: Option<HostId>,
 }
 
 /// What the pressed mouse button holds.
@@ -318,8 +320,23 @@ impl App {
 
     /// A sentence at the bottom that goes by itself; what it quotes must be escaped.
     pub fn say(&mut self, text: impl Into<String>) {
-        self.message = Some(Message { text: text.into(), until: self.now + MESSAGE });
+        self.message = Some(Message { text: text.into(), until: self.now + MESSAGE, trouble: None });
         self.dirty = true;
+    }
+
+    /// Like [`App::say`], of trouble with a host: it goes as soon as the host is there again.
+    pub(super) fn say_trouble(&mut self, host: &HostId, text: &str) {
+        self.say(format!("{}: {text}", crate::text::short(host.as_str(), 40)));
+        if let Some(message) = &mut self.message {
+            message.trouble = Some(host.clone());
+        }
+    }
+
+    fn trouble_is_over(&mut self, host: &HostId) {
+        if self.message.as_ref().is_some_and(|m| m.trouble.as_ref() == Some(host)) {
+            self.message = None;
+            self.dirty = true;
+        }
     }
 
     pub fn focused(&self) -> Option<&Pane> {

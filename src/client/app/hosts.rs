@@ -192,7 +192,7 @@ impl App {
                     self.fetch_history(pane, &mut out);
                 }
             }
-            HostEvent::Failed { what } => self.say(format!("{}: {}", short(id.as_str(), 40), short(&what, 200))),
+            HostEvent::Failed { what } => self.say_trouble(&id, &short(&what, 200)),
             HostEvent::Ask { id: question_id, question } => {
                 let layer = Layer::question(id, question_id, question, now);
                 // the first that asked is answered first
@@ -218,6 +218,7 @@ impl App {
         }
         match state {
             HostState::Online { .. } => {
+                self.trouble_is_over(id);
                 if self.gauges_of.as_ref() == Some(id) && !was_online {
                     self.gauges_of = None;
                 }
@@ -245,7 +246,7 @@ impl App {
                     self.layers.push(Layer::stop(id.clone(), why, hints));
                 } else {
                     self.leave_if_nothing(&told, out);
-                    self.say(format!("{}: {}", short(id.as_str(), 40), short(&why, 300)));
+                    self.say_trouble(id, &short(&why, 300));
                 }
             }
             HostState::Offline => self.give_up(id, "not connected", out),
@@ -315,6 +316,9 @@ impl App {
         again: bool,
         out: &mut Vec<Effect>,
     ) {
+        if again {
+            self.trouble_is_over(id);
+        }
         let Some(pane) = self.shown(id, session) else {
             // closed while the attach was under way
             out.push(Effect::Host(id.clone(), HostCommand::Detach { session: session.clone() }));

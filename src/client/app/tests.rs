@@ -766,3 +766,25 @@ fn a_closed_pane_leaves_nothing_half_made() {
     s.keys("d");
     assert!(s.effects.contains(&Effect::Quit(Farewell::Detached)));
 }
+
+#[test]
+fn what_was_said_of_a_lost_host_goes_when_it_is_back() {
+    let mut s = Bench::solo(40, 6);
+    s.output("local", "s1", "\x1b[6;1Hbottom");
+    let last = |s: &Bench| s.screen().lines().last().unwrap_or("").to_string();
+    s.host("local", HostEvent::Failed { what: "the link is gone".into() });
+    s.host("local", HostEvent::State(HostState::Lost { why: "gone".into(), retry: Duration::ZERO }));
+    assert_eq!(last(&s), " local: the link is gone");
+    s.host("local", HostEvent::State(online()));
+    assert_eq!(last(&s), "bottom");
+    // told late, after the link was back
+    s.host("local", HostEvent::Failed { what: "the link is gone".into() });
+    let back = |again| HostEvent::Attached { session: id("s1"), info: Box::new(info("s1", 40, 6)), again };
+    s.host("local", back(true));
+    assert_eq!(last(&s), "bottom");
+    // of another host, or of something else: it stays
+    s.host("nas", HostEvent::State(HostState::Failed { why: "no route".into(), hints: vec![], hard: false }));
+    s.host("local", back(true));
+    s.host("local", HostEvent::State(online()));
+    assert_eq!(last(&s), " nas: no route");
+}
