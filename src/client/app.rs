@@ -12,7 +12,7 @@ pub mod tests;
 
 pub use geometry::Frame;
 pub use open::Target;
-pub use start::{Setup, Solo};
+pub use start::{Inside, Setup, Solo};
 
 use super::host::{HostCommand, HostEvent, HostId, HostState};
 use super::keymap::Keymap;
@@ -153,7 +153,10 @@ pub struct App {
     pub urgent: bool,
     /// The tabs or splits are another than what was saved.
     changed: bool,
-    opening: Option<(HostId, PaneId)>,
+    opening: Option<open::Opening>,
+    /// The kept layout is being brought back, and nothing of it is known to be alive yet.
+    restoring: bool,
+    inside: Inside,
     pasting: Option<Vec<u8>>,
     last_key: Option<Duration>,
     next_pane: u32,

@@ -200,6 +200,7 @@ impl App {
                 self.layers.insert(at, layer);
             }
         }
+        self.see_what_is_left(&mut out);
         out
     }
 
@@ -268,7 +269,7 @@ impl App {
                 out.push(Effect::Host(id.clone(), HostCommand::Detach { session: session.clone() }));
             }
         }
-        if self.opening.as_ref().is_some_and(|(h, _)| h == id) {
+        if self.opening.as_ref().is_some_and(|o| o.host == *id) {
             self.opening = None;
         }
     }
@@ -333,6 +334,8 @@ impl App {
         pane.shell = info.kind == "shell" && info.command.len() <= 1;
         pane.info = Some(info);
         pane.stage = Stage::Live;
+        self.restoring = false;
+        let Some(pane) = self.shown(id, session) else { return };
         let ahead = std::mem::take(&mut pane.ahead);
         if !ahead.is_empty() && !pane.watch {
             out.push(Effect::Host(id.clone(), HostCommand::Input { session: session.clone(), bytes: ahead }));
