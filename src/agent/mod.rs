@@ -49,8 +49,26 @@ pub struct Context {
     pub host: String,
     /// The umask sessions' programs get.
     pub umask: u32,
-    /// Lines of history a session keeps.
+    pub defaults: Defaults,
+}
+
+/// What a session gets that does not say otherwise.
+#[derive(Clone, Debug)]
+pub struct Defaults {
+    /// Lines of history.
     pub history: usize,
+    /// Bytes of raw output.
+    pub ring: u64,
+    /// latest, smallest, largest, fixed
+    pub size_policy: String,
+    /// The program of a session without a command; none = the user's own shell.
+    pub shell: Option<String>,
+}
+
+impl Default for Defaults {
+    fn default() -> Defaults {
+        Defaults { history: 10_000, ring: 1 << 20, size_policy: "latest".into(), shell: None }
+    }
 }
 
 struct Agent {
@@ -82,8 +100,8 @@ where
     let end = loop {
         tokio::select! {
             end = &mut served => break end,
-            message = incoming.recv() => match message {
-                Some(Incoming::Call { id, method, params }) => {
+            Some(message) = incoming.recv() => match message {
+                Incoming::Call { id, method, params } => {
                     // an attach's stream is open before the next frame is looked at
                     let stream = params.get("stream").and_then(Value::as_u64).and_then(|s| u32::try_from(s).ok()).filter(|s| *s != 0);
                     let frames = stream.filter(|_| opens_stream(&method)).map(|s| agent.link.open_stream(s));
@@ -97,8 +115,7 @@ where
                         }
                     });
                 }
-                Some(_) => {}
-                None => {}
+                _ => {}
             },
             () = tokio::time::sleep_until((link.heard() + SILENCE).into()), if !local => {
                 if link.heard().elapsed() >= SILENCE {

@@ -5,7 +5,6 @@ use super::{Common, Run};
 use crate::client::host::{Env, HostId};
 use crate::failure::Failure;
 use crate::link::feed::WINDOW;
-use crate::link::Incoming;
 use crate::proto::control::{ExecRun, ExecStop};
 use crate::proto::frame::{Body, MAX_PIECE};
 use crate::proto::notice::Notice;
@@ -120,12 +119,9 @@ async fn one(env: &Arc<Env>, host: &HostId, run: &Run, label: Option<String>, mu
                     input = None;
                 }
             }
-            incoming = client.dialed.incoming.recv() => if let Some(Incoming::Rtt(_)) | None = incoming {
-                if link.is_closed() {
-                    return Err(Failure::unreachable("the link fell while the command ran", "it may still run there"));
-                }
-                tokio::task::yield_now().await;
-            },
+            _ = &mut client.dialed.ended => {
+                return Err(Failure::unreachable("the link fell while the command ran", "it may still run there"));
+            }
             _ = interrupt.recv() => {
                 let _ = client.link().call(&ExecStop { stream }).await.map_err(fault);
                 return Ok(130);

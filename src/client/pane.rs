@@ -41,6 +41,8 @@ pub struct Pane {
     pub fed: bool,
     /// A whole screen came that was not drawn yet.
     pub restored: bool,
+    /// A screen of its session has come at least once.
+    pub shown_once: bool,
     /// The tag of the creation this pane waits for.
     pub tag: Option<u64>,
     /// Typed before the session was there.
@@ -201,6 +203,7 @@ impl Pane {
             seen: 0,
             fed: false,
             restored: false,
+            shown_once: false,
             tag: None,
             ahead: Vec::new(),
             held: Vec::new(),

@@ -4,7 +4,7 @@
 //! Idle: an event is drawn at once and nothing wakes up by itself. Busy: at most one frame each [`FRAME`], but the
 //! echo of a key at once. While the outer terminal has not taken the last frame there is no new one.
 
-use super::app::{App, Event, Farewell, Setup, Solo};
+use super::app::{App, Event, Farewell, Inside, Setup, Solo};
 use super::driver::{Driver, KeepLayout, StartHost};
 use super::host::{HostEvent, HostId};
 use super::inbox::Inbox;
@@ -24,6 +24,8 @@ use tokio::time::{Instant, sleep_until};
 
 /// At most one frame in this time while output keeps coming.
 const FRAME: Duration = Duration::from_millis(16);
+/// So many frames may be drawn without a pause after a rest: a prompt that comes in two pieces is not made to wait.
+const BURST: u32 = 3;
 /// Events are taken in for this long before keys are looked for again.
 const WORK: Duration = Duration::from_millis(4);
 /// Most events put in order at once.
@@ -47,6 +49,7 @@ pub struct Options {
     /// The layout as it was loaded, and who keeps it.
     pub saved: Option<Layout>,
     pub keep: Option<KeepLayout>,
+    pub inside: Inside,
     /// Said when the TUI has come up; escaped.
     pub greeting: Option<String>,
     /// Starts a host's task, which sends its events (with its id) to the other end of `events`.
@@ -104,6 +107,7 @@ async fn show(options: Options, terminal: &mut Terminal, mut writer: Writer) -> 
         ssh_hosts,
         saved,
         keep,
+        inside,
         greeting,
         start,
         mut events,
@@ -112,7 +116,7 @@ async fn show(options: Options, terminal: &mut Terminal, mut writer: Writer) -> 
     let (trouble_tx, mut trouble) = mpsc::unbounded_channel();
     let mut driver = Driver::new(start, keep, trouble_tx);
     let (size, escape) = (terminal.size(), settings.escape);
-    let (mut app, first) = App::new(Setup { settings, size, solo, open_host, known: ssh_hosts, saved });
+    let (mut app, first) = App::new(Setup { settings, size, solo, open_host, known: ssh_hosts, saved, inside });
     if let Some(greeting) = greeting {
         app.say(greeting);
     }
@@ -125,7 +129,8 @@ async fn show(options: Options, terminal: &mut Terminal, mut writer: Writer) -> 
     let mut parser = Parser::new();
     let mut escape_at: Option<Instant> = None;
     let (mut before, mut next) = (None::<Buffer>, Buffer::empty(Rect::default()));
-    let mut last_draw: Option<Instant> = None;
+    // when the next frame may be drawn, as if each took its time: a rest saves up a few
+    let mut paced = begun;
     let (mut clock_at, mut inputs) = (Instant::now(), Vec::new());
     let mut signal = None;
     let mut tick_at: Option<Duration> = None;
@@ -165,11 +170,8 @@ async fn show(options: Options, terminal: &mut Terminal, mut writer: Writer) -> 
             };
             driver.perform(app.update(event), terminal, &mut writer);
         }
-        // the first frame after a rest is drawn at once, the next ones a frame's time apart
-        let due = match last_draw {
-            Some(at) if !app.urgent && !driver.afresh => at + FRAME,
-            _ => now,
-        };
+        // the first frames after a rest are drawn at once, the next ones a frame's time apart
+        let due = if app.urgent || driver.afresh { now } else { paced };
         let wanted = (app.dirty || driver.afresh) && !terminal.pending();
         if wanted && due <= now {
             let size = terminal.size();
@@ -187,7 +189,7 @@ async fn show(options: Options, terminal: &mut Terminal, mut writer: Writer) -> 
                 Some(b) => std::mem::swap(b, &mut next),
                 None => before = Some(std::mem::take(&mut next)),
             }
-            last_draw = Some(now);
+            paced = paced.max(now.checked_sub(FRAME * BURST).unwrap_or(now)) + FRAME;
             driver.perform(app.drawn(), terminal, &mut writer);
             continue;
         }
@@ -364,6 +366,7 @@ mod tests {
                         HostCommand::Connect => {
                             HostEvent::State(HostState::Online { build: "1".into(), hostname: "box".into() })
                         }
+                        HostCommand::List => HostEvent::Sessions(Vec::new()),
                         HostCommand::Create { tag, .. } => HostEvent::Created { tag, result: Ok(info("s1")) },
                         HostCommand::Attach { session, .. } => {
                             HostEvent::Attached { info: info(session.as_str()), session, again: false }
@@ -392,6 +395,7 @@ mod tests {
             ssh_hosts: Vec::new(),
             saved: None,
             keep: None,
+            inside: Inside::default(),
             greeting: None,
             start,
             events,
