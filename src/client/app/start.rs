@@ -100,6 +100,8 @@ impl App {
             outer_focus: true,
             focus_told: None,
             last_bell: None,
+            listed: None,
+            unix_at: Duration::ZERO,
             settings: setup.settings,
         };
         let mut out = Vec::new();

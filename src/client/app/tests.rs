@@ -919,3 +919,40 @@ fn nesting_is_said_and_never_shows_a_session_in_itself() {
     assert!(s.has("inside that session itself"), "{}", s.screen());
     assert_eq!(Inside::from_env(|_| None), Inside::default());
 }
+
+#[test]
+fn the_open_tree_is_kept_in_step_and_a_closed_one_asks_nothing() {
+    let mut s = Bench::full(120, 24);
+    let made = |title: &str| SessionInfo { title: title.into(), ..detached("s7", "1970-01-01T00:01:00Z") };
+    s.there = vec![made("vi")];
+    s.at(1.0);
+    s.event(Event::Time { clock: "00:01".into(), unix: 90 });
+    s.answer();
+    assert_eq!(s.app.deadline(), Some(Duration::from_secs(5)));
+    s.at(5.0);
+    s.event(Event::Tick);
+    s.answer();
+    let row = |s: &Bench| s.screen().lines().nth(2).unwrap_or("").chars().take(26).collect::<String>();
+    assert!(row(&s).starts_with("│    vi   ") && !row(&s).contains("0s"), "{}", s.screen());
+    s.there = vec![made("make")];
+    s.at(31.0);
+    s.event(Event::Tick);
+    s.answer();
+    assert!(row(&s).contains("make") && row(&s).contains(" 1m"), "{}", s.screen());
+    // what is attached tells by itself
+    let mut mine = info("s1", 94, 22);
+    s.host("local", HostEvent::Sessions(vec![mine.clone()]));
+    mine.title = "top".into();
+    s.host("local", HostEvent::Changed { session: id("s1"), info: Box::new(mine) });
+    assert!(row(&s).contains("▶ top"), "{}", s.screen());
+    s.output("local", "s1", "\x1b]2;less\x07");
+    assert!(row(&s).contains("▶ less"), "{}", s.screen());
+    s.keys("C-b b C-b b");
+    assert!(!s.has("hosts"));
+    s.take();
+    s.at(60.0);
+    s.event(Event::Tick);
+    assert_eq!((s.take(), s.app.deadline()), (vec![], None));
+    s.keys("C-b b");
+    assert!(s.take().contains(&Effect::Host(HostId::local(), HostCommand::List)));
+}
