@@ -956,3 +956,32 @@ fn the_open_tree_is_kept_in_step_and_a_closed_one_asks_nothing() {
     s.keys("C-b b");
     assert!(s.take().contains(&Effect::Host(HostId::local(), HostCommand::List)));
 }
+
+#[test]
+fn the_go_to_picker_finds_by_label_best_first_and_help_is_wide() {
+    let mut s = Bench::full(140, 30);
+    s.app.known = vec!["local-mirror".into(), "nas-backup".into(), "nas".into()];
+    s.there = vec![SessionInfo { name: "build".into(), ..info("s7", 80, 22) }];
+    s.host("local", HostEvent::Sessions(s.there.clone()));
+    s.keys("C-b g");
+    let found = |s: &Bench| match s.app.layers.last() {
+        Some(Layer::Picker(p)) => p.found.iter().map(|i| p.items[*i].text.clone()).collect::<Vec<_>>(),
+        _ => Vec::new(),
+    };
+    s.keys("'nas");
+    assert_eq!(found(&s), ["nas", "nas-backup"]);
+    // neither states nor the words beside a label
+    s.keys("C-u 'detached");
+    assert_eq!(found(&s), Vec::<String>::new());
+    s.keys("C-u 'tab");
+    assert_eq!(found(&s), Vec::<String>::new());
+    s.keys("C-u 'build Enter");
+    s.answer();
+    assert_eq!(s.focused(), "s7");
+    s.keys("C-b ?");
+    s.keys("'move-right");
+    assert!(s.has("move-right       the pane on the right; where there is none, the last tab"), "{}", s.screen());
+    let screen = s.screen();
+    let top = screen.lines().find(|l| l.contains("keys and commands")).unwrap_or("");
+    assert!(top.chars().filter(|c| "─┐".contains(*c)).count() > 40, "{screen}");
+}
