@@ -30,6 +30,8 @@ pub enum SizePolicy {
     Latest,
     Smallest,
     Largest,
+    /// That it was started with.
+    Fixed,
 }
 
 /// The user's settings, whole and checked.
@@ -80,8 +82,8 @@ impl Default for Config {
             scroll_lines: 3,
             clipboard: true,
             size_policy: SizePolicy::Latest,
-            ring: 4 << 20,
-            history: 50_000,
+            ring: 1 << 20,
+            history: 10_000,
             shell: None,
         }
     }
@@ -126,10 +128,10 @@ const DEFAULT_TOML: &str = r##"# thub's settings. Every line shows its default: 
 #size_policy = "latest"
 
 # Output a new session keeps for whoever comes back, in bytes ("512K" and "4M" are understood): 64K to 1G.
-#ring = "4M"
+#ring = "1M"
 
 # Lines of scrollback a new session keeps: 0 to 1000000.
-#history = 50000
+#history = 10000
 
 # What a new local session runs; left out, it is your own shell.
 #shell = "/bin/bash"
@@ -257,6 +259,7 @@ impl Config {
                     ("latest", SizePolicy::Latest),
                     ("smallest", SizePolicy::Smallest),
                     ("largest", SizePolicy::Largest),
+                    ("fixed", SizePolicy::Fixed),
                 ];
                 self.size_policy = one_of(value, &all)?;
             }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use thub::agent;
 use thub::cli::{self, Cli, Verb, call};
 use thub::client::host::{Env, HostId};
+use thub::config::{Config, SizePolicy};
 use thub::failure::Failure;
 use thub::paths::Paths;
 use thub::transport::DeployPolicy;
@@ -31,9 +32,13 @@ fn main() -> ExitCode {
     }
 }
 
-/// `thub ls | head`: whoever read has seen enough.
+/// `thub ls | head`: whoever read has seen enough, and standard output is nobody's any more.
 fn is_broken_pipe(failure: &Failure) -> bool {
+    let stdout = rustix::stdio::stdout();
+    let mut poll = [rustix::event::PollFd::new(&stdout, rustix::event::PollFlags::OUT)];
     failure.what.contains("Broken pipe")
+        && rustix::event::poll(&mut poll, Some(&rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 })).is_ok()
+        && poll.iter().any(|p| p.revents().contains(rustix::event::PollFlags::ERR))
 }
 
 fn run(cli: Cli) -> Result<u8, Failure> {
@@ -66,7 +71,13 @@ fn run(cli: Cli) -> Result<u8, Failure> {
 async fn verbs(common: cli::Common, open: Option<String>, verb: Option<Verb>, paths: Paths, umask: u32) -> Result<u8, Failure> {
     let tui = matches!(&verb, None | Some(Verb::Attach(_))) || matches!(&verb, Some(Verb::New(n)) if !n.detached);
     let policy = if tui { DeployPolicy::Ask } else { DeployPolicy::Never };
-    let ctx = agent::Context { paths: paths.clone(), local: true, host: "local".into(), umask, history: 10_000 };
+    let ctx = agent::Context {
+        paths: paths.clone(),
+        local: true,
+        host: "local".into(),
+        umask,
+        defaults: defaults(&paths),
+    };
     let local = move || {
         let (ours, theirs) = tokio::io::duplex(256 << 10);
         let ctx = ctx.clone();
@@ -120,12 +131,31 @@ async fn verbs(common: cli::Common, open: Option<String>, verb: Option<Verb>, pa
     Ok(0)
 }
 
+/// What the settings say of new sessions, as far as they are right.
+fn defaults(paths: &Paths) -> agent::Defaults {
+    let Ok(Some(text)) = Config::read(paths) else { return agent::Defaults::default() };
+    let (config, _) = Config::parse_what_can_be(&text);
+    let size_policy = match config.size_policy {
+        SizePolicy::Latest => "latest",
+        SizePolicy::Smallest => "smallest",
+        SizePolicy::Largest => "largest",
+        SizePolicy::Fixed => "fixed",
+    };
+    agent::Defaults {
+        history: config.history as usize,
+        ring: config.ring,
+        size_policy: size_policy.into(),
+        shell: config.shell,
+    }
+}
+
 /// `thub agent --stdio`: serves the link that sshd started it on.
 fn serve(paths: Paths, umask: u32) -> Result<u8, Failure> {
     sys::set_process_name("thub");
     call::block_on(async move {
         let io = sys::FdStream::stdio()?;
-        let ctx = agent::Context { paths, local: false, host: sys::hostname(), umask, history: 10_000 };
+        let defaults = defaults(&paths);
+        let ctx = agent::Context { paths, local: false, host: sys::hostname(), umask, defaults };
         agent::run(io, ctx).await?;
         Ok(0)
     })

@@ -22,19 +22,6 @@ pub struct Paths {
 }
 
 impl Paths {
-    /// From the environment: THUB_CONFIG_DIR, THUB_STATE_DIR and THUB_RUN_DIR, else the XDG places; home from $HOME,
-    /// else as the system knows the effective user. Relative values of ours count from the current directory;
-    /// relative XDG values are ignored, as their specification asks.
-    ///
-    /// # Errors
-    /// No home is to be found, or a relative value while the current directory is gone.
-    pub fn from_env() -> Result<Paths, Failure> {
-        let machine = crate::sys::machine_id();
-        let boot = crate::sys::boot_id();
-        let home = crate::sys::passwd().map(|p| p.home);
-        Paths::from_vars(|name| std::env::var_os(name), home, std::env::current_dir().ok(), &machine, &boot)
-    }
-
     /// The pure part of [`Paths::from_env`]: `passwd_home` is used where $HOME is unset, empty or relative;
     /// `machine` and `boot` are the ids in clear.
     pub fn from_vars(

@@ -1,6 +1,8 @@
 //! Owns what differs between systems, and the calls that need `unsafe`: processes, signals, passwd, peers, file
 //! descriptors as streams. Leaves out any policy: what to do with it is its callers' matter.
 
+use crate::failure::Failure;
+use crate::paths::Paths;
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::process::{Pid, Resource, Rlimit};
 use std::ffi::CStr;
@@ -21,6 +23,21 @@ pub struct Passwd {
     pub name: String,
     pub home: PathBuf,
     pub shell: PathBuf,
+}
+
+impl Paths {
+    /// From the environment: THUB_CONFIG_DIR, THUB_STATE_DIR and THUB_RUN_DIR, else the XDG places; home from $HOME,
+    /// else as the system knows the effective user. Relative values of ours count from the current directory;
+    /// relative XDG values are ignored, as their specification asks.
+    ///
+    /// # Errors
+    /// No home is to be found, or a relative value while the current directory is gone.
+    pub fn from_env() -> Result<Paths, Failure> {
+        let machine = machine_id();
+        let boot = boot_id();
+        let home = passwd().map(|p| p.home);
+        Paths::from_vars(|name| std::env::var_os(name), home, std::env::current_dir().ok(), &machine, &boot)
+    }
 }
 
 /// The entry of the effective user. None where the database knows none: LDAP users in a static build.
@@ -108,7 +125,7 @@ pub fn os_arch() -> (&'static str, &'static str) {
     (std::env::consts::OS, std::env::consts::ARCH)
 }
 
-/// The machine's id in clear: not to be shown or sent ([`crate::paths::Paths`] hashes it).
+/// The machine's id in clear: not to be shown or sent ([`Paths`] hashes it).
 /// Where the system has none, the machine's name stands in.
 pub fn machine_id() -> String {
     let read = |path: &str| std::fs::read_to_string(path).ok().filter(|s| !s.trim().is_empty());
@@ -310,6 +327,16 @@ pub fn core_limit(soft: Option<u64>) -> io::Result<Option<u64>> {
 }
 
 // ---- time
+
+/// Seconds that the user's zone is ahead of UTC at a time given in seconds since 1970.
+pub fn utc_offset(unix: i64) -> i64 {
+    let time: libc::time_t = unix;
+    // SAFETY: tm is plain data for which all zeroes is a value; localtime_r reads one integer and fills one struct, ours
+    unsafe {
+        let mut tm: libc::tm = std::mem::zeroed();
+        if libc::localtime_r(&raw const time, &raw mut tm).is_null() { 0 } else { tm.tm_gmtoff }
+    }
+}
 
 /// The time now in UTC: `2026-02-19T08:30:00Z`.
 pub fn now_rfc3339() -> String {

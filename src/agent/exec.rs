@@ -12,7 +12,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::Stdio;
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 impl Agent {
     pub(super) fn exec(self: &Arc<Agent>, run: ExecRun, frames: Option<Frames>) -> Result<ExecStarted, Fault> {
@@ -40,6 +40,7 @@ impl Agent {
         let (out_limit, out_seen) = watch::channel(window);
         let (err_limit, err_seen) = watch::channel(window);
         let mut stdin = child.stdin.take();
+        let (typed, mut to_type) = mpsc::unbounded_channel::<(u64, Vec<u8>)>();
         let stdout = child.stdout.take().map(|s| tokio::spawn(pour(self.clone(), out, s, out_seen)));
         let stderr = child.stderr.take().map(|s| tokio::spawn(pour(self.clone(), err, s, err_seen)));
         let agent = self.clone();
@@ -52,25 +53,35 @@ impl Agent {
                 }
                 std::future::pending::<()>().await;
             };
+            // apart from the writing: a program that does not read now still has its output acknowledged
             let input = async {
                 while let Some(frame) = frames.recv().await {
                     match frame.body() {
                         Ok(Body::Ack { limit, .. }) => {
                             out_limit.send_replace(limit);
                         }
-                        // an empty piece is the end of the input
-                        Ok(Body::Data { bytes: [], .. }) => stdin = None,
                         Ok(Body::Data { bytes, offset }) => {
-                            if let Some(to) = &mut stdin
-                                && to.write_all(bytes).await.is_err()
-                            {
-                                stdin = None;
-                            }
-                            let seen = offset + bytes.len() as u64;
-                            agent.link.out.urgent(out, Body::Ack { seen, limit: seen + WINDOW });
+                            let _ = typed.send((offset, bytes.to_vec()));
                         }
                         _ => {}
                     }
+                }
+                std::future::pending::<()>().await;
+            };
+            let writing = async {
+                while let Some((offset, bytes)) = to_type.recv().await {
+                    // an empty piece is the end of the input
+                    if bytes.is_empty() {
+                        stdin = None;
+                        continue;
+                    }
+                    if let Some(to) = &mut stdin
+                        && to.write_all(&bytes).await.is_err()
+                    {
+                        stdin = None;
+                    }
+                    let seen = offset + bytes.len() as u64;
+                    agent.link.out.urgent(out, Body::Ack { seen, limit: seen + WINDOW });
                 }
                 std::future::pending::<()>().await;
             };
@@ -83,6 +94,7 @@ impl Agent {
             tokio::select! {
                 () = limits => {}
                 () = input => {}
+                () = writing => {}
                 status = status => {
                     let code = status.map_or(255, |s| s.code().unwrap_or_else(|| 128 + s.signal().unwrap_or(0)));
                     call::notify(&agent.link.out, out, &Notice::ExecExited { stream: out, code });

@@ -49,8 +49,26 @@ pub struct Context {
     pub host: String,
     /// The umask sessions' programs get.
     pub umask: u32,
-    /// Lines of history a session keeps.
+    pub defaults: Defaults,
+}
+
+/// What a session gets that does not say otherwise.
+#[derive(Clone, Debug)]
+pub struct Defaults {
+    /// Lines of history.
     pub history: usize,
+    /// Bytes of raw output.
+    pub ring: u64,
+    /// latest, smallest, largest, fixed
+    pub size_policy: String,
+    /// The program of a session without a command; none = the user's own shell.
+    pub shell: Option<String>,
+}
+
+impl Default for Defaults {
+    fn default() -> Defaults {
+        Defaults { history: 10_000, ring: 1 << 20, size_policy: "latest".into(), shell: None }
+    }
 }
 
 struct Agent {

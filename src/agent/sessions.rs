@@ -126,13 +126,17 @@ impl Agent {
             return Err(bad(format!("a ring of {ring} bytes is out of bounds: 4096 to 1073741824")));
         }
         let cwd = self.directory(&create).await?;
+        let defaults = &self.ctx.defaults;
         create.size.get_or_insert(Size::new(80, 24));
+        create.ring.get_or_insert(defaults.ring);
+        create.size_policy.get_or_insert_with(|| defaults.size_policy.clone());
         let id = SessionId::random();
         let spec = Spec {
             id: id.to_string(),
             cwd: cwd.to_string_lossy().into_owned(),
             login: !self.ctx.local,
-            history: self.ctx.history,
+            history: self.ctx.defaults.history,
+            shell: self.ctx.defaults.shell.clone(),
             umask: self.ctx.umask,
             host: self.ctx.host.clone(),
             create,

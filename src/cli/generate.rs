@@ -28,12 +28,13 @@ pub fn files() -> Vec<(PathBuf, Vec<u8>)> {
         })
         .collect();
     // the target named in --version is this build's own: not part of a page
-    let command = Cli::command().version(env!("CARGO_PKG_VERSION"));
+    let mut command = Cli::command().version(env!("CARGO_PKG_VERSION"));
+    // gives the verbs the options they share
+    command.build();
     page(&command, "thub", &mut files);
     for verb in command.get_subcommands().filter(|v| !v.is_hide_set()) {
         let name = format!("thub-{}", verb.get_name());
-        let verb = verb.clone().name(name.clone()).version(env!("CARGO_PKG_VERSION"));
-        page(&verb, &name, &mut files);
+        page(&verb.clone().name(name.clone()).version(env!("CARGO_PKG_VERSION")), &name, &mut files);
     }
     files
 }

@@ -24,6 +24,8 @@ use tokio::time::{Instant, sleep_until};
 
 /// At most one frame in this time while output keeps coming.
 const FRAME: Duration = Duration::from_millis(16);
+/// So many frames may be drawn without a pause after a rest: a prompt that comes in two pieces is not made to wait.
+const BURST: u32 = 3;
 /// Events are taken in for this long before keys are looked for again.
 const WORK: Duration = Duration::from_millis(4);
 /// Most events put in order at once.
@@ -127,7 +129,8 @@ async fn show(options: Options, terminal: &mut Terminal, mut writer: Writer) -> 
     let mut parser = Parser::new();
     let mut escape_at: Option<Instant> = None;
     let (mut before, mut next) = (None::<Buffer>, Buffer::empty(Rect::default()));
-    let mut last_draw: Option<Instant> = None;
+    // when the next frame may be drawn, as if each took its time: a rest saves up a few
+    let mut paced = begun;
     let (mut clock_at, mut inputs) = (Instant::now(), Vec::new());
     let mut signal = None;
     let mut tick_at: Option<Duration> = None;
@@ -167,11 +170,8 @@ async fn show(options: Options, terminal: &mut Terminal, mut writer: Writer) -> 
             };
             driver.perform(app.update(event), terminal, &mut writer);
         }
-        // the first frame after a rest is drawn at once, the next ones a frame's time apart
-        let due = match last_draw {
-            Some(at) if !app.urgent && !driver.afresh => at + FRAME,
-            _ => now,
-        };
+        // the first frames after a rest are drawn at once, the next ones a frame's time apart
+        let due = if app.urgent || driver.afresh { now } else { paced };
         let wanted = (app.dirty || driver.afresh) && !terminal.pending();
         if wanted && due <= now {
             let size = terminal.size();
@@ -189,7 +189,7 @@ async fn show(options: Options, terminal: &mut Terminal, mut writer: Writer) -> 
                 Some(b) => std::mem::swap(b, &mut next),
                 None => before = Some(std::mem::take(&mut next)),
             }
-            last_draw = Some(now);
+            paced = paced.max(now.checked_sub(FRAME * BURST).unwrap_or(now)) + FRAME;
             driver.perform(app.drawn(), terminal, &mut writer);
             continue;
         }
@@ -323,20 +323,9 @@ async fn changed(changes: &mut Option<mpsc::UnboundedReceiver<(Config, Theme)>>)
 fn wall_clock() -> (Event, Duration) {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     let unix = i64::try_from(now.as_secs()).unwrap_or(0);
-    let local = local_minute(unix);
+    let local = ((unix + crate::sys::utc_offset(unix)) / 60).rem_euclid(24 * 60);
     let left = Duration::from_secs(60) - Duration::from_secs(now.as_secs() % 60);
     (Event::Time { clock: format!("{:02}:{:02}", local / 60, local % 60), unix }, left)
-}
-
-/// Minutes since midnight in the user's zone.
-fn local_minute(unix: i64) -> i64 {
-    // SAFETY: localtime_r reads one integer and writes one struct, both ours.
-    let offset = unsafe {
-        let mut tm: libc::tm = std::mem::zeroed();
-        let time: libc::time_t = unix;
-        if libc::localtime_r(&raw const time, &raw mut tm).is_null() { 0 } else { tm.tm_gmtoff }
-    };
-    ((unix + offset) / 60).rem_euclid(24 * 60)
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! Frames over any AsyncRead + AsyncWrite: one connection, its calls, its streams.
 //! Leaves out how the bytes get to the other side (transport) and what calls mean (the roles).
 
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::indexing_slicing))]
+
 pub mod call;
 pub mod conn;
 pub mod feed;

@@ -109,6 +109,9 @@ pub struct SessionInfo {
     pub pid: u32,
     /// RFC 3339, UTC.
     pub created_at: String,
+    /// The same in milliseconds since 1970: puts sessions of one second in their order.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub created_ms: u64,
     pub cols: u16,
     pub rows: u16,
     pub offset: Offset,
@@ -135,6 +138,7 @@ impl Default for SessionInfo {
             state: "detached".into(),
             pid: 0,
             created_at: String::new(),
+            created_ms: 0,
             cols: 80,
             rows: 24,
             offset: 0,
@@ -148,6 +152,10 @@ impl Default for SessionInfo {
             bells: 0,
         }
     }
+}
+
+fn is_zero(n: &u64) -> bool {
+    *n == 0
 }
 
 impl SessionInfo {

@@ -1,4 +1,40 @@
-//! The protocol: all that crosses a wire, and nothing else.
+//! The protocol: all that crosses a wire, and nothing else. Pure. This page is its specification, revision 1.
+//!
+//! One protocol on every link: client to agent (an SSH channel, or a pipe in memory), agent to session process (a unix
+//! socket). What is here is for ever from the first release on: numbers are not used twice, every field has a default,
+//! unknown kinds, notices and fields are ignored, unknown methods answer -32601. `tests/wire/` keeps a sample of everything.
+//!
+//! # Opening
+//! The answering side writes the banner `\nthub/1 BUILD\n`; the other looks for it within 64 KiB of noise. `initialize` is
+//! the hello: revisions from and to, build, client, capabilities; both ends then speak the highest common revision
+//! ([`hello::agree`]). It and the first attaches may be sent before the banner has come. The reply to an attach has the
+//! session's own revision and features: they bind that stream, whatever the agent between is.
+//!
+//! # Frames
+//! [`frame`] has header, kinds and limits. Stream 0 is the link itself: calls, answers, notices, Ping, Pong. Clients pick
+//! even stream numbers, agents odd ones. An agent copies the frames of an attached stream whole and looks at none.
+//!
+//! # Calls
+//! JSON-RPC 2.0 in Call frames on stream 0, hop by hop: [`control`]. What is large (history, raw output) answers by Data
+//! frames on a stream the caller names.
+//!
+//! # Output
+//! Data carries the offset of its first byte, counted since the program began. A client attaches with `have`; it gets the
+//! missing bytes where they are few, the ring holds them and no size has changed since, else a Screen (in parts, applied at
+//! the last) and then Data from there on. It sets limits with Ack{seen, limit}; past its limit the session stops, and may skip
+//! ahead to a Screen, of which at most one is unacknowledged. Size says from which offset on a size is in force and is
+//! followed by a Screen; Tty says ECHO and ICANON in order with the output.
+//!
+//! # Input
+//! Data towards the session, counted per client and session, applied exactly once: the attach's reply has `input_applied`, what
+//! is before it is dropped, what is after it is sent again after the attach. `None` = the session has forgotten this client:
+//! nothing may be sent again. Ack towards the client says what was applied and how far it may send.
+//!
+//! # Notices
+//! [`notice`]: on a session's stream what concerns it, in order with its output; on stream 0 the others.
+
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::indexing_slicing))]
+
 pub mod control;
 pub mod frame;
 pub mod hello;

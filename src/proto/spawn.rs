@@ -13,6 +13,8 @@ pub struct Spec {
     /// Resolved by the agent: an existing directory.
     pub cwd: String,
     pub login: bool,
+    /// The user's shell, where the settings name another than the system does.
+    pub shell: Option<String>,
     /// Lines of history kept.
     pub history: usize,
     pub umask: u32,
@@ -27,6 +29,7 @@ impl Default for Spec {
             create: SessionCreate::default(),
             cwd: String::new(),
             login: false,
+            shell: None,
             history: 10_000,
             umask: 0o022,
             host: "local".into(),

@@ -156,7 +156,7 @@ impl Session {
         if let Some(name) = &create.name {
             check_free(&run, name, None)?;
         }
-        let shell = shell();
+        let shell = shell(spec.shell);
         let command: Vec<OsString> = create.command.iter().map(OsString::from).collect();
         let info = SessionInfo {
             id: id.to_string(),
@@ -164,6 +164,7 @@ impl Session {
             kind: "shell".into(),
             state: "detached".into(),
             created_at: sys::rfc3339(SystemTime::now()),
+            created_ms: SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64),
             cols: size.cols,
             rows: size.rows,
             command: if create.command.is_empty() {
@@ -905,10 +906,18 @@ fn check_free(run: &RunDir, name: &str, except: Option<&SessionId>) -> Result<()
     Ok(())
 }
 
-/// The user's shell: $SHELL as it is set here (by sshd on a remote host), else the password database's, else sh.
-fn shell() -> OsString {
-    let usable = |s: &OsString| !s.is_empty() && rustix::fs::access(s.as_os_str(), rustix::fs::Access::EXEC_OK).is_ok();
-    std::env::var_os("SHELL").filter(usable).or_else(|| sys::passwd().map(|p| p.shell.into_os_string()).filter(usable)).unwrap_or_else(|| "/bin/sh".into())
+/// The shell of the settings, else $SHELL as it is set here (by sshd on a remote host), else the password
+/// database's, else sh.
+fn shell(wanted: Option<String>) -> OsString {
+    let usable = |s: &OsString| {
+        !s.is_empty() && rustix::fs::access(s.as_os_str(), rustix::fs::Access::EXEC_OK).is_ok()
+    };
+    wanted
+        .map(OsString::from)
+        .filter(usable)
+        .or_else(|| std::env::var_os("SHELL").filter(usable))
+        .or_else(|| sys::passwd().map(|p| p.shell.into_os_string()).filter(usable))
+        .unwrap_or_else(|| "/bin/sh".into())
 }
 
 /// Multiplexers around us are not around the program inside, and sizes are the terminal's to tell.

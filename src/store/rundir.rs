@@ -97,7 +97,7 @@ impl End {
     pub fn ring(&self, offset: Offset, most: usize) -> io::Result<Vec<u8>> {
         let at = offset.saturating_sub(self.header.ring_start).min(self.header.ring_len);
         let n = (self.header.ring_len - at).min(most as u64);
-        self.part(self.header.screen_len + self.header.history_len + at, n)
+        self.part(self.header.screen_len.saturating_add(self.header.history_len).saturating_add(at), n)
     }
 }
 
@@ -268,7 +268,7 @@ impl RunDir {
         ids.sort();
         ids.dedup();
         let mut all: Vec<Entry> = ids.iter().filter_map(|id| self.entry(id)).collect();
-        all.sort_by(|a, b| (&a.info().created_at, &a.info().id).cmp(&(&b.info().created_at, &b.info().id)));
+        all.sort_by(|a, b| (a.info().created_ms, &a.info().id).cmp(&(b.info().created_ms, &b.info().id)));
         all
     }
 
@@ -311,6 +311,7 @@ impl RunDir {
             let Ok(other) = root.sub(&folder) else { continue };
             let names = other.list().unwrap_or_default();
             let mut ours = true;
+            let had = names.iter().any(|n| n.ends_with(".json"));
             for name in &names {
                 let Some(id) = name.strip_suffix(".json") else { continue };
                 let Ok(json) = other.read(name, RECORD_LIMIT) else { continue };
@@ -328,7 +329,16 @@ impl RunDir {
                     let _ = other.remove(&format!("{id}.{end}"));
                 }
             }
-            if ours && names.iter().any(|n| n.ends_with(".json")) {
+            // a folder of ends alone may be another machine's, but not when they are far past their time
+            let past = || {
+                let kept = |n: &String| n.ends_with(".end") || n.ends_with(".lost") || n == "names.lock";
+                let old = |n: &String| {
+                    let modified = other.stat(n).ok().flatten().map(|e| e.modified);
+                    modified.and_then(|m| SystemTime::now().duration_since(m).ok()).is_some_and(|d| d > 24 * KEPT_FOR)
+                };
+                names.iter().all(|n| kept(n) && old(n))
+            };
+            if ours && (had || past()) {
                 for name in names {
                     let _ = other.remove(&name);
                 }

@@ -142,8 +142,42 @@ impl Sshd {
         self.since(mark)
     }
 
-    /// Kills it and every connection's process: what a crash of the host looks like from here.
-    pub fn crash(&self) {
+    /// Starts it again, after a crash, on the same port.
+    pub fn restart(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let mut child = Command::new(BIN)
+                .args(["-D", "-e", "-f"])
+                .arg(self.at("sshd_config"))
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::piped())
+                .spawn()
+                .expect("sshd");
+            let mark = self.mark();
+            let (to, from) = (self.log.clone(), child.stderr.take().expect("its log"));
+            std::thread::spawn(move || {
+                for line in BufReader::new(from).lines().map_while(Result::ok) {
+                    to.0.lock().unwrap().push(line);
+                    to.1.notify_all();
+                }
+                to.0.lock().unwrap().push("(sshd ended)".into());
+                to.1.notify_all();
+            });
+            self.child = child;
+            let up = wait(&self.log, mark, |l| l.contains("Server listening on") || l.contains("(sshd ended)"));
+            if up.contains("listening") {
+                return;
+            }
+            let _ = self.child.wait();
+            assert!(Instant::now() < end, "sshd does not start again");
+        }
+    }
+
+    /// It and every connection's process.
+    pub fn pids(&self) -> Vec<u32> {
         let mut all = vec![self.child.id()];
         let mut next = 0;
         while let Some(pid) = all.get(next).copied() {
@@ -151,8 +185,15 @@ impl Sshd {
             all.extend(list.split_whitespace().filter_map(|p| p.parse::<u32>().ok()));
             next += 1;
         }
-        for pid in all {
-            let _ = Command::new("kill").arg("-9").arg(pid.to_string()).output();
+        all
+    }
+
+    /// Kills it and every connection's process: what a crash of the host looks like from here.
+    pub fn crash(&self) {
+        for pid in self.pids() {
+            if let Some(pid) = rustix::process::Pid::from_raw(pid as i32) {
+                let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+            }
         }
     }
 }

@@ -207,10 +207,10 @@ impl App {
         let Some(index) = self.tabs.of_pane(pane) else { return };
         let own = self.inside.session.as_ref().filter(|_| id.is_local());
         let sessions = self.hosts.get(id).map_or(&[][..], |h| &h.sessions);
-        let mut free: Vec<(&str, u32, SessionId)> = sessions
+        let mut free: Vec<(u64, u32, SessionId)> = sessions
             .iter()
             .filter(|s| s.state == "detached")
-            .filter_map(|s| Some((s.created_at.as_str(), s.pid, s.id.parse::<SessionId>().ok()?)))
+            .filter_map(|s| Some((s.created_ms, s.pid, s.id.parse::<SessionId>().ok()?)))
             .filter(|(.., s)| own != Some(s) && self.pane_of(id, s).is_none())
             .collect();
         free.sort();
@@ -220,7 +220,14 @@ impl App {
         let mut free: Vec<SessionId> = free.into_iter().map(|f| f.2).collect();
         match free.pop() {
             Some(session) => self.attach(pane, session, false, out),
-            None => self.start_shell(pane, None, out),
+            None => {
+                // what was typed meanwhile is for the shell
+                let ahead = self.panes.get_mut(&pane).map(|p| std::mem::take(&mut p.ahead));
+                self.start_shell(pane, None, out);
+                if let (Some(p), Some(ahead)) = (self.panes.get_mut(&pane), ahead) {
+                    p.ahead = ahead;
+                }
+            }
         }
         // the pane there was shows the newest; the older ones lie before it
         for (n, session) in free.into_iter().enumerate().filter(|_| all) {

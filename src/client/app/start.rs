@@ -161,8 +161,18 @@ impl App {
         }
         self.restoring = !self.tabs.list.is_empty();
         match open_host {
+            // where it is shown already, that is what is meant
             Some(host) => match self.first_pane_of(&host) {
-                Some(pane) => self.go_to_pane(pane),
+                Some((pane, true)) => self.go_to_pane(pane),
+                // left empty when the host could not be reached
+                Some((pane, false)) => {
+                    if let Some(p) = self.panes.get_mut(&pane) {
+                        p.stage = Stage::Starting;
+                    }
+                    self.opening = Some(super::open::Opening { host: host.clone(), pane, all: false });
+                    self.ensure(&host, out);
+                    self.go_to_pane(pane);
+                }
                 None => self.open_host(&host, out),
             },
             None if self.tabs.list.is_empty() => self.open_what_is_there(out),
@@ -172,11 +182,13 @@ impl App {
         self.changed = false;
     }
 
-    /// The pane of a host that is looked at first: the focused one's, else that of the first tab with one.
-    fn first_pane_of(&self, host: &HostId) -> Option<PaneId> {
-        let of_host = |p: &PaneId| self.panes.get(p).is_some_and(|p| p.host == *host);
-        let in_tabs = self.tabs.active().into_iter().chain(&self.tabs.list);
-        in_tabs.flat_map(|t| std::iter::once(t.focus).chain(t.panes())).find(of_host)
+    /// A pane of this host, one of the tab looked at first; whether it has a session.
+    fn first_pane_of(&self, host: &HostId) -> Option<(PaneId, bool)> {
+        let tabs = self.tabs.active().into_iter().chain(&self.tabs.list);
+        let all = tabs.flat_map(|tab| std::iter::once(tab.focus).chain(tab.panes()));
+        let of_host = all.filter_map(|id| Some((id, self.panes.get(&id).filter(|p| p.host == *host)?.session.is_some())));
+        // (the first of the best)
+        of_host.reduce(|best, next| if next.1 && !best.1 { next } else { best })
     }
 
     /// Of a kept layout nothing may be alive any more: there is a prompt all the same. Where a host could not be

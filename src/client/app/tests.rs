@@ -46,6 +46,7 @@ impl Bench {
     pub fn full(cols: u16, rows: u16) -> Bench {
         let mut s = Bench::new(setup(cols, rows));
         s.host("local", HostEvent::State(online()));
+        s.host("local", HostEvent::Sessions(Vec::new()));
         s.answer();
         s
     }
@@ -212,6 +213,7 @@ fn what_is_typed_before_the_shell_is_there_arrives() {
     let mut s = Bench::new(setup(80, 24));
     s.keys("'ls Enter");
     s.host("local", HostEvent::State(online()));
+    s.host("local", HostEvent::Sessions(Vec::new()));
     s.answer();
     assert_eq!(s.typed(), ["s1 ls\\r"]);
 }
@@ -528,6 +530,26 @@ fn a_host_named_on_the_command_line_shows_its_newest_detached_session() {
     s.host("nas", HostEvent::State(online()));
     s.host("nas", HostEvent::Sessions(Vec::new()));
     assert!(s.effects.iter().any(|e| matches!(e, Effect::Host(_, HostCommand::Create { .. }))));
+    // where the layout shows it already, that is where it goes, and nothing is started
+    s.answer();
+    s.app.new_tab(HostId::local(), &mut Vec::new());
+    let saved = Some(s.app.saved());
+    let mut again = Bench::new(Setup { saved, ..start() });
+    assert_eq!((again.focused().as_str(), again.app.tabs.active, again.app.tabs.list.len()), ("s1", 0, 2));
+    again.host("nas", HostEvent::State(online()));
+    again.host("nas", HostEvent::Sessions(Vec::new()));
+    assert!(!again.effects.iter().any(|e| matches!(e, Effect::Host(_, HostCommand::Create { .. }))));
+}
+
+#[test]
+fn without_a_layout_it_attaches_to_what_is_there() {
+    let mut s = Bench::new(setup(80, 24));
+    s.host("local", HostEvent::State(online()));
+    let there = SessionInfo { state: "detached".into(), ..info("a", 80, 22) };
+    s.host("local", HostEvent::Sessions(vec![there]));
+    s.answer();
+    assert_eq!(s.focused(), "a");
+    assert_eq!(s.made, 0);
 }
 
 #[test]

@@ -123,6 +123,13 @@ impl Prover<'_> {
                 "see whether the account may log in there; the host's log tells why",
             );
         }
+        // a link that breaks in the middle of a login is no word of the host's: it is worth another try
+        if !heard.dismissed {
+            return Failure::unreachable(
+                format!("{at}: the connection broke during the login: {words} (tried: {})", self.tried.join("; ")),
+                "connect again; if it stays so, the host's log tells why",
+            );
+        }
         Failure::refused(
             format!("{at}: the host ended the connection during the login: {words} (tried: {})", self.tried.join("; ")),
             "with many keys in the agent set IdentitiesOnly and IdentityFile for this host: servers count every key",

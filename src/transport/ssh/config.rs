@@ -349,33 +349,15 @@ pub struct Me {
 
 pub fn me() -> Me {
     let uid = rustix::process::getuid().as_raw();
-    let (name, home) = match account(uid) {
-        Some(found) => found,
-        None => {
+    let (name, home) = match crate::sys::passwd() {
+        Some(p) if p.home.is_absolute() => (p.name, p.home),
+        _ => {
             let name = std::env::var("USER").ok().filter(|n| valid_user(n)).unwrap_or_else(|| uid.to_string());
             let home = std::env::var_os("HOME").map(PathBuf::from).filter(|h| h.is_absolute());
             (name, home.unwrap_or_else(|| PathBuf::from("/")))
         }
     };
     Me { uid, name, home }
-}
-
-fn account(uid: u32) -> Option<(String, PathBuf)> {
-    use std::ffi::{CStr, OsStr};
-    use std::os::unix::ffi::OsStrExt;
-    let mut room = vec![0u8; 64 << 10];
-    // SAFETY: passwd is plain data that getpwuid_r fills; its strings lie in `room`, which outlives their copies
-    unsafe {
-        let mut entry: libc::passwd = std::mem::zeroed();
-        let mut found: *mut libc::passwd = std::ptr::null_mut();
-        let rc = libc::getpwuid_r(uid, &mut entry, room.as_mut_ptr().cast(), room.len(), &mut found);
-        if rc != 0 || found.is_null() || entry.pw_name.is_null() || entry.pw_dir.is_null() {
-            return None;
-        }
-        let name = CStr::from_ptr(entry.pw_name).to_string_lossy().into_owned();
-        let home = PathBuf::from(OsStr::from_bytes(CStr::from_ptr(entry.pw_dir).to_bytes()));
-        home.is_absolute().then_some((name, home))
-    }
 }
 
 pub(crate) fn machine() -> String {

@@ -26,6 +26,8 @@ pub(super) struct Heard {
     /// Escaped already.
     pub(super) banner: String,
     pub(super) last_words: Option<String>,
+    /// They were a goodbye of the host's; else the connection broke.
+    pub(super) dismissed: bool,
 }
 
 #[derive(Default)]
@@ -76,7 +78,9 @@ impl client::Handler for Gate {
             DisconnectReason::ReceivedDisconnect(info) => short(&info.message, 200),
             DisconnectReason::Error(e) => short(&e.to_string(), 200),
         };
-        self.shared.lock().last_words = Some(words);
+        let mut heard = self.shared.lock();
+        heard.last_words = Some(words);
+        heard.dismissed = matches!(reason, DisconnectReason::ReceivedDisconnect(_));
         Ok(())
     }
 

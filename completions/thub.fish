@@ -1,0 +1,236 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_thub_global_optspecs
+    string join \n H/host= F/ssh-config= json h/help V/version
+end
+
+function __fish_thub_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_thub_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_thub_using_subcommand
+    set -l cmd (__fish_thub_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c thub -n "__fish_thub_needs_command" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
+complete -c thub -n "__fish_thub_needs_command" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
+complete -c thub -n "__fish_thub_needs_command" -l json -d 'Print JSON'
+complete -c thub -n "__fish_thub_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c thub -n "__fish_thub_needs_command" -s V -l version -d 'Print version'
+complete -c thub -n "__fish_thub_needs_command" -a "new" -d 'Start a session'
+complete -c thub -n "__fish_thub_needs_command" -a "new-session" -d 'Start a session'
+complete -c thub -n "__fish_thub_needs_command" -a "ls" -d 'List sessions'
+complete -c thub -n "__fish_thub_needs_command" -a "list-sessions" -d 'List sessions'
+complete -c thub -n "__fish_thub_needs_command" -a "attach" -d 'Show one session full screen, prefix keys live'
+complete -c thub -n "__fish_thub_needs_command" -a "a" -d 'Show one session full screen, prefix keys live'
+complete -c thub -n "__fish_thub_needs_command" -a "attach-session" -d 'Show one session full screen, prefix keys live'
+complete -c thub -n "__fish_thub_needs_command" -a "send" -d 'Type into a session'
+complete -c thub -n "__fish_thub_needs_command" -a "send-keys" -d 'As tmux\'s: each KEY is a key\'s name, or else text'
+complete -c thub -n "__fish_thub_needs_command" -a "capture" -d 'Print a session\'s screen, or all its history'
+complete -c thub -n "__fish_thub_needs_command" -a "capture-pane" -d 'Print a session\'s screen, or all its history'
+complete -c thub -n "__fish_thub_needs_command" -a "wait" -d 'Wait until a session ends, shows a text, or is quiet'
+complete -c thub -n "__fish_thub_needs_command" -a "kill" -d 'End sessions'
+complete -c thub -n "__fish_thub_needs_command" -a "kill-session" -d 'End sessions'
+complete -c thub -n "__fish_thub_needs_command" -a "rename" -d 'Give a session another name'
+complete -c thub -n "__fish_thub_needs_command" -a "resize" -d 'Give a session another size'
+complete -c thub -n "__fish_thub_needs_command" -a "run" -d 'Run a command to its end and pass on its exit code'
+complete -c thub -n "__fish_thub_needs_command" -a "deploy" -d 'Put the agent on a host'
+complete -c thub -n "__fish_thub_needs_command" -a "agent" -d 'The agent: the other end of a link'
+complete -c thub -n "__fish_thub_needs_command" -a "doctor" -d 'What will and will not work here, and why'
+complete -c thub -n "__fish_thub_needs_command" -a "reset" -d 'Put this terminal right after a crash'
+complete -c thub -n "__fish_thub_needs_command" -a "config" -d 'The configuration file'
+complete -c thub -n "__fish_thub_needs_command" -a "keys" -d 'All keys and commands'
+complete -c thub -n "__fish_thub_needs_command" -a "themes" -d 'All themes'
+complete -c thub -n "__fish_thub_needs_command" -a "completions" -d 'Print a completion script'
+complete -c thub -n "__fish_thub_needs_command" -a "session" -d 'A session\'s own process; started by thub itself'
+complete -c thub -n "__fish_thub_using_subcommand new" -s n -s s -l name -d 'Its name: 1 to 64 printable characters, no \'/\'' -r
+complete -c thub -n "__fish_thub_using_subcommand new" -l cwd -d 'Directory to start in' -r
+complete -c thub -n "__fish_thub_using_subcommand new" -l size -d 'Size of the screen' -r
+complete -c thub -n "__fish_thub_using_subcommand new" -l ring -d 'Raw output kept, in bytes (4096 to 1073741824; 1 MiB by default)' -r
+complete -c thub -n "__fish_thub_using_subcommand new" -l connection -d 'Prepared connection to open' -r
+complete -c thub -n "__fish_thub_using_subcommand new" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
+complete -c thub -n "__fish_thub_using_subcommand new" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
+complete -c thub -n "__fish_thub_using_subcommand new" -s d -l detached -d 'Leave it detached and print its id'
+complete -c thub -n "__fish_thub_using_subcommand new" -l json -d 'Print JSON'
+complete -c thub -n "__fish_thub_using_subcommand new" -s h -l help -d 'Print help'
+complete -c thub -n "__fish_thub_using_subcommand new-session" -s n -s s -l name -d 'Its name: 1 to 64 printable characters, no \'/\'' -r
+complete -c thub -n "__fish_thub_using_subcommand new-session" -l cwd -d 'Directory to start in' -r
+complete -c thub -n "__fish_thub_using_subcommand new-session" -l size -d 'Size of the screen' -r
+complete -c thub -n "__fish_thub_using_subcommand new-session" -l ring -d 'Raw output kept, in bytes (4096 to 1073741824; 1 MiB by default)' -r
+complete -c thub -n "__fish_thub_using_subcommand new-session" -l connection -d 'Prepared connection to open' -r
+complete -c thub -n "__fish_thub_using_subcommand new-session" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
+complete -c thub -n "__fish_thub_using_subcommand new-session" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
+complete -c thub -n "__fish_thub_using_subcommand new-session" -s d -l detached -d 'Leave it detached and print its id'
+complete -c thub -n "__fish_thub_using_subcommand new-session" -l json -d 'Print JSON'
+complete -c thub -n "__fish_thub_using_subcommand new-session" -s h -l help -d 'Print help'
+complete -c thub -n "__fish_thub_using_subcommand ls" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
+complete -c thub -n "__fish_thub_using_subcommand ls" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
+complete -c thub -n "__fish_thub_using_subcommand ls" -l json -d 'Print JSON'
+complete -c thub -n "__fish_thub_using_subcommand ls" -s h -l help -d 'Print help'
+complete -c thub -n "__fish_thub_using_subcommand list-sessions" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
+complete -c thub -n "__fish_thub_using_subcommand list-sessions" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
+complete -c thub -n "__fish_thub_using_subcommand list-sessions" -l json -d 'Print JSON'
+complete -c thub -n "__fish_thub_using_subcommand list-sessions" -s h -l help -d 'Print help'
+complete -c thub -n "__fish_thub_using_subcommand attach" -s t -l target -d 'As tmux names it' -r
+complete -c thub -n "__fish_thub_using_subcommand attach" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
+complete -c thub -n "__fish_thub_using_subcommand attach" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
+complete -c thub -n "__fish_thub_using_subcommand attach" -l watch -d 'Look on: neither type nor resize'
+complete -c thub -n "__fish_thub_using_subcommand attach" -l json -d 'Print JSON'
+complete -c thub -n "__fish_thub_using_subcommand attach" -s h -l help -d 'Print help'
+complete -c thub -n "__fish_thub_using_subcommand a" -s t -l target -d 'As tmux names it' -r
+complete -c thub -n "__fish_thub_using_subcommand a" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
+complete -c thub -n "__fish_thub_using_subcommand a" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
+complete -c thub -n "__fish_thub_using_subcommand a" -l watch -d 'Look on: neither type nor resize'
+complete -c thub -n "__fish_thub_using_subcommand a" -l json -d 'Print JSON'
+complete -c thub -n "__fish_thub_using_subcommand a" -s h -l help -d 'Print help'
+complete -c thub -n "__fish_thub_using_subcommand attach-session" -s t -l target -d 'As tmux names it' -r
+complete -c thub -n "__fish_thub_using_subcommand attach-session" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
+complete -c thub -n "__fish_thub_using_subcommand attach-session" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
+complete -c thub -n "__fish_thub_using_subcommand attach-session" -l watch -d 'Look on: neither type nor resize'
+complete -c thub -n "__fish_thub_using_subcommand attach-session" -l json -d 'Print JSON'
+complete -c thub -n "__fish_thub_using_subcommand attach-session" -s h -l help -d 'Print help'
+complete -c thub -n "__fish_thub_using_subcommand send" -l keys -d 'Keys by tmux\'s names, after the text: Enter, C-c, M-x, Up' -r
+complete -c thub -n "__fish_thub_using_subcommand send" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
+complete -c thub -n "__fish_thub_using_subcommand send" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
+complete -c thub -n "__fish_thub_using_subcommand send" -l raw -d 'Type what standard input holds, byte for byte'
+complete -c thub -n "__fish_thub_using_subcommand send" -l json -d 'Print JSON'
+complete -c thub -n "__fish_thub_using_subcommand send" -s h -l help -d 'Print help'
+complete -c thub -n "__fish_thub_using_subcommand send-keys" -s t -l target -r
+complete -c thub -n "__fish_thub_using_subcommand send-keys" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
+complete -c thub -n "__fish_thub_using_subcommand send-keys" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
+complete -c thub -n "__fish_thub_using_subcommand send-keys" -s l -d 'Text as it is, no key names'
+complete -c thub -n "__fish_thub_using_subcommand send-keys" -l json -d 'Print JSON'
+complete -c thub -n "__fish_thub_using_subcommand send-keys" -s h -l help -d 'Print help'
+complete -c thub -n "__fish_thub_using_subcommand capture" -s t -l target -d 'As tmux names it' -r
+complete -c thub -n "__fish_thub_using_subcommand capture" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
+complete -c thub -n "__fish_thub_using_subcommand capture" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
+complete -c thub -n "__fish_thub_using_subcommand capture" -l all -d 'All history before the screen'
+complete -c thub -n "__fish_thub_using_subcommand capture" -l raw -d 'The bytes still held as the program wrote them; what is lost is named on standard error'
+complete -c thub -n "__fish_thub_using_subcommand capture" -l ansi -d 'With colours'
+complete -c thub -n "__fish_thub_using_subcommand capture" -s p -d 'tmux\'s: print it (always so here)'
+complete -c thub -n "__fish_thub_using_subcommand capture" -l json -d 'Print JSON'
+complete -c thub -n "__fish_thub_using_subcommand capture" -s h -l help -d 'Print help'
+complete -c thub -n "__fish_thub_using_subcommand capture-pane" -s t -l target -d 'As tmux names it' -r
+complete -c thub -n "__fish_thub_using_subcommand capture-pane" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
+complete -c thub -n "__fish_thub_using_subcommand capture-pane" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
+complete -c thub -n "__fish_thub_using_subcommand capture-pane" -l all -d 'All history before the screen'
+complete -c thub -n "__fish_thub_using_subcommand capture-pane" -l raw -d 'The bytes still held as the program wrote them; what is lost is named on standard error'
+complete -c thub -n "__fish_thub_using_subcommand capture-pane" -l ansi -d 'With colours'
+complete -c thub -n "__fish_thub_using_subcommand capture-pane" -s p -d 'tmux\'s: print it (always so here)'
+complete -c thub -n "__fish_thub_using_subcommand capture-pane" -l json -d 'Print JSON'
+complete -c thub -n "__fish_thub_using_subcommand capture-pane" -s h -l help -d 'Print help'
+complete -c thub -n "__fish_thub_using_subcommand wait" -s t -l target -d 'As tmux names it' -r
+complete -c thub -n "__fish_thub_using_subcommand wait" -l text -d 'Until a line of its history or screen matches' -r
+complete -c thub -n "__fish_thub_using_subcommand wait" -l idle -d 'Until it has been quiet for so many milliseconds' -r
+complete -c thub -n "__fish_thub_using_subcommand wait" -l timeout -d 'Seconds to wait at most; then exit 124' -r
+complete -c thub -n "__fish_thub_using_subcommand wait" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
+complete -c thub -n "__fish_thub_using_subcommand wait" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
+complete -c thub -n "__fish_thub_using_subcommand wait" -l exit -d 'Until it has ended (the default)'
+complete -c thub -n "__fish_thub_using_subcommand wait" -l json -d 'Print JSON'
+complete -c thub -n "__fish_thub_using_subcommand wait" -s h -l help -d 'Print help'
+complete -c thub -n "__fish_thub_using_subcommand kill" -s t -l target -d 'As tmux names it' -r
+complete -c thub -n "__fish_thub_using_subcommand kill" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
+complete -c thub -n "__fish_thub_using_subcommand kill" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
+complete -c thub -n "__fish_thub_using_subcommand kill" -l all -d 'Every session of the host, ended ones\' records too'
+complete -c thub -n "__fish_thub_using_subcommand kill" -l json -d 'Print JSON'
+complete -c thub -n "__fish_thub_using_subcommand kill" -s h -l help -d 'Print help'
+complete -c thub -n "__fish_thub_using_subcommand kill-session" -s t -l target -d 'As tmux names it' -r
+complete -c thub -n "__fish_thub_using_subcommand kill-session" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
+complete -c thub -n "__fish_thub_using_subcommand kill-session" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
+complete -c thub -n "__fish_thub_using_subcommand kill-session" -l all -d 'Every session of the host, ended ones\' records too'
+complete -c thub -n "__fish_thub_using_subcommand kill-session" -l json -d 'Print JSON'
+complete -c thub -n "__fish_thub_using_subcommand kill-session" -s h -l help -d 'Print help'
+complete -c thub -n "__fish_thub_using_subcommand rename" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
+complete -c thub -n "__fish_thub_using_subcommand rename" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
+complete -c thub -n "__fish_thub_using_subcommand rename" -l json -d 'Print JSON'
+complete -c thub -n "__fish_thub_using_subcommand rename" -s h -l help -d 'Print help'
+complete -c thub -n "__fish_thub_using_subcommand resize" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
+complete -c thub -n "__fish_thub_using_subcommand resize" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
+complete -c thub -n "__fish_thub_using_subcommand resize" -l json -d 'Print JSON'
+complete -c thub -n "__fish_thub_using_subcommand resize" -s h -l help -d 'Print help'
+complete -c thub -n "__fish_thub_using_subcommand run" -l cwd -d 'Directory to run in' -r
+complete -c thub -n "__fish_thub_using_subcommand run" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
+complete -c thub -n "__fish_thub_using_subcommand run" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
+complete -c thub -n "__fish_thub_using_subcommand run" -l json -d 'Print JSON'
+complete -c thub -n "__fish_thub_using_subcommand run" -s h -l help -d 'Print help'
+complete -c thub -n "__fish_thub_using_subcommand deploy" -l from -d 'Binary to put there instead of this one' -r -F
+complete -c thub -n "__fish_thub_using_subcommand deploy" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
+complete -c thub -n "__fish_thub_using_subcommand deploy" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
+complete -c thub -n "__fish_thub_using_subcommand deploy" -l json -d 'Print JSON'
+complete -c thub -n "__fish_thub_using_subcommand deploy" -s h -l help -d 'Print help'
+complete -c thub -n "__fish_thub_using_subcommand agent; and not __fish_seen_subcommand_from status stop uninstall" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
+complete -c thub -n "__fish_thub_using_subcommand agent; and not __fish_seen_subcommand_from status stop uninstall" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
+complete -c thub -n "__fish_thub_using_subcommand agent; and not __fish_seen_subcommand_from status stop uninstall" -l stdio -d 'Serve a link on standard input and output'
+complete -c thub -n "__fish_thub_using_subcommand agent; and not __fish_seen_subcommand_from status stop uninstall" -l json -d 'Print JSON'
+complete -c thub -n "__fish_thub_using_subcommand agent; and not __fish_seen_subcommand_from status stop uninstall" -s h -l help -d 'Print help'
+complete -c thub -n "__fish_thub_using_subcommand agent; and not __fish_seen_subcommand_from status stop uninstall" -f -a "status" -d 'What is there and how it runs'
+complete -c thub -n "__fish_thub_using_subcommand agent; and not __fish_seen_subcommand_from status stop uninstall" -f -a "stop" -d 'End the user\'s other agents here in order; sessions live on'
+complete -c thub -n "__fish_thub_using_subcommand agent; and not __fish_seen_subcommand_from status stop uninstall" -f -a "uninstall" -d 'Remove uploaded agents; sessions live on'
+complete -c thub -n "__fish_thub_using_subcommand agent; and __fish_seen_subcommand_from status" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
+complete -c thub -n "__fish_thub_using_subcommand agent; and __fish_seen_subcommand_from status" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
+complete -c thub -n "__fish_thub_using_subcommand agent; and __fish_seen_subcommand_from status" -l json -d 'Print JSON'
+complete -c thub -n "__fish_thub_using_subcommand agent; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help'
+complete -c thub -n "__fish_thub_using_subcommand agent; and __fish_seen_subcommand_from stop" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
+complete -c thub -n "__fish_thub_using_subcommand agent; and __fish_seen_subcommand_from stop" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
+complete -c thub -n "__fish_thub_using_subcommand agent; and __fish_seen_subcommand_from stop" -l json -d 'Print JSON'
+complete -c thub -n "__fish_thub_using_subcommand agent; and __fish_seen_subcommand_from stop" -s h -l help -d 'Print help'
+complete -c thub -n "__fish_thub_using_subcommand agent; and __fish_seen_subcommand_from uninstall" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
+complete -c thub -n "__fish_thub_using_subcommand agent; and __fish_seen_subcommand_from uninstall" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
+complete -c thub -n "__fish_thub_using_subcommand agent; and __fish_seen_subcommand_from uninstall" -l json -d 'Print JSON'
+complete -c thub -n "__fish_thub_using_subcommand agent; and __fish_seen_subcommand_from uninstall" -s h -l help -d 'Print help'
+complete -c thub -n "__fish_thub_using_subcommand doctor" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
+complete -c thub -n "__fish_thub_using_subcommand doctor" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
+complete -c thub -n "__fish_thub_using_subcommand doctor" -l json -d 'Print JSON'
+complete -c thub -n "__fish_thub_using_subcommand doctor" -s h -l help -d 'Print help'
+complete -c thub -n "__fish_thub_using_subcommand reset" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
+complete -c thub -n "__fish_thub_using_subcommand reset" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
+complete -c thub -n "__fish_thub_using_subcommand reset" -l json -d 'Print JSON'
+complete -c thub -n "__fish_thub_using_subcommand reset" -s h -l help -d 'Print help'
+complete -c thub -n "__fish_thub_using_subcommand config; and not __fish_seen_subcommand_from path check default" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
+complete -c thub -n "__fish_thub_using_subcommand config; and not __fish_seen_subcommand_from path check default" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
+complete -c thub -n "__fish_thub_using_subcommand config; and not __fish_seen_subcommand_from path check default" -l json -d 'Print JSON'
+complete -c thub -n "__fish_thub_using_subcommand config; and not __fish_seen_subcommand_from path check default" -s h -l help -d 'Print help'
+complete -c thub -n "__fish_thub_using_subcommand config; and not __fish_seen_subcommand_from path check default" -f -a "path" -d 'Where it is'
+complete -c thub -n "__fish_thub_using_subcommand config; and not __fish_seen_subcommand_from path check default" -f -a "check" -d 'Whether it is right'
+complete -c thub -n "__fish_thub_using_subcommand config; and not __fish_seen_subcommand_from path check default" -f -a "default" -d 'The default one, with comments'
+complete -c thub -n "__fish_thub_using_subcommand config; and __fish_seen_subcommand_from path" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
+complete -c thub -n "__fish_thub_using_subcommand config; and __fish_seen_subcommand_from path" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
+complete -c thub -n "__fish_thub_using_subcommand config; and __fish_seen_subcommand_from path" -l json -d 'Print JSON'
+complete -c thub -n "__fish_thub_using_subcommand config; and __fish_seen_subcommand_from path" -s h -l help -d 'Print help'
+complete -c thub -n "__fish_thub_using_subcommand config; and __fish_seen_subcommand_from check" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
+complete -c thub -n "__fish_thub_using_subcommand config; and __fish_seen_subcommand_from check" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
+complete -c thub -n "__fish_thub_using_subcommand config; and __fish_seen_subcommand_from check" -l json -d 'Print JSON'
+complete -c thub -n "__fish_thub_using_subcommand config; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help'
+complete -c thub -n "__fish_thub_using_subcommand config; and __fish_seen_subcommand_from default" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
+complete -c thub -n "__fish_thub_using_subcommand config; and __fish_seen_subcommand_from default" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
+complete -c thub -n "__fish_thub_using_subcommand config; and __fish_seen_subcommand_from default" -l json -d 'Print JSON'
+complete -c thub -n "__fish_thub_using_subcommand config; and __fish_seen_subcommand_from default" -s h -l help -d 'Print help'
+complete -c thub -n "__fish_thub_using_subcommand keys" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
+complete -c thub -n "__fish_thub_using_subcommand keys" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
+complete -c thub -n "__fish_thub_using_subcommand keys" -l json -d 'Print JSON'
+complete -c thub -n "__fish_thub_using_subcommand keys" -s h -l help -d 'Print help'
+complete -c thub -n "__fish_thub_using_subcommand themes" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
+complete -c thub -n "__fish_thub_using_subcommand themes" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
+complete -c thub -n "__fish_thub_using_subcommand themes" -l json -d 'Print JSON'
+complete -c thub -n "__fish_thub_using_subcommand themes" -s h -l help -d 'Print help'
+complete -c thub -n "__fish_thub_using_subcommand completions" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
+complete -c thub -n "__fish_thub_using_subcommand completions" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
+complete -c thub -n "__fish_thub_using_subcommand completions" -l json -d 'Print JSON'
+complete -c thub -n "__fish_thub_using_subcommand completions" -s h -l help -d 'Print help'
+complete -c thub -n "__fish_thub_using_subcommand session" -l id -r
+complete -c thub -n "__fish_thub_using_subcommand session" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
+complete -c thub -n "__fish_thub_using_subcommand session" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
+complete -c thub -n "__fish_thub_using_subcommand session" -l json -d 'Print JSON'
+complete -c thub -n "__fish_thub_using_subcommand session" -s h -l help -d 'Print help'

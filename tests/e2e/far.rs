@@ -1,0 +1,479 @@
+//! Another machine: a real sshd, a home with nothing in it, and a network that fails.
+
+use crate::support::home::{Output, sweep};
+use crate::support::proxy::Proxy;
+use crate::support::sshd::{self, Sshd};
+use crate::support::tty::frame;
+use crate::support::{Dice, Home, PATIENCE, Tty, scale, signal, state_of, until, with_variable, words};
+use crate::survive::{counting, in_order};
+use rustix::process::Signal;
+use serde_json::Value;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// A host `test` behind a real sshd; its agent and sessions go with it.
+struct Far {
+    home: Home,
+    sshd: Sshd,
+    config: PathBuf,
+}
+
+impl Far {
+    fn new(more: &str) -> Option<Far> {
+        if !sshd::here() {
+            return None;
+        }
+        let sshd = Sshd::start("");
+        let config = sshd.config(&more.replace("{dir}", &sshd.dir.path().to_string_lossy()));
+        Some(Far { home: Home::new(), sshd, config })
+    }
+    /// The same with the agent put there.
+    fn deployed() -> Option<Far> {
+        let far = Far::new("Host test\n")?;
+        let said = far.thub(&["deploy", "test"]);
+        assert_eq!(said.code, 0, "{said:?}");
+        Some(far)
+    }
+    /// A config that goes through a proxy.
+    fn through(&self, proxy: &Proxy) -> PathBuf {
+        self.sshd.config(&format!("Host test\n  Port {}\n  HostKeyAlias [127.0.0.1]:{}\n", proxy.port, self.sshd.port))
+    }
+
+    fn words<'a>(&'a self, args: &[&'a str]) -> Vec<&'a str> {
+        [&["-F", self.config.to_str().unwrap()], args].concat()
+    }
+    #[track_caller]
+    fn thub(&self, args: &[&str]) -> Output {
+        self.home.thub(&self.words(args))
+    }
+    #[track_caller]
+    fn ls(&self) -> Vec<Value> {
+        serde_json::from_str(&self.thub(&["ls", "-H", "test", "--json"]).ok()).expect("a JSON array")
+    }
+    fn tty(&self, cols: u16, rows: u16, args: &[&str]) -> Tty {
+        Tty::thub(&self.home, cols, rows, &self.words(args))
+    }
+    #[track_caller]
+    fn shows(&self, name: &str, regex: &str) {
+        let waited = self.thub(&["wait", "-H", "test", name, "--text", regex, "--timeout", "30"]);
+        assert_eq!(waited.code, 0, "{waited:?}\n{:?}", self.thub(&["capture", "-H", "test", name, "--all"]));
+    }
+
+    /// Processes there.
+    fn there(&self) -> Vec<i32> {
+        with_variable("HOME", &self.sshd.home())
+    }
+    /// `thub agent --stdio` there.
+    fn agents(&self) -> Vec<i32> {
+        self.there().into_iter().filter(|p| words(*p).iter().any(|w| w == "--stdio")).collect()
+    }
+    /// The binary that was put there.
+    fn binaries(&self) -> Vec<PathBuf> {
+        let builds =
+            std::fs::read_dir(self.sshd.home().join(".local/share/thub/agents")).into_iter().flatten().flatten();
+        builds.map(|b| b.path().join("thub")).filter(|p| p.exists()).collect()
+    }
+}
+
+impl Drop for Far {
+    fn drop(&mut self) {
+        for pid in self.there().into_iter().filter(|p| state_of(*p) == 'T') {
+            signal(pid, Signal::CONT);
+        }
+        let mut kill = self.home.thub_command(&["kill", "--all"]);
+        kill.env("HOME", self.sshd.home());
+        for name in ["THUB_RUN_DIR", "THUB_STATE_DIR", "THUB_CONFIG_DIR"] {
+            kill.env_remove(name);
+        }
+        if let Ok(mut child) = kill.spawn() {
+            let _ = child.wait();
+        }
+        self.sshd.crash();
+        sweep(|| self.there());
+    }
+}
+
+#[test]
+fn an_empty_home_gets_an_agent_and_sessions() {
+    let Some(far) = Far::new("Host test\n") else { return };
+    // nobody is asked, so nothing is put there
+    let said = far.thub(&["ls", "-H", "test"]);
+    assert!(said.code != 0 && said.err.contains("deploy"), "{said:?}");
+    assert!(far.binaries().is_empty());
+    let said = far.thub(&["deploy", "test"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    let [binary] = &far.binaries()[..] else { panic!("{:?}", far.binaries()) };
+    assert_eq!(std::fs::read(binary).unwrap(), std::fs::read(crate::support::THUB).unwrap());
+    use std::os::unix::fs::MetadataExt;
+    let first = std::fs::metadata(binary).unwrap();
+    assert_eq!(first.mode() & 0o022, 0);
+
+    let id = far
+        .thub(&[
+            "new",
+            "-d",
+            "-H",
+            "test",
+            "-n",
+            "one",
+            "--size",
+            "90x20",
+            "--",
+            "sh",
+            "-c",
+            "echo hello $THUB_HOST; exec cat",
+        ])
+        .ok();
+    far.shows("one", "hello");
+    let all = far.ls();
+    assert_eq!(all.len(), 1);
+    assert_eq!(
+        (all[0]["name"].as_str(), all[0]["host"].as_str(), all[0]["id"].as_str()),
+        (Some("one"), Some("test"), Some(id.trim()))
+    );
+    assert_eq!((all[0]["cols"].as_u64(), all[0]["state"].as_str()), (Some(90), Some("detached")));
+    far.thub(&["send", "-H", "test", "one", "typed there", "--keys", "Enter"]).ok();
+    far.shows("one", "typed there");
+    let screen = far.thub(&["capture", "-H", "test", "one"]).ok();
+    assert!(screen.starts_with("hello ") && screen.contains("\ntyped there\n"), "{screen}");
+    let raw = far.thub(&["capture", "-H", "test", "one", "--all", "--raw"]);
+    assert!(raw.bytes.starts_with(b"hello ") && raw.err.is_empty(), "{raw:?}");
+    far.thub(&["rename", "-H", "test", "one", "two"]).ok();
+    far.thub(&["resize", "-H", "test", "two", "70x11"]).ok();
+    assert_eq!(far.thub(&["capture", "-H", "test", "two"]).ok().lines().count(), 11);
+    far.thub(&["capture", "-H", "test", "one"]).fails(2);
+    far.thub(&["new", "-d", "-H", "test", "-n", "../x"]).fails(2);
+    // none of it is on this machine
+    assert!(far.home.ls().is_empty());
+
+    // a login shell, in the home there
+    far.thub(&["new", "-d", "-H", "test", "-n", "shell"]).ok();
+    far.thub(&["send", "-H", "test", "shell", "echo at:$PWD:$0:", "--keys", "Enter"]).ok();
+    far.shows("shell", &format!("at:{}:-", far.sshd.home().display()));
+
+    // again: nothing is uploaded
+    let mark = far.sshd.mark();
+    let said = far.thub(&["deploy", "test"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    far.ls();
+    let second = std::fs::metadata(binary).unwrap();
+    assert_eq!((first.ino(), first.mtime(), first.mtime_nsec()), (second.ino(), second.mtime(), second.mtime_nsec()));
+    assert!(!far.sshd.since(mark).contains("subsystem"), "no SFTP the second time");
+    assert_eq!(far.binaries().len(), 1);
+
+    // who goes leaves nothing
+    far.thub(&["kill", "-H", "test", "--all"]).ok();
+    until("agents and sessions to be gone", || far.there().is_empty().then_some(()));
+    let status: Value = serde_json::from_str(&far.thub(&["agent", "status", "-H", "test", "--json"]).ok()).unwrap();
+    assert_eq!(status["sessions"], 0, "{status}");
+    let said = far.thub(&["agent", "uninstall", "-H", "test"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(far.binaries().is_empty());
+}
+
+#[test]
+fn commands_run_there() {
+    let Some(far) = Far::deployed() else { return };
+    let ran = far
+        .home
+        .thub_in(&far.words(&["run", "-H", "test", "--", "sh", "-c", "cat; echo error >&2; pwd; exit 9"]), b"input\n");
+    assert_eq!((ran.code, ran.err.as_str()), (9, "error\n"), "{ran:?}");
+    assert_eq!(ran.out, format!("input\n{}\n", far.sshd.home().display()));
+    // words stay what they are, though there is a shell on the way
+    let ran = far.thub(&["run", "-H", "test", "--", "printf", "%s|", "a b", "$HOME", "*", "'\"\\", ""]);
+    assert_eq!(ran.ok(), "a b|$HOME|*|'\"\\||");
+    // several: each line says whose it is; the first code that is not 0
+    let ran = far.thub(&["run", "-H", "test", "-H", "other", "--", "sh", "-c", "echo here; exit 3"]);
+    assert_eq!(ran.code, 255.min(ran.code));
+    assert!(ran.out.lines().any(|l| l.starts_with("test") && l.ends_with("| here")), "{ran:?}");
+    assert!(ran.out.lines().any(|l| l.starts_with("other") && l.ends_with("| here")), "{ran:?}");
+    assert_eq!(ran.code, 3, "{ran:?}");
+    let bytes: Vec<u8> = (0..2_000_000u32).map(|i| (i.wrapping_mul(2654435761) >> 11) as u8).collect();
+    let ran = far.home.thub_in(&far.words(&["run", "-H", "test", "--", "cat"]), &bytes);
+    assert!(ran.code == 0 && ran.bytes == bytes, "{} {}", ran.bytes.len(), ran.err);
+    // what can't be reached, or won't have us
+    let refused =
+        far.sshd.config("Host test\n  IdentityFile {dir}/other\nHost nowhere\n  Port 1\n").display().to_string();
+    let bad = std::fs::read_to_string(&refused).unwrap().replacen("IdentityFile {d}/id", "", 1);
+    std::fs::write(&refused, bad.lines().filter(|l| !l.ends_with("/id")).collect::<Vec<_>>().join("\n")).unwrap();
+    let mark = far.sshd.mark();
+    far.home.thub(&["-F", &refused, "ls", "-H", "test"]).fails(4);
+    assert!(!far.sshd.since(mark).contains("Accepted"));
+    far.home.thub(&["-F", &refused, "ls", "-H", "nowhere"]).fails(3);
+    assert_eq!(far.home.thub(&["-F", &refused, "run", "-H", "nowhere", "--", "true"]).code, 255);
+}
+
+#[test]
+fn a_changed_or_unknown_host_key() {
+    let Some(far) = Far::deployed() else { return };
+    let known = far.sshd.at("known_hosts");
+    for which in ["other", ""] {
+        if which.is_empty() {
+            std::fs::write(&known, "").unwrap();
+        } else {
+            far.sshd.know(which);
+        }
+        let before = std::fs::read(&known).unwrap();
+        let mark = far.sshd.mark();
+        for verb in [
+            &["ls"][..],
+            &["new", "-d"],
+            &["capture", "x"],
+            &["send", "x", "y"],
+            &["kill", "--all"],
+            &["wait", "x"],
+            &["agent", "status"],
+        ] {
+            let said = far.thub(&[verb, &["-H", "test"]].concat()).fails(4);
+            assert!(said.contains("SHA256:"), "{said}");
+        }
+        far.thub(&["deploy", "test"]).fails(4);
+        assert_eq!(far.thub(&["run", "-H", "test", "--", "true"]).code, 255);
+        // with a terminal as well: verbs ask nothing
+        let mut tty = far.tty(100, 20, &["ls", "-H", "test"]);
+        assert_eq!(tty.wait_exit(), 4);
+        let log = far.sshd.since(mark);
+        assert!(!log.contains("userauth-request") && !log.contains("Accepted"), "nothing is offered:\n{log}");
+        assert_eq!(std::fs::read(&known).unwrap(), before, "nothing is learned");
+    }
+    // the TUI: a changed one is a hard stop
+    far.sshd.know("other");
+    let mark = far.sshd.mark();
+    let mut tty = far.tty(110, 30, &["test"]);
+    tty.until_text("THE HOST KEY HAS CHANGED");
+    tty.type_("y\r");
+    tty.until_text("THE HOST KEY HAS CHANGED");
+    tty.prefix("d");
+    tty.wait_exit();
+    let log = far.sshd.since(mark);
+    assert!(!log.contains("userauth-request") && !log.contains("Accepted"), "{log}");
+    // an unknown one is asked about, with its fingerprint: no is no
+    std::fs::write(&known, "").unwrap();
+    let mark = far.sshd.mark();
+    let mut tty = far.tty(110, 30, &["test"]);
+    tty.until_text("unknown host key");
+    tty.until_text("SHA256:");
+    tty.type_("n");
+    tty.until_no_text("unknown host key");
+    tty.prefix("d");
+    tty.wait_exit();
+    assert_eq!(std::fs::read(&known).unwrap(), b"");
+    assert!(!far.sshd.since(mark).contains("userauth-request"));
+    // and yes is yes, and kept
+    let tty = far.tty(110, 30, &["test"]);
+    tty.until_text("unknown host key");
+    tty.type_("y");
+    tty.until("a shell there", |s| s.iter().any(|l| l.contains('#') || l.contains("bash-")));
+    assert!(std::fs::read_to_string(&known).unwrap().contains("ssh-ed25519"));
+    drop(tty);
+    far.ls();
+}
+
+#[test]
+fn the_tui_puts_an_agent_there_and_finds_it_again() {
+    let Some(far) = Far::new("Host test\n") else { return };
+    // no is no
+    let mut tty = far.tty(100, 30, &["test"]);
+    tty.until_text("has no thub yet");
+    tty.type_("n");
+    tty.until_no_text("has no thub yet");
+    assert!(far.binaries().is_empty());
+    tty.prefix("d");
+    tty.wait_exit();
+    std::fs::remove_dir_all(far.home.at("state")).unwrap();
+    let mut tty = far.tty(100, 30, &["test"]);
+    tty.until_text("has no thub yet");
+    tty.type_("y");
+    until("a session there", || (!far.binaries().is_empty() && far.ls().len() == 1).then_some(()));
+    tty.type_("echo there-$((6*7))\r");
+    tty.until_text("there-42");
+    assert!(far.home.ls().is_empty(), "nothing was started here");
+    tty.prefix("d");
+    assert_eq!(tty.wait_exit(), 0);
+    let pid = far.ls()[0]["pid"].clone();
+    let mark = far.sshd.mark();
+    let mut tty = far.tty(100, 30, &["test"]);
+    tty.until_text("there-42");
+    tty.type_("echo again-$((6*8))\r");
+    tty.until_text("again-48");
+    assert!(!far.sshd.since(mark).contains("subsystem"), "nothing is uploaded");
+    let all = far.ls();
+    assert!(all.len() == 1 && all[0]["pid"] == pid, "the same shell and no other: {all:?}");
+    tty.prefix("d");
+    assert_eq!(tty.wait_exit(), 0);
+    // one full screen, cell for cell
+    let id = all[0]["id"].as_str().unwrap().to_string();
+    let mut tty = far.tty(77, 19, &["attach", "-H", "test", &id]);
+    tty.until_text("again-48");
+    until("its size", || (far.ls()[0]["cols"] == 77).then_some(()));
+    until("what is captured", || {
+        let captured = far.thub(&["capture", "-H", "test", &id]).ok();
+        (captured.lines().collect::<Vec<_>>() == tty.screen()).then_some(())
+    });
+    tty.prefix("d");
+    assert_eq!(tty.wait_exit(), 0);
+}
+
+#[test]
+fn sshd_and_agents_are_killed_and_the_session_is_there() {
+    let Some(mut far) = Far::deployed() else { return };
+    let go = far.home.at("go");
+    std::fs::write(&go, "").unwrap();
+    far.thub(&["new", "-d", "-H", "test", "-n", "count", "--ring", "16777216", "--", "sh", "-c", &counting(&go)]).ok();
+    let tty = far.tty(80, 24, &["attach", "-H", "test", "count"]);
+    tty.until_text("line-");
+    let pid = far.ls()[0]["pid"].as_i64().unwrap() as i32;
+    // agents alone, again and again
+    for _ in 0..scale(10) {
+        let agents = until("an agent", || Some(far.agents()).filter(|a| !a.is_empty()));
+        for agent in &agents {
+            signal(*agent, Signal::KILL);
+        }
+        until("it to be gone", || agents.iter().all(|a| state_of(*a) == 'x').then_some(()));
+        let asked = Instant::now();
+        assert_eq!(far.ls().len(), 1);
+        println!("ls after {:?}", asked.elapsed());
+    }
+    // the whole sshd
+    far.sshd.crash();
+    far.thub(&["ls", "-H", "test"]).fails(3);
+    assert_ne!(state_of(pid), 'x');
+    far.sshd.restart();
+    assert_eq!(far.ls()[0]["pid"].as_i64(), Some(pid.into()));
+    // who looks on is back by itself, and what it shows goes on
+    let latest = |s: &[String]| {
+        s.iter().filter_map(|l| l.trim().strip_prefix("line-")?.parse::<usize>().ok()).max().unwrap_or(0)
+    };
+    let now = latest(&tty.screen());
+    tty.until("newer lines", |s| latest(s) > now);
+    std::fs::remove_file(&go).unwrap();
+    tty.until_text("done-");
+    let raw = far.thub(&["capture", "-H", "test", "count", "--all", "--raw"]);
+    assert!(raw.code == 0 && raw.err.is_empty(), "{} {}", raw.code, raw.err);
+    let lines = in_order(&raw.bytes);
+    assert!(lines > 100, "{lines}");
+    until("the screen to be what is captured", || {
+        let captured = far.thub(&["capture", "-H", "test", "count"]).ok();
+        (captured.lines().collect::<Vec<_>>() == tty.screen()).then_some(())
+    });
+}
+
+#[test]
+fn a_network_that_cuts() {
+    let Some(far) = Far::deployed() else { return };
+    let proxy = Proxy::start(far.sshd.port);
+    let config = far.through(&proxy).display().to_string();
+    let go = far.home.at("go");
+    std::fs::write(&go, "").unwrap();
+    far.thub(&["new", "-d", "-H", "test", "-n", "count", "--ring", "16777216", "--", "sh", "-c", &counting(&go)]).ok();
+    far.thub(&[
+        "new",
+        "-d",
+        "-H",
+        "test",
+        "-n",
+        "cmds",
+        "--ring",
+        "16777216",
+        "--",
+        "sh",
+        "-c",
+        "stty -echo; echo up; n=0; while read l; do n=$((n+1)); echo \"got $n $l\"; done",
+    ])
+    .ok();
+    far.shows("cmds", "up");
+    let attach = |name| Tty::thub(&far.home, 80, 24, &["-F", &config, "attach", "-H", "test", name]);
+    let (watching, typing) = (attach("count"), attach("cmds"));
+    watching.until_text("line-");
+    typing.until_text("up");
+    let mut dice = Dice::new();
+    let mut typed = 0;
+    for i in 0..scale(10) {
+        let before = proxy.cuts();
+        proxy.cut_after(200 + dice.below(25_000));
+        let end = Instant::now() + PATIENCE;
+        while proxy.cuts() == before {
+            typed += 1;
+            typing.type_(format!("command {typed}\r"));
+            // a person's pace, so that cuts fall between and into what is typed
+            std::thread::sleep(Duration::from_millis(dice.below(60)));
+            assert!(
+                Instant::now() < end,
+                "cut {i}: no traffic\n{}\n{}",
+                frame(&watching.screen()),
+                frame(&typing.screen())
+            );
+        }
+        // some of it while there is no link
+        for _ in 0..dice.below(5) {
+            typed += 1;
+            typing.type_(format!("command {typed}\r"));
+        }
+        if i % 4 == 3 {
+            // a cable pulled, and put back
+            proxy.stall(true);
+            typed += 1;
+            typing.type_(format!("command {typed}\r"));
+            std::thread::sleep(Duration::from_millis(300));
+            proxy.stall(false);
+        }
+    }
+    println!("{} cuts, {} connections, {typed} commands", proxy.cuts(), proxy.opened());
+    std::fs::remove_file(&go).unwrap();
+    watching.until_text("done-");
+    let last = format!("got {typed} command {typed}");
+    typing.until_text(&last);
+    let raw = far.thub(&["capture", "-H", "test", "count", "--all", "--raw"]);
+    assert!(raw.code == 0 && raw.err.is_empty(), "{} {}", raw.code, raw.err);
+    in_order(&raw.bytes);
+    let got = far.thub(&["capture", "-H", "test", "cmds", "--all", "--raw"]).ok();
+    let got: Vec<&str> = got.split("\r\n").filter(|l| l.starts_with("got ")).collect();
+    let wanted: Vec<String> = (1..=typed).map(|n| format!("got {n} command {n}")).collect();
+    assert_eq!(got, wanted, "each once, in order");
+    for (tty, name) in [(&watching, "count"), (&typing, "cmds")] {
+        until("the screen to be what is captured", || {
+            let captured = far.thub(&["capture", "-H", "test", name]).ok();
+            (captured.lines().collect::<Vec<_>>() == tty.screen()).then_some(())
+        });
+    }
+}
+
+#[test]
+fn a_host_that_stands_still_holds_up_nothing_here() {
+    let Some(far) = Far::deployed() else { return };
+    far.thub(&["new", "-d", "-H", "test", "-n", "far", "--", "sh", "-c", "echo far away; exec cat"]).ok();
+    let tty = far.tty(120, 30, &["test"]);
+    tty.until_text("far away");
+    // a local pane beside it
+    far.home.new_session(&["-n", "near", "--", "sh", "-c", "stty -echo raw; echo near by; exec cat"]);
+    tty.until_text("near");
+    tty.prefix("g");
+    tty.type_("near");
+    tty.until("the one found", |s| s.iter().any(|l| l.contains("near") && l.contains("this machine")));
+    tty.type_("\r");
+    tty.until_text("near by");
+    let stopped = far.sshd.pids();
+    for pid in &stopped {
+        signal(*pid as i32, Signal::STOP);
+    }
+    let mut took: Vec<Duration> = Vec::new();
+    for i in 0..scale(40) {
+        let mark = format!("<{i}>");
+        let at = Instant::now();
+        tty.type_(format!("{mark}\r\n"));
+        tty.until_text(&mark);
+        took.push(at.elapsed());
+    }
+    assert!(stopped.iter().all(|p| state_of(*p as i32) == 'T'), "it stood still all the time");
+    took.sort();
+    println!("echo beside a stopped host: median {:?}, worst {:?}", took[took.len() / 2], took[took.len() - 1]);
+    // and verbs on this machine answer
+    far.home.ls();
+    for pid in &stopped {
+        signal(*pid as i32, Signal::CONT);
+    }
+    tty.prefix("p");
+    tty.until_text("far away");
+    tty.type_("heard\r");
+    tty.until("it is back", |s| s.iter().any(|l| l.contains("heard")));
+}

@@ -1,0 +1,10 @@
+//! The real binary, from outside: in a real terminal, over a real sshd, as a second user.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod cli;
+mod far;
+mod survive;
+mod tui;
+mod users;

@@ -1,0 +1,552 @@
+//! The TUI as a person sees it: keys in, cells out, and the terminal as it was afterwards.
+
+use crate::support::tty::{cells, frame};
+use crate::support::{Home, Tty, state_of, until};
+use rustix::process::Signal;
+use rustix::termios::Termios;
+use thub::proto::ids::Size;
+use thub::term::engine::Engine;
+
+/// `thub` with its first shell's prompt to be seen.
+fn open(home: &Home, cols: u16, rows: u16) -> Tty {
+    let tty = Tty::thub(home, cols, rows, &[]);
+    tty.until_text("ready$");
+    tty
+}
+
+fn flags(t: &Termios) -> String {
+    format!("{:?} {:?} {:?} {:?} {:?}", t.input_modes, t.output_modes, t.control_modes, t.local_modes, t.special_codes)
+}
+
+/// All that a terminal can be left in is as it was.
+#[track_caller]
+fn sane(tty: &Tty, before: &Termios) {
+    assert_eq!(flags(&tty.termios()), flags(before), "stty");
+    let modes = tty.modes();
+    let on = |n: u16| modes.get(&n).copied();
+    for (number, what) in [
+        (1049, "alternate screen"),
+        (1000, "mouse"),
+        (1002, "mouse"),
+        (1003, "mouse"),
+        (1006, "mouse"),
+        (2004, "paste"),
+        (1004, "focus"),
+        (2026, "synchronized output"),
+        (2031, "light/dark reports"),
+        (1, "cursor keys"),
+    ] {
+        assert_ne!(on(number), Some(true), "{what} ({number}) is left on");
+    }
+    assert_eq!(on(25), Some(true), "the cursor");
+    assert_ne!(on(7), Some(false), "wrap");
+    assert!(tty.cursor().2, "the cursor is to be seen");
+    let log = tty.log();
+    let count = |what: &[u8]| log.windows(what.len()).filter(|w| *w == what).count();
+    assert_eq!(count(b"\x1b[22;0t"), count(b"\x1b[23;0t"), "the title");
+    // kitty's keyboard: as often taken back as asked for
+    let pushed = regex::bytes::Regex::new(r"\x1b\[>[0-9]+u").unwrap().find_iter(&log).count();
+    assert!(count(b"\x1b[<u") >= pushed, "keyboard modes");
+}
+
+/// Rows of the screen in which `text` is.
+fn rows_with(screen: &[String], text: &str) -> Vec<usize> {
+    screen.iter().enumerate().filter(|(_, l)| l.contains(text)).map(|(i, _)| i).collect()
+}
+/// Columns (in characters) at which `text` begins.
+fn columns_of(screen: &[String], text: &str) -> Vec<usize> {
+    let all =
+        screen.iter().flat_map(|l| l.match_indices(text).map(|(at, _)| l[..at].chars().count()).collect::<Vec<_>>());
+    all.collect()
+}
+
+/// What `thub capture --ansi` shows, as cells.
+#[track_caller]
+fn captured(home: &Home, name: &str) -> Vec<Vec<(String, thub::term::screen::Style)>> {
+    let s = home.session(name);
+    let size = Size::new(s["cols"].as_u64().unwrap() as u16, s["rows"].as_u64().unwrap() as u16);
+    let mut engine = Engine::new(size);
+    for (i, row) in home.thub(&["capture", name, "--ansi"]).ok().lines().enumerate() {
+        engine.feed(format!("\x1b[{};1H\x1b[m{row}", i + 1).as_bytes(), &mut Vec::new());
+    }
+    cells(&engine)
+}
+
+/// The terminal shows what `thub capture` prints, cell for cell.
+#[track_caller]
+pub fn shows_the_same(home: &Home, tty: &Tty, name: &str) {
+    let end = std::time::Instant::now() + crate::support::PATIENCE;
+    loop {
+        let (there, here) = (captured(home, name), tty.cells());
+        if there == here {
+            return;
+        }
+        if std::time::Instant::now() > end {
+            let differ = there.iter().zip(&here).enumerate().find(|(_, (a, b))| a != b);
+            let first = differ.and_then(|(row, (a, b))| {
+                let col = a.iter().zip(b).position(|(a, b)| a != b)?;
+                Some(format!("row {row} column {col}: captured {:?}, shown {:?}", a[col], b[col]))
+            });
+            panic!(
+                "{first:?} ({}x{} and {}x{})\n{}\nshown:\n{}",
+                there[0].len(),
+                there.len(),
+                here[0].len(),
+                here.len(),
+                frame(&home.capture(name)),
+                frame(&tty.screen())
+            );
+        }
+    }
+}
+
+#[test]
+fn a_prompt_two_splits_and_a_clean_way_out_and_back() {
+    let home = Home::new();
+    let mut tty = Tty::shell(&home, 80, 24);
+    let before = tty.termios();
+    let start = "PS1='ready$ ' \"$THUB\"; echo left:$?\r";
+    tty.type_(start);
+    tty.until_text("ready$");
+    tty.type_("echo in-$((1))-one\r");
+    tty.until_text("in-1-one");
+    tty.prefix("%");
+    tty.until("two prompts side by side", |s| {
+        let at = columns_of(s, "ready$");
+        at.iter().any(|c| *c < 30) && at.iter().any(|c| *c >= 38)
+    });
+    tty.type_("echo in-$((2))-two\r");
+    tty.until_text("in-2-two");
+    tty.prefix("\"");
+    tty.until("a third prompt below", |s| rows_with(s, "ready$").iter().any(|r| *r > 11));
+    tty.type_("echo in-$((3))-three\r");
+    let screen = tty.until_text("in-3-three");
+    // each in its pane alone: left, right above, right below
+    for n in ["in-1-one", "in-2-two", "in-3-three"] {
+        assert_eq!(columns_of(&screen, n).len(), 1, "{}", frame(&screen));
+    }
+    assert!(columns_of(&screen, "in-1-one")[0] < 38 && columns_of(&screen, "in-2-two")[0] >= 38);
+    assert!(columns_of(&screen, "in-3-three")[0] >= 38 && rows_with(&screen, "in-3-three")[0] > 11);
+    assert!(rows_with(&screen, "in-2-two")[0] < 12, "{}", frame(&screen));
+    assert_eq!(home.ls().len(), 3);
+    let ids: Vec<_> = home.ls().iter().map(|s| (s["id"].clone(), s["pid"].clone())).collect();
+
+    tty.prefix("d");
+    tty.until_text("left:0");
+    tty.until("the shell again", |s| s.iter().rev().find(|l| !l.is_empty()).is_some_and(|l| l == "outer$"));
+    let shown = tty.screen();
+    assert!(shown[0].starts_with("outer$") && !shown.iter().any(|l| l.contains("in-3-three")), "{}", frame(&shown));
+    sane(&tty, &before);
+    assert_eq!(home.ls().len(), 3, "nothing ended");
+
+    // back: the same panes, shells and screens
+    tty.type_("clear\r");
+    tty.until_no_text("left:0");
+    tty.type_(start);
+    let again = tty.until("everything as it was", |s| {
+        ["in-1-one", "in-2-two", "in-3-three"].iter().all(|n| columns_of(s, n).len() == 1)
+    });
+    for n in ["in-1-one", "in-2-two", "in-3-three"] {
+        assert_eq!(columns_of(&again, n), columns_of(&screen, n), "{}\n{}", frame(&screen), frame(&again));
+        assert_eq!(rows_with(&again, n), rows_with(&screen, n), "{}\n{}", frame(&screen), frame(&again));
+    }
+    let now: Vec<_> = home.ls().iter().map(|s| (s["id"].clone(), s["pid"].clone())).collect();
+    assert_eq!(now, ids, "the same shells, and none beside them");
+    // the same pane has the focus
+    tty.type_("echo in-$((4))-four\r");
+    let screen = tty.until_text("in-4-four");
+    assert!(columns_of(&screen, "in-4-four")[0] >= 38 && rows_with(&screen, "in-4-four")[0] > 11, "{}", frame(&screen));
+    tty.prefix("d");
+    tty.until_text("left:0");
+    tty.type_("exit\r");
+    tty.wait_exit();
+}
+
+#[test]
+fn thub_attaches_to_what_is_there() {
+    let home = Home::new();
+    home.new_session(&["-n", "there", "--", "sh", "-c", "echo here before; exec cat"]);
+    home.shows("there", "here before");
+    let tty = Tty::thub(&home, 80, 24, &[]);
+    tty.until("a pane", |s| s[1].starts_with("here before") || s[1].starts_with("ready$"));
+    tty.until_text("here before");
+    assert_eq!(home.ls().len(), 1);
+}
+
+#[test]
+fn a_terminal_that_answers_nothing() {
+    let home = Home::new();
+    let tty = Tty::thub(&home, 80, 24, &[]);
+    tty.mute();
+    tty.until_text("ready$");
+    tty.type_("echo it-$((40+2))\r");
+    tty.until_text("it-42");
+}
+
+#[test]
+fn typing_goes_to_the_focused_pane_alone() {
+    let home = Home::new();
+    let tty = open(&home, 120, 30);
+    let id = |s: &serde_json::Value| s["id"].as_str().unwrap().to_string();
+    let first = id(&home.ls()[0]);
+    tty.prefix("%");
+    until("the second session", || (home.ls().len() == 2).then_some(()));
+    tty.until("two prompts", |s| columns_of(s, "ready$").len() == 2);
+    let second = home.ls().iter().map(id).find(|i| *i != first).unwrap();
+    let ids = [first, second];
+    let offsets = || -> Vec<u64> { ids.iter().map(|id| home.session(id)["offset"].as_u64().unwrap()).collect() };
+    let before = offsets();
+    tty.type_("typed-into-two");
+    tty.until_text("typed-into-two");
+    assert_eq!(offsets()[0], before[0], "the other one hears nothing");
+    assert!(home.raw(&ids[1]).windows(14).any(|w| w == b"typed-into-two"));
+    // by key to the left
+    tty.prefix("h");
+    tty.type_("typed-into-one");
+    tty.until_text("typed-into-one");
+    assert!(home.raw(&ids[0]).windows(14).any(|w| w == b"typed-into-one"));
+    assert!(!home.raw(&ids[1]).windows(14).any(|w| w == b"typed-into-one"));
+    // by a click to the right, and back
+    tty.click(110, 15);
+    tty.type_("-clicked");
+    tty.until_text("typed-into-two-clicked");
+    let left = columns_of(&tty.screen(), "typed-into-one")[0] as u16;
+    tty.click(left, 15);
+    tty.type_("-clicked");
+    tty.until_text("typed-into-one-clicked");
+    assert!(!home.raw(&ids[1]).windows(14).any(|w| w == b"typed-into-one"));
+    // zoomed: it alone; and back
+    tty.prefix("z");
+    tty.until_no_text("typed-into-two");
+    tty.prefix("z");
+    tty.until_text("typed-into-two");
+    // a tab of its own, named, and closed with its pane
+    tty.prefix("c");
+    tty.until_no_text("typed-into-one");
+    until("the third session", || (home.ls().len() == 3).then_some(()));
+    tty.until_text("ready$");
+    tty.prefix("p");
+    tty.until_text("typed-into-one");
+    tty.prefix("n");
+    tty.until_no_text("typed-into-one");
+    tty.prefix(",");
+    tty.type_("\x15my-tab\r");
+    tty.until("the tab's name", |s| s[0].contains("my-tab"));
+    tty.prefix("x");
+    tty.until_text("Close the pane");
+    tty.type_("y");
+    until("it ends", || (home.ls().iter().filter(|s| s["state"] != "exited").count() == 2).then_some(()));
+    tty.until_text("typed-into-one");
+}
+
+#[test]
+fn signals_leave_a_sane_terminal_and_running_sessions() {
+    for (signal, code) in [(Signal::TERM, 143), (Signal::HUP, 129), (Signal::INT, 130), (Signal::QUIT, 131)] {
+        let home = Home::new();
+        let mut tty = Tty::thub(&home, 80, 24, &[]);
+        let before = tty.termios();
+        tty.until_text("ready$");
+        // (taken before it started, as the kernel made it)
+        drop(before);
+        let fresh = Tty::start(home.command("true"), 80, 24).termios();
+        tty.signal(signal);
+        assert_eq!(tty.wait_exit(), code, "{signal:?}");
+        sane(&tty, &fresh);
+        let s = home.ls();
+        assert!(s.len() == 1 && s[0]["state"] == "detached", "{s:?}");
+    }
+}
+
+#[test]
+fn a_closed_window_ends_the_client_alone() {
+    let home = Home::new();
+    let mut tty = open(&home, 80, 24);
+    let pid = tty.pid();
+    tty.hang_up();
+    until("the client to end", || matches!(state_of(pid), 'x' | 'Z').then_some(()));
+    let s = home.ls();
+    assert!(s.len() == 1 && s[0]["state"] == "detached", "{s:?}");
+}
+
+#[test]
+fn any_size_and_back() {
+    let home = Home::new();
+    let tty = open(&home, 80, 24);
+    tty.type_("echo mark-$((6*7))\r");
+    tty.until_text("mark-42");
+    tty.prefix("%");
+    until("the second session", || (home.ls().len() == 2).then_some(()));
+    for (cols, rows) in [(1, 1), (500, 3), (3, 500), (2, 2), (1, 200), (10, 4), (250, 80), (40, 12)] {
+        tty.resize(cols, rows);
+        // it lives, and has taken the size
+        until("the sessions to have been told", || {
+            let all = home.ls();
+            // (one for which there is no room keeps the size it has)
+            all.iter()
+                .any(|s| s["cols"].as_u64() <= Some(cols.into()) && s["rows"].as_u64() <= Some(rows.into()))
+                .then_some(())
+        });
+    }
+    tty.resize(80, 24);
+    tty.type_("\x15echo back-$((6*7))\r");
+    tty.until_text("back-42");
+    tty.prefix("h");
+    tty.type_("\x15echo left-$((6*7))\r");
+    let screen = tty.until_text("left-42");
+    assert!(columns_of(&screen, "left-42")[0] < 30 && columns_of(&screen, "back-42")[0] > 38, "{}", frame(&screen));
+}
+
+#[test]
+fn bytes_that_are_no_text_and_pastes() {
+    let home = Home::new();
+    home.new_session(&["-n", "v", "--", "sh", "-c", "stty raw -echo; echo up; exec cat -v"]);
+    let mut tty = Tty::thub(&home, 80, 24, &["attach", "v"]);
+    tty.until_text("up");
+    tty.type_(b"<\xff\xfe\xc3\xa9\x80>");
+    tty.until_text("<M-^?M-~M-CM-)M-^@>");
+    tty.type_("\x1b[A\x1bOP\x7f\x1b[3~");
+    tty.until_text("^[[A^[OP^?^[[3~");
+    // a paste while the program has not asked for brackets: the text, Enter as Enter
+    tty.type_("\x1b[200~pasted text\x1b[201~");
+    tty.until_text("pasted text");
+    assert!(!tty.screen().iter().any(|l| l.contains("200~")));
+    // the prefix twice is the prefix
+    tty.type_("\x02\x02");
+    tty.until_text("^B");
+    tty.prefix("d");
+    assert_eq!(tty.wait_exit(), 0);
+    home.thub(&["kill", "v"]).ok();
+    home.new_session(&["-n", "b", "--", "sh", "-c", "stty raw -echo; printf '\\033[?2004hup\\r\\n'; exec cat -v"]);
+    let tty = Tty::thub(&home, 80, 24, &["attach", "b"]);
+    tty.until_text("up");
+    // what is pasted can't end the paste
+    tty.type_("\x1b[200~ab\x1b[20\x1b[201~");
+    tty.until_text("^[[200~ab");
+    let screen = tty.until_text("^[[201~");
+    let text = screen.concat();
+    assert_eq!(text.matches("^[[201~").count(), 1, "{}", frame(&screen));
+    assert!(text.trim_end().ends_with("^[[201~"), "{}", frame(&screen));
+}
+
+#[test]
+fn attached_full_screen_is_the_capture_cell_for_cell() {
+    let home = Home::new();
+    let script = r#"printf '\033[31mred\033[m \033[1;4;44mbold\033[m \033[7minverse\033[m 日本 é e\314\201 \033[38;5;200mpink\033[38;2;1;2;3mrgb\033[m\r\n'; seq 1 60; printf '\033[5;10Hmiddle\033[3;1H'; exec cat"#;
+    home.new_session(&["-n", "c", "--size", "70x20", "--", "sh", "-c", script]);
+    home.shows("c", "middle");
+    let mut tty = Tty::thub(&home, 91, 27, &["attach", "c"]);
+    tty.until_text("middle");
+    shows_the_same(&home, &tty, "c");
+    let s = home.session("c");
+    assert_eq!((s["cols"].as_u64(), s["rows"].as_u64(), s["state"].as_str()), (Some(91), Some(27), Some("running")));
+    tty.type_("typed\r");
+    tty.until_text("typed");
+    shows_the_same(&home, &tty, "c");
+    tty.resize(60, 15);
+    until("the session to follow", || (home.session("c")["cols"] == 60).then_some(()));
+    shows_the_same(&home, &tty, "c");
+    tty.prefix("d");
+    assert_eq!(tty.wait_exit(), 0);
+    // the bare screen: colours and wide characters at the top
+    home.new_session(&["-n", "d", "--size", "80x24", "--", "sh", "-c", &script.replace("seq 1 60; ", "")]);
+    home.shows("d", "middle");
+    let tty = Tty::thub(&home, 80, 24, &["attach", "d"]);
+    tty.until_text("middle");
+    shows_the_same(&home, &tty, "d");
+}
+
+#[test]
+fn two_clients_of_two_sizes_and_one_that_only_looks() {
+    let home = Home::new();
+    home.new_session(&["-n", "s", "--", "sh", "-c", "echo up; exec cat"]);
+    let one = Tty::thub(&home, 100, 30, &["attach", "s"]);
+    one.until_text("up");
+    until("its size", || (home.session("s")["cols"] == 100).then_some(()));
+    let mut two = Tty::thub(&home, 70, 20, &["attach", "s"]);
+    two.until_text("up");
+    // the newest has its size
+    until("the newest's size", || (home.session("s")["cols"] == 70).then_some(()));
+    assert_eq!(home.session("s")["clients"], 2);
+    shows_the_same(&home, &two, "s");
+    two.type_("from two\r");
+    one.until_text("from two");
+    // who types last has it
+    one.type_("from one\r");
+    two.until_text("from one");
+    until("the size of who typed", || (home.session("s")["cols"] == 100).then_some(()));
+    shows_the_same(&home, &one, "s");
+    let mut watcher = Tty::thub(&home, 50, 10, &["attach", "s", "--watch"]);
+    until("it is there", || (home.session("s")["clients"] == 3).then_some(()));
+    watcher.until("something", |s| s.iter().any(|l| l.contains("from")));
+    watcher.type_("never typed\r");
+    one.type_("after\r");
+    watcher.until_text("after");
+    assert!(!String::from_utf8_lossy(&home.raw("s")).contains("never"), "who watches does not type");
+    assert_eq!(home.session("s")["cols"], 100, "nor resize");
+    watcher.prefix("d");
+    assert_eq!(watcher.wait_exit(), 0);
+    // one killed: the other goes on
+    two.kill9();
+    one.type_("alone\r");
+    one.until_text("alone");
+    until("they are gone", || (home.session("s")["clients"] == 1).then_some(()));
+    shows_the_same(&home, &one, "s");
+}
+
+#[test]
+fn opened_twice() {
+    let home = Home::new();
+    let one = open(&home, 80, 24);
+    one.type_("echo first-$((1+1))\r");
+    one.until_text("first-2");
+    let mut two = Tty::thub(&home, 80, 24, &[]);
+    two.until_text("$");
+    two.prefix("d");
+    assert_eq!(two.wait_exit(), 0);
+    one.type_("echo still-$((1+2))\r");
+    one.until_text("still-3");
+    let mut one = one;
+    one.prefix("d");
+    assert_eq!(one.wait_exit(), 0);
+    // the first one's layout is what comes again
+    let again = Tty::thub(&home, 80, 24, &[]);
+    again.until_text("still-3");
+}
+
+#[test]
+fn the_last_pane_ends() {
+    let home = Home::new();
+    let mut tty = open(&home, 80, 24);
+    tty.type_("exit 3\r");
+    // what happens then is sensible: it leaves, or says so and takes keys
+    let end = std::time::Instant::now() + crate::support::PATIENCE;
+    loop {
+        if matches!(state_of(tty.pid()), 'Z' | 'x') {
+            break;
+        }
+        let s = tty.screen();
+        if s.iter().any(|l| l.contains("exited") || l.contains("ended")) {
+            tty.prefix("d");
+            break;
+        }
+        assert!(std::time::Instant::now() < end, "{}", frame(&s));
+    }
+    tty.wait_exit();
+    // a new start is a new shell
+    let tty = open(&home, 80, 24);
+    tty.type_("echo new-$((1+1))\r");
+    tty.until_text("new-2");
+    drop(tty);
+    // attached alone: the program's end ends it, and its code is said
+    home.new_session(&["-n", "solo", "--", "sh", "-c", "echo up; read x; exit 4"]);
+    let mut tty = Tty::thub(&home, 80, 24, &["attach", "solo"]);
+    tty.until_text("up");
+    tty.type_("\r");
+    tty.wait_exit();
+    tty.until_text("[exited 4]");
+}
+
+#[test]
+fn ctrl_z_is_the_programs_and_suspending_gives_the_terminal_back() {
+    let home = Home::new();
+    let mut tty = Tty::shell(&home, 80, 24);
+    let before = tty.termios();
+    tty.type_("PS1='ready$ ' \"$THUB\"\r");
+    tty.until_text("ready$");
+    tty.type_("echo in-$((1))-one; cat\r");
+    tty.until_text("in-1-one");
+    // a bare Ctrl-Z belongs to what runs inside
+    tty.type_("\x1a");
+    tty.until("cat to be stopped", |s| s.iter().any(|l| l.contains("Stopped") || l.contains("^Z")));
+    tty.prefix("\x1a");
+    tty.until("the outer shell", |s| s.iter().any(|l| l.contains("outer$")));
+    tty.until_no_text("in-1-one");
+    let now = tty.termios();
+    assert_eq!(now.local_modes.bits() & !0, before.local_modes.bits(), "stty");
+    let modes = tty.modes();
+    assert!(modes[&1049] == false && modes[&25] && !modes[&2004] && !modes[&1000], "{modes:?}");
+    tty.type_("echo outside-$((1+1))\r");
+    tty.until_text("outside-2");
+    tty.type_("fg\r");
+    tty.until_text("in-1-one");
+    tty.until_no_text("outside-2");
+    tty.type_("echo in-$((2))-two\r");
+    tty.until_text("in-2-two");
+    tty.prefix("d");
+    tty.until_text("[detached]");
+    tty.until("the shell again", |s| s.iter().rev().find(|l| !l.is_empty()).is_some_and(|l| l == "outer$"));
+    sane(&tty, &before);
+    tty.type_("exit\r");
+    tty.wait_exit();
+}
+
+#[test]
+fn a_new_session_opened_at_once() {
+    let home = Home::new();
+    let mut tty = Tty::thub(&home, 80, 24, &["new", "-n", "now", "--", "sh", "-c", "stty size; exec cat"]);
+    tty.until_text("24 80");
+    assert_eq!(home.session("now")["state"], "running");
+    tty.prefix("d");
+    assert_eq!(tty.wait_exit(), 0);
+    assert_eq!(home.session("now")["state"], "detached");
+    // again, by tmux's word
+    let mut tty = Tty::thub(&home, 80, 24, &["a", "-t", "now"]);
+    tty.until_text("24 80");
+    tty.prefix("d");
+    assert_eq!(tty.wait_exit(), 0);
+}
+
+#[test]
+fn looking_back_and_helping_oneself() {
+    let home = Home::new();
+    let tty = open(&home, 80, 24);
+    tty.type_("seq 1 200\r");
+    tty.until("the end of it", |s| s.iter().any(|l| l.trim() == "200"));
+    for _ in 0..8 {
+        tty.type_("\x1b[<64;20;10M");
+    }
+    tty.until("older lines", |s| s.iter().any(|l| l.trim() == "170"));
+    tty.type_("x");
+    tty.until_text("ready$ x");
+    tty.type_("\x15");
+    tty.prefix("?");
+    tty.until_text("split-right");
+    tty.type_("\x1b");
+    tty.until_no_text("split-right");
+    tty.prefix(":");
+    tty.type_("split-down");
+    tty.until_text("split-down");
+    tty.type_("\r");
+    until("the split", || (home.ls().len() == 2).then_some(()));
+    // what can follow the prefix is shown after a moment
+    tty.type_("\x02");
+    tty.until_text("detach");
+    tty.type_("\x1b");
+}
+
+#[test]
+fn nothing_of_a_pane_reaches_the_terminal() {
+    let home = Home::new();
+    // modes, a title with an escape, the clipboard, a query, DCS and APC, C1, a hostile OSC 8
+    let evil = r#"printf '\033[?1003h\033[?1049h\033]2;T\033[6n\007\033]52;c;?\007\033P+q544e\033\\\033_Gi=1;AAAA\033\\\302\2332J\033[21t\033]8;;http://x\007l\033]8;;\007\033[5i\033c'; echo; echo evil-done; exec cat"#;
+    home.new_session(&["-n", "evil\u{e9}", "--", "sh", "-c", evil]);
+    let mut tty = Tty::thub(&home, 80, 24, &["attach", "evil\u{e9}"]);
+    tty.until_text("evil-done");
+    let log = tty.log();
+    let has = |what: &[u8]| log.windows(what.len()).any(|w| w == what);
+    for bad in [
+        &b"\x1b[?1003h"[..],
+        b"\x1b[6n",
+        b"]52;c;?",
+        b"+q544e",
+        b"\x1b_G",
+        b"\xc2\x9b",
+        b"\x1b[21t",
+        b"\x1b[5i",
+        b"\x1bc",
+    ] {
+        assert!(!has(bad), "{:?}", String::from_utf8_lossy(bad));
+    }
+    tty.prefix("d");
+    assert_eq!(tty.wait_exit(), 0);
+}

@@ -1,0 +1,321 @@
+//! Owns what is done with fuzzed bytes: one function a target, all of them total. Shared by `targets/` (cargo-fuzz) and
+//! `tests/corpus.rs`. Leaves out where the bytes come from.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+use thub::config::Config;
+use thub::link::call::{self, Message};
+use thub::paths::Paths;
+use thub::proto::control::*;
+use thub::proto::frame::{self, Body, Kind};
+use thub::proto::hello;
+use thub::proto::ids::{SessionId, Size, check_name};
+use thub::proto::notice::Notice;
+use thub::store::file::Stored;
+use thub::store::layout::{Layout, migrate};
+use thub::store::rundir::RunDir;
+use thub::term::engine::Engine;
+use thub::term::history::{self, History};
+use thub::term::input::{Input, Parser};
+use thub::term::keys;
+use thub::term::screen::Modes;
+use thub::text;
+use thub::theme::Theme;
+use thub::transport::deploy::{elf, remote};
+use thub::transport::ssh::config::{HostConfig, Tokens, expand, parse_dest, parse_g};
+use thub::transport::ssh::known_hosts::{self, File, HostKey, Verdict};
+use thub::transport::ssh::sftp_guard::{Guard, PACKET_MOST};
+
+/// What a peer sends on a link.
+pub fn frame(data: &[u8]) {
+    if let Some((end, build)) = hello::find_banner(data) {
+        assert!(end <= data.len() && !build.is_empty() && build.len() <= 128);
+    }
+    let mut rest = data;
+    while let Ok(Some((frame, used))) = frame::decode(rest) {
+        assert!(used > 4 && used <= rest.len() && used <= 4 + frame::MAX_FRAME);
+        let mut again = Vec::new();
+        frame.encode(&mut again);
+        assert_eq!(again, &rest[..used], "a relay copies it as it is");
+        rest = &rest[used..];
+        let Ok(body) = frame.body() else { continue };
+        if let Body::Screen { size, .. } | Body::Size { size, .. } = body {
+            assert!(size.is_valid());
+        }
+        if let Body::Call(json) = body {
+            message(json);
+        }
+        if !matches!(body, Body::Unknown) {
+            let mut said = Vec::new();
+            body.encode(frame.stream, &mut said);
+            let (back, _) = frame::decode(&said).expect("ours").expect("whole");
+            assert_eq!(back.body(), Ok(body));
+        }
+    }
+    message(data);
+    let _ =
+        frame::Frame { kind: Kind(data.first().copied().unwrap_or(0) % 10), stream: 1, payload: data.to_vec() }.body();
+}
+
+fn message(json: &[u8]) {
+    match call::parse(json) {
+        Ok(Message::Notice { method, params }) => drop(Notice::from_wire(&method, params)),
+        Ok(Message::Call { params, .. }) => {
+            let _ = call::params::<Initialize>(params.clone());
+            let _ = call::params::<SessionCreate>(params.clone());
+            let _ = call::params::<SessionAttach>(params.clone());
+            let _ = call::params::<ExecRun>(params);
+        }
+        Ok(Message::Answer { result: Ok(value), .. }) => {
+            let _ = serde_json::from_value::<SessionListed>(value.clone());
+            let _ = serde_json::from_value::<SessionAttached>(value);
+        }
+        Ok(Message::Answer { result: Err(_), .. }) | Err(_) => {}
+    }
+}
+
+/// What a program writes to its terminal, cut anywhere, with sizes changed in between.
+///
+/// The first two bytes are the size; then come records: a byte that says what and how much, and its bytes.
+pub fn term(data: &[u8]) {
+    let Some((head, mut rest)) = data.split_first_chunk::<2>() else { return };
+    let size = |cols: u8, rows: u8| Size::new(u16::from(cols) % 200 + 1, u16::from(rows) % 60 + 1);
+    let mut a = Engine::with_history(size(head[0], head[1]), 50);
+    let mut b = Engine::with_history(size(head[0], head[1]), 50);
+    let (mut of_a, mut of_b) = (Vec::new(), Vec::new());
+    while let Some((&op, more)) = rest.split_first() {
+        rest = more;
+        match op {
+            // a terminal is resized
+            0xfe => {
+                let Some((to, more)) = rest.split_first_chunk::<2>() else { return };
+                rest = more;
+                a.resize(size(to[0], to[1]));
+                b.resize(size(to[0], to[1]));
+            }
+            // a client attaches
+            0xff => {
+                let snapshot = a.snapshot();
+                let restored = Engine::restore_with_history(a.size(), &snapshot, 50);
+                same(&a, &restored, "restored");
+                b = Engine::restore_with_history(b.size(), &b.snapshot(), 50);
+                (of_a, of_b) = (Vec::new(), Vec::new());
+                a = restored;
+            }
+            n => {
+                let (now, more) = rest.split_at(rest.len().min(usize::from(n) + 1));
+                rest = more;
+                a.feed(now, &mut of_a);
+                for byte in now {
+                    b.feed(std::slice::from_ref(byte), &mut of_b);
+                }
+            }
+        }
+        same(&a, &b, "cut");
+    }
+    assert_eq!(of_a, of_b);
+    assert_eq!(a.history().to_bytes(), b.history().to_bytes());
+    let size = a.size();
+    let cursor = a.cursor();
+    assert!(cursor.row < size.rows && cursor.col < size.cols);
+    let _ = (a.ansi_rows(), a.cell(size.rows, size.cols), a.directory());
+    for line in a.history().lines() {
+        let _ = history::plain(line);
+    }
+    assert!(a.title().chars().all(|c| !c.is_control()));
+}
+
+fn same(a: &Engine, b: &Engine, how: &str) {
+    assert_eq!(a.size(), b.size(), "{how}");
+    assert_eq!(a.ansi_rows(), b.ansi_rows(), "{how}");
+    assert_eq!((a.cursor(), a.modes(), a.title()), (b.cursor(), b.modes(), b.title()), "{how}");
+}
+
+/// A known_hosts file.
+pub fn known_hosts(data: &[u8]) {
+    let file = [File { path: PathBuf::from("known_hosts"), text: Ok(data.to_vec()) }];
+    let kind = "ssh-ed25519".to_string();
+    let mut blob = b"\0\0\0\x0bssh-ed25519\0\0\0\x20".to_vec();
+    blob.extend([7; 32]);
+    let key = HostKey { kind, blob };
+    for (host, port) in [("build.example", 22), ("build.example", 2222), ("::1", 22)] {
+        let verdict = known_hosts::verdict(&file, host, port, &key);
+        let said = String::from_utf8_lossy(data).contains("AAAAC3NzaC1lZDI1NTE5"); // ssh-ed25519
+        assert!(verdict != Verdict::Known || said, "known from nothing");
+        let _ = known_hosts::recorded_types(&file, host, port);
+    }
+    let _ = known_hosts::revoked(&file[0], &key);
+}
+
+/// What `ssh -G` prints; a destination; an ssh_config read for its aliases.
+pub fn ssh_config(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let home = Path::new("/home/me");
+    let first = text.lines().next().unwrap_or_default();
+    if let Ok(dest) = parse_dest(first) {
+        assert!(!dest.host.is_empty() && !dest.host.starts_with('-'), "{dest:?}");
+        let _ = HostConfig::defaults(&dest, home, "me").shown();
+    }
+    let dest = parse_dest("build").expect("a plain name");
+    let config = parse_g(&text, &dest, home, "me");
+    assert!(config.port > 0);
+    let _ = (config.shown(), config.recorded_as());
+    let tokens = Tokens { config: &config, home: "/home/me", me: "me", uid: 1000, machine: "box" };
+    let _ = expand(first, &tokens);
+    if !text.to_ascii_lowercase().contains("include") {
+        let path = DIR.path().join(format!("config-{:?}", std::thread::current().id()));
+        std::fs::write(&path, data).expect("the temp dir takes it");
+        for alias in thub::transport::ssh::hosts(Some(&path)) {
+            assert!(parse_dest(&alias).is_ok(), "{alias:?}");
+        }
+    }
+}
+
+/// Files of ours that somebody else has written: a layout, an end record.
+pub fn store(data: &[u8]) {
+    if let Ok(layout) = serde_json::from_slice::<Layout>(data) {
+        let layout = layout.checked();
+        let json = serde_json::to_vec(&layout).expect("ours");
+        let again = serde_json::from_slice::<Layout>(&json).expect("ours").checked();
+        assert_eq!(layout, again);
+        assert!(layout.tabs.is_empty() || layout.active < layout.tabs.len());
+    }
+    if let Ok(value) = serde_json::from_slice(data) {
+        let _ = migrate(value, Layout::VERSION - 1);
+    }
+    let id: SessionId = format!("f{}", text::short(&format!("{:?}", std::thread::current().id()), 60))
+        .bytes()
+        .filter(u8::is_ascii_digit)
+        .map(char::from)
+        .collect::<String>()
+        .parse()
+        .expect("digits");
+    std::fs::write(RUN.path().join(format!("{id}.end")), data).expect("the temp dir takes it");
+    if let Ok(end) = RUN.end(&id) {
+        assert!(end.size().is_valid());
+        let _ = end.ring(0, 1 << 16);
+        if let Ok(screen) = end.screen() {
+            // as large as it says: no fuzzer's time for a million cells
+            let _ = Engine::restore(Size::new(80, 24), &screen).text_rows();
+        }
+        let lines = end.history().ok().and_then(|h| History::from_bytes(&h, 100));
+        assert!(lines.is_none_or(|l| l.len() <= 100));
+    }
+}
+
+/// What the outer terminal sends.
+pub fn input(data: &[u8]) {
+    let (mut whole, mut cut) = (Vec::new(), Vec::new());
+    let mut parser = Parser::new();
+    parser.feed(data, &mut whole);
+    let mut pieces = Parser::new();
+    for byte in data {
+        pieces.feed(std::slice::from_ref(byte), &mut cut);
+    }
+    for _ in 0..64 {
+        parser.timeout(&mut whole);
+        pieces.timeout(&mut cut);
+    }
+    assert!(!parser.pending() && !pieces.pending(), "patience ends");
+    assert_eq!(joined(&whole), joined(&cut), "pieces mean the same");
+    for each in &whole {
+        let mut out = Vec::new();
+        match each {
+            Input::Key(key) => {
+                keys::encode(key, &Modes::default(), &mut out);
+                let _ = keys::name(key);
+            }
+            Input::Mouse(mouse) => keys::encode_mouse(mouse, 1, 1, &Modes::default(), &mut out),
+            Input::Paste { bytes, .. } => {
+                keys::encode_paste(bytes, &Modes { bracketed_paste: true, ..Modes::default() }, &mut out);
+                let inside = out.strip_prefix(b"\x1b[200~").and_then(|o| o.strip_suffix(b"\x1b[201~"));
+                assert!(inside.is_none_or(|i| !i.contains(&0x1b)), "a paste stays one");
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Pieces of a paste and of raw bytes put together: where they are cut is not meant.
+fn joined(all: &[Input]) -> Vec<Input> {
+    let mut out: Vec<Input> = Vec::new();
+    for each in all {
+        match (out.last_mut(), each) {
+            (Some(Input::Paste { bytes, last }), Input::Paste { bytes: more, last: end }) if !*last => {
+                bytes.extend_from_slice(more);
+                *last = *end;
+            }
+            (Some(Input::Raw(bytes)), Input::Raw(more)) => bytes.extend_from_slice(more),
+            _ => out.push(each.clone()),
+        }
+    }
+    out
+}
+
+/// What an SFTP server sends.
+pub fn sftp(data: &[u8]) {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let mut got = Vec::new();
+    let read = runtime.block_on(tokio::io::AsyncReadExt::read_to_end(&mut Guard::new(data), &mut got));
+    assert!(data.starts_with(&got));
+    assert!(read.is_err() || got == data);
+    let mut rest = got.as_slice();
+    while let Some((length, body)) = rest.split_first_chunk::<4>() {
+        let length = u32::from_be_bytes(*length);
+        assert!(length > 0 && length <= PACKET_MOST, "a hostile length was handed on");
+        rest = body.get(length as usize..).unwrap_or_default();
+    }
+}
+
+/// What a person writes: config.toml, a theme, a key's name, a session's.
+pub fn config(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let (_, problems) = Config::parse_what_can_be(&text);
+    assert_eq!(Config::parse(&text).is_err(), !problems.is_empty());
+    let _ = Theme::parse("mine", &text);
+    let first = text.lines().next().unwrap_or_default();
+    if let Ok(key) = keys::parse_name(first) {
+        assert_eq!(keys::parse_name(&keys::name(&key)).as_ref(), Ok(&key), "{first:?}");
+    }
+    if let Ok(size) = first.parse::<Size>() {
+        assert_eq!(size.to_string().parse(), Ok(size));
+    }
+    let _ = check_name(first);
+    assert!(text::escape(&text).chars().all(|c| !c.is_control()));
+}
+
+/// A program file to put on a host, and words quoted for its shell.
+pub fn deploy(data: &[u8]) {
+    let _ = elf::read(data);
+    let word = String::from_utf8_lossy(data);
+    let quoted = remote::quote(&word);
+    // as sh reads it: one word, nothing in it active
+    let (mut read, mut inside, mut chars) = (String::new(), false, quoted.chars());
+    while let Some(c) = chars.next() {
+        match c {
+            '\'' => inside = !inside,
+            '\\' if !inside => read.extend(chars.next()),
+            _ => {
+                assert!(inside, "{c:?} stands outside of quotes in {quoted}");
+                read.push(c);
+            }
+        }
+    }
+    assert!(!inside && !quoted.is_empty());
+    assert_eq!(read, word.replace(['\n', '\0'], ""));
+}
+
+static DIR: LazyLock<tempfile::TempDir> = LazyLock::new(|| tempfile::tempdir().expect("a temp dir"));
+static RUN: LazyLock<RunDir> = LazyLock::new(|| {
+    let home = DIR.path().to_path_buf();
+    let paths = Paths::from_vars(|_| None, Some(home), None, "machine", "boot").expect("a home");
+    RunDir::open(&paths).expect("a run dir")
+});
+
+/// Reads a file as a target's bytes.
+pub fn load(path: &Path) -> Vec<u8> {
+    let mut data = Vec::new();
+    std::fs::File::open(path).and_then(|mut f| f.read_to_end(&mut data)).expect("a readable input");
+    data
+}

@@ -1,0 +1,408 @@
+//! Owns the golden frames: what was once said on the wire is still understood, and still said the same way.
+//! `tests/wire/README.md` says how one is added. Frames must come out byte for byte; JSON must still have every field of
+//! its golden file with the same value, and may have gained some.
+
+use serde_json::{Value, json};
+use std::fmt::Debug;
+use std::path::PathBuf;
+use thub::link::call::{self, Calls, Message};
+use thub::link::conn::Outbox;
+use thub::link::{Incoming, Link};
+use thub::proto::control::*;
+use thub::proto::frame::{self, Body, Frame, Kind, tty};
+use thub::proto::hello;
+use thub::proto::ids::Size;
+use thub::proto::notice::{Gauges, Notice, SessionExited};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+type Check = Box<dyn Fn(&Frame) -> Result<(), String>>;
+
+struct Case {
+    name: String,
+    /// What this build says.
+    ours: Vec<u8>,
+    /// Whether a frame is read as it was meant.
+    read: Check,
+}
+
+fn same<T: PartialEq + Debug>(got: T, want: &T) -> Result<(), String> {
+    if got == *want { Ok(()) } else { Err(format!("it is read as\n{got:#?}\nand meant\n{want:#?}")) }
+}
+
+/// What an outbox was given, as it would travel.
+fn written(put: impl FnOnce(&Outbox)) -> Vec<u8> {
+    let out = Outbox::new();
+    put(&out);
+    out.close();
+    let mut bytes = Vec::new();
+    tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap()
+        .block_on(out.write_to(&mut bytes))
+        .unwrap();
+    bytes
+}
+
+fn message(frame: &Frame) -> Result<Message, String> {
+    match frame.body() {
+        Ok(Body::Call(json)) => call::parse(json).map_err(|f| f.to_string()),
+        other => Err(format!("no call: {other:?}")),
+    }
+}
+
+fn body(name: &str, stream: u32, body: Body<'static>) -> Case {
+    let mut ours = Vec::new();
+    body.encode(stream, &mut ours);
+    let read = move |f: &Frame| same((f.stream, f.body().map_err(|e| e.to_string())?), &(stream, body.clone()));
+    Case { name: name.into(), ours, read: Box::new(read) }
+}
+
+fn method<M>(cases: &mut Vec<Case>, params: M, reply: M::Reply)
+where
+    M: Method + Clone + PartialEq + Debug + 'static,
+    M::Reply: Clone + PartialEq + Debug + 'static,
+{
+    let ours = {
+        let _runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        written(|out| drop(Calls::default().call(out, &params, call::DEADLINE)))
+    };
+    let read = move |f: &Frame| match message(f)? {
+        Message::Call { id: 1, method, params: p } if method == M::NAME && f.stream == 0 => {
+            same(call::params::<M>(p).map_err(|f| f.to_string())?, &params)
+        }
+        other => Err(format!("{other:?}")),
+    };
+    cases.push(Case { name: format!("call-{}", M::NAME), ours, read: Box::new(read) });
+
+    let value = call::reply(reply.clone()).unwrap();
+    let ours = written(|out| call::answer(out, 1, Ok(value)));
+    let read = move |f: &Frame| match message(f)? {
+        Message::Answer { id: 1, result: Ok(v) } => {
+            same(serde_json::from_value::<M::Reply>(v).map_err(|e| e.to_string())?, &reply)
+        }
+        other => Err(format!("{other:?}")),
+    };
+    cases.push(Case { name: format!("answer-{}", M::NAME), ours, read: Box::new(read) });
+}
+
+fn notice(cases: &mut Vec<Case>, stream: u32, notice: Notice) {
+    let (name, _) = notice.to_wire();
+    let ours = written(|out| call::notify(out, stream, &notice));
+    let read = move |f: &Frame| match message(f)? {
+        Message::Notice { method, params } if f.stream == stream => {
+            same(Notice::from_wire(&method, params), &Some(notice.clone()))
+        }
+        other => Err(format!("{other:?}")),
+    };
+    cases.push(Case { name: format!("notice-{name}"), ours, read: Box::new(read) });
+}
+
+fn info() -> SessionInfo {
+    SessionInfo {
+        id: "k3f9".into(),
+        name: "build".into(),
+        host: "local".into(),
+        kind: "shell".into(),
+        connection: "Default Shell".into(),
+        state: "exited".into(),
+        pid: 4711,
+        created_at: "2026-02-19T08:30:00Z".into(),
+        created_ms: 0,
+        cols: 120,
+        rows: 40,
+        offset: 81234,
+        title: "make".into(),
+        exit_code: Some(2),
+        clients: 1,
+        cause: Some("ended".into()),
+        command: vec!["make".into(), "-j4".into()],
+        cwd: "/home/me/src".into(),
+        ended_at: Some("2026-02-19T09:00:00Z".into()),
+        bells: 3,
+    }
+}
+
+fn cases() -> Vec<Case> {
+    let size = Size::new(120, 40);
+    let session = || "k3f9".parse().unwrap();
+    let client = || serde_json::from_value(json!("000102030405060708090a0b0c0d0e0f")).unwrap();
+    let capabilities = || {
+        let c = Capability { version: 1, features: vec!["a".into()] };
+        [("session".to_string(), c)].into_iter().collect::<std::collections::BTreeMap<_, _>>()
+    };
+    let mut cases = vec![
+        body("frame-1-call", 0, Body::Call(b"{}")),
+        body("frame-2-data", 4, Body::Data { offset: 81234, bytes: b"hello\r\n" }),
+        body("frame-3-ack", 4, Body::Ack { seen: 81241, limit: 1 << 40 }),
+        body("frame-4-screen", 4, Body::Screen { to: 81234, size, part: 1, last: true, bytes: b"\x1b[H\x1b[Jhi" }),
+        body("frame-5-size", 4, Body::Size { offset: 81234, size }),
+        body("frame-6-tty", 4, Body::Tty { offset: 81234, flags: tty::ECHO | tty::ICANON }),
+        body("frame-7-ping", 0, Body::Ping(0x0102_0304_0506_0708)),
+        body("frame-8-pong", 0, Body::Pong(0x0102_0304_0506_0708)),
+    ];
+    let c = &mut cases;
+    method(
+        c,
+        Initialize {
+            revision_min: 1,
+            revision_max: 1,
+            build: "0.1.0".into(),
+            client: client(),
+            capabilities: capabilities(),
+        },
+        Initialized {
+            revision: 1,
+            build: "0.1.0".into(),
+            hostname: "box".into(),
+            os: "linux".into(),
+            arch: "x86_64".into(),
+            pid: 4711,
+            exe: "/home/me/.local/share/thub/agents/0.1.0/thub".into(),
+            home: "/home/me".into(),
+            recovered: 2,
+            capabilities: capabilities(),
+        },
+    );
+    method(
+        c,
+        SessionCreate {
+            name: Some("build".into()),
+            command: vec!["make".into()],
+            cwd: "/home/me".into(),
+            cwd_of: Some(session()),
+            size: Some(size),
+            ring: Some(1 << 20),
+            size_policy: Some("latest".into()),
+            term: Some("xterm-256color".into()),
+        },
+        SessionCreated { session: info() },
+    );
+    method(c, SessionList {}, SessionListed { sessions: vec![info()] });
+    method(c, SessionGet { session: session() }, SessionCreated { session: info() });
+    method(
+        c,
+        SessionAttach {
+            session: session(),
+            stream: 4,
+            client: client(),
+            have: Some(81234),
+            resizes: 2,
+            window: 1 << 18,
+            size: Some(size),
+            auto: true,
+            watch: true,
+            blind: true,
+            input_sent: 17,
+        },
+        SessionAttached {
+            revision: 1,
+            features: vec!["a".into()],
+            offset: 81234,
+            screen: true,
+            resizes: 2,
+            input_applied: Some(17),
+            input_limit: 1 << 18,
+            session: info(),
+        },
+    );
+    method(c, SessionDetach { stream: 4 }, Done {});
+    method(c, SessionResize { session: session(), size }, Done {});
+    method(c, SessionRename { session: session(), name: "größe".into() }, Done {});
+    method(c, SessionClose { session: session() }, Done {});
+    method(
+        c,
+        SessionRead { session: session(), stream: 6, from: 7, to: Some(9), window: 1 << 18 },
+        SessionReading { from: 8, to: 9 },
+    );
+    method(
+        c,
+        SessionHistory { session: session(), stream: 6, from: 7, to: Some(9), window: 1 << 18 },
+        SessionHistoryReply { from: 8, to: 9, bytes: 12 },
+    );
+    method(
+        c,
+        SessionCapture { session: session(), stream: 6, from: Some(0), window: 1 << 18 },
+        SessionCaptured {
+            from: 1,
+            to: 3,
+            open: true,
+            history_bytes: 12,
+            screen_bytes: 34,
+            cols: 120,
+            rows: 40,
+            offset: 81234,
+        },
+    );
+    method(
+        c,
+        ExecRun { stream: 6, command: vec!["uptime".into()], cwd: "/".into(), window: 1 << 18 },
+        ExecStarted { pid: 4711 },
+    );
+    method(c, ExecStop { stream: 6 }, Done {});
+    method(c, Subscribe { topic: "sessions".into() }, Done {});
+    method(c, Unsubscribe { topic: "sessions".into() }, Done {});
+    method(c, MonitoringSubscribe {}, Done {});
+    method(c, MonitoringUnsubscribe {}, Done {});
+    method(c, AgentShutdown { reason: "update".into() }, Done {});
+
+    let fault = Fault::new(Fault::UNKNOWN, "no session of that name");
+    let told = fault.clone();
+    c.push(Case {
+        name: "answer-fault".into(),
+        ours: written(|out| call::answer(out, 1, Err(told))),
+        read: Box::new(move |f| match message(f)? {
+            Message::Answer { id: 1, result: Err(got) } => same(got, &fault),
+            other => Err(format!("{other:?}")),
+        }),
+    });
+
+    notice(c, 4, Notice::SessionExited(SessionExited { exit_code: Some(130), cause: Some("signal 2".into()) }));
+    notice(c, 4, Notice::SessionChanged(Box::new(info())));
+    notice(c, 4, Notice::SessionBell);
+    notice(c, 4, Notice::SessionClipboard("copied".into()));
+    notice(c, 4, Notice::SessionNotified("done".into()));
+    notice(c, 0, Notice::SessionsChanged);
+    let gauges = Gauges { cpu: 12.5, mem_used: 3 << 30, mem_total: 8 << 30, load: 0.5, uptime: 3600 };
+    notice(c, 0, Notice::MonitoringData(gauges));
+    notice(c, 0, Notice::AgentShuttingDown { reason: "update".into() });
+    notice(c, 0, Notice::ExecExited { stream: 6, code: 7 });
+    cases
+}
+
+/// Every frame kind, call and notice of revision 1 as it was, each in its file.
+#[test]
+fn revision_1() {
+    let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/wire/1");
+    let update = std::env::var_os("UPDATE").is_some();
+    let cases = cases();
+    let mut wrong = Vec::new();
+    for case in &cases {
+        let file = dir.join(format!("{}.hex", case.name));
+        if update && !file.exists() {
+            std::fs::write(&file, dump(&case.ours)).unwrap();
+        }
+        let Ok(text) = std::fs::read_to_string(&file) else {
+            wrong.push(format!("{}: its file is missing (UPDATE=1 writes it)", case.name));
+            continue;
+        };
+        if let Err(why) = check(case, &undump(&text)) {
+            wrong.push(format!("{}: {why}", case.name));
+        }
+    }
+    for entry in std::fs::read_dir(&dir).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        if !cases.iter().any(|c| format!("{}.hex", c.name) == name) {
+            wrong.push(format!("{name}: nothing reads it any more"));
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}\n", wrong.join("\n"));
+}
+
+fn check(case: &Case, golden: &[u8]) -> Result<(), String> {
+    let whole = |bytes: &[u8]| match frame::decode(bytes) {
+        Ok(Some((frame, used))) if used == bytes.len() => Ok(frame),
+        other => Err(format!("not one frame: {other:?}")),
+    };
+    let (then, now) = (whole(golden)?, whole(&case.ours)?);
+    (case.read)(&then)?;
+    if case.name.starts_with("frame-") {
+        return if golden == case.ours { Ok(()) } else { Err(format!("this build says\n{}", dump(&case.ours))) };
+    }
+    let (Ok(Body::Call(was)), Ok(Body::Call(is))) = (then.body(), now.body()) else { return Err("no call".into()) };
+    let json = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).unwrap();
+    missing(&json(was), &json(is), "").map_or(Ok(()), |at| Err(format!("this build does not say {at} so any more")))?;
+
+    // a newer side's fields are passed over
+    let mut more = json(was);
+    for part in ["params", "result", "error"] {
+        if let Some(Value::Object(fields)) = more.get_mut(part) {
+            fields.insert("of_a_newer_build".into(), json!({"deep": [1]}));
+        }
+    }
+    more["of_a_newer_build"] = json!(1);
+    let with = |v: &Value| Frame { payload: serde_json::to_vec(v).unwrap(), ..then.clone() };
+    (case.read)(&with(&more)).map_err(|e| format!("with an unknown field {e}"))?;
+
+    // an older side's are filled in, all but what a call is about
+    for part in ["params", "result"] {
+        let Some(Value::Object(fields)) = json(was).get(part).cloned() else { continue };
+        for key in fields.keys().filter(|k| !matches!(k.as_str(), "session" | "stream" | "size" | "name")) {
+            let mut less = json(was);
+            less[part].as_object_mut().unwrap().remove(key);
+            if let Err(why) = (case.read)(&with(&less))
+                && !why.starts_with("it is read as")
+            {
+                return Err(format!("without {key} it is not read: {why}"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Where in `is` something of `was` is not as it was.
+fn missing(was: &Value, is: &Value, at: &str) -> Option<String> {
+    match (was, is) {
+        (Value::Object(a), Value::Object(b)) => a.iter().find_map(|(k, v)| match b.get(k) {
+            Some(w) => missing(v, w, &format!("{at}.{k}")),
+            None => Some(format!("{at}.{k}")),
+        }),
+        _ if was == is => None,
+        _ => Some(at.to_string()),
+    }
+}
+
+#[test]
+fn the_banner() {
+    let golden = b"motd\n\nthub/1 0.1.0\n";
+    assert_eq!(hello::find_banner(golden), Some((golden.len(), "0.1.0".into())));
+    assert_eq!(hello::banner(), format!("\nthub/1 {}\n", hello::BUILD));
+}
+
+/// What a newer peer may send on the link is passed over, and what follows is served.
+#[tokio::test]
+async fn unknown_things_are_passed_over() {
+    let (ours, mut theirs) = tokio::io::duplex(1 << 16);
+    let (tx, mut incoming) = tokio::sync::mpsc::unbounded_channel();
+    let (link, serve) = Link::new(ours, true, tx);
+    let serve = tokio::spawn(serve);
+    let mut bytes = Vec::new();
+    frame::encode(&mut bytes, Kind(200), 0, &[b"of a newer build"]);
+    frame::encode(&mut bytes, Kind(200), 4, &[b"on a stream nobody has opened"]);
+    frame::encode(&mut bytes, Kind::DATA, 4, &[&[0; 8], b"data there"]);
+    Body::Call(br#"{"jsonrpc":"2.0","method":"weather.changed","params":{"sun":true}}"#).encode(0, &mut bytes);
+    Body::Call(br#"{"jsonrpc":"2.0","id":77,"result":{"of":"a call nobody made"}}"#).encode(0, &mut bytes);
+    Body::Call(br#"{"jsonrpc":"2.0","id":9,"method":"session.list"}"#).encode(0, &mut bytes);
+    theirs.write_all(&bytes).await.unwrap();
+    let mut seen = Vec::new();
+    loop {
+        match incoming.recv().await.expect("the link lives") {
+            Incoming::Notice { method, params } => seen.push(Notice::from_wire(&method, params)),
+            Incoming::Call { id, method, .. } => {
+                assert_eq!((id, method.as_str()), (9, SessionList::NAME));
+                break;
+            }
+            Incoming::Rtt(_) => {}
+        }
+    }
+    assert!(seen.iter().all(Option::is_none), "an unknown notice means nothing: {seen:?}");
+    assert!(!link.is_closed() && !serve.is_finished());
+    link.close();
+    let mut said = Vec::new();
+    theirs.read_to_end(&mut said).await.unwrap();
+    assert!(said.starts_with(hello::banner().as_bytes()));
+}
+
+fn dump(bytes: &[u8]) -> String {
+    let text = |b: &u8| if b.is_ascii_graphic() || *b == b' ' { char::from(*b) } else { '.' };
+    let line = |(i, row): (usize, &[u8])| {
+        let hex: String = row.iter().map(|b| format!("{b:02x} ")).collect();
+        format!("{:04x}  {hex:48} |{}|\n", i * 16, row.iter().map(text).collect::<String>())
+    };
+    bytes.chunks(16).enumerate().map(line).collect()
+}
+
+fn undump(text: &str) -> Vec<u8> {
+    let hex = text.lines().flat_map(|l| l.get(6..54).unwrap_or_default().split_whitespace());
+    hex.map(|h| u8::from_str_radix(h, 16).expect("two hexadecimal digits")).collect()
+}
