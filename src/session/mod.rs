@@ -118,6 +118,8 @@ struct Session {
     closing: Vec<(Outbox, u64)>,
     /// The screen as of an offset and size, made once for all who need it.
     snapshot: Option<(Offset, u64, Rc<Vec<u8>>)>,
+    /// The process group in the foreground when it was last looked at.
+    foreground: Option<rustix::process::Pid>,
 }
 
 /// A socket and the inode it was bound to, to notice when it is gone.
@@ -231,6 +233,7 @@ impl Session {
             kill_at: None,
             closing: Vec::new(),
             snapshot: None,
+            foreground: None,
         };
         Ok((session, listener))
     }
@@ -365,6 +368,7 @@ impl Session {
                         self.reaped();
                     }
                     self.look_after_socket(&mut listening);
+                    self.look_at_foreground();
                 }
             }
             if self.ended.is_some() && eof {
@@ -398,6 +402,17 @@ impl Session {
             }
         }
         if changed {
+            self.tell(&Notice::SessionChanged(Box::new(self.info())));
+        }
+    }
+
+    /// Where the program sets no title, its name is one: who watches hears when another is in the foreground.
+    fn look_at_foreground(&mut self) {
+        if self.conns.is_empty() || self.ended.is_some() {
+            return;
+        }
+        let now = self.pty.foreground();
+        if std::mem::replace(&mut self.foreground, now) != now && self.engine.title().is_empty() {
             self.tell(&Notice::SessionChanged(Box::new(self.info())));
         }
     }
