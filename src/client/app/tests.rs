@@ -872,6 +872,11 @@ fn without_a_layout_what_is_there_gets_a_tab_each() {
     s.host("local", HostEvent::State(online()));
     s.answer();
     assert_eq!((s.app.tabs.list.len(), s.focused().as_str()), (20, "n29"));
+    // whatever the order a host lists them in
+    s.there.reverse();
+    s.host("local", HostEvent::Sessions(s.there.clone()));
+    let first = s.app.tree_rows().into_iter().nth(1).map(|r| r.place);
+    assert_eq!(first, Some(super::super::tree::Place::Session(HostId::local(), id("n10"))));
 }
 
 #[test]
