@@ -218,7 +218,11 @@ impl App {
                 fold: None,
                 // seconds would only make it restless
                 aside: seconds.filter(|s| *s >= 60).map(age).unwrap_or_default(),
-                mark: mark_of(host, info),
+                // what is shown is looked at there: its tab has the marks
+                mark: match mark_of(host, info) {
+                    Mark::Output | Mark::Bell if pane.is_some() => Mark::None,
+                    mark => mark,
+                },
                 standing: None,
             });
         }

@@ -972,6 +972,9 @@ fn the_open_tree_is_kept_in_step_and_a_closed_one_asks_nothing() {
     mine.title = "top".into();
     s.host("local", HostEvent::Changed { session: id("s1"), info: Box::new(mine) });
     assert!(row(&s).contains("▶ top"), "{}", s.screen());
+    let told = SessionInfo { title: "top".into(), offset: 500, bells: 2, ..info("s1", 94, 22) };
+    s.host("local", HostEvent::Changed { session: id("s1"), info: Box::new(told) });
+    assert!(!row(&s).contains(['▪', '●']), "what is shown needs no mark: {}", s.screen());
     s.output("local", "s1", "\x1b]2;less\x07");
     assert!(row(&s).contains("▶ less"), "{}", s.screen());
     s.keys("C-b b C-b b");
