@@ -106,9 +106,15 @@ pub fn palette(app: &mut App) -> Vec<Effect> {
 }
 pub fn help(app: &mut App) -> Vec<Effect> {
     let mut items = commands(app);
-    for item in &mut items {
+    // without room for all: what it does says more than its name
+    let narrow = app.size.cols < 80;
+    for (item, command) in items.iter_mut().zip(COMMANDS) {
         let keys = std::mem::take(&mut item.aside);
-        item.text = format!("{keys:<14} {}", item.text);
+        item.label = Some(format!("{keys} {}", item.text));
+        item.text = match narrow {
+            true => format!("{keys:<10} {}", command.doc),
+            false => format!("{keys:<14} {}", item.text),
+        };
     }
     let title = "keys and commands (type to search, Enter runs, Esc closes)";
     app.layers.push(Layer::Picker(Picker::new(title, items).wide()));
