@@ -104,6 +104,9 @@ fn picker(theme: &Theme, p: &Picker, whole: Rect, buf: &mut Buffer) -> Cursor {
     };
     let query = Rect { height: query.height.min(1), ..query };
     let cursor = typed(query, "> ", &escape(p.field.text()), theme.text, buf);
+    if p.found.is_empty() {
+        put_cut(buf, list.x + 1, list.y, list.width.saturating_sub(1), "nothing matches", theme.dim);
+    }
     let first = p.first_row(list.height);
     for ((n, i), y) in p.found.iter().enumerate().skip(first).zip(list.y..list.bottom()) {
         let Some(item) = p.items.get(*i) else { continue };
@@ -219,7 +222,8 @@ pub fn which_key(app: &App, theme: &Theme, keys: &[String], whole: Rect, buf: &m
     // the longest name would like 26; narrow ones show twice as many
     let column: u16 = if room < 52 { 19 } else { 26 };
     let columns = (room / column).max(1);
-    let rows = (entries.len() as u16).div_ceil(columns);
+    // where not all fit, those that do are the first ones
+    let rows = (entries.len() as u16).div_ceil(columns).min(whole.height.saturating_sub(2));
     let height = (rows + 2).min(whole.height);
     let area = Rect { y: whole.bottom() - height, height, ..whole };
     fill(buf, area, theme.panel);
