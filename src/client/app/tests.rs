@@ -1008,7 +1008,9 @@ fn the_go_to_picker_finds_by_label_best_first_and_help_is_wide() {
     s.keys("C-u 'build Enter");
     s.answer();
     assert_eq!(s.focused(), "s7");
-    s.keys("C-b ?");
+    s.keys("C-b : 'even");
+    assert!(found(&s)[0].starts_with("even-out "), "{:?}", found(&s));
+    s.keys("Escape C-b ?");
     s.keys("'move-right");
     assert!(s.has("move-right       the pane on the right; where there is none, the last tab"), "{}", s.screen());
     let screen = s.screen();

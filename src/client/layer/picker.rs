@@ -87,7 +87,9 @@ impl Picker {
             if let Some(score) = pattern.score(Utf32Str::new(&hay, &mut buf), &mut matcher) {
                 // of those that match as well the one with less besides
                 let rest = if item.label.is_some() { hay.len() } else { 0 };
-                scored.push((std::cmp::Reverse(score), rest, i));
+                // what begins like this is most likely meant
+                let other = !item.text.starts_with(self.field.text());
+                scored.push((other, std::cmp::Reverse(score), rest, i));
             }
         }
         scored.sort_unstable();
