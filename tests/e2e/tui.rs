@@ -226,7 +226,11 @@ fn a_storm_of_sizes_leaves_the_screen_whole() {
     let id = home.ls()[0]["id"].as_str().unwrap_or("").to_string();
     tty.until("what the session shows", |s| {
         let there = home.capture(&id);
-        s[1..23].iter().map(|l| l.trim_end()).eq(there.iter().map(|l| l.trim_end()).chain(std::iter::repeat("")).take(22))
+        s[1..23].iter().map(|l| l.trim_end()).eq(there
+            .iter()
+            .map(|l| l.trim_end())
+            .chain(std::iter::repeat(""))
+            .take(22))
             && s[0].contains(" 1 ")
             && s[23].contains("this machine")
     });
