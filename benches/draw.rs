@@ -4,7 +4,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use std::hint::black_box;
-use thub::client::app::{App, Effect, Event, Setup};
+use thub::client::app::{App, Effect, Event, Inside, Setup};
 use thub::client::host::{HostCommand, HostEvent, HostId, HostState};
 use thub::client::view;
 use thub::client::view::out::{ColorDepth, Writer};
@@ -32,7 +32,7 @@ impl Client {
             open_host: None,
             known: Vec::new(),
             saved: None,
-            inside: Default::default(),
+            inside: Inside::default(),
         };
         let (app, effects) = App::new(setup);
         let mut client = Client { app, made: Vec::new(), seen: Vec::new() };
@@ -80,6 +80,7 @@ impl Client {
                 Effect::Host(_, HostCommand::Resize { session, size }) => {
                     self.host(HostEvent::Size { session, offset: 0, size });
                 }
+                Effect::Host(_, HostCommand::List) => self.host(HostEvent::Sessions(Vec::new())),
                 _ => {}
             }
         }

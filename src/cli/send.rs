@@ -4,9 +4,11 @@ use super::call::{Client, fault};
 use super::{Send, SendKeys};
 use crate::client::host::{Env, HostId};
 use crate::failure::Failure;
+use crate::link::call::{Message, parse};
 use crate::proto::control::SessionAttach;
 use crate::proto::frame::{Body, MAX_PIECE};
 use crate::proto::ids::SessionId;
+use crate::proto::notice::Notice;
 use crate::term::engine::Engine;
 use crate::term::keys;
 use crate::term::screen::Modes;
@@ -93,6 +95,8 @@ async fn input(client: &mut Client, session: &SessionId, bytes: &[u8]) -> Result
     let attached = client.call(&attach).await?;
     let (mut sent, mut applied, mut limit) = (0u64, 0u64, attached.input_limit);
     let gone = || Failure::failed("the session ended before all was typed", "`thub capture --all` shows what it wrote");
+    let patience = || tokio::time::Instant::now() + Duration::from_secs(10);
+    let mut until = patience();
     while applied < bytes.len() as u64 {
         while sent < limit.min(bytes.len() as u64) {
             let n = (limit.min(bytes.len() as u64) - sent).min(MAX_PIECE as u64);
@@ -101,7 +105,7 @@ async fn input(client: &mut Client, session: &SessionId, bytes: &[u8]) -> Result
             sent += n;
         }
         // a program that does not read holds it up: that is said, not waited for
-        let frame = tokio::time::timeout(Duration::from_secs(10), frames.recv()).await.map_err(|_| {
+        let frame = tokio::time::timeout_at(until, frames.recv()).await.map_err(|_| {
             fault(crate::proto::control::Fault::new(
                 crate::proto::control::Fault::TIMEOUT,
                 format!("the program inside does not read: {applied} of {} bytes are typed", bytes.len()),
@@ -111,9 +115,17 @@ async fn input(client: &mut Client, session: &SessionId, bytes: &[u8]) -> Result
         match frame.body() {
             Ok(Body::Ack { seen, limit: l }) => {
                 applied = applied.max(seen);
+                until = patience();
                 limit = limit.max(l);
             }
-            Ok(Body::Call(_)) => return Err(gone()),
+            // bells and titles are no end
+            Ok(Body::Call(json)) => {
+                if let Ok(Message::Notice { method, params }) = parse(json)
+                    && let Some(Notice::SessionExited(_)) = Notice::from_wire(&method, params)
+                {
+                    return Err(gone());
+                }
+            }
             _ => {}
         }
     }

@@ -166,8 +166,14 @@ pub struct App {
     outer_focus: bool,
     focus_told: Option<PaneId>,
     last_bell: Option<Duration>,
+    /// When the sessions were last asked for, for the open tree.
+    listed: Option<Duration>,
+    /// When `unix` was right.
+    unix_at: Duration,
 }
 
+/// While the tree is open the sessions' titles and marks are at most this old.
+const LIST: Duration = Duration::from_secs(5);
 /// How long a message stays.
 const MESSAGE: Duration = Duration::from_secs(4);
 /// The which-key panel comes this long after the prefix.
@@ -210,6 +216,7 @@ impl App {
                 self.dirty |= clock != self.clock;
                 self.clock = clock;
                 self.unix = unix;
+                self.unix_at = self.now;
                 Vec::new()
             }
         };
@@ -222,6 +229,7 @@ impl App {
         self.fit(out);
         self.tell_focus(out);
         self.follow_gauges(out);
+        self.follow_lists(out);
         let title = self.outer_title();
         if title != self.title {
             self.title = title.clone();
@@ -232,14 +240,26 @@ impl App {
         }
     }
 
-    /// To be called after a batch of events: new credit for the output that was taken in.
+    /// To be called after a batch of events: new credit for output of panes that are not looked at, or that hold their
+    /// frame back. What is looked at counts as taken in when it is drawn: so a flood comes as a screen a frame, and
+    /// only the session's own process reads all of it.
     pub fn taken(&mut self) -> Vec<Effect> {
+        let shown = self.visible_panes();
+        self.seen(|pane| pane.fed && !pane.restored && (!shown.contains(&pane.id) || pane.sync_since.is_some()))
+    }
+
+    /// To be called when a frame was drawn: all that it could show is taken in.
+    pub fn drawn(&mut self) -> Vec<Effect> {
+        self.dirty = false;
+        self.urgent = false;
+        self.seen(|pane| pane.fed || pane.restored)
+    }
+
+    fn seen(&mut self, which: impl Fn(&Pane) -> bool) -> Vec<Effect> {
         let mut out = Vec::new();
-        for pane in self.panes.values_mut() {
-            if std::mem::take(&mut pane.fed)
-                && !pane.restored
-                && let Some(session) = &pane.session
-            {
+        for pane in self.panes.values_mut().filter(|p| which(p)) {
+            (pane.fed, pane.restored) = (false, false);
+            if let Some(session) = &pane.session {
                 let seen = HostCommand::Seen { session: session.clone(), offset: pane.seen };
                 out.push(Effect::Host(pane.host.clone(), seen));
             }
@@ -247,21 +267,8 @@ impl App {
         out
     }
 
-    /// To be called when a frame was drawn: whole screens count as taken in only now.
-    pub fn drawn(&mut self) -> Vec<Effect> {
-        self.dirty = false;
-        self.urgent = false;
-        let mut out = Vec::new();
-        for pane in self.panes.values_mut() {
-            if std::mem::take(&mut pane.restored)
-                && let Some(session) = &pane.session
-            {
-                pane.fed = false;
-                let seen = HostCommand::Seen { session: session.clone(), offset: pane.seen };
-                out.push(Effect::Host(pane.host.clone(), seen));
-            }
-        }
-        out
+    fn visible_panes(&self) -> Vec<PaneId> {
+        self.tabs.active().map(|t| if t.zoomed { vec![t.focus] } else { t.panes() }).unwrap_or_default()
     }
 
     fn tick(&mut self) {
@@ -285,6 +292,10 @@ impl App {
     pub fn deadline(&self) -> Option<Duration> {
         let mut at: Vec<Duration> = Vec::new();
         at.extend(self.message.as_ref().map(|m| m.until));
+        // the tree is asked for anew only where somebody can answer
+        if self.hosts.keys().any(|id| self.is_online(id)) {
+            at.extend(self.listed.map(|t| t + LIST));
+        }
         if let Some((_, since)) = &self.sequence {
             at.push(*since + WHICH_KEY);
         }
@@ -389,6 +400,27 @@ impl App {
             out.push(Effect::Host(new.clone(), HostCommand::Gauges(true)));
         }
         self.gauges_of = want;
+    }
+
+    /// Changes of sessions that nobody is attached to are not told: for the open tree they are asked for.
+    fn follow_lists(&mut self, out: &mut Vec<Effect>) {
+        if self.frame().tree.is_none() {
+            self.listed = None;
+            return;
+        }
+        if self.listed.is_some_and(|t| self.now < t + LIST) {
+            return;
+        }
+        self.listed = Some(self.now);
+        for id in self.hosts.keys().filter(|id| self.is_online(id) && self.tree.shows(id)) {
+            out.push(Effect::Host(id.clone(), HostCommand::List));
+        }
+    }
+
+    /// Seconds since 1970, now.
+    pub fn unix_now(&self) -> i64 {
+        let passed = self.now.saturating_sub(self.unix_at).as_secs();
+        self.unix + i64::try_from(passed).unwrap_or(0)
     }
 
     pub fn is_online(&self, host: &HostId) -> bool {

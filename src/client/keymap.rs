@@ -96,6 +96,12 @@ pub struct Keymap {
     root: HashMap<Vec<String>, &'static Command>,
 }
 
+/// Where a key as shown comes among a command's own keys; others come after them.
+fn place_of(shown_key: &str, command: &Command) -> usize {
+    let is_it = |k: &&str| spell(k).is_ok_and(|k| shown(&k) == shown_key);
+    command.keys.iter().position(is_it).unwrap_or(usize::MAX)
+}
+
 fn spell(text: &str) -> Result<String, String> {
     keys::parse_name(text).map(|k| word(&k))
 }
@@ -180,22 +186,21 @@ impl Keymap {
             .filter(|(k, _)| k.len() > keys.len() && k.starts_with(keys))
             .map(|(k, c)| (k[keys.len()..].iter().map(|w| shown(w)).collect::<Vec<_>>().join(" "), *c))
             .collect();
-        out.sort_by(|a, b| (command::index_of(a.1), a.0.len(), &a.0).cmp(&(command::index_of(b.1), b.0.len(), &b.0)));
+        out.sort_by_cached_key(|(key, c)| (command::index_of(c), place_of(key, c), key.len(), key.clone()));
         out
     }
 
     /// The keys of a command, for help: `^b c`, and `F12` for one without the prefix.
     pub fn keys_of(&self, command: &Command) -> Vec<String> {
-        let join = |k: &Vec<String>| k.iter().map(|w| shown(w)).collect::<Vec<_>>().join(" ");
-        let mut out: Vec<String> = self
-            .after_prefix
-            .iter()
-            .filter(|(_, c)| c.name == command.name)
-            .map(|(k, _)| format!("{} {}", shown(&self.prefix_word), join(k)))
-            .chain(self.root.iter().filter(|(_, c)| c.name == command.name).map(|(k, _)| join(k)))
-            .collect();
-        out.sort_by_key(|k| (k.len(), k.clone()));
-        out
+        let keys = |map: &HashMap<Vec<String>, &'static Command>| {
+            let of_it = map.iter().filter(|(_, c)| c.name == command.name);
+            let mut keys: Vec<String> =
+                of_it.map(|(k, _)| k.iter().map(|w| shown(w)).collect::<Vec<_>>().join(" ")).collect();
+            keys.sort_by_cached_key(|k| (place_of(k, command), k.len(), k.clone()));
+            keys
+        };
+        let prefix = shown(&self.prefix_word);
+        keys(&self.after_prefix).into_iter().map(|k| format!("{prefix} {k}")).chain(keys(&self.root)).collect()
     }
 }
 
@@ -220,6 +225,17 @@ mod tests {
         assert_eq!(find(&map, "z"), None);
         assert!(matches!(map.root(&["F12".into()]), Found::Command(c) if c.name == "help"));
         assert_eq!(wrong.len(), 1, "{wrong:?}");
+    }
+
+    #[test]
+    fn of_several_keys_the_tables_first_comes_first() {
+        let user = [("V".to_string(), "pick-tab".to_string())].into_iter().collect();
+        let (map, _) = Keymap::new(Preset::Tmux, None, &user);
+        let first = |name: &str| map.follow(&[]).into_iter().find(|(_, c)| c.name == name).map(|(k, _)| k);
+        assert_eq!(first("pick-tab").as_deref(), Some("w"));
+        assert_eq!(first("split-right").as_deref(), Some("%"));
+        assert_eq!(map.keys_of(command::by_name("pick-tab").unwrap()), ["^b w", "^b f", "^b V"]);
+        assert_eq!(map.keys_of(command::by_name("tree").unwrap()), ["^b b", "^b e"]);
     }
 
     #[test]

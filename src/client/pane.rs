@@ -234,18 +234,12 @@ impl Pane {
         self.is_live() && self.scroll.is_none() && self.modes().mouse != MouseMode::Off
     }
 
-    /// What it shows, in a few words, escaped: the program's title, else the session's name, else the command.
+    /// What it shows, in a few words, escaped.
     pub fn title(&self) -> String {
-        let info = self.info.as_deref();
-        let title = self.engine.title();
-        let pick = [info.map_or("", |i| i.name.as_str()), title, info.map_or("", |i| i.title.as_str())];
-        match pick.into_iter().find(|t| !t.trim().is_empty()) {
-            Some(t) => crate::text::short(t, 60),
-            None => match info {
-                Some(i) => command_of(i),
-                None if !self.host.is_local() => crate::text::short(self.host.as_str(), 40),
-                None => "shell".into(),
-            },
+        match self.info.as_deref() {
+            Some(info) => title_of(info, self.engine.title()),
+            None if !self.host.is_local() => crate::text::short(self.host.as_str(), 40),
+            None => "shell".into(),
         }
     }
 
@@ -295,6 +289,13 @@ impl Pane {
         }
         out
     }
+}
+
+/// What a session shows, in a few words, escaped: its name, else the title its program set (as known here, else as it
+/// was told: that is the program's name where it set none), else its command.
+pub fn title_of(info: &SessionInfo, title: &str) -> String {
+    let found = [info.name.as_str(), title, info.title.as_str()].into_iter().find(|t| !t.trim().is_empty());
+    found.map_or_else(|| command_of(info), |t| crate::text::short(t, 60))
 }
 
 /// The command of a session in a few words, escaped: the program's file name and its arguments.

@@ -4,7 +4,7 @@ use super::app::{App, Effect, Host, Target};
 use super::host::{HostCommand, HostId, HostState};
 use super::keymap::word;
 use super::layer::{Choice, Layer};
-use super::pane::command_of;
+use super::pane::{Pane, title_of};
 use crate::proto::control::SessionInfo;
 use crate::proto::ids::SessionId;
 use crate::term::input::Key;
@@ -82,6 +82,10 @@ impl Tree {
     fn is_open(&self, place: &Place) -> bool {
         let by_default = !matches!(place, Place::Known);
         by_default != self.flipped.contains(place)
+    }
+    /// The host's sessions are among the rows.
+    pub fn shows(&self, host: &HostId) -> bool {
+        self.is_open(&Place::Host(host.clone()))
     }
     fn flip(&mut self, place: &Place) {
         if !self.flipped.remove(place) {
@@ -204,15 +208,21 @@ impl App {
         let Some(host) = host.filter(|_| open) else { return };
         for info in sessions {
             let Ok(session) = info.id.parse::<SessionId>() else { continue };
-            let name = if info.name.is_empty() { command_of(info) } else { short(&info.name, 60) };
+            let pane = self.pane_of(id, &session).and_then(|p| self.panes.get(&p));
+            let seconds = unix_of(&info.created_at).map(|t| self.unix_now() - t);
             rows.push(Row {
-                shown: self.pane_of(id, &session).is_some(),
+                shown: pane.is_some(),
+                text: pane.filter(|p| p.is_live()).map_or_else(|| title_of(info, ""), Pane::title),
                 place: Place::Session(id.clone(), session),
                 depth: depth + 1,
                 fold: None,
-                text: name,
-                aside: unix_of(&info.created_at).map(|t| age(self.unix - t)).unwrap_or_default(),
-                mark: mark_of(host, info),
+                // seconds would only make it restless
+                aside: seconds.filter(|s| *s >= 60).map(age).unwrap_or_default(),
+                // what is shown is looked at there: its tab has the marks
+                mark: match mark_of(host, info) {
+                    Mark::Output | Mark::Bell if pane.is_some() => Mark::None,
+                    mark => mark,
+                },
                 standing: None,
             });
         }

@@ -212,6 +212,8 @@ async fn show(options: Options, terminal: &mut Terminal, mut writer: Writer) -> 
                         escape_at = parser.pending().then(|| Instant::now() + escape);
                     }
                     TerminalEvent::Resized(size) => {
+                        // also where it is the size it was: between, cells were lost
+                        driver.afresh = true;
                         driver.perform(app.update(Event::Resize(size)), terminal, &mut writer);
                     }
                     TerminalEvent::Drained => {}

@@ -42,8 +42,9 @@ use tokio::time::sleep_until;
 
 /// Input held for a program that does not read: 256 KiB. Its limit is the back-pressure on who types.
 const QUEUE: usize = 256 << 10;
-/// Output taken from the terminal in one turn of the loop.
-const TURN: usize = 64 << 10;
+/// Output is taken from the terminal for so long in one turn of the loop: then others have theirs. A time and not a
+/// size, as what a byte costs depends on what it is.
+const TURN: Duration = Duration::from_millis(1);
 /// How often a lost socket or run dir is looked for. Twice a tick fits well into the 5 s that are promised.
 const TICK: Duration = Duration::from_secs(2);
 /// From hang-up to kill.
@@ -118,6 +119,8 @@ struct Session {
     closing: Vec<(Outbox, u64)>,
     /// The screen as of an offset and size, made once for all who need it.
     snapshot: Option<(Offset, u64, Rc<Vec<u8>>)>,
+    /// The process group in the foreground when it was last looked at.
+    foreground: Option<rustix::process::Pid>,
 }
 
 /// A socket and the inode it was bound to, to notice when it is gone.
@@ -231,6 +234,7 @@ impl Session {
             kill_at: None,
             closing: Vec::new(),
             snapshot: None,
+            foreground: None,
         };
         Ok((session, listener))
     }
@@ -344,12 +348,14 @@ impl Session {
                         self.reaped();
                     }
                     self.look_after_socket(&mut listening);
+                    self.look_at_foreground();
                 }
                 // last: whoever types or draws goes before more output
                 ready = pty.readable(), if !eof => {
                     let Ok(mut ready) = ready else { eof = true; continue };
                     let mut taken = 0;
-                    while taken < TURN {
+                    let begun = Instant::now();
+                    while begun.elapsed() < TURN {
                         match ready.try_io(|fd| Ok(rustix::io::read(fd.get_ref(), &mut buf)?)) {
                             Ok(Ok(0)) => { eof = true; break }
                             Ok(Ok(n)) => {
@@ -402,6 +408,17 @@ impl Session {
             }
         }
         if changed {
+            self.tell(&Notice::SessionChanged(Box::new(self.info())));
+        }
+    }
+
+    /// Where the program sets no title, its name is one: who watches hears when another is in the foreground.
+    fn look_at_foreground(&mut self) {
+        if self.conns.is_empty() || self.ended.is_some() {
+            return;
+        }
+        let now = self.pty.foreground();
+        if std::mem::replace(&mut self.foreground, now) != now && self.engine.title().is_empty() {
             self.tell(&Notice::SessionChanged(Box::new(self.info())));
         }
     }

@@ -243,6 +243,16 @@ fn typing_into_a_program_that_does_not_read() {
 }
 
 #[test]
+fn bells_and_titles_do_not_break_what_is_typed() {
+    let home = Home::new();
+    let script = r#"stty raw -echo; echo up; for i in 1 2 3 4; do sleep 0.4; printf '\a\033]2;t%s\007' $i; done; head -c 400000 | wc -c; exec cat"#;
+    home.new_session(&["-n", "loud", "--", "sh", "-c", script]);
+    home.shows("loud", "up");
+    home.thub_in(&["send", "loud", "--raw"], &vec![b'x'; 400_000]).ok();
+    home.shows("loud", "400000");
+}
+
+#[test]
 fn captures_in_all_forms() {
     let home = Home::new();
     let script =

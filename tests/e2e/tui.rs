@@ -174,6 +174,69 @@ fn thub_attaches_to_what_is_there() {
 }
 
 #[test]
+fn a_window_of_which_nothing_is_alive_begins_anew() {
+    let home = Home::new();
+    let mut tty = open(&home, 100, 24);
+    tty.prefix("%");
+    until("the second session", || (home.ls().len() == 2).then_some(()));
+    tty.prefix("d");
+    tty.wait_exit();
+    home.thub(&["kill", "--all"]).ok();
+    let tty = open(&home, 100, 24);
+    tty.until_text("nothing of the last window is alive");
+    tty.type_("echo new-$((6*7))\r");
+    tty.until_text("new-42");
+    assert_eq!(home.ls().len(), 1);
+}
+
+#[test]
+fn tabs_and_the_tree_tell_what_happened_elsewhere() {
+    let home = Home::new();
+    let tty = open(&home, 120, 24);
+    // the mark comes after the tab has lost the focus
+    tty.type_("read -t 1 x; printf '\\a'\r");
+    tty.prefix("c");
+    tty.until("a bell's mark", |s| s[0].contains('●') && s[0].contains(" 2 "));
+    tty.prefix("1");
+    tty.until("no mark", |s| !s[0].contains('●'));
+    tty.type_("read -t 1 x; echo done\r");
+    tty.prefix("2");
+    tty.until("a mark of output", |s| s[0].contains('▪'));
+    for (name, what) in [("good", "exit 0"), ("bad", "exit 3"), ("loud", "sleep 1; printf '\\a'; exec cat")] {
+        home.new_session(&["-n", name, "--", "sh", "-c", what]);
+    }
+    for (name, mark) in [("good", '✓'), ("bad", '!'), ("loud", '●')] {
+        tty.until(&format!("{name} {mark}"), |s| {
+            let in_tree = s.iter().map(|l| l.chars().take(26).collect::<String>());
+            in_tree.into_iter().any(|l| l.contains(name) && l.contains(mark))
+        });
+    }
+}
+
+#[test]
+fn a_storm_of_sizes_leaves_the_screen_whole() {
+    let home = Home::new();
+    let tty = open(&home, 80, 24);
+    tty.type_("clear; seq 1 15\r");
+    tty.until("the numbers", |s| s[15].starts_with("15"));
+    // faster than anybody looks: the client sees the last size alone, and the cells are gone
+    for (cols, rows) in [(1, 1), (500, 3), (3, 200), (80, 24)] {
+        tty.resize(cols, rows);
+    }
+    let id = home.ls()[0]["id"].as_str().unwrap_or("").to_string();
+    tty.until("what the session shows", |s| {
+        let there = home.capture(&id);
+        s[1..23].iter().map(|l| l.trim_end()).eq(there
+            .iter()
+            .map(|l| l.trim_end())
+            .chain(std::iter::repeat(""))
+            .take(22))
+            && s[0].contains(" 1 ")
+            && s[23].contains("this machine")
+    });
+}
+
+#[test]
 fn a_terminal_that_answers_nothing() {
     let home = Home::new();
     let tty = Tty::thub(&home, 80, 24, &[]);

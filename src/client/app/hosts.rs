@@ -115,7 +115,8 @@ impl App {
                     let first = !std::mem::replace(&mut pane.shown_once, true);
                     pane.restored = true;
                     pane.sync_since = None;
-                    self.urgent |= first;
+                    let echo = pane.typed_at.is_some_and(|t| now < t + ECHO);
+                    self.urgent |= first || echo;
                 }
             }
             HostEvent::Size { session, size, .. } => {
@@ -282,7 +283,9 @@ impl App {
         }
     }
 
-    fn sessions(&mut self, id: &HostId, list: Vec<SessionInfo>, out: &mut Vec<Effect>) {
+    fn sessions(&mut self, id: &HostId, mut list: Vec<SessionInfo>, out: &mut Vec<Effect>) {
+        // the host lists them as it finds them
+        list.sort_by(|a, b| (a.created_ms, &a.created_at, a.pid).cmp(&(b.created_ms, &b.created_at, b.pid)));
         let in_panes: Vec<String> = self
             .panes
             .values()

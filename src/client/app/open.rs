@@ -220,14 +220,7 @@ impl App {
         let mut free: Vec<SessionId> = free.into_iter().map(|f| f.2).collect();
         match free.pop() {
             Some(session) => self.attach(pane, session, false, out),
-            None => {
-                // what was typed meanwhile is for the shell
-                let ahead = self.panes.get_mut(&pane).map(|p| std::mem::take(&mut p.ahead));
-                self.start_shell(pane, None, out);
-                if let (Some(p), Some(ahead)) = (self.panes.get_mut(&pane), ahead) {
-                    p.ahead = ahead;
-                }
-            }
+            None => self.start_shell(pane, None, out),
         }
         // the pane there was shows the newest; the older ones lie before it
         for (n, session) in free.into_iter().enumerate().filter(|_| all) {

@@ -100,6 +100,8 @@ impl App {
             outer_focus: true,
             focus_told: None,
             last_bell: None,
+            listed: None,
+            unix_at: Duration::ZERO,
             settings: setup.settings,
         };
         let mut out = Vec::new();
@@ -184,7 +186,8 @@ impl App {
     fn first_pane_of(&self, host: &HostId) -> Option<(PaneId, bool)> {
         let tabs = self.tabs.active().into_iter().chain(&self.tabs.list);
         let all = tabs.flat_map(|tab| std::iter::once(tab.focus).chain(tab.panes()));
-        let of_host = all.filter_map(|id| Some((id, self.panes.get(&id).filter(|p| p.host == *host)?.session.is_some())));
+        let of_host =
+            all.filter_map(|id| Some((id, self.panes.get(&id).filter(|p| p.host == *host)?.session.is_some())));
         // (the first of the best)
         of_host.reduce(|best, next| if next.1 && !best.1 { next } else { best })
     }

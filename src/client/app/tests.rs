@@ -406,20 +406,28 @@ fn a_lost_host_dims_only_its_panes() {
 }
 
 #[test]
-fn credit_is_given_for_output_at_once_and_for_screens_when_drawn() {
+fn credit_is_given_for_what_is_drawn() {
     let mut s = Bench::full(80, 24);
     s.take();
     s.output("local", "s1", "12345");
     let seen = |offset| Effect::Host(HostId::local(), HostCommand::Seen { session: id("s1"), offset });
-    assert_eq!(s.take(), [seen(5)]);
+    assert_eq!(s.take(), [], "it is looked at, and not drawn yet");
+    assert_eq!(s.app.drawn(), [seen(5)]);
     let screen = HostEvent::Screen { session: id("s1"), to: 9, size: Size::new(80, 22), bytes: b"whole".to_vec() };
     s.host("local", screen);
     assert_eq!(s.take(), []);
     assert_eq!(s.app.drawn(), [seen(9)]);
     assert_eq!(s.app.drawn(), []);
+    // nobody looks: taken in at once
+    s.keys("C-b c");
+    s.take();
+    s.output("local", "s1", "x");
+    assert_eq!(s.take(), [seen(10)]);
+    s.keys("C-b p");
+    s.take();
     // what the screen held already is not fed again
-    s.host("local", HostEvent::Output { session: id("s1"), offset: 7, bytes: b"xxy".to_vec() });
-    assert_eq!(s.screen().lines().nth(1), Some("wholey"));
+    s.host("local", HostEvent::Output { session: id("s1"), offset: 8, bytes: b"xxy".to_vec() });
+    assert_eq!(s.screen().lines().nth(1), Some("wholexy"));
 }
 
 #[test]
@@ -872,6 +880,11 @@ fn without_a_layout_what_is_there_gets_a_tab_each() {
     s.host("local", HostEvent::State(online()));
     s.answer();
     assert_eq!((s.app.tabs.list.len(), s.focused().as_str()), (20, "n29"));
+    // whatever the order a host lists them in
+    s.there.reverse();
+    s.host("local", HostEvent::Sessions(s.there.clone()));
+    let first = s.app.tree_rows().into_iter().nth(1).map(|r| r.place);
+    assert_eq!(first, Some(super::super::tree::Place::Session(HostId::local(), id("n10"))));
 }
 
 #[test]
@@ -940,4 +953,75 @@ fn nesting_is_said_and_never_shows_a_session_in_itself() {
     assert!(!out.iter().any(|e| matches!(e, Effect::Host(_, HostCommand::Attach { .. }))));
     assert!(s.has("inside that session itself"), "{}", s.screen());
     assert_eq!(Inside::from_env(|_| None), Inside::default());
+}
+
+#[test]
+fn the_open_tree_is_kept_in_step_and_a_closed_one_asks_nothing() {
+    let mut s = Bench::full(120, 24);
+    let made = |title: &str| SessionInfo { title: title.into(), ..detached("s7", "1970-01-01T00:01:00Z") };
+    s.there = vec![made("vi")];
+    s.at(1.0);
+    s.event(Event::Time { clock: "00:01".into(), unix: 90 });
+    s.answer();
+    assert_eq!(s.app.deadline(), Some(Duration::from_secs(5)));
+    s.at(5.0);
+    s.event(Event::Tick);
+    s.answer();
+    let row = |s: &Bench| s.screen().lines().nth(2).unwrap_or("").chars().take(26).collect::<String>();
+    assert!(row(&s).starts_with("│    vi   ") && !row(&s).contains("0s"), "{}", s.screen());
+    s.there = vec![made("make")];
+    s.at(31.0);
+    s.event(Event::Tick);
+    s.answer();
+    assert!(row(&s).contains("make") && row(&s).contains(" 1m"), "{}", s.screen());
+    // what is attached tells by itself
+    let mut mine = info("s1", 94, 22);
+    s.host("local", HostEvent::Sessions(vec![mine.clone()]));
+    mine.title = "top".into();
+    s.host("local", HostEvent::Changed { session: id("s1"), info: Box::new(mine) });
+    assert!(row(&s).contains("▶ top"), "{}", s.screen());
+    let told = SessionInfo { title: "top".into(), offset: 500, bells: 2, ..info("s1", 94, 22) };
+    s.host("local", HostEvent::Changed { session: id("s1"), info: Box::new(told) });
+    assert!(!row(&s).contains(['▪', '●']), "what is shown needs no mark: {}", s.screen());
+    s.output("local", "s1", "\x1b]2;less\x07");
+    assert!(row(&s).contains("▶ less"), "{}", s.screen());
+    s.keys("C-b b C-b b");
+    assert!(!s.has("hosts"));
+    s.take();
+    s.at(60.0);
+    s.event(Event::Tick);
+    assert_eq!((s.take(), s.app.deadline()), (vec![], None));
+    s.keys("C-b b");
+    assert!(s.take().contains(&Effect::Host(HostId::local(), HostCommand::List)));
+}
+
+#[test]
+fn the_go_to_picker_finds_by_label_best_first_and_help_is_wide() {
+    let mut s = Bench::full(140, 30);
+    s.app.known = vec!["local-mirror".into(), "nas-backup".into(), "nas".into()];
+    s.there = vec![SessionInfo { name: "build".into(), ..info("s7", 80, 22) }];
+    s.host("local", HostEvent::Sessions(s.there.clone()));
+    s.keys("C-b g");
+    let found = |s: &Bench| match s.app.layers.last() {
+        Some(Layer::Picker(p)) => p.found.iter().map(|i| p.items[*i].text.clone()).collect::<Vec<_>>(),
+        _ => Vec::new(),
+    };
+    s.keys("'nas");
+    assert_eq!(found(&s), ["nas", "nas-backup"]);
+    // neither states nor the words beside a label
+    s.keys("C-u 'detached");
+    assert_eq!(found(&s), Vec::<String>::new());
+    s.keys("C-u 'tab");
+    assert_eq!(found(&s), Vec::<String>::new());
+    s.keys("C-u 'build Enter");
+    s.answer();
+    assert_eq!(s.focused(), "s7");
+    s.keys("C-b : 'even");
+    assert!(found(&s)[0].starts_with("even-out "), "{:?}", found(&s));
+    s.keys("Escape C-b ?");
+    s.keys("'move-right");
+    assert!(s.has("move-right       the pane on the right; where there is none, the last tab"), "{}", s.screen());
+    let screen = s.screen();
+    let top = screen.lines().find(|l| l.contains("keys and commands")).unwrap_or("");
+    assert!(top.chars().filter(|c| "─┐".contains(*c)).count() > 40, "{screen}");
 }

@@ -32,8 +32,9 @@ pub fn tree(app: &mut App) -> Vec<Effect> {
 fn tabs(app: &App, items: &mut Vec<Item>) {
     for (i, tab) in app.tabs.list.iter().enumerate() {
         let host = app.panes.get(&tab.focus).map_or(String::new(), |p| host_text(&p.host));
-        let text = format!("tab {} {}", i + 1, label(app, tab));
-        items.push(Item { text, aside: host, choice: Choice::Go(Target::Tab(i)) });
+        let name = label(app, tab);
+        let text = format!("tab {} {name}", i + 1);
+        items.push(Item { text, aside: host, label: Some(name), choice: Choice::Go(Target::Tab(i)) });
     }
 }
 
@@ -46,7 +47,8 @@ fn sessions(app: &App, items: &mut Vec<Item>) {
                 text = format!("{}  {text}", short(&info.name, 60));
             }
             let aside = format!("{} · {}", host_text(id), short(&info.state, 20));
-            items.push(Item { text, aside, choice: Choice::Go(Target::Session(id.clone(), session)) });
+            let label = Some(text.clone());
+            items.push(Item { text, aside, label, choice: Choice::Go(Target::Session(id.clone(), session)) });
         }
     }
 }
@@ -57,6 +59,7 @@ fn hosts(app: &App, items: &mut Vec<Item>) {
         let state = app.hosts.get(&id).map(|h| state_text(h, app.now)).unwrap_or_default();
         items.push(Item {
             text: host_text(&id),
+            label: Some(host_text(&id)),
             aside: format!("host {state}").trim_end().to_string(),
             choice: Choice::Go(Target::Host(id)),
         });
@@ -92,6 +95,7 @@ fn commands(app: &App) -> Vec<Item> {
         .map(|c| Item {
             text: format!("{:<15}  {}", c.name, c.doc),
             aside: app.keymap.keys_of(c).join(", "),
+            label: None,
             choice: Choice::Command(c),
         })
         .collect()
@@ -102,11 +106,19 @@ pub fn palette(app: &mut App) -> Vec<Effect> {
 }
 pub fn help(app: &mut App) -> Vec<Effect> {
     let mut items = commands(app);
-    for item in &mut items {
+    // without room for all: what it does says more than its name
+    let narrow = app.size.cols < 80;
+    for (item, command) in items.iter_mut().zip(COMMANDS) {
         let keys = std::mem::take(&mut item.aside);
-        item.text = format!("{keys:<14} {}", item.text);
+        item.label = Some(format!("{keys} {}", item.text));
+        item.text = match narrow {
+            true => format!("{keys:<10} {}", command.doc),
+            false => format!("{keys:<14} {}", item.text),
+        };
     }
-    pick(app, "keys and commands (type to search, Enter runs, Esc closes)", items)
+    let title = "keys and commands (type to search, Enter runs, Esc closes)";
+    app.layers.push(Layer::Picker(Picker::new(title, items).wide()));
+    Vec::new()
 }
 
 pub fn monitor(app: &mut App) -> Vec<Effect> {

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 
 /// Credit for a session's output. On this machine a flood soon turns into Screens; over a network a queue is delay.
-const WINDOW_LOCAL: u64 = 256 << 10;
+const WINDOW_LOCAL: u64 = 32 << 10;
 const WINDOW_FAR: u64 = 64 << 10;
 /// A network link that is silent is asked for a sign of life this often.
 const PING: Duration = Duration::from_secs(2);

@@ -11,6 +11,8 @@ pub struct Item {
     /// Escaped, as is `aside`.
     pub text: String,
     pub aside: String,
+    /// What is searched; nothing = text and aside.
+    pub label: Option<String>,
     pub choice: Choice,
 }
 
@@ -21,12 +23,19 @@ pub struct Picker {
     /// Indices of `items`, best first.
     pub found: Vec<usize>,
     pub chosen: usize,
+    /// Columns it takes where there is room.
+    width: u16,
 }
 
 impl Picker {
     pub fn new(title: impl Into<String>, items: Vec<Item>) -> Picker {
         let found = (0..items.len()).collect();
-        Picker { title: title.into(), field: Field::default(), items, found, chosen: 0 }
+        Picker { title: title.into(), field: Field::default(), items, found, chosen: 0, width: 72 }
+    }
+
+    /// With room for long lines.
+    pub fn wide(self) -> Picker {
+        Picker { width: 110, ..self }
     }
 
     pub(super) fn key(&mut self, key: &Key, name: &str) -> Outcome {
@@ -72,20 +81,24 @@ impl Picker {
         let mut matcher = Matcher::new(Config::DEFAULT);
         let pattern = Pattern::parse(self.field.text(), CaseMatching::Smart, Normalization::Smart);
         let mut buf = Vec::new();
-        let mut scored: Vec<(u32, usize)> = Vec::new();
+        let mut scored = Vec::new();
         for (i, item) in self.items.iter().enumerate() {
-            let hay = format!("{} {}", item.text, item.aside);
+            let hay = item.label.clone().unwrap_or_else(|| format!("{} {}", item.text, item.aside));
             if let Some(score) = pattern.score(Utf32Str::new(&hay, &mut buf), &mut matcher) {
-                scored.push((score, i));
+                // of those that match as well the one with less besides
+                let rest = if item.label.is_some() { hay.len() } else { 0 };
+                // what begins like this is most likely meant
+                let other = !item.text.starts_with(self.field.text());
+                scored.push((other, std::cmp::Reverse(score), rest, i));
             }
         }
-        scored.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
-        self.found = scored.into_iter().map(|(_, i)| i).collect();
+        scored.sort_unstable();
+        self.found = scored.into_iter().map(|(.., i)| i).collect();
     }
 
     /// Where it lies on a screen.
     pub fn area(&self, whole: Rect) -> Rect {
-        let width = whole.width.min(72.max(whole.width / 2));
+        let width = whole.width.min(self.width.max(whole.width / 2));
         let rows = u16::try_from(self.items.len()).unwrap_or(u16::MAX).saturating_add(3);
         let height = whole.height.min(rows.clamp(4, 20.max(whole.height / 2)));
         Rect { x: whole.x + (whole.width - width) / 2, y: whole.y + (whole.height - height) / 4, width, height }

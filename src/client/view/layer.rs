@@ -104,6 +104,9 @@ fn picker(theme: &Theme, p: &Picker, whole: Rect, buf: &mut Buffer) -> Cursor {
     };
     let query = Rect { height: query.height.min(1), ..query };
     let cursor = typed(query, "> ", &escape(p.field.text()), theme.text, buf);
+    if p.found.is_empty() {
+        put_cut(buf, list.x + 1, list.y, list.width.saturating_sub(1), "nothing matches", theme.dim);
+    }
     let first = p.first_row(list.height);
     for ((n, i), y) in p.found.iter().enumerate().skip(first).zip(list.y..list.bottom()) {
         let Some(item) = p.items.get(*i) else { continue };
@@ -215,23 +218,26 @@ pub fn which_key(app: &App, theme: &Theme, keys: &[String], whole: Rect, buf: &m
         entries.push((key.clone(), command.name));
     }
     entries.push(("0-9".into(), "tab by number"));
-    const COLUMN: u16 = 26;
-    let columns = (whole.width.saturating_sub(2) / COLUMN).max(1);
-    let rows = (entries.len() as u16).div_ceil(columns);
+    let room = whole.width.saturating_sub(2);
+    // the longest name would like 26; narrow ones show twice as many
+    let column: u16 = if room < 52 { 19 } else { 26 };
+    let columns = (room / column).max(1);
+    // where not all fit, those that do are the first ones
+    let rows = (entries.len() as u16).div_ceil(columns).min(whole.height.saturating_sub(2));
     let height = (rows + 2).min(whole.height);
     let area = Rect { y: whole.bottom() - height, height, ..whole };
     fill(buf, area, theme.panel);
     let inner = boxed(buf, area, "keys after the prefix  (? lists all)", theme.border_focused, theme.accent);
     for (n, (key, name)) in entries.iter().enumerate() {
         let (col, row) = (n as u16 / rows.max(1), n as u16 % rows.max(1));
-        let (x, y) = (inner.x + 1 + col * COLUMN, inner.y + row);
+        let (x, y) = (inner.x + 1 + col * column, inner.y + row);
         if y >= inner.bottom() || x >= inner.right() {
             continue;
         }
-        let room = (inner.right() - x).min(COLUMN - 1);
+        let room = (inner.right() - x).min(column - 1);
         let key_end = put(buf, x, y, room.min(6), key, theme.key);
         let x = key_end.max(x + 6);
-        put_cut(buf, x, y, (inner.x + 1 + col * COLUMN + room).saturating_sub(x), name, theme.text);
+        put_cut(buf, x, y, (inner.x + 1 + col * column + room).saturating_sub(x), name, theme.text);
     }
     area
 }

@@ -11,7 +11,7 @@ use crate::term::screen::CursorShape;
 use crate::theme::Theme;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
-use ratatui::style::Style;
+use ratatui::style::{Modifier, Style};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// Draws the whole screen; says where the cursor is to be, none = hidden.
@@ -56,6 +56,8 @@ pub fn put(buf: &mut Buffer, x: u16, y: u16, width: u16, text: &str, style: Styl
         return x;
     }
     let width = width.min(area.right() - x);
+    // what lies under it gives the ground, not its effects: on a dimmed line an accent is none
+    let style = style.remove_modifier(Modifier::all().difference(style.add_modifier));
     buf.set_stringn(x, y, text, usize::from(width), style).0
 }
 
@@ -143,6 +145,17 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ratatui::style::Color;
+
+    #[test]
+    fn a_text_keeps_the_ground_but_not_the_effects_under_it() {
+        let mut buf = Buffer::empty(Rect::new(0, 0, 3, 1));
+        let area = buf.area;
+        fill(&mut buf, area, Style::new().bg(Color::Blue).add_modifier(Modifier::DIM));
+        put(&mut buf, 0, 0, 3, "a", Style::new().fg(Color::Red).add_modifier(Modifier::BOLD));
+        assert_eq!((buf[(0, 0)].bg, buf[(0, 0)].modifier), (Color::Blue, Modifier::BOLD));
+        assert_eq!(buf[(1, 0)].modifier, Modifier::DIM);
+    }
 
     #[test]
     fn texts_are_broken_at_blanks() {

@@ -48,6 +48,7 @@ fn nothing(app: &App, theme: &Theme, body: Rect, buf: &mut Buffer) {
         return;
     }
     let prefix = shown(app.keymap.prefix_word());
+    fill(buf, body, theme.panel);
     let lines = ["No panes.".to_string(), "c  new shell".into(), "d  leave".into(), format!("{prefix} ?  all keys")];
     let x = body.x + (body.width - 16) / 2;
     let y = body.y + body.height.saturating_sub(lines.len() as u16) / 2;
@@ -109,11 +110,11 @@ fn draw_pane(app: &App, theme: &Theme, pane: &Pane, inner: Rect, framed: bool, b
                 (why.clone(), theme.text),
                 (format!("{enter}   x: close"), theme.dim),
             ];
-            centred(inner, &lines, buf);
+            centred(theme, inner, &lines, buf);
         }
         Stage::Starting => {
             if let Some(step) = waiting_for(app, pane) {
-                centred(inner, &[(host_text(&pane.host), theme.accent), (step, theme.dim)], buf);
+                centred(theme, inner, &[(host_text(&pane.host), theme.accent), (step, theme.dim)], buf);
             }
         }
         Stage::Live => {}
@@ -224,7 +225,7 @@ fn last_line(theme: &Theme, inner: Rect, text: &str, style: Style, buf: &mut Buf
 }
 
 /// Lines in the middle, broken where there is no room.
-fn centred(inner: Rect, lines: &[(String, Style)], buf: &mut Buffer) {
+fn centred(theme: &Theme, inner: Rect, lines: &[(String, Style)], buf: &mut Buffer) {
     let width = usize::from(inner.width.saturating_sub(2).clamp(1, 70));
     let lines: Vec<(String, Style)> = lines
         .iter()
@@ -232,6 +233,11 @@ fn centred(inner: Rect, lines: &[(String, Style)], buf: &mut Buffer) {
         .collect();
     let high = u16::try_from(lines.len()).unwrap_or(u16::MAX);
     let y = inner.y + inner.height.saturating_sub(high) / 2;
+    // on a ground of its own: what the pane showed before may be there yet
+    let widest = lines.iter().map(|(l, _)| l.width()).max().unwrap_or(0) as u16;
+    let x = (inner.x + inner.width.saturating_sub(widest) / 2).saturating_sub(1);
+    let ground = Rect { x, y: y.saturating_sub(1), width: widest + 2, height: high.saturating_add(2) };
+    fill(buf, ground.intersection(inner), theme.panel);
     for ((line, style), y) in lines.iter().zip(y..inner.bottom()) {
         let wide = u16::try_from(line.width()).unwrap_or(u16::MAX).min(inner.width);
         put_cut(buf, inner.x + (inner.width - wide) / 2, y, inner.width, line, *style);
