@@ -108,6 +108,7 @@ fn info() -> SessionInfo {
         state: "exited".into(),
         pid: 4711,
         created_at: "2026-02-19T08:30:00Z".into(),
+        created_ms: 0,
         cols: 120,
         rows: 40,
         offset: 81234,

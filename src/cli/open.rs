@@ -2,7 +2,7 @@
 
 use super::call::Client;
 use super::{Attach, Common, New};
-use crate::client::app::Solo;
+use crate::client::app::{Inside, Solo};
 use crate::client::driver;
 use crate::client::host::{self, Dialed, Env, HostId};
 use crate::client::tui::{self, Options};
@@ -61,7 +61,8 @@ pub async fn new(env: &Arc<Env>, host: &HostId, new: &New) -> Result<u8, Failure
     create.size = create.size.or(size);
     let client = Client::connect(env, host).await?;
     let info = client.call(&create).await?.session;
-    let session = info.id.parse().map_err(|_| Failure::failed("the agent's answer is not understood", "deploy it anew"))?;
+    let session =
+        info.id.parse().map_err(|_| Failure::failed("the agent's answer is not understood", "deploy it anew"))?;
     solo(env, client.dialed, Solo { host: host.clone(), session, watch: false }).await
 }
 
@@ -99,6 +100,7 @@ fn options(env: &Arc<Env>, first: Option<Dialed>) -> Result<Options, Failure> {
         ssh_hosts: Vec::new(),
         saved: None,
         keep: None,
+        inside: Inside::from_env(|name| std::env::var(name).ok()),
         greeting,
         start: Box::new(move |host| host::spawn(host.clone(), env.clone(), events_tx.clone(), first.take())),
         events,
@@ -146,7 +148,8 @@ fn watched(dirs: &[PathBuf]) -> std::io::Result<tokio::io::unix::AsyncFd<std::os
     let fd = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
     let mut any = false;
     for dir in dirs {
-        any |= inotify::add_watch(&fd, dir, WatchFlags::CLOSE_WRITE | WatchFlags::MOVED_TO | WatchFlags::DELETE).is_ok();
+        any |=
+            inotify::add_watch(&fd, dir, WatchFlags::CLOSE_WRITE | WatchFlags::MOVED_TO | WatchFlags::DELETE).is_ok();
     }
     if any { crate::sys::watched(fd) } else { Err(std::io::Error::other("nothing to watch")) }
 }
@@ -160,9 +163,13 @@ fn watched(_: &[PathBuf]) -> std::io::Result<tokio::io::unix::AsyncFd<std::os::f
 /// There is a terminal, and its size: asked before anything is created.
 fn terminal() -> Result<Option<Size>, Failure> {
     use rustix::fs::{Mode, OFlags};
-    let tty = rustix::fs::open("/dev/tty", OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty()).map_err(|_| {
-        Failure::usage("thub needs a terminal here and there is none", "use `thub new -d`, `thub send` and `thub capture` without one")
-    })?;
+    let tty =
+        rustix::fs::open("/dev/tty", OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty()).map_err(|_| {
+            Failure::usage(
+                "thub needs a terminal here and there is none",
+                "use `thub new -d`, `thub send` and `thub capture` without one",
+            )
+        })?;
     let size = rustix::termios::tcgetwinsize(&tty).ok().map(|w| Size { rows: w.ws_row, cols: w.ws_col });
     Ok(size.filter(|s| s.rows > 0 && s.cols > 0).map(Size::clamped))
 }

@@ -12,7 +12,7 @@ pub mod tests;
 
 pub use geometry::Frame;
 pub use open::Target;
-pub use start::{Setup, Solo};
+pub use start::{Inside, Setup, Solo};
 
 use super::host::{HostCommand, HostEvent, HostId, HostState};
 use super::keymap::Keymap;
@@ -110,6 +110,8 @@ pub struct Host {
 pub struct Message {
     pub text: String,
     pub until: Duration,
+    /// It tells of trouble with this host: once the host is there again it is no news any more.
+    pub trouble: Option<HostId>,
 }
 
 /// What the pressed mouse button holds.
@@ -151,7 +153,10 @@ pub struct App {
     pub urgent: bool,
     /// The tabs or splits are another than what was saved.
     changed: bool,
-    opening: Option<(HostId, PaneId)>,
+    opening: Option<open::Opening>,
+    /// The kept layout is being brought back, and nothing of it is known to be alive yet.
+    restoring: bool,
+    inside: Inside,
     pasting: Option<Vec<u8>>,
     last_key: Option<Duration>,
     next_pane: u32,
@@ -318,8 +323,23 @@ impl App {
 
     /// A sentence at the bottom that goes by itself; what it quotes must be escaped.
     pub fn say(&mut self, text: impl Into<String>) {
-        self.message = Some(Message { text: text.into(), until: self.now + MESSAGE });
+        self.message = Some(Message { text: text.into(), until: self.now + MESSAGE, trouble: None });
         self.dirty = true;
+    }
+
+    /// Like [`App::say`], of trouble with a host: it goes as soon as the host is there again.
+    pub(super) fn say_trouble(&mut self, host: &HostId, text: &str) {
+        self.say(format!("{}: {text}", crate::text::short(host.as_str(), 40)));
+        if let Some(message) = &mut self.message {
+            message.trouble = Some(host.clone());
+        }
+    }
+
+    fn trouble_is_over(&mut self, host: &HostId) {
+        if self.message.as_ref().is_some_and(|m| m.trouble.as_ref() == Some(host)) {
+            self.message = None;
+            self.dirty = true;
+        }
     }
 
     pub fn focused(&self) -> Option<&Pane> {

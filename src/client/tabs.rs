@@ -82,6 +82,16 @@ impl Tabs {
         self.add(Node::Leaf(pane), pane, true)
     }
 
+    /// A new tab at this place; the active one stays.
+    pub fn insert_pane(&mut self, index: usize, pane: PaneId) {
+        self.next += 1;
+        let index = index.min(self.list.len());
+        self.list.insert(index, Tab::new(TabId(self.next), Node::Leaf(pane), pane));
+        if index <= self.active {
+            self.active += 1;
+        }
+    }
+
     pub fn go(&mut self, index: usize) -> bool {
         if index >= self.list.len() {
             return false;

@@ -4,7 +4,7 @@
 //! Idle: an event is drawn at once and nothing wakes up by itself. Busy: at most one frame each [`FRAME`], but the
 //! echo of a key at once. While the outer terminal has not taken the last frame there is no new one.
 
-use super::app::{App, Event, Farewell, Setup, Solo};
+use super::app::{App, Event, Farewell, Inside, Setup, Solo};
 use super::driver::{Driver, KeepLayout, StartHost};
 use super::host::{HostEvent, HostId};
 use super::inbox::Inbox;
@@ -49,6 +49,7 @@ pub struct Options {
     /// The layout as it was loaded, and who keeps it.
     pub saved: Option<Layout>,
     pub keep: Option<KeepLayout>,
+    pub inside: Inside,
     /// Said when the TUI has come up; escaped.
     pub greeting: Option<String>,
     /// Starts a host's task, which sends its events (with its id) to the other end of `events`.
@@ -106,6 +107,7 @@ async fn show(options: Options, terminal: &mut Terminal, mut writer: Writer) -> 
         ssh_hosts,
         saved,
         keep,
+        inside,
         greeting,
         start,
         mut events,
@@ -114,7 +116,7 @@ async fn show(options: Options, terminal: &mut Terminal, mut writer: Writer) -> 
     let (trouble_tx, mut trouble) = mpsc::unbounded_channel();
     let mut driver = Driver::new(start, keep, trouble_tx);
     let (size, escape) = (terminal.size(), settings.escape);
-    let (mut app, first) = App::new(Setup { settings, size, solo, open_host, known: ssh_hosts, saved });
+    let (mut app, first) = App::new(Setup { settings, size, solo, open_host, known: ssh_hosts, saved, inside });
     if let Some(greeting) = greeting {
         app.say(greeting);
     }
@@ -364,6 +366,7 @@ mod tests {
                         HostCommand::Connect => {
                             HostEvent::State(HostState::Online { build: "1".into(), hostname: "box".into() })
                         }
+                        HostCommand::List => HostEvent::Sessions(Vec::new()),
                         HostCommand::Create { tag, .. } => HostEvent::Created { tag, result: Ok(info("s1")) },
                         HostCommand::Attach { session, .. } => {
                             HostEvent::Attached { info: info(session.as_str()), session, again: false }
@@ -392,6 +395,7 @@ mod tests {
             ssh_hosts: Vec::new(),
             saved: None,
             keep: None,
+            inside: Inside::default(),
             greeting: None,
             start,
             events,

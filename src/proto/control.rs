@@ -110,6 +110,7 @@ pub struct SessionInfo {
     /// RFC 3339, UTC.
     pub created_at: String,
     /// The same in milliseconds since 1970: puts sessions of one second in their order.
+    #[serde(skip_serializing_if = "is_zero")]
     pub created_ms: u64,
     pub cols: u16,
     pub rows: u16,
@@ -151,6 +152,10 @@ impl Default for SessionInfo {
             bells: 0,
         }
     }
+}
+
+fn is_zero(n: &u64) -> bool {
+    *n == 0
 }
 
 impl SessionInfo {

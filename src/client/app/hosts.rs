@@ -192,7 +192,7 @@ impl App {
                     self.fetch_history(pane, &mut out);
                 }
             }
-            HostEvent::Failed { what } => self.say(format!("{}: {}", short(id.as_str(), 40), short(&what, 200))),
+            HostEvent::Failed { what } => self.say_trouble(&id, &short(&what, 200)),
             HostEvent::Ask { id: question_id, question } => {
                 let layer = Layer::question(id, question_id, question, now);
                 // the first that asked is answered first
@@ -200,6 +200,7 @@ impl App {
                 self.layers.insert(at, layer);
             }
         }
+        self.see_what_is_left(&mut out);
         out
     }
 
@@ -218,6 +219,7 @@ impl App {
         }
         match state {
             HostState::Online { .. } => {
+                self.trouble_is_over(id);
                 if self.gauges_of.as_ref() == Some(id) && !was_online {
                     self.gauges_of = None;
                 }
@@ -245,7 +247,7 @@ impl App {
                     self.layers.push(Layer::stop(id.clone(), why, hints));
                 } else {
                     self.leave_if_nothing(&told, out);
-                    self.say(format!("{}: {}", short(id.as_str(), 40), short(&why, 300)));
+                    self.say_trouble(id, &short(&why, 300));
                 }
             }
             HostState::Offline => self.give_up(id, "not connected", out),
@@ -267,7 +269,7 @@ impl App {
                 out.push(Effect::Host(id.clone(), HostCommand::Detach { session: session.clone() }));
             }
         }
-        if self.opening.as_ref().is_some_and(|(h, _)| h == id) {
+        if self.opening.as_ref().is_some_and(|o| o.host == *id) {
             self.opening = None;
         }
     }
@@ -315,6 +317,9 @@ impl App {
         again: bool,
         out: &mut Vec<Effect>,
     ) {
+        if again {
+            self.trouble_is_over(id);
+        }
         let Some(pane) = self.shown(id, session) else {
             // closed while the attach was under way
             out.push(Effect::Host(id.clone(), HostCommand::Detach { session: session.clone() }));
@@ -329,6 +334,8 @@ impl App {
         pane.shell = info.kind == "shell" && info.command.len() <= 1;
         pane.info = Some(info);
         pane.stage = Stage::Live;
+        self.restoring = false;
+        let Some(pane) = self.shown(id, session) else { return };
         let ahead = std::mem::take(&mut pane.ahead);
         if !ahead.is_empty() && !pane.watch {
             out.push(Effect::Host(id.clone(), HostCommand::Input { session: session.clone(), bytes: ahead }));

@@ -16,6 +16,18 @@ pub enum Target {
     Pane(PaneId),
 }
 
+/// A host whose list is waited for.
+pub(super) struct Opening {
+    pub host: HostId,
+    /// Takes what is found.
+    pub pane: PaneId,
+    /// Every free session gets a tab, not the newest alone.
+    pub all: bool,
+}
+
+/// Most sessions that get a tab each at the start.
+const MOST: usize = 20;
+
 impl App {
     /// Connects the host unless that is done or under way.
     pub fn ensure(&mut self, id: &HostId, out: &mut Vec<Effect>) {
@@ -52,7 +64,8 @@ impl App {
         let (tag, size) = (self.next_tag, self.pane_size(pane));
         let Some(p) = self.panes.get_mut(&pane) else { return };
         let host = p.host.clone();
-        let fresh = Pane { tag: Some(tag), shell: true, ..Pane::new(pane, host.clone(), size) };
+        let ahead = if p.stage == Stage::Starting { std::mem::take(&mut p.ahead) } else { Vec::new() };
+        let fresh = Pane { tag: Some(tag), shell: true, ahead, ..Pane::new(pane, host.clone(), size) };
         *p = fresh;
         let create = SessionCreate { size: Some(size), cwd_of, ..SessionCreate::default() };
         self.request(&host, HostCommand::Create { tag, create }, out);
@@ -61,7 +74,13 @@ impl App {
 
     pub fn attach(&mut self, pane: PaneId, session: SessionId, watch: bool, out: &mut Vec<Effect>) {
         let size = self.pane_size(pane);
+        let own = self.inside.session.as_ref() == Some(&session);
         let (host, now) = match self.panes.get_mut(&pane) {
+            Some(p) if own && p.host.is_local() => {
+                let why = "this terminal is inside that session itself".to_string();
+                (p.session, p.stage) = (Some(session), Stage::Gone { why, ended: false });
+                return;
+            }
             Some(p) => {
                 p.session = Some(session.clone());
                 p.stage = Stage::Starting;
@@ -163,9 +182,18 @@ impl App {
 
     /// A host was chosen: the newest of its sessions that nobody is attached to, else a new shell.
     pub fn open_host(&mut self, host: &HostId, out: &mut Vec<Effect>) {
+        self.open_free(host, false, out);
+    }
+
+    /// Without a layout: a tab for each session of this machine that nobody is attached to, else a new shell.
+    pub(super) fn open_what_is_there(&mut self, out: &mut Vec<Effect>) {
+        self.open_free(&HostId::local(), true, out);
+    }
+
+    fn open_free(&mut self, host: &HostId, all: bool, out: &mut Vec<Effect>) {
         let pane = self.new_pane(host.clone());
         self.tabs.add_pane(pane);
-        self.opening = Some((host.clone(), pane));
+        self.opening = Some(Opening { host: host.clone(), pane, all });
         self.ensure(host, out);
         if self.is_online(host) {
             out.push(Effect::Host(host.clone(), HostCommand::List));
@@ -175,23 +203,23 @@ impl App {
 
     /// The list of the host that was to be opened is here.
     pub(super) fn open_asked(&mut self, id: &HostId, out: &mut Vec<Effect>) {
-        if self.opening.as_ref().is_none_or(|(h, _)| h != id) {
-            return;
+        let Some(Opening { pane, all, .. }) = self.opening.take_if(|o| o.host == *id) else { return };
+        let Some(index) = self.tabs.of_pane(pane) else { return };
+        let own = self.inside.session.as_ref().filter(|_| id.is_local());
+        let sessions = self.hosts.get(id).map_or(&[][..], |h| &h.sessions);
+        let mut free: Vec<(u64, u32, SessionId)> = sessions
+            .iter()
+            .filter(|s| s.state == "detached")
+            .filter_map(|s| Some((s.created_ms, s.pid, s.id.parse::<SessionId>().ok()?)))
+            .filter(|(.., s)| own != Some(s) && self.pane_of(id, s).is_none())
+            .collect();
+        free.sort();
+        if all {
+            free.truncate(MOST);
         }
-        let Some((_, pane)) = self.opening.take() else { return };
-        if !self.panes.contains_key(&pane) {
-            return;
-        }
-        let newest = self.hosts.get(id).and_then(|h| {
-            h.sessions
-                .iter()
-                .filter(|s| s.state == "detached")
-                .filter_map(|s| Some((s.created_at.clone(), s.id.parse::<SessionId>().ok()?)))
-                .filter(|(_, s)| self.pane_of(id, s).is_none())
-                .max_by(|a, b| a.0.cmp(&b.0))
-        });
-        match newest {
-            Some((_, session)) => self.attach(pane, session, false, out),
+        let mut free: Vec<SessionId> = free.into_iter().map(|f| f.2).collect();
+        match free.pop() {
+            Some(session) => self.attach(pane, session, false, out),
             None => {
                 // what was typed meanwhile is for the shell
                 let ahead = self.panes.get_mut(&pane).map(|p| std::mem::take(&mut p.ahead));
@@ -200,6 +228,12 @@ impl App {
                     p.ahead = ahead;
                 }
             }
+        }
+        // the pane there was shows the newest; the older ones lie before it
+        for (n, session) in free.into_iter().enumerate().filter(|_| all) {
+            let older = self.new_pane(id.clone());
+            self.tabs.insert_pane(index + n, older);
+            self.attach(older, session, false, out);
         }
         self.touch();
     }

@@ -1,10 +1,10 @@
 //! Owns how the client begins, and the layout as it is kept on disk.
 
 use super::{App, Effect};
-use crate::client::host::HostId;
-use crate::client::keymap::Keymap;
+use crate::client::host::{HostCommand, HostId};
+use crate::client::keymap::{Keymap, shown};
 use crate::client::layout::{Child, Dir, Node, PaneId};
-use crate::client::pane::Stage;
+use crate::client::pane::{Pane, Stage};
 use crate::client::tabs::Tabs;
 use crate::client::tree::Tree;
 use crate::config::Config;
@@ -21,6 +21,33 @@ pub struct Solo {
     pub watch: bool,
 }
 
+/// What the client runs inside of, as the environment tells.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Inside {
+    /// Another terminal multiplexer, by name.
+    pub multiplexer: Option<&'static str>,
+    /// The session of this machine: shown in itself it would never come to rest.
+    pub session: Option<SessionId>,
+}
+
+impl Inside {
+    pub fn from_env(get: impl Fn(&str) -> Option<String>) -> Inside {
+        let names = [("TMUX", "tmux"), ("STY", "screen"), ("ZELLIJ", "zellij"), ("THUB_SESSION", "thub")];
+        let found = names.into_iter().find(|(name, _)| get(name).is_some_and(|v| !v.is_empty()));
+        Inside { multiplexer: found.map(|f| f.1), session: get("THUB_SESSION").and_then(|s| s.parse().ok()) }
+    }
+
+    /// How to reach our keys from in there.
+    fn hint(&self, prefix: &str) -> Option<String> {
+        let (name, key) = (self.multiplexer?, shown(prefix));
+        Some(match (name, prefix) {
+            ("screen", "C-a") => format!("inside {name}: press {key} a for thub's own prefix, or set another one"),
+            ("screen", _) => format!("inside {name}: {key} is thub's prefix"),
+            _ => format!("inside {name}: if it takes {key} itself, press {key} twice for this thub's prefix"),
+        })
+    }
+}
+
 /// What the client starts with.
 #[derive(Clone, Debug)]
 pub struct Setup {
@@ -32,6 +59,7 @@ pub struct Setup {
     /// Names of ssh_config.
     pub known: Vec<String>,
     pub saved: Option<Layout>,
+    pub inside: Inside,
 }
 
 impl App {
@@ -61,6 +89,8 @@ impl App {
             urgent: false,
             changed: false,
             opening: None,
+            restoring: false,
+            inside: setup.inside,
             pasting: None,
             last_key: None,
             next_pane: 0,
@@ -80,6 +110,9 @@ impl App {
                 app.attach(pane, solo.session, solo.watch, &mut out);
             }
             None => app.restore(setup.saved, setup.open_host, &mut out),
+        }
+        if let Some(hint) = app.inside.hint(app.keymap.prefix_word()).filter(|_| !app.solo) {
+            app.say(hint);
         }
         if let Some(first) = wrong.first() {
             app.say(first.clone());
@@ -114,7 +147,6 @@ impl App {
             new.zoomed = tab.zoomed;
         }
         self.tabs.go(saved.active);
-        self.tabs.last = None;
         for (pane, session) in to_attach {
             match session {
                 Some(session) => self.attach(pane, session, false, out),
@@ -125,36 +157,60 @@ impl App {
                 }
             }
         }
+        self.restoring = !self.tabs.list.is_empty();
         match open_host {
             // where it is shown already, that is what is meant
-            Some(host) => match self.shown_of(&host) {
+            Some(host) => match self.first_pane_of(&host) {
                 Some((pane, true)) => self.go_to_pane(pane),
                 // left empty when the host could not be reached
                 Some((pane, false)) => {
                     if let Some(p) = self.panes.get_mut(&pane) {
                         p.stage = Stage::Starting;
                     }
-                    self.opening = Some((host.clone(), pane));
+                    self.opening = Some(super::open::Opening { host: host.clone(), pane, all: false });
                     self.ensure(&host, out);
                     self.go_to_pane(pane);
                 }
                 None => self.open_host(&host, out),
             },
-            // what is there, else a shell
-            None if self.tabs.list.is_empty() => self.open_host(&HostId::local(), out),
+            None if self.tabs.list.is_empty() => self.open_what_is_there(out),
             None => {}
         }
+        self.tabs.last = None;
         self.changed = false;
     }
 
     /// A pane of this host, one of the tab looked at first; whether it has a session.
-    fn shown_of(&self, host: &HostId) -> Option<(PaneId, bool)> {
+    fn first_pane_of(&self, host: &HostId) -> Option<(PaneId, bool)> {
         let tabs = self.tabs.active().into_iter().chain(&self.tabs.list);
         let all = tabs.flat_map(|tab| std::iter::once(tab.focus).chain(tab.panes()));
         let of_host =
             all.filter_map(|id| Some((id, self.panes.get(&id).filter(|p| p.host == *host)?.session.is_some())));
         // (the first of the best)
         of_host.reduce(|best, next| if next.1 && !best.1 { next } else { best })
+    }
+
+    /// Of a kept layout nothing may be alive any more: there is a prompt all the same. Where a host could not be
+    /// reached its panes stay, as what they showed may live; else the layout is no use, and its generations keep it.
+    pub(super) fn see_what_is_left(&mut self, out: &mut Vec<Effect>) {
+        let gone = |p: &Pane| matches!(p.stage, Stage::Gone { .. } | Stage::Exited(_));
+        self.restoring &= !self.panes.is_empty();
+        if !self.restoring || !self.panes.values().all(gone) {
+            return;
+        }
+        self.restoring = false;
+        if self.panes.values().all(|p| !matches!(p.stage, Stage::Gone { ended: false, .. })) {
+            for (_, pane) in std::mem::take(&mut self.panes) {
+                if let Some(session) = pane.session {
+                    out.push(Effect::Host(pane.host, HostCommand::Detach { session }));
+                }
+            }
+            self.tabs.list.clear();
+            self.say("nothing of the last window is alive any more: a new one begins");
+        } else {
+            self.say("nothing of the last window is there just now: a tab of this machine was added");
+        }
+        self.open_what_is_there(out);
     }
 
     /// The layout to keep.

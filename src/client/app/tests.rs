@@ -24,6 +24,8 @@ pub struct Bench {
     pub effects: Vec<Effect>,
     /// Numbers of sessions made: `s1`, `s2`, …
     made: usize,
+    /// What a host says there is.
+    there: Vec<SessionInfo>,
 }
 
 fn id(s: &str) -> SessionId {
@@ -39,7 +41,7 @@ pub fn info(session: &str, cols: u16, rows: u16) -> SessionInfo {
 impl Bench {
     pub fn new(setup: Setup) -> Bench {
         let (app, effects) = App::new(setup);
-        Bench { app, effects, made: 0 }
+        Bench { app, effects, made: 0, there: Vec::new() }
     }
     pub fn full(cols: u16, rows: u16) -> Bench {
         let mut s = Bench::new(setup(cols, rows));
@@ -110,6 +112,10 @@ impl Bench {
                         self.host(host.as_str(), HostEvent::Size { session: session.clone(), offset, size });
                         rest.push(Effect::Host(host, HostCommand::Resize { session, size }));
                     }
+                    Effect::Host(host, HostCommand::List) => {
+                        let there = self.there.clone();
+                        self.host(host.as_str(), HostEvent::Sessions(there));
+                    }
                     other => rest.push(other),
                 }
             }
@@ -168,6 +174,7 @@ pub fn setup(cols: u16, rows: u16) -> Setup {
         open_host: None,
         known: vec!["build-server".into(), "nas".into()],
         saved: None,
+        inside: Inside::default(),
     }
 }
 
@@ -788,4 +795,149 @@ fn a_closed_pane_leaves_nothing_half_made() {
     assert_eq!(s.app.focused().map(|p| p.stage == Stage::Live), None);
     s.keys("d");
     assert!(s.effects.contains(&Effect::Quit(Farewell::Detached)));
+}
+
+#[test]
+fn what_was_said_of_a_lost_host_goes_when_it_is_back() {
+    let mut s = Bench::solo(40, 6);
+    s.output("local", "s1", "\x1b[6;1Hbottom");
+    let last = |s: &Bench| s.screen().lines().last().unwrap_or("").to_string();
+    s.host("local", HostEvent::Failed { what: "the link is gone".into() });
+    s.host("local", HostEvent::State(HostState::Lost { why: "gone".into(), retry: Duration::ZERO }));
+    assert_eq!(last(&s), " local: the link is gone");
+    s.host("local", HostEvent::State(online()));
+    assert_eq!(last(&s), "bottom");
+    // told late, after the link was back
+    s.host("local", HostEvent::Failed { what: "the link is gone".into() });
+    let back = |again| HostEvent::Attached { session: id("s1"), info: Box::new(info("s1", 40, 6)), again };
+    s.host("local", back(true));
+    assert_eq!(last(&s), "bottom");
+    // of another host, or of something else: it stays
+    s.host("nas", HostEvent::State(HostState::Failed { why: "no route".into(), hints: vec![], hard: false }));
+    s.host("local", back(true));
+    s.host("local", HostEvent::State(online()));
+    assert_eq!(last(&s), " nas: no route");
+}
+
+fn detached(session: &str, created_at: &str) -> SessionInfo {
+    SessionInfo { created_at: created_at.into(), ..info(session, 80, 22) }
+}
+/// The sessions of the tabs in their order, the active one in brackets.
+fn in_tabs(s: &Bench) -> String {
+    let name = |i: usize, t: &super::super::tabs::Tab| {
+        let session = s.app.panes[&t.focus].session.as_ref().map_or("-".into(), |s| s.to_string());
+        if i == s.app.tabs.active { format!("[{session}]") } else { session }
+    };
+    s.app.tabs.list.iter().enumerate().map(|(i, t)| name(i, t)).collect::<Vec<_>>().join(" ")
+}
+fn kept(panes: &[(&str, &str)]) -> Option<Layout> {
+    let tab = |(host, session): &(&str, &str)| disk::Tab {
+        name: String::new(),
+        root: disk::Node::Pane(disk::Pane {
+            host: (*host).into(),
+            session: (*session).into(),
+            ..disk::Pane::default()
+        }),
+        focus: 0,
+        zoomed: false,
+    };
+    Some(Layout { tabs: panes.iter().map(tab).collect(), ..Layout::default() })
+}
+
+#[test]
+fn without_a_layout_what_is_there_gets_a_tab_each() {
+    let mut s = Bench::new(setup(80, 24));
+    s.keys("'ls");
+    let shown_elsewhere = SessionInfo { state: "running".into(), ..detached("r", "2026-01-09") };
+    let ended = SessionInfo { state: "exited".into(), ..detached("e", "2026-01-09") };
+    s.there = vec![
+        detached("b", "2026-01-02"),
+        detached("a", "2026-01-01"),
+        shown_elsewhere,
+        detached("c", "2026-01-03"),
+        ended,
+    ];
+    s.host("local", HostEvent::State(online()));
+    s.answer();
+    assert_eq!(in_tabs(&s), "a b [c]");
+    assert_eq!(s.typed(), ["c ls"]);
+    assert!(s.app.panes.values().all(Pane::is_live));
+    // once: later ones stay in the tree
+    s.there.push(detached("d", "2026-01-04"));
+    s.host("local", HostEvent::Sessions(s.there.clone()));
+    s.answer();
+    assert_eq!(in_tabs(&s), "a b [c]");
+    let mut s = Bench::new(setup(80, 24));
+    s.there = (10..40).map(|n| detached(&format!("n{n}"), &format!("2026-01-{n}"))).collect();
+    s.host("local", HostEvent::State(online()));
+    s.answer();
+    assert_eq!((s.app.tabs.list.len(), s.focused().as_str()), (20, "n29"));
+}
+
+#[test]
+fn a_host_of_the_kept_layout_is_gone_to_not_opened_again() {
+    let saved = kept(&[("local", "s1"), ("nas", "r1"), ("nas", "r2")]);
+    let mut s = Bench::new(Setup { saved, open_host: Some(HostId::new("nas")), ..setup(80, 24) });
+    assert_eq!(in_tabs(&s), "s1 [r1] r2");
+    s.host("nas", HostEvent::State(online()));
+    s.there = vec![detached("x", "2026-01-01")];
+    s.host("local", HostEvent::State(online()));
+    s.answer();
+    assert_eq!(in_tabs(&s), "s1 [r1] r2");
+    let mut s =
+        Bench::new(Setup { saved: kept(&[("local", "s1")]), open_host: Some(HostId::new("nas")), ..setup(80, 24) });
+    s.there = vec![detached("x", "2026-01-01")];
+    s.host("nas", HostEvent::State(online()));
+    s.host("local", HostEvent::State(online()));
+    s.answer();
+    assert_eq!(in_tabs(&s), "s1 [x]");
+}
+
+#[test]
+fn a_layout_of_which_nothing_is_alive_gives_way_to_a_shell() {
+    let saved = kept(&[("local", "a"), ("local", "b")]);
+    let mut s = Bench::new(Setup { saved, ..setup(80, 24) });
+    s.host("local", HostEvent::State(online()));
+    let ended = |n: &str| HostEvent::AttachFailed { session: id(n), why: "it ended".into(), ended: true };
+    s.take();
+    s.host("local", ended("a"));
+    assert_eq!(in_tabs(&s), "[a] b");
+    s.host("local", ended("b"));
+    assert!(s.has("nothing of the last window is alive"), "{}", s.screen());
+    s.made = 10;
+    s.answer();
+    assert_eq!(in_tabs(&s), "[s11]");
+    assert!(s.app.focused().unwrap().is_live());
+    // where a host is away its panes stay
+    let mut s = Bench::new(Setup { saved: kept(&[("local", "a"), ("nas", "b")]), ..setup(80, 24) });
+    s.host("local", HostEvent::State(online()));
+    s.take();
+    s.host("local", ended("a"));
+    assert_eq!(in_tabs(&s), "[a] b");
+    s.host("nas", HostEvent::State(HostState::Failed { why: "no route".into(), hints: vec![], hard: false }));
+    s.made = 10;
+    s.answer();
+    assert_eq!(in_tabs(&s), "a b [s11]");
+}
+
+#[test]
+fn nesting_is_said_and_never_shows_a_session_in_itself() {
+    let env = |name: &str| match name {
+        "STY" | "TMUX" => Some("x".to_string()),
+        "THUB_SESSION" => Some("own".to_string()),
+        _ => None,
+    };
+    let inside = Inside::from_env(env);
+    assert_eq!(inside.multiplexer, Some("tmux"));
+    let mut s = Bench::new(Setup { inside: inside.clone(), ..setup(80, 24) });
+    assert!(s.has("inside tmux") && s.has("press ^b twice"), "{}", s.screen());
+    s.there = vec![detached("own", "2026-01-01")];
+    s.host("local", HostEvent::State(online()));
+    s.answer();
+    assert_eq!(in_tabs(&s), "[s1]");
+    let mut out = Vec::new();
+    s.app.open_session(&HostId::local(), &id("own"), &mut out);
+    assert!(!out.iter().any(|e| matches!(e, Effect::Host(_, HostCommand::Attach { .. }))));
+    assert!(s.has("inside that session itself"), "{}", s.screen());
+    assert_eq!(Inside::from_env(|_| None), Inside::default());
 }

@@ -32,6 +32,9 @@ const AGAIN: Duration = Duration::from_millis(500);
 /// How long it counts as fresh.
 const FRESH: Duration = Duration::from_secs(120);
 const SLOWEST: Duration = Duration::from_secs(30);
+/// A host that let us in before and refuses us now is asked again this often: a login that the network cut looks
+/// like a refusal.
+const REFUSALS: u32 = 5;
 
 type Events = mpsc::UnboundedSender<(HostId, HostEvent)>;
 type Dial = Pin<Box<dyn Future<Output = Result<Dialed, Failure>> + Send>>;
@@ -76,6 +79,10 @@ impl Asker {
         };
         let _ = self.events.send((self.host.clone(), HostEvent::Ask { id, question }));
         rx
+    }
+    /// How many questions were asked so far.
+    fn asked(&self) -> u64 {
+        self.state.lock().unwrap_or_else(|e| e.into_inner()).0
     }
     fn answer(&self, id: u64, answer: Answer) {
         let tx = self.state.lock().unwrap_or_else(|e| e.into_inner()).1.remove(&id);
@@ -177,16 +184,25 @@ impl Task {
         'offline: loop {
             loop {
                 let Some(command) = commands.recv().await else { return };
-                let connect = !matches!(command, HostCommand::Disconnect | HostCommand::Answer { .. } | HostCommand::Seen { .. } | HostCommand::List | HostCommand::Gauges(_) | HostCommand::Detach { .. });
+                let connect = !matches!(
+                    command,
+                    HostCommand::Disconnect
+                        | HostCommand::Answer { .. }
+                        | HostCommand::Seen { .. }
+                        | HostCommand::List
+                        | HostCommand::Gauges(_)
+                        | HostCommand::Detach { .. }
+                );
                 self.while_down(command);
                 if connect {
                     break;
                 }
             }
             let mut lost_at: Option<Instant> = None;
-            let mut tries = 0u32;
+            let (mut tries, mut refusals) = (0u32, 0u32);
             let mut ready: Option<Dialed> = first.take();
             loop {
+                let asked = self.asker.asked();
                 let dialed = match ready.take() {
                     Some(dialed) => Ok(dialed),
                     None => {
@@ -209,7 +225,7 @@ impl Task {
                 };
                 let why = match dialed {
                     Ok(dialed) => {
-                        tries = 0;
+                        (tries, refusals) = (0, 0);
                         match self.online(dialed, &mut commands, &mut inner, &mut ready).await {
                             Turn::Over => return,
                             Turn::Disconnect => {
@@ -224,11 +240,24 @@ impl Task {
                         }
                     }
                     Err(failure) => {
-                        let final_word = failure.kind == Kind::Refused || failure.kind == Kind::Usage || (lost_at.is_none() && self.attached.is_empty());
+                        let refused = failure.kind == Kind::Refused;
+                        let perhaps_cut = refused
+                            && !failure.hard
+                            && lost_at.is_some()
+                            && asked == self.asker.asked()
+                            && refusals < REFUSALS;
+                        refusals += u32::from(refused);
+                        let final_word = (refused && !perhaps_cut)
+                            || failure.kind == Kind::Usage
+                            || (lost_at.is_none() && self.attached.is_empty());
                         if final_word {
                             let hard = failure.kind == Kind::Refused && failure.hard;
                             self.fail_early(&failure.what);
-                            self.tell(HostEvent::State(HostState::Failed { why: failure.what, hints: failure.hints, hard }));
+                            self.tell(HostEvent::State(HostState::Failed {
+                                why: failure.what,
+                                hints: failure.hints,
+                                hard,
+                            }));
                             continue 'offline;
                         }
                         failure.what
@@ -237,6 +266,7 @@ impl Task {
                 tries += 1;
                 let fresh = lost_at.is_none_or(|at| at.elapsed() < FRESH) && !self.attached.is_empty();
                 let wait = match (tries, fresh) {
+                    _ if refusals > 0 => backoff(refusals),
                     (1, _) => Duration::from_millis(20),
                     (_, true) => AGAIN,
                     (n, false) => backoff(n),
@@ -275,7 +305,10 @@ impl Task {
         match command {
             HostCommand::Attach { session, size, watch } => {
                 let window = if self.host.is_local() { WINDOW_LOCAL } else { WINDOW_FAR };
-                let a = self.attached.entry(session.clone()).or_insert_with(|| Attached::new(session, 0, size, watch, window));
+                let a = self
+                    .attached
+                    .entry(session.clone())
+                    .or_insert_with(|| Attached::new(session, 0, size, watch, window));
                 a.size = size;
                 a.watch = watch;
             }
@@ -301,7 +334,10 @@ impl Task {
             }
             HostCommand::Gauges(on) => self.gauges = on,
             HostCommand::Answer { id, answer } => self.asker.answer(id, answer),
-            c @ (HostCommand::Create { .. } | HostCommand::Close { .. } | HostCommand::Rename { .. } | HostCommand::History { .. }) => {
+            c @ (HostCommand::Create { .. }
+            | HostCommand::Close { .. }
+            | HostCommand::Rename { .. }
+            | HostCommand::History { .. }) => {
                 self.early.push(c);
             }
             HostCommand::Connect | HostCommand::Disconnect | HostCommand::Seen { .. } | HostCommand::List => {}
@@ -577,7 +613,9 @@ impl Task {
                 self.announce(&session);
             }
             Body::Call(json) => {
-                let Ok(crate::link::call::Message::Notice { method, params }) = crate::link::call::parse(json) else { return };
+                let Ok(crate::link::call::Message::Notice { method, params }) = crate::link::call::parse(json) else {
+                    return;
+                };
                 match Notice::from_wire(&method, params) {
                     Some(Notice::SessionExited(exit)) => {
                         a.ended = true;
@@ -607,7 +645,11 @@ impl Task {
                         if !undelivered.is_empty() {
                             self.tell(HostEvent::Undelivered { session: session.clone(), bytes: undelivered });
                         }
-                        self.tell(HostEvent::Attached { session: session.clone(), info: Box::new(reply.session), again });
+                        self.tell(HostEvent::Attached {
+                            session: session.clone(),
+                            info: Box::new(reply.session),
+                            again,
+                        });
                         self.send_input(live, &session);
                         self.announce(&session);
                         for frame in early {
