@@ -85,8 +85,9 @@ impl Drop for Far {
         for name in ["THUB_RUN_DIR", "THUB_STATE_DIR", "THUB_CONFIG_DIR"] {
             kill.env_remove(name);
         }
+        kill.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
         if let Ok(mut child) = kill.spawn() {
-            let _ = child.wait();
+            crate::support::home::wait_for(&mut child, PATIENCE);
         }
         self.sshd.crash();
         sweep(|| self.there());
