@@ -32,6 +32,7 @@ impl Client {
             open_host: None,
             known: Vec::new(),
             saved: None,
+            inside: Default::default(),
         };
         let (app, effects) = App::new(setup);
         let mut client = Client { app, made: Vec::new(), seen: Vec::new() };

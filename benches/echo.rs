@@ -11,6 +11,7 @@ use thub::proto::frame::Body;
 use thub::proto::ids::{ClientId, Size};
 
 const KEYS: usize = 2000;
+const WINDOW: u64 = 1 << 20;
 const ECHO: &[&str] = &["sh", "-c", "stty raw -echo; printf ready; exec cat"];
 
 fn main() {
@@ -58,7 +59,7 @@ fn session(home: &Home) -> Vec<Duration> {
             client: ClientId::random(),
             have: None,
             resizes: 0,
-            window: 1 << 30,
+            window: WINDOW,
             size: Some(Size::new(120, 40)),
             auto: false,
             watch: false,
@@ -72,8 +73,13 @@ fn session(home: &Home) -> Vec<Duration> {
             let start = Instant::now();
             link.out.urgent(2, Body::Data { offset: n, bytes: b"k" });
             while let Some(frame) = frames.recv().await {
-                if matches!(frame.body(), Ok(Body::Data { bytes, .. }) if bytes.contains(&b'k')) {
-                    break;
+                match frame.body().expect("a frame of ours") {
+                    Body::Data { bytes, .. } if bytes.contains(&b'k') => break,
+                    // no output follows a screen before it is acknowledged
+                    Body::Screen { to, last: true, .. } => {
+                        link.out.urgent(2, Body::Ack { seen: to, limit: to + WINDOW })
+                    }
+                    _ => {}
                 }
             }
             times.push(start.elapsed());

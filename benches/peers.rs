@@ -40,7 +40,12 @@ fn seen(home: &Home, argv: &[&str]) -> Duration {
     let (pty, fd) = home.on_a_terminal(argv);
     let mut buf = vec![0; 64 << 10];
     // EIO: nobody has the terminal any more
-    while rustix::io::read(&fd, &mut buf).is_ok_and(|n| n > 0) {}
+    while let Ok(n @ 1..) = rustix::io::read(&fd, &mut buf) {
+        // what a real one says of itself: who asks waits for it
+        if buf[..n].windows(3).any(|w| w == b"\x1b[c") {
+            let _ = pty.write(b"\x1b[?62;22c");
+        }
+    }
     while pty.reap().is_none() {
         std::thread::sleep(Duration::from_micros(100));
     }

@@ -6,9 +6,9 @@ use super::{AgentVerb, Common};
 use crate::client::host::{Env, HostId};
 use crate::failure::Failure;
 use crate::paths::Paths;
-use crate::proto::hello;
 use crate::text::escape;
 use crate::transport::ask::{Answered, Ask};
+use crate::transport::deploy::build_id;
 use crate::transport::{DeployPolicy, reach};
 use rustix::process::{Pid, Signal};
 use std::io::{IsTerminal, Write};
@@ -57,10 +57,11 @@ pub async fn deploy(env: &Arc<Env>, common: &Common, on: &str, from: Option<&Pat
     }
     let (ssh, _channel) = reached?;
     let host = ssh.name();
+    let build = build_id();
     if common.json {
-        println!("{}", serde_json::json!({"host": on, "build": hello::BUILD}));
+        println!("{}", serde_json::json!({"host": on, "build": build}));
     } else {
-        println!("{host} has the agent of this build ({})", hello::BUILD);
+        println!("{host} has the agent of this build ({build})");
     }
     Ok(())
 }

@@ -26,6 +26,8 @@ use tokio::time::{Instant, sleep_until};
 const FRAME: Duration = Duration::from_millis(16);
 /// So many frames may be drawn without a pause after a rest: a prompt that comes in two pieces is not made to wait.
 const BURST: u32 = 3;
+/// Bytes of a frame that is a small one.
+const LITTLE: usize = 256;
 /// Events are taken in for this long before keys are looked for again.
 const WORK: Duration = Duration::from_millis(4);
 /// Most events put in order at once.
@@ -189,7 +191,9 @@ async fn show(options: Options, terminal: &mut Terminal, mut writer: Writer) -> 
                 Some(b) => std::mem::swap(b, &mut next),
                 None => before = Some(std::mem::take(&mut next)),
             }
-            paced = paced.max(now.checked_sub(FRAME * BURST).unwrap_or(now)) + FRAME;
+            // a frame of a few bytes (a title, a cursor, a short line) takes a part of a frame's time
+            let cost = if bytes.len() < LITTLE { FRAME / 8 } else { FRAME };
+            paced = paced.max(now.checked_sub(FRAME * BURST).unwrap_or(now)) + cost;
             driver.perform(app.drawn(), terminal, &mut writer);
             continue;
         }

@@ -287,28 +287,7 @@ impl Session {
         loop {
             let draining = drain.map(|(quiet, most)| quiet.min(most));
             tokio::select! {
-                ready = pty.readable(), if !eof => {
-                    let Ok(mut ready) = ready else { eof = true; continue };
-                    let mut taken = 0;
-                    while taken < TURN {
-                        match ready.try_io(|fd| Ok(rustix::io::read(fd.get_ref(), &mut buf)?)) {
-                            Ok(Ok(0)) => { eof = true; break }
-                            Ok(Ok(n)) => {
-                                taken += n;
-                                self.output(buf.get(..n).unwrap_or_default());
-                            }
-                            Ok(Err(e)) if e.kind() == io::ErrorKind::Interrupted => {}
-                            // EIO: nobody has the other end open any more
-                            Ok(Err(_)) => { eof = true; break }
-                            Err(_would_block) => break,
-                        }
-                    }
-                    self.tty_flags();
-                    if let Some((quiet, _)) = &mut drain && taken > 0 {
-                        *quiet = tokio::time::Instant::now() + Duration::from_millis(100);
-                    }
-                    self.pump();
-                }
+                biased;
                 ready = pty.writable(), if self.queued < self.queue.len() => {
                     let Ok(mut ready) = ready else { continue };
                     let wrote = ready.try_io(|fd| Ok(rustix::io::write(fd.get_ref(), self.queue.get(self.queued..).unwrap_or_default())?));
@@ -365,6 +344,31 @@ impl Session {
                         self.reaped();
                     }
                     self.look_after_socket(&mut listening);
+                }
+                // last: whoever types or draws goes before more output
+                ready = pty.readable(), if !eof => {
+                    let Ok(mut ready) = ready else { eof = true; continue };
+                    let mut taken = 0;
+                    while taken < TURN {
+                        match ready.try_io(|fd| Ok(rustix::io::read(fd.get_ref(), &mut buf)?)) {
+                            Ok(Ok(0)) => { eof = true; break }
+                            Ok(Ok(n)) => {
+                                taken += n;
+                                self.output(buf.get(..n).unwrap_or_default());
+                            }
+                            Ok(Err(e)) if e.kind() == io::ErrorKind::Interrupted => {}
+                            // EIO: nobody has the other end open any more
+                            Ok(Err(_)) => { eof = true; break }
+                            Err(_would_block) => break,
+                        }
+                    }
+                    self.tty_flags();
+                    if let Some((quiet, _)) = &mut drain && taken > 0 {
+                        *quiet = tokio::time::Instant::now() + Duration::from_millis(100);
+                    }
+                    self.pump();
+                    // a flood must not keep clients' frames and the clock from being looked at
+                    tokio::task::yield_now().await;
                 }
             }
             if self.ended.is_some() && eof {
