@@ -11,8 +11,12 @@ use crate::proto::notice::Notice;
 use std::os::unix::process::ExitStatusExt;
 use std::process::Stdio;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{mpsc, watch};
+
+/// From a stop to the end of a program that does not heed it.
+const GRACE: Duration = Duration::from_secs(1);
 
 impl Agent {
     pub(super) fn exec(self: &Arc<Agent>, run: ExecRun, frames: Option<Frames>) -> Result<ExecStarted, Fault> {
@@ -91,19 +95,23 @@ impl Agent {
                 }
                 child.wait().await
             };
-            tokio::select! {
-                () = limits => {}
-                () = input => {}
-                () = writing => {}
-                status = status => {
-                    let code = status.map_or(255, |s| s.code().unwrap_or_else(|| 128 + s.signal().unwrap_or(0)));
-                    call::notify(&agent.link.out, out, &Notice::ExecExited { stream: out, code });
-                }
+            let mut status = std::pin::pin!(status);
+            let ended = tokio::select! {
+                () = limits => None,
+                () = input => None,
+                () = writing => None,
+                status = &mut status => Some(status),
                 _ = &mut released => {
                     if let Some(group) = rustix::process::Pid::from_raw(pid as i32) {
                         let _ = rustix::process::kill_process_group(group, rustix::process::Signal::TERM);
                     }
+                    // it may tidy up; then it is killed
+                    tokio::time::timeout(GRACE, &mut status).await.ok()
                 }
+            };
+            if let Some(status) = ended {
+                let code = status.map_or(255, |s| s.code().unwrap_or_else(|| 128 + s.signal().unwrap_or(0)));
+                call::notify(&agent.link.out, out, &Notice::ExecExited { stream: out, code });
             }
             agent.stream_ended(out);
             agent.link.close_stream(err);

@@ -1,6 +1,6 @@
 //! Owns `thub run`: a command run to its end on one host or several. Leaves out sessions.
 
-use super::call::{Client, fault};
+use super::call::Client;
 use super::{Common, Run};
 use crate::client::host::{Env, HostId};
 use crate::failure::Failure;
@@ -10,10 +10,16 @@ use crate::proto::frame::{Body, MAX_PIECE};
 use crate::proto::notice::Notice;
 use std::io::{Read, Write};
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
 
 /// What `thub run` itself fails with, as ssh does.
 pub const OWN: u8 = 255;
+
+/// How long the end of what was stopped is waited for.
+const STOP_WITHIN: Duration = Duration::from_secs(2);
 
 /// The command's own exit code; with several hosts the first that is not 0.
 pub async fn run(env: &Arc<Env>, common: &Common, run: &Run) -> Result<u8, Failure> {
@@ -62,6 +68,8 @@ fn stdin() -> mpsc::Receiver<Vec<u8>> {
 }
 
 async fn one(env: &Arc<Env>, host: &HostId, run: &Run, label: Option<String>, mut input: Option<mpsc::Receiver<Vec<u8>>>) -> Result<u8, Failure> {
+    // from before it is started on: who interrupts us then means it as well
+    let mut signals = Signals::new()?;
     let mut client = Client::connect(env, host).await?;
     let stream = client.stream();
     let link = client.link().clone();
@@ -76,7 +84,8 @@ async fn one(env: &Arc<Env>, host: &HostId, run: &Run, label: Option<String>, mu
     if input.is_none() {
         link.out.urgent(stream, Body::Data { offset: 0, bytes: &[] });
     }
-    let mut interrupt = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())?;
+    // set once a signal came: it is stopped, and its end is waited for, though not for ever
+    let mut stopped: Option<(u8, Instant)> = None;
     loop {
         tokio::select! {
             frame = frames.recv() => {
@@ -105,7 +114,7 @@ async fn one(env: &Arc<Env>, host: &HostId, run: &Run, label: Option<String>, mu
                             for p in &mut printers {
                                 p.end()?;
                             }
-                            return Ok(u8::try_from(code).unwrap_or(OWN));
+                            return Ok(stopped.map_or(u8::try_from(code).unwrap_or(OWN), |(code, _)| code));
                         }
                     }
                     _ => {}
@@ -122,10 +131,34 @@ async fn one(env: &Arc<Env>, host: &HostId, run: &Run, label: Option<String>, mu
             _ = &mut client.dialed.ended => {
                 return Err(Failure::unreachable("the link fell while the command ran", "it may still run there"));
             }
-            _ = interrupt.recv() => {
-                let _ = client.link().call(&ExecStop { stream }).await.map_err(fault);
-                return Ok(130);
+            code = signals.next(), if stopped.is_none() => {
+                stopped = Some((code, Instant::now() + STOP_WITHIN));
+                drop(link.call(&ExecStop { stream }));
             }
+            () = async { match stopped { Some((_, until)) => sleep_until(until).await, None => std::future::pending().await } } => {
+                return Ok(stopped.map_or(OWN, |(code, _)| code));
+            }
+        }
+    }
+}
+
+/// What ends us, and with us what runs.
+struct Signals([(u8, Signal); 3]);
+
+impl Signals {
+    fn new() -> std::io::Result<Signals> {
+        let all = [(130, SignalKind::interrupt()), (143, SignalKind::terminate()), (129, SignalKind::hangup())];
+        let [a, b, c] = all.map(|(code, kind)| signal(kind).map(|s| (code, s)));
+        Ok(Signals([a?, b?, c?]))
+    }
+
+    /// As an exit code: 128 and its number.
+    async fn next(&mut self) -> u8 {
+        let [a, b, c] = &mut self.0;
+        tokio::select! {
+            _ = a.1.recv() => a.0,
+            _ = b.1.recv() => b.0,
+            _ = c.1.recv() => c.0,
         }
     }
 }

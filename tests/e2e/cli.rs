@@ -1,6 +1,7 @@
 //! The command line's contract: words, exit codes, what is printed and what is not.
 
 use crate::support::{Home, until, words};
+use rustix::process::Signal;
 use serde_json::Value;
 
 #[test]
@@ -461,4 +462,95 @@ fn output_to_nobody() {
     command.stdout(std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap());
     let mut child = command.spawn().unwrap();
     assert_eq!(crate::support::home::exit_of(&mut child), 1);
+}
+
+#[test]
+fn a_session_is_as_a_fresh_login_would_be() {
+    let home = Home::new();
+    let wanted = crate::support::home::finish(
+        {
+            let mut c = home.command("sh");
+            c.args(["-c", "umask"]);
+            c
+        },
+        b"",
+    );
+    let script = "umask; grep -h SigIgn /proc/self/status; grep -h SigBlk /proc/self/status; ulimit -c; tty; stty -a | grep -c -w iutf8; ps -o sid= -p $$ | tr -d ' '; echo $$; exec cat";
+    home.new_session(&["-n", "s", "--", "sh", "-c", script]);
+    home.shows("s", r"^\d+$");
+    let all = until("all of it", || Some(home.capture("s")).filter(|s| s[7] != ""));
+    assert_eq!(all[0], wanted.out.trim(), "the caller's umask");
+    // (32 and 33 are the C library's own)
+    let ignored = u64::from_str_radix(all[1].rsplit(' ').next().unwrap(), 16).unwrap();
+    assert!(ignored & 0x7fff_ffff == 0 && all[2].ends_with("0000000000000000"), "no signal is ignored: {all:?}");
+    assert!(all[4].starts_with("/dev/pts/"), "{all:?}");
+    assert_eq!(all[6], all[7], "it leads a process session");
+    let limit = crate::support::home::finish(
+        {
+            let mut c = home.command("sh");
+            c.args(["-c", "ulimit -c"]);
+            c
+        },
+        b"",
+    );
+    assert_eq!(all[3], limit.out.trim(), "the caller's core limit");
+}
+
+#[test]
+fn places_that_are_hard_to_use() {
+    let mut home = Home::new();
+    // longer than a socket's path may be
+    let deep = home.at(&format!("deep/{}/{}", "d".repeat(100), "e".repeat(100)));
+    std::fs::create_dir_all(&deep).unwrap();
+    let run = deep.join("run");
+    home.env.push(("THUB_RUN_DIR".into(), run.display().to_string()));
+    home.new_session(&["-n", "deep", "--", "sh", "-c", "echo up; exec cat"]);
+    home.shows("deep", "up");
+    home.thub(&["send", "deep", "typed", "--keys", "Enter"]).ok();
+    home.shows("deep", "typed");
+    home.thub(&["kill", "--all"]).ok();
+    home.env.clear();
+    // a current directory that is gone
+    let gone = home.at("home/gone");
+    std::fs::create_dir(&gone).unwrap();
+    let mut command = home.command("sh");
+    command.current_dir(&gone);
+    command.args([
+        "-c",
+        "rmdir \"$PWD\"; \"$0\" new -d -n here -- sh -c 'pwd; exec cat'; \"$0\" ls",
+        crate::support::THUB,
+    ]);
+    let said = crate::support::home::finish(command, b"");
+    assert!(said.code == 0 && said.out.contains("here"), "{said:?}");
+    // a command whose words are no UTF-8 is no reason to panic
+    use std::os::unix::ffi::OsStrExt;
+    let mut command = home.thub_command(&["new", "-d", "--"]);
+    command.args(["printf", "%s"]).arg(std::ffi::OsStr::from_bytes(b"\xff\xfe"));
+    let said = crate::support::home::finish(command, b"");
+    assert!([0, 2].contains(&said.code) && !said.err.contains("panicked"), "{said:?}");
+    // nothing to write to: said, and nothing half made
+    home.plain = true;
+    home.env = vec![("HOME".into(), "/proc/nowhere".into())];
+    let said = home.thub(&["new", "-d", "--", "cat"]);
+    assert!([1, 4].contains(&said.code) && said.err.starts_with("thub: "), "{said:?}");
+    home.env.clear();
+    home.plain = false;
+}
+
+#[test]
+fn an_interrupted_run_ends_what_it_started() {
+    for (which, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
+        let home = Home::new();
+        let mark = home.at("started");
+        let mut child = home
+            .thub_command(&["run", "--", "sh", "-c", &format!("echo > {}; exec sleep 1000", mark.display())])
+            .spawn()
+            .unwrap();
+        until("it to run", || mark.exists().then_some(()));
+        crate::support::signal(child.id() as i32, which);
+        assert_eq!(crate::support::home::exit_of(&mut child), code);
+        until("what it started to be gone", || {
+            home.processes().iter().all(|p| words(*p).first().is_none_or(|w| w != "sleep")).then_some(())
+        });
+    }
 }

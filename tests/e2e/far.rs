@@ -85,8 +85,9 @@ impl Drop for Far {
         for name in ["THUB_RUN_DIR", "THUB_STATE_DIR", "THUB_CONFIG_DIR"] {
             kill.env_remove(name);
         }
+        kill.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
         if let Ok(mut child) = kill.spawn() {
-            let _ = child.wait();
+            crate::support::home::wait_for(&mut child, PATIENCE);
         }
         self.sshd.crash();
         sweep(|| self.there());
@@ -476,4 +477,91 @@ fn a_host_that_stands_still_holds_up_nothing_here() {
     tty.until_text("far away");
     tty.type_("heard\r");
     tty.until("it is back", |s| s.iter().any(|l| l.contains("heard")));
+}
+
+#[test]
+fn a_pulled_cable_is_shown_and_heals() {
+    let Some(far) = Far::deployed() else { return };
+    let proxy = Proxy::start(far.sshd.port);
+    let config = far.through(&proxy).display().to_string();
+    far.thub(&["new", "-d", "-H", "test", "-n", "p", "--", "sh", "-c", "echo stays readable; exec cat"]).ok();
+    let tty = Tty::thub(&far.home, 110, 30, &["-F", &config, "test"]);
+    tty.until_text("stays readable");
+    proxy.stall(true);
+    tty.type_("typed into the dark\r");
+    let said = ["silent", "lost", "last heard", "connecting", "not connected", "again"];
+    let screen = tty.until("that the link is silent", |s| s.iter().any(|l| said.iter().any(|w| l.contains(w))));
+    assert!(screen.iter().any(|l| l.contains("stays readable")), "{}", frame(&screen));
+    proxy.stall(false);
+    tty.until("what was typed, once echoed and once by cat", |s| {
+        s.iter().filter(|l| l.contains("typed into the dark")).count() == 2
+    });
+    tty.until("all well again", |s| {
+        !s.iter().any(|l| ["silent", "last heard", "not connected"].iter().any(|w| l.contains(w)))
+    });
+    // no way at all for a while
+    proxy.refuse(true);
+    proxy.cut();
+    tty.type_("typed while cut\r");
+    tty.until("that it is lost", |s| s.iter().any(|l| said.iter().any(|w| l.contains(w))));
+    proxy.refuse(false);
+    tty.until("what was typed then", |s| s.iter().filter(|l| l.contains("typed while cut")).count() == 2);
+    let raw = far.thub(&["capture", "-H", "test", "p", "--all", "--raw"]).ok();
+    assert_eq!(
+        raw,
+        "stays readable\r\ntyped into the dark\r\ntyped into the dark\r\ntyped while cut\r\ntyped while cut\r\n"
+    );
+}
+
+/// Without any help from a config: an account of its own, its own home, key and known_hosts.
+#[test]
+fn an_account_as_a_distribution_makes_it() {
+    if !sshd::here() {
+        return;
+    }
+    let Some(user) = crate::users::User::new("s") else { return };
+    let there = tempfile::Builder::new().prefix("thub-account-").tempdir().unwrap();
+    let home_there = there.path().join("home");
+    user.give_home(&home_there);
+    let sshd =
+        Sshd::start(&format!("Match User {}\n  AuthorizedKeysFile .ssh/authorized_keys\n  SetEnv MARK=1\n", user.name));
+    std::fs::create_dir(home_there.join(".ssh")).unwrap();
+    std::fs::copy(sshd.at("id.pub"), home_there.join(".ssh/authorized_keys")).unwrap();
+    for path in [home_there.join(".ssh"), home_there.join(".ssh/authorized_keys")] {
+        std::os::unix::fs::chown(path, Some(user.id), Some(user.group)).unwrap();
+    }
+    // (sshd's own config says HOME for everybody; here it is what passwd says)
+    let text = std::fs::read_to_string(sshd.at("sshd_config")).unwrap();
+    let mut sshd = sshd;
+    std::fs::write(sshd.at("sshd_config"), text.replace(&format!("SetEnv HOME={}", sshd.home().display()), ""))
+        .unwrap();
+    sshd.crash();
+    sshd.restart();
+    let config = sshd.config(&format!("Host test\n  User {}\n", user.name)).display().to_string();
+    let home = Home::new();
+    let thub = |args: &[&str]| home.thub(&[&["-F", &config], args].concat());
+    let said = thub(&["deploy", "test"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    thub(&["new", "-d", "-H", "test", "-n", "mine", "--", "sh", "-c", "id -un; echo at $PWD; exec cat"]).ok();
+    assert_eq!(thub(&["wait", "-H", "test", "mine", "--text", "^at /", "--timeout", "30"]).code, 0);
+    let screen = thub(&["capture", "-H", "test", "mine"]).ok();
+    assert!(screen.starts_with(&format!("{}\nat {}\n", user.name, home_there.display())), "{screen}");
+    use std::os::unix::fs::MetadataExt;
+    let binary = home_there.join(".local/share/thub/agents");
+    assert_eq!(std::fs::metadata(&binary).unwrap().uid(), user.id);
+    let pids = || crate::support::with_variable("HOME", &home_there);
+    assert!(!pids().is_empty());
+    for pid in pids() {
+        let owner = std::fs::metadata(format!("/proc/{pid}")).map_or(user.id, |m| m.uid());
+        assert_eq!(owner, user.id, "{:?}", words(pid));
+    }
+    // by user@host:port as well
+    let address = format!("{}@127.0.0.1:{}", user.name, sshd.port);
+    let all: Vec<Value> = serde_json::from_str(&thub(&["ls", "-H", &address, "--json"]).ok()).unwrap();
+    assert_eq!((all.len(), all[0]["name"].as_str()), (1, Some("mine")));
+    // the connection ends, the session does not; and it ends when told
+    until("the agents to be gone", || pids().iter().all(|p| !words(*p).iter().any(|w| w == "--stdio")).then_some(()));
+    assert!(thub(&["ls", "-H", "test"]).ok().contains("mine"));
+    thub(&["kill", "-H", "test", "--all"]).ok();
+    sweep(pids);
 }

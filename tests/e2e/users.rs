@@ -7,15 +7,15 @@ use std::path::Path;
 use std::process::Command;
 
 /// A user of this machine, gone with this.
-struct User {
-    name: String,
-    id: u32,
-    group: u32,
+pub struct User {
+    pub name: String,
+    pub id: u32,
+    pub group: u32,
 }
 
 impl User {
     /// None where there is nobody to make one.
-    fn new(mark: &str) -> Option<User> {
+    pub fn new(mark: &str) -> Option<User> {
         let there = |program: &str| Command::new(program).arg("--version").output().is_ok();
         if !is_root() || !there("setpriv") || !Path::new("/usr/sbin/useradd").exists() {
             skip("second user (root, useradd and setpriv make one)");
@@ -32,6 +32,18 @@ impl User {
         };
         let (id, group) = (number("-u"), number("-g"));
         Some(User { name, id, group })
+    }
+
+    /// A home that passwd knows, and leave to log in by key.
+    pub fn give_home(&self, dir: &Path) {
+        std::fs::set_permissions(dir.parent().unwrap(), PermissionsExt::from_mode(0o755)).unwrap();
+        std::fs::create_dir(dir).unwrap();
+        std::fs::set_permissions(dir, PermissionsExt::from_mode(0o700)).unwrap();
+        chown(dir, Some(self.id), Some(self.group)).unwrap();
+        let mut usermod = Command::new("/usr/sbin/usermod");
+        // '*': no password fits; '!' would lock keys out as well
+        usermod.args(["--home", dir.to_str().unwrap(), "--password", "*", &self.name]);
+        until("usermod to work", || usermod.output().expect("usermod").status.success().then_some(()));
     }
 
     /// A command as this user, in a home of its own.

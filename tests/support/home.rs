@@ -209,7 +209,7 @@ pub fn sweep(left: impl Fn() -> Vec<i32>) {
     }
 }
 
-fn wait_for(child: &mut Child, most: Duration) -> Option<i32> {
+pub fn wait_for(child: &mut Child, most: Duration) -> Option<i32> {
     use std::os::unix::process::ExitStatusExt;
     let end = Instant::now() + most;
     let mut pause = Duration::from_millis(1);

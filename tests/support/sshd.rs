@@ -73,16 +73,18 @@ impl Sshd {
                 .spawn()
                 .expect("sshd");
             let log: Log = Log::default();
+            let pid = child.id();
+            let ended = format!("(sshd {pid} ended)");
             let (to, from) = (log.clone(), child.stderr.take().expect("its log"));
             std::thread::spawn(move || {
                 for line in BufReader::new(from).lines().map_while(Result::ok) {
                     to.0.lock().unwrap().push(line);
                     to.1.notify_all();
                 }
-                to.0.lock().unwrap().push("(sshd ended)".into());
+                to.0.lock().unwrap().push(format!("(sshd {pid} ended)"));
                 to.1.notify_all();
             });
-            let up = wait(&log, 0, |l| l.contains("Server listening on") || l.contains("(sshd ended)"));
+            let up = wait(&log, 0, |l| l.contains("Server listening on") || *l == ended);
             if up.contains("listening") {
                 let sshd = Sshd { child, log, port, dir };
                 sshd.know("host_ed25519");
@@ -157,20 +159,23 @@ impl Sshd {
                 .spawn()
                 .expect("sshd");
             let mark = self.mark();
+            let pid = child.id();
+            let ended = format!("(sshd {pid} ended)");
             let (to, from) = (self.log.clone(), child.stderr.take().expect("its log"));
             std::thread::spawn(move || {
                 for line in BufReader::new(from).lines().map_while(Result::ok) {
                     to.0.lock().unwrap().push(line);
                     to.1.notify_all();
                 }
-                to.0.lock().unwrap().push("(sshd ended)".into());
+                to.0.lock().unwrap().push(format!("(sshd {pid} ended)"));
                 to.1.notify_all();
             });
             self.child = child;
-            let up = wait(&self.log, mark, |l| l.contains("Server listening on") || l.contains("(sshd ended)"));
+            let up = wait(&self.log, mark, |l| l.contains("Server listening on") || *l == ended);
             if up.contains("listening") {
                 return;
             }
+            let _ = self.child.kill();
             let _ = self.child.wait();
             assert!(Instant::now() < end, "sshd does not start again");
         }

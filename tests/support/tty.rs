@@ -114,7 +114,19 @@ impl Tty {
 
     /// The rows, trailing blanks left out.
     pub fn screen(&self) -> Vec<String> {
-        self.seen.lock().unwrap().engine.text_rows()
+        self.whole(Engine::text_rows)
+    }
+    /// Looks at no half of a frame: what comes between `CSI ? 2026 h` and `l` is awaited, as a terminal does.
+    fn whole<T>(&self, look: impl Fn(&Engine) -> T) -> T {
+        for _ in 0..500 {
+            let seen = self.seen.lock().unwrap();
+            if !seen.engine.modes().sync {
+                return look(&seen.engine);
+            }
+            drop(seen);
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        look(&self.seen.lock().unwrap().engine)
     }
     /// Row, column, and whether it is to be seen.
     pub fn cursor(&self) -> (u16, u16, bool) {
@@ -123,7 +135,7 @@ impl Tty {
     }
     /// Every cell: text, style.
     pub fn cells(&self) -> Vec<Vec<(String, Style)>> {
-        cells(&self.seen.lock().unwrap().engine)
+        self.whole(cells)
     }
     /// All that was ever written.
     pub fn log(&self) -> Vec<u8> {
