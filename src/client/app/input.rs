@@ -254,6 +254,8 @@ impl App {
             return;
         }
         pane.typed_at = Some(now);
+        // in a flood the answer to a key comes with the next screen, and that only once the one here is drawn
+        self.urgent |= pane.restored || pane.fed;
         match (&pane.stage, &pane.session) {
             (Stage::Live, Some(session)) => {
                 let lost = self
