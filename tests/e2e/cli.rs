@@ -478,7 +478,7 @@ fn a_session_is_as_a_fresh_login_would_be() {
     let script = "umask; grep -h SigIgn /proc/self/status; grep -h SigBlk /proc/self/status; ulimit -c; tty; stty -a | grep -c -w iutf8; ps -o sid= -p $$ | tr -d ' '; echo $$; exec cat";
     home.new_session(&["-n", "s", "--", "sh", "-c", script]);
     home.shows("s", r"^\d+$");
-    let all = until("all of it", || Some(home.capture("s")).filter(|s| s[7] != ""));
+    let all = until("all of it", || Some(home.capture("s")).filter(|s| !s[7].is_empty()));
     assert_eq!(all[0], wanted.out.trim(), "the caller's umask");
     // (32 and 33 are the C library's own)
     let ignored = u64::from_str_radix(all[1].rsplit(' ').next().unwrap(), 16).unwrap();
