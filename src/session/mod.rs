@@ -18,7 +18,7 @@ use crate::paths::Paths;
 use crate::proto::control::*;
 use crate::proto::frame::{Body, Frame};
 use crate::proto::hello;
-use crate::proto::ids::{Offset, SessionId, Size, check_name};
+use crate::proto::ids::{ClientId, Offset, SessionId, Size, check_name};
 use crate::proto::notice::{Notice, SessionExited};
 use crate::proto::spawn::{Spec, Started};
 use crate::store::rundir::{EndHeader, Entry, Held, Record, RunDir};
@@ -459,8 +459,8 @@ impl Session {
         for conn in self.conns.values_mut() {
             if let Some(v) = &mut conn.viewer {
                 let seen = self.applied.get(&v.client);
-                if seen + room > v.input_limit + (QUEUE / 2) as u64 {
-                    v.input_limit = seen + room;
+                if seen.saturating_add(room) > v.input_limit.saturating_add((QUEUE / 2) as u64) {
+                    v.input_limit = seen.saturating_add(room);
                     conn.out.urgent(v.stream, Body::Ack { seen, limit: v.input_limit });
                 }
             }
@@ -536,11 +536,12 @@ impl Session {
                 // what was applied before a drop is skipped; a gap can't be bridged and is asked for again by the Ack
                 let skip = at.saturating_sub(offset).min(bytes.len() as u64) as usize;
                 let fresh = if offset <= at { bytes.get(skip..).unwrap_or_default() } else { &[] };
-                let fresh = fresh.get(..fresh.len().min(room as usize)).unwrap_or_default();
-                let seen = at + fresh.len() as u64;
+                // what it was allowed to send is taken, whoever else has filled the queue since: it is not sent again
+                let fresh = fresh.get(..fresh.len().min(v.input_limit.saturating_sub(at) as usize)).unwrap_or_default();
+                let seen = at.saturating_add(fresh.len() as u64);
                 self.queue.extend_from_slice(fresh);
                 self.applied.set(&v.client, seen, now);
-                v.input_limit = seen + room - fresh.len() as u64;
+                v.input_limit = v.input_limit.max(seen.saturating_add(room.saturating_sub(fresh.len() as u64)));
                 c.out.urgent(v.stream, Body::Ack { seen, limit: v.input_limit });
                 self.activity += 1;
                 let was = v.active;
@@ -659,9 +660,11 @@ impl Session {
             self.pinned = false;
             self.activity
         };
-        let input_applied = if a.watch { Some(0) } else { self.applied.at_attach(&a.client, a.input_sent, Instant::now()) };
+        let (applied, conns) = (&mut self.applied, &self.conns);
+        let here = |c: &ClientId| conns.values().any(|conn| conn.viewer.as_ref().is_some_and(|v| v.client == *c));
+        let input_applied = if a.watch { Some(0) } else { applied.at_attach(&a.client, a.input_sent, Instant::now(), here) };
         let before = self.resizes;
-        let input_limit = self.applied.get(&a.client) + self.room();
+        let input_limit = self.applied.get(&a.client).saturating_add(self.room());
         let Some(c) = self.conns.get_mut(&conn) else { return Err(Fault::new(Fault::GONE, "gone")) };
         c.viewer = Some(Viewer {
             stream: a.stream,
@@ -760,7 +763,8 @@ impl Session {
     fn hang_up(&mut self) {
         self.pty.signal(Signal::HUP);
         self.pty.signal(Signal::CONT);
-        self.kill_at = Some(Instant::now() + GRACE);
+        // asked again, it is not put off
+        self.kill_at.get_or_insert_with(|| Instant::now() + GRACE);
     }
 
     fn socket_inode(&self) -> Option<u64> {
