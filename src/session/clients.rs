@@ -29,6 +29,8 @@ pub struct Viewer {
     pub blind: bool,
     /// The input limit it was told last.
     pub input_limit: Offset,
+    /// It was busy when title or name changed: to be told when it has room.
+    pub info_due: bool,
 }
 
 pub enum Source {
@@ -127,7 +129,7 @@ impl Viewer {
 }
 
 /// Largest credit a client may give beyond what it has seen: 64 MiB.
-const MOST_WINDOW: u64 = 64 << 20;
+pub const MOST_WINDOW: u64 = 64 << 20;
 
 /// How a session's size follows its clients.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -219,6 +221,7 @@ mod tests {
             watch: false,
             blind: false,
             input_limit: 0,
+            info_due: false,
         }
     }
 
