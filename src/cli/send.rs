@@ -4,9 +4,11 @@ use super::call::{Client, fault};
 use super::{Send, SendKeys};
 use crate::client::host::{Env, HostId};
 use crate::failure::Failure;
+use crate::link::call::{Message, parse};
 use crate::proto::control::SessionAttach;
 use crate::proto::frame::{Body, MAX_PIECE};
 use crate::proto::ids::SessionId;
+use crate::proto::notice::Notice;
 use crate::term::engine::Engine;
 use crate::term::keys;
 use crate::term::screen::Modes;
@@ -72,6 +74,12 @@ async fn modes(client: &mut Client, session: &SessionId) -> Result<Modes, Failur
     Ok(Engine::restore(shot.size, &shot.screen).modes())
 }
 
+/// Whether a notice says that the session takes no more.
+fn is_over(json: &[u8]) -> bool {
+    let Ok(Message::Notice { method, params }) = parse(json) else { return false };
+    matches!(Notice::from_wire(&method, params), Some(Notice::SessionExited(_) | Notice::SessionDropped))
+}
+
 /// Types it all and returns once the session has it in its write queue.
 async fn input(client: &mut Client, session: &SessionId, bytes: &[u8]) -> Result<(), Failure> {
     let stream = client.stream();
@@ -113,7 +121,8 @@ async fn input(client: &mut Client, session: &SessionId, bytes: &[u8]) -> Result
                 applied = applied.max(seen);
                 limit = limit.max(l);
             }
-            Ok(Body::Call(_)) => return Err(gone()),
+            // other notices (a bell, a title) are nothing to who types
+            Ok(Body::Call(json)) if is_over(json) => return Err(gone()),
             _ => {}
         }
     }

@@ -19,6 +19,8 @@ pub struct Attached {
     pub session: SessionId,
     pub stream: StreamId,
     pub size: Size,
+    /// The size the last attach asked for.
+    pub asked: Size,
     pub watch: bool,
     /// Output taken over up to here; none = no screen yet.
     have: Option<Offset>,
@@ -52,6 +54,7 @@ impl Attached {
             session,
             stream,
             size,
+            asked: size,
             watch,
             have: None,
             resizes: 0,
@@ -73,6 +76,7 @@ impl Attached {
     /// The attach to send on a new link, on this stream.
     pub fn attach(&mut self, client: &ClientId, stream: StreamId) -> SessionAttach {
         self.stream = stream;
+        self.asked = self.size;
         self.live = false;
         self.screen = None;
         self.parts = None;
