@@ -229,18 +229,17 @@ pub unsafe fn close_from(first: RawFd) {
     }
 }
 
-/// Sees to it that no descriptor from `first` on outlives an exec.
+/// Sees to it that no descriptor from `first` on outlives an exec. Allocates nothing: fit for between fork and exec.
 pub fn cloexec_from(first: RawFd) {
     #[cfg(target_os = "linux")]
     // SAFETY: CLOSE_RANGE_CLOEXEC (4) sets a flag and closes nothing
     if unsafe { libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, 4) } == 0 {
         return;
     }
-    for fd in open_fds() {
-        if fd >= first {
-            // SAFETY: sets a flag of a descriptor by its number; EBADF does no harm
-            unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) };
-        }
+    let most = rustix::process::getrlimit(Resource::Nofile).current.unwrap_or(1024).min(65536);
+    for fd in first..most as RawFd {
+        // SAFETY: sets a flag of a descriptor by its number; EBADF does no harm
+        unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) };
     }
 }
 
@@ -258,6 +257,13 @@ pub fn reset_signals() {
     for signal in 1..32 {
         // SAFETY: SIG_DFL is no handler of ours; KILL and STOP refuse with EINVAL, which is fine
         unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
+    // those the C library keeps for itself: it refuses to name them, and starts programs with some of them ignored
+    #[cfg(target_os = "linux")]
+    for signal in 32..=64 {
+        let default = [0u64; 4];
+        // SAFETY: a kernel sigaction of zeroes is SIG_DFL without flags; 8 is the size of its signal set
+        unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, default.as_ptr(), std::ptr::null::<u64>(), 8usize) };
     }
     // SAFETY: sigset_t is plain data filled by sigemptyset; the old mask is not asked for
     unsafe {
@@ -296,6 +302,13 @@ pub fn cwd_of(pid: i32) -> Option<PathBuf> {
     let path = std::fs::read_link(format!("/proc/{pid}/cwd")).ok()?;
     // a removed directory reads as `/x (deleted)`
     path.is_dir().then_some(path)
+}
+
+/// Processes started by this one that are still there. Empty where the system does not tell.
+pub fn children(pid: Pid) -> Vec<Pid> {
+    let pid = pid.as_raw_nonzero();
+    let list = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    list.split_ascii_whitespace().filter_map(|p| Pid::from_raw(p.parse().ok()?)).collect()
 }
 
 /// The name of the leader of a process group: what runs in the foreground. At most 15 bytes, raw.

@@ -56,6 +56,21 @@ pub fn escape(s: &str) -> String {
     out
 }
 
+/// Keeps the first `most` bytes of an argv, whole characters, and says with `…` that there was more.
+pub fn shorten_words(words: &mut Vec<String>, most: usize) {
+    let mut left = most;
+    for i in 0..words.len() {
+        let Some(word) = words.get_mut(i) else { return };
+        if word.len() > left {
+            let cut = (0..=left).rev().find(|n| word.is_char_boundary(*n)).unwrap_or(0);
+            word.truncate(cut);
+            word.push('…');
+            return words.truncate(i + 1);
+        }
+        left -= word.len();
+    }
+}
+
 /// Like [`escape`], cut to one line of at most `most` characters.
 pub fn short(s: &str, most: usize) -> String {
     let escaped = escape(s);
@@ -91,5 +106,18 @@ mod tests {
     fn long_ones_are_cut() {
         assert_eq!(escape(&"x".repeat(5000)).chars().count(), 4097);
         assert_eq!(short("hello", 3), "he…");
+    }
+
+    #[test]
+    fn words_are_cut() {
+        let cut = |words: &[&str], most| {
+            let mut words: Vec<String> = words.iter().map(|w| w.to_string()).collect();
+            shorten_words(&mut words, most);
+            words
+        };
+        assert_eq!(cut(&["sh", "-c", "x"], 5), ["sh", "-c", "x"]);
+        assert_eq!(cut(&["sh", "-c", "xyz", "more"], 5), ["sh", "-c", "x…"]);
+        assert_eq!(cut(&["ää"], 3), ["ä…"]);
+        assert_eq!(cut(&["a", "b"], 1), ["a", "…"]);
     }
 }

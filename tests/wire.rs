@@ -260,6 +260,7 @@ fn cases() -> Vec<Case> {
     notice(c, 4, Notice::SessionExited(SessionExited { exit_code: Some(130), cause: Some("signal 2".into()) }));
     notice(c, 4, Notice::SessionChanged(Box::new(info())));
     notice(c, 4, Notice::SessionBell);
+    notice(c, 4, Notice::SessionDropped);
     notice(c, 4, Notice::SessionClipboard("copied".into()));
     notice(c, 4, Notice::SessionNotified("done".into()));
     notice(c, 0, Notice::SessionsChanged);

@@ -6,6 +6,7 @@ use crate::link::feed::Feed;
 use crate::proto::control::*;
 use crate::proto::frame::{Body, MAX_PIECE};
 use crate::proto::hello;
+use crate::proto::ids::StreamId;
 use crate::proto::notice::{Notice, SessionExited};
 use crate::store::rundir::End;
 use crate::term::history::History;
@@ -18,20 +19,16 @@ fn unreadable(e: std::io::Error) -> Fault {
 
 impl Agent {
     fn open_end(&self, id: &crate::proto::ids::SessionId) -> Result<End, Fault> {
-        self.run.end(id).map_err(|e| if e.kind() == std::io::ErrorKind::NotFound { unknown(id) } else { unreadable(e) })
+        self.run().end(id).map_err(|e| if e.kind() == std::io::ErrorKind::NotFound { unknown(id) } else { unreadable(e) })
     }
 
     /// The last screen, then the notice of the end.
     pub(super) fn attach_ended(self: &Arc<Agent>, a: SessionAttach, _frames: Frames) -> Result<SessionAttached, Fault> {
         let end = self.open_end(&a.session)?;
-        let screen = end.screen().map_err(unreadable)?;
         let info = end.header.info.clone();
-        let (to, size) = (info.offset, end.size());
-        let agent = self.clone();
-        let exit = SessionExited { exit_code: info.exit_code, cause: info.cause.clone() };
         let attached = SessionAttached {
             revision: hello::REVISION,
-            offset: to,
+            offset: info.offset,
             screen: true,
             input_applied: Some(a.input_sent),
             input_limit: a.input_sent,
@@ -39,18 +36,32 @@ impl Agent {
             ..SessionAttached::default()
         };
         // after the answer, which goes first: answers are urgent, these are not
-        let count = screen.len().div_ceil(MAX_PIECE).max(1);
-        for part in 0..if a.blind { 0 } else { count } {
-            let bytes = screen.get(part * MAX_PIECE..((part + 1) * MAX_PIECE).min(screen.len())).unwrap_or_default();
-            agent.link.out.bulk(a.stream, Body::Screen { to, size, part: part as u16, last: part + 1 == count, bytes });
-        }
-        call::notify(&agent.link.out, a.stream, &Notice::SessionExited(exit));
+        self.show_end(&end, a.stream, a.blind)?;
+        // nothing more is heard of it
+        self.link.close_stream(a.stream);
         Ok(attached)
+    }
+
+    /// The last screen of an ended session and the notice of its end.
+    pub(super) fn show_end(&self, end: &End, stream: StreamId, blind: bool) -> Result<(), Fault> {
+        let info = &end.header.info;
+        if !blind {
+            let (screen, to, size) = (end.screen().map_err(unreadable)?, info.offset, end.size());
+            let count = screen.len().div_ceil(MAX_PIECE).max(1);
+            for part in 0..count {
+                let bytes = screen.get(part * MAX_PIECE..((part + 1) * MAX_PIECE).min(screen.len())).unwrap_or_default();
+                let body = Body::Screen { to, size, part: part as u16, last: part + 1 == count, bytes };
+                self.link.out.bulk(stream, body);
+            }
+        }
+        let exit = SessionExited { exit_code: info.exit_code, cause: info.cause.clone() };
+        call::notify(&self.link.out, stream, &Notice::SessionExited(exit));
+        Ok(())
     }
 
     pub(super) fn read_ended(self: &Arc<Agent>, r: SessionRead, frames: Frames) -> Result<SessionReading, Fault> {
         let end = self.open_end(&r.session)?;
-        let (first, last) = (end.header.ring_start, end.header.ring_start + end.header.ring_len);
+        let (first, last) = (end.header.ring_start, end.header.ring_start.saturating_add(end.header.ring_len));
         let to = r.to.unwrap_or(u64::MAX).clamp(first, last);
         let from = r.from.clamp(first, to);
         self.serve(Feed::new(r.stream, from, to, r.window), frames, move |at, most| end.ring(at, most).unwrap_or_default());
@@ -107,8 +118,8 @@ impl Agent {
                 tokio::select! {
                     frame = frames.recv() => match frame {
                         Some(f) => {
-                            if let Ok(Body::Ack { limit, .. }) = f.body() {
-                                feed.ack(limit);
+                            if let Ok(Body::Ack { seen, limit }) = f.body() {
+                                feed.ack(seen, limit);
                             }
                         }
                         None => break,

@@ -24,10 +24,19 @@ impl Agent {
         let Some((program, args)) = run.command.split_first() else {
             return Err(Fault::new(Fault::BAD_PARAMS, "nothing to run"));
         };
+        let out = run.stream;
+        let err = out.checked_add(2).ok_or_else(|| Fault::new(Fault::BAD_PARAMS, "the stream's number is too high"))?;
         let mut command = tokio::process::Command::new(program);
         command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         // a group of its own: stopping it stops what it started, and nothing of ours
         command.process_group(0);
+        // SAFETY: sets flags of descriptors by number, allocates nothing
+        unsafe {
+            command.pre_exec(|| {
+                crate::sys::cloexec_from(3);
+                Ok(())
+            })
+        };
         if !run.cwd.is_empty() {
             command.current_dir(&run.cwd);
         } else if !self.ctx.local {
@@ -37,7 +46,6 @@ impl Agent {
             Fault::new(Fault::SPAWN, format!("'{}' can't be run: {e}", crate::text::escape(program)))
         })?;
         let pid = child.id().unwrap_or(0);
-        let (out, err) = (run.stream, run.stream + 2);
         let mut err_frames = self.link.open_stream(err);
         let mut released = self.hold_stream(out);
         let window = if run.window == 0 { WINDOW } else { run.window };
@@ -52,7 +60,7 @@ impl Agent {
             let limits = async {
                 while let Some(frame) = err_frames.recv().await {
                     if let Ok(Body::Ack { limit, .. }) = frame.body() {
-                        err_limit.send_replace(limit);
+                        err_limit.send_modify(|l| *l = limit.max(*l));
                     }
                 }
                 std::future::pending::<()>().await;
@@ -62,7 +70,7 @@ impl Agent {
                 while let Some(frame) = frames.recv().await {
                     match frame.body() {
                         Ok(Body::Ack { limit, .. }) => {
-                            out_limit.send_replace(limit);
+                            out_limit.send_modify(|l| *l = limit.max(*l));
                         }
                         Ok(Body::Data { bytes, offset }) => {
                             let _ = typed.send((offset, bytes.to_vec()));
@@ -84,8 +92,8 @@ impl Agent {
                     {
                         stdin = None;
                     }
-                    let seen = offset + bytes.len() as u64;
-                    agent.link.out.urgent(out, Body::Ack { seen, limit: seen + WINDOW });
+                    let seen = offset.saturating_add(bytes.len() as u64);
+                    agent.link.out.urgent(out, Body::Ack { seen, limit: seen.saturating_add(WINDOW) });
                 }
                 std::future::pending::<()>().await;
             };
@@ -128,7 +136,7 @@ async fn pour(agent: Arc<Agent>, stream: StreamId, mut from: impl AsyncRead + Un
         if limit.wait_for(|l| *l > offset).await.is_err() {
             return;
         }
-        let room = (*limit.borrow() - offset).min(MAX_PIECE as u64) as usize;
+        let room = limit.borrow().saturating_sub(offset).min(MAX_PIECE as u64) as usize;
         agent.link.out.room().await;
         match from.read(buf.get_mut(..room).unwrap_or_default()).await {
             Ok(n) if n > 0 => {

@@ -73,7 +73,7 @@ impl Default for Defaults {
 
 struct Agent {
     ctx: Context,
-    run: RunDir,
+    run: Mutex<Arc<RunDir>>,
     link: Link,
     streams: Mutex<HashMap<StreamId, oneshot::Sender<()>>>,
     subscriptions: Mutex<HashMap<&'static str, JoinHandle<()>>>,
@@ -91,7 +91,7 @@ pub async fn run<S>(io: S, ctx: Context) -> Result<(), Failure>
 where
     S: AsyncRead + AsyncWrite + Send + 'static,
 {
-    let run = RunDir::open(&ctx.paths)?;
+    let run = Mutex::new(Arc::new(RunDir::open(&ctx.paths)?));
     let (tx, mut incoming) = mpsc::unbounded_channel();
     let (link, served) = Link::new(io, true, tx);
     let local = ctx.local;
@@ -104,11 +104,16 @@ where
                 Incoming::Call { id, method, params } => {
                     // an attach's stream is open before the next frame is looked at
                     let stream = params.get("stream").and_then(Value::as_u64).and_then(|s| u32::try_from(s).ok()).filter(|s| *s != 0);
-                    let frames = stream.filter(|_| opens_stream(&method)).map(|s| agent.link.open_stream(s));
+                    let opened = stream.filter(|_| opens_stream(&method));
+                    let frames = opened.map(|s| agent.link.open_stream(s));
                     let (agent, down) = (agent.clone(), method == AgentShutdown::NAME);
                     let link = link.clone();
                     tokio::spawn(async move {
                         let result = agent.call(&method, params, frames).await;
+                        // what failed has no stream
+                        if let Some(stream) = opened.filter(|_| result.is_err()) {
+                            agent.link.close_stream(stream);
+                        }
                         call::answer(&agent.link.out, id, result);
                         if down {
                             link.out.close();
@@ -205,9 +210,20 @@ impl Agent {
             pid: std::process::id(),
             exe: exe.to_string_lossy().into_owned(),
             home: self.ctx.paths.home().to_string_lossy().into_owned(),
-            recovered: self.run.entries().iter().filter(|e| e.info().is_alive()).count() as u32,
+            recovered: self.run().entries().iter().filter(|e| e.info().is_alive()).count() as u32,
             capabilities: hello::capabilities(),
         })
+    }
+
+    /// The run dir; one that was deleted is made anew by its sessions, and is looked for where they are.
+    fn run(&self) -> Arc<RunDir> {
+        let mut run = locked(&self.run);
+        if !run.is_still_there()
+            && let Ok(fresh) = RunDir::open(&self.ctx.paths)
+        {
+            *run = Arc::new(fresh);
+        }
+        run.clone()
     }
 
     fn subscribe(&self, topic: &'static str, task: impl Future<Output = ()> + Send + 'static) -> Result<Value, Fault> {

@@ -1,21 +1,26 @@
 //! Owns the copying of whole frames between a client's stream and a session's, unknown kinds included.
 //! Leaves out what they say.
 
+use super::sessions::{SessionLink, silent};
 use super::{Agent, Frames, unknown};
-use crate::link::{Link, call};
+use crate::link::call;
 use crate::proto::control::*;
 use crate::proto::frame::Kind;
 use crate::proto::ids::{SessionId, StreamId};
 use crate::proto::notice::{Notice, SessionExited};
 use crate::store::rundir::Entry;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// A session process answers within this: the client waits for its answer, too, and longer.
+pub(super) const ANSWER: Duration = Duration::from_secs(4);
 
 impl Agent {
     pub(super) async fn attach(self: &Arc<Agent>, a: SessionAttach, frames: Option<Frames>) -> Result<SessionAttached, Fault> {
         let frames = frames.ok_or_else(|| Fault::new(Fault::BAD_PARAMS, "stream 0 is the link itself"))?;
         let (id, stream) = (a.session.clone(), a.stream);
-        match self.run.entry(&id) {
-            None if self.run.is_still_there() => return Err(unknown(&id)),
+        match self.run().entry(&id) {
+            None => return Err(unknown(&id)),
             Some(Entry::Lost(info)) => {
                 return Err(Fault::new(Fault::ENDED, format!("session {id} is lost: {}", info.cause.unwrap_or_default())));
             }
@@ -24,17 +29,17 @@ impl Agent {
         }
         let session = self.dial(&id).await?;
         let theirs = session.open_stream(stream);
-        let reply = session.call(&a).await;
+        let reply = session.call_within(&a, ANSWER).await;
         match reply {
             Ok(attached) => {
-                self.copy(session, stream, frames, theirs, Some(id));
+                self.copy(session, stream, frames, theirs, Some((id, a.blind)));
                 Ok(attached)
             }
-            Err(f) if f.code == Fault::GONE => match self.run.entry(&id) {
+            Err(f) if f.code == Fault::GONE => match self.run().entry(&id) {
                 Some(Entry::Ended(_)) => self.attach_ended(a, frames),
                 _ => Err(Fault::new(Fault::ENDED, format!("session {id} has just ended"))),
             },
-            Err(f) => Err(f),
+            Err(f) => Err(silent(&id, f)),
         }
     }
 
@@ -68,7 +73,7 @@ impl Agent {
         ended: fn(&Arc<Agent>, M, Frames) -> Result<M::Reply, Fault>,
     ) -> Result<M::Reply, Fault> {
         let frames = frames.ok_or_else(|| Fault::new(Fault::BAD_PARAMS, "stream 0 is the link itself"))?;
-        let session = match self.run.entry(id) {
+        let session = match self.run().entry(id) {
             Some(Entry::Ended(_)) => return ended(self, call, frames),
             _ => match self.dial(id).await {
                 Err(f) if f.code == Fault::ENDED => return ended(self, call, frames),
@@ -76,29 +81,36 @@ impl Agent {
             },
         };
         let theirs = session.open_stream(stream);
-        match session.call(&call).await {
+        match session.call_within(&call, ANSWER).await {
             Ok(reply) => {
                 self.copy(session, stream, frames, theirs, None);
                 Ok(reply)
             }
             // it ended just now
             Err(f) if f.code == Fault::GONE => ended(self, call, frames),
-            Err(f) => Err(f),
+            Err(f) => Err(silent(id, f)),
         }
     }
 
     /// Copies until either side is gone or the client lets go. Each direction waits for itself alone: a client that
     /// does not read its output can still type.
-    fn copy(self: &Arc<Agent>, session: Link, stream: StreamId, mut ours: Frames, mut theirs: Frames, attached: Option<SessionId>) {
+    fn copy(
+        self: &Arc<Agent>,
+        session: SessionLink,
+        stream: StreamId,
+        mut ours: Frames,
+        mut theirs: Frames,
+        attached: Option<(SessionId, bool)>,
+    ) {
         let agent = self.clone();
         let released = self.hold_stream(stream);
         tokio::spawn(async move {
             let mut told = false;
             let up = async {
+                // over when the client's link is, or the stream is another's
                 while let Some(frame) = ours.recv().await {
                     session.out.copy(&frame, true);
                 }
-                std::future::pending::<()>().await;
             };
             let down = async {
                 while let Some(frame) = theirs.recv().await {
@@ -114,20 +126,24 @@ impl Agent {
                 () = up => {}
                 () = down => {
                     // the session is gone without a word, or took another connection of this client instead
-                    if let Some(id) = attached.filter(|_| !told) {
-                        agent.explain(&id, stream);
+                    if let Some((id, blind)) = attached.filter(|_| !told) {
+                        agent.explain(&id, stream, blind);
                     }
                 }
                 _ = released => {}
             }
-            session.close();
+            drop(session);
             agent.stream_ended(stream);
         });
     }
 
-    fn explain(&self, id: &SessionId, stream: StreamId) {
-        let exit = match self.run.entry(id) {
-            Some(Entry::Alive(_)) => return,
+    fn explain(&self, id: &SessionId, stream: StreamId, blind: bool) {
+        let run = self.run();
+        let exit = match run.entry(id) {
+            // it let go of this client: that one attaches anew, where it has not done so already
+            Some(Entry::Alive(_)) => return call::notify(&self.link.out, stream, &Notice::SessionDropped),
+            // the last words did not get through in time: they are in the record
+            Some(Entry::Ended(_)) if run.end(id).is_ok_and(|end| self.show_end(&end, stream, blind).is_ok()) => return,
             Some(entry) => {
                 let info = entry.info();
                 SessionExited { exit_code: info.exit_code, cause: info.cause.clone() }

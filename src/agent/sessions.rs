@@ -17,50 +17,57 @@ use tokio::sync::mpsc;
 
 /// A session process that does not answer within this is listed as orphaned.
 const ANSWER: Duration = Duration::from_millis(400);
+/// A session makes its lost socket again within this, or its end is recorded.
+const SOCKET: Duration = Duration::from_secs(5);
+/// Of the 256 KiB of an answer.
+const LIST: usize = 240 << 10;
 /// A new session process stands within this.
 const START: Duration = Duration::from_secs(10);
 
 impl Agent {
-    /// A link to a living session's own process.
-    pub(super) async fn dial(&self, id: &SessionId) -> Result<Link, Fault> {
-        let gone = |e: std::io::Error| match self.run.entry(id) {
-            Some(Entry::Alive(_)) => {
-                Fault::new(Fault::TIMEOUT, format!("session {id} does not answer just now ({e}); it is tried again within 5 s"))
-            }
-            Some(_) => Fault::new(Fault::ENDED, format!("session {id} has ended")),
-            None => unknown(id),
-        };
-        let path = self.run.dir().socket_path(&format!("{id}.sock")).map_err(gone)?;
-        let stream = match UnixStream::connect(path).await {
-            Ok(s) => s,
-            // the run dir was made anew under another inode
-            Err(e) => match crate::store::rundir::RunDir::open(&self.ctx.paths) {
-                Ok(run) => {
-                    let path = run.dir().socket_path(&format!("{id}.sock")).map_err(gone)?;
-                    UnixStream::connect(path).await.map_err(|_| gone(e))?
+    /// A link to a living session's own process. One that ends just now is waited for until its end is recorded, one
+    /// that has lost its socket until it is there again.
+    pub(super) async fn dial(&self, id: &SessionId) -> Result<SessionLink, Fault> {
+        let until = tokio::time::Instant::now() + SOCKET;
+        let stream = loop {
+            let run = self.run();
+            let path = run.dir().socket_path(&format!("{id}.sock"));
+            let e = match path {
+                Ok(path) => match UnixStream::connect(path).await {
+                    Ok(stream) => break stream,
+                    Err(e) => e,
+                },
+                Err(e) => e,
+            };
+            match run.entry(id) {
+                Some(Entry::Alive(_)) if tokio::time::Instant::now() < until => tokio::time::sleep(SOCKET / 50).await,
+                Some(Entry::Alive(_)) => {
+                    return Err(Fault::new(Fault::TIMEOUT, format!("session {id} can't be reached just now ({e})")));
                 }
-                Err(_) => return Err(gone(e)),
-            },
+                Some(_) => return Err(Fault::new(Fault::ENDED, format!("session {id} has ended"))),
+                None => return Err(unknown(id)),
+            }
         };
-        if sys::peer_uid(&stream).map_err(gone)? != rustix::process::geteuid().as_raw() {
+        let unclear = |e: std::io::Error| Fault::new(Fault::REFUSED, format!("whose socket that of session {id} is can't be told: {e}"));
+        if sys::peer_uid(&stream).map_err(unclear)? != rustix::process::geteuid().as_raw() {
             return Err(Fault::new(Fault::REFUSED, format!("the socket of session {id} belongs to another user")));
         }
         let (tx, _) = mpsc::unbounded_channel();
         let (link, served) = Link::new(stream, false, tx);
         tokio::spawn(served);
-        Ok(link)
+        Ok(SessionLink(link))
     }
 
     /// A call answered by the session itself.
     pub(super) async fn ask<M: Method>(&self, id: &SessionId, call: &M) -> Result<M::Reply, Fault> {
         let link = self.dial(id).await?;
-        let reply = link.call(call).await;
-        link.close();
-        reply.map_err(|f| if f.code == Fault::GONE { Fault::new(Fault::ENDED, format!("session {id} has ended")) } else { f })
+        let reply = link.call_within(call, super::relay::ANSWER).await;
+        reply.map_err(|f| if f.code == Fault::GONE { Fault::new(Fault::ENDED, format!("session {id} has ended")) } else { silent(id, f) })
     }
 
     pub(super) async fn info(&self, id: &SessionId) -> Result<SessionInfo, Fault> {
-        match self.run.entry(id) {
+        let entry = self.run().entry(id);
+        match entry {
             None => Err(unknown(id)),
             Some(Entry::Alive(record)) => Ok(self.living(record).await),
             Some(other) => Ok(other.info().clone()),
@@ -71,9 +78,7 @@ impl Agent {
         let Ok(id) = record.info.id.parse::<SessionId>() else { return record.info };
         let asked = async {
             let link = self.dial(&id).await.ok()?;
-            let reply = link.call(&SessionGet { session: id.clone() }).await;
-            link.close();
-            reply.ok()
+            link.call(&SessionGet { session: id.clone() }).await.ok()
         };
         match tokio::time::timeout(ANSWER, asked).await {
             Ok(Some(got)) => got.session,
@@ -83,19 +88,7 @@ impl Agent {
 
     /// All sessions of this user here: the living are asked side by side.
     pub(super) async fn list(&self) -> Vec<SessionInfo> {
-        // a run dir that was deleted is made anew by the sessions; look where they are
-        let fresh;
-        let run = if self.run.is_still_there() {
-            &self.run
-        } else {
-            match crate::store::rundir::RunDir::open(&self.ctx.paths) {
-                Ok(run) => {
-                    fresh = run;
-                    &fresh
-                }
-                Err(_) => &self.run,
-            }
-        };
+        let run = self.run();
         run.collect();
         let entries = run.entries();
         let asked: Vec<_> = entries
@@ -107,7 +100,9 @@ impl Agent {
                 }
             })
             .collect();
-        join_all(asked).await
+        let mut all = join_all(asked).await;
+        shorten(&mut all, LIST);
+        all
     }
 
     pub(super) async fn create(&self, mut create: SessionCreate) -> Result<SessionInfo, Fault> {
@@ -133,15 +128,16 @@ impl Agent {
         let id = SessionId::random();
         let spec = Spec {
             id: id.to_string(),
-            cwd: cwd.to_string_lossy().into_owned(),
             login: !self.ctx.local,
             history: self.ctx.defaults.history,
             shell: self.ctx.defaults.shell.clone(),
             umask: self.ctx.umask,
             host: self.ctx.host.clone(),
             create,
-        };
-        self.run.collect();
+            ..Spec::default()
+        }
+        .in_directory(&cwd);
+        self.run().collect();
         self.spawn(&id, &spec).await
     }
 
@@ -201,19 +197,18 @@ impl Agent {
     /// Ends a session, whatever state it is in.
     pub(super) async fn close(&self, c: SessionClose) -> Result<Done, Fault> {
         let id = &c.session;
-        let record = match self.run.entry(id) {
+        let entry = self.run().entry(id);
+        let record = match entry {
             None => return Err(unknown(id)),
             Some(Entry::Alive(record)) => record,
             Some(_) => {
-                self.run.forget(id);
+                self.run().forget(id);
                 return Ok(Done {});
             }
         };
         let asked = async {
             let link = self.dial(id).await?;
-            let reply = link.call_within(&c, Duration::from_secs(4)).await;
-            link.close();
-            reply
+            link.call_within(&c, Duration::from_secs(4)).await
         };
         match tokio::time::timeout(Duration::from_secs(4), asked).await {
             Ok(Ok(done)) => return Ok(done),
@@ -225,14 +220,20 @@ impl Agent {
             && let Some(pid) = Pid::from_raw(record.info.pid as i32)
         {
             let end = crate::backend::pty::end_of(pid);
+            // its program is hung up on when it goes, but may not care
+            let programs = sys::children(pid);
             let _ = rustix::process::kill_process(pid, Signal::KILL);
+            for program in programs {
+                let _ = rustix::process::kill_process_group(program, Signal::KILL);
+            }
             if let Ok(end) = end.and_then(sys::watched) {
                 let _ = tokio::time::timeout(Duration::from_secs(2), end.readable()).await;
             }
         }
         // the lost record it leaves is not wanted either
-        let _ = self.run.entry(id);
-        self.run.forget(id);
+        let run = self.run();
+        let _ = run.entry(id);
+        run.forget(id);
         Ok(Done {})
     }
 
@@ -241,6 +242,58 @@ impl Agent {
         locked(&self.streams).remove(&stream);
         self.link.close_stream(stream);
     }
+}
+
+/// A link to a session's process; it ends with its owner, also one whose wait was given up.
+pub(super) struct SessionLink(Link);
+
+impl std::ops::Deref for SessionLink {
+    type Target = Link;
+    fn deref(&self) -> &Link {
+        &self.0
+    }
+}
+
+impl Drop for SessionLink {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+/// What a session's silence is to whoever asked.
+pub(super) fn silent(id: &SessionId, f: Fault) -> Fault {
+    match f.code {
+        Fault::TIMEOUT => Fault::new(
+            Fault::TIMEOUT,
+            format!("session {id} does not answer: its process is stopped, or has no time; `thub kill` ends it all the same"),
+        ),
+        _ => f,
+    }
+}
+
+/// Brings a list under what one answer may hold: long words first, then the oldest of those that have ended.
+fn shorten(all: &mut Vec<SessionInfo>, most: usize) {
+    let large = |s: &SessionInfo| serde_json::to_vec(s).map_or(0, |j| j.len() + 1);
+    let mut sum: usize = all.iter().map(large).sum();
+    for words in [1024, 256, 64] {
+        if sum <= most {
+            return;
+        }
+        for s in all.iter_mut() {
+            crate::text::shorten_words(&mut s.command, words);
+            for text in [&mut s.title, &mut s.cwd].into_iter().chain(&mut s.cause) {
+                if text.len() > words {
+                    *text = text.chars().take(words / 4).chain(['…']).collect();
+                }
+            }
+        }
+        sum = all.iter().map(large).sum();
+    }
+    all.retain(|s| {
+        let drop = sum > most && !s.is_alive();
+        sum -= if drop { large(s) } else { 0 };
+        !drop
+    });
 }
 
 fn expand_home(path: &str, home: &Path) -> PathBuf {
@@ -268,4 +321,29 @@ async fn join_all<F: Future>(futures: Vec<F>) -> Vec<F::Output> {
     })
     .await;
     futures.into_iter().filter_map(|(_, out)| out).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_list_fits_into_an_answer() {
+        let session = |i: usize| SessionInfo {
+            id: format!("s{i}"),
+            state: if i % 4 == 0 { "exited".into() } else { "detached".into() },
+            command: vec!["sh".into(), "-c".into(), "\u{1}".repeat(8000)],
+            title: "t".repeat(4000),
+            ..SessionInfo::default()
+        };
+        let mut few: Vec<SessionInfo> = (0..2).map(session).collect();
+        let as_it_was = few.clone();
+        shorten(&mut few, LIST);
+        assert_eq!(few, as_it_was);
+        let mut all: Vec<SessionInfo> = (0..500).map(session).collect();
+        shorten(&mut all, LIST);
+        assert!(serde_json::to_vec(&all).unwrap().len() <= LIST + 2);
+        assert_eq!(all.iter().filter(|s| s.is_alive()).count(), 375, "the living are all there");
+        assert_eq!(all[1].command[0], "sh");
+    }
 }

@@ -4,6 +4,7 @@ use super::Agent;
 use crate::sys;
 use crate::link::call;
 use crate::proto::notice::Notice;
+use crate::store::rundir::RunDir;
 use rustix::fs::inotify;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -15,7 +16,8 @@ const TOGETHER: Duration = Duration::from_millis(50);
 
 pub async fn run(agent: Arc<Agent>) {
     loop {
-        if let Ok(fd) = watch(&agent) {
+        let run = agent.run();
+        if let Ok(fd) = watch(&run) {
             loop {
                 let Ok(mut ready) = fd.readable().await else { break };
                 tokio::time::sleep(TOGETHER).await;
@@ -23,7 +25,7 @@ pub async fn run(agent: Arc<Agent>) {
                 while rustix::io::read(fd.get_ref(), &mut buf).is_ok_and(|n| n > 0) {}
                 ready.clear_ready();
                 call::notify(&agent.link.out, 0, &Notice::SessionsChanged);
-                if !agent.run.is_still_there() {
+                if !run.is_still_there() {
                     break;
                 }
             }
@@ -33,9 +35,9 @@ pub async fn run(agent: Arc<Agent>) {
     }
 }
 
-fn watch(agent: &Agent) -> std::io::Result<AsyncFd<OwnedFd>> {
+fn watch(run: &RunDir) -> std::io::Result<AsyncFd<OwnedFd>> {
     let fd = inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK)?;
     let what = inotify::WatchFlags::CREATE | inotify::WatchFlags::DELETE | inotify::WatchFlags::MOVED_TO | inotify::WatchFlags::DELETE_SELF;
-    inotify::add_watch(&fd, agent.run.path(), what)?;
+    inotify::add_watch(&fd, run.path(), what)?;
     sys::watched(fd)
 }

@@ -4,10 +4,11 @@ use super::Common;
 use crate::client::host::{Dialed, Env, HostId, dial};
 use crate::failure::{Failure, Kind};
 use crate::link::Link;
-use crate::proto::control::{Fault, Method, SessionInfo, SessionList};
+use crate::proto::control::{Fault, Method, SessionCreate, SessionInfo, SessionList};
 use crate::proto::ids::{SessionId, StreamId};
 use crate::transport::ask::Nobody;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Runs a verb's future to its end, on this thread.
 pub fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
@@ -27,6 +28,18 @@ pub fn host(common: &Common) -> Result<HostId, Failure> {
     }
 }
 
+/// The agent goes after 120 s in which it hears nothing, and a verb may wait for hours: it hears from us. Neither do we
+/// wait for ever for one that is not there any more.
+async fn keep_alive(link: Link) {
+    while !link.is_closed() {
+        link.ping();
+        tokio::time::sleep(Duration::from_secs(20)).await;
+        if link.heard().elapsed() > Duration::from_secs(50) {
+            link.close();
+        }
+    }
+}
+
 /// A host's agent, asked nothing and telling no progress.
 pub struct Client {
     pub host: HostId,
@@ -37,6 +50,9 @@ pub struct Client {
 impl Client {
     pub async fn connect(env: &Arc<Env>, host: &HostId) -> Result<Client, Failure> {
         let dialed = dial(host, env, Arc::new(Nobody)).await?;
+        if !host.is_local() {
+            tokio::spawn(keep_alive(dialed.link.clone()));
+        }
         Ok(Client { host: host.clone(), dialed, next: 2 })
     }
 
@@ -53,6 +69,12 @@ impl Client {
 
     pub async fn call<M: Method>(&self, call: &M) -> Result<M::Reply, Failure> {
         self.link().call(call).await.map_err(fault)
+    }
+
+    /// Longer than the agent waits for the session to stand: no answer must not mean that one was started.
+    pub async fn create(&self, create: &SessionCreate) -> Result<SessionInfo, Failure> {
+        let created = self.link().call_within(create, Duration::from_secs(15)).await;
+        Ok(created.map_err(fault)?.session)
     }
 
     pub async fn sessions(&self) -> Result<Vec<SessionInfo>, Failure> {

@@ -116,10 +116,10 @@ async fn raw(client: &mut Client, session: &SessionId, out: &mut impl Write) -> 
     let mut at = reply.from;
     // in pieces, so that a large ring is not held here as a whole
     while at < reply.to {
-        let upto = (at + (1 << 20)).min(reply.to);
+        let upto = at.saturating_add(1 << 20).min(reply.to);
         let bytes = read_stream(&link, stream, &mut frames, at, upto).await.map_err(fault)?;
         out.write_all(&bytes)?;
-        at += bytes.len() as u64;
+        at = at.saturating_add(bytes.len() as u64);
         if at < upto {
             eprintln!("thub: bytes {at} to {} were lost while they were read: the ring held no more", reply.to);
             return Err(Failure::failed("the session wrote faster than it could be read", "give it a larger ring: `thub new --ring`"));

@@ -7,7 +7,7 @@ use crate::client::driver;
 use crate::client::host::{self, Dialed, Env, HostId};
 use crate::client::tui::{self, Options};
 use crate::config::Config;
-use crate::failure::Failure;
+use crate::failure::{Failure, Kind};
 use crate::paths::Paths;
 use crate::proto::ids::Size;
 use crate::safedir::SafeDir;
@@ -38,7 +38,23 @@ pub async fn tui(env: &Arc<Env>, common: &Common, open: Option<String>) -> Resul
 pub async fn attach(env: &Arc<Env>, host: &HostId, a: &Attach) -> Result<u8, Failure> {
     terminal()?;
     let client = Client::connect(env, host).await?;
-    let (session, info) = client.find(a.target.name()).await?;
+    let mut found = client.find(a.target.name()).await?;
+    // one that has lost its socket has it again within 5 s
+    for _ in 0..10 {
+        if found.1.state != "orphaned" {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+        found = client.find(found.0.as_str()).await?;
+    }
+    let (session, info) = found;
+    if info.state == "orphaned" {
+        return Err(Failure::new(
+            Kind::TimedOut,
+            format!("session '{}' does not answer: its process {} is stopped, or has no time", escape(info.label()), info.pid),
+            "try again, or end it with `thub kill`",
+        ));
+    }
     if host.is_local() && std::env::var("THUB_SESSION").is_ok_and(|s| s == info.id) {
         return Err(Failure::usage(
             format!("this terminal is inside session '{}' itself", escape(info.label())),
@@ -60,7 +76,7 @@ pub async fn new(env: &Arc<Env>, host: &HostId, new: &New) -> Result<u8, Failure
     let mut create = super::sessions::create(new)?;
     create.size = create.size.or(size);
     let client = Client::connect(env, host).await?;
-    let info = client.call(&create).await?.session;
+    let info = client.create(&create).await?;
     let session =
         info.id.parse().map_err(|_| Failure::failed("the agent's answer is not understood", "deploy it anew"))?;
     solo(env, client.dialed, Solo { host: host.clone(), session, watch: false }).await

@@ -98,12 +98,12 @@ async fn one(env: &Arc<Env>, host: &HostId, run: &Run, label: Option<String>, mu
                         if let Some(p) = printers.get_mut(which) {
                             p.print(bytes)?;
                         }
-                        let seen = offset + bytes.len() as u64;
+                        let seen = offset.saturating_add(bytes.len() as u64);
                         if let Some(acked) = acked.get_mut(which)
-                            && seen - *acked > WINDOW / 2
+                            && seen.saturating_sub(*acked) > WINDOW / 2
                         {
                             *acked = seen;
-                            link.out.urgent(frame.stream, Body::Ack { seen, limit: seen + WINDOW });
+                            link.out.urgent(frame.stream, Body::Ack { seen, limit: seen.saturating_add(WINDOW) });
                         }
                     }
                     Ok(Body::Ack { limit: l, .. }) => limit = limit.max(l),

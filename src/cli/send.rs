@@ -74,6 +74,12 @@ async fn modes(client: &mut Client, session: &SessionId) -> Result<Modes, Failur
     Ok(Engine::restore(shot.size, &shot.screen).modes())
 }
 
+/// Whether a notice says that the session takes no more.
+fn is_over(json: &[u8]) -> bool {
+    let Ok(Message::Notice { method, params }) = parse(json) else { return false };
+    matches!(Notice::from_wire(&method, params), Some(Notice::SessionExited(_) | Notice::SessionDropped))
+}
+
 /// Types it all and returns once the session has it in its write queue.
 async fn input(client: &mut Client, session: &SessionId, bytes: &[u8]) -> Result<(), Failure> {
     let stream = client.stream();
@@ -118,14 +124,8 @@ async fn input(client: &mut Client, session: &SessionId, bytes: &[u8]) -> Result
                 until = patience();
                 limit = limit.max(l);
             }
-            // bells and titles are no end
-            Ok(Body::Call(json)) => {
-                if let Ok(Message::Notice { method, params }) = parse(json)
-                    && let Some(Notice::SessionExited(_)) = Notice::from_wire(&method, params)
-                {
-                    return Err(gone());
-                }
-            }
+            // other notices (a bell, a title) are nothing to who types
+            Ok(Body::Call(json)) if is_over(json) => return Err(gone()),
             _ => {}
         }
     }

@@ -49,7 +49,7 @@ pub fn create(new: &New) -> Result<SessionCreate, Failure> {
 pub async fn new_detached(env: &Arc<Env>, common: &Common, host: &HostId, new: &New) -> Result<(), Failure> {
     let create = create(new)?;
     let client = Client::connect(env, host).await?;
-    let mut info = client.call(&create).await?.session;
+    let mut info = client.create(&create).await?;
     info.host = host.as_str().to_string();
     if common.json {
         println!("{}", serde_json::to_string(&info).map_err(anyhow::Error::from)?);

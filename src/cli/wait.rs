@@ -49,7 +49,12 @@ pub async fn wait(env: &Arc<Env>, common: &Common, host: &HostId, w: &Wait) -> R
             }
             _ => {}
         }
-        watch(&mut client, &session, &until).await
+        loop {
+            // dropped by the session, which lives on: looked at anew
+            if let Some(exit) = watch(&mut client, &session, &until).await? {
+                return Ok(exit);
+            }
+        }
     };
     let exit = match timeout {
         None => waited.await?,
@@ -67,7 +72,8 @@ fn ended(session: &SessionId, why: &str) -> Failure {
     Failure::failed(format!("session {session} is lost: {}", crate::text::escape(why)), "its output went with its process")
 }
 
-async fn watch(client: &mut Client, session: &SessionId, until: &Until) -> Result<SessionExited, Failure> {
+/// `None` = the session let go of us.
+async fn watch(client: &mut Client, session: &SessionId, until: &Until) -> Result<Option<SessionExited>, Failure> {
     let link = client.link().clone();
     let (tx, mut frames) = mpsc::unbounded_channel::<Frame>();
     let stream = client.stream();
@@ -85,7 +91,7 @@ async fn watch(client: &mut Client, session: &SessionId, until: &Until) -> Resul
         };
         let frame = tokio::select! {
             frame = frames.recv() => frame,
-            () = tokio::time::sleep_until(quiet_since + idle) => return Ok(SessionExited::default()),
+            () = tokio::time::sleep_until(quiet_since + idle) => return Ok(Some(SessionExited::default())),
         };
         let Some(frame) = frame else {
             return Err(Failure::unreachable("the link fell while waiting", "start waiting again"));
@@ -97,7 +103,7 @@ async fn watch(client: &mut Client, session: &SessionId, until: &Until) -> Resul
                 Take::From(n) => {
                     quiet_since = Instant::now();
                     engine.feed(bytes.get(n..).unwrap_or_default(), &mut Vec::new());
-                    if let Some((seen, limit)) = at.seen(offset + bytes.len() as u64) {
+                    if let Some((seen, limit)) = at.seen(offset.saturating_add(bytes.len() as u64)) {
                         link.out.urgent(stream, Body::Ack { seen, limit });
                     }
                 }
@@ -117,7 +123,7 @@ async fn watch(client: &mut Client, session: &SessionId, until: &Until) -> Resul
                 if let Until::Text(regex) = until {
                     let shot = super::capture::shot(client, session, Some(0)).await?;
                     if shot.lines.iter().any(|l| regex.is_match(&history::plain(l))) {
-                        return Ok(SessionExited::default());
+                        return Ok(Some(SessionExited::default()));
                     }
                 }
                 first = false;
@@ -125,14 +131,18 @@ async fn watch(client: &mut Client, session: &SessionId, until: &Until) -> Resul
             Body::Size { size, .. } => engine.resize(size),
             Body::Call(json) => {
                 let Ok(Message::Notice { method, params }) = parse(json) else { continue };
-                if let Some(Notice::SessionExited(exit)) = Notice::from_wire(&method, params) {
+                let notice = Notice::from_wire(&method, params);
+                if notice == Some(Notice::SessionDropped) {
+                    return Ok(None);
+                }
+                if let Some(Notice::SessionExited(exit)) = notice {
                     return match until {
                         Until::Text(regex) if !shows(&engine, regex, 0) => Err(Failure::failed(
                             format!("session {session} ended without showing the text"),
                             format!("`thub capture {session} --all` shows what it wrote"),
                         )),
                         Until::Exit if exit.exit_code.is_none() => Err(ended(session, &exit.cause.unwrap_or_default())),
-                        _ => Ok(exit),
+                        _ => Ok(Some(exit)),
                     };
                 }
                 continue;
@@ -142,7 +152,7 @@ async fn watch(client: &mut Client, session: &SessionId, until: &Until) -> Resul
         if let Until::Text(regex) = until
             && shows(&engine, regex, end)
         {
-            return Ok(SessionExited::default());
+            return Ok(Some(SessionExited::default()));
         }
     }
 }

@@ -9,6 +9,7 @@ pub use dial::{Dialed, Env, dial};
 pub use task::spawn;
 
 use crate::link::Link;
+use crate::link::feed::WINDOW;
 use crate::proto::control::{Fault, SessionCreate, SessionInfo};
 use crate::proto::frame::{self, Body, Frame};
 use crate::proto::ids::{Offset, SessionId, Size, StreamId};
@@ -240,6 +241,9 @@ pub fn echoes(flags: u8) -> bool {
     flags & frame::tty::ECHO != 0
 }
 
+/// Largest answer read from a stream: 1 GiB and what goes with it.
+const MOST_READ: u64 = 5 << 28;
+
 /// What a stream brings, from offset `from` to `to`, acknowledged as it comes. Short where the session let go of some.
 pub async fn read_stream(
     link: &Link,
@@ -248,6 +252,10 @@ pub async fn read_stream(
     from: Offset,
     to: Offset,
 ) -> Result<Vec<u8>, Fault> {
+    // more than a ring and a history can be is not taken in
+    if to.saturating_sub(from) > MOST_READ {
+        return Err(Fault::new(Fault::INVALID, "the answer is too large"));
+    }
     let mut all = Vec::new();
     let mut at = from;
     let mut acked = from;
@@ -262,13 +270,13 @@ pub async fn read_stream(
         }
         if offset == at {
             all.extend_from_slice(bytes);
-            at += bytes.len() as u64;
+            at = at.saturating_add(bytes.len() as u64);
         }
-        if at - acked > crate::link::feed::WINDOW / 2 {
+        if at - acked > WINDOW / 2 {
             acked = at;
-            link.out.urgent(stream, Body::Ack { seen: at, limit: at + crate::link::feed::WINDOW });
+            link.out.urgent(stream, Body::Ack { seen: at, limit: at.saturating_add(WINDOW) });
         }
     }
-    link.out.urgent(stream, Body::Ack { seen: at, limit: at + crate::link::feed::WINDOW });
+    link.out.urgent(stream, Body::Ack { seen: at, limit: at.saturating_add(WINDOW) });
     Ok(all)
 }

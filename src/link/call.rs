@@ -146,10 +146,18 @@ impl Calls {
             }
             id
         };
-        out.urgent(0, Body::Call(&encode(&Request { jsonrpc: "2.0", id: Some(id), method: M::NAME, params })));
+        let json = encode(&Request { jsonrpc: "2.0", id: Some(id), method: M::NAME, params });
+        // the other side would end the link over it
+        let too_large = json.len() > frame::MAX_JSON;
+        if !too_large {
+            out.urgent(0, Body::Call(&json));
+        }
         let forget = Forget { calls: self.clone(), id };
         async move {
             let _forget = forget;
+            if too_large {
+                return Err(Fault::new(Fault::BAD_PARAMS, format!("{} is larger than 256 KiB with all its words", M::NAME)));
+            }
             let value = match tokio::time::timeout(deadline, rx).await {
                 Ok(Ok(result)) => result?,
                 Ok(Err(_)) => return Err(Fault::new(Fault::GONE, "the link is gone")),

@@ -6,6 +6,7 @@ use crate::proto::hello;
 use crate::proto::ids::StreamId;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::Notify;
 
@@ -15,6 +16,8 @@ const TURN: usize = 64 << 10;
 const HIGH: usize = 256 << 10;
 /// Bytes waiting at which the connection is given up: the peer breaks every limit it was given.
 const MOST: usize = 64 << 20;
+/// What is left when a connection is closed may take this long; a peer that does not read is not waited for longer.
+const LINGER: Duration = Duration::from_secs(3);
 
 /// Reads frames. Cancel-safe: what was read stays in the buffer.
 pub struct FrameReader<R> {
@@ -106,6 +109,8 @@ struct Lanes {
     urgent: Vec<u8>,
     bulk: Vec<u8>,
     closed: bool,
+    /// More waited than may: nothing of it is sent any more.
+    over: bool,
     /// The writer has nothing in hand.
     idle: bool,
     /// The writer has ended.
@@ -116,6 +121,7 @@ struct Shared {
     lanes: Mutex<Lanes>,
     wake: Notify,
     room: Notify,
+    shut: Notify,
 }
 
 impl Shared {
@@ -140,40 +146,37 @@ impl Default for Outbox {
 impl Outbox {
     pub fn new() -> Outbox {
         Outbox {
-            shared: Arc::new(Shared { lanes: Mutex::default(), wake: Notify::new(), room: Notify::new() }),
+            shared: Arc::new(Shared { lanes: Mutex::default(), wake: Notify::new(), room: Notify::new(), shut: Notify::new() }),
         }
     }
 
     /// Keys, calls, acknowledgements: before any bulk.
     pub fn urgent(&self, stream: StreamId, body: Body<'_>) {
-        let mut lanes = self.shared.lanes();
-        if !lanes.closed {
-            body.encode(stream, &mut lanes.urgent);
-            lanes.closed |= lanes.urgent.len() > MOST;
-        }
-        drop(lanes);
-        self.shared.wake.notify_one();
+        self.put(true, |lane| body.encode(stream, lane));
     }
 
     /// Output, screens and what must stay in order with them.
     pub fn bulk(&self, stream: StreamId, body: Body<'_>) {
-        let mut lanes = self.shared.lanes();
-        if !lanes.closed {
-            body.encode(stream, &mut lanes.bulk);
-            lanes.closed |= lanes.bulk.len() > MOST;
-        }
-        drop(lanes);
-        self.shared.wake.notify_one();
+        self.put(false, |lane| body.encode(stream, lane));
     }
 
     /// A whole frame copied on, by a relay.
     pub fn copy(&self, frame: &Frame, urgent: bool) {
+        self.put(urgent, |lane| frame.encode(lane));
+    }
+
+    fn put(&self, urgent: bool, encode: impl FnOnce(&mut Vec<u8>)) {
         let mut lanes = self.shared.lanes();
-        if !lanes.closed {
-            let lane = if urgent { &mut lanes.urgent } else { &mut lanes.bulk };
-            frame.encode(lane);
-            let over = lane.len() > MOST;
-            lanes.closed |= over;
+        if lanes.closed {
+            return;
+        }
+        let lane = if urgent { &mut lanes.urgent } else { &mut lanes.bulk };
+        encode(lane);
+        if lane.len() > MOST {
+            (lanes.urgent, lanes.bulk) = (Vec::new(), Vec::new());
+            lanes.over = true;
+            drop(lanes);
+            return self.close();
         }
         drop(lanes);
         self.shared.wake.notify_one();
@@ -223,6 +226,7 @@ impl Outbox {
         self.shared.lanes().closed = true;
         self.shared.wake.notify_one();
         self.shared.room.notify_waiters();
+        self.shared.shut.notify_waiters();
     }
 
     pub fn is_closed(&self) -> bool {
@@ -233,9 +237,31 @@ impl Outbox {
     pub async fn write_to<W: AsyncWrite + Unpin>(&self, mut io: W) -> io::Result<()> {
         // also when this future is dropped half way
         let _ended = Ended(self);
-        let result = self.write_loop(&mut io).await;
-        let _ = io.shutdown().await;
+        let result = tokio::select! {
+            biased;
+            result = self.write_loop(&mut io) => result,
+            () = self.overdue() => Err(io::Error::new(io::ErrorKind::TimedOut, "the other side does not read")),
+        };
+        let _ = tokio::time::timeout(LINGER, io.shutdown()).await;
         result
+    }
+
+    /// Returns once what is left need not be waited for.
+    async fn overdue(&self) {
+        loop {
+            let shut = self.shared.shut.notified();
+            let (closed, over) = {
+                let lanes = self.shared.lanes();
+                (lanes.closed, lanes.over)
+            };
+            if over {
+                return;
+            }
+            if closed {
+                return tokio::time::sleep(LINGER).await;
+            }
+            shut.await;
+        }
     }
 
     async fn write_loop<W: AsyncWrite + Unpin>(&self, io: &mut W) -> io::Result<()> {
@@ -337,6 +363,25 @@ mod tests {
         }
         assert_eq!(before + rest, 20);
         task.await.unwrap().unwrap();
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_peer_that_does_not_read_holds_nobody() {
+        for over in [false, true] {
+            let (a, _b) = tokio::io::duplex(1024);
+            let out = Outbox::new();
+            let writer = out.clone();
+            let task = tokio::spawn(async move { writer.write_to(a).await });
+            let piece = vec![7u8; 1 << 19];
+            for i in 0..if over { 200 } else { 4u64 } {
+                out.bulk(2, Body::Data { offset: i, bytes: &piece });
+                tokio::task::yield_now().await;
+            }
+            assert_eq!(out.is_closed(), over);
+            out.close();
+            assert!(tokio::time::timeout(LINGER * 2, task).await.expect("it ends").unwrap().is_err());
+            out.drained().await;
+        }
     }
 
     #[tokio::test(flavor = "current_thread")]

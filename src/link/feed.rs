@@ -8,6 +8,9 @@ use crate::proto::ids::{Offset, StreamId};
 /// Credit where a reader gives none: 256 KiB.
 pub const WINDOW: u64 = 256 << 10;
 
+/// Largest credit a reader may give beyond what it has seen: 16 MiB.
+const MOST: u64 = 16 << 20;
+
 pub struct Feed {
     pub stream: StreamId,
     at: Offset,
@@ -18,13 +21,13 @@ pub struct Feed {
 impl Feed {
     /// `window` 0 = the usual one.
     pub fn new(stream: StreamId, from: Offset, to: Offset, window: u64) -> Feed {
-        let window = if window == 0 { WINDOW } else { window };
+        let window = if window == 0 { WINDOW } else { window.min(MOST) };
         Feed { stream, at: from, end: to, limit: from.saturating_add(window) }
     }
 
     /// The reader's acknowledgement.
-    pub fn ack(&mut self, limit: Offset) {
-        self.limit = self.limit.max(limit);
+    pub fn ack(&mut self, seen: Offset, limit: Offset) {
+        self.limit = self.limit.max(limit.min(seen.saturating_add(MOST)));
     }
 
     /// Sends what the credit allows; `piece(offset, most)` gives bytes from an offset on, none = they are lost.

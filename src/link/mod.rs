@@ -21,6 +21,12 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 
+/// Whoever accepts a link says who it is within this.
+const BANNER: Duration = Duration::from_secs(30);
+
+/// What a peer said before it went is still read for this long.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
 /// What a link's peer wants or tells, on stream 0.
 #[derive(Debug)]
 pub enum Incoming {
@@ -77,9 +83,15 @@ impl Link {
             let (r, w) = tokio::io::split(io);
             let out = served.out.clone();
             let mut reader = FrameReader::new(r);
+            let read = served.read(&mut reader, answering, &incoming);
+            tokio::pin!(read);
             let end = tokio::select! {
-                e = out.write_to(w) => e.err().unwrap_or_else(|| io::Error::other("closed")),
-                e = served.read(&mut reader, answering, &incoming) => e,
+                wrote = out.write_to(w) => match wrote {
+                    Ok(()) => io::Error::other("closed"),
+                    // who does not listen any more may have said something before
+                    Err(e) => tokio::time::timeout(LAST_WORDS, &mut read).await.unwrap_or(e),
+                },
+                e = &mut read => e,
             };
             served.close();
             end
@@ -93,8 +105,12 @@ impl Link {
         answering: bool,
         incoming: &mpsc::UnboundedSender<Incoming>,
     ) -> io::Error {
-        if !answering && let Err(e) = reader.banner().await {
-            return e;
+        if !answering {
+            match tokio::time::timeout(BANNER, reader.banner()).await {
+                Ok(Ok(_)) => {}
+                Ok(Err(e)) => return e,
+                Err(_) => return io::Error::new(io::ErrorKind::TimedOut, "no thub agent answered in time"),
+            }
         }
         loop {
             let frame = match reader.read_frame().await {
@@ -104,11 +120,12 @@ impl Link {
             };
             *locked(&self.shared.heard) = Instant::now();
             if frame.stream != 0 {
-                let gone = match locked(&self.shared.streams).get(&frame.stream) {
-                    Some(tx) => tx.send(frame).is_err().then_some(()),
-                    None => None,
-                };
-                let _ = gone;
+                let stream = frame.stream;
+                let mut streams = locked(&self.shared.streams);
+                // nobody takes them any more
+                if streams.get(&stream).is_some_and(|tx| tx.send(frame).is_err()) {
+                    streams.remove(&stream);
+                }
                 continue;
             }
             let body = match frame.body() {

@@ -12,6 +12,8 @@ pub enum Notice {
     /// Title, name, directory or size policy are another: the whole info anew.
     SessionChanged(Box<SessionInfo>),
     SessionBell,
+    /// The session let go of this stream, and lives on: attach anew.
+    SessionDropped,
     /// OSC 52 set: base64-decoded text for the user's clipboard, at most 100 KB.
     SessionClipboard(String),
     /// OSC 9, 777: a notification for the user.
@@ -78,6 +80,7 @@ impl Notice {
             Notice::SessionExited(e) => ("session.exited", v(serde_json::to_value(e))),
             Notice::SessionChanged(i) => ("session.changed", v(serde_json::to_value(i))),
             Notice::SessionBell => ("session.bell", Value::Object(Default::default())),
+            Notice::SessionDropped => ("session.dropped", Value::Object(Default::default())),
             Notice::SessionClipboard(t) => ("session.clipboard", v(serde_json::to_value(Words { text: t.clone() }))),
             Notice::SessionNotified(t) => ("session.notified", v(serde_json::to_value(Words { text: t.clone() }))),
             Notice::SessionsChanged => ("sessions.changed", Value::Object(Default::default())),
@@ -98,6 +101,7 @@ impl Notice {
             "session.exited" => Notice::SessionExited(serde_json::from_value(params).ok()?),
             "session.changed" => Notice::SessionChanged(serde_json::from_value(params).ok()?),
             "session.bell" => Notice::SessionBell,
+            "session.dropped" => Notice::SessionDropped,
             "session.clipboard" => Notice::SessionClipboard(words(params)?),
             "session.notified" => Notice::SessionNotified(words(params)?),
             "sessions.changed" => Notice::SessionsChanged,
@@ -122,6 +126,7 @@ mod tests {
             Notice::SessionExited(SessionExited { exit_code: Some(3), cause: None }),
             Notice::SessionChanged(Box::default()),
             Notice::SessionBell,
+            Notice::SessionDropped,
             Notice::SessionClipboard("x".into()),
             Notice::SessionsChanged,
             Notice::MonitoringData(Gauges { cpu: 1.5, mem_used: 1, mem_total: 2, load: 0.5, uptime: 9 }),

@@ -3,6 +3,9 @@
 
 use super::control::{Fault, SessionCreate, SessionInfo};
 use serde::{Deserialize, Serialize};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 
 /// What an agent tells a new session process, as JSON on its standard input.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -12,6 +15,9 @@ pub struct Spec {
     pub create: SessionCreate,
     /// Resolved by the agent: an existing directory.
     pub cwd: String,
+    /// The same, byte for byte, where it is not UTF-8.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub cwd_bytes: Vec<u8>,
     pub login: bool,
     /// The user's shell, where the settings name another than the system does.
     pub shell: Option<String>,
@@ -28,12 +34,25 @@ impl Default for Spec {
             id: String::new(),
             create: SessionCreate::default(),
             cwd: String::new(),
+            cwd_bytes: Vec::new(),
             login: false,
             shell: None,
             history: 10_000,
             umask: 0o022,
             host: "local".into(),
         }
+    }
+}
+
+impl Spec {
+    pub fn directory(&self) -> PathBuf {
+        if self.cwd_bytes.is_empty() { PathBuf::from(&self.cwd) } else { PathBuf::from(OsStr::from_bytes(&self.cwd_bytes)) }
+    }
+
+    pub fn in_directory(mut self, cwd: &Path) -> Spec {
+        self.cwd = cwd.to_string_lossy().into_owned();
+        self.cwd_bytes = if cwd.to_str().is_some() { Vec::new() } else { cwd.as_os_str().as_bytes().to_vec() };
+        self
     }
 }
 

@@ -29,6 +29,8 @@ pub struct Viewer {
     pub blind: bool,
     /// The input limit it was told last.
     pub input_limit: Offset,
+    /// It was busy when title or name changed: to be told when it has room.
+    pub info_due: bool,
 }
 
 pub enum Source {
@@ -127,7 +129,7 @@ impl Viewer {
 }
 
 /// Largest credit a client may give beyond what it has seen: 64 MiB.
-const MOST_WINDOW: u64 = 64 << 20;
+pub const MOST_WINDOW: u64 = 64 << 20;
 
 /// How a session's size follows its clients.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -174,15 +176,17 @@ impl Applied {
     const CLIENTS: usize = 64;
     const FOR: Duration = Duration::from_secs(24 * 3600);
 
-    /// Where a client's input stands. `None` = it has sent some and is not known any more.
-    pub fn at_attach(&mut self, client: &ClientId, sent: Offset, now: Instant) -> Option<Offset> {
-        self.by.retain(|_, (_, seen)| now.duration_since(*seen) < Applied::FOR);
+    /// Where a client's input stands. `None` = it has sent some and is not known any more. Who is `here` now is never
+    /// forgotten: its next key would be taken for one out of order.
+    pub fn at_attach(&mut self, client: &ClientId, sent: Offset, now: Instant, here: impl Fn(&ClientId) -> bool) -> Option<Offset> {
+        self.by.retain(|c, (_, seen)| now.duration_since(*seen) < Applied::FOR || c == client || here(c));
         if let Some((at, seen)) = self.by.get_mut(client) {
             *seen = now;
             return Some(*at);
         }
         if self.by.len() >= Applied::CLIENTS
-            && let Some(oldest) = self.by.iter().min_by_key(|(_, (_, seen))| *seen).map(|(c, _)| c.clone())
+            && let Some(oldest) =
+                self.by.iter().filter(|(c, _)| !here(c)).min_by_key(|(_, (_, seen))| *seen).map(|(c, _)| c.clone())
         {
             self.by.remove(&oldest);
         }
@@ -217,6 +221,7 @@ mod tests {
             watch: false,
             blind: false,
             input_limit: 0,
+            info_due: false,
         }
     }
 
@@ -265,15 +270,33 @@ mod tests {
     fn input_of_a_client_is_remembered() {
         let mut applied = Applied::default();
         let (c, now) = (ClientId::random(), Instant::now());
-        assert_eq!(applied.at_attach(&c, 0, now), Some(0));
+        let nobody = |_: &ClientId| false;
+        assert_eq!(applied.at_attach(&c, 0, now, nobody), Some(0));
         applied.set(&c, 7, now);
-        assert_eq!(applied.at_attach(&c, 9, now), Some(7));
+        assert_eq!(applied.at_attach(&c, 9, now, nobody), Some(7));
         let other = ClientId::random();
-        assert_eq!(applied.at_attach(&other, 5, now), None);
+        assert_eq!(applied.at_attach(&other, 5, now, nobody), None);
         assert_eq!(applied.get(&other), 5);
         for _ in 0..200 {
-            applied.at_attach(&ClientId::random(), 0, now);
+            applied.at_attach(&ClientId::random(), 0, now, nobody);
         }
         assert!(applied.by.len() <= Applied::CLIENTS);
+        assert_eq!(applied.get(&c), 0, "long gone");
+    }
+
+    #[test]
+    fn who_is_here_is_not_forgotten() {
+        let mut applied = Applied::default();
+        let (c, now) = (ClientId::random(), Instant::now());
+        applied.at_attach(&c, 0, now, |_| false);
+        applied.set(&c, 7, now);
+        // as many `thub send` go by, and then a day
+        for _ in 0..200 {
+            applied.at_attach(&ClientId::random(), 0, now, |x| *x == c);
+        }
+        let later = now + Applied::FOR * 2;
+        applied.at_attach(&ClientId::random(), 0, later, |x| *x == c);
+        assert_eq!(applied.get(&c), 7);
+        assert_eq!(applied.at_attach(&c, 7, later, |_| false), Some(7), "nor one that comes again");
     }
 }

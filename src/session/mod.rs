@@ -18,7 +18,7 @@ use crate::paths::Paths;
 use crate::proto::control::*;
 use crate::proto::frame::{Body, Frame};
 use crate::proto::hello;
-use crate::proto::ids::{Offset, SessionId, Size, check_name};
+use crate::proto::ids::{ClientId, Offset, SessionId, Size, check_name};
 use crate::proto::notice::{Notice, SessionExited};
 use crate::proto::spawn::{Spec, Started};
 use crate::store::rundir::{EndHeader, Entry, Held, Record, RunDir};
@@ -33,7 +33,6 @@ use std::collections::HashMap;
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime};
 use tokio::net::{UnixListener, UnixStream};
@@ -49,6 +48,10 @@ const TURN: Duration = Duration::from_millis(1);
 const TICK: Duration = Duration::from_secs(2);
 /// From hang-up to kill.
 const GRACE: Duration = Duration::from_secs(1);
+/// A connection that is not written to any more is read for this long.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+/// A client with so much on its way is not rung at as well.
+const BUSY: usize = 256 << 10;
 /// Missing output that is sent as bytes rather than as a Screen at a re-attach.
 const CATCH_UP: u64 = 64 << 10;
 
@@ -56,6 +59,9 @@ const CATCH_UP: u64 = 64 << 10;
 /// To be called while this process has one thread.
 pub fn main(id: &str) -> Result<(), Failure> {
     let id: SessionId = id.parse().map_err(|e| Failure::usage(format!("{e}"), "sessions are started by `thub new`"))?;
+    // a lock or a pipe of whoever started us would be held for as long as the session lives
+    // SAFETY: nothing has been opened yet.
+    unsafe { sys::close_from(3) };
     let mut json = Vec::new();
     io::stdin().take(1 << 20).read_to_end(&mut json)?;
     let spec: Spec = serde_json::from_slice(&json)
@@ -138,11 +144,15 @@ impl Session {
     fn start(id: SessionId, spec: Spec) -> Result<(Session, std::os::unix::net::UnixListener), Fault> {
         let _ = rustix::process::setsid();
         sys::set_process_name("thub");
+        // the program inside starts as from a login, whatever our caller ignored
+        sys::reset_signals();
         sys::ignore(libc::SIGHUP);
+        sys::ignore(libc::SIGPIPE);
         let _ = std::env::set_current_dir("/");
         sys::umask(0o077);
         let paths = Paths::from_env().map_err(|f| Fault::new(Fault::INTERNAL, f.to_string()))?;
         let run = RunDir::open(&paths).map_err(|f| Fault::new(Fault::REFUSED, f.to_string()))?;
+        let cwd = spec.directory();
         let create = spec.create;
         let size = create.size.unwrap_or(Size::new(80, 24));
         if !size.is_valid() {
@@ -173,7 +183,10 @@ impl Session {
             command: if create.command.is_empty() {
                 vec![shell.to_string_lossy().into_owned()]
             } else {
-                create.command.clone()
+                // to be shown: a script of many pages would fill every list
+                let mut words = create.command.clone();
+                crate::text::shorten_words(&mut words, 4096);
+                words
             },
             cwd: spec.cwd.clone(),
             pid: std::process::id(),
@@ -181,10 +194,10 @@ impl Session {
         };
         let program = pty::Program {
             command,
-            env: environment(&id, &spec.host, create.term.as_deref()),
+            env: environment(&id, &spec.host, create.term.as_deref(), &cwd),
             shell,
             login: spec.login,
-            cwd: PathBuf::from(&spec.cwd),
+            cwd,
             size,
             umask: spec.umask,
         };
@@ -284,8 +297,12 @@ impl Session {
         let mut term = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).ok();
         let mut beat = sys::Beat::new(TICK).ok();
         let mut started = false;
+        // no connection is taken before this
+        let mut pause: Option<tokio::time::Instant> = None;
         let mut buf = vec![0u8; 8 << 10];
         let mut eof = false;
+        // nobody had the other end open when it was looked at last
+        let mut left = false;
         // once the program has ended: what it wrote is still to be read, but not for ever
         let mut drain: Option<(tokio::time::Instant, tokio::time::Instant)> = None;
         loop {
@@ -315,19 +332,21 @@ impl Session {
                     }
                     self.pump();
                 }
-                accepted = async { match &listening { Some(l) => l.listener.accept().await, None => std::future::pending().await } } => {
+                () = sleep_until(pause.unwrap_or_else(tokio::time::Instant::now)), if pause.is_some() => pause = None,
+                accepted = async { match listening.as_ref().filter(|_| pause.is_none()) { Some(l) => l.listener.accept().await, None => std::future::pending().await } } => {
                     match accepted {
                         Ok((stream, _)) => {
                             next_conn += 1;
                             self.accept(next_conn, stream, &events_tx);
                         }
                         // out of descriptors, say: not at once again
-                        Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+                        Err(_) => pause = Some(tokio::time::Instant::now() + Duration::from_millis(200)),
                     }
                 }
                 _ = async { match &end { Some(e) => { let _ = e.readable().await; } None => std::future::pending().await } }, if self.ended.is_none() => {
                     self.reaped();
                     if self.ended.is_some() {
+                        left = false;
                         let now = tokio::time::Instant::now();
                         drain = Some((now + Duration::from_millis(100), now + Duration::from_secs(2)));
                     }
@@ -344,6 +363,7 @@ impl Session {
                     if !std::mem::replace(&mut started, true) {
                         sys::forget_start();
                     }
+                    left = false;
                     if end.is_none() {
                         self.reaped();
                     }
@@ -351,20 +371,22 @@ impl Session {
                     self.look_at_foreground();
                 }
                 // last: whoever types or draws goes before more output
-                ready = pty.readable(), if !eof => {
+                ready = pty.readable(), if !eof && !left => {
                     let Ok(mut ready) = ready else { eof = true; continue };
                     let mut taken = 0;
                     let begun = Instant::now();
                     while begun.elapsed() < TURN {
                         match ready.try_io(|fd| Ok(rustix::io::read(fd.get_ref(), &mut buf)?)) {
-                            Ok(Ok(0)) => { eof = true; break }
-                            Ok(Ok(n)) => {
+                            Ok(Ok(n)) if n > 0 => {
                                 taken += n;
                                 self.output(buf.get(..n).unwrap_or_default());
                             }
                             Ok(Err(e)) if e.kind() == io::ErrorKind::Interrupted => {}
-                            // EIO: nobody has the other end open any more
-                            Ok(Err(_)) => { eof = true; break }
+                            // EIO: nobody has the other end open any more; while the program lives it may open it again
+                            Ok(_) => {
+                                (eof, left) = (self.ended.is_some(), true);
+                                break;
+                            }
                             Err(_would_block) => break,
                         }
                     }
@@ -390,7 +412,7 @@ impl Session {
         self.ring.push(bytes);
         let mut said = Vec::new();
         self.engine.feed(bytes, &mut said);
-        let mut changed = false;
+        let (mut changed, mut rung) = (false, false);
         for event in said {
             match event {
                 Event::Reply(reply) => {
@@ -400,7 +422,10 @@ impl Session {
                 }
                 Event::Bell => {
                     self.bells += 1;
-                    self.tell(&Notice::SessionBell);
+                    // as many as come together are one
+                    if !std::mem::replace(&mut rung, true) {
+                        self.tell(&Notice::SessionBell);
+                    }
                 }
                 Event::Title(_) | Event::Directory(_) => changed = true,
                 Event::Clipboard(text) => self.tell_latest(&Notice::SessionClipboard(text)),
@@ -441,9 +466,13 @@ impl Session {
 
     fn tell(&mut self, notice: &Notice) {
         self.pump();
-        for conn in self.conns.values() {
-            if let Some(v) = &conn.viewer {
+        for conn in self.conns.values_mut() {
+            let Some(v) = &mut conn.viewer else { continue };
+            // notices need no credit: a client that is behind must not drown in them
+            if conn.out.waiting() < BUSY {
                 call::notify(&conn.out, v.stream, notice);
+            } else {
+                v.info_due |= matches!(notice, Notice::SessionChanged(_));
             }
         }
     }
@@ -460,6 +489,16 @@ impl Session {
         let Session { conns, ring, engine, snapshot, size, resizes, .. } = self;
         for conn in conns.values_mut() {
             conn.pump(ring, *size, &mut || screen(engine, ring, *resizes, snapshot));
+        }
+        let due = |c: &Conn| c.viewer.as_ref().is_some_and(|v| v.info_due) && c.out.waiting() < BUSY;
+        if self.conns.values().any(due) {
+            let notice = Notice::SessionChanged(Box::new(self.info()));
+            for conn in self.conns.values_mut().filter(|c| due(c)) {
+                if let Some(v) = &mut conn.viewer {
+                    v.info_due = false;
+                    call::notify(&conn.out, v.stream, &notice);
+                }
+            }
         }
     }
 
@@ -480,8 +519,8 @@ impl Session {
         for conn in self.conns.values_mut() {
             if let Some(v) = &mut conn.viewer {
                 let seen = self.applied.get(&v.client);
-                if seen + room > v.input_limit + (QUEUE / 2) as u64 {
-                    v.input_limit = seen + room;
+                if seen.saturating_add(room) > v.input_limit.saturating_add((QUEUE / 2) as u64) {
+                    v.input_limit = seen.saturating_add(room);
                     conn.out.urgent(v.stream, Body::Ack { seen, limit: v.input_limit });
                 }
             }
@@ -501,11 +540,8 @@ impl Session {
         let out = Outbox::new();
         out.raw(hello::banner().as_bytes());
         self.conns.insert(id, Conn::new(out.clone()));
-        tokio::spawn(async move {
-            let _ = out.write_to(w).await;
-        });
-        let events = events.clone();
-        tokio::spawn(async move {
+        let (events, closed) = (events.clone(), events.clone());
+        let reading = tokio::spawn(async move {
             let mut reader = FrameReader::new(r);
             while let Ok(Some(frame)) = reader.read_frame().await {
                 if events.send((id, ConnEvent::Frame(frame))).is_err() {
@@ -513,6 +549,15 @@ impl Session {
                 }
             }
             let _ = events.send((id, ConnEvent::Closed));
+        });
+        tokio::spawn(async move {
+            let _ = out.write_to(w).await;
+            // what was typed before the client went is still taken; one that neither reads nor goes is let go of
+            let stop = reading.abort_handle();
+            if tokio::time::timeout(LAST_WORDS, reading).await.is_err() {
+                stop.abort();
+                let _ = closed.send((id, ConnEvent::Closed));
+            }
         });
     }
 
@@ -537,10 +582,10 @@ impl Session {
         let end = self.ring.end();
         let room = self.room();
         let Some(c) = self.conns.get_mut(&conn) else { return };
-        if let Body::Ack { limit, .. } = body
+        if let Body::Ack { seen, limit } = body
             && let Some((feed, _)) = c.feeds.iter_mut().find(|(f, _)| f.stream == frame.stream)
         {
-            return feed.ack(limit);
+            return feed.ack(seen, limit);
         }
         let Some(v) = c.viewer.as_mut().filter(|v| v.stream == frame.stream) else { return };
         match body {
@@ -557,11 +602,12 @@ impl Session {
                 // what was applied before a drop is skipped; a gap can't be bridged and is asked for again by the Ack
                 let skip = at.saturating_sub(offset).min(bytes.len() as u64) as usize;
                 let fresh = if offset <= at { bytes.get(skip..).unwrap_or_default() } else { &[] };
-                let fresh = fresh.get(..fresh.len().min(room as usize)).unwrap_or_default();
-                let seen = at + fresh.len() as u64;
+                // what it was allowed to send is taken, whoever else has filled the queue since: it is not sent again
+                let fresh = fresh.get(..fresh.len().min(v.input_limit.saturating_sub(at) as usize)).unwrap_or_default();
+                let seen = at.saturating_add(fresh.len() as u64);
                 self.queue.extend_from_slice(fresh);
                 self.applied.set(&v.client, seen, now);
-                v.input_limit = seen + room - fresh.len() as u64;
+                v.input_limit = v.input_limit.max(seen.saturating_add(room.saturating_sub(fresh.len() as u64)));
                 c.out.urgent(v.stream, Body::Ack { seen, limit: v.input_limit });
                 self.activity += 1;
                 let was = v.active;
@@ -680,9 +726,11 @@ impl Session {
             self.pinned = false;
             self.activity
         };
-        let input_applied = if a.watch { Some(0) } else { self.applied.at_attach(&a.client, a.input_sent, Instant::now()) };
+        let (applied, conns) = (&mut self.applied, &self.conns);
+        let here = |c: &ClientId| conns.values().any(|conn| conn.viewer.as_ref().is_some_and(|v| v.client == *c));
+        let input_applied = if a.watch { Some(0) } else { applied.at_attach(&a.client, a.input_sent, Instant::now(), here) };
         let before = self.resizes;
-        let input_limit = self.applied.get(&a.client) + self.room();
+        let input_limit = self.applied.get(&a.client).saturating_add(self.room());
         let Some(c) = self.conns.get_mut(&conn) else { return Err(Fault::new(Fault::GONE, "gone")) };
         c.viewer = Some(Viewer {
             stream: a.stream,
@@ -696,6 +744,7 @@ impl Session {
             watch: a.watch,
             blind: a.blind,
             input_limit,
+            info_due: false,
         });
         self.fit();
         let (start, end) = (self.ring.start(), self.ring.end());
@@ -708,7 +757,7 @@ impl Session {
         };
         if let Some(v) = self.conns.get_mut(&conn).and_then(|c| c.viewer.as_mut()) {
             v.sent = offset;
-            v.limit = offset.saturating_add(a.window);
+            v.limit = offset.saturating_add(a.window.min(clients::MOST_WINDOW));
             v.screen_due = screen;
             if !v.blind {
                 let (stream, flags) = (v.stream, self.pty.flags());
@@ -781,7 +830,8 @@ impl Session {
     fn hang_up(&mut self) {
         self.pty.signal(Signal::HUP);
         self.pty.signal(Signal::CONT);
-        self.kill_at = Some(Instant::now() + GRACE);
+        // asked again, it is not put off
+        self.kill_at.get_or_insert_with(|| Instant::now() + GRACE);
     }
 
     fn socket_inode(&self) -> Option<u64> {
@@ -947,9 +997,12 @@ const DROPPED: [&str; 12] = [
     "THUB_SESSION", "THUB_HOST",
 ];
 
-fn environment(id: &SessionId, host: &str, term: Option<&str>) -> Vec<(OsString, OsString)> {
+fn environment(id: &SessionId, host: &str, term: Option<&str>, cwd: &std::path::Path) -> Vec<(OsString, OsString)> {
     let mut env: Vec<(OsString, OsString)> =
         std::env::vars_os().filter(|(k, _)| !DROPPED.iter().any(|d| k == d)).collect();
+    // some programs believe it without a look
+    env.retain(|(k, _)| k != "OLDPWD" && k != "PWD");
+    env.push(("PWD".into(), cwd.into()));
     let mut set = |k: &str, v: &str| {
         env.retain(|(have, _)| have != k);
         env.push((k.into(), v.into()));

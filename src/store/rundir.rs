@@ -204,7 +204,14 @@ impl RunDir {
 
     /// One session by its id.
     pub fn entry(&self, id: &SessionId) -> Option<Entry> {
-        self.ended(id).or_else(|| self.alive_or_lost(id)).or_else(|| self.ended(id)).or_else(|| self.lost(id))
+        // a record that is published anew while it is looked at is looked at again
+        for _ in 0..3 {
+            let found = self.ended(id).or_else(|| self.alive_or_lost(id)).or_else(|| self.ended(id)).or_else(|| self.lost(id));
+            if found.is_some() || !matches!(self.dir.stat(&format!("{id}.json")), Ok(Some(_))) {
+                return found;
+            }
+        }
+        None
     }
 
     fn ended(&self, id: &SessionId) -> Option<Entry> {
@@ -290,7 +297,8 @@ impl RunDir {
         }
         // left behind by a killed session: nobody holds a record of that id
         for name in &names {
-            let Some(id) = name.strip_suffix(".sock").or_else(|| name.strip_suffix(".end.tmp")) else { continue };
+            let id = [".sock", ".end.tmp", ".json.tmp"].iter().find_map(|end| name.strip_suffix(end));
+            let Some(id) = id else { continue };
             if !names.iter().any(|n| n.strip_suffix(".json") == Some(id)) && self.open_at(&format!("{id}.json")).is_err() {
                 let made = self.dir.stat(name).ok().flatten().map(|e| seconds(e.modified));
                 let age = made.map_or(0, |t| now.saturating_sub(t));
@@ -367,7 +375,7 @@ impl RunDir {
         Ok(End { header, file, body: 16 + length as u64 })
     }
 
-    /// Writes how a session ended, whole or not at all; where the disk has no room for the ring, without it.
+    /// Writes how a session ended, whole or not at all; where the disk has no room, without the ring, or its code alone.
     pub fn write_end(&self, mut header: EndHeader, screen: &[u8], history: &[u8], ring: (&[u8], &[u8])) -> io::Result<()> {
         header.ended = seconds(SystemTime::now());
         let whole = self.try_write_end(&mut header, screen, history, ring);
@@ -376,6 +384,7 @@ impl RunDir {
         }
         header.ring_start += (ring.0.len() + ring.1.len()) as u64;
         self.try_write_end(&mut header, screen, &[], (&[], &[]))
+            .or_else(|_| self.try_write_end(&mut header, &[], &[], (&[], &[])))
     }
 
     fn try_write_end(&self, header: &mut EndHeader, screen: &[u8], history: &[u8], ring: (&[u8], &[u8])) -> io::Result<()> {

@@ -19,6 +19,8 @@ pub struct Attached {
     pub session: SessionId,
     pub stream: StreamId,
     pub size: Size,
+    /// The size the last attach asked for.
+    pub asked: Size,
     pub watch: bool,
     /// Output taken over up to here; none = no screen yet.
     have: Option<Offset>,
@@ -52,6 +54,7 @@ impl Attached {
             session,
             stream,
             size,
+            asked: size,
             watch,
             have: None,
             resizes: 0,
@@ -73,6 +76,7 @@ impl Attached {
     /// The attach to send on a new link, on this stream.
     pub fn attach(&mut self, client: &ClientId, stream: StreamId) -> SessionAttach {
         self.stream = stream;
+        self.asked = self.size;
         self.live = false;
         self.screen = None;
         self.parts = None;
@@ -108,6 +112,12 @@ impl Attached {
         }
         let mut undelivered = Vec::new();
         match reply.input_applied {
+            // this client was here before, let go, and came again: its count goes on from there
+            Some(applied) if applied > self.most_sent => {
+                self.applied(self.most_sent);
+                self.base = applied;
+                self.most_sent = applied;
+            }
             Some(applied) => self.applied(applied),
             None => {
                 let n = (self.most_sent - self.base).min(self.input.len() as u64) as usize;
@@ -122,6 +132,8 @@ impl Attached {
 
     /// The session has taken input up to here.
     fn applied(&mut self, to: Offset) {
+        // never more than was sent, whatever the other side says
+        let to = to.min(self.most_sent);
         let n = to.saturating_sub(self.base).min(self.input.len() as u64) as usize;
         self.input.drain(..n);
         self.base += n as u64;
@@ -165,7 +177,7 @@ impl Attached {
     /// A piece of output at `offset`.
     pub fn output(&mut self, offset: Offset, len: usize) -> Take {
         let Some(have) = self.have else { return Take::Gap };
-        let end = offset + len as u64;
+        let end = offset.saturating_add(len as u64);
         if offset > have {
             return Take::Gap;
         }
@@ -181,7 +193,7 @@ impl Attached {
         const MOST: usize = 64 << 20;
         match &mut self.parts {
             _ if part == 0 => self.parts = Some((to, 0, bytes.to_vec())),
-            Some((at, n, all)) if *at == to && *n + 1 == part && all.len() + bytes.len() <= MOST => {
+            Some((at, n, all)) if *at == to && n.checked_add(1) == Some(part) && all.len() + bytes.len() <= MOST => {
                 *n = part;
                 all.extend_from_slice(bytes);
             }
@@ -198,7 +210,7 @@ impl Attached {
 
     /// The session's size changed.
     pub fn resized(&mut self) {
-        self.resizes += 1;
+        self.resizes = self.resizes.wrapping_add(1);
     }
 
     /// The reader has taken in (or drawn) up to here: what to acknowledge now, if anything.
@@ -214,7 +226,7 @@ impl Attached {
             self.screen = None;
         }
         self.acked = offset;
-        Some((offset, offset + self.window))
+        Some((offset, offset.saturating_add(self.window)))
     }
 }
 
@@ -258,6 +270,40 @@ mod tests {
         a.typed(b"ls\r");
         assert_eq!(a.answered(&reply(None)), b"rm x\r");
         assert_eq!(a.next_input(10), Some((5, b"ls\r".to_vec())));
+    }
+
+    #[test]
+    fn a_client_that_comes_again_is_not_taken_for_its_earlier_self() {
+        let mut a = attached();
+        a.typed(b"early");
+        assert!(a.answered(&SessionAttached { input_limit: 300, ..reply(Some(200)) }).is_empty());
+        assert_eq!(a.next_input(10), Some((200, b"early".to_vec())), "typed before the answer, and never sent");
+        a.input_ack(205, 305);
+        assert_eq!(a.pending(), 0);
+        assert_eq!(a.attach(&ClientId::random(), 4).input_sent, 205);
+    }
+
+    #[test]
+    fn lies_of_the_other_side_are_borne() {
+        let mut a = attached();
+        a.answered(&SessionAttached { resizes: u64::MAX, offset: u64::MAX, ..reply(Some(0)) });
+        a.resized();
+        a.typed(b"abc");
+        a.input_ack(u64::MAX, u64::MAX);
+        assert_eq!(a.pending(), 3, "nothing was sent");
+        a.next_input(10);
+        a.input_ack(u64::MAX, u64::MAX);
+        a.drop_unsent();
+        assert!(a.answered(&reply(None)).is_empty());
+        assert_eq!(a.output(u64::MAX, 5), Take::Gap);
+        a.screen_part(u64::MAX, 0, true, b"");
+        assert_eq!(a.output(u64::MAX, 5), Take::Nothing);
+        a.screen_part(u64::MAX, 0, false, b"");
+        for part in 1..=u16::MAX {
+            a.screen_part(u64::MAX, part, false, b"");
+        }
+        assert_eq!(a.screen_part(u64::MAX, u16::MAX, true, b""), None);
+        a.seen(u64::MAX);
     }
 
     #[test]

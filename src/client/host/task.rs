@@ -36,6 +36,11 @@ const SLOWEST: Duration = Duration::from_secs(30);
 /// like a refusal.
 const REFUSALS: u32 = 5;
 
+/// A session is started within this, or is not.
+const CREATE: Duration = Duration::from_secs(15);
+/// A link that falls this soon after it stood was none: the next try waits as after a failed one.
+const STOOD: Duration = Duration::from_secs(2);
+
 type Events = mpsc::UnboundedSender<(HostId, HostEvent)>;
 type Dial = Pin<Box<dyn Future<Output = Result<Dialed, Failure>> + Send>>;
 
@@ -192,6 +197,8 @@ impl Task {
                         | HostCommand::List
                         | HostCommand::Gauges(_)
                         | HostCommand::Detach { .. }
+                        | HostCommand::Resize { .. }
+                        | HostCommand::DropInput { .. }
                 );
                 self.while_down(command);
                 if connect {
@@ -225,8 +232,13 @@ impl Task {
                 };
                 let why = match dialed {
                     Ok(dialed) => {
-                        (tries, refusals) = (0, 0);
-                        match self.online(dialed, &mut commands, &mut inner, &mut ready).await {
+                        refusals = 0;
+                        let since = Instant::now();
+                        let turn = self.online(dialed, &mut commands, &mut inner, &mut ready).await;
+                        if since.elapsed() > STOOD {
+                            tries = 0;
+                        }
+                        match turn {
                             Turn::Over => return,
                             Turn::Disconnect => {
                                 self.tell(HostEvent::State(HostState::Offline));
@@ -304,6 +316,7 @@ impl Task {
     fn while_down(&mut self, command: HostCommand) {
         match command {
             HostCommand::Attach { session, size, watch } => {
+                let size = size.clamped();
                 let window = if self.host.is_local() { WINDOW_LOCAL } else { WINDOW_FAR };
                 let a = self
                     .attached
@@ -314,6 +327,7 @@ impl Task {
             }
             HostCommand::Detach { session } => {
                 self.attached.remove(&session);
+                self.announced.remove(&session);
             }
             HostCommand::Input { session, bytes } => {
                 if let Some(a) = self.attached.get_mut(&session) {
@@ -329,7 +343,7 @@ impl Task {
             }
             HostCommand::Resize { session, size } => {
                 if let Some(a) = self.attached.get_mut(&session) {
-                    a.size = size;
+                    a.size = size.clamped();
                 }
             }
             HostCommand::Gauges(on) => self.gauges = on,
@@ -496,6 +510,7 @@ impl Task {
                 self.attach(live, &session);
             }
             HostCommand::Detach { session } => {
+                self.announced.remove(&session);
                 if let Some(a) = self.attached.remove(&session) {
                     live.streams.remove(&a.stream);
                     live.link.close_stream(a.stream);
@@ -510,6 +525,7 @@ impl Task {
             }
             HostCommand::Resize { session, size } => {
                 if let Some(a) = self.attached.get_mut(&session) {
+                    let size = size.clamped();
                     a.size = size;
                     if a.live && !a.watch {
                         live.link.out.urgent(a.stream, Body::Size { offset: 0, size });
@@ -524,7 +540,9 @@ impl Task {
                 }
             }
             HostCommand::Create { tag, create } => {
-                let (call, events, host) = (live.link.call(&create), self.events.clone(), self.host.clone());
+                // longer than the agent waits for the session to stand: no answer must not mean that one was started
+                let call = live.link.call_within(&create, CREATE);
+                let (events, host) = (self.events.clone(), self.host.clone());
                 tokio::spawn(async move {
                     let result = call.await.map(|c| Box::new(c.session)).map_err(|f| crate::text::escape(&f.message));
                     let _ = events.send((host, HostEvent::Created { tag, result }));
@@ -559,7 +577,7 @@ impl Task {
 
     fn history(&mut self, live: &Live, session: SessionId, from: u64, to: Option<u64>) {
         let stream = self.next_stream;
-        self.next_stream += 4;
+        self.next_stream = if stream > u32::MAX - 16 { 2 } else { stream + 4 };
         let (link, events, host) = (live.link.clone(), self.events.clone(), self.host.clone());
         tokio::spawn(async move {
             let event = match read_history(&link, &session, stream, from, to).await {
@@ -620,9 +638,13 @@ impl Task {
                     Some(Notice::SessionExited(exit)) => {
                         a.ended = true;
                         a.live = false;
+                        live.streams.remove(&frame.stream);
+                        live.link.close_stream(frame.stream);
                         self.tell(HostEvent::Exited { session, exit });
                     }
                     Some(Notice::SessionChanged(info)) => self.tell(HostEvent::Changed { session, info }),
+                    // the stream is over, the session is not
+                    Some(Notice::SessionDropped) => self.attach(live, &session),
                     Some(Notice::SessionBell) => self.tell(HostEvent::Bell { session }),
                     Some(Notice::SessionClipboard(text)) => self.tell(HostEvent::Clipboard { session, text }),
                     Some(Notice::SessionNotified(text)) => self.tell(HostEvent::Notified { session, text }),
@@ -642,6 +664,10 @@ impl Task {
                     Ok(reply) => {
                         let again = a.again;
                         let undelivered = a.answered(&reply);
+                        // it was made another size while the attach was on its way
+                        if !a.watch && a.size != a.asked {
+                            live.link.out.urgent(stream, Body::Size { offset: 0, size: a.size });
+                        }
                         if !undelivered.is_empty() {
                             self.tell(HostEvent::Undelivered { session: session.clone(), bytes: undelivered });
                         }
@@ -666,6 +692,8 @@ impl Task {
                     }
                     Err(f) if f.code == Fault::GONE => {}
                     Err(f) => {
+                        live.streams.remove(&stream);
+                        live.link.close_stream(stream);
                         let ended = f.code == Fault::UNKNOWN || f.code == Fault::ENDED;
                         a.ended = true;
                         self.tell(HostEvent::AttachFailed { session, why: crate::text::escape(&f.message), ended });
@@ -716,10 +744,16 @@ pub(super) async fn read_history(
     to: Option<u64>,
 ) -> Result<(SessionHistoryReply, Vec<String>), Fault> {
     let mut frames = link.open_stream(stream);
-    let reply = link.call(&SessionHistory { session: session.clone(), stream, from, to, window: 0 }).await?;
-    let bytes = super::read_stream(link, stream, &mut frames, 0, reply.bytes).await?;
+    let read = async {
+        let reply = link.call(&SessionHistory { session: session.clone(), stream, from, to, window: 0 }).await?;
+        let bytes = super::read_stream(link, stream, &mut frames, 0, reply.bytes).await?;
+        Ok::<_, Fault>((reply, bytes))
+    };
+    let read = read.await;
+    // also where it failed half way: nobody reads on
     drop(link.call(&SessionDetach { stream }));
     link.close_stream(stream);
+    let (reply, bytes) = read?;
     let text = String::from_utf8_lossy(&bytes);
     let lines = text.split_terminator('\n').map(str::to_string).collect();
     Ok((reply, lines))
