@@ -542,9 +542,9 @@ impl Beat {
     }
 }
 
-/// Gives back the program's text pages that only the start needed: those still in use are mapped again as they are
+/// Gives back the program's text pages, for a process that has nothing to do: those in use are mapped again as they are
 /// touched. A process that lives for weeks and does little should weigh little.
-pub fn forget_start() {
+pub fn rest() {
     #[cfg(target_os = "linux")]
     for line in std::fs::read_to_string("/proc/self/maps").unwrap_or_default().lines() {
         let mut words = line.split_ascii_whitespace();

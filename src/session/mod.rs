@@ -296,7 +296,8 @@ impl Session {
         let mut next_conn = 0u64;
         let mut term = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).ok();
         let mut beat = sys::Beat::new(TICK).ok();
-        let mut started = false;
+        // since the last beat: somebody spoke, and pages were touched that may rest again
+        let (mut busy, mut light) = (true, false);
         // no connection is taken before this
         let mut pause: Option<tokio::time::Instant> = None;
         let mut buf = vec![0u8; 8 << 10];
@@ -327,6 +328,7 @@ impl Session {
                             ConnEvent::Frame(frame) => self.frame(conn, frame),
                             ConnEvent::Closed => self.leave(conn),
                         }
+                        busy = true;
                         turns += 1;
                         next = if turns < 64 { events.try_recv().ok() } else { None };
                     }
@@ -360,8 +362,9 @@ impl Session {
                 }
                 () = sleep_until(draining.unwrap_or_else(tokio::time::Instant::now)), if draining.is_some() => { eof = true; }
                 () = async { match &mut beat { Some(b) => b.next().await, None => tokio::time::sleep(TICK).await } } => {
-                    if !std::mem::replace(&mut started, true) {
-                        sys::forget_start();
+                    light &= !busy;
+                    if !std::mem::take(&mut busy) && !std::mem::replace(&mut light, true) {
+                        sys::rest();
                     }
                     left = false;
                     if end.is_none() {
@@ -378,6 +381,7 @@ impl Session {
                     while begun.elapsed() < TURN {
                         match ready.try_io(|fd| Ok(rustix::io::read(fd.get_ref(), &mut buf)?)) {
                             Ok(Ok(n)) if n > 0 => {
+                                busy = true;
                                 taken += n;
                                 self.output(buf.get(..n).unwrap_or_default());
                             }
