@@ -229,6 +229,17 @@ pub unsafe fn close_from(first: RawFd) {
     }
 }
 
+/// The program that will be started gets descriptors 0, 1 and 2 alone.
+pub fn hand_on_nothing(command: &mut tokio::process::Command) {
+    // SAFETY: between fork and exec flags of descriptors are set by number, and nothing is allocated
+    unsafe {
+        command.pre_exec(|| {
+            cloexec_from(3);
+            Ok(())
+        })
+    };
+}
+
 /// Sees to it that no descriptor from `first` on outlives an exec. Allocates nothing: fit for between fork and exec.
 pub fn cloexec_from(first: RawFd) {
     #[cfg(target_os = "linux")]
