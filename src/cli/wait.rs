@@ -36,7 +36,7 @@ pub async fn wait(env: &Arc<Env>, common: &Common, host: &HostId, w: &Wait) -> R
     };
     let timeout = match w.timeout {
         None => None,
-        Some(s) if s >= 0.0 && s <= 1e9 => Some(Duration::from_secs_f64(s)),
+        Some(s) if (0.0..=1e9).contains(&s) => Some(Duration::from_secs_f64(s)),
         Some(s) => return Err(Failure::usage(format!("{s} is no number of seconds"), "for example --timeout 30")),
     };
     let waited = async {
