@@ -229,6 +229,17 @@ pub unsafe fn close_from(first: RawFd) {
     }
 }
 
+/// The program that will be started gets descriptors 0, 1 and 2 alone.
+pub fn hand_on_nothing(command: &mut tokio::process::Command) {
+    // SAFETY: between fork and exec flags of descriptors are set by number, and nothing is allocated
+    unsafe {
+        command.pre_exec(|| {
+            cloexec_from(3);
+            Ok(())
+        })
+    };
+}
+
 /// Sees to it that no descriptor from `first` on outlives an exec. Allocates nothing: fit for between fork and exec.
 pub fn cloexec_from(first: RawFd) {
     #[cfg(target_os = "linux")]
@@ -507,24 +518,25 @@ pub struct Beat {
 }
 
 impl Beat {
+    /// The first beat comes after `first`.
     #[cfg(target_os = "linux")]
-    pub fn new(every: Duration) -> io::Result<Beat> {
+    pub fn new(first: Duration, every: Duration) -> io::Result<Beat> {
         use rustix::time::{Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec};
         let fd = rustix::time::timerfd_create(
             TimerfdClockId::Monotonic,
             TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK,
         )?;
-        let every = Timespec { tv_sec: every.as_secs() as i64, tv_nsec: every.subsec_nanos().into() };
+        let spec = |d: Duration| Timespec { tv_sec: d.as_secs() as i64, tv_nsec: d.subsec_nanos().into() };
         rustix::time::timerfd_settime(
             &fd,
             TimerfdTimerFlags::empty(),
-            &Itimerspec { it_interval: every, it_value: every },
+            &Itimerspec { it_interval: spec(every), it_value: spec(first) },
         )?;
         Ok(Beat { fd: async_fd(fd, Interest::READABLE).map_err(|(_, e)| e)? })
     }
     #[cfg(not(target_os = "linux"))]
-    pub fn new(every: Duration) -> io::Result<Beat> {
-        Ok(Beat { every: tokio::time::interval(every) })
+    pub fn new(first: Duration, every: Duration) -> io::Result<Beat> {
+        Ok(Beat { every: tokio::time::interval_at(tokio::time::Instant::now() + first, every) })
     }
 
     /// The next beat. Cancel-safe.

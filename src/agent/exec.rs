@@ -30,13 +30,7 @@ impl Agent {
         command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         // a group of its own: stopping it stops what it started, and nothing of ours
         command.process_group(0);
-        // SAFETY: sets flags of descriptors by number, allocates nothing
-        unsafe {
-            command.pre_exec(|| {
-                crate::sys::cloexec_from(3);
-                Ok(())
-            })
-        };
+        crate::sys::hand_on_nothing(&mut command);
         if !run.cwd.is_empty() {
             command.current_dir(&run.cwd);
         } else if !self.ctx.local {

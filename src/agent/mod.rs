@@ -100,8 +100,8 @@ where
     let end = loop {
         tokio::select! {
             end = &mut served => break end,
-            Some(message) = incoming.recv() => match message {
-                Incoming::Call { id, method, params } => {
+            Some(message) = incoming.recv() => {
+                if let Incoming::Call { id, method, params } = message {
                     // an attach's stream is open before the next frame is looked at
                     let stream = params.get("stream").and_then(Value::as_u64).and_then(|s| u32::try_from(s).ok()).filter(|s| *s != 0);
                     let opened = stream.filter(|_| opens_stream(&method));
@@ -120,8 +120,7 @@ where
                         }
                     });
                 }
-                _ => {}
-            },
+            }
             () = tokio::time::sleep_until((link.heard() + SILENCE).into()), if !local => {
                 if link.heard().elapsed() >= SILENCE {
                     break std::io::Error::new(std::io::ErrorKind::TimedOut, "nothing was heard for 120 s");

@@ -10,36 +10,47 @@ use crate::proto::ids::{SessionId, StreamId};
 use crate::proto::notice::{Notice, SessionExited};
 use crate::store::rundir::Entry;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A session process answers within this: the client waits for its answer, too, and longer.
 pub(super) const ANSWER: Duration = Duration::from_secs(4);
+/// A session that ends while it is asked has written its record within this.
+const ENDING: Duration = Duration::from_secs(4);
+const LOOK: Duration = Duration::from_millis(20);
+
+/// How a call is answered once its session has ended.
+type FromRecord<M> = fn(&Arc<Agent>, M, Frames) -> Result<<M as Method>::Reply, Fault>;
 
 impl Agent {
     pub(super) async fn attach(self: &Arc<Agent>, a: SessionAttach, frames: Option<Frames>) -> Result<SessionAttached, Fault> {
         let frames = frames.ok_or_else(|| Fault::new(Fault::BAD_PARAMS, "stream 0 is the link itself"))?;
         let (id, stream) = (a.session.clone(), a.stream);
-        match self.run().entry(&id) {
-            None => return Err(unknown(&id)),
-            Some(Entry::Lost(info)) => {
-                return Err(Fault::new(Fault::ENDED, format!("session {id} is lost: {}", info.cause.unwrap_or_default())));
+        let until = Instant::now() + ENDING;
+        loop {
+            let entry = self.run().entry(&id);
+            match entry {
+                None => return Err(unknown(&id)),
+                Some(Entry::Lost(info)) => {
+                    return Err(Fault::new(Fault::ENDED, format!("session {id} is lost: {}", info.cause.unwrap_or_default())));
+                }
+                Some(Entry::Ended(_)) => return self.attach_ended(a, frames),
+                _ => {}
             }
-            Some(Entry::Ended(_)) => return self.attach_ended(a, frames),
-            _ => {}
-        }
-        let session = self.dial(&id).await?;
-        let theirs = session.open_stream(stream);
-        let reply = session.call_within(&a, ANSWER).await;
-        match reply {
-            Ok(attached) => {
-                self.copy(session, stream, frames, theirs, Some((id, a.blind)));
-                Ok(attached)
+            let asked = async {
+                let session = self.dial(&id).await?;
+                let theirs = session.open_stream(stream);
+                let attached = session.call_within(&a, ANSWER).await?;
+                Ok((session, theirs, attached))
+            };
+            match asked.await {
+                Ok((session, theirs, attached)) => {
+                    self.copy(session, stream, frames, theirs, Some((id, a.blind)));
+                    return Ok(attached);
+                }
+                Err(f) if is_end(&f) && Instant::now() < until => tokio::time::sleep(LOOK).await,
+                Err(f) if is_end(&f) => return Err(Fault::new(Fault::ENDED, format!("session {id} has just ended"))),
+                Err(f) => return Err(silent(&id, f)),
             }
-            Err(f) if f.code == Fault::GONE => match self.run().entry(&id) {
-                Some(Entry::Ended(_)) => self.attach_ended(a, frames),
-                _ => Err(Fault::new(Fault::ENDED, format!("session {id} has just ended"))),
-            },
-            Err(f) => Err(silent(&id, f)),
         }
     }
 
@@ -70,25 +81,30 @@ impl Agent {
         stream: StreamId,
         call: M,
         frames: Option<Frames>,
-        ended: fn(&Arc<Agent>, M, Frames) -> Result<M::Reply, Fault>,
+        ended: FromRecord<M>,
     ) -> Result<M::Reply, Fault> {
         let frames = frames.ok_or_else(|| Fault::new(Fault::BAD_PARAMS, "stream 0 is the link itself"))?;
-        let session = match self.run().entry(id) {
-            Some(Entry::Ended(_)) => return ended(self, call, frames),
-            _ => match self.dial(id).await {
-                Err(f) if f.code == Fault::ENDED => return ended(self, call, frames),
-                dialed => dialed?,
-            },
-        };
-        let theirs = session.open_stream(stream);
-        match session.call_within(&call, ANSWER).await {
-            Ok(reply) => {
-                self.copy(session, stream, frames, theirs, None);
-                Ok(reply)
+        let until = Instant::now() + ENDING;
+        loop {
+            let entry = self.run().entry(id);
+            if let None | Some(Entry::Ended(_) | Entry::Lost(_)) = entry {
+                return ended(self, call, frames);
             }
-            // it ended just now
-            Err(f) if f.code == Fault::GONE => ended(self, call, frames),
-            Err(f) => Err(silent(id, f)),
+            let asked = async {
+                let session = self.dial(id).await?;
+                let theirs = session.open_stream(stream);
+                let reply = session.call_within(&call, ANSWER).await?;
+                Ok((session, theirs, reply))
+            };
+            match asked.await {
+                Ok((session, theirs, reply)) => {
+                    self.copy(session, stream, frames, theirs, None);
+                    return Ok(reply);
+                }
+                Err(f) if is_end(&f) && Instant::now() < until => tokio::time::sleep(LOOK).await,
+                Err(f) if is_end(&f) => return ended(self, call, frames),
+                Err(f) => return Err(silent(id, f)),
+            }
         }
     }
 
@@ -152,6 +168,11 @@ impl Agent {
         };
         call::notify(&self.link.out, stream, &Notice::SessionExited(exit));
     }
+}
+
+/// It ends while it is asked: soon there is its record, or none.
+fn is_end(f: &Fault) -> bool {
+    matches!(f.code, Fault::GONE | Fault::ENDED)
 }
 
 fn is_exit(json: &[u8]) -> bool {

@@ -331,7 +331,7 @@ mod tests {
     fn a_long_list_fits_into_an_answer() {
         let session = |i: usize| SessionInfo {
             id: format!("s{i}"),
-            state: if i % 4 == 0 { "exited".into() } else { "detached".into() },
+            state: if i.is_multiple_of(4) { "exited".into() } else { "detached".into() },
             command: vec!["sh".into(), "-c".into(), "\u{1}".repeat(8000)],
             title: "t".repeat(4000),
             ..SessionInfo::default()

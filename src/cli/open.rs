@@ -40,7 +40,7 @@ pub async fn attach(env: &Arc<Env>, host: &HostId, a: &Attach) -> Result<u8, Fai
     let client = Client::connect(env, host).await?;
     let mut found = client.find(a.target.name()).await?;
     // one that has lost its socket has it again within 5 s
-    for _ in 0..10 {
+    for _ in 0..6 {
         if found.1.state != "orphaned" {
             break;
         }

@@ -46,6 +46,8 @@ const QUEUE: usize = 256 << 10;
 const TURN: Duration = Duration::from_millis(1);
 /// How often a lost socket or run dir is looked for. Twice a tick fits well into the 5 s that are promised.
 const TICK: Duration = Duration::from_secs(2);
+/// A session that has started rests from here on.
+const SETTLED: Duration = Duration::from_millis(700);
 /// From hang-up to kill.
 const GRACE: Duration = Duration::from_secs(1);
 /// A connection that is not written to any more is read for this long.
@@ -295,9 +297,9 @@ impl Session {
         let (events_tx, mut events) = mpsc::unbounded_channel::<(u64, ConnEvent)>();
         let mut next_conn = 0u64;
         let mut term = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).ok();
-        let mut beat = sys::Beat::new(TICK).ok();
+        let mut beat = sys::Beat::new(SETTLED, TICK).ok();
         // since the last beat: somebody spoke, and pages were touched that may rest again
-        let (mut busy, mut light) = (true, false);
+        let (mut busy, mut light, mut settled) = (false, false, false);
         // no connection is taken before this
         let mut pause: Option<tokio::time::Instant> = None;
         let mut buf = vec![0u8; 8 << 10];
@@ -363,7 +365,8 @@ impl Session {
                 () = sleep_until(draining.unwrap_or_else(tokio::time::Instant::now)), if draining.is_some() => { eof = true; }
                 () = async { match &mut beat { Some(b) => b.next().await, None => tokio::time::sleep(TICK).await } } => {
                     light &= !busy;
-                    if !std::mem::take(&mut busy) && !std::mem::replace(&mut light, true) {
+                    let quiet = !std::mem::take(&mut busy) && !std::mem::replace(&mut light, true);
+                    if quiet || !std::mem::replace(&mut settled, true) {
                         sys::rest();
                     }
                     left = false;

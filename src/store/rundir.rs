@@ -238,7 +238,8 @@ impl RunDir {
             return Some(ended);
         }
         let same = rustix::fs::fstat(&file).ok().zip(self.dir.stat(&name).ok().flatten());
-        if !same.is_some_and(|(a, b)| (a.st_dev as u64, a.st_ino as u64) == (b.device, b.inode)) {
+        #[allow(clippy::unnecessary_cast)] // the types differ between systems
+        if same.is_none_or(|(a, b)| (a.st_dev as u64, a.st_ino as u64) != (b.device, b.inode)) {
             return None;
         }
         let mut info = record.info;

@@ -6,7 +6,7 @@ pub mod ask;
 pub mod deploy;
 pub mod ssh;
 
-use crate::failure::Failure;
+use crate::failure::{Failure, Kind};
 use crate::text::escape;
 use ask::Ask;
 use deploy::{Plan, Started};
@@ -32,9 +32,12 @@ pub async fn reach(
     from: Option<PathBuf>,
 ) -> Result<(Ssh, Channel), Failure> {
     let ssh = ssh::connect(dest, file, ask.clone()).await?;
-    let remote = match deploy::start(&ssh).await? {
-        Started::Agent(channel) => return Ok((ssh, channel)),
-        Started::Absent(remote) => remote,
+    let remote = match deploy::start(&ssh).await {
+        Ok(Started::Agent(channel)) => return Ok((ssh, channel)),
+        Ok(Started::Absent(remote)) => remote,
+        // it is there and does not run: what lies there is compared, and put there anew where it is not what was sent
+        Err(e) if policy != DeployPolicy::Never && e.kind == Kind::Failed && !ssh.is_closed() => deploy::find(&ssh).await?,
+        Err(e) => return Err(e),
     };
     let host = ssh.name();
     let missing = || {

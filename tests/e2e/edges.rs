@@ -198,3 +198,48 @@ fn fill(dir: &Path) {
         let _ = std::fs::remove_file(dir.join(format!("fill{i}")));
     }
 }
+
+#[test]
+fn asked_while_it_ends() {
+    let home = Home::new();
+    // much to record: that takes a while
+    let script = "head -c 40000000 /dev/zero | tr '\\0' x";
+    home.new_session(&["-n", "ends", "--ring", "67108864", "--", "sh", "-c", script]);
+    loop {
+        let said = home.thub(&["capture", "ends"]);
+        assert_eq!(said.code, 0, "{said:?}");
+        if home.session("ends")["state"] == "exited" {
+            break;
+        }
+    }
+}
+
+#[test]
+fn more_connections_than_descriptors() {
+    let home = Home::new();
+    let mut command = home.command("/bin/sh");
+    let bin = crate::support::THUB;
+    command.args(["-c", &format!("ulimit -n 24; exec {bin} new -d -n few -- sh -c 'echo up; exec cat'")]);
+    assert!(command.status().unwrap().success());
+    let pid = home.pid_of("few");
+    let mut waiting: Vec<_> = (0..14).map(|_| home.thub_command(&["wait", "few"]).spawn().unwrap()).collect();
+    until("no descriptor to be left", || (std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count() >= 24).then_some(()));
+    let spent = || {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+        let words: Vec<u64> = stat.rsplit_once(')').unwrap().1.split_whitespace().map(|w| w.parse().unwrap_or(0)).collect();
+        words[11] + words[12]
+    };
+    let before = spent();
+    std::thread::sleep(Duration::from_secs(1));
+    assert!(spent() - before < 20, "it runs in circles: {} ticks in a second", spent() - before);
+    for w in &mut waiting[..10] {
+        signal(w.id() as i32, Signal::KILL);
+        let _ = w.wait();
+    }
+    home.thub(&["send", "few", "again", "--keys", "Enter"]).ok();
+    home.shows("few", "again");
+    home.thub(&["kill", "few"]).ok();
+    for w in &mut waiting[10..] {
+        let _ = w.wait();
+    }
+}

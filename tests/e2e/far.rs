@@ -565,3 +565,13 @@ fn an_account_as_a_distribution_makes_it() {
     thub(&["kill", "-H", "test", "--all"]).ok();
     sweep(pids);
 }
+
+/// An agent goes after 120 s in which it hears nothing: a verb that waits must not be taken for gone.
+#[test]
+#[ignore = "takes more than two minutes"]
+fn a_command_that_is_silent_for_two_minutes() {
+    let Some(far) = Far::deployed() else { return };
+    let words = far.words(&["run", "-H", "test", "--", "sh", "-c", "sleep 135; echo there"]);
+    let ran = far.home.thub_command(&words).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&ran.stdout), "there\n", "{ran:?}");
+}

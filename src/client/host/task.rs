@@ -131,6 +131,8 @@ enum Inner {
     Attached { session: SessionId, stream: StreamId, reply: Box<Result<SessionAttached, Fault>> },
     Listed(Result<SessionListed, Fault>),
     AttachAgain(SessionId),
+    /// The link fell before it was answered, and somebody waits for it: asked again on the next.
+    HistoryAgain { session: SessionId, from: u64, to: Option<u64> },
 }
 
 /// A live link and what belongs to it.
@@ -221,7 +223,7 @@ impl Task {
                                 command = commands.recv() => match command {
                                     None => return,
                                     Some(HostCommand::Disconnect) => {
-                                        self.tell(HostEvent::State(HostState::Offline));
+                                        self.let_go();
                                         continue 'offline;
                                     }
                                     Some(command) => self.while_down(command),
@@ -241,7 +243,7 @@ impl Task {
                         match turn {
                             Turn::Over => return,
                             Turn::Disconnect => {
-                                self.tell(HostEvent::State(HostState::Offline));
+                                self.let_go();
                                 continue 'offline;
                             }
                             Turn::Down(why) => {
@@ -292,7 +294,7 @@ impl Task {
                             None => return,
                             Some(HostCommand::Connect) => break,
                             Some(HostCommand::Disconnect) => {
-                                self.tell(HostEvent::State(HostState::Offline));
+                                self.let_go();
                                 continue 'offline;
                             }
                             Some(command) => self.while_down(command),
@@ -301,6 +303,12 @@ impl Task {
                 }
             }
         }
+    }
+
+    /// On a person's word: what was asked for meanwhile is not done at some later time.
+    fn let_go(&mut self) {
+        self.fail_early("the host was let go of");
+        self.tell(HostEvent::State(HostState::Offline));
     }
 
     fn fail_early(&mut self, why: &str) {
@@ -579,9 +587,14 @@ impl Task {
         let stream = self.next_stream;
         self.next_stream = if stream > u32::MAX - 16 { 2 } else { stream + 4 };
         let (link, events, host) = (live.link.clone(), self.events.clone(), self.host.clone());
+        let again = self.inner_tx.clone();
         tokio::spawn(async move {
             let event = match read_history(&link, &session, stream, from, to).await {
                 Ok((reply, lines)) => HostEvent::History { session, from: reply.from, total: reply.to, lines },
+                Err(fault) if fault.code == Fault::GONE => {
+                    let _ = again.send(Inner::HistoryAgain { session, from, to });
+                    return;
+                }
                 Err(fault) => HostEvent::Failed { what: crate::text::escape(&fault.message) },
             };
             let _ = events.send((host, event));
@@ -644,7 +657,14 @@ impl Task {
                     }
                     Some(Notice::SessionChanged(info)) => self.tell(HostEvent::Changed { session, info }),
                     // the stream is over, the session is not
-                    Some(Notice::SessionDropped) => self.attach(live, &session),
+                    Some(Notice::SessionDropped) => {
+                        a.live = false;
+                        let tx = self.inner_tx.clone();
+                        tokio::spawn(async move {
+                            tokio::time::sleep(Duration::from_millis(200)).await;
+                            let _ = tx.send(Inner::AttachAgain(session));
+                        });
+                    }
                     Some(Notice::SessionBell) => self.tell(HostEvent::Bell { session }),
                     Some(Notice::SessionClipboard(text)) => self.tell(HostEvent::Clipboard { session, text }),
                     Some(Notice::SessionNotified(text)) => self.tell(HostEvent::Notified { session, text }),
@@ -708,6 +728,11 @@ impl Task {
                 self.tell(HostEvent::Sessions(sessions));
             }
             Inner::Listed(Err(_)) => {}
+            Inner::HistoryAgain { session, from, to } => {
+                if self.attached.contains_key(&session) {
+                    self.history(live, session, from, to);
+                }
+            }
             Inner::AttachAgain(session) => {
                 if self.attached.get(&session).is_some_and(|a| !a.ended && !a.live) {
                     self.attach(live, &session);

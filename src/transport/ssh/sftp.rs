@@ -35,7 +35,8 @@ impl Sftp {
                 Err(Failure::failed(
                     format!("{host}: SFTP does not start there: {why}"),
                     "see whether its sshd_config has a Subsystem sftp",
-                ))
+                )
+                .hint("or its shell's start-up files print something: `sftp` fails then, too; make them quiet where nobody types"))
             }
         }
     }
