@@ -111,7 +111,7 @@ async fn raw(client: &mut Client, session: &SessionId, out: &mut impl Write) -> 
     let mut frames = link.open_stream(stream);
     let reply = client.call(&SessionRead { session: session.clone(), stream, from: 0, to: None, window: 0 }).await?;
     if reply.from > 0 {
-        eprintln!("thub: bytes 0 to {} are lost: the ring held no more", reply.from);
+        eprintln!("thub: the first {} bytes (offsets 0 to {}) are lost: the ring held no more", reply.from, reply.from - 1);
     }
     let mut at = reply.from;
     // in pieces, so that a large ring is not held here as a whole
@@ -121,7 +121,7 @@ async fn raw(client: &mut Client, session: &SessionId, out: &mut impl Write) -> 
         out.write_all(&bytes)?;
         at = at.saturating_add(bytes.len() as u64);
         if at < upto {
-            eprintln!("thub: bytes {at} to {} were lost while they were read: the ring held no more", reply.to);
+            eprintln!("thub: offsets {at} to {} were lost while they were read: the ring held no more", reply.to - 1);
             return Err(Failure::failed("the session wrote faster than it could be read", "give it a larger ring: `thub new --ring`"));
         }
     }

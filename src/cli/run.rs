@@ -17,6 +17,8 @@ use tokio::time::{Instant, sleep_until};
 
 /// What `thub run` itself fails with, as ssh does.
 pub const OWN: u8 = 255;
+/// As a shell says of a command that SIGPIPE ended.
+const PIPE: u8 = 128 + 13;
 
 /// How long the end of what was stopped is waited for.
 const STOP_WITHIN: Duration = Duration::from_secs(2);
@@ -95,8 +97,14 @@ async fn one(env: &Arc<Env>, host: &HostId, run: &Run, label: Option<String>, mu
                 let which = usize::from(frame.stream != stream);
                 match frame.body() {
                     Ok(Body::Data { offset, bytes }) => {
-                        if let Some(p) = printers.get_mut(which) {
-                            p.print(bytes)?;
+                        match printers.get_mut(which).map(|p| p.print(bytes)) {
+                            // `thub run -- yes | head`: who read has seen enough, and the command ends as it would there
+                            Some(Err(e)) if e.kind() == std::io::ErrorKind::BrokenPipe => {
+                                let _ = link.call(&ExecStop { stream }).await;
+                                return Ok(PIPE);
+                            }
+                            Some(printed) => printed?,
+                            None => {}
                         }
                         let seen = offset.saturating_add(bytes.len() as u64);
                         if let Some(acked) = acked.get_mut(which)
@@ -177,12 +185,11 @@ impl Printer {
 
     fn write(&self, bytes: &[u8]) -> std::io::Result<()> {
         if self.error {
-            std::io::stderr().write_all(bytes)
-        } else {
-            let mut out = std::io::stdout().lock();
-            out.write_all(bytes)?;
-            out.flush()
+            return std::io::stderr().write_all(bytes);
         }
+        let mut out = std::io::stdout().lock();
+        out.write_all(bytes)?;
+        out.flush()
     }
 
     fn print(&mut self, bytes: &[u8]) -> std::io::Result<()> {

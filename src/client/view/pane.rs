@@ -190,7 +190,7 @@ pub fn state(app: &App, pane: &Pane, inner: Rect) -> Option<String> {
     if pane.is_live() && other && app.now >= pane.asked_at + SIZE_MARK {
         return Some(format!("{size}"));
     }
-    pane.watch.then(|| "watching".into())
+    None
 }
 
 fn border(app: &App, theme: &Theme, pane: &Pane, area: Rect, focused: bool, buf: &mut Buffer) {
@@ -205,7 +205,8 @@ fn border(app: &App, theme: &Theme, pane: &Pane, area: Rect, focused: bool, buf:
     };
     let style = if focused { theme.accent } else { theme.dim };
     let inner = boxed(buf, area, &title, line, style);
-    if let Some(state) = state(app, pane, inner) {
+    // (without a border nothing covers what is watched)
+    if let Some(state) = state(app, pane, inner).or_else(|| pane.watch.then(|| "watching".into())) {
         // the state is the news: it goes over the title's end
         let text = format!(" {state} ");
         let width = area.width.saturating_sub(2);
