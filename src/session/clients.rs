@@ -278,7 +278,7 @@ mod tests {
         assert_eq!(applied.at_attach(&other, 5, now, nobody), None);
         assert_eq!(applied.get(&other), 5);
         for _ in 0..200 {
-            applied.at_attach(&ClientId::random(), 0, now, nobody);
+            applied.at_attach(&ClientId::random(), 0, now + Duration::from_secs(1), nobody);
         }
         assert!(applied.by.len() <= Applied::CLIENTS);
         assert_eq!(applied.get(&c), 0, "long gone");
