@@ -212,7 +212,10 @@ impl Agent {
         };
         match tokio::time::timeout(Duration::from_secs(4), asked).await {
             Ok(Ok(done)) => return Ok(done),
-            Ok(Err(f)) if f.code == Fault::ENDED || f.code == Fault::GONE => return Ok(Done {}),
+            Ok(Err(f)) if f.code == Fault::ENDED || f.code == Fault::GONE => {
+                self.run().forget(id);
+                return Ok(Done {});
+            }
             _ => {}
         }
         // it does not answer: ended from outside, if it still is that very process

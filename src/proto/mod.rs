@@ -31,7 +31,8 @@
 //! nothing may be sent again. Ack towards the client says what was applied and how far it may send.
 //!
 //! # Notices
-//! [`notice`]: on a session's stream what concerns it, in order with its output; on stream 0 the others.
+//! [`notice`]: on a session's stream what concerns it, in order with its output; on stream 0 the others. The last one on a
+//! stream is `session.exited`, or `session.dropped`: the session lives on and let go of this client, which attaches anew.
 
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::indexing_slicing))]
 

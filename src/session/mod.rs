@@ -48,6 +48,8 @@ const TURN: Duration = Duration::from_millis(1);
 const TICK: Duration = Duration::from_secs(2);
 /// A session that has started rests from here on.
 const SETTLED: Duration = Duration::from_millis(700);
+/// Who is about to take a name is waited for so long.
+const NAMES: Duration = Duration::from_secs(5);
 /// From hang-up to kill.
 const GRACE: Duration = Duration::from_secs(1);
 /// A connection that is not written to any more is read for this long.
@@ -167,10 +169,15 @@ impl Session {
             })?,
         };
         let ring = Ring::new(create.ring.unwrap_or(ring::DEFAULT));
-        let _names = run.lock_names().map_err(internal("the run dir can't be locked"))?;
-        if let Some(name) = &create.name {
-            check_free(&run, name, None)?;
-        }
+        // one without a name is in nobody's way
+        let _names = match &create.name {
+            None => None,
+            Some(name) => {
+                let lock = run.lock_names(NAMES).map_err(internal("the run dir can't be locked"))?;
+                check_free(&run, name, None)?;
+                Some(lock)
+            }
+        };
         let shell = shell(spec.shell);
         let command: Vec<OsString> = create.command.iter().map(OsString::from).collect();
         let info = SessionInfo {
@@ -787,7 +794,8 @@ impl Session {
     }
 
     fn rename(&mut self, name: &str) -> Result<Done, Fault> {
-        let _names = self.run.lock_names().map_err(internal("the run dir can't be locked"))?;
+        // nothing is read or typed meanwhile
+        let _names = self.run.lock_names(NAMES / 5).map_err(internal("the run dir can't be locked"))?;
         check_free(&self.run, name, Some(&self.id))?;
         self.record.info.name = name.to_string();
         // the new record's lock is held before the old one is let go

@@ -164,9 +164,9 @@ impl RunDir {
         self.dir.is_still_there(&self.path)
     }
 
-    /// Held while a name is looked for and taken; waits for it at most 5 s.
-    pub fn lock_names(&self) -> io::Result<File> {
-        self.dir.lock("names.lock", Duration::from_secs(5))
+    /// Held while a name is looked for and taken.
+    pub fn lock_names(&self, most: Duration) -> io::Result<File> {
+        self.dir.lock("names.lock", most)
     }
 
     /// Writes a session's record and locks it. The lock is on the file before the file has its name.
