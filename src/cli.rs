@@ -65,7 +65,9 @@ pub enum Verb {
     #[command(visible_aliases = ["a", "attach-session"], after_help = "Example:\n  thub attach build")]
     Attach(Attach),
     /// Type into a session
-    #[command(after_help = "Example:\n  thub send build 'make test' --keys Enter\n  thub send build --keys C-c\n  thub send build --raw < script")]
+    #[command(
+        after_help = "Example:\n  thub send build 'make test' --keys Enter\n  thub send build --keys C-c\n  thub send build --raw < script"
+    )]
     Send(Send),
     /// As tmux's: each KEY is a key's name, or else text
     #[command(name = "send-keys", hide = true)]

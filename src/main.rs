@@ -68,16 +68,17 @@ fn run(cli: Cli) -> Result<u8, Failure> {
     call::block_on(verbs(common, open, verb, paths, umask))
 }
 
-async fn verbs(common: cli::Common, open: Option<String>, verb: Option<Verb>, paths: Paths, umask: u32) -> Result<u8, Failure> {
+async fn verbs(
+    common: cli::Common,
+    open: Option<String>,
+    verb: Option<Verb>,
+    paths: Paths,
+    umask: u32,
+) -> Result<u8, Failure> {
     let tui = matches!(&verb, None | Some(Verb::Attach(_))) || matches!(&verb, Some(Verb::New(n)) if !n.detached);
     let policy = if tui { DeployPolicy::Ask } else { DeployPolicy::Never };
-    let ctx = agent::Context {
-        paths: paths.clone(),
-        local: true,
-        host: "local".into(),
-        umask,
-        defaults: defaults(&paths),
-    };
+    let ctx =
+        agent::Context { paths: paths.clone(), local: true, host: "local".into(), umask, defaults: defaults(&paths) };
     let local = move || {
         let (ours, theirs) = tokio::io::duplex(256 << 10);
         let ctx = ctx.clone();
@@ -89,7 +90,9 @@ async fn verbs(common: cli::Common, open: Option<String>, verb: Option<Verb>, pa
         ours
     };
     // a run dir that can't be used is said as what it is, not as an agent that does not answer
-    if common.host.is_empty() && !matches!(verb, Some(Verb::Config(_) | Verb::Keys | Verb::Themes | Verb::Reset | Verb::Deploy(_))) {
+    if common.host.is_empty()
+        && !matches!(verb, Some(Verb::Config(_) | Verb::Keys | Verb::Themes | Verb::Reset | Verb::Deploy(_)))
+    {
         thub::store::rundir::RunDir::open(&paths)?;
     }
     let env: Arc<Env> = Env::new(paths.clone(), common.ssh_config.clone(), policy, Box::new(local));

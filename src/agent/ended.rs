@@ -19,7 +19,9 @@ fn unreadable(e: std::io::Error) -> Fault {
 
 impl Agent {
     fn open_end(&self, id: &crate::proto::ids::SessionId) -> Result<End, Fault> {
-        self.run().end(id).map_err(|e| if e.kind() == std::io::ErrorKind::NotFound { unknown(id) } else { unreadable(e) })
+        self.run()
+            .end(id)
+            .map_err(|e| if e.kind() == std::io::ErrorKind::NotFound { unknown(id) } else { unreadable(e) })
     }
 
     /// The last screen, then the notice of the end.
@@ -49,7 +51,8 @@ impl Agent {
             let (screen, to, size) = (end.screen().map_err(unreadable)?, info.offset, end.size());
             let count = screen.len().div_ceil(MAX_PIECE).max(1);
             for part in 0..count {
-                let bytes = screen.get(part * MAX_PIECE..((part + 1) * MAX_PIECE).min(screen.len())).unwrap_or_default();
+                let bytes =
+                    screen.get(part * MAX_PIECE..((part + 1) * MAX_PIECE).min(screen.len())).unwrap_or_default();
                 let body = Body::Screen { to, size, part: part as u16, last: part + 1 == count, bytes };
                 self.link.out.bulk(stream, body);
             }
@@ -64,11 +67,17 @@ impl Agent {
         let (first, last) = (end.header.ring_start, end.header.ring_start.saturating_add(end.header.ring_len));
         let to = r.to.unwrap_or(u64::MAX).clamp(first, last);
         let from = r.from.clamp(first, to);
-        self.serve(Feed::new(r.stream, from, to, r.window), frames, move |at, most| end.ring(at, most).unwrap_or_default());
+        self.serve(Feed::new(r.stream, from, to, r.window), frames, move |at, most| {
+            end.ring(at, most).unwrap_or_default()
+        });
         Ok(SessionReading { from, to })
     }
 
-    pub(super) fn history_ended(self: &Arc<Agent>, h: SessionHistory, frames: Frames) -> Result<SessionHistoryReply, Fault> {
+    pub(super) fn history_ended(
+        self: &Arc<Agent>,
+        h: SessionHistory,
+        frames: Frames,
+    ) -> Result<SessionHistoryReply, Fault> {
         let end = self.open_end(&h.session)?;
         let history = self.history_of(&end)?;
         let (from, to, bytes) = history.range(h.from, h.to);
@@ -77,7 +86,11 @@ impl Agent {
         Ok(reply)
     }
 
-    pub(super) fn capture_ended(self: &Arc<Agent>, c: SessionCapture, frames: Frames) -> Result<SessionCaptured, Fault> {
+    pub(super) fn capture_ended(
+        self: &Arc<Agent>,
+        c: SessionCapture,
+        frames: Frames,
+    ) -> Result<SessionCaptured, Fault> {
         let end = self.open_end(&c.session)?;
         let history = self.history_of(&end)?;
         let (from, to, mut bytes) = history.range(c.from.unwrap_or(u64::MAX), None);
@@ -110,7 +123,12 @@ impl Agent {
     }
 
     /// Sends bytes within the client's credit, until all is sent or the client lets go.
-    fn serve(self: &Arc<Agent>, mut feed: Feed, mut frames: Frames, piece: impl Fn(u64, usize) -> Vec<u8> + Send + 'static) {
+    fn serve(
+        self: &Arc<Agent>,
+        mut feed: Feed,
+        mut frames: Frames,
+        piece: impl Fn(u64, usize) -> Vec<u8> + Send + 'static,
+    ) {
         let agent = self.clone();
         let mut released = self.hold_stream(feed.stream);
         tokio::spawn(async move {

@@ -36,9 +36,9 @@ impl Agent {
         } else if !self.ctx.local {
             command.current_dir(self.ctx.paths.home());
         }
-        let mut child = command.spawn().map_err(|e| {
-            Fault::new(Fault::SPAWN, format!("'{}' can't be run: {e}", crate::text::escape(program)))
-        })?;
+        let mut child = command
+            .spawn()
+            .map_err(|e| Fault::new(Fault::SPAWN, format!("'{}' can't be run: {e}", crate::text::escape(program))))?;
         let pid = child.id().unwrap_or(0);
         let mut err_frames = self.link.open_stream(err);
         let mut released = self.hold_stream(out);

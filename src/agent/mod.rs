@@ -95,7 +95,8 @@ where
     let (tx, mut incoming) = mpsc::unbounded_channel();
     let (link, served) = Link::new(io, true, tx);
     let local = ctx.local;
-    let agent = Arc::new(Agent { ctx, run, link: link.clone(), streams: Mutex::default(), subscriptions: Mutex::default() });
+    let agent =
+        Arc::new(Agent { ctx, run, link: link.clone(), streams: Mutex::default(), subscriptions: Mutex::default() });
     tokio::pin!(served);
     let end = loop {
         tokio::select! {
@@ -137,7 +138,10 @@ where
 }
 
 fn opens_stream(method: &str) -> bool {
-    matches!(method, SessionAttach::NAME | SessionRead::NAME | SessionHistory::NAME | SessionCapture::NAME | ExecRun::NAME)
+    matches!(
+        method,
+        SessionAttach::NAME | SessionRead::NAME | SessionHistory::NAME | SessionCapture::NAME | ExecRun::NAME
+    )
 }
 
 impl Agent {
@@ -190,14 +194,16 @@ impl Agent {
                 call::notify(&self.link.out, 0, &Notice::AgentShuttingDown { reason });
                 reply(Done {})
             }
-            _ => Err(Fault::new(Fault::UNKNOWN_METHOD, format!("this agent knows no {}", crate::text::short(method, 64)))),
+            _ => Err(Fault::new(
+                Fault::UNKNOWN_METHOD,
+                format!("this agent knows no {}", crate::text::short(method, 64)),
+            )),
         }
     }
 
     fn initialize(&self, hello: Initialize) -> Result<Initialized, Fault> {
-        let revision =
-            hello::agree((hello::REVISION_MIN, hello::REVISION), (hello.revision_min, hello.revision_max))
-                .map_err(|e| Fault::new(Fault::REFUSED, e))?;
+        let revision = hello::agree((hello::REVISION_MIN, hello::REVISION), (hello.revision_min, hello.revision_max))
+            .map_err(|e| Fault::new(Fault::REFUSED, e))?;
         let (os, arch) = sys::os_arch();
         let exe = std::fs::read_link("/proc/self/exe").unwrap_or_else(|_| PathBuf::from("thub"));
         Ok(Initialized {

@@ -22,7 +22,11 @@ const LOOK: Duration = Duration::from_millis(20);
 type FromRecord<M> = fn(&Arc<Agent>, M, Frames) -> Result<<M as Method>::Reply, Fault>;
 
 impl Agent {
-    pub(super) async fn attach(self: &Arc<Agent>, a: SessionAttach, frames: Option<Frames>) -> Result<SessionAttached, Fault> {
+    pub(super) async fn attach(
+        self: &Arc<Agent>,
+        a: SessionAttach,
+        frames: Option<Frames>,
+    ) -> Result<SessionAttached, Fault> {
         let frames = frames.ok_or_else(|| Fault::new(Fault::BAD_PARAMS, "stream 0 is the link itself"))?;
         let (id, stream) = (a.session.clone(), a.stream);
         let until = Instant::now() + ENDING;
@@ -31,7 +35,10 @@ impl Agent {
             match entry {
                 None => return Err(unknown(&id)),
                 Some(Entry::Lost(info)) => {
-                    return Err(Fault::new(Fault::ENDED, format!("session {id} is lost: {}", info.cause.unwrap_or_default())));
+                    return Err(Fault::new(
+                        Fault::ENDED,
+                        format!("session {id} is lost: {}", info.cause.unwrap_or_default()),
+                    ));
                 }
                 Some(Entry::Ended(_)) => return self.attach_ended(a, frames),
                 _ => {}
@@ -54,7 +61,11 @@ impl Agent {
         }
     }
 
-    pub(super) async fn read(self: &Arc<Agent>, r: SessionRead, frames: Option<Frames>) -> Result<SessionReading, Fault> {
+    pub(super) async fn read(
+        self: &Arc<Agent>,
+        r: SessionRead,
+        frames: Option<Frames>,
+    ) -> Result<SessionReading, Fault> {
         self.fetch(&r.session.clone(), r.stream, r, frames, Agent::read_ended).await
     }
 

@@ -48,7 +48,9 @@ impl Agent {
                 None => return Err(unknown(id)),
             }
         };
-        let unclear = |e: std::io::Error| Fault::new(Fault::REFUSED, format!("whose socket that of session {id} is can't be told: {e}"));
+        let unclear = |e: std::io::Error| {
+            Fault::new(Fault::REFUSED, format!("whose socket that of session {id} is can't be told: {e}"))
+        };
         if sys::peer_uid(&stream).map_err(unclear)? != rustix::process::geteuid().as_raw() {
             return Err(Fault::new(Fault::REFUSED, format!("the socket of session {id} belongs to another user")));
         }
@@ -62,7 +64,13 @@ impl Agent {
     pub(super) async fn ask<M: Method>(&self, id: &SessionId, call: &M) -> Result<M::Reply, Fault> {
         let link = self.dial(id).await?;
         let reply = link.call_within(call, super::relay::ANSWER).await;
-        reply.map_err(|f| if f.code == Fault::GONE { Fault::new(Fault::ENDED, format!("session {id} has ended")) } else { silent(id, f) })
+        reply.map_err(|f| {
+            if f.code == Fault::GONE {
+                Fault::new(Fault::ENDED, format!("session {id} has ended"))
+            } else {
+                silent(id, f)
+            }
+        })
     }
 
     pub(super) async fn info(&self, id: &SessionId) -> Result<SessionInfo, Fault> {
@@ -82,7 +90,11 @@ impl Agent {
         };
         match tokio::time::timeout(ANSWER, asked).await {
             Ok(Some(got)) => got.session,
-            _ => SessionInfo { state: "orphaned".into(), cause: Some("its process does not answer".into()), ..record.info },
+            _ => SessionInfo {
+                state: "orphaned".into(),
+                cause: Some("its process does not answer".into()),
+                ..record.info
+            },
         }
     }
 
@@ -167,7 +179,11 @@ impl Agent {
     async fn spawn(&self, id: &SessionId, spec: &Spec) -> Result<SessionInfo, Fault> {
         let failed = |e: std::io::Error| Fault::new(Fault::SPAWN, format!("no session process can be started: {e}"));
         // what runs now, also where its file was replaced or removed meanwhile
-        let exe = if cfg!(target_os = "linux") { PathBuf::from("/proc/self/exe") } else { std::env::current_exe().map_err(failed)? };
+        let exe = if cfg!(target_os = "linux") {
+            PathBuf::from("/proc/self/exe")
+        } else {
+            std::env::current_exe().map_err(failed)?
+        };
         let mut command = tokio::process::Command::new(exe);
         command.arg0("thub").args(["session", "--id", id.as_str()]);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(false);
@@ -268,7 +284,9 @@ pub(super) fn silent(id: &SessionId, f: Fault) -> Fault {
     match f.code {
         Fault::TIMEOUT => Fault::new(
             Fault::TIMEOUT,
-            format!("session {id} does not answer: its process is stopped, or has no time; `thub kill` ends it all the same"),
+            format!(
+                "session {id} does not answer: its process is stopped, or has no time; `thub kill` ends it all the same"
+            ),
         ),
         _ => f,
     }

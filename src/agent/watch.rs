@@ -1,10 +1,10 @@
 //! Owns the notice that the list of sessions is another: the run dir is watched. Leaves out what changed.
 
 use super::Agent;
-use crate::sys;
 use crate::link::call;
 use crate::proto::notice::Notice;
 use crate::store::rundir::RunDir;
+use crate::sys;
 use rustix::fs::inotify;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -37,7 +37,10 @@ pub async fn run(agent: Arc<Agent>) {
 
 fn watch(run: &RunDir) -> std::io::Result<AsyncFd<OwnedFd>> {
     let fd = inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK)?;
-    let what = inotify::WatchFlags::CREATE | inotify::WatchFlags::DELETE | inotify::WatchFlags::MOVED_TO | inotify::WatchFlags::DELETE_SELF;
+    let what = inotify::WatchFlags::CREATE
+        | inotify::WatchFlags::DELETE
+        | inotify::WatchFlags::MOVED_TO
+        | inotify::WatchFlags::DELETE_SELF;
     inotify::add_watch(&fd, run.path(), what)?;
     sys::watched(fd)
 }

@@ -64,7 +64,10 @@ pub fn spawn(program: Program) -> Result<Pty> {
     builder.cwd(&program.cwd);
     builder.umask(Some(program.umask as libc::mode_t));
     let child = pair.slave.spawn_command(builder)?;
-    let pid = child.process_id().and_then(|p| Pid::from_raw(p as i32)).ok_or_else(|| anyhow!("the program has no process id"))?;
+    let pid = child
+        .process_id()
+        .and_then(|p| Pid::from_raw(p as i32))
+        .ok_or_else(|| anyhow!("the program has no process id"))?;
     Ok(Pty { master: pair.master, fd, pid })
 }
 

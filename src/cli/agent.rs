@@ -66,7 +66,13 @@ pub async fn deploy(env: &Arc<Env>, common: &Common, on: &str, from: Option<&Pat
     Ok(())
 }
 
-pub async fn verb(env: &Arc<Env>, common: &Common, host: &HostId, paths: &Paths, verb: AgentVerb) -> Result<u8, Failure> {
+pub async fn verb(
+    env: &Arc<Env>,
+    common: &Common,
+    host: &HostId,
+    paths: &Paths,
+    verb: AgentVerb,
+) -> Result<u8, Failure> {
     if !host.is_local() && verb != AgentVerb::Status {
         return there(env, host, verb).await;
     }
@@ -78,7 +84,12 @@ pub async fn verb(env: &Arc<Env>, common: &Common, host: &HostId, paths: &Paths,
             match std::fs::remove_dir_all(&agents) {
                 Ok(()) => println!("{} is removed; sessions go on", agents.display()),
                 Err(e) if e.kind() == std::io::ErrorKind::NotFound => println!("no agent is installed here"),
-                Err(e) => return Err(Failure::failed(format!("{} can't be removed: {e}", agents.display()), "look at its permissions")),
+                Err(e) => {
+                    return Err(Failure::failed(
+                        format!("{} can't be removed: {e}", agents.display()),
+                        "look at its permissions",
+                    ));
+                }
             }
             // the folder above goes where nothing else is in it
             let _ = std::fs::remove_dir(paths.data_dir());
@@ -130,7 +141,9 @@ fn stop() -> usize {
     let Ok(all) = std::fs::read_dir("/proc") else { return 0 };
     let mut ended = 0;
     for entry in all.flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|n| n.parse::<i32>().ok()).and_then(Pid::from_raw) else { continue };
+        let Some(pid) = entry.file_name().to_str().and_then(|n| n.parse::<i32>().ok()).and_then(Pid::from_raw) else {
+            continue;
+        };
         use std::os::unix::fs::MetadataExt;
         if !entry.metadata().is_ok_and(|m| m.uid() == me) {
             continue;

@@ -89,7 +89,9 @@ impl Client {
     pub async fn find(&self, word: &str) -> Result<(SessionId, SessionInfo), Failure> {
         let sessions = self.sessions().await?;
         let info = pick(&sessions, word)?.clone();
-        let id = info.id.parse().map_err(|_| Failure::failed("the agent names a session in a way this build does not know", "deploy it anew"))?;
+        let id = info.id.parse().map_err(|_| {
+            Failure::failed("the agent names a session in a way this build does not know", "deploy it anew")
+        })?;
         Ok((id, info))
     }
 }
@@ -103,7 +105,8 @@ pub fn pick<'a>(sessions: &'a [SessionInfo], word: &str) -> Result<&'a SessionIn
     if let Some(s) = by_id.or_else(by_name).or_else(by_old_name) {
         return Ok(s);
     }
-    let alike: Vec<&SessionInfo> = sessions.iter().filter(|s| !word.is_empty() && (s.id.starts_with(word) || s.name.starts_with(word))).collect();
+    let alike: Vec<&SessionInfo> =
+        sessions.iter().filter(|s| !word.is_empty() && (s.id.starts_with(word) || s.name.starts_with(word))).collect();
     match alike.as_slice() {
         [one] => Ok(one),
         [] => Err(Failure::usage(format!("there is no session '{shown}'"), "`thub ls` lists what is there")),

@@ -68,7 +68,8 @@ pub async fn capture(env: &Arc<Env>, common: &Common, host: &HostId, c: &Capture
     let engine = Engine::restore(shot.size, &shot.screen);
     let coloured = c.ansi && !common.json;
     let rows = if coloured { engine.ansi_rows() } else { engine.text_rows() };
-    let mut lines: Vec<String> = if coloured { shot.lines } else { shot.lines.iter().map(|l| history::plain(l)).collect() };
+    let mut lines: Vec<String> =
+        if coloured { shot.lines } else { shot.lines.iter().map(|l| history::plain(l)).collect() };
     if c.all {
         // a logical line is one line, also where it leaves the history half way
         let mut joined = shot.open;
@@ -111,7 +112,11 @@ async fn raw(client: &mut Client, session: &SessionId, out: &mut impl Write) -> 
     let mut frames = link.open_stream(stream);
     let reply = client.call(&SessionRead { session: session.clone(), stream, from: 0, to: None, window: 0 }).await?;
     if reply.from > 0 {
-        eprintln!("thub: the first {} bytes (offsets 0 to {}) are lost: the ring held no more", reply.from, reply.from - 1);
+        eprintln!(
+            "thub: the first {} bytes (offsets 0 to {}) are lost: the ring held no more",
+            reply.from,
+            reply.from - 1
+        );
     }
     let mut at = reply.from;
     // in pieces, so that a large ring is not held here as a whole
@@ -122,7 +127,10 @@ async fn raw(client: &mut Client, session: &SessionId, out: &mut impl Write) -> 
         at = at.saturating_add(bytes.len() as u64);
         if at < upto {
             eprintln!("thub: offsets {at} to {} were lost while they were read: the ring held no more", reply.to - 1);
-            return Err(Failure::failed("the session wrote faster than it could be read", "give it a larger ring: `thub new --ring`"));
+            return Err(Failure::failed(
+                "the session wrote faster than it could be read",
+                "give it a larger ring: `thub new --ring`",
+            ));
         }
     }
     out.flush()?;

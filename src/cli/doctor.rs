@@ -23,8 +23,17 @@ pub fn doctor(common: &Common, paths: &Result<Paths, Failure>) -> Result<(), Fai
         Ok(paths) => {
             match RunDir::open(paths) {
                 Ok(run) => match sockets_work(&run) {
-                    Ok(()) => add("run dir", "ok", format!("{} is yours alone and takes sockets", run.path().display())),
-                    Err(e) => add("run dir", "bad", format!("{}: no socket can be made there ({e}); set THUB_RUN_DIR to a directory on a local disk", run.path().display())),
+                    Ok(()) => {
+                        add("run dir", "ok", format!("{} is yours alone and takes sockets", run.path().display()))
+                    }
+                    Err(e) => add(
+                        "run dir",
+                        "bad",
+                        format!(
+                            "{}: no socket can be made there ({e}); set THUB_RUN_DIR to a directory on a local disk",
+                            run.path().display()
+                        ),
+                    ),
                 },
                 Err(e) => add("run dir", "bad", e.to_string()),
             }
@@ -32,30 +41,62 @@ pub fn doctor(common: &Common, paths: &Result<Paths, Failure>) -> Result<(), Fai
         }
     }
     match std::env::var("TERM") {
-        Ok(t) if t == "dumb" || t.is_empty() => add("terminal", "bad", "TERM is 'dumb': the TUI needs a terminal with cursor movement".into()),
+        Ok(t) if t == "dumb" || t.is_empty() => {
+            add("terminal", "bad", "TERM is 'dumb': the TUI needs a terminal with cursor movement".into())
+        }
         Ok(t) => add("terminal", "ok", format!("TERM is {}; sessions see xterm-256color", crate::text::escape(&t))),
         Err(_) => add("terminal", "warn", "TERM is not set: the TUI can't know what this terminal understands".into()),
     }
-    let around: Vec<&str> = ["TMUX", "STY", "ZELLIJ", "THUB_SESSION"].into_iter().filter(|v| std::env::var_os(v).is_some()).collect();
+    let around: Vec<&str> =
+        ["TMUX", "STY", "ZELLIJ", "THUB_SESSION"].into_iter().filter(|v| std::env::var_os(v).is_some()).collect();
     if !around.is_empty() {
-        add("nesting", "warn", format!("this runs inside another multiplexer ({}): its prefix key comes first, press it twice", around.join(", ")));
+        add(
+            "nesting",
+            "warn",
+            format!(
+                "this runs inside another multiplexer ({}): its prefix key comes first, press it twice",
+                around.join(", ")
+            ),
+        );
     }
-    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|v| std::env::var(v).ok().filter(|s| !s.is_empty())).unwrap_or_default();
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
+        .iter()
+        .find_map(|v| std::env::var(v).ok().filter(|s| !s.is_empty()))
+        .unwrap_or_default();
     if locale.to_lowercase().replace('-', "").contains("utf8") {
         add("locale", "ok", format!("{} (UTF-8)", crate::text::escape(&locale)));
     } else {
-        add("locale", "warn", format!("'{}' is no UTF-8 locale: programs may show '?' for other characters", crate::text::escape(&locale)));
+        add(
+            "locale",
+            "warn",
+            format!(
+                "'{}' is no UTF-8 locale: programs may show '?' for other characters",
+                crate::text::escape(&locale)
+            ),
+        );
     }
     let (level, said) = logout();
     add("logout", level, said);
     match std::env::var_os("SSH_AUTH_SOCK") {
         Some(sock) if Path::new(&sock).exists() => add("ssh-agent", "ok", format!("{}", Path::new(&sock).display())),
-        Some(sock) => add("ssh-agent", "warn", format!("SSH_AUTH_SOCK points at {}, which is not there", Path::new(&sock).display())),
+        Some(sock) => add(
+            "ssh-agent",
+            "warn",
+            format!("SSH_AUTH_SOCK points at {}, which is not there", Path::new(&sock).display()),
+        ),
         None => add("ssh-agent", "warn", "none: only key files without a passphrase are offered to hosts".into()),
     }
     match Command::new("ssh").arg("-V").output() {
-        Ok(o) => add("ssh_config", "ok", format!("read by `ssh -G` ({})", crate::text::short(String::from_utf8_lossy(&o.stderr).trim(), 60))),
-        Err(_) => add("ssh_config", "warn", "no `ssh` here: hosts are reached as user@host[:port] with the usual key files".into()),
+        Ok(o) => add(
+            "ssh_config",
+            "ok",
+            format!("read by `ssh -G` ({})", crate::text::short(String::from_utf8_lossy(&o.stderr).trim(), 60)),
+        ),
+        Err(_) => add(
+            "ssh_config",
+            "warn",
+            "no `ssh` here: hosts are reached as user@host[:port] with the usual key files".into(),
+        ),
     }
     add("clipboard", "ok", "copied text goes to the outer terminal by OSC 52, where it takes it".into());
     let bad = found.iter().any(|f| f.level == "bad");
@@ -86,7 +127,14 @@ fn logout() -> (&'static str, String) {
         let out = Command::new(args.first()?).args(args.get(1..)?).output().ok()?;
         out.status.success().then(|| String::from_utf8_lossy(&out.stdout).trim().to_string())
     };
-    let kill = ask(&["busctl", "get-property", "org.freedesktop.login1", "/org/freedesktop/login1", "org.freedesktop.login1.Manager", "KillUserProcesses"]);
+    let kill = ask(&[
+        "busctl",
+        "get-property",
+        "org.freedesktop.login1",
+        "/org/freedesktop/login1",
+        "org.freedesktop.login1.Manager",
+        "KillUserProcesses",
+    ]);
     let user = rustix::process::geteuid().as_raw().to_string();
     let linger = ask(&["loginctl", "show-user", &user, "--property=Linger", "--value"]);
     verdict(kill.as_deref(), linger.as_deref())

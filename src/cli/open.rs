@@ -51,7 +51,11 @@ pub async fn attach(env: &Arc<Env>, host: &HostId, a: &Attach) -> Result<u8, Fai
     if info.state == "orphaned" {
         return Err(Failure::new(
             Kind::TimedOut,
-            format!("session '{}' does not answer: its process {} is stopped, or has no time", escape(info.label()), info.pid),
+            format!(
+                "session '{}' does not answer: its process {} is stopped, or has no time",
+                escape(info.label()),
+                info.pid
+            ),
             "try again, or end it with `thub kill`",
         ));
     }

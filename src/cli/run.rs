@@ -69,7 +69,13 @@ fn stdin() -> mpsc::Receiver<Vec<u8>> {
     rx
 }
 
-async fn one(env: &Arc<Env>, host: &HostId, run: &Run, label: Option<String>, mut input: Option<mpsc::Receiver<Vec<u8>>>) -> Result<u8, Failure> {
+async fn one(
+    env: &Arc<Env>,
+    host: &HostId,
+    run: &Run,
+    label: Option<String>,
+    mut input: Option<mpsc::Receiver<Vec<u8>>>,
+) -> Result<u8, Failure> {
     // from before it is started on: who interrupts us then means it as well
     let mut signals = Signals::new()?;
     let mut client = Client::connect(env, host).await?;
@@ -78,7 +84,8 @@ async fn one(env: &Arc<Env>, host: &HostId, run: &Run, label: Option<String>, mu
     let (tx, mut frames) = mpsc::unbounded_channel();
     link.route_stream(stream, tx.clone());
     link.route_stream(stream + 2, tx);
-    let call = ExecRun { stream, command: run.command.clone(), cwd: run.cwd.clone().unwrap_or_default(), window: WINDOW };
+    let call =
+        ExecRun { stream, command: run.command.clone(), cwd: run.cwd.clone().unwrap_or_default(), window: WINDOW };
     client.call(&call).await?;
     let mut printers = [Printer::new(label.clone(), false), Printer::new(label, true)];
     let mut acked = [0u64; 2];

@@ -36,7 +36,10 @@ pub async fn send(env: &Arc<Env>, host: &HostId, send: &Send) -> Result<(), Fail
             parts.push(Part::Key(key(name)?));
         }
         if parts.is_empty() {
-            return Err(Failure::usage("there is nothing to type", "for example `thub send build 'make test' --keys Enter`"));
+            return Err(Failure::usage(
+                "there is nothing to type",
+                "for example `thub send build 'make test' --keys Enter`",
+            ));
         }
     }
     deliver(env, host, &send.session, parts).await
@@ -51,13 +54,18 @@ pub async fn send_keys(env: &Arc<Env>, host: &HostId, send: &SendKeys) -> Result
 }
 
 fn key(name: &str) -> Result<crate::term::input::Key, Failure> {
-    keys::parse_name(name).map_err(|e| Failure::usage(crate::text::escape(&e), "keys are named as tmux does: Enter, C-c, M-x, Up, F5"))
+    keys::parse_name(name)
+        .map_err(|e| Failure::usage(crate::text::escape(&e), "keys are named as tmux does: Enter, C-c, M-x, Up, F5"))
 }
 
 async fn deliver(env: &Arc<Env>, host: &HostId, word: &str, parts: Vec<Part>) -> Result<(), Failure> {
     let mut client = Client::connect(env, host).await?;
     let session = super::sessions::living(&client, word).await?;
-    let modes = if parts.iter().any(|p| matches!(p, Part::Key(_))) { modes(&mut client, &session).await? } else { Modes::default() };
+    let modes = if parts.iter().any(|p| matches!(p, Part::Key(_))) {
+        modes(&mut client, &session).await?
+    } else {
+        Modes::default()
+    };
     let mut bytes = Vec::new();
     for part in parts {
         match part {

@@ -90,7 +90,8 @@ pub async fn ls(env: &Arc<Env>, common: &Common, host: &HostId) -> Result<(), Fa
 /// Columns as wide as what is in them.
 fn table<const N: usize>(rows: &[[String; N]]) -> String {
     use unicode_width::UnicodeWidthStr;
-    let widths: [usize; N] = std::array::from_fn(|i| rows.iter().filter_map(|r| r.get(i)).map(|c| c.width()).max().unwrap_or(0));
+    let widths: [usize; N] =
+        std::array::from_fn(|i| rows.iter().filter_map(|r| r.get(i)).map(|c| c.width()).max().unwrap_or(0));
     let mut out = String::new();
     for row in rows {
         let mut line = String::new();

@@ -22,7 +22,11 @@ pub fn config(paths: &Paths, verb: ConfigVerb) -> Result<(), Failure> {
             let mut problems = config::check(&text);
             let (config, _) = Config::parse_what_can_be(&text);
             let (_, wrong) = Keymap::new(config.preset, config.prefix.as_deref(), &config.keys);
-            problems.extend(wrong.into_iter().map(|what| config::Problem { line: 0, what, hint: "`thub keys` lists commands".into() }));
+            problems.extend(wrong.into_iter().map(|what| config::Problem {
+                line: 0,
+                what,
+                hint: "`thub keys` lists commands".into(),
+            }));
             if let Err(e) = Theme::load(&config.theme, paths.config_dir()) {
                 problems.push(config::Problem { line: 0, what: e.what, hint: e.hints.join("; ") });
             }
@@ -43,7 +47,8 @@ pub fn keys(common: &Common, paths: &Paths) -> Result<(), Failure> {
         eprintln!("thub: {w}");
     }
     if common.json {
-        let all: Vec<_> = COMMANDS.iter().map(|c| json!({"command": c.name, "doc": c.doc, "keys": map.keys_of(c)})).collect();
+        let all: Vec<_> =
+            COMMANDS.iter().map(|c| json!({"command": c.name, "doc": c.doc, "keys": map.keys_of(c)})).collect();
         println!("{}", json!({"prefix": map.prefix_word(), "commands": all}));
         return Ok(());
     }

@@ -29,7 +29,14 @@ enum Until {
 pub async fn wait(env: &Arc<Env>, common: &Common, host: &HostId, w: &Wait) -> Result<(), Failure> {
     let until = match (&w.text, w.idle) {
         (Some(text), _) => Until::Text(Regex::new(text).map_err(|e| {
-            Failure::usage(format!("'{}' is no regular expression: {}", crate::text::escape(text), crate::text::escape(&e.to_string())), "escape what is meant literally with a backslash")
+            Failure::usage(
+                format!(
+                    "'{}' is no regular expression: {}",
+                    crate::text::escape(text),
+                    crate::text::escape(&e.to_string())
+                ),
+                "escape what is meant literally with a backslash",
+            )
         })?),
         (None, Some(ms)) => Until::Idle(Duration::from_millis(ms)),
         (None, None) => Until::Exit,
@@ -59,7 +66,11 @@ pub async fn wait(env: &Arc<Env>, common: &Common, host: &HostId, w: &Wait) -> R
     let exit = match timeout {
         None => waited.await?,
         Some(t) => tokio::time::timeout(t, waited).await.map_err(|_| {
-            Failure::new(Kind::TimedOut, format!("waited {} s in vain", t.as_secs_f64()), "give --timeout more, or look with `thub attach`")
+            Failure::new(
+                Kind::TimedOut,
+                format!("waited {} s in vain", t.as_secs_f64()),
+                "give --timeout more, or look with `thub attach`",
+            )
         })??,
     };
     if common.json {
@@ -69,7 +80,10 @@ pub async fn wait(env: &Arc<Env>, common: &Common, host: &HostId, w: &Wait) -> R
 }
 
 fn ended(session: &SessionId, why: &str) -> Failure {
-    Failure::failed(format!("session {session} is lost: {}", crate::text::escape(why)), "its output went with its process")
+    Failure::failed(
+        format!("session {session} is lost: {}", crate::text::escape(why)),
+        "its output went with its process",
+    )
 }
 
 /// `None` = the session let go of us.

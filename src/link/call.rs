@@ -156,7 +156,10 @@ impl Calls {
         async move {
             let _forget = forget;
             if too_large {
-                return Err(Fault::new(Fault::BAD_PARAMS, format!("{} is larger than 256 KiB with all its words", M::NAME)));
+                return Err(Fault::new(
+                    Fault::BAD_PARAMS,
+                    format!("{} is larger than 256 KiB with all its words", M::NAME),
+                ));
             }
             let value = match tokio::time::timeout(deadline, rx).await {
                 Ok(Ok(result)) => result?,

@@ -146,7 +146,12 @@ impl Default for Outbox {
 impl Outbox {
     pub fn new() -> Outbox {
         Outbox {
-            shared: Arc::new(Shared { lanes: Mutex::default(), wake: Notify::new(), room: Notify::new(), shut: Notify::new() }),
+            shared: Arc::new(Shared {
+                lanes: Mutex::default(),
+                wake: Notify::new(),
+                room: Notify::new(),
+                shut: Notify::new(),
+            }),
         }
     }
 

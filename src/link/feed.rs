@@ -32,7 +32,11 @@ impl Feed {
 
     /// Sends what the credit allows; `piece(offset, most)` gives bytes from an offset on, none = they are lost.
     /// True once all is sent.
-    pub fn pump<'a>(&mut self, out: &Outbox, mut piece: impl FnMut(Offset, usize) -> std::borrow::Cow<'a, [u8]>) -> bool {
+    pub fn pump<'a>(
+        &mut self,
+        out: &Outbox,
+        mut piece: impl FnMut(Offset, usize) -> std::borrow::Cow<'a, [u8]>,
+    ) -> bool {
         while self.at < self.end.min(self.limit) {
             let most = (self.end.min(self.limit) - self.at).min(MAX_PIECE as u64) as usize;
             let bytes = piece(self.at, most);

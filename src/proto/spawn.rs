@@ -46,7 +46,11 @@ impl Default for Spec {
 
 impl Spec {
     pub fn directory(&self) -> PathBuf {
-        if self.cwd_bytes.is_empty() { PathBuf::from(&self.cwd) } else { PathBuf::from(OsStr::from_bytes(&self.cwd_bytes)) }
+        if self.cwd_bytes.is_empty() {
+            PathBuf::from(&self.cwd)
+        } else {
+            PathBuf::from(OsStr::from_bytes(&self.cwd_bytes))
+        }
     }
 
     pub fn in_directory(mut self, cwd: &Path) -> Spec {

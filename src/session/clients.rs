@@ -85,8 +85,8 @@ impl Viewer {
             let behind = end - self.sent;
             // what the window can't take in one go, or the ring has let go of, is skipped: the client gets the screen instead
             let room = self.limit.saturating_sub(self.sent);
-            let skip = self.screen_due
-                || (behind > 0 && (self.sent < ring.start() || room == 0 || (last && room < behind)));
+            let skip =
+                self.screen_due || (behind > 0 && (self.sent < ring.start() || room == 0 || (last && room < behind)));
             if skip {
                 if self.unacked.is_some() && !last {
                     return;
@@ -157,7 +157,9 @@ impl Policy {
         match self {
             Policy::Fixed => None,
             Policy::Latest => wishes.max_by_key(|(active, _)| *active).map(|(_, s)| s),
-            Policy::Smallest => wishes.map(|(_, s)| s).reduce(|a, b| Size { rows: a.rows.min(b.rows), cols: a.cols.min(b.cols) }),
+            Policy::Smallest => {
+                wishes.map(|(_, s)| s).reduce(|a, b| Size { rows: a.rows.min(b.rows), cols: a.cols.min(b.cols) })
+            }
             Policy::Largest => wishes
                 .map(|(_, s)| s)
                 .reduce(|a, b| Size { rows: a.rows.max(b.rows), cols: a.cols.max(b.cols) })
@@ -178,7 +180,13 @@ impl Applied {
 
     /// Where a client's input stands. `None` = it has sent some and is not known any more. Who is `here` now is never
     /// forgotten: its next key would be taken for one out of order.
-    pub fn at_attach(&mut self, client: &ClientId, sent: Offset, now: Instant, here: impl Fn(&ClientId) -> bool) -> Option<Offset> {
+    pub fn at_attach(
+        &mut self,
+        client: &ClientId,
+        sent: Offset,
+        now: Instant,
+        here: impl Fn(&ClientId) -> bool,
+    ) -> Option<Offset> {
         self.by.retain(|c, (_, seen)| now.duration_since(*seen) < Applied::FOR || c == client || here(c));
         if let Some((at, seen)) = self.by.get_mut(client) {
             *seen = now;

@@ -493,7 +493,10 @@ impl Session {
 
     /// To one client alone: that which was active last.
     fn tell_latest(&mut self, notice: &Notice) {
-        let latest = self.conns.values().filter_map(|c| c.viewer.as_ref().filter(|v| !v.blind).map(|v| (v.active, v.stream, &c.out)));
+        let latest = self
+            .conns
+            .values()
+            .filter_map(|c| c.viewer.as_ref().filter(|v| !v.blind).map(|v| (v.active, v.stream, &c.out)));
         if let Some((_, stream, out)) = latest.max_by_key(|(active, ..)| *active) {
             call::notify(out, stream, notice);
         }
@@ -702,7 +705,9 @@ impl Session {
                 self.feed(conn, Feed::new(c.stream, 0, bytes.len() as u64, c.window), Source::Bytes(Rc::new(bytes)));
                 call::reply(reply)
             }
-            _ => Err(Fault::new(Fault::UNKNOWN_METHOD, format!("a session knows no {}", crate::text::short(method, 64)))),
+            _ => {
+                Err(Fault::new(Fault::UNKNOWN_METHOD, format!("a session knows no {}", crate::text::short(method, 64))))
+            }
         }
     }
 
@@ -724,7 +729,9 @@ impl Session {
         let older: Vec<u64> = self
             .conns
             .iter()
-            .filter(|(id, c)| **id != conn && c.viewer.as_ref().is_some_and(|v| v.client == a.client && v.blind == a.blind))
+            .filter(|(id, c)| {
+                **id != conn && c.viewer.as_ref().is_some_and(|v| v.client == a.client && v.blind == a.blind)
+            })
             .map(|(id, _)| *id)
             .collect();
         let alone = !self.conns.iter().any(|(id, c)| {
@@ -742,7 +749,8 @@ impl Session {
         };
         let (applied, conns) = (&mut self.applied, &self.conns);
         let here = |c: &ClientId| conns.values().any(|conn| conn.viewer.as_ref().is_some_and(|v| v.client == *c));
-        let input_applied = if a.watch { Some(0) } else { applied.at_attach(&a.client, a.input_sent, Instant::now(), here) };
+        let input_applied =
+            if a.watch { Some(0) } else { applied.at_attach(&a.client, a.input_sent, Instant::now(), here) };
         let before = self.resizes;
         let input_limit = self.applied.get(&a.client).saturating_add(self.room());
         let Some(c) = self.conns.get_mut(&conn) else { return Err(Fault::new(Fault::GONE, "gone")) };
@@ -763,7 +771,11 @@ impl Session {
         self.fit();
         let (start, end) = (self.ring.start(), self.ring.end());
         let have = a.have.filter(|h| {
-            *h >= start && *h <= end && end - h <= CATCH_UP.min(a.window) && a.resizes == before && before == self.resizes
+            *h >= start
+                && *h <= end
+                && end - h <= CATCH_UP.min(a.window)
+                && a.resizes == before
+                && before == self.resizes
         });
         let (offset, screen) = match have {
             Some(have) => (have, false),
@@ -980,7 +992,9 @@ fn bind(run: &RunDir, id: &SessionId) -> io::Result<std::os::unix::net::UnixList
 fn check_free(run: &RunDir, name: &str, except: Option<&SessionId>) -> Result<(), Fault> {
     check_name(name).map_err(|e| Fault::new(Fault::BAD_PARAMS, e))?;
     let taken = run.entries().into_iter().any(|e| match e {
-        Entry::Alive(r) => (r.info.name == name || r.info.id == name) && except.is_none_or(|id| id.as_str() != r.info.id),
+        Entry::Alive(r) => {
+            (r.info.name == name || r.info.id == name) && except.is_none_or(|id| id.as_str() != r.info.id)
+        }
         _ => false,
     });
     if taken {
@@ -995,9 +1009,7 @@ fn check_free(run: &RunDir, name: &str, except: Option<&SessionId>) -> Result<()
 /// The shell of the settings, else $SHELL as it is set here (by sshd on a remote host), else the password
 /// database's, else sh.
 fn shell(wanted: Option<String>) -> OsString {
-    let usable = |s: &OsString| {
-        !s.is_empty() && rustix::fs::access(s.as_os_str(), rustix::fs::Access::EXEC_OK).is_ok()
-    };
+    let usable = |s: &OsString| !s.is_empty() && rustix::fs::access(s.as_os_str(), rustix::fs::Access::EXEC_OK).is_ok();
     wanted
         .map(OsString::from)
         .filter(usable)
@@ -1008,8 +1020,18 @@ fn shell(wanted: Option<String>) -> OsString {
 
 /// Multiplexers around us are not around the program inside, and sizes are the terminal's to tell.
 const DROPPED: [&str; 12] = [
-    "TMUX", "TMUX_PANE", "STY", "WINDOW", "ZELLIJ", "ZELLIJ_SESSION_NAME", "ZELLIJ_PANE_ID", "COLUMNS", "LINES", "TERMCAP",
-    "THUB_SESSION", "THUB_HOST",
+    "TMUX",
+    "TMUX_PANE",
+    "STY",
+    "WINDOW",
+    "ZELLIJ",
+    "ZELLIJ_SESSION_NAME",
+    "ZELLIJ_PANE_ID",
+    "COLUMNS",
+    "LINES",
+    "TERMCAP",
+    "THUB_SESSION",
+    "THUB_HOST",
 ];
 
 fn environment(id: &SessionId, host: &str, term: Option<&str>, cwd: &std::path::Path) -> Vec<(OsString, OsString)> {

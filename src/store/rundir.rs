@@ -144,7 +144,13 @@ impl RunDir {
         let root = paths.run_dir().to_path_buf();
         let name = paths.boot_folder_name();
         let dir = SafeDir::open_or_create(&root)?.sub(name)?;
-        Ok(RunDir { path: root.join(name), root, dir, machine: paths.machine_id().to_string(), boot: paths.boot_id().to_string() })
+        Ok(RunDir {
+            path: root.join(name),
+            root,
+            dir,
+            machine: paths.machine_id().to_string(),
+            boot: paths.boot_id().to_string(),
+        })
     }
 
     pub fn path(&self) -> &PathBuf {
@@ -206,7 +212,8 @@ impl RunDir {
     pub fn entry(&self, id: &SessionId) -> Option<Entry> {
         // a record that is published anew while it is looked at is looked at again
         for _ in 0..3 {
-            let found = self.ended(id).or_else(|| self.alive_or_lost(id)).or_else(|| self.ended(id)).or_else(|| self.lost(id));
+            let found =
+                self.ended(id).or_else(|| self.alive_or_lost(id)).or_else(|| self.ended(id)).or_else(|| self.lost(id));
             if found.is_some() || !matches!(self.dir.stat(&format!("{id}.json")), Ok(Some(_))) {
                 return found;
             }
@@ -270,7 +277,9 @@ impl RunDir {
             .list()
             .unwrap_or_default()
             .iter()
-            .filter_map(|n| n.strip_suffix(".json").or_else(|| n.strip_suffix(".end")).or_else(|| n.strip_suffix(".lost")))
+            .filter_map(|n| {
+                n.strip_suffix(".json").or_else(|| n.strip_suffix(".end")).or_else(|| n.strip_suffix(".lost"))
+            })
             .filter_map(|id| id.parse().ok())
             .collect();
         ids.sort();
@@ -300,7 +309,9 @@ impl RunDir {
         for name in &names {
             let id = [".sock", ".end.tmp", ".json.tmp"].iter().find_map(|end| name.strip_suffix(end));
             let Some(id) = id else { continue };
-            if !names.iter().any(|n| n.strip_suffix(".json") == Some(id)) && self.open_at(&format!("{id}.json")).is_err() {
+            if !names.iter().any(|n| n.strip_suffix(".json") == Some(id))
+                && self.open_at(&format!("{id}.json")).is_err()
+            {
                 let made = self.dir.stat(name).ok().flatten().map(|e| seconds(e.modified));
                 let age = made.map_or(0, |t| now.saturating_sub(t));
                 if age > 10 {
@@ -377,7 +388,13 @@ impl RunDir {
     }
 
     /// Writes how a session ended, whole or not at all; where the disk has no room, without the ring, or its code alone.
-    pub fn write_end(&self, mut header: EndHeader, screen: &[u8], history: &[u8], ring: (&[u8], &[u8])) -> io::Result<()> {
+    pub fn write_end(
+        &self,
+        mut header: EndHeader,
+        screen: &[u8],
+        history: &[u8],
+        ring: (&[u8], &[u8]),
+    ) -> io::Result<()> {
         header.ended = seconds(SystemTime::now());
         let whole = self.try_write_end(&mut header, screen, history, ring);
         if whole.is_ok() {
@@ -388,7 +405,13 @@ impl RunDir {
             .or_else(|_| self.try_write_end(&mut header, &[], &[], (&[], &[])))
     }
 
-    fn try_write_end(&self, header: &mut EndHeader, screen: &[u8], history: &[u8], ring: (&[u8], &[u8])) -> io::Result<()> {
+    fn try_write_end(
+        &self,
+        header: &mut EndHeader,
+        screen: &[u8],
+        history: &[u8],
+        ring: (&[u8], &[u8]),
+    ) -> io::Result<()> {
         header.screen_len = screen.len() as u64;
         header.history_len = history.len() as u64;
         header.ring_len = (ring.0.len() + ring.1.len()) as u64;

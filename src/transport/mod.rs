@@ -36,7 +36,9 @@ pub async fn reach(
         Ok(Started::Agent(channel)) => return Ok((ssh, channel)),
         Ok(Started::Absent(remote)) => remote,
         // it is there and does not run: what lies there is compared, and put there anew where it is not what was sent
-        Err(e) if policy != DeployPolicy::Never && e.kind == Kind::Failed && !ssh.is_closed() => deploy::find(&ssh).await?,
+        Err(e) if policy != DeployPolicy::Never && e.kind == Kind::Failed && !ssh.is_closed() => {
+            deploy::find(&ssh).await?
+        }
         Err(e) => return Err(e),
     };
     let host = ssh.name();

@@ -78,7 +78,9 @@ fn a_stopped_session_process_holds_up_nobody() {
         said
     };
     assert_eq!(home.session("stopped")["state"], "orphaned");
-    for args in [&["capture", "stopped"][..], &["send", "stopped", "x"], &["rename", "stopped", "y"], &["wait", "stopped"]] {
+    for args in
+        [&["capture", "stopped"][..], &["send", "stopped", "x"], &["rename", "stopped", "y"], &["wait", "stopped"]]
+    {
         let said = timed(args).fails(124);
         assert!(said.contains("does not answer"), "{said}");
     }
@@ -100,7 +102,9 @@ fn commands_of_many_words() {
         home.new_session(&["--", "sh", "-c", &long]);
     }
     assert_eq!(home.ls().len(), 24);
-    let said = home.thub(&["new", "-d", "--", "echo", &"y".repeat(130_000), &"y".repeat(130_000), &"z".repeat(10_000)]).fails(2);
+    let said = home
+        .thub(&["new", "-d", "--", "echo", &"y".repeat(130_000), &"y".repeat(130_000), &"z".repeat(10_000)])
+        .fails(2);
     assert!(said.contains("larger than 256 KiB"), "{said}");
     let id = home.new_session(&["--", "echo", &"y".repeat(120_000), &"y".repeat(120_000)]);
     assert!(!id.is_empty());
@@ -149,7 +153,8 @@ fn a_terminal_left_and_taken_up_again() {
 #[test]
 fn a_program_that_rings_without_end() {
     let home = Home::new();
-    let script = "echo up; read x; yes \"$(printf '\\007\\033]2;%s\\007' t)\" | head -c 8000000; echo; echo done; exec cat";
+    let script =
+        "echo up; read x; yes \"$(printf '\\007\\033]2;%s\\007' t)\" | head -c 8000000; echo; echo done; exec cat";
     home.new_session(&["-n", "bells", "--", "sh", "-c", script]);
     let stopped = Tty::thub(&home, 80, 24, &["attach", "bells"]);
     stopped.until_text("up");
@@ -173,7 +178,8 @@ fn the_end_on_a_full_disk() {
         return skip("root, to mount a small disk");
     }
     let home = Home::new();
-    let mount = |args: &[&str]| Command::new("mount").args(args).arg(home.run_dir()).output().is_ok_and(|o| o.status.success());
+    let mount =
+        |args: &[&str]| Command::new("mount").args(args).arg(home.run_dir()).output().is_ok_and(|o| o.status.success());
     if !mount(&["-t", "tmpfs", "-o", "size=64k,mode=0700", "tmpfs"]) {
         return skip("mount of a tmpfs");
     }
@@ -223,10 +229,13 @@ fn more_connections_than_descriptors() {
     assert!(command.status().unwrap().success());
     let pid = home.pid_of("few");
     let mut waiting: Vec<_> = (0..14).map(|_| home.thub_command(&["wait", "few"]).spawn().unwrap()).collect();
-    until("no descriptor to be left", || (std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count() >= 24).then_some(()));
+    until("no descriptor to be left", || {
+        (std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count() >= 24).then_some(())
+    });
     let spent = || {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-        let words: Vec<u64> = stat.rsplit_once(')').unwrap().1.split_whitespace().map(|w| w.parse().unwrap_or(0)).collect();
+        let words: Vec<u64> =
+            stat.rsplit_once(')').unwrap().1.split_whitespace().map(|w| w.parse().unwrap_or(0)).collect();
         words[11] + words[12]
     };
     let before = spent();

@@ -64,8 +64,7 @@ pub async fn dial(host: &HostId, env: &Env, ask: Arc<dyn Ask>) -> Result<Dialed,
         return greet(host, env, io, None).await;
     }
     let permit = env.handshakes.acquire().await;
-    let (ssh, channel) =
-        transport::reach(host.as_str(), env.ssh_config.as_deref(), ask, env.deploy, None).await?;
+    let (ssh, channel) = transport::reach(host.as_str(), env.ssh_config.as_deref(), ask, env.deploy, None).await?;
     let greeted = greet(host, env, channel, Some(ssh)).await;
     drop(permit);
     greeted
@@ -95,7 +94,9 @@ where
                 if host.is_local() {
                     "run `thub doctor`".to_string()
                 } else {
-                    format!("look whether `ssh {name}` works and prints nothing unusual; `thub deploy {name}` puts the agent there anew")
+                    format!(
+                        "look whether `ssh {name}` works and prints nothing unusual; `thub deploy {name}` puts the agent there anew"
+                    )
                 },
             ));
         }

@@ -128,11 +128,19 @@ impl Ask for Asker {
 
 /// Answers to calls, as they come.
 enum Inner {
-    Attached { session: SessionId, stream: StreamId, reply: Box<Result<SessionAttached, Fault>> },
+    Attached {
+        session: SessionId,
+        stream: StreamId,
+        reply: Box<Result<SessionAttached, Fault>>,
+    },
     Listed(Result<SessionListed, Fault>),
     AttachAgain(SessionId),
     /// The link fell before it was answered, and somebody waits for it: asked again on the next.
-    HistoryAgain { session: SessionId, from: u64, to: Option<u64> },
+    HistoryAgain {
+        session: SessionId,
+        from: u64,
+        to: Option<u64>,
+    },
 }
 
 /// A live link and what belongs to it.
