@@ -54,10 +54,10 @@ fn run(cli: Cli) -> Result<u8, Failure> {
         return Ok(0);
     }
     let paths = paths?;
-    let umask = sys::umask(0o077);
+    let inherited = sys::take_care();
     let _log = thub::log::start(&paths);
     match &verb {
-        Some(Verb::Agent(a)) if a.stdio => return serve(paths, umask),
+        Some(Verb::Agent(a)) if a.stdio => return serve(paths, inherited),
         Some(Verb::Completions(c)) => {
             use std::io::Write;
             std::io::stdout().write_all(&cli::generate::completions(c.shell))?;
@@ -65,7 +65,7 @@ fn run(cli: Cli) -> Result<u8, Failure> {
         }
         _ => {}
     }
-    call::block_on(verbs(common, open, verb, paths, umask))
+    call::block_on(verbs(common, open, verb, paths, inherited))
 }
 
 async fn verbs(
@@ -73,12 +73,17 @@ async fn verbs(
     open: Option<String>,
     verb: Option<Verb>,
     paths: Paths,
-    umask: u32,
+    inherited: sys::Inherited,
 ) -> Result<u8, Failure> {
     let tui = matches!(&verb, None | Some(Verb::Attach(_))) || matches!(&verb, Some(Verb::New(n)) if !n.detached);
     let policy = if tui { DeployPolicy::Ask } else { DeployPolicy::Never };
-    let ctx =
-        agent::Context { paths: paths.clone(), local: true, host: "local".into(), umask, defaults: defaults(&paths) };
+    let ctx = agent::Context {
+        paths: paths.clone(),
+        local: true,
+        host: "local".into(),
+        inherited,
+        defaults: defaults(&paths),
+    };
     let local = move || {
         let (ours, theirs) = tokio::io::duplex(256 << 10);
         let ctx = ctx.clone();
@@ -153,12 +158,12 @@ fn defaults(paths: &Paths) -> agent::Defaults {
 }
 
 /// `thub agent --stdio`: serves the link that sshd started it on.
-fn serve(paths: Paths, umask: u32) -> Result<u8, Failure> {
+fn serve(paths: Paths, inherited: sys::Inherited) -> Result<u8, Failure> {
     sys::set_process_name("thub");
     call::block_on(async move {
         let io = sys::FdStream::stdio()?;
         let defaults = defaults(&paths);
-        let ctx = agent::Context { paths, local: false, host: sys::hostname(), umask, defaults };
+        let ctx = agent::Context { paths, local: false, host: sys::hostname(), inherited, defaults };
         agent::run(io, ctx).await?;
         Ok(0)
     })

@@ -229,12 +229,27 @@ pub unsafe fn close_from(first: RawFd) {
     }
 }
 
-/// The program that will be started gets descriptors 0, 1 and 2 alone.
-pub fn hand_on_nothing(command: &mut tokio::process::Command) {
-    // SAFETY: between fork and exec flags of descriptors are set by number, and nothing is allocated
+/// What the user had before this process took care of itself: given back to the programs it starts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Inherited {
+    pub umask: u32,
+    /// The soft limit of core dumps, bytes; none = no limit.
+    pub core: Option<u64>,
+}
+
+/// From here on new files are the user's alone, and no dump of this process holds a key.
+pub fn take_care() -> Inherited {
+    Inherited { umask: umask(0o077), core: core_limit(Some(0)).unwrap_or(Some(0)) }
+}
+
+/// The program that will be started gets descriptors 0, 1 and 2 alone, and the user's own umask and core limit.
+pub fn hand_on(command: &mut tokio::process::Command, inherited: Inherited) {
+    // SAFETY: between fork and exec numbers are set by system calls, and nothing is allocated
     unsafe {
-        command.pre_exec(|| {
+        command.pre_exec(move || {
             cloexec_from(3);
+            umask(inherited.umask);
+            let _ = core_limit(inherited.core);
             Ok(())
         })
     };

@@ -30,7 +30,7 @@ impl Agent {
         command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         // a group of its own: stopping it stops what it started, and nothing of ours
         command.process_group(0);
-        crate::sys::hand_on_nothing(&mut command);
+        crate::sys::hand_on(&mut command, self.ctx.inherited);
         if !run.cwd.is_empty() {
             command.current_dir(&run.cwd);
         } else if !self.ctx.local {

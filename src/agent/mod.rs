@@ -47,8 +47,8 @@ pub struct Context {
     pub local: bool,
     /// What THUB_HOST says inside sessions.
     pub host: String,
-    /// The umask sessions' programs get.
-    pub umask: u32,
+    /// What sessions' programs get back.
+    pub inherited: sys::Inherited,
     pub defaults: Defaults,
 }
 

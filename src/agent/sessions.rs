@@ -143,7 +143,8 @@ impl Agent {
             login: !self.ctx.local,
             history: self.ctx.defaults.history,
             shell: self.ctx.defaults.shell.clone(),
-            umask: self.ctx.umask,
+            umask: self.ctx.inherited.umask,
+            core: Some(self.ctx.inherited.core.map_or(-1, |c| i64::try_from(c).unwrap_or(-1))),
             host: self.ctx.host.clone(),
             create,
             ..Spec::default()

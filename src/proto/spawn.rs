@@ -24,6 +24,8 @@ pub struct Spec {
     /// Lines of history kept.
     pub history: usize,
     pub umask: u32,
+    /// The program's soft limit of core dumps, bytes; -1 = no limit, left out = as it is.
+    pub core: Option<i64>,
     /// What THUB_HOST says inside.
     pub host: String,
 }
@@ -39,6 +41,7 @@ impl Default for Spec {
             shell: None,
             history: 10_000,
             umask: 0o022,
+            core: None,
             host: "local".into(),
         }
     }

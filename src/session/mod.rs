@@ -154,6 +154,10 @@ impl Session {
         sys::ignore(libc::SIGPIPE);
         let _ = std::env::set_current_dir("/");
         sys::umask(0o077);
+        // no keys are held here: the user's own limit holds again
+        if let Some(core) = spec.core {
+            let _ = sys::core_limit(u64::try_from(core).ok());
+        }
         let paths = Paths::from_env().map_err(|f| Fault::new(Fault::INTERNAL, f.to_string()))?;
         let run = RunDir::open(&paths).map_err(|f| Fault::new(Fault::REFUSED, f.to_string()))?;
         let cwd = spec.directory();
