@@ -567,24 +567,39 @@ impl Beat {
     }
 }
 
-/// Gives back the program's text pages, for a process that has nothing to do: those in use are mapped again as they are
+/// Gives back the program's own pages, for a process that has nothing to do: those in use are mapped again as they are
 /// touched. A process that lives for weeks and does little should weigh little.
 pub fn rest() {
     #[cfg(target_os = "linux")]
-    for line in std::fs::read_to_string("/proc/self/maps").unwrap_or_default().lines() {
-        let mut words = line.split_ascii_whitespace();
-        let (Some(range), Some("r-xp")) = (words.next(), words.next()) else { continue };
-        // a file's text, no kernel page
-        if !line.contains('/') {
-            continue;
-        }
-        let ends = range.split_once('-').map(|(a, b)| (usize::from_str_radix(a, 16), usize::from_str_radix(b, 16)));
-        if let Some((Ok(from), Ok(to))) = ends {
-            // SAFETY: a private, read-only, executable mapping of a file holds nothing but the file's own bytes
-            // (code of a position independent program is never relocated): what is dropped is read again from it
-            unsafe { libc::madvise(from as *mut libc::c_void, to.saturating_sub(from), libc::MADV_DONTNEED) };
+    {
+        let smaps = std::fs::read_to_string("/proc/self/smaps").unwrap_or_default();
+        // a file's code or constants; what follows says whether anything of it was written to (relocated constants)
+        let mut mapping = None;
+        for line in smaps.lines() {
+            let mut words = line.split_ascii_whitespace();
+            match (words.next(), words.next()) {
+                (Some(range), Some("r-xp" | "r--p")) if line.contains('/') => mapping = ends(range),
+                (Some("Anonymous:"), Some("0")) => {
+                    if let Some((from, to)) = mapping.take() {
+                        // SAFETY: a private mapping of a file, not writable and with no page of its own, holds nothing
+                        // but the file's bytes: what is dropped is read again from it
+                        unsafe {
+                            libc::madvise(from as *mut libc::c_void, to.saturating_sub(from), libc::MADV_DONTNEED)
+                        };
+                    }
+                }
+                (Some(range), Some(_)) if ends(range).is_some() => mapping = None,
+                _ => {}
+            }
         }
     }
+}
+
+/// `from-to` in hexadecimal, as a line of smaps begins.
+#[cfg(target_os = "linux")]
+fn ends(range: &str) -> Option<(usize, usize)> {
+    let (from, to) = range.split_once('-')?;
+    Some((usize::from_str_radix(from, 16).ok()?, usize::from_str_radix(to, 16).ok()?))
 }
 
 /// A descriptor whose readiness can be awaited.

@@ -178,7 +178,7 @@ fn cases() -> Vec<Case> {
         },
         SessionCreated { session: info() },
     );
-    method(c, SessionList {}, SessionListed { sessions: vec![info()] });
+    method(c, SessionList::default(), SessionListed { sessions: vec![info()], bytes: 0 });
     method(c, SessionGet { session: session() }, SessionCreated { session: info() });
     method(
         c,

@@ -115,7 +115,7 @@ impl Agent {
             .ok_or_else(|| Fault::new(Fault::INTERNAL, "the history in the end record can't be read"))
     }
 
-    fn serve_bytes(self: &Arc<Agent>, feed: Feed, frames: Frames, bytes: Vec<u8>) {
+    pub(super) fn serve_bytes(self: &Arc<Agent>, feed: Feed, frames: Frames, bytes: Vec<u8>) {
         self.serve(feed, frames, move |at, most| {
             let at = (at as usize).min(bytes.len());
             bytes.get(at..(at + most).min(bytes.len())).unwrap_or_default().to_vec()

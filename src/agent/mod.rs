@@ -140,7 +140,12 @@ where
 fn opens_stream(method: &str) -> bool {
     matches!(
         method,
-        SessionAttach::NAME | SessionRead::NAME | SessionHistory::NAME | SessionCapture::NAME | ExecRun::NAME
+        SessionList::NAME
+            | SessionAttach::NAME
+            | SessionRead::NAME
+            | SessionHistory::NAME
+            | SessionCapture::NAME
+            | ExecRun::NAME
     )
 }
 
@@ -150,7 +155,7 @@ impl Agent {
         use call::{params, reply};
         match method {
             Initialize::NAME => reply(self.initialize(params(p)?)?),
-            SessionList::NAME => reply(SessionListed { sessions: self.list().await }),
+            SessionList::NAME => reply(self.listed(params(p)?, frames).await?),
             SessionCreate::NAME => reply(SessionCreated { session: self.create(params(p)?).await? }),
             SessionGet::NAME => {
                 let get: SessionGet = params(p)?;

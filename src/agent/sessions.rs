@@ -1,7 +1,8 @@
 //! Owns how session processes are found, asked and started. Leaves out the frames of attached streams.
 
-use super::{Agent, locked, unknown};
+use super::{Agent, Frames, locked, unknown};
 use crate::link::Link;
+use crate::link::feed::Feed;
 use crate::proto::control::*;
 use crate::proto::ids::{SessionId, Size, check_name};
 use crate::proto::spawn::{Spec, Started};
@@ -10,6 +11,7 @@ use crate::sys;
 use rustix::process::{Pid, Signal};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
@@ -99,7 +101,7 @@ impl Agent {
     }
 
     /// All sessions of this user here: the living are asked side by side.
-    pub(super) async fn list(&self) -> Vec<SessionInfo> {
+    async fn list(&self) -> Vec<SessionInfo> {
         let run = self.run();
         run.collect();
         let entries = run.entries();
@@ -112,9 +114,23 @@ impl Agent {
                 }
             })
             .collect();
-        let mut all = join_all(asked).await;
-        shorten(&mut all, LIST);
-        all
+        join_all(asked).await
+    }
+
+    pub(super) async fn listed(
+        self: &Arc<Agent>,
+        l: SessionList,
+        frames: Option<Frames>,
+    ) -> Result<SessionListed, Fault> {
+        let mut sessions = self.list().await;
+        let Some(frames) = frames else {
+            shorten(&mut sessions, LIST);
+            return Ok(SessionListed { sessions, bytes: 0 });
+        };
+        let json = serde_json::to_vec(&sessions).map_err(|e| Fault::new(Fault::INTERNAL, e.to_string()))?;
+        let bytes = json.len() as u64;
+        self.serve_bytes(Feed::new(l.stream, 0, bytes, 0), frames, json);
+        Ok(SessionListed { sessions: Vec::new(), bytes })
     }
 
     pub(super) async fn create(&self, mut create: SessionCreate) -> Result<SessionInfo, Fault> {

@@ -1,13 +1,14 @@
 //! Owns what the verbs share: a runtime, a link to the host, a session by its name. Leaves out the verbs.
 
 use super::Common;
-use crate::client::host::{Dialed, Env, HostId, dial};
+use crate::client::host::{Dialed, Env, HostId, dial, list_sessions};
 use crate::failure::{Failure, Kind};
 use crate::link::Link;
-use crate::proto::control::{Fault, Method, SessionCreate, SessionInfo, SessionList};
+use crate::proto::control::{Fault, Method, SessionCreate, SessionInfo};
 use crate::proto::ids::{SessionId, StreamId};
 use crate::transport::ask::Nobody;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 /// Runs a verb's future to its end, on this thread.
@@ -44,7 +45,7 @@ async fn keep_alive(link: Link) {
 pub struct Client {
     pub host: HostId,
     pub dialed: Dialed,
-    next: StreamId,
+    next: AtomicU32,
 }
 
 impl Client {
@@ -53,7 +54,7 @@ impl Client {
         if !host.is_local() {
             tokio::spawn(keep_alive(dialed.link.clone()));
         }
-        Ok(Client { host: host.clone(), dialed, next: 2 })
+        Ok(Client { host: host.clone(), dialed, next: AtomicU32::new(2) })
     }
 
     pub fn link(&self) -> &Link {
@@ -61,10 +62,8 @@ impl Client {
     }
 
     /// A stream not used before.
-    pub fn stream(&mut self) -> StreamId {
-        let stream = self.next;
-        self.next += 4;
-        stream
+    pub fn stream(&self) -> StreamId {
+        self.next.fetch_add(4, Ordering::Relaxed)
     }
 
     pub async fn call<M: Method>(&self, call: &M) -> Result<M::Reply, Failure> {
@@ -78,7 +77,7 @@ impl Client {
     }
 
     pub async fn sessions(&self) -> Result<Vec<SessionInfo>, Failure> {
-        let mut sessions = self.call(&SessionList {}).await?.sessions;
+        let mut sessions = list_sessions(self.link(), self.stream()).await.map_err(fault)?;
         for s in &mut sessions {
             s.host = self.host.as_str().to_string();
         }

@@ -10,7 +10,7 @@ pub use task::spawn;
 
 use crate::link::Link;
 use crate::link::feed::WINDOW;
-use crate::proto::control::{Fault, SessionCreate, SessionInfo};
+use crate::proto::control::{Fault, SessionCreate, SessionDetach, SessionInfo, SessionList};
 use crate::proto::frame::{self, Body, Frame};
 use crate::proto::ids::{Offset, SessionId, Size, StreamId};
 use crate::proto::notice::{Gauges, SessionExited};
@@ -243,6 +243,29 @@ pub fn echoes(flags: u8) -> bool {
 
 /// Largest answer read from a stream: 1 GiB and what goes with it.
 const MOST_READ: u64 = 5 << 28;
+
+/// All sessions of a host, however many.
+pub async fn list_sessions(link: &Link, stream: StreamId) -> Result<Vec<SessionInfo>, Fault> {
+    /// No list of sessions is longer than this: 64 MiB.
+    const MOST: u64 = 64 << 20;
+    let mut frames = link.open_stream(stream);
+    let listed = async {
+        let reply = link.call(&SessionList { stream }).await?;
+        if reply.bytes == 0 {
+            return Ok(reply.sessions);
+        }
+        if reply.bytes > MOST {
+            return Err(Fault::new(Fault::INVALID, "the agent's list of sessions is too long to be one"));
+        }
+        let json = read_stream(link, stream, &mut frames, 0, reply.bytes).await?;
+        serde_json::from_slice(&json)
+            .map_err(|e| Fault::new(Fault::PARSE, format!("the list of sessions is not understood: {e}")))
+    }
+    .await;
+    drop(link.call(&SessionDetach { stream }));
+    link.close_stream(stream);
+    listed
+}
 
 /// What a stream brings, from offset `from` to `to`, acknowledged as it comes. Short where the session let go of some.
 pub async fn read_stream(

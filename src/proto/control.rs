@@ -157,6 +157,9 @@ impl Default for SessionInfo {
 fn is_zero(n: &u64) -> bool {
     *n == 0
 }
+fn no_stream(n: &StreamId) -> bool {
+    *n == 0
+}
 
 impl SessionInfo {
     /// Its process is there.
@@ -197,13 +200,21 @@ pub struct SessionCreated {
 }
 method!(SessionCreate = "session.create" -> SessionCreated);
 
+/// All sessions. With a `stream` the answer comes there, as the JSON of the list, and may be as long as it is; without
+/// one it is shortened to what an answer may hold.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(default)]
-pub struct SessionList {}
+pub struct SessionList {
+    #[serde(skip_serializing_if = "no_stream")]
+    pub stream: StreamId,
+}
 #[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(default)]
 pub struct SessionListed {
     pub sessions: Vec<SessionInfo>,
+    /// Length of the answer on the stream.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub bytes: u64,
 }
 method!(SessionList = "session.list" -> SessionListed);
 

@@ -133,7 +133,7 @@ enum Inner {
         stream: StreamId,
         reply: Box<Result<SessionAttached, Fault>>,
     },
-    Listed(Result<SessionListed, Fault>),
+    Listed(Result<Vec<SessionInfo>, Fault>),
     AttachAgain(SessionId),
     /// The link fell before it was answered, and somebody waits for it: asked again on the next.
     HistoryAgain {
@@ -484,10 +484,8 @@ impl Task {
     }
 
     fn attach(&mut self, live: &mut Live, session: &SessionId) {
+        let stream = self.take_stream();
         let Some(a) = self.attached.get_mut(session) else { return };
-        let stream = self.next_stream;
-        // even ones are the client's; 2 apart leaves room for a second one beside it
-        self.next_stream = if stream > u32::MAX - 16 { 2 } else { stream + 4 };
         let old = a.stream;
         if live.streams.remove(&old).is_some() {
             live.link.close_stream(old);
@@ -505,10 +503,17 @@ impl Task {
         });
     }
 
-    fn list(&self, live: &Live) {
-        let (call, tx) = (live.link.call(&SessionList {}), self.inner_tx.clone());
+    /// A stream not in use: even ones are the client's; 4 apart leaves room for a second one beside it.
+    fn take_stream(&mut self) -> StreamId {
+        let stream = self.next_stream;
+        self.next_stream = if stream > u32::MAX - 16 { 2 } else { stream + 4 };
+        stream
+    }
+
+    fn list(&mut self, live: &Live) {
+        let (link, tx, stream) = (live.link.clone(), self.inner_tx.clone(), self.take_stream());
         tokio::spawn(async move {
-            let _ = tx.send(Inner::Listed(call.await));
+            let _ = tx.send(Inner::Listed(super::list_sessions(&link, stream).await));
         });
     }
 
@@ -592,8 +597,7 @@ impl Task {
     }
 
     fn history(&mut self, live: &Live, session: SessionId, from: u64, to: Option<u64>) {
-        let stream = self.next_stream;
-        self.next_stream = if stream > u32::MAX - 16 { 2 } else { stream + 4 };
+        let stream = self.take_stream();
         let (link, events, host) = (live.link.clone(), self.events.clone(), self.host.clone());
         let again = self.inner_tx.clone();
         tokio::spawn(async move {
@@ -728,8 +732,7 @@ impl Task {
                     }
                 }
             }
-            Inner::Listed(Ok(listed)) => {
-                let mut sessions = listed.sessions;
+            Inner::Listed(Ok(mut sessions)) => {
                 for s in &mut sessions {
                     s.host = self.host.as_str().to_string();
                 }
