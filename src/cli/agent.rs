@@ -7,7 +7,7 @@ use crate::client::host::{Env, HostId};
 use crate::failure::Failure;
 use crate::paths::Paths;
 use crate::text::escape;
-use crate::transport::ask::{Answered, Ask};
+use crate::transport::ask::Ask;
 use crate::transport::deploy::build_id;
 use crate::transport::{DeployPolicy, reach};
 use rustix::process::{Pid, Signal};
@@ -23,15 +23,6 @@ struct Told {
 }
 
 impl Ask for Told {
-    fn host_key(&self, _: &str, _: &str, _: &str) -> Answered<'_, bool> {
-        Box::pin(async { None })
-    }
-    fn secret(&self, _: &str, _: &str, _: bool) -> Answered<'_, String> {
-        Box::pin(async { None })
-    }
-    fn deploy(&self, _: &str, _: Option<&str>, _: &str, _: &[String]) -> Answered<'_, bool> {
-        Box::pin(async { None })
-    }
     fn progress(&self, step: &str, done: Option<f32>) {
         let mut err = std::io::stderr().lock();
         match done {

@@ -14,11 +14,14 @@ use crate::transport::{self, DeployPolicy};
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::io::DuplexStream;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 /// SSH handshakes at a time.
 const HANDSHAKES: usize = 8;
+/// A handshake that takes longer does not count among them any more.
+const HELD: Duration = Duration::from_secs(10);
 
 /// What every host's link of this client shares.
 pub struct Env {
@@ -64,10 +67,18 @@ pub async fn dial(host: &HostId, env: &Env, ask: Arc<dyn Ask>) -> Result<Dialed,
         return greet(host, env, io, None).await;
     }
     let permit = env.handshakes.acquire().await;
-    let (ssh, channel) = transport::reach(host.as_str(), env.ssh_config.as_deref(), ask, env.deploy, None).await?;
-    let greeted = greet(host, env, channel, Some(ssh)).await;
+    let reached = async {
+        let (ssh, channel) = transport::reach(host.as_str(), env.ssh_config.as_deref(), ask, env.deploy, None).await?;
+        greet(host, env, channel, Some(ssh)).await
+    };
+    tokio::pin!(reached);
+    tokio::select! {
+        greeted = &mut reached => return greeted,
+        () = tokio::time::sleep(HELD) => {}
+    }
+    // a person is asked something, or the host is slow: others need not wait for that
     drop(permit);
-    greeted
+    reached.await
 }
 
 async fn greet<S>(host: &HostId, env: &Env, io: S, ssh: Option<Ssh>) -> Result<Dialed, Failure>
