@@ -50,6 +50,8 @@ const TICK: Duration = Duration::from_secs(2);
 const SETTLED: Duration = Duration::from_millis(700);
 /// Who is about to take a name is waited for so long.
 const NAMES: Duration = Duration::from_secs(5);
+/// Read of what an ended program left in its terminal, at most: more than a terminal holds.
+const LAST: usize = 1 << 20;
 /// From hang-up to kill.
 const GRACE: Duration = Duration::from_secs(1);
 /// A connection that is not written to any more is read for this long.
@@ -373,7 +375,18 @@ impl Session {
                     self.kill_at = None;
                     self.pty.signal(Signal::KILL);
                 }
-                () = sleep_until(draining.unwrap_or_else(tokio::time::Instant::now)), if draining.is_some() => { eof = true; }
+                () = sleep_until(draining.unwrap_or_else(tokio::time::Instant::now)), if draining.is_some() => {
+                    // what it left behind is read all the same, however late it has become on a busy machine
+                    let mut taken = 0;
+                    while taken < LAST
+                        && let Ok(n) = rustix::io::read(pty.get_ref(), &mut buf)
+                        && n > 0
+                    {
+                        taken += n;
+                        self.output(buf.get(..n).unwrap_or_default());
+                    }
+                    eof = true;
+                }
                 () = async { match &mut beat { Some(b) => b.next().await, None => tokio::time::sleep(TICK).await } } => {
                     light &= !busy;
                     let quiet = !std::mem::take(&mut busy) && !std::mem::replace(&mut light, true);
