@@ -567,36 +567,47 @@ impl Beat {
     }
 }
 
-/// Gives back the program's own pages, for a process that has nothing to do: those in use are mapped again as they are
-/// touched. A process that lives for weeks and does little should weigh little.
-pub fn rest() {
-    #[cfg(target_os = "linux")]
-    {
+/// The pages of this program's own code and constants. A process that has nothing to do gives them back: those in use
+/// are mapped again as they are touched. What lives for weeks and does little should weigh little.
+#[derive(Default)]
+pub struct OwnPages {
+    /// From, to. The program's file stays mapped where it is as long as the process lives.
+    ranges: Vec<(usize, usize)>,
+}
+
+impl OwnPages {
+    /// Looks them up; none where the system does not say.
+    pub fn find() -> OwnPages {
+        let mut found = OwnPages::default();
         let smaps = std::fs::read_to_string("/proc/self/smaps").unwrap_or_default();
-        // a file's code or constants; what follows says whether anything of it was written to (relocated constants)
+        let exe = std::fs::read_link("/proc/self/exe").unwrap_or_default();
         let mut mapping = None;
         for line in smaps.lines() {
             let mut words = line.split_ascii_whitespace();
             match (words.next(), words.next()) {
-                (Some(range), Some("r-xp" | "r--p")) if line.contains('/') => mapping = ends(range),
-                (Some("Anonymous:"), Some("0")) => {
-                    if let Some((from, to)) = mapping.take() {
-                        // SAFETY: a private mapping of a file, not writable and with no page of its own, holds nothing
-                        // but the file's bytes: what is dropped is read again from it
-                        unsafe {
-                            libc::madvise(from as *mut libc::c_void, to.saturating_sub(from), libc::MADV_DONTNEED)
-                        };
-                    }
+                (Some(range), Some(rights)) if ends(range).is_some() => {
+                    let ours = line.splitn(6, ' ').last().is_some_and(|path| Path::new(path.trim_start()) == exe);
+                    mapping = ends(range).filter(|_| ours && matches!(rights, "r-xp" | "r--p"));
                 }
-                (Some(range), Some(_)) if ends(range).is_some() => mapping = None,
+                // constants that were relocated have pages of their own: those must stay
+                (Some("Anonymous:"), Some("0")) => found.ranges.extend(mapping.take()),
                 _ => {}
             }
+        }
+        found
+    }
+
+    pub fn give_back(&self) {
+        #[cfg(target_os = "linux")]
+        for &(from, to) in &self.ranges {
+            // SAFETY: a private mapping of the program's file, not writable and with no page of its own, holds nothing
+            // but the file's bytes, and is never unmapped: what is dropped is read again from it
+            unsafe { libc::madvise(from as *mut libc::c_void, to.saturating_sub(from), libc::MADV_DONTNEED) };
         }
     }
 }
 
 /// `from-to` in hexadecimal, as a line of smaps begins.
-#[cfg(target_os = "linux")]
 fn ends(range: &str) -> Option<(usize, usize)> {
     let (from, to) = range.split_once('-')?;
     Some((usize::from_str_radix(from, 16).ok()?, usize::from_str_radix(to, 16).ok()?))

@@ -311,8 +311,9 @@ impl Session {
         let mut next_conn = 0u64;
         let mut term = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).ok();
         let mut beat = sys::Beat::new(SETTLED, TICK).ok();
-        // since the last beat: somebody spoke, and pages were touched that may rest again
-        let (mut busy, mut light, mut settled) = (false, false, false);
+        // since the last beat somebody spoke
+        let mut busy = false;
+        let mut own_pages: Option<sys::OwnPages> = None;
         // no connection is taken before this
         let mut pause: Option<tokio::time::Instant> = None;
         let mut buf = vec![0u8; 8 << 10];
@@ -388,17 +389,16 @@ impl Session {
                     eof = true;
                 }
                 () = async { match &mut beat { Some(b) => b.next().await, None => tokio::time::sleep(TICK).await } } => {
-                    light &= !busy;
-                    let quiet = !std::mem::take(&mut busy) && !std::mem::replace(&mut light, true);
-                    if quiet || !std::mem::replace(&mut settled, true) {
-                        sys::rest();
-                    }
                     left = false;
                     if end.is_none() {
                         self.reaped();
                     }
                     self.look_after_socket(&mut listening);
                     self.look_at_foreground();
+                    // after all else: what this beat itself has touched is given back, too
+                    if own_pages.is_none() || !std::mem::take(&mut busy) {
+                        own_pages.get_or_insert_with(sys::OwnPages::find).give_back();
+                    }
                 }
                 // last: whoever types or draws goes before more output
                 ready = pty.readable(), if !eof && !left => {
