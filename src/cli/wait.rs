@@ -6,15 +6,14 @@ use crate::client::host::attached::{Attached, Take};
 use crate::client::host::{Env, HostId};
 use crate::failure::{Failure, Kind};
 use crate::link::call::{Message, parse};
-use crate::proto::frame::{Body, Frame};
-use crate::proto::ids::{SessionId, Size};
+use crate::proto::frame::Body;
+use crate::proto::ids::{ClientId, SessionId, Size};
 use crate::proto::notice::{Notice, SessionExited};
 use crate::term::engine::Engine;
 use crate::term::history;
 use regex::Regex;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 /// Credit so large that output is seen as it is, not as Screens.
@@ -89,11 +88,11 @@ fn ended(session: &SessionId, why: &str) -> Failure {
 /// `None` = the session let go of us.
 async fn watch(client: &mut Client, session: &SessionId, until: &Until) -> Result<Option<SessionExited>, Failure> {
     let link = client.link().clone();
-    let (tx, mut frames) = mpsc::unbounded_channel::<Frame>();
     let stream = client.stream();
-    link.route_stream(stream, tx.clone());
+    // (ends with the link)
+    let mut frames = link.open_stream(stream);
     let mut at = Attached::new(session.clone(), stream, Size::new(80, 24), true, WINDOW);
-    let reply = client.call(&at.attach(&env_client(), stream)).await?;
+    let reply = client.call(&at.attach(&ClientId::random(), stream)).await?;
     at.answered(&reply);
     let mut engine = Engine::new(Size { cols: reply.session.cols, rows: reply.session.rows }.clamped());
     let mut quiet_since = Instant::now();
@@ -169,10 +168,6 @@ async fn watch(client: &mut Client, session: &SessionId, until: &Until) -> Resul
             return Ok(Some(SessionExited::default()));
         }
     }
-}
-
-fn env_client() -> crate::proto::ids::ClientId {
-    crate::proto::ids::ClientId::random()
 }
 
 fn at_offset(engine: &Engine) -> u64 {

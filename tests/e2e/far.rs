@@ -575,3 +575,19 @@ fn a_command_that_is_silent_for_two_minutes() {
     let ran = far.home.thub_command(&words).output().unwrap();
     assert_eq!(String::from_utf8_lossy(&ran.stdout), "there\n", "{ran:?}");
 }
+
+/// It once waited on for ever: it kept the sending end of its own queue.
+#[test]
+fn a_wait_hears_that_the_link_fell() {
+    let Some(far) = Far::deployed() else { return };
+    let proxy = Proxy::start(far.sshd.port);
+    let config = far.through(&proxy).display().to_string();
+    far.thub(&["new", "-d", "-H", "test", "-n", "w", "--", "cat"]).ok();
+    let mut waiting = far.home.thub_command(&["-F", &config, "wait", "-H", "test", "w"]);
+    let mut waiting = waiting.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    until("it watches", || (far.ls()[0]["clients"] == 1).then_some(()));
+    proxy.refuse(true);
+    proxy.cut();
+    let ended = until("it to end", || waiting.try_wait().unwrap());
+    assert_eq!(ended.code(), Some(3), "{ended:?}");
+}
