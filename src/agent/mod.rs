@@ -18,7 +18,7 @@ mod sessions;
 mod watch;
 
 use crate::failure::Failure;
-use crate::link::{Incoming, Link, call};
+use crate::link::{Incoming, Link, call, locked};
 use crate::paths::Paths;
 use crate::proto::control::*;
 use crate::proto::frame::Frame;
@@ -30,7 +30,7 @@ use crate::sys;
 use serde_json::Value;
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, oneshot};
@@ -81,10 +81,6 @@ struct Agent {
 
 /// A call's frames from the client, taken hold of before anything is awaited: what follows the call is not lost.
 type Frames = mpsc::UnboundedReceiver<Frame>;
-
-fn locked<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
-    m.lock().unwrap_or_else(|e| e.into_inner())
-}
 
 /// Serves one link to its end.
 pub async fn run<S>(io: S, ctx: Context) -> Result<(), Failure>

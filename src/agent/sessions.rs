@@ -1,8 +1,8 @@
 //! Owns how session processes are found, asked and started. Leaves out the frames of attached streams.
 
-use super::{Agent, Frames, locked, unknown};
-use crate::link::Link;
+use super::{Agent, Frames, unknown};
 use crate::link::feed::Feed;
+use crate::link::{Link, locked};
 use crate::proto::control::*;
 use crate::proto::ids::{SessionId, Size, check_name};
 use crate::proto::spawn::{Spec, Started};
@@ -144,7 +144,7 @@ impl Agent {
             return Err(bad(format!("{size} is no size for a screen")));
         }
         if let Some(ring) = create.ring
-            && !(4096..=1 << 30).contains(&ring)
+            && !SessionCreate::RING.contains(&ring)
         {
             return Err(bad(format!("a ring of {ring} bytes is out of bounds: 4096 to 1073741824")));
         }

@@ -21,7 +21,7 @@ pub fn create(new: &New) -> Result<SessionCreate, Failure> {
     }
     let ring = match &new.ring {
         None => None,
-        Some(text) => Some(text.parse::<u64>().ok().filter(|r| (4096..=1 << 30).contains(r)).ok_or_else(|| {
+        Some(text) => Some(text.parse::<u64>().ok().filter(|r| SessionCreate::RING.contains(r)).ok_or_else(|| {
             Failure::usage(
                 format!("a ring of '{}' bytes is out of bounds", escape(text)),
                 "write a number from 4096 to 1073741824, for example --ring 16777216",

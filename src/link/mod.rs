@@ -50,7 +50,8 @@ pub struct Link {
     shared: Arc<Shared>,
 }
 
-fn locked<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
+/// The lock, also after a panic of whoever had it: what is behind our locks is whole between two statements.
+pub(crate) fn locked<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
     m.lock().unwrap_or_else(|e| e.into_inner())
 }
 

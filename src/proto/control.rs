@@ -198,6 +198,10 @@ pub struct SessionCreate {
 pub struct SessionCreated {
     pub session: SessionInfo,
 }
+impl SessionCreate {
+    /// A ring's size, bytes: 4 KiB to 1 GiB.
+    pub const RING: std::ops::RangeInclusive<u64> = 4 << 10..=1 << 30;
+}
 method!(SessionCreate = "session.create" -> SessionCreated);
 
 /// All sessions. With a `stream` the answer comes there, as the JSON of the list, and may be as long as it is; without

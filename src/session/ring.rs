@@ -1,14 +1,15 @@
 //! Owns the raw output of a session by offset: the newest `capacity` bytes.
 //! Leaves out who reads it: pushing waits for nobody.
 
+use crate::proto::control::SessionCreate;
 use crate::proto::ids::Offset;
 
 /// 1 MiB
 pub const DEFAULT: u64 = 1 << 20;
 /// 4 KiB
-pub const LEAST: u64 = 4 << 10;
+pub const LEAST: u64 = *SessionCreate::RING.start();
 /// 1 GiB
-pub const MOST: u64 = 1 << 30;
+pub const MOST: u64 = *SessionCreate::RING.end();
 
 /// Grows with what is in it, up to its capacity; then the oldest bytes make way.
 pub struct Ring {

@@ -2,7 +2,7 @@
 //! or a bell into escape sequences. Nothing else may: no sequence of a pane gets through here.
 //! Leaves out what is in the cells (the other views) and writing the bytes (`client::terminal`).
 
-use crate::term::screen::CursorShape;
+use crate::term::screen::{CursorShape, palette};
 use base64::Engine;
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Position;
@@ -348,7 +348,7 @@ impl Writer {
                 _ => return Ink::Index(nearest_16(r, g, b)),
             },
             Color::Indexed(n) if n >= 16 && self.depth == ColorDepth::Ansi16 => {
-                let (r, g, b) = rgb_of(n);
+                let (r, g, b) = palette(n);
                 nearest_16(r, g, b)
             }
             Color::Indexed(n) => n,
@@ -545,40 +545,6 @@ fn color(ink: Ink, base: u16, out: &mut Vec<u8>) {
     }
 }
 
-const CUBE: [u8; 6] = [0, 95, 135, 175, 215, 255];
-
-fn rgb_of(index: u8) -> (u8, u8, u8) {
-    let level = |n: u8| CUBE.get(usize::from(n)).copied().unwrap_or(255);
-    match index {
-        0..16 => ANSI.get(usize::from(index)).copied().unwrap_or_default(),
-        16..232 => (level((index - 16) / 36), level((index - 16) / 6 % 6), level((index - 16) % 6)),
-        232.. => {
-            let v = 8 + 10 * (index - 232);
-            (v, v, v)
-        }
-    }
-}
-
-/// xterm's own; what the user's palette has is not known.
-const ANSI: [(u8, u8, u8); 16] = [
-    (0, 0, 0),
-    (205, 0, 0),
-    (0, 205, 0),
-    (205, 205, 0),
-    (0, 0, 238),
-    (205, 0, 205),
-    (0, 205, 205),
-    (229, 229, 229),
-    (127, 127, 127),
-    (255, 0, 0),
-    (0, 255, 0),
-    (255, 255, 0),
-    (92, 92, 255),
-    (255, 0, 255),
-    (0, 255, 255),
-    (255, 255, 255),
-];
-
 fn distance(a: (u8, u8, u8), b: (u8, u8, u8)) -> u32 {
     let d = |a: u8, b: u8| u32::from(a.abs_diff(b)).pow(2);
     2 * d(a.0, b.0) + 4 * d(a.1, b.1) + 3 * d(a.2, b.2)
@@ -595,11 +561,11 @@ fn nearest_256(r: u8, g: u8, b: u8) -> u8 {
     let mean = ((u16::from(r) + u16::from(g) + u16::from(b)) / 3) as u8;
     let grey = 232 + (mean.saturating_sub(3) / 10).min(23);
     let rgb = (r, g, b);
-    if distance(rgb, rgb_of(grey)) < distance(rgb, rgb_of(cube)) { grey } else { cube }
+    if distance(rgb, palette(grey)) < distance(rgb, palette(cube)) { grey } else { cube }
 }
 
 fn nearest_16(r: u8, g: u8, b: u8) -> u8 {
-    (0..16).min_by_key(|n| distance((r, g, b), rgb_of(*n))).unwrap_or(7)
+    (0..16).min_by_key(|n| distance((r, g, b), palette(*n))).unwrap_or(7)
 }
 
 #[cfg(test)]
@@ -883,7 +849,7 @@ mod tests {
         assert_eq!(ink(ColorDepth::Mono, Color::Red), Ink::Default);
         for v in 0..=255 {
             let Ink::Index(n) = ink(ColorDepth::Indexed256, Color::Rgb(v, v, v)) else { panic!() };
-            assert!(rgb_of(n).0.abs_diff(v) <= 8, "{v} -> {n}");
+            assert!(palette(n).0.abs_diff(v) <= 8, "{v} -> {n}");
         }
     }
 

@@ -4,7 +4,7 @@
 use super::params::number;
 use super::replies;
 use super::terminal::Terminal;
-use crate::term::screen::Event;
+use crate::term::screen::{Event, palette};
 use base64::Engine as _;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
@@ -75,7 +75,7 @@ impl Terminal {
         for _ in 0..256 {
             let (Some(index), Some(word)) = (words.next(), words.next()) else { return };
             if let (b"?", Ok(i)) = (word, u8::try_from(number(index))) {
-                self.reply(replies::color(4, Some(i), replies::palette(i)));
+                self.reply(replies::color(4, Some(i), palette(i)));
             }
         }
     }

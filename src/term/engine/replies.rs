@@ -63,41 +63,10 @@ pub(super) fn color(osc: u16, index: Option<u8>, (r, g, b): (u8, u8, u8)) -> Vec
     format!("\x1b]{osc};{index}rgb:{r:02x}{r:02x}/{g:02x}{g:02x}/{b:02x}{b:02x}\x1b\\").into_bytes()
 }
 
-/// xterm's palette.
-pub(super) fn palette(i: u8) -> (u8, u8, u8) {
-    const BASE: [(u8, u8, u8); 16] = [
-        (0, 0, 0),
-        (205, 0, 0),
-        (0, 205, 0),
-        (205, 205, 0),
-        (0, 0, 238),
-        (205, 0, 205),
-        (0, 205, 205),
-        (229, 229, 229),
-        (127, 127, 127),
-        (255, 0, 0),
-        (0, 255, 0),
-        (255, 255, 0),
-        (92, 92, 255),
-        (255, 0, 255),
-        (0, 255, 255),
-        (255, 255, 255),
-    ];
-    if let Some(&c) = BASE.get(usize::from(i)) {
-        return c;
-    }
-    if i >= 232 {
-        let v = 8 + (i - 232) * 10;
-        return (v, v, v);
-    }
-    let step = |n: u8| if n == 0 { 0 } else { 55 + 40 * n };
-    let n = i - 16;
-    (step(n / 36), step(n / 6 % 6), step(n % 6))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::term::screen::palette;
 
     #[test]
     fn forms() {
