@@ -147,7 +147,7 @@ pub struct New {
 /// A session: id, unique beginning of one, or name.
 #[derive(Args, Debug)]
 pub struct Target {
-    /// Session: id, unique prefix or name
+    /// Session: id, unique prefix (of an id 4 characters) or name
     #[arg(value_name = "SESSION", required_unless_present = "target", allow_hyphen_values = true)]
     pub session: Option<String>,
     /// As tmux names it
@@ -172,7 +172,7 @@ pub struct Attach {
 
 #[derive(Args, Debug)]
 pub struct Send {
-    /// Session: id, unique prefix or name
+    /// Session: id, unique prefix (of an id 4 characters) or name
     #[arg(value_name = "SESSION", allow_hyphen_values = true)]
     pub session: String,
     /// Text to type, joined by spaces
@@ -236,7 +236,7 @@ pub struct Wait {
 
 #[derive(Args, Debug)]
 pub struct Kill {
-    /// Sessions: ids, unique prefixes or names
+    /// Sessions: ids, unique prefixes (of an id 4 characters) or names
     #[arg(value_name = "SESSION", required_unless_present_any = ["all", "target"], allow_hyphen_values = true)]
     pub sessions: Vec<String>,
     /// As tmux names it
@@ -249,7 +249,7 @@ pub struct Kill {
 
 #[derive(Args, Debug)]
 pub struct Rename {
-    /// Session: id, unique prefix or name
+    /// Session: id, unique prefix (of an id 4 characters) or name
     #[arg(value_name = "SESSION", allow_hyphen_values = true)]
     pub session: String,
     /// The new name
@@ -259,7 +259,7 @@ pub struct Rename {
 
 #[derive(Args, Debug)]
 pub struct Resize {
-    /// Session: id, unique prefix or name
+    /// Session: id, unique prefix (of an id 4 characters) or name
     #[arg(value_name = "SESSION", allow_hyphen_values = true)]
     pub session: String,
     /// The new size

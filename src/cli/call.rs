@@ -84,7 +84,8 @@ impl Client {
         Ok(sessions)
     }
 
-    /// The session a word means: an id, a living one's name, an ended one's name (the newest), a unique prefix.
+    /// The session a word means: an id, a living one's name, an ended one's name (the newest), a unique prefix (of an id at
+    /// least four characters).
     pub async fn find(&self, word: &str) -> Result<(SessionId, SessionInfo), Failure> {
         let sessions = self.sessions().await?;
         let info = pick(&sessions, word)?.clone();
@@ -95,6 +96,9 @@ impl Client {
     }
 }
 
+/// Ids are random: fewer of their first characters would match some session now and then, whatever was meant.
+const LEAST_OF_ID: usize = 4;
+
 /// The session a word means.
 pub fn pick<'a>(sessions: &'a [SessionInfo], word: &str) -> Result<&'a SessionInfo, Failure> {
     let shown = crate::text::escape(word);
@@ -104,8 +108,10 @@ pub fn pick<'a>(sessions: &'a [SessionInfo], word: &str) -> Result<&'a SessionIn
     if let Some(s) = by_id.or_else(by_name).or_else(by_old_name) {
         return Ok(s);
     }
-    let alike: Vec<&SessionInfo> =
-        sessions.iter().filter(|s| !word.is_empty() && (s.id.starts_with(word) || s.name.starts_with(word))).collect();
+    let by_start = |s: &&SessionInfo| {
+        (word.len() >= LEAST_OF_ID && s.id.starts_with(word)) || (!word.is_empty() && s.name.starts_with(word))
+    };
+    let alike: Vec<&SessionInfo> = sessions.iter().filter(by_start).collect();
     match alike.as_slice() {
         [one] => Ok(one),
         [] => Err(Failure::usage(format!("there is no session '{shown}'"), "`thub ls` lists what is there")),
@@ -144,12 +150,14 @@ mod tests {
 
     #[test]
     fn words_for_sessions() {
-        let all = [s("k3f9", "build", "exited"), s("k3aa", "build", "running"), s("zz11", "logs", "detached")];
-        assert_eq!(pick(&all, "build").unwrap().id, "k3aa", "the living one");
-        assert_eq!(pick(&all, "k3f9").unwrap().id, "k3f9");
-        assert_eq!(pick(&all, "zz").unwrap().id, "zz11");
-        assert_eq!(pick(&all, "lo").unwrap().id, "zz11");
-        for bad in ["k3", "nope", "", "../x", "\u{1b}[2J"] {
+        let all =
+            [s("k3f9a", "build", "exited"), s("k3f9b", "build", "running"), s("zz1112", "logs", "detached")];
+        assert_eq!(pick(&all, "build").unwrap().id, "k3f9b", "the living one");
+        assert_eq!(pick(&all, "k3f9a").unwrap().id, "k3f9a");
+        assert_eq!(pick(&all, "zz11").unwrap().id, "zz1112");
+        assert_eq!(pick(&all, "lo").unwrap().id, "zz1112");
+        // "z" was somebody's name once: it must not come to mean a session whose id happens to start so
+        for bad in ["k3f9", "z", "zz1", "nope", "", "../x", "\u{1b}[2J"] {
             let e = pick(&all, bad).unwrap_err();
             assert_eq!(e.code(), 2, "{bad}");
             assert!(!e.to_string().contains('\u{1b}'));
