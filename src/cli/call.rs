@@ -150,8 +150,7 @@ mod tests {
 
     #[test]
     fn words_for_sessions() {
-        let all =
-            [s("k3f9a", "build", "exited"), s("k3f9b", "build", "running"), s("zz1112", "logs", "detached")];
+        let all = [s("k3f9a", "build", "exited"), s("k3f9b", "build", "running"), s("zz1112", "logs", "detached")];
         assert_eq!(pick(&all, "build").unwrap().id, "k3f9b", "the living one");
         assert_eq!(pick(&all, "k3f9a").unwrap().id, "k3f9a");
         assert_eq!(pick(&all, "zz11").unwrap().id, "zz1112");

@@ -129,7 +129,7 @@ pub fn encode_mouse(mouse: &Mouse, row: u16, col: u16, modes: &Modes, out: &mut 
     if !wanted {
         return;
     }
-    let sgr = modes.encoding == MouseEncoding::Sgr;
+    let sgr = matches!(modes.encoding, MouseEncoding::Sgr | MouseEncoding::SgrPixels);
     let mut code: u8 = match mouse.button {
         // only SGR tells which button was released
         _ if mouse.kind == MouseKind::Release && !sgr => 3,
@@ -155,7 +155,10 @@ pub fn encode_mouse(mouse: &Mouse, row: u16, col: u16, modes: &Modes, out: &mut 
     }
     let (x, y) = (u32::from(col) + 1, u32::from(row) + 1);
     match modes.encoding {
-        MouseEncoding::Sgr => {
+        MouseEncoding::Urxvt => {
+            let _ = write!(out, "\x1b[{};{x};{y}M", u16::from(code) + 32);
+        }
+        MouseEncoding::Sgr | MouseEncoding::SgrPixels => {
             let last = if mouse.kind == MouseKind::Release { 'm' } else { 'M' };
             let _ = write!(out, "\x1b[<{code};{x};{y}{last}");
         }

@@ -16,7 +16,7 @@ pub enum Event {
     Notification(String),
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub enum Color {
     #[default]
     Default,
@@ -24,15 +24,52 @@ pub enum Color {
     Rgb(u8, u8, u8),
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+/// SGR 4, 21 and `4:n`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum Underline {
+    #[default]
+    None,
+    Single,
+    Double,
+    Curly,
+    Dotted,
+    Dashed,
+}
+
+/// How a cell looks (SGR).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Style {
     pub fg: Color,
     pub bg: Color,
+    /// 58; default = that of the text.
+    pub underline_color: Color,
+    pub underline: Underline,
     pub bold: bool,
     pub dim: bool,
     pub italic: bool,
-    pub underline: bool,
+    /// 5 and 6.
+    pub blink: bool,
     pub inverse: bool,
+    pub hidden: bool,
+    pub strike: bool,
+    pub overline: bool,
+}
+
+impl Style {
+    pub const PLAIN: Style = Style {
+        fg: Color::Default,
+        bg: Color::Default,
+        underline_color: Color::Default,
+        underline: Underline::None,
+        bold: false,
+        dim: false,
+        italic: false,
+        blink: false,
+        inverse: false,
+        hidden: false,
+        strike: false,
+        overline: false,
+    };
 }
 
 /// A cell of the grid. A wide character's second cell has an empty text and width 0.
@@ -90,6 +127,10 @@ pub enum MouseEncoding {
     Utf8,
     /// 1006
     Sgr,
+    /// 1015
+    Urxvt,
+    /// 1016: as 1006, in pixels.
+    SgrPixels,
 }
 
 /// Modes that decide what a key, a click or a paste becomes.
@@ -107,6 +148,16 @@ pub struct Modes {
     pub alt_scroll: bool,
     /// 2026: hold drawing.
     pub sync: bool,
+    /// 2031: wants to hear when the colours become light or dark.
+    pub color_scheme: bool,
+    /// DECBKM (67): the backspace key sends BS.
+    pub backspace_bs: bool,
+    /// LNM (20): Enter sends CR LF.
+    pub newline: bool,
+    /// The kitty keyboard protocol's flags in force, 0 to 31.
+    pub kitty: u8,
+    /// xterm's modifyOtherKeys, 0 to 2.
+    pub modify_other_keys: u8,
 }
 
 /// xterm's palette of 256 colours; what the user's own has is not known.

@@ -305,8 +305,11 @@ fn style_of(style: &screen::Style) -> Style {
         (style.bold, Modifier::BOLD),
         (style.dim, Modifier::DIM),
         (style.italic, Modifier::ITALIC),
-        (style.underline, Modifier::UNDERLINED),
+        (style.blink, Modifier::SLOW_BLINK),
+        (style.underline != screen::Underline::None, Modifier::UNDERLINED),
         (style.inverse, Modifier::REVERSED),
+        (style.hidden, Modifier::HIDDEN),
+        (style.strike, Modifier::CROSSED_OUT),
     ] {
         if on {
             modifier |= m;

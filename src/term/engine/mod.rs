@@ -26,16 +26,7 @@ use terminal::Terminal;
 /// Lines of history kept unless said otherwise.
 pub const HISTORY_LINES: usize = 10_000;
 
-const BLANK: Cell<'static> = Cell { text: "", width: 1, style: PLAIN };
-const PLAIN: Style = Style {
-    fg: crate::term::screen::Color::Default,
-    bg: crate::term::screen::Color::Default,
-    bold: false,
-    dim: false,
-    italic: false,
-    underline: false,
-    inverse: false,
-};
+const BLANK: Cell<'static> = Cell { text: "", width: 1, style: Style::PLAIN };
 
 /// A terminal: what a program wrote, as cells. Two engines of equal state stay equal under equal bytes and sizes.
 pub struct Engine {
@@ -129,6 +120,7 @@ impl Engine {
             alt_screen: screen.alternate_screen(),
             alt_scroll: self.terminal.alt_scroll,
             sync: self.terminal.sync,
+            ..Modes::default()
         }
     }
 
@@ -223,6 +215,22 @@ impl Engine {
     /// The lines that have left the primary screen.
     pub fn history(&self) -> &History {
         &self.terminal.parser.callbacks().history
+    }
+
+    /// A number that is another one whenever the row's cells may have changed, and goes with the row when it is scrolled:
+    /// equal numbers of one engine mean equal cells. Never 0.
+    pub fn row_stamp(&self, row: u16) -> u64 {
+        use std::hash::{DefaultHasher, Hash, Hasher};
+        let mut hasher = DefaultHasher::new();
+        for cell in (0..self.size().cols).map(|col| self.cell(row, col)) {
+            (cell.text, cell.width, cell.style).hash(&mut hasher);
+        }
+        hasher.finish().max(1)
+    }
+
+    /// The address a cell leads to (OSC 8). Untrusted.
+    pub fn link(&self, _row: u16, _col: u16) -> Option<&str> {
+        None
     }
 
     /// Changes whenever something visible may have changed.

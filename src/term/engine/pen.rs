@@ -1,7 +1,7 @@
 //! Owns the style of a cell as vt100 keeps it and as SGR says it. Leaves out what a cell shows.
 
 use super::params::number;
-use crate::term::screen::{Color, Style};
+use crate::term::screen::{Color, Style, Underline};
 use std::io::Write;
 
 fn color(c: vt100::Color) -> Color {
@@ -19,8 +19,9 @@ pub(super) fn of_cell(cell: &vt100::Cell) -> Style {
         bold: cell.bold(),
         dim: cell.dim(),
         italic: cell.italic(),
-        underline: cell.underline(),
+        underline: if cell.underline() { Underline::Single } else { Underline::None },
         inverse: cell.inverse(),
+        ..Style::PLAIN
     }
 }
 
@@ -32,15 +33,22 @@ pub(super) fn of_screen(screen: &vt100::Screen) -> Style {
         bold: screen.bold(),
         dim: screen.dim(),
         italic: screen.italic(),
-        underline: screen.underline(),
+        underline: if screen.underline() { Underline::Single } else { Underline::None },
         inverse: screen.inverse(),
+        ..Style::PLAIN
     }
 }
 
 /// The SGR sequence that sets exactly this style, whatever was set before.
 pub(super) fn write(style: &Style, out: &mut Vec<u8>) {
     out.extend_from_slice(b"\x1b[0");
-    for (on, code) in [(style.bold, 1), (style.dim, 2), (style.italic, 3), (style.underline, 4), (style.inverse, 7)] {
+    for (on, code) in [
+        (style.bold, 1),
+        (style.dim, 2),
+        (style.italic, 3),
+        (style.underline != Underline::None, 4),
+        (style.inverse, 7),
+    ] {
         if on {
             let _ = write!(out, ";{code}");
         }

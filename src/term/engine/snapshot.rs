@@ -125,7 +125,7 @@ fn saved(page: u8, s: &Saved, out: &mut Vec<u8>) {
     }
     let sets = u8::from(s.charsets.g0) | u8::from(s.charsets.g1) << 1 | u8::from(s.charsets.shifted) << 2;
     let p = &s.pen;
-    let flags = [p.bold, p.dim, p.italic, p.underline, p.inverse];
+    let flags = [p.bold, p.dim, p.italic, p.underline != Default::default(), p.inverse];
     let flags = flags.iter().rev().fold(0, |n, &on| n << 1 | u8::from(on));
     let (origin, fg, bg) = (u8::from(s.origin), number_of(p.fg), number_of(p.bg));
     let _ = write!(out, "\x1bP>thub;s;{page};{};{};{origin};{sets};{flags};{fg};{bg}\x1b\\", s.row, s.col);
@@ -146,7 +146,16 @@ fn style(flags: u32, fg: u32, bg: u32) -> Style {
         _ => Color::Index(u8::try_from(n - 1).unwrap_or(0)),
     };
     let on = |bit: u32| flags & bit != 0;
-    Style { fg: color(fg), bg: color(bg), bold: on(1), dim: on(2), italic: on(4), underline: on(8), inverse: on(16) }
+    Style {
+        fg: color(fg),
+        bg: color(bg),
+        bold: on(1),
+        dim: on(2),
+        italic: on(4),
+        underline: if on(8) { crate::term::screen::Underline::Single } else { Default::default() },
+        inverse: on(16),
+        ..Style::PLAIN
+    }
 }
 
 /// One of the two screens: cells, wrapped rows, margins, origin mode, cursor.

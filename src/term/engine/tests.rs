@@ -78,7 +78,7 @@ fn underline_colour_is_no_style() {
     let (engine, _) = fed(Size::new(8, 1), b"\x1b[58;5;1ma\x1b[38:2::1:2:3;4:3mb");
     assert_eq!(engine.cell(0, 0).style, Style::default());
     let style = engine.cell(0, 1).style;
-    assert_eq!((style.fg, style.underline), (Color::Rgb(1, 2, 3), true));
+    assert_eq!((style.fg, style.underline), (Color::Rgb(1, 2, 3), crate::term::screen::Underline::Single));
 }
 
 #[test]
