@@ -177,7 +177,7 @@ fn at_offset(engine: &Engine) -> u64 {
 /// Whether a line of the screen, or of what left it since line `from`, matches. Wrapped rows are one line.
 fn shows(engine: &Engine, regex: &Regex, from: u64) -> bool {
     let history = engine.history();
-    if (from..history.end()).filter_map(|n| history.line(n)).any(|l| regex.is_match(&history::plain(l))) {
+    if (from..history.end()).filter_map(|n| history.text(n)).any(|l| regex.is_match(l)) {
         return true;
     }
     let mut line = String::new();

@@ -461,6 +461,7 @@ impl Session {
                 Event::Title(_) | Event::Directory(_) => changed = true,
                 Event::Clipboard(text) => self.tell_latest(&Notice::SessionClipboard(text)),
                 Event::Notification(text) => self.tell(&Notice::SessionNotified(text)),
+                Event::Mark(_) | Event::Resized(_) => {}
             }
         }
         if changed {

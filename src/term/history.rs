@@ -1,39 +1,266 @@
 //! Owns the lines that have left a screen, numbered from the session's first. Leaves out the screen itself.
-//! Stored as chunks of text with the ends of lines beside them: about the text's own bytes.
+//! Packed: chunks of text, with the stretches beside it that look otherwise than plain.
 
+use super::engine::cell::Cell;
+use super::engine::cluster::Clusters;
+use super::engine::csi::Csi;
+use super::engine::look::{Look, Looks, Pen};
+use super::engine::print::width_of;
+use super::engine::row::Row;
+use super::engine::sgr;
+use super::marks::Mark;
+use super::screen::Style;
 use std::collections::VecDeque;
 
-/// Bytes of all kept lines together.
+/// Bytes of all kept lines together, and beyond the usual number of lines so many a line.
 const MOST_BYTES: usize = 64 << 20;
+const MOST_BYTES_A_LINE: usize = 512;
 /// A line longer than this goes on as a new line.
 const MOST_LINE: usize = 64 << 10;
 /// A chunk takes no new line once it is this long.
 const CHUNK: usize = 64 << 10;
+/// Marks kept.
+const MOST_MARKS: usize = 20_000;
 
-#[derive(Clone, Debug)]
+/// Where a line ends, in each of a chunk's lists.
+#[derive(Clone, Copy, Default, Debug)]
+struct End {
+    text: u32,
+    runs: u32,
+    odds: u32,
+}
+
+/// A stretch of text that is not plain.
+#[derive(Clone, Copy, Debug)]
+struct Run {
+    start: u32,
+    end: u32,
+    pen: u32,
+}
+
+/// A cell whose text is not one character of the width characters have.
+#[derive(Clone, Copy, Debug)]
+struct Odd {
+    start: u32,
+    bytes: u8,
+    width: u8,
+}
+
+#[derive(Clone, Default, Debug)]
 struct Chunk {
     /// Number of its first line.
     first: u64,
-    text: String,
-    ends: Vec<u32>,
+    /// UTF-8; positions in the lists beside count from its start.
+    text: Vec<u8>,
+    ends: Vec<End>,
+    runs: Vec<Run>,
+    odds: Vec<Odd>,
+    /// What runs look like; a link is an index in `links`, from 1.
+    pens: Vec<Pen>,
+    links: Vec<Box<str>>,
 }
 
 impl Chunk {
-    fn line(&self, i: usize) -> Option<&str> {
-        let end = usize::try_from(*self.ends.get(i)?).ok()?;
-        let start = match i.checked_sub(1) {
-            Some(before) => usize::try_from(*self.ends.get(before)?).ok()?,
-            None => 0,
-        };
-        self.text.get(start..end)
-    }
     fn bytes(&self) -> usize {
-        self.text.len() + self.ends.len() * 4
+        self.text.len() + self.ends.len() * 12 + self.runs.len() * 12 + self.odds.len() * 8 + self.pens.len() * 64
+    }
+
+    fn end_before(&self, i: usize) -> End {
+        i.checked_sub(1).and_then(|i| self.ends.get(i)).copied().unwrap_or_default()
+    }
+
+    fn text(&self, i: usize) -> Option<&str> {
+        let (from, to) = (self.end_before(i), self.ends.get(i)?);
+        std::str::from_utf8(self.text.get(from.text as usize..to.text as usize)?).ok()
+    }
+
+    fn runs(&self, i: usize) -> &[Run] {
+        let to = self.ends.get(i).copied().unwrap_or_default();
+        self.runs.get(self.end_before(i).runs as usize..to.runs as usize).unwrap_or_default()
+    }
+
+    fn odds(&self, i: usize) -> &[Odd] {
+        let to = self.ends.get(i).copied().unwrap_or_default();
+        self.odds.get(self.end_before(i).odds as usize..to.odds as usize).unwrap_or_default()
+    }
+
+    /// The line with its SGR and OSC 8 sequences.
+    fn formatted(&self, i: usize) -> Option<String> {
+        let text = self.text(i)?;
+        let runs = self.runs(i);
+        if runs.is_empty() {
+            return Some(text.to_string());
+        }
+        let start = self.end_before(i).text as usize;
+        let mut out = Vec::with_capacity(text.len() + runs.len() * 16);
+        let mut at = 0;
+        let mut pen = Pen::PLAIN;
+        for run in runs {
+            let (from, to) = (run.start as usize - start, run.end as usize - start);
+            if from > at {
+                self.change(&mut pen, Pen::PLAIN, &mut out);
+                out.extend_from_slice(text.as_bytes().get(at..from).unwrap_or_default());
+            }
+            self.change(&mut pen, self.pens.get(run.pen as usize).copied().unwrap_or_default(), &mut out);
+            out.extend_from_slice(text.as_bytes().get(from..to).unwrap_or_default());
+            at = to;
+        }
+        self.change(&mut pen, Pen::PLAIN, &mut out);
+        out.extend_from_slice(text.as_bytes().get(at..).unwrap_or_default());
+        String::from_utf8(out).ok()
+    }
+
+    fn change(&self, pen: &mut Pen, to: Pen, out: &mut Vec<u8>) {
+        if pen.link != to.link {
+            let address = (to.link as usize).checked_sub(1).and_then(|i| self.links.get(i));
+            out.extend_from_slice(b"\x1b]8;;");
+            out.extend_from_slice(address.map_or("", |a| a).as_bytes());
+            out.extend_from_slice(b"\x1b\\");
+        }
+        if pen.style != to.style {
+            sgr::write(&to.style, out);
+        }
+        *pen = to;
+    }
+
+    /// The number of a pen here. A few different ones are in use at a time, mostly.
+    fn pen(&mut self, pen: Pen, address: Option<&str>) -> u32 {
+        let link = address.map_or(0, |address| {
+            let i = self.links.iter().position(|l| &**l == address).unwrap_or_else(|| {
+                self.links.push(address.into());
+                self.links.len() - 1
+            });
+            i as u32 + 1
+        });
+        let pen = Pen { protected: false, link, ..pen };
+        // looked for among the last ones only: those of a picture made of text all differ
+        let recent = self.pens.len().saturating_sub(16);
+        let found = self.pens.iter().enumerate().skip(recent).find(|(_, p)| **p == pen).map(|(i, _)| i);
+        found.unwrap_or_else(|| {
+            self.pens.push(pen);
+            self.pens.len() - 1
+        }) as u32
+    }
+
+    fn push_run(&mut self, start: usize, pen: u32) {
+        let (start, end) = (start as u32, self.text.len() as u32);
+        if start == end {
+            return;
+        }
+        match self.runs.last_mut() {
+            Some(run) if run.end == start && run.pen == pen && self.ends.last().is_none_or(|e| e.text < start) => {
+                run.end = end;
+            }
+            _ => self.runs.push(Run { start, end, pen }),
+        }
+    }
+
+    /// Adds cells to the text.
+    fn push_cells(&mut self, cells: &[Cell], looks: &Looks, clusters: &Clusters) {
+        // ASCII that looks plain is most of what there is
+        let all = cells.iter().fold((0, 0), |(raw, look), c| (raw | c.raw(), look | c.look.raw()));
+        if all.0 < 0x80 && all.1 == 0 {
+            self.text.extend(cells.iter().map(|c| if c.raw() == 0 { b' ' } else { c.raw() as u8 }));
+            return;
+        }
+        let mut rest = cells;
+        while let Some(first) = rest.first() {
+            let n = rest.iter().position(|c| c.look != first.look).unwrap_or(rest.len());
+            let (now, later) = rest.split_at(n);
+            rest = later;
+            let start = self.text.len();
+            for cell in now {
+                self.push_cell(*cell, clusters);
+            }
+            if first.look != Look::PLAIN {
+                let pen = looks.pen(first.look);
+                if pen.style != Style::PLAIN || pen.link != 0 {
+                    let number = self.pen(pen, looks.address(pen.link));
+                    self.push_run(start, number);
+                }
+            }
+        }
+    }
+
+    fn push_cell(&mut self, cell: Cell, clusters: &Clusters) {
+        if cell.is_tail() || cell.is_spacer() {
+            return;
+        }
+        let raw = cell.raw();
+        if raw < 0x80 {
+            self.text.push(if raw == 0 { b' ' } else { raw as u8 });
+            return;
+        }
+        let start = self.text.len();
+        let mut buf = [0; 4];
+        let (text, natural) = match (cell.one(), cell.cluster_index()) {
+            (Some(c), _) => (&*c.encode_utf8(&mut buf), width_of(c) == usize::from(cell.width())),
+            (None, Some(n)) => (clusters.text(n), false),
+            (None, None) => (" ", true),
+        };
+        self.text.extend_from_slice(text.as_bytes());
+        if !natural {
+            self.odds.push(Odd { start: start as u32, bytes: text.len().min(255) as u8, width: cell.width() });
+        }
+    }
+
+    /// The cells of a line.
+    fn cells(&self, i: usize, looks: &mut Looks, clusters: &mut Clusters) -> Vec<Cell> {
+        let Some(text) = self.text(i) else { return Vec::new() };
+        let start = self.end_before(i).text as usize;
+        let mut runs = self.runs(i).iter().peekable();
+        let mut odds = self.odds(i).iter().peekable();
+        let mut cells = Vec::with_capacity(text.len());
+        let (mut look, mut until) = (Look::PLAIN, 0);
+        let mut at = 0;
+        while let Some(c) = text.get(at..).and_then(|t| t.chars().next()) {
+            let here = start + at;
+            if here >= until {
+                (look, until) = (Look::PLAIN, usize::MAX);
+                while let Some(run) = runs.peek() {
+                    if (run.end as usize) <= here {
+                        runs.next();
+                        continue;
+                    }
+                    if run.start as usize <= here {
+                        let pen = self.pens.get(run.pen as usize).copied().unwrap_or_default();
+                        let address = (pen.link as usize).checked_sub(1).and_then(|i| self.links.get(i));
+                        let link = address.map_or(0, |a| looks.link(a));
+                        look = looks.look(&Pen { link, ..pen });
+                        until = run.end as usize;
+                    } else {
+                        until = run.start as usize;
+                    }
+                    break;
+                }
+            }
+            let (cell, width, bytes) = match odds.peek() {
+                Some(odd) if odd.start as usize == here => {
+                    let bytes = usize::from(odd.bytes);
+                    let text = text.get(at..at + bytes).unwrap_or_default();
+                    let width = usize::from(odd.width);
+                    odds.next();
+                    let mut chars = text.chars();
+                    match (chars.next(), chars.next()) {
+                        (Some(c), None) => (Cell::char(c, look), width, bytes),
+                        _ => (Cell::cluster(clusters.number(text), look), width, bytes.max(1)),
+                    }
+                }
+                _ => (Cell::char(c, look), width_of(c).max(1), c.len_utf8()),
+            };
+            at += bytes;
+            if width == 2 {
+                cells.push(cell.widened());
+                cells.push(Cell::tail(look));
+            } else {
+                cells.push(cell);
+            }
+        }
+        cells
     }
 }
 
-/// Scrollback: logical lines (wrapped rows joined) with their SGR sequences. Each line starts from the default pen
-/// and ends with it.
+/// Scrollback: logical lines (wrapped rows joined), their looks, links and marks.
 #[derive(Clone, Debug)]
 pub struct History {
     chunks: VecDeque<Chunk>,
@@ -42,14 +269,35 @@ pub struct History {
     end: u64,
     /// The last line goes on with the next row.
     open: bool,
+    /// Cells of the last line, while it is open.
+    open_cells: usize,
     bytes: usize,
     most_lines: usize,
+    marks: VecDeque<Mark>,
 }
 
 impl History {
-    /// Keeps at most so many lines (and 64 MiB).
+    /// Keeps at most so many lines (and 64 MiB, or 512 bytes a line if that is more).
     pub fn new(most_lines: usize) -> History {
-        History { chunks: VecDeque::new(), first: 0, end: 0, open: false, bytes: 0, most_lines }
+        History {
+            chunks: VecDeque::new(),
+            first: 0,
+            end: 0,
+            open: false,
+            open_cells: 0,
+            bytes: 0,
+            most_lines,
+            marks: VecDeque::new(),
+        }
+    }
+
+    /// One that goes on where another one, whose lines are elsewhere, stands.
+    pub(in crate::term) fn continuing(most_lines: usize, end: u64, open: bool, open_cells: usize) -> History {
+        History { first: end, end, open, open_cells, ..History::new(most_lines) }
+    }
+
+    pub(in crate::term) fn most_lines(&self) -> usize {
+        self.most_lines
     }
 
     /// Number of the oldest line kept.
@@ -76,19 +324,41 @@ impl History {
         self.open
     }
 
-    /// Line `n` with its SGR sequences; None if it is gone or to come.
-    pub fn line(&self, n: u64) -> Option<&str> {
+    /// Cells of the last line that have left the screen, while it is open.
+    pub(in crate::term) fn open_cells(&self) -> usize {
+        if self.open { self.open_cells } else { 0 }
+    }
+
+    fn find(&self, n: u64) -> Option<(&Chunk, usize)> {
         if n < self.first || n >= self.end {
             return None;
         }
         let i = self.chunks.partition_point(|c| c.first <= n).checked_sub(1)?;
         let chunk = self.chunks.get(i)?;
-        chunk.line(usize::try_from(n.checked_sub(chunk.first)?).ok()?)
+        Some((chunk, usize::try_from(n.checked_sub(chunk.first)?).ok()?))
+    }
+
+    /// Line `n` with its SGR and OSC 8 sequences; it starts from the default pen and ends with it. None if it is gone or
+    /// to come.
+    pub fn line(&self, n: u64) -> Option<String> {
+        let (chunk, i) = self.find(n)?;
+        chunk.formatted(i)
+    }
+
+    /// Line `n` without them.
+    pub fn text(&self, n: u64) -> Option<&str> {
+        let (chunk, i) = self.find(n)?;
+        chunk.text(i)
     }
 
     /// All kept lines, oldest first.
-    pub fn lines(&self) -> impl DoubleEndedIterator<Item = &str> {
+    pub fn lines(&self) -> impl DoubleEndedIterator<Item = String> {
         (self.first..self.end).filter_map(|n| self.line(n))
+    }
+
+    /// OSC 133 marks in the lines kept, oldest first.
+    pub fn marks(&self) -> impl Iterator<Item = &Mark> {
+        self.marks.iter()
     }
 
     /// Lines `from..to` (None = to the end) as bytes, each ended by a line feed: the number of the first, the number
@@ -104,78 +374,199 @@ impl History {
         (from, self.end, bytes)
     }
 
-    /// Takes a row that left the screen; `wrapped` = its line goes on in the next one.
-    pub fn push_row(&mut self, text: &str, wrapped: bool) {
-        let continues = self.open && self.last_line_len().is_some_and(|len| len + text.len() <= MOST_LINE);
-        self.open = wrapped;
+    /// Begins a line, or goes on with the open one. None if nothing is kept of it.
+    fn begin(&mut self, more: usize) -> Option<&mut Chunk> {
+        // counted in cells, so that lines have the same numbers where none are kept
+        let continues = self.open && self.open_cells + more <= MOST_LINE;
+        if !continues {
+            self.end += 1;
+            self.open_cells = 0;
+        }
         if self.most_lines == 0 {
             // still counted: numbers stay those of the session
-            if !continues {
-                self.end += 1;
-                self.first = self.end;
-            }
-            return;
+            self.first = self.end;
+            return None;
         }
-        if !continues {
-            if self.chunks.back().is_none_or(|c| c.text.len() >= CHUNK) {
-                if let Some(full) = self.chunks.back_mut() {
-                    full.text.shrink_to_fit();
-                    full.ends.shrink_to_fit();
-                }
-                self.chunks.push_back(Chunk { first: self.end, text: String::new(), ends: Vec::new() });
-            }
-            self.end += 1;
-        }
-        let Some(chunk) = self.chunks.back_mut() else { return };
-        let before = chunk.bytes();
         if continues {
-            chunk.ends.pop();
-        }
-        // a line is a line, whoever calls
-        for (i, piece) in text.split('\n').enumerate() {
-            if i > 0 {
-                chunk.text.push(' ');
+            if self.is_empty() {
+                // its start is elsewhere
+                return None;
             }
-            chunk.text.push_str(piece);
+            let chunk = self.chunks.back_mut()?;
+            self.bytes -= chunk.bytes();
+            chunk.ends.pop();
+            return Some(chunk);
         }
-        chunk.ends.push(u32::try_from(chunk.text.len()).unwrap_or(u32::MAX));
-        self.bytes += chunk.bytes() - before;
+        if self.chunks.back().is_none_or(|c| c.text.len() >= CHUNK || c.runs.len() >= CHUNK / 8) {
+            if let Some(full) = self.chunks.back_mut() {
+                full.text.shrink_to_fit();
+                full.ends.shrink_to_fit();
+                full.runs.shrink_to_fit();
+                full.odds.shrink_to_fit();
+                full.pens.shrink_to_fit();
+            }
+            self.chunks.push_back(Chunk { first: self.end - 1, ..Chunk::default() });
+        }
+        let chunk = self.chunks.back_mut()?;
+        self.bytes -= chunk.bytes();
+        Some(chunk)
+    }
+
+    /// Ends what [`History::begin`] began.
+    fn done(&mut self) {
+        if let Some(chunk) = self.chunks.back_mut() {
+            chunk.ends.push(End {
+                text: chunk.text.len() as u32,
+                runs: chunk.runs.len() as u32,
+                odds: chunk.odds.len() as u32,
+            });
+            self.bytes += chunk.bytes();
+        }
         self.trim();
+    }
+
+    /// Takes a row that left the screen.
+    pub(in crate::term) fn push(&mut self, row: &Row, looks: &Looks, clusters: &Clusters) {
+        let mut cells = row.cells.as_slice();
+        if !row.wrapped {
+            // blanks at a line's end are nobody's text
+            let plain = |c: &Cell| matches!(c.raw(), 0 | 0x20) && c.look == Look::PLAIN;
+            let used = cells.iter().rposition(|c| !plain(c)).map_or(0, |i| i + 1);
+            cells = cells.get(..used).unwrap_or_default();
+        }
+        self.push_line(cells, row.wrapped, &row.marks, looks, clusters);
+    }
+
+    /// Takes cells of a line; `open` = it goes on.
+    pub(in crate::term) fn push_line(
+        &mut self,
+        cells: &[Cell],
+        open: bool,
+        marks: &[Mark],
+        looks: &Looks,
+        clusters: &Clusters,
+    ) {
+        if let Some(chunk) = self.begin(cells.len()) {
+            chunk.push_cells(cells, looks, clusters);
+            self.done();
+        }
+        if !marks.is_empty() && self.most_lines > 0 {
+            let (line, before) = (self.end.saturating_sub(1), self.open_cells as u32);
+            self.marks.extend(marks.iter().map(|m| Mark { line, col: before.saturating_add(m.col), ..*m }));
+            while self.marks.len() > MOST_MARKS {
+                self.marks.pop_front();
+            }
+        }
+        let spacer = cells.last().is_some_and(|c| c.is_spacer());
+        self.open_cells += cells.len() - usize::from(spacer);
+        self.open = open;
+    }
+
+    /// Takes a line as [`History::line`] gives it.
+    pub fn push_formatted(&mut self, line: &str) {
+        self.open = false;
+        let mut pieces: Vec<(Pen, Option<&str>, &str)> = Vec::new();
+        let (mut pen, mut address, mut rest) = (Pen::PLAIN, None, line);
+        while !rest.is_empty() {
+            let at = rest.find('\u{1b}').unwrap_or(rest.len());
+            let (text, after) = rest.split_at(at);
+            if !text.is_empty() {
+                pieces.push((pen, address, text));
+            }
+            rest = after;
+            if let Some(body) = after.strip_prefix("\u{1b}[")
+                && let Some((csi, n)) = Csi::read(body.as_bytes())
+            {
+                if csi.last == b'm' {
+                    sgr::apply(&mut pen.style, &csi);
+                }
+                rest = body.get(n..).unwrap_or_default();
+            } else if let Some((body, after)) =
+                after.strip_prefix("\u{1b}]8;;").and_then(|b| b.split_once("\u{1b}\\"))
+            {
+                address = (!body.is_empty()).then_some(body);
+                rest = after;
+            } else if let Some(after) = after.strip_prefix('\u{1b}') {
+                rest = after;
+            }
+        }
+        let len = pieces.iter().map(|(.., t)| t.len()).sum();
+        if let Some(chunk) = self.begin(len) {
+            for (pen, address, text) in pieces {
+                let start = chunk.text.len();
+                // a line is a line, whoever calls
+                chunk.text.extend(text.bytes().map(|b| if b < 0x20 { b' ' } else { b }));
+                if pen != Pen::PLAIN || address.is_some() {
+                    let number = chunk.pen(pen, address);
+                    chunk.push_run(start, number);
+                }
+            }
+            self.done();
+        }
+    }
+
+    /// Takes the newest line back out: its cells and marks. None if there is none.
+    pub(in crate::term) fn pop(&mut self, looks: &mut Looks, clusters: &mut Clusters) -> Option<(Vec<Cell>, Vec<Mark>)> {
+        if self.is_empty() {
+            return None;
+        }
+        let chunk = self.chunks.back_mut()?;
+        let i = chunk.ends.len().checked_sub(1)?;
+        let cells = chunk.cells(i, looks, clusters);
+        self.bytes -= chunk.bytes();
+        chunk.ends.pop();
+        let last = chunk.ends.last().copied().unwrap_or_default();
+        chunk.text.truncate(last.text as usize);
+        chunk.runs.truncate(last.runs as usize);
+        chunk.odds.truncate(last.odds as usize);
+        if chunk.ends.is_empty() {
+            self.chunks.pop_back();
+        } else {
+            self.bytes += chunk.bytes();
+        }
+        self.end -= 1;
+        self.open = false;
+        self.open_cells = 0;
+        let mut marks = Vec::new();
+        while let Some(mark) = self.marks.pop_back_if(|m| m.line >= self.end) {
+            marks.push(mark);
+        }
+        marks.reverse();
+        Some((cells, marks))
+    }
+
+    /// The last line does not go on any more.
+    pub(in crate::term) fn close(&mut self) {
+        self.open = false;
     }
 
     /// Forgets all lines; their numbers are not given again.
     pub fn clear(&mut self) {
         self.chunks.clear();
+        self.marks.clear();
         self.first = self.end;
         self.open = false;
         self.bytes = 0;
-    }
-
-    fn last_line_len(&self) -> Option<usize> {
-        if self.most_lines == 0 {
-            return Some(0);
-        }
-        if self.is_empty() {
-            return None;
-        }
-        let chunk = self.chunks.back()?;
-        chunk.line(chunk.ends.len().checked_sub(1)?).map(str::len)
     }
 
     fn trim(&mut self) {
         if self.len() > self.most_lines {
             self.first = self.end - self.most_lines as u64;
         }
+        let most = MOST_BYTES.max(self.most_lines.saturating_mul(MOST_BYTES_A_LINE));
         while let Some(chunk) = self.chunks.front() {
             let past = chunk.first + chunk.ends.len() as u64;
             // the newest chunk always stays
-            let too_much = self.bytes > MOST_BYTES && self.chunks.len() > 1;
+            let too_much = self.bytes > most && self.chunks.len() > 1;
             if past > self.first && !too_much {
                 break;
             }
             self.first = self.first.max(past);
             self.bytes = self.bytes.saturating_sub(chunk.bytes());
             self.chunks.pop_front();
+        }
+        while self.marks.front().is_some_and(|m| m.line < self.first) {
+            self.marks.pop_front();
         }
     }
 
@@ -199,20 +590,23 @@ impl History {
         let open = words.next() == Some("1");
         let mut history = History { first, end: first, ..History::new(most_lines) };
         for line in body.split_terminator('\n') {
-            history.push_row(line, false);
+            history.push_formatted(line);
         }
         history.open = open && !history.is_empty();
         Some(history)
     }
 }
 
-/// The text of a line without its SGR sequences.
+/// The text of a line without its SGR and OSC 8 sequences.
 pub fn plain(line: &str) -> String {
     let mut out = String::with_capacity(line.len());
     let mut rest = line;
     while let Some((before, after)) = rest.split_once('\u{1b}') {
         out.push_str(before);
-        rest = after.split_once('m').map_or("", |(_, rest)| rest);
+        rest = match after.strip_prefix(']') {
+            Some(link) => link.split_once("\u{1b}\\").map_or("", |(_, rest)| rest),
+            None => after.split_once('m').map_or("", |(_, rest)| rest),
+        };
     }
     out.push_str(rest);
     out
@@ -222,24 +616,34 @@ pub fn plain(line: &str) -> String {
 mod tests {
     use super::*;
 
+    fn row(text: &str, wrapped: bool) -> Row {
+        let mut row = Row { wrapped, ..Row::default() };
+        row.put_ascii(0, text.as_bytes(), Look::PLAIN);
+        row
+    }
+
+    fn push(h: &mut History, text: &str, wrapped: bool) {
+        h.push(&row(text, wrapped), &Looks::default(), &Clusters::default());
+    }
+
     #[test]
     fn lines_and_numbers() {
         let mut h = History::new(3);
         assert!(h.is_empty());
         for i in 0..5 {
-            h.push_row(&format!("line {i}"), false);
+            h.push_formatted(&format!("line {i}"));
         }
         assert_eq!((h.first(), h.end(), h.len()), (2, 5, 3));
-        assert_eq!((h.line(1), h.line(2), h.line(4), h.line(5)), (None, Some("line 2"), Some("line 4"), None));
-        h.push_row("wra", true);
+        assert_eq!((h.line(1), h.line(2), h.line(4), h.line(5)), (None, Some("line 2".into()), Some("line 4".into()), None));
+        push(&mut h, "wra", true);
         assert!(h.is_open());
-        assert_eq!(h.line(5), Some("wra"));
-        h.push_row("pped", false);
-        assert_eq!((h.line(5), h.end(), h.is_open()), (Some("wrapped"), 6, false));
+        assert_eq!(h.text(5), Some("wra"));
+        push(&mut h, "pped", false);
+        assert_eq!((h.text(5), h.end(), h.is_open()), (Some("wrapped"), 6, false));
         h.clear();
-        assert_eq!((h.first(), h.end(), h.line(5)), (6, 6, None));
-        h.push_row("", false);
-        assert_eq!(h.line(6), Some(""));
+        assert_eq!((h.first(), h.end(), h.text(5)), (6, 6, None));
+        push(&mut h, "", false);
+        assert_eq!(h.text(6), Some(""));
     }
 
     #[test]
@@ -247,34 +651,34 @@ mod tests {
         let mut h = History::new(10_000);
         let line = "x".repeat(80);
         for _ in 0..25_000 {
-            h.push_row(&line, false);
+            push(&mut h, &line, false);
         }
         assert_eq!((h.first(), h.len()), (15_000, 10_000));
-        assert!((15_000..25_000).all(|n| h.line(n) == Some(&line)));
-        let memory: usize = h.chunks.iter().map(|c| c.text.capacity() + c.ends.capacity() * 4).sum();
+        assert!((15_000..25_000).all(|n| h.text(n) == Some(&line)));
+        let memory: usize = h.chunks.iter().map(|c| c.text.capacity() + c.ends.capacity() * 12).sum();
         assert!(memory < 1_200_000, "{memory}");
     }
 
     #[test]
     fn bytes_are_capped() {
-        let mut h = History::new(usize::MAX);
+        let mut h = History::new(100_000);
         let row = "y".repeat(60 << 10);
         for _ in 0..1300 {
-            h.push_row(&row, false);
+            push(&mut h, &row, false);
         }
         assert!(h.bytes <= MOST_BYTES + (1 << 20));
         assert_eq!(h.end(), 1300);
-        assert_eq!(h.line(h.first()), Some(&*row));
-        assert_eq!(h.line(1299), Some(&*row));
+        assert_eq!(h.text(h.first()), Some(&*row));
+        assert_eq!(h.text(1299), Some(&*row));
     }
 
     #[test]
     fn a_huge_line_is_cut() {
         let mut h = History::new(100);
         for _ in 0..1000 {
-            h.push_row(&"z".repeat(200), true);
+            push(&mut h, &"z".repeat(200), true);
         }
-        assert_eq!(h.lines().map(str::len).sum::<usize>(), 200_000);
+        assert_eq!(h.lines().map(|l| l.len()).sum::<usize>(), 200_000);
         assert!(h.lines().all(|l| l.len() <= MOST_LINE));
         assert_eq!(h.len(), 4);
     }
@@ -282,23 +686,23 @@ mod tests {
     #[test]
     fn none_kept_is_counted_still() {
         let mut h = History::new(0);
-        h.push_row("a", true);
-        h.push_row("b", false);
-        h.push_row("c", false);
+        push(&mut h, "a", true);
+        push(&mut h, "b", false);
+        push(&mut h, "c", false);
         assert_eq!((h.first(), h.end()), (2, 2));
     }
 
     #[test]
     fn to_bytes_and_back() {
         let mut h = History::new(3);
-        for line in ["a", "", "\u{1b}[31mred\u{1b}[m", "ü"] {
-            h.push_row(line, false);
+        for line in ["a", "", "\u{1b}[0;31mred\u{1b}[m", "ü"] {
+            h.push_formatted(line);
         }
-        h.push_row("open", true);
+        push(&mut h, "open", true);
         let back = History::from_bytes(&h.to_bytes(), 3).unwrap();
         assert!(back.lines().eq(h.lines()));
         assert_eq!((back.first(), back.end(), back.is_open()), (h.first(), h.end(), true));
-        assert_eq!(back.line(4), Some("open"));
+        assert_eq!(back.text(4), Some("open"));
         for bad in [&b""[..], b"x", b"thub-history 1 -3\n", b"thub-history 2 0 0\n", b"\xff\n"] {
             assert!(History::from_bytes(bad, 3).is_none());
         }

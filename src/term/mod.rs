@@ -3,4 +3,5 @@ pub mod engine;
 pub mod history;
 pub mod input;
 pub mod keys;
+pub mod marks;
 pub mod screen;

@@ -1,6 +1,9 @@
 //! Owns the face of a terminal: feed, resize, cells, events, snapshot, restore.
 //! Leaves out which engine stands behind it.
 
+use super::marks::Mark;
+use crate::proto::ids::Size;
+
 /// What a program said that is not a cell. Fired once, by the session's screen; a restored screen fires none.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Event {
@@ -14,6 +17,10 @@ pub enum Event {
     Clipboard(String),
     /// OSC 9, OSC 777;notify.
     Notification(String),
+    /// OSC 133.
+    Mark(Mark),
+    /// The program has changed the size, where it may (`Engine::set_resizable`).
+    Resized(Size),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -72,11 +79,67 @@ impl Style {
     };
 }
 
+/// What a cell shows: one character, or several that belong together. Reads as a `str`.
+#[derive(Clone, Copy)]
+pub struct Text<'a>(Shown<'a>);
+
+#[derive(Clone, Copy)]
+enum Shown<'a> {
+    One([u8; 4], u8),
+    Many(&'a str),
+}
+
+impl<'a> Text<'a> {
+    pub fn one(c: char) -> Text<'a> {
+        let mut bytes = [0; 4];
+        let len = c.encode_utf8(&mut bytes).len() as u8;
+        Text(Shown::One(bytes, len))
+    }
+    pub const fn many(text: &'a str) -> Text<'a> {
+        Text(Shown::Many(text))
+    }
+}
+
+impl Default for Text<'_> {
+    fn default() -> Self {
+        Text(Shown::Many(""))
+    }
+}
+
+impl std::ops::Deref for Text<'_> {
+    type Target = str;
+    fn deref(&self) -> &str {
+        match &self.0 {
+            Shown::One(bytes, len) => {
+                std::str::from_utf8(bytes.get(..usize::from(*len)).unwrap_or_default()).unwrap_or_default()
+            }
+            Shown::Many(text) => text,
+        }
+    }
+}
+
+impl PartialEq for Text<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+impl Eq for Text<'_> {}
+impl PartialEq<&str> for Text<'_> {
+    fn eq(&self, other: &&str) -> bool {
+        **self == **other
+    }
+}
+impl std::fmt::Debug for Text<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Debug::fmt(&**self, f)
+    }
+}
+
 /// A cell of the grid. A wide character's second cell has an empty text and width 0.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Cell<'a> {
     /// Empty = blank.
-    pub text: &'a str,
+    pub text: Text<'a>,
     /// 0, 1 or 2.
     pub width: u8,
     pub style: Style,

@@ -257,7 +257,7 @@ fn cells(app: &App, theme: &Theme, pane: &Pane, inner: Rect, buf: &mut Buffer) {
             let at = col + left;
             let cell = match (&owned, looking_back) {
                 (Some(cells), _) => match cells.get(usize::from(at)) {
-                    Some(c) => screen::Cell { text: &c.text, width: c.width, style: c.style },
+                    Some(c) => screen::Cell { text: screen::Text::many(&c.text), width: c.width, style: c.style },
                     None => continue,
                 },
                 (None, true) => continue,
@@ -280,16 +280,26 @@ fn cells(app: &App, theme: &Theme, pane: &Pane, inner: Rect, buf: &mut Buffer) {
 }
 
 /// What may stand in a cell: nothing active, nothing wider than the cells it was given.
-fn symbol<'a>(cell: &screen::Cell<'a>, room: u16) -> &'a str {
-    let text = cell.text;
+fn symbol<'a>(cell: &'a screen::Cell<'_>, room: u16) -> &'a str {
+    let text: &str = &cell.text;
     if text.is_empty() || cell.width == 0 || u16::from(cell.width) > room {
         return " ";
     }
     if text.len() == 1 && text.as_bytes()[0].is_ascii_graphic() {
         return text;
     }
-    if text.chars().any(char::is_control) || text.width() != usize::from(cell.width) {
+    if text.chars().any(char::is_control) {
         return if cell.width == 1 { "\u{fffd}" } else { " " };
+    }
+    if text.width() != usize::from(cell.width) {
+        // a heart that a program counts as one column, though its emoji takes two: the bare character then
+        let first = text.chars().next().map_or(0, char::len_utf8);
+        let bare = text.get(..first).unwrap_or_default();
+        return match cell.width {
+            width if bare.width() == usize::from(width) => bare,
+            1 => "\u{fffd}",
+            _ => " ",
+        };
     }
     text
 }

@@ -1,37 +1,69 @@
 //! Owns the terminal engine: bytes of a program in; cells, history, answers and events out.
-//! Leaves out drawing and where the bytes come from. Behind it stands the vt100 crate, which no other module names.
+//! Leaves out drawing and where the bytes come from. The state machine of sequences is the `vte` crate's.
 //!
 //! ```text
-//! bytes -> guard (whole tokens) -> terminal (modes, answers, strings) -> vt100 (cells) -> scroll -> history
+//! bytes -> parser (text, controls, sequences, strings) -> control (what each does) -> terminal
+//!            terminal = two pages (grid of rows of cells) + cursor, pen, modes ... + history
 //! ```
+//!
+//! # Layout
+//! - `cell` `look` `cluster` `row` `grid`   what is on a screen: eight bytes a cell, tables for what does not fit
+//! - `parser` `csi` `control`   what bytes mean
+//! - `print` `motion` `erase` `sgr` `charset` `tabs` `mode` `osc` `graphics`   what sequences do
+//! - `report`   answers
+//! - `resize` `snapshot`   reflow; the whole state as bytes
 
+pub(in crate::term) mod cell;
 mod charset;
-mod guard;
+pub(in crate::term) mod cluster;
+mod control;
+pub(in crate::term) mod csi;
+mod erase;
+pub mod graphics;
+mod grid;
+pub(in crate::term) mod look;
+mod mode;
+mod motion;
 mod osc;
-mod params;
-mod pen;
-mod replies;
-mod scroll;
+mod parser;
+pub(in crate::term) mod print;
+mod report;
+mod resize;
+pub(in crate::term) mod row;
+pub(in crate::term) mod sgr;
 mod snapshot;
+mod tabs;
 mod terminal;
 #[cfg(test)]
 mod tests;
 
 use crate::proto::ids::Size;
 use crate::term::history::History;
-use crate::term::screen::{Cell, Cursor, CursorShape, Event, Modes, MouseEncoding, MouseMode, Style};
-use guard::Guard;
+use crate::term::marks::Mark;
+use crate::term::screen::{Cell, Color, Cursor, CursorShape, Event, Modes, Style, Text};
+use mode::Flags;
+use parser::Parser;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
 use terminal::Terminal;
 
 /// Lines of history kept unless said otherwise.
 pub const HISTORY_LINES: usize = 10_000;
+/// Most lines of history that can be asked for.
+pub const MOST_HISTORY: usize = 1_000_000;
 
-const BLANK: Cell<'static> = Cell { text: "", width: 1, style: Style::PLAIN };
+/// Stamps of rows never meet, whichever engine gave them: each engine begins 2^40 after the one before it.
+fn first_stamp() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    NEXT.fetch_add(1 << 40, Ordering::Relaxed)
+}
 
 /// A terminal: what a program wrote, as cells. Two engines of equal state stay equal under equal bytes and sizes.
 pub struct Engine {
-    guard: Guard,
-    terminal: Terminal,
+    parser: Parser,
+    terminal: Box<Terminal>,
+    /// How often it panicked, and began anew.
+    resets: u32,
 }
 
 impl std::fmt::Debug for Engine {
@@ -47,9 +79,10 @@ impl Engine {
         Engine::with_history(size, HISTORY_LINES)
     }
 
-    /// A blank terminal that keeps so many lines (the size is clamped to what is valid).
+    /// A blank terminal that keeps so many lines, at most [`MOST_HISTORY`] (the size is clamped to what is valid).
     pub fn with_history(size: Size, lines: usize) -> Engine {
-        Engine { guard: Guard::default(), terminal: Terminal::new(size, lines) }
+        let terminal = Terminal::new(size, lines.min(MOST_HISTORY));
+        Engine { parser: Parser::default(), terminal: Box::new(terminal), resets: 0 }
     }
 
     /// The terminal of a [`Engine::snapshot`] taken at the same size. Fires no events; its history is empty.
@@ -63,19 +96,59 @@ impl Engine {
         engine.terminal.restoring = true;
         engine.feed(snapshot, &mut Vec::new());
         engine.terminal.restoring = false;
-        engine.terminal.parser.callbacks_mut().history = History::new(lines);
         engine
     }
 
     /// Takes a program's output, cut anywhere. What it says beside cells is added to `events`.
     pub fn feed(&mut self, bytes: &[u8], events: &mut Vec<Event>) {
-        self.guard.feed(bytes, &mut self.terminal);
+        if bytes.is_empty() {
+            return;
+        }
+        let fed = catch_unwind(AssertUnwindSafe(|| {
+            // in pieces, so that tables are cleaned now and then
+            for piece in bytes.chunks(64 << 10) {
+                self.parser.feed(piece, &mut self.terminal);
+                self.terminal.clean();
+            }
+        }));
+        if fed.is_err() {
+            self.begin_anew();
+        }
+        self.terminal.generation += 1;
         events.append(&mut self.terminal.events);
     }
 
-    /// Changes the size (clamped to what is valid). Rows that no longer fit go off the top into history.
+    /// A bug of ours must not end a session: its screen is blank then, and its history stays.
+    fn begin_anew(&mut self) {
+        let old = &mut self.terminal;
+        let history = std::mem::replace(&mut old.history, History::new(0));
+        let mut fresh = Terminal::new(old.size, 0);
+        fresh.history = history;
+        fresh.history.close();
+        (fresh.generation, fresh.colors.outer, fresh.cell_px) = (old.generation, old.colors.outer, old.cell_px);
+        (fresh.time, fresh.resizable, fresh.restoring) = (old.time, old.resizable, old.restoring);
+        fresh.events = std::mem::take(&mut old.events);
+        *self.terminal = fresh;
+        self.parser = Parser::default();
+        self.resets += 1;
+    }
+
+    /// How often a bug of ours made the screen begin anew.
+    pub fn resets(&self) -> u32 {
+        self.resets
+    }
+
+    /// Changes the size (clamped to what is valid): lines of the primary screen are wrapped anew.
     pub fn resize(&mut self, size: Size) {
-        self.terminal.resize(size);
+        if catch_unwind(AssertUnwindSafe(|| self.terminal.resize(size))).is_err() {
+            self.terminal.size = size.clamped();
+            self.begin_anew();
+        }
+    }
+
+    /// Whether a program may change the size itself (DECCOLM, `CSI 8 t`): then [`Event::Resized`] says so.
+    pub fn set_resizable(&mut self, on: bool) {
+        self.terminal.resizable = on;
     }
 
     pub fn size(&self) -> Size {
@@ -84,49 +157,44 @@ impl Engine {
 
     /// Where the cursor is; never outside the screen, also when a wrap is pending.
     pub fn cursor(&self) -> Cursor {
-        let screen = self.terminal.screen();
-        let (row, col) = screen.cursor_position();
-        let shape = match screen.cursor_style() {
-            vt100::CursorStyle::Default => CursorShape::Default,
-            vt100::CursorStyle::BlinkBlock => CursorShape::Block { blink: true },
-            vt100::CursorStyle::SteadyBlock => CursorShape::Block { blink: false },
-            vt100::CursorStyle::BlinkUnderline => CursorShape::Underline { blink: true },
-            vt100::CursorStyle::SteadyUnderline => CursorShape::Underline { blink: false },
-            vt100::CursorStyle::BlinkVerticalBar => CursorShape::Bar { blink: true },
-            vt100::CursorStyle::SteadyVerticalBar => CursorShape::Bar { blink: false },
+        let t = &self.terminal;
+        let shape = match t.cursor_style {
+            1 => CursorShape::Block { blink: true },
+            2 => CursorShape::Block { blink: false },
+            3 => CursorShape::Underline { blink: true },
+            4 => CursorShape::Underline { blink: false },
+            5 => CursorShape::Bar { blink: true },
+            6 => CursorShape::Bar { blink: false },
+            _ => CursorShape::Default,
         };
-        Cursor { row, col: col.min(self.size().cols.saturating_sub(1)), visible: !screen.hide_cursor(), shape }
+        let visible = t.flags.has(Flags::VISIBLE);
+        Cursor { row: t.at.row as u16, col: t.at.col as u16, visible, shape }
     }
 
     pub fn modes(&self) -> Modes {
-        let screen = self.terminal.screen();
+        let t = &self.terminal;
+        let has = |flag| t.flags.has(flag);
         Modes {
-            app_cursor: screen.application_cursor(),
-            app_keypad: screen.application_keypad(),
-            bracketed_paste: screen.bracketed_paste(),
-            focus: self.terminal.focus,
-            mouse: match screen.mouse_protocol_mode() {
-                vt100::MouseProtocolMode::None => MouseMode::Off,
-                vt100::MouseProtocolMode::Press => MouseMode::Press,
-                vt100::MouseProtocolMode::PressRelease => MouseMode::PressRelease,
-                vt100::MouseProtocolMode::ButtonMotion => MouseMode::ButtonMotion,
-                vt100::MouseProtocolMode::AnyMotion => MouseMode::AnyMotion,
-            },
-            encoding: match screen.mouse_protocol_encoding() {
-                vt100::MouseProtocolEncoding::Default => MouseEncoding::Default,
-                vt100::MouseProtocolEncoding::Utf8 => MouseEncoding::Utf8,
-                vt100::MouseProtocolEncoding::Sgr => MouseEncoding::Sgr,
-            },
-            alt_screen: screen.alternate_screen(),
-            alt_scroll: self.terminal.alt_scroll,
-            sync: self.terminal.sync,
-            ..Modes::default()
+            app_cursor: has(Flags::APP_CURSOR),
+            app_keypad: has(Flags::APP_KEYPAD),
+            bracketed_paste: has(Flags::PASTE),
+            focus: has(Flags::FOCUS),
+            mouse: t.mouse,
+            encoding: t.encoding,
+            alt_screen: t.on_alt,
+            alt_scroll: has(Flags::ALT_SCROLL),
+            sync: has(Flags::SYNC),
+            color_scheme: has(Flags::SCHEME),
+            backspace_bs: has(Flags::BACKSPACE),
+            newline: has(Flags::NEWLINE),
+            kitty: t.page.keys,
+            modify_other_keys: t.modify_other_keys,
         }
     }
 
     /// OSC 0 or 2: no control characters, at most 256 characters. Untrusted.
     pub fn title(&self) -> &str {
-        &self.terminal.title
+        &self.terminal.names.title
     }
 
     /// OSC 7: an absolute path. Untrusted.
@@ -136,37 +204,115 @@ impl Engine {
 
     /// The colours told to a program that asks (OSC 10, 11).
     pub fn set_colors(&mut self, fg: (u8, u8, u8), bg: (u8, u8, u8)) {
-        self.terminal.colors = (fg, bg);
+        self.terminal.colors.outer = (fg, bg);
     }
 
-    /// A cell; a blank one outside the screen.
+    /// A cell's width and height in pixels, told to a program that asks (`CSI 16 t`) and used to size pictures.
+    pub fn set_cell_size(&mut self, width: u16, height: u16) {
+        if width > 0 && height > 0 {
+            self.terminal.cell_px = (width, height);
+        }
+    }
+
+    /// Milliseconds since the epoch, for the marks of what is fed from here on.
+    pub fn set_time(&mut self, ms: u64) {
+        self.terminal.time = ms;
+    }
+
+    /// A cell as it is to be seen; a blank one outside the screen.
     pub fn cell(&self, row: u16, col: u16) -> Cell<'_> {
-        let Some(cell) = self.terminal.screen().cell(row, col) else { return BLANK };
-        let width = match () {
-            () if cell.is_wide_continuation() => 0,
-            () if cell.is_wide() => 2,
-            () => 1,
+        let t = &*self.terminal;
+        if row >= t.size.rows || col >= t.size.cols {
+            return Cell { text: Text::default(), width: 1, style: Style::PLAIN };
+        }
+        let cell = t.page.grid.row(usize::from(row)).get(usize::from(col));
+        let text = match (cell.one(), cell.cluster_index()) {
+            (Some(c), _) => Text::one(c),
+            (None, Some(n)) => Text::many(t.clusters.text(n)),
+            (None, None) => Text::default(),
         };
-        Cell { text: cell.contents(), width, style: pen::of_cell(cell) }
+        let mut style = if cell.look == look::Look::PLAIN { Style::PLAIN } else { t.looks.pen(cell.look).style };
+        if t.colors.are_set() {
+            self.recolor(&mut style);
+        }
+        style.inverse ^= t.flags.has(Flags::REVERSE);
+        Cell { text, width: cell.width(), style }
+    }
+
+    /// Colours that the program has changed (OSC 4, 10, 11) become what they are now.
+    fn recolor(&self, style: &mut Style) {
+        let colors = &self.terminal.colors;
+        let set = |color: Color, default: Option<osc::Rgb>| match color {
+            Color::Default => default.map_or(Color::Default, |(r, g, b)| Color::Rgb(r, g, b)),
+            Color::Index(i) => colors.palette.get(&i).map_or(color, |&(r, g, b)| Color::Rgb(r, g, b)),
+            rgb => rgb,
+        };
+        let [fg, bg, ..] = colors.dynamic;
+        style.fg = set(style.fg, fg);
+        style.bg = set(style.bg, bg);
+        style.underline_color = set(style.underline_color, None);
+    }
+
+    /// The address a cell leads to (OSC 8). Untrusted.
+    pub fn link(&self, row: u16, col: u16) -> Option<&str> {
+        let t = &*self.terminal;
+        if row >= t.size.rows {
+            return None;
+        }
+        let cell = t.page.grid.row(usize::from(row)).get(usize::from(col));
+        t.looks.address(t.looks.pen(cell.look).link)
+    }
+
+    /// A number that is another one whenever the row's cells may have changed, and goes with the row when it is scrolled:
+    /// equal numbers mean equal cells. Never 0.
+    pub fn row_stamp(&self, row: u16) -> u64 {
+        let t = &*self.terminal;
+        if row >= t.size.rows {
+            return u64::MAX;
+        }
+        t.page.grid.row(usize::from(row)).stamp
     }
 
     /// Whether the row's line goes on in the row below.
     pub fn row_wrapped(&self, row: u16) -> bool {
-        self.terminal.screen().row_wrapped(row)
+        row < self.terminal.size.rows && self.terminal.page.grid.row(usize::from(row)).wrapped
+    }
+
+    /// The logical line that a row of the primary screen belongs to, counted from the session's first, and how many of
+    /// its cells come before this row.
+    pub fn line_of(&self, row: u16) -> (u64, usize) {
+        self.terminal.line_of(usize::from(row.min(self.terminal.size.rows - 1)))
+    }
+
+    /// Where a cell of a logical line is on the primary screen; None if it has left it.
+    pub fn place_of(&self, line: u64, cell: usize) -> Option<(u16, u16)> {
+        for row in 0..self.terminal.size.rows {
+            let (n, before) = self.line_of(row);
+            let last = !self.row_wrapped(row);
+            if n == line && cell >= before && (last || cell < before + usize::from(self.terminal.size.cols)) {
+                let col = (cell - before).min(usize::from(self.terminal.size.cols) - 1);
+                return Some((row, col as u16));
+            }
+        }
+        None
     }
 
     /// The screen's rows as text, trailing blanks trimmed.
     pub fn text_rows(&self) -> Vec<String> {
-        let size = self.size();
-        let row = |row: u16| {
-            let mut text = String::new();
-            for cell in (0..size.cols).map(|col| self.cell(row, col)).filter(|cell| cell.width > 0) {
-                text.push_str(if cell.text.is_empty() { " " } else { cell.text });
+        let t = &*self.terminal;
+        let row = |row: &row::Row| {
+            let mut text = String::with_capacity(row.cells.len());
+            for cell in &row.cells {
+                if cell.is_blank() {
+                    text.push(' ');
+                } else {
+                    t.clusters.push(*cell, &mut text);
+                }
             }
             text.truncate(text.trim_end_matches(' ').len());
             text
         };
-        (0..size.rows).map(row).collect()
+        t.page.grid.rows().map(row).collect()
     }
 
     /// The screen's rows with SGR sequences; each starts from the default pen and ends with it.
@@ -179,7 +325,7 @@ impl Engine {
         let mut pen = Style::default();
         let mut blanks = 0;
         for cell in (0..self.size().cols).map(|col| self.cell(row, col)).filter(|cell| cell.width > 0) {
-            let blank = cell.text.is_empty() || cell.text == " ";
+            let blank = cell.text.is_empty() || &*cell.text == " ";
             if blank && cell.style == Style::default() {
                 blanks += 1;
                 continue;
@@ -193,7 +339,7 @@ impl Engine {
             }
             if cell.style != pen {
                 pen = cell.style;
-                pen::write(&pen, &mut out);
+                sgr::write(&pen, &mut out);
             }
             out.extend_from_slice(if blank { b" " } else { cell.text.as_bytes() });
         }
@@ -203,34 +349,36 @@ impl Engine {
         String::from_utf8_lossy(&out).into_owned()
     }
 
-    /// A VT stream of which [`Engine::restore`], at the same size, makes an engine equal to this one in everything
-    /// that later bytes depend on: both screens, cursors, pen, margins, modes, charsets, title, folder, and the
-    /// sequence or character that is unfinished at this point. Not the history.
+    /// A VT stream of which [`Engine::restore`], at the same size, makes an engine equal to this one in everything seen
+    /// and unseen: both screens, cursors, pens, margins, modes, tabs, sets, colours, titles, links, keyboard flags,
+    /// marks, and the sequence or character that is unfinished at this point. Not the history, but its numbers.
     pub fn snapshot(&self) -> Vec<u8> {
         let mut out = self.terminal.snapshot();
-        out.extend_from_slice(&self.guard.unfinished());
+        out.extend_from_slice(&self.parser.unfinished());
         out
     }
 
     /// The lines that have left the primary screen.
     pub fn history(&self) -> &History {
-        &self.terminal.parser.callbacks().history
+        &self.terminal.history
     }
 
-    /// A number that is another one whenever the row's cells may have changed, and goes with the row when it is scrolled:
-    /// equal numbers of one engine mean equal cells. Never 0.
-    pub fn row_stamp(&self, row: u16) -> u64 {
-        use std::hash::{DefaultHasher, Hash, Hasher};
-        let mut hasher = DefaultHasher::new();
-        for cell in (0..self.size().cols).map(|col| self.cell(row, col)) {
-            (cell.text, cell.width, cell.style).hash(&mut hasher);
+    /// All OSC 133 marks of the history kept and of the primary screen, oldest first.
+    pub fn marks(&self) -> Vec<Mark> {
+        let t = &*self.terminal;
+        let mut marks: Vec<Mark> = t.history.marks().copied().collect();
+        for (r, row) in t.primary().grid.rows().enumerate() {
+            if !row.marks.is_empty() {
+                let (line, before) = t.line_of(r);
+                marks.extend(row.marks.iter().map(|m| Mark { line, col: m.col + before as u32, ..*m }));
+            }
         }
-        hasher.finish().max(1)
+        marks
     }
 
-    /// The address a cell leads to (OSC 8). Untrusted.
-    pub fn link(&self, _row: u16, _col: u16) -> Option<&str> {
-        None
+    /// Pictures on the screen (sixel, kitty): their places and sizes.
+    pub fn pictures(&self) -> impl Iterator<Item = &graphics::Placement> {
+        self.terminal.page.placements.iter()
     }
 
     /// Changes whenever something visible may have changed.
@@ -238,3 +386,4 @@ impl Engine {
         self.terminal.generation
     }
 }
+

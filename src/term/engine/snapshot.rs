@@ -1,252 +1,509 @@
 //! Owns the saying of a terminal's whole state as a VT stream, and the reading of it.
-//! Leaves out history: it does not decide what later bytes do.
+//! Leaves out history: it is fetched by range, and decides nothing of what later bytes do.
 //!
-//! What standard sequences can't say goes in one private string, understood while restoring only:
+//! Both screens are painted with standard sequences (CUP, SGR, OSC 8, DECSCA, ECH, text). What those can't say goes in
+//! one private string, understood while restoring only:
 //!
 //! ```text
-//! ESC P > t h u b ; WHAT ; NUMBERS ESC \
-//!     c ; ROW ; COL                                       the cursor of the screen shown, from 0; COL = width: wrap pending
-//!     s ; PAGE ; ROW ; COL ; ORIGIN ; CHARSETS ; PEN      the saved cursor of the primary (0) or alternate (1) screen
-//!     r ; CODEPOINT                                       what REP repeats (0: nothing)
-//! PEN = FLAGS ; FG ; BG       flags: bold 1, dim 2, italic 4, underline 8, inverse 16
-//!                             colours: 0 default, 1 + index, 16777216 + rgb
-//! CHARSETS                    G0 draws 1, G1 draws 2, shifted out 4
+//! ESC P > t h u b ; KEY ; FIELDS ESC \        numbers in decimal; strings as pairs of hexadecimal digits; colours RRGGBB
+//!   v ; 1                                     the version of this list
+//!   p ; PAGE                                  what follows paints the primary (0) or alternate (1) screen
+//!   g ; WIDTH ; TEXT                          a cell of more than one character, or of another width than it has
+//!   e                                         the last cell of a row, empty as a wide character did not fit
+//!   w ; ROW,ROW...                            rows whose line goes on in the next one
+//!   m ; ROW ; COL ; LETTER ; EXIT ; TIME      an OSC 133 mark; EXIT is empty if none is known
+//!   i ; PLACEMENT                             a picture: see `graphics::Placement::to_fields`
+//!   k ; FLAGS,FLAGS...                        kitty keyboard flags, those pushed first, those in force last
+//!   s ; ROW ; COL ; PENDING ; ORIGIN ; SETS ; GL ; SINGLE ; PROTECTED ; LINK ; SGR      DECSC
+//! (p to s belong to the page named last; the last p names the one shown)
+//!   o ; MODES ; SAVED                         modes that are on, and those XTSAVE kept: ?7,?25,4
+//!   M ; MOUSE ; ENCODING ; SAVED ; SAVED ; ALT    mouse modes by number (0: off); XTSAVE of 47
+//!   x ; TOP ; BOTTOM ; LEFT ; RIGHT ; CURSOR ; RECTANGLE ; GUARDED ; LEVEL ; KEYS   margins from 0, DECSCUSR, DECSACE, SPA, DECSCL, modifyOtherKeys
+//!   t ; COL,COL...                            tab stops
+//!   n ; SETS ; GL ; SINGLE                    character sets by their final bytes; 9: no single shift
+//!   T ; TITLE ; ICON                          titles: the stack from its bottom, the ones in force last
+//!   D ; DIRECTORY
+//!   C ; FG ; BG ; PALETTE ; DYNAMIC ; SPECIAL     colours: the stack from its bottom, the ones in force last
+//!   P ; PROTECTED ; LINK ; SGR                a pushed pen
+//!   I ; ID ; WIDTH ; HEIGHT                   a picture's size, kept to place it later
+//!   u ; APC                                   the picture being sent in pieces
+//!   h ; END ; OPEN ; CELLS                    number of the next line of history; cells of the open one
+//!   l ; CODEPOINT ; ROW ; COL                 what REP repeats (0: nothing); the cell that may be joined (-1: none)
+//!   c ; ROW ; COL ; PENDING                   the cursor
 //! ```
+//!
+//! After it come the pen (SGR, DECSCA, OSC 8) and what is unfinished of a sequence, string or character.
 
-use super::charset::Charsets;
-use super::terminal::{Page, Saved, Terminal};
-use super::{osc, pen};
-use crate::term::screen::{Color, Style};
-use std::io::Write;
+use super::cell::Cell;
+use super::charset::{Charsets, Set};
+use super::csi::Csi;
+use super::graphics::{Apc, Placements};
+use super::look::Pen;
+use super::mode::{Flags, mouse_encoding, mouse_mode};
+use super::osc::{Colors, Rgb};
+use super::sgr;
+use super::terminal::{Names, Page, Place, Saved, Terminal};
+use crate::term::history::History;
+use crate::term::marks::{Mark, MarkKind};
+use crate::term::screen::{MouseEncoding, MouseMode, Style};
+use std::collections::VecDeque;
+use std::fmt::Write as _;
+use std::io::Write as _;
 
 /// What the private string begins with.
 pub(super) const PRIVATE: &[u8] = b">thub;";
 
+fn hex(text: &[u8]) -> String {
+    text.iter().fold(String::with_capacity(text.len() * 2), |mut out, b| {
+        let _ = write!(out, "{b:02x}");
+        out
+    })
+}
+
+fn unhex(text: &str) -> Vec<u8> {
+    let digits: Vec<u8> = text.bytes().filter_map(|b| char::from(b).to_digit(16)).map(|d| d as u8).collect();
+    digits.chunks_exact(2).map(|p| p.iter().fold(0, |n, d| n << 4 | d)).collect()
+}
+
+fn text(field: &str) -> String {
+    let text = String::from_utf8_lossy(&unhex(field)).into_owned();
+    text.chars().filter(|c| !c.is_control()).collect()
+}
+
+fn list<T: ToString>(items: impl IntoIterator<Item = T>) -> String {
+    items.into_iter().map(|i| i.to_string()).collect::<Vec<_>>().join(",")
+}
+
+fn numbers<T: std::str::FromStr>(field: &str) -> impl Iterator<Item = T> {
+    field.split(',').filter_map(|n| n.parse().ok())
+}
+
+/// `ESC P > thub ; ... ESC \`
+fn private(out: &mut Vec<u8>, fields: std::fmt::Arguments<'_>) {
+    out.extend_from_slice(b"\x1bP>thub;");
+    let _ = out.write_fmt(fields);
+    out.extend_from_slice(b"\x1b\\");
+}
+
+fn sets(c: &Charsets) -> String {
+    let names: String = c.sets.iter().map(|s| char::from(s.name())).collect();
+    format!("{};{};{}", hex(names.as_bytes()), c.gl, c.single.unwrap_or(9))
+}
+
+fn color((r, g, b): Rgb) -> String {
+    format!("{r:02x}{g:02x}{b:02x}")
+}
+
+fn colors(c: &Colors) -> String {
+    let some = |c: &Option<Rgb>| c.map_or(String::new(), color);
+    format!(
+        "{};{};{};{};{}",
+        color(c.outer.0),
+        color(c.outer.1),
+        list(c.palette.iter().map(|(i, c)| format!("{i}={}", color(*c)))),
+        list(c.dynamic.iter().map(some)),
+        list(c.special.iter().map(some)),
+    )
+}
+
+fn mouse_number(mode: MouseMode) -> u16 {
+    [9, 1000, 1002, 1003].into_iter().find(|n| mouse_mode(*n) == Some(mode)).unwrap_or(0)
+}
+fn encoding_number(encoding: MouseEncoding) -> u16 {
+    [1005, 1006, 1015, 1016].into_iter().find(|n| mouse_encoding(*n) == Some(encoding)).unwrap_or(0)
+}
+
+fn parameters(style: &Style) -> String {
+    let mut out = Vec::new();
+    sgr::parameters(style, &mut out);
+    String::from_utf8(out).unwrap_or_default()
+}
+
+/// Says pens, each as what changes from the one before.
+struct Painter<'a> {
+    terminal: &'a Terminal,
+    pen: Pen,
+}
+
+impl Painter<'_> {
+    fn pen(&mut self, pen: Pen, out: &mut Vec<u8>) {
+        if pen.style != self.pen.style {
+            sgr::write(&pen.style, out);
+        }
+        if pen.protected != self.pen.protected {
+            out.extend_from_slice(if pen.protected { b"\x1b[1\"q" } else { b"\x1b[0\"q" });
+        }
+        if pen.link != self.pen.link {
+            let address = self.terminal.looks.address(pen.link).unwrap_or_default();
+            let _ = write!(out, "\x1b]8;;{address}\x1b\\");
+        }
+        self.pen = pen;
+    }
+
+    fn page(&mut self, number: u8, page: &Page, out: &mut Vec<u8>) {
+        private(out, format_args!("p;{number}"));
+        let mut look = None;
+        for (r, row) in page.grid.rows().enumerate() {
+            let cells = row.cells.get(..row.content()).unwrap_or_default();
+            if cells.is_empty() {
+                continue;
+            }
+            let _ = write!(out, "\x1b[{}H", r + 1);
+            let mut i = 0;
+            while let Some(&cell) = cells.get(i) {
+                let n = cells.iter().skip(i).position(|c| *c != cell).unwrap_or(cells.len() - i);
+                if cell == Cell::BLANK {
+                    let _ = write!(out, "\x1b[{n}C");
+                    i += n;
+                    continue;
+                }
+                if look != Some(cell.look) {
+                    look = Some(cell.look);
+                    self.pen(self.terminal.looks.pen(cell.look), out);
+                }
+                if cell.is_spacer() {
+                    private(out, format_args!("e"));
+                    i += 1;
+                } else if cell.is_blank() {
+                    let _ = write!(out, "\x1b[{n}X\x1b[{n}C");
+                    i += n;
+                } else {
+                    self.cell(cell, out);
+                    i += 1;
+                }
+            }
+        }
+        let wrapped = list(page.grid.rows().enumerate().filter(|(_, row)| row.wrapped).map(|(r, _)| r));
+        if !wrapped.is_empty() {
+            private(out, format_args!("w;{wrapped}"));
+        }
+        for (r, row) in page.grid.rows().enumerate() {
+            for m in &row.marks {
+                let exit = m.exit.map_or(String::new(), |e| e.to_string());
+                private(out, format_args!("m;{r};{};{};{exit};{}", m.col, m.kind.letter(), m.time));
+            }
+        }
+        for placement in page.placements.iter() {
+            private(out, format_args!("i;{}", placement.to_fields()));
+        }
+        private(out, format_args!("k;{}", list(page.keys_before.iter().chain([&page.keys]))));
+        let s = &page.saved;
+        private(
+            out,
+            format_args!(
+                "s;{};{};{};{};{};{};{};{}",
+                s.place.row,
+                s.place.col,
+                u8::from(s.place.pending),
+                u8::from(s.origin),
+                sets(&s.charsets),
+                u8::from(s.pen.protected),
+                hex(self.terminal.looks.address(s.pen.link).unwrap_or_default().as_bytes()),
+                parameters(&s.pen.style),
+            ),
+        );
+    }
+
+    fn cell(&mut self, cell: Cell, out: &mut Vec<u8>) {
+        if cell.is_tail() {
+            return;
+        }
+        let width = cell.width();
+        match cell.one() {
+            Some(c) if super::print::width_of(c) == usize::from(width) => {
+                let mut buf = [0; 4];
+                out.extend_from_slice(c.encode_utf8(&mut buf).as_bytes());
+            }
+            _ => {
+                let mut text = String::new();
+                self.terminal.clusters.push(cell, &mut text);
+                private(out, format_args!("g;{width};{}", hex(text.as_bytes())));
+            }
+        }
+    }
+}
+
 impl Terminal {
     /// Everything but the unfinished sequence.
-    pub(super) fn snapshot(&self) -> Vec<u8> {
-        let mut out = b"\x1b[0m\x1b[H\x1b[2J".to_vec();
-        let screen = self.screen();
-        if screen.alternate_screen() {
-            let mut scratch = vt100::Parser::default();
-            *scratch.screen_mut() = screen.clone();
-            scratch.process(b"\x1b[?47l");
-            page(scratch.screen(), &self.primary, &mut out);
-            out.extend_from_slice(b"\x1b[0m\x1b[?47h");
-            page(screen, &self.alternate, &mut out);
-        } else {
-            page(screen, &self.primary, &mut out);
+    pub fn snapshot(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(4096);
+        private(&mut out, format_args!("v;1"));
+        let mut painter = Painter { terminal: self, pen: Pen::PLAIN };
+        painter.page(0, self.primary(), &mut out);
+        painter.page(1, self.alternate(), &mut out);
+        private(&mut out, format_args!("p;{}", u8::from(self.on_alt)));
+        private(&mut out, format_args!("o;{};{}", modes(self.flags), modes(self.saved_flags)));
+        private(
+            &mut out,
+            format_args!(
+                "M;{};{};{};{};{}",
+                mouse_number(self.mouse),
+                encoding_number(self.encoding),
+                mouse_number(self.saved_mouse.0),
+                encoding_number(self.saved_mouse.1),
+                u8::from(self.saved_alt),
+            ),
+        );
+        private(
+            &mut out,
+            format_args!(
+                "x;{};{};{};{};{};{};{};{};{}",
+                self.top,
+                self.bottom,
+                self.left,
+                self.right,
+                self.cursor_style,
+                u8::from(self.by_rectangle),
+                u8::from(self.guarded),
+                self.level,
+                self.modify_other_keys,
+            ),
+        );
+        private(&mut out, format_args!("t;{}", list(self.tabs.all())));
+        private(&mut out, format_args!("n;{}", sets(&self.charsets)));
+        for names in self.names_before.iter().chain([&self.names]) {
+            private(&mut out, format_args!("T;{};{}", hex(names.title.as_bytes()), hex(names.icon.as_bytes())));
         }
-        self.modes(&mut out);
-        pen::write(&pen::of_screen(screen), &mut out);
-        saved(0, &self.primary.saved, &mut out);
-        saved(1, &self.alternate.saved, &mut out);
-        // always said: painting has printed something
-        let _ = write!(out, "\x1bP>thub;r;{}\x1b\\", self.last.map_or(0, u32::from));
+        private(&mut out, format_args!("D;{}", hex(self.directory.as_bytes())));
+        for c in self.colors_before.iter().chain([&self.colors]) {
+            private(&mut out, format_args!("C;{}", colors(c)));
+        }
+        for pen in &self.pens_before {
+            let link = hex(self.looks.address(pen.link).unwrap_or_default().as_bytes());
+            private(&mut out, format_args!("P;{};{link};{}", u8::from(pen.protected), parameters(&pen.style)));
+        }
+        for (id, width, height) in &self.images {
+            private(&mut out, format_args!("I;{id};{width};{height}"));
+        }
+        let transfer = self.transfer.unfinished();
+        if !transfer.is_empty() {
+            private(&mut out, format_args!("u;{}", hex(&transfer)));
+        }
+        let h = &self.history;
+        private(&mut out, format_args!("h;{};{};{}", h.end(), u8::from(h.is_open()), h.open_cells()));
+        painter.pen(self.pen, &mut out);
+        // said last: painting has printed something, and moved
+        let (row, col) = self.join.map_or((-1, -1), |(r, c)| (r as i64, c as i64));
+        private(&mut out, format_args!("l;{};{row};{col}", self.last.map_or(0, u32::from)));
+        private(&mut out, format_args!("c;{};{};{}", self.at.row, self.at.col, u8::from(self.at.pending)));
         out
     }
 
-    fn modes(&self, out: &mut Vec<u8>) {
-        use vt100::{CursorStyle, MouseProtocolEncoding as Encoding, MouseProtocolMode as Mouse};
-        let screen = self.screen();
-        let mouse = screen.mouse_protocol_mode();
-        let encoding = screen.mouse_protocol_encoding();
-        let all: [(bool, &[u8]); 16] = [
-            (screen.application_cursor(), b"\x1b[?1h"),
-            (screen.application_keypad(), b"\x1b="),
-            (screen.bracketed_paste(), b"\x1b[?2004h"),
-            (screen.hide_cursor(), b"\x1b[?25l"),
-            (mouse == Mouse::Press, b"\x1b[?9h"),
-            (mouse == Mouse::PressRelease, b"\x1b[?1000h"),
-            (mouse == Mouse::ButtonMotion, b"\x1b[?1002h"),
-            (mouse == Mouse::AnyMotion, b"\x1b[?1003h"),
-            (encoding == Encoding::Utf8, b"\x1b[?1005h"),
-            (encoding == Encoding::Sgr, b"\x1b[?1006h"),
-            (self.focus, b"\x1b[?1004h"),
-            (!self.alt_scroll, b"\x1b[?1007l"),
-            (self.sync, b"\x1b[?2026h"),
-            (self.charsets.g0, b"\x1b(0"),
-            (self.charsets.g1, b"\x1b)0"),
-            (self.charsets.shifted, b"\x0e"),
-        ];
-        for (on, bytes) in all {
-            if on {
-                out.extend_from_slice(bytes);
-            }
-        }
-        let style = match screen.cursor_style() {
-            CursorStyle::Default => 0,
-            CursorStyle::BlinkBlock => 1,
-            CursorStyle::SteadyBlock => 2,
-            CursorStyle::BlinkUnderline => 3,
-            CursorStyle::SteadyUnderline => 4,
-            CursorStyle::BlinkVerticalBar => 5,
-            CursorStyle::SteadyVerticalBar => 6,
-        };
-        let _ = write!(out, "\x1b[{style} q");
-        if !self.title.is_empty() {
-            let _ = write!(out, "\x1b]2;{}\x1b\\", self.title);
-        }
-        if !self.directory.is_empty() {
-            let _ = write!(out, "\x1b]7;{}\x1b\\", osc::bare(&self.directory));
-        }
-    }
-
-    /// Carries out the private string; a broken one does nothing.
-    pub(super) fn restore_private(&mut self, fields: &[u8]) {
+    /// Takes in one private string.
+    pub fn restore_private(&mut self, fields: &[u8]) {
         let Ok(fields) = std::str::from_utf8(fields) else { return };
-        let mut fields = fields.split(';');
-        let what = fields.next();
-        let numbers: Vec<u32> = fields.map_while(|f| f.parse().ok()).collect();
-        let bottom = self.size.rows.saturating_sub(1);
-        let short = |n: u32| u16::try_from(n).unwrap_or(u16::MAX);
-        match (what, numbers.as_slice()) {
-            (Some("c"), &[row, col]) => self.place(short(row), short(col)),
-            (Some("s"), &[page, row, col, origin, sets, flags, fg, bg]) => {
-                let saved = Saved {
-                    row: short(row).min(bottom),
-                    col: short(col).min(self.size.cols),
-                    origin: origin == 1,
-                    pen: style(flags, fg, bg),
-                    charsets: Charsets { g0: sets & 1 != 0, g1: sets & 2 != 0, shifted: sets & 4 != 0 },
+        let mut words = fields.split(';');
+        let key = words.next().unwrap_or_default();
+        let words: Vec<&str> = words.collect();
+        let word = |i: usize| words.get(i).copied().unwrap_or_default();
+        let rest = |i: usize| words.get(i..).unwrap_or_default().join(";");
+        let number = |i: usize| word(i).parse::<usize>().unwrap_or(0);
+        let is = |i: usize| word(i) == "1";
+        let (rows, cols) = (self.rows(), self.cols());
+        match key {
+            "p" => self.switch(is(0)),
+            "g" => {
+                let text = text(word(1));
+                let look = {
+                    self.dip();
+                    self.look
                 };
-                let page = if page == 0 { &mut self.primary } else { &mut self.alternate };
-                page.saved = saved;
+                let mut chars = text.chars();
+                let cell = match (chars.next(), chars.next()) {
+                    (None, _) => return,
+                    (Some(c), None) => Cell::char(c, look),
+                    _ => Cell::cluster(self.clusters.number(&text), look),
+                };
+                self.put(cell, if number(0) == 2 { 2 } else { 1 });
+                self.join = None;
             }
-            (Some("r"), &[c]) => self.last = char::from_u32(c).filter(|c| !c.is_control()),
+            "e" => {
+                let look = self.erased();
+                let (row, col) = (self.at.row, self.at.col);
+                let row = self.page.grid.row_mut(row);
+                row.reach(col + 1);
+                if let Some(cell) = row.cells.get_mut(col) {
+                    *cell = Cell::spacer(look);
+                }
+            }
+            "w" => {
+                for r in numbers::<usize>(word(0)).filter(|r| *r < rows) {
+                    self.page.grid.row_mut(r).wrapped = true;
+                }
+            }
+            "m" => {
+                let Some(kind) = word(2).bytes().next().and_then(MarkKind::of_letter) else { return };
+                let time = word(4).parse().unwrap_or(0);
+                let mark = Mark { line: 0, col: number(1) as u32, kind, exit: word(3).parse().ok(), time };
+                if number(0) < rows {
+                    self.page.grid.row_mut(number(0)).marks.push(mark);
+                }
+            }
+            "i" => {
+                if let Some(new) = Placements::from_fields(&words.join(";")) {
+                    for placement in new.iter() {
+                        self.page.placements.add(*placement);
+                    }
+                }
+            }
+            "k" => {
+                let mut flags: VecDeque<u8> = numbers(word(0)).map(|n: u8| n & 31).take(Page::MOST_KEYS + 1).collect();
+                self.page.keys = flags.pop_back().unwrap_or(0);
+                self.page.keys_before = flags;
+            }
+            "s" => {
+                let link = self.restored_link(word(8));
+                self.page.saved = Saved {
+                    place: Place { row: number(0).min(rows - 1), col: number(1).min(cols - 1), pending: is(2) },
+                    origin: is(3),
+                    charsets: charsets(word(4), word(5), word(6)),
+                    pen: Pen { style: style(&rest(9)), protected: is(7), link },
+                };
+            }
+            "o" => {
+                self.flags = flags(word(0));
+                self.saved_flags = flags(word(1));
+            }
+            "M" => {
+                let mode = |i: usize| mouse_mode(number(i) as u16).unwrap_or_default();
+                let encoding = |i: usize| mouse_encoding(number(i) as u16).unwrap_or_default();
+                (self.mouse, self.encoding) = (mode(0), encoding(1));
+                self.saved_mouse = (mode(2), encoding(3));
+                self.saved_alt = is(4);
+            }
+            "x" => {
+                if number(0) < number(1) && number(1) <= rows && number(2) < number(3) && number(3) <= cols {
+                    (self.top, self.bottom, self.left, self.right) = (number(0), number(1), number(2), number(3));
+                }
+                self.cursor_style = number(4).min(6) as u16;
+                (self.by_rectangle, self.guarded) = (is(5), is(6));
+                self.level = number(7).clamp(61, 65) as u16;
+                self.modify_other_keys = number(8).min(2) as u8;
+            }
+            "t" => {
+                self.tabs.clear();
+                for col in numbers(word(0)) {
+                    self.tabs.set(col, true);
+                }
+            }
+            "n" => self.charsets = charsets(word(0), word(1), word(2)),
+            "T" => {
+                // the one there was is pushed: the first is a fresh engine's
+                let before = std::mem::replace(&mut self.names, Names { title: text(word(0)), icon: text(word(1)) });
+                if self.restored_names && self.names_before.len() < Terminal::MOST_NAMES {
+                    self.names_before.push(before);
+                }
+                self.restored_names = true;
+            }
+            "D" => self.directory = text(word(0)),
+            "C" => {
+                let before = std::mem::replace(&mut self.colors, restored_colors(&words));
+                if self.restored_colors && self.colors_before.len() < Terminal::MOST_PENS {
+                    self.colors_before.push(before);
+                }
+                self.restored_colors = true;
+            }
+            "P" if self.pens_before.len() < Terminal::MOST_PENS => {
+                let link = self.restored_link(word(1));
+                self.pens_before.push(Pen { style: style(&rest(2)), protected: is(0), link });
+            }
+            "I" => self.images.push((number(0) as u32, number(1) as u32, number(2) as u32)),
+            "u" => {
+                let mut apc = Apc::default();
+                apc.feed(&unhex(word(0)));
+                if let Some(command) = apc.finish() {
+                    let _ = self.transfer.take(command);
+                }
+            }
+            "h" => {
+                let end = word(0).parse().unwrap_or(0).min(1 << 60);
+                self.history = History::continuing(self.history.most_lines(), end, is(1), number(2));
+            }
+            "l" => {
+                self.last = word(0).parse().ok().and_then(char::from_u32).filter(|c| *c != '\0');
+                self.join = word(1).parse().ok().zip(word(2).parse().ok());
+            }
+            "c" => {
+                self.at = Place { row: number(0).min(rows - 1), col: number(1).min(cols - 1), pending: is(2) };
+            }
             _ => {}
         }
     }
-}
 
-fn saved(page: u8, s: &Saved, out: &mut Vec<u8>) {
-    if *s == Saved::default() {
-        return;
-    }
-    let sets = u8::from(s.charsets.g0) | u8::from(s.charsets.g1) << 1 | u8::from(s.charsets.shifted) << 2;
-    let p = &s.pen;
-    let flags = [p.bold, p.dim, p.italic, p.underline != Default::default(), p.inverse];
-    let flags = flags.iter().rev().fold(0, |n, &on| n << 1 | u8::from(on));
-    let (origin, fg, bg) = (u8::from(s.origin), number_of(p.fg), number_of(p.bg));
-    let _ = write!(out, "\x1bP>thub;s;{page};{};{};{origin};{sets};{flags};{fg};{bg}\x1b\\", s.row, s.col);
-}
-
-fn number_of(color: Color) -> u32 {
-    match color {
-        Color::Default => 0,
-        Color::Index(i) => 1 + u32::from(i),
-        Color::Rgb(r, g, b) => u32::from_be_bytes([1, r, g, b]),
+    fn restored_link(&mut self, field: &str) -> u32 {
+        let address = text(field);
+        if address.is_empty() { 0 } else { self.looks.link(&address) }
     }
 }
 
-fn style(flags: u32, fg: u32, bg: u32) -> Style {
-    let color = |n: u32| match (n, n.to_be_bytes()) {
-        (0, _) => Color::Default,
-        (_, [1, r, g, b]) => Color::Rgb(r, g, b),
-        _ => Color::Index(u8::try_from(n - 1).unwrap_or(0)),
-    };
-    let on = |bit: u32| flags & bit != 0;
-    Style {
-        fg: color(fg),
-        bg: color(bg),
-        bold: on(1),
-        dim: on(2),
-        italic: on(4),
-        underline: if on(8) { crate::term::screen::Underline::Single } else { Default::default() },
-        inverse: on(16),
-        ..Style::PLAIN
-    }
-}
-
-/// One of the two screens: cells, wrapped rows, margins, origin mode, cursor.
-fn page(screen: &vt100::Screen, page: &Page, out: &mut Vec<u8>) {
-    let mut brush = Brush { out, pen: Style::default() };
-    brush.cells(screen);
-    brush.wraps(screen);
-    let bottom = screen.size().0.get().saturating_sub(1);
-    if page.margins != (0, bottom) {
-        let _ = write!(out, "\x1b[{};{}r", u32::from(page.margins.0) + 1, u32::from(page.margins.1) + 1);
-    }
-    if page.origin {
-        out.extend_from_slice(b"\x1b[?6h");
-    }
-    let (row, col) = screen.cursor_position();
-    let _ = write!(out, "\x1bP>thub;c;{row};{col}\x1b\\");
-}
-
-/// Paints on a blank screen whose pen is the default one.
-struct Brush<'a> {
-    out: &'a mut Vec<u8>,
-    pen: Style,
-}
-
-impl Brush<'_> {
-    fn dip(&mut self, style: Style) {
-        if style != self.pen {
-            pen::write(&style, self.out);
-            self.pen = style;
-        }
-    }
-
-    fn go(&mut self, row: u16, col: u16) {
-        let _ = write!(self.out, "\x1b[{};{}H", u32::from(row) + 1, u32::from(col) + 1);
-    }
-
-    fn cells(&mut self, screen: &vt100::Screen) {
-        let (rows, cols) = (screen.size().0.get(), screen.size().1.get());
-        for row in 0..rows {
-            let mut col = 0;
-            let mut there = false;
-            while col < cols {
-                let Some(cell) = screen.cell(row, col) else { break };
-                let style = pen::of_cell(cell);
-                if cell.has_contents() {
-                    if !there {
-                        self.go(row, col);
-                    }
-                    self.dip(style);
-                    self.out.extend_from_slice(cell.contents().as_bytes());
-                    col += if cell.is_wide() { 2 } else { 1 };
-                    there = true;
-                    continue;
-                }
-                there = false;
-                let same = |c: &u16| {
-                    screen.cell(row, *c).is_some_and(|cell| {
-                        !cell.has_contents() && !cell.is_wide_continuation() && pen::of_cell(cell) == style
-                    })
-                };
-                let end = (col + 1..cols).find(|c| !same(c)).unwrap_or(cols);
-                if style != Style::default() {
-                    self.go(row, col);
-                    self.dip(style);
-                    let _ = write!(self.out, "\x1b[{}X", end - col);
-                }
-                col = end;
+fn modes(flags: Flags) -> String {
+    let mut on = Vec::new();
+    for private in [true, false] {
+        for number in 0..4096 {
+            if Flags::of(number, private).is_some_and(|flag| flags.has(flag)) {
+                on.push(format!("{}{number}", if private { "?" } else { "" }));
             }
         }
     }
+    list(on)
+}
 
-    /// A row is wrapped when printing went on from its last cell to the first one below: do that again.
-    fn wraps(&mut self, screen: &vt100::Screen) {
-        let (rows, cols) = (screen.size().0.get(), screen.size().1.get());
-        for row in 0..rows.saturating_sub(1) {
-            if !screen.row_wrapped(row) {
-                continue;
-            }
-            let last = cols.saturating_sub(1);
-            let wide = screen.cell(row, last).is_some_and(vt100::Cell::is_wide_continuation);
-            let at = if wide { last.saturating_sub(1) } else { last };
-            let (Some(end), Some(start)) = (screen.cell(row, at), screen.cell(row + 1, 0)) else { continue };
-            self.go(row, at);
-            self.dip(pen::of_cell(end));
-            self.out.extend_from_slice(end.contents().as_bytes());
-            self.dip(pen::of_cell(start));
-            if start.has_contents() {
-                self.out.extend_from_slice(start.contents().as_bytes());
-            } else {
-                self.out.extend_from_slice(b" \x08\x1b[X");
-            }
+fn flags(field: &str) -> Flags {
+    let mut flags = Flags(0);
+    for word in field.split(',') {
+        let (private, digits) = word.strip_prefix('?').map_or((false, word), |d| (true, d));
+        if let Some(flag) = digits.parse().ok().and_then(|n| Flags::of(n, private)) {
+            flags.set(flag, true);
         }
     }
+    flags
 }
+
+fn charsets(names: &str, gl: &str, single: &str) -> Charsets {
+    let mut c = Charsets::default();
+    for (set, name) in c.sets.iter_mut().zip(unhex(names)) {
+        *set = Set::named(name);
+    }
+    c.gl = gl.parse().unwrap_or(0).min(3);
+    c.single = single.parse().ok().filter(|n| *n <= 3);
+    c
+}
+
+fn style(parameters: &str) -> Style {
+    let mut style = Style::PLAIN;
+    // more of them than one sequence has: the last ones are colours, which stand together
+    if let Some((csi, _)) = Csi::read(format!("{parameters}m").as_bytes()) {
+        sgr::apply(&mut style, &csi);
+    }
+    style
+}
+
+fn rgb(field: &str) -> Option<Rgb> {
+    match *unhex(field) {
+        [r, g, b] => Some((r, g, b)),
+        _ => None,
+    }
+}
+
+fn restored_colors(words: &[&str]) -> Colors {
+    let mut c = Colors::default();
+    let word = |i: usize| words.get(i).copied().unwrap_or_default();
+    if let (Some(fg), Some(bg)) = (rgb(word(0)), rgb(word(1))) {
+        c.outer = (fg, bg);
+    }
+    for pair in word(2).split(',') {
+        if let Some((i, color)) = pair.split_once('=')
+            && let (Ok(i), Some(color)) = (i.parse(), rgb(color))
+        {
+            c.palette.insert(i, color);
+        }
+    }
+    for (slot, field) in c.dynamic.iter_mut().zip(word(3).split(',')) {
+        *slot = rgb(field);
+    }
+    for (slot, field) in c.special.iter_mut().zip(word(4).split(',')) {
+        *slot = rgb(field);
+    }
+    c
+}
+

@@ -1,0 +1,48 @@
+//! Owns the texts of cells that show more than one character: a letter with its marks, an emoji of several.
+//! Leaves out which characters belong together.
+
+use super::cell::Cell;
+use foldhash::fast::FixedState;
+use std::collections::HashMap;
+
+/// Bytes of a cluster; what goes beyond is dropped.
+pub(in crate::term) const MOST: usize = 128;
+
+#[derive(Default)]
+pub(in crate::term) struct Clusters {
+    texts: Vec<Box<str>>,
+    numbers: HashMap<Box<str>, u32, FixedState>,
+}
+
+impl Clusters {
+    pub fn number(&mut self, text: &str) -> u32 {
+        if let Some(n) = self.numbers.get(text) {
+            return *n;
+        }
+        let n = self.texts.len() as u32;
+        self.texts.push(text.into());
+        self.numbers.insert(text.into(), n);
+        n
+    }
+    pub fn text(&self, n: u32) -> &str {
+        self.texts.get(n as usize).map_or("", |t| t)
+    }
+    pub fn len(&self) -> usize {
+        self.texts.len()
+    }
+    /// The cell in the next table.
+    pub fn moved(&self, cell: Cell, new: &mut Clusters) -> Cell {
+        match cell.cluster_index() {
+            Some(n) => cell.with_cluster(new.number(self.text(n))),
+            None => cell,
+        }
+    }
+    /// Adds what a cell shows to a text: nothing for blanks and second halves.
+    pub fn push(&self, cell: Cell, out: &mut String) {
+        match (cell.one(), cell.cluster_index()) {
+            (Some(c), _) => out.push(c),
+            (None, Some(n)) => out.push_str(self.text(n)),
+            (None, None) => {}
+        }
+    }
+}
