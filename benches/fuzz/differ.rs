@@ -6,6 +6,7 @@
 //! - zero-width characters, emoji sequences: what a cluster is as wide as, each one says otherwise
 //! - REP, DECALN, DECSTR, IND, NEL, tab stops, charsets, left and right margins, rectangles: vt100 lacks them
 //! - the alternate screen: vt100 keeps its content between visits by 47, Alacritty does not
+//! - up and down with margins set, which Alacritty does not heed; ED 1 from row 2, where it forgets row 1
 //! - DECSTBM without a CUP behind it: vt100 goes to the region's top; and a region of one line, which Alacritty takes
 //! - a pending wrap under anything but text, CR and CUP: Alacritty keeps it through CUB, CUD, ED and ECH, where xterm and
 //!   thub forget it, and erases one cell less for it
@@ -15,6 +16,8 @@
 //!
 //! - vt100 panics on some streams (a wide character on a screen of one column): such a case is skipped and counted
 //! - a wide character that does not fit in the last column: Alacritty blanks that cell, vt100 leaves what was there
+//! - half of a wide character erased (EL, ED, ECH, DCH): Alacritty may leave the glyph, vt100 blanks both halves
+//! - DCH of more than there is: Alacritty takes cells left of the cursor too
 
 use crate::engines::{ALACRITTY, ENGINES, THUB, VT100};
 use crate::minimise::ddmin;
@@ -24,7 +27,7 @@ use thub::proto::ids::Size;
 
 /// Whole sequences: only whole ones are taken out when it is made smaller.
 pub struct Stream {
-    size: Size,
+    pub size: Size,
     tokens: Vec<Vec<u8>>,
 }
 
@@ -87,12 +90,13 @@ impl Stream {
 
     /// The kinds of its sequences, their numbers left out: two streams of one shape most likely show one thing.
     pub fn shape(&self) -> String {
-        let kind = |token: &Vec<u8>| match token.as_slice() {
-            [0x1b, b'[', .., last] => format!("CSI {}", char::from(*last)),
-            [0x1b, rest @ ..] => format!("ESC {}", rest.escape_ascii()),
-            [c] if *c < 0x20 => c.escape_ascii().to_string(),
-            text if text.is_ascii() => "text".to_owned(),
-            _ => "wide".to_owned(),
+        let kind = |token: &Vec<u8>| match token.first() {
+            Some(0x1b | b'\r') => {
+                let said = token.escape_ascii().to_string().replace("\\x1b", "ESC ");
+                said.chars().filter(|c| !c.is_ascii_digit() && *c != ';').collect()
+            }
+            Some(0x80..) => "wide".to_owned(),
+            _ => "text".to_owned(),
         };
         self.tokens.iter().map(kind).collect::<Vec<_>>().join(", ")
     }
@@ -111,7 +115,8 @@ impl Stream {
 /// What is not text goes to its place first: a wrap that is pending then, each one takes otherwise.
 fn token(random: &mut Random, size: Size) -> Vec<u8> {
     let (rows, cols) = (usize::from(size.rows), usize::from(size.cols));
-    let to = format!("\x1b[{};{}H", random.between(1, rows + 1), random.between(1, cols + 1));
+    let row = random.between(1, rows + 1);
+    let to = format!("\x1b[{row};{}H", random.between(1, cols + 1));
     let n = random.between(1, 4);
     match random.below(16) {
         0..=4 => (0..random.between(1, 12)).map(|_| b'a' + random.below(26) as u8).collect(),
@@ -119,8 +124,10 @@ fn token(random: &mut Random, size: Size) -> Vec<u8> {
         7 => random.pick(&["\r\n", "\r"]).into(),
         8 => to.into(),
         9 => (to + random.pick(&["\n", "\n\n", "\x08", "\t", "\x1bM", "\x1b7", "\x0b"])).into(),
-        10 => format!("{to}\x1b[{n}{}", random.pick(&['A', 'B', 'C', 'D', 'G', 'd', 'E', 'F'])).into(),
-        11 | 12 => format!("{to}\x1b[{}{}", random.below(3), random.pick(&['J', 'K'])).into(),
+        10 => format!("{to}\x1b[{n}{}", random.pick(&['C', 'D', 'G', 'd'])).into(),
+        11 => format!("\x1b[r{to}\x1b[{n}{}", random.pick(&['A', 'B', 'E', 'F'])).into(),
+        12 if row != 2 => format!("{to}\x1b[{}{}", random.below(3), random.pick(&['J', 'J', 'K'])).into(),
+        12 => format!("{to}\x1b[{}K", random.below(3)).into(),
         13 => format!("{to}\x1b[{n}{}", random.pick(&['L', 'M', '@', 'P', 'X', 'S', 'T'])).into(),
         14 => format!("\x1b[{}m", random.pick(&["", "1", "7", "31", "42", "0"])).into(),
         _ if rows > 1 && random.one_in(2) => {

@@ -30,7 +30,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime};
 use terminal::vary::{Random, varied};
-use terminal::{Case, check};
+use terminal::{Case, Step, check};
+use thub::proto::ids::Size;
 
 #[global_allocator]
 static ALLOCATOR: memory::Counting = memory::Counting;
@@ -131,7 +132,7 @@ fn checked(thread: usize, data: &[u8], sort: &'static str, report: &Report) {
 
 fn costs(thread: usize, random: &mut Random, report: &Report) {
     let unit = cost::unit(random);
-    report.begin(thread, &unit);
+    report.begin(thread, &written(cost::USUAL, &unit));
     report.ran("cost");
     // what panics here does so when checked, too
     let measured = catch_unwind(|| [cost::USUAL, cost::LARGE].map(|size| cost::of(&unit, size)));
@@ -145,15 +146,20 @@ fn costs(thread: usize, random: &mut Random, report: &Report) {
                 minimise::ddmin(&unit, 100, |unit| cost::complaint(unit, cost::of(unit, cost::USUAL)) == Some(kind));
             let cost = cost::of(&least, cost::USUAL);
             let said = format!("repeated to 64 KiB: {:?}, {} KiB", cost.time, cost.memory >> 10);
-            report.failed(kind, &least, &said);
+            report.failed(kind, &written(cost::USUAL, &least), &said);
         }
     }
     report.begin(thread, &[]);
 }
 
+/// Output alone as an input in the corpus's form.
+fn written(size: Size, output: &[u8]) -> Vec<u8> {
+    Case { size, steps: vec![Step::Feed(output.to_vec())] }.to_bytes()
+}
+
 fn differs(thread: usize, random: &mut Random, report: &Report) {
     let stream = differ::Stream::new(random);
-    report.begin(thread, &stream.bytes());
+    report.begin(thread, &written(stream.size, &stream.bytes()));
     report.ran("beside others");
     // a panic of thub's is found when checked
     if let Ok(verdict) = catch_unwind(AssertUnwindSafe(|| stream.verdict())) {

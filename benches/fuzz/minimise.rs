@@ -49,9 +49,11 @@ pub fn case(case: &Case, mut fails: impl FnMut(&Case) -> bool) -> Case {
     let atoms = ddmin(&atoms, 2000, |atoms| fails(&joined(case.size, atoms)));
     let mut least = joined(case.size, &atoms);
     for side in [1, 2, 3, 4, 5, 6, 8, 10, 20, 40] {
-        for size in [Size::new(side, least.size.rows), Size::new(least.size.cols, side)] {
+        for narrower in [true, false] {
+            let now = least.size;
+            let size = if narrower { Size::new(side, now.rows) } else { Size::new(now.cols, side) };
             let smaller = Case { size, ..least.clone() };
-            if (size.cols < least.size.cols || size.rows < least.size.rows) && fails(&smaller) {
+            if (size.cols < now.cols || size.rows < now.rows) && fails(&smaller) {
                 least = smaller;
             }
         }
