@@ -60,6 +60,9 @@ impl Options {
     }
 
     fn speed(&self) {
+        if !loads::names().any(|name| name.contains(&self.only)) {
+            return;
+        }
         print!("{:26}", "MB/s");
         for (name, _) in ENGINES {
             print!("{name:>11}");

@@ -30,6 +30,11 @@ const KINDS: [(&str, Make); 15] = [
     ("sync_medium", sync_medium),
 ];
 
+/// Of all kinds.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    KINDS.into_iter().map(|(name, _)| name)
+}
+
 /// Every kind for a screen of this size, each of `target` bytes and the rest of its last line or frame.
 pub fn all(size: Size, target: usize) -> impl Iterator<Item = Load> {
     KINDS.into_iter().map(move |(name, make)| {
