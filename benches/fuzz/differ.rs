@@ -18,6 +18,9 @@
 //! - a wide character that does not fit in the last column: Alacritty blanks that cell, vt100 leaves what was there
 //! - half of a wide character erased (EL, ED, ECH, DCH): Alacritty may leave the glyph, vt100 blanks both halves
 //! - DCH of more than there is: Alacritty takes cells left of the cursor too
+//!
+//! Not accepted: RI in row 1 above the margins. vt100 scrolls the region; xterm and Alacritty do nothing (in
+//! ctlseqs' DECSTBM terms: only at the top margin does it scroll).
 
 use crate::engines::{ALACRITTY, ENGINES, THUB, VT100};
 use crate::minimise::ddmin;
