@@ -1,6 +1,9 @@
 //! Owns what is done with fuzzed bytes: one function a target, all of them total. Shared by `targets/` (cargo-fuzz) and
 //! `tests/corpus.rs`. Leaves out where the bytes come from.
 
+#[path = "terminal.rs"]
+pub mod terminal;
+
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
@@ -16,7 +19,7 @@ use thub::store::file::Stored;
 use thub::store::layout::{Layout, migrate};
 use thub::store::rundir::RunDir;
 use thub::term::engine::Engine;
-use thub::term::history::{self, History};
+use thub::term::history::History;
 use thub::term::input::{Input, Parser};
 use thub::term::keys;
 use thub::term::screen::Modes;
@@ -75,61 +78,9 @@ fn message(json: &[u8]) {
     }
 }
 
-/// What a program writes to its terminal, cut anywhere, with sizes changed in between.
-///
-/// The first two bytes are the size; then come records: a byte that says what and how much, and its bytes.
+/// What a program writes to its terminal, cut anywhere, with sizes changed in between (`terminal.rs` says how it is read).
 pub fn term(data: &[u8]) {
-    let Some((head, mut rest)) = data.split_first_chunk::<2>() else { return };
-    let size = |cols: u8, rows: u8| Size::new(u16::from(cols) % 200 + 1, u16::from(rows) % 60 + 1);
-    let mut a = Engine::with_history(size(head[0], head[1]), 50);
-    let mut b = Engine::with_history(size(head[0], head[1]), 50);
-    let (mut of_a, mut of_b) = (Vec::new(), Vec::new());
-    while let Some((&op, more)) = rest.split_first() {
-        rest = more;
-        match op {
-            // a terminal is resized
-            0xfe => {
-                let Some((to, more)) = rest.split_first_chunk::<2>() else { return };
-                rest = more;
-                a.resize(size(to[0], to[1]));
-                b.resize(size(to[0], to[1]));
-            }
-            // a client attaches
-            0xff => {
-                let snapshot = a.snapshot();
-                let restored = Engine::restore_with_history(a.size(), &snapshot, 50);
-                same(&a, &restored, "restored");
-                b = Engine::restore_with_history(b.size(), &b.snapshot(), 50);
-                (of_a, of_b) = (Vec::new(), Vec::new());
-                a = restored;
-            }
-            n => {
-                let (now, more) = rest.split_at(rest.len().min(usize::from(n) + 1));
-                rest = more;
-                a.feed(now, &mut of_a);
-                for byte in now {
-                    b.feed(std::slice::from_ref(byte), &mut of_b);
-                }
-            }
-        }
-        same(&a, &b, "cut");
-    }
-    assert_eq!(of_a, of_b);
-    assert_eq!(a.history().to_bytes(), b.history().to_bytes());
-    let size = a.size();
-    let cursor = a.cursor();
-    assert!(cursor.row < size.rows && cursor.col < size.cols);
-    let _ = (a.ansi_rows(), a.cell(size.rows, size.cols), a.directory());
-    for line in a.history().lines() {
-        let _ = history::plain(line);
-    }
-    assert!(a.title().chars().all(|c| !c.is_control()));
-}
-
-fn same(a: &Engine, b: &Engine, how: &str) {
-    assert_eq!(a.size(), b.size(), "{how}");
-    assert_eq!(a.ansi_rows(), b.ansi_rows(), "{how}");
-    assert_eq!((a.cursor(), a.modes(), a.title()), (b.cursor(), b.modes(), b.title()), "{how}");
+    terminal::check(data);
 }
 
 /// A known_hosts file.
