@@ -576,13 +576,17 @@ _thub() {
             return 0
             ;;
         thub__subcmd__debug__subcmd__replay)
-            opts="-H -F -h --size --ansi --host --ssh-config --json --help"
+            opts="-H -F -h --size --to --ansi --host --ssh-config --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --to)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -208,6 +208,7 @@ complete -c thub -n "__fish_thub_using_subcommand debug; and __fish_seen_subcomm
 complete -c thub -n "__fish_thub_using_subcommand debug; and __fish_seen_subcommand_from record" -l json -d 'Print JSON'
 complete -c thub -n "__fish_thub_using_subcommand debug; and __fish_seen_subcommand_from record" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c thub -n "__fish_thub_using_subcommand debug; and __fish_seen_subcommand_from replay" -l size -d 'Size of the screen; left out = as recorded, or 80x24' -r
+complete -c thub -n "__fish_thub_using_subcommand debug; and __fish_seen_subcommand_from replay" -l to -d 'Stop after so many bytes: a full-screen program clears its screen as it ends' -r
 complete -c thub -n "__fish_thub_using_subcommand debug; and __fish_seen_subcommand_from replay" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
 complete -c thub -n "__fish_thub_using_subcommand debug; and __fish_seen_subcommand_from replay" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
 complete -c thub -n "__fish_thub_using_subcommand debug; and __fish_seen_subcommand_from replay" -l ansi -d 'With colours'

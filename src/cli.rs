@@ -327,7 +327,9 @@ pub enum DebugVerb {
     )]
     Record(Record),
     /// Print the screen that a recording ends with
-    #[command(after_help = "Example:\n  thub debug replay wrong\n  thub debug replay --size 80x24 --ansi bytes.log")]
+    #[command(
+        after_help = "Example:\n  thub debug replay wrong\n  thub debug replay wrong --to 2000\n  thub debug replay --size 80x24 --ansi bytes.log"
+    )]
     Replay(Replay),
 }
 
@@ -352,6 +354,9 @@ pub struct Replay {
     /// Size of the screen; left out = as recorded, or 80x24
     #[arg(long, value_name = "COLSxROWS", allow_hyphen_values = true)]
     pub size: Option<String>,
+    /// Stop after so many bytes: a full-screen program clears its screen as it ends
+    #[arg(long, value_name = "BYTES")]
+    pub to: Option<u64>,
     /// With colours
     #[arg(long, conflicts_with = "json")]
     pub ansi: bool,

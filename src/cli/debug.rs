@@ -57,7 +57,7 @@ fn replay(common: &Common, r: &Replay) -> Result<(), Failure> {
     } else {
         (r.recording.clone(), None)
     };
-    let mut file = File::open(&path).map_err(|e| unreadable(&path, e))?;
+    let mut file = File::open(&path).map_err(|e| unreadable(&path, e))?.take(r.to.unwrap_or(u64::MAX));
     let mut engine = Engine::with_history(said.or(recorded).unwrap_or(USUAL), 0);
     let mut buf = vec![0; 64 << 10];
     loop {

@@ -33,6 +33,7 @@ fn a_recording_without_a_terminal() {
     assert!(red < coloured.find("red").unwrap() && coloured[red..after].contains("\x1b[m"), "{coloured:?}");
     // another size, and the bytes alone
     assert_eq!(home.thub(&["debug", "replay", "one/in", "--size", "3x2"]).ok(), "0\n\n");
+    assert_eq!(home.thub(&["debug", "replay", "one", "--to", "7"]).ok(), "re\n\n\n\n\n", "in the middle of it");
     let json: Value = serde_json::from_str(&home.thub(&["debug", "replay", "one", "--json"]).ok()).unwrap();
     assert_eq!((json["cols"].as_u64(), json["rows"].as_u64()), (Some(70), Some(5)), "{json}");
     assert_eq!((json["cursor"]["row"].as_u64(), json["lines"][0].as_str()), (Some(2), Some("red 中")), "{json}");
