@@ -49,6 +49,7 @@ complete -c thub -n "__fish_thub_needs_command" -a "run" -d 'Run a command to it
 complete -c thub -n "__fish_thub_needs_command" -a "deploy" -d 'Put the agent on a host'
 complete -c thub -n "__fish_thub_needs_command" -a "agent" -d 'The agent: the other end of a link'
 complete -c thub -n "__fish_thub_needs_command" -a "doctor" -d 'What will and will not work here, and why'
+complete -c thub -n "__fish_thub_needs_command" -a "debug" -d 'Keep what a program writes, and show it again: for a report of a screen that is wrong'
 complete -c thub -n "__fish_thub_needs_command" -a "reset" -d 'Put this terminal right after a crash'
 complete -c thub -n "__fish_thub_needs_command" -a "config" -d 'The configuration file'
 complete -c thub -n "__fish_thub_needs_command" -a "keys" -d 'All keys and commands'
@@ -194,6 +195,25 @@ complete -c thub -n "__fish_thub_using_subcommand doctor" -s H -l host -d 'Host:
 complete -c thub -n "__fish_thub_using_subcommand doctor" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
 complete -c thub -n "__fish_thub_using_subcommand doctor" -l json -d 'Print JSON'
 complete -c thub -n "__fish_thub_using_subcommand doctor" -s h -l help -d 'Print help'
+complete -c thub -n "__fish_thub_using_subcommand debug; and not __fish_seen_subcommand_from record replay" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
+complete -c thub -n "__fish_thub_using_subcommand debug; and not __fish_seen_subcommand_from record replay" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
+complete -c thub -n "__fish_thub_using_subcommand debug; and not __fish_seen_subcommand_from record replay" -l json -d 'Print JSON'
+complete -c thub -n "__fish_thub_using_subcommand debug; and not __fish_seen_subcommand_from record replay" -s h -l help -d 'Print help'
+complete -c thub -n "__fish_thub_using_subcommand debug; and not __fish_seen_subcommand_from record replay" -f -a "record" -d 'Run a command in a terminal and keep every byte it writes'
+complete -c thub -n "__fish_thub_using_subcommand debug; and not __fish_seen_subcommand_from record replay" -f -a "replay" -d 'Print the screen that a recording ends with'
+complete -c thub -n "__fish_thub_using_subcommand debug; and __fish_seen_subcommand_from record" -s o -l output -d 'Directory to make, with the bytes in its file \'in\' and COLSxROWS in \'size\'' -r -F
+complete -c thub -n "__fish_thub_using_subcommand debug; and __fish_seen_subcommand_from record" -l size -d 'Size of the command\'s terminal; left out = as yours, or 80x24' -r
+complete -c thub -n "__fish_thub_using_subcommand debug; and __fish_seen_subcommand_from record" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
+complete -c thub -n "__fish_thub_using_subcommand debug; and __fish_seen_subcommand_from record" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
+complete -c thub -n "__fish_thub_using_subcommand debug; and __fish_seen_subcommand_from record" -l json -d 'Print JSON'
+complete -c thub -n "__fish_thub_using_subcommand debug; and __fish_seen_subcommand_from record" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c thub -n "__fish_thub_using_subcommand debug; and __fish_seen_subcommand_from replay" -l size -d 'Size of the screen; left out = as recorded, or 80x24' -r
+complete -c thub -n "__fish_thub_using_subcommand debug; and __fish_seen_subcommand_from replay" -l to -d 'Stop after so many bytes: a full-screen program clears its screen as it ends' -r
+complete -c thub -n "__fish_thub_using_subcommand debug; and __fish_seen_subcommand_from replay" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
+complete -c thub -n "__fish_thub_using_subcommand debug; and __fish_seen_subcommand_from replay" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
+complete -c thub -n "__fish_thub_using_subcommand debug; and __fish_seen_subcommand_from replay" -l ansi -d 'With colours'
+complete -c thub -n "__fish_thub_using_subcommand debug; and __fish_seen_subcommand_from replay" -l json -d 'Print JSON'
+complete -c thub -n "__fish_thub_using_subcommand debug; and __fish_seen_subcommand_from replay" -s h -l help -d 'Print help'
 complete -c thub -n "__fish_thub_using_subcommand reset" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
 complete -c thub -n "__fish_thub_using_subcommand reset" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
 complete -c thub -n "__fish_thub_using_subcommand reset" -l json -d 'Print JSON'

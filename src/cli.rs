@@ -4,6 +4,7 @@
 pub mod agent;
 pub mod call;
 pub mod capture;
+pub mod debug;
 pub mod doctor;
 pub mod generate;
 pub mod open;
@@ -99,6 +100,11 @@ pub enum Verb {
     /// What will and will not work here, and why
     #[command(after_help = "Example:\n  thub doctor")]
     Doctor,
+    /// Keep what a program writes, and show it again: for a report of a screen that is wrong
+    #[command(
+        after_help = "Example:\n  thub debug record -o wrong -- vim notes.txt\n  thub debug replay wrong\n  thub debug replay --size 80x24 --ansi bytes.log"
+    )]
+    Debug(Debug),
     /// Put this terminal right after a crash
     #[command(after_help = "Example:\n  thub reset")]
     Reset,
@@ -304,6 +310,56 @@ pub enum AgentVerb {
     Stop,
     /// Remove uploaded agents; sessions live on
     Uninstall,
+}
+
+#[derive(Args, Debug)]
+pub struct Debug {
+    #[command(subcommand)]
+    pub verb: DebugVerb,
+}
+
+#[derive(Subcommand, Debug)]
+pub enum DebugVerb {
+    /// Run a command in a terminal and keep every byte it writes
+    #[command(
+        long_about = "Run a command in a terminal and keep every byte it writes: all that was on the screen, also what is secret.\n\nIf standard input and output are a terminal, it is the command's: keys (Ctrl-C too) go to the command. Otherwise the command runs without keys, and thub answers what it asks a terminal. The size is fixed from the start: a change of your terminal's is not passed on. The exit code is the command's.",
+        after_help = "Example:\n  thub debug record -o wrong -- vim notes.txt"
+    )]
+    Record(Record),
+    /// Print the screen that a recording ends with
+    #[command(
+        after_help = "Example:\n  thub debug replay wrong\n  thub debug replay wrong --to 2000\n  thub debug replay --size 80x24 --ansi bytes.log"
+    )]
+    Replay(Replay),
+}
+
+#[derive(Args, Debug)]
+pub struct Record {
+    /// Directory to make, with the bytes in its file 'in' and COLSxROWS in 'size'
+    #[arg(short = 'o', long, value_name = "DIR", default_value = "thub-recording")]
+    pub output: PathBuf,
+    /// Size of the command's terminal; left out = as yours, or 80x24
+    #[arg(long, value_name = "COLSxROWS", allow_hyphen_values = true)]
+    pub size: Option<String>,
+    /// Command and arguments
+    #[arg(last = true, required = true, value_name = "CMD")]
+    pub command: Vec<std::ffi::OsString>,
+}
+
+#[derive(Args, Debug)]
+pub struct Replay {
+    /// Directory of a recording, or a file with a program's output
+    #[arg(value_name = "DIR|FILE")]
+    pub recording: PathBuf,
+    /// Size of the screen; left out = as recorded, or 80x24
+    #[arg(long, value_name = "COLSxROWS", allow_hyphen_values = true)]
+    pub size: Option<String>,
+    /// Stop after so many bytes: a full-screen program clears its screen as it ends
+    #[arg(long, value_name = "BYTES")]
+    pub to: Option<u64>,
+    /// With colours
+    #[arg(long, conflicts_with = "json")]
+    pub ansi: bool,
 }
 
 #[derive(Args, Debug)]

@@ -56,6 +56,10 @@ fn run(cli: Cli) -> Result<u8, Failure> {
     let paths = paths?;
     let inherited = sys::take_care();
     let _log = thub::log::start(&paths);
+    // as well before a runtime is there
+    if let Some(Verb::Debug(d)) = &verb {
+        return cli::debug::debug(&common, &d.verb, inherited);
+    }
     match &verb {
         Some(Verb::Agent(a)) if a.stdio => return serve(paths, inherited),
         Some(Verb::Completions(c)) => {
@@ -134,7 +138,7 @@ async fn verbs(
         Some(Verb::Themes) => cli::show::themes(&common, &paths),
         Some(Verb::Reset) => thub::client::terminal::reset()?,
         // done before a runtime was there
-        Some(Verb::Session(_) | Verb::Doctor | Verb::Completions(_)) => {}
+        Some(Verb::Session(_) | Verb::Debug(_) | Verb::Doctor | Verb::Completions(_)) => {}
     }
     Ok(0)
 }

@@ -55,6 +55,7 @@ const ARROWS: &[(&str, u8, &[&str])] = &[
         3,
         &[
             "agent",
+            "backend",
             "client",
             "config",
             "failure",

@@ -35,6 +35,12 @@ pub fn files() -> Vec<(PathBuf, Vec<u8>)> {
     for verb in command.get_subcommands().filter(|v| !v.is_hide_set()) {
         let name = format!("thub-{}", verb.get_name());
         page(&verb.clone().name(name.clone()).version(env!("CARGO_PKG_VERSION")), &name, &mut files);
+        // those with words of their own
+        let own = |c: &&clap::Command| c.get_arguments().any(|a| !a.is_global_set() && a.get_id() != "help");
+        for sub in verb.get_subcommands().filter(own) {
+            let name = format!("{name}-{}", sub.get_name());
+            page(&sub.clone().name(name.clone()).version(env!("CARGO_PKG_VERSION")), &name, &mut files);
+        }
     }
     files
 }

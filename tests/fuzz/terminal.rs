@@ -284,7 +284,7 @@ pub fn sound(engine: &Engine) {
     let history = engine.history();
     assert!(history.len() <= LINES, "sound: more history than was asked for");
     for line in history.lines() {
-        assert!(!history::plain(line).chars().any(char::is_control), "sound: a control in history: {line:?}");
+        assert!(!history::plain(&line).chars().any(char::is_control), "sound: a control in history: {line:?}");
     }
 }
 
@@ -315,7 +315,7 @@ impl Seen {
             let mut hasher = DefaultHasher::new();
             for col in 0..size.cols {
                 let cell = engine.cell(row, col);
-                (cell.text, cell.width, cell.style, engine.link(row, col)).hash(&mut hasher);
+                (&*cell.text, cell.width, cell.style, engine.link(row, col)).hash(&mut hasher);
             }
             let (stamp, cells) = (engine.row_stamp(row), hasher.finish());
             assert!(stamp != 0, "stamps: 0");

@@ -266,7 +266,7 @@ pub fn cells(engine: &Engine) -> Vec<Vec<(String, Style)>> {
     let size = engine.size();
     let cell = |row, col| {
         let cell = engine.cell(row, col);
-        let text = if cell.text.is_empty() && cell.width > 0 { " " } else { cell.text };
+        let text = if cell.text.is_empty() && cell.width > 0 { " " } else { &*cell.text };
         (text.to_string(), cell.style)
     };
     (0..size.rows).map(|row| (0..size.cols).map(|col| cell(row, col)).collect()).collect()
