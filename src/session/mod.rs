@@ -442,6 +442,11 @@ impl Session {
     fn output(&mut self, bytes: &[u8]) {
         self.ring.push(bytes);
         let mut said = Vec::new();
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        self.engine.set_time(now.map_or(0, |d| d.as_millis() as u64));
+        // whose screen it is says how large it is; where nobody looks the program may
+        let watched = self.conns.values().any(|c| c.viewer.as_ref().is_some_and(|v| v.wish.is_some()));
+        self.engine.set_resizable(!watched && !self.pinned && self.policy != Policy::Fixed);
         self.engine.feed(bytes, &mut said);
         let (mut changed, mut rung) = (false, false);
         for event in said {
@@ -461,7 +466,8 @@ impl Session {
                 Event::Title(_) | Event::Directory(_) => changed = true,
                 Event::Clipboard(text) => self.tell_latest(&Notice::SessionClipboard(text)),
                 Event::Notification(text) => self.tell(&Notice::SessionNotified(text)),
-                Event::Mark(_) | Event::Resized(_) => {}
+                Event::Resized(size) => self.resized(size),
+                Event::Mark(_) => {}
             }
         }
         if changed {
@@ -850,9 +856,14 @@ impl Session {
             return;
         }
         self.pump();
+        self.engine.resize(size);
+        self.resized(size);
+    }
+
+    /// The engine has another size now.
+    fn resized(&mut self, size: Size) {
         self.size = size;
         self.resizes += 1;
-        self.engine.resize(size);
         self.pty.resize(size);
         let offset = self.ring.end();
         for conn in self.conns.values_mut() {

@@ -249,6 +249,7 @@ fn cells(app: &App, theme: &Theme, pane: &Pane, inner: Rect, buf: &mut Buffer) {
     let (top, left) = origin(pane, inner);
     let stale = is_stale(app, pane);
     let size = pane.engine.size();
+    let recolored = pane.engine.has_colors();
     let looking_back = pane.scroll.as_ref().is_some_and(|s| s.total.is_some());
     for row in 0..inner.height {
         let line = top + i64::from(row);
@@ -266,7 +267,11 @@ fn cells(app: &App, theme: &Theme, pane: &Pane, inner: Rect, buf: &mut Buffer) {
                     _ => continue,
                 },
             };
-            let mut style = style_of(&cell.style);
+            let mut look = cell.style;
+            if recolored {
+                pane.engine.recolor(&mut look);
+            }
+            let mut style = style_of(&look);
             if stale {
                 style = style.add_modifier(Modifier::DIM);
             }

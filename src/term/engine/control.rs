@@ -244,8 +244,8 @@ impl Terminal {
                     self.set_mode(*n, csi.last == b'h');
                 }
             }
-            b'J' => self.erase_display(csi.param(0), true),
-            b'K' => self.erase_line(csi.param(0), true),
+            b'J' if self.leveled => self.erase_display(csi.param(0), true),
+            b'K' if self.leveled => self.erase_line(csi.param(0), true),
             b'W' if csi.param(0) == 5 => self.tabs = super::tabs::Tabs::new(self.cols()),
             b'm' if csi.param(0) == 4 => self.report_other_keys(),
             b'n' => self.report_private_status(csi),
@@ -306,6 +306,7 @@ impl Terminal {
             Flags::COLUMNS => return self.set_width(on),
             // only VT420s and later have side margins
             Flags::MARGINS if self.level < 64 => return,
+            Flags::KEEP_SCREEN if self.level < 65 => return,
             _ => self.flags.set(flag, on),
         }
         match flag {
@@ -325,13 +326,13 @@ impl Terminal {
         self.page.placements.clear();
     }
 
-    /// DECCOLM: 80 or 132 columns, where that is allowed (40) and nobody watches; the screen is cleared anyhow (VT510).
+    /// DECCOLM: 80 or 132 columns where that is allowed (40) and nobody watches; the screen is cleared in any case, as in
+    /// tmux and alacritty.
     fn set_width(&mut self, wide: bool) {
-        if !self.flags.has(Flags::ALLOW_COLUMNS) {
-            return;
+        if self.flags.has(Flags::ALLOW_COLUMNS) {
+            self.flags.set(Flags::COLUMNS, wide);
+            self.ask_size(Some(if wide { 132 } else { 80 }), None);
         }
-        self.flags.set(Flags::COLUMNS, wide);
-        self.ask_size(Some(if wide { 132 } else { 80 }), None);
         self.reset_margins();
         self.flags.set(Flags::MARGINS, false);
         if !self.flags.has(Flags::KEEP_SCREEN) {
@@ -393,6 +394,7 @@ impl Terminal {
         if (61..=65).contains(&level) {
             self.soft_reset();
             self.level = level;
+            self.leveled = true;
         }
     }
 

@@ -62,7 +62,7 @@ impl Terminal {
         }
         match what {
             0 => {
-                self.erase_part(self.at.row, self.at.col, cols, selective);
+                self.erase_part(self.at.row, self.behind(), cols, selective);
                 for r in self.at.row + 1..rows {
                     self.erase_part(r, 0, cols, selective);
                 }
@@ -88,7 +88,12 @@ impl Terminal {
             3 if !selective => self.history.clear(),
             _ => {}
         }
-        self.at.pending = false;
+    }
+
+    /// Column of what is printed next: past the last one while a wrap is pending, which erasing leaves so (as tmux and
+    /// alacritty do; xterm ends it).
+    fn behind(&self) -> usize {
+        self.at.col + usize::from(self.at.pending)
     }
 
     /// EL and DECSEL.
@@ -96,27 +101,28 @@ impl Terminal {
         let selective = self.heeds(selective);
         let (row, col, cols) = (self.at.row, self.at.col, self.cols());
         match what {
-            0 => self.erase_part(row, col, cols, selective),
+            0 => self.erase_part(row, self.behind(), cols, selective),
             1 => self.erase_part(row, 0, col + 1, selective),
             2 => self.erase_part(row, 0, cols, selective),
-            _ => return,
+            _ => {}
         }
-        self.at.pending = false;
     }
 
     /// ECH.
     pub fn erase_chars(&mut self, n: usize) {
-        let (row, col) = (self.at.row, self.at.col);
+        let (row, col) = (self.at.row, self.behind());
         let end = (col + n).min(self.cols());
         self.erase_part(row, col, end, self.guarded);
-        self.at.pending = false;
     }
 
-    /// DECALN: E everywhere, margins away.
+    /// DECALN: E everywhere, margins away; on terminals later than the VT100 (DECSCL) the cursor goes home.
     pub fn align(&mut self) {
         self.reset_margins();
-        self.flags.set(Flags::ORIGIN, false);
-        self.goto(0, 0);
+        self.at.pending = false;
+        if self.leveled {
+            self.flags.set(Flags::ORIGIN, false);
+            self.goto(0, 0);
+        }
         let line = vec![b'E'; self.cols()];
         for r in 0..self.rows() {
             let row = self.page.grid.row_mut(r);
@@ -144,6 +150,8 @@ impl Terminal {
     /// DECERA, DECSERA.
     pub fn erase_rectangle(&mut self, csi: &Csi, selective: bool) {
         let Some(rect) = self.rectangle(csi, 0) else { return };
+        // what SPA protects is not DECSCA's (xterm)
+        let selective = selective && !self.guarded;
         for r in rect.top..rect.bottom {
             self.erase_part(r, rect.left, rect.right, selective);
         }

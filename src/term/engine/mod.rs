@@ -232,15 +232,17 @@ impl Engine {
             (None, None) => Text::default(),
         };
         let mut style = if cell.look == look::Look::PLAIN { Style::PLAIN } else { t.looks.pen(cell.look).style };
-        if t.colors.are_set() {
-            self.recolor(&mut style);
-        }
         style.inverse ^= t.flags.has(Flags::REVERSE);
         Cell { text, width: cell.width(), style }
     }
 
-    /// Colours that the program has changed (OSC 4, 10, 11) become what they are now.
-    fn recolor(&self, style: &mut Style) {
+    /// Whether the program has changed colours (OSC 4, 10, 11), so that [`Engine::recolor`] has something to do.
+    pub fn has_colors(&self) -> bool {
+        self.terminal.colors.are_set()
+    }
+
+    /// Colours that the program has changed become what they are now, for drawing.
+    pub fn recolor(&self, style: &mut Style) {
         let colors = &self.terminal.colors;
         let set = |color: Color, default: Option<osc::Rgb>| match color {
             Color::Default => default.map_or(Color::Default, |(r, g, b)| Color::Rgb(r, g, b)),

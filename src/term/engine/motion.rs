@@ -180,7 +180,7 @@ impl Terminal {
                 return;
             }
             self.at.row = above;
-            self.at.col = if stop == self.left { self.right - 1 } else { self.cols() - 1 };
+            self.at.col = self.right - 1;
         }
     }
 

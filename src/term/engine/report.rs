@@ -110,6 +110,10 @@ impl Terminal {
 
     /// DECRQM.
     pub fn report_mode(&mut self, number: u16, private: bool) {
+        // a VT220 and before know no such question
+        if self.level < 63 {
+            return;
+        }
         let state = self.mode_state(number, private);
         let mark = if private { "?" } else { "" };
         self.say(format!("\x1b[{mark}{number};{}$y", state as u8));

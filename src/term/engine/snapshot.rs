@@ -18,7 +18,7 @@
 //! (p to s belong to the page named last; the last p names the one shown)
 //!   o ; MODES ; SAVED                         modes that are on, and those XTSAVE kept: ?7,?25,4
 //!   M ; MOUSE ; ENCODING ; SAVED ; SAVED ; ALT    mouse modes by number (0: off); XTSAVE of 47
-//!   x ; TOP ; BOTTOM ; LEFT ; RIGHT ; CURSOR ; RECTANGLE ; GUARDED ; LEVEL ; KEYS   margins from 0, DECSCUSR, DECSACE, SPA, DECSCL, modifyOtherKeys
+//!   x ; TOP ; BOTTOM ; LEFT ; RIGHT ; CURSOR ; RECTANGLE ; GUARDED ; LEVEL ; KEYS ; LEVELED   margins from 0, DECSCUSR, DECSACE, SPA, DECSCL, modifyOtherKeys
 //!   t ; COL,COL...                            tab stops
 //!   n ; SETS ; GL ; SINGLE                    character sets by their final bytes; 9: no single shift
 //!   T ; TITLE ; ICON                          titles: the stack from its bottom, the ones in force last
@@ -247,7 +247,7 @@ impl Terminal {
         private(
             &mut out,
             format_args!(
-                "x;{};{};{};{};{};{};{};{};{}",
+                "x;{};{};{};{};{};{};{};{};{};{}",
                 self.top,
                 self.bottom,
                 self.left,
@@ -257,6 +257,7 @@ impl Terminal {
                 u8::from(self.guarded),
                 self.level,
                 self.modify_other_keys,
+                u8::from(self.leveled),
             ),
         );
         private(&mut out, format_args!("t;{}", list(self.tabs.all())));
@@ -379,6 +380,7 @@ impl Terminal {
                 (self.by_rectangle, self.guarded) = (is(5), is(6));
                 self.level = number(7).clamp(61, 65) as u16;
                 self.modify_other_keys = number(8).min(2) as u8;
+                self.leveled = is(9);
             }
             "t" => {
                 self.tabs.clear();

@@ -102,6 +102,9 @@ pub(super) struct Terminal {
     pub guarded: bool,
     /// DECSCL: 61 to 65.
     pub level: u16,
+    /// A program has said DECSCL. Until then selective erasing does nothing and DECALN leaves the cursor, as on a VT100,
+    /// and as in the terminals that know neither.
+    pub leveled: bool,
     pub modify_other_keys: u8,
     /// XTPUSHSGR.
     pub pens_before: Vec<Pen>,
@@ -169,6 +172,7 @@ impl Terminal {
             by_rectangle: false,
             guarded: false,
             level: 64,
+            leveled: false,
             modify_other_keys: 0,
             pens_before: Vec::new(),
             history: History::new(lines),
@@ -243,6 +247,9 @@ impl Terminal {
 
     /// RIS. History stays, as in every terminal people use; titles and folder too.
     pub fn reset(&mut self) {
+        if self.flags.has(Flags::COLUMNS) {
+            self.ask_size(Some(80), None);
+        }
         let fresh = Terminal::new(self.size, 0);
         self.scroll_away();
         if self.on_alt {
@@ -275,7 +282,7 @@ impl Terminal {
         self.pens_before.clear();
         self.cursor_style = 0;
         (self.by_rectangle, self.guarded) = (false, false);
-        self.level = fresh.level;
+        (self.level, self.leveled) = (fresh.level, false);
         self.modify_other_keys = 0;
         self.transfer = Transfer::default();
         self.images.clear();
