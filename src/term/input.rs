@@ -67,9 +67,12 @@ impl Mods {
     }
     /// The reverse; kitty's meta counts as Alt, its locks and hyper don't count.
     pub fn from_param(param: u16) -> Mods {
-        let bits = param.saturating_sub(1);
-        let meta = if bits & 32 != 0 { Mods::ALT } else { Mods::NONE };
-        Mods(u8::try_from(bits & 15).unwrap_or(0)).with(meta)
+        Mods::from_bits(bits_of(param))
+    }
+    /// Of [`Exact::mods`].
+    fn from_bits(bits: u8) -> Mods {
+        let meta = if bits & Exact::META != 0 { Mods::ALT } else { Mods::NONE };
+        Mods(bits & 15).with(meta)
     }
 }
 
@@ -118,19 +121,104 @@ pub enum KeyKind {
     Release,
 }
 
+/// A key as kitty's keyboard protocol tells it: what [`Code`] and [`Mods`] leave out.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Exact {
+    /// The unshifted character of the key, or its number in the private use area (57344 to 63743). Arrows and their
+    /// like, which the protocol writes by letters and small numbers, have those that it leaves free for them.
+    /// 0 = text without a key.
+    pub point: u32,
+    /// With Shift held: the character the key has then.
+    pub shifted: Option<char>,
+    /// The character at its place on a PC-101 keyboard, where that is another one.
+    pub base: Option<char>,
+    /// Shift 1, alt 2, ctrl 4, super 8, hyper 16, meta 32, caps lock 64, num lock 128.
+    pub mods: u8,
+}
+
+impl Exact {
+    pub const SHIFT: u8 = 1;
+    pub const ALT: u8 = 2;
+    pub const CTRL: u8 = 4;
+    pub const META: u8 = 32;
+    /// Caps lock and num lock.
+    pub const LOCKS: u8 = 64 | 128;
+
+    /// What a key's code and modifiers say by themselves: a capital letter was typed with Shift.
+    pub(super) fn of(code: Code, mods: Mods) -> Exact {
+        let point = match code {
+            Code::Char(c) => {
+                let lower = one(c.to_lowercase()).unwrap_or(c);
+                let upper = one(lower.to_uppercase()).filter(|u| *u != lower);
+                // with Ctrl it is small in any case
+                let typed = c != lower && Some(c) == upper && !mods.has(Mods::CTRL);
+                let mods = if typed { mods.with(Mods::SHIFT) } else { mods };
+                let point = if typed { lower } else { c };
+                let shifted = upper.filter(|_| mods.has(Mods::SHIFT) && point == lower);
+                return Exact { point: u32::from(point), shifted, base: None, mods: mods.0 };
+            }
+            Code::BackTab => return Exact { mods: mods.0 | Exact::SHIFT, ..Exact::of(Code::Tab, mods) },
+            // what Ctrl-Space is called where only its byte is known
+            Code::Null => return Exact { mods: mods.0 | Exact::CTRL, ..Exact::of(Code::Char(' '), mods) },
+            Code::Enter => 13,
+            Code::Tab => 9,
+            Code::Backspace => 127,
+            Code::Escape => 27,
+            Code::Other(point) => point,
+            Code::F(n) => 57363 + u32::from(n),
+            code => FUNCTIONAL.iter().find(|(_, c)| *c == code).map_or(0, |(point, _)| *point),
+        };
+        Exact { point, shifted: None, base: None, mods: mods.0 }
+    }
+
+    /// Whether the key is a modifier or a lock, which types and does nothing by itself.
+    pub const fn is_modifier(&self) -> bool {
+        matches!(self.point, 57358..=57360 | 57441..=57454)
+    }
+    /// Whether the key is one without a character: [`Exact::point`] is of the private use area or a control.
+    pub const fn is_functional(&self) -> bool {
+        matches!(self.point, 1..=31 | 127 | 57344..=63743)
+    }
+    /// A key of the number pad that has a number of its own.
+    pub const fn is_keypad(&self) -> bool {
+        matches!(self.point, 57399..=57427)
+    }
+}
+
+/// The bits of a modifiers' parameter; left out it is 1.
+fn bits_of(param: u16) -> u8 {
+    u8::try_from(param.saturating_sub(1) & 0xff).unwrap_or(0)
+}
+
+fn one(mut chars: impl Iterator<Item = char>) -> Option<char> {
+    chars.next().filter(|_| chars.next().is_none())
+}
+
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Key {
     pub code: Code,
     pub mods: Mods,
     pub kind: KeyKind,
-    /// What the key types, if the terminal said so (kitty).
+    /// What the key types, if the terminal said so (kitty) and it is more than `code` says.
     pub text: Option<String>,
+    /// What the terminal said, if it is more than `code` and `mods` say: see [`Key::exact`].
+    pub exact: Option<Exact>,
 }
 
 impl Key {
     /// A press.
     pub const fn new(code: Code, mods: Mods) -> Key {
-        Key { code, mods, kind: KeyKind::Press, text: None }
+        Key { code, mods, kind: KeyKind::Press, text: None, exact: None }
+    }
+
+    /// The key as exactly as it is known.
+    pub fn exact(&self) -> Exact {
+        self.exact.unwrap_or_else(|| Exact::of(self.code, self.mods))
+    }
+
+    fn with_exact(mut self, exact: Exact) -> Key {
+        self.exact = Some(exact).filter(|e| *e != Exact::of(self.code, self.mods));
+        self
     }
 }
 
@@ -350,7 +438,9 @@ fn front(bytes: &[u8], flush: bool) -> Front {
             None => Front::Unfinished,
             Some(b'[' | b'O') => match front(after, flush) {
                 Front::Is(used, Some(Input::Key(mut key))) => {
+                    let exact = key.exact();
                     key.mods = key.mods.with(Mods::ALT);
+                    let key = key.with_exact(Exact { mods: exact.mods | Exact::ALT, ..exact });
                     Front::Is(used + 1, Some(Input::Key(key)))
                 }
                 // no more will come: the first Escape is a key, the rest is looked at by itself
@@ -465,6 +555,7 @@ fn tilde(number: u16) -> Option<Code> {
         23..=26 => Code::F(small(number - 12)),
         28 | 29 => Code::F(small(number - 13)),
         31..=34 => Code::F(small(number - 14)),
+        57427 => Code::Other(57427),
         _ => return None,
     })
 }
@@ -533,8 +624,13 @@ fn sequence(params: &[u8], last: u8, used: usize) -> Front {
     let mods = Mods::from_param(field(1));
     let reply = |reply: Reply| Front::Is(used, Some(Input::Reply(reply)));
     let make = |code: Code, mods: Mods| {
-        let kind = kind(sub(1, 1));
-        Front::Is(used, Some(Input::Key(Key { code, mods, kind, text: None })))
+        let key = Key { kind: kind(sub(1, 1)), ..Key::new(code, mods) };
+        // hyper, meta and the locks
+        let more = bits_of(field(1)) & 0xf0;
+        let exact = Exact::of(code, mods);
+        let exact =
+            if more == 0 { exact } else { Exact { mods: bits_of(field(1)) | exact.mods & Exact::SHIFT, ..exact } };
+        Front::Is(used, Some(Input::Key(key.with_exact(exact))))
     };
     let nothing = Front::Is(used, None);
     match (marker, last) {
@@ -566,17 +662,22 @@ fn sequence(params: &[u8], last: u8, used: usize) -> Front {
         (0, b'@') => rxvt(numbers, Mods::CTRL.with(Mods::SHIFT), used),
         (0, b'~') => match field(0) {
             200 => Front::Paste(used),
-            27 => match coded(long(sub(2, 0)), mods, None, KeyKind::Press, None) {
-                Some(key) => Front::Is(used, Some(Input::Key(key))),
-                None => nothing,
-            },
+            27 => {
+                let point = long(sub(2, 0));
+                let mods = bits_of(field(1));
+                // xterm tells the character as Shift has made it
+                let shifted =
+                    char::from_u32(point).filter(|c| mods & Exact::SHIFT != 0 && !c.is_control() && *c != ' ');
+                let exact = Exact { point, shifted, base: None, mods };
+                Front::Is(used, coded(exact, KeyKind::Press, None).map(Input::Key))
+            }
             n => match tilde(n) {
                 Some(code) => make(code, mods),
                 None => nothing,
             },
         },
         (0, b'u') => {
-            let shifted = char::from_u32(long(sub(0, 1))).filter(|c| !c.is_control());
+            let character = |j: usize| char::from_u32(long(sub(0, j))).filter(|c| !c.is_control());
             let text: String = fields
                 .get(2)
                 .map(|f| f.split(|&b| b == b':').filter_map(|n| char::from_u32(long(n))).filter(|c| !c.is_control()))
@@ -584,7 +685,9 @@ fn sequence(params: &[u8], last: u8, used: usize) -> Front {
                 .flatten()
                 .collect();
             let text = (!text.is_empty()).then_some(text);
-            Front::Is(used, coded(long(sub(0, 0)), mods, shifted, kind(sub(1, 1)), text).map(Input::Key))
+            let exact =
+                Exact { point: long(sub(0, 0)), shifted: character(1), base: character(2), mods: bits_of(field(1)) };
+            Front::Is(used, coded(exact, kind(sub(1, 1)), text).map(Input::Key))
         }
         _ => nothing,
     }
@@ -598,76 +701,115 @@ fn kind(event: &[u8]) -> KeyKind {
     }
 }
 
-/// A key told by its code point (kitty, modifyOtherKeys).
-fn coded(point: u32, mods: Mods, shifted: Option<char>, kind: KeyKind, text: Option<String>) -> Option<Key> {
-    let other = |code: Code| Some(Key { code, mods, kind, text: None });
-    let c = match point {
-        9 if mods.has(Mods::SHIFT) => {
-            return Some(Key { code: Code::BackTab, mods: mods.without(Mods::SHIFT), kind, text: None });
+/// A key told by its code point (kitty, modifyOtherKeys). It becomes what it would be without these, so that it means
+/// the same to who knows nothing of them; what was said stays with it.
+fn coded(mut exact: Exact, kind: KeyKind, text: Option<String>) -> Option<Key> {
+    // xterm, and some by mistake, tell a capital as if it were the key
+    if let Some(c) = char::from_u32(exact.point)
+        && let Some(lower) = one(c.to_lowercase()).filter(|l| *l != c && one(l.to_uppercase()) == Some(c))
+    {
+        exact = Exact { point: u32::from(lower), shifted: Some(c), mods: exact.mods | Exact::SHIFT, ..exact };
+    }
+    // of a letter it is its capital, said or not; without Shift there is none
+    let capital = Exact::of(Code::Char(char::from_u32(exact.point)?), Mods::SHIFT).shifted;
+    exact.shifted = exact.shifted.or(capital).filter(|_| exact.mods & Exact::SHIFT != 0);
+    if exact.is_functional() {
+        (exact.shifted, exact.base) = (None, None);
+    }
+    let mods = Mods::from_bits(exact.mods);
+    let make = |code: Code, mods: Mods, text: Option<String>| {
+        Some(Key { code, mods, kind, text, exact: None }.with_exact(exact))
+    };
+    let c = match exact.point {
+        9 if mods.has(Mods::SHIFT) => return make(Code::BackTab, mods.without(Mods::SHIFT), None),
+        9 => return make(Code::Tab, mods, None),
+        13 => return make(Code::Enter, mods, None),
+        27 => return make(Code::Escape, mods, None),
+        8 | 127 => {
+            exact.point = 127;
+            return Some(Key { kind, ..Key::new(Code::Backspace, mods) }.with_exact(exact));
         }
-        9 => return other(Code::Tab),
-        13 => return other(Code::Enter),
-        27 => return other(Code::Escape),
-        8 | 127 => return other(Code::Backspace),
-        57344..=63743 => match functional(point) {
+        57344..=63743 => match functional(exact.point) {
             Code::Char(c) => c,
-            code => return other(code),
+            code => return make(code, mods, None),
         },
         // text without a key (an input method)
         0 => {
             let text = text?;
-            let mut chars = text.chars();
-            let code = Code::Char(chars.next()?);
-            let more = chars.next().is_some();
-            return Some(Key { code, mods, kind, text: more.then_some(text) });
+            let code = Code::Char(text.chars().next()?);
+            let more = one(text.chars()).is_none();
+            (exact.shifted, exact.base) = (None, None);
+            return Some(Key { code, mods, kind, text: more.then_some(text), exact: Some(exact) });
         }
-        _ => char::from_u32(point).filter(|c| !c.is_control())?,
+        point => char::from_u32(point).filter(|c| !c.is_control())?,
     };
+    // what types nothing has no text
+    let text = text.filter(|_| exact.mods & !(Exact::SHIFT | Exact::ALT | Exact::LOCKS) == 0);
     // as typed without kitty: Shift is in the character, with Ctrl it is not
-    let mut typed = text.as_deref().unwrap_or_default().chars();
-    let single = match (typed.next(), typed.next()) {
-        (Some(c), None) => Some(c),
-        _ => None,
-    };
+    let single = one(text.as_deref().unwrap_or_default().chars());
     let (c, mods) = if mods.has(Mods::CTRL) {
-        (c.to_ascii_lowercase(), if c.is_ascii_uppercase() { mods.with(Mods::SHIFT) } else { mods })
+        let shifted = exact.shifted.filter(|s| !c.is_alphabetic() && *s != ' ');
+        match (exact.base.filter(char::is_ascii), shifted) {
+            // Ctrl is for the key in that place where its own letter is none of ASCII
+            (Some(base), _) if !c.is_ascii() => (base.to_ascii_lowercase(), mods),
+            // and for a sign it is that which Shift makes: Ctrl-_
+            (_, Some(shifted)) => (shifted, mods.without(Mods::SHIFT)),
+            _ => (c, mods),
+        }
     } else if mods.has(Mods::SHIFT) && c != ' ' {
         let upper = if mods.has(Mods::ALT) { None } else { single };
-        (upper.or(shifted).unwrap_or(c.to_ascii_uppercase()), mods.without(Mods::SHIFT))
+        (upper.or(exact.shifted).unwrap_or(c.to_ascii_uppercase()), mods.without(Mods::SHIFT))
     } else if mods.is_empty() {
         (single.unwrap_or(c), mods)
     } else {
         (c, mods)
     };
     // text that the character itself says is left out
-    let text = text.filter(|_| single != Some(c));
-    Some(Key { code: Code::Char(c), mods, kind, text })
+    make(Code::Char(c), mods, text.filter(|_| single != Some(c)))
 }
 
-/// Kitty's private code points.
+/// Kitty's numbers of keys that have no character, and what they are here. The first 14 and F1 to F12 are written in
+/// other ways by the protocol; nothing else has their numbers.
+const FUNCTIONAL: &[(u32, Code)] = &[
+    (57344, Code::Escape),
+    (57345, Code::Enter),
+    (57346, Code::Tab),
+    (57347, Code::Backspace),
+    (57348, Code::Insert),
+    (57349, Code::Delete),
+    (57350, Code::Left),
+    (57351, Code::Right),
+    (57352, Code::Up),
+    (57353, Code::Down),
+    (57354, Code::PageUp),
+    (57355, Code::PageDown),
+    (57356, Code::Home),
+    (57357, Code::End),
+    (57409, Code::Char('.')),
+    (57410, Code::Char('/')),
+    (57411, Code::Char('*')),
+    (57412, Code::Char('-')),
+    (57413, Code::Char('+')),
+    (57414, Code::Enter),
+    (57415, Code::Char('=')),
+    (57416, Code::Char(',')),
+    (57417, Code::Left),
+    (57418, Code::Right),
+    (57419, Code::Up),
+    (57420, Code::Down),
+    (57421, Code::PageUp),
+    (57422, Code::PageDown),
+    (57423, Code::Home),
+    (57424, Code::End),
+    (57425, Code::Insert),
+    (57426, Code::Delete),
+];
+
 fn functional(point: u32) -> Code {
     match point {
-        57376..=57398 => Code::F(u8::try_from(point - 57376 + 13).unwrap_or(u8::MAX)),
+        57364..=57398 => Code::F(u8::try_from(point - 57363).unwrap_or(u8::MAX)),
         57399..=57408 => Code::Char(char::from_digit(point - 57399, 10).unwrap_or('0')),
-        57409 => Code::Char('.'),
-        57410 => Code::Char('/'),
-        57411 => Code::Char('*'),
-        57412 => Code::Char('-'),
-        57413 => Code::Char('+'),
-        57414 => Code::Enter,
-        57415 => Code::Char('='),
-        57416 => Code::Char(','),
-        57417 => Code::Left,
-        57418 => Code::Right,
-        57419 => Code::Up,
-        57420 => Code::Down,
-        57421 => Code::PageUp,
-        57422 => Code::PageDown,
-        57423 => Code::Home,
-        57424 => Code::End,
-        57425 => Code::Insert,
-        57426 => Code::Delete,
-        point => Code::Other(point),
+        point => FUNCTIONAL.iter().find(|(p, _)| *p == point).map_or(Code::Other(point), |(_, code)| *code),
     }
 }
 
@@ -770,6 +912,12 @@ mod tests {
         k(Code::Char(c), Mods::NONE)
     }
     const CS: Mods = Mods::CTRL.with(Mods::SHIFT);
+    fn without_exact(input: Input) -> Input {
+        match input {
+            Input::Key(key) => Input::Key(Key { exact: None, ..key }),
+            other => other,
+        }
+    }
 
     #[test]
     fn keys() {
@@ -827,9 +975,23 @@ mod tests {
             ("\x1b[57441;2u", Code::Other(57441), Mods::SHIFT),
             ("\x1b[97;65u", Code::Char('a'), Mods::NONE),
             ("\x1b[97;9u", Code::Char('a'), Mods::SUPER),
+            ("\x1b[45:95;6u", Code::Char('_'), Mods::CTRL),
+            ("\x1b[27;6;95~", Code::Char('_'), Mods::CTRL),
+            ("\x1b[1089::99;5u", Code::Char('c'), Mods::CTRL),
+            ("\x1b[49:33;6u", Code::Char('!'), Mods::CTRL),
+            ("\x1b[49;6u", Code::Char('1'), CS),
+            ("\x1b[13~", Code::F(3), Mods::NONE),
+            ("\x1b[57376u", Code::F(13), Mods::NONE),
+            ("\x1b[57398u", Code::F(35), Mods::NONE),
+            ("\x1b[57399u", Code::Char('0'), Mods::NONE),
+            ("\x1b[57417;5u", Code::Left, Mods::CTRL),
+            ("\x1b[57427~", Code::Other(57427), Mods::NONE),
+            ("\x1b[97;33u", Code::Char('a'), Mods::ALT),
+            ("\x1b[97;;229u", Code::Char('å'), Mods::NONE),
         ];
         for (bytes, code, mods) in table {
-            assert_eq!(parse(bytes.as_bytes()), [k(*code, *mods)], "{bytes:?}");
+            let parsed: Vec<Input> = parse(bytes.as_bytes()).into_iter().map(without_exact).collect();
+            assert_eq!(parsed, [k(*code, *mods)], "{bytes:?}");
         }
         let released = Key { kind: KeyKind::Release, ..Key::new(Code::Up, Mods::NONE) };
         assert_eq!(parse(b"\x1b[1;1:3A"), [Input::Key(released)]);
@@ -837,6 +999,54 @@ mod tests {
         assert_eq!(parse(b"\x1b[97;1:2;97u"), [Input::Key(repeated)]);
         assert_eq!(parse(b"\x1b\x1b"), [k(Code::Escape, Mods::NONE), k(Code::Escape, Mods::NONE)]);
         assert_eq!(parse(b"\x1b\x1bx"), [k(Code::Escape, Mods::NONE), k(Code::Char('x'), Mods::ALT)]);
+    }
+
+    /// What is told of a key stays with it where it is more than the key says, and only there.
+    #[test]
+    fn keys_are_kept_exactly() {
+        let exact = |bytes: &str| match parse(bytes.as_bytes()).as_slice() {
+            [Input::Key(key)] => key.exact,
+            other => panic!("{bytes:?}: {other:?}"),
+        };
+        for same in [
+            "a",
+            "A",
+            "é",
+            "\x01",
+            "\x1bA",
+            "\x1b[A",
+            "\x1b[1;5A",
+            "\x1b[Z",
+            "\x1b[97;5u",
+            "\x1b[97:65;2;65u",
+            "\x1b[97;6u",
+            "\x1b[97;4u",
+            "\x1b[27;6;65~",
+            "\x1b[27;2;65~",
+            "\x1b[13;5u",
+            "\x1b[9;2u",
+            "\x1b[32;2u",
+            "\x1b[57441u",
+            "\x1b[57376u",
+            "\x1b[8;5u",
+            "\x1b\x1b[1;5A",
+            "\x1b[65;5u",
+        ] {
+            assert_eq!(exact(same), None, "{same:?}");
+        }
+        for (bytes, point, shifted, base, mods) in [
+            ("\x1b[49:33;2u", 49, Some('!'), None, 1),
+            ("\x1b[45:95;6u", 45, Some('_'), None, 5),
+            ("\x1b[1089::99;5u", 1089, None, Some('c'), 4),
+            ("\x1b[97;;229u", 97, None, None, 0),
+            ("\x1b[97;33u", 97, None, None, 32),
+            ("\x1b[1;129A", 57352, None, None, 128),
+            ("\x1b[57414;2u", 57414, None, None, 1),
+            ("\x1b[27;6;95~", 95, Some('_'), None, 5),
+            ("\x1b[0;;104u", 0, None, None, 0),
+        ] {
+            assert_eq!(exact(bytes), Some(Exact { point, shifted, base, mods }), "{bytes:?}");
+        }
     }
 
     #[test]

@@ -160,6 +160,10 @@ pub struct Modes {
     pub modify_other_keys: u8,
 }
 
+/// Width and height of a cell, in pixels, as programs are told (1016). What the user's font really has is known to none
+/// of the machines between, and may be another one at each client.
+pub const CELL_PIXELS: (u16, u16) = (8, 16);
+
 /// xterm's palette of 256 colours; what the user's own has is not known.
 pub fn palette(i: u8) -> (u8, u8, u8) {
     const BASE: [(u8, u8, u8); 16] = [
