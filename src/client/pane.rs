@@ -63,6 +63,9 @@ pub struct Pane {
     pub typed_at: Option<Duration>,
     /// The program holds back drawing (mode 2026) since then.
     pub sync_since: Option<Duration>,
+    /// What a test says that the program has asked for, whatever the engine knows.
+    #[cfg(test)]
+    pub asked_for: Option<Modes>,
 }
 
 /// A cell that outlives its engine.
@@ -216,6 +219,8 @@ impl Pane {
             asked_at: Duration::ZERO,
             typed_at: None,
             sync_since: None,
+            #[cfg(test)]
+            asked_for: None,
         }
     }
 
@@ -227,6 +232,10 @@ impl Pane {
         self.is_live() || (self.stage == Stage::Starting && self.session.is_some())
     }
     pub fn modes(&self) -> Modes {
+        #[cfg(test)]
+        if let Some(modes) = self.asked_for {
+            return modes;
+        }
         self.engine.modes()
     }
     /// Whether the program wants the mouse.

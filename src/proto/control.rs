@@ -300,6 +300,17 @@ pub struct SessionRename {
 }
 method!(SessionRename = "session.rename" -> Done);
 
+/// The colours of the terminal that shows the session, red, green and blue: what its program is told when it asks
+/// (OSC 10, OSC 11). A program that wants to hear of it (mode 2031) is told when it turns light or dark. The last who
+/// says so is right.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+pub struct SessionColors {
+    pub session: SessionId,
+    pub text: (u8, u8, u8),
+    pub back: (u8, u8, u8),
+}
+method!(SessionColors = "session.colors" -> Done);
+
 /// Ends a session: hang-up, a second's grace, then kill. An ended one's record goes.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
 pub struct SessionClose {

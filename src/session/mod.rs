@@ -24,7 +24,8 @@ use crate::proto::spawn::{Spec, Started};
 use crate::store::rundir::{EndHeader, Entry, Held, Record, RunDir};
 use crate::sys;
 use crate::term::engine::Engine;
-use crate::term::screen::Event;
+use crate::term::keys;
+use crate::term::screen::{Colors, Event};
 use clients::{Applied, Conn, Policy, Source, Viewer};
 use ring::Ring;
 use rustix::process::Signal;
@@ -131,6 +132,8 @@ struct Session {
     closing: Vec<(Outbox, u64)>,
     /// The screen as of an offset and size, made once for all who need it.
     snapshot: Option<(Offset, u64, Rc<Vec<u8>>)>,
+    /// Whether the colours its program was told of are dark ones.
+    dark: bool,
     /// The process group in the foreground when it was last looked at.
     foreground: Option<rustix::process::Pid>,
 }
@@ -262,6 +265,8 @@ impl Session {
             kill_at: None,
             closing: Vec::new(),
             snapshot: None,
+            // as the engine has it of itself
+            dark: true,
             foreground: None,
         };
         Ok((session, listener))
@@ -702,6 +707,11 @@ impl Session {
                 call::reply(Done {})
             }
             SessionRename::NAME => call::reply(self.rename(&call::params::<SessionRename>(p)?.name)?),
+            SessionColors::NAME => {
+                let c: SessionColors = call::params(p)?;
+                self.recolor(Colors { text: c.text, back: c.back });
+                call::reply(Done {})
+            }
             SessionRead::NAME => {
                 let r: SessionRead = call::params(p)?;
                 let to = r.to.unwrap_or(u64::MAX).min(self.ring.end());
@@ -725,6 +735,19 @@ impl Session {
             _ => {
                 Err(Fault::new(Fault::UNKNOWN_METHOD, format!("a session knows no {}", crate::text::short(method, 64))))
             }
+        }
+    }
+
+    /// The terminal that shows it has these colours now.
+    fn recolor(&mut self, colors: Colors) {
+        self.engine.set_colors(colors.text, colors.back);
+        let mut told = Vec::new();
+        if std::mem::replace(&mut self.dark, colors.dark()) != colors.dark() {
+            keys::encode_scheme(colors.dark(), &self.engine.modes(), &mut told);
+        }
+        if !told.is_empty() && self.queue.len() - self.queued < QUEUE {
+            self.queue.extend_from_slice(&told);
+            self.write_now();
         }
     }
 

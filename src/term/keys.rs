@@ -275,6 +275,13 @@ pub fn encode_focus(gained: bool, modes: &Modes, out: &mut Vec<u8>) {
     }
 }
 
+/// Tells the program of the user's colour scheme, if it has asked to hear of changes (2031).
+pub fn encode_scheme(dark: bool, modes: &Modes, out: &mut Vec<u8>) {
+    if modes.color_scheme {
+        out.extend_from_slice(if dark { b"\x1b[?997;1n" } else { b"\x1b[?997;2n" });
+    }
+}
+
 /// Names of keys; of several for one key the first is written.
 const NAMES: &[(&str, Code)] = &[
     ("Enter", Code::Enter),
@@ -619,5 +626,10 @@ mod tests {
         encode_focus(true, &modes, &mut out);
         encode_focus(false, &Modes::default(), &mut out);
         assert_eq!(out, b"\x1b[200~ab\x1b[201~\x1b[I");
+        out.clear();
+        encode_scheme(true, &Modes { color_scheme: true, ..modes }, &mut out);
+        encode_scheme(false, &Modes { color_scheme: true, ..modes }, &mut out);
+        encode_scheme(false, &modes, &mut out);
+        assert_eq!(out, b"\x1b[?997;1n\x1b[?997;2n");
     }
 }

@@ -133,6 +133,21 @@ pub enum MouseEncoding {
     SgrPixels,
 }
 
+/// The default colours of a terminal: red, green, blue.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Colors {
+    pub text: (u8, u8, u8),
+    pub back: (u8, u8, u8),
+}
+
+impl Colors {
+    /// Whether the background is one for light text.
+    pub fn dark(&self) -> bool {
+        let (r, g, b) = self.back;
+        u32::from(r) * 299 + u32::from(g) * 587 + u32::from(b) * 114 <= 128_000
+    }
+}
+
 /// Modes that decide what a key, a click or a paste becomes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Modes {
