@@ -316,7 +316,7 @@ fn colors(reply: &Reply, text: &mut Option<(u8, u8, u8)>) -> Option<Colors> {
         }
         Reply::Color { osc: 11, rgb: back } => {
             let dark = Colors { text: back, back }.dark();
-            let readable = if dark { (0xd0, 0xd0, 0xd0) } else { (0, 0, 0) };
+            let readable = if dark { Colors::default().text } else { (0, 0, 0) };
             Some(Colors { text: text.take().unwrap_or(readable), back })
         }
         _ => None,

@@ -302,12 +302,14 @@ method!(SessionRename = "session.rename" -> Done);
 
 /// The colours of the terminal that shows the session, red, green and blue: what its program is told when it asks
 /// (OSC 10, OSC 11). A program that wants to hear of it (mode 2031) is told when it turns light or dark. The last who
-/// says so is right.
+/// says so is right; what is left out stays as it was.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
 pub struct SessionColors {
     pub session: SessionId,
-    pub text: (u8, u8, u8),
-    pub back: (u8, u8, u8),
+    #[serde(default)]
+    pub text: Option<(u8, u8, u8)>,
+    #[serde(default)]
+    pub back: Option<(u8, u8, u8)>,
 }
 method!(SessionColors = "session.colors" -> Done);
 

@@ -132,8 +132,8 @@ struct Session {
     closing: Vec<(Outbox, u64)>,
     /// The screen as of an offset and size, made once for all who need it.
     snapshot: Option<(Offset, u64, Rc<Vec<u8>>)>,
-    /// Whether the colours its program was told of are dark ones.
-    dark: bool,
+    /// Those of the terminal that shows it, which its program may ask for.
+    colors: Colors,
     /// The process group in the foreground when it was last looked at.
     foreground: Option<rustix::process::Pid>,
 }
@@ -265,8 +265,7 @@ impl Session {
             kill_at: None,
             closing: Vec::new(),
             snapshot: None,
-            // as the engine has it of itself
-            dark: true,
+            colors: Colors::default(),
             foreground: None,
         };
         Ok((session, listener))
@@ -709,7 +708,8 @@ impl Session {
             SessionRename::NAME => call::reply(self.rename(&call::params::<SessionRename>(p)?.name)?),
             SessionColors::NAME => {
                 let c: SessionColors = call::params(p)?;
-                self.recolor(Colors { text: c.text, back: c.back });
+                let Colors { text, back } = self.colors;
+                self.recolor(Colors { text: c.text.unwrap_or(text), back: c.back.unwrap_or(back) });
                 call::reply(Done {})
             }
             SessionRead::NAME => {
@@ -742,7 +742,7 @@ impl Session {
     fn recolor(&mut self, colors: Colors) {
         self.engine.set_colors(colors.text, colors.back);
         let mut told = Vec::new();
-        if std::mem::replace(&mut self.dark, colors.dark()) != colors.dark() {
+        if std::mem::replace(&mut self.colors, colors).dark() != colors.dark() {
             keys::encode_scheme(colors.dark(), &self.engine.modes(), &mut told);
         }
         if !told.is_empty() && self.queue.len() - self.queued < QUEUE {

@@ -140,6 +140,13 @@ pub struct Colors {
     pub back: (u8, u8, u8),
 }
 
+/// What a program is told before anybody has shown its session.
+impl Default for Colors {
+    fn default() -> Colors {
+        Colors { text: (0xd0, 0xd0, 0xd0), back: (0, 0, 0) }
+    }
+}
+
 impl Colors {
     /// Whether the background is one for light text.
     pub fn dark(&self) -> bool {

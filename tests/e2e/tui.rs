@@ -732,3 +732,29 @@ fn many_tabs_and_panes_come_back_as_they_were() {
     tty.until_text("pane-10");
     as_before(&tty);
 }
+
+/// Programs are told the colours of the terminal that shows them, as they are now.
+#[test]
+fn a_program_that_asks_is_told_the_outer_colours() {
+    let home = Home::new();
+    // for each key it asks, and shows the answer
+    let script = r#"stty raw -echo; printf 'ready\r\n'; n=0
+        while :; do
+            head -c 1 >/dev/null; printf '\033]10;?\007\033]11;?\007'
+            a=$(head -c 50 | tr -dc '0-9:/' | sed 's/:/ /g'); n=$((n + 1)); printf 'n%d %s\r\n' $n "$a"
+        done"#;
+    home.new_session(&["-n", "asks", "--", "sh", "-c", script]);
+    let tty = Tty::thub(&home, 80, 24, &["attach", "asks"]);
+    tty.until_text("ready");
+    tty.type_("\x1b]10;rgb:0101/0202/0303\x1b\\\x1b]11;rgb:9191/9292/9393\x1b\\");
+    // the call that tells is not in order with the keys
+    let end = std::time::Instant::now() + crate::support::PATIENCE;
+    for n in 1.. {
+        tty.type_("x");
+        let screen = tty.until_text(&format!("n{n} "));
+        if screen.iter().any(|l| l.contains("10 0101/0202/030311 9191/9292/9393")) {
+            return;
+        }
+        assert!(std::time::Instant::now() < end, "it is never told\n{}", frame(&screen));
+    }
+}

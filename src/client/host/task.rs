@@ -578,7 +578,7 @@ impl Task {
             HostCommand::Rename { session, name } => self.simple(live, SessionRename { session, name }),
             // an older session knows no such call, and no harm is done
             HostCommand::Colors { session, colors: Colors { text, back } } => {
-                drop(live.link.call(&SessionColors { session, text, back }));
+                drop(live.link.call(&SessionColors { session, text: Some(text), back: Some(back) }));
             }
             HostCommand::History { session, from, to } => self.history(live, session, from, to),
             HostCommand::List => self.list(live),
