@@ -49,6 +49,13 @@ pub(super) fn encode(key: &Key, modes: &Modes, out: &mut Vec<u8>) {
     {
         return out.extend_from_slice(text.as_bytes());
     }
+    // no key, and no text: a character among the functional keys' numbers, with Ctrl or Alt
+    if exact.point == 0 && text.is_none() {
+        if !release {
+            super::legacy(key, modes, out);
+        }
+        return;
+    }
     // the number pad's keys are told apart from where the protocol is in force for keys without text
     let point = if exact.is_keypad() && !escapes && !all { Exact::of(key.code, key.mods).point } else { exact.point };
     let plain = exact.mods & !Exact::LOCKS == 0;
