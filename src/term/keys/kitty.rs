@@ -2,9 +2,9 @@
 //! enhancement). Leaves out reading it from the outer terminal ([`crate::term::input`]) and keeping a program's flags
 //! (the engine).
 //!
-//! Source: <https://sw.kovidgoyal.net/kitty/keyboard-protocol/>. Where its text and its terminals differ (kitty, foot,
-//! Ghostty, Alacritty) it is the terminals that are followed: the release of a key whose press was sent as text is
-//! reported if event types are asked for.
+//! Source: <https://sw.kovidgoyal.net/kitty/keyboard-protocol/>. Where its text and its terminals differ (kitty, Ghostty,
+//! Alacritty) it is the terminals that are followed: the release of a key whose press was sent as text is reported if
+//! event types are asked for.
 
 use crate::term::input::{Code, Exact, Key, KeyKind};
 use crate::term::screen::Modes;
@@ -67,8 +67,7 @@ pub(super) fn encode(key: &Key, modes: &Modes, out: &mut Vec<u8>) {
         9 | 13 | 127 => !all && (plain || !escapes),
         27 => !escapes && !all && press,
         _ if exact.is_functional() => modes.kitty & (ESCAPES | EVENTS | ALL) == 0,
-        // what the old encoding can tell of a character: not Super
-        _ => !escapes && !all && press && exact.mods & !(Exact::LOCKS | 7) == 0,
+        _ => !escapes && !all && press && is_legacy(&exact),
     };
     if legacy {
         return super::legacy(key, modes, out);
@@ -122,6 +121,16 @@ fn text<'a>(key: &'a Key, exact: &Exact) -> Option<Cow<'a, str>> {
         (Some(text), _) if !text.is_empty() && !text.contains(|c: char| c.is_control()) => Some(Cow::Borrowed(text)),
         (None, Code::Char(c)) if exact.mods & Exact::ALT == 0 && !c.is_control() => Some(Cow::Owned(c.to_string())),
         _ => None,
+    }
+}
+
+/// Whether the spec's "legacy text keys" have the key with these modifiers: not Ctrl-Shift, not Super, no other script.
+fn is_legacy(exact: &Exact) -> bool {
+    match exact.mods & !Exact::LOCKS {
+        0..=4 | 6 => exact.point < 128,
+        // Ctrl-Shift
+        5 | 7 => exact.point == 32,
+        _ => false,
     }
 }
 
@@ -297,7 +306,11 @@ mod tests {
         {
             assert_eq!(named(name, 2), bytes, "{name}");
         }
-        assert_eq!(named("D-a", 2), "\x1b[97;9u");
+        for (name, bytes) in
+            [("D-a", "\x1b[97;9u"), ("C-S-a", "\x1b[97;6u"), ("C-S-Space", "\0"), ("C-M-a", "\x1b\x01")]
+        {
+            assert_eq!(named(name, 2), bytes, "{name}");
+        }
     }
 
     /// The spec's "Key codes": unshifted, shifted, base layout.
