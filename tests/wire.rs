@@ -209,6 +209,7 @@ fn cases() -> Vec<Case> {
     method(c, SessionDetach { stream: 4 }, Done {});
     method(c, SessionResize { session: session(), size }, Done {});
     method(c, SessionRename { session: session(), name: "größe".into() }, Done {});
+    method(c, SessionColors { session: session(), text: Some((0, 1, 255)), back: Some((16, 32, 48)) }, Done {});
     method(c, SessionClose { session: session() }, Done {});
     method(
         c,

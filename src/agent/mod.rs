@@ -174,6 +174,10 @@ impl Agent {
                 let r: SessionRename = params(p)?;
                 reply(self.ask(&r.session.clone(), &r).await?)
             }
+            SessionColors::NAME => {
+                let c: SessionColors = params(p)?;
+                reply(self.ask(&c.session.clone(), &c).await?)
+            }
             SessionClose::NAME => reply(self.close(params(p)?).await?),
             ExecRun::NAME => reply(self.exec(params(p)?, frames)?),
             ExecStop::NAME => {

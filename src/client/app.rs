@@ -4,6 +4,7 @@
 mod geometry;
 mod hosts;
 mod input;
+mod keyboard;
 mod mouse;
 mod open;
 mod start;
@@ -27,6 +28,7 @@ use crate::proto::ids::{SessionId, Size};
 use crate::proto::notice::Gauges;
 use crate::store::layout::Layout;
 use crate::term::input::{Key, Mouse};
+use crate::term::screen::Colors;
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
@@ -46,6 +48,8 @@ pub enum Event {
     Raw(Vec<u8>),
     Resize(Size),
     Host(HostId, HostEvent),
+    /// What the outer terminal's text and background are; again when they change.
+    Colors(Colors),
     /// A moment asked for by `deadline` has come.
     Tick,
     /// config.toml is another now.
@@ -70,6 +74,8 @@ pub enum Effect {
     Suspend,
     /// Whether clicks and the wheel are to come as input.
     Mouse(bool),
+    /// The flags of kitty's keyboard protocol to be in force, where the outer terminal knows it.
+    Keyboard(u8),
     /// Draw everything anew, whatever the outer terminal shows.
     Redraw,
     Quit(Farewell),
@@ -159,6 +165,12 @@ pub struct App {
     inside: Inside,
     pasting: Option<Vec<u8>>,
     last_key: Option<Duration>,
+    /// Keys of which the release is still to come.
+    pressed: Vec<keyboard::Pressed>,
+    /// What the outer terminal was asked for last.
+    keyboard: u8,
+    /// Text and background of the outer terminal, once it has said so.
+    colors: Option<Colors>,
     next_pane: u32,
     next_tag: u64,
     title: String,
@@ -194,6 +206,8 @@ impl App {
             Event::Raw(bytes) => self.type_bytes(&bytes),
             Event::Focus(on) => {
                 self.outer_focus = on;
+                // releases outside of the window are not heard
+                self.pressed.clear();
                 Vec::new()
             }
             Event::Resize(size) => {
@@ -204,7 +218,9 @@ impl App {
             Event::Host(host, HostEvent::Output { session, offset, bytes }) => {
                 // the one that comes in thousands: nothing but the screen changes
                 self.output(&host, &session, offset, &bytes);
-                return Vec::new();
+                let mut out = Vec::new();
+                self.follow_keyboard(&mut out);
+                return out;
             }
             Event::Host(host, event) => self.host_event(host, event),
             Event::Tick => {
@@ -212,6 +228,7 @@ impl App {
                 Vec::new()
             }
             Event::Config(config) => self.configure(*config),
+            Event::Colors(colors) => self.recolor(colors),
             Event::Time { clock, unix } => {
                 self.dirty |= clock != self.clock;
                 self.clock = clock;
@@ -228,6 +245,7 @@ impl App {
     pub fn settle(&mut self, out: &mut Vec<Effect>) {
         self.fit(out);
         self.tell_focus(out);
+        self.follow_keyboard(out);
         self.follow_gauges(out);
         self.follow_lists(out);
         let title = self.outer_title();
@@ -326,6 +344,21 @@ impl App {
         self.sequence = None;
         self.say(wrong.into_iter().next().unwrap_or_else(|| "the settings were read again".into()));
         mouse.into_iter().collect()
+    }
+
+    /// Each session shown here hears of the colours: it answers for them, and tells its program when it turns light or
+    /// dark.
+    fn recolor(&mut self, colors: Colors) -> Vec<Effect> {
+        if self.colors.replace(colors) == Some(colors) {
+            return Vec::new();
+        }
+        self.panes.values().filter(|p| p.is_live()).filter_map(|p| self.colors_for(p)).collect()
+    }
+
+    /// Nothing for who only watches: it changes nothing.
+    fn colors_for(&self, pane: &Pane) -> Option<Effect> {
+        let (session, colors) = (pane.session.clone().filter(|_| !pane.watch)?, self.colors?);
+        Some(Effect::Host(pane.host.clone(), HostCommand::Colors { session, colors }))
     }
 
     pub fn set_now(&mut self, now: Duration) {

@@ -84,6 +84,7 @@ impl Driver {
                 }
             }
             Effect::Mouse(on) => terminal.set_mouse(on),
+            Effect::Keyboard(flags) => terminal.set_keyboard(flags),
             Effect::Suspend => terminal.suspend(),
             Effect::Redraw => self.afresh = true,
             Effect::Quit(farewell) => {

@@ -14,6 +14,7 @@ use crate::proto::control::{Fault, SessionCreate, SessionDetach, SessionInfo, Se
 use crate::proto::frame::{self, Body, Frame};
 use crate::proto::ids::{Offset, SessionId, Size, StreamId};
 use crate::proto::notice::{Gauges, SessionExited};
+use crate::term::screen::Colors;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
@@ -128,6 +129,11 @@ pub enum HostCommand {
     Rename {
         session: SessionId,
         name: String,
+    },
+    /// What the outer terminal's colours are: the session's program may ask.
+    Colors {
+        session: SessionId,
+        colors: Colors,
     },
     /// Lines `from..to` of the history (counted from the session's first line).
     History {

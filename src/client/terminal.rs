@@ -64,6 +64,12 @@ fn enter(features: Features) -> Vec<u8> {
     out
 }
 
+/// An entry on the alternate screen's stack of keyboard flags; one for each [`RESET`], which takes it from there.
+fn push_keyboard(flags: u8) -> String {
+    format!("\x1b[>{flags}u")
+}
+const POP_KEYBOARD: &[u8] = b"\x1b[<u";
+
 const MOUSE_ON: &[u8] = b"\x1b[?1000h\x1b[?1002h\x1b[?1006h";
 const MOUSE_OFF: &[u8] = b"\x1b[?1006l\x1b[?1002l\x1b[?1000l";
 
@@ -86,6 +92,10 @@ pub enum TerminalEvent {
 pub struct Terminal {
     tty: AsyncFd<OwnedFd>,
     features: Features,
+    /// The terminal knows kitty's keyboard protocol.
+    knows_keyboard: bool,
+    /// The flags of it that are wanted.
+    keyboard: u8,
     queue: Vec<u8>,
     /// How much of the queue is written.
     sent: usize,
@@ -160,6 +170,8 @@ impl Terminal {
         let mut terminal = Terminal {
             tty,
             features,
+            knows_keyboard: false,
+            keyboard: 0,
             queue: Vec::new(),
             sent: 0,
             held: false,
@@ -278,6 +290,26 @@ impl Terminal {
         }
     }
 
+    /// The terminal has said that it knows kitty's keyboard protocol: from here on there is an entry of ours on its
+    /// stack, until it is given back.
+    pub fn know_keyboard(&mut self) {
+        if !std::mem::replace(&mut self.knows_keyboard, true) {
+            let push = push_keyboard(self.keyboard);
+            self.send(push.as_bytes());
+        }
+    }
+
+    /// Has keys told by these flags of kitty's keyboard protocol (0 to 31), as soon as and if the terminal knows it.
+    pub fn set_keyboard(&mut self, flags: u8) {
+        if self.keyboard != flags {
+            self.keyboard = flags;
+            if self.knows_keyboard {
+                let set = format!("\x1b[={flags};1u");
+                self.send(set.as_bytes());
+            }
+        }
+    }
+
     fn fd(&self) -> BorrowedFd<'_> {
         self.tty.get_ref().as_fd()
     }
@@ -314,6 +346,12 @@ impl Terminal {
             self.queue.extend_from_slice(KEEP_TITLE);
         }
         self.queue.extend_from_slice(&enter(self.features));
+        if self.knows_keyboard {
+            if still_ours {
+                self.queue.extend_from_slice(POP_KEYBOARD);
+            }
+            self.queue.extend_from_slice(push_keyboard(self.keyboard).as_bytes());
+        }
         self.write_some();
         Ok(())
     }
@@ -616,6 +654,43 @@ mod tests {
             }
             restore();
             assert_eq!(pty.got(), "", "once is enough");
+        });
+    }
+
+    #[test]
+    fn the_keyboard_s_flags_are_pushed_once_and_taken_back() {
+        run(async || {
+            let mut pty = pty();
+            let mut terminal = Terminal::open_path(&pty.path, Features::default()).unwrap();
+            terminal.set_keyboard(5);
+            assert!(!pty.got().contains('u'), "nothing is asked of who may not know it");
+            terminal.know_keyboard();
+            terminal.know_keyboard();
+            assert_eq!(pty.got(), "\x1b[>5u");
+            terminal.set_keyboard(5);
+            terminal.set_keyboard(31);
+            terminal.set_keyboard(0);
+            assert_eq!(pty.got(), "\x1b[=31;1u\x1b[=0;1u");
+            terminal.set_keyboard(7);
+            pty.got();
+            // given back by a panic of a task, and taken again: pushed anew
+            let task = tokio::spawn(async { panic!("on purpose") });
+            assert!(task.await.is_err());
+            assert_eq!(pty.got().matches("\x1b[<u").count(), 1);
+            until(&mut terminal, |e| *e == TerminalEvent::Continued).await;
+            let log = pty.got();
+            assert!(log.ends_with("\x1b[>7u") && !log.contains("\x1b[<u"), "{log:?}");
+            // stopped from outside, with our entry still there: in its place
+            // SAFETY: a signal to this very process, whose handler is set
+            unsafe {
+                libc::raise(libc::SIGCONT);
+            }
+            until(&mut terminal, |e| *e == TerminalEvent::Continued).await;
+            assert!(pty.got().ends_with("\x1b[<u\x1b[>7u"));
+            drop(terminal);
+            let log = pty.got();
+            let (pop, leave) = (log.find("\x1b[<u").unwrap(), log.find("\x1b[?1049l").unwrap());
+            assert!(pop < leave, "each screen has a stack of its own");
         });
     }
 

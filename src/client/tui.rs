@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::failure::Failure;
 use crate::store::layout::Layout;
 use crate::term::input::{Input, Parser, Reply};
+use crate::term::screen::Colors;
 use crate::theme::Theme;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -130,6 +131,7 @@ async fn show(options: Options, terminal: &mut Terminal, mut writer: Writer) -> 
     terminal.send(&question);
     let mut parser = Parser::new();
     let mut escape_at: Option<Instant> = None;
+    let mut text_color = None;
     let (mut before, mut next) = (None::<Buffer>, Buffer::empty(Rect::default()));
     // when the next frame may be drawn, as if each took its time: a rest saves up a few
     let mut paced = begun;
@@ -167,7 +169,10 @@ async fn show(options: Options, terminal: &mut Terminal, mut writer: Writer) -> 
                 Input::Reply(reply) => {
                     asked = asked.filter(|_| !matches!(reply, Reply::Device(_)));
                     driver.afresh |= heed(&reply, &mut theme, &mut writer, terminal);
-                    continue;
+                    match colors(&reply, &mut text_color) {
+                        Some(colors) => Event::Colors(colors),
+                        None => continue,
+                    }
                 }
             };
             driver.perform(app.update(event), terminal, &mut writer);
@@ -281,10 +286,18 @@ fn heed(reply: &Reply, theme: &mut Theme, writer: &mut Writer, terminal: &mut Te
             terminal.send(&bytes);
             return false;
         }
-        Reply::Color { osc: 11, rgb: (r, g, b) } => {
-            u32::from(r) * 299 + u32::from(g) * 587 + u32::from(b) * 114 > 128_000
+        Reply::Keyboard(_) => {
+            terminal.know_keyboard();
+            return false;
         }
-        Reply::Scheme { dark } => !dark,
+        Reply::Color { osc: 11, rgb } => !Colors { text: rgb, back: rgb }.dark(),
+        Reply::Scheme { dark } => {
+            // programs are told the colours themselves
+            let mut bytes = Vec::new();
+            writer.ask_colors(&mut bytes);
+            terminal.send(&bytes);
+            !dark
+        }
         _ => return false,
     };
     if !automatic || theme.light == light {
@@ -292,6 +305,22 @@ fn heed(reply: &Reply, theme: &mut Theme, writer: &mut Writer, terminal: &mut Te
     }
     *theme = Theme::auto(light);
     true
+}
+
+/// The outer terminal's colours, once both are told. The text's comes first; where it doesn't, it is what can be read.
+fn colors(reply: &Reply, text: &mut Option<(u8, u8, u8)>) -> Option<Colors> {
+    match *reply {
+        Reply::Color { osc: 10, rgb } => {
+            *text = Some(rgb);
+            None
+        }
+        Reply::Color { osc: 11, rgb: back } => {
+            let dark = Colors { text: back, back }.dark();
+            let readable = if dark { Colors::default().text } else { (0, 0, 0) };
+            Some(Colors { text: text.take().unwrap_or(readable), back })
+        }
+        _ => None,
+    }
 }
 
 /// Reads until the outer terminal's last answer, for a moment at most.
@@ -425,7 +454,12 @@ mod tests {
                 }
             };
             until("\x1b[c", &mut reader);
-            master.write_all(b"\x1b[?2026;2$y\x1b[?62c").unwrap();
+            master.write_all(b"\x1b]11;rgb:0/0/0\x07\x1b[?2026;2$y\x1b[?2031;2$y\x1b[?0u\x1b[?62c").unwrap();
+            until("\x1b[?2031h", &mut reader);
+            until("\x1b[>0u", &mut reader);
+            // it turned light: what it is now is asked
+            master.write_all(b"\x1b[?997;2n").unwrap();
+            until("\x1b]10;?\x1b\\\x1b]11;?\x1b\\", &mut reader);
             until("this machine", &mut reader);
             master.write_all(b"echo-me").unwrap();
             // each letter is a frame of its own or part of one
@@ -443,6 +477,21 @@ mod tests {
         });
         assert_eq!(ended, (Some(Farewell::Detached), None));
         drop(person.join().unwrap());
+    }
+
+    #[test]
+    fn colours_are_known_once_the_background_is() {
+        let mut text = None;
+        let color = |osc, rgb| Reply::Color { osc, rgb };
+        assert_eq!(colors(&color(10, (1, 2, 3)), &mut text), None);
+        assert_eq!(colors(&color(12, (9, 9, 9)), &mut text), None);
+        let light = Colors { text: (1, 2, 3), back: (255, 255, 255) };
+        assert_eq!(colors(&color(11, light.back), &mut text), Some(light));
+        assert!(!light.dark());
+        // of one that tells no colour of text it is not an older one's
+        let dark = colors(&color(11, (0, 0, 0)), &mut text).unwrap();
+        assert_eq!(dark, Colors { text: (0xd0, 0xd0, 0xd0), back: (0, 0, 0) });
+        assert!(dark.dark());
     }
 
     #[test]

@@ -300,6 +300,19 @@ pub struct SessionRename {
 }
 method!(SessionRename = "session.rename" -> Done);
 
+/// The colours of the terminal that shows the session, red, green and blue: what its program is told when it asks
+/// (OSC 10, OSC 11). A program that wants to hear of it (mode 2031) is told when it turns light or dark. The last who
+/// says so is right; what is left out stays as it was.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+pub struct SessionColors {
+    pub session: SessionId,
+    #[serde(default)]
+    pub text: Option<(u8, u8, u8)>,
+    #[serde(default)]
+    pub back: Option<(u8, u8, u8)>,
+}
+method!(SessionColors = "session.colors" -> Done);
+
 /// Ends a session: hang-up, a second's grace, then kill. An ended one's record goes.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
 pub struct SessionClose {

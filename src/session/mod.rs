@@ -24,7 +24,8 @@ use crate::proto::spawn::{Spec, Started};
 use crate::store::rundir::{EndHeader, Entry, Held, Record, RunDir};
 use crate::sys;
 use crate::term::engine::Engine;
-use crate::term::screen::Event;
+use crate::term::keys;
+use crate::term::screen::{Colors, Event};
 use clients::{Applied, Conn, Policy, Source, Viewer};
 use ring::Ring;
 use rustix::process::Signal;
@@ -131,6 +132,8 @@ struct Session {
     closing: Vec<(Outbox, u64)>,
     /// The screen as of an offset and size, made once for all who need it.
     snapshot: Option<(Offset, u64, Rc<Vec<u8>>)>,
+    /// Those of the terminal that shows it, which its program may ask for.
+    colors: Colors,
     /// The process group in the foreground when it was last looked at.
     foreground: Option<rustix::process::Pid>,
 }
@@ -262,6 +265,7 @@ impl Session {
             kill_at: None,
             closing: Vec::new(),
             snapshot: None,
+            colors: Colors::default(),
             foreground: None,
         };
         Ok((session, listener))
@@ -709,6 +713,12 @@ impl Session {
                 call::reply(Done {})
             }
             SessionRename::NAME => call::reply(self.rename(&call::params::<SessionRename>(p)?.name)?),
+            SessionColors::NAME => {
+                let c: SessionColors = call::params(p)?;
+                let Colors { text, back } = self.colors;
+                self.recolor(Colors { text: c.text.unwrap_or(text), back: c.back.unwrap_or(back) });
+                call::reply(Done {})
+            }
             SessionRead::NAME => {
                 let r: SessionRead = call::params(p)?;
                 let to = r.to.unwrap_or(u64::MAX).min(self.ring.end());
@@ -732,6 +742,19 @@ impl Session {
             _ => {
                 Err(Fault::new(Fault::UNKNOWN_METHOD, format!("a session knows no {}", crate::text::short(method, 64))))
             }
+        }
+    }
+
+    /// The terminal that shows it has these colours now.
+    fn recolor(&mut self, colors: Colors) {
+        self.engine.set_colors(colors.text, colors.back);
+        let mut told = Vec::new();
+        if std::mem::replace(&mut self.colors, colors).dark() != colors.dark() {
+            keys::encode_scheme(colors.dark(), &self.engine.modes(), &mut told);
+        }
+        if !told.is_empty() && self.queue.len() - self.queued < QUEUE {
+            self.queue.extend_from_slice(&told);
+            self.write_now();
         }
     }
 

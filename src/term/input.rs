@@ -3,6 +3,10 @@
 //!
 //! Bytes may come in any pieces. What could still go on is kept until more comes or the caller's patience ends.
 
+mod exact;
+
+pub use exact::Exact;
+use exact::{bits_of, coded};
 use std::fmt;
 
 /// One thing the outer terminal said.
@@ -67,9 +71,12 @@ impl Mods {
     }
     /// The reverse; kitty's meta counts as Alt, its locks and hyper don't count.
     pub fn from_param(param: u16) -> Mods {
-        let bits = param.saturating_sub(1);
-        let meta = if bits & 32 != 0 { Mods::ALT } else { Mods::NONE };
-        Mods(u8::try_from(bits & 15).unwrap_or(0)).with(meta)
+        Mods::from_bits(bits_of(param))
+    }
+    /// Of [`Exact::mods`].
+    fn from_bits(bits: u8) -> Mods {
+        let meta = if bits & Exact::META != 0 { Mods::ALT } else { Mods::NONE };
+        Mods(bits & 15).with(meta)
     }
 }
 
@@ -123,14 +130,26 @@ pub struct Key {
     pub code: Code,
     pub mods: Mods,
     pub kind: KeyKind,
-    /// What the key types, if the terminal said so (kitty).
+    /// What the key types, if the terminal said so (kitty) and it is more than `code` says.
     pub text: Option<String>,
+    /// What the terminal said, if it is more than `code` and `mods` say: see [`Key::exact`].
+    pub exact: Option<Exact>,
 }
 
 impl Key {
     /// A press.
     pub const fn new(code: Code, mods: Mods) -> Key {
-        Key { code, mods, kind: KeyKind::Press, text: None }
+        Key { code, mods, kind: KeyKind::Press, text: None, exact: None }
+    }
+
+    /// The key as exactly as it is known.
+    pub fn exact(&self) -> Exact {
+        self.exact.unwrap_or_else(|| Exact::of(self.code, self.mods))
+    }
+
+    fn with_exact(mut self, exact: Exact) -> Key {
+        self.exact = Some(exact).filter(|e| *e != Exact::of(self.code, self.mods));
+        self
     }
 }
 
@@ -351,6 +370,8 @@ fn front(bytes: &[u8], flush: bool) -> Front {
             Some(b'[' | b'O') => match front(after, flush) {
                 Front::Is(used, Some(Input::Key(mut key))) => {
                     key.mods = key.mods.with(Mods::ALT);
+                    // who writes so tells nothing more exactly
+                    key.exact = None;
                     Front::Is(used + 1, Some(Input::Key(key)))
                 }
                 // no more will come: the first Escape is a key, the rest is looked at by itself
@@ -428,6 +449,10 @@ fn ss3(bytes: &[u8], flush: bool) -> Front {
         last => (letter(last), mods),
     };
     match code {
+        // Shift is in the character
+        Some(code @ Code::Char(_)) if !mods.has(Mods::CTRL) && code != Code::Char(' ') => {
+            key(used, code, mods.without(Mods::SHIFT))
+        }
         Some(code) => key(used, code, mods),
         None => alt_o(),
     }
@@ -465,6 +490,7 @@ fn tilde(number: u16) -> Option<Code> {
         23..=26 => Code::F(small(number - 12)),
         28 | 29 => Code::F(small(number - 13)),
         31..=34 => Code::F(small(number - 14)),
+        57427 => Code::Other(57427),
         _ => return None,
     })
 }
@@ -533,8 +559,13 @@ fn sequence(params: &[u8], last: u8, used: usize) -> Front {
     let mods = Mods::from_param(field(1));
     let reply = |reply: Reply| Front::Is(used, Some(Input::Reply(reply)));
     let make = |code: Code, mods: Mods| {
-        let kind = kind(sub(1, 1));
-        Front::Is(used, Some(Input::Key(Key { code, mods, kind, text: None })))
+        let key = Key { kind: kind(sub(1, 1)), ..Key::new(code, mods) };
+        // hyper, meta and the locks
+        let more = bits_of(field(1)) & 0xf0;
+        let exact = Exact::of(code, mods);
+        let exact =
+            if more == 0 { exact } else { Exact { mods: bits_of(field(1)) | exact.mods & Exact::SHIFT, ..exact } };
+        Front::Is(used, Some(Input::Key(key.with_exact(exact))))
     };
     let nothing = Front::Is(used, None);
     match (marker, last) {
@@ -566,17 +597,22 @@ fn sequence(params: &[u8], last: u8, used: usize) -> Front {
         (0, b'@') => rxvt(numbers, Mods::CTRL.with(Mods::SHIFT), used),
         (0, b'~') => match field(0) {
             200 => Front::Paste(used),
-            27 => match coded(long(sub(2, 0)), mods, None, KeyKind::Press, None) {
-                Some(key) => Front::Is(used, Some(Input::Key(key))),
-                None => nothing,
-            },
+            27 => {
+                let point = long(sub(2, 0));
+                let mods = bits_of(field(1));
+                // xterm tells the character as Shift has made it
+                let shifted =
+                    char::from_u32(point).filter(|c| mods & Exact::SHIFT != 0 && !c.is_control() && *c != ' ');
+                let exact = Exact { point, shifted, base: None, mods };
+                Front::Is(used, coded(exact, KeyKind::Press, None).map(Input::Key))
+            }
             n => match tilde(n) {
                 Some(code) => make(code, mods),
                 None => nothing,
             },
         },
         (0, b'u') => {
-            let shifted = char::from_u32(long(sub(0, 1))).filter(|c| !c.is_control());
+            let character = |j: usize| char::from_u32(long(sub(0, j))).filter(|c| !c.is_control());
             let text: String = fields
                 .get(2)
                 .map(|f| f.split(|&b| b == b':').filter_map(|n| char::from_u32(long(n))).filter(|c| !c.is_control()))
@@ -584,7 +620,9 @@ fn sequence(params: &[u8], last: u8, used: usize) -> Front {
                 .flatten()
                 .collect();
             let text = (!text.is_empty()).then_some(text);
-            Front::Is(used, coded(long(sub(0, 0)), mods, shifted, kind(sub(1, 1)), text).map(Input::Key))
+            let exact =
+                Exact { point: long(sub(0, 0)), shifted: character(1), base: character(2), mods: bits_of(field(1)) };
+            Front::Is(used, coded(exact, kind(sub(1, 1)), text).map(Input::Key))
         }
         _ => nothing,
     }
@@ -595,79 +633,6 @@ fn kind(event: &[u8]) -> KeyKind {
         b"2" => KeyKind::Repeat,
         b"3" => KeyKind::Release,
         _ => KeyKind::Press,
-    }
-}
-
-/// A key told by its code point (kitty, modifyOtherKeys).
-fn coded(point: u32, mods: Mods, shifted: Option<char>, kind: KeyKind, text: Option<String>) -> Option<Key> {
-    let other = |code: Code| Some(Key { code, mods, kind, text: None });
-    let c = match point {
-        9 if mods.has(Mods::SHIFT) => {
-            return Some(Key { code: Code::BackTab, mods: mods.without(Mods::SHIFT), kind, text: None });
-        }
-        9 => return other(Code::Tab),
-        13 => return other(Code::Enter),
-        27 => return other(Code::Escape),
-        8 | 127 => return other(Code::Backspace),
-        57344..=63743 => match functional(point) {
-            Code::Char(c) => c,
-            code => return other(code),
-        },
-        // text without a key (an input method)
-        0 => {
-            let text = text?;
-            let mut chars = text.chars();
-            let code = Code::Char(chars.next()?);
-            let more = chars.next().is_some();
-            return Some(Key { code, mods, kind, text: more.then_some(text) });
-        }
-        _ => char::from_u32(point).filter(|c| !c.is_control())?,
-    };
-    // as typed without kitty: Shift is in the character, with Ctrl it is not
-    let mut typed = text.as_deref().unwrap_or_default().chars();
-    let single = match (typed.next(), typed.next()) {
-        (Some(c), None) => Some(c),
-        _ => None,
-    };
-    let (c, mods) = if mods.has(Mods::CTRL) {
-        (c.to_ascii_lowercase(), if c.is_ascii_uppercase() { mods.with(Mods::SHIFT) } else { mods })
-    } else if mods.has(Mods::SHIFT) && c != ' ' {
-        let upper = if mods.has(Mods::ALT) { None } else { single };
-        (upper.or(shifted).unwrap_or(c.to_ascii_uppercase()), mods.without(Mods::SHIFT))
-    } else if mods.is_empty() {
-        (single.unwrap_or(c), mods)
-    } else {
-        (c, mods)
-    };
-    // text that the character itself says is left out
-    let text = text.filter(|_| single != Some(c));
-    Some(Key { code: Code::Char(c), mods, kind, text })
-}
-
-/// Kitty's private code points.
-fn functional(point: u32) -> Code {
-    match point {
-        57376..=57398 => Code::F(u8::try_from(point - 57376 + 13).unwrap_or(u8::MAX)),
-        57399..=57408 => Code::Char(char::from_digit(point - 57399, 10).unwrap_or('0')),
-        57409 => Code::Char('.'),
-        57410 => Code::Char('/'),
-        57411 => Code::Char('*'),
-        57412 => Code::Char('-'),
-        57413 => Code::Char('+'),
-        57414 => Code::Enter,
-        57415 => Code::Char('='),
-        57416 => Code::Char(','),
-        57417 => Code::Left,
-        57418 => Code::Right,
-        57419 => Code::Up,
-        57420 => Code::Down,
-        57421 => Code::PageUp,
-        57422 => Code::PageDown,
-        57423 => Code::Home,
-        57424 => Code::End,
-        57425 => Code::Insert,
-        57426 => Code::Delete,
-        point => Code::Other(point),
     }
 }
 
@@ -770,6 +735,12 @@ mod tests {
         k(Code::Char(c), Mods::NONE)
     }
     const CS: Mods = Mods::CTRL.with(Mods::SHIFT);
+    fn without_exact(input: Input) -> Input {
+        match input {
+            Input::Key(key) => Input::Key(Key { exact: None, ..key }),
+            other => other,
+        }
+    }
 
     #[test]
     fn keys() {
@@ -827,9 +798,23 @@ mod tests {
             ("\x1b[57441;2u", Code::Other(57441), Mods::SHIFT),
             ("\x1b[97;65u", Code::Char('a'), Mods::NONE),
             ("\x1b[97;9u", Code::Char('a'), Mods::SUPER),
+            ("\x1b[45:95;6u", Code::Char('_'), Mods::CTRL),
+            ("\x1b[27;6;95~", Code::Char('_'), Mods::CTRL),
+            ("\x1b[1089::99;5u", Code::Char('c'), Mods::CTRL),
+            ("\x1b[49:33;6u", Code::Char('!'), Mods::CTRL),
+            ("\x1b[49;6u", Code::Char('1'), CS),
+            ("\x1b[13~", Code::F(3), Mods::NONE),
+            ("\x1b[57376u", Code::F(13), Mods::NONE),
+            ("\x1b[57398u", Code::F(35), Mods::NONE),
+            ("\x1b[57399u", Code::Char('0'), Mods::NONE),
+            ("\x1b[57417;5u", Code::Left, Mods::CTRL),
+            ("\x1b[57427~", Code::Other(57427), Mods::NONE),
+            ("\x1b[97;33u", Code::Char('a'), Mods::ALT),
+            ("\x1b[97;;229u", Code::Char('å'), Mods::NONE),
         ];
         for (bytes, code, mods) in table {
-            assert_eq!(parse(bytes.as_bytes()), [k(*code, *mods)], "{bytes:?}");
+            let parsed: Vec<Input> = parse(bytes.as_bytes()).into_iter().map(without_exact).collect();
+            assert_eq!(parsed, [k(*code, *mods)], "{bytes:?}");
         }
         let released = Key { kind: KeyKind::Release, ..Key::new(Code::Up, Mods::NONE) };
         assert_eq!(parse(b"\x1b[1;1:3A"), [Input::Key(released)]);
@@ -837,6 +822,54 @@ mod tests {
         assert_eq!(parse(b"\x1b[97;1:2;97u"), [Input::Key(repeated)]);
         assert_eq!(parse(b"\x1b\x1b"), [k(Code::Escape, Mods::NONE), k(Code::Escape, Mods::NONE)]);
         assert_eq!(parse(b"\x1b\x1bx"), [k(Code::Escape, Mods::NONE), k(Code::Char('x'), Mods::ALT)]);
+    }
+
+    /// What is told of a key stays with it where it is more than the key says, and only there.
+    #[test]
+    fn keys_are_kept_exactly() {
+        let exact = |bytes: &str| match parse(bytes.as_bytes()).as_slice() {
+            [Input::Key(key)] => key.exact,
+            other => panic!("{bytes:?}: {other:?}"),
+        };
+        for same in [
+            "a",
+            "A",
+            "é",
+            "\x01",
+            "\x1bA",
+            "\x1b[A",
+            "\x1b[1;5A",
+            "\x1b[Z",
+            "\x1b[97;5u",
+            "\x1b[97:65;2;65u",
+            "\x1b[97;6u",
+            "\x1b[97;4u",
+            "\x1b[27;6;65~",
+            "\x1b[27;2;65~",
+            "\x1b[13;5u",
+            "\x1b[9;2u",
+            "\x1b[32;2u",
+            "\x1b[57441u",
+            "\x1b[57376u",
+            "\x1b[8;5u",
+            "\x1b\x1b[1;5A",
+            "\x1b[65;5u",
+        ] {
+            assert_eq!(exact(same), None, "{same:?}");
+        }
+        for (bytes, point, shifted, base, mods) in [
+            ("\x1b[49:33;2u", 49, Some('!'), None, 1),
+            ("\x1b[45:95;6u", 45, Some('_'), None, 5),
+            ("\x1b[1089::99;5u", 1089, None, Some('c'), 4),
+            ("\x1b[97;;229u", 97, None, None, 0),
+            ("\x1b[97;33u", 97, None, None, 32),
+            ("\x1b[1;129A", 57352, None, None, 128),
+            ("\x1b[57414;2u", 57414, None, None, 1),
+            ("\x1b[27;6;95~", 95, Some('_'), None, 5),
+            ("\x1b[0;;104u", 0, None, None, 0),
+        ] {
+            assert_eq!(exact(bytes), Some(Exact { point, shifted, base, mods }), "{bytes:?}");
+        }
     }
 
     #[test]

@@ -1,15 +1,49 @@
 //! Owns the writing of keys, clicks, pastes and focus as a program expects them (xterm's way), and the names of keys
 //! (tmux's way). Leaves out reading them from the outer terminal ([`super::input`]).
+//!
+//! Keys are written in one of three ways: kitty's protocol ([`kitty`]) where the program has flags in force, else
+//! xterm's modifyOtherKeys (`other`) for what that level tells, else as VT terminals and xterm always did.
 
-use super::input::{Button, Code, Key, KeyKind, Mods, Mouse, MouseKind};
-use super::screen::{Modes, MouseEncoding, MouseMode};
+pub mod kitty;
+mod other;
+
+use super::input::{Button, Code, Input, Key, KeyKind, Mods, Mouse, MouseKind, Parser};
+use super::screen::{CELL_PIXELS, Modes, MouseEncoding, MouseMode};
 use std::io::Write;
 
-/// Writes a key as xterm would send it. Releases and keys without meaning write nothing.
+/// Writes a key in the way the program has asked for. Keys that have no meaning there write nothing, and so do releases
+/// where the program did not ask for them.
 pub fn encode(key: &Key, modes: &Modes, out: &mut Vec<u8>) {
-    if key.kind == KeyKind::Release {
+    if modes.kitty != 0 {
+        return kitty::encode(key, modes, out);
+    }
+    if key.kind == KeyKind::Release || (modes.modify_other_keys > 0 && other::encode(key, modes, out)) {
         return;
     }
+    legacy(key, modes, out);
+}
+
+/// What the key is to a program that knows of no protocol for keys: itself, or another one of the same bytes (Ctrl-I
+/// is Tab, Shift-Enter is Enter). With Super held it is none of these.
+pub fn simplified(key: &Key) -> Key {
+    if key.mods.has(Mods::SUPER) {
+        return key.clone();
+    }
+    let (mut bytes, mut inputs) = (Vec::new(), Vec::new());
+    legacy(key, &Modes::default(), &mut bytes);
+    let mut parser = Parser::new();
+    parser.feed(&bytes, &mut inputs);
+    while parser.pending() {
+        parser.timeout(&mut inputs);
+    }
+    match inputs.pop() {
+        Some(Input::Key(same)) if inputs.is_empty() => same,
+        _ => key.clone(),
+    }
+}
+
+/// Writes the press of a key as xterm would send it.
+fn legacy(key: &Key, modes: &Modes, out: &mut Vec<u8>) {
     let mods = key.mods;
     let cursor = |last: u8, out: &mut Vec<u8>| match mods.is_empty() {
         true if modes.app_cursor => out.extend_from_slice(&[0x1b, b'O', last]),
@@ -18,11 +52,12 @@ pub fn encode(key: &Key, modes: &Modes, out: &mut Vec<u8>) {
     };
     match key.code {
         Code::Char(c) => character(c, key, out),
-        Code::Enter => plain(b"\r", mods, out),
+        Code::Enter => plain(if modes.newline { b"\r\n" } else { b"\r" }, mods, out),
         Code::Tab if mods.has(Mods::SHIFT) => back_tab(mods.without(Mods::SHIFT), out),
         Code::Tab => plain(b"\t", mods, out),
         Code::BackTab => back_tab(mods, out),
-        Code::Backspace if mods.has(Mods::CTRL) => plain(b"\x08", mods, out),
+        // DECBKM says which of the two is meant without Ctrl
+        Code::Backspace if mods.has(Mods::CTRL) != modes.backspace_bs => plain(b"\x08", mods, out),
         Code::Backspace => plain(b"\x7f", mods, out),
         Code::Escape => plain(b"\x1b", mods, out),
         Code::Null => plain(b"\0", mods, out),
@@ -159,6 +194,14 @@ pub fn encode_mouse(mouse: &Mouse, row: u16, col: u16, modes: &Modes, out: &mut 
             let _ = write!(out, "\x1b[{};{x};{y}M", u16::from(code) + 32);
         }
         MouseEncoding::Sgr | MouseEncoding::SgrPixels => {
+            // of a cell its middle
+            let (x, y) = match modes.encoding {
+                MouseEncoding::SgrPixels => {
+                    let (w, h) = (u32::from(CELL_PIXELS.0), u32::from(CELL_PIXELS.1));
+                    ((x - 1) * w + w / 2, (y - 1) * h + h / 2)
+                }
+                _ => (x, y),
+            };
             let last = if mouse.kind == MouseKind::Release { 'm' } else { 'M' };
             let _ = write!(out, "\x1b[<{code};{x};{y}{last}");
         }
@@ -229,6 +272,13 @@ pub fn encode_paste_piece(bytes: &[u8], first: bool, last: bool, modes: &Modes, 
 pub fn encode_focus(gained: bool, modes: &Modes, out: &mut Vec<u8>) {
     if modes.focus {
         out.extend_from_slice(if gained { b"\x1b[I" } else { b"\x1b[O" });
+    }
+}
+
+/// Tells the program of the user's colour scheme, if it has asked to hear of changes (2031).
+pub fn encode_scheme(dark: bool, modes: &Modes, out: &mut Vec<u8>) {
+    if modes.color_scheme {
+        out.extend_from_slice(if dark { b"\x1b[?997;1n" } else { b"\x1b[?997;2n" });
     }
 }
 
@@ -344,7 +394,6 @@ pub fn name(key: &Key) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::term::input::{Input, Parser};
 
     fn written(name: &str, modes: &Modes) -> String {
         let mut out = Vec::new();
@@ -405,6 +454,44 @@ mod tests {
         let mut out = Vec::new();
         encode(&Key { kind: KeyKind::Release, ..Key::new(Code::Enter, Mods::NONE) }, &plain, &mut out);
         assert!(out.is_empty());
+    }
+
+    #[test]
+    fn modes_of_enter_and_backspace() {
+        let modes = Modes { newline: true, backspace_bs: true, ..Modes::default() };
+        for (name, bytes) in [
+            ("Enter", "\r\n"),
+            ("M-Enter", "\x1b\r\n"),
+            ("C-m", "\r"),
+            ("BSpace", "\x08"),
+            ("C-BSpace", "\x7f"),
+            ("M-BSpace", "\x1b\x08"),
+        ] {
+            assert_eq!(written(name, &modes), bytes, "{name}");
+        }
+    }
+
+    #[test]
+    fn simplified_to_what_a_plain_terminal_has() {
+        for (from, to) in [
+            ("C-i", "Tab"),
+            ("C-m", "Enter"),
+            ("C-[", "Escape"),
+            ("C-S-b", "C-b"),
+            ("S-Enter", "Enter"),
+            ("C-Enter", "Enter"),
+            ("S-Escape", "Escape"),
+            ("C-1", "1"),
+            ("C-Up", "C-Up"),
+            ("D-c", "D-c"),
+            ("Other57428", "Other57428"),
+            ("M-Enter", "M-Enter"),
+            ("é", "é"),
+        ] {
+            assert_eq!(name(&simplified(&parse_name(from).unwrap())), to, "{from}");
+        }
+        let typed = Key { text: Some("hi".into()), ..Key::new(Code::Char('h'), Mods::NONE) };
+        assert_eq!(simplified(&typed), typed);
     }
 
     #[test]
@@ -485,7 +572,7 @@ mod tests {
         let drag = m(MouseKind::Motion, Button::Left, Mods::NONE);
         let hover = m(MouseKind::Motion, Button::None, Mods::NONE);
         let wheel = m(MouseKind::Press, Button::WheelDown, Mods::NONE);
-        use MouseEncoding::{Default as Old, Sgr, Utf8};
+        use MouseEncoding::{Default as Old, Sgr, SgrPixels, Urxvt, Utf8};
         use MouseMode::{AnyMotion, ButtonMotion, Off, Press, PressRelease};
         assert_eq!(write(&press, (0, 0), Off, Sgr), b"");
         assert_eq!(write(&press, (2, 4), PressRelease, Sgr), b"\x1b[<16;5;3M");
@@ -502,6 +589,13 @@ mod tests {
         assert_eq!(write(&press, (0, 223), PressRelease, Old), b"");
         assert_eq!(write(&press, (0, 223), PressRelease, Utf8), "\x1b[M0\u{100}!".as_bytes());
         assert_eq!(write(&press, (65535, 65535), PressRelease, Sgr), b"\x1b[<16;65536;65536M");
+        assert_eq!(write(&press, (2, 4), PressRelease, Urxvt), b"\x1b[48;5;3M");
+        assert_eq!(write(&release, (2, 4), PressRelease, Urxvt), b"\x1b[35;5;3M");
+        assert_eq!(write(&drag, (2, 4), ButtonMotion, Urxvt), b"\x1b[64;5;3M");
+        // pixels: the middle of a cell of 8x16
+        assert_eq!(write(&press, (0, 0), PressRelease, SgrPixels), b"\x1b[<16;4;8M");
+        assert_eq!(write(&release, (2, 4), PressRelease, SgrPixels), b"\x1b[<2;36;40m");
+        assert_eq!(write(&hover, (65535, 65535), AnyMotion, SgrPixels), b"\x1b[<35;524284;1048568M");
     }
 
     #[test]
@@ -532,5 +626,10 @@ mod tests {
         encode_focus(true, &modes, &mut out);
         encode_focus(false, &Modes::default(), &mut out);
         assert_eq!(out, b"\x1b[200~ab\x1b[201~\x1b[I");
+        out.clear();
+        encode_scheme(true, &Modes { color_scheme: true, ..modes }, &mut out);
+        encode_scheme(false, &Modes { color_scheme: true, ..modes }, &mut out);
+        encode_scheme(false, &modes, &mut out);
+        assert_eq!(out, b"\x1b[?997;1n\x1b[?997;2n");
     }
 }

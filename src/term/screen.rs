@@ -196,6 +196,28 @@ pub enum MouseEncoding {
     SgrPixels,
 }
 
+/// The default colours of a terminal: red, green, blue.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Colors {
+    pub text: (u8, u8, u8),
+    pub back: (u8, u8, u8),
+}
+
+/// What a program is told before anybody has shown its session.
+impl Default for Colors {
+    fn default() -> Colors {
+        Colors { text: (0xd0, 0xd0, 0xd0), back: (0, 0, 0) }
+    }
+}
+
+impl Colors {
+    /// Whether the background is one for light text.
+    pub fn dark(&self) -> bool {
+        let (r, g, b) = self.back;
+        u32::from(r) * 299 + u32::from(g) * 587 + u32::from(b) * 114 <= 128_000
+    }
+}
+
 /// Modes that decide what a key, a click or a paste becomes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Modes {
@@ -222,6 +244,10 @@ pub struct Modes {
     /// xterm's modifyOtherKeys, 0 to 2.
     pub modify_other_keys: u8,
 }
+
+/// Width and height of a cell, in pixels, as programs are told (1016). What the user's font really has is known to none
+/// of the machines between, and may be another one at each client.
+pub const CELL_PIXELS: (u16, u16) = (8, 16);
 
 /// xterm's palette of 256 colours; what the user's own has is not known.
 pub fn palette(i: u8) -> (u8, u8, u8) {

@@ -732,3 +732,97 @@ fn many_tabs_and_panes_come_back_as_they_were() {
     tty.until_text("pane-10");
     as_before(&tty);
 }
+
+/// Programs are told the colours of the terminal that shows them, as they are now.
+#[test]
+fn a_program_that_asks_is_told_the_outer_colours() {
+    let home = Home::new();
+    // for each key it asks, and shows the answer
+    let script = r#"stty raw -echo; printf 'ready\r\n'; n=0
+        while :; do
+            head -c 1 >/dev/null; printf '\033]10;?\007\033]11;?\007'
+            a=$(head -c 50 | tr -dc '0-9:/' | sed 's/:/ /g'); n=$((n + 1)); printf 'n%d %s\r\n' $n "$a"
+        done"#;
+    home.new_session(&["-n", "asks", "--", "sh", "-c", script]);
+    let tty = Tty::thub(&home, 80, 24, &["attach", "asks"]);
+    tty.until_text("ready");
+    tty.type_("\x1b]10;rgb:0101/0202/0303\x1b\\\x1b]11;rgb:9191/9292/9393\x1b\\");
+    // the call that tells is not in order with the keys
+    let end = std::time::Instant::now() + crate::support::PATIENCE;
+    for n in 1.. {
+        tty.type_("x");
+        let screen = tty.until_text(&format!("n{n} "));
+        if screen.iter().any(|l| l.contains("10 0101/0202/030311 9191/9292/9393")) {
+            return;
+        }
+        assert!(std::time::Instant::now() < end, "it is never told\n{}", frame(&screen));
+    }
+}
+
+/// Keys that a plain terminal can't tell apart reach a program that asks for them; the prefix, a panel's keys and the
+/// releases of both don't, and the outer terminal is left as it was.
+#[test]
+fn a_program_gets_keys_by_kitty_s_protocol_if_it_asks() {
+    let home = Home::new();
+    // what it gets in hexadecimal, a sequence a line; q makes it ask for more
+    let script = r"stty raw -echo; printf '\033[>1uready\r\n'
+        while :; do
+            b=$(head -c 1 | od -An -tx1 | tr -d ' ')
+            case $b in 1b) printf '\r\n';; 71) printf '\033[=11ufurther';; esac
+            printf %s $b
+        done";
+    home.new_session(&["-n", "asks", "--", "sh", "-c", script]);
+    let mut tty = Tty::shell(&home, 80, 24);
+    let before = tty.termios();
+    tty.type_("\"$THUB\" attach asks; echo left:$?\r");
+    tty.until_text("ready");
+    let hex = |text: &str| text.bytes().map(|b| format!("{b:02x}")).collect::<String>();
+    let asked = |what: &str| String::from_utf8_lossy(&tty.log()).contains(what);
+    // from a terminal that knows the protocol, and from one that doesn't
+    for (typed, told) in [
+        ("\x1b[105;5u", "\x1b[105;5u"),
+        ("\x1b[13;5u", "\x1b[13;5u"),
+        ("\x1b[13;2u\t", "\x1b[13;2u\t"),
+        ("\x01", "\x1b[97;5u"),
+        ("\x1b[27u", "\x1b[27u"),
+        ("\x1b[98:66;6u", "\x1b[98;6u"),
+    ] {
+        tty.type_(typed);
+        tty.until(&format!("{told:?}"), |s| s.iter().any(|l| l.ends_with(&hex(told))));
+    }
+    assert!(asked("\x1b[=5;1u"), "the outer terminal is to tell them apart");
+    tty.type_("q");
+    tty.until_text("further");
+    assert!(asked("\x1b[=31;1u"), "and to tell all of them");
+    tty.type_("\x1b[120;;120u\x1b[120;1:3u");
+    tty.until_text(&hex("\x1b[120;1:3u"));
+    // the help, and out of it
+    tty.type_("\x1b[98;5u\x1b[98;5:3u\x1b[47:63;2;63u\x1b[47:63;2:3u");
+    tty.until_text("detach");
+    tty.type_("\x1b[27u");
+    tty.until_no_text("detach");
+    tty.type_("\x1b[27;1:3u\x1b[121;;121u");
+    let all = tty.until_text(&hex("\x1b[121u")).concat();
+    for taken in ["\x1b[98;5", "\x1b[47", "\x1b[27;1:3u"] {
+        assert!(!all.contains(&hex(taken)), "{taken:?}");
+    }
+    tty.type_("\x1b[98;5u\x1b[100;;100u");
+    tty.until_text("left:0");
+    sane(&tty, &before);
+    tty.type_("exit\r");
+    tty.wait_exit();
+}
+
+/// A program that asked to hear of it is told when the outer terminal turns light (2031).
+#[test]
+fn a_program_that_asks_hears_that_it_turned_light() {
+    let home = Home::new();
+    let script = r"stty raw -echo; printf '\033[?2031hready\r\n'; head -c 9 | od -An -tx1; exec cat";
+    home.new_session(&["-n", "asks", "--", "sh", "-c", script]);
+    let tty = Tty::thub(&home, 80, 24, &["attach", "asks"]);
+    tty.until_text("ready");
+    tty.mute();
+    // it has turned; asked what it is now, it says so
+    tty.type_("\x1b[?997;2n\x1b]11;rgb:ffff/ffff/ffff\x1b\\");
+    tty.until_text("1b 5b 3f 39 39 37 3b 32 6e");
+}

@@ -20,7 +20,7 @@ use thub::store::layout::{Layout, migrate};
 use thub::store::rundir::RunDir;
 use thub::term::engine::Engine;
 use thub::term::history::History;
-use thub::term::input::{Input, Parser};
+use thub::term::input::{Input, Key, Parser};
 use thub::term::keys;
 use thub::term::screen::Modes;
 use thub::text;
@@ -176,6 +176,8 @@ pub fn input(data: &[u8]) {
             Input::Key(key) => {
                 keys::encode(key, &Modes::default(), &mut out);
                 let _ = keys::name(key);
+                let _ = keys::simplified(key);
+                told_exactly(key);
             }
             Input::Mouse(mouse) => keys::encode_mouse(mouse, 1, 1, &Modes::default(), &mut out),
             Input::Paste { bytes, .. } => {
@@ -185,6 +187,36 @@ pub fn input(data: &[u8]) {
             }
             _ => {}
         }
+    }
+}
+
+/// Whatever a key was made of: with all of kitty's flags it is told as one key, which is told the same again.
+fn told_exactly(key: &Key) {
+    let all = Modes { kitty: 31, ..Modes::default() };
+    let read = |bytes: &[u8]| {
+        let (mut parser, mut out) = (Parser::new(), Vec::new());
+        parser.feed(bytes, &mut out);
+        assert!(!parser.pending(), "a key is told whole");
+        out
+    };
+    for (kitty, modify_other_keys) in (0..=31).map(|flags| (flags, 0)).chain([(0, 1), (0, 2)]) {
+        let mut out = Vec::new();
+        keys::encode(key, &Modes { kitty, modify_other_keys, ..Modes::default() }, &mut out);
+    }
+    let (mut once, mut twice) = (Vec::new(), Vec::new());
+    keys::encode(key, &all, &mut once);
+    if key.exact().point == 0 && !key.mods.is_empty() {
+        // told as ever, which leaves modifiers out
+        return;
+    }
+    match read(&once).as_slice() {
+        [] => assert!(once.is_empty(), "a key that is told is read"),
+        [Input::Key(back)] => {
+            assert_eq!((back.code, back.mods, back.kind), (key.code, key.mods, key.kind), "{key:?}");
+            keys::encode(back, &all, &mut twice);
+            assert_eq!(once, twice, "{key:?}");
+        }
+        other => panic!("{key:?} is told as {other:?}"),
     }
 }
 

@@ -339,6 +339,10 @@ impl App {
         pane.stage = Stage::Live;
         self.restoring = false;
         let Some(pane) = self.shown(id, session) else { return };
+        let pane = pane.id;
+        let colors = self.panes.get(&pane).and_then(|p| self.colors_for(p));
+        out.extend(colors);
+        let Some(pane) = self.panes.get_mut(&pane) else { return };
         let ahead = std::mem::take(&mut pane.ahead);
         if !ahead.is_empty() && !pane.watch {
             out.push(Effect::Host(id.clone(), HostCommand::Input { session: session.clone(), bytes: ahead }));

@@ -7,7 +7,7 @@ use crate::client::keymap::{Found, word};
 use crate::client::layer::{Choice, Layer, Outcome};
 use crate::client::layout::PaneId;
 use crate::client::pane::Stage;
-use crate::term::input::{Key, KeyKind};
+use crate::term::input::Key;
 use crate::term::keys;
 use std::time::Duration;
 
@@ -23,26 +23,26 @@ const NOTE: Duration = Duration::from_secs(2);
 
 impl App {
     pub(super) fn key(&mut self, key: Key) -> Vec<Effect> {
-        if key.kind == KeyKind::Release {
-            return Vec::new();
+        let mut out = Vec::new();
+        if self.beside(&key, &mut out) {
+            return out;
         }
         let before = self.last_key.replace(self.now);
-        let mut out = Vec::new();
         if !self.layers.is_empty() && self.layer_takes_keys(before) {
             self.dirty = true;
-            let outcome = self.layers.last_mut().map_or(Outcome::Close, |l| l.key(&key));
+            let outcome = self.layers.last_mut().map_or(Outcome::Close, |l| l.key(&keys::simplified(&key)));
             self.outcome(outcome, &mut out);
             return out;
         }
         if let Some((mut keys, _)) = self.sequence.take() {
             self.dirty = true;
             // the prefix twice sends it; so does whatever the user bound to that
-            if keys.is_empty() && self.keymap.is_prefix(&key) {
+            if keys.is_empty() && self.is_prefix(&key) {
                 self.send_key(&key, &mut out);
                 return out;
             }
-            keys.push(word(&key));
-            match self.keymap.after_prefix(&keys) {
+            let found = self.after_prefix(&mut keys, &key);
+            match found {
                 Found::Command(c) => self.run(c, &mut out),
                 Found::More => self.sequence = Some((keys, self.now)),
                 Found::Nothing => {}
@@ -51,28 +51,46 @@ impl App {
         }
         if let Some(until) = self.repeat_until.take()
             && self.now <= until
-            && let Found::Command(c) = self.keymap.after_prefix(&[word(&key)])
+            && let Found::Command(c) = self.after_prefix(&mut Vec::new(), &key)
             && c.repeat
         {
             self.run(c, &mut out);
             return out;
         }
-        if self.keymap.is_prefix(&key) {
+        if self.is_prefix(&key) {
             self.sequence = Some((Vec::new(), self.now));
             self.dirty = true;
             return out;
         }
-        if let Found::Command(c) = self.keymap.root(&[word(&key)]) {
-            self.run(c, &mut out);
-            return out;
+        for key in [&key, &self.simplified(&key)] {
+            if let Found::Command(c) = self.keymap.root(&[word(key)]) {
+                self.run(c, &mut out);
+                return out;
+            }
         }
         if self.tree.focused {
             self.dirty = true;
-            self.tree_key(&key, &mut out);
+            self.tree_key(&keys::simplified(&key), &mut out);
             return out;
         }
         self.pane_key(&key, &mut out);
         out
+    }
+
+    fn is_prefix(&self, key: &Key) -> bool {
+        self.keymap.is_prefix(key) || self.keymap.is_prefix(&self.simplified(key))
+    }
+
+    /// What the keys since the prefix and this one mean: by itself, or else as a plain terminal would tell it.
+    fn after_prefix(&self, keys: &mut Vec<String>, key: &Key) -> Found {
+        keys.push(word(key));
+        let found = self.keymap.after_prefix(keys);
+        if !matches!(found, Found::Nothing) {
+            return found;
+        }
+        keys.pop();
+        keys.push(word(&keys::simplified(key)));
+        self.keymap.after_prefix(keys)
     }
 
     /// A panel nobody asked for must not swallow (or be answered by) what is being typed into a program.
@@ -183,7 +201,7 @@ impl App {
             pane.note = None;
             self.dirty = true;
         }
-        let name = word(key);
+        let name = word(&keys::simplified(key));
         if pane.scroll.is_some() && self.scroll_key(id, &name, out) {
             return;
         }
@@ -228,6 +246,7 @@ impl App {
         let mut bytes = Vec::new();
         keys::encode(key, &pane.modes(), &mut bytes);
         let id = pane.id;
+        self.pressed_in(id, key);
         self.send(id, &bytes, out);
     }
 

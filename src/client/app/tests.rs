@@ -10,8 +10,9 @@ use crate::proto::frame::tty;
 use crate::proto::ids::SessionId;
 use crate::proto::notice::SessionExited;
 use crate::store::layout as disk;
-use crate::term::input::{Button, Mods, MouseKind};
+use crate::term::input::{Button, Input, Mods, MouseKind, Parser};
 use crate::term::keys;
+use crate::term::screen::Modes;
 use crate::theme::Theme;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -1024,4 +1025,219 @@ fn the_go_to_picker_finds_by_label_best_first_and_help_is_wide() {
     let screen = s.screen();
     let top = screen.lines().find(|l| l.contains("keys and commands")).unwrap_or("");
     assert!(top.chars().filter(|c| "─┐".contains(*c)).count() > 40, "{screen}");
+}
+
+/// The program of the focused pane asks for these.
+fn ask(s: &mut Bench, kitty: u8, modify_other_keys: u8) {
+    let session = s.focused();
+    s.output("local", &session, &format!("\x1b[={kitty}u\x1b[>4;{modify_other_keys}m"));
+}
+/// What the outer terminal says.
+fn outer(s: &mut Bench, bytes: &str) {
+    let (mut parser, mut inputs) = (Parser::new(), Vec::new());
+    parser.feed(bytes.as_bytes(), &mut inputs);
+    for input in inputs {
+        let Input::Key(key) = input else { panic!("{input:?}") };
+        s.event(Event::Key(key));
+    }
+}
+fn keyboard(s: &mut Bench) -> Vec<u8> {
+    s.take().into_iter().filter_map(|e| if let Effect::Keyboard(n) = e { Some(n) } else { None }).collect()
+}
+
+#[test]
+fn the_outer_keyboard_follows_the_program_that_has_the_keys() {
+    let mut s = Bench::full(80, 24);
+    assert!(keyboard(&mut s).is_empty(), "nothing is asked for who asked for nothing");
+    ask(&mut s, 1, 0);
+    assert_eq!(keyboard(&mut s), [5]);
+    ask(&mut s, 11, 0);
+    assert_eq!(keyboard(&mut s), [5 | 2 | 8 | 16]);
+    // a panel, the tree, another pane: as ever
+    s.keys("C-b ?");
+    assert_eq!(keyboard(&mut s), [0]);
+    s.keys("Escape");
+    assert_eq!(keyboard(&mut s), [31]);
+    s.keys("C-b %");
+    s.answer();
+    assert_eq!(keyboard(&mut s), [0]);
+    ask(&mut s, 0, 2);
+    assert_eq!(keyboard(&mut s), [5]);
+    s.keys("C-b o");
+    assert_eq!(keyboard(&mut s), [31]);
+    ask(&mut s, 0, 0);
+    assert_eq!(keyboard(&mut s), [0]);
+}
+
+#[test]
+fn a_program_gets_keys_as_it_asked_and_others_as_ever() {
+    let mut s = Bench::full(80, 24);
+    s.typed();
+    let all = "\x1b[105;5u\x1b[13;5u\x1b[13;2u\x1b[97:65;6u\x1b[45:95;6u\x1b[27u\x1b[97;3u\x1b[1;5A\x1b[1;1:3A";
+    outer(&mut s, all);
+    let told =
+        ["s1 \\t", "s1 \\r", "s1 \\r", "s1 \\u{1}", "s1 \\u{1f}", "s1 \\u{1b}", "s1 \\u{1b}a", "s1 \\u{1b}[1;5A"];
+    assert_eq!(s.typed(), told);
+    ask(&mut s, 1, 0);
+    outer(&mut s, all);
+    assert_eq!(
+        s.typed().concat().replace("\\u{1b}", "^").replace("s1 ", " "),
+        " ^[105;5u ^[13;5u ^[13;2u ^[97;6u ^[45;6u ^[27u ^[97;3u ^[1;5A"
+    );
+    ask(&mut s, 0, 2);
+    outer(&mut s, "\x1b[105;5u\x1b[13;2u\x1b[97:65;6u");
+    assert_eq!(s.typed(), ["s1 \\u{1b}[27;5;105~", "s1 \\u{1b}[27;2;13~", "s1 \\u{1b}[27;6;65~"]);
+    // the outer terminal may not know the protocol
+    ask(&mut s, 1, 0);
+    outer(&mut s, "\t\x01\x1b[A");
+    assert_eq!(s.typed(), ["s1 \\t", "s1 \\u{1b}[97;5u", "s1 \\u{1b}[A"]);
+}
+
+#[test]
+fn a_release_goes_where_its_press_went() {
+    let mut s = Bench::full(80, 24);
+    ask(&mut s, 11, 0);
+    s.typed();
+    outer(&mut s, "\x1b[97;1:1;97u\x1b[97;1:2;97u\x1b[97;1:3u");
+    assert_eq!(s.typed(), ["s1 \\u{1b}[97u", "s1 \\u{1b}[97;1:2u", "s1 \\u{1b}[97;1:3u"]);
+    // once: nobody presses a key that is not released
+    outer(&mut s, "\x1b[97;1:3u");
+    assert!(s.typed().is_empty());
+    // the prefix and what follows it are the TUI's, and so are their releases; modifiers don't break it
+    outer(
+        &mut s,
+        "\x1b[57442;5u\x1b[98;5u\x1b[98;5:3u\x1b[57442;1:3u\x1b[57441;2u\x1b[53:37;2;37u\x1b[53:37;2:3u\x1b[57441;1:3u",
+    );
+    s.answer();
+    assert_eq!(s.focused(), "s2");
+    assert_eq!(s.typed(), ["s1 \\u{1b}[57442;5u", "s1 \\u{1b}[57442;1:3u"]);
+    // pressed in one pane, released in another
+    s.keys("C-b o");
+    s.typed();
+    outer(&mut s, "\x1b[120;;120u");
+    s.keys("C-b o");
+    outer(&mut s, "\x1b[120;1:3u");
+    assert_eq!(s.typed(), ["s1 \\u{1b}[120u", "s1 \\u{1b}[120;1:3u"]);
+    // pressed as text, by one name; released by another
+    s.keys("C-b o");
+    ask(&mut s, 3, 0);
+    s.typed();
+    outer(&mut s, "!\x1b[49:33;2:3u");
+    assert_eq!(s.typed(), ["s1 !", "s1 \\u{1b}[49;2:3u"]);
+    // released outside of the window
+    outer(&mut s, "x");
+    s.event(Event::Focus(false));
+    s.event(Event::Focus(true));
+    outer(&mut s, "\x1b[120;1:3u");
+    assert_eq!(s.typed(), ["s1 x"]);
+}
+
+#[test]
+fn keys_that_are_told_apart_are_the_tui_s_own_as_ever() {
+    let mut s = Bench::full(80, 24);
+    // the prefix by another name, and a key after it
+    outer(&mut s, "\x1b[98:66;6u\x1b[53:37;2u");
+    s.answer();
+    assert_eq!(s.focused(), "s2");
+    s.typed();
+    // who asked to be told them apart is told
+    ask(&mut s, 1, 0);
+    outer(&mut s, "\x1b[98:66;6u");
+    assert_eq!(s.typed(), ["s2 \\u{1b}[98;6u"]);
+    outer(&mut s, "\x1b[98;5u\x1b[98;5u");
+    assert_eq!(s.typed(), ["s2 \\u{1b}[98;5u"]);
+    // in a panel and in the history Ctrl-M is Enter, Shift-Escape is Escape
+    s.keys("C-b ,");
+    outer(&mut s, "\x1b[97;;97u\x1b[98;2;66u\x1b[109;5u");
+    assert_eq!(s.app.tabs.active().unwrap().name.as_deref(), Some("aB"));
+    s.keys("C-b [");
+    assert!(s.app.focused().unwrap().scroll.is_some());
+    outer(&mut s, "\x1b[57441;2u\x1b[27;2u");
+    assert!(s.app.focused().unwrap().scroll.is_none());
+    assert!(s.typed().is_empty());
+}
+
+#[test]
+fn a_sign_s_prefix_keeps_its_other_names() {
+    let mut settings = setup(80, 24);
+    settings.settings.prefix = Some("C-^".into());
+    let mut s = Bench::new(settings);
+    s.host("local", HostEvent::State(online()));
+    s.host("local", HostEvent::Sessions(Vec::new()));
+    s.answer();
+    ask(&mut s, 1, 0);
+    for prefix in ["\x1b[54;5u", "\x1b[54:94;6u", "\x1e"] {
+        let before = s.app.panes.len();
+        outer(&mut s, prefix);
+        assert!(s.app.sequence.is_some(), "{prefix:?}");
+        s.keys("%");
+        s.answer();
+        assert_eq!(s.app.panes.len(), before + 1);
+        s.keys("C-^ x y");
+        ask(&mut s, 1, 0);
+    }
+}
+
+#[test]
+fn who_watches_types_nothing_in_any_way() {
+    let solo = Solo { host: HostId::local(), session: id("s1"), watch: true };
+    let mut s = Bench::new(Setup { solo: Some(solo), ..setup(80, 24) });
+    s.host("local", HostEvent::State(online()));
+    s.answer();
+    ask(&mut s, 31, 0);
+    s.event(Event::Colors(Colors { text: (0, 0, 0), back: (255, 255, 255) }));
+    outer(&mut s, "\x1b[57441;2u\x1b[97;;97u\x1b[97;1:3u");
+    assert!(keyboard(&mut s).is_empty());
+    assert!(s.typed().is_empty());
+}
+
+#[test]
+fn sessions_hear_of_the_colours_when_they_come_and_when_they_change() {
+    let told = |s: &mut Bench| -> Vec<String> {
+        let of = |e| match e {
+            Effect::Host(_, HostCommand::Colors { session, colors }) => {
+                Some(format!("{session} {}", if colors.dark() { "dark" } else { "light" }))
+            }
+            _ => None,
+        };
+        s.take().into_iter().filter_map(of).collect()
+    };
+    let mut s = Bench::full(80, 24);
+    assert!(told(&mut s).is_empty(), "nothing is known yet");
+    let light = Colors { text: (0, 0, 0), back: (255, 255, 255) };
+    s.event(Event::Colors(light));
+    assert_eq!(told(&mut s), ["s1 light"]);
+    s.event(Event::Colors(light));
+    assert!(told(&mut s).is_empty());
+    s.keys("C-b %");
+    s.answer();
+    assert_eq!(told(&mut s), ["s2 light"]);
+    s.event(Event::Colors(Colors { text: light.back, back: light.text }));
+    assert_eq!(told(&mut s), ["s1 dark", "s2 dark"]);
+    // after a drop as well: meanwhile others may have shown it
+    s.host("local", HostEvent::Attached { session: id("s1"), info: Box::new(info("s1", 80, 24)), again: true });
+    assert_eq!(told(&mut s), ["s1 dark"]);
+}
+
+#[test]
+fn programs_that_asked_hear_of_the_focus() {
+    let mut s = Bench::full(80, 24);
+    s.keys("C-b %");
+    s.answer();
+    s.output("local", "s1", "\x1b[?1004h");
+    s.output("local", "s2", "\x1b[?1004h");
+    s.typed();
+    s.event(Event::Focus(false));
+    assert_eq!(s.typed(), ["s2 \\u{1b}[O"]);
+    s.event(Event::Focus(true));
+    assert_eq!(s.typed(), ["s2 \\u{1b}[I"]);
+    s.keys("C-b o");
+    assert_eq!(s.typed(), ["s2 \\u{1b}[O", "s1 \\u{1b}[I"]);
+    s.keys("C-b ?");
+    assert_eq!(s.typed(), ["s1 \\u{1b}[O"]);
+    s.keys("Escape");
+    assert_eq!(s.typed(), ["s1 \\u{1b}[I"]);
+    s.output("local", "s1", "\x1b[?1004l");
+    s.event(Event::Focus(false));
+    assert!(s.typed().is_empty());
 }

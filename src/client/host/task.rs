@@ -9,6 +9,7 @@ use crate::proto::control::*;
 use crate::proto::frame::{Body, Frame, MAX_PIECE};
 use crate::proto::ids::{SessionId, StreamId};
 use crate::proto::notice::Notice;
+use crate::term::screen::Colors;
 use crate::transport::ask::{Answered, Ask};
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -370,7 +371,11 @@ impl Task {
             | HostCommand::History { .. }) => {
                 self.early.push(c);
             }
-            HostCommand::Connect | HostCommand::Disconnect | HostCommand::Seen { .. } | HostCommand::List => {}
+            HostCommand::Connect
+            | HostCommand::Disconnect
+            | HostCommand::Seen { .. }
+            | HostCommand::Colors { .. }
+            | HostCommand::List => {}
         }
     }
 
@@ -571,6 +576,10 @@ impl Task {
             }
             HostCommand::Close { session } => self.simple(live, SessionClose { session }),
             HostCommand::Rename { session, name } => self.simple(live, SessionRename { session, name }),
+            // an older session knows no such call, and no harm is done
+            HostCommand::Colors { session, colors: Colors { text, back } } => {
+                drop(live.link.call(&SessionColors { session, text: Some(text), back: Some(back) }));
+            }
             HostCommand::History { session, from, to } => self.history(live, session, from, to),
             HostCommand::List => self.list(live),
             HostCommand::Gauges(on) => {

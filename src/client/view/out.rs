@@ -453,11 +453,17 @@ impl Writer {
         out.push(0x07);
     }
 
-    /// Asks what the terminal is: its background's colour (OSC 11), whether it knows synchronized output and reports
-    /// light and dark (modes 2026, 2031), and last its attributes (DA1), which everyone answers: nothing is to come
-    /// after that one.
+    /// Asks what the terminal is: its colours, whether it knows synchronized output and reports light and dark (modes
+    /// 2026, 2031) and kitty's keyboard protocol, and last its attributes (DA1), which everyone answers: nothing is to
+    /// come after that one.
     pub fn ask(&mut self, out: &mut Vec<u8>) {
-        out.extend_from_slice(b"\x1b]11;?\x1b\\\x1b[?2026$p\x1b[?2031$p\x1b[c");
+        self.ask_colors(out);
+        out.extend_from_slice(b"\x1b[?2026$p\x1b[?2031$p\x1b[?u\x1b[c");
+    }
+
+    /// Asks for the colours of text (OSC 10) and, last, of the background (OSC 11).
+    pub fn ask_colors(&mut self, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"\x1b]10;?\x1b\\\x1b]11;?\x1b\\");
     }
 
     /// Whether the terminal is to tell when it turns light or dark (mode 2031).

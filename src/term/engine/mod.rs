@@ -207,13 +207,6 @@ impl Engine {
         self.terminal.colors.outer = (fg, bg);
     }
 
-    /// A cell's width and height in pixels, told to a program that asks (`CSI 16 t`) and used to size pictures.
-    pub fn set_cell_size(&mut self, width: u16, height: u16) {
-        if width > 0 && height > 0 {
-            self.terminal.cell_px = (width, height);
-        }
-    }
-
     /// Milliseconds since the epoch, for the marks of what is fed from here on.
     pub fn set_time(&mut self, ms: u64) {
         self.terminal.time = ms;

@@ -3,7 +3,7 @@
 use super::graphics::{Action, Apc, Kind, Placement, Sixel, cells};
 use super::terminal::Terminal;
 use crate::term::marks::{Mark, MarkKind};
-use crate::term::screen::{Event, palette};
+use crate::term::screen::{self, Event, palette};
 use base64::Engine as _;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use std::collections::BTreeMap;
@@ -42,8 +42,8 @@ pub(super) struct Colors {
 
 impl Default for Colors {
     fn default() -> Colors {
-        // light grey on black
-        let outer = ((0xd0, 0xd0, 0xd0), (0, 0, 0));
+        let before = screen::Colors::default();
+        let outer = (before.text, before.back);
         Colors { outer, palette: BTreeMap::new(), dynamic: [None; 10], special: [None; 5] }
     }
 }

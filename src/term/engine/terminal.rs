@@ -10,7 +10,7 @@ use super::osc::Colors;
 use super::tabs::Tabs;
 use crate::proto::ids::Size;
 use crate::term::history::History;
-use crate::term::screen::{Event, MouseEncoding, MouseMode};
+use crate::term::screen::{CELL_PIXELS, Event, MouseEncoding, MouseMode};
 use std::collections::VecDeque;
 
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -185,7 +185,7 @@ impl Terminal {
             restored_names: false,
             restored_colors: false,
             resizable: false,
-            cell_px: (10, 20),
+            cell_px: CELL_PIXELS,
         }
     }
 

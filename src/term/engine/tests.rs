@@ -125,7 +125,7 @@ fn answers() {
         "\x1b[?25;1$y\x1b[?2026;2$y\x1b[?7777;0$y\x1b[4;2$y"
     );
     assert_eq!(replies("\x1b[18t"), "\x1b[8;24;80t");
-    assert_eq!(replies("\x1b]2;secret\x07\x1b[14t\x1b[21t\x1b[20t"), "\x1b[4;480;800t\x1b]l\x1b\\\x1b]L\x1b\\");
+    assert_eq!(replies("\x1b]2;secret\x07\x1b[14t\x1b[21t\x1b[20t"), "\x1b[4;384;640t\x1b]l\x1b\\\x1b]L\x1b\\");
     assert_eq!(replies("\x1b]11;?\x07"), "\x1b]11;rgb:0000/0000/0000\x1b\\");
     assert_eq!(replies("\x1b]10;?;?\x1b\\"), "\x1b]10;rgb:d0d0/d0d0/d0d0\x1b\\\x1b]11;rgb:0000/0000/0000\x1b\\");
     assert_eq!(replies("\x1b]4;1;?\x07"), "\x1b]4;1;rgb:cdcd/0000/0000\x1b\\");
