@@ -3,6 +3,7 @@
 
 pub mod attached;
 pub mod dial;
+pub mod find;
 mod task;
 
 pub use dial::{Dialed, Env, dial};
@@ -287,7 +288,12 @@ pub async fn read_stream(
             .await
             .map_err(|_| Fault::new(Fault::TIMEOUT, "the answer stopped half way"))?
             .ok_or_else(|| Fault::new(Fault::GONE, "the link is gone"))?;
-        let Ok(Body::Data { offset, bytes }) = frame.body() else { continue };
+        let (offset, bytes) = match frame.body() {
+            Ok(Body::Data { offset, bytes }) => (offset, bytes),
+            // nothing else comes on an answer's stream but the news of its end
+            Ok(Body::Call(_)) => return Err(Fault::new(Fault::ENDED, "the session ended while it was read")),
+            _ => continue,
+        };
         if bytes.is_empty() {
             break;
         }

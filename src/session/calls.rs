@@ -36,8 +36,15 @@ impl Session {
             SessionGet::NAME => call::reply(SessionCreated { session: self.info() }),
             SessionAttach::NAME => call::reply(self.attach(conn, call::params(p)?)?),
             SessionDetach::NAME => {
+                let stream = call::params::<SessionDetach>(p)?.stream;
                 if let Some(c) = self.conns.get_mut(&conn) {
-                    c.viewer = None;
+                    // an answer's stream, or the session's
+                    let answers = c.feed_mut(stream).is_some();
+                    c.feeds.retain(|(f, _)| f.stream != stream);
+                    c.searches.retain(|s| s.feed.stream != stream);
+                    if !answers {
+                        c.viewer = None;
+                    }
                 }
                 self.fit();
                 call::reply(Done {})
@@ -62,7 +69,8 @@ impl Session {
             SessionHistory::NAME => {
                 let r: SessionHistory = call::params(p)?;
                 let (from, to, bytes) = self.engine.history().range(r.from, r.to);
-                let reply = SessionHistoryReply { from, to, bytes: bytes.len() as u64 };
+                let reply =
+                    SessionHistoryReply { from, to, open: self.engine.history().is_open(), bytes: bytes.len() as u64 };
                 self.feed(conn, Feed::new(r.stream, 0, reply.bytes, r.window), Source::Bytes(Rc::new(bytes)));
                 call::reply(reply)
             }
@@ -70,6 +78,14 @@ impl Session {
                 let c: SessionCapture = call::params(p)?;
                 let (reply, bytes) = captured(&self.engine, self.ring.end(), c.from);
                 self.feed(conn, Feed::new(c.stream, 0, bytes.len() as u64, c.window), Source::Bytes(Rc::new(bytes)));
+                call::reply(reply)
+            }
+            SessionSearch::NAME => call::reply(self.search(conn, call::params(p)?)?),
+            SessionMarks::NAME => {
+                let m: SessionMarks = call::params(p)?;
+                let bytes = super::marks::lines(&self.engine.marks(), m.from);
+                let reply = SessionMarksReply { bytes: bytes.len() as u64 };
+                self.feed(conn, Feed::new(m.stream, 0, reply.bytes, m.window), Source::Bytes(Rc::new(bytes)));
                 call::reply(reply)
             }
             _ => {

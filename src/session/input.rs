@@ -48,7 +48,7 @@ impl Session {
         let room = self.room();
         let Some(c) = self.conns.get_mut(&conn) else { return };
         if let Body::Ack { seen, limit } = body
-            && let Some((feed, _)) = c.feeds.iter_mut().find(|(f, _)| f.stream == frame.stream)
+            && let Some(feed) = c.feed_mut(frame.stream)
         {
             return feed.ack(seen, limit);
         }

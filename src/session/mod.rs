@@ -9,6 +9,8 @@
 //! - `input.rs`  what clients' streams bring
 //! - `calls.rs`  the calls it answers
 //! - `attach.rs`  who shows it, and at what size
+//! - `search.rs`  searches on their way, a batch at a time
+//! - `marks.rs`  what the shell marks, as it is told
 //! - `clients.rs`  credit, screens, sizes, input positions
 //! - `ring.rs`  raw output by offset
 
@@ -16,9 +18,11 @@ mod attach;
 mod calls;
 mod clients;
 mod input;
+mod marks;
 mod output;
 pub mod ring;
 mod run;
+mod search;
 mod start;
 
 use crate::backend::pty::Pty;
@@ -33,6 +37,7 @@ use crate::store::rundir::{Held, Record, RunDir};
 use crate::sys;
 use crate::term::engine::Engine;
 use clients::{Applied, Conn, Policy};
+use marks::Commands;
 use ring::Ring;
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
@@ -75,6 +80,8 @@ pub fn main(id: &str) -> Result<(), Failure> {
             detach_stdio();
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(session.run(listener));
+            // a search that still runs is nobody's any more
+            runtime.shutdown_background();
         }
         Err(fault) => report(Err(fault)),
     }
@@ -101,6 +108,10 @@ struct Session {
     applied: Applied,
     size: Size,
     policy: Policy,
+    /// Searches so far.
+    searched: u64,
+    /// How long the shell's commands take, as it marks them.
+    commands: Commands,
     /// Set by `session.resize`: clients' wishes rest until one of them resizes.
     pinned: bool,
     resizes: u64,

@@ -11,6 +11,7 @@ use crate::proto::notice::Notice;
 use crate::term::engine::Engine;
 use crate::term::screen::Event;
 use std::rc::Rc;
+use std::time::SystemTime;
 
 /// A client with so much on its way is not rung at as well.
 const BUSY: usize = 256 << 10;
@@ -19,6 +20,8 @@ impl Session {
     /// Output of the program: into the ring, through the screen, its answers back.
     pub(super) fn output(&mut self, bytes: &[u8]) {
         self.ring.push(bytes);
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        self.engine.set_time(now.map_or(0, |d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX)));
         let mut said = Vec::new();
         self.engine.feed(bytes, &mut said);
         let (mut changed, mut rung) = (false, false);
@@ -39,6 +42,10 @@ impl Session {
                 Event::Title(_) | Event::Directory(_) => changed = true,
                 Event::Clipboard(text) => self.tell_latest(&Notice::SessionClipboard(text)),
                 Event::Notification(text) => self.tell(&Notice::SessionNotified(text)),
+                Event::Mark(mark) => {
+                    let told = self.commands.told(&mark);
+                    self.tell(&Notice::SessionMark(told));
+                }
             }
         }
         if changed {

@@ -10,7 +10,7 @@ use crate::proto::control::*;
 use crate::proto::frame::Frame;
 use crate::proto::hello;
 use crate::proto::notice::{Notice, SessionExited};
-use crate::store::rundir::{EndHeader, RunDir};
+use crate::store::rundir::{EndHeader, Remains, RunDir};
 use crate::sys;
 use rustix::process::Signal;
 use std::io;
@@ -56,6 +56,7 @@ impl Session {
         let Ok(pty) = self.pty.descriptor().and_then(nonblocking).and_then(sys::watched) else { return };
         let end = pty::end_of(self.pty.pid()).and_then(sys::watched).ok();
         let (events_tx, mut events) = mpsc::unbounded_channel::<(u64, ConnEvent)>();
+        let (looked_tx, mut looked) = mpsc::unbounded_channel();
         let mut next_conn = 0u64;
         let mut term = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).ok();
         let mut beat = sys::Beat::new(SETTLED, TICK).ok();
@@ -71,6 +72,7 @@ impl Session {
         // once the program has ended: what it wrote is still to be read, but not for ever
         let mut drain: Option<(tokio::time::Instant, tokio::time::Instant)> = None;
         loop {
+            self.search_on(&looked_tx);
             let draining = drain.map(|(quiet, most)| quiet.min(most));
             tokio::select! {
                 biased;
@@ -148,6 +150,7 @@ impl Session {
                         own_pages.get_or_insert_with(sys::OwnPages::find).give_back();
                     }
                 }
+                Some(back) = looked.recv() => self.looked(back),
                 // last: whoever types or draws goes before more output
                 ready = pty.readable(), if !eof && !left => {
                     let Ok(mut ready) = ready else { eof = true; continue };
@@ -289,7 +292,9 @@ impl Session {
             let screen = self.engine.snapshot();
             let history = self.engine.history().to_bytes();
             let ring = self.ring.slices(self.ring.start(), self.ring.end());
-            if let Err(e) = self.run.write_end(header, &screen, &history, ring) {
+            let marks = super::marks::lines(&self.engine.marks(), 0);
+            let all = Remains { screen: &screen, history: &history, ring, marks: &marks };
+            if let Err(e) = self.run.write_end(header, all) {
                 tracing::error!(error = %e, "the end can't be recorded");
             }
         }

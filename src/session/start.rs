@@ -2,6 +2,7 @@
 //! Leaves out the process it stands in (`mod.rs`) and what it does from then on.
 
 use super::clients::{Applied, Policy};
+use super::marks::Commands;
 use super::ring::{self, Ring};
 use super::{NAMES, Session, internal};
 use crate::backend::pty;
@@ -123,6 +124,8 @@ impl Session {
             queued: 0,
             conns: HashMap::new(),
             applied: Applied::default(),
+            searched: 0,
+            commands: Commands::default(),
             size,
             policy,
             pinned: false,

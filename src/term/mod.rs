@@ -3,4 +3,6 @@ pub mod engine;
 pub mod history;
 pub mod input;
 pub mod keys;
+pub mod marks;
 pub mod screen;
+pub mod search;

@@ -1,6 +1,8 @@
 //! Owns the face of a terminal: feed, resize, cells, events, snapshot, restore.
 //! Leaves out which engine stands behind it.
 
+use super::marks::Mark;
+
 /// What a program said that is not a cell. Fired once, by the session's screen; a restored screen fires none.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Event {
@@ -14,6 +16,8 @@ pub enum Event {
     Clipboard(String),
     /// OSC 9, OSC 777;notify.
     Notification(String),
+    /// OSC 133: a shell's prompt, command, its output or its end.
+    Mark(Mark),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]

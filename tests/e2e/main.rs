@@ -6,6 +6,7 @@ mod support;
 mod cli;
 mod edges;
 mod far;
+mod find;
 mod survive;
 mod tui;
 mod users;

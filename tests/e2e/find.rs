@@ -1,0 +1,134 @@
+//! Looking something up in what a session has shown: `thub search`, `thub marks`, and the calls behind them.
+
+use crate::support::Home;
+use serde_json::Value;
+use thub::link::Link;
+use thub::proto::control::*;
+use thub::proto::frame::{Body, Frame};
+use thub::proto::ids::SessionId;
+use tokio::sync::mpsc;
+
+#[test]
+fn searching() {
+    let home = Home::new();
+    let script = r#"printf '\033[1mAlpha\033[m one\n'; seq 1 3000; printf 'alpha two\n'; printf '%s' "$(seq -s , 1 60)"; exec cat"#;
+    home.new_session(&["-n", "s", "--size", "40x10", "--", "sh", "-c", script]);
+    home.shows("s", "59,60");
+    // as grep would find them in all that is kept
+    let all: Vec<String> = home.thub(&["capture", "s", "--all"]).ok().lines().map(str::to_string).collect();
+    for pattern in ["^2[0-9]+5$", "lpha", "^1", "58,59", "."] {
+        let regex = regex::Regex::new(pattern).unwrap();
+        let wanted = all.iter().enumerate().filter(|(_, l)| regex.is_match(l));
+        let wanted: String = wanted.map(|(n, l)| format!("{}:{l}\n", n + 1)).collect();
+        assert_eq!(home.thub(&["search", "s", pattern]).ok(), wanted, "{pattern}");
+    }
+    assert_eq!(home.thub(&["search", "s", "ALPHA", "-i"]).ok(), "1:Alpha one\n3002:alpha two\n");
+    assert_eq!(home.thub(&["search", "-i", "-n", "1", "s", "ALPHA"]).ok(), "3002:alpha two\n", "the newest");
+    assert_eq!(home.thub(&["search", "s", "^29[0-9]{2}$", "-n", "2"]).ok(), "2999:2998\n3000:2999\n");
+    let found: Value = serde_json::from_str(&home.thub(&["search", "s", "one|two", "--json"]).ok()).unwrap();
+    let found: Vec<_> = found.as_array().unwrap().iter().map(|h| (h["line"].clone(), h["start"].clone())).collect();
+    assert_eq!(found, [(1.into(), 6.into()), (3002.into(), 6.into())]);
+    let none = home.thub(&["search", "s", "ALPHA"]);
+    assert_eq!((none.code, none.out.as_str(), none.err.as_str()), (1, "", ""));
+    let none = home.thub(&["search", "s", "ALPHA", "--json"]);
+    assert_eq!((none.code, none.out.as_str()), (1, "[]\n"));
+    // and the same from its record
+    let before = home.thub(&["search", "s", "lpha|60"]).ok();
+    home.thub(&["send", "s", "--keys", "Enter", "C-d"]).ok();
+    home.thub(&["wait", "s"]).ok();
+    assert_eq!(home.thub(&["search", "s", "lpha|60"]).ok(), before);
+    assert_eq!(home.thub(&["search", "s", "ALPHA"]).code, 1);
+    home.thub(&["search", "s", "("]).fails(2);
+    assert_eq!(home.thub(&["marks", "s"]).ok(), "LINE  TIME  DURATION  EXIT\n");
+    assert_eq!(home.thub(&["marks", "s", "--json"]).ok(), "[]\n");
+}
+
+/// A link to a session's own process.
+async fn dial(home: &Home, id: &str) -> Link {
+    let socket = home.run_root().join(format!("{id}.sock"));
+    let stream = tokio::net::UnixStream::connect(socket).await.expect("its socket");
+    let (link, served) = Link::new(stream, false, mpsc::unbounded_channel().0);
+    tokio::spawn(served);
+    link
+}
+
+/// The next bytes of an answer.
+async fn bytes(frames: &mut mpsc::UnboundedReceiver<Frame>) -> Vec<u8> {
+    let frame = tokio::time::timeout(crate::support::PATIENCE, frames.recv()).await.expect("in time").expect("a frame");
+    match frame.body() {
+        Ok(Body::Data { bytes, .. }) => bytes.to_vec(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_search_waits_for_its_reader_and_ends_with_it() {
+    let home = Home::new();
+    let id = home.new_session(&["-n", "s", "--", "sh", "-c", "seq 1 5000; echo up; exec cat"]);
+    home.shows("s", "^up$");
+    let session: SessionId = id.parse().unwrap();
+    let search = |stream| SessionSearch {
+        limit: Some(SessionSearch::MOST),
+        window: 100,
+        ..SessionSearch::new(session.clone(), stream, ".")
+    };
+    let link = dial(&home, &id).await;
+    // more is found than they may send: so they rest
+    let mut frames = link.open_stream(2);
+    for stream in 1..=16 {
+        link.call(&search(stream * 2)).await.unwrap();
+    }
+    assert_eq!(link.call(&search(34)).await.unwrap_err().code, Fault::REFUSED);
+    // the session goes on meanwhile
+    home.thub(&["send", "s", "typed", "--keys", "Enter"]).ok();
+    home.shows("s", "^typed$");
+    assert_eq!(link.call(&SessionGet { session: session.clone() }).await.unwrap().session.id, id);
+    // one gets credit, a little at a time, and comes to its end
+    let mut all = Vec::new();
+    loop {
+        let got = bytes(&mut frames).await;
+        all.extend_from_slice(&got);
+        if all.ends_with(b"\"more\":false}}\n") {
+            break;
+        }
+        let seen = all.len() as u64;
+        link.out.urgent(2, Body::Ack { seen, limit: seen + 30_000 });
+    }
+    let said: Vec<Searched> =
+        all.split(|b| *b == b'\n').filter(|l| !l.is_empty()).map(|l| serde_json::from_slice(l).unwrap()).collect();
+    let lines: Vec<u64> = said.iter().filter_map(|s| s.hit.as_ref()).map(|h| h.line).collect();
+    assert_eq!(lines, (0..=5000).rev().collect::<Vec<_>>(), "as it was when it was called for");
+    assert_eq!(said.last().unwrap().end, Some(SearchEnd { hits: 5001, more: false }));
+    // there is room for one more, and for one that takes another's stream, and where a stream is let go of
+    link.call(&search(34)).await.unwrap();
+    assert_eq!(link.call(&search(36)).await.unwrap_err().code, Fault::REFUSED);
+    link.call(&SessionDetach { stream: 34 }).await.unwrap();
+    link.call(&search(36)).await.unwrap();
+    // with the link they all go
+    link.close();
+    let link = dial(&home, &id).await;
+    let end = std::time::Instant::now() + crate::support::PATIENCE;
+    while let Err(f) = link.call(&search(2)).await {
+        assert!(f.code == Fault::REFUSED && std::time::Instant::now() < end, "{f}");
+    }
+}
+
+#[tokio::test]
+async fn wrong_questions() {
+    let home = Home::new();
+    let id = home.new_session(&["-n", "s", "--", "cat"]);
+    let session: SessionId = id.parse().unwrap();
+    let link = dial(&home, &id).await;
+    for pattern in ["(", "x{1000}{1000}", &"x".repeat(5000)] {
+        let f = link.call(&SessionSearch::new(session.clone(), 2, pattern)).await.unwrap_err();
+        assert!(f.code == Fault::BAD_PARAMS && f.message.starts_with('\'') && !f.message.contains('\n'), "{f}");
+    }
+    let f = link.call(&SessionSearch::new(session.clone(), 0, "x")).await.unwrap_err();
+    assert_eq!(f.code, Fault::BAD_PARAMS);
+    // nothing to look at: the end at once
+    let mut frames = link.open_stream(2);
+    let reply = link.call(&SessionSearch { from: 10, ..SessionSearch::new(session.clone(), 2, "x") }).await.unwrap();
+    assert_eq!(reply, SessionSearching { from: 10, to: 10 });
+    assert_eq!(bytes(&mut frames).await, b"{\"end\":{\"hits\":0,\"more\":false}}\n");
+    assert_eq!(link.call(&SessionMarks { session, stream: 4, from: 0, window: 0 }).await.unwrap().bytes, 0);
+}
