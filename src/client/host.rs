@@ -11,7 +11,7 @@ pub use task::spawn;
 
 use crate::link::Link;
 use crate::link::feed::WINDOW;
-use crate::proto::control::{Fault, SessionCreate, SessionDetach, SessionInfo, SessionList};
+use crate::proto::control::{Fault, MarkInfo, SessionCreate, SessionDetach, SessionInfo, SessionList};
 use crate::proto::frame::{self, Body, Frame};
 use crate::proto::ids::{Offset, SessionId, Size, StreamId};
 use crate::proto::notice::{Gauges, SessionExited};
@@ -136,6 +136,19 @@ pub enum HostCommand {
         from: u64,
         to: Option<u64>,
     },
+    /// Look for a pattern in history and screen, in lines before `to`; an earlier search of the session ends. `tag` comes
+    /// back in `Found`.
+    Search {
+        session: SessionId,
+        tag: u64,
+        pattern: String,
+        case: bool,
+        to: Option<u64>,
+    },
+    /// What the shell marked.
+    Marks {
+        session: SessionId,
+    },
     /// Ask for the list of sessions; it also comes by itself when it changes.
     List,
     /// Gauges wanted or not.
@@ -222,6 +235,17 @@ pub enum HostEvent {
         from: u64,
         total: u64,
         lines: Vec<String>,
+        /// The last line of all goes on in the screen's first row.
+        open: bool,
+    },
+    Found {
+        session: SessionId,
+        tag: u64,
+        result: Result<find::Found, String>,
+    },
+    Marks {
+        session: SessionId,
+        marks: Vec<MarkInfo>,
     },
     /// A call that failed: for a message.
     Failed {

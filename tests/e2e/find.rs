@@ -1,6 +1,6 @@
 //! Looking something up in what a session has shown: `thub search`, `thub marks`, and the calls behind them.
 
-use crate::support::Home;
+use crate::support::{Home, Tty};
 use serde_json::Value;
 use thub::link::Link;
 use thub::proto::control::*;
@@ -131,4 +131,41 @@ async fn wrong_questions() {
     assert_eq!(reply, SessionSearching { from: 10, to: 10 });
     assert_eq!(bytes(&mut frames).await, b"{\"end\":{\"hits\":0,\"more\":false}}\n");
     assert_eq!(link.call(&SessionMarks { session, stream: 4, from: 0, window: 0 }).await.unwrap().bytes, 0);
+}
+
+#[test]
+fn looking_for_something_in_the_tui() {
+    let home = Home::new();
+    let script =
+        "seq 1 500; printf 'Needle one\\n'; head -c 5000 /dev/zero | tr '\\0' x; printf 'needle two'; exec cat";
+    home.new_session(&["-n", "s", "--size", "80x24", "--", "sh", "-c", script]);
+    home.shows("s", "needle two");
+    let mut tty = Tty::thub(&home, 80, 24, &["attach", "s"]);
+    tty.until_text("needle two");
+    // from anywhere, back
+    tty.prefix("/");
+    tty.until_text("find back");
+    tty.type_("^1?42$\r");
+    let screen = tty.until("the newest of both", |s| s[0].contains("2 of 2") && s.iter().any(|l| l == "142"));
+    assert!(!screen.iter().any(|l| l.contains("needle")), "{screen:?}");
+    tty.type_("n");
+    tty.until("the other one", |s| s[0].contains("1 of 2") && s.iter().any(|l| l == "42"));
+    tty.type_("N");
+    tty.until("and back", |s| s[0].contains("2 of 2") && s.iter().any(|l| l == "142"));
+    // case counts with a capital alone; what goes on in the screen is found there
+    tty.type_("?needle\r");
+    tty.until("the last", |s| s[0].contains("2 of 2") && s.iter().any(|l| l.contains("needle two")));
+    tty.type_("/Needle\r");
+    tty.until("the first", |s| s[0].contains("1 of 1") && s.iter().any(|l| l.contains("Needle one")));
+    tty.type_("/no such thing\r");
+    tty.until("it to be said", |s| s[0].contains("no match"));
+    tty.type_("/(\r");
+    tty.until_text("unclosed group");
+    // no mark was ever made here
+    tty.type_("{");
+    tty.until_text("marks no prompts");
+    tty.type_("qtyped\r");
+    tty.until("the program again", |s| s.iter().any(|l| l == "typed"));
+    tty.prefix("d");
+    assert_eq!(tty.wait_exit(), 0);
 }
