@@ -78,7 +78,9 @@ pub fn main(id: &str) -> Result<(), Failure> {
         Ok((session, listener)) => {
             report(Ok(session.info()));
             detach_stdio();
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            // (threads are there for searches alone)
+            let mut runtime = tokio::runtime::Builder::new_current_thread();
+            let runtime = runtime.enable_all().thread_keep_alive(Duration::from_secs(1)).build()?;
             runtime.block_on(session.run(listener));
             // a search that still runs is nobody's any more
             runtime.shutdown_background();

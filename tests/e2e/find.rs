@@ -1,11 +1,13 @@
 //! Looking something up in what a session has shown: `thub search`, `thub marks`, and the calls behind them.
 
 use crate::support::{Home, Tty};
-use serde_json::Value;
+use serde_json::{Value, json};
 use thub::link::Link;
+use thub::link::call::{self, Message};
 use thub::proto::control::*;
 use thub::proto::frame::{Body, Frame};
-use thub::proto::ids::SessionId;
+use thub::proto::ids::{ClientId, SessionId};
+use thub::proto::notice::Notice;
 use tokio::sync::mpsc;
 
 #[test]
@@ -59,6 +61,60 @@ async fn bytes(frames: &mut mpsc::UnboundedReceiver<Frame>) -> Vec<u8> {
         Ok(Body::Data { bytes, .. }) => bytes.to_vec(),
         other => panic!("{other:?}"),
     }
+}
+
+/// A client that looks on, as the session sees it; its output is taken for granted.
+struct Onlooker {
+    link: Link,
+    frames: mpsc::UnboundedReceiver<Frame>,
+}
+
+impl Onlooker {
+    async fn new(home: &Home, id: &str) -> Onlooker {
+        let link = dial(home, id).await;
+        let frames = link.open_stream(2);
+        let attach = json!({"session": id, "stream": 2, "client": ClientId::random(), "window": 1 << 20});
+        link.call(&serde_json::from_value::<SessionAttach>(attach).unwrap()).await.unwrap();
+        Onlooker { link, frames }
+    }
+
+    /// Notices as they come, up to one for which `last` holds; how the program is doing is left out.
+    async fn notices(&mut self, last: impl Fn(&Notice) -> bool) -> Vec<Notice> {
+        let mut all = Vec::new();
+        while !all.last().is_some_and(&last) {
+            let frame = tokio::time::timeout(crate::support::PATIENCE, self.frames.recv()).await;
+            let frame = frame.unwrap_or_else(|_| panic!("no more than {all:?}")).expect("the link");
+            let Ok(Body::Call(json)) = frame.body() else { continue };
+            let Ok(Message::Notice { method, params }) = call::parse(json) else { continue };
+            all.extend(Notice::from_wire(&method, params).filter(|n| !matches!(n, Notice::SessionChanged(_))));
+        }
+        all
+    }
+
+    fn type_(&self, offset: u64, text: &str) {
+        self.link.out.urgent(2, Body::Data { offset, bytes: text.as_bytes() });
+    }
+}
+
+#[tokio::test]
+async fn what_a_program_says_is_told_once() {
+    let home = Home::new();
+    let say = r#"printf "\\a\\033]52;c;aGk=\\a\\033]2;title $x\\a\\033]9;said $x\\a""#;
+    let script = format!("echo up; while read x; do {say}; done");
+    let id = home.new_session(&["-n", "s", "--", "sh", "-c", &script]);
+    home.shows("s", "^up$");
+    let said = |n: &str| Notice::SessionNotified(format!("said {n}"));
+    let all = |n: &str| vec![Notice::SessionBell, Notice::SessionClipboard("hi".into()), said(n)];
+    let mut first = Onlooker::new(&home, &id).await;
+    first.type_(0, "1\n");
+    assert_eq!(first.notices(|n| *n == said("1")).await, all("1"));
+    assert_eq!(home.session("s")["title"], "title 1");
+    // who comes later hears nothing of it: neither with the screen nor with what follows
+    let mut second = Onlooker::new(&home, &id).await;
+    second.type_(0, "2\n");
+    assert_eq!(second.notices(|n| *n == said("2")).await, all("2"));
+    // the clipboard is that of who was active last
+    assert_eq!(first.notices(|n| *n == said("2")).await, [Notice::SessionBell, said("2")]);
 }
 
 #[tokio::test]
