@@ -4,6 +4,9 @@
 use crate::proto::control::MarkInfo;
 use crate::term::marks::{Mark, MarkKind};
 
+/// Marks told at once: putting them into words takes a few milliseconds.
+const MOST: usize = 20_000;
+
 /// Follows marks in their order.
 #[derive(Default)]
 pub struct Commands {
@@ -35,10 +38,11 @@ impl Commands {
     }
 }
 
-/// Marks from a line on, as JSON lines.
+/// Marks from a line on, the newest 20,000 of them, as JSON lines.
 pub fn lines(marks: &[Mark], from: u64) -> Vec<u8> {
     let mut commands = Commands::default();
     let mut out = Vec::new();
+    let marks = marks.get(marks.len().saturating_sub(MOST)..).unwrap_or_default();
     // a command that began before the first line wanted is followed all the same
     for told in marks.iter().map(|m| commands.told(m)).filter(|m| m.line >= from) {
         // (numbers and words: it can't fail)

@@ -150,7 +150,10 @@ impl Session {
                         own_pages.get_or_insert_with(sys::OwnPages::find).give_back();
                     }
                 }
-                Some(back) = looked.recv() => self.looked(back),
+                Some(back) = looked.recv() => {
+                    busy = true;
+                    self.looked(back);
+                }
                 // last: whoever types or draws goes before more output
                 ready = pty.readable(), if !eof && !left => {
                     let Ok(mut ready) = ready else { eof = true; continue };

@@ -107,8 +107,8 @@ pub struct SearchEnd {
     pub more: bool,
 }
 
-/// What the shell marked in the lines that are kept (OSC 133), oldest first; answered by Data frames on `stream`
-/// (offset 0 = first byte): lines of JSON, each a [`MarkInfo`].
+/// What the shell marked in the lines that are kept (OSC 133), oldest first, at most the newest 20,000; answered by Data
+/// frames on `stream` (offset 0 = first byte): lines of JSON, each a [`MarkInfo`].
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
 pub struct SessionMarks {
     pub session: SessionId,
