@@ -170,6 +170,36 @@ async fn a_search_waits_for_its_reader_and_ends_with_it() {
 }
 
 #[tokio::test]
+async fn a_session_that_ends_meanwhile_is_asked_again() {
+    let home = Home::new();
+    let id = home.new_session(&["-n", "s", "--", "sh", "-c", "seq 1 5000; echo up; exec cat"]);
+    home.shows("s", "^up$");
+    let mut command = home.thub_command(&["agent", "--stdio"]);
+    command.stdin(std::process::Stdio::piped());
+    let mut agent = tokio::process::Command::from(command).spawn().unwrap();
+    let io = tokio::io::join(agent.stdout.take().unwrap(), agent.stdin.take().unwrap());
+    let (link, served) = Link::new(io, false, mpsc::unbounded_channel().0);
+    tokio::spawn(served);
+    let mut search = SessionSearch { window: 100, ..SessionSearch::new(id.parse().unwrap(), 2, ".") };
+    let mut frames = link.open_stream(2);
+    link.call(&search).await.unwrap();
+    assert_eq!(bytes(&mut frames).await.len(), 100);
+    home.thub(&["send", "s", "--keys", "C-d"]).ok();
+    home.thub(&["wait", "s"]).ok();
+    // it is said, rather than that the rest never comes
+    let frame = tokio::time::timeout(crate::support::PATIENCE, frames.recv()).await.unwrap().unwrap();
+    let Ok(Body::Call(json)) = frame.body() else { panic!("{frame:?}") };
+    let Ok(Message::Notice { method, params }) = call::parse(json) else { panic!() };
+    assert!(matches!(Notice::from_wire(&method, params), Some(Notice::SessionExited(_))));
+    // and its record has the answer
+    (search.stream, search.pattern) = (6, "^1?234$".into());
+    let found = thub::client::host::find::search(&link, search).await.unwrap();
+    assert_eq!(found.hits.iter().map(|h| h.line).collect::<Vec<_>>(), [1233, 233]);
+    link.close();
+    agent.wait().await.unwrap();
+}
+
+#[tokio::test]
 async fn wrong_questions() {
     let home = Home::new();
     let id = home.new_session(&["-n", "s", "--", "cat"]);

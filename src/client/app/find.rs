@@ -79,19 +79,14 @@ impl App {
     /// The first step, once both the hits and the view are there.
     pub(super) fn show_found(&mut self, id: PaneId, out: &mut Vec<Effect>) {
         let Some(scroll) = self.panes.get_mut(&id).and_then(|p| p.scroll.as_mut()) else { return };
-        if scroll.total.is_none() {
-            return;
-        }
-        let Some(mut find) = scroll.find.take() else { return };
+        let due = |f: &mut Find| f.hits.is_some() && f.at.is_none();
+        let Some(mut find) = scroll.find.take_if(|f| scroll.total.is_some() && due(f)) else { return };
         if let Some(hits) = &mut find.hits {
             hits.retain(|h| scroll.place(h.line).is_some());
         }
-        let due = find.hits.is_some() && find.at.is_none();
         let down = find.down;
         scroll.find = Some(find);
-        if due {
-            self.step(id, down, out);
-        }
+        self.step(id, down, out);
     }
 
     /// To the next line that matches, the way it was looked for, or back.

@@ -49,6 +49,8 @@ pub struct Found {
 /// # Errors
 /// As `session.search` has them, and those of the link.
 pub async fn search(link: &Link, mut call: SessionSearch) -> Result<Found, Fault> {
+    // what is acknowledged below goes with it
+    call.window = WINDOW;
     match search_once(link, &call).await {
         Err(f) if f.code == Fault::ENDED => {
             call.stream += 2;
