@@ -720,8 +720,8 @@ impl Task {
                     }
                     Some(Notice::SessionBell) => self.tell(HostEvent::Bell { session }),
                     Some(Notice::SessionClipboard(text)) => self.tell(HostEvent::Clipboard { session, text }),
-                    // (what the shell marks is asked for when it is looked back)
                     Some(Notice::SessionNotified(text)) => self.tell(HostEvent::Notified { session, text }),
+                    // (what the shell marks is asked for when somebody looks back)
                     _ => {}
                 }
             }
