@@ -287,6 +287,9 @@ mod tests {
         let e = engine(4, 4, "ab  cd\r\nä你d");
         assert_eq!(screen_lines(e.history(), &e), [(0, "ab  cd".to_string()), (1, "ä你d".to_string())]);
         assert_eq!(found(&call("d$"), &e).0, [(1, 2, 3), (0, 5, 6)], "columns are characters");
+        // the gap that a wide character leaves, which found no room in its row, is nobody's
+        let e = engine(4, 4, "abc你d");
+        assert_eq!(screen_lines(e.history(), &e), [(0, "abc你d".to_string())]);
     }
 
     #[test]

@@ -255,3 +255,82 @@ fn looking_for_something_in_the_tui() {
     tty.prefix("d");
     assert_eq!(tty.wait_exit(), 0);
 }
+
+/// A shell that marks what it does (OSC 133), played by hand: a command per line that is typed, of a hundred lines.
+const SHELL: &str = r#"
+n=0
+printf '\033]133;A\a$ \033]133;B\a'
+while read x; do
+    printf '\033]133;C\a'
+    seq -f "output $n %g" 1 100
+    read y
+    n=$((n+1))
+    printf '\033]133;D;%s\a\033]133;A\a$ \033]133;B\a' $n
+done
+"#;
+
+#[tokio::test]
+async fn a_shells_marks() {
+    let home = Home::new();
+    let id = home.new_session(&["-n", "s", "--size", "80x24", "--", "sh", "-c", SHELL]);
+    home.shows("s", "^\\$");
+    // told as they come
+    let mut looks = Onlooker::new(&home, &id).await;
+    looks.type_(0, "make\n");
+    let is = |kind: &'static str| move |n: &Notice| matches!(n, Notice::SessionMark(m) if m.kind == kind);
+    let mut told = looks.notices(is(MarkInfo::OUTPUT)).await;
+    home.shows("s", "^output 0 100$");
+    looks.type_(5, "\n");
+    told.extend(looks.notices(is(MarkInfo::INPUT)).await);
+    let told: Vec<MarkInfo> =
+        told.into_iter().filter_map(|n| if let Notice::SessionMark(m) = n { Some(m) } else { None }).collect();
+    let kinds: Vec<&str> = told.iter().map(|m| m.kind.as_str()).collect();
+    assert_eq!(kinds, ["output", "end", "prompt", "input"]);
+    let (output, end, prompt) = (&told[0], &told[1], &told[2]);
+    // "$ make", a hundred lines, the Enter that ended it
+    assert_eq!((output.line, end.line, prompt.line, told[3].col), (1, 102, 102, 2));
+    assert_eq!((end.exit, output.exit), (Some(1), None));
+    assert!(output.time > 1_600_000_000_000 && end.duration == end.time.checked_sub(output.time), "{told:?}");
+    // who comes later hears of what comes later
+    let mut later = Onlooker::new(&home, &id).await;
+    later.type_(0, "test\n");
+    let first = later.notices(|n| matches!(n, Notice::SessionMark(_))).await;
+    assert!(matches!(&first[..], [Notice::SessionMark(m)] if m.kind == MarkInfo::OUTPUT && m.line == 103), "{first:?}");
+
+    // listed, the one that runs as well
+    let listed = |home: &Home| -> Vec<Value> {
+        let all: Value = serde_json::from_str(&home.thub(&["marks", "s", "--json"]).ok()).unwrap();
+        all.as_array().unwrap().clone()
+    };
+    let all = listed(&home);
+    assert_eq!(all.len(), 2, "{all:?}");
+    assert_eq!((&all[0]["line"], &all[0]["exit_code"], &all[0]["running"]), (&json!(1), &json!(1), &json!(false)));
+    assert_eq!(all[0]["duration_ms"].as_u64(), end.duration);
+    assert_eq!((&all[1]["line"], &all[1]["exit_code"], &all[1]["running"]), (&json!(103), &Value::Null, &json!(true)));
+    assert!(home.thub(&["marks", "s"]).ok().contains("running"));
+    assert_eq!(home.thub(&["search", "s", "^\\$ make"]).ok(), "1:$ make\n", "the same line");
+    home.shows("s", "^output 1 100$");
+    later.type_(5, "\n");
+    later.notices(is(MarkInfo::INPUT)).await;
+    assert_eq!(listed(&home)[1]["exit_code"], 2);
+
+    // from prompt to prompt
+    let mut tty = Tty::thub(&home, 80, 24, &["attach", "s"]);
+    tty.until_text("output 1 100");
+    tty.prefix("[");
+    tty.type_("{");
+    tty.until("the last command", |s| s[0].starts_with("$ test") && s[1] == "output 1 1");
+    tty.type_("{");
+    tty.until("the first", |s| s[0].starts_with("$ make") && s[1] == "output 0 1");
+    tty.type_("}");
+    tty.until("and back", |s| s[0].starts_with("$ test"));
+    tty.type_("q");
+    tty.prefix("d");
+    assert_eq!(tty.wait_exit(), 0);
+
+    // and still when it has ended
+    let before = listed(&home);
+    home.thub(&["send", "s", "--keys", "C-d"]).ok();
+    home.thub(&["wait", "s"]).ok();
+    assert_eq!(listed(&home), before);
+}
