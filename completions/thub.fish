@@ -40,6 +40,8 @@ complete -c thub -n "__fish_thub_needs_command" -a "send" -d 'Type into a sessio
 complete -c thub -n "__fish_thub_needs_command" -a "send-keys" -d 'As tmux\'s: each KEY is a key\'s name, or else text'
 complete -c thub -n "__fish_thub_needs_command" -a "capture" -d 'Print a session\'s screen, or all its history'
 complete -c thub -n "__fish_thub_needs_command" -a "capture-pane" -d 'Print a session\'s screen, or all its history'
+complete -c thub -n "__fish_thub_needs_command" -a "search" -d 'Print the lines of a session\'s history and screen that match'
+complete -c thub -n "__fish_thub_needs_command" -a "marks" -d 'List the commands a session\'s shell ran: line, time, duration, exit code'
 complete -c thub -n "__fish_thub_needs_command" -a "wait" -d 'Wait until a session ends, shows a text, or is quiet'
 complete -c thub -n "__fish_thub_needs_command" -a "kill" -d 'End sessions'
 complete -c thub -n "__fish_thub_needs_command" -a "kill-session" -d 'End sessions'
@@ -60,6 +62,7 @@ complete -c thub -n "__fish_thub_using_subcommand new" -s n -s s -l name -d 'Its
 complete -c thub -n "__fish_thub_using_subcommand new" -l cwd -d 'Directory to start in' -r
 complete -c thub -n "__fish_thub_using_subcommand new" -l size -d 'Size of the screen' -r
 complete -c thub -n "__fish_thub_using_subcommand new" -l ring -d 'Raw output kept, in bytes (4096 to 1073741824; 1 MiB by default)' -r
+complete -c thub -n "__fish_thub_using_subcommand new" -l history -d 'Lines of history kept (0 to 1000000; 10000 by default)' -r
 complete -c thub -n "__fish_thub_using_subcommand new" -l connection -d 'Prepared connection to open' -r
 complete -c thub -n "__fish_thub_using_subcommand new" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
 complete -c thub -n "__fish_thub_using_subcommand new" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
@@ -70,6 +73,7 @@ complete -c thub -n "__fish_thub_using_subcommand new-session" -s n -s s -l name
 complete -c thub -n "__fish_thub_using_subcommand new-session" -l cwd -d 'Directory to start in' -r
 complete -c thub -n "__fish_thub_using_subcommand new-session" -l size -d 'Size of the screen' -r
 complete -c thub -n "__fish_thub_using_subcommand new-session" -l ring -d 'Raw output kept, in bytes (4096 to 1073741824; 1 MiB by default)' -r
+complete -c thub -n "__fish_thub_using_subcommand new-session" -l history -d 'Lines of history kept (0 to 1000000; 10000 by default)' -r
 complete -c thub -n "__fish_thub_using_subcommand new-session" -l connection -d 'Prepared connection to open' -r
 complete -c thub -n "__fish_thub_using_subcommand new-session" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
 complete -c thub -n "__fish_thub_using_subcommand new-session" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
@@ -132,6 +136,17 @@ complete -c thub -n "__fish_thub_using_subcommand capture-pane" -l ansi -d 'With
 complete -c thub -n "__fish_thub_using_subcommand capture-pane" -s p -d 'tmux\'s: print it (always so here)'
 complete -c thub -n "__fish_thub_using_subcommand capture-pane" -l json -d 'Print JSON'
 complete -c thub -n "__fish_thub_using_subcommand capture-pane" -s h -l help -d 'Print help'
+complete -c thub -n "__fish_thub_using_subcommand search" -s n -l max -d 'The newest MAX lines that match, no more' -r
+complete -c thub -n "__fish_thub_using_subcommand search" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
+complete -c thub -n "__fish_thub_using_subcommand search" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
+complete -c thub -n "__fish_thub_using_subcommand search" -s i -l ignore-case -d 'Upper and lower case are the same'
+complete -c thub -n "__fish_thub_using_subcommand search" -l json -d 'Print JSON'
+complete -c thub -n "__fish_thub_using_subcommand search" -s h -l help -d 'Print help'
+complete -c thub -n "__fish_thub_using_subcommand marks" -s t -l target -d 'As tmux names it' -r
+complete -c thub -n "__fish_thub_using_subcommand marks" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
+complete -c thub -n "__fish_thub_using_subcommand marks" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
+complete -c thub -n "__fish_thub_using_subcommand marks" -l json -d 'Print JSON'
+complete -c thub -n "__fish_thub_using_subcommand marks" -s h -l help -d 'Print help'
 complete -c thub -n "__fish_thub_using_subcommand wait" -s t -l target -d 'As tmux names it' -r
 complete -c thub -n "__fish_thub_using_subcommand wait" -l text -d 'Until a line of its history or screen matches' -r
 complete -c thub -n "__fish_thub_using_subcommand wait" -l idle -d 'Until it has been quiet for so many milliseconds' -r

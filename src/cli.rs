@@ -7,8 +7,10 @@ pub mod capture;
 pub mod debug;
 pub mod doctor;
 pub mod generate;
+pub mod marks;
 pub mod open;
 pub mod run;
+pub mod search;
 pub mod send;
 pub mod sessions;
 pub mod show;
@@ -76,6 +78,14 @@ pub enum Verb {
     /// Print a session's screen, or all its history
     #[command(visible_alias = "capture-pane", after_help = "Example:\n  thub capture build --all > build.log")]
     Capture(Capture),
+    /// Print the lines of a session's history and screen that match
+    #[command(after_help = "Example:\n  thub search build 'error|warning' -i -n 20")]
+    Search(Search),
+    /// List the commands a session's shell ran: line, time, duration, exit code
+    #[command(
+        after_help = "The shell has to mark them (OSC 133), as fish does by itself and others with a line in their settings.\n\nExample:\n  thub marks build --json"
+    )]
+    Marks(Marks),
     /// Wait until a session ends, shows a text, or is quiet
     #[command(after_help = "Example:\n  thub wait build --text 'tests? passed' --timeout 600")]
     Wait(Wait),
@@ -142,6 +152,9 @@ pub struct New {
     /// Raw output kept, in bytes (4096 to 1073741824; 1 MiB by default)
     #[arg(long, value_name = "BYTES", allow_hyphen_values = true)]
     pub ring: Option<String>,
+    /// Lines of history kept (0 to 1000000; 10000 by default)
+    #[arg(long, value_name = "LINES", allow_hyphen_values = true)]
+    pub history: Option<String>,
     /// Prepared connection to open
     #[arg(long, value_name = "NAME")]
     pub connection: Option<String>,
@@ -219,6 +232,28 @@ pub struct Capture {
     /// tmux's: print it (always so here)
     #[arg(short = 'p', hide = true)]
     pub print: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct Search {
+    /// Session: id, unique prefix (of an id 4 characters) or name
+    #[arg(value_name = "SESSION", allow_hyphen_values = true)]
+    pub session: String,
+    /// What to look for within a line: a regular expression
+    #[arg(value_name = "REGEX", allow_hyphen_values = true)]
+    pub pattern: String,
+    /// Upper and lower case are the same
+    #[arg(short = 'i', long)]
+    pub ignore_case: bool,
+    /// The newest MAX lines that match, no more
+    #[arg(short = 'n', long, value_name = "MAX", value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    pub max: Option<u64>,
+}
+
+#[derive(Args, Debug)]
+pub struct Marks {
+    #[command(flatten)]
+    pub target: Target,
 }
 
 #[derive(Args, Debug)]

@@ -115,6 +115,8 @@ async fn verbs(
         Some(Verb::Send(s)) => cli::send::send(&env, &host, &s).await?,
         Some(Verb::SendKeys(s)) => cli::send::send_keys(&env, &host, &s).await?,
         Some(Verb::Capture(c)) => cli::capture::capture(&env, &common, &host, &c).await?,
+        Some(Verb::Search(s)) => return cli::search::search(&env, &common, &host, &s).await,
+        Some(Verb::Marks(m)) => cli::marks::marks(&env, &common, &host, &m).await?,
         Some(Verb::Wait(w)) => cli::wait::wait(&env, &common, &host, &w).await?,
         Some(Verb::Kill(k)) => cli::sessions::kill(&env, &host, &k).await?,
         Some(Verb::Rename(r)) => cli::sessions::rename(&env, &host, &r).await?,

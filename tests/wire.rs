@@ -86,6 +86,34 @@ where
     cases.push(Case { name: format!("answer-{}", M::NAME), ours, read: Box::new(read) });
 }
 
+/// The same method with other values: what came after its golden file.
+fn variant<M>(cases: &mut Vec<Case>, name: &str, params: M, reply: M::Reply)
+where
+    M: Method + Clone + PartialEq + Debug + 'static,
+    M::Reply: Clone + PartialEq + Debug + 'static,
+{
+    let from = cases.len();
+    method(cases, params, reply);
+    cases.iter_mut().skip(from).for_each(|c| c.name = format!("{}-{name}", c.name));
+}
+
+/// A line of JSON of an answer that comes on a stream.
+fn answer<T>(cases: &mut Vec<Case>, name: &str, line: T)
+where
+    T: serde::Serialize + serde::de::DeserializeOwned + PartialEq + Debug + 'static,
+{
+    let mut json = serde_json::to_vec(&line).unwrap();
+    json.push(b'\n');
+    let ours = written(|out| out.bulk(6, Body::Data { offset: 0, bytes: &json }));
+    let read = move |f: &Frame| match f.body() {
+        Ok(Body::Data { offset: 0, bytes }) if f.stream == 6 => {
+            same(serde_json::from_slice::<T>(bytes).map_err(|e| e.to_string())?, &line)
+        }
+        other => Err(format!("{other:?}")),
+    };
+    cases.push(Case { name: format!("line-{name}"), ours, read: Box::new(read) });
+}
+
 fn notice(cases: &mut Vec<Case>, stream: u32, notice: Notice) {
     let (name, _) = notice.to_wire();
     let ours = written(|out| call::notify(out, stream, &notice));
@@ -175,9 +203,12 @@ fn cases() -> Vec<Case> {
             ring: Some(1 << 20),
             size_policy: Some("latest".into()),
             term: Some("xterm-256color".into()),
+            history: None,
         },
         SessionCreated { session: info() },
     );
+    let create = SessionCreate { command: vec!["make".into()], history: Some(50_000), ..SessionCreate::default() };
+    variant(c, "history", create, SessionCreated { session: info() });
     method(c, SessionList::default(), SessionListed { sessions: vec![info()], bytes: 0 });
     method(c, SessionGet { session: session() }, SessionCreated { session: info() });
     method(
@@ -219,8 +250,52 @@ fn cases() -> Vec<Case> {
     method(
         c,
         SessionHistory { session: session(), stream: 6, from: 7, to: Some(9), window: 1 << 18 },
-        SessionHistoryReply { from: 8, to: 9, bytes: 12 },
+        SessionHistoryReply { from: 8, to: 9, open: false, bytes: 12 },
     );
+    variant(
+        c,
+        "open",
+        SessionHistory { session: session(), stream: 6, from: 7, to: None, window: 0 },
+        SessionHistoryReply { from: 8, to: 9, open: true, bytes: 12 },
+    );
+    method(
+        c,
+        SessionSearch {
+            session: session(),
+            stream: 6,
+            pattern: "error|warning".into(),
+            from: 7,
+            to: Some(900),
+            limit: Some(20),
+            case: false,
+            window: 1 << 18,
+        },
+        SessionSearching { from: 8, to: 900 },
+    );
+    answer(
+        c,
+        "session.search-hit",
+        Searched {
+            hit: Some(Hit { line: 81, start: 1204, end: 1209, at: 1004, text: "größe: error".into() }),
+            ..Searched::default()
+        },
+    );
+    answer(c, "session.search-down-to", Searched { down_to: Some(50), ..Searched::default() });
+    answer(c, "session.search-end", Searched { end: Some(SearchEnd { hits: 20, more: true }), ..Searched::default() });
+    method(
+        c,
+        SessionMarks { session: session(), stream: 6, from: 7, window: 1 << 18 },
+        SessionMarksReply { bytes: 12 },
+    );
+    let mark = || MarkInfo {
+        line: 81,
+        col: 3,
+        kind: "end".into(),
+        exit: Some(2),
+        time: 1_771_491_600_123,
+        duration: Some(2500),
+    };
+    answer(c, "session.marks-mark", mark());
     method(
         c,
         SessionCapture { session: session(), stream: 6, from: Some(0), window: 1 << 18 },
@@ -264,6 +339,7 @@ fn cases() -> Vec<Case> {
     notice(c, 4, Notice::SessionDropped);
     notice(c, 4, Notice::SessionClipboard("copied".into()));
     notice(c, 4, Notice::SessionNotified("done".into()));
+    notice(c, 4, Notice::SessionMark(mark()));
     notice(c, 0, Notice::SessionsChanged);
     let gauges = Gauges { cpu: 12.5, mem_used: 3 << 30, mem_total: 8 << 30, load: 0.5, uptime: 3600 };
     notice(c, 0, Notice::MonitoringData(gauges));
@@ -311,7 +387,12 @@ fn check(case: &Case, golden: &[u8]) -> Result<(), String> {
     if case.name.starts_with("frame-") {
         return if golden == case.ours { Ok(()) } else { Err(format!("this build says\n{}", dump(&case.ours))) };
     }
-    let (Ok(Body::Call(was)), Ok(Body::Call(is))) = (then.body(), now.body()) else { return Err("no call".into()) };
+    let json_of = |f: &Frame| match f.body() {
+        Ok(Body::Call(json) | Body::Data { bytes: json, .. }) => Ok(json.to_vec()),
+        other => Err(format!("no JSON: {other:?}")),
+    };
+    let (was, is) = (json_of(&then)?, json_of(&now)?);
+    let (was, is) = (was.as_slice(), is.as_slice());
     let json = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).unwrap();
     missing(&json(was), &json(is), "").map_or(Ok(()), |at| Err(format!("this build does not say {at} so any more")))?;
 
@@ -323,7 +404,13 @@ fn check(case: &Case, golden: &[u8]) -> Result<(), String> {
         }
     }
     more["of_a_newer_build"] = json!(1);
-    let with = |v: &Value| Frame { payload: serde_json::to_vec(v).unwrap(), ..then.clone() };
+    let with = |v: &Value| {
+        let mut payload = serde_json::to_vec(v).unwrap();
+        if then.kind == Kind::DATA {
+            payload.splice(0..0, [0; 8]);
+        }
+        Frame { payload, ..then.clone() }
+    };
     (case.read)(&with(&more)).map_err(|e| format!("with an unknown field {e}"))?;
 
     // an older side's are filled in, all but what a call is about

@@ -4,14 +4,19 @@ use super::{Agent, Frames, unknown};
 use crate::link::call;
 use crate::link::feed::Feed;
 use crate::proto::control::*;
-use crate::proto::frame::{Body, MAX_PIECE};
+use crate::proto::frame::{Body, Frame, MAX_PIECE};
 use crate::proto::hello;
 use crate::proto::ids::StreamId;
 use crate::proto::notice::{Notice, SessionExited};
 use crate::store::rundir::End;
+use crate::term::engine::Engine;
 use crate::term::history::History;
+use crate::term::search::Search;
 use std::borrow::Cow;
 use std::sync::Arc;
+
+/// Bytes of lines looked at in one go of a search.
+const BATCH: usize = 1 << 20;
 
 fn unreadable(e: std::io::Error) -> Fault {
     Fault::new(Fault::INTERNAL, format!("the end record can't be read: {e}"))
@@ -81,7 +86,7 @@ impl Agent {
         let end = self.open_end(&h.session)?;
         let history = self.history_of(&end)?;
         let (from, to, bytes) = history.range(h.from, h.to);
-        let reply = SessionHistoryReply { from, to, bytes: bytes.len() as u64 };
+        let reply = SessionHistoryReply { from, to, open: history.is_open(), bytes: bytes.len() as u64 };
         self.serve_bytes(Feed::new(h.stream, 0, reply.bytes, h.window), frames, bytes);
         Ok(reply)
     }
@@ -107,6 +112,64 @@ impl Agent {
         };
         bytes.extend_from_slice(&screen);
         self.serve_bytes(Feed::new(c.stream, 0, bytes.len() as u64, c.window), frames, bytes);
+        Ok(reply)
+    }
+
+    pub(super) fn search_ended(
+        self: &Arc<Agent>,
+        s: SessionSearch,
+        mut frames: Frames,
+    ) -> Result<SessionSearching, Fault> {
+        let end = self.open_end(&s.session)?;
+        let history = self.history_of(&end)?;
+        let screen = Engine::restore_with_history(end.size(), &end.screen().map_err(unreadable)?, 0);
+        let mut search = Search::new(&s, &history, &screen).map_err(|why| Fault::new(Fault::BAD_PARAMS, why))?;
+        let (from, to) = search.range();
+        let agent = self.clone();
+        let released = self.hold_stream(s.stream);
+        tokio::spawn(async move {
+            let mut feed = Feed::open(s.stream, s.window);
+            let out = &agent.link.out;
+            let answered = async {
+                loop {
+                    if search.has_work() {
+                        // on another thread, whatever the pattern: this one has others to serve
+                        let batch = search.take(&history, BATCH);
+                        let looked = tokio::task::spawn_blocking(move || {
+                            search.look_at(batch);
+                            search
+                        });
+                        let Ok(back) = looked.await else { return };
+                        search = back;
+                    }
+                    feed.push(out, &mut search.ready);
+                    if search.is_over() && search.ready.is_empty() {
+                        return;
+                    }
+                    // where the reader is behind it is waited for
+                    let frame = if search.has_work() { frames.try_recv().ok() } else { frames.recv().await };
+                    match frame.as_ref().map(Frame::body) {
+                        Some(Ok(Body::Ack { seen, limit })) => feed.ack(seen, limit),
+                        None if !search.has_work() => return,
+                        _ => {}
+                    }
+                }
+            };
+            tokio::select! {
+                () = answered => {}
+                _ = released => {}
+            }
+            agent.stream_ended(s.stream);
+        });
+        Ok(SessionSearching { from, to })
+    }
+
+    pub(super) fn marks_ended(self: &Arc<Agent>, m: SessionMarks, frames: Frames) -> Result<SessionMarksReply, Fault> {
+        let marks = self.open_end(&m.session)?.marks().map_err(unreadable)?;
+        let wanted = |line: &&[u8]| serde_json::from_slice::<MarkInfo>(line).is_ok_and(|mark| mark.line >= m.from);
+        let bytes = marks.split_inclusive(|b| *b == b'\n').filter(wanted).flatten().copied().collect::<Vec<u8>>();
+        let reply = SessionMarksReply { bytes: bytes.len() as u64 };
+        self.serve_bytes(Feed::new(m.stream, 0, reply.bytes, m.window), frames, bytes);
         Ok(reply)
     }
 

@@ -141,6 +141,8 @@ fn opens_stream(method: &str) -> bool {
             | SessionRead::NAME
             | SessionHistory::NAME
             | SessionCapture::NAME
+            | SessionSearch::NAME
+            | SessionMarks::NAME
             | ExecRun::NAME
     )
 }
@@ -161,6 +163,8 @@ impl Agent {
             SessionRead::NAME => reply(self.read(params(p)?, frames).await?),
             SessionHistory::NAME => reply(self.history(params(p)?, frames).await?),
             SessionCapture::NAME => reply(self.capture(params(p)?, frames).await?),
+            SessionSearch::NAME => reply(self.search(params(p)?, frames).await?),
+            SessionMarks::NAME => reply(self.marks(params(p)?, frames).await?),
             SessionDetach::NAME => {
                 let d: SessionDetach = params(p)?;
                 self.close_stream(d.stream);

@@ -51,7 +51,7 @@ impl Agent {
             };
             match asked.await {
                 Ok((session, theirs, attached)) => {
-                    self.copy(session, stream, frames, theirs, Some((id, a.blind)));
+                    self.copy(session, stream, frames, theirs, id, a.blind);
                     return Ok(attached);
                 }
                 Err(f) if is_end(&f) && Instant::now() < until => tokio::time::sleep(LOOK).await,
@@ -85,6 +85,22 @@ impl Agent {
         self.fetch(&c.session.clone(), c.stream, c, frames, Agent::capture_ended).await
     }
 
+    pub(super) async fn search(
+        self: &Arc<Agent>,
+        s: SessionSearch,
+        frames: Option<Frames>,
+    ) -> Result<SessionSearching, Fault> {
+        self.fetch(&s.session.clone(), s.stream, s, frames, Agent::search_ended).await
+    }
+
+    pub(super) async fn marks(
+        self: &Arc<Agent>,
+        m: SessionMarks,
+        frames: Option<Frames>,
+    ) -> Result<SessionMarksReply, Fault> {
+        self.fetch(&m.session.clone(), m.stream, m, frames, Agent::marks_ended).await
+    }
+
     /// A call answered on a stream: by the session, or from its record once it has ended.
     async fn fetch<M: Method>(
         self: &Arc<Agent>,
@@ -109,7 +125,7 @@ impl Agent {
             };
             match asked.await {
                 Ok((session, theirs, reply)) => {
-                    self.copy(session, stream, frames, theirs, None);
+                    self.copy(session, stream, frames, theirs, id.clone(), true);
                     return Ok(reply);
                 }
                 Err(f) if is_end(&f) && Instant::now() < until => tokio::time::sleep(LOOK).await,
@@ -127,7 +143,8 @@ impl Agent {
         stream: StreamId,
         mut ours: Frames,
         mut theirs: Frames,
-        attached: Option<(SessionId, bool)>,
+        id: SessionId,
+        blind: bool,
     ) {
         let agent = self.clone();
         let released = self.hold_stream(stream);
@@ -153,7 +170,7 @@ impl Agent {
                 () = up => {}
                 () = down => {
                     // the session is gone without a word, or took another connection of this client instead
-                    if let Some((id, blind)) = attached.filter(|_| !told) {
+                    if !told {
                         agent.explain(&id, stream, blind);
                     }
                 }

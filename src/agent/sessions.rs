@@ -148,6 +148,11 @@ impl Agent {
         {
             return Err(bad(format!("a ring of {ring} bytes is out of bounds: 4096 to 1073741824")));
         }
+        if let Some(history) = create.history
+            && !SessionCreate::HISTORY.contains(&history)
+        {
+            return Err(bad(format!("a history of {history} lines is out of bounds: 0 to 1000000")));
+        }
         let cwd = self.directory(&create).await?;
         let defaults = &self.ctx.defaults;
         create.size.get_or_insert(Size::new(80, 24));
@@ -157,7 +162,7 @@ impl Agent {
         let spec = Spec {
             id: id.to_string(),
             login: !self.ctx.local,
-            history: self.ctx.defaults.history,
+            history: create.history.and_then(|h| usize::try_from(h).ok()).unwrap_or(defaults.history),
             shell: self.ctx.defaults.shell.clone(),
             umask: self.ctx.inherited.umask,
             core: Some(self.ctx.inherited.core.map_or(-1, |c| i64::try_from(c).unwrap_or(-1))),

@@ -50,16 +50,22 @@ pub async fn shot(client: &mut Client, session: &SessionId, from: Option<u64>) -
     })
 }
 
+/// A lost session has nothing to show.
+pub fn not_lost(info: &SessionInfo, word: &str) -> Result<(), Failure> {
+    if info.state != "lost" {
+        return Ok(());
+    }
+    let why = info.cause.as_deref().unwrap_or_default();
+    Err(Failure::failed(
+        format!("session '{}' is lost: {}", crate::text::escape(word), crate::text::escape(why)),
+        "its screen and history went with its process",
+    ))
+}
+
 pub async fn capture(env: &Arc<Env>, common: &Common, host: &HostId, c: &Capture) -> Result<(), Failure> {
     let mut client = Client::connect(env, host).await?;
     let (session, info) = client.find(c.target.name()).await?;
-    if info.state == "lost" {
-        let why = info.cause.unwrap_or_default();
-        return Err(Failure::failed(
-            format!("session '{}' is lost: {}", crate::text::escape(c.target.name()), crate::text::escape(&why)),
-            "its screen and history went with its process",
-        ));
-    }
+    not_lost(&info, c.target.name())?;
     let mut out = std::io::stdout().lock();
     if c.raw {
         return raw(&mut client, &session, &mut out).await;

@@ -28,6 +28,17 @@ pub fn create(new: &New) -> Result<SessionCreate, Failure> {
             )
         })?),
     };
+    let history = match &new.history {
+        None => None,
+        Some(text) => {
+            Some(text.parse::<u64>().ok().filter(|h| SessionCreate::HISTORY.contains(h)).ok_or_else(|| {
+                Failure::usage(
+                    format!("a history of '{}' lines is out of bounds", escape(text)),
+                    "write a number from 0 to 1000000, for example --history 100000",
+                )
+            })?)
+        }
+    };
     if let Some(connection) = new.connection.as_deref()
         && connection != "Default Shell"
     {
@@ -42,6 +53,7 @@ pub fn create(new: &New) -> Result<SessionCreate, Failure> {
         cwd: new.cwd.clone().unwrap_or_default(),
         size,
         ring,
+        history,
         ..SessionCreate::default()
     })
 }
@@ -88,7 +100,7 @@ pub async fn ls(env: &Arc<Env>, common: &Common, host: &HostId) -> Result<(), Fa
 }
 
 /// Columns as wide as what is in them.
-fn table<const N: usize>(rows: &[[String; N]]) -> String {
+pub fn table<const N: usize>(rows: &[[String; N]]) -> String {
     use unicode_width::UnicodeWidthStr;
     let widths: [usize; N] =
         std::array::from_fn(|i| rows.iter().filter_map(|r| r.get(i)).map(|c| c.width()).max().unwrap_or(0));

@@ -1,6 +1,7 @@
 //! Owns the client's state and what changes it: `update(Event) -> Vec<Effect>`. No I/O; the clock is passed in.
 //! Leaves out drawing (view), the split tree (layout) and carrying out effects (driver).
 
+mod find;
 mod geometry;
 mod hosts;
 mod input;
@@ -152,6 +153,8 @@ pub struct App {
     pub repeat_until: Option<Duration>,
     /// What was copied last.
     pub copied: String,
+    /// What was looked for last, in any pane.
+    pub sought: String,
     pub drag: Option<Drag>,
     /// Something on the screen is another.
     pub dirty: bool,

@@ -14,6 +14,8 @@ pub struct Command {
     pub doc: &'static str,
     /// After the prefix; `root KEY` would be without it (none is taken by default).
     pub keys: &'static [&'static str],
+    /// While a pane's history is looked at (and not by the wheel), without the prefix.
+    pub back: &'static [&'static str],
     /// For half a second its keys work again without the prefix.
     pub repeat: bool,
     pub run: fn(&mut App) -> Vec<Effect>,
@@ -25,7 +27,7 @@ const fn c(
     keys: &'static [&'static str],
     run: fn(&mut App) -> Vec<Effect>,
 ) -> Command {
-    Command { name, doc, keys, repeat: false, run }
+    Command { name, doc, keys, back: &[], repeat: false, run }
 }
 const fn again(
     name: &'static str,
@@ -33,7 +35,16 @@ const fn again(
     keys: &'static [&'static str],
     run: fn(&mut App) -> Vec<Effect>,
 ) -> Command {
-    Command { name, doc, keys, repeat: true, run }
+    Command { name, doc, keys, back: &[], repeat: true, run }
+}
+const fn back(
+    name: &'static str,
+    doc: &'static str,
+    keys: &'static [&'static str],
+    back: &'static [&'static str],
+    run: fn(&mut App) -> Vec<Effect>,
+) -> Command {
+    Command { name, doc, keys, back, repeat: false, run }
 }
 
 pub static COMMANDS: &[Command] = &[
@@ -93,6 +104,12 @@ pub static COMMANDS: &[Command] = &[
     c("paste", "paste what was copied last", &["]"], session::paste),
     c("scroll", "look back into the history", &["["], session::scroll),
     c("scroll-up", "look back by a page", &["PageUp"], session::scroll_page),
+    back("find-back", "look for a pattern, back into the history", &["/"], &["?"], session::find_back),
+    back("find-on", "look for a pattern, onwards from what is seen", &[], &["/"], session::find_on),
+    back("next-match", "the next line with what was looked for", &[], &["n"], session::next_match),
+    back("previous-match", "the same, the other way", &[], &["N"], session::previous_match),
+    back("previous-prompt", "back to the shell's prompt before", &[], &["{"], session::previous_prompt),
+    back("next-prompt", "on to the shell's next prompt", &[], &["}"], session::next_prompt),
     c("tree", "show, go to or hide the tree", &["b", "e"], show::tree),
     c("go-to", "go to anything: hosts, sessions, tabs", &["g"], show::go_to),
     c("pick-session", "choose among the sessions", &["s"], show::pick_session),
@@ -105,6 +122,11 @@ pub static COMMANDS: &[Command] = &[
 
 pub fn by_name(name: &str) -> Option<&'static Command> {
     COMMANDS.iter().find(|c| c.name == name)
+}
+
+/// What a key does while a pane's history is looked at.
+pub fn while_looking_back(key: &str) -> Option<&'static Command> {
+    COMMANDS.iter().find(|c| c.back.contains(&key))
 }
 
 /// Its place in the table.

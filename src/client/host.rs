@@ -3,6 +3,7 @@
 
 pub mod attached;
 pub mod dial;
+pub mod find;
 mod task;
 
 pub use dial::{Dialed, Env, dial};
@@ -10,7 +11,7 @@ pub use task::spawn;
 
 use crate::link::Link;
 use crate::link::feed::WINDOW;
-use crate::proto::control::{Fault, SessionCreate, SessionDetach, SessionInfo, SessionList};
+use crate::proto::control::{Fault, MarkInfo, SessionCreate, SessionDetach, SessionInfo, SessionList};
 use crate::proto::frame::{self, Body, Frame};
 use crate::proto::ids::{Offset, SessionId, Size, StreamId};
 use crate::proto::notice::{Gauges, SessionExited};
@@ -141,6 +142,19 @@ pub enum HostCommand {
         from: u64,
         to: Option<u64>,
     },
+    /// Look for a pattern in history and screen, in lines before `to`; an earlier search of the session ends. `tag` comes
+    /// back in `Found`.
+    Search {
+        session: SessionId,
+        tag: u64,
+        pattern: String,
+        case: bool,
+        to: Option<u64>,
+    },
+    /// What the shell marked.
+    Marks {
+        session: SessionId,
+    },
     /// Ask for the list of sessions; it also comes by itself when it changes.
     List,
     /// Gauges wanted or not.
@@ -227,6 +241,17 @@ pub enum HostEvent {
         from: u64,
         total: u64,
         lines: Vec<String>,
+        /// The last line of all goes on in the screen's first row.
+        open: bool,
+    },
+    Found {
+        session: SessionId,
+        tag: u64,
+        result: Result<find::Found, String>,
+    },
+    Marks {
+        session: SessionId,
+        marks: Vec<MarkInfo>,
     },
     /// A call that failed: for a message.
     Failed {
@@ -293,7 +318,12 @@ pub async fn read_stream(
             .await
             .map_err(|_| Fault::new(Fault::TIMEOUT, "the answer stopped half way"))?
             .ok_or_else(|| Fault::new(Fault::GONE, "the link is gone"))?;
-        let Ok(Body::Data { offset, bytes }) = frame.body() else { continue };
+        let (offset, bytes) = match frame.body() {
+            Ok(Body::Data { offset, bytes }) => (offset, bytes),
+            // nothing else comes on an answer's stream but the news of its end
+            Ok(Body::Call(_)) => return Err(Fault::new(Fault::ENDED, "the session ended while it was read")),
+            _ => continue,
+        };
         if bytes.is_empty() {
             break;
         }

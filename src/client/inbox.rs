@@ -52,7 +52,9 @@ fn session_of(event: &HostEvent) -> Option<&SessionId> {
         | HostEvent::Notified { session, .. }
         | HostEvent::Pending { session, .. }
         | HostEvent::Undelivered { session, .. }
-        | HostEvent::History { session, .. } => Some(session),
+        | HostEvent::History { session, .. }
+        | HostEvent::Found { session, .. }
+        | HostEvent::Marks { session, .. } => Some(session),
         HostEvent::State(_)
         | HostEvent::Sessions(_)
         | HostEvent::Created { .. }

@@ -200,7 +200,15 @@ impl Keymap {
             keys
         };
         let prefix = shown(&self.prefix_word);
-        keys(&self.after_prefix).into_iter().map(|k| format!("{prefix} {k}")).chain(keys(&self.root)).collect()
+        let mut all: Vec<String> = keys(&self.after_prefix).into_iter().map(|k| format!("{prefix} {k}")).collect();
+        all.extend(keys(&self.root));
+        // while looking back: after the key that leads there
+        if !command.back.is_empty()
+            && let Some(way) = command::by_name("scroll").and_then(|c| self.keys_of(c).into_iter().next())
+        {
+            all.extend(command.back.iter().map(|k| format!("{way} {}", shown(k))));
+        }
+        all
     }
 }
 
@@ -236,6 +244,21 @@ mod tests {
         assert_eq!(first("split-right").as_deref(), Some("%"));
         assert_eq!(map.keys_of(command::by_name("pick-tab").unwrap()), ["^b w", "^b f", "^b V"]);
         assert_eq!(map.keys_of(command::by_name("tree").unwrap()), ["^b b", "^b e"]);
+    }
+
+    #[test]
+    fn keys_while_looking_back_are_shown_with_their_way() {
+        let (map, _) = Keymap::new(Preset::Tmux, None, &BTreeMap::new());
+        assert_eq!(map.keys_of(command::by_name("find-back").unwrap()), ["^b /", "^b [ ?"]);
+        assert_eq!(map.keys_of(command::by_name("next-match").unwrap()), ["^b [ n"]);
+        let (screen, _) = Keymap::new(Preset::Screen, None, &BTreeMap::new());
+        assert_eq!(screen.keys_of(command::by_name("next-match").unwrap()), ["^a [ n"]);
+        let mut keys: Vec<&str> = command::COMMANDS.iter().flat_map(|c| c.back.iter().copied()).collect();
+        assert!(keys.iter().all(|k| spell(k).as_deref() == Ok(*k)));
+        let all = keys.len();
+        keys.sort();
+        keys.dedup();
+        assert_eq!(keys.len(), all, "each once");
     }
 
     #[test]

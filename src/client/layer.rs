@@ -28,6 +28,8 @@ pub enum Choice {
     Kill(HostId, SessionId),
     RenameTab(TabId, String),
     RenameSession(HostId, SessionId, String),
+    /// A pattern to look for in a pane: onwards, or back.
+    Search(PaneId, bool, String),
     /// By number, or by name.
     GoToTab(String),
     Answer(HostId, u64, Answer),
@@ -49,6 +51,7 @@ pub enum Purpose {
     Tab(TabId),
     Session(HostId, SessionId),
     GoToTab,
+    Search(PaneId, bool),
 }
 
 pub enum Layer {
@@ -99,6 +102,10 @@ impl Layer {
         Layer::Prompt { title, field, purpose: Purpose::Tab(tab) }
     }
 
+    pub fn search(pane: PaneId, down: bool, title: &str) -> Layer {
+        Layer::Prompt { title: title.into(), field: Field::default(), purpose: Purpose::Search(pane, down) }
+    }
+
     pub fn is_question(&self) -> bool {
         matches!(self, Layer::Question(_))
     }
@@ -132,6 +139,7 @@ impl Layer {
                     Outcome::Choose(match purpose {
                         Purpose::Tab(id) => Choice::RenameTab(*id, text),
                         Purpose::Session(host, id) => Choice::RenameSession(host.clone(), id.clone(), text),
+                        Purpose::Search(pane, down) => Choice::Search(*pane, *down, text),
                         Purpose::GoToTab => Choice::GoToTab(text),
                     })
                 }

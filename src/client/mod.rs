@@ -2,6 +2,7 @@
 pub mod app;
 pub mod command;
 pub mod driver;
+pub mod find;
 pub mod host;
 pub mod inbox;
 pub mod keymap;

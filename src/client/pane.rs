@@ -1,6 +1,7 @@
 //! Owns a pane: what is known of the session it shows, its screen, where it is scrolled to, what is selected.
 //! Leaves out where it lies (layout) and how it is drawn (view).
 
+use super::find::Find;
 use super::host::HostId;
 use super::layout::PaneId;
 use crate::proto::control::SessionInfo;
@@ -92,6 +93,14 @@ pub struct Scroll {
     pub lines: BTreeMap<u64, String>,
     /// Already asked for, `from..to`.
     pub asked: Option<(u64, u64)>,
+    /// Of each row of `frozen`: the number of its line, and that line's characters before it.
+    pub rows: Vec<(u64, usize)>,
+    /// What is looked for.
+    pub find: Option<Find>,
+    /// Lines of the shell's prompts, oldest first; None = not asked for, or not answered.
+    pub prompts: Option<Vec<u64>>,
+    /// To a prompt (up or down), once it is known where they are.
+    pub jump: Option<bool>,
 }
 
 /// Lines fetched at once.
@@ -237,7 +246,7 @@ impl Pane {
     /// What it shows, in a few words, escaped.
     pub fn title(&self) -> String {
         match self.info.as_deref() {
-            Some(info) => title_of(info, self.engine.title()),
+            Some(info) => title_of(info),
             None if !self.host.is_local() => crate::text::short(self.host.as_str(), 40),
             None => "shell".into(),
         }
@@ -291,10 +300,10 @@ impl Pane {
     }
 }
 
-/// What a session shows, in a few words, escaped: its name, else the title its program set (as known here, else as it
-/// was told: that is the program's name where it set none), else its command.
-pub fn title_of(info: &SessionInfo, title: &str) -> String {
-    let found = [info.name.as_str(), title, info.title.as_str()].into_iter().find(|t| !t.trim().is_empty());
+/// What a session shows, in a few words, escaped: its name, else the title its program set (that is the program's name
+/// where it set none), else its command.
+pub fn title_of(info: &SessionInfo) -> String {
+    let found = [info.name.as_str(), info.title.as_str()].into_iter().find(|t| !t.trim().is_empty());
     found.map_or_else(|| command_of(info), |t| crate::text::short(t, 60))
 }
 

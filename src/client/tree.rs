@@ -212,7 +212,7 @@ impl App {
             let seconds = unix_of(&info.created_at).map(|t| self.unix_now() - t);
             rows.push(Row {
                 shown: pane.is_some(),
-                text: pane.filter(|p| p.is_live()).map_or_else(|| title_of(info, ""), Pane::title),
+                text: pane.filter(|p| p.is_live()).map_or_else(|| title_of(info), Pane::title),
                 place: Place::Session(id.clone(), session),
                 depth: depth + 1,
                 fold: None,

@@ -25,6 +25,23 @@ impl Feed {
         Feed { stream, at: from, end: to, limit: from.saturating_add(window) }
     }
 
+    /// An answer whose length nobody knows yet: see [`Feed::push`].
+    pub fn open(stream: StreamId, window: u64) -> Feed {
+        Feed::new(stream, 0, Offset::MAX, window)
+    }
+
+    /// Sends of `ready` what the credit allows, and takes it away.
+    pub fn push(&mut self, out: &Outbox, ready: &mut Vec<u8>) {
+        let room = self.end.min(self.limit).saturating_sub(self.at).min(ready.len() as u64) as usize;
+        let mut sent = 0;
+        while let Some(piece) = ready.get(sent..room.min(sent + MAX_PIECE)).filter(|p| !p.is_empty()) {
+            out.bulk(self.stream, Body::Data { offset: self.at, bytes: piece });
+            self.at += piece.len() as u64;
+            sent += piece.len();
+        }
+        ready.drain(..sent);
+    }
+
     /// The reader's acknowledgement.
     pub fn ack(&mut self, seen: Offset, limit: Offset) {
         self.limit = self.limit.max(limit.min(seen.saturating_add(MOST)));
@@ -50,5 +67,25 @@ impl Feed {
             self.at += bytes.len() as u64;
         }
         self.at >= self.end
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_open_one_keeps_to_its_credit() {
+        let out = Outbox::new();
+        let mut feed = Feed::open(2, 100);
+        let mut ready = vec![b'x'; 250];
+        feed.push(&out, &mut ready);
+        assert_eq!(ready.len(), 150);
+        let waiting = out.waiting();
+        feed.push(&out, &mut ready);
+        assert_eq!((ready.len(), out.waiting()), (150, waiting), "no credit, nothing sent");
+        feed.ack(100, 300);
+        feed.push(&out, &mut ready);
+        assert!(ready.is_empty() && out.waiting() > waiting + 150);
     }
 }

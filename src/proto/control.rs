@@ -21,6 +21,9 @@ macro_rules! method {
     };
 }
 
+mod find;
+pub use find::*;
+
 /// Why a call failed. Codes are stable; the message is for people.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
@@ -191,6 +194,9 @@ pub struct SessionCreate {
     pub size_policy: Option<String>,
     /// TERM inside; xterm-256color by default.
     pub term: Option<String>,
+    /// Lines of history kept, up to 1,000,000; 10,000 where neither this nor the settings say otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub history: Option<u64>,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
@@ -201,6 +207,8 @@ pub struct SessionCreated {
 impl SessionCreate {
     /// A ring's size, bytes: 4 KiB to 1 GiB.
     pub const RING: std::ops::RangeInclusive<u64> = 4 << 10..=1 << 30;
+    /// Lines of history: up to a million.
+    pub const HISTORY: std::ops::RangeInclusive<u64> = 0..=1_000_000;
 }
 method!(SessionCreate = "session.create" -> SessionCreated);
 
@@ -361,6 +369,8 @@ pub struct SessionHistory {
 pub struct SessionHistoryReply {
     pub from: u64,
     pub to: u64,
+    /// The last line of all goes on in the screen's first row.
+    pub open: bool,
     /// Length of the answer on the stream.
     pub bytes: u64,
 }

@@ -15,8 +15,9 @@
 //! even stream numbers, agents odd ones. An agent copies the frames of an attached stream whole and looks at none.
 //!
 //! # Calls
-//! JSON-RPC 2.0 in Call frames on stream 0, hop by hop: [`control`]. What is large (history, raw output) answers by Data
-//! frames on a stream the caller names.
+//! JSON-RPC 2.0 in Call frames on stream 0, hop by hop: [`control`]. What is large (history, raw output, what a search
+//! finds) answers by Data frames on a stream the caller names. Where such a stream ends early because the session has,
+//! `session.exited` (or `session.dropped`) comes on it instead of the rest: the call is made again.
 //!
 //! # Output
 //! Data carries the offset of its first byte, counted since the program began. A client attaches with `have`; it gets the

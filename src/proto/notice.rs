@@ -1,6 +1,6 @@
 //! Owns the unasked messages. Unknown ones are ignored. Leaves out who sends them when.
 
-use super::control::SessionInfo;
+use super::control::{MarkInfo, SessionInfo};
 use super::ids::StreamId;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -18,6 +18,8 @@ pub enum Notice {
     SessionClipboard(String),
     /// OSC 9, 777: a notification for the user.
     SessionNotified(String),
+    /// OSC 133: the shell marked a prompt, a command, its output or its end.
+    SessionMark(MarkInfo),
     /// The list of sessions is another; ask for it.
     SessionsChanged,
     MonitoringData(Gauges),
@@ -83,6 +85,7 @@ impl Notice {
             Notice::SessionDropped => ("session.dropped", Value::Object(Default::default())),
             Notice::SessionClipboard(t) => ("session.clipboard", v(serde_json::to_value(Words { text: t.clone() }))),
             Notice::SessionNotified(t) => ("session.notified", v(serde_json::to_value(Words { text: t.clone() }))),
+            Notice::SessionMark(m) => ("session.mark", v(serde_json::to_value(m))),
             Notice::SessionsChanged => ("sessions.changed", Value::Object(Default::default())),
             Notice::MonitoringData(g) => ("monitoring.data", v(serde_json::to_value(g))),
             Notice::AgentShuttingDown { reason } => {
@@ -104,6 +107,7 @@ impl Notice {
             "session.dropped" => Notice::SessionDropped,
             "session.clipboard" => Notice::SessionClipboard(words(params)?),
             "session.notified" => Notice::SessionNotified(words(params)?),
+            "session.mark" => Notice::SessionMark(serde_json::from_value(params).ok()?),
             "sessions.changed" => Notice::SessionsChanged,
             "monitoring.data" => Notice::MonitoringData(serde_json::from_value(params).ok()?),
             "agent.shutting_down" => Notice::AgentShuttingDown { reason: words(params)? },
@@ -128,6 +132,7 @@ mod tests {
             Notice::SessionBell,
             Notice::SessionDropped,
             Notice::SessionClipboard("x".into()),
+            Notice::SessionMark(MarkInfo { line: 7, kind: MarkInfo::END.into(), exit: Some(1), ..MarkInfo::default() }),
             Notice::SessionsChanged,
             Notice::MonitoringData(Gauges { cpu: 1.5, mem_used: 1, mem_total: 2, load: 0.5, uptime: 9 }),
             Notice::AgentShuttingDown { reason: "update".into() },

@@ -6,6 +6,7 @@ use crate::link::feed::Feed;
 use crate::proto::frame::{Body, MAX_PIECE};
 use crate::proto::ids::{ClientId, Offset, Size, StreamId};
 use crate::session::ring::Ring;
+use crate::session::search::Searching;
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -43,11 +44,18 @@ pub struct Conn {
     pub out: Outbox,
     pub viewer: Option<Viewer>,
     pub feeds: Vec<(Feed, Source)>,
+    pub searches: Vec<Searching>,
 }
 
 impl Conn {
     pub fn new(out: Outbox) -> Conn {
-        Conn { out, viewer: None, feeds: Vec::new() }
+        Conn { out, viewer: None, feeds: Vec::new(), searches: Vec::new() }
+    }
+
+    /// What is being answered on this stream.
+    pub fn feed_mut(&mut self, stream: StreamId) -> Option<&mut Feed> {
+        let searches = self.searches.iter_mut().map(|s| &mut s.feed);
+        self.feeds.iter_mut().map(|(f, _)| f).chain(searches).find(|f| f.stream == stream)
     }
 
     /// Sends what credit allows. `screen` makes the Screen as of now.
@@ -64,6 +72,7 @@ impl Conn {
                 }
             })
         });
+        self.searches.retain_mut(|s| s.pump(out));
         if let Some(v) = self.viewer.as_mut().filter(|v| !v.blind) {
             v.pump(out, ring, size, screen, false);
         }

@@ -54,7 +54,7 @@ struct Lost {
     noticed: u64,
 }
 
-/// The head of an end record; screen, history and ring follow in this order.
+/// The head of an end record; screen, history, ring and marks follow in this order.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct EndHeader {
@@ -65,6 +65,19 @@ pub struct EndHeader {
     pub screen_len: u64,
     pub history_len: u64,
     pub ring_len: u64,
+    /// Marks follow the ring.
+    pub marks_len: u64,
+}
+
+/// What a session leaves behind, part by part.
+#[derive(Clone, Copy, Default)]
+pub struct Remains<'a> {
+    pub screen: &'a [u8],
+    pub history: &'a [u8],
+    /// In two pieces, the older first.
+    pub ring: (&'a [u8], &'a [u8]),
+    /// JSON lines, each a `MarkInfo`.
+    pub marks: &'a [u8],
 }
 
 /// How a session ended, open for reading.
@@ -98,6 +111,11 @@ impl End {
         let at = offset.saturating_sub(self.header.ring_start).min(self.header.ring_len);
         let n = (self.header.ring_len - at).min(most as u64);
         self.part(self.header.screen_len.saturating_add(self.header.history_len).saturating_add(at), n)
+    }
+    /// What the shell marked, as JSON lines.
+    pub fn marks(&self) -> io::Result<Vec<u8>> {
+        let before = self.header.screen_len.saturating_add(self.header.history_len);
+        self.part(before.saturating_add(self.header.ring_len), self.header.marks_len)
     }
 }
 
@@ -388,33 +406,22 @@ impl RunDir {
     }
 
     /// Writes how a session ended, whole or not at all; where the disk has no room, without the ring, or its code alone.
-    pub fn write_end(
-        &self,
-        mut header: EndHeader,
-        screen: &[u8],
-        history: &[u8],
-        ring: (&[u8], &[u8]),
-    ) -> io::Result<()> {
+    pub fn write_end(&self, mut header: EndHeader, all: Remains<'_>) -> io::Result<()> {
         header.ended = seconds(SystemTime::now());
-        let whole = self.try_write_end(&mut header, screen, history, ring);
+        let whole = self.try_write_end(&mut header, all);
         if whole.is_ok() {
             return whole;
         }
-        header.ring_start += (ring.0.len() + ring.1.len()) as u64;
-        self.try_write_end(&mut header, screen, &[], (&[], &[]))
-            .or_else(|_| self.try_write_end(&mut header, &[], &[], (&[], &[])))
+        header.ring_start += (all.ring.0.len() + all.ring.1.len()) as u64;
+        self.try_write_end(&mut header, Remains { screen: all.screen, ..Remains::default() })
+            .or_else(|_| self.try_write_end(&mut header, Remains::default()))
     }
 
-    fn try_write_end(
-        &self,
-        header: &mut EndHeader,
-        screen: &[u8],
-        history: &[u8],
-        ring: (&[u8], &[u8]),
-    ) -> io::Result<()> {
-        header.screen_len = screen.len() as u64;
-        header.history_len = history.len() as u64;
-        header.ring_len = (ring.0.len() + ring.1.len()) as u64;
+    fn try_write_end(&self, header: &mut EndHeader, all: Remains<'_>) -> io::Result<()> {
+        header.screen_len = all.screen.len() as u64;
+        header.history_len = all.history.len() as u64;
+        header.ring_len = (all.ring.0.len() + all.ring.1.len()) as u64;
+        header.marks_len = all.marks.len() as u64;
         let json = serde_json::to_vec(header)?;
         let (name, temp) = (format!("{}.end", header.info.id), format!("{}.end.tmp", header.info.id));
         self.gone(&temp);
@@ -429,7 +436,7 @@ impl RunDir {
             let mut head = END_MAGIC.to_vec();
             head.extend_from_slice(&(json.len() as u32).to_le_bytes());
             head.extend_from_slice(&json);
-            for part in [&head[..], screen, history, ring.0, ring.1] {
+            for part in [&head[..], all.screen, all.history, all.ring.0, all.ring.1, all.marks] {
                 file.write_all(part)?;
             }
             rustix::fs::renameat(self.dir.as_fd(), temp.as_str(), self.dir.as_fd(), name.as_str())?;

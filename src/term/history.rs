@@ -481,8 +481,7 @@ impl History {
                     sgr::apply(&mut pen.style, &csi);
                 }
                 rest = body.get(n..).unwrap_or_default();
-            } else if let Some((body, after)) =
-                after.strip_prefix("\u{1b}]8;;").and_then(|b| b.split_once("\u{1b}\\"))
+            } else if let Some((body, after)) = after.strip_prefix("\u{1b}]8;;").and_then(|b| b.split_once("\u{1b}\\"))
             {
                 address = (!body.is_empty()).then_some(body);
                 rest = after;
@@ -506,7 +505,11 @@ impl History {
     }
 
     /// Takes the newest line back out: its cells and marks. None if there is none.
-    pub(in crate::term) fn pop(&mut self, looks: &mut Looks, clusters: &mut Clusters) -> Option<(Vec<Cell>, Vec<Mark>)> {
+    pub(in crate::term) fn pop(
+        &mut self,
+        looks: &mut Looks,
+        clusters: &mut Clusters,
+    ) -> Option<(Vec<Cell>, Vec<Mark>)> {
         if self.is_empty() {
             return None;
         }
@@ -634,7 +637,10 @@ mod tests {
             h.push_formatted(&format!("line {i}"));
         }
         assert_eq!((h.first(), h.end(), h.len()), (2, 5, 3));
-        assert_eq!((h.line(1), h.line(2), h.line(4), h.line(5)), (None, Some("line 2".into()), Some("line 4".into()), None));
+        assert_eq!(
+            (h.line(1), h.line(2), h.line(4), h.line(5)),
+            (None, Some("line 2".into()), Some("line 4".into()), None)
+        );
         push(&mut h, "wra", true);
         assert!(h.is_open());
         assert_eq!(h.text(5), Some("wra"));

@@ -5,3 +5,4 @@ pub mod input;
 pub mod keys;
 pub mod marks;
 pub mod screen;
+pub mod search;

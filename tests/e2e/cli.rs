@@ -105,6 +105,9 @@ fn wrong_use_is_two_and_creates_nothing() {
     for ring in ["0", "4095", "1073741825", "-5", "1M", "x", ""] {
         home.thub(&["new", "-d", &format!("--ring={ring}"), "--", "cat"]).fails(2);
     }
+    for history in ["-1", "1000001", "10k", ""] {
+        home.thub(&["new", "-d", &format!("--history={history}"), "--", "cat"]).fails(2);
+    }
     home.thub(&["new", "-d", "--connection", "nope"]).fails(2);
     home.thub(&["new", "-d", "--", "/no/such/program"]).fails(1);
     home.thub(&["new", "-d", "--cwd", "/no/such/dir", "--", "cat"]).fails(2);
@@ -120,6 +123,8 @@ fn wrong_use_is_two_and_creates_nothing() {
             &["capture", nobody][..],
             &["kill", nobody],
             &["wait", nobody],
+            &["search", nobody, "x"],
+            &["marks", nobody],
             &["send", nobody, "x"],
             &["rename", nobody, "y"],
             &["resize", nobody, "80x24"],
@@ -134,6 +139,12 @@ fn wrong_use_is_two_and_creates_nothing() {
     home.thub(&["send", "one", "--keys", "NoSuchKey"]).fails(2);
     home.thub(&["send", "one"]).fails(2);
     home.thub(&["wait", "one", "--text", "("]).fails(2);
+    for regex in ["(", "a{2,1}", "x{1000}{1000}"] {
+        let said = home.thub(&["search", "one", regex]).fails(2);
+        assert!(said.contains("regular expression"), "{said}");
+    }
+    home.thub(&["search", "one", "x", "-n", "0"]).fails(2);
+    home.thub(&["search", "one"]).fails(2);
     home.thub(&["wait", "one", "--timeout", "-1"]).fails(2);
     home.thub(&["kill"]).fails(2);
     home.thub(&["kill", "one", "nope"]).fails(2);
@@ -392,6 +403,8 @@ fn aliases_help_and_what_is_printed_of_itself() {
         "attach",
         "send",
         "capture",
+        "search",
+        "marks",
         "wait",
         "kill",
         "rename",
@@ -553,4 +566,22 @@ fn an_interrupted_run_ends_what_it_started() {
             home.processes().iter().all(|p| words(*p).first().is_none_or(|w| w != "sleep")).then_some(())
         });
     }
+}
+
+#[test]
+fn as_much_history_as_was_asked_for() {
+    let home = Home::new();
+    let lines = |name: &str| home.thub(&["capture", name, "--all"]).ok().lines().count();
+    for (history, kept) in [("0", 24), ("100", 124), ("30000", 20_001)] {
+        let name = format!("h{history}");
+        home.new_session(&["-n", &name, "--history", history, "--", "sh", "-c", "seq 1 20000; echo end; exec cat"]);
+        home.shows(&name, "^end$");
+        // (the cursor's row is the last, and blank)
+        assert!((kept - 1..=kept).contains(&lines(&name)), "{history}: {}", lines(&name));
+    }
+    // the settings' where nothing is said
+    std::fs::write(home.at("config/config.toml"), "history = 50\n").unwrap();
+    home.new_session(&["-n", "set", "--", "sh", "-c", "seq 1 20000; echo end; exec cat"]);
+    home.shows("set", "^end$");
+    assert!((73..=74).contains(&lines("set")), "{}", lines("set"));
 }

@@ -7,6 +7,7 @@ mod cli;
 mod debug;
 mod edges;
 mod far;
+mod find;
 mod survive;
 mod tui;
 mod users;

@@ -68,10 +68,15 @@ fn message(json: &[u8]) {
             let _ = call::params::<Initialize>(params.clone());
             let _ = call::params::<SessionCreate>(params.clone());
             let _ = call::params::<SessionAttach>(params.clone());
+            if let Ok(s) = call::params::<SessionSearch>(params.clone()) {
+                let _ = thub::term::search::compile(&s.pattern, s.case);
+            }
             let _ = call::params::<ExecRun>(params);
         }
         Ok(Message::Answer { result: Ok(value), .. }) => {
             let _ = serde_json::from_value::<SessionListed>(value.clone());
+            let _ = serde_json::from_value::<Searched>(value.clone());
+            let _ = serde_json::from_value::<MarkInfo>(value.clone());
             let _ = serde_json::from_value::<SessionAttached>(value);
         }
         Ok(Message::Answer { result: Err(_), .. }) | Err(_) => {}

@@ -1,6 +1,7 @@
 //! Owns what the hosts' events change.
 
 use super::{App, ECHO, Effect, Farewell, Host};
+use crate::client::find;
 use crate::client::host::{HostCommand, HostEvent, HostId, HostState, echoes};
 use crate::client::layer::Layer;
 use crate::client::layout::PaneId;
@@ -177,13 +178,15 @@ impl App {
                 }
             }
             HostEvent::Created { tag, result } => self.created(&id, tag, result, &mut out),
-            HostEvent::History { session, from, total, lines } => {
+            HostEvent::History { session, from, total, lines, open } => {
                 if let Some(pane) = self.shown(&id, &session) {
-                    let frozen: Vec<_> = (0..pane.engine.size().rows).map(|row| row_of(&pane.engine, row)).collect();
+                    let rows = 0..pane.engine.size().rows;
                     if let Some(scroll) = &mut pane.scroll {
                         if scroll.total.is_none() {
+                            let wraps: Vec<bool> = rows.clone().map(|row| pane.engine.row_wrapped(row)).collect();
                             scroll.total = Some(total);
-                            scroll.frozen = frozen;
+                            scroll.frozen = rows.map(|row| row_of(&pane.engine, row)).collect();
+                            scroll.rows = find::rows(total, open, &scroll.frozen, &wraps);
                             scroll.up = scroll.wanted.min(total);
                         }
                         scroll.keep(from, lines);
@@ -191,8 +194,12 @@ impl App {
                 }
                 if let Some(pane) = self.pane_of(&id, &session) {
                     self.fetch_history(pane, &mut out);
+                    self.show_found(pane, &mut out);
+                    self.jump_due(pane, &mut out);
                 }
             }
+            HostEvent::Found { session, tag, result } => self.found(&id, &session, tag, result, &mut out),
+            HostEvent::Marks { session, marks } => self.marked(&id, &session, &marks, &mut out),
             HostEvent::Failed { what } => self.say_trouble(&id, &short(&what, 200)),
             HostEvent::Ask { id: question_id, question } => {
                 let layer = Layer::question(id, question_id, question, now);

@@ -1,7 +1,7 @@
 //! Owns where a key goes: to the layer on top, a command, the tree, the history view, or the program.
 
 use super::{App, Effect, Farewell};
-use crate::client::command::Command;
+use crate::client::command::{self, Command};
 use crate::client::host::{Answer, HostCommand, HostState, echoes};
 use crate::client::keymap::{Found, word};
 use crate::client::layer::{Choice, Layer, Outcome};
@@ -154,6 +154,7 @@ impl App {
                 Ok(()) => self.request(&host, HostCommand::Rename { session, name }, out),
                 Err(why) => self.say(why),
             },
+            Choice::Search(pane, down, pattern) => self.search(pane, down, pattern, out),
             Choice::GoToTab(text) => {
                 let found = match text.trim().parse::<usize>() {
                     Ok(n) => self.tabs.go(n.wrapping_sub(1)),
@@ -217,6 +218,11 @@ impl App {
 
     /// A key while looking back. False = it is for the program.
     fn scroll_key(&mut self, id: PaneId, name: &str, out: &mut Vec<Effect>) -> bool {
+        let looked_at = self.panes.get(&id).and_then(|p| p.scroll.as_ref()).is_some_and(|s| !s.by_wheel);
+        if looked_at && let Some(c) = command::while_looking_back(name) {
+            self.run(c, out);
+            return true;
+        }
         let page = i64::from(self.pane_size(id).rows.max(2) - 1);
         let Some(pane) = self.panes.get_mut(&id) else { return false };
         let Some(scroll) = &pane.scroll else { return false };

@@ -84,6 +84,7 @@ impl App {
             sequence: None,
             repeat_until: None,
             copied: String::new(),
+            sought: String::new(),
             drag: None,
             dirty: true,
             urgent: false,

@@ -12,7 +12,6 @@ use crate::proto::notice::SessionExited;
 use crate::store::layout as disk;
 use crate::term::input::{Button, Input, Mods, MouseKind, Parser};
 use crate::term::keys;
-use crate::term::screen::Modes;
 use crate::theme::Theme;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -636,10 +635,10 @@ fn the_wheel_looks_back_and_typing_leaves() {
     s.mouse(MouseKind::Press, Button::WheelUp, 3, 3);
     let ask = |from, to| Effect::Host(HostId::local(), HostCommand::History { session: id("s1"), from, to: Some(to) });
     assert_eq!(s.take(), [ask(0, 0)]);
-    s.host("local", HostEvent::History { session: id("s1"), from: 0, total: 50, lines: vec![] });
+    s.host("local", HostEvent::History { session: id("s1"), from: 0, total: 50, lines: vec![], open: false });
     assert_eq!(s.take(), [ask(0, 50)]);
     let lines = (0..50).map(|n| format!("\x1b[31mline {n}")).collect();
-    s.host("local", HostEvent::History { session: id("s1"), from: 0, total: 50, lines });
+    s.host("local", HostEvent::History { session: id("s1"), from: 0, total: 50, lines, open: false });
     let screen = s.screen();
     let rows: Vec<&str> = screen.lines().skip(1).take(4).collect();
     assert_eq!(rows[1..], ["line 48", "line 49", "live"], "{screen}");
@@ -651,10 +650,13 @@ fn the_wheel_looks_back_and_typing_leaves() {
     assert_eq!(s.typed(), ["s1 a"]);
     assert!(s.has("more"));
     s.keys("C-b [");
-    s.host("local", HostEvent::History { session: id("s1"), from: 0, total: 50, lines: vec![] });
+    s.host("local", HostEvent::History { session: id("s1"), from: 0, total: 50, lines: vec![], open: false });
     s.take();
     s.keys("g");
-    s.host("local", HostEvent::History { session: id("s1"), from: 0, total: 50, lines: vec!["first".into()] });
+    s.host(
+        "local",
+        HostEvent::History { session: id("s1"), from: 0, total: 50, lines: vec!["first".into()], open: false },
+    );
     assert!(s.has("first") && s.has("50/50"), "{}", s.screen());
     s.keys("q b");
     assert_eq!(s.typed(), ["s1 b"]);
@@ -984,8 +986,9 @@ fn the_open_tree_is_kept_in_step_and_a_closed_one_asks_nothing() {
     let told = SessionInfo { title: "top".into(), offset: 500, bells: 2, ..info("s1", 94, 22) };
     s.host("local", HostEvent::Changed { session: id("s1"), info: Box::new(told) });
     assert!(!row(&s).contains(['▪', '●']), "what is shown needs no mark: {}", s.screen());
+    // (the session's own engine hears what a program says, and it alone: ours only draws)
     s.output("local", "s1", "\x1b]2;less\x07");
-    assert!(row(&s).contains("▶ less"), "{}", s.screen());
+    assert!(row(&s).contains("▶ top"), "{}", s.screen());
     s.keys("C-b b C-b b");
     assert!(!s.has("hosts"));
     s.take();

@@ -69,3 +69,27 @@ fn look_back(app: &mut App, rows: i64) -> Vec<Effect> {
     }
     out
 }
+
+fn with(app: &mut App, run: impl FnOnce(&mut App, &mut Vec<Effect>)) -> Vec<Effect> {
+    let mut out = Vec::new();
+    run(app, &mut out);
+    out
+}
+pub fn find_back(app: &mut App) -> Vec<Effect> {
+    with(app, |app, out| app.ask_pattern(false, out))
+}
+pub fn find_on(app: &mut App) -> Vec<Effect> {
+    with(app, |app, out| app.ask_pattern(true, out))
+}
+pub fn next_match(app: &mut App) -> Vec<Effect> {
+    with(app, |app, out| app.next_match(false, out))
+}
+pub fn previous_match(app: &mut App) -> Vec<Effect> {
+    with(app, |app, out| app.next_match(true, out))
+}
+pub fn previous_prompt(app: &mut App) -> Vec<Effect> {
+    with(app, |app, out| app.to_prompt(true, out))
+}
+pub fn next_prompt(app: &mut App) -> Vec<Effect> {
+    with(app, |app, out| app.to_prompt(false, out))
+}

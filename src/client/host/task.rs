@@ -2,6 +2,7 @@
 //! Leaves out how a link comes to be (`dial.rs`) and where a session stands (`attached.rs`).
 
 use super::attached::{Attached, Take};
+use super::find;
 use super::{Answer, Dialed, Env, HostCommand, HostEvent, HostId, HostState, Question, dial};
 use crate::failure::{Failure, Kind};
 use crate::link::{Incoming, Link};
@@ -37,6 +38,8 @@ const SLOWEST: Duration = Duration::from_secs(30);
 /// like a refusal.
 const REFUSALS: u32 = 5;
 
+/// Lines that a search shows, the newest.
+const HITS: u64 = 10_000;
 /// A session is started within this, or is not.
 const CREATE: Duration = Duration::from_secs(15);
 /// A link that falls this soon after it stood was none: the next try waits as after a failed one.
@@ -61,6 +64,7 @@ pub fn spawn(host: HostId, env: Arc<Env>, events: Events, first: Option<Dialed>)
         next_stream: 2,
         gauges: false,
         announced: HashMap::new(),
+        searching: HashMap::new(),
     };
     tokio::spawn(task.run(rx, inner, first));
     tx
@@ -171,6 +175,8 @@ struct Task {
     next_stream: StreamId,
     gauges: bool,
     announced: HashMap<SessionId, usize>,
+    /// The search under way in a session.
+    searching: HashMap<SessionId, tokio::task::AbortHandle>,
 }
 
 enum Turn {
@@ -323,6 +329,9 @@ impl Task {
     fn fail_early(&mut self, why: &str) {
         for command in std::mem::take(&mut self.early) {
             match command {
+                HostCommand::Search { session, tag, .. } => {
+                    self.tell(HostEvent::Found { session, tag, result: Err(why.to_string()) });
+                }
                 HostCommand::Create { tag, .. } => self.tell(HostEvent::Created { tag, result: Err(why.to_string()) }),
                 _ => self.tell(HostEvent::Failed { what: why.to_string() }),
             }
@@ -368,7 +377,9 @@ impl Task {
             c @ (HostCommand::Create { .. }
             | HostCommand::Close { .. }
             | HostCommand::Rename { .. }
-            | HostCommand::History { .. }) => {
+            | HostCommand::History { .. }
+            | HostCommand::Search { .. }
+            | HostCommand::Marks { .. }) => {
                 self.early.push(c);
             }
             HostCommand::Connect
@@ -537,6 +548,9 @@ impl Task {
             }
             HostCommand::Detach { session } => {
                 self.announced.remove(&session);
+                if let Some(search) = self.searching.remove(&session) {
+                    search.abort();
+                }
                 if let Some(a) = self.attached.remove(&session) {
                     live.streams.remove(&a.stream);
                     live.link.close_stream(a.stream);
@@ -581,6 +595,31 @@ impl Task {
                 drop(live.link.call(&SessionColors { session, text: Some(text), back: Some(back) }));
             }
             HostCommand::History { session, from, to } => self.history(live, session, from, to),
+            HostCommand::Search { session, tag, pattern, case, to } => {
+                let stream = self.take_stream();
+                let limit = Some(HITS);
+                let call = SessionSearch { case, to, limit, ..SessionSearch::new(session.clone(), stream, pattern) };
+                let (link, events, host) = (live.link.clone(), self.events.clone(), self.host.clone());
+                let of = session.clone();
+                let task = tokio::spawn(async move {
+                    let result = find::search(&link, call).await.map_err(|f| f.message);
+                    let _ = events.send((host, HostEvent::Found { session, tag, result }));
+                });
+                if let Some(before) = self.searching.insert(of, task.abort_handle()) {
+                    before.abort();
+                }
+            }
+            HostCommand::Marks { session } => {
+                let stream = self.take_stream();
+                let (link, events, host) = (live.link.clone(), self.events.clone(), self.host.clone());
+                tokio::spawn(async move {
+                    let event = match find::marks(&link, &session, stream).await {
+                        Ok(marks) => HostEvent::Marks { session, marks },
+                        Err(fault) => HostEvent::Failed { what: crate::text::escape(&fault.message) },
+                    };
+                    let _ = events.send((host, event));
+                });
+            }
             HostCommand::List => self.list(live),
             HostCommand::Gauges(on) => {
                 self.gauges = on;
@@ -611,7 +650,9 @@ impl Task {
         let again = self.inner_tx.clone();
         tokio::spawn(async move {
             let event = match read_history(&link, &session, stream, from, to).await {
-                Ok((reply, lines)) => HostEvent::History { session, from: reply.from, total: reply.to, lines },
+                Ok((reply, lines)) => {
+                    HostEvent::History { session, from: reply.from, total: reply.to, lines, open: reply.open }
+                }
                 Err(fault) if fault.code == Fault::GONE => {
                     let _ = again.send(Inner::HistoryAgain { session, from, to });
                     return;
@@ -689,6 +730,7 @@ impl Task {
                     Some(Notice::SessionBell) => self.tell(HostEvent::Bell { session }),
                     Some(Notice::SessionClipboard(text)) => self.tell(HostEvent::Clipboard { session, text }),
                     Some(Notice::SessionNotified(text)) => self.tell(HostEvent::Notified { session, text }),
+                    // (what the shell marks is asked for when somebody looks back)
                     _ => {}
                 }
             }

@@ -161,7 +161,10 @@ fn held(app: &App, pane: &Pane) -> Option<String> {
 pub fn state(app: &App, pane: &Pane, inner: Rect) -> Option<String> {
     if let Some(scroll) = &pane.scroll {
         return Some(match scroll.total {
-            Some(total) => format!("{}/{total}", scroll.up),
+            Some(total) => {
+                let found = scroll.find.as_ref().map(|f| f.status() + "  ").unwrap_or_default();
+                format!("{found}{}/{total}", scroll.up)
+            }
             None if app.is_online(&pane.host) => return None,
             None => "no history while the host is away".into(),
         });
@@ -254,6 +257,7 @@ fn cells(app: &App, theme: &Theme, pane: &Pane, inner: Rect, buf: &mut Buffer) {
     for row in 0..inner.height {
         let line = top + i64::from(row);
         let owned = if looking_back { pane.line(line) } else { None };
+        let found = owned.as_ref().and_then(|cells| pane.scroll.as_ref()?.found(line, cells));
         for col in 0..inner.width {
             let at = col + left;
             let cell = match (&owned, looking_back) {
@@ -274,6 +278,12 @@ fn cells(app: &App, theme: &Theme, pane: &Pane, inner: Rect, buf: &mut Buffer) {
             let mut style = style_of(&look);
             if stale {
                 style = style.add_modifier(Modifier::DIM);
+            }
+            if let Some((columns, current)) = &found
+                && columns.contains(&usize::from(at))
+            {
+                let mark = if *current { theme.selection } else { Style::new().add_modifier(Modifier::UNDERLINED) };
+                style = style.patch(mark);
             }
             if pane.selection.is_some_and(|s| s.from != s.to && s.contains(line, at)) {
                 style = style.patch(theme.selection);

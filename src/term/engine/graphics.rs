@@ -8,7 +8,7 @@
 //! DCS P1;P2;P3 q body ST   -> Sixel -> size in pixels ---------+-> cells -> Placement -> Placements
 //! APC G control;payload ST -> Apc -> Command -> Transfer (m=1) -+
 //! ```
- // wired up with the engine
+// wired up with the engine
 
 use base64::Engine as _;
 use std::fmt::Write as _;

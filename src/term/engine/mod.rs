@@ -381,4 +381,3 @@ impl Engine {
         self.terminal.generation
     }
 }
-

@@ -57,7 +57,9 @@ impl Flags {
 
     /// As a terminal is switched on.
     pub const fn new() -> Flags {
-        Flags(Flags::AUTOWRAP | Flags::VISIBLE | Flags::ALT_SCROLL | Flags::REPEAT | Flags::NO_ECHO | Flags::META_ESCAPE)
+        Flags(
+            Flags::AUTOWRAP | Flags::VISIBLE | Flags::ALT_SCROLL | Flags::REPEAT | Flags::NO_ECHO | Flags::META_ESCAPE,
+        )
     }
     pub const fn has(self, flag: u64) -> bool {
         self.0 & flag != 0
@@ -74,8 +76,6 @@ impl Flags {
         Flags::NUMBERS.iter().find(|(_, n, p)| (*n, *p) == (number, private)).map(|(flag, ..)| *flag)
     }
 }
-
-
 
 /// What DECRPM answers (DEC STD 070).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -62,7 +62,7 @@ impl Colors {
     }
     pub fn is_dark(&self) -> bool {
         let (r, g, b) = self.dynamic(11);
-        u32::from(r) * 299 + u32::from(g) * 587 + u32::from(b) * 114 < 128_000
+        u32::from(r) * 299 + u32::from(g) * 587 + u32::from(b) * 114 <= 128_000
     }
     /// What programs set is forgotten.
     pub fn reset(&mut self) {

@@ -341,7 +341,8 @@ impl Parser {
             Some(_) if self.held.len() > MOST_SEQUENCE => {
                 // known only as one to be dropped from here on; see `unfinished`
                 self.held.clear();
-                self.state = State::Sequence(if phase == Phase::Intermediate { Phase::Intermediate } else { Phase::Drop });
+                self.state =
+                    State::Sequence(if phase == Phase::Intermediate { Phase::Intermediate } else { Phase::Drop });
                 if phase == Phase::Intermediate {
                     self.begin();
                     self.vte.advance(&mut Made::default(), b"   ");

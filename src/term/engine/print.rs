@@ -55,8 +55,7 @@ impl Terminal {
             } else {
                 // the last column takes what comes last
                 if let (Some(first), Some(last)) = (text.get(..room - 1), text.last().copied()) {
-                    let (first, look, erased, insert) =
-                        (first, self.look, self.erased, self.flags.has(Flags::INSERT));
+                    let (first, look, erased, insert) = (first, self.look, self.erased, self.flags.has(Flags::INSERT));
                     let (row, col) = (self.at.row, self.at.col);
                     let row = self.page.grid.row_mut(row);
                     if insert {

@@ -178,11 +178,10 @@ mod tests {
             assert_eq!(styled(body).fg, red, "{body}");
         }
         assert_eq!(styled("48;5;200;1m"), Style { bg: Color::Index(200), bold: true, ..Style::PLAIN });
-        assert_eq!(styled("58:5:9;4:3m"), Style {
-            underline_color: Color::Index(9),
-            underline: Underline::Curly,
-            ..Style::PLAIN
-        });
+        assert_eq!(
+            styled("58:5:9;4:3m"),
+            Style { underline_color: Color::Index(9), underline: Underline::Curly, ..Style::PLAIN }
+        );
         for nothing in ["38m", "38;5m", "38;2;1;2m", "38:5m", "38;5;256m", "38;9;1m", "1:2m", "38;2;1;1;1;0m"] {
             let s = styled(nothing);
             assert_eq!(s.bg, Color::Default, "{nothing}");
@@ -192,7 +191,8 @@ mod tests {
 
     #[test]
     fn said_and_read_again() {
-        for body in ["1;2;3;4;5;7;8;9;53m", "4:3;58:2::1:2:3m", "21;97;107m", "38;5;7;48;2;1;2;3m", "4:5;58:5:3m", "m"] {
+        for body in ["1;2;3;4;5;7;8;9;53m", "4:3;58:2::1:2:3m", "21;97;107m", "38;5;7;48;2;1;2;3m", "4:5;58:5:3m", "m"]
+        {
             let style = styled(body);
             let mut out = Vec::new();
             write(&style, &mut out);

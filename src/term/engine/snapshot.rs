@@ -508,4 +508,3 @@ fn restored_colors(words: &[&str]) -> Colors {
     }
     c
 }
-

@@ -43,7 +43,13 @@ pub(super) struct Page {
 impl Page {
     pub const MOST_KEYS: usize = 16;
     fn new(size: Size, stamp: u64) -> Page {
-        Page { grid: Grid::new(size, stamp), saved: Saved::default(), keys: 0, keys_before: VecDeque::new(), placements: Placements::default() }
+        Page {
+            grid: Grid::new(size, stamp),
+            saved: Saved::default(),
+            keys: 0,
+            keys_before: VecDeque::new(),
+            placements: Placements::default(),
+        }
     }
 }
 
@@ -316,12 +322,8 @@ impl Terminal {
     }
 
     pub fn save_cursor(&mut self) {
-        self.page.saved = Saved {
-            place: self.at,
-            pen: self.pen,
-            charsets: self.charsets,
-            origin: self.flags.has(Flags::ORIGIN),
-        };
+        self.page.saved =
+            Saved { place: self.at, pen: self.pen, charsets: self.charsets, origin: self.flags.has(Flags::ORIGIN) };
     }
 
     pub fn restore_cursor(&mut self) {

@@ -1,0 +1,331 @@
+//! Owns the one select loop: what is waited for, in which order, and how it ends. Leaves out what each event does.
+
+use super::clients::Conn;
+use super::output::screen;
+use super::{Session, start};
+use crate::backend::pty;
+use crate::link::call;
+use crate::link::conn::{FrameReader, Outbox};
+use crate::proto::control::*;
+use crate::proto::frame::Frame;
+use crate::proto::hello;
+use crate::proto::notice::{Notice, SessionExited};
+use crate::store::rundir::{EndHeader, Remains, RunDir};
+use crate::sys;
+use rustix::process::Signal;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant, SystemTime};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::mpsc;
+use tokio::time::sleep_until;
+
+/// Output is taken from the terminal for so long in one turn of the loop: then others have theirs. A time and not a
+/// size, as what a byte costs depends on what it is.
+const TURN: Duration = Duration::from_millis(1);
+/// How often a lost socket or run dir is looked for. Twice a tick fits well into the 5 s that are promised.
+const TICK: Duration = Duration::from_secs(2);
+/// A session that has started rests from here on.
+const SETTLED: Duration = Duration::from_millis(700);
+/// Read of what an ended program left in its terminal, at most: more than a terminal holds.
+const LAST: usize = 1 << 20;
+/// From hang-up to kill.
+const GRACE: Duration = Duration::from_secs(1);
+/// A connection that is not written to any more is read for this long.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// A socket and the inode it was bound to, to notice when it is gone.
+struct Listening {
+    listener: UnixListener,
+    inode: u64,
+}
+
+enum ConnEvent {
+    Frame(Frame),
+    Closed,
+}
+
+impl Session {
+    pub(super) async fn run(mut self, listener: std::os::unix::net::UnixListener) {
+        let inode = self.socket_inode().unwrap_or(0);
+        let mut listening = listener
+            .set_nonblocking(true)
+            .and_then(|()| UnixListener::from_std(listener))
+            .map(|listener| Listening { listener, inode })
+            .ok();
+        let Ok(pty) = self.pty.descriptor().and_then(nonblocking).and_then(sys::watched) else { return };
+        let end = pty::end_of(self.pty.pid()).and_then(sys::watched).ok();
+        let (events_tx, mut events) = mpsc::unbounded_channel::<(u64, ConnEvent)>();
+        let (looked_tx, mut looked) = mpsc::unbounded_channel();
+        let mut next_conn = 0u64;
+        let mut term = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).ok();
+        let mut beat = sys::Beat::new(SETTLED, TICK).ok();
+        // since the last beat somebody spoke
+        let mut busy = false;
+        let mut own_pages: Option<sys::OwnPages> = None;
+        // no connection is taken before this
+        let mut pause: Option<tokio::time::Instant> = None;
+        let mut buf = vec![0u8; 8 << 10];
+        let mut eof = false;
+        // nobody had the other end open when it was looked at last
+        let mut left = false;
+        // once the program has ended: what it wrote is still to be read, but not for ever
+        let mut drain: Option<(tokio::time::Instant, tokio::time::Instant)> = None;
+        loop {
+            self.search_on(&looked_tx);
+            let draining = drain.map(|(quiet, most)| quiet.min(most));
+            tokio::select! {
+                biased;
+                ready = pty.writable(), if self.queued < self.queue.len() => {
+                    let Ok(mut ready) = ready else { continue };
+                    let wrote = ready.try_io(|fd| Ok(rustix::io::write(fd.get_ref(), self.queue.get(self.queued..).unwrap_or_default())?));
+                    self.written(match wrote {
+                        Ok(Ok(n)) => n,
+                        // the program is gone: nobody will read it
+                        Ok(Err(e)) if e.kind() != io::ErrorKind::Interrupted => self.queue.len() - self.queued,
+                        _ => 0,
+                    });
+                }
+                event = events.recv() => {
+                    let mut next = event;
+                    let mut turns = 0;
+                    while let Some((conn, event)) = next {
+                        match event {
+                            ConnEvent::Frame(frame) => self.frame(conn, frame),
+                            ConnEvent::Closed => self.leave(conn),
+                        }
+                        busy = true;
+                        turns += 1;
+                        next = if turns < 64 { events.try_recv().ok() } else { None };
+                    }
+                    self.pump();
+                }
+                () = sleep_until(pause.unwrap_or_else(tokio::time::Instant::now)), if pause.is_some() => pause = None,
+                accepted = async { match listening.as_ref().filter(|_| pause.is_none()) { Some(l) => l.listener.accept().await, None => std::future::pending().await } } => {
+                    match accepted {
+                        Ok((stream, _)) => {
+                            next_conn += 1;
+                            self.accept(next_conn, stream, &events_tx);
+                        }
+                        // out of descriptors, say: not at once again
+                        Err(_) => pause = Some(tokio::time::Instant::now() + Duration::from_millis(200)),
+                    }
+                }
+                _ = async { match &end { Some(e) => { let _ = e.readable().await; } None => std::future::pending().await } }, if self.ended.is_none() => {
+                    self.reaped();
+                    if self.ended.is_some() {
+                        left = false;
+                        let now = tokio::time::Instant::now();
+                        drain = Some((now + Duration::from_millis(100), now + Duration::from_secs(2)));
+                    }
+                }
+                _ = async { match &mut term { Some(t) => { t.recv().await; } None => std::future::pending().await } } => {
+                    self.hang_up();
+                }
+                () = sleep_until(tokio::time::Instant::from_std(self.kill_at.unwrap_or_else(Instant::now))), if self.kill_at.is_some() => {
+                    self.kill_at = None;
+                    self.pty.signal(Signal::KILL);
+                }
+                () = sleep_until(draining.unwrap_or_else(tokio::time::Instant::now)), if draining.is_some() => {
+                    // what it left behind is read all the same, however late it has become on a busy machine
+                    let mut taken = 0;
+                    while taken < LAST
+                        && let Ok(n) = rustix::io::read(pty.get_ref(), &mut buf)
+                        && n > 0
+                    {
+                        taken += n;
+                        self.output(buf.get(..n).unwrap_or_default());
+                    }
+                    eof = true;
+                }
+                () = async { match &mut beat { Some(b) => b.next().await, None => tokio::time::sleep(TICK).await } } => {
+                    left = false;
+                    if end.is_none() {
+                        self.reaped();
+                    }
+                    self.look_after_socket(&mut listening);
+                    self.look_at_foreground();
+                    // after all else: what this beat itself has touched is given back, too
+                    if own_pages.is_none() || !std::mem::take(&mut busy) {
+                        own_pages.get_or_insert_with(sys::OwnPages::find).give_back();
+                    }
+                }
+                Some(back) = looked.recv() => {
+                    busy = true;
+                    self.looked(back);
+                }
+                // last: whoever types or draws goes before more output
+                ready = pty.readable(), if !eof && !left => {
+                    let Ok(mut ready) = ready else { eof = true; continue };
+                    let mut taken = 0;
+                    let begun = Instant::now();
+                    while begun.elapsed() < TURN {
+                        match ready.try_io(|fd| Ok(rustix::io::read(fd.get_ref(), &mut buf)?)) {
+                            Ok(Ok(n)) if n > 0 => {
+                                busy = true;
+                                taken += n;
+                                self.output(buf.get(..n).unwrap_or_default());
+                            }
+                            Ok(Err(e)) if e.kind() == io::ErrorKind::Interrupted => {}
+                            // EIO: nobody has the other end open any more; while the program lives it may open it again
+                            Ok(_) => {
+                                (eof, left) = (self.ended.is_some(), true);
+                                break;
+                            }
+                            Err(_would_block) => break,
+                        }
+                    }
+                    self.tty_flags();
+                    if let Some((quiet, _)) = &mut drain && taken > 0 {
+                        *quiet = tokio::time::Instant::now() + Duration::from_millis(100);
+                    }
+                    self.pump();
+                    // a flood must not keep clients' frames and the clock from being looked at
+                    tokio::task::yield_now().await;
+                }
+            }
+            if self.ended.is_some() && eof {
+                break;
+            }
+        }
+        drop(listening);
+        self.finish().await;
+    }
+
+    /// Where the program sets no title, its name is one: who watches hears when another is in the foreground.
+    fn look_at_foreground(&mut self) {
+        if self.conns.is_empty() || self.ended.is_some() {
+            return;
+        }
+        let now = self.pty.foreground();
+        if std::mem::replace(&mut self.foreground, now) != now && self.engine.title().is_empty() {
+            self.tell(&Notice::SessionChanged(Box::new(self.info())));
+        }
+    }
+
+    fn accept(&mut self, id: u64, stream: UnixStream, events: &mpsc::UnboundedSender<(u64, ConnEvent)>) {
+        let ours = rustix::process::geteuid().as_raw();
+        if sys::peer_uid(&stream).ok() != Some(ours) {
+            return;
+        }
+        let (r, w) = stream.into_split();
+        let out = Outbox::new();
+        out.raw(hello::banner().as_bytes());
+        self.conns.insert(id, Conn::new(out.clone()));
+        let (events, closed) = (events.clone(), events.clone());
+        let reading = tokio::spawn(async move {
+            let mut reader = FrameReader::new(r);
+            while let Ok(Some(frame)) = reader.read_frame().await {
+                if events.send((id, ConnEvent::Frame(frame))).is_err() {
+                    return;
+                }
+            }
+            let _ = events.send((id, ConnEvent::Closed));
+        });
+        tokio::spawn(async move {
+            let _ = out.write_to(w).await;
+            // what was typed before the client went is still taken; one that neither reads nor goes is let go of
+            let stop = reading.abort_handle();
+            if tokio::time::timeout(LAST_WORDS, reading).await.is_err() {
+                stop.abort();
+                let _ = closed.send((id, ConnEvent::Closed));
+            }
+        });
+    }
+
+    fn reaped(&mut self) {
+        if let Some((code, signal)) = self.pty.reap() {
+            let cause = signal.map(|s| format!("ended by {s}"));
+            self.ended = Some(SessionExited { exit_code: Some(code), cause });
+        }
+    }
+
+    /// Hang-up as at the end of a connection; whoever does not go within a second is killed.
+    pub(super) fn hang_up(&mut self) {
+        self.pty.signal(Signal::HUP);
+        self.pty.signal(Signal::CONT);
+        // asked again, it is not put off
+        self.kill_at.get_or_insert_with(|| Instant::now() + GRACE);
+    }
+
+    fn socket_inode(&self) -> Option<u64> {
+        self.run.dir().stat(&format!("{}.sock", self.id)).ok().flatten().map(|s| s.inode)
+    }
+
+    /// A run dir or socket that is gone is made again.
+    fn look_after_socket(&mut self, listening: &mut Option<Listening>) {
+        let in_place = self.run.is_still_there();
+        let record = matches!(self.run.dir().stat(&format!("{}.json", self.id)), Ok(Some(_)));
+        let inode = self.socket_inode();
+        if in_place && record && listening.as_ref().is_some_and(|l| Some(l.inode) == inode) {
+            return;
+        }
+        if !in_place {
+            match RunDir::open(&self.paths) {
+                Ok(run) => self.run = run,
+                Err(e) => return tracing::error!(error = %e, "the run dir can't be made again"),
+            }
+        }
+        if (!in_place || !record)
+            && let Ok(held) = self.run.publish(&self.record)
+        {
+            self.held = held;
+        }
+        *listening = start::bind(&self.run, &self.id)
+            .and_then(|l| {
+                l.set_nonblocking(true)?;
+                UnixListener::from_std(l)
+            })
+            .ok()
+            .zip(self.socket_inode())
+            .map(|(listener, inode)| Listening { listener, inode });
+    }
+
+    /// Leaves a record of the end, tells everybody, and goes.
+    async fn finish(mut self) {
+        let exit = self.ended.clone().unwrap_or_default();
+        let info = SessionInfo { clients: 0, ended_at: Some(sys::rfc3339(SystemTime::now())), ..self.info() };
+        if !self.killed {
+            let header = EndHeader { info: info.clone(), ring_start: self.ring.start(), ..EndHeader::default() };
+            if !self.run.is_still_there()
+                && let Ok(run) = RunDir::open(&self.paths)
+            {
+                self.run = run;
+            }
+            let screen = self.engine.snapshot();
+            let history = self.engine.history().to_bytes();
+            let ring = self.ring.slices(self.ring.start(), self.ring.end());
+            let marks = super::marks::lines(&self.engine.marks(), 0);
+            let all = Remains { screen: &screen, history: &history, ring, marks: &marks };
+            if let Err(e) = self.run.write_end(header, all) {
+                tracing::error!(error = %e, "the end can't be recorded");
+            }
+        }
+        self.run.withdraw(&self.id);
+        for (out, id) in std::mem::take(&mut self.closing) {
+            call::answer(&out, id, call::reply(Done {}));
+        }
+        let Session { conns, ring, engine, snapshot, size, resizes, .. } = &mut self;
+        for conn in conns.values_mut() {
+            conn.pump_last(ring, *size, &mut || screen(engine, ring, *resizes, snapshot));
+            if let Some(v) = &conn.viewer {
+                call::notify(&conn.out, v.stream, &Notice::SessionExited(exit.clone()));
+            }
+            conn.out.close();
+        }
+        // a client that does not read must not keep us: what it misses is in the record
+        let outs: Vec<Outbox> = self.conns.values().map(|c| c.out.clone()).collect();
+        let flushed = async {
+            for out in outs {
+                out.drained().await;
+            }
+        };
+        let _ = tokio::time::timeout(Duration::from_secs(1), flushed).await;
+    }
+}
+
+fn nonblocking(fd: OwnedFd) -> io::Result<OwnedFd> {
+    let flags = rustix::fs::fcntl_getfl(&fd)?;
+    rustix::fs::fcntl_setfl(&fd, flags | rustix::fs::OFlags::NONBLOCK)?;
+    Ok(fd)
+}

@@ -1,0 +1,217 @@
+//! Owns how a session comes to stand: its name, its program's shell and environment, its place in the run dir.
+//! Leaves out the process it stands in (`mod.rs`) and what it does from then on.
+
+use super::clients::{Applied, Policy};
+use super::marks::Commands;
+use super::ring::{self, Ring};
+use super::{NAMES, Session, internal};
+use crate::backend::pty;
+use crate::paths::Paths;
+use crate::proto::control::*;
+use crate::proto::hello;
+use crate::proto::ids::{SessionId, Size, check_name};
+use crate::proto::spawn::Spec;
+use crate::store::rundir::{Entry, Record, RunDir};
+use crate::sys;
+use crate::term::engine::Engine;
+use crate::term::screen::Colors;
+use rustix::process::Signal;
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::io;
+use std::time::SystemTime;
+
+impl Session {
+    pub(super) fn start(id: SessionId, spec: Spec) -> Result<(Session, std::os::unix::net::UnixListener), Fault> {
+        let _ = rustix::process::setsid();
+        sys::set_process_name("thub");
+        // the program inside starts as from a login, whatever our caller ignored
+        sys::reset_signals();
+        sys::ignore(libc::SIGHUP);
+        sys::ignore(libc::SIGPIPE);
+        let _ = std::env::set_current_dir("/");
+        sys::umask(0o077);
+        // no keys are held here: the user's own limit holds again
+        if let Some(core) = spec.core {
+            let _ = sys::core_limit(u64::try_from(core).ok());
+        }
+        let paths = Paths::from_env().map_err(|f| Fault::new(Fault::INTERNAL, f.to_string()))?;
+        let run = RunDir::open(&paths).map_err(|f| Fault::new(Fault::REFUSED, f.to_string()))?;
+        let cwd = spec.directory();
+        let create = spec.create;
+        let size = create.size.unwrap_or(Size::new(80, 24));
+        if !size.is_valid() {
+            return Err(Fault::new(Fault::BAD_PARAMS, format!("{size} is no size for a screen")));
+        }
+        let policy = match &create.size_policy {
+            None => Policy::Latest,
+            Some(p) => Policy::parse(p).ok_or_else(|| {
+                Fault::new(Fault::BAD_PARAMS, "the size policy is one of latest, smallest, largest, fixed")
+            })?,
+        };
+        let ring = Ring::new(create.ring.unwrap_or(ring::DEFAULT));
+        // one without a name is in nobody's way
+        let _names = match &create.name {
+            None => None,
+            Some(name) => {
+                let lock = run.lock_names(NAMES).map_err(internal("the run dir can't be locked"))?;
+                check_free(&run, name, None)?;
+                Some(lock)
+            }
+        };
+        let shell = shell(spec.shell);
+        let command: Vec<OsString> = create.command.iter().map(OsString::from).collect();
+        let info = SessionInfo {
+            id: id.to_string(),
+            name: create.name.clone().unwrap_or_default(),
+            kind: "shell".into(),
+            state: "detached".into(),
+            created_at: sys::rfc3339(SystemTime::now()),
+            created_ms: SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64),
+            cols: size.cols,
+            rows: size.rows,
+            command: if create.command.is_empty() {
+                vec![shell.to_string_lossy().into_owned()]
+            } else {
+                // to be shown: a script of many pages would fill every list
+                let mut words = create.command.clone();
+                crate::text::shorten_words(&mut words, 4096);
+                words
+            },
+            cwd: spec.cwd.clone(),
+            pid: std::process::id(),
+            ..SessionInfo::default()
+        };
+        let program = pty::Program {
+            command,
+            env: environment(&id, &spec.host, create.term.as_deref(), &cwd),
+            shell,
+            login: spec.login,
+            cwd,
+            size,
+            umask: spec.umask,
+        };
+        let pty = pty::spawn(program).map_err(|e| {
+            let said = format!("{e:#}");
+            Fault::new(Fault::SPAWN, crate::text::short(said.lines().next().unwrap_or_default(), 300))
+        })?;
+        let record = Record {
+            version: 1,
+            machine: run.machine().to_string(),
+            boot: run.boot().to_string(),
+            start_time: sys::process_start_time(std::process::id() as i32).unwrap_or(0),
+            info,
+        };
+        let publish = || -> io::Result<_> {
+            let held = run.publish(&record)?;
+            let listener = bind(&run, &id)?;
+            Ok((held, listener))
+        };
+        let (held, listener) = publish().map_err(|e| {
+            pty.signal(Signal::KILL);
+            run.withdraw(&id);
+            Fault::new(Fault::INTERNAL, format!("the session can't be put into the run dir: {e}"))
+        })?;
+        let session = Session {
+            id,
+            record,
+            paths,
+            run,
+            held,
+            pty,
+            ring,
+            engine: Engine::with_history(size, spec.history),
+            queue: Vec::new(),
+            queued: 0,
+            conns: HashMap::new(),
+            applied: Applied::default(),
+            searched: 0,
+            commands: Commands::default(),
+            size,
+            policy,
+            pinned: false,
+            resizes: 0,
+            flags: u8::MAX,
+            bells: 0,
+            activity: 0,
+            ended: None,
+            killed: false,
+            kill_at: None,
+            closing: Vec::new(),
+            snapshot: None,
+            colors: Colors::default(),
+            foreground: None,
+        };
+        Ok((session, listener))
+    }
+}
+
+pub(super) fn bind(run: &RunDir, id: &SessionId) -> io::Result<std::os::unix::net::UnixListener> {
+    let _ = run.dir().remove(&format!("{id}.sock"));
+    std::os::unix::net::UnixListener::bind(run.dir().socket_path(&format!("{id}.sock"))?)
+}
+
+/// A name is free when no living session has it, as name or as id. To be asked under the names' lock.
+pub(super) fn check_free(run: &RunDir, name: &str, except: Option<&SessionId>) -> Result<(), Fault> {
+    check_name(name).map_err(|e| Fault::new(Fault::BAD_PARAMS, e))?;
+    let taken = run.entries().into_iter().any(|e| match e {
+        Entry::Alive(r) => {
+            (r.info.name == name || r.info.id == name) && except.is_none_or(|id| id.as_str() != r.info.id)
+        }
+        _ => false,
+    });
+    if taken {
+        return Err(Fault::new(
+            Fault::NAME_TAKEN,
+            format!("a session named '{}' is there already", crate::text::escape(name)),
+        ));
+    }
+    Ok(())
+}
+
+/// The shell of the settings, else $SHELL as it is set here (by sshd on a remote host), else the password
+/// database's, else sh.
+fn shell(wanted: Option<String>) -> OsString {
+    let usable = |s: &OsString| !s.is_empty() && rustix::fs::access(s.as_os_str(), rustix::fs::Access::EXEC_OK).is_ok();
+    wanted
+        .map(OsString::from)
+        .filter(usable)
+        .or_else(|| std::env::var_os("SHELL").filter(usable))
+        .or_else(|| sys::passwd().map(|p| p.shell.into_os_string()).filter(usable))
+        .unwrap_or_else(|| "/bin/sh".into())
+}
+
+/// Multiplexers around us are not around the program inside, and sizes are the terminal's to tell.
+const DROPPED: [&str; 12] = [
+    "TMUX",
+    "TMUX_PANE",
+    "STY",
+    "WINDOW",
+    "ZELLIJ",
+    "ZELLIJ_SESSION_NAME",
+    "ZELLIJ_PANE_ID",
+    "COLUMNS",
+    "LINES",
+    "TERMCAP",
+    "THUB_SESSION",
+    "THUB_HOST",
+];
+
+fn environment(id: &SessionId, host: &str, term: Option<&str>, cwd: &std::path::Path) -> Vec<(OsString, OsString)> {
+    let mut env: Vec<(OsString, OsString)> =
+        std::env::vars_os().filter(|(k, _)| !DROPPED.iter().any(|d| k == d)).collect();
+    // some programs believe it without a look
+    env.retain(|(k, _)| k != "OLDPWD" && k != "PWD");
+    env.push(("PWD".into(), cwd.into()));
+    let mut set = |k: &str, v: &str| {
+        env.retain(|(have, _)| have != k);
+        env.push((k.into(), v.into()));
+    };
+    set("TERM", term.unwrap_or("xterm-256color"));
+    set("COLORTERM", "truecolor");
+    set("TERM_PROGRAM", "thub");
+    set("TERM_PROGRAM_VERSION", hello::BUILD);
+    set("THUB_SESSION", id.as_str());
+    set("THUB_HOST", host);
+    env
+}
