@@ -31,6 +31,7 @@ pub const RESET: &[u8] = concat!(
     "\x1b[?2031l\x1b[?1004l\x1b[?2004l", // light/dark reports, focus, bracketed paste
     "\x1b[<u\x1b[>4;0m\x1b[m",           // kitty's keyboard, modifyOtherKeys
     "\x1b[?1l\x1b>",                     // arrows and keypad
+    "\x1b[?69l",                         // left and right margins
     "\x1b[?6l\x1b[4l\x1b[?7h\x1b[r",     // origin, insert, wrap, scroll region
     "\x1b[0 q",                          // cursor's shape
     "\x1b[?1049l",                       // the shell's screen

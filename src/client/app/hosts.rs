@@ -77,7 +77,7 @@ impl App {
         }
         if self.is_visible(id) {
             if !holds {
-                self.dirty = true;
+                self.printed = true;
                 self.urgent |= echo;
             }
         } else if let Some(i) = self.tabs.of_pane(id)

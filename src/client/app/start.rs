@@ -86,6 +86,7 @@ impl App {
             copied: String::new(),
             drag: None,
             dirty: true,
+            printed: false,
             urgent: false,
             changed: false,
             opening: None,

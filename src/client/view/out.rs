@@ -2,7 +2,12 @@
 //! or a bell into escape sequences. Nothing else may: no sequence of a pane gets through here.
 //! Leaves out what is in the cells (the other views) and writing the bytes (`client::terminal`).
 
-use crate::term::screen::{CursorShape, palette};
+mod scroll;
+
+pub use scroll::Shift;
+
+use super::look;
+use crate::term::screen::{CursorShape, Underline, palette};
 use base64::Engine;
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Position;
@@ -47,6 +52,18 @@ impl ColorDepth {
     }
 }
 
+/// Whether the terminal is known to take kinds of underline and their colours (`4:3`, `58:5:1`): others may read the
+/// numbers as something else. Reads TERM, TERM_PROGRAM, VTE_VERSION and WT_SESSION.
+pub fn knows_underlines(var: impl Fn(&str) -> Option<String>) -> bool {
+    let get = |name| var(name).unwrap_or_default();
+    let (term, program) = (get("TERM"), get("TERM_PROGRAM"));
+    let terms = ["kitty", "alacritty", "ghostty", "wezterm", "foot", "contour", "mintty", "rio"];
+    terms.iter().any(|t| term.contains(t))
+        || matches!(program.as_str(), "iTerm.app" | "WezTerm" | "vscode" | "ghostty" | "mintty" | "rio")
+        || get("VTE_VERSION").parse::<u32>().is_ok_and(|v| v >= 5200)
+        || !get("WT_SESSION").is_empty()
+}
+
 /// Longest text for the clipboard, in bytes.
 pub const MOST_CLIPBOARD: usize = 100 * 1024;
 /// Longest title, in characters.
@@ -54,15 +71,30 @@ pub const MOST_TITLE: usize = 256;
 /// Longest symbol of a cell that is drawn, in bytes: no real grapheme is longer, a pile of accents may be.
 const MOST_SYMBOL: usize = 64;
 
-/// The effects that are passed on; others (blinking, hidden) are not.
+/// The effects that are passed on.
 const EFFECTS: Modifier = Modifier::BOLD
     .union(Modifier::DIM)
     .union(Modifier::ITALIC)
     .union(Modifier::UNDERLINED)
+    .union(look::UNDERLINE_KIND)
+    .union(Modifier::SLOW_BLINK)
     .union(Modifier::REVERSED)
-    .union(Modifier::CROSSED_OUT);
+    .union(Modifier::HIDDEN)
+    .union(Modifier::CROSSED_OUT)
+    .union(look::OVERLINED);
 /// Those that show on a blank cell.
-const ON_BLANK: Modifier = Modifier::UNDERLINED.union(Modifier::REVERSED).union(Modifier::CROSSED_OUT);
+const ON_BLANK: Modifier =
+    Modifier::UNDERLINED.union(Modifier::REVERSED).union(Modifier::CROSSED_OUT).union(look::OVERLINED);
+/// Those with a number to begin and one to end them; underlines have more to them.
+const SWITCHES: [(Modifier, &[u8], &[u8]); 7] = [
+    (Modifier::BOLD, b"1;", b""),
+    (Modifier::DIM, b"2;", b""),
+    (Modifier::ITALIC, b"3;", b"23;"),
+    (Modifier::SLOW_BLINK, b"5;", b"25;"),
+    (Modifier::REVERSED, b"7;", b"27;"),
+    (Modifier::HIDDEN, b"8;", b"28;"),
+    (Modifier::CROSSED_OUT, b"9;", b"29;"),
+];
 
 /// A colour as the terminal gets it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -76,10 +108,12 @@ enum Ink {
 struct Pen {
     fg: Ink,
     bg: Ink,
+    /// The underline's; default where there is none.
+    line: Ink,
     effects: Modifier,
 }
 
-const PLAIN: Pen = Pen { fg: Ink::Default, bg: Ink::Default, effects: Modifier::empty() };
+const PLAIN: Pen = Pen { fg: Ink::Default, bg: Ink::Default, line: Ink::Default, effects: Modifier::empty() };
 
 /// Makes the bytes of frames, knowing what it said last. One for a terminal; [`Writer::forget`] after anybody else
 /// may have written there.
@@ -87,6 +121,10 @@ const PLAIN: Pen = Pen { fg: Ink::Default, bg: Ink::Default, effects: Modifier::
 pub struct Writer {
     depth: ColorDepth,
     sync: bool,
+    underlines: bool,
+    margins: bool,
+    /// There was a scroll region: one that was cut short may still be set.
+    scrolled: bool,
     /// What the terminal is set to; None = unknown.
     pen: Option<Pen>,
     at: Option<(u16, u16)>,
@@ -100,7 +138,19 @@ pub struct Writer {
 
 impl Writer {
     pub fn new(depth: ColorDepth) -> Writer {
-        Writer { depth, sync: false, pen: None, at: None, placed: false, shown: None, shape: None, begun: false }
+        Writer {
+            depth,
+            sync: false,
+            underlines: false,
+            margins: false,
+            scrolled: false,
+            pen: None,
+            at: None,
+            placed: false,
+            shown: None,
+            shape: None,
+            begun: false,
+        }
     }
 
     pub fn depth(&self) -> ColorDepth {
@@ -114,6 +164,15 @@ impl Writer {
     /// Whether the terminal said that it knows synchronized output (DECRQM of mode 2026 answered with 1 or 2).
     pub fn set_sync(&mut self, known: bool) {
         self.sync = known;
+    }
+    /// Whether the terminal takes kinds of underline and their colours; else all are plain ones.
+    pub fn set_underlines(&mut self, known: bool) {
+        self.underlines = known;
+    }
+    /// Whether the terminal said that it knows left and right margins (DECRQM of DECLRMM, mode 69, answered with 1 or
+    /// 2).
+    pub fn set_margins(&mut self, known: bool) {
+        self.margins = known;
     }
     /// Nothing is known of the terminal's state any more: after a suspend, or when it was set up again.
     pub fn forget(&mut self) {
@@ -131,24 +190,63 @@ impl Writer {
         out: &mut Vec<u8>,
     ) {
         self.begun = false;
-        let width = next.area.width as usize;
         let prev = prev.filter(|p| p.area == next.area && p.content.len() == next.content.len());
-        if width > 0 {
-            if prev.is_none() {
-                self.forget();
-                self.begin(out);
-                self.set_pen(PLAIN, out);
-                out.extend_from_slice(b"\x1b[H\x1b[2J");
-                self.at = Some((0, 0));
+        if prev.is_none() && next.area.width > 0 {
+            self.forget();
+            self.begin(out);
+            self.set_pen(PLAIN, out);
+            if std::mem::take(&mut self.scrolled) {
+                out.extend_from_slice(if self.margins { b"\x1b[?69l\x1b[r" } else { b"\x1b[r" });
             }
-            for (y, row) in next.content.chunks_exact(width).enumerate() {
-                let old = prev.and_then(|p| p.content.get(y * width..(y + 1) * width));
-                if old.is_some_and(|old| old == row) {
-                    continue;
-                }
+            out.extend_from_slice(b"\x1b[H\x1b[2J");
+            self.at = Some((0, 0));
+        }
+        self.rows(prev, next, None, out);
+        self.end(next, cursor, out);
+    }
+
+    /// Like [`Writer::emit`] with a `prev` of the same size. First it does those of `shifts` that save bytes, here and in
+    /// `prev`. Of `rows`, by number, those that are false are the same in both, and not looked at; rows of a shift that
+    /// was done become true. None: any may have changed.
+    pub fn update(
+        &mut self,
+        prev: &mut Buffer,
+        next: &Buffer,
+        shifts: &[Shift],
+        mut rows: Option<&mut [bool]>,
+        cursor: Option<(Position, CursorShape)>,
+        out: &mut Vec<u8>,
+    ) {
+        if prev.area != next.area || prev.content.len() != next.content.len() {
+            return self.emit(None, next, cursor, out);
+        }
+        self.begun = false;
+        for shift in shifts {
+            let moved = self.shift(prev, next, shift, out);
+            if let Some(rows) = &mut rows {
+                let moved = rows.iter_mut().take(usize::from(moved.end)).skip(usize::from(moved.start));
+                moved.for_each(|row| *row = true);
+            }
+        }
+        self.rows(Some(prev), next, rows.as_deref(), out);
+        self.end(next, cursor, out);
+    }
+
+    fn rows(&mut self, prev: Option<&Buffer>, next: &Buffer, which: Option<&[bool]>, out: &mut Vec<u8>) {
+        let width = usize::from(next.area.width).max(1);
+        for (y, row) in next.content.chunks_exact(width).enumerate() {
+            if which.is_some_and(|which| which.get(y) == Some(&false)) {
+                continue;
+            }
+            let old = prev.and_then(|p| p.content.get(y * width..(y + 1) * width));
+            if old.is_none_or(|old| old != row) {
                 self.row(y as u16, old, row, out);
             }
         }
+    }
+
+    /// The cursor, and what closes a frame.
+    fn end(&mut self, next: &Buffer, cursor: Option<(Position, CursorShape)>, out: &mut Vec<u8>) {
         self.cursor(next, cursor, out);
         if self.begun && self.sync {
             out.extend_from_slice(b"\x1b[?2026l");
@@ -272,7 +370,10 @@ impl Writer {
             let bg = self.ink(cell.bg);
             match self.pen {
                 Some(pen) if pen.bg == bg && !pen.effects.intersects(ON_BLANK) => {}
-                Some(pen) => self.set_pen(Pen { bg, effects: pen.effects - ON_BLANK, ..pen }, out),
+                Some(pen) => {
+                    let effects = pen.effects - ON_BLANK - look::UNDERLINE_KIND;
+                    self.set_pen(Pen { bg, line: Ink::Default, effects, ..pen }, out);
+                }
                 None => self.set_pen(Pen { bg, ..PLAIN }, out),
             }
         } else {
@@ -335,7 +436,14 @@ impl Writer {
     }
 
     fn pen_of(&self, cell: &Cell) -> Pen {
-        Pen { fg: self.ink(cell.fg), bg: self.ink(cell.bg), effects: cell.modifier & EFFECTS }
+        let mut effects = effects(cell);
+        let mut line = Ink::Default;
+        if !self.underlines {
+            effects -= look::UNDERLINE_KIND;
+        } else if effects.contains(Modifier::UNDERLINED) {
+            line = self.ink(cell.underline_color);
+        }
+        Pen { fg: self.ink(cell.fg), bg: self.ink(cell.bg), line, effects }
     }
 
     fn ink(&self, color: Color) -> Ink {
@@ -396,33 +504,41 @@ impl Writer {
             out.extend_from_slice(b"22;");
             new |= to.effects & (Modifier::BOLD | Modifier::DIM);
         }
-        for (effect, code) in [
-            (Modifier::ITALIC, b"23;"),
-            (Modifier::UNDERLINED, b"24;"),
-            (Modifier::REVERSED, b"27;"),
-            (Modifier::CROSSED_OUT, b"29;"),
-        ] {
+        for (effect, _, code) in SWITCHES {
             if gone.contains(effect) {
                 out.extend_from_slice(code);
             }
         }
-        for (effect, code) in [
-            (Modifier::BOLD, b"1;"),
-            (Modifier::DIM, b"2;"),
-            (Modifier::ITALIC, b"3;"),
-            (Modifier::UNDERLINED, b"4;"),
-            (Modifier::REVERSED, b"7;"),
-            (Modifier::CROSSED_OUT, b"9;"),
-        ] {
+        for (effect, code, _) in SWITCHES {
             if new.contains(effect) {
                 out.extend_from_slice(code);
             }
+        }
+        let underline = look::underline_of(to.effects);
+        if underline != look::underline_of(from.effects) {
+            let code: &[u8] = match underline {
+                Underline::None => b"24;",
+                Underline::Single => b"4;",
+                Underline::Double => b"4:2;",
+                Underline::Curly => b"4:3;",
+                Underline::Dotted => b"4:4;",
+                Underline::Dashed => b"4:5;",
+            };
+            out.extend_from_slice(code);
+        }
+        if new.contains(look::OVERLINED) {
+            out.extend_from_slice(b"53;");
+        } else if gone.contains(look::OVERLINED) {
+            out.extend_from_slice(b"55;");
         }
         if from.fg != to.fg {
             color(to.fg, 30, out);
         }
         if from.bg != to.bg {
             color(to.bg, 40, out);
+        }
+        if from.line != to.line {
+            line_color(to.line, out);
         }
         // each code ended with ';'
         if let Some(last) = out.last_mut() {
@@ -453,11 +569,11 @@ impl Writer {
         out.push(0x07);
     }
 
-    /// Asks what the terminal is: its background's colour (OSC 11), whether it knows synchronized output and reports
-    /// light and dark (modes 2026, 2031), and last its attributes (DA1), which everyone answers: nothing is to come
-    /// after that one.
+    /// Asks what the terminal is: its background's colour (OSC 11), whether it knows synchronized output, left and right
+    /// margins and reports light and dark (modes 2026, 69, 2031), and last its attributes (DA1), which everyone answers:
+    /// nothing is to come after that one.
     pub fn ask(&mut self, out: &mut Vec<u8>) {
-        out.extend_from_slice(b"\x1b]11;?\x1b\\\x1b[?2026$p\x1b[?2031$p\x1b[c");
+        out.extend_from_slice(b"\x1b]11;?\x1b\\\x1b[?2026$p\x1b[?69$p\x1b[?2031$p\x1b[c");
     }
 
     /// Whether the terminal is to tell when it turns light or dark (mode 2031).
@@ -475,9 +591,16 @@ fn is_plain_ascii(cell: &Cell) -> bool {
     matches!(cell.symbol().as_bytes(), [0x20..=0x7e])
 }
 
+/// What is passed on of a cell's effects.
+fn effects(cell: &Cell) -> Modifier {
+    let effects = cell.modifier & EFFECTS;
+    if effects.contains(Modifier::UNDERLINED) { effects } else { effects - look::UNDERLINE_KIND }
+}
+
 /// Whether two cells look the same, as far as this file shows them.
 fn same(a: &Cell, b: &Cell) -> bool {
-    (a.fg == b.fg && a.bg == b.bg && a.modifier & EFFECTS == b.modifier & EFFECTS && a.symbol() == b.symbol())
+    let line = || a.underline_color == b.underline_color || !a.modifier.contains(Modifier::UNDERLINED);
+    (a.fg == b.fg && a.bg == b.bg && effects(a) == effects(b) && line() && a.symbol() == b.symbol())
         || (is_blank(a) && is_blank(b))
 }
 
@@ -545,6 +668,26 @@ fn color(ink: Ink, base: u16, out: &mut Vec<u8>) {
     }
 }
 
+/// The same of the underline, in the form with colons: a terminal that does not know it leaves it out whole.
+fn line_color(ink: Ink, out: &mut Vec<u8>) {
+    match ink {
+        Ink::Default => out.extend_from_slice(b"59;"),
+        Ink::Index(n) => {
+            out.extend_from_slice(b"58:5:");
+            number(n.into(), out);
+            out.push(b';');
+        }
+        Ink::Rgb(r, g, b) => {
+            out.extend_from_slice(b"58:2:");
+            for n in [r, g, b] {
+                out.push(b':');
+                number(n.into(), out);
+            }
+            out.push(b';');
+        }
+    }
+}
+
 fn distance(a: (u8, u8, u8), b: (u8, u8, u8)) -> u32 {
     let d = |a: u8, b: u8| u32::from(a.abs_diff(b)).pow(2);
     2 * d(a.0, b.0) + 4 * d(a.1, b.1) + 3 * d(a.2, b.2)
@@ -569,7 +712,7 @@ fn nearest_16(r: u8, g: u8, b: u8) -> u8 {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
     use proptest::prelude::*;
     use ratatui::layout::Rect;
@@ -579,12 +722,12 @@ mod tests {
     const COLS: u16 = 12;
     const ROWS: u16 = 4;
 
-    fn terminal(cols: u16, rows: u16) -> vt100::Parser {
+    pub fn terminal(cols: u16, rows: u16) -> vt100::Parser {
         let n = |n| NonZeroU16::new(n).unwrap();
         vt100::Parser::new(n(rows), n(cols), 0)
     }
 
-    fn text(bytes: &[u8]) -> String {
+    pub fn text(bytes: &[u8]) -> String {
         String::from_utf8(bytes.to_vec()).unwrap()
     }
 
@@ -596,7 +739,7 @@ mod tests {
 
     /// What a cell looks like, the same for both sides.
     #[derive(PartialEq, Debug)]
-    struct Look {
+    pub struct Look {
         text: String,
         fg: vt100::Color,
         bg: vt100::Color,
@@ -615,7 +758,7 @@ mod tests {
         look
     }
 
-    fn want(buf: &Buffer, y: u16) -> Vec<Look> {
+    pub fn want(buf: &Buffer, y: u16) -> Vec<Look> {
         let width = usize::from(buf.area.width);
         let row = &buf.content[usize::from(y) * width..][..width];
         let w = Writer::new(ColorDepth::True);
@@ -645,7 +788,7 @@ mod tests {
         looks
     }
 
-    fn have(p: &vt100::Parser, y: u16, cols: u16) -> Vec<Look> {
+    pub fn have(p: &vt100::Parser, y: u16, cols: u16) -> Vec<Look> {
         (0..cols)
             .map(|x| p.screen().cell(y, x).unwrap())
             .filter(|c| !c.is_wide_continuation())
@@ -748,15 +891,15 @@ mod tests {
     }
 
     /// Printable text, and no sequences but the few this file makes.
-    fn allowed(out: &str) -> bool {
+    pub fn allowed(out: &str) -> bool {
         let mut chars = out.chars().peekable();
         while let Some(c) = chars.next() {
             if c == '\u{1b}' {
                 if chars.next() != Some('[') {
                     return false;
                 }
-                let end = chars.by_ref().find(|c| !matches!(c, '0'..='9' | ';' | '?' | ' '));
-                if !matches!(end, Some('H' | 'J' | 'K' | 'C' | 'D' | 'm' | 'h' | 'l' | 'q')) {
+                let end = chars.by_ref().find(|c| !matches!(c, '0'..='9' | ';' | ':' | '?' | ' '));
+                if !matches!(end, Some('H' | 'J' | 'K' | 'C' | 'D' | 'L' | 'M' | 'm' | 'h' | 'l' | 'q' | 'r' | 's')) {
                     return false;
                 }
             } else if is_refused(c) {
@@ -788,6 +931,49 @@ mod tests {
         let got = emit(&mut w, None, &a);
         let want = "\x1b[1;31mab\x1b[22;48;5;99mcd\x1b[38;2;1;2;3me\x1b[mf";
         assert!(got.ends_with(want), "{got:?}");
+    }
+
+    #[test]
+    fn kinds_of_underline_only_where_they_are_known() {
+        let line = |kind| look::underlined(kind) | Modifier::BOLD;
+        let mut a = Buffer::with_lines(["abcdefg"]);
+        let curly = Style::new().add_modifier(line(Underline::Curly)).underline_color(Color::Rgb(1, 2, 3));
+        a.set_style(Rect::new(0, 0, 2, 1), curly);
+        a.set_style(Rect::new(2, 0, 1, 1), Style::new().add_modifier(line(Underline::Dashed)));
+        a.set_style(Rect::new(3, 0, 1, 1), Style::new().add_modifier(line(Underline::Single)));
+        let rare = look::OVERLINED | Modifier::SLOW_BLINK | Modifier::HIDDEN | Modifier::CROSSED_OUT;
+        a.set_style(Rect::new(4, 0, 1, 1), Style::new().add_modifier(rare));
+        a.set_style(Rect::new(5, 0, 1, 1), Style::new().add_modifier(look::OVERLINED));
+        let mut w = Writer::new(ColorDepth::True);
+        let got = emit(&mut w, None, &a);
+        let want = "\x1b[1;4mabcd\x1b[22;5;8;9;24;53me\x1b[25;28;29mf\x1b[mg";
+        assert!(got.ends_with(want), "{got:?}");
+        w.set_underlines(true);
+        let got = emit(&mut w, None, &a);
+        let want = "\x1b[1;4:3;58:2::1:2:3mab\x1b[4:5;59mc\x1b[4md\x1b[22;5;8;9;24;53me\x1b[25;28;29mf\x1b[mg";
+        assert!(got.ends_with(want), "{got:?}");
+        // another kind alone is a change, an underline's colour where there is none is not
+        let mut b = a.clone();
+        b.content[2].modifier = line(Underline::Dotted);
+        b.content[6].underline_color = Color::Red;
+        assert_eq!(emit(&mut w, Some(&a), &b), "\x1b[1;3H\x1b[1;4:4mc");
+        let mut lesser = Writer::new(ColorDepth::Ansi16);
+        lesser.set_underlines(true);
+        assert!(emit(&mut lesser, None, &a).contains("4:3;58:5:0mab"));
+    }
+
+    #[test]
+    fn terminals_with_kinds_of_underline() {
+        let known = |vars: &[(&str, &str)]| {
+            knows_underlines(|n| vars.iter().find(|(k, _)| *k == n).map(|(_, v)| v.to_string()))
+        };
+        assert!(known(&[("TERM", "xterm-kitty")]));
+        assert!(known(&[("TERM", "xterm-256color"), ("VTE_VERSION", "7600")]));
+        assert!(known(&[("TERM", "xterm-256color"), ("TERM_PROGRAM", "WezTerm")]));
+        for vars in [&[("TERM", "xterm-256color")][..], &[("TERM", "linux")], &[("TERM_PROGRAM", "Apple_Terminal")]] {
+            assert!(!known(vars), "{vars:?}");
+        }
+        assert!(!known(&[("TERM", "xterm-256color"), ("VTE_VERSION", "4600")]));
     }
 
     #[test]
