@@ -116,15 +116,23 @@ impl Canvas {
             }
             was.generation = generation;
             let stamps = stamps_of(pane);
-            if let Some(shift) = shift_of(inner, &was.stamps, &stamps) {
+            let shift = shift_of(inner, &was.stamps, &stamps);
+            if let Some(shift) = shift {
                 (shift.area.y..shift.area.bottom()).for_each(|y| sync_row(prev, &mut self.next, &mut self.synced, y));
                 self.shifts.push(shift);
             }
+            let up = shift.map_or(0, |shift| shift.up);
             let others = (0..inner.height).zip(stamps.iter().zip(&was.stamps)).filter(|(_, (new, old))| new != old);
-            for row in others.map(|(row, _)| row) {
+            for (row, (new, _)) in others {
                 let y = inner.y + row;
                 sync_row(prev, &mut self.next, &mut self.synced, y);
-                pane::draw_row(pane, inner, row, &mut self.next);
+                // what moved was drawn already
+                let before = u16::try_from(i32::from(row) + up).ok();
+                let before = before.filter(|before| was.stamps.get(usize::from(*before)) == Some(new));
+                match before {
+                    Some(before) => copy_cells(prev, &mut self.next, inner, inner.y + before, y),
+                    None => pane::draw_row(pane, inner, row, &mut self.next),
+                }
                 if let Some(touched) = self.rows.get_mut(usize::from(y)) {
                     *touched = true;
                 }
@@ -162,6 +170,18 @@ fn sync_row(shown: &Buffer, next: &mut Buffer, synced: &mut [bool], y: u16) {
     let row = usize::from(y) * stride..(usize::from(y) + 1) * stride;
     if let (Some(from), Some(to)) = (shown.content.get(row.clone()), next.content.get_mut(row)) {
         to.clone_from_slice(from);
+    }
+}
+
+/// Copies the cells of `from`'s row to another row of `to`, as far as they are within `columns`.
+fn copy_cells(from: &Buffer, to: &mut Buffer, columns: Rect, from_row: u16, to_row: u16) {
+    let cells = |buf: &Buffer, y: u16| {
+        let row = usize::from(y) * usize::from(buf.area.width);
+        row + usize::from(columns.x)..row + usize::from(columns.right())
+    };
+    let (source, target) = (cells(from, from_row), cells(to, to_row));
+    if let (Some(source), Some(target)) = (from.content.get(source), to.content.get_mut(target)) {
+        target.clone_from_slice(source);
     }
 }
 

@@ -5,9 +5,12 @@ use super::super::out::tests::{allowed, have, terminal, text, want};
 use super::*;
 use crate::client::app::Event;
 use crate::client::app::tests::Bench;
+use crate::client::host::{HostEvent, HostState};
 use crate::client::view;
+use crate::proto::ids::SessionId;
 use crate::term::input::{Button, Mods, Mouse, MouseKind};
 use proptest::prelude::*;
+use std::time::Duration;
 
 /// A client, its canvas, and a terminal that shows it.
 struct Screen {
@@ -179,7 +182,24 @@ enum Step {
     Wheel(bool),
     Say,
     Pass,
+    Host(HostEvent),
     Resize(u16, u16),
+}
+
+/// What shows over a pane's cells, and what takes it away again.
+fn any_host_event() -> impl Strategy<Value = HostEvent> {
+    let session: SessionId = "s1".parse().unwrap();
+    let online = HostState::Online { build: "1".into(), hostname: "box".into() };
+    let lost = HostState::Lost { why: "gone".into(), retry: Duration::from_secs(9) };
+    prop::sample::select(vec![
+        HostEvent::Undelivered { session: session.clone(), bytes: b"typed".to_vec() },
+        HostEvent::State(lost),
+        HostEvent::State(online.clone()),
+        HostEvent::State(online),
+        HostEvent::Silent(Duration::from_secs(5)),
+        HostEvent::Rtt(Duration::from_millis(1)),
+        HostEvent::Size { session, offset: 0, size: Size::new(40, 10) },
+    ])
 }
 
 fn any_output() -> impl Strategy<Value = String> {
@@ -188,7 +208,7 @@ fn any_output() -> impl Strategy<Value = String> {
         6 => Just("\r\n".to_string()),
         2 => Just("漢字 \u{1f44d} e\u{301}".to_string()),
         2 => (1u16..20, 1u16..60).prop_map(|(r, c)| format!("\x1b[{r};{c}H")),
-        2 => prop::sample::select(vec!["\x1b[31;44m", "\x1b[m", "\x1b[4;7m", "\x1b[1m"]).prop_map(String::from),
+        2 => prop::sample::select(vec!["\x1b[31;44m", "\x1b[m", "\x1b[4;7m", "\x1b[3m"]).prop_map(String::from),
         2 => (1u16..9, 9u16..20).prop_map(|(a, b)| format!("\x1b[{a};{b}r")),
         2 => prop::sample::select(vec!["\x1bM", "\x1b[2L", "\x1b[3M", "\x1b[2S", "\x1b[T"]).prop_map(String::from),
         1 => prop::sample::select(vec!["\x1b[2J", "\x1b[K", "\x1b[r", "\x1b[?25l", "\x1b[?25h"]).prop_map(String::from),
@@ -206,6 +226,7 @@ fn any_step() -> impl Strategy<Value = Step> {
         1 => any::<bool>().prop_map(Step::Wheel),
         1 => Just(Step::Say),
         1 => Just(Step::Pass),
+        2 => any_host_event().prop_map(Step::Host),
         1 => (20u16..130, 6u16..30).prop_map(|(c, r)| Step::Resize(c, r)),
     ]
 }
@@ -239,6 +260,7 @@ proptest! {
                     s.bench.at(seconds);
                     s.bench.event(Event::Tick);
                 }
+                Step::Host(event) => s.bench.host("local", event),
                 Step::Resize(cols, rows) => s.bench.event(Event::Resize(Size::new(cols, rows))),
             }
             s.bench.answer();

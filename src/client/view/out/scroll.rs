@@ -50,12 +50,19 @@ impl Writer {
         };
         let margins = columns.len() < usize::from(width);
         let rows = usize::from(area.y)..usize::from(area.bottom());
-        let stays = cost_of(prev, next, rows.clone(), columns.clone(), Some);
-        let moves = cost_of(prev, next, rows.clone(), columns.clone(), |y| {
+        let moved = |y: usize| {
             let from = if shift.up > 0 { y.checked_add(by) } else { y.checked_sub(by) };
             from.filter(|from| rows.contains(from))
+        };
+        let moves: usize = costs(prev, next, rows.clone(), columns.clone(), moved).sum();
+        let mut left = moves + SCROLL + if margins { MARGINS } else { 0 };
+        // most often a few rows are enough to know
+        let saves = costs(prev, next, rows.clone(), columns.clone(), Some).any(|cost| {
+            let more = cost > left;
+            left = left.saturating_sub(cost);
+            more
         });
-        if stays <= moves + SCROLL + if margins { MARGINS } else { 0 } {
+        if !saves {
             return NOT;
         }
         self.begin(out);
@@ -115,24 +122,23 @@ fn is_cut_clean(buf: &Buffer, area: Rect) -> bool {
     })
 }
 
-/// About how many bytes it takes to say these rows of `next` where those of `prev` are, each where `from` says; None:
+/// About how many bytes it takes to say each of these rows of `next` where that one of `prev` is that `from` names; None:
 /// nothing is.
-fn cost_of(
+fn costs(
     prev: &Buffer,
     next: &Buffer,
     rows: Range<usize>,
     columns: Range<usize>,
     from: impl Fn(usize) -> Option<usize>,
-) -> usize {
+) -> impl Iterator<Item = usize> {
     let stride = usize::from(next.area.width);
     let cells =
-        |buf: &'_ Buffer, y: usize| y * stride + columns.start..(y * stride + columns.end).min(buf.content.len());
-    let row = |y: usize| {
+        move |buf: &Buffer, y: usize| y * stride + columns.start..(y * stride + columns.end).min(buf.content.len());
+    rows.map(move |y| {
         let Some(new) = next.content.get(cells(next, y)) else { return 0 };
         let old = from(y).and_then(|y| prev.content.get(cells(prev, y)));
         row_cost(old, new)
-    };
-    rows.map(row).sum()
+    })
 }
 
 fn row_cost(old: Option<&[Cell]>, new: &[Cell]) -> usize {
