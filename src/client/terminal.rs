@@ -25,6 +25,7 @@ use tokio::time::Instant;
 pub const RESET: &[u8] = concat!(
     "\x18\x1b\\",                        // an unfinished sequence must not swallow the rest
     "\x1b[?2026l",                       // synchronized output
+    "\x1b]8;;\x1b\\",                    // a link
     "\x1b[m\x0f\x1b(B",                  // colours; ASCII in G0, and G0 in use
     "\x1b[?1006l\x1b[?1015l\x1b[?1005l", // mouse encodings
     "\x1b[?1003l\x1b[?1002l\x1b[?1000l", // mouse

@@ -76,7 +76,7 @@ pub async fn run(options: Options) -> Result<Outcome, Failure> {
     let mut terminal = Terminal::open(Features { mouse: options.config.mouse })?;
     let var = |name: &str| std::env::var(name).ok();
     let mut writer = Writer::new(ColorDepth::from_env(var));
-    writer.set_underlines(out::knows_underlines(var));
+    writer.set_modern(out::is_modern(var));
     let ended = show(options, &mut terminal, writer).await;
     drop(terminal);
     let (farewell, signal) = ended;

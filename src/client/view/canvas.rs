@@ -57,6 +57,11 @@ impl Canvas {
             && self.only_output(app)
         {
             let cursor = self.patch(app, prev);
+            let said = |y: u16| {
+                let scrolled = self.shifts.iter().any(|s| (s.area.y..s.area.bottom()).contains(&y));
+                scrolled || self.rows.get(usize::from(y)) == Some(&true)
+            };
+            teach_links(app, &self.next, writer, said);
             writer.update(prev, &self.next, &self.shifts, Some(&mut self.rows), cursor, out);
             copy_rows(&self.next, prev, &self.rows);
         } else {
@@ -64,6 +69,7 @@ impl Canvas {
             self.next.reset();
             let cursor = super::draw(app, theme, &mut self.next);
             self.remember(app);
+            teach_links(app, &self.next, writer, |_| true);
             match &mut prev {
                 Some(prev) => writer.update(prev, &self.next, &self.shifts, None, cursor, out),
                 None => writer.emit(None, &self.next, cursor, out),
@@ -155,6 +161,16 @@ impl Canvas {
             }
             self.panes.push(Painted { id: Some(pane.id), inner, generation: pane.engine.generation(), stamps });
         }
+    }
+}
+
+/// Tells the writer where the links lead that it may come across in these rows.
+fn teach_links(app: &App, next: &Buffer, writer: &mut Writer, rows: impl Fn(u16) -> bool) {
+    if !writer.has_links() {
+        return;
+    }
+    for (pane, inner) in pane::shown_panes(app) {
+        pane::links(pane, inner, next, |number, uri| writer.learn(number, uri), &rows);
     }
 }
 

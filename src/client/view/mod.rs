@@ -65,7 +65,14 @@ pub fn put(buf: &mut Buffer, x: u16, y: u16, width: u16, text: &str, style: Styl
     // what lies under it gives the ground, not its effects: on a dimmed line an accent is none
     let style = style.remove_modifier(look::EVERY.difference(style.add_modifier));
     let style = Style { underline_color: style.underline_color.or(Some(Color::Reset)), ..style };
-    buf.set_stringn(x, y, text, usize::from(width), style).0
+    let end = buf.set_stringn(x, y, text, usize::from(width), style).0;
+    // nor where it leads to
+    (x..end).for_each(|x| {
+        if let Some(cell) = buf.cell_mut((x, y)) {
+            look::set_link(cell, None);
+        }
+    });
+    end
 }
 
 /// Like [`put`], with an ellipsis where the text is cut.

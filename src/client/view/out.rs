@@ -2,6 +2,7 @@
 //! or a bell into escape sequences. Nothing else may: no sequence of a pane gets through here.
 //! Leaves out what is in the cells (the other views) and writing the bytes (`client::terminal`).
 
+mod links;
 mod scroll;
 
 pub use scroll::Shift;
@@ -12,6 +13,8 @@ use base64::Engine;
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Position;
 use ratatui::style::{Color, Modifier};
+use std::collections::BTreeMap;
+use std::num::NonZeroU16;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// How many colours the outer terminal has.
@@ -52,9 +55,9 @@ impl ColorDepth {
     }
 }
 
-/// Whether the terminal is known to take kinds of underline and their colours (`4:3`, `58:5:1`): others may read the
-/// numbers as something else. Reads TERM, TERM_PROGRAM, VTE_VERSION and WT_SESSION.
-pub fn knows_underlines(var: impl Fn(&str) -> Option<String>) -> bool {
+/// Whether the terminal is known to take kinds of underline and their colours (`4:3`, `58:5:1`), which others may read
+/// as something else, and links (OSC 8). Reads TERM, TERM_PROGRAM, VTE_VERSION and WT_SESSION.
+pub fn is_modern(var: impl Fn(&str) -> Option<String>) -> bool {
     let get = |name| var(name).unwrap_or_default();
     let (term, program) = (get("TERM"), get("TERM_PROGRAM"));
     let terms = ["kitty", "alacritty", "ghostty", "wezterm", "foot", "contour", "mintty", "rio"];
@@ -111,9 +114,11 @@ struct Pen {
     /// The underline's; default where there is none.
     line: Ink,
     effects: Modifier,
+    link: Option<NonZeroU16>,
 }
 
-const PLAIN: Pen = Pen { fg: Ink::Default, bg: Ink::Default, line: Ink::Default, effects: Modifier::empty() };
+const PLAIN: Pen =
+    Pen { fg: Ink::Default, bg: Ink::Default, line: Ink::Default, effects: Modifier::empty(), link: None };
 
 /// Makes the bytes of frames, knowing what it said last. One for a terminal; [`Writer::forget`] after anybody else
 /// may have written there.
@@ -121,10 +126,12 @@ const PLAIN: Pen = Pen { fg: Ink::Default, bg: Ink::Default, line: Ink::Default,
 pub struct Writer {
     depth: ColorDepth,
     sync: bool,
-    underlines: bool,
+    modern: bool,
     margins: bool,
-    /// There was a scroll region: one that was cut short may still be set.
-    scrolled: bool,
+    /// The addresses of the frame being made.
+    links: BTreeMap<NonZeroU16, Option<String>>,
+    /// There was a scroll region or a link: a frame that was cut short may have left it.
+    marked: bool,
     /// What the terminal is set to; None = unknown.
     pen: Option<Pen>,
     at: Option<(u16, u16)>,
@@ -141,9 +148,10 @@ impl Writer {
         Writer {
             depth,
             sync: false,
-            underlines: false,
+            modern: false,
+            links: BTreeMap::new(),
             margins: false,
-            scrolled: false,
+            marked: false,
             pen: None,
             at: None,
             placed: false,
@@ -165,9 +173,14 @@ impl Writer {
     pub fn set_sync(&mut self, known: bool) {
         self.sync = known;
     }
-    /// Whether the terminal takes kinds of underline and their colours; else all are plain ones.
-    pub fn set_underlines(&mut self, known: bool) {
-        self.underlines = known;
+    /// Whether the terminal takes kinds of underline and their colours, else all are plain ones; and links, else there
+    /// are none.
+    pub fn set_modern(&mut self, known: bool) {
+        self.modern = known;
+    }
+    /// Whether links are shown: else nobody needs to `learn` any.
+    pub fn has_links(&self) -> bool {
+        self.modern
     }
     /// Whether the terminal said that it knows left and right margins (DECRQM of DECLRMM, mode 69, answered with 1 or
     /// 2).
@@ -195,7 +208,10 @@ impl Writer {
             self.forget();
             self.begin(out);
             self.set_pen(PLAIN, out);
-            if std::mem::take(&mut self.scrolled) {
+            if std::mem::take(&mut self.marked) {
+                if self.modern {
+                    self.link(None, out);
+                }
                 out.extend_from_slice(if self.margins { b"\x1b[?69l\x1b[r" } else { b"\x1b[r" });
             }
             out.extend_from_slice(b"\x1b[H\x1b[2J");
@@ -247,6 +263,11 @@ impl Writer {
 
     /// The cursor, and what closes a frame.
     fn end(&mut self, next: &Buffer, cursor: Option<(Position, CursorShape)>, out: &mut Vec<u8>) {
+        if let Some(pen) = self.pen.filter(|pen| pen.link.is_some()) {
+            self.link(None, out);
+            self.pen = Some(Pen { link: None, ..pen });
+        }
+        self.links.clear();
         self.cursor(next, cursor, out);
         if self.begun && self.sync {
             out.extend_from_slice(b"\x1b[?2026l");
@@ -367,14 +388,14 @@ impl Writer {
         self.move_to(x, y, row, out);
         if symbol == " " && !cell.modifier.intersects(ON_BLANK) {
             // of a blank only the background shows
-            let bg = self.ink(cell.bg);
+            let Pen { bg, link, .. } = self.pen_of(cell);
             match self.pen {
-                Some(pen) if pen.bg == bg && !pen.effects.intersects(ON_BLANK) => {}
+                Some(pen) if (pen.bg, pen.link) == (bg, link) && !pen.effects.intersects(ON_BLANK) => {}
                 Some(pen) => {
                     let effects = pen.effects - ON_BLANK - look::UNDERLINE_KIND;
-                    self.set_pen(Pen { bg, line: Ink::Default, effects, ..pen }, out);
+                    self.set_pen(Pen { bg, link, line: Ink::Default, effects, ..pen }, out);
                 }
-                None => self.set_pen(Pen { bg, ..PLAIN }, out),
+                None => self.set_pen(Pen { bg, link, ..PLAIN }, out),
             }
         } else {
             let pen = self.pen_of(cell);
@@ -438,12 +459,13 @@ impl Writer {
     fn pen_of(&self, cell: &Cell) -> Pen {
         let mut effects = effects(cell);
         let mut line = Ink::Default;
-        if !self.underlines {
+        if !self.modern {
             effects -= look::UNDERLINE_KIND;
         } else if effects.contains(Modifier::UNDERLINED) {
             line = self.ink(cell.underline_color);
         }
-        Pen { fg: self.ink(cell.fg), bg: self.ink(cell.bg), line, effects }
+        let link = look::link_of(cell).filter(|n| matches!(self.links.get(n), Some(Some(_))));
+        Pen { fg: self.ink(cell.fg), bg: self.ink(cell.bg), line, effects, link }
     }
 
     fn ink(&self, color: Color) -> Ink {
@@ -485,11 +507,19 @@ impl Writer {
         if self.pen == Some(to) {
             return;
         }
+        // no SGR changes it
+        let open = self.pen.and_then(|pen| pen.link);
+        if open != to.link {
+            self.link(to.link, out);
+            self.marked = true;
+        }
+        let plain = Pen { link: to.link, ..PLAIN };
         let from = match self.pen {
-            Some(from) if to != PLAIN => from,
+            Some(from) if to != plain => Pen { link: to.link, ..from },
+            Some(from) if (Pen { link: to.link, ..from }) == to => to,
             _ => {
                 out.extend_from_slice(b"\x1b[m");
-                PLAIN
+                plain
             }
         };
         self.pen = Some(to);
@@ -584,7 +614,10 @@ impl Writer {
 
 /// Shows as nothing but the default background.
 fn is_blank(cell: &Cell) -> bool {
-    cell.bg == Color::Reset && !cell.modifier.intersects(ON_BLANK) && matches!(cell.symbol(), " " | "")
+    cell.bg == Color::Reset
+        && !cell.modifier.intersects(ON_BLANK)
+        && look::link_of(cell).is_none()
+        && matches!(cell.symbol(), " " | "")
 }
 
 fn is_plain_ascii(cell: &Cell) -> bool {
@@ -600,8 +633,9 @@ fn effects(cell: &Cell) -> Modifier {
 /// Whether two cells look the same, as far as this file shows them.
 fn same(a: &Cell, b: &Cell) -> bool {
     let line = || a.underline_color == b.underline_color || !a.modifier.contains(Modifier::UNDERLINED);
-    (a.fg == b.fg && a.bg == b.bg && effects(a) == effects(b) && line() && a.symbol() == b.symbol())
-        || (is_blank(a) && is_blank(b))
+    let colors = a.fg == b.fg && a.bg == b.bg;
+    let links = look::link_of(a) == look::link_of(b);
+    (colors && links && effects(a) == effects(b) && line() && a.symbol() == b.symbol()) || (is_blank(a) && is_blank(b))
 }
 
 /// What is drawn for the cell at `x`, and how many columns it takes: 1, or 2 where there is room. This is the
@@ -895,8 +929,17 @@ pub mod tests {
         let mut chars = out.chars().peekable();
         while let Some(c) = chars.next() {
             if c == '\u{1b}' {
-                if chars.next() != Some('[') {
-                    return false;
+                match chars.next() {
+                    Some('[') => {}
+                    // a link, to its end
+                    Some(']') if chars.next() == Some('8') => {
+                        let end = chars.by_ref().find(|c| !c.is_ascii_graphic());
+                        if (end, chars.next()) != (Some('\u{1b}'), Some('\\')) {
+                            return false;
+                        }
+                        continue;
+                    }
+                    _ => return false,
                 }
                 let end = chars.by_ref().find(|c| !matches!(c, '0'..='9' | ';' | ':' | '?' | ' '));
                 if !matches!(end, Some('H' | 'J' | 'K' | 'C' | 'D' | 'L' | 'M' | 'm' | 'h' | 'l' | 'q' | 'r' | 's')) {
@@ -948,7 +991,7 @@ pub mod tests {
         let got = emit(&mut w, None, &a);
         let want = "\x1b[1;4mabcd\x1b[22;5;8;9;24;53me\x1b[25;28;29mf\x1b[mg";
         assert!(got.ends_with(want), "{got:?}");
-        w.set_underlines(true);
+        w.set_modern(true);
         let got = emit(&mut w, None, &a);
         let want = "\x1b[1;4:3;58:2::1:2:3mab\x1b[4:5;59mc\x1b[4md\x1b[22;5;8;9;24;53me\x1b[25;28;29mf\x1b[mg";
         assert!(got.ends_with(want), "{got:?}");
@@ -958,15 +1001,14 @@ pub mod tests {
         b.content[6].underline_color = Color::Red;
         assert_eq!(emit(&mut w, Some(&a), &b), "\x1b[1;3H\x1b[1;4:4mc");
         let mut lesser = Writer::new(ColorDepth::Ansi16);
-        lesser.set_underlines(true);
+        lesser.set_modern(true);
         assert!(emit(&mut lesser, None, &a).contains("4:3;58:5:0mab"));
     }
 
     #[test]
     fn terminals_with_kinds_of_underline() {
-        let known = |vars: &[(&str, &str)]| {
-            knows_underlines(|n| vars.iter().find(|(k, _)| *k == n).map(|(_, v)| v.to_string()))
-        };
+        let known =
+            |vars: &[(&str, &str)]| is_modern(|n| vars.iter().find(|(k, _)| *k == n).map(|(_, v)| v.to_string()));
         assert!(known(&[("TERM", "xterm-kitty")]));
         assert!(known(&[("TERM", "xterm-256color"), ("VTE_VERSION", "7600")]));
         assert!(known(&[("TERM", "xterm-256color"), ("TERM_PROGRAM", "WezTerm")]));

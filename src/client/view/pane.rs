@@ -13,6 +13,7 @@ use crate::theme::Theme;
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::{Position, Rect};
 use ratatui::style::{Color, Modifier, Style};
+use std::num::NonZeroU16;
 use std::time::Duration;
 use unicode_width::UnicodeWidthStr;
 
@@ -68,12 +69,35 @@ pub fn draw_row(pane: &Pane, inner: Rect, row: u16, buf: &mut Buffer) {
         let cell = pane.engine.cell(row, col as u16);
         let Some(out) = buf.cell_mut((x, inner.y + row)) else { continue };
         out.reset();
-        set(out, &cell, inner.right() - x, style_of(&cell.style));
+        set(out, &cell, inner.right() - x, style_of(&cell.style), pane.engine.link(row, col as u16));
     }
 }
 
-fn set(out: &mut Cell, cell: &screen::Cell<'_>, room: u16, style: Style) {
+fn set(out: &mut Cell, cell: &screen::Cell<'_>, room: u16, style: Style, link: Option<&str>) {
     out.set_symbol(symbol(cell, room)).set_style(style);
+    look::set_link(out, link);
+}
+
+/// The rows and columns within `inner` that lead somewhere, and where to: what of `buf` has a link.
+pub fn links<'a>(
+    pane: &'a Pane,
+    inner: Rect,
+    buf: &Buffer,
+    mut learn: impl FnMut(NonZeroU16, &'a str),
+    rows: impl Fn(u16) -> bool,
+) {
+    let (top, left) = origin(pane, inner);
+    for y in (inner.y..inner.bottom()).filter(|y| rows(*y)) {
+        let Ok(row) = u16::try_from(top + i64::from(y - inner.y)) else { continue };
+        for x in inner.x..inner.right() {
+            let number = buf.cell((x, y)).and_then(look::link_of);
+            if let Some(number) = number
+                && let Some(uri) = pane.engine.link(row, left + (x - inner.x))
+            {
+                learn(number, uri);
+            }
+        }
+    }
 }
 
 /// No tab is left. (The tree says it too, where it covers this.)
@@ -291,14 +315,16 @@ fn cells(app: &App, theme: &Theme, pane: &Pane, inner: Rect, buf: &mut Buffer) {
         let owned = if looking_back { pane.line(line) } else { None };
         for col in 0..inner.width {
             let at = col + left;
-            let cell = match (&owned, looking_back) {
+            let (cell, link) = match (&owned, looking_back) {
                 (Some(cells), _) => match cells.get(usize::from(at)) {
-                    Some(c) => screen::Cell { text: &c.text, width: c.width, style: c.style },
+                    Some(c) => (screen::Cell { text: &c.text, width: c.width, style: c.style }, None),
                     None => continue,
                 },
                 (None, true) => continue,
                 (None, false) => match u16::try_from(line) {
-                    Ok(line) if line < size.rows && at < size.cols => pane.engine.cell(line, at),
+                    Ok(line) if line < size.rows && at < size.cols => {
+                        (pane.engine.cell(line, at), pane.engine.link(line, at))
+                    }
                     _ => continue,
                 },
             };
@@ -310,7 +336,7 @@ fn cells(app: &App, theme: &Theme, pane: &Pane, inner: Rect, buf: &mut Buffer) {
                 style = style.patch(theme.selection);
             }
             let Some(out) = buf.cell_mut((inner.x + col, inner.y + row)) else { continue };
-            set(out, &cell, inner.width - col, style);
+            set(out, &cell, inner.width - col, style, link);
         }
     }
 }

@@ -97,7 +97,7 @@ impl Writer {
         }
         // each of these moves the cursor, but not everywhere
         self.at = None;
-        self.scrolled = true;
+        self.marked = true;
         let stride = usize::from(width);
         move_cells(&mut prev.content, stride, rows, columns, by, shift.up > 0);
         area.y..area.bottom()
