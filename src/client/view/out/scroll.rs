@@ -9,7 +9,8 @@
 //! A pane beside others needs left and right margins (DECLRMM, DECSLRM) too. Where the terminal has none, whole rows
 //! are scrolled and what stands beside is said again, if that is the shorter way.
 
-use super::{PLAIN, Writer, effects, glyph, is_blank, number, same};
+use super::pen::{PLAIN, effects};
+use super::{Writer, glyph, is_blank, number, same};
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Rect;
 use std::ops::Range;
