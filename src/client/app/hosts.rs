@@ -74,6 +74,8 @@ impl App {
         let id = pane.id;
         if let Some(h) = self.hosts.get_mut(host) {
             h.heard = now;
+            // how long ago that was is shown then
+            self.dirty |= h.silent || !matches!(h.state, HostState::Online { .. });
         }
         if self.is_visible(id) {
             if !holds {
