@@ -156,8 +156,10 @@ pub struct App {
     /// What was looked for last, in any pane.
     pub sought: String,
     pub drag: Option<Drag>,
-    /// Something on the screen is another.
+    /// Something on the screen is another, and it may be anything.
     pub dirty: bool,
+    /// Output of a pane that is to be seen came: at least its cells, cursor and title are others.
+    pub printed: bool,
     /// Output that answers a key came: draw at once.
     pub urgent: bool,
     /// The tabs or splits are another than what was saved.
@@ -272,6 +274,7 @@ impl App {
     /// To be called when a frame was drawn: all that it could show is taken in.
     pub fn drawn(&mut self) -> Vec<Effect> {
         self.dirty = false;
+        self.printed = false;
         self.urgent = false;
         self.seen(|pane| pane.fed || pane.restored)
     }

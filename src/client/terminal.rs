@@ -25,12 +25,14 @@ use tokio::time::Instant;
 pub const RESET: &[u8] = concat!(
     "\x18\x1b\\",                        // an unfinished sequence must not swallow the rest
     "\x1b[?2026l",                       // synchronized output
+    "\x1b]8;;\x1b\\",                    // a link
     "\x1b[m\x0f\x1b(B",                  // colours; ASCII in G0, and G0 in use
     "\x1b[?1006l\x1b[?1015l\x1b[?1005l", // mouse encodings
     "\x1b[?1003l\x1b[?1002l\x1b[?1000l", // mouse
     "\x1b[?2031l\x1b[?1004l\x1b[?2004l", // light/dark reports, focus, bracketed paste
     "\x1b[<u\x1b[>4;0m\x1b[m",           // kitty's keyboard, modifyOtherKeys
     "\x1b[?1l\x1b>",                     // arrows and keypad
+    "\x1b[?69l",                         // left and right margins
     "\x1b[?6l\x1b[4l\x1b[?7h\x1b[r",     // origin, insert, wrap, scroll region
     "\x1b[0 q",                          // cursor's shape
     "\x1b[?1049l",                       // the shell's screen

@@ -9,16 +9,14 @@ use super::driver::{Driver, KeepLayout, StartHost};
 use super::host::{HostEvent, HostId};
 use super::inbox::Inbox;
 use super::terminal::{Features, Terminal, TerminalEvent};
-use super::view;
-use super::view::out::{ColorDepth, Writer};
+use super::view::canvas::Canvas;
+use super::view::out::{self, ColorDepth, Writer};
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::store::layout::Layout;
 use crate::term::input::{Input, Parser, Reply};
 use crate::term::screen::Colors;
 use crate::theme::Theme;
-use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
@@ -77,8 +75,10 @@ pub struct Outcome {
 /// There is no terminal here, or the one session asked for can't be shown.
 pub async fn run(options: Options) -> Result<Outcome, Failure> {
     let mut terminal = Terminal::open(Features { mouse: options.config.mouse })?;
-    let depth = ColorDepth::from_env(|name| std::env::var(name).ok());
-    let ended = show(options, &mut terminal, Writer::new(depth)).await;
+    let var = |name: &str| std::env::var(name).ok();
+    let mut writer = Writer::new(ColorDepth::from_env(var));
+    writer.set_modern(out::is_modern(var));
+    let ended = show(options, &mut terminal, writer).await;
     drop(terminal);
     let (farewell, signal) = ended;
     let outcome = |text: &str, code| Outcome { text: text.to_string(), code, signal };
@@ -132,7 +132,7 @@ async fn show(options: Options, terminal: &mut Terminal, mut writer: Writer) -> 
     let mut parser = Parser::new();
     let mut escape_at: Option<Instant> = None;
     let mut text_color = None;
-    let (mut before, mut next) = (None::<Buffer>, Buffer::empty(Rect::default()));
+    let mut canvas = Canvas::default();
     // when the next frame may be drawn, as if each took its time: a rest saves up a few
     let mut paced = begun;
     let (mut clock_at, mut inputs) = (Instant::now(), Vec::new());
@@ -179,23 +179,16 @@ async fn show(options: Options, terminal: &mut Terminal, mut writer: Writer) -> 
         }
         // the first frames after a rest are drawn at once, the next ones a frame's time apart
         let due = if app.urgent || driver.afresh { now } else { paced };
-        let wanted = (app.dirty || driver.afresh) && !terminal.pending();
+        let wanted = (app.dirty || app.printed || driver.afresh) && !terminal.pending();
         if wanted && due <= now {
             let size = terminal.size();
-            next.resize(Rect::new(0, 0, size.cols, size.rows));
-            next.reset();
             if size != app.size {
                 driver.perform(app.update(Event::Resize(size)), terminal, &mut writer);
             }
-            let cursor = view::draw(&app, &theme, &mut next);
             let whole = std::mem::take(&mut driver.afresh);
             let mut bytes = Vec::new();
-            writer.emit(before.as_ref().filter(|_| !whole), &next, cursor, &mut bytes);
+            canvas.draw(&app, &theme, size, whole, &mut writer, &mut bytes);
             terminal.send(&bytes);
-            match &mut before {
-                Some(b) => std::mem::swap(b, &mut next),
-                None => before = Some(std::mem::take(&mut next)),
-            }
             // a frame of a few bytes (a title, a cursor, a short line) takes a part of a frame's time
             let cost = if bytes.len() < LITTLE { FRAME / 8 } else { FRAME };
             paced = paced.max(now.checked_sub(FRAME * BURST).unwrap_or(now)) + cost;
@@ -278,6 +271,10 @@ fn heed(reply: &Reply, theme: &mut Theme, writer: &mut Writer, terminal: &mut Te
     let light = match *reply {
         Reply::Mode { number: 2026, state } => {
             writer.set_sync(matches!(state, 1 | 2));
+            return false;
+        }
+        Reply::Mode { number: 69, state } => {
+            writer.set_margins(matches!(state, 1 | 2));
             return false;
         }
         Reply::Mode { number: 2031, state: 1 | 2 } => {

@@ -516,6 +516,9 @@ fn ctrl_z_is_the_programs_and_suspending_gives_the_terminal_back() {
     tty.until("a prompt", |s| s.iter().any(|l| l.starts_with("ready$")));
     tty.type_("echo in-$((1))-one; cat\r");
     tty.until_text("in-1-one");
+    // it has the terminal once it answers: before, nobody would be there to stop
+    tty.type_("answer\r");
+    tty.until("cat to run", |s| s.iter().filter(|l| *l == "answer").count() == 2);
     // a bare Ctrl-Z belongs to what runs inside
     tty.type_("\x1a");
     tty.until("cat to be stopped", |s| s.iter().any(|l| l.contains("Stopped") || l.contains("^Z")));

@@ -75,10 +75,12 @@ impl App {
         let id = pane.id;
         if let Some(h) = self.hosts.get_mut(host) {
             h.heard = now;
+            // how long ago that was is shown then
+            self.dirty |= h.silent || !matches!(h.state, HostState::Online { .. });
         }
         if self.is_visible(id) {
             if !holds {
-                self.dirty = true;
+                self.printed = true;
                 self.urgent |= echo;
             }
         } else if let Some(i) = self.tabs.of_pane(id)

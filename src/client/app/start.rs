@@ -87,6 +87,7 @@ impl App {
             sought: String::new(),
             drag: None,
             dirty: true,
+            printed: false,
             urgent: false,
             changed: false,
             opening: None,

@@ -1,24 +1,26 @@
 //! Draws: each file one part of the screen, as a function of the state; `out` makes the bytes.
+pub mod canvas;
 pub mod layer;
+pub mod look;
 pub mod out;
 pub mod pane;
 pub mod status;
 pub mod tabs;
 pub mod tree;
 
-use super::app::App;
+use super::app::{App, Frame};
 use crate::term::screen::CursorShape;
 use crate::theme::Theme;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
-use ratatui::style::{Modifier, Style};
+use ratatui::style::{Color, Style};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// Draws the whole screen; says where the cursor is to be, none = hidden.
 pub fn draw(app: &App, theme: &Theme, buf: &mut Buffer) -> Option<(Position, CursorShape)> {
     let frame = app.frame();
     let whole = buf.area;
-    let mut cursor = pane::draw_all(app, theme, frame.body, buf);
+    let cursor = pane::draw_all(app, theme, frame.body, buf);
     if let Some(area) = frame.tabs {
         tabs::draw(app, theme, area, buf);
     }
@@ -33,9 +35,7 @@ pub fn draw(app: &App, theme: &Theme, buf: &mut Buffer) -> Option<(Position, Cur
     if let Some(area) = frame.tree {
         tree::draw(app, theme, area, buf);
     }
-    if app.tree.focused || cursor.is_some_and(|(p, _)| frame.drawer && frame.tree.is_some_and(|t| t.contains(p))) {
-        cursor = None;
-    }
+    let mut cursor = seen_cursor(app, frame, cursor);
     if let Some((keys, since)) = &app.sequence
         && app.layers.is_empty()
         && app.now >= *since + super::app::WHICH_KEY
@@ -49,6 +49,12 @@ pub fn draw(app: &App, theme: &Theme, buf: &mut Buffer) -> Option<(Position, Cur
     cursor.filter(|(p, _)| whole.contains(*p))
 }
 
+/// A program's cursor, unless the tree has the keys or covers it.
+fn seen_cursor(app: &App, frame: Frame, cursor: Option<(Position, CursorShape)>) -> Option<(Position, CursorShape)> {
+    let covers = |p: Position| frame.drawer && frame.tree.is_some_and(|t| t.contains(p));
+    cursor.filter(|(p, _)| !app.tree.focused && !covers(*p))
+}
+
 /// Writes a text within `width` cells and the buffer; control characters are left out. Returns where it ended.
 pub fn put(buf: &mut Buffer, x: u16, y: u16, width: u16, text: &str, style: Style) -> u16 {
     let area = buf.area;
@@ -57,8 +63,16 @@ pub fn put(buf: &mut Buffer, x: u16, y: u16, width: u16, text: &str, style: Styl
     }
     let width = width.min(area.right() - x);
     // what lies under it gives the ground, not its effects: on a dimmed line an accent is none
-    let style = style.remove_modifier(Modifier::all().difference(style.add_modifier));
-    buf.set_stringn(x, y, text, usize::from(width), style).0
+    let style = style.remove_modifier(look::EVERY.difference(style.add_modifier));
+    let style = Style { underline_color: style.underline_color.or(Some(Color::Reset)), ..style };
+    let end = buf.set_stringn(x, y, text, usize::from(width), style).0;
+    // nor where it leads to
+    (x..end).for_each(|x| {
+        if let Some(cell) = buf.cell_mut((x, y)) {
+            look::set_link(cell, None);
+        }
+    });
+    end
 }
 
 /// Like [`put`], with an ellipsis where the text is cut.
@@ -145,7 +159,7 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ratatui::style::Color;
+    use ratatui::style::Modifier;
 
     #[test]
     fn a_text_keeps_the_ground_but_not_the_effects_under_it() {

@@ -1,6 +1,6 @@
 //! Draws the panes: cells straight from the engine, borders with titles and states, notes.
 
-use super::{boxed, fill, put, put_cut, put_right, wrap};
+use super::{boxed, fill, look, put, put_cut, put_right, wrap};
 use crate::client::app::{App, SIZE_MARK};
 use crate::client::host::HostState;
 use crate::client::keymap::shown;
@@ -10,9 +10,10 @@ use crate::client::tree::host_text;
 use crate::term::screen::{self, CursorShape};
 use crate::text::short;
 use crate::theme::Theme;
-use ratatui::buffer::Buffer;
+use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::{Position, Rect};
 use ratatui::style::{Color, Modifier, Style};
+use std::num::NonZeroU16;
 use std::time::Duration;
 use unicode_width::UnicodeWidthStr;
 
@@ -23,21 +24,84 @@ pub fn draw_all(app: &App, theme: &Theme, body: Rect, buf: &mut Buffer) -> Optio
         return None;
     };
     let bordered = app.bordered(tab);
-    let mut cursor = None;
     for (id, area) in app.areas(tab) {
         let Some(pane) = app.panes.get(&id) else { continue };
         let inner = app.inner(tab, area);
-        let focused = id == tab.focus;
         let framed = bordered && inner != area;
         if framed {
-            border(app, theme, pane, area, focused, buf);
+            border(app, theme, pane, area, id == tab.focus, buf);
         }
         draw_pane(app, theme, pane, inner, framed, buf);
-        if focused {
-            cursor = cursor_of(pane, inner);
+    }
+    cursor(app)
+}
+
+/// The active tab's panes that are to be seen, and where their cells lie.
+pub fn shown_panes(app: &App) -> impl Iterator<Item = (&Pane, Rect)> {
+    let tab = app.tabs.active();
+    let areas = tab.map(|tab| app.areas(tab)).unwrap_or_default();
+    areas.into_iter().filter_map(move |(id, area)| Some((app.panes.get(&id)?, app.inner(tab?, area))))
+}
+
+/// Where the focused program's cursor is.
+pub fn cursor(app: &App) -> Option<(Position, CursorShape)> {
+    let focus = app.tabs.focused()?;
+    let (pane, inner) = shown_panes(app).find(|(pane, _)| pane.id == focus)?;
+    cursor_of(pane, inner)
+}
+
+/// Whether within `inner` nothing is drawn but the pane's cells as they are in its engine, all of them: then
+/// [`draw_row`] draws them as [`draw_all`] does.
+pub fn is_plain(app: &App, pane: &Pane, inner: Rect) -> bool {
+    let size = pane.engine.size();
+    let there = |h: &crate::client::app::Host| matches!(h.state, HostState::Online { .. }) && !h.silent;
+    pane.is_live()
+        && pane.scroll.is_none()
+        && pane.selection.is_none()
+        && pane.note.is_none()
+        && (size.cols, size.rows) == (inner.width, inner.height)
+        && app.hosts.get(&pane.host).is_some_and(there)
+}
+
+/// One row of a plain pane, whatever was there.
+pub fn draw_row(pane: &Pane, inner: Rect, row: u16, buf: &mut Buffer) {
+    let recolored = pane.engine.has_colors();
+    for (col, x) in (inner.x..inner.right()).enumerate() {
+        let mut cell = pane.engine.cell(row, col as u16);
+        if recolored {
+            pane.engine.recolor(&mut cell.style);
+        }
+        let Some(out) = buf.cell_mut((x, inner.y + row)) else { continue };
+        out.reset();
+        set(out, &cell, inner.right() - x, style_of(&cell.style), pane.engine.link(row, col as u16));
+    }
+}
+
+fn set(out: &mut Cell, cell: &screen::Cell<'_>, room: u16, style: Style, link: Option<&str>) {
+    out.set_symbol(symbol(cell, room)).set_style(style);
+    look::set_link(out, link);
+}
+
+/// The rows and columns within `inner` that lead somewhere, and where to: what of `buf` has a link.
+pub fn links<'a>(
+    pane: &'a Pane,
+    inner: Rect,
+    buf: &Buffer,
+    mut learn: impl FnMut(NonZeroU16, &'a str),
+    rows: impl Fn(u16) -> bool,
+) {
+    let (top, left) = origin(pane, inner);
+    for y in (inner.y..inner.bottom()).filter(|y| rows(*y)) {
+        let Ok(row) = u16::try_from(top + i64::from(y - inner.y)) else { continue };
+        for x in inner.x..inner.right() {
+            let number = buf.cell((x, y)).and_then(look::link_of);
+            if let Some(number) = number
+                && let Some(uri) = pane.engine.link(row, left + (x - inner.x))
+            {
+                learn(number, uri);
+            }
         }
     }
-    cursor
 }
 
 /// No tab is left. (The tree says it too, where it covers this.)
@@ -260,14 +324,18 @@ fn cells(app: &App, theme: &Theme, pane: &Pane, inner: Rect, buf: &mut Buffer) {
         let found = owned.as_ref().and_then(|cells| pane.scroll.as_ref()?.found(line, cells));
         for col in 0..inner.width {
             let at = col + left;
-            let cell = match (&owned, looking_back) {
+            let (cell, link) = match (&owned, looking_back) {
                 (Some(cells), _) => match cells.get(usize::from(at)) {
-                    Some(c) => screen::Cell { text: screen::Text::many(&c.text), width: c.width, style: c.style },
+                    Some(c) => {
+                        (screen::Cell { text: screen::Text::many(&c.text), width: c.width, style: c.style }, None)
+                    }
                     None => continue,
                 },
                 (None, true) => continue,
                 (None, false) => match u16::try_from(line) {
-                    Ok(line) if line < size.rows && at < size.cols => pane.engine.cell(line, at),
+                    Ok(line) if line < size.rows && at < size.cols => {
+                        (pane.engine.cell(line, at), pane.engine.link(line, at))
+                    }
                     _ => continue,
                 },
             };
@@ -289,7 +357,7 @@ fn cells(app: &App, theme: &Theme, pane: &Pane, inner: Rect, buf: &mut Buffer) {
                 style = style.patch(theme.selection);
             }
             let Some(out) = buf.cell_mut((inner.x + col, inner.y + row)) else { continue };
-            out.set_symbol(symbol(&cell, inner.width - col)).set_style(style);
+            set(out, &cell, inner.width - col, style, link);
         }
     }
 }
@@ -325,22 +393,23 @@ fn style_of(style: &screen::Style) -> Style {
         screen::Color::Index(i) => Color::Indexed(i),
         screen::Color::Rgb(r, g, b) => Color::Rgb(r, g, b),
     };
-    let mut modifier = Modifier::empty();
+    let mut modifier = look::underlined(style.underline);
     for (on, m) in [
         (style.bold, Modifier::BOLD),
         (style.dim, Modifier::DIM),
         (style.italic, Modifier::ITALIC),
         (style.blink, Modifier::SLOW_BLINK),
-        (style.underline != screen::Underline::None, Modifier::UNDERLINED),
         (style.inverse, Modifier::REVERSED),
         (style.hidden, Modifier::HIDDEN),
         (style.strike, Modifier::CROSSED_OUT),
+        (style.overline, look::OVERLINED),
     ] {
         if on {
             modifier |= m;
         }
     }
-    Style::new().fg(color(style.fg)).bg(color(style.bg)).add_modifier(modifier)
+    let line = color(style.underline_color);
+    Style::new().fg(color(style.fg)).bg(color(style.bg)).underline_color(line).add_modifier(modifier)
 }
 
 /// The numbers of the panes, over them.
