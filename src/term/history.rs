@@ -22,6 +22,9 @@ const CHUNK: usize = 64 << 10;
 /// Marks kept.
 const MOST_MARKS: usize = 20_000;
 
+/// What a line costs beside its text.
+const A_LINE: usize = 12;
+
 /// Where a line ends, in each of a chunk's lists.
 #[derive(Clone, Copy, Default, Debug)]
 struct End {
@@ -62,7 +65,7 @@ struct Chunk {
 
 impl Chunk {
     fn bytes(&self) -> usize {
-        self.text.len() + self.ends.len() * 12 + self.runs.len() * 12 + self.odds.len() * 8 + self.pens.len() * 64
+        self.text.len() + self.ends.len() * A_LINE + self.runs.len() * 12 + self.odds.len() * 8 + self.pens.len() * 64
     }
 
     fn end_before(&self, i: usize) -> End {
@@ -158,9 +161,8 @@ impl Chunk {
     /// Adds cells to the text.
     fn push_cells(&mut self, cells: &[Cell], looks: &Looks, clusters: &Clusters) {
         // ASCII that looks plain is most of what there is
-        let all = cells.iter().fold((0, 0), |(raw, look), c| (raw | c.raw(), look | c.look.raw()));
-        if all.0 < 0x80 && all.1 == 0 {
-            self.text.extend(cells.iter().map(|c| if c.raw() == 0 { b' ' } else { c.raw() as u8 }));
+        if is_plain(cells) {
+            self.text.extend(cells.iter().map(ascii));
             return;
         }
         let mut rest = cells;
@@ -258,6 +260,18 @@ impl Chunk {
         }
         cells
     }
+}
+
+/// ASCII that looks plain.
+#[inline]
+fn is_plain(cells: &[Cell]) -> bool {
+    let all = cells.iter().fold((0, 0), |(raw, look), c| (raw | c.raw(), look | c.look.raw()));
+    all.0 < 0x80 && all.1 == 0
+}
+
+#[inline]
+fn ascii(cell: &Cell) -> u8 {
+    if cell.raw() == 0 { b' ' } else { cell.raw() as u8 }
 }
 
 /// Scrollback: logical lines (wrapped rows joined), their looks, links and marks.
@@ -428,6 +442,9 @@ impl History {
     /// Takes a row that left the screen.
     pub(in crate::term) fn push(&mut self, row: &Row, looks: &Looks, clusters: &Clusters) {
         let mut cells = row.cells.as_slice();
+        if !row.wrapped && !self.open && row.marks.is_empty() && self.push_plain(cells) {
+            return;
+        }
         if !row.wrapped {
             // blanks at a line's end are nobody's text
             let plain = |c: &Cell| matches!(c.raw(), 0 | 0x20) && c.look == Look::PLAIN;
@@ -435,6 +452,28 @@ impl History {
             cells = cells.get(..used).unwrap_or_default();
         }
         self.push_line(cells, row.wrapped, &row.marks, looks, clusters);
+    }
+
+    /// The same for a line of its own that is ASCII and plain, which most are. False if it is not.
+    #[inline]
+    fn push_plain(&mut self, cells: &[Cell]) -> bool {
+        let Some(chunk) = self.chunks.back_mut() else { return false };
+        if chunk.text.len() >= CHUNK || !is_plain(cells) {
+            return false;
+        }
+        let before = chunk.text.len();
+        chunk.text.extend(cells.iter().map(ascii));
+        let blank = chunk.text.iter().skip(before).rev().take_while(|b| **b == b' ').count();
+        chunk.text.truncate(chunk.text.len() - blank);
+        let end = chunk.ends.last().copied().unwrap_or_default();
+        chunk.ends.push(End { text: chunk.text.len() as u32, ..end });
+        self.bytes += chunk.text.len() - before + A_LINE;
+        self.end += 1;
+        self.open_cells = 0;
+        if self.end - self.first > self.most_lines as u64 {
+            self.trim();
+        }
+        true
     }
 
     /// Takes cells of a line; `open` = it goes on.

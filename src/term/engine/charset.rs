@@ -110,6 +110,7 @@ pub(super) struct Charsets {
 
 impl Charsets {
     /// Nothing to be translated.
+    #[inline]
     pub fn is_plain(&self) -> bool {
         self.single.is_none() && self.sets.get(usize::from(self.gl)).is_none_or(|s| *s == Set::Ascii)
     }

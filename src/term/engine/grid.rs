@@ -19,9 +19,11 @@ impl Grid {
         grid
     }
 
+    #[inline]
     pub fn height(&self) -> usize {
         self.order.len()
     }
+    #[inline]
     pub fn cols(&self) -> usize {
         self.cols
     }
@@ -31,11 +33,13 @@ impl Grid {
     }
 
     /// Row `r` from the top, which is within the height.
+    #[inline]
     pub fn row(&self, r: usize) -> &Row {
         &self.rows[self.order[r] as usize]
     }
 
     /// The same to be changed: it gets a new stamp.
+    #[inline]
     pub fn row_mut(&mut self, r: usize) -> &mut Row {
         self.stamp += 1;
         let row = &mut self.rows[self.order[r] as usize];
@@ -53,9 +57,17 @@ impl Grid {
     }
 
     /// Moves the rows `top..bottom` up by `n` (at most their number); the rows that come in are blank.
+    #[inline]
     pub fn up(&mut self, top: usize, bottom: usize, n: usize, look: Look) {
         let n = n.min(bottom - top);
-        self.order[top..bottom].rotate_left(n);
+        if n == 1 {
+            // the usual case, and what a flood is made of
+            let first = self.order[top];
+            self.order.copy_within(top + 1..bottom, top);
+            self.order[bottom - 1] = first;
+        } else {
+            self.order[top..bottom].rotate_left(n);
+        }
         for r in bottom - n..bottom {
             self.blank(r, look);
         }
@@ -70,6 +82,7 @@ impl Grid {
         }
     }
 
+    #[inline]
     pub fn blank(&mut self, r: usize, look: Look) {
         let cols = self.cols;
         let row = self.row_mut(r);

@@ -6,7 +6,7 @@ use foldhash::fast::FixedState;
 use std::collections::HashMap;
 
 /// Everything SGR, DECSCA and OSC 8 say of what is printed next.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(in crate::term) struct Pen {
     pub style: Style,
     /// DECSCA, SPA: kept by selective erasing.
@@ -34,45 +34,87 @@ const BACKGROUND: u32 = 0x1ff << 9;
 impl Look {
     pub const PLAIN: Look = Look(0);
 
+    #[inline]
     pub const fn raw(self) -> u32 {
         self.0
     }
+    #[inline]
     const fn index(self) -> Option<usize> {
         if self.0 & TABLE != 0 { Some((self.0 & !TABLE) as usize) } else { None }
     }
-    fn pack(pen: &Pen) -> Option<Look> {
-        let s = &pen.style;
-        if pen.link != 0 || s.underline_color != Color::Default {
+    #[inline]
+    fn pack(key: Key) -> Option<Look> {
+        let (fg, bg) = (key.colors as u32, (key.colors >> 32) as u32);
+        // colours of 24 bits have bit 25 set; the underline's colour and links have no place
+        if (fg | bg) & 2 << 24 != 0 || key.line >> 32 != 0 || key.link != 0 {
             return None;
         }
-        let color = |c: Color| match c {
-            Color::Default => Some(0),
-            Color::Index(i) => Some(u32::from(i) + 1),
-            Color::Rgb(..) => None,
-        };
-        let bit = |on: bool, n: u32| u32::from(on) << n;
-        Some(Look(
-            color(s.fg)?
-                | color(s.bg)? << 9
-                | bit(s.bold, 18)
-                | bit(s.dim, 19)
-                | bit(s.italic, 20)
-                | bit(s.blink, 21)
-                | bit(s.inverse, 22)
-                | bit(s.hidden, 23)
-                | bit(s.strike, 24)
-                | bit(s.overline, 25)
-                | (s.underline as u32) << 26
-                | bit(pen.protected, 29),
-        ))
+        // an index has bit 24 set, so that 0 is the default
+        let color = |c: u32| (c & 0xff) + (c >> 24);
+        let attributes = key.line as u32;
+        Some(Look(color(fg) | color(bg) << 9 | attributes << 18))
     }
     fn unpack(self) -> Pen {
-        let on = |n: u32| self.0 >> n & 1 == 1;
         let color = |n: u32| match self.0 >> n & 0x1ff {
-            0 => Color::Default,
-            i => Color::Index((i - 1) as u8),
+            0 => 0,
+            i => 1 << 24 | u64::from(i - 1),
         };
-        let underline = match self.0 >> 26 & 7 {
+        Key { colors: color(0) | color(9) << 32, line: u64::from(self.0 >> 18 & 0xfff), link: 0 }.pen()
+    }
+}
+
+/// A pen in few words, to be compared and hashed.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+struct Key {
+    /// Foreground, and 32 bits above it the background: 0, or 1 << 24 and an index, or 2 << 24 and red, green, blue.
+    colors: u64,
+    /// Attributes (bits 0 to 11: see [`Look`]), and 32 bits above them the underline's colour.
+    line: u64,
+    link: u32,
+}
+
+#[inline]
+fn bits(c: Color) -> u64 {
+    match c {
+        Color::Default => 0,
+        Color::Index(i) => 1 << 24 | u64::from(i),
+        Color::Rgb(r, g, b) => 2 << 24 | u64::from(r) << 16 | u64::from(g) << 8 | u64::from(b),
+    }
+}
+
+fn color(bits: u64) -> Color {
+    match bits >> 24 & 3 {
+        1 => Color::Index(bits as u8),
+        2 => Color::Rgb((bits >> 16) as u8, (bits >> 8) as u8, bits as u8),
+        _ => Color::Default,
+    }
+}
+
+impl Key {
+    #[inline]
+    fn of(pen: &Pen) -> Key {
+        let s = &pen.style;
+        let bit = |on: bool, n: u32| u64::from(on) << n;
+        Key {
+            colors: bits(s.fg) | bits(s.bg) << 32,
+            line: bits(s.underline_color) << 32
+                | bit(s.bold, 0)
+                | bit(s.dim, 1)
+                | bit(s.italic, 2)
+                | bit(s.blink, 3)
+                | bit(s.inverse, 4)
+                | bit(s.hidden, 5)
+                | bit(s.strike, 6)
+                | bit(s.overline, 7)
+                | (s.underline as u64) << 8
+                | bit(pen.protected, 11),
+            link: pen.link,
+        }
+    }
+
+    fn pen(self) -> Pen {
+        let on = |n: u32| self.line >> n & 1 == 1;
+        let underline = match self.line >> 8 & 7 {
             1 => Underline::Single,
             2 => Underline::Double,
             3 => Underline::Curly,
@@ -81,51 +123,69 @@ impl Look {
             _ => Underline::None,
         };
         let style = Style {
-            fg: color(0),
-            bg: color(9),
-            underline_color: Color::Default,
+            fg: color(self.colors),
+            bg: color(self.colors >> 32),
+            underline_color: color(self.line >> 32),
             underline,
-            bold: on(18),
-            dim: on(19),
-            italic: on(20),
-            blink: on(21),
-            inverse: on(22),
-            hidden: on(23),
-            strike: on(24),
-            overline: on(25),
+            bold: on(0),
+            dim: on(1),
+            italic: on(2),
+            blink: on(3),
+            inverse: on(4),
+            hidden: on(5),
+            strike: on(6),
+            overline: on(7),
         };
-        Pen { style, protected: on(29), link: 0 }
+        Pen { style, protected: on(11), link: self.link }
+    }
+
+    fn slot(self) -> usize {
+        let mixed = (self.colors ^ self.line.rotate_left(17) ^ u64::from(self.link)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        (mixed >> 54) as usize
     }
 }
+
+/// Pens looked for again among those of late, by hash: as many as [`Key::slot`] tells apart.
+const RECENT: usize = 1024;
 
 /// The pens that do not fit into a cell, and the addresses of links.
 #[derive(Default)]
 pub(in crate::term) struct Looks {
-    pens: Vec<Pen>,
-    numbers: HashMap<Pen, u32, FixedState>,
+    pens: Vec<Key>,
+    /// The newest pen of each hash. One that is not found here is added once more: cleaning makes up for it.
+    recent: Vec<u32>,
     links: Vec<Box<str>>,
     link_numbers: HashMap<Box<str>, u32, FixedState>,
 }
 
 impl Looks {
     /// The packed form of a pen; the table grows if it must.
+    #[inline]
     pub fn look(&mut self, pen: &Pen) -> Look {
-        if let Some(look) = Look::pack(pen) {
-            return look;
+        let key = Key::of(pen);
+        match Look::pack(key) {
+            Some(look) => look,
+            None => self.listed(key),
+        }
+    }
+
+    fn listed(&mut self, key: Key) -> Look {
+        if self.recent.is_empty() {
+            self.recent.resize(RECENT, 0);
         }
         let next = self.pens.len() as u32;
-        let pens = &mut self.pens;
-        let n = *self.numbers.entry(*pen).or_insert_with(|| {
-            pens.push(*pen);
-            next
-        });
-        Look(TABLE | n)
+        let Some(n) = self.recent.get_mut(key.slot()) else { return Look::PLAIN };
+        if self.pens.get(*n as usize) != Some(&key) {
+            self.pens.push(key);
+            *n = next;
+        }
+        Look(TABLE | *n)
     }
 
     pub fn pen(&self, look: Look) -> Pen {
         match look.index() {
             None => look.unpack(),
-            Some(i) => self.pens.get(i).copied().unwrap_or_default(),
+            Some(i) => self.pens.get(i).copied().unwrap_or_default().pen(),
         }
     }
 
@@ -134,8 +194,8 @@ impl Looks {
         match look.index() {
             None => Look(look.0 & BACKGROUND),
             Some(_) => {
-                let bg = self.pen(look).style.bg;
-                self.look(&Pen { style: Style { bg, ..Style::PLAIN }, ..Pen::PLAIN })
+                let style = Style { bg: self.pen(look).style.bg, ..Style::PLAIN };
+                self.look(&Pen { style, ..Pen::PLAIN })
             }
         }
     }
@@ -143,7 +203,7 @@ impl Looks {
     pub fn is_protected(&self, look: Look) -> bool {
         match look.index() {
             None => look.0 >> 29 & 1 == 1,
-            Some(_) => self.pen(look).protected,
+            Some(i) => self.pens.get(i).is_some_and(|key| key.line >> 11 & 1 == 1),
         }
     }
 
@@ -227,7 +287,7 @@ mod tests {
                 link: 0,
             });
         }
-        assert!(pens.iter().all(|p| Look::pack(p).is_some()));
+        assert!(pens.iter().all(|p| Look::pack(Key::of(p)).is_some()));
         let link = looks.link("https://example.org");
         pens.push(Pen { link, ..Pen::PLAIN });
         pens.push(Pen { style: Style { fg: Color::Rgb(1, 2, 3), bg: Color::Index(9), ..Style::PLAIN }, ..Pen::PLAIN });

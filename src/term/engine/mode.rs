@@ -61,6 +61,7 @@ impl Flags {
             Flags::AUTOWRAP | Flags::VISIBLE | Flags::ALT_SCROLL | Flags::REPEAT | Flags::NO_ECHO | Flags::META_ESCAPE,
         )
     }
+    #[inline]
     pub const fn has(self, flag: u64) -> bool {
         self.0 & flag != 0
     }

@@ -23,13 +23,13 @@ impl Terminal {
             }
             return;
         }
-        if top == 0 && !self.on_alt {
+        if top > 0 {
+            // the line above does not go on any more
+            self.unwrap(top - 1);
+        } else if !self.on_alt {
             for r in 0..n {
                 self.history.push(self.page.grid.row(r), &self.looks, &self.clusters);
             }
-        } else if top > 0 {
-            // the line above does not go on any more
-            self.unwrap(top - 1);
         }
         self.page.grid.up(top, bottom, n, erased);
         self.scroll_images(top, n as i64, top == 0 && !self.on_alt);
@@ -96,6 +96,7 @@ impl Terminal {
     }
 
     /// IND: down a row; at the bottom margin the region scrolls.
+    #[inline]
     pub fn index(&mut self) {
         if self.at.row + 1 == self.bottom {
             // outside of the side margins nothing scrolls
@@ -203,6 +204,7 @@ impl Terminal {
     }
 
     /// To a row and column, from 0; relative to the margins in origin mode.
+    #[inline]
     pub fn goto(&mut self, row: usize, col: usize) {
         self.goto_row(row);
         self.goto_col(col);

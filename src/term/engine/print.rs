@@ -10,10 +10,13 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 const JOINER: char = '\u{200d}';
 
 /// Columns of a character: 0, 1 or 2.
+#[inline]
 pub(in crate::term) fn width_of(c: char) -> usize {
     match c {
-        // shown where a line is cut, says Unicode; one column, say all terminals
-        '\u{ad}' => 1,
+        // what most text is made of, without a look into tables
+        ' '..='~' | '\u{a0}'..='\u{2ff}' | '\u{370}'..='\u{482}' | '\u{2500}'..='\u{259f}' => 1,
+        '\u{4e00}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}' | '\u{3041}'..='\u{3096}' | '\u{30a1}'..='\u{30fa}' => 2,
+        '\u{1f600}'..='\u{1f64f}' => 2,
         c => c.width().unwrap_or(0).min(2),
     }
 }
@@ -26,6 +29,7 @@ impl Terminal {
     }
 
     /// Prints bytes of 0x20 to 0x7e, which is what they all are.
+    #[inline]
     pub fn print_ascii(&mut self, mut text: &[u8]) {
         let Some(&last) = text.last() else { return };
         if !self.charsets.is_plain() {
@@ -37,6 +41,7 @@ impl Terminal {
         }
         self.dip();
         self.last = Some(char::from(last));
+        self.joiner = false;
         let cols = self.cols();
         loop {
             if self.at.pending {
@@ -55,7 +60,8 @@ impl Terminal {
             } else {
                 // the last column takes what comes last
                 if let (Some(first), Some(last)) = (text.get(..room - 1), text.last().copied()) {
-                    let (first, look, erased, insert) = (first, self.look, self.erased, self.flags.has(Flags::INSERT));
+                    let (look, insert) = (self.look, self.flags.has(Flags::INSERT));
+                    let erased = if insert { self.erased() } else { look };
                     let (row, col) = (self.at.row, self.at.col);
                     let row = self.page.grid.row_mut(row);
                     if insert {
@@ -71,7 +77,8 @@ impl Terminal {
                 return;
             };
             let (now, rest) = text.split_at(n);
-            let (look, erased, insert, col) = (self.look, self.erased, self.flags.has(Flags::INSERT), self.at.col);
+            let (look, insert, col) = (self.look, self.flags.has(Flags::INSERT), self.at.col);
+            let erased = if insert { self.erased() } else { look };
             let row = self.page.grid.row_mut(self.at.row);
             if insert {
                 row.insert(col, end, n, erased);
@@ -92,9 +99,10 @@ impl Terminal {
     }
 
     /// Prints one character.
+    #[inline]
     pub fn print(&mut self, c: char) {
         let width = width_of(c);
-        if (width == 0 || self.join.is_some()) && !c.is_ascii() && self.joins(c, width) {
+        if (width == 0 || self.joiner || self.flags.has(Flags::CLUSTERS)) && !c.is_ascii() && self.joins(c, width) {
             return;
         }
         if width == 0 {
@@ -106,8 +114,22 @@ impl Terminal {
     }
 
     /// Puts a cell where the cursor is and moves on.
+    #[inline]
     pub fn put(&mut self, cell: Cell, width: usize) {
+        let col = self.at.col;
+        let to = col + width;
+        if self.at.pending || to >= self.line_end() || self.flags.has(Flags::INSERT) {
+            return self.put_at_edge(cell, width);
+        }
+        self.page.grid.row_mut(self.at.row).put(col, cell, width == 2);
+        self.at.col = to;
+        self.join = Some((self.at.row, col));
+        self.joiner = false;
+    }
+
+    fn put_at_edge(&mut self, cell: Cell, width: usize) {
         let wide = width == 2;
+        self.joiner = false;
         if self.at.pending {
             if self.flags.has(Flags::AUTOWRAP) {
                 self.wrap();
@@ -122,7 +144,7 @@ impl Terminal {
                 // it fits nowhere: dropped, as tmux does
                 return;
             }
-            let (col, erased, cols) = (self.at.col, self.erased, self.cols());
+            let (col, erased, cols) = (self.at.col, self.erased(), self.cols());
             let row = self.page.grid.row_mut(self.at.row);
             row.erase(col, end, erased);
             if end == cols {
@@ -134,13 +156,13 @@ impl Terminal {
             self.wrap();
             end = self.line_end();
         }
-        let (look, erased, insert, col, cols) =
-            (cell, self.erased, self.flags.has(Flags::INSERT), self.at.col, self.cols());
+        let (insert, col, cols) = (self.flags.has(Flags::INSERT), self.at.col, self.cols());
+        let erased = if insert { self.erased() } else { cell.look };
         let row = self.page.grid.row_mut(self.at.row);
         if insert {
             row.insert(col, end, width, erased);
         }
-        row.put(col, look, wide);
+        row.put(col, cell, wide);
         if col + width >= cols {
             row.wrapped = false;
         }
@@ -182,38 +204,37 @@ impl Terminal {
         if width > 0 && !printed {
             return false;
         }
-        if width > 0 && !clusters && cell.cluster_index().is_none() {
-            return false;
-        }
-        let mut text = String::new();
+        let mut text = std::mem::take(&mut self.scratch);
+        text.clear();
         self.clusters.push(cell, &mut text);
-        if width > 0 {
-            if clusters {
-                let before = text.len();
-                text.push(c);
-                if text.graphemes(true).nth(1).is_some() {
-                    return false;
-                }
-                text.truncate(before);
-            } else if !text.ends_with(JOINER) {
-                return false;
-            }
-        }
-        if text.is_empty() {
-            if cell.is_blank() && width == 0 {
+        let belongs = if width == 0 {
+            if text.is_empty() && cell.is_blank() {
                 text.push(' ');
-            } else {
-                return false;
             }
+            !text.is_empty()
+        } else if clusters {
+            let before = text.len();
+            text.push(c);
+            let one = before > 0 && text.graphemes(true).nth(1).is_none();
+            text.truncate(before);
+            one
+        } else {
+            text.ends_with(JOINER)
+        };
+        if !belongs {
+            self.scratch = text;
+            return false;
         }
         if text.len() + c.len_utf8() > cluster::MOST {
             // dropped, as it would belong here
+            self.scratch = text;
             return true;
         }
         text.push(c);
-        let number = self.clusters.number(&text);
-        let joined = Cell::cluster(number, cell.look);
+        self.joiner = c == JOINER && printed;
+        let joined = Cell::cluster(self.clusters.number(&text), cell.look);
         let grows = clusters && printed && !cell.is_wide() && text.width() >= 2;
+        self.scratch = text;
         let end = self.line_end();
         let row = self.page.grid.row_mut(self.at.row);
         if grows && !self.at.pending && self.at.col < end {
@@ -256,5 +277,17 @@ impl Terminal {
             self.put(Cell::char(c, self.look), width_of(c).max(1));
         }
         self.last = Some(c);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn widths_are_the_crate_s() {
+        for c in ('\u{a0}'..=char::MAX).filter(|c| *c != '\u{ad}') {
+            assert_eq!(width_of(c), c.width().unwrap_or(0), "{:x}", c as u32);
+        }
     }
 }

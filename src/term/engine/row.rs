@@ -18,10 +18,12 @@ pub(in crate::term) struct Row {
 }
 
 impl Row {
+    #[inline]
     pub fn get(&self, col: usize) -> Cell {
         self.cells.get(col).copied().unwrap_or(Cell::BLANK)
     }
 
+    #[inline]
     pub fn clear(&mut self) {
         self.cells.clear();
         self.wrapped = false;
@@ -36,6 +38,7 @@ impl Row {
     }
 
     /// A wide character across the border before `col` is cut: both halves become spaces.
+    #[inline]
     pub fn cut(&mut self, col: usize) {
         if self.cells.get(col).is_some_and(|c| c.is_tail()) {
             for i in [col.wrapping_sub(1), col] {
@@ -47,6 +50,7 @@ impl Row {
     }
 
     /// Overwrites cells from `col` on with printable ASCII.
+    #[inline]
     pub fn put_ascii(&mut self, col: usize, text: &[u8], look: Look) {
         let end = col + text.len();
         if self.cells.len() > col {
@@ -69,7 +73,17 @@ impl Row {
     }
 
     /// Overwrites the cells at `col` with a character of one or two.
+    #[inline]
     pub fn put(&mut self, col: usize, cell: Cell, wide: bool) {
+        if self.cells.len() == col {
+            // at the row's end, as text comes
+            if wide {
+                self.cells.extend_from_slice(&[cell.widened(), Cell::tail(cell.look)]);
+            } else {
+                self.cells.push(cell);
+            }
+            return;
+        }
         let end = col + 1 + usize::from(wide);
         self.cut(col);
         self.cut(end);

@@ -28,7 +28,7 @@
 //!   I ; ID ; WIDTH ; HEIGHT                   a picture's size, kept to place it later
 //!   u ; APC                                   the picture being sent in pieces
 //!   h ; END ; OPEN ; CELLS                    number of the next line of history; cells of the open one
-//!   l ; CODEPOINT ; ROW ; COL                 what REP repeats (0: nothing); the cell that may be joined (-1: none)
+//!   l ; CODEPOINT ; ROW ; COL ; JOINER        what REP repeats (0: nothing); the cell that may be joined (-1: none)
 //!   c ; ROW ; COL ; PENDING                   the cursor
 //! ```
 //!
@@ -151,8 +151,8 @@ impl Painter<'_> {
             let _ = write!(out, "\x1b[{}H", r + 1);
             let mut i = 0;
             while let Some(&cell) = cells.get(i) {
-                let n = cells.iter().skip(i).position(|c| *c != cell).unwrap_or(cells.len() - i);
                 if cell == Cell::BLANK {
+                    let n = cells.iter().skip(i).position(|c| *c != cell).unwrap_or(cells.len() - i);
                     let _ = write!(out, "\x1b[{n}C");
                     i += n;
                     continue;
@@ -165,6 +165,12 @@ impl Painter<'_> {
                     private(out, format_args!("e"));
                     i += 1;
                 } else if cell.is_blank() {
+                    // one look may have two numbers
+                    let looks = &self.terminal.looks;
+                    let other = |c: &Cell| {
+                        c.raw() != 0 || (c.look != cell.look && looks.pen(c.look) != looks.pen(cell.look))
+                    };
+                    let n = cells.iter().skip(i).position(other).unwrap_or(cells.len() - i);
                     let _ = write!(out, "\x1b[{n}X\x1b[{n}C");
                     i += n;
                 } else {
@@ -285,7 +291,7 @@ impl Terminal {
         painter.pen(self.pen, &mut out);
         // said last: painting has printed something, and moved
         let (row, col) = self.join.map_or((-1, -1), |(r, c)| (r as i64, c as i64));
-        private(&mut out, format_args!("l;{};{row};{col}", self.last.map_or(0, u32::from)));
+        private(&mut out, format_args!("l;{};{row};{col};{}", self.last.map_or(0, u32::from), u8::from(self.joiner)));
         private(&mut out, format_args!("c;{};{};{}", self.at.row, self.at.col, u8::from(self.at.pending)));
         out
     }
@@ -424,6 +430,7 @@ impl Terminal {
             "l" => {
                 self.last = word(0).parse().ok().and_then(char::from_u32).filter(|c| *c != '\0');
                 self.join = word(1).parse().ok().zip(word(2).parse().ok());
+                self.joiner = is(3);
             }
             "c" => {
                 self.at = Place { row: number(0).min(rows - 1), col: number(1).min(cols - 1), pending: is(2) };

@@ -68,10 +68,13 @@ pub(super) struct Terminal {
     pub on_alt: bool,
     pub at: Place,
     pub pen: Pen,
-    /// The pen packed, and the look of what it erases; out of date while `stale`.
+    /// The pen packed; out of date while `stale`.
     pub look: Look,
-    pub erased: Look,
     pub stale: bool,
+    /// The look of what it erases, if it was asked for since.
+    erased: Option<Look>,
+    /// For putting texts together.
+    pub scratch: String,
     pub looks: Looks,
     pub clusters: Clusters,
     /// Tables are cleaned beyond so many entries.
@@ -95,6 +98,8 @@ pub(super) struct Terminal {
     pub last: Option<char>,
     /// The cell printed last: what comes may join it as long as the cursor stands behind it.
     pub join: Option<(usize, usize)>,
+    /// It ends with a joiner (U+200D): what comes next belongs to it.
+    pub joiner: bool,
     pub names: Names,
     pub names_before: Vec<Names>,
     pub directory: String,
@@ -149,8 +154,9 @@ impl Terminal {
             at: Place::default(),
             pen: Pen::PLAIN,
             look: Look::PLAIN,
-            erased: Look::PLAIN,
             stale: false,
+            erased: None,
+            scratch: String::new(),
             looks: Looks::default(),
             clusters: Clusters::default(),
             clean_looks: CLEAN,
@@ -169,6 +175,7 @@ impl Terminal {
             charsets: Charsets::default(),
             last: None,
             join: None,
+            joiner: false,
             names: Names::default(),
             names_before: Vec::new(),
             directory: String::new(),
@@ -222,14 +229,22 @@ impl Terminal {
         if self.stale {
             self.stale = false;
             self.look = self.looks.look(&self.pen);
-            self.erased = self.looks.erased(self.look);
+            self.erased = None;
         }
     }
 
     /// The look of what is erased now.
     pub fn erased(&mut self) -> Look {
         self.dip();
-        self.erased
+        match self.erased {
+            Some(erased) => erased,
+            None if self.look == Look::PLAIN => Look::PLAIN,
+            None => {
+                let erased = self.looks.erased(self.look);
+                self.erased = Some(erased);
+                erased
+            }
+        }
     }
 
     pub fn reply(&mut self, bytes: &[u8]) {
@@ -281,7 +296,7 @@ impl Terminal {
         (self.mouse, self.encoding, self.saved_mouse) = (fresh.mouse, fresh.encoding, fresh.saved_mouse);
         self.saved_alt = false;
         (self.tabs, self.charsets) = (fresh.tabs, fresh.charsets);
-        (self.last, self.join) = (None, None);
+        (self.last, self.join, self.joiner) = (None, None, false);
         self.names_before.clear();
         self.colors.reset();
         self.colors_before.clear();
