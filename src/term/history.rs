@@ -171,8 +171,18 @@ impl Chunk {
             let (now, later) = rest.split_at(n);
             rest = later;
             let start = self.text.len();
+            self.text.reserve(now.len() * 3);
             for cell in now {
-                self.push_cell(*cell, clusters);
+                match (cell.raw(), cell.one()) {
+                    (0, _) => self.text.push(b' '),
+                    (raw @ 1..0x80, _) => self.text.push(raw as u8),
+                    // one character has the width that it has everywhere
+                    (_, Some(c)) => {
+                        let mut buf = [0; 4];
+                        self.text.extend_from_slice(c.encode_utf8(&mut buf).as_bytes());
+                    }
+                    (_, None) => self.push_cluster(*cell, clusters),
+                }
             }
             if first.look != Look::PLAIN {
                 let pen = looks.pen(first.look);
@@ -184,26 +194,11 @@ impl Chunk {
         }
     }
 
-    fn push_cell(&mut self, cell: Cell, clusters: &Clusters) {
-        if cell.is_tail() || cell.is_spacer() {
-            return;
-        }
-        let raw = cell.raw();
-        if raw < 0x80 {
-            self.text.push(if raw == 0 { b' ' } else { raw as u8 });
-            return;
-        }
-        let start = self.text.len();
-        let mut buf = [0; 4];
-        let (text, natural) = match (cell.one(), cell.cluster_index()) {
-            (Some(c), _) => (&*c.encode_utf8(&mut buf), width_of(c) == usize::from(cell.width())),
-            (None, Some(n)) => (clusters.text(n), false),
-            (None, None) => (" ", true),
-        };
+    fn push_cluster(&mut self, cell: Cell, clusters: &Clusters) {
+        let Some(n) = cell.cluster_index() else { return };
+        let (start, text) = (self.text.len() as u32, clusters.text(n));
         self.text.extend_from_slice(text.as_bytes());
-        if !natural {
-            self.odds.push(Odd { start: start as u32, bytes: text.len().min(255) as u8, width: cell.width() });
-        }
+        self.odds.push(Odd { start, bytes: text.len().min(255) as u8, width: cell.width() });
     }
 
     /// The cells of a line.
@@ -471,7 +466,13 @@ impl History {
         self.end += 1;
         self.open_cells = 0;
         if self.end - self.first > self.most_lines as u64 {
-            self.trim();
+            self.first += 1;
+            // chunks go whole, one in some hundred lines
+            if self.chunks.front().is_some_and(|c| c.first + c.ends.len() as u64 <= self.first)
+                || !self.marks.is_empty()
+            {
+                self.trim();
+            }
         }
         true
     }

@@ -12,6 +12,17 @@ pub(in crate::term) const MOST: usize = 128;
 pub(in crate::term) struct Clusters {
     texts: Vec<Box<str>>,
     numbers: HashMap<Box<str>, u32, FixedState>,
+    /// What a cell and a character joined to it became of late: cell and character as one number, cluster.
+    steps: Vec<(u64, u32)>,
+}
+
+/// Steps remembered.
+const STEPS: usize = 256;
+
+/// A cell and a character as one number, and its place among the steps.
+fn step(cell: Cell, c: char) -> (u64, usize) {
+    let key = u64::from(cell.raw()) << 32 | u64::from(u32::from(c));
+    (key, (key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as usize)
 }
 
 impl Clusters {
@@ -24,6 +35,22 @@ impl Clusters {
         self.numbers.insert(text.into(), n);
         n
     }
+    /// The cluster that a cell and a character became before.
+    #[inline]
+    pub fn step(&self, cell: Cell, c: char) -> Option<u32> {
+        let (key, slot) = step(cell, c);
+        self.steps.get(slot).filter(|(k, _)| *k == key).map(|(_, n)| *n)
+    }
+    pub fn learn(&mut self, cell: Cell, c: char, number: u32) {
+        if self.steps.is_empty() {
+            self.steps.resize(STEPS, (u64::MAX, 0));
+        }
+        let (key, slot) = step(cell, c);
+        if let Some(known) = self.steps.get_mut(slot) {
+            *known = (key, number);
+        }
+    }
+    #[inline]
     pub fn text(&self, n: u32) -> &str {
         self.texts.get(n as usize).map_or("", |t| t)
     }

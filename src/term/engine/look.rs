@@ -140,7 +140,8 @@ impl Key {
     }
 
     fn slot(self) -> usize {
-        let mixed = (self.colors ^ self.line.rotate_left(17) ^ u64::from(self.link)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mixed =
+            (self.colors ^ self.line.rotate_left(17) ^ u64::from(self.link)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         (mixed >> 54) as usize
     }
 }

@@ -127,7 +127,7 @@ enum Utf8 {
 }
 
 /// The character at the start of bytes that begin with one of 0x80 and above.
-#[inline]
+#[inline(always)]
 fn decode(bytes: &[u8]) -> Utf8 {
     let at = |i: usize| bytes.get(i).copied();
     let Some(b0) = at(0) else { return Utf8::Cut };
@@ -177,7 +177,10 @@ impl Parser {
             match b {
                 0x20..=0x7e => {
                     let run = bytes.get(i..).unwrap_or_default();
-                    let n = ascii_run(run);
+                    let n = match run.get(1) {
+                        Some(0x20..=0x7e) => ascii_run(run),
+                        _ => 1,
+                    };
                     to.print_ascii(run.get(..n).unwrap_or_default());
                     i += n;
                 }

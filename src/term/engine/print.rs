@@ -16,7 +16,11 @@ pub(in crate::term) fn width_of(c: char) -> usize {
         // what most text is made of, without a look into tables
         ' '..='~' | '\u{a0}'..='\u{2ff}' | '\u{370}'..='\u{482}' | '\u{2500}'..='\u{259f}' => 1,
         '\u{4e00}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}' | '\u{3041}'..='\u{3096}' | '\u{30a1}'..='\u{30fa}' => 2,
-        '\u{1f600}'..='\u{1f64f}' => 2,
+        '\u{300}'..='\u{36f}' | '\u{200b}'..='\u{200f}' | '\u{fe00}'..='\u{fe0f}' => 0,
+        '\u{2010}'..='\u{2027}' | '\u{2190}'..='\u{2199}' | '\u{1f1e6}'..='\u{1f1ff}' => 1,
+        '\u{1f300}'..='\u{1f320}' => 2,
+        '\u{1f337}'..='\u{1f37c}' | '\u{1f3f8}'..='\u{1f43e}' | '\u{1f442}'..='\u{1f4fc}' => 2,
+        '\u{1f5fb}'..='\u{1f64f}' | '\u{1f680}'..='\u{1f6c5}' | '\u{1f947}'..='\u{1f9ff}' => 2,
         c => c.width().unwrap_or(0).min(2),
     }
 }
@@ -183,27 +187,43 @@ impl Terminal {
         self.index();
     }
 
-    /// Column of the character before the cursor.
-    fn before(&self) -> Option<usize> {
-        let mut col = if self.at.pending { self.at.col } else { self.at.col.checked_sub(1)? };
-        if self.page.grid.row(self.at.row).get(col).is_tail() {
-            col = col.checked_sub(1)?;
-        }
-        Some(col)
-    }
-
     /// Adds a character to the one before it, if it belongs there.
     ///
     /// Without mode 2027: what has no width, and what follows a joiner (as tmux does); widths stay what they are, as
     /// programs count them by `wcwidth`. With it: what Unicode calls one grapheme cluster (UAX 29), as wide as that is.
     fn joins(&mut self, c: char, width: usize) -> bool {
-        let clusters = self.flags.has(Flags::CLUSTERS);
-        let Some(col) = self.before() else { return false };
+        let Some(mut col) = (if self.at.pending { Some(self.at.col) } else { self.at.col.checked_sub(1) }) else {
+            return false;
+        };
+        let row = self.page.grid.row(self.at.row);
+        let mut cell = row.get(col);
+        if cell.is_tail() {
+            col = col.saturating_sub(1);
+            cell = row.get(col);
+        }
         let printed = self.join == Some((self.at.row, col));
-        let cell = self.page.grid.row(self.at.row).get(col);
         if width > 0 && !printed {
             return false;
         }
+        // known from before, as most are: nothing is put together
+        let ends = || cell.cluster_index().is_some_and(|n| self.clusters.text(n).ends_with(JOINER));
+        if !self.flags.has(Flags::CLUSTERS)
+            && (width == 0 || ends())
+            && let Some(number) = self.clusters.step(cell, c)
+        {
+            let joined = Cell::cluster(number, cell.look);
+            if let Some(slot) = self.page.grid.row_mut(self.at.row).cells.get_mut(col) {
+                *slot = if cell.is_wide() { joined.widened() } else { joined };
+            }
+            self.joiner = c == JOINER && printed;
+            return true;
+        }
+        self.joins_anew(c, width, col, cell, printed)
+    }
+
+    #[cold]
+    fn joins_anew(&mut self, c: char, width: usize, col: usize, cell: Cell, printed: bool) -> bool {
+        let clusters = self.flags.has(Flags::CLUSTERS);
         let mut text = std::mem::take(&mut self.scratch);
         text.clear();
         self.clusters.push(cell, &mut text);
@@ -232,7 +252,9 @@ impl Terminal {
         }
         text.push(c);
         self.joiner = c == JOINER && printed;
-        let joined = Cell::cluster(self.clusters.number(&text), cell.look);
+        let number = self.clusters.number(&text);
+        self.clusters.learn(cell, c, number);
+        let joined = Cell::cluster(number, cell.look);
         let grows = clusters && printed && !cell.is_wide() && text.width() >= 2;
         self.scratch = text;
         let end = self.line_end();
@@ -287,7 +309,7 @@ mod tests {
     #[test]
     fn widths_are_the_crate_s() {
         for c in ('\u{a0}'..=char::MAX).filter(|c| *c != '\u{ad}') {
-            assert_eq!(width_of(c), c.width().unwrap_or(0), "{:x}", c as u32);
+            assert_eq!(width_of(c), c.width().unwrap_or(0).min(2), "{:x}", c as u32);
         }
     }
 }

@@ -8,7 +8,7 @@
 //! ESC P > t h u b ; KEY ; FIELDS ESC \        numbers in decimal; strings as pairs of hexadecimal digits; colours RRGGBB
 //!   v ; 1                                     the version of this list
 //!   p ; PAGE                                  what follows paints the primary (0) or alternate (1) screen
-//!   g ; WIDTH ; TEXT                          a cell of more than one character, or of another width than it has
+//!   g ; WIDTH ; TEXT                          a cell of more than one character
 //!   e                                         the last cell of a row, empty as a wide character did not fit
 //!   w ; ROW,ROW...                            rows whose line goes on in the next one
 //!   m ; ROW ; COL ; LETTER ; EXIT ; TIME      an OSC 133 mark; EXIT is empty if none is known
@@ -167,9 +167,8 @@ impl Painter<'_> {
                 } else if cell.is_blank() {
                     // one look may have two numbers
                     let looks = &self.terminal.looks;
-                    let other = |c: &Cell| {
-                        c.raw() != 0 || (c.look != cell.look && looks.pen(c.look) != looks.pen(cell.look))
-                    };
+                    let other =
+                        |c: &Cell| c.raw() != 0 || (c.look != cell.look && looks.pen(c.look) != looks.pen(cell.look));
                     let n = cells.iter().skip(i).position(other).unwrap_or(cells.len() - i);
                     let _ = write!(out, "\x1b[{n}X\x1b[{n}C");
                     i += n;
@@ -216,11 +215,11 @@ impl Painter<'_> {
         }
         let width = cell.width();
         match cell.one() {
-            Some(c) if super::print::width_of(c) == usize::from(width) => {
+            Some(c) => {
                 let mut buf = [0; 4];
                 out.extend_from_slice(c.encode_utf8(&mut buf).as_bytes());
             }
-            _ => {
+            None => {
                 let mut text = String::new();
                 self.terminal.clusters.push(cell, &mut text);
                 private(out, format_args!("g;{width};{}", hex(text.as_bytes())));
@@ -315,12 +314,11 @@ impl Terminal {
                     self.dip();
                     self.look
                 };
-                let mut chars = text.chars();
-                let cell = match (chars.next(), chars.next()) {
-                    (None, _) => return,
-                    (Some(c), None) => Cell::char(c, look),
-                    _ => Cell::cluster(self.clusters.number(&text), look),
-                };
+                // one character is said as itself
+                if text.chars().nth(1).is_none() || text.len() > super::cluster::MOST {
+                    return;
+                }
+                let cell = Cell::cluster(self.clusters.number(&text), look);
                 self.put(cell, if number(0) == 2 { 2 } else { 1 });
                 self.join = None;
             }
