@@ -119,7 +119,7 @@ fn ascii_run(bytes: &[u8]) -> usize {
     n + chunks.remainder().iter().position(|b| !(0x20..0x7f).contains(b)).unwrap_or(chunks.remainder().len())
 }
 
-enum Utf8 {
+pub(super) enum Utf8 {
     Char(char, usize),
     /// So many bytes are the start of a character, and of none (Unicode 3.9, "maximal subpart").
     Bad(usize),
@@ -128,7 +128,7 @@ enum Utf8 {
 
 /// The character at the start of bytes that begin with one of 0x80 and above.
 #[inline(always)]
-fn decode(bytes: &[u8]) -> Utf8 {
+pub(super) fn decode(bytes: &[u8]) -> Utf8 {
     let at = |i: usize| bytes.get(i).copied();
     let Some(b0) = at(0) else { return Utf8::Cut };
     let (len, low, high) = match b0 {
@@ -214,29 +214,36 @@ impl Parser {
                     self.begin();
                     return i;
                 }
-                0x80.. => match decode(bytes.get(i..).unwrap_or_default()) {
-                    Utf8::Char(c, n) => {
+                0x80.. => {
+                    let n = to.print_text(bytes.get(i..).unwrap_or_default());
+                    if n > 0 {
                         i += n;
-                        if c < '\u{a0}' {
-                            self.c1(c as u8, to);
-                            if !matches!(self.state, State::Ground) {
-                                return i;
+                        continue;
+                    }
+                    match decode(bytes.get(i..).unwrap_or_default()) {
+                        Utf8::Char(c, n) => {
+                            i += n;
+                            if c < '\u{a0}' {
+                                self.c1(c as u8, to);
+                                if !matches!(self.state, State::Ground) {
+                                    return i;
+                                }
+                            } else {
+                                to.print(c);
                             }
-                        } else {
-                            to.print(c);
+                        }
+                        Utf8::Bad(n) => {
+                            to.print(char::REPLACEMENT_CHARACTER);
+                            i += n;
+                        }
+                        Utf8::Cut => {
+                            self.held.clear();
+                            self.held.extend_from_slice(bytes.get(i..).unwrap_or_default());
+                            self.state = State::Utf8;
+                            return bytes.len();
                         }
                     }
-                    Utf8::Bad(n) => {
-                        to.print(char::REPLACEMENT_CHARACTER);
-                        i += n;
-                    }
-                    Utf8::Cut => {
-                        self.held.clear();
-                        self.held.extend_from_slice(bytes.get(i..).unwrap_or_default());
-                        self.state = State::Utf8;
-                        return bytes.len();
-                    }
-                },
+                }
                 _ => {
                     to.execute(b);
                     i += 1;

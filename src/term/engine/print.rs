@@ -3,6 +3,7 @@
 use super::cell::Cell;
 use super::cluster;
 use super::mode::Flags;
+use super::parser::{Utf8, decode};
 use super::terminal::Terminal;
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
@@ -100,6 +101,54 @@ impl Terminal {
             }
             text = rest;
         }
+    }
+
+    /// Prints what it can of text that begins with a character of several bytes: as far as there is room in the row and
+    /// nothing is special. The bytes taken; 0 if the first character is one for [`Terminal::print`].
+    pub fn print_text(&mut self, bytes: &[u8]) -> usize {
+        if self.joiner
+            || self.at.pending
+            || self.flags.has(Flags::INSERT | Flags::CLUSTERS)
+            || !self.charsets.is_plain()
+        {
+            return 0;
+        }
+        self.dip();
+        let (look, end) = (self.look, self.line_end());
+        let (mut col, mut before, mut last, mut i) = (self.at.col, None, '\0', 0);
+        let row = self.page.grid.row_mut(self.at.row);
+        while let Some(&b) = bytes.get(i) {
+            let (c, n) = match b {
+                0x20..=0x7e => {
+                    // a longer stretch of ASCII is quicker taken as such
+                    let stretch = |s: &[u8]| s.iter().all(|b| (0x20..0x7f).contains(b));
+                    if bytes.get(i..i + 12).is_some_and(stretch) {
+                        break;
+                    }
+                    (char::from(b), 1)
+                }
+                0x80.. => match decode(bytes.get(i..).unwrap_or_default()) {
+                    Utf8::Char(c, n) if c >= '\u{a0}' => (c, n),
+                    _ => break,
+                },
+                _ => break,
+            };
+            let width = width_of(c);
+            // what has no width joins; the last column is another matter
+            if width == 0 || col + width >= end {
+                break;
+            }
+            row.put(col, Cell::char(c, look), width == 2);
+            (before, last) = (Some(col), c);
+            col += width;
+            i += n;
+        }
+        if let Some(before) = before {
+            self.at.col = col;
+            self.join = Some((self.at.row, before));
+            self.last = Some(last);
+        }
+        i
     }
 
     /// Prints one character.
