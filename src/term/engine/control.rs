@@ -146,7 +146,7 @@ impl Terminal {
                 b'Q' => {
                     if let Some(before) = self.colors_before.pop() {
                         self.colors.become_as(before);
-                        self.page.grid.touch();
+                        self.touch();
                     }
                 }
                 _ => {}
@@ -312,7 +312,7 @@ impl Terminal {
         match flag {
             Flags::ORIGIN => self.goto(0, 0),
             Flags::MARGINS if !on => self.reset_side_margins(),
-            Flags::REVERSE if was != on => self.page.grid.touch(),
+            Flags::REVERSE if was != on => self.touch(),
             _ => {}
         }
     }

@@ -154,7 +154,7 @@ impl Terminal {
             110..=119 => {
                 if let Some(slot) = self.colors.dynamic.get_mut(usize::from(selector - 110)) {
                     *slot = None;
-                    self.page.grid.touch();
+                    self.touch();
                 }
             }
             133 => self.mark(text),
@@ -200,7 +200,7 @@ impl Terminal {
                 (parse_color(word), self.colors.dynamic.get_mut(usize::from(osc - 10)))
             {
                 *slot = Some(color);
-                self.page.grid.touch();
+                self.touch();
             }
         }
     }
@@ -226,7 +226,7 @@ impl Terminal {
             } else if let Some(color) = parse_color(word) {
                 if let Ok(i) = u8::try_from(n) {
                     self.colors.palette.insert(i, color);
-                    self.page.grid.touch();
+                    self.touch();
                 } else if let Some(slot) = self.colors.special.get_mut(usize::from(n - 256)) {
                     *slot = Some(color);
                 }
@@ -249,7 +249,7 @@ impl Terminal {
                 *slot = None;
             }
         }
-        self.page.grid.touch();
+        self.touch();
     }
 
     fn report_color(&mut self, osc: u16, index: Option<u16>, (r, g, b): Rgb) {

@@ -261,7 +261,9 @@ impl Terminal {
             && let Some(number) = self.clusters.step(cell, c)
         {
             let joined = Cell::cluster(number, cell.look);
-            if let Some(slot) = self.page.grid.row_mut(self.at.row).cells.get_mut(col) {
+            let row = self.page.grid.row_mut(self.at.row);
+            row.reach(col + 1);
+            if let Some(slot) = row.cells.get_mut(col) {
                 *slot = if cell.is_wide() { joined.widened() } else { joined };
             }
             self.joiner = c == JOINER && printed;

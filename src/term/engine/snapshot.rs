@@ -32,7 +32,7 @@
 //!   c ; ROW ; COL ; PENDING                   the cursor
 //! ```
 //!
-//! After it come the pen (SGR, DECSCA, OSC 8) and what is unfinished of a sequence, string or character.
+//! The pen (SGR, DECSCA, OSC 8) comes after the pages; at the end what is unfinished of a sequence, string or character.
 
 use super::cell::Cell;
 use super::charset::{Charsets, Set};
@@ -236,6 +236,8 @@ impl Terminal {
         let mut painter = Painter { terminal: self, pen: Pen::PLAIN };
         painter.page(0, self.primary(), &mut out);
         painter.page(1, self.alternate(), &mut out);
+        // before what DECSCA changes beside it
+        painter.pen(self.pen, &mut out);
         private(&mut out, format_args!("p;{}", u8::from(self.on_alt)));
         private(&mut out, format_args!("o;{};{}", modes(self.flags), modes(self.saved_flags)));
         private(
@@ -287,7 +289,6 @@ impl Terminal {
         }
         let h = &self.history;
         private(&mut out, format_args!("h;{};{};{}", h.end(), u8::from(h.is_open()), h.open_cells()));
-        painter.pen(self.pen, &mut out);
         // said last: painting has printed something, and moved
         let (row, col) = self.join.map_or((-1, -1), |(r, c)| (r as i64, c as i64));
         private(&mut out, format_args!("l;{};{row};{col};{}", self.last.map_or(0, u32::from), u8::from(self.joiner)));
@@ -333,7 +334,10 @@ impl Terminal {
             }
             "w" => {
                 for r in numbers::<usize>(word(0)).filter(|r| *r < rows) {
-                    self.page.grid.row_mut(r).wrapped = true;
+                    let row = self.page.grid.row_mut(r);
+                    // such a row is full, if only of blanks
+                    row.reach(cols);
+                    row.wrapped = true;
                 }
             }
             "m" => {

@@ -357,6 +357,12 @@ impl Terminal {
         self.join = None;
     }
 
+    /// Every row of both screens looks otherwise now.
+    pub fn touch(&mut self) {
+        self.page.grid.touch();
+        self.other.grid.touch();
+    }
+
     /// Shows the other screen.
     pub fn switch(&mut self, alt: bool) {
         if alt != self.on_alt {
