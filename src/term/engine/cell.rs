@@ -99,6 +99,11 @@ impl Cell {
             1
         }
     }
+    /// A blank in place of one that is none only as a row's last.
+    #[inline]
+    pub const fn unspaced(self) -> Cell {
+        if self.is_spacer() { Cell::blank(self.look) } else { self }
+    }
     /// The same, looking otherwise.
     #[inline]
     pub const fn with_look(self, look: Look) -> Cell {

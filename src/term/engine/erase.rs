@@ -195,7 +195,7 @@ impl Terminal {
             row.cut(from.left + width);
         }
         let copy: Vec<Vec<Cell>> = (from.top..from.top + height)
-            .map(|r| (from.left..from.left + width).map(|c| self.page.grid.row(r).get(c)).collect())
+            .map(|r| (from.left..from.left + width).map(|c| self.page.grid.row(r).get(c).unspaced()).collect())
             .collect();
         for (r, cells) in (to_top..).zip(copy) {
             let row = self.page.grid.row_mut(r);
@@ -221,11 +221,15 @@ impl Terminal {
                 let from = if r == rect.top { rect.left } else { 0 };
                 (from, if r + 1 == rect.bottom { rect.right } else { cols })
             };
-            self.page.grid.row_mut(r).reach(to);
+            let row = self.page.grid.row_mut(r);
+            row.reach(to);
+            let mut cells = std::mem::take(&mut row.cells);
             let mut last: Option<(Look, Look)> = None;
-            for col in from..to {
-                let cell = self.page.grid.row(r).get(col);
+            let mut wide = None;
+            for cell in cells.get_mut(from..to.min(cols)).unwrap_or_default() {
                 if cell.is_tail() {
+                    // as its first half, which may be outside
+                    *cell = wide.take().map_or(*cell, Cell::tail);
                     continue;
                 }
                 let look = match last {
@@ -237,18 +241,17 @@ impl Terminal {
                     }
                 };
                 last = Some((cell.look, look));
+                wide = cell.is_wide().then_some(look);
                 // what has attributes is no blank
-                let cell = if cell.is_blank() { Cell::ascii(b' ', look) } else { cell.with_look(look) };
-                let row = self.page.grid.row_mut(r);
-                if let Some(slot) = row.cells.get_mut(col) {
-                    *slot = cell;
-                }
-                if cell.is_wide()
-                    && let Some(tail) = row.cells.get_mut(col + 1)
-                {
-                    *tail = Cell::tail(look);
-                }
+                *cell = if cell.is_blank() { Cell::ascii(b' ', look) } else { cell.with_look(look) };
             }
+            // a wide one goes as a whole
+            if let (Some(look), Some(cell)) = (wide, cells.get_mut(to))
+                && cell.is_tail()
+            {
+                *cell = Cell::tail(look);
+            }
+            self.page.grid.row_mut(r).cells = cells;
         }
     }
 }

@@ -84,7 +84,7 @@ impl Terminal {
         let (left, right) = (self.left, self.right);
         self.page.grid.row_mut(from).cut(left);
         self.page.grid.row_mut(from).cut(right);
-        let cells: Vec<_> = (left..right).map(|c| self.page.grid.row(from).get(c)).collect();
+        let cells: Vec<_> = (left..right).map(|c| self.page.grid.row(from).get(c).unspaced()).collect();
         let row = self.page.grid.row_mut(to);
         row.cut(left);
         row.cut(right);
@@ -272,9 +272,11 @@ impl Terminal {
     /// DECIC, and SR over the whole region: columns come in at `from`.
     pub fn insert_columns(&mut self, from: usize, n: usize) {
         if self.in_margins() {
-            let (right, erased) = (self.right, self.erased());
+            let (right, erased, cols) = (self.right, self.erased(), self.cols());
             for r in self.top..self.bottom {
-                self.page.grid.row_mut(r).insert(from, right, n, erased);
+                let row = self.page.grid.row_mut(r);
+                row.insert(from, right, n, erased);
+                row.wrapped &= right < cols;
             }
         }
     }

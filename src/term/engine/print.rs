@@ -229,7 +229,11 @@ impl Terminal {
     fn wrap(&mut self) {
         let full = self.full_width() && self.at.col + 1 >= self.cols();
         if full {
-            self.page.grid.row_mut(self.at.row).wrapped = true;
+            let cols = self.cols();
+            let row = self.page.grid.row_mut(self.at.row);
+            // it may have been erased meanwhile
+            row.reach(cols);
+            row.wrapped = true;
         }
         self.at.col = if self.at.col >= self.left { self.left } else { 0 };
         self.at.pending = false;
@@ -345,9 +349,24 @@ impl Terminal {
             }
             return;
         }
-        for _ in 0..count {
-            self.dip();
-            self.put(Cell::char(c, self.look), width_of(c).max(1));
+        self.dip();
+        let (cell, width) = (Cell::char(c, self.look), width_of(c).max(1));
+        let mut left = count.min((self.rows() * self.cols()).div_ceil(width));
+        while left > 0 {
+            let col = self.at.col;
+            // short of the last column, where wrapping begins
+            let room = (self.line_end() - col - 1) / width;
+            if room == 0 || self.at.pending || self.flags.has(Flags::INSERT) {
+                self.put(cell, width);
+                left -= 1;
+                continue;
+            }
+            let n = room.min(left);
+            self.page.grid.row_mut(self.at.row).put_many(col, cell, width == 2, n);
+            self.at.col = col + n * width;
+            self.join = Some((self.at.row, self.at.col - width));
+            self.joiner = false;
+            left -= n;
         }
         self.last = Some(c);
     }

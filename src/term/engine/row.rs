@@ -96,6 +96,22 @@ impl Row {
         }
     }
 
+    /// The same for `count` of them.
+    pub fn put_many(&mut self, col: usize, cell: Cell, wide: bool, count: usize) {
+        let end = col + count * (1 + usize::from(wide));
+        self.cut(col);
+        self.cut(end);
+        self.reach(end);
+        let Some(cells) = self.cells.get_mut(col..end) else { return };
+        if wide {
+            for pair in cells.chunks_exact_mut(2) {
+                pair.copy_from_slice(&[cell.widened(), Cell::tail(cell.look)]);
+            }
+        } else {
+            cells.fill(cell);
+        }
+    }
+
     /// Makes `from..to` blank with a background.
     pub fn erase(&mut self, from: usize, to: usize, look: Look) {
         if from >= to {
@@ -103,14 +119,7 @@ impl Row {
         }
         self.cut(from);
         self.cut(to);
-        if look == Look::PLAIN && to >= self.cells.len() {
-            self.cells.truncate(from);
-            return;
-        }
-        self.reach(to);
-        if let Some(cells) = self.cells.get_mut(from..to) {
-            cells.fill(Cell::blank(look));
-        }
+        self.fill(from, to, look);
     }
 
     /// Moves the cells `from..to` right by `n`; what is pushed over `to` is lost.
@@ -119,6 +128,7 @@ impl Row {
         if n == 0 {
             return;
         }
+        self.unspace();
         self.cut(from);
         self.cut(to);
         self.cut(to - n);
@@ -140,6 +150,7 @@ impl Row {
         if n == 0 {
             return;
         }
+        self.unspace();
         self.cut(from);
         self.cut(from + n);
         self.cut(to);
@@ -155,8 +166,19 @@ impl Row {
         }
     }
 
+    /// What moves is no row's last cell any more.
+    fn unspace(&mut self) {
+        if let Some(last) = self.cells.last_mut()
+            && last.is_spacer()
+        {
+            *last = Cell::blank(last.look);
+        }
+    }
+
     fn fill(&mut self, from: usize, to: usize, look: Look) {
         if look == Look::PLAIN && to >= self.cells.len() {
+            // a row whose line goes on is full
+            self.wrapped &= from >= self.cells.len();
             self.cells.truncate(from);
             return;
         }
