@@ -22,12 +22,17 @@ impl Terminal {
         let erased = self.erased();
         let cols = self.cols();
         if selective {
-            let cells = self.page.grid.row(row).cells.len().min(to);
-            for col in from..cells {
-                let cell = self.page.grid.row(row).get(col);
-                if !self.looks.is_protected(cell.look) {
-                    self.page.grid.row_mut(row).erase(col, col + 1, Look::PLAIN);
+            let row = self.page.grid.row_mut(row);
+            let end = row.cells.len().min(to);
+            let mut col = from;
+            while let Some(cells) = row.cells.get(col..end).filter(|c| !c.is_empty()) {
+                // a stretch of cells that look alike at a time
+                let look = row.get(col).look;
+                let next = col + cells.iter().position(|c| c.look != look).unwrap_or(cells.len());
+                if !self.looks.is_protected(look) {
+                    row.erase(col, next, Look::PLAIN);
                 }
+                col = next;
             }
             return;
         }
@@ -74,7 +79,9 @@ impl Terminal {
                 }
                 self.erase_part(self.at.row, 0, self.at.col + 1, selective);
                 self.erase_images(0, 0, self.at.row, cols);
-                self.history.close();
+                if !self.on_alt {
+                    self.history.close();
+                }
             }
             2 => {
                 for r in 0..rows {
@@ -85,7 +92,8 @@ impl Terminal {
                     self.history.close();
                 }
             }
-            3 if !selective => self.history.clear(),
+            // the alternate screen has no history to be cleared
+            3 if !selective && !self.on_alt => self.history.clear(),
             _ => {}
         }
     }
@@ -169,8 +177,11 @@ impl Terminal {
         let cell = Cell::char(c, self.look);
         for r in rect.top..rect.bottom {
             let row = self.page.grid.row_mut(r);
-            for col in rect.left..rect.right {
-                row.put(col, cell, false);
+            row.cut(rect.left);
+            row.cut(rect.right);
+            row.reach(rect.right);
+            if let Some(part) = row.cells.get_mut(rect.left..rect.right) {
+                part.fill(cell);
             }
         }
     }
@@ -194,16 +205,22 @@ impl Terminal {
             row.cut(from.left);
             row.cut(from.left + width);
         }
-        let copy: Vec<Vec<Cell>> = (from.top..from.top + height)
-            .map(|r| (from.left..from.left + width).map(|c| self.page.grid.row(r).get(c)).collect())
-            .collect();
-        for (r, cells) in (to_top..).zip(copy) {
+        let mut copy: Vec<Cell> = Vec::with_capacity(height * width);
+        for r in from.top..from.top + height {
+            let cells = &self.page.grid.row(r).cells;
+            let end = (from.left + width).min(cells.len());
+            // only the end of a row can have a place where nothing fitted
+            let part = cells.get(from.left..end).unwrap_or_default();
+            copy.extend(part.iter().map(|c| if c.is_spacer() { Cell::blank(c.look) } else { *c }));
+            copy.resize((r + 1 - from.top) * width, Cell::BLANK);
+        }
+        for (r, cells) in (to_top..).zip(copy.chunks(width)) {
             let row = self.page.grid.row_mut(r);
             row.cut(to_left);
             row.cut(to_left + width);
             row.reach(to_left + width);
             if let Some(part) = row.cells.get_mut(to_left..to_left + width) {
-                part.copy_from_slice(&cells);
+                part.copy_from_slice(cells);
             }
         }
     }
@@ -221,10 +238,11 @@ impl Terminal {
                 let from = if r == rect.top { rect.left } else { 0 };
                 (from, if r + 1 == rect.bottom { rect.right } else { cols })
             };
-            self.page.grid.row_mut(r).reach(to);
+            let row = self.page.grid.row_mut(r);
+            row.reach(to);
             let mut last: Option<(Look, Look)> = None;
             for col in from..to {
-                let cell = self.page.grid.row(r).get(col);
+                let cell = row.get(col);
                 if cell.is_tail() {
                     continue;
                 }
@@ -238,8 +256,8 @@ impl Terminal {
                 };
                 last = Some((cell.look, look));
                 // what has attributes is no blank
-                let cell = if cell.is_blank() { Cell::ascii(b' ', look) } else { cell.with_look(look) };
-                let row = self.page.grid.row_mut(r);
+                let blank = cell.is_blank() && !cell.is_spacer();
+                let cell = if blank { Cell::ascii(b' ', look) } else { cell.with_look(look) };
                 if let Some(slot) = row.cells.get_mut(col) {
                     *slot = cell;
                 }

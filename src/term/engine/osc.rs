@@ -354,9 +354,7 @@ impl Terminal {
             return;
         }
         // within one screen, whatever the picture says
-        for _ in 1..rows.min(self.rows()) {
-            self.index();
-        }
+        self.index_by(rows.min(self.rows()).saturating_sub(1));
         if placed.kind == Kind::Sixel {
             self.line_feed();
             self.carriage_return();

@@ -41,8 +41,26 @@ impl Line {
         }
     }
 
+    /// Wide characters become a space each: there is no room for them in any row of one column.
+    fn narrow(&mut self) {
+        let before = |cells: &[Cell], n: usize| cells.iter().take(n).filter(|c| c.is_tail()).count();
+        for mark in &mut self.marks {
+            mark.col -= before(&self.cells, mark.col as usize) as u32;
+        }
+        for (_, offset) in &mut self.places {
+            *offset -= before(&self.cells, *offset);
+        }
+        self.cells.retain(|c| !c.is_tail());
+        for cell in self.cells.iter_mut().filter(|c| c.is_wide()) {
+            *cell = Cell::ascii(b' ', cell.look);
+        }
+    }
+
     /// Rows of another width; where its places come to be is told to `found`.
     fn wrap(mut self, cols: usize, rows: &mut Vec<Row>, found: &mut [Option<Place>]) {
+        if cols < 2 {
+            self.narrow();
+        }
         let first = rows.len();
         let mut row = Row::default();
         // cells of the line before each row, to find places and marks again
@@ -51,11 +69,6 @@ impl Line {
         while let Some(&cell) = self.cells.get(i) {
             let width = if cell.is_wide() { 2 } else { 1 };
             if row.cells.len() + width > cols {
-                if cols < 2 && width == 2 {
-                    // no room for it in any row
-                    self.cells.splice(i..(i + 2).min(self.cells.len()), [Cell::ascii(b' ', cell.look)]);
-                    continue;
-                }
                 if row.cells.len() < cols {
                     row.cells.push(Cell::spacer(Look::PLAIN));
                 }
@@ -164,7 +177,7 @@ impl Terminal {
             self.at.pending = false;
         }
         self.at.pending &= self.at.col + 1 == cols;
-        self.page.placements.retain(|p| p.row < rows as i64);
+        self.page.placements.shift(-(over as i64), rows as i64);
     }
 
     /// `self.page` is the primary screen; the first of the places is its cursor.
@@ -176,7 +189,7 @@ impl Terminal {
         let mut found: Vec<Option<Place>> = vec![None; places.len()];
         // rows below everything that must be kept
         let last_place = places.first().map_or(0, |p| p.row);
-        let used = rows.iter().rposition(|r| !r.cells.is_empty() || !r.marks.is_empty()).map_or(0, |i| i + 1);
+        let used = rows.iter().rposition(|r| r.content() > 0 || !r.marks.is_empty()).map_or(0, |i| i + 1);
         let used = used.max(last_place + 1).min(rows.len());
         let below = rows.len() - used;
         rows.truncate(used);
@@ -279,7 +292,7 @@ impl Terminal {
         let mut before = self.history.open_cells();
         for r in grid.rows().take(row) {
             if r.wrapped {
-                before += grid.cols() - usize::from(r.cells.last().is_some_and(|c| c.is_spacer()));
+                before += r.used(grid.cols());
             } else {
                 line += 1;
                 before = 0;

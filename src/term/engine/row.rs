@@ -108,6 +108,7 @@ impl Row {
         self.cut(from);
         self.cut(to);
         self.cut(to - n);
+        self.unspace(to);
         if self.cells.len() > from {
             // no longer than it must be: what is pushed out at `to` is cut
             let filled = self.cells.len();
@@ -129,6 +130,7 @@ impl Row {
         self.cut(from);
         self.cut(from + n);
         self.cut(to);
+        self.unspace(to);
         let end = to.min(self.cells.len());
         if end > from + n {
             self.cells.copy_within(from + n..end, from);
@@ -149,6 +151,22 @@ impl Row {
         self.reach(to);
         if let Some(cells) = self.cells.get_mut(from..to) {
             cells.fill(Cell::blank(look));
+        }
+    }
+
+    /// Cells of a line that a wrapped row of so many columns holds.
+    pub fn used(&self, cols: usize) -> usize {
+        let spacer = self.cells.len() == cols && self.cells.last().is_some_and(|c| c.is_spacer());
+        cols - usize::from(spacer)
+    }
+
+    /// A place at the end where a wide character did not fit is an ordinary blank from here on, if the cells before `to`
+    /// are moved.
+    fn unspace(&mut self, to: usize) {
+        if to >= self.cells.len()
+            && let Some(last) = self.cells.last_mut().filter(|c| c.is_spacer())
+        {
+            *last = Cell::blank(last.look);
         }
     }
 

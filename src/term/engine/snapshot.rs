@@ -32,7 +32,7 @@
 //!   c ; ROW ; COL ; PENDING                   the cursor
 //! ```
 //!
-//! After it come the pen (SGR, DECSCA, OSC 8) and what is unfinished of a sequence, string or character.
+//! Between them is the pen (SGR, DECSCA, OSC 8), and after them what is unfinished of a sequence, string or character.
 
 use super::cell::Cell;
 use super::charset::{Charsets, Set};
@@ -162,7 +162,9 @@ impl Painter<'_> {
                     self.pen(self.terminal.looks.pen(cell.look), out);
                 }
                 if cell.is_spacer() {
+                    // the cursor is where it was; a row that came to be wider has more behind it
                     private(out, format_args!("e"));
+                    out.extend_from_slice(b"\x1b[C");
                     i += 1;
                 } else if cell.is_blank() {
                     let _ = write!(out, "\x1b[{n}X\x1b[{n}C");
@@ -231,6 +233,8 @@ impl Terminal {
         let mut painter = Painter { terminal: self, pen: Pen::PLAIN };
         painter.page(0, self.primary(), &mut out);
         painter.page(1, self.alternate(), &mut out);
+        // before SPA's state is said, which DECSCA changes
+        painter.pen(self.pen, &mut out);
         private(&mut out, format_args!("p;{}", u8::from(self.on_alt)));
         private(&mut out, format_args!("o;{};{}", modes(self.flags), modes(self.saved_flags)));
         private(
@@ -282,7 +286,6 @@ impl Terminal {
         }
         let h = &self.history;
         private(&mut out, format_args!("h;{};{};{}", h.end(), u8::from(h.is_open()), h.open_cells()));
-        painter.pen(self.pen, &mut out);
         // said last: painting has printed something, and moved
         let (row, col) = self.join.map_or((-1, -1), |(r, c)| (r as i64, c as i64));
         private(&mut out, format_args!("l;{};{row};{col}", self.last.map_or(0, u32::from)));
@@ -329,7 +332,9 @@ impl Terminal {
             }
             "w" => {
                 for r in numbers::<usize>(word(0)).filter(|r| *r < rows) {
-                    self.page.grid.row_mut(r).wrapped = true;
+                    let row = self.page.grid.row_mut(r);
+                    row.reach(cols);
+                    row.wrapped = true;
                 }
             }
             "m" => {
@@ -439,15 +444,8 @@ impl Terminal {
 }
 
 fn modes(flags: Flags) -> String {
-    let mut on = Vec::new();
-    for private in [true, false] {
-        for number in 0..4096 {
-            if Flags::of(number, private).is_some_and(|flag| flags.has(flag)) {
-                on.push(format!("{}{number}", if private { "?" } else { "" }));
-            }
-        }
-    }
-    list(on)
+    let on = Flags::all().filter(|(flag, ..)| flags.has(*flag));
+    list(on.map(|(_, number, private)| format!("{}{number}", if private { "?" } else { "" })))
 }
 
 fn flags(field: &str) -> Flags {

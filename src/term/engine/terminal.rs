@@ -121,6 +121,8 @@ pub(super) struct Terminal {
     /// Milliseconds since the epoch, as told last.
     pub time: u64,
     pub events: Vec<Event>,
+    /// Bytes of answers to the piece of output that is being taken in.
+    pub said: usize,
     pub generation: u64,
     /// The private string of snapshots is understood.
     pub restoring: bool,
@@ -177,7 +179,7 @@ impl Terminal {
             cursor_style: 0,
             by_rectangle: false,
             guarded: false,
-            level: 64,
+            level: LEVEL,
             leveled: false,
             modify_other_keys: 0,
             pens_before: Vec::new(),
@@ -186,6 +188,7 @@ impl Terminal {
             images: Vec::new(),
             time: 0,
             events: Vec::new(),
+            said: 0,
             generation: 0,
             restoring: false,
             restored_names: false,
@@ -233,6 +236,10 @@ impl Terminal {
     }
 
     pub fn reply(&mut self, bytes: &[u8]) {
+        self.said += bytes.len();
+        if self.said > MOST_SAID {
+            return;
+        }
         self.events.push(Event::Reply(bytes.to_vec()));
     }
 
@@ -256,11 +263,8 @@ impl Terminal {
         if self.flags.has(Flags::COLUMNS) {
             self.ask_size(Some(80), None);
         }
-        let fresh = Terminal::new(self.size, 0);
+        self.switch(false);
         self.scroll_away();
-        if self.on_alt {
-            self.switch(false);
-        }
         let (grid, other) = (&mut self.page.grid, &mut self.other.grid);
         for g in [grid, other] {
             for r in 0..g.height() {
@@ -277,10 +281,11 @@ impl Terminal {
         self.at = Place::default();
         self.repen(|pen| *pen = Pen::PLAIN);
         self.reset_margins();
-        (self.flags, self.saved_flags) = (fresh.flags, fresh.saved_flags);
-        (self.mouse, self.encoding, self.saved_mouse) = (fresh.mouse, fresh.encoding, fresh.saved_mouse);
+        (self.flags, self.saved_flags) = (Flags::new(), Flags::new());
+        (self.mouse, self.encoding) = (MouseMode::Off, MouseEncoding::Default);
+        self.saved_mouse = (MouseMode::Off, MouseEncoding::Default);
         self.saved_alt = false;
-        (self.tabs, self.charsets) = (fresh.tabs, fresh.charsets);
+        (self.tabs, self.charsets) = (Tabs::new(self.cols()), Charsets::default());
         (self.last, self.join) = (None, None);
         self.names_before.clear();
         self.colors.reset();
@@ -288,7 +293,7 @@ impl Terminal {
         self.pens_before.clear();
         self.cursor_style = 0;
         (self.by_rectangle, self.guarded) = (false, false);
-        (self.level, self.leveled) = (fresh.level, false);
+        (self.level, self.leveled) = (LEVEL, false);
         self.modify_other_keys = 0;
         self.transfer = Transfer::default();
         self.images.clear();
@@ -381,5 +386,9 @@ impl Terminal {
     }
 }
 
+/// What DECSCL says at first: a VT420.
+const LEVEL: u16 = 64;
+/// Bytes of answers to one piece of output (64 KiB): whoever asks for more is a flood, and gets no more.
+const MOST_SAID: usize = 1 << 20;
 /// Entries of a table before it is cleaned first.
 const CLEAN: usize = 4096;
