@@ -70,6 +70,10 @@ impl Cell {
         }
         char::from_u32(self.what & VALUE)
     }
+    /// Its character's number, if it shows exactly one; 0 of blanks and second halves.
+    pub const fn code(self) -> u32 {
+        self.what & VALUE
+    }
     /// All flags and the value: 0 to 127 for blank and ASCII cells of width 1, and for no others.
     pub const fn raw(self) -> u32 {
         self.what

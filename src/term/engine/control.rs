@@ -201,7 +201,8 @@ impl Terminal {
                 let from = if self.flags.has(Flags::ORIGIN) { self.left } else { 0 };
                 self.goto_col(self.at.col - from.min(self.at.col) + csi.count(0));
             }
-            b'b' => self.repeat(csi.count(0)),
+            // a row of it: nobody asks for more (ncurses stays in a row, tmux too) but a flood
+            b'b' => self.repeat(csi.count(0).min(self.cols())),
             b'c' if csi.param(0) == 0 => self.report_device(),
             b'd' => self.goto_row(csi.count(0) - 1),
             b'e' => {

@@ -240,12 +240,11 @@ impl Terminal {
             };
             let row = self.page.grid.row_mut(r);
             row.reach(to);
+            // half of a wide character belongs to its first half
+            let from = from + usize::from(row.get(from).is_tail());
+            let to = to + usize::from(row.get(to).is_tail());
             let mut last: Option<(Look, Look)> = None;
-            for col in from..to {
-                let cell = row.get(col);
-                if cell.is_tail() {
-                    continue;
-                }
+            for cell in row.cells.get_mut(from..to).unwrap_or_default() {
                 let look = match last {
                     Some((old, new)) if old == cell.look => new,
                     _ => {
@@ -257,15 +256,7 @@ impl Terminal {
                 last = Some((cell.look, look));
                 // what has attributes is no blank
                 let blank = cell.is_blank() && !cell.is_spacer();
-                let cell = if blank { Cell::ascii(b' ', look) } else { cell.with_look(look) };
-                if let Some(slot) = row.cells.get_mut(col) {
-                    *slot = cell;
-                }
-                if cell.is_wide()
-                    && let Some(tail) = row.cells.get_mut(col + 1)
-                {
-                    *tail = Cell::tail(look);
-                }
+                *cell = if blank { Cell::ascii(b' ', look) } else { cell.with_look(look) };
             }
         }
     }

@@ -85,6 +85,9 @@ impl Terminal {
     /// Copies what lies between the side margins from one row to another.
     fn copy_part(&mut self, from: usize, to: usize) {
         let (left, right) = (self.left, self.right);
+        if self.page.grid.row(from).cells.len().max(self.page.grid.row(to).cells.len()) <= left {
+            return self.unwrap(to);
+        }
         self.page.grid.row_mut(from).cut(left);
         self.page.grid.row_mut(from).cut(right);
         let cells = std::mem::take(&mut self.page.grid.row_mut(from).cells);
@@ -381,7 +384,8 @@ impl Terminal {
         if self.on_alt {
             return;
         }
-        let used = (0..self.rows()).rev().find(|r| self.page.grid.row(*r).content() > 0);
+        // a background alone is nothing to be kept
+        let used = (0..self.rows()).rev().find(|r| self.page.grid.row(*r).cells.iter().any(|c| !c.is_blank()));
         let Some(last) = used else { return };
         for r in 0..=last {
             self.history.push(self.page.grid.row(r), &self.looks, &self.clusters);

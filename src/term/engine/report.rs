@@ -279,17 +279,16 @@ impl Terminal {
 
     /// Of the characters of these cells.
     fn sum(&self, cells: &[Cell]) -> u32 {
+        let of = |c: &Cell| if c.is_blank() { u32::from(b' ') } else { c.code() };
         // ASCII is most of what there is, and quickly added up
-        let of = |c: &Cell| if c.raw() == 0 { u32::from(b' ') } else { c.raw() };
-        let (all, sum) = cells.iter().fold((0, 0u32), |(all, sum), c| (all | c.raw(), sum.wrapping_add(of(c))));
+        let plain = |c: &Cell| if c.raw() == 0 { u32::from(b' ') } else { c.raw() };
+        let (all, sum) = cells.iter().fold((0, 0u32), |(all, sum), c| (all | c.raw(), sum.wrapping_add(plain(c))));
         if all < 0x80 {
             return sum;
         }
-        let codes = cells.iter().map(|c| match (c.one(), c.cluster_index()) {
-            (Some(one), _) => u32::from(one),
-            (None, Some(n)) => self.clusters.text(n).chars().fold(0, |sum: u32, c| sum.wrapping_add(c.into())),
-            (None, None) if c.is_tail() => 0,
-            (None, None) => u32::from(b' '),
+        let codes = cells.iter().map(|c| match c.cluster_index() {
+            Some(n) => self.clusters.text(n).chars().fold(0, |sum: u32, c| sum.wrapping_add(c.into())),
+            None => of(c),
         });
         codes.fold(0, u32::wrapping_add)
     }
