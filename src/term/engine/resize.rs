@@ -93,7 +93,8 @@ impl Line {
         for mark in &self.marks {
             let (r, col) = find(mark.col as usize);
             if let Some(row) = rows.get_mut(first + r) {
-                row.mark(Mark { col: col.min(cols) as u32, ..*mark });
+                // one behind the line's text may lie beyond the row: its place in the line is what counts
+                row.mark(Mark { col: col as u32, ..*mark });
             }
         }
         for (which, offset) in &self.places {
@@ -241,7 +242,8 @@ impl Terminal {
         } else {
             let kept = below.min(height - rows.len());
             let room = height - rows.len() - kept;
-            let back = self.back_from_history(room, cols);
+            let wide = rows.first().is_some_and(|row| row.get(0).is_wide());
+            let back = self.back_from_history(room, cols, wide);
             shift += back.len() as i64;
             rows.splice(0..0, back);
         }
@@ -260,7 +262,8 @@ impl Terminal {
     }
 
     /// Takes up to so many rows out of history, top first. A line that does not fit whole stays open there.
-    fn back_from_history(&mut self, room: usize, cols: usize) -> Vec<Row> {
+    /// `wide` = the screen begins with a wide character, which did not fit in the row above if it goes on with that.
+    fn back_from_history(&mut self, room: usize, cols: usize, wide: bool) -> Vec<Row> {
         let mut all: Vec<Row> = Vec::new();
         while all.len() < room {
             // the screen's first row goes on with it
@@ -272,6 +275,9 @@ impl Terminal {
                 && open
             {
                 last.wrapped = true;
+                if wide && last.cells.len() + 1 == cols {
+                    last.cells.push(Cell::spacer(Look::PLAIN));
+                }
                 last.cells.resize(cols, Cell::BLANK);
             }
             let over = (all.len() + rows.len()).saturating_sub(room);

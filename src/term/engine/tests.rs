@@ -1,5 +1,10 @@
 //! The engine as a whole: screens after bytes, answers, events, snapshots, and that nothing panics.
 
+mod bombs;
+mod edges;
+mod probes;
+mod reflow;
+
 use super::*;
 use crate::term::screen::Color;
 use crate::term::screen::{MouseEncoding, MouseMode, Underline};
