@@ -137,3 +137,29 @@ fn side_margins_scroll_only_what_lies_between_them() {
     // a wide character across a margin is cut: spaces
     assert_eq!(rows(6, 3, &format!("{all}\x1b[3;3H\n")), ["ahijef", "g 漢kl", "    漢"]);
 }
+
+#[test]
+fn a_row_that_comes_back_beside_a_wide_character_is_no_longer_than_it_was() {
+    let (mut engine, _) = fed(Size::new(5, 2), "abcd漢efgh".as_bytes());
+    engine.resize(Size::new(5, 1));
+    engine.resize(Size::new(5, 3));
+    engine.resize(Size::new(20, 3));
+    assert_eq!(engine.text_rows()[0], "abcd漢efgh");
+}
+
+#[test]
+fn a_wrapped_row_that_ends_in_blanks_is_restored_whole() {
+    let before = "abcdefgh\x1b[2;4;2;5;1;1;4;1$v";
+    same_after_a_restore(Size::new(5, 2), before, "\n\n\nx");
+    assert_eq!(fed(Size::new(5, 2), format!("{before}\n").as_bytes()).0.history().text(0), Some("abc  "));
+}
+
+#[test]
+fn a_mark_behind_a_space_at_the_end_of_a_line_stays_there() {
+    let (mut engine, _) = fed(Size::new(8, 2), b"prompt$ \x1b]133;B\x07\r\n\r\n");
+    for size in [Size::new(7, 9), Size::new(8, 1), Size::new(30, 9)] {
+        engine.resize(size);
+        let places: Vec<(u64, u32)> = engine.marks().iter().map(|m| (m.line, m.col)).collect();
+        assert_eq!(places, [(0, 8)], "{size}");
+    }
+}
