@@ -429,11 +429,7 @@ impl Terminal {
             8 if csi.len() > 1 => self.ask_size(Some(csi.param(2)), Some(csi.param(1))),
             n @ 24.. => self.ask_size(None, Some(n)),
             11 | 13..=16 | 18..=21 => self.report_window(csi.param(0)),
-            22 => {
-                if self.names_before.len() < Terminal::MOST_NAMES {
-                    self.names_before.push(self.names.clone());
-                }
-            }
+            22 if self.names_before.len() < Terminal::MOST_NAMES => self.names_before.push(self.names.clone()),
             23 => {
                 if let Some(before) = self.names_before.pop() {
                     match csi.param(1) {

@@ -244,7 +244,9 @@ impl Terminal {
             let from = from + usize::from(row.get(from).is_tail());
             let to = to + usize::from(row.get(to).is_tail());
             let mut last: Option<(Look, Look)> = None;
-            for cell in row.cells.get_mut(from..to).unwrap_or_default() {
+            // a place at the end where nothing fitted is none to change
+            let cells = row.cells.get_mut(from..to).unwrap_or_default();
+            for cell in cells.iter_mut().filter(|c| !c.is_spacer()) {
                 let look = match last {
                     Some((old, new)) if old == cell.look => new,
                     _ => {
@@ -255,8 +257,7 @@ impl Terminal {
                 };
                 last = Some((cell.look, look));
                 // what has attributes is no blank
-                let blank = cell.is_blank() && !cell.is_spacer();
-                *cell = if blank { Cell::ascii(b' ', look) } else { cell.with_look(look) };
+                *cell = if cell.is_blank() { Cell::ascii(b' ', look) } else { cell.with_look(look) };
             }
         }
     }

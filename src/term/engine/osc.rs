@@ -101,7 +101,7 @@ pub(super) fn parse_color(text: &[u8]) -> Option<Rgb> {
             }
             let value = u32::from_str_radix(p, 16).ok()?;
             // scaled: ff and ffff are the same
-            Some((value * 0xffff / ((1 << (4 * n)) - 1) >> 8) as u8)
+            Some(((value * 0xffff / ((1 << (4 * n)) - 1)) >> 8) as u8)
         });
         let color = (parts.next()??, parts.next()??, parts.next()??);
         return parts.next().is_none().then_some(color);

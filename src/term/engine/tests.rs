@@ -4,6 +4,7 @@ mod bombs;
 mod edges;
 mod probes;
 mod reflow;
+mod states;
 
 use super::*;
 use crate::term::screen::Color;
