@@ -34,6 +34,7 @@ impl Terminal {
                 }
                 col = next;
             }
+            row.wrapped &= to < cols || !row.get(cols - 1).is_blank();
             return;
         }
         let row = self.page.grid.row_mut(row);

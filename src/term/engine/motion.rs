@@ -94,13 +94,11 @@ impl Terminal {
         let part = cells.get(left..right.min(cells.len())).unwrap_or_default();
         let end = left + part.len();
         let row = self.page.grid.row_mut(to);
-        row.cut(left);
-        row.cut(right);
+        row.erase(left, right, Look::PLAIN);
         row.reach(end);
         if let Some(to) = row.cells.get_mut(left..end) {
             to.copy_from_slice(part);
         }
-        row.erase(end, right, Look::PLAIN);
         row.wrapped = false;
         self.page.grid.row_mut(from).cells = cells;
     }
@@ -290,9 +288,11 @@ impl Terminal {
     /// DECIC, and SR over the whole region: columns come in at `from`.
     pub fn insert_columns(&mut self, from: usize, n: usize) {
         if self.in_margins() {
-            let (right, erased) = (self.right, self.erased());
+            let (right, erased, cols) = (self.right, self.erased(), self.cols());
             for r in self.top..self.bottom {
-                self.page.grid.row_mut(r).insert(from, right, n, erased);
+                let row = self.page.grid.row_mut(r);
+                row.insert(from, right, n, erased);
+                row.wrapped &= right < cols;
             }
         }
     }

@@ -2,6 +2,7 @@
 //! Leaves out who wants it.
 
 use super::cell::Cell;
+use super::grid::Grid;
 use super::look::Look;
 use super::row::Row;
 use super::terminal::{Place, Terminal};
@@ -120,6 +121,15 @@ impl Line {
     }
 }
 
+/// Rows and columns of a screen that is not wrapped anew: at another width no row goes on in the next one.
+fn cut(grid: &mut Grid, rows: usize, cols: usize) {
+    grid.set_height(rows);
+    if cols != grid.cols() {
+        grid.set_cols(cols);
+        grid.all_mut().for_each(|row| row.wrapped = false);
+    }
+}
+
 impl Terminal {
     /// Changes the size. Lines of the primary screen are wrapped anew; what finds no room becomes history, and history
     /// comes back where there is room. Margins go, as in xterm.
@@ -143,9 +153,7 @@ impl Terminal {
             self.at = places.next().unwrap_or_default();
             self.page.saved.place = places.next().unwrap_or_default();
             let (rows, cols) = (usize::from(size.rows), usize::from(size.cols));
-            let alternate = &mut self.other.grid;
-            alternate.set_height(rows);
-            alternate.set_cols(cols);
+            cut(&mut self.other.grid, rows, cols);
         }
         let cols = usize::from(size.cols);
         for page in [&mut self.page, &mut self.other] {
@@ -171,8 +179,7 @@ impl Terminal {
             self.at.row -= over;
             self.page.saved.place.row = self.page.saved.place.row.saturating_sub(over);
         }
-        self.page.grid.set_height(rows);
-        self.page.grid.set_cols(cols);
+        cut(&mut self.page.grid, rows, cols);
         if self.at.col >= cols {
             self.at.col = cols - 1;
             self.at.pending = false;
@@ -248,7 +255,7 @@ impl Terminal {
             rows.splice(0..0, back);
         }
         let stamp = self.page.grid.stamp();
-        self.page.grid = super::grid::Grid::new(Size { rows: 1, cols: size.cols }, stamp);
+        self.page.grid = Grid::new(Size { rows: 1, cols: size.cols }, stamp);
         self.page.grid.put(rows);
         self.page.grid.set_height(height);
         self.page.grid.touch();

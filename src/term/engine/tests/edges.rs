@@ -163,3 +163,20 @@ fn a_mark_behind_a_space_at_the_end_of_a_line_stays_there() {
         assert_eq!(places, [(0, 8)], "{size}");
     }
 }
+
+#[test]
+fn a_part_that_is_scrolled_keeps_its_wide_characters_whole() {
+    // the row above has one at another column, whose half was taken for that of the new one
+    let all = "\x1b[?69h\x1b[2;6s\x1b[2;2H字字\x1b[1;3H漢漢\x1b[2;2H\n\n\n";
+    assert_eq!(rows(9, 4, all), [" 字字", "", "", ""]);
+}
+
+#[test]
+fn rows_of_a_screen_that_does_not_reflow_go_on_with_nothing_at_another_width() {
+    for size in [Size::new(3, 2), Size::new(9, 2)] {
+        let (mut engine, _) = fed(Size::new(5, 2), b"\x1b[?1049habcdefg");
+        assert!(engine.row_wrapped(0));
+        engine.resize(size);
+        assert!(!engine.row_wrapped(0), "{size}");
+    }
+}
