@@ -350,7 +350,9 @@ impl Terminal {
     pub fn ask_size(&mut self, cols: Option<u16>, rows: Option<u16>) {
         let or = |asked: Option<u16>, have: u16| asked.filter(|n| *n > 0).unwrap_or(have);
         let size = Size { cols: or(cols, self.size.cols), rows: or(rows, self.size.rows) };
-        if self.resizable && size.is_valid() && size != self.size {
+        let allowed = self.resizable && self.resized < Terminal::MOST_RESIZES;
+        if allowed && size.is_valid() && size != self.size {
+            self.resized += 1;
             self.resize(size);
             self.events.push(Event::Resized(size));
         }

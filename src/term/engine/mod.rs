@@ -107,7 +107,7 @@ impl Engine {
         let fed = catch_unwind(AssertUnwindSafe(|| {
             // in pieces, so that tables are cleaned now and then
             for piece in bytes.chunks(64 << 10) {
-                self.terminal.said = 0;
+                (self.terminal.said, self.terminal.resized) = (0, 0);
                 self.parser.feed(piece, &mut self.terminal);
                 self.terminal.clean();
             }

@@ -123,6 +123,8 @@ pub(super) struct Terminal {
     pub events: Vec<Event>,
     /// Bytes of answers to the piece of output that is being taken in.
     pub said: usize,
+    /// How often that piece has changed the size.
+    pub resized: usize,
     pub generation: u64,
     /// The private string of snapshots is understood.
     pub restoring: bool,
@@ -138,6 +140,9 @@ pub(super) struct Terminal {
 impl Terminal {
     pub const MOST_NAMES: usize = 10;
     pub const MOST_PENS: usize = 10;
+    /// Changes of size that a piece of output (64 KiB) may make: each wraps all lines anew, which costs far more than the
+    /// sequence that asks for it.
+    pub const MOST_RESIZES: usize = 16;
 
     pub fn new(size: Size, lines: usize) -> Terminal {
         let size = size.clamped();
@@ -189,6 +194,7 @@ impl Terminal {
             time: 0,
             events: Vec::new(),
             said: 0,
+            resized: 0,
             generation: 0,
             restoring: false,
             restored_names: false,

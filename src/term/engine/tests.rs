@@ -351,6 +351,12 @@ fn stream() -> impl Strategy<Value = Vec<u8>> {
     proptest::collection::vec(prop_oneof![4 => csi, 6 => fixed, 1 => any], 0..40).prop_map(|v| v.concat())
 }
 
+/// The same cases every time, others (TERM_SEED) and more (TERM_CASES) where they are asked for.
+fn same_cases(n: u32) -> ProptestConfig {
+    let seed = std::env::var("TERM_SEED").ok().and_then(|v| v.parse().ok()).unwrap_or(2027);
+    ProptestConfig { rng_seed: proptest::test_runner::RngSeed::Fixed(seed), ..cases(n) }
+}
+
 fn cases(n: u32) -> ProptestConfig {
     let n = std::env::var("TERM_CASES").ok().and_then(|v| v.parse().ok()).unwrap_or(n);
     ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(n) }

@@ -172,6 +172,20 @@ fn strings_without_end_are_kept_up_to_a_limit() {
 }
 
 #[test]
+fn a_program_changes_the_size_only_so_often() {
+    let mut engine = Engine::new(Size::new(80, 24));
+    engine.set_resizable(true);
+    let mut events = Vec::new();
+    engine.feed(&times("x\x1b[8;9;9t\x1b[8;256;4096t\x1b[?40h\x1b[?3h\x1b[?3l\x1b[99t"), &mut events);
+    let resized = events.iter().filter(|e| matches!(e, Event::Resized(_))).count();
+    assert_eq!(resized, Terminal::MOST_RESIZES);
+    check("sizes asked for", &engine, &events);
+    events.clear();
+    engine.feed(b"\x1b[8;24;80t", &mut events);
+    assert_eq!(events, [Event::Resized(Size::new(80, 24))], "and again in the next piece");
+}
+
+#[test]
 fn storms_of_sizes() {
     let text = "abc def 漢字 \x1b[41mx\x1b[K\x1b[m\r\n".repeat(400);
     for sizes in [

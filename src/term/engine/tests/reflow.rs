@@ -65,7 +65,7 @@ fn sizes(most: u16) -> impl Strategy<Value = Vec<(u16, u16)>> {
 }
 
 proptest! {
-    #![proptest_config(cases(300))]
+    #![proptest_config(same_cases(300))]
 
     #[test]
     fn widths_and_heights_lose_nothing(text in output(), sizes in sizes(40), end in "[a-z漢]{0,20}") {
@@ -85,7 +85,8 @@ proptest! {
     fn text_goes_on_where_it_was(text in output(), sizes in sizes(30)) {
         let mut one = Engine::new(Size::new(20, 6));
         one.feed(text.as_bytes(), &mut Vec::new());
-        let mut two = Engine::restore(one.size(), &one.snapshot());
+        let mut two = Engine::new(one.size());
+        two.feed(text.as_bytes(), &mut Vec::new());
         one.feed("tail漢".as_bytes(), &mut Vec::new());
         let (cols, rows) = (one.size().cols, one.size().rows);
         // another size, and back, changes nothing of what is to come
@@ -94,7 +95,7 @@ proptest! {
         }
         two.resize(Size::new(cols, rows));
         two.feed("tail漢".as_bytes(), &mut Vec::new());
-        prop_assert_eq!(cursor(&one).1, cursor(&two).1);
+        prop_assert_eq!(cursor(&one), cursor(&two));
         prop_assert_eq!(lines(&one).pop(), lines(&two).pop());
     }
 

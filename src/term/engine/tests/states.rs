@@ -209,7 +209,7 @@ fn pieces() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    #![proptest_config(cases(400))]
+    #![proptest_config(same_cases(400))]
 
     #[test]
     fn any_state_is_said_and_goes_on(bytes in pieces(), at in 0usize..400, cols in 2u16..14, rows in 1u16..6, to in 1u16..12) {
