@@ -94,11 +94,13 @@ impl Terminal {
         let part = cells.get(left..right.min(cells.len())).unwrap_or_default();
         let end = left + part.len();
         let row = self.page.grid.row_mut(to);
-        row.erase(left, right, Look::PLAIN);
+        row.cut(left);
+        row.cut(right);
         row.reach(end);
         if let Some(to) = row.cells.get_mut(left..end) {
             to.copy_from_slice(part);
         }
+        row.fill(end, right, Look::PLAIN);
         row.wrapped = false;
         self.page.grid.row_mut(from).cells = cells;
     }

@@ -143,7 +143,8 @@ impl Row {
         }
     }
 
-    fn fill(&mut self, from: usize, to: usize, look: Look) {
+    /// Makes `from..to` blank, where no wide character lies across either end.
+    pub fn fill(&mut self, from: usize, to: usize, look: Look) {
         if look == Look::PLAIN && to >= self.cells.len() {
             self.cells.truncate(from);
             return;
