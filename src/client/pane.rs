@@ -268,6 +268,33 @@ impl Pane {
         (row < self.engine.size().rows).then(|| row_of(&self.engine, row))
     }
 
+    /// Another size of the screen, or another screen of the session: what is selected stays the same text, wherever its
+    /// line is wrapped then. It is selected no more if it has left the screen, or if a full screen was selected in, which
+    /// is not wrapped but drawn anew. A look back has a screen of its own, which stands still.
+    pub fn rescreen(&mut self, change: impl FnOnce(&mut Engine)) {
+        let selection = self.selection.filter(|_| self.scroll.is_none());
+        let (size, alt) = (self.engine.size(), self.modes().alt_screen);
+        let ends = selection.map(|s| [s.from, s.to].map(|end| self.place_in_line(end)));
+        change(&mut self.engine);
+        let Some([from, to]) = ends else { return };
+        if alt || self.modes().alt_screen {
+            let same = alt && self.modes().alt_screen && size == self.engine.size();
+            self.selection = selection.filter(|_| same);
+            return;
+        }
+        let find = |end: Option<(u64, usize)>| end.and_then(|(line, cell)| self.engine.place_of(line, cell));
+        self.selection = find(from)
+            .zip(find(to))
+            .map(|((from, first), (to, last))| Selection { from: (from.into(), first), to: (to.into(), last) });
+    }
+
+    /// The logical line of a place on the screen, and the cell in it.
+    fn place_in_line(&self, (row, col): (i64, u16)) -> Option<(u64, usize)> {
+        let row = u16::try_from(row).ok().filter(|row| *row < self.engine.size().rows)?;
+        let (line, before) = self.engine.line_of(row);
+        Some((line, before + usize::from(col)))
+    }
+
     /// The selected text; trailing blanks of a line are left out, lines that were only wrapped are joined.
     pub fn selected(&self) -> String {
         let Some(selection) = self.selection else { return String::new() };

@@ -23,7 +23,7 @@ const CHUNK: usize = 64 << 10;
 const MOST_MARKS: usize = 20_000;
 
 /// What a line costs beside its text.
-const A_LINE: usize = 12;
+const A_LINE: usize = 20;
 
 /// Where a line ends, in each of a chunk's lists.
 #[derive(Clone, Copy, Default, Debug)]
@@ -31,6 +31,9 @@ struct End {
     text: u32,
     runs: u32,
     odds: u32,
+    /// What the tables held then: a line that is taken back takes along what was added for it.
+    pens: u32,
+    links: u32,
 }
 
 /// A stretch of text that is not plain.
@@ -61,11 +64,14 @@ struct Chunk {
     /// What runs look like; a link is an index in `links`, from 1.
     pens: Vec<Pen>,
     links: Vec<Box<str>>,
+    /// Bytes of all addresses in it.
+    link_bytes: usize,
 }
 
 impl Chunk {
     fn bytes(&self) -> usize {
-        self.text.len() + self.ends.len() * A_LINE + self.runs.len() * 12 + self.odds.len() * 8 + self.pens.len() * 64
+        let lists = self.ends.len() * A_LINE + self.runs.len() * 12 + self.odds.len() * 8 + self.pens.len() * 64;
+        self.text.len() + lists + self.links.len() * 16 + self.link_bytes
     }
 
     fn end_before(&self, i: usize) -> End {
@@ -129,7 +135,11 @@ impl Chunk {
     /// The number of a pen here. A few different ones are in use at a time, mostly.
     fn pen(&mut self, pen: Pen, address: Option<&str>) -> u32 {
         let link = address.map_or(0, |address| {
-            let i = self.links.iter().position(|l| &**l == address).unwrap_or_else(|| {
+            // as with pens below: a flood of links all differ
+            let recent = self.links.len().saturating_sub(16);
+            let found = self.links.iter().enumerate().skip(recent).find(|(_, l)| &***l == address).map(|(i, _)| i);
+            let i = found.unwrap_or_else(|| {
+                self.link_bytes += address.len();
                 self.links.push(address.into());
                 self.links.len() - 1
             });
@@ -171,18 +181,10 @@ impl Chunk {
             let (now, later) = rest.split_at(n);
             rest = later;
             let start = self.text.len();
-            self.text.reserve(now.len() * 3);
-            for cell in now {
-                match (cell.raw(), cell.one()) {
-                    (0, _) => self.text.push(b' '),
-                    (raw @ 1..0x80, _) => self.text.push(raw as u8),
-                    // one character has the width that it has everywhere
-                    (_, Some(c)) => {
-                        let mut buf = [0; 4];
-                        self.text.extend_from_slice(c.encode_utf8(&mut buf).as_bytes());
-                    }
-                    (_, None) => self.push_cluster(*cell, clusters),
-                }
+            if now.iter().fold(0, |raw, c| raw | c.raw()) < 0x80 {
+                self.text.extend(now.iter().map(ascii));
+            } else {
+                self.push_wider(now, clusters);
             }
             if first.look != Look::PLAIN {
                 let pen = looks.pen(first.look);
@@ -190,6 +192,22 @@ impl Chunk {
                     let number = self.pen(pen, looks.address(pen.link));
                     self.push_run(start, number);
                 }
+            }
+        }
+    }
+
+    /// Text that is not all ASCII.
+    fn push_wider(&mut self, cells: &[Cell], clusters: &Clusters) {
+        self.text.reserve(cells.len() * 3);
+        for cell in cells {
+            match (cell.raw(), cell.one()) {
+                (0..0x80, _) => self.text.push(ascii(cell)),
+                // one character has the width that it has everywhere
+                (_, Some(c)) => {
+                    let mut buf = [0; 4];
+                    self.text.extend_from_slice(c.encode_utf8(&mut buf).as_bytes());
+                }
+                (_, None) => self.push_cluster(*cell, clusters),
             }
         }
     }
@@ -428,6 +446,8 @@ impl History {
                 text: chunk.text.len() as u32,
                 runs: chunk.runs.len() as u32,
                 odds: chunk.odds.len() as u32,
+                pens: chunk.pens.len() as u32,
+                links: chunk.links.len() as u32,
             });
             self.bytes += chunk.bytes();
         }
@@ -562,6 +582,9 @@ impl History {
         chunk.text.truncate(last.text as usize);
         chunk.runs.truncate(last.runs as usize);
         chunk.odds.truncate(last.odds as usize);
+        chunk.pens.truncate(last.pens as usize);
+        let gone = chunk.links.drain(last.links as usize..);
+        chunk.link_bytes -= gone.map(|l| l.len()).sum::<usize>();
         if chunk.ends.is_empty() {
             self.chunks.pop_back();
         } else {
@@ -716,6 +739,25 @@ mod tests {
         assert_eq!(h.end(), 1300);
         assert_eq!(h.text(h.first()), Some(&*row));
         assert_eq!(h.text(1299), Some(&*row));
+    }
+
+    #[test]
+    fn what_looks_were_kept_for_goes_with_its_line() {
+        let (mut looks, mut clusters) = (Looks::default(), Clusters::default());
+        let mut h = History::new(100);
+        push(&mut h, "first", false);
+        let before = h.bytes;
+        for i in 0..10_000u32 {
+            let link = looks.link(&format!("http://x/{i}"));
+            let look = looks.look(&Pen { link, ..Pen::PLAIN });
+            let mut row = Row::default();
+            row.put_ascii(0, b"x", look);
+            h.push(&row, &looks, &clusters);
+            assert!(h.bytes > before + 10, "links are counted");
+            assert_eq!(h.pop(&mut looks, &mut clusters).map(|(cells, _)| cells.len()), Some(1));
+        }
+        assert_eq!(h.bytes, before);
+        assert!(h.chunks.iter().all(|c| c.pens.is_empty() && c.links.is_empty()));
     }
 
     #[test]

@@ -112,7 +112,8 @@ impl App {
             HostEvent::Output { session, offset, bytes } => self.output(&id, &session, offset, &bytes),
             HostEvent::Screen { session, to, size, bytes } => {
                 if let Some(pane) = self.shown(&id, &session) {
-                    pane.engine = Engine::restore_with_history(size.clamped(), &bytes, 0);
+                    let new = Engine::restore_with_history(size.clamped(), &bytes, 0);
+                    pane.rescreen(|engine| *engine = new);
                     pane.seen = to;
                     // the first screen is waited for: no frame's time is lost on it
                     let first = !std::mem::replace(&mut pane.shown_once, true);
@@ -124,7 +125,7 @@ impl App {
             }
             HostEvent::Size { session, size, .. } => {
                 if let Some(pane) = self.shown(&id, &session) {
-                    pane.engine.resize(size.clamped());
+                    pane.rescreen(|engine| engine.resize(size.clamped()));
                 }
             }
             HostEvent::Attached { session, info, again } => self.attached(&id, &session, info, again, &mut out),

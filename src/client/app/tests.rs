@@ -10,6 +10,7 @@ use crate::proto::frame::tty;
 use crate::proto::ids::SessionId;
 use crate::proto::notice::SessionExited;
 use crate::store::layout as disk;
+use crate::term::engine::Engine;
 use crate::term::input::{Button, Input, Mods, MouseKind, Parser};
 use crate::term::keys;
 use crate::theme::Theme;
@@ -695,6 +696,44 @@ fn dragging_copies_and_borders_move() {
     s.answer();
     s.mouse(MouseKind::Press, Button::Left, 2, 0);
     assert_eq!(s.app.tabs.active, 0);
+}
+
+#[test]
+fn what_is_selected_stays_so_when_the_size_changes() {
+    let mut s = Bench::solo(40, 6);
+    let mut session = Engine::new(Size::new(40, 6));
+    let size = |s: &mut Bench, session: &mut Engine, cols: u16, rows: u16| {
+        let size = Size::new(cols, rows);
+        session.resize(size);
+        s.host("local", HostEvent::Size { session: id("s1"), offset: 0, size });
+        let to = s.app.focused().unwrap().seen;
+        s.host("local", HostEvent::Screen { session: id("s1"), to, size, bytes: session.snapshot() });
+        (s.app.focused().unwrap().selection, s.app.focused().unwrap().selected())
+    };
+    let text = "one\r\na line with some words, and 漢字 after them\r\n$ ";
+    s.output("local", "s1", text);
+    session.feed(text.as_bytes(), &mut Vec::new());
+    let drag = |s: &mut Bench, from: (u16, u16), to: (u16, u16)| {
+        s.mouse(MouseKind::Press, Button::Left, from.0, from.1);
+        s.mouse(MouseKind::Release, Button::Left, to.0, to.1);
+        s.app.focused().unwrap().selected()
+    };
+    let words = drag(&mut s, (17, 1), (2, 2));
+    assert_eq!(words, "words, and 漢字 after them");
+    let selection = s.app.focused().unwrap().selection;
+    for (cols, rows) in [(20, 6), (7, 12), (80, 6), (13, 6), (200, 50)] {
+        assert_eq!(size(&mut s, &mut session, cols, rows).1, words, "{cols}x{rows}");
+    }
+    assert_eq!(size(&mut s, &mut session, 40, 6), (selection, words), "as it was");
+    // no room for it any more
+    assert_eq!(size(&mut s, &mut session, 40, 1), (None, String::new()));
+    // a full screen is drawn anew: whatever is there then was not selected
+    size(&mut s, &mut session, 40, 6);
+    s.output("local", "s1", "\x1b[?1049h\x1b[Hfull screen");
+    session.feed(b"\x1b[?1049h\x1b[Hfull screen", &mut Vec::new());
+    assert_eq!(drag(&mut s, (0, 0), (3, 0)), "full");
+    assert_eq!(size(&mut s, &mut session, 40, 6).1, "full");
+    assert_eq!(size(&mut s, &mut session, 30, 6).0, None);
 }
 
 #[test]

@@ -83,6 +83,10 @@ impl Cell {
         }
         char::from_u32(self.what & VALUE)
     }
+    /// Its character's number, if it shows exactly one; 0 of blanks and second halves.
+    pub const fn code(self) -> u32 {
+        self.what & VALUE
+    }
     /// All flags and the value: 0 to 127 for blank and ASCII cells of width 1, and for no others.
     #[inline]
     pub const fn raw(self) -> u32 {
@@ -98,11 +102,6 @@ impl Cell {
         } else {
             1
         }
-    }
-    /// A blank in place of one that is none only as a row's last.
-    #[inline]
-    pub const fn unspaced(self) -> Cell {
-        if self.is_spacer() { Cell::blank(self.look) } else { self }
     }
     /// The same, looking otherwise.
     #[inline]

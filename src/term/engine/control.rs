@@ -201,7 +201,8 @@ impl Terminal {
                 let from = if self.flags.has(Flags::ORIGIN) { self.left } else { 0 };
                 self.goto_col(self.at.col - from.min(self.at.col) + csi.count(0));
             }
-            b'b' => self.repeat(csi.count(0)),
+            // a row of it: nobody asks for more (ncurses stays in a row, tmux too) but a flood
+            b'b' => self.repeat(csi.count(0).min(self.cols())),
             b'c' if csi.param(0) == 0 => self.report_device(),
             b'd' => self.goto_row(csi.count(0) - 1),
             b'e' => {
@@ -349,7 +350,9 @@ impl Terminal {
     pub fn ask_size(&mut self, cols: Option<u16>, rows: Option<u16>) {
         let or = |asked: Option<u16>, have: u16| asked.filter(|n| *n > 0).unwrap_or(have);
         let size = Size { cols: or(cols, self.size.cols), rows: or(rows, self.size.rows) };
-        if self.resizable && size.is_valid() && size != self.size {
+        let allowed = self.resizable && self.resized < Terminal::MOST_RESIZES;
+        if allowed && size.is_valid() && size != self.size {
+            self.resized += 1;
             self.resize(size);
             self.events.push(Event::Resized(size));
         }
@@ -428,11 +431,7 @@ impl Terminal {
             8 if csi.len() > 1 => self.ask_size(Some(csi.param(2)), Some(csi.param(1))),
             n @ 24.. => self.ask_size(None, Some(n)),
             11 | 13..=16 | 18..=21 => self.report_window(csi.param(0)),
-            22 => {
-                if self.names_before.len() < Terminal::MOST_NAMES {
-                    self.names_before.push(self.names.clone());
-                }
-            }
+            22 if self.names_before.len() < Terminal::MOST_NAMES => self.names_before.push(self.names.clone()),
             23 => {
                 if let Some(before) = self.names_before.pop() {
                     match csi.param(1) {

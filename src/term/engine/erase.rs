@@ -22,13 +22,19 @@ impl Terminal {
         let erased = self.erased();
         let cols = self.cols();
         if selective {
-            let cells = self.page.grid.row(row).cells.len().min(to);
-            for col in from..cells {
-                let cell = self.page.grid.row(row).get(col);
-                if !self.looks.is_protected(cell.look) {
-                    self.page.grid.row_mut(row).erase(col, col + 1, Look::PLAIN);
+            let row = self.page.grid.row_mut(row);
+            let end = row.cells.len().min(to);
+            let mut col = from;
+            while let Some(cells) = row.cells.get(col..end).filter(|c| !c.is_empty()) {
+                // a stretch of cells that look alike at a time
+                let look = row.get(col).look;
+                let next = col + cells.iter().position(|c| c.look != look).unwrap_or(cells.len());
+                if !self.looks.is_protected(look) {
+                    row.erase(col, next, Look::PLAIN);
                 }
+                col = next;
             }
+            row.wrapped &= to < cols || !row.get(cols - 1).is_blank();
             return;
         }
         let row = self.page.grid.row_mut(row);
@@ -74,7 +80,9 @@ impl Terminal {
                 }
                 self.erase_part(self.at.row, 0, self.at.col + 1, selective);
                 self.erase_images(0, 0, self.at.row, cols);
-                self.history.close();
+                if !self.on_alt {
+                    self.history.close();
+                }
             }
             2 => {
                 for r in 0..rows {
@@ -85,7 +93,8 @@ impl Terminal {
                     self.history.close();
                 }
             }
-            3 if !selective => self.history.clear(),
+            // the alternate screen has no history to be cleared
+            3 if !selective && !self.on_alt => self.history.clear(),
             _ => {}
         }
     }
@@ -169,8 +178,11 @@ impl Terminal {
         let cell = Cell::char(c, self.look);
         for r in rect.top..rect.bottom {
             let row = self.page.grid.row_mut(r);
-            for col in rect.left..rect.right {
-                row.put(col, cell, false);
+            row.cut(rect.left);
+            row.cut(rect.right);
+            row.reach(rect.right);
+            if let Some(part) = row.cells.get_mut(rect.left..rect.right) {
+                part.fill(cell);
             }
         }
     }
@@ -194,16 +206,22 @@ impl Terminal {
             row.cut(from.left);
             row.cut(from.left + width);
         }
-        let copy: Vec<Vec<Cell>> = (from.top..from.top + height)
-            .map(|r| (from.left..from.left + width).map(|c| self.page.grid.row(r).get(c).unspaced()).collect())
-            .collect();
-        for (r, cells) in (to_top..).zip(copy) {
+        let mut copy: Vec<Cell> = Vec::with_capacity(height * width);
+        for r in from.top..from.top + height {
+            let cells = &self.page.grid.row(r).cells;
+            let end = (from.left + width).min(cells.len());
+            // only the end of a row can have a place where nothing fitted
+            let part = cells.get(from.left..end).unwrap_or_default();
+            copy.extend(part.iter().map(|c| if c.is_spacer() { Cell::blank(c.look) } else { *c }));
+            copy.resize((r + 1 - from.top) * width, Cell::BLANK);
+        }
+        for (r, cells) in (to_top..).zip(copy.chunks(width)) {
             let row = self.page.grid.row_mut(r);
             row.cut(to_left);
             row.cut(to_left + width);
             row.reach(to_left + width);
             if let Some(part) = row.cells.get_mut(to_left..to_left + width) {
-                part.copy_from_slice(&cells);
+                part.copy_from_slice(cells);
             }
         }
     }
@@ -223,15 +241,13 @@ impl Terminal {
             };
             let row = self.page.grid.row_mut(r);
             row.reach(to);
-            let mut cells = std::mem::take(&mut row.cells);
+            // half of a wide character belongs to its first half
+            let from = from + usize::from(row.get(from).is_tail());
+            let to = to + usize::from(row.get(to).is_tail());
             let mut last: Option<(Look, Look)> = None;
-            let mut wide = None;
-            for cell in cells.get_mut(from..to.min(cols)).unwrap_or_default() {
-                if cell.is_tail() {
-                    // as its first half, which may be outside
-                    *cell = wide.take().map_or(*cell, Cell::tail);
-                    continue;
-                }
+            // a place at the end where nothing fitted is none to change
+            let cells = row.cells.get_mut(from..to).unwrap_or_default();
+            for cell in cells.iter_mut().filter(|c| !c.is_spacer()) {
                 let look = match last {
                     Some((old, new)) if old == cell.look => new,
                     _ => {
@@ -241,17 +257,9 @@ impl Terminal {
                     }
                 };
                 last = Some((cell.look, look));
-                wide = cell.is_wide().then_some(look);
                 // what has attributes is no blank
                 *cell = if cell.is_blank() { Cell::ascii(b' ', look) } else { cell.with_look(look) };
             }
-            // a wide one goes as a whole
-            if let (Some(look), Some(cell)) = (wide, cells.get_mut(to))
-                && cell.is_tail()
-            {
-                *cell = Cell::tail(look);
-            }
-            self.page.grid.row_mut(r).cells = cells;
         }
     }
 }

@@ -107,6 +107,7 @@ impl Engine {
         let fed = catch_unwind(AssertUnwindSafe(|| {
             // in pieces, so that tables are cleaned now and then
             for piece in bytes.chunks(64 << 10) {
+                (self.terminal.said, self.terminal.resized) = (0, 0);
                 self.parser.feed(piece, &mut self.terminal);
                 self.terminal.clean();
             }
@@ -279,15 +280,17 @@ impl Engine {
         self.terminal.line_of(usize::from(row.min(self.terminal.size.rows - 1)))
     }
 
-    /// Where a cell of a logical line is on the primary screen; None if it has left it.
+    /// Where a cell of a logical line is on the primary screen; None if it has left it. Of a cell behind the line's end,
+    /// the last column it can be in.
     pub fn place_of(&self, line: u64, cell: usize) -> Option<(u16, u16)> {
-        for row in 0..self.terminal.size.rows {
-            let (n, before) = self.line_of(row);
-            let last = !self.row_wrapped(row);
-            if n == line && cell >= before && (last || cell < before + usize::from(self.terminal.size.cols)) {
-                let col = (cell - before).min(usize::from(self.terminal.size.cols) - 1);
-                return Some((row, col as u16));
+        let cols = usize::from(self.terminal.size.cols);
+        let (mut n, mut before) = self.line_of(0);
+        for (r, row) in (0u16..).zip(self.terminal.primary().grid.rows()) {
+            let after = before + row.used(cols);
+            if n == line && cell >= before && (cell < after || !row.wrapped) {
+                return Some((r, (cell - before).min(cols - 1) as u16));
             }
+            (n, before) = if row.wrapped { (n, after) } else { (n + 1, 0) };
         }
         None
     }

@@ -72,6 +72,10 @@ impl Flags {
             self.0 &= !flag;
         }
     }
+    /// All flags, with number and whether it is a `?` mode.
+    pub fn all() -> impl Iterator<Item = (u64, u16, bool)> {
+        Flags::NUMBERS.iter().copied()
+    }
     /// The flag of a mode's number.
     pub fn of(number: u16, private: bool) -> Option<u64> {
         Flags::NUMBERS.iter().find(|(_, n, p)| (*n, *p) == (number, private)).map(|(flag, ..)| *flag)

@@ -61,6 +61,9 @@ impl Terminal {
         }
         if top > 0 {
             self.unwrap(top - 1);
+        } else if !self.on_alt {
+            // the row that comes in goes on with nothing
+            self.history.close();
         }
         self.page.grid.down(top, bottom, n, erased);
         self.unwrap(bottom - 1);
@@ -82,17 +85,24 @@ impl Terminal {
     /// Copies what lies between the side margins from one row to another.
     fn copy_part(&mut self, from: usize, to: usize) {
         let (left, right) = (self.left, self.right);
+        if self.page.grid.row(from).cells.len().max(self.page.grid.row(to).cells.len()) <= left {
+            return self.unwrap(to);
+        }
         self.page.grid.row_mut(from).cut(left);
         self.page.grid.row_mut(from).cut(right);
-        let cells: Vec<_> = (left..right).map(|c| self.page.grid.row(from).get(c).unspaced()).collect();
+        let cells = std::mem::take(&mut self.page.grid.row_mut(from).cells);
+        let part = cells.get(left..right.min(cells.len())).unwrap_or_default();
+        let end = left + part.len();
         let row = self.page.grid.row_mut(to);
         row.cut(left);
         row.cut(right);
-        row.reach(right);
-        if let Some(part) = row.cells.get_mut(left..right) {
-            part.copy_from_slice(&cells);
+        row.reach(end);
+        if let Some(to) = row.cells.get_mut(left..end) {
+            to.copy_from_slice(part);
         }
+        row.fill(end, right, Look::PLAIN);
         row.wrapped = false;
+        self.page.grid.row_mut(from).cells = cells;
     }
 
     /// IND: down a row; at the bottom margin the region scrolls.
@@ -105,6 +115,16 @@ impl Terminal {
             }
         } else if self.at.row + 1 < self.rows() {
             self.at.row += 1;
+        }
+    }
+
+    /// IND so many times.
+    pub fn index_by(&mut self, n: usize) {
+        let last = if self.at.row < self.bottom { self.bottom - 1 } else { self.rows() - 1 };
+        let over = n.saturating_sub(last - self.at.row);
+        self.at.row = (self.at.row + n).min(last);
+        if over > 0 && last + 1 == self.bottom && self.at.col >= self.left && self.at.col < self.right {
+            self.scroll_up(self.top, over);
         }
     }
 
@@ -368,7 +388,8 @@ impl Terminal {
         if self.on_alt {
             return;
         }
-        let used = (0..self.rows()).rev().find(|r| self.page.grid.row(*r).content() > 0);
+        // a background alone is nothing to be kept
+        let used = (0..self.rows()).rev().find(|r| self.page.grid.row(*r).cells.iter().any(|c| !c.is_blank()));
         let Some(last) = used else { return };
         for r in 0..=last {
             self.history.push(self.page.grid.row(r), &self.looks, &self.clusters);

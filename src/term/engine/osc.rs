@@ -101,7 +101,7 @@ pub(super) fn parse_color(text: &[u8]) -> Option<Rgb> {
             }
             let value = u32::from_str_radix(p, 16).ok()?;
             // scaled: ff and ffff are the same
-            Some((value * 0xffff / ((1 << (4 * n)) - 1) >> 8) as u8)
+            Some(((value * 0xffff / ((1 << (4 * n)) - 1)) >> 8) as u8)
         });
         let color = (parts.next()??, parts.next()??, parts.next()??);
         return parts.next().is_none().then_some(color);
@@ -354,9 +354,7 @@ impl Terminal {
             return;
         }
         // within one screen, whatever the picture says
-        for _ in 1..rows.min(self.rows()) {
-            self.index();
-        }
+        self.index_by(rows.min(self.rows()).saturating_sub(1));
         if placed.kind == Kind::Sixel {
             self.line_feed();
             self.carriage_return();

@@ -12,7 +12,7 @@ use std::fmt;
 use std::io::Write;
 
 /// Longest string kept, in bytes; a longer one is swallowed and means nothing. A clipboard of 100 KB fits.
-const MOST_STRING: usize = 160 << 10;
+pub(super) const MOST_STRING: usize = 160 << 10;
 /// Longest escape sequence: one that goes on beyond is swallowed.
 const MOST_SEQUENCE: usize = 512;
 

@@ -1,6 +1,7 @@
 //! Owns the answers a program gets. They are made of numbers and constants; no text a program has sent can enter one.
 //! Leaves out when they are asked for.
 
+use super::cell::Cell;
 use super::csi::Csi;
 use super::mode::{Flags, ModeState, fixed, mouse_encoding, mouse_mode};
 use super::sgr;
@@ -265,21 +266,30 @@ impl Terminal {
         let whole = page == 0 && csi.len() < 3;
         let rect = if whole { self.rectangle(&Csi::new(), 2) } else { self.rectangle(csi, 2) };
         if let Some(rect) = rect.filter(|_| page <= 1) {
-            let mut text = String::new();
             for r in rect.top..rect.bottom {
-                for col in rect.left..rect.right {
-                    let cell = self.page.grid.row(r).get(col);
-                    text.clear();
-                    self.clusters.push(cell, &mut text);
-                    if text.is_empty() && !cell.is_tail() {
-                        text.push(' ');
-                    }
-                    for c in text.chars() {
-                        sum = sum.wrapping_add(c as u32 as u16);
-                    }
-                }
+                let cells = &self.page.grid.row(r).cells;
+                let cells = cells.get(rect.left..rect.right.min(cells.len())).unwrap_or_default();
+                let blanks = rect.right - rect.left - cells.len();
+                let of_row = self.sum(cells).wrapping_add(blanks as u32 * u32::from(b' '));
+                sum = sum.wrapping_add(of_row as u16);
             }
         }
         self.say(format!("\x1bP{}!~{:04X}\x1b\\", csi.param(0), sum.wrapping_neg()));
+    }
+
+    /// Of the characters of these cells.
+    fn sum(&self, cells: &[Cell]) -> u32 {
+        let of = |c: &Cell| if c.is_blank() { u32::from(b' ') } else { c.code() };
+        // ASCII is most of what there is, and quickly added up
+        let plain = |c: &Cell| if c.raw() == 0 { u32::from(b' ') } else { c.raw() };
+        let (all, sum) = cells.iter().fold((0, 0u32), |(all, sum), c| (all | c.raw(), sum.wrapping_add(plain(c))));
+        if all < 0x80 {
+            return sum;
+        }
+        let codes = cells.iter().map(|c| match c.cluster_index() {
+            Some(n) => self.clusters.text(n).chars().fold(0, |sum: u32, c| sum.wrapping_add(c.into())),
+            None => of(c),
+        });
+        codes.fold(0, u32::wrapping_add)
     }
 }

@@ -2,6 +2,7 @@
 //! Leaves out who wants it.
 
 use super::cell::Cell;
+use super::grid::Grid;
 use super::look::Look;
 use super::row::Row;
 use super::terminal::{Place, Terminal};
@@ -41,8 +42,26 @@ impl Line {
         }
     }
 
+    /// Wide characters become a space each: there is no room for them in any row of one column.
+    fn narrow(&mut self) {
+        let before = |cells: &[Cell], n: usize| cells.iter().take(n).filter(|c| c.is_tail()).count();
+        for mark in &mut self.marks {
+            mark.col -= before(&self.cells, mark.col as usize) as u32;
+        }
+        for (_, offset) in &mut self.places {
+            *offset -= before(&self.cells, *offset);
+        }
+        self.cells.retain(|c| !c.is_tail());
+        for cell in self.cells.iter_mut().filter(|c| c.is_wide()) {
+            *cell = Cell::ascii(b' ', cell.look);
+        }
+    }
+
     /// Rows of another width; where its places come to be is told to `found`.
     fn wrap(mut self, cols: usize, rows: &mut Vec<Row>, found: &mut [Option<Place>]) {
+        if cols < 2 {
+            self.narrow();
+        }
         let first = rows.len();
         let mut row = Row::default();
         // cells of the line before each row, to find places and marks again
@@ -51,11 +70,6 @@ impl Line {
         while let Some(&cell) = self.cells.get(i) {
             let width = if cell.is_wide() { 2 } else { 1 };
             if row.cells.len() + width > cols {
-                if cols < 2 && width == 2 {
-                    // no room for it in any row
-                    self.cells.splice(i..(i + 2).min(self.cells.len()), [Cell::ascii(b' ', cell.look)]);
-                    continue;
-                }
                 if row.cells.len() < cols {
                     row.cells.push(Cell::spacer(Look::PLAIN));
                 }
@@ -80,7 +94,8 @@ impl Line {
         for mark in &self.marks {
             let (r, col) = find(mark.col as usize);
             if let Some(row) = rows.get_mut(first + r) {
-                row.mark(Mark { col: col.min(cols) as u32, ..*mark });
+                // one behind the line's text may lie beyond the row: its place in the line is what counts
+                row.mark(Mark { col: col as u32, ..*mark });
             }
         }
         for (which, offset) in &self.places {
@@ -103,6 +118,15 @@ impl Line {
                 *place = Some(Place { row: first + r, col: col.min(cols - 1), pending });
             }
         }
+    }
+}
+
+/// Rows and columns of a screen that is not wrapped anew: at another width no row goes on in the next one.
+fn cut(grid: &mut Grid, rows: usize, cols: usize) {
+    grid.set_height(rows);
+    if cols != grid.cols() {
+        grid.set_cols(cols);
+        grid.all_mut().for_each(|row| row.wrapped = false);
     }
 }
 
@@ -129,9 +153,7 @@ impl Terminal {
             self.at = places.next().unwrap_or_default();
             self.page.saved.place = places.next().unwrap_or_default();
             let (rows, cols) = (usize::from(size.rows), usize::from(size.cols));
-            let alternate = &mut self.other.grid;
-            alternate.set_height(rows);
-            alternate.set_cols(cols);
+            cut(&mut self.other.grid, rows, cols);
         }
         let cols = usize::from(size.cols);
         for page in [&mut self.page, &mut self.other] {
@@ -157,14 +179,13 @@ impl Terminal {
             self.at.row -= over;
             self.page.saved.place.row = self.page.saved.place.row.saturating_sub(over);
         }
-        self.page.grid.set_height(rows);
-        self.page.grid.set_cols(cols);
+        cut(&mut self.page.grid, rows, cols);
         if self.at.col >= cols {
             self.at.col = cols - 1;
             self.at.pending = false;
         }
         self.at.pending &= self.at.col + 1 == cols;
-        self.page.placements.retain(|p| p.row < rows as i64);
+        self.page.placements.shift(-(over as i64), rows as i64);
     }
 
     /// `self.page` is the primary screen; the first of the places is its cursor.
@@ -176,7 +197,7 @@ impl Terminal {
         let mut found: Vec<Option<Place>> = vec![None; places.len()];
         // rows below everything that must be kept
         let last_place = places.first().map_or(0, |p| p.row);
-        let used = rows.iter().rposition(|r| !r.cells.is_empty() || !r.marks.is_empty()).map_or(0, |i| i + 1);
+        let used = rows.iter().rposition(|r| r.content() > 0 || !r.marks.is_empty()).map_or(0, |i| i + 1);
         let used = used.max(last_place + 1).min(rows.len());
         let below = rows.len() - used;
         rows.truncate(used);
@@ -228,12 +249,13 @@ impl Terminal {
         } else {
             let kept = below.min(height - rows.len());
             let room = height - rows.len() - kept;
-            let back = self.back_from_history(room, cols);
+            let wide = rows.first().is_some_and(|row| row.get(0).is_wide());
+            let back = self.back_from_history(room, cols, wide);
             shift += back.len() as i64;
             rows.splice(0..0, back);
         }
         let stamp = self.page.grid.stamp();
-        self.page.grid = super::grid::Grid::new(Size { rows: 1, cols: size.cols }, stamp);
+        self.page.grid = Grid::new(Size { rows: 1, cols: size.cols }, stamp);
         self.page.grid.put(rows);
         self.page.grid.set_height(height);
         self.page.grid.touch();
@@ -247,7 +269,8 @@ impl Terminal {
     }
 
     /// Takes up to so many rows out of history, top first. A line that does not fit whole stays open there.
-    fn back_from_history(&mut self, room: usize, cols: usize) -> Vec<Row> {
+    /// `wide` = the screen begins with a wide character, which did not fit in the row above if it goes on with that.
+    fn back_from_history(&mut self, room: usize, cols: usize, wide: bool) -> Vec<Row> {
         let mut all: Vec<Row> = Vec::new();
         while all.len() < room {
             // the screen's first row goes on with it
@@ -259,6 +282,9 @@ impl Terminal {
                 && open
             {
                 last.wrapped = true;
+                if wide && last.cells.len() + 1 == cols {
+                    last.cells.push(Cell::spacer(Look::PLAIN));
+                }
                 last.cells.resize(cols, Cell::BLANK);
             }
             let over = (all.len() + rows.len()).saturating_sub(room);
@@ -279,7 +305,7 @@ impl Terminal {
         let mut before = self.history.open_cells();
         for r in grid.rows().take(row) {
             if r.wrapped {
-                before += grid.cols() - usize::from(r.cells.last().is_some_and(|c| c.is_spacer()));
+                before += r.used(grid.cols());
             } else {
                 line += 1;
                 before = 0;

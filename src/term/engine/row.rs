@@ -128,10 +128,10 @@ impl Row {
         if n == 0 {
             return;
         }
-        self.unspace();
         self.cut(from);
         self.cut(to);
         self.cut(to - n);
+        self.unspace(to);
         if self.cells.len() > from {
             // no longer than it must be: what is pushed out at `to` is cut
             let filled = self.cells.len();
@@ -150,10 +150,10 @@ impl Row {
         if n == 0 {
             return;
         }
-        self.unspace();
         self.cut(from);
         self.cut(from + n);
         self.cut(to);
+        self.unspace(to);
         let end = to.min(self.cells.len());
         if end > from + n {
             self.cells.copy_within(from + n..end, from);
@@ -166,16 +166,8 @@ impl Row {
         }
     }
 
-    /// What moves is no row's last cell any more.
-    fn unspace(&mut self) {
-        if let Some(last) = self.cells.last_mut()
-            && last.is_spacer()
-        {
-            *last = Cell::blank(last.look);
-        }
-    }
-
-    fn fill(&mut self, from: usize, to: usize, look: Look) {
+    /// Makes `from..to` blank, where no wide character lies across either end.
+    pub fn fill(&mut self, from: usize, to: usize, look: Look) {
         if look == Look::PLAIN && to >= self.cells.len() {
             // a row whose line goes on is full
             self.wrapped &= from >= self.cells.len();
@@ -185,6 +177,22 @@ impl Row {
         self.reach(to);
         if let Some(cells) = self.cells.get_mut(from..to) {
             cells.fill(Cell::blank(look));
+        }
+    }
+
+    /// Cells of a line that a wrapped row of so many columns holds.
+    pub fn used(&self, cols: usize) -> usize {
+        let spacer = self.cells.len() == cols && self.cells.last().is_some_and(|c| c.is_spacer());
+        cols - usize::from(spacer)
+    }
+
+    /// A place at the end where a wide character did not fit is an ordinary blank from here on, if the cells before `to`
+    /// are moved.
+    fn unspace(&mut self, to: usize) {
+        if to >= self.cells.len()
+            && let Some(last) = self.cells.last_mut().filter(|c| c.is_spacer())
+        {
+            *last = Cell::blank(last.look);
         }
     }
 

@@ -32,7 +32,7 @@
 //!   c ; ROW ; COL ; PENDING                   the cursor
 //! ```
 //!
-//! The pen (SGR, DECSCA, OSC 8) comes after the pages; at the end what is unfinished of a sequence, string or character.
+//! Between them is the pen (SGR, DECSCA, OSC 8), and after them what is unfinished of a sequence, string or character.
 
 use super::cell::Cell;
 use super::charset::{Charsets, Set};
@@ -162,7 +162,9 @@ impl Painter<'_> {
                     self.pen(self.terminal.looks.pen(cell.look), out);
                 }
                 if cell.is_spacer() {
+                    // the cursor is where it was; a row that came to be wider has more behind it
                     private(out, format_args!("e"));
+                    out.extend_from_slice(b"\x1b[C");
                     i += 1;
                 } else if cell.is_blank() {
                     // one look may have two numbers
@@ -236,7 +238,7 @@ impl Terminal {
         let mut painter = Painter { terminal: self, pen: Pen::PLAIN };
         painter.page(0, self.primary(), &mut out);
         painter.page(1, self.alternate(), &mut out);
-        // before what DECSCA changes beside it
+        // before SPA's state is said, which DECSCA changes
         painter.pen(self.pen, &mut out);
         private(&mut out, format_args!("p;{}", u8::from(self.on_alt)));
         private(&mut out, format_args!("o;{};{}", modes(self.flags), modes(self.saved_flags)));
@@ -335,7 +337,6 @@ impl Terminal {
             "w" => {
                 for r in numbers::<usize>(word(0)).filter(|r| *r < rows) {
                     let row = self.page.grid.row_mut(r);
-                    // such a row is full, if only of blanks
                     row.reach(cols);
                     row.wrapped = true;
                 }
@@ -448,15 +449,8 @@ impl Terminal {
 }
 
 fn modes(flags: Flags) -> String {
-    let mut on = Vec::new();
-    for private in [true, false] {
-        for number in 0..4096 {
-            if Flags::of(number, private).is_some_and(|flag| flags.has(flag)) {
-                on.push(format!("{}{number}", if private { "?" } else { "" }));
-            }
-        }
-    }
-    list(on)
+    let on = Flags::all().filter(|(flag, ..)| flags.has(*flag));
+    list(on.map(|(_, number, private)| format!("{}{number}", if private { "?" } else { "" })))
 }
 
 fn flags(field: &str) -> Flags {

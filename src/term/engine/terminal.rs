@@ -126,6 +126,10 @@ pub(super) struct Terminal {
     /// Milliseconds since the epoch, as told last.
     pub time: u64,
     pub events: Vec<Event>,
+    /// Bytes of answers to the piece of output that is being taken in.
+    pub said: usize,
+    /// How often that piece has changed the size.
+    pub resized: usize,
     pub generation: u64,
     /// The private string of snapshots is understood.
     pub restoring: bool,
@@ -141,6 +145,9 @@ pub(super) struct Terminal {
 impl Terminal {
     pub const MOST_NAMES: usize = 10;
     pub const MOST_PENS: usize = 10;
+    /// Changes of size that a piece of output (64 KiB) may make: each wraps all lines anew, which costs far more than the
+    /// sequence that asks for it.
+    pub const MOST_RESIZES: usize = 16;
 
     pub fn new(size: Size, lines: usize) -> Terminal {
         let size = size.clamped();
@@ -184,7 +191,7 @@ impl Terminal {
             cursor_style: 0,
             by_rectangle: false,
             guarded: false,
-            level: 64,
+            level: LEVEL,
             leveled: false,
             modify_other_keys: 0,
             pens_before: Vec::new(),
@@ -193,6 +200,8 @@ impl Terminal {
             images: Vec::new(),
             time: 0,
             events: Vec::new(),
+            said: 0,
+            resized: 0,
             generation: 0,
             restoring: false,
             restored_names: false,
@@ -248,6 +257,10 @@ impl Terminal {
     }
 
     pub fn reply(&mut self, bytes: &[u8]) {
+        self.said += bytes.len();
+        if self.said > MOST_SAID {
+            return;
+        }
         self.events.push(Event::Reply(bytes.to_vec()));
     }
 
@@ -271,11 +284,8 @@ impl Terminal {
         if self.flags.has(Flags::COLUMNS) {
             self.ask_size(Some(80), None);
         }
-        let fresh = Terminal::new(self.size, 0);
+        self.switch(false);
         self.scroll_away();
-        if self.on_alt {
-            self.switch(false);
-        }
         let (grid, other) = (&mut self.page.grid, &mut self.other.grid);
         for g in [grid, other] {
             for r in 0..g.height() {
@@ -292,10 +302,11 @@ impl Terminal {
         self.at = Place::default();
         self.repen(|pen| *pen = Pen::PLAIN);
         self.reset_margins();
-        (self.flags, self.saved_flags) = (fresh.flags, fresh.saved_flags);
-        (self.mouse, self.encoding, self.saved_mouse) = (fresh.mouse, fresh.encoding, fresh.saved_mouse);
+        (self.flags, self.saved_flags) = (Flags::new(), Flags::new());
+        (self.mouse, self.encoding) = (MouseMode::Off, MouseEncoding::Default);
+        self.saved_mouse = (MouseMode::Off, MouseEncoding::Default);
         self.saved_alt = false;
-        (self.tabs, self.charsets) = (fresh.tabs, fresh.charsets);
+        (self.tabs, self.charsets) = (Tabs::new(self.cols()), Charsets::default());
         (self.last, self.join, self.joiner) = (None, None, false);
         self.names_before.clear();
         self.colors.reset();
@@ -303,7 +314,7 @@ impl Terminal {
         self.pens_before.clear();
         self.cursor_style = 0;
         (self.by_rectangle, self.guarded) = (false, false);
-        (self.level, self.leveled) = (fresh.level, false);
+        (self.level, self.leveled) = (LEVEL, false);
         self.modify_other_keys = 0;
         self.transfer = Transfer::default();
         self.images.clear();
@@ -402,5 +413,9 @@ impl Terminal {
     }
 }
 
+/// What DECSCL says at first: a VT420.
+const LEVEL: u16 = 64;
+/// Bytes of answers to one piece of output (64 KiB): whoever asks for more is a flood, and gets no more.
+const MOST_SAID: usize = 1 << 20;
 /// Entries of a table before it is cleaned first.
 const CLEAN: usize = 4096;

@@ -1,5 +1,11 @@
 //! The engine as a whole: screens after bytes, answers, events, snapshots, and that nothing panics.
 
+mod bombs;
+mod edges;
+mod probes;
+mod reflow;
+mod states;
+
 use super::*;
 use crate::term::screen::Color;
 use crate::term::screen::{MouseEncoding, MouseMode, Underline};
@@ -343,6 +349,12 @@ fn stream() -> impl Strategy<Value = Vec<u8>> {
     .prop_map(|s| s.as_bytes().to_vec());
     let any = proptest::collection::vec(any::<u8>(), 0..4);
     proptest::collection::vec(prop_oneof![4 => csi, 6 => fixed, 1 => any], 0..40).prop_map(|v| v.concat())
+}
+
+/// The same cases every time, others (TERM_SEED) and more (TERM_CASES) where they are asked for.
+fn same_cases(n: u32) -> ProptestConfig {
+    let seed = std::env::var("TERM_SEED").ok().and_then(|v| v.parse().ok()).unwrap_or(2027);
+    ProptestConfig { rng_seed: proptest::test_runner::RngSeed::Fixed(seed), ..cases(n) }
 }
 
 fn cases(n: u32) -> ProptestConfig {

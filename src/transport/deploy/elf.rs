@@ -93,19 +93,21 @@ fn read_macho(file: &[u8]) -> Option<Program> {
     Some(Program { os: "Darwin", machine, libc: Needs::System })
 }
 
-/// The highest `GLIBC_2.x` a program names: its version needs stand as such strings in its string table.
+/// The highest `GLIBC_2.x` a program needs: its version needs stand as such strings in its string table, each between
+/// two NULs. (Text that only looks so, as in this program itself, is none.)
 fn glibc(file: &[u8]) -> Option<(u32, u32)> {
     const MARK: &[u8] = b"GLIBC_2.";
     let mut most = None;
     let mut rest = file;
     while let Some(at) = find(rest, MARK) {
+        let begins = at == 0 || rest.get(at - 1) == Some(&0);
         rest = rest.get(at + MARK.len()..)?;
-        let digits = rest
-            .iter()
-            .take(4)
-            .take_while(|b| b.is_ascii_digit())
-            .fold(None, |n: Option<u32>, b| Some(n.unwrap_or(0) * 10 + u32::from(b - b'0')));
-        most = most.max(digits);
+        let digits = rest.iter().take_while(|b| b.is_ascii_digit()).count();
+        if !begins || !(1..=3).contains(&digits) || !matches!(rest.get(digits), None | Some(0 | b'.')) {
+            continue;
+        }
+        let minor = rest.iter().take(digits).fold(0, |n, b| n * 10 + u32::from(b - b'0'));
+        most = most.max(Some(minor));
     }
     most.map(|minor| (2, minor))
 }
@@ -146,7 +148,12 @@ mod tests {
     #[test]
     fn needs() {
         let ld = Some("/lib64/ld-linux-x86-64.so.2\0");
-        let p = read(&elf(62, ld, "GLIBC_2.2.5\0GLIBC_2.34\0GLIBC_2.9\0GLIBC_PRIVATE\0GLIBC_2.")).unwrap();
+        let p = read(&elf(
+            62,
+            ld,
+            "GLIBC_2.2.5\0GLIBC_2.34\0GLIBC_2.9\0GLIBC_PRIVATE\0GLIBC_2.\0xGLIBC_2.40\0GLIBC_2.5379\0GLIBC_2.41E6\0",
+        ))
+        .unwrap();
         assert_eq!((p.os, p.machine[0], p.libc), ("Linux", "x86_64", Needs::Glibc(2, 34)));
         assert_eq!(read(&elf(183, None, "GLIBC_2.34")).unwrap().libc, Needs::Nothing);
         assert_eq!(read(&elf(62, Some("/lib/ld-musl-x86_64.so.1\0"), "")).unwrap().libc, Needs::Musl);
