@@ -96,13 +96,14 @@ fn corpus() -> Vec<Vec<u8>> {
 
 /// One run of one sort.
 fn turn(thread: usize, random: &mut Random, inputs: &[Vec<u8>], report: &Report) {
-    match random.below(10) {
-        0..=4 => checked(thread, &stream::case(random).to_bytes(), "generated", report),
-        5 | 6 => {
+    match random.below(100) {
+        0..=64 => checked(thread, &stream::case(random).to_bytes(), "generated", report),
+        65..=89 => {
             let (of, other) = (random.below(inputs.len()), random.below(inputs.len()));
             checked(thread, &varied(&inputs[of], &inputs[other], random), "varied", report);
         }
-        7 => costs(thread, random, report),
+        // 64 KiB twice, and others beside us: each as dear as many of the former
+        90 | 91 => costs(thread, random, report),
         _ => differs(thread, random, report),
     }
 }
