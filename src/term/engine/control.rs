@@ -4,7 +4,7 @@ use super::csi::Csi;
 use super::look::Pen;
 use super::mode::{Flags, mouse_encoding, mouse_mode};
 use super::sgr;
-use super::terminal::{Page, Terminal};
+use super::terminal::{Page, Saved, Terminal};
 use crate::proto::ids::Size;
 use crate::term::screen::{Event, MouseEncoding, MouseMode};
 
@@ -106,7 +106,8 @@ impl Terminal {
                         1 => self.repen(|pen| pen.protected = true),
                         _ => return,
                     }
-                    self.guarded = false;
+                    // a snapshot's pens are no program's word: it has told before what guards
+                    self.guarded &= self.restoring;
                 }
                 _ => {}
             },
@@ -294,6 +295,9 @@ impl Terminal {
                 } else if !on && self.on_alt {
                     self.wipe();
                     self.switch(false);
+                    self.restore_cursor();
+                } else if !on && self.page.saved != Saved::default() {
+                    // said twice: the cursor goes back again (xterm, tmux)
                     self.restore_cursor();
                 }
                 return;

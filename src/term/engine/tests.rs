@@ -350,6 +350,21 @@ fn cases(n: u32) -> ProptestConfig {
     ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(n) }
 }
 
+/// What ncurses' endwin() says twice (dialog --keep-tite): the second takes the cursor where the first put it, as xterm
+/// and tmux do; where nothing was saved it stays, as in tmux.
+#[test]
+fn leaving_the_alternate_screen_twice_restores_the_cursor_again() {
+    assert_eq!(rows(8, 3, "ab\x1b[?1049hX\x1b[?1049l\x1b[3;1H\x1b[?1049lc"), ["abc", "", ""]);
+    assert_eq!(rows(8, 3, "ab\x1b[3;1H\x1b[?1049lc"), ["ab", "", "c"]);
+}
+
+/// SPA (`ESC V`) guards from every erasing, DECSCA only from the selective ones: a snapshot tells them apart.
+#[test]
+fn a_snapshot_keeps_what_guards() {
+    check_cut("SPA", Size::new(8, 2), b"\x1bVab\x1b[2J", 2, None).unwrap();
+    check_cut("DECSCA", Size::new(8, 2), b"\x1b[1\"qab\x1b[2J", 6, None).unwrap();
+}
+
 proptest! {
     #![proptest_config(cases(150))]
 
