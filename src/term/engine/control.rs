@@ -354,7 +354,7 @@ impl Terminal {
         let or = |asked: Option<u16>, have: u16| asked.filter(|n| *n > 0).unwrap_or(have);
         let size = Size { cols: or(cols, self.size.cols), rows: or(rows, self.size.rows) };
         if self.resizable && size.is_valid() && size != self.size {
-            self.resize(size);
+            self.resize(size, false);
             self.events.push(Event::Resized(size));
         }
     }

@@ -140,7 +140,13 @@ impl Engine {
 
     /// Changes the size (clamped to what is valid): lines of the primary screen are wrapped anew.
     pub fn resize(&mut self, size: Size) {
-        if catch_unwind(AssertUnwindSafe(|| self.terminal.resize(size))).is_err() {
+        self.resize_under(size, false);
+    }
+
+    /// [`Engine::resize`] under a program that edits a line (a shell at its prompt), if `editor`: told of the new size,
+    /// such programs draw the line anew by where its rows were before, and must find them there.
+    pub fn resize_under(&mut self, size: Size, editor: bool) {
+        if catch_unwind(AssertUnwindSafe(|| self.terminal.resize(size, editor))).is_err() {
             self.terminal.size = size.clamped();
             self.begin_anew();
         }

@@ -106,10 +106,32 @@ impl Line {
     }
 }
 
+/// Line editors (readline, zle, fish) know of no reflow: told of another size they go up from the cursor by the rows that
+/// were between the line's start and it, and draw it anew from there. So there are as many again: blank ones before a
+/// line that takes fewer now, or else the editor would wipe what is above; and of one that takes more the cursor is
+/// where it was, or else the line's first rows would stay, and be there twice.
+fn keep_down(from: usize, down: usize, cols: usize, rows: &mut Vec<Row>, found: &mut [Option<Place>]) {
+    let Some(Some(cursor)) = found.first().copied() else { return };
+    let now = cursor.row.saturating_sub(from);
+    if now > down {
+        let col = cursor.col.min(cols - 1);
+        if let Some(first) = found.first_mut() {
+            *first = Some(Place { row: from + down, col, pending: false });
+        }
+        return;
+    }
+    let more = down - now;
+    rows.splice(from..from, std::iter::repeat_with(Row::default).take(more));
+    for place in found.iter_mut().flatten().filter(|p| p.row >= from) {
+        place.row += more;
+    }
+}
+
 impl Terminal {
     /// Changes the size. Lines of the primary screen are wrapped anew; what finds no room becomes history, and history
-    /// comes back where there is room. Margins go, as in xterm.
-    pub fn resize(&mut self, size: Size) {
+    /// comes back where there is room. Margins go, as in xterm. `edited`: the program is a line editor, and draws the
+    /// cursor's line anew.
+    pub fn resize(&mut self, size: Size, edited: bool) {
         let size = size.clamped();
         if size == self.size {
             return;
@@ -120,7 +142,7 @@ impl Terminal {
             std::mem::swap(&mut self.page, &mut self.other);
         }
         let mut places = if on_alt { vec![self.page.saved.place] } else { vec![self.at, self.page.saved.place] };
-        self.reflow(size, &mut places);
+        self.reflow(size, &mut places, edited && !on_alt);
         if on_alt {
             self.page.saved.place = places.first().copied().unwrap_or_default();
             std::mem::swap(&mut self.page, &mut self.other);
@@ -168,7 +190,7 @@ impl Terminal {
     }
 
     /// `self.page` is the primary screen; the first of the places is its cursor.
-    fn reflow(&mut self, size: Size, places: &mut [Place]) {
+    fn reflow(&mut self, size: Size, places: &mut [Place], edited: bool) {
         let (height, cols) = (usize::from(size.rows), usize::from(size.cols));
         let old_cols = self.page.grid.cols();
         let cursor_before = places.first().map_or(0, |p| p.row) as i64;
@@ -180,6 +202,8 @@ impl Terminal {
         let used = used.max(last_place + 1).min(rows.len());
         let below = rows.len() - used;
         rows.truncate(used);
+        // the edited line's first row, if it begins on the screen
+        let mut edited_from = None;
         if cols == old_cols {
             for (place, found) in places.iter().zip(&mut found) {
                 *found = Some(*place);
@@ -187,6 +211,8 @@ impl Terminal {
         } else {
             let mut lines: Vec<Line> = Vec::new();
             let mut line = Line::default();
+            let (mut begun, mut edited_line) = (0, None);
+            let reaches_back = self.history.is_open();
             if self.history.is_open()
                 && let Some((cells, marks)) = self.history.pop(&mut self.looks, &mut self.clusters)
             {
@@ -198,7 +224,11 @@ impl Terminal {
                     line.places.push((which, before + place.col + usize::from(place.pending)));
                 }
                 line.add(row, old_cols);
+                if edited && r == last_place && (begun > 0 || !reaches_back) {
+                    edited_line = Some((lines.len(), r - begun));
+                }
                 if !row.wrapped {
+                    begun = r + 1;
                     lines.push(std::mem::take(&mut line));
                 }
             }
@@ -206,15 +236,21 @@ impl Terminal {
                 lines.push(line);
             }
             rows = Vec::new();
-            for line in lines {
+            for (n, line) in lines.into_iter().enumerate() {
+                let from = rows.len();
                 line.wrap(cols, &mut rows, &mut found);
+                if let Some((_, down)) = edited_line.filter(|(at, _)| *at == n) {
+                    edited_from = Some(from);
+                    keep_down(from, down, cols, &mut rows, &mut found);
+                }
             }
         }
         let cursor = found.first().copied().flatten().unwrap_or_default();
         let mut shift = 0i64;
         if rows.len() > height {
             // off the top, but never the cursor's row
-            let off = (rows.len() - height).min(cursor.row);
+            // (nor the row that an editor goes up to)
+            let off = (rows.len() - height).min(edited_from.unwrap_or(cursor.row));
             for row in rows.drain(..off) {
                 self.history.push(&row, &self.looks, &self.clusters);
             }
