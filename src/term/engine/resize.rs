@@ -106,24 +106,19 @@ impl Line {
     }
 }
 
-/// Line editors (readline, zle, fish) know of no reflow: told of another size they go up from the cursor by the rows that
-/// were between the line's start and it, and draw it anew from there. So there are as many again: blank ones before a
-/// line that takes fewer now, or else the editor would wipe what is above; and of one that takes more the cursor is
-/// where it was, or else the line's first rows would stay, and be there twice.
-fn keep_down(from: usize, down: usize, cols: usize, rows: &mut Vec<Row>, found: &mut [Option<Place>]) {
-    let Some(Some(cursor)) = found.first().copied() else { return };
-    let now = cursor.row.saturating_sub(from);
-    if now > down {
-        let col = cursor.col.min(cols - 1);
-        if let Some(first) = found.first_mut() {
-            *first = Some(Place { row: from + down, col, pending: false });
+/// Line editors (readline, zle, fish) know of no reflow: after a change of width they go up from the cursor by the rows
+/// that were between the line's start and it, and draw it anew from there. So the cursor stays as far below the start,
+/// `down` rows. Or else the editor would wipe what is above a line that takes fewer rows now, and leave the first rows
+/// of one that takes more.
+fn keep_down(from: usize, down: usize, rows: &mut Vec<Row>, found: &mut [Option<Place>]) {
+    let to = from + down;
+    if let Some(Some(cursor)) = found.first_mut()
+        && cursor.row != to
+    {
+        (cursor.row, cursor.pending) = (to, false);
+        while rows.len() <= to {
+            rows.push(Row::default());
         }
-        return;
-    }
-    let more = down - now;
-    rows.splice(from..from, std::iter::repeat_with(Row::default).take(more));
-    for place in found.iter_mut().flatten().filter(|p| p.row >= from) {
-        place.row += more;
     }
 }
 
@@ -241,7 +236,7 @@ impl Terminal {
                 line.wrap(cols, &mut rows, &mut found);
                 if let Some((_, down)) = edited_line.filter(|(at, _)| *at == n) {
                     edited_from = Some(from);
-                    keep_down(from, down, cols, &mut rows, &mut found);
+                    keep_down(from, down, &mut rows, &mut found);
                 }
             }
         }
@@ -249,8 +244,9 @@ impl Terminal {
         let mut shift = 0i64;
         if rows.len() > height {
             // off the top, but never the cursor's row
-            // (nor the row that an editor goes up to)
-            let off = (rows.len() - height).min(edited_from.unwrap_or(cursor.row));
+            // (nor the row that an editor goes up to, if both have room)
+            let most = edited_from.unwrap_or(cursor.row).max((cursor.row + 1).saturating_sub(height));
+            let off = (rows.len() - height).min(most);
             for row in rows.drain(..off) {
                 self.history.push(&row, &self.looks, &self.clusters);
             }
