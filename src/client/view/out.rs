@@ -281,12 +281,20 @@ impl Writer {
         }
         // terminals differ in how wide they draw what is made of several characters: leave no trace of the old cell,
         // and do not count on where the cursor is
-        let doubtful = symbol.len() > 4 || (symbol.len() > 1 && symbol.chars().nth(1).is_some());
-        if doubtful && width == 2 {
-            out.extend_from_slice(b"  \x1b[2D");
+        let disputed = symbol.len() > 2 && symbol.chars().any(is_disputed);
+        let doubtful = disputed || symbol.len() > 4 || (symbol.len() > 1 && symbol.chars().nth(1).is_some());
+        let after = usize::from(x) + width;
+        // what joins the letter before it there writes nothing here
+        if disputed || (doubtful && width == 2) {
+            out.resize(out.len() + width, b' ');
+            if after < row.len() {
+                out.extend_from_slice(if width == 2 { b"\x1b[2D" } else { b"\x1b[D" });
+            } else {
+                // the cursor waits for the wrap: how far back it goes is not the same everywhere
+                self.go(x, y, out);
+            }
         }
         out.extend_from_slice(symbol.as_bytes());
-        let after = usize::from(x) + width;
         // in the last column the cursor waits for the wrap, and terminals differ in where that is
         self.placed = false;
         self.at = (!doubtful && after < row.len()).then_some((after as u16, y));
@@ -513,6 +521,14 @@ fn glyph(row: &[Cell], x: usize) -> (&str, usize) {
         2 if x + 1 >= row.len() => (" ", 1),
         width => (symbol, width),
     }
+}
+
+/// Of scripts whose vowel signs have a column of their own by `wcwidth`, and none in terminals that put a whole syllable
+/// into one cell (kitty): Indic ones and those from Tibet to Bali.
+fn is_disputed(c: char) -> bool {
+    matches!(c, '\u{900}'..='\u{dff}' | '\u{f00}'..='\u{109f}' | '\u{1160}'..='\u{11ff}' | '\u{1700}'..='\u{17ff}')
+        || matches!(c, '\u{1900}'..='\u{1cff}' | '\u{a800}'..='\u{a8ff}' | '\u{a930}'..='\u{aaff}' | '\u{abc0}'..='\u{abff}')
+        || matches!(c, '\u{11000}'..='\u{11fff}')
 }
 
 /// Controls, line and paragraph separators, and what turns the direction of text around, beyond the pane it is in.
@@ -842,6 +858,27 @@ mod tests {
         a.content[2].set_symbol("");
         a.content[3].set_symbol("x");
         assert_eq!(emit(&mut w, Some(&before), &a), "\x1b[1;2H  \x1b[2D❤\u{fe0f}\x1b[1;4Hx");
+    }
+
+    /// Kitty puts a vowel sign into the letter's cell, xterm gives it one of its own: what comes next is where it should.
+    #[test]
+    fn vowel_signs_shift_nothing() {
+        let mut w = Writer::new(ColorDepth::True);
+        let a = Buffer::with_lines(["......"]);
+        emit(&mut w, None, &a);
+        let mut b = a.clone();
+        for (cell, symbol) in b.content.iter_mut().zip(["\u{939}", "\u{93f}", "|", ".", ".", "\u{94b}"]) {
+            cell.set_symbol(symbol);
+        }
+        let said = emit(&mut w, Some(&a), &b);
+        let line = " \x1b[D\u{939}\x1b[1;2H \x1b[D\u{93f}\x1b[1;3H|.. \x1b[1;6H\u{94b}";
+        assert!(said.ends_with(line), "{said:?}");
+        let mut w = Writer::new(ColorDepth::True);
+        emit(&mut w, None, &a);
+        b = a.clone();
+        b.content[4].set_symbol("❤\u{fe0f}");
+        b.content[5].set_symbol("");
+        assert!(emit(&mut w, Some(&a), &b).ends_with("\x1b[1;5H  \x1b[1;5H❤\u{fe0f}"));
     }
 
     #[test]

@@ -279,6 +279,21 @@ impl Engine {
         row < self.terminal.size.rows && self.terminal.page.grid.row(usize::from(row)).wrapped
     }
 
+    /// Blanks that [`Engine::text_rows`] (or `ansi_rows`, if `coloured`) leaves off at the end of a row that goes on below:
+    /// there they are the line's. 0 of other rows.
+    pub fn blanks_before_wrap(&self, row: u16, coloured: bool) -> usize {
+        if !self.row_wrapped(row) {
+            return 0;
+        }
+        let cols = self.size().cols;
+        let blank = |col: &u16| {
+            let cell = self.cell(row, *col);
+            cell.width > 0 && matches!(&*cell.text, "" | " ") && (!coloured || cell.style == Style::default())
+        };
+        let last = self.terminal.page.grid.row(usize::from(row)).get(usize::from(cols) - 1);
+        (0..cols).rev().take_while(blank).count().saturating_sub(usize::from(last.is_spacer()))
+    }
+
     /// The logical line that a row of the primary screen belongs to, counted from the session's first, and how many of
     /// its cells come before this row.
     pub fn line_of(&self, row: u16) -> (u64, usize) {

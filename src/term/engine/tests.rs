@@ -406,6 +406,16 @@ fn a_line_that_is_edited_wipes_nothing_and_is_there_once() {
     }
 }
 
+/// A blank in the last column is the line's, where the line goes on below; the column a wide character left is not.
+#[test]
+fn blanks_where_a_line_is_wrapped_are_told() {
+    let (engine, _) = fed(Size::new(4, 5), "abc def\r\nabc漢\r\n  ".as_bytes());
+    assert_eq!(engine.text_rows(), ["abc", "def", "abc", "漢", ""]);
+    assert_eq!([0, 1, 2, 3, 4].map(|row| engine.blanks_before_wrap(row, false)), [1, 0, 0, 0, 0]);
+    let (engine, _) = fed(Size::new(4, 2), b"ab\x1b[41m  \x1b[mc");
+    assert_eq!([false, true].map(|coloured| engine.blanks_before_wrap(0, coloured)), [2, 0]);
+}
+
 proptest! {
     #![proptest_config(cases(150))]
 
