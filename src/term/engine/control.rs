@@ -4,7 +4,7 @@ use super::csi::Csi;
 use super::look::Pen;
 use super::mode::{Flags, mouse_encoding, mouse_mode};
 use super::sgr;
-use super::terminal::{Page, Saved, Terminal};
+use super::terminal::{Page, Terminal};
 use crate::proto::ids::Size;
 use crate::term::screen::{Event, MouseEncoding, MouseMode};
 
@@ -296,7 +296,7 @@ impl Terminal {
                     self.wipe();
                     self.switch(false);
                     self.restore_cursor();
-                } else if !on && self.page.saved != Saved::default() {
+                } else if !on && self.page.saved.kept {
                     // said twice: the cursor goes back again (xterm, tmux)
                     self.restore_cursor();
                 }

@@ -355,7 +355,9 @@ fn cases(n: u32) -> ProptestConfig {
 #[test]
 fn leaving_the_alternate_screen_twice_restores_the_cursor_again() {
     assert_eq!(rows(8, 3, "ab\x1b[?1049hX\x1b[?1049l\x1b[3;1H\x1b[?1049lc"), ["abc", "", ""]);
+    assert_eq!(rows(8, 3, "\x1b[?1049hX\x1b[?1049l\x1b[3;1H\x1b[?1049lc"), ["c", "", ""]);
     assert_eq!(rows(8, 3, "ab\x1b[3;1H\x1b[?1049lc"), ["ab", "", "c"]);
+    check_cut("1049", Size::new(8, 3), b"\x1b[?1049hX\x1b[?1049l\x1b[3;1H\x1b[?1049lc", 17, None).unwrap();
 }
 
 /// SPA (`ESC V`) guards from every erasing, DECSCA only from the selective ones: a snapshot tells them apart.
