@@ -108,6 +108,11 @@ impl Pty {
         termios::tcgetpgrp(self.fd.as_fd()).ok()
     }
 
+    /// Whether the program itself, no child of it, reads keys as they come: a shell does so while a line is edited.
+    pub fn is_at_prompt(&self) -> bool {
+        self.flags() & tty::ICANON == 0 && self.foreground() == Some(self.pid)
+    }
+
     /// Signals the program's process group and the one in the foreground.
     pub fn signal(&self, signal: Signal) {
         let front = self.foreground();

@@ -79,7 +79,8 @@ pub async fn capture(env: &Arc<Env>, common: &Common, host: &HostId, c: &Capture
     if c.all {
         // a logical line is one line, also where it leaves the history half way
         let mut joined = shot.open;
-        for (i, row) in rows.into_iter().enumerate() {
+        for (i, mut row) in rows.into_iter().enumerate() {
+            row.extend(std::iter::repeat_n(' ', engine.blanks_before_wrap(i as u16, coloured)));
             match lines.last_mut() {
                 Some(last) if joined => last.push_str(&row),
                 _ => lines.push(row),

@@ -124,7 +124,7 @@ impl Session {
             return;
         }
         self.pump();
-        self.engine.resize(size);
+        self.engine.resize_under(size, self.pty.is_at_prompt());
         self.resized(size);
     }
 

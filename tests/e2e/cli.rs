@@ -279,6 +279,12 @@ fn captures_in_all_forms() {
     let mut wanted: Vec<String> = (1..=50).map(|n| n.to_string()).collect();
     wanted.push("red plain bold".into());
     assert_eq!(all, wanted);
+    // the blank at the wrap is in the line
+    let long = format!("{} wrapped", "w".repeat(39));
+    home.new_session(&["-n", "w", "--size", "40x10", "--", "sh", "-c", &format!("echo '{long}'; exec cat")]);
+    home.shows("w", "wrapped");
+    assert_eq!(home.thub(&["capture", "w", "--all"]).ok().lines().next(), Some(long.as_str()));
+    assert_eq!(home.thub(&["capture", "w", "--all", "--ansi"]).ok().lines().next(), Some(long.as_str()));
     let ansi = home.thub(&["capture", "c", "--ansi"]).ok();
     assert!(ansi.contains("\u{1b}[") && ansi.contains("31mred"), "{ansi:?}");
     let json: Value = serde_json::from_str(&home.thub(&["capture", "c", "--json"]).ok()).unwrap();

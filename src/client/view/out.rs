@@ -326,12 +326,20 @@ impl Writer {
         }
         // terminals differ in how wide they draw what is made of several characters: leave no trace of the old cell,
         // and do not count on where the cursor is
-        let doubtful = symbol.len() > 4 || (symbol.len() > 1 && symbol.chars().nth(1).is_some());
-        if doubtful && width == 2 {
-            out.extend_from_slice(b"  \x1b[2D");
+        let disputed = symbol.len() > 2 && symbol.chars().any(is_disputed);
+        let doubtful = disputed || symbol.len() > 4 || (symbol.len() > 1 && symbol.chars().nth(1).is_some());
+        let after = usize::from(x) + width;
+        // what joins the letter before it there writes nothing here
+        if disputed || (doubtful && width == 2) {
+            out.resize(out.len() + width, b' ');
+            if after < row.len() {
+                out.extend_from_slice(if width == 2 { b"\x1b[2D" } else { b"\x1b[D" });
+            } else {
+                // the cursor waits for the wrap: how far back it goes is not the same everywhere
+                self.go(x, y, out);
+            }
         }
         out.extend_from_slice(symbol.as_bytes());
-        let after = usize::from(x) + width;
         // in the last column the cursor waits for the wrap, and terminals differ in where that is
         self.placed = false;
         self.at = (!doubtful && after < row.len()).then_some((after as u16, y));
@@ -506,6 +514,14 @@ fn glyph(row: &[Cell], x: usize) -> (&str, usize) {
         2 if x + 1 >= row.len() => (" ", 1),
         width => (symbol, width),
     }
+}
+
+/// Of scripts whose vowel signs have a column of their own by `wcwidth`, and none in terminals that put a whole syllable
+/// into one cell (kitty): Indic ones and those from Tibet to Bali.
+fn is_disputed(c: char) -> bool {
+    matches!(c, '\u{900}'..='\u{dff}' | '\u{f00}'..='\u{109f}' | '\u{1160}'..='\u{11ff}' | '\u{1700}'..='\u{17ff}')
+        || matches!(c, '\u{1900}'..='\u{1cff}' | '\u{a800}'..='\u{a8ff}' | '\u{a930}'..='\u{aaff}' | '\u{abc0}'..='\u{abff}')
+        || matches!(c, '\u{11000}'..='\u{11fff}')
 }
 
 /// Controls, line and paragraph separators, and what turns the direction of text around, beyond the pane it is in.

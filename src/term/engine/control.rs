@@ -106,7 +106,8 @@ impl Terminal {
                         1 => self.repen(|pen| pen.protected = true),
                         _ => return,
                     }
-                    self.guarded = false;
+                    // a snapshot's pens are no program's word: it has told before what guards
+                    self.guarded &= self.restoring;
                 }
                 _ => {}
             },
@@ -296,6 +297,9 @@ impl Terminal {
                     self.wipe();
                     self.switch(false);
                     self.restore_cursor();
+                } else if !on && self.page.saved.kept {
+                    // said twice: the cursor goes back again (xterm, tmux)
+                    self.restore_cursor();
                 }
                 return;
             }
@@ -353,7 +357,7 @@ impl Terminal {
         let allowed = self.resizable && self.resized < Terminal::MOST_RESIZES;
         if allowed && size.is_valid() && size != self.size {
             self.resized += 1;
-            self.resize(size);
+            self.resize(size, false);
             self.events.push(Event::Resized(size));
         }
     }

@@ -141,7 +141,13 @@ impl Engine {
 
     /// Changes the size (clamped to what is valid): lines of the primary screen are wrapped anew.
     pub fn resize(&mut self, size: Size) {
-        if catch_unwind(AssertUnwindSafe(|| self.terminal.resize(size))).is_err() {
+        self.resize_under(size, false);
+    }
+
+    /// [`Engine::resize`] under a program that edits a line (a shell at its prompt), if `editor`: told of the new size,
+    /// such programs draw the line anew by where its rows were before, and must find them there.
+    pub fn resize_under(&mut self, size: Size, editor: bool) {
+        if catch_unwind(AssertUnwindSafe(|| self.terminal.resize(size, editor))).is_err() {
             self.terminal.size = size.clamped();
             self.begin_anew();
         }
@@ -272,6 +278,21 @@ impl Engine {
     /// Whether the row's line goes on in the row below.
     pub fn row_wrapped(&self, row: u16) -> bool {
         row < self.terminal.size.rows && self.terminal.page.grid.row(usize::from(row)).wrapped
+    }
+
+    /// Blanks that [`Engine::text_rows`] (or `ansi_rows`, if `coloured`) leaves off at the end of a row that goes on below:
+    /// there they are the line's. 0 of other rows.
+    pub fn blanks_before_wrap(&self, row: u16, coloured: bool) -> usize {
+        if !self.row_wrapped(row) {
+            return 0;
+        }
+        let cols = self.size().cols;
+        let blank = |col: &u16| {
+            let cell = self.cell(row, *col);
+            cell.width > 0 && matches!(&*cell.text, "" | " ") && (!coloured || cell.style == Style::default())
+        };
+        let last = self.terminal.page.grid.row(usize::from(row)).get(usize::from(cols) - 1);
+        (0..cols).rev().take_while(blank).count().saturating_sub(usize::from(last.is_spacer()))
     }
 
     /// The logical line that a row of the primary screen belongs to, counted from the session's first, and how many of

@@ -130,10 +130,27 @@ fn cut(grid: &mut Grid, rows: usize, cols: usize) {
     }
 }
 
+/// Line editors (readline, zle, fish) know of no reflow: after a change of width they go up from the cursor by the rows
+/// that were between the line's start and it, and draw it anew from there. So the cursor stays as far below the start,
+/// `down` rows. Or else the editor would wipe what is above a line that takes fewer rows now, and leave the first rows
+/// of one that takes more.
+fn keep_down(from: usize, down: usize, rows: &mut Vec<Row>, found: &mut [Option<Place>]) {
+    let to = from + down;
+    if let Some(Some(cursor)) = found.first_mut()
+        && cursor.row != to
+    {
+        (cursor.row, cursor.pending) = (to, false);
+        while rows.len() <= to {
+            rows.push(Row::default());
+        }
+    }
+}
+
 impl Terminal {
     /// Changes the size. Lines of the primary screen are wrapped anew; what finds no room becomes history, and history
-    /// comes back where there is room. Margins go, as in xterm.
-    pub fn resize(&mut self, size: Size) {
+    /// comes back where there is room. Margins go, as in xterm. `edited`: the program is a line editor, and draws the
+    /// cursor's line anew.
+    pub fn resize(&mut self, size: Size, edited: bool) {
         let size = size.clamped();
         if size == self.size {
             return;
@@ -144,7 +161,7 @@ impl Terminal {
             std::mem::swap(&mut self.page, &mut self.other);
         }
         let mut places = if on_alt { vec![self.page.saved.place] } else { vec![self.at, self.page.saved.place] };
-        self.reflow(size, &mut places);
+        self.reflow(size, &mut places, edited && !on_alt);
         if on_alt {
             self.page.saved.place = places.first().copied().unwrap_or_default();
             std::mem::swap(&mut self.page, &mut self.other);
@@ -189,7 +206,7 @@ impl Terminal {
     }
 
     /// `self.page` is the primary screen; the first of the places is its cursor.
-    fn reflow(&mut self, size: Size, places: &mut [Place]) {
+    fn reflow(&mut self, size: Size, places: &mut [Place], edited: bool) {
         let (height, cols) = (usize::from(size.rows), usize::from(size.cols));
         let old_cols = self.page.grid.cols();
         let cursor_before = places.first().map_or(0, |p| p.row) as i64;
@@ -201,6 +218,8 @@ impl Terminal {
         let used = used.max(last_place + 1).min(rows.len());
         let below = rows.len() - used;
         rows.truncate(used);
+        // the edited line's first row, if it begins on the screen
+        let mut edited_from = None;
         if cols == old_cols {
             for (place, found) in places.iter().zip(&mut found) {
                 *found = Some(*place);
@@ -208,6 +227,8 @@ impl Terminal {
         } else {
             let mut lines: Vec<Line> = Vec::new();
             let mut line = Line::default();
+            let (mut begun, mut edited_line) = (0, None);
+            let reaches_back = self.history.is_open();
             if self.history.is_open()
                 && let Some((cells, marks)) = self.history.pop(&mut self.looks, &mut self.clusters)
             {
@@ -219,7 +240,11 @@ impl Terminal {
                     line.places.push((which, before + place.col + usize::from(place.pending)));
                 }
                 line.add(row, old_cols);
+                if edited && r == last_place && (begun > 0 || !reaches_back) {
+                    edited_line = Some((lines.len(), r - begun));
+                }
                 if !row.wrapped {
+                    begun = r + 1;
                     lines.push(std::mem::take(&mut line));
                 }
             }
@@ -227,15 +252,22 @@ impl Terminal {
                 lines.push(line);
             }
             rows = Vec::new();
-            for line in lines {
+            for (n, line) in lines.into_iter().enumerate() {
+                let from = rows.len();
                 line.wrap(cols, &mut rows, &mut found);
+                if let Some((_, down)) = edited_line.filter(|(at, _)| *at == n) {
+                    edited_from = Some(from);
+                    keep_down(from, down, &mut rows, &mut found);
+                }
             }
         }
         let cursor = found.first().copied().flatten().unwrap_or_default();
         let mut shift = 0i64;
         if rows.len() > height {
             // off the top, but never the cursor's row
-            let off = (rows.len() - height).min(cursor.row);
+            // (nor the row that an editor goes up to, if both have room)
+            let most = edited_from.unwrap_or(cursor.row).max((cursor.row + 1).saturating_sub(height));
+            let off = (rows.len() - height).min(most);
             for row in rows.drain(..off) {
                 self.history.push(&row, &self.looks, &self.clusters);
             }

@@ -202,7 +202,7 @@ impl Painter<'_> {
                 s.place.row,
                 s.place.col,
                 u8::from(s.place.pending),
-                u8::from(s.origin),
+                u8::from(s.origin) | u8::from(s.kept) << 1,
                 sets(&s.charsets),
                 u8::from(s.pen.protected),
                 hex(self.terminal.looks.address(s.pen.link).unwrap_or_default().as_bytes()),
@@ -365,7 +365,8 @@ impl Terminal {
                 let link = self.restored_link(word(8));
                 self.page.saved = Saved {
                     place: Place { row: number(0).min(rows - 1), col: number(1).min(cols - 1), pending: is(2) },
-                    origin: is(3),
+                    origin: number(3) & 1 != 0,
+                    kept: number(3) & 2 != 0,
                     charsets: charsets(word(4), word(5), word(6)),
                     pen: Pen { style: style(&rest(9)), protected: is(7), link },
                 };

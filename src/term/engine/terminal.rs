@@ -28,6 +28,8 @@ pub(super) struct Saved {
     pub pen: Pen,
     pub charsets: Charsets,
     pub origin: bool,
+    /// A program did save it.
+    pub kept: bool,
 }
 
 /// What each of the two screens has for itself.
@@ -348,8 +350,13 @@ impl Terminal {
     }
 
     pub fn save_cursor(&mut self) {
-        self.page.saved =
-            Saved { place: self.at, pen: self.pen, charsets: self.charsets, origin: self.flags.has(Flags::ORIGIN) };
+        self.page.saved = Saved {
+            place: self.at,
+            pen: self.pen,
+            charsets: self.charsets,
+            origin: self.flags.has(Flags::ORIGIN),
+            kept: true,
+        };
     }
 
     pub fn restore_cursor(&mut self) {

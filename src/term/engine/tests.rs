@@ -362,6 +362,74 @@ fn cases(n: u32) -> ProptestConfig {
     ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(n) }
 }
 
+/// What ncurses' endwin() says twice (dialog --keep-tite): the second takes the cursor where the first put it, as xterm
+/// and tmux do; where nothing was saved it stays, as in tmux.
+#[test]
+fn leaving_the_alternate_screen_twice_restores_the_cursor_again() {
+    assert_eq!(rows(8, 3, "ab\x1b[?1049hX\x1b[?1049l\x1b[3;1H\x1b[?1049lc"), ["abc", "", ""]);
+    assert_eq!(rows(8, 3, "\x1b[?1049hX\x1b[?1049l\x1b[3;1H\x1b[?1049lc"), ["c", "", ""]);
+    assert_eq!(rows(8, 3, "ab\x1b[3;1H\x1b[?1049lc"), ["ab", "", "c"]);
+    check_cut("1049", Size::new(8, 3), b"\x1b[?1049hX\x1b[?1049l\x1b[3;1H\x1b[?1049lc", 17, None).unwrap();
+}
+
+/// SPA (`ESC V`) guards from every erasing, DECSCA only from the selective ones: a snapshot tells them apart.
+#[test]
+fn a_snapshot_keeps_what_guards() {
+    check_cut("SPA", Size::new(8, 2), b"\x1bVab\x1b[2J", 2, None).unwrap();
+    check_cut("DECSCA", Size::new(8, 2), b"\x1b[1\"qab\x1b[2J", 6, None).unwrap();
+}
+
+/// A shell at its prompt, told of another size: goes up by the rows there were, clears them, draws the line anew.
+/// With `keeps`, it leaves its prompt of two characters as it is: so fish.
+fn edited_across(from: Size, to: Size, typed: &str, keeps: bool) -> (Vec<String>, u16) {
+    let before = "1\r\n2\r\n3\r\n4\r\n5\r\n6\r\n";
+    let (mut engine, _) = fed(from, [before, typed].concat().as_bytes());
+    let down = (typed.len() - 1) / usize::from(from.cols);
+    engine.resize_under(to, true);
+    let redrawn = if keeps {
+        format!("\r{}\x1b[2C{}\x1b[J", "\x1b[A".repeat(down), &typed[2..])
+    } else {
+        format!("\r{}\x1b[K{typed}", "\x1b[K\x1b[A".repeat(down))
+    };
+    engine.feed(redrawn.as_bytes(), &mut Vec::new());
+    assert_eq!(engine.resets(), 0);
+    let mut lines: Vec<String> = engine.history().lines().collect();
+    lines.extend(engine.text_rows());
+    while lines.last().is_some_and(String::is_empty) {
+        lines.pop();
+    }
+    (lines, engine.cursor().row)
+}
+
+#[test]
+fn a_line_that_is_edited_wipes_nothing_and_is_there_once() {
+    let typed = "$ abcdefghijklmnopqrstuvw";
+    let count = |lines: &[String], what: &str| lines.iter().filter(|l| l.starts_with(what)).count();
+    for rows in [6, 8, 20] {
+        for (from, to) in [(5, 12), (5, 30), (8, 13), (12, 7), (30, 9), (13, 12), (30, 25)] {
+            for keeps in [false, true] {
+                let (lines, row) = edited_across(Size::new(from, rows), Size::new(to, rows), typed, keeps);
+                let what = format!("{rows} rows, {from} to {to}, {keeps}: {lines:?}, cursor in {row}");
+                for n in 1..=6 {
+                    assert_eq!(count(&lines, &n.to_string()), 1, "{what}");
+                }
+                assert_eq!(count(&lines, "$ "), 1, "{what}");
+                assert!(lines.concat().ends_with(typed), "{what}");
+            }
+        }
+    }
+}
+
+/// A blank in the last column is the line's, where the line goes on below; the column a wide character left is not.
+#[test]
+fn blanks_where_a_line_is_wrapped_are_told() {
+    let (engine, _) = fed(Size::new(4, 5), "abc def\r\nabc漢\r\n  ".as_bytes());
+    assert_eq!(engine.text_rows(), ["abc", "def", "abc", "漢", ""]);
+    assert_eq!([0, 1, 2, 3, 4].map(|row| engine.blanks_before_wrap(row, false)), [1, 0, 0, 0, 0]);
+    let (engine, _) = fed(Size::new(4, 2), b"ab\x1b[41m  \x1b[mc");
+    assert_eq!([false, true].map(|coloured| engine.blanks_before_wrap(0, coloured)), [2, 0]);
+}
+
 proptest! {
     #![proptest_config(cases(150))]
 

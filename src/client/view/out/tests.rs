@@ -321,6 +321,27 @@ fn glyphs_of_doubtful_width_leave_nothing_behind() {
     assert_eq!(emit(&mut w, Some(&before), &a), "\x1b[1;2H  \x1b[2D❤\u{fe0f}\x1b[1;4Hx");
 }
 
+/// Kitty puts a vowel sign into the letter's cell, xterm gives it one of its own: what comes next is where it should.
+#[test]
+fn vowel_signs_shift_nothing() {
+    let mut w = Writer::new(ColorDepth::True);
+    let a = Buffer::with_lines(["......"]);
+    emit(&mut w, None, &a);
+    let mut b = a.clone();
+    for (cell, symbol) in b.content.iter_mut().zip(["\u{939}", "\u{93f}", "|", ".", ".", "\u{94b}"]) {
+        cell.set_symbol(symbol);
+    }
+    let said = emit(&mut w, Some(&a), &b);
+    let line = " \x1b[D\u{939}\x1b[1;2H \x1b[D\u{93f}\x1b[1;3H|.. \x1b[1;6H\u{94b}";
+    assert!(said.ends_with(line), "{said:?}");
+    let mut w = Writer::new(ColorDepth::True);
+    emit(&mut w, None, &a);
+    b = a.clone();
+    b.content[4].set_symbol("❤\u{fe0f}");
+    b.content[5].set_symbol("");
+    assert!(emit(&mut w, Some(&a), &b).ends_with("\x1b[1;5H  \x1b[1;5H❤\u{fe0f}"));
+}
+
 #[test]
 fn colours_of_lesser_terminals() {
     let ink = |depth: ColorDepth, c| depth.ink(c);
