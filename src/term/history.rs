@@ -5,11 +5,11 @@ use super::engine::cell::Cell;
 use super::engine::cluster::Clusters;
 use super::engine::csi::Csi;
 use super::engine::look::{Look, Looks, Pen};
-use super::engine::print::width_of;
 use super::engine::row::Row;
 use super::engine::sgr;
 use super::marks::Mark;
 use super::screen::Style;
+use super::width;
 use std::collections::VecDeque;
 
 /// Bytes of all kept lines together, and beyond the usual number of lines so many a line.
@@ -261,7 +261,7 @@ impl Chunk {
                         _ => (Cell::cluster(clusters.number(text), look), width, bytes.max(1)),
                     }
                 }
-                _ => (Cell::char(c, look), width_of(c).max(1), c.len_utf8()),
+                _ => (Cell::char(c, look), width::of(c).max(1), c.len_utf8()),
             };
             at += bytes;
             if width == 2 {

@@ -6,3 +6,4 @@ pub mod keys;
 pub mod marks;
 pub mod screen;
 pub mod search;
+pub mod width;

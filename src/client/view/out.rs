@@ -11,6 +11,7 @@ pub use scroll::Shift;
 
 use super::look;
 use crate::term::screen::CursorShape;
+use crate::term::width;
 use base64::Engine;
 use pen::{Ink, ON_BLANK, PLAIN, Pen, change, effects};
 use ratatui::buffer::{Buffer, Cell};
@@ -18,7 +19,6 @@ use ratatui::layout::Position;
 use ratatui::style::{Color, Modifier};
 use std::collections::BTreeMap;
 use std::num::NonZeroU16;
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// Whether the terminal is known to take kinds of underline and their colours (`4:3`, `58:5:1`), which others may read
 /// as something else, and links (OSC 8). Reads TERM, TERM_PROGRAM, VTE_VERSION and WT_SESSION.
@@ -252,6 +252,7 @@ impl Writer {
         let mut x = 0;
         // where the next glyph of the old row begins
         let mut old_x = 0;
+        let mut covered = false;
         while x < row.len() {
             if x >= tail {
                 self.erase(y, x, old, row, out);
@@ -269,9 +270,11 @@ impl Writer {
                     old_x == x && old.get(x).is_some_and(|o| same(o, cell) && glyph(old, x).1 == width)
                 }
             };
-            if !same {
+            if !same || covered {
                 self.put(x as u16, y, row, symbol, width, out);
             }
+            // a glyph that is wider there lies over what comes next
+            covered = !same && symbol.chars().any(width::is_doubtful);
             x += width;
         }
     }
@@ -326,7 +329,7 @@ impl Writer {
         }
         // terminals differ in how wide they draw what is made of several characters: leave no trace of the old cell,
         // and do not count on where the cursor is
-        let disputed = symbol.len() > 2 && symbol.chars().any(is_disputed);
+        let disputed = symbol.len() > 1 && symbol.chars().any(|c| is_disputed(c) || width::is_doubtful(c));
         let doubtful = disputed || symbol.len() > 4 || (symbol.len() > 1 && symbol.chars().nth(1).is_some());
         let after = usize::from(x) + width;
         // what joins the letter before it there writes nothing here
@@ -504,12 +507,12 @@ fn glyph(row: &[Cell], x: usize) -> (&str, usize) {
     if symbol.chars().any(is_refused) || symbol.len() > MOST_SYMBOL {
         return ("\u{fffd}", 1);
     }
-    let width = if more { symbol.width() } else { first.width().unwrap_or(0) };
+    let width = width::of_text(symbol);
     match width {
         // a lone accent or joiner would join the glyph before it
         0 => (" ", 1),
         // a glyph as a whole; several in one cell are none
-        _ if first.width().unwrap_or(0) == 0 || width > 2 => ("\u{fffd}", 1),
+        _ if width::of(first) == 0 || width > 2 => ("\u{fffd}", 1),
         _ if more && symbol.chars().skip(1).any(|c| c.is_ascii()) => ("\u{fffd}", 1),
         2 if x + 1 >= row.len() => (" ", 1),
         width => (symbol, width),

@@ -8,6 +8,7 @@ use crate::client::layout::PaneId;
 use crate::client::pane::{Pane, Stage};
 use crate::client::tree::host_text;
 use crate::term::screen::{self, CursorShape};
+use crate::term::width;
 use crate::text::short;
 use crate::theme::Theme;
 use ratatui::buffer::{Buffer, Cell};
@@ -374,12 +375,12 @@ fn symbol<'a>(cell: &'a screen::Cell<'_>, room: u16) -> &'a str {
     if text.chars().any(char::is_control) {
         return if cell.width == 1 { "\u{fffd}" } else { " " };
     }
-    if text.width() != usize::from(cell.width) {
+    if width::of_text(text) != usize::from(cell.width) {
         // a heart that a program counts as one column, though its emoji takes two: the bare character then
         let first = text.chars().next().map_or(0, char::len_utf8);
         let bare = text.get(..first).unwrap_or_default();
         return match cell.width {
-            width if bare.width() == usize::from(width) => bare,
+            width if width::of_text(bare) == usize::from(width) => bare,
             1 => "\u{fffd}",
             _ => " ",
         };

@@ -26,7 +26,7 @@ mod mode;
 mod motion;
 mod osc;
 mod parser;
-pub(in crate::term) mod print;
+mod print;
 mod report;
 mod resize;
 pub(in crate::term) mod row;

@@ -5,26 +5,11 @@ use super::cluster;
 use super::mode::Flags;
 use super::parser::{Utf8, decode};
 use super::terminal::Terminal;
+use crate::term::width;
 use unicode_segmentation::UnicodeSegmentation;
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use unicode_width::UnicodeWidthStr;
 
 const JOINER: char = '\u{200d}';
-
-/// Columns of a character: 0, 1 or 2.
-#[inline]
-pub(in crate::term) fn width_of(c: char) -> usize {
-    match c {
-        // what most text is made of, without a look into tables
-        ' '..='~' | '\u{a0}'..='\u{2ff}' | '\u{370}'..='\u{482}' | '\u{2500}'..='\u{259f}' => 1,
-        '\u{4e00}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}' | '\u{3041}'..='\u{3096}' | '\u{30a1}'..='\u{30fa}' => 2,
-        '\u{300}'..='\u{36f}' | '\u{200b}'..='\u{200f}' | '\u{fe00}'..='\u{fe0f}' => 0,
-        '\u{2010}'..='\u{2027}' | '\u{2190}'..='\u{2199}' | '\u{1f1e6}'..='\u{1f1ff}' => 1,
-        '\u{1f300}'..='\u{1f320}' => 2,
-        '\u{1f337}'..='\u{1f37c}' | '\u{1f3f8}'..='\u{1f43e}' | '\u{1f442}'..='\u{1f4fc}' => 2,
-        '\u{1f5fb}'..='\u{1f64f}' | '\u{1f680}'..='\u{1f6c5}' | '\u{1f947}'..='\u{1f9ff}' => 2,
-        c => c.width().unwrap_or(0).min(2),
-    }
-}
 
 impl Terminal {
     /// Right end of the line that the cursor is in.
@@ -133,7 +118,7 @@ impl Terminal {
                 },
                 _ => break,
             };
-            let width = width_of(c);
+            let width = width::of(c);
             // what has no width joins; the last column is another matter
             if width == 0 || col + width >= end {
                 break;
@@ -154,7 +139,7 @@ impl Terminal {
     /// Prints one character.
     #[inline]
     pub fn print(&mut self, c: char) {
-        let width = width_of(c);
+        let width = width::of(c);
         if (width == 0 || self.joiner || self.flags.has(Flags::CLUSTERS)) && !c.is_ascii() && self.joins(c, width) {
             return;
         }
@@ -350,7 +335,7 @@ impl Terminal {
             return;
         }
         self.dip();
-        let (cell, width) = (Cell::char(c, self.look), width_of(c).max(1));
+        let (cell, width) = (Cell::char(c, self.look), width::of(c).max(1));
         let mut left = count.min((self.rows() * self.cols()).div_ceil(width));
         while left > 0 {
             let col = self.at.col;
@@ -369,17 +354,5 @@ impl Terminal {
             left -= n;
         }
         self.last = Some(c);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn widths_are_the_crate_s() {
-        for c in ('\u{a0}'..=char::MAX).filter(|c| *c != '\u{ad}') {
-            assert_eq!(width_of(c), c.width().unwrap_or(0).min(2), "{:x}", c as u32);
-        }
     }
 }

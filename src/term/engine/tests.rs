@@ -430,6 +430,13 @@ fn blanks_where_a_line_is_wrapped_are_told() {
     assert_eq!([false, true].map(|coloured| engine.blanks_before_wrap(0, coloured)), [2, 0]);
 }
 
+/// Programs place what follows by `wcwidth`: readline, for one, in a Bengali line.
+#[test]
+fn a_vowel_sign_has_the_column_that_wcwidth_gives_it() {
+    assert_eq!(rows(8, 1, "\u{995}\u{9be}|\x1b[3Gx"), ["\u{995}\u{9be}x"]);
+    assert_eq!(rows(8, 1, "\u{3164}|\x1b[3Gx"), ["\u{3164}x"]);
+}
+
 proptest! {
     #![proptest_config(cases(150))]
 
