@@ -1,5 +1,7 @@
-//! Owns the lines that have left a screen, numbered from the session's first. Leaves out the screen itself.
-//! Packed: chunks of text, with the stretches beside it that look otherwise than plain.
+//! Owns the lines that have left a screen, numbered from the session's first. Leaves out the screen itself, and how
+//! lines are packed (`chunk`).
+
+mod chunk;
 
 use super::engine::cell::Cell;
 use super::engine::cluster::Clusters;
@@ -8,8 +10,7 @@ use super::engine::look::{Look, Looks, Pen};
 use super::engine::row::Row;
 use super::engine::sgr;
 use super::marks::Mark;
-use super::screen::Style;
-use super::width;
+use chunk::Chunk;
 use std::collections::VecDeque;
 
 /// Bytes of all kept lines together, and beyond the usual number of lines so many a line.
@@ -17,275 +18,8 @@ const MOST_BYTES: usize = 64 << 20;
 const MOST_BYTES_A_LINE: usize = 512;
 /// A line longer than this goes on as a new line.
 const MOST_LINE: usize = 64 << 10;
-/// A chunk takes no new line once it is this long.
-const CHUNK: usize = 64 << 10;
 /// Marks kept.
 const MOST_MARKS: usize = 20_000;
-
-/// What a line costs beside its text.
-const A_LINE: usize = 20;
-
-/// Where a line ends, in each of a chunk's lists.
-#[derive(Clone, Copy, Default, Debug)]
-struct End {
-    text: u32,
-    runs: u32,
-    odds: u32,
-    /// What the tables held then: a line that is taken back takes along what was added for it.
-    pens: u32,
-    links: u32,
-}
-
-/// A stretch of text that is not plain.
-#[derive(Clone, Copy, Debug)]
-struct Run {
-    start: u32,
-    end: u32,
-    pen: u32,
-}
-
-/// A cell whose text is not one character of the width characters have.
-#[derive(Clone, Copy, Debug)]
-struct Odd {
-    start: u32,
-    bytes: u8,
-    width: u8,
-}
-
-#[derive(Clone, Default, Debug)]
-struct Chunk {
-    /// Number of its first line.
-    first: u64,
-    /// UTF-8; positions in the lists beside count from its start.
-    text: Vec<u8>,
-    ends: Vec<End>,
-    runs: Vec<Run>,
-    odds: Vec<Odd>,
-    /// What runs look like; a link is an index in `links`, from 1.
-    pens: Vec<Pen>,
-    links: Vec<Box<str>>,
-    /// Bytes of all addresses in it.
-    link_bytes: usize,
-}
-
-impl Chunk {
-    fn bytes(&self) -> usize {
-        let lists = self.ends.len() * A_LINE + self.runs.len() * 12 + self.odds.len() * 8 + self.pens.len() * 64;
-        self.text.len() + lists + self.links.len() * 16 + self.link_bytes
-    }
-
-    fn end_before(&self, i: usize) -> End {
-        i.checked_sub(1).and_then(|i| self.ends.get(i)).copied().unwrap_or_default()
-    }
-
-    fn text(&self, i: usize) -> Option<&str> {
-        let (from, to) = (self.end_before(i), self.ends.get(i)?);
-        std::str::from_utf8(self.text.get(from.text as usize..to.text as usize)?).ok()
-    }
-
-    fn runs(&self, i: usize) -> &[Run] {
-        let to = self.ends.get(i).copied().unwrap_or_default();
-        self.runs.get(self.end_before(i).runs as usize..to.runs as usize).unwrap_or_default()
-    }
-
-    fn odds(&self, i: usize) -> &[Odd] {
-        let to = self.ends.get(i).copied().unwrap_or_default();
-        self.odds.get(self.end_before(i).odds as usize..to.odds as usize).unwrap_or_default()
-    }
-
-    /// The line with its SGR and OSC 8 sequences.
-    fn formatted(&self, i: usize) -> Option<String> {
-        let text = self.text(i)?;
-        let runs = self.runs(i);
-        if runs.is_empty() {
-            return Some(text.to_string());
-        }
-        let start = self.end_before(i).text as usize;
-        let mut out = Vec::with_capacity(text.len() + runs.len() * 16);
-        let mut at = 0;
-        let mut pen = Pen::PLAIN;
-        for run in runs {
-            let (from, to) = (run.start as usize - start, run.end as usize - start);
-            if from > at {
-                self.change(&mut pen, Pen::PLAIN, &mut out);
-                out.extend_from_slice(text.as_bytes().get(at..from).unwrap_or_default());
-            }
-            self.change(&mut pen, self.pens.get(run.pen as usize).copied().unwrap_or_default(), &mut out);
-            out.extend_from_slice(text.as_bytes().get(from..to).unwrap_or_default());
-            at = to;
-        }
-        self.change(&mut pen, Pen::PLAIN, &mut out);
-        out.extend_from_slice(text.as_bytes().get(at..).unwrap_or_default());
-        String::from_utf8(out).ok()
-    }
-
-    fn change(&self, pen: &mut Pen, to: Pen, out: &mut Vec<u8>) {
-        if pen.link != to.link {
-            let address = (to.link as usize).checked_sub(1).and_then(|i| self.links.get(i));
-            out.extend_from_slice(b"\x1b]8;;");
-            out.extend_from_slice(address.map_or("", |a| a).as_bytes());
-            out.extend_from_slice(b"\x1b\\");
-        }
-        if pen.style != to.style {
-            sgr::write(&to.style, out);
-        }
-        *pen = to;
-    }
-
-    /// The number of a pen here. A few different ones are in use at a time, mostly.
-    fn pen(&mut self, pen: Pen, address: Option<&str>) -> u32 {
-        let link = address.map_or(0, |address| {
-            // as with pens below: a flood of links all differ
-            let recent = self.links.len().saturating_sub(16);
-            let found = self.links.iter().enumerate().skip(recent).find(|(_, l)| &***l == address).map(|(i, _)| i);
-            let i = found.unwrap_or_else(|| {
-                self.link_bytes += address.len();
-                self.links.push(address.into());
-                self.links.len() - 1
-            });
-            i as u32 + 1
-        });
-        let pen = Pen { protected: false, link, ..pen };
-        // looked for among the last ones only: those of a picture made of text all differ
-        let recent = self.pens.len().saturating_sub(16);
-        let found = self.pens.iter().enumerate().skip(recent).find(|(_, p)| **p == pen).map(|(i, _)| i);
-        found.unwrap_or_else(|| {
-            self.pens.push(pen);
-            self.pens.len() - 1
-        }) as u32
-    }
-
-    fn push_run(&mut self, start: usize, pen: u32) {
-        let (start, end) = (start as u32, self.text.len() as u32);
-        if start == end {
-            return;
-        }
-        match self.runs.last_mut() {
-            Some(run) if run.end == start && run.pen == pen && self.ends.last().is_none_or(|e| e.text < start) => {
-                run.end = end;
-            }
-            _ => self.runs.push(Run { start, end, pen }),
-        }
-    }
-
-    /// Adds cells to the text.
-    fn push_cells(&mut self, cells: &[Cell], looks: &Looks, clusters: &Clusters) {
-        // ASCII that looks plain is most of what there is
-        if is_plain(cells) {
-            self.text.extend(cells.iter().map(ascii));
-            return;
-        }
-        let mut rest = cells;
-        while let Some(first) = rest.first() {
-            let n = rest.iter().position(|c| c.look != first.look).unwrap_or(rest.len());
-            let (now, later) = rest.split_at(n);
-            rest = later;
-            let start = self.text.len();
-            if now.iter().fold(0, |raw, c| raw | c.raw()) < 0x80 {
-                self.text.extend(now.iter().map(ascii));
-            } else {
-                self.push_wider(now, clusters);
-            }
-            if first.look != Look::PLAIN {
-                let pen = looks.pen(first.look);
-                if pen.style != Style::PLAIN || pen.link != 0 {
-                    let number = self.pen(pen, looks.address(pen.link));
-                    self.push_run(start, number);
-                }
-            }
-        }
-    }
-
-    /// Text that is not all ASCII.
-    fn push_wider(&mut self, cells: &[Cell], clusters: &Clusters) {
-        self.text.reserve(cells.len() * 3);
-        for cell in cells {
-            match (cell.raw(), cell.one()) {
-                (0..0x80, _) => self.text.push(ascii(cell)),
-                // one character has the width that it has everywhere
-                (_, Some(c)) => {
-                    let mut buf = [0; 4];
-                    self.text.extend_from_slice(c.encode_utf8(&mut buf).as_bytes());
-                }
-                (_, None) => self.push_cluster(*cell, clusters),
-            }
-        }
-    }
-
-    fn push_cluster(&mut self, cell: Cell, clusters: &Clusters) {
-        let Some(n) = cell.cluster_index() else { return };
-        let (start, text) = (self.text.len() as u32, clusters.text(n));
-        self.text.extend_from_slice(text.as_bytes());
-        self.odds.push(Odd { start, bytes: text.len().min(255) as u8, width: cell.width() });
-    }
-
-    /// The cells of a line.
-    fn cells(&self, i: usize, looks: &mut Looks, clusters: &mut Clusters) -> Vec<Cell> {
-        let Some(text) = self.text(i) else { return Vec::new() };
-        let start = self.end_before(i).text as usize;
-        let mut runs = self.runs(i).iter().peekable();
-        let mut odds = self.odds(i).iter().peekable();
-        let mut cells = Vec::with_capacity(text.len());
-        let (mut look, mut until) = (Look::PLAIN, 0);
-        let mut at = 0;
-        while let Some(c) = text.get(at..).and_then(|t| t.chars().next()) {
-            let here = start + at;
-            if here >= until {
-                (look, until) = (Look::PLAIN, usize::MAX);
-                while let Some(run) = runs.peek() {
-                    if (run.end as usize) <= here {
-                        runs.next();
-                        continue;
-                    }
-                    if run.start as usize <= here {
-                        let pen = self.pens.get(run.pen as usize).copied().unwrap_or_default();
-                        let address = (pen.link as usize).checked_sub(1).and_then(|i| self.links.get(i));
-                        let link = address.map_or(0, |a| looks.link(a));
-                        look = looks.look(&Pen { link, ..pen });
-                        until = run.end as usize;
-                    } else {
-                        until = run.start as usize;
-                    }
-                    break;
-                }
-            }
-            let (cell, width, bytes) = match odds.peek() {
-                Some(odd) if odd.start as usize == here => {
-                    let bytes = usize::from(odd.bytes);
-                    let text = text.get(at..at + bytes).unwrap_or_default();
-                    let width = usize::from(odd.width);
-                    odds.next();
-                    let mut chars = text.chars();
-                    match (chars.next(), chars.next()) {
-                        (Some(c), None) => (Cell::char(c, look), width, bytes),
-                        _ => (Cell::cluster(clusters.number(text), look), width, bytes.max(1)),
-                    }
-                }
-                _ => (Cell::char(c, look), width::of(c).max(1), c.len_utf8()),
-            };
-            at += bytes;
-            if width == 2 {
-                cells.push(cell.widened());
-                cells.push(Cell::tail(look));
-            } else {
-                cells.push(cell);
-            }
-        }
-        cells
-    }
-}
-
-/// ASCII that looks plain.
-#[inline]
-fn is_plain(cells: &[Cell]) -> bool {
-    let all = cells.iter().fold((0, 0), |(raw, look), c| (raw | c.raw(), look | c.look.raw()));
-    all.0 < 0x80 && all.1 == 0
-}
-
-#[inline]
-fn ascii(cell: &Cell) -> u8 {
-    if cell.raw() == 0 { b' ' } else { cell.raw() as u8 }
-}
 
 /// Scrollback: logical lines (wrapped rows joined), their looks, links and marks.
 #[derive(Clone, Debug)]
@@ -360,9 +94,9 @@ impl History {
         if n < self.first || n >= self.end {
             return None;
         }
-        let i = self.chunks.partition_point(|c| c.first <= n).checked_sub(1)?;
+        let i = self.chunks.partition_point(|c| c.first() <= n).checked_sub(1)?;
         let chunk = self.chunks.get(i)?;
-        Some((chunk, usize::try_from(n.checked_sub(chunk.first)?).ok()?))
+        Some((chunk, usize::try_from(n.checked_sub(chunk.first())?).ok()?))
     }
 
     /// Line `n` with its SGR and OSC 8 sequences; it starts from the default pen and ends with it. None if it is gone or
@@ -421,18 +155,14 @@ impl History {
             }
             let chunk = self.chunks.back_mut()?;
             self.bytes -= chunk.bytes();
-            chunk.ends.pop();
+            chunk.reopen();
             return Some(chunk);
         }
-        if self.chunks.back().is_none_or(|c| c.text.len() >= CHUNK || c.runs.len() >= CHUNK / 8) {
+        if self.chunks.back().is_none_or(Chunk::is_full) {
             if let Some(full) = self.chunks.back_mut() {
-                full.text.shrink_to_fit();
-                full.ends.shrink_to_fit();
-                full.runs.shrink_to_fit();
-                full.odds.shrink_to_fit();
-                full.pens.shrink_to_fit();
+                full.shrink();
             }
-            self.chunks.push_back(Chunk { first: self.end - 1, ..Chunk::default() });
+            self.chunks.push_back(Chunk::new(self.end - 1));
         }
         let chunk = self.chunks.back_mut()?;
         self.bytes -= chunk.bytes();
@@ -442,13 +172,7 @@ impl History {
     /// Ends what [`History::begin`] began.
     fn done(&mut self) {
         if let Some(chunk) = self.chunks.back_mut() {
-            chunk.ends.push(End {
-                text: chunk.text.len() as u32,
-                runs: chunk.runs.len() as u32,
-                odds: chunk.odds.len() as u32,
-                pens: chunk.pens.len() as u32,
-                links: chunk.links.len() as u32,
-            });
+            chunk.end_line();
             self.bytes += chunk.bytes();
         }
         self.trim();
@@ -473,24 +197,14 @@ impl History {
     #[inline]
     fn push_plain(&mut self, cells: &[Cell]) -> bool {
         let Some(chunk) = self.chunks.back_mut() else { return false };
-        if chunk.text.len() >= CHUNK || !is_plain(cells) {
-            return false;
-        }
-        let before = chunk.text.len();
-        chunk.text.extend(cells.iter().map(ascii));
-        let blank = chunk.text.iter().skip(before).rev().take_while(|b| **b == b' ').count();
-        chunk.text.truncate(chunk.text.len() - blank);
-        let end = chunk.ends.last().copied().unwrap_or_default();
-        chunk.ends.push(End { text: chunk.text.len() as u32, ..end });
-        self.bytes += chunk.text.len() - before + A_LINE;
+        let Some(bytes) = chunk.push_plain(cells) else { return false };
+        self.bytes += bytes;
         self.end += 1;
         self.open_cells = 0;
         if self.end - self.first > self.most_lines as u64 {
             self.first += 1;
             // chunks go whole, one in some hundred lines
-            if self.chunks.front().is_some_and(|c| c.first + c.ends.len() as u64 <= self.first)
-                || !self.marks.is_empty()
-            {
+            if self.chunks.front().is_some_and(|c| c.past() <= self.first) || !self.marks.is_empty() {
                 self.trim();
             }
         }
@@ -552,13 +266,7 @@ impl History {
         let len = pieces.iter().map(|(.., t)| t.len()).sum();
         if let Some(chunk) = self.begin(len) {
             for (pen, address, text) in pieces {
-                let start = chunk.text.len();
-                // a line is a line, whoever calls
-                chunk.text.extend(text.bytes().map(|b| if b < 0x20 { b' ' } else { b }));
-                if pen != Pen::PLAIN || address.is_some() {
-                    let number = chunk.pen(pen, address);
-                    chunk.push_run(start, number);
-                }
+                chunk.push_text(text, pen, address);
             }
             self.done();
         }
@@ -574,18 +282,10 @@ impl History {
             return None;
         }
         let chunk = self.chunks.back_mut()?;
-        let i = chunk.ends.len().checked_sub(1)?;
-        let cells = chunk.cells(i, looks, clusters);
-        self.bytes -= chunk.bytes();
-        chunk.ends.pop();
-        let last = chunk.ends.last().copied().unwrap_or_default();
-        chunk.text.truncate(last.text as usize);
-        chunk.runs.truncate(last.runs as usize);
-        chunk.odds.truncate(last.odds as usize);
-        chunk.pens.truncate(last.pens as usize);
-        let gone = chunk.links.drain(last.links as usize..);
-        chunk.link_bytes -= gone.map(|l| l.len()).sum::<usize>();
-        if chunk.ends.is_empty() {
+        let before = chunk.bytes();
+        let cells = chunk.pop(looks, clusters)?;
+        self.bytes -= before;
+        if chunk.is_empty() {
             self.chunks.pop_back();
         } else {
             self.bytes += chunk.bytes();
@@ -621,7 +321,7 @@ impl History {
         }
         let most = MOST_BYTES.max(self.most_lines.saturating_mul(MOST_BYTES_A_LINE));
         while let Some(chunk) = self.chunks.front() {
-            let past = chunk.first + chunk.ends.len() as u64;
+            let past = chunk.past();
             // the newest chunk always stays
             let too_much = self.bytes > most && self.chunks.len() > 1;
             if past > self.first && !too_much {
@@ -724,7 +424,7 @@ mod tests {
         }
         assert_eq!((h.first(), h.len()), (15_000, 10_000));
         assert!((15_000..25_000).all(|n| h.text(n) == Some(&line)));
-        let memory: usize = h.chunks.iter().map(|c| c.text.capacity() + c.ends.capacity() * 12).sum();
+        let memory: usize = h.chunks.iter().map(Chunk::memory).sum();
         assert!(memory < 1_200_000, "{memory}");
     }
 
@@ -757,7 +457,7 @@ mod tests {
             assert_eq!(h.pop(&mut looks, &mut clusters).map(|(cells, _)| cells.len()), Some(1));
         }
         assert_eq!(h.bytes, before);
-        assert!(h.chunks.iter().all(|c| c.pens.is_empty() && c.links.is_empty()));
+        assert!(h.chunks.iter().all(Chunk::has_empty_tables));
     }
 
     #[test]

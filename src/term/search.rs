@@ -93,7 +93,7 @@ impl Search {
                 let n = self.next.checked_sub(1).filter(|n| *n >= self.from)?;
                 let line = history.line(n)?;
                 self.next = n;
-                Some((n, String::from(line)))
+                Some((n, line))
             });
             let Some((n, line)) = line else { break };
             bytes += line.len() + OVERHEAD;
@@ -184,7 +184,7 @@ pub fn screen_lines(history: &History, screen: &Engine) -> Vec<(u64, String)> {
     let mut n = history.end().saturating_sub(u64::from(history.is_open()));
     let mut text = String::new();
     if history.is_open() {
-        let before = history.line(n).map(|l| plain(&String::from(l))).unwrap_or_default();
+        let before = history.line(n).map(|l| plain(&l)).unwrap_or_default();
         if open {
             text = before;
         } else {
