@@ -525,6 +525,8 @@ fn is_disputed(c: char) -> bool {
     matches!(c, '\u{900}'..='\u{dff}' | '\u{f00}'..='\u{109f}' | '\u{1160}'..='\u{11ff}' | '\u{1700}'..='\u{17ff}')
         || matches!(c, '\u{1900}'..='\u{1cff}' | '\u{a800}'..='\u{a8ff}' | '\u{a930}'..='\u{aaff}' | '\u{abc0}'..='\u{abff}')
         || matches!(c, '\u{11000}'..='\u{11fff}')
+        // skin tones: to programs a wide character of their own, in kitty a part of the one before
+        || matches!(c, '\u{1f3fb}'..='\u{1f3ff}')
 }
 
 /// Controls, line and paragraph separators, and what turns the direction of text around, beyond the pane it is in.

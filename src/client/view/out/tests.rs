@@ -342,6 +342,20 @@ fn vowel_signs_shift_nothing() {
     assert!(emit(&mut w, Some(&a), &b).ends_with("\x1b[1;5H  \x1b[1;5H❤\u{fe0f}"));
 }
 
+/// Kitty puts a skin tone into the hand's cells: what comes next is where it should be, and nothing old beside it.
+#[test]
+fn skin_tones_shift_nothing() {
+    let mut w = Writer::new(ColorDepth::True);
+    let a = Buffer::with_lines(["........"]);
+    emit(&mut w, None, &a);
+    let mut b = a.clone();
+    for (cell, symbol) in b.content.iter_mut().zip(["👍", "", "\u{1f3fd}", "", "|", ".", ".", "|"]) {
+        cell.set_symbol(symbol);
+    }
+    let said = emit(&mut w, Some(&a), &b);
+    assert!(said.ends_with("👍  \x1b[2D\u{1f3fd}\x1b[1;5H|..|"), "{said:?}");
+}
+
 #[test]
 fn colours_of_lesser_terminals() {
     let ink = |depth: ColorDepth, c| depth.ink(c);
