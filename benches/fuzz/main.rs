@@ -8,6 +8,8 @@
 //! FUZZ_SEED=n         another search; printed at the start, chosen by the clock if not given
 //! FUZZ_THREADS=n      one a processor if not given
 //! FUZZ_INPUT=file     only this input
+//! FUZZ_CUTS=folder    instead: a client that attaches at every byte of its recordings (tests/term_ref)
+//! FUZZ_STREAMS=n      instead: the same for so many generated outputs
 //! ```
 
 #[path = "../support/clock.rs"]
@@ -26,12 +28,13 @@ mod terminal;
 use report::Report;
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime};
 use terminal::vary::{Random, varied};
 use terminal::{Case, Step, check};
 use thub::proto::ids::Size;
+use thub::term::engine::Engine;
 
 #[global_allocator]
 static ALLOCATOR: memory::Counting = memory::Counting;
@@ -46,6 +49,12 @@ fn main() -> ExitCode {
     let number = |name: &str| var(name).and_then(|n| n.parse::<u64>().ok());
     if let Some(path) = var("FUZZ_INPUT") {
         return one(&std::fs::read(path).expect("a readable input"));
+    }
+    if let Some(dir) = var("FUZZ_CUTS") {
+        return cuts(Path::new(&dir));
+    }
+    if let Some(count) = number("FUZZ_STREAMS") {
+        return streams(count, number("FUZZ_SEED").unwrap_or(1));
     }
     // panics are what is looked for: they are told once, when they are small
     std::panic::set_hook(Box::new(|info| {
@@ -92,6 +101,52 @@ fn corpus() -> Vec<Vec<u8>> {
     let mut files: Vec<PathBuf> = std::fs::read_dir(dir).expect("a corpus").flatten().map(|f| f.path()).collect();
     files.sort();
     files.iter().map(|path| std::fs::read(path).expect("a kept input")).collect()
+}
+
+/// Wrong ones among the byte cuts of an output: what a client that attaches there is sent makes an engine of another state.
+fn wrong_cuts(size: Size, bytes: &[u8]) -> u64 {
+    let mut engine = Engine::new(size);
+    let wrong = |byte: &[u8]| {
+        engine.feed(byte, &mut Vec::new());
+        let snapshot = engine.snapshot();
+        Engine::restore(size, &snapshot).snapshot() != snapshot
+    };
+    bytes.chunks(1).map(wrong).map(u64::from).sum()
+}
+
+/// All cuts of every recording of a folder (`NAME/in` and `NAME/size`).
+fn cuts(dir: &Path) -> ExitCode {
+    let (mut all, mut wrong) = (0, 0);
+    let mut names: Vec<PathBuf> = std::fs::read_dir(dir).expect("a folder").flatten().map(|f| f.path()).collect();
+    names.sort();
+    for path in names {
+        let (Ok(bytes), Ok(size)) = (std::fs::read(path.join("in")), std::fs::read_to_string(path.join("size"))) else {
+            continue;
+        };
+        let here = wrong_cuts(size.trim().parse().expect("a size"), &bytes);
+        println!("{}: {} cuts, {here} wrong", path.display(), bytes.len());
+        (all, wrong) = (all + bytes.len(), wrong + here);
+    }
+    println!("cuts: {all}, wrong: {wrong}");
+    if wrong == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// All cuts of so many generated outputs, on small screens.
+fn streams(count: u64, seed: u64) -> ExitCode {
+    let (mut all, mut wrong) = (0, 0);
+    let mut random = Random::new(seed);
+    for n in 1..=count {
+        let case = stream::case(&mut random);
+        let size = Size::new(case.size.cols.min(24), case.size.rows.min(8));
+        let bytes = case.output();
+        let here = wrong_cuts(size, &bytes);
+        if here > 0 {
+            println!("stream {n}, seed {seed}, {size}: {here} wrong: b\"{}\"", bytes.escape_ascii());
+        }
+        (all, wrong) = (all + bytes.len(), wrong + here);
+    }
+    println!("streams: {count}, cuts: {all}, wrong: {wrong}");
+    if wrong == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// One run of one sort.

@@ -304,6 +304,10 @@ impl Terminal {
 
     /// OSC 133 (FinalTerm): `A`, `B`, `C`, `D ; exit status`.
     fn mark(&mut self, text: &[u8]) {
+        // no shell prompts there, and what is there is no line of the history
+        if self.on_alt {
+            return;
+        }
         let mut words = text.split(|&b| b == b';');
         let Some(kind) = words.next().and_then(|w| match w {
             [letter] => MarkKind::of_letter(*letter),
@@ -317,10 +321,8 @@ impl Terminal {
         let (line, before) = self.line_of(self.at.row);
         let col = (before + self.at.col + usize::from(self.at.pending)) as u32;
         let mark = Mark { line, col, kind, exit, time: self.time };
-        if !self.on_alt {
-            let col = (self.at.col + usize::from(self.at.pending)) as u32;
-            self.page.grid.row_mut(self.at.row).mark(Mark { col, ..mark });
-        }
+        let here = (self.at.col + usize::from(self.at.pending)) as u32;
+        self.page.grid.row_mut(self.at.row).mark(Mark { col: here, ..mark });
         self.events.push(Event::Mark(mark));
     }
 

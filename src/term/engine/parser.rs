@@ -3,7 +3,9 @@
 //!
 //! Text is taken in runs, and a plain control sequence that stands whole in the buffer is read at once. Every other
 //! escape or control sequence goes through the `vte` crate's state machine byte by byte; strings (OSC, DCS, APC, PM,
-//! SOS) are collected here, as vte hands out no APC and keeps only 16 parts of an OSC.
+//! SOS) are collected here, as vte hands out no APC and keeps only 16 parts of an OSC. Controls of C1 as characters
+//! (U+0080 to U+009F) mean nothing, as in tmux and alacritty: in UTF-8 they come of text that was decoded wrongly, and
+//! one that began a string would swallow what follows.
 
 use super::csi::Csi;
 use super::graphics::{Apc, Sixel};
@@ -223,12 +225,7 @@ impl Parser {
                     match decode(bytes.get(i..).unwrap_or_default()) {
                         Utf8::Char(c, n) => {
                             i += n;
-                            if c < '\u{a0}' {
-                                self.c1(c as u8, to);
-                                if !matches!(self.state, State::Ground) {
-                                    return i;
-                                }
-                            } else {
+                            if c >= '\u{a0}' {
                                 to.print(c);
                             }
                         }
@@ -263,9 +260,7 @@ impl Parser {
             Utf8::Char(c, _) => {
                 self.held.clear();
                 self.state = State::Ground;
-                if c < '\u{a0}' {
-                    self.c1(c as u8, to);
-                } else {
+                if c >= '\u{a0}' {
                     to.print(c);
                 }
                 1
@@ -278,17 +273,6 @@ impl Parser {
                 to.print(char::REPLACEMENT_CHARACTER);
                 0
             }
-        }
-    }
-
-    /// A control of C1, as a character: those that introduce something do so.
-    fn c1(&mut self, byte: u8, to: &mut Terminal) {
-        match byte {
-            0x90 | 0x98 | 0x9b | 0x9d..=0x9f => {
-                self.begin();
-                let _ = self.sequence(&[byte - 0x40], Phase::Escape, to);
-            }
-            _ => to.execute(byte),
         }
     }
 

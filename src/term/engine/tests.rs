@@ -500,3 +500,8 @@ proptest! {
         prop_assert_eq!(engine.resets(), 0);
     }
 }
+
+#[test]
+fn controls_that_are_characters_swallow_nothing() {
+    assert_eq!(rows(12, 2, "a\u{9d}0;t\u{9c}b\u{90}c\u{9b}31md\u{85}e"), ["a0;tbc31mde", ""]);
+}
