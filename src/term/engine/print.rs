@@ -89,7 +89,7 @@ impl Terminal {
     }
 
     /// Prints what it can of text that begins with a character of several bytes: as far as there is room in the row and
-    /// nothing is special. The bytes taken; 0 if the first character is one for [`Terminal::print`].
+    /// nothing is special. The bytes taken; if there are none, the first character is one for [`Terminal::print`].
     pub fn print_text(&mut self, bytes: &[u8]) -> usize {
         if self.joiner
             || self.at.pending
@@ -100,40 +100,57 @@ impl Terminal {
         }
         self.dip();
         let (look, end) = (self.look, self.line_end());
-        let (mut col, mut before, mut last, mut i) = (self.at.col, None, '\0', 0);
-        let row = self.page.grid.row_mut(self.at.row);
-        while let Some(&b) = bytes.get(i) {
-            let (c, n) = match b {
-                0x20..=0x7e => {
-                    // a longer stretch of ASCII is quicker taken as such
-                    let stretch = |s: &[u8]| s.iter().all(|b| (0x20..0x7f).contains(b));
-                    if bytes.get(i..i + 12).is_some_and(stretch) {
-                        break;
+        let mut i = 0;
+        loop {
+            let (mut col, mut before, mut last, mut joins) = (self.at.col, None, '\0', None);
+            let row = self.page.grid.row_mut(self.at.row);
+            while let Some(&b) = bytes.get(i) {
+                let (c, n) = match b {
+                    0x20..=0x7e => {
+                        // a longer stretch of ASCII is quicker taken as such
+                        let stretch = |s: &[u8]| s.iter().all(|b| (0x20..0x7f).contains(b));
+                        if bytes.get(i..i + 12).is_some_and(stretch) {
+                            break;
+                        }
+                        (char::from(b), 1)
                     }
-                    (char::from(b), 1)
-                }
-                0x80.. => match decode(bytes.get(i..).unwrap_or_default()) {
-                    Utf8::Char(c, n) if c >= '\u{a0}' => (c, n),
+                    0x80.. => match decode(bytes.get(i..).unwrap_or_default()) {
+                        Utf8::Char(c, n) if c >= '\u{a0}' => (c, n),
+                        _ => break,
+                    },
                     _ => break,
-                },
-                _ => break,
-            };
-            let width = width::of(c);
-            // what has no width joins; the last column is another matter
-            if width == 0 || col + width >= end {
-                break;
+                };
+                let width = width::of(c);
+                if width == 0 {
+                    joins = Some((c, n));
+                    break;
+                }
+                // the last column is another matter
+                if col + width >= end {
+                    break;
+                }
+                row.put(col, Cell::char(c, look), width == 2);
+                (before, last) = (Some(col), c);
+                col += width;
+                i += n;
             }
-            row.put(col, Cell::char(c, look), width == 2);
-            (before, last) = (Some(col), c);
-            col += width;
+            if let Some(before) = before {
+                self.at.col = col;
+                self.join = Some((self.at.row, before));
+                self.last = Some(last);
+            }
+            let Some((c, n)) = joins else { return i };
+            // (with nothing before it, it is dropped)
+            self.joins(c, 0);
             i += n;
+            // what follows a joiner belongs to the same
+            while self.joiner {
+                match decode(bytes.get(i..).unwrap_or_default()) {
+                    Utf8::Char(c, n) if c >= '\u{a0}' && self.joins(c, width::of(c)) => i += n,
+                    _ => return i,
+                }
+            }
         }
-        if let Some(before) = before {
-            self.at.col = col;
-            self.join = Some((self.at.row, before));
-            self.last = Some(last);
-        }
-        i
     }
 
     /// Prints one character.
