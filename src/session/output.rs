@@ -26,7 +26,11 @@ impl Session {
         let watched = self.conns.values().any(|c| c.viewer.as_ref().is_some_and(|v| v.wish.is_some()));
         self.engine.set_resizable(!watched && !self.pinned && self.policy != Policy::Fixed);
         let mut said = Vec::new();
+        let resets = self.engine.resets();
         self.engine.feed(bytes, &mut said);
+        if self.engine.resets() != resets {
+            tracing::error!(offset = self.ring.end(), "a bug in the terminal: its screen begins anew");
+        }
         let (mut changed, mut rung) = (false, false);
         for event in said {
             match event {
