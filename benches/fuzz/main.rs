@@ -7,6 +7,7 @@
 //! FUZZ_SECONDS=10     how long
 //! FUZZ_SEED=n         another search; printed at the start, chosen by the clock if not given
 //! FUZZ_THREADS=n      one a processor if not given
+//! FUZZ_QUICK=1        many short runs on small screens: whole, in pieces, with a change of size
 //! FUZZ_INPUT=file     only this input
 //! FUZZ_CUTS=folder    instead: a client that attaches at every byte of its recordings (tests/term_ref)
 //! FUZZ_STREAMS=n      instead: the same for so many generated outputs
@@ -69,6 +70,7 @@ fn main() -> ExitCode {
     let time = Duration::from_secs(number("FUZZ_SECONDS").unwrap_or(10));
     println!("FUZZ_SEED={seed}, {threads} threads, {} s", time.as_secs());
 
+    let quick = var("FUZZ_QUICK").is_some();
     let report = Report::new(threads);
     let inputs = corpus();
     let end = Instant::now() + time;
@@ -79,7 +81,7 @@ fn main() -> ExitCode {
                 let worker = move || {
                     let mut random = Random::new(seed ^ (i as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
                     while Instant::now() < end {
-                        turn(i, &mut random, inputs, report);
+                        turn(i, &mut random, inputs, report, quick);
                     }
                 };
                 // deep recursion would be found where the program has as little
@@ -150,7 +152,10 @@ fn streams(count: u64, seed: u64) -> ExitCode {
 }
 
 /// One run of one sort.
-fn turn(thread: usize, random: &mut Random, inputs: &[Vec<u8>], report: &Report) {
+fn turn(thread: usize, random: &mut Random, inputs: &[Vec<u8>], report: &Report, quick: bool) {
+    if quick {
+        return quickly(thread, random, report);
+    }
     match random.below(100) {
         0..=64 => checked(thread, &stream::case(random).to_bytes(), "generated", report),
         65..=89 => {
@@ -161,6 +166,37 @@ fn turn(thread: usize, random: &mut Random, inputs: &[Vec<u8>], report: &Report)
         90 | 91 => costs(thread, random, report),
         _ => differs(thread, random, report),
     }
+}
+
+/// A short output, whole and in pieces, with a change of size on the way: the same state comes of both.
+fn quickly(thread: usize, random: &mut Random, report: &Report) {
+    let case = stream::case(random);
+    let output = case.output();
+    let bytes = output.get(..output.len().min(160)).unwrap_or_default();
+    let side = |random: &mut Random, most: u64| random.below(most as usize) as u16 + 1;
+    let size = Size::new(side(random, 40), side(random, 12));
+    let other = Size::new(side(random, 40), side(random, 12));
+    let (before, after) = bytes.split_at(random.below(bytes.len() + 1));
+    report.begin(thread, bytes);
+    report.ran("quick");
+    let ran = catch_unwind(AssertUnwindSafe(|| {
+        let (mut whole, mut cut) = (Engine::with_history(size, 100), Engine::with_history(size, 100));
+        whole.feed(before, &mut Vec::new());
+        before.chunks(random.below(7) + 1).for_each(|piece| cut.feed(piece, &mut Vec::new()));
+        whole.resize(other);
+        cut.resize(other);
+        whole.feed(after, &mut Vec::new());
+        after.chunks(random.below(7) + 1).for_each(|piece| cut.feed(piece, &mut Vec::new()));
+        assert_eq!((whole.resets(), cut.resets()), (0, 0), "quick: a panic inside");
+        assert_eq!(whole.snapshot(), cut.snapshot(), "quick: in pieces");
+        assert_eq!(whole.history().to_bytes(), cut.history().to_bytes(), "quick: history");
+    }));
+    if ran.is_err() {
+        let kind = PANIC.with_borrow(|said| report::kind(said));
+        let said = format!("{} {size} {other} {}", PANIC.take(), before.len());
+        report.failed(&kind, bytes, &said);
+    }
+    report.begin(thread, &[]);
 }
 
 /// What kind of failure an input is, None if it is none.
