@@ -43,6 +43,21 @@ pub enum Underline {
     Dashed,
 }
 
+impl Underline {
+    /// The kind that `4:n` names; None where no kind has that number.
+    pub const fn of_number(n: u8) -> Option<Underline> {
+        Some(match n {
+            0 => Underline::None,
+            1 => Underline::Single,
+            2 => Underline::Double,
+            3 => Underline::Curly,
+            4 => Underline::Dotted,
+            5 => Underline::Dashed,
+            _ => return None,
+        })
+    }
+}
+
 /// How a cell looks (SGR).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Style {

@@ -2,7 +2,7 @@
 //! may be looked at on another thread. Leaves out threads and the stream its findings go to.
 
 use super::engine::Engine;
-use super::history::{History, plain};
+use super::history::History;
 use crate::proto::control::{Hit, SearchEnd, Searched, SessionSearch};
 use regex::{Regex, RegexBuilder};
 
@@ -91,9 +91,9 @@ impl Search {
         while bytes < most {
             let line = self.screen.pop().or_else(|| {
                 let n = self.next.checked_sub(1).filter(|n| *n >= self.from)?;
-                let line = history.line(n)?;
+                let text = history.text(n)?;
                 self.next = n;
-                Some((n, line))
+                Some((n, text.to_string()))
             });
             let Some((n, line)) = line else { break };
             bytes += line.len() + OVERHEAD;
@@ -111,8 +111,7 @@ impl Search {
             if self.over {
                 return;
             }
-            let text = if line.contains('\u{1b}') { plain(&line) } else { line };
-            self.look(n, &text);
+            self.look(n, &line);
         }
     }
 
@@ -184,7 +183,7 @@ pub fn screen_lines(history: &History, screen: &Engine) -> Vec<(u64, String)> {
     let mut n = history.end().saturating_sub(u64::from(history.is_open()));
     let mut text = String::new();
     if history.is_open() {
-        let before = history.line(n).map(|l| plain(&l)).unwrap_or_default();
+        let before = history.text(n).unwrap_or_default().to_string();
         if open {
             text = before;
         } else {

@@ -11,7 +11,7 @@ pub use remote::{Have, Libc, Remote, quote};
 use super::ask::Ask;
 use super::ssh::{Channel, Exit, Ssh};
 use crate::failure::{Failure, Kind};
-use crate::proto::hello;
+use crate::proto::{hello, ids::hex};
 use crate::text::{escape, short};
 use elf::{Needs, Program};
 use sha2::{Digest, Sha256};
@@ -83,10 +83,6 @@ impl std::io::Write for Hasher<'_> {
 
 fn name_build(sha256: &str) -> String {
     format!("{}-{}", hello::BUILD, sha256.chars().take(12).collect::<String>())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
 /// This very program: by the kernel's handle where there is one, so that a replaced file is not mistaken for it.

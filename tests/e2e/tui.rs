@@ -793,7 +793,8 @@ fn a_program_gets_keys_by_kitty_s_protocol_if_it_asks() {
         tty.type_(typed);
         tty.until(&format!("{told:?}"), |s| s.iter().any(|l| l.ends_with(&hex(told))));
     }
-    assert!(asked("\x1b[=5;1u"), "the outer terminal is to tell them apart");
+    // (pushed with its entry on the stack, if the terminal's answer came after the program's wish)
+    assert!(asked("\x1b[=5;1u") || asked("\x1b[>5u"), "the outer terminal is to tell them apart");
     tty.type_("q");
     tty.until_text("further");
     assert!(asked("\x1b[=31;1u"), "and to tell all of them");

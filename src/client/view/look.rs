@@ -19,13 +19,10 @@ pub const UNDERLINE_KIND: Modifier = Modifier::from_bits_retain(0b111 << SHIFT);
 
 /// The modifier of an underline: [`Modifier::UNDERLINED`], and which one. None for none.
 pub fn underlined(kind: Underline) -> Modifier {
+    // (0 for a single one: the modifier alone says as much)
     let n = match kind {
         Underline::None => return Modifier::empty(),
-        Underline::Single => 0,
-        Underline::Double => 1,
-        Underline::Curly => 2,
-        Underline::Dotted => 3,
-        Underline::Dashed => 4,
+        kind => kind as u16 - Underline::Single as u16,
     };
     Modifier::UNDERLINED | Modifier::from_bits_retain(n << SHIFT)
 }
@@ -35,13 +32,8 @@ pub fn underline_of(modifier: Modifier) -> Underline {
     if !modifier.contains(Modifier::UNDERLINED) {
         return Underline::None;
     }
-    match (modifier & UNDERLINE_KIND).bits() >> SHIFT {
-        1 => Underline::Double,
-        2 => Underline::Curly,
-        3 => Underline::Dotted,
-        4 => Underline::Dashed,
-        _ => Underline::Single,
-    }
+    let n = (modifier & UNDERLINE_KIND).bits() >> SHIFT;
+    Underline::of_number(n as u8 + 1).unwrap_or(Underline::Single)
 }
 
 /// The number of an address: the same one for the same address. Two may share one, which is rare; what is shown then

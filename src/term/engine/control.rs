@@ -22,7 +22,7 @@ impl Terminal {
             0x84 => self.next_row(),
             0x85 => {
                 self.next_row();
-                self.at.col = if self.at.col >= self.left { self.left } else { 0 };
+                self.at.col = self.line_start();
             }
             0x88 => self.tabs.set(self.at.col, true),
             0x8d => self.reverse_index(),
@@ -199,15 +199,15 @@ impl Terminal {
             b'X' => self.erase_chars(csi.count(0)),
             b'Z' => self.back_tab(csi.count(0)),
             b'a' => {
-                let from = if self.flags.has(Flags::ORIGIN) { self.left } else { 0 };
+                let from = self.frame().left;
                 self.goto_col(self.at.col - from.min(self.at.col) + csi.count(0));
             }
             // a row of it: nobody asks for more (ncurses stays in a row, tmux too) but a flood
-            b'b' => self.repeat(csi.count(0).min(self.cols())),
+            b'b' => self.repeat(csi.count(0)),
             b'c' if csi.param(0) == 0 => self.report_device(),
             b'd' => self.goto_row(csi.count(0) - 1),
             b'e' => {
-                let from = if self.flags.has(Flags::ORIGIN) { self.top } else { 0 };
+                let from = self.frame().top;
                 self.goto_row(self.at.row - from.min(self.at.row) + csi.count(0));
             }
             b'g' => match csi.param(0) {

@@ -142,12 +142,7 @@ impl Terminal {
 
     /// The rectangle of parameters `first..first + 4` (top, left, bottom, right; from 1). None if it is none.
     pub fn rectangle(&self, csi: &Csi, first: usize) -> Option<Rect> {
-        let (rows, cols) = (self.rows(), self.cols());
-        let (y, x, bottom, right) = if self.flags.has(Flags::ORIGIN) {
-            (self.top, self.left, self.bottom, self.right)
-        } else {
-            (0, 0, rows, cols)
-        };
+        let Rect { top: y, left: x, bottom, right } = self.frame();
         let at = |i: usize| usize::from(csi.param(first + i));
         let top = y + at(0).max(1) - 1;
         let left = x + at(1).max(1) - 1;
@@ -190,11 +185,7 @@ impl Terminal {
     /// DECCRA: pages are all the same one.
     pub fn copy_rectangle(&mut self, csi: &Csi) {
         let Some(from) = self.rectangle(csi, 0) else { return };
-        let (y, x, bottom, right) = if self.flags.has(Flags::ORIGIN) {
-            (self.top, self.left, self.bottom, self.right)
-        } else {
-            (0, 0, self.rows(), self.cols())
-        };
+        let Rect { top: y, left: x, bottom, right } = self.frame();
         let (to_top, to_left) = (y + csi.count(5) - 1, x + csi.count(6) - 1);
         if to_top >= bottom || to_left >= right {
             return;

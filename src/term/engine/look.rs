@@ -114,14 +114,7 @@ impl Key {
 
     fn pen(self) -> Pen {
         let on = |n: u32| self.line >> n & 1 == 1;
-        let underline = match self.line >> 8 & 7 {
-            1 => Underline::Single,
-            2 => Underline::Double,
-            3 => Underline::Curly,
-            4 => Underline::Dotted,
-            5 => Underline::Dashed,
-            _ => Underline::None,
-        };
+        let underline = Underline::of_number((self.line >> 8 & 7) as u8).unwrap_or_default();
         let style = Style {
             fg: color(self.colors),
             bg: color(self.colors >> 32),
@@ -274,16 +267,9 @@ mod tests {
         let mut looks = Looks::default();
         let mut pens = vec![Pen::PLAIN];
         for n in 0..6 {
-            let underline = [
-                Underline::None,
-                Underline::Single,
-                Underline::Double,
-                Underline::Curly,
-                Underline::Dotted,
-                Underline::Dashed,
-            ][n];
+            let underline = Underline::of_number(n).unwrap();
             pens.push(Pen {
-                style: Style { underline, fg: Color::Index(n as u8 * 51), bg: Color::Index(255), ..Style::PLAIN },
+                style: Style { underline, fg: Color::Index(n * 51), bg: Color::Index(255), ..Style::PLAIN },
                 protected: n % 2 == 0,
                 link: 0,
             });

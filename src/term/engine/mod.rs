@@ -305,13 +305,10 @@ impl Engine {
     /// the last column it can be in.
     pub fn place_of(&self, line: u64, cell: usize) -> Option<(u16, u16)> {
         let cols = usize::from(self.terminal.size.cols);
-        let (mut n, mut before) = self.line_of(0);
-        for (r, row) in (0u16..).zip(self.terminal.primary().grid.rows()) {
-            let after = before + row.used(cols);
-            if n == line && cell >= before && (cell < after || !row.wrapped) {
+        for (r, ((n, before), row)) in (0u16..).zip(self.terminal.rows_of_lines()) {
+            if n == line && cell >= before && (cell < before + row.used(cols) || !row.wrapped) {
                 return Some((r, (cell - before).min(cols - 1) as u16));
             }
-            (n, before) = if row.wrapped { (n, after) } else { (n + 1, 0) };
         }
         None
     }
@@ -386,11 +383,8 @@ impl Engine {
     pub fn marks(&self) -> Vec<Mark> {
         let t = &*self.terminal;
         let mut marks: Vec<Mark> = t.history.marks().copied().collect();
-        for (r, row) in t.primary().grid.rows().enumerate() {
-            if !row.marks.is_empty() {
-                let (line, before) = t.line_of(r);
-                marks.extend(row.marks.iter().map(|m| Mark { line, col: m.col + before as u32, ..*m }));
-            }
+        for ((line, before), row) in t.rows_of_lines() {
+            marks.extend(row.marks.iter().map(|m| Mark { line, col: m.col + before as u32, ..*m }));
         }
         marks
     }

@@ -1,8 +1,10 @@
 //! Owns where the cursor goes, and the scrolling that this causes. Leaves out printing and erasing.
 
+use super::erase::Rect;
 use super::look::Look;
 use super::mode::Flags;
 use super::terminal::Terminal;
+use std::ops::Range;
 
 impl Terminal {
     /// Moves the rows of the region up; what leaves the top of the primary screen becomes history.
@@ -17,11 +19,7 @@ impl Terminal {
             for r in top..bottom - n {
                 self.copy_part(r + n, r);
             }
-            for r in bottom - n..bottom {
-                let (left, right) = (self.left, self.right);
-                self.page.grid.row_mut(r).erase(left, right, erased);
-            }
-            return;
+            return self.erase_between(bottom - n..bottom, erased);
         }
         if top > 0 {
             // the line above does not go on any more
@@ -53,11 +51,7 @@ impl Terminal {
             for r in (top + n..bottom).rev() {
                 self.copy_part(r - n, r);
             }
-            for r in top..top + n {
-                let (left, right) = (self.left, self.right);
-                self.page.grid.row_mut(r).erase(left, right, erased);
-            }
-            return;
+            return self.erase_between(top..top + n, erased);
         }
         if top > 0 {
             self.unwrap(top - 1);
@@ -68,6 +62,14 @@ impl Terminal {
         self.page.grid.down(top, bottom, n, erased);
         self.unwrap(bottom - 1);
         self.scroll_images(top, -(n as i64), false);
+    }
+
+    /// Blanks what lies between the side margins of some rows.
+    fn erase_between(&mut self, rows: Range<usize>, erased: Look) {
+        let (left, right) = (self.left, self.right);
+        for r in rows {
+            self.page.grid.row_mut(r).erase(left, right, erased);
+        }
     }
 
     fn scroll_images(&mut self, top: usize, n: i64, history: bool) {
@@ -103,6 +105,28 @@ impl Terminal {
         row.fill(end, right, Look::PLAIN);
         row.wrapped = false;
         self.page.grid.row_mut(from).cells = cells;
+    }
+
+    /// What addresses count in: the margins in origin mode, or else the screen.
+    #[inline]
+    pub fn frame(&self) -> Rect {
+        if self.flags.has(Flags::ORIGIN) {
+            Rect { top: self.top, left: self.left, bottom: self.bottom, right: self.right }
+        } else {
+            Rect { top: 0, left: 0, bottom: self.rows(), right: self.cols() }
+        }
+    }
+
+    /// Left end of the line that the cursor is in.
+    #[inline]
+    pub fn line_start(&self) -> usize {
+        if self.at.col >= self.left { self.left } else { 0 }
+    }
+
+    /// Right end of the line that the cursor is in.
+    #[inline]
+    pub fn line_end(&self) -> usize {
+        if self.at.col < self.right { self.right } else { self.cols() }
     }
 
     /// IND: down a row; at the bottom margin the region scrolls.
@@ -168,14 +192,13 @@ impl Terminal {
             }
         }
         if !wraps {
-            let stop = if self.at.col >= self.left { self.left } else { 0 };
-            self.at.col = self.at.col.saturating_sub(n).max(stop);
+            self.at.col = self.at.col.saturating_sub(n).max(self.line_start());
             return;
         }
         // at most once around the screen
         n = n.min(self.rows() * self.cols());
         while n > 0 {
-            let stop = if self.at.col >= self.left { self.left } else { 0 };
+            let stop = self.line_start();
             let room = self.at.col - stop;
             if n <= room {
                 self.at.col -= n;
@@ -206,8 +229,7 @@ impl Terminal {
     }
 
     pub fn right(&mut self, n: usize) {
-        let end = if self.at.col < self.right { self.right } else { self.cols() };
-        self.at.col = (self.at.col + n).min(end - 1);
+        self.at.col = (self.at.col + n).min(self.line_end() - 1);
         self.at.pending = false;
     }
 
@@ -231,14 +253,14 @@ impl Terminal {
     }
 
     pub fn goto_row(&mut self, row: usize) {
-        let (first, end) = if self.flags.has(Flags::ORIGIN) { (self.top, self.bottom) } else { (0, self.rows()) };
-        self.at.row = (first + row).min(end - 1);
+        let frame = self.frame();
+        self.at.row = (frame.top + row).min(frame.bottom - 1);
         self.at.pending = false;
     }
 
     pub fn goto_col(&mut self, col: usize) {
-        let (first, end) = if self.flags.has(Flags::ORIGIN) { (self.left, self.right) } else { (0, self.cols()) };
-        self.at.col = (first + col).min(end - 1);
+        let frame = self.frame();
+        self.at.col = (frame.left + col).min(frame.right - 1);
         self.at.pending = false;
     }
 
@@ -249,7 +271,7 @@ impl Terminal {
             self.at.pending = false;
             self.index();
         }
-        let end = if self.at.col < self.right { self.right } else { self.cols() };
+        let end = self.line_end();
         for _ in 0..n.min(self.cols()) {
             self.at.col = self.tabs.next(self.at.col, end).unwrap_or(end - 1);
         }
@@ -259,7 +281,7 @@ impl Terminal {
     /// CBT.
     pub fn back_tab(&mut self, n: usize) {
         self.at.pending = false;
-        let start = if self.flags.has(Flags::ORIGIN) { self.left } else { 0 };
+        let start = self.frame().left;
         for _ in 0..n.min(self.cols()) {
             self.at.col = self.tabs.back(self.at.col, start).unwrap_or(start);
         }

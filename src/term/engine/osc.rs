@@ -61,8 +61,7 @@ impl Colors {
         self.palette.get(&i).copied().unwrap_or_else(|| palette(i))
     }
     pub fn is_dark(&self) -> bool {
-        let (r, g, b) = self.dynamic(11);
-        u32::from(r) * 299 + u32::from(g) * 587 + u32::from(b) * 114 <= 128_000
+        screen::Colors { text: self.outer.0, back: self.dynamic(11) }.dark()
     }
     /// What programs set is forgotten.
     pub fn reset(&mut self) {

@@ -12,12 +12,6 @@ use unicode_width::UnicodeWidthStr;
 const JOINER: char = '\u{200d}';
 
 impl Terminal {
-    /// Right end of the line that the cursor is in.
-    #[inline]
-    fn line_end(&self) -> usize {
-        if self.at.col < self.right { self.right } else { self.cols() }
-    }
-
     /// Prints bytes of 0x20 to 0x7e, which is what they all are.
     #[inline]
     pub fn print_ascii(&mut self, mut text: &[u8]) {
@@ -43,30 +37,16 @@ impl Terminal {
             }
             let end = self.line_end();
             let room = end - self.at.col;
-            let n = if text.len() <= room {
-                text.len()
-            } else if self.flags.has(Flags::AUTOWRAP) {
-                room
-            } else {
+            let (now, rest) = if text.len() <= room || self.flags.has(Flags::AUTOWRAP) {
+                text.split_at(text.len().min(room))
+            } else if room > 1 {
                 // the last column takes what comes last
-                if let (Some(first), Some(last)) = (text.get(..room - 1), text.last().copied()) {
-                    let (look, insert) = (self.look, self.flags.has(Flags::INSERT));
-                    let erased = if insert { self.erased() } else { look };
-                    let (row, col) = (self.at.row, self.at.col);
-                    let row = self.page.grid.row_mut(row);
-                    if insert {
-                        row.insert(col, end, room, erased);
-                    }
-                    row.put_ascii(col, first, look);
-                    row.put_ascii(end - 1, &[last], look);
-                    row.wrapped &= end < cols;
-                }
-                self.at.col = end - 1;
-                self.at.pending = true;
-                self.join = Some((self.at.row, self.at.col));
-                return;
+                (text.get(..room - 1).unwrap_or_default(), text.get(text.len() - 1..).unwrap_or_default())
+            } else {
+                text = text.get(text.len() - 1..).unwrap_or_default();
+                text.split_at(1)
             };
-            let (now, rest) = text.split_at(n);
+            let n = now.len();
             let (look, insert, col) = (self.look, self.flags.has(Flags::INSERT), self.at.col);
             let erased = if insert { self.erased() } else { look };
             let row = self.page.grid.row_mut(self.at.row);
@@ -194,7 +174,7 @@ impl Terminal {
         }
         let mut end = self.line_end();
         if wide && self.at.col + 2 > end {
-            let start = if self.at.col >= self.left { self.left } else { 0 };
+            let start = self.line_start();
             if !self.flags.has(Flags::AUTOWRAP) || end - start < 2 {
                 // it fits nowhere: dropped, as tmux does
                 return;
@@ -237,7 +217,7 @@ impl Terminal {
             row.reach(cols);
             row.wrapped = true;
         }
-        self.at.col = if self.at.col >= self.left { self.left } else { 0 };
+        self.at.col = self.line_start();
         self.at.pending = false;
         self.index();
     }
@@ -266,16 +246,21 @@ impl Terminal {
             && (width == 0 || ends())
             && let Some(number) = self.clusters.step(cell, c)
         {
-            let joined = Cell::cluster(number, cell.look);
-            let row = self.page.grid.row_mut(self.at.row);
-            row.reach(col + 1);
-            if let Some(slot) = row.cells.get_mut(col) {
-                *slot = if cell.is_wide() { joined.widened() } else { joined };
-            }
+            self.become_joined(col, cell, number);
             self.joiner = c == JOINER && printed;
             return true;
         }
         self.joins_anew(c, width, col, cell, printed)
+    }
+
+    /// A cell of the cursor's row comes to show a cluster, as wide as it was.
+    fn become_joined(&mut self, col: usize, cell: Cell, number: u32) {
+        let joined = Cell::cluster(number, cell.look);
+        let row = self.page.grid.row_mut(self.at.row);
+        row.reach(col + 1);
+        if let Some(slot) = row.cells.get_mut(col) {
+            *slot = if cell.is_wide() { joined.widened() } else { joined };
+        }
     }
 
     #[cold]
@@ -311,31 +296,24 @@ impl Terminal {
         self.joiner = c == JOINER && printed;
         let number = self.clusters.number(&text);
         self.clusters.learn(cell, c, number);
-        let joined = Cell::cluster(number, cell.look);
         let grows = clusters && printed && !cell.is_wide() && text.width() >= 2;
         self.scratch = text;
         let end = self.line_end();
-        let row = self.page.grid.row_mut(self.at.row);
         if grows && !self.at.pending && self.at.col < end {
-            row.put(col, joined, true);
+            self.page.grid.row_mut(self.at.row).put(col, Cell::cluster(number, cell.look), true);
             let to = col + 2;
             self.at.pending = to >= end;
             self.at.col = to.min(end - 1);
-        } else if let Some(slot) = row.cells.get_mut(col) {
-            *slot = if cell.is_wide() { joined.widened() } else { joined };
         } else {
-            row.reach(col + 1);
-            if let Some(slot) = row.cells.get_mut(col) {
-                *slot = joined;
-            }
+            self.become_joined(col, cell, number);
         }
         true
     }
 
-    /// REP (ECMA-48 8.3.103): at most one screen of it.
+    /// REP (ECMA-48 8.3.103): at most so many as a row has columns, as in tmux; ncurses asks for no more.
     pub fn repeat(&mut self, count: usize) {
         let Some(c) = self.last else { return };
-        let count = count.min(self.rows() * self.cols());
+        let count = count.min(self.cols());
         if c.is_ascii() {
             let run = [c as u8; 256];
             let mut left = count;

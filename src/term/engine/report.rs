@@ -69,8 +69,8 @@ impl Terminal {
 
     /// Where the cursor is, from 1; relative to the margins in origin mode.
     fn told(&self) -> (usize, usize) {
-        let (row, col) = if self.flags.has(Flags::ORIGIN) { (self.top, self.left) } else { (0, 0) };
-        (self.at.row.saturating_sub(row) + 1, self.at.col.saturating_sub(col) + 1)
+        let frame = self.frame();
+        (self.at.row.saturating_sub(frame.top) + 1, self.at.col.saturating_sub(frame.left) + 1)
     }
 
     /// DSR.

@@ -331,18 +331,17 @@ impl Terminal {
 
     /// The logical line a row belongs to, counted from the session's first, and its cells before this row.
     pub fn line_of(&self, row: usize) -> (u64, usize) {
-        let open = self.history.is_open();
+        self.rows_of_lines().nth(row).expect("a row of the screen").0
+    }
+
+    /// The primary screen's rows, each with the logical line it is of and the cells of that line above it.
+    pub fn rows_of_lines(&self) -> impl Iterator<Item = ((u64, usize), &Row)> {
         let grid = &self.primary().grid;
-        let mut line = self.history.end() - u64::from(open);
-        let mut before = self.history.open_cells();
-        for r in grid.rows().take(row) {
-            if r.wrapped {
-                before += r.used(grid.cols());
-            } else {
-                line += 1;
-                before = 0;
-            }
-        }
-        (line, before)
+        let first = (self.history.end() - u64::from(self.history.is_open()), self.history.open_cells());
+        grid.rows().scan(first, |at, row| {
+            let place = *at;
+            *at = if row.wrapped { (at.0, at.1 + row.used(grid.cols())) } else { (at.0 + 1, 0) };
+            Some((place, row))
+        })
     }
 }

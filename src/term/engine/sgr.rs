@@ -50,14 +50,8 @@ pub(in crate::term) fn apply(s: &mut Style, csi: &Csi) {
         let subs = end - i - 1;
         match n {
             4 if subs > 0 => {
-                s.underline = match csi.param(i + 1) {
-                    0 => Underline::None,
-                    2 => Underline::Double,
-                    3 => Underline::Curly,
-                    4 => Underline::Dotted,
-                    5 => Underline::Dashed,
-                    _ => Underline::Single,
-                }
+                let kind = u8::try_from(csi.param(i + 1)).ok().and_then(Underline::of_number);
+                s.underline = kind.unwrap_or(Underline::Single);
             }
             38 | 48 | 58 => {
                 let color = if subs > 0 {

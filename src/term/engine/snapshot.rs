@@ -43,19 +43,12 @@ use super::mode::{Flags, mouse_encoding, mouse_mode};
 use super::osc::{Colors, Rgb};
 use super::sgr;
 use super::terminal::{Page, Terminal};
+use crate::proto::ids::hex;
 use crate::term::screen::{MouseEncoding, MouseMode, Style};
-use std::fmt::Write as _;
 use std::io::Write as _;
 
 /// What the private string begins with.
 pub(super) const PRIVATE: &[u8] = b">thub;";
-
-fn hex(text: &[u8]) -> String {
-    text.iter().fold(String::with_capacity(text.len() * 2), |mut out, b| {
-        let _ = write!(out, "{b:02x}");
-        out
-    })
-}
 
 fn list<T: ToString>(items: impl IntoIterator<Item = T>) -> String {
     items.into_iter().map(|i| i.to_string()).collect::<Vec<_>>().join(",")
