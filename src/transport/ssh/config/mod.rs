@@ -58,6 +58,61 @@ pub struct HostConfig {
     pub publickey: bool,
     pub password: bool,
     pub keyboard_interactive: bool,
+    /// The order of methods, by their SSH names; empty = ssh's own.
+    pub preferred_authentications: Vec<String>,
+    pub number_of_password_prompts: u32,
+    /// Who issues host keys on the spot: a command.
+    pub known_hosts_command: Option<String>,
+    /// The host's address is looked up in known_hosts too.
+    pub check_host_ip: bool,
+    /// No host key check where the address is loopback: not followed, for it is less strict.
+    pub no_host_authentication_for_localhost: bool,
+    pub verify_host_key_dns: bool,
+    pub connection_attempts: u32,
+    pub bind_address: Option<String>,
+    pub bind_interface: Option<String>,
+    /// The TOS byte of an interactive connection; `None` = the system's.
+    pub ipqos: Option<u8>,
+    pub tcp_keep_alive: bool,
+    /// Keys are renewed after so many bytes; 0 = the cipher's own bound.
+    pub rekey_bytes: u64,
+    /// Keys are renewed after so long; zero = never by time.
+    pub rekey_every: Duration,
+    /// Zero = not asked for.
+    pub server_alive_interval: Duration,
+    pub server_alive_count_max: u32,
+    /// Algorithm lists in the order of preference; empty = nothing said.
+    pub ciphers: Vec<String>,
+    pub macs: Vec<String>,
+    pub kex_algorithms: Vec<String>,
+    pub host_key_algorithms: Vec<String>,
+    pub pubkey_accepted_algorithms: Vec<String>,
+    pub ca_signature_algorithms: Vec<String>,
+    /// Bits.
+    pub required_rsa_size: u32,
+    /// Names (patterns resolved against our own environment by whoever sends them).
+    pub send_env: Vec<String>,
+    pub set_env: Vec<(String, String)>,
+    /// `[bind]:port [host]:hostport` as `ssh -G` prints them: `8080 [db]:5432`, `[::1]:8080 [db]:5432`, `/a/socket /b`.
+    pub local_forwards: Vec<String>,
+    pub remote_forwards: Vec<String>,
+    /// `1080` or `[bind]:1080`
+    pub dynamic_forwards: Vec<String>,
+    /// `None` = not forwarded.
+    pub forward_agent: Option<AgentSocket>,
+    pub forward_x11: bool,
+    pub forward_x11_trusted: bool,
+    /// Zero = for ever.
+    pub forward_x11_timeout: Duration,
+    pub xauth_location: Option<PathBuf>,
+    /// Others may connect to local forwards.
+    pub gateway_ports: bool,
+    pub exit_on_forward_failure: bool,
+    pub clear_all_forwardings: bool,
+    /// An old socket file in a forward's place is removed first.
+    pub stream_local_bind_unlink: bool,
+    /// umask of forwards' socket files.
+    pub stream_local_bind_mask: u32,
 }
 
 impl HostConfig {
@@ -88,6 +143,43 @@ impl HostConfig {
             publickey: true,
             password: true,
             keyboard_interactive: true,
+            preferred_authentications: Vec::new(),
+            number_of_password_prompts: 3,
+            known_hosts_command: None,
+            check_host_ip: false,
+            no_host_authentication_for_localhost: false,
+            verify_host_key_dns: false,
+            connection_attempts: 1,
+            bind_address: None,
+            bind_interface: None,
+            ipqos: None,
+            tcp_keep_alive: true,
+            rekey_bytes: 0,
+            rekey_every: Duration::ZERO,
+            server_alive_interval: Duration::ZERO,
+            server_alive_count_max: 3,
+            ciphers: Vec::new(),
+            macs: Vec::new(),
+            kex_algorithms: Vec::new(),
+            host_key_algorithms: Vec::new(),
+            pubkey_accepted_algorithms: Vec::new(),
+            ca_signature_algorithms: Vec::new(),
+            required_rsa_size: 1024,
+            send_env: Vec::new(),
+            set_env: Vec::new(),
+            local_forwards: Vec::new(),
+            remote_forwards: Vec::new(),
+            dynamic_forwards: Vec::new(),
+            forward_agent: None,
+            forward_x11: false,
+            forward_x11_trusted: false,
+            forward_x11_timeout: Duration::from_secs(1200),
+            xauth_location: None,
+            gateway_ports: false,
+            exit_on_forward_failure: false,
+            clear_all_forwardings: false,
+            stream_local_bind_unlink: false,
+            stream_local_bind_mask: 0o177,
         }
     }
 
@@ -244,6 +336,54 @@ pub fn parse_g(printed: &str, dest: &Dest, home: &Path, me: &str) -> HostConfig 
             "pubkeyauthentication" => c.publickey = !matches!(value, "no" | "false"),
             "passwordauthentication" => c.password = on,
             "kbdinteractiveauthentication" | "challengeresponseauthentication" => c.keyboard_interactive = on,
+            "preferredauthentications" => c.preferred_authentications = list(value),
+            "numberofpasswordprompts" => number(value, &mut c.number_of_password_prompts),
+            "knownhostscommand" => c.known_hosts_command = some(),
+            "checkhostip" => c.check_host_ip = on,
+            "nohostauthenticationforlocalhost" => c.no_host_authentication_for_localhost = on,
+            "verifyhostkeydns" => c.verify_host_key_dns = on || value == "ask",
+            "connectionattempts" => number(value, &mut c.connection_attempts),
+            "bindaddress" => c.bind_address = some(),
+            "bindinterface" => c.bind_interface = some(),
+            "ipqos" => c.ipqos = value.split(' ').next().and_then(tos),
+            "tcpkeepalive" => c.tcp_keep_alive = on,
+            "rekeylimit" => {
+                let mut words = value.split(' ').map(|w| w.parse::<u64>().unwrap_or(0));
+                c.rekey_bytes = words.next().unwrap_or(0);
+                c.rekey_every = Duration::from_secs(words.next().unwrap_or(0).min(u64::from(u32::MAX)));
+            }
+            "serveraliveinterval" => c.server_alive_interval = seconds(value),
+            "serveralivecountmax" => number(value, &mut c.server_alive_count_max),
+            "ciphers" => c.ciphers = list(value),
+            "macs" => c.macs = list(value),
+            "kexalgorithms" => c.kex_algorithms = list(value),
+            "hostkeyalgorithms" => c.host_key_algorithms = list(value),
+            "pubkeyacceptedalgorithms" | "pubkeyacceptedkeytypes" => c.pubkey_accepted_algorithms = list(value),
+            "casignaturealgorithms" => c.ca_signature_algorithms = list(value),
+            "requiredrsasize" => number(value, &mut c.required_rsa_size),
+            "sendenv" => c.send_env.extend(some()),
+            "setenv" => c.set_env.extend(value.split_once('=').map(|(n, v)| (n.to_string(), v.to_string()))),
+            "localforward" => c.local_forwards.extend(some()),
+            "remoteforward" => c.remote_forwards.extend(some()),
+            "dynamicforward" => c.dynamic_forwards.extend(some()),
+            "forwardagent" => {
+                c.forward_agent = match value {
+                    "" | "no" | "false" => None,
+                    "yes" | "true" | "SSH_AUTH_SOCK" | "$SSH_AUTH_SOCK" => Some(AgentSocket::Environment),
+                    path => Some(AgentSocket::Path(path.into())),
+                }
+            }
+            "forwardx11" => c.forward_x11 = on,
+            "forwardx11trusted" => c.forward_x11_trusted = on,
+            "forwardx11timeout" => c.forward_x11_timeout = seconds(value),
+            "xauthlocation" => c.xauth_location = some().map(PathBuf::from),
+            "gatewayports" => c.gateway_ports = on,
+            "exitonforwardfailure" => c.exit_on_forward_failure = on,
+            "clearallforwardings" => c.clear_all_forwardings = on,
+            "streamlocalbindunlink" => c.stream_local_bind_unlink = on,
+            "streamlocalbindmask" => {
+                c.stream_local_bind_mask = u32::from_str_radix(value, 8).unwrap_or(0o177) & 0o777;
+            }
             _ => {}
         }
     }
@@ -252,6 +392,40 @@ pub fn parse_g(printed: &str, dest: &Dest, home: &Path, me: &str) -> HostConfig 
     }
     c.certificate_files = certs.into_iter().map(PathBuf::from).collect();
     c
+}
+
+fn list(value: &str) -> Vec<String> {
+    value.split(',').map(str::trim).filter(|w| !w.is_empty()).map(str::to_string).collect()
+}
+
+fn number(value: &str, to: &mut u32) {
+    if let Ok(n) = value.parse() {
+        *to = n;
+    }
+}
+
+fn seconds(value: &str) -> Duration {
+    Duration::from_secs(value.parse::<u32>().map_or(0, u64::from))
+}
+
+/// A name of `IPQoS`, or a number, as the TOS byte. ssh_config(5), RFC 2474, RFC 8622.
+fn tos(name: &str) -> Option<u8> {
+    let class = |prefix| name.strip_prefix(prefix).and_then(|n| n.parse::<u8>().ok());
+    Some(match name {
+        "ef" => 46 << 2,
+        "le" => 1 << 2,
+        "lowdelay" => 0x10,
+        "throughput" => 0x08,
+        "reliability" => 0x04,
+        _ => match (class("cs"), class("af")) {
+            (Some(n @ 0..=7), _) => n << 5,
+            (_, Some(n)) if matches!(n / 10, 1..=4) && matches!(n % 10, 1..=3) => ((n / 10) << 5) | ((n % 10) << 3),
+            _ => {
+                let hex = name.strip_prefix("0x").map(|h| u8::from_str_radix(h, 16));
+                return hex.unwrap_or_else(|| name.parse()).ok();
+            }
+        },
+    })
 }
 
 /// Paths in one line, parted by blanks; a word that begins no path belongs to the one before it (`ssh -G` does not
