@@ -70,7 +70,7 @@ pub(super) const SIGNATURES: Family = Family {
 
 /// What keys may be called as well; such a name is taken and then stands for nothing.
 const SHORT: [&str; 6] = ["ed25519", "ed25519-sk", "ecdsa", "ecdsa-sk", "dsa", "rsa"];
-/// Names of GSSAPI's exchanges, which Debian's OpenSSH checks.
+/// What names of GSSAPI's exchanges begin with, which Debian's OpenSSH checks.
 const GSS: [&str; 7] = [
     "gss-gex-sha1-",
     "gss-group1-sha1-",
@@ -102,7 +102,7 @@ pub(super) fn valid(family: &Family, list: &str) -> bool {
 }
 
 pub(super) fn valid_gss(list: &str) -> bool {
-    !list.is_empty() && until_empty(list).all(|name| GSS.contains(&name))
+    !list.is_empty() && until_empty(list).all(|name| GSS.iter().any(|g| name.starts_with(g)))
 }
 
 /// The list that is meant: `None` = nothing is left, or a `!` stands where none may.

@@ -159,7 +159,7 @@ pub(super) fn jump(text: &str, world: &dyn World) -> Option<Jump> {
         last = last.or(Some(parsed));
     }
     let (user, host, port) = last?;
-    let extra = text.rsplit_once(',').map(|(before, _)| before.to_string()).filter(|b| !b.is_empty());
+    let extra = plain.rsplit_once(',').map(|(before, _)| before.to_string()).filter(|b| !b.is_empty());
     Some(Jump { user, host, port, extra })
 }
 

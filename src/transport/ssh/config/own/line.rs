@@ -107,9 +107,8 @@ impl Reader<'_> {
             Takes::Command => {
                 args.clear();
                 let command = rest.trim_start_matches(BLANK).trim_start_matches([' ', '\t', '\r', '\n', '=']);
-                if on && !(key == "proxycommand" && o.jump.is_some()) {
-                    o.first(key, command.to_string());
-                }
+                // (a ProxyJump before it has put "none" in ProxyCommand's place)
+                keep(command.to_string());
             }
             Takes::Files(most) => {
                 let all: Vec<String> = args.drain(..).collect();
