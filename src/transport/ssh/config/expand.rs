@@ -128,19 +128,14 @@ pub fn expand(text: &str, t: &Tokens) -> Result<String, Failure> {
 }
 
 /// `~` and `~/...`, then `${NAME}` and the tokens.
-pub(super) fn expand_path(
-    path: &Path,
-    t: &Tokens,
-    env: &dyn Fn(&str) -> Option<String>,
-) -> Result<PathBuf, Failure> {
+pub(super) fn expand_path(path: &Path, t: &Tokens, env: &dyn Fn(&str) -> Option<String>) -> Result<PathBuf, Failure> {
     let Some(text) = path.to_str() else { return Ok(path.to_path_buf()) };
     let (base, text) = match text.strip_prefix('~') {
         Some("") => return Ok(PathBuf::from(t.home)),
         Some(inner) if inner.starts_with('/') => (Some(t.home), inner.trim_start_matches('/')),
         _ => (None, text),
     };
-    let filled =
-        fill(text, &|letter| t.value(letter), Some(env)).map_err(|why| why.worded(&t.config.shown()))?;
+    let filled = fill(text, &|letter| t.value(letter), Some(env)).map_err(|why| why.worded(&t.config.shown()))?;
     Ok(match base {
         Some(home) => Path::new(home).join(filled),
         None => PathBuf::from(filled),
@@ -154,7 +149,8 @@ mod tests {
 
     #[test]
     fn tokens() {
-        let mut c = HostConfig::defaults(&dest(Some("bob"), "web", Some(2200)), Path::new("/h"), "me");
+        let dest = Dest { user: Some("bob".into()), host: "web".into(), port: Some(2200) };
+        let mut c = HostConfig::defaults(&dest, Path::new("/h"), "me");
         c.hostname = "10.0.0.1".into();
         let t = Tokens { config: &c, home: "/h", me: "me", uid: 7, machine: "box.lan" };
         assert_eq!(

@@ -206,6 +206,40 @@ impl HostConfig {
         short(&format!("{}@{at}", self.user), 200)
     }
 
+    /// What ssh_config asks for and thub does not do: a stop, where passing over it could be less strict than ssh.
+    pub(super) fn refused(&self) -> Result<(), Failure> {
+        let not = |option: &str, hint: &str| {
+            Err(Failure::usage(format!("{}: {option} is not supported", self.shown()), hint))
+        };
+        if self.known_hosts_command.is_some() {
+            return not("KnownHostsCommand", "put what it prints into a file and name that with UserKnownHostsFile");
+        }
+        if self.proxy_use_fdpass && self.proxy_command.is_some() {
+            return not("ProxyUseFdpass", "use a ProxyCommand that copies the bytes (`nc %h %p`), or ProxyJump");
+        }
+        Ok(())
+    }
+
+    /// What is sent of our environment, then what is set: SendEnv, SetEnv. At most 100 of at most 16 KiB each; what is
+    /// not UTF-8 is left out.
+    pub fn environment(
+        &self,
+        ours: impl Iterator<Item = (std::ffi::OsString, std::ffi::OsString)>,
+    ) -> Vec<(String, String)> {
+        const MOST: usize = 100;
+        const LONGEST: usize = 16 << 10;
+        let sent = |name: &String| self.send_env.iter().any(|pattern| own::fits(name, pattern));
+        let mut ours: Vec<(String, String)> = ours
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .filter(|(name, _)| sent(name))
+            .collect();
+        ours.sort();
+        let set = self.set_env.iter().cloned();
+        let fits = |(name, value): &(String, String)| !name.is_empty() && name.len() + value.len() <= LONGEST;
+        // a host takes the later of two with one name
+        ours.into_iter().chain(set).filter(fits).take(MOST).collect()
+    }
+
     /// The name under which the host's key is on record, and the port that belongs to it (an alias has none).
     pub fn recorded_as(&self) -> (String, u16) {
         match &self.host_key_alias {

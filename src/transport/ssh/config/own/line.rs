@@ -20,7 +20,14 @@ pub(super) type Said<T> = Result<T, String>;
 
 impl Reader<'_> {
     /// One line. `active` = what is said now applies.
-    pub(super) fn line(&mut self, text: &str, at: &Place, active: &mut bool, flags: Flags, depth: usize) -> Result<(), Failure> {
+    pub(super) fn line(
+        &mut self,
+        text: &str,
+        at: &Place,
+        active: &mut bool,
+        flags: Flags,
+        depth: usize,
+    ) -> Result<(), Failure> {
         // text ends at a NUL
         let text = text.split('\0').next().unwrap_or_default();
         let mut rest = Some(trimmed(text));
@@ -40,7 +47,8 @@ impl Reader<'_> {
         let Some(rest) = rest else { return Err(at.bad(&format!("{shown} has no value"))) };
         let found = keyword(&word);
         if found.is_none() {
-            let ignored = self.options.get("ignoreunknown").is_some_and(|list| listed(&word, list, true) == Listed::Yes);
+            let ignored =
+                self.options.get("ignoreunknown").is_some_and(|list| listed(&word, list, true) == Listed::Yes);
             if !ignored {
                 return Err(at.bad(&format!("there is no option {shown}")));
             }

@@ -23,6 +23,8 @@ use super::expand::fill;
 use super::{Dest, me};
 use crate::failure::{Failure, Kind};
 use crate::text::{escape, short};
+pub(super) use patterns::fits;
+
 use options::Options;
 use std::collections::VecDeque;
 use std::io::ErrorKind;
@@ -159,6 +161,12 @@ pub fn read(dest: &Dest, file: Option<&Path>, world: &dyn World) -> Result<Vec<u
         r.pass(file.as_deref())?;
     }
     r.printed(&host)
+}
+
+/// What `ssh -G` prints of the lists of algorithms where nothing is said.
+#[cfg(test)]
+pub(in crate::transport::ssh) fn defaults() -> Vec<u8> {
+    print::default_lists()
 }
 
 impl Reader<'_> {

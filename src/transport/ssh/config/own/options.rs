@@ -67,8 +67,7 @@ const STRICT: Words = &[
 const FAMILY: Words = &[("inet", "inet"), ("inet6", "inet6"), ("any", "any")];
 const MASTER: Words =
     &[("true", ""), ("yes", ""), ("false", ""), ("no", ""), ("auto", ""), ("ask", ""), ("autoask", "")];
-const TUNNEL: Words =
-    &[("ethernet", ""), ("point-to-point", ""), ("true", ""), ("yes", ""), ("false", ""), ("no", "")];
+const TUNNEL: Words = &[("ethernet", ""), ("point-to-point", ""), ("true", ""), ("yes", ""), ("false", ""), ("no", "")];
 const TTY: Words = &[("true", ""), ("yes", ""), ("false", ""), ("no", ""), ("force", ""), ("auto", "")];
 const SESSION: Words = &[("none", "none"), ("subsystem", "subsystem"), ("default", "default")];
 const CANONICAL: Words =

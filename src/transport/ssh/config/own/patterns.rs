@@ -1,7 +1,7 @@
 //! Owns patterns of names: `*`, `?`, lists with `!`. ssh_config(5), PATTERNS. Pure.
 
 /// One pattern against the whole of a text.
-pub(super) fn fits(text: &str, pattern: &str) -> bool {
+pub(in crate::transport::ssh::config) fn fits(text: &str, pattern: &str) -> bool {
     let (text, pattern): (Vec<char>, Vec<char>) = (text.chars().collect(), pattern.chars().collect());
     let (mut t, mut p, mut star) = (0, 0, None);
     while let Some(c) = text.get(t) {

@@ -143,8 +143,8 @@ impl Reader<'_> {
                 "proxycommand" if o.jump.is_some() => {}
                 "proxyjump" => {
                     if let Some(jump) = &o.jump {
-                        let number = jump.host.contains(':')
-                            || jump.host.chars().all(|c| c.is_ascii_digit() || c == '.');
+                        let number =
+                            jump.host.contains(':') || jump.host.chars().all(|c| c.is_ascii_digit() || c == '.');
                         let extra = jump.extra.as_ref().map(|e| format!("{e},")).unwrap_or_default();
                         let user = jump.user.as_ref().map(|u| format!("{u}@")).unwrap_or_default();
                         let host = if number { format!("[{}]", jump.host) } else { jump.host.clone() };
@@ -190,7 +190,8 @@ impl Reader<'_> {
             let list = algorithms::assemble(family, o.get(key));
             o.put(key, list.ok_or_else(|| wrong(&format!("{key} leaves no algorithm that OpenSSH knows")))?);
         }
-        for key in ["localcommand", "remotecommand", "proxycommand", "controlpath", "revokedhostkeys", "knownhostscommand"]
+        for key in
+            ["localcommand", "remotecommand", "proxycommand", "controlpath", "revokedhostkeys", "knownhostscommand"]
         {
             o.drop_none(key);
         }
@@ -227,8 +228,7 @@ impl Reader<'_> {
         let (port, user, alias) = (get("port"), get("user"), get("hostkeyalias"));
         let uid = self.world.me().uid.to_string();
         let key = if alias.is_empty() { self.original.clone() } else { alias };
-        let hash =
-            connection(&[&bytes(&machine), &bytes(host), &bytes(&port), &bytes(&user)].map(|b| b.as_slice()));
+        let hash = connection(&[&bytes(&machine), &bytes(host), &bytes(&port), &bytes(&user)].map(|b| b.as_slice()));
         let (original, home, me) = (self.original.clone(), self.home.clone(), self.me.clone());
         let token = |letter: char| {
             Some(match letter {
@@ -297,6 +297,12 @@ impl Reader<'_> {
     }
 }
 
+#[cfg(test)]
+pub(super) fn default_lists() -> Vec<u8> {
+    let line = |(key, family): &(&str, &Family)| format!("{key} {}\n", algorithms::assemble(family, None).unwrap());
+    LISTS.iter().map(line).collect::<String>().into_bytes()
+}
+
 fn files(list: &[String]) -> String {
     if list.is_empty() { "none".into() } else { list.join(" ") }
 }
@@ -325,9 +331,11 @@ mod tests {
     #[test]
     fn every_key_is_printed_or_may_be_left_out() {
         let left_out = ["bindaddress", "bindinterface", "hostkeyalias", "identityagent", "preferredauthentications"];
-        let left_out = [&left_out[..], &["revokedhostkeys", "knownhostscommand", "proxycommand", "serveraliveinterval"]].concat();
+        let left_out =
+            [&left_out[..], &["revokedhostkeys", "knownhostscommand", "proxycommand", "serveraliveinterval"]].concat();
         let made = ["host", "user", "hostname", "dynamicforward", "localforward", "remoteforward", "identityfile"];
-        let made = [&made[..], &["certificatefile", "globalknownhostsfile", "userknownhostsfile", "sendenv", "setenv"]].concat();
+        let made = [&made[..], &["certificatefile", "globalknownhostsfile", "userknownhostsfile", "sendenv", "setenv"]]
+            .concat();
         let made = [&made[..], &["rekeylimit", "streamlocalbindmask", "proxyjump"]].concat();
         for key in KEYS {
             let known = DEFAULTS.iter().any(|(k, _)| k == key) || LISTS.iter().any(|(k, _)| k == key);
