@@ -366,6 +366,12 @@ pub enum DebugVerb {
         after_help = "Example:\n  thub debug replay wrong\n  thub debug replay wrong --to 2000\n  thub debug replay --size 80x24 --ansi bytes.log"
     )]
     Replay(Replay),
+    /// Print what thub takes from ssh_config for a host, as `ssh -G` does
+    #[command(
+        name = "ssh-config",
+        after_help = "Example:\n  thub debug ssh-config build-server\n  thub debug ssh-config --own -F other_config build-server"
+    )]
+    SshConfig(SshConfig),
 }
 
 #[derive(Args, Debug)]
@@ -395,6 +401,16 @@ pub struct Replay {
     /// With colours
     #[arg(long, conflicts_with = "json")]
     pub ansi: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct SshConfig {
+    /// Read it as thub does where there is no program ssh
+    #[arg(long)]
+    pub own: bool,
+    /// Host: an alias of ssh_config or user@host[:port]
+    #[arg(value_name = "HOST")]
+    pub dest: String,
 }
 
 #[derive(Args, Debug)]

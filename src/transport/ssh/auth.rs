@@ -5,6 +5,7 @@ use super::config::{AgentSocket, HostConfig};
 use super::connect::rsa_hash;
 use super::gate::{Gate, Shared};
 use super::keyfile::{KeyFile, Secret};
+use super::offer;
 use super::patience::Asker;
 use crate::failure::Failure;
 use crate::text::{escape, short};
@@ -197,7 +198,7 @@ impl Prover<'_> {
 
         // RSA needs a word from the host; it is waited for only where there is such a key
         let mut hash: Option<Option<HashAlg>> = None;
-        let (mut from_agent, mut no_sha2) = (0, 0);
+        let (mut from_agent, mut no_sha2, mut not_accepted) = (0, 0, 0);
         let mut words = Vec::new();
         let mut last = None;
         for candidate in order {
@@ -218,6 +219,14 @@ impl Prover<'_> {
             } else {
                 None
             };
+            let kind = match candidate {
+                Candidate::Agent(i) => held_keys.get(i).map(PublicKey::algorithm),
+                Candidate::File(i) => files.get(i).and_then(|f| f.public.as_ref()).map(PublicKey::algorithm),
+            };
+            if kind.is_some_and(|kind| !offer::may_sign(self.config, &kind, hash)) {
+                not_accepted += 1;
+                continue;
+            }
             let after = match candidate {
                 Candidate::Agent(i) => {
                     let (Some(agent), Some(identity)) = (&mut agent, held.get(i)) else { continue };
@@ -254,6 +263,9 @@ impl Prover<'_> {
         }
         if no_sha2 > 0 {
             words.push(format!("{no_sha2} RSA left out: the host knows only SHA-1 for them"));
+        }
+        if not_accepted > 0 {
+            words.push(format!("{not_accepted} left out by PubkeyAcceptedAlgorithms"));
         }
         if words.is_empty() {
             words.push("no key found, neither in an agent nor in a file".into());

@@ -6,6 +6,7 @@ use super::channel::{Channel, Exit};
 use super::config::{self, HostConfig};
 use super::gate::{self, Gate, Shared};
 use super::known_hosts;
+use super::offer;
 use super::patience::{Asker, Patience};
 use super::sftp::Sftp;
 use super::stream::{self, Cut, Wire};
@@ -30,8 +31,6 @@ const OPEN_WITHIN: Duration = Duration::from_secs(15);
 /// A short command, to its end.
 const OUTPUT_WITHIN: Duration = Duration::from_secs(120);
 const CLOSE_WITHIN: Duration = Duration::from_secs(2);
-const KEEPALIVE: Duration = Duration::from_secs(5);
-const KEEPALIVE_MOST: usize = 2;
 const WINDOW: u32 = 2 << 20;
 const JUMPS_MOST: usize = 8;
 
@@ -70,6 +69,7 @@ fn hop(dest: String, file: Option<PathBuf>, ask: Arc<dyn Ask>, depth: usize, via
             ));
         }
         let config = config::resolve(&dest, file.as_deref()).await?;
+        config.refused()?;
         let jumps = via.unwrap_or_else(|| jumps_of(&config));
         let wire = if let Some((last, before)) = jumps.split_last() {
             let before = (!before.is_empty()).then(|| before.to_vec());
@@ -78,12 +78,6 @@ fn hop(dest: String, file: Option<PathBuf>, ask: Arc<dyn Ask>, depth: usize, via
                 .map_err(|f| f.hint(format!("it is the jump host on the way to {}", config.shown())))?;
             Wire::jump(jump.direct(&config).await?)
         } else if let Some(command) = &config.proxy_command {
-            if config.proxy_use_fdpass {
-                return Err(Failure::usage(
-                    format!("{}: ProxyUseFdpass is not supported", config.shown()),
-                    "use a ProxyCommand that copies the bytes (`nc %h %p`), or ProxyJump",
-                ));
-            }
             stream::command(&config, command)?
         } else {
             stream::tcp(&config).await?
@@ -130,12 +124,14 @@ async fn handshake(config: HostConfig, mut wire: Wire, ask: Arc<dyn Ask>) -> Res
     let (alive, gone) = watch::channel(());
     let gate =
         Gate { config: config.clone(), files, revoked, asker: asker.clone(), shared: shared.clone(), _alive: alive };
+    let (alive_every, alive_most) = offer::keepalive(&config);
     let settings = client::Config {
         client_id: russh::SshId::Standard(Cow::Borrowed(concat!("SSH-2.0-thub_", env!("CARGO_PKG_VERSION")))),
         window_size: WINDOW,
-        preferred: gate::preferred(&types, gate::has_aes()),
-        keepalive_interval: Some(KEEPALIVE),
-        keepalive_max: KEEPALIVE_MOST,
+        preferred: offer::offered(gate::preferred(&types, gate::has_aes()), &config)?,
+        limits: offer::limits(&config),
+        keepalive_interval: Some(alive_every),
+        keepalive_max: alive_most,
         nodelay: true,
         ..client::Config::default()
     };
@@ -194,6 +190,10 @@ impl Ssh {
     /// Runs a command through the login shell there; both streams of it.
     pub async fn exec(&self, command: &str) -> Result<Channel, Failure> {
         let channel = self.open(self.inner.handle.channel_open_session()).await?;
+        // no answer is waited for: a host that takes none of them says so and no more, as with ssh
+        for (name, value) in self.inner.config.environment(std::env::vars_os()) {
+            self.open(channel.set_env(false, name, value)).await?;
+        }
         self.open(channel.exec(true, command)).await?;
         Ok(Channel::spawn(channel, self.inner.clone()))
     }

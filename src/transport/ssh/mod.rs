@@ -1,7 +1,8 @@
 //! SSH to a real OpenSSH: the only folder that names russh. Decisions are pure functions, files are read at the edge.
 //!
 //! - [`config`] what ssh_config says, `aliases` whom it names · [`known_hosts`] the verdict on a host's key
-//! - `stream` what SSH runs over · [`connect`] the handshake and [`Ssh`] · `gate` passes the host's key or says why not
+//! - `stream` what SSH runs over, `dial` its TCP · [`connect`] the handshake and [`Ssh`] · `gate` passes the host's key or says why not
+//! - `offer` algorithms and limits, as ssh_config wants them within what is safe
 //! - `auth`, `keyfile` who we are · `patience` deadlines that stand still while a person is asked
 //! - [`channel`] a command's streams · [`sftp`] files, behind [`sftp_guard`]
 
@@ -10,9 +11,11 @@ mod auth;
 pub mod channel;
 pub mod config;
 pub mod connect;
+mod dial;
 mod gate;
 mod keyfile;
 pub mod known_hosts;
+mod offer;
 mod patience;
 pub mod sftp;
 pub mod sftp_guard;

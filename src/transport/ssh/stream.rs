@@ -3,11 +3,11 @@
 
 use super::channel::Channel;
 use super::config::{self, HostConfig, Tokens};
+use super::dial::dial;
 use crate::failure::Failure;
-use crate::text::{escape, short};
+use crate::text::short;
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::process::Stdio;
 use std::task::{Context, Poll};
@@ -15,11 +15,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
-use tokio::task::JoinSet;
 
-/// The next address is tried beside one that has not answered for so long.
-const NEXT_ADDRESS: Duration = Duration::from_millis(250);
-const ADDRESSES_MOST: usize = 16;
 /// Reads of so much are acknowledged anyway.
 const BULK: usize = 16 << 10;
 const COMPLAINT_KEPT: usize = 1000;
@@ -79,52 +75,11 @@ pub(super) struct Piped {
 
 /// TCP to any of the host's addresses, the first that answers.
 pub(super) async fn tcp(config: &HostConfig) -> Result<Wire, Failure> {
-    let at = config.shown();
-    let look = "see whether the name and the port are right, the host is up and the network there: `ssh -v` tells more";
-    let dial = async {
-        let found = tokio::net::lookup_host((config.hostname.as_str(), config.port)).await.map_err(|e| {
-            Failure::unreachable(
-                format!(
-                    "{at} can't be reached: {} has no address: {}",
-                    escape(&config.hostname),
-                    escape(&e.to_string())
-                ),
-                "see whether the name is right and the network there",
-            )
-        })?;
-        let addresses: Vec<SocketAddr> =
-            found.filter(|a| config.family.is_none_or(|f| (f == 4) == a.is_ipv4())).take(ADDRESSES_MOST).collect();
-        first_of(addresses).await.map_err(|why| Failure::unreachable(format!("{at} can't be reached: {why}"), look))
-    };
-    let stream = tokio::time::timeout(config.connect_timeout, dial).await.unwrap_or_else(|_| {
-        let s = config.connect_timeout.as_secs();
-        Err(Failure::unreachable(format!("{at} can't be reached: no answer within {s} s"), look))
-    })?;
+    let stream = dial(config).await?;
     if let Err(e) = stream.set_nodelay(true) {
         tracing::warn!(error = %e, "TCP_NODELAY");
     }
     Ok(Wire::new(Over::Tcp(stream)))
-}
-
-async fn first_of(addresses: Vec<SocketAddr>) -> Result<TcpStream, String> {
-    let mut left = addresses.into_iter();
-    let mut dials = JoinSet::new();
-    let mut why = String::from("it has no address of the family asked for");
-    loop {
-        if let Some(address) = left.next() {
-            dials.spawn(async move { TcpStream::connect(address).await.map_err(|e| format!("{address}: {e}")) });
-        } else if dials.is_empty() {
-            return Err(why);
-        }
-        tokio::select! {
-            Some(done) = dials.join_next() => match done {
-                Ok(Ok(stream)) => return Ok(stream),
-                Ok(Err(e)) => why = e,
-                Err(e) => why = e.to_string(),
-            },
-            () = tokio::time::sleep(NEXT_ADDRESS), if left.len() > 0 => {}
-        }
-    }
 }
 
 /// The user's ProxyCommand, through sh as OpenSSH does.

@@ -1,0 +1,344 @@
+//! Owns what ssh_config says about a host: [`HostConfig`], asked of `ssh -G`, or of [`own`] where there is no ssh.
+//! Leaves out what is done with it. Parsing and expanding are pure; programs and files are touched at the edge.
+
+mod dest;
+mod expand;
+mod g;
+pub mod own;
+
+pub use dest::{Dest, parse_dest};
+pub use expand::{Tokens, expand};
+pub use g::{KEYS, parse_g};
+
+use crate::failure::Failure;
+use crate::text::short;
+use dest::{valid_host, valid_user};
+use expand::expand_path;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+const CONNECT_WITHIN: Duration = Duration::from_secs(10);
+
+/// What to do about a host whose key is not on record.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Strict {
+    Yes,
+    Ask,
+    AcceptNew,
+    No,
+}
+
+/// Which ssh-agent is asked.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub enum AgentSocket {
+    /// `$SSH_AUTH_SOCK`
+    #[default]
+    Environment,
+    None,
+    Path(PathBuf),
+}
+
+/// What ssh_config says about one destination.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct HostConfig {
+    /// As it was asked for.
+    pub alias: String,
+    pub hostname: String,
+    pub user: String,
+    pub port: u16,
+    pub identity_files: Vec<PathBuf>,
+    pub certificate_files: Vec<PathBuf>,
+    pub identities_only: bool,
+    pub identity_agent: AgentSocket,
+    pub user_known_hosts: Vec<PathBuf>,
+    pub global_known_hosts: Vec<PathBuf>,
+    pub revoked_host_keys: Option<PathBuf>,
+    pub strict: Strict,
+    pub hash_known_hosts: bool,
+    pub host_key_alias: Option<String>,
+    pub proxy_jump: Option<String>,
+    pub proxy_command: Option<String>,
+    /// The proxy command hands back a descriptor: not spoken here.
+    pub proxy_use_fdpass: bool,
+    pub connect_timeout: Duration,
+    /// Only these addresses: `Some(4)`, `Some(6)`.
+    pub family: Option<u8>,
+    /// Never ask for a secret.
+    pub batch: bool,
+    pub publickey: bool,
+    pub password: bool,
+    pub keyboard_interactive: bool,
+    /// The order of methods, by their SSH names; empty = ssh's own.
+    pub preferred_authentications: Vec<String>,
+    pub number_of_password_prompts: u32,
+    /// Who issues host keys on the spot: a command.
+    pub known_hosts_command: Option<String>,
+    /// The host's address is looked up in known_hosts too.
+    pub check_host_ip: bool,
+    /// No host key check where the address is loopback: not followed, for it is less strict.
+    pub no_host_authentication_for_localhost: bool,
+    pub verify_host_key_dns: bool,
+    pub connection_attempts: u32,
+    pub bind_address: Option<String>,
+    pub bind_interface: Option<String>,
+    /// The TOS byte of an interactive connection; `None` = the system's.
+    pub ipqos: Option<u8>,
+    pub tcp_keep_alive: bool,
+    /// Keys are renewed after so many bytes; 0 = the cipher's own bound.
+    pub rekey_bytes: u64,
+    /// Keys are renewed after so long; zero = never by time.
+    pub rekey_every: Duration,
+    /// Zero = not asked for.
+    pub server_alive_interval: Duration,
+    pub server_alive_count_max: u32,
+    /// Algorithm lists in the order of preference; empty = nothing said.
+    pub ciphers: Vec<String>,
+    pub macs: Vec<String>,
+    pub kex_algorithms: Vec<String>,
+    pub host_key_algorithms: Vec<String>,
+    pub pubkey_accepted_algorithms: Vec<String>,
+    pub ca_signature_algorithms: Vec<String>,
+    /// Bits.
+    pub required_rsa_size: u32,
+    /// Names (patterns resolved against our own environment by whoever sends them).
+    pub send_env: Vec<String>,
+    pub set_env: Vec<(String, String)>,
+    /// `[bind]:port [host]:hostport` as `ssh -G` prints them: `8080 [db]:5432`, `[::1]:8080 [db]:5432`, `/a/socket /b`.
+    pub local_forwards: Vec<String>,
+    pub remote_forwards: Vec<String>,
+    /// `1080` or `[bind]:1080`
+    pub dynamic_forwards: Vec<String>,
+    /// `None` = not forwarded.
+    pub forward_agent: Option<AgentSocket>,
+    pub forward_x11: bool,
+    pub forward_x11_trusted: bool,
+    /// Zero = for ever.
+    pub forward_x11_timeout: Duration,
+    pub xauth_location: Option<PathBuf>,
+    /// Others may connect to local forwards.
+    pub gateway_ports: bool,
+    pub exit_on_forward_failure: bool,
+    pub clear_all_forwardings: bool,
+    /// An old socket file in a forward's place is removed first.
+    pub stream_local_bind_unlink: bool,
+    /// umask of forwards' socket files.
+    pub stream_local_bind_mask: u32,
+}
+
+impl HostConfig {
+    /// What OpenSSH does without any file.
+    pub fn defaults(dest: &Dest, home: &Path, me: &str) -> HostConfig {
+        let ssh = home.join(".ssh");
+        HostConfig {
+            alias: dest.host.clone(),
+            hostname: dest.host.clone(),
+            user: dest.user.clone().unwrap_or_else(|| me.to_string()),
+            port: dest.port.unwrap_or(22),
+            identity_files: ["id_rsa", "id_ecdsa", "id_ed25519"].iter().map(|n| ssh.join(n)).collect(),
+            certificate_files: Vec::new(),
+            identities_only: false,
+            identity_agent: AgentSocket::Environment,
+            user_known_hosts: vec![ssh.join("known_hosts"), ssh.join("known_hosts2")],
+            global_known_hosts: vec!["/etc/ssh/ssh_known_hosts".into(), "/etc/ssh/ssh_known_hosts2".into()],
+            revoked_host_keys: None,
+            strict: Strict::Ask,
+            hash_known_hosts: false,
+            host_key_alias: None,
+            proxy_jump: None,
+            proxy_command: None,
+            proxy_use_fdpass: false,
+            connect_timeout: CONNECT_WITHIN,
+            family: None,
+            batch: false,
+            publickey: true,
+            password: true,
+            keyboard_interactive: true,
+            preferred_authentications: Vec::new(),
+            number_of_password_prompts: 3,
+            known_hosts_command: None,
+            check_host_ip: false,
+            no_host_authentication_for_localhost: false,
+            verify_host_key_dns: false,
+            connection_attempts: 1,
+            bind_address: None,
+            bind_interface: None,
+            ipqos: None,
+            tcp_keep_alive: true,
+            rekey_bytes: 0,
+            rekey_every: Duration::ZERO,
+            server_alive_interval: Duration::ZERO,
+            server_alive_count_max: 3,
+            ciphers: Vec::new(),
+            macs: Vec::new(),
+            kex_algorithms: Vec::new(),
+            host_key_algorithms: Vec::new(),
+            pubkey_accepted_algorithms: Vec::new(),
+            ca_signature_algorithms: Vec::new(),
+            required_rsa_size: 1024,
+            send_env: Vec::new(),
+            set_env: Vec::new(),
+            local_forwards: Vec::new(),
+            remote_forwards: Vec::new(),
+            dynamic_forwards: Vec::new(),
+            forward_agent: None,
+            forward_x11: false,
+            forward_x11_trusted: false,
+            forward_x11_timeout: Duration::from_secs(1200),
+            xauth_location: None,
+            gateway_ports: false,
+            exit_on_forward_failure: false,
+            clear_all_forwardings: false,
+            stream_local_bind_unlink: false,
+            stream_local_bind_mask: 0o177,
+        }
+    }
+
+    /// `user@host`, with the port where it is not 22: how questions and errors name it. Escaped.
+    pub fn shown(&self) -> String {
+        let at = if self.alias == self.hostname || self.alias.is_empty() { &self.hostname } else { &self.alias };
+        let at = if self.port == 22 {
+            at.clone()
+        } else if at.contains(':') {
+            format!("[{at}]:{}", self.port)
+        } else {
+            format!("{at}:{}", self.port)
+        };
+        short(&format!("{}@{at}", self.user), 200)
+    }
+
+    /// What ssh_config asks for and thub does not do: a stop, where passing over it could be less strict than ssh.
+    pub(super) fn refused(&self) -> Result<(), Failure> {
+        let not = |option: &str, hint: &str| {
+            Err(Failure::usage(format!("{}: {option} is not supported", self.shown()), hint))
+        };
+        if self.known_hosts_command.is_some() {
+            return not("KnownHostsCommand", "put what it prints into a file and name that with UserKnownHostsFile");
+        }
+        if self.proxy_use_fdpass && self.proxy_command.is_some() {
+            return not("ProxyUseFdpass", "use a ProxyCommand that copies the bytes (`nc %h %p`), or ProxyJump");
+        }
+        Ok(())
+    }
+
+    /// What is sent of our environment, then what is set: SendEnv, SetEnv. At most 100 of at most 16 KiB each; what is
+    /// not UTF-8 is left out.
+    pub fn environment(
+        &self,
+        ours: impl Iterator<Item = (std::ffi::OsString, std::ffi::OsString)>,
+    ) -> Vec<(String, String)> {
+        const MOST: usize = 100;
+        const LONGEST: usize = 16 << 10;
+        let sent = |name: &String| self.send_env.iter().any(|pattern| own::fits(name, pattern));
+        let mut ours: Vec<(String, String)> = ours
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .filter(|(name, _)| sent(name))
+            .collect();
+        ours.sort();
+        let set = self.set_env.iter().cloned();
+        let fits = |(name, value): &(String, String)| !name.is_empty() && name.len() + value.len() <= LONGEST;
+        // a host takes the later of two with one name
+        ours.into_iter().chain(set).filter(fits).take(MOST).collect()
+    }
+
+    /// The name under which the host's key is on record, and the port that belongs to it (an alias has none).
+    pub fn recorded_as(&self) -> (String, u16) {
+        match &self.host_key_alias {
+            Some(alias) => (alias.to_lowercase(), 22),
+            None => (self.hostname.to_lowercase(), self.port),
+        }
+    }
+}
+
+/// This account, from its uid; `$HOME` and `$USER` only where nothing knows the uid (a static build and LDAP).
+#[derive(Clone, Debug)]
+pub struct Me {
+    pub uid: u32,
+    pub name: String,
+    pub home: PathBuf,
+}
+
+pub fn me() -> Me {
+    let uid = rustix::process::getuid().as_raw();
+    let (name, home) = match crate::sys::passwd() {
+        Some(p) if p.home.is_absolute() => (p.name, p.home),
+        _ => {
+            let name = std::env::var("USER").ok().filter(|n| valid_user(n)).unwrap_or_else(|| uid.to_string());
+            let home = std::env::var_os("HOME").map(PathBuf::from).filter(|h| h.is_absolute());
+            (name, home.unwrap_or_else(|| PathBuf::from("/")))
+        }
+    };
+    Me { uid, name, home }
+}
+
+pub(crate) fn machine() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+/// What ssh_config says about `dest`, in the words of `ssh -G`: asked of it, or of the own parser where there is no ssh.
+/// `file` = that one alone. Times out after 10 s.
+pub async fn printed(dest: &Dest, file: Option<&Path>) -> Result<Vec<u8>, Failure> {
+    match g::ask(dest, file).await? {
+        Some(printed) => Ok(printed),
+        None => own::ask(dest, file).await,
+    }
+}
+
+/// What ssh_config says about `dest`, ready to be used.
+pub async fn resolve(dest: &str, file: Option<&Path>) -> Result<HostConfig, Failure> {
+    let parsed = parse_dest(dest)?;
+    let me = me();
+    let printed = printed(&parsed, file).await?;
+    let mut config = parse_g(&String::from_utf8_lossy(&printed), &parsed, &me.home, &me.name);
+    if !valid_host(&config.hostname) || !valid_user(&config.user) {
+        return Err(Failure::usage(
+            format!("ssh_config gives {} a host or user name with characters no name has", config.shown()),
+            "look at HostName and User there: `ssh -G ALIAS` prints them",
+        ));
+    }
+    let (home, machine) = (me.home.to_string_lossy().into_owned(), machine());
+    let plain = config.clone();
+    let tokens = Tokens { config: &plain, home: &home, me: &me.name, uid: me.uid, machine: &machine };
+    let env = |name: &str| std::env::var(name).ok();
+    for path in config.identity_files.iter_mut().chain(&mut config.certificate_files) {
+        *path = expand_path(path, &tokens, &env)?;
+    }
+    // `ssh -G` has filled them in, but for versions before 8.4; the global ones take neither tokens nor `~`
+    for path in config.user_known_hosts.iter_mut().filter(|p| p.starts_with("~")) {
+        *path = expand_path(path, &tokens, &env)?;
+    }
+    if let Some(path) = &mut config.revoked_host_keys {
+        *path = expand_path(path, &tokens, &env)?;
+    }
+    for socket in [Some(&mut config.identity_agent), config.forward_agent.as_mut()].into_iter().flatten() {
+        let AgentSocket::Path(path) = &socket else { continue };
+        *socket = match path.to_str().and_then(|p| p.strip_prefix('$')).filter(|n| !n.starts_with('{')) {
+            // `$NAME` alone names a variable that holds the path
+            Some(name) => env(name).map_or(AgentSocket::None, |path| AgentSocket::Path(path.into())),
+            None if path.is_absolute() => continue,
+            None => AgentSocket::Path(expand_path(path, &tokens, &env)?),
+        };
+    }
+    Ok(config)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dest(user: Option<&str>, host: &str, port: Option<u16>) -> Dest {
+        Dest { user: user.map(str::to_string), host: host.into(), port }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn nothing_makes_it_panic(text: String, printed in "((port|user|identityfile|proxyjump|x) ?[^\n]{0,20}\n){0,5}") {
+            if let Ok(d) = parse_dest(&text) {
+                assert!(!d.host.starts_with('-') && !d.host.is_empty());
+            }
+            let c = parse_g(&printed, &dest(None, "a", None), Path::new("/h"), "me");
+            let t = Tokens { config: &c, home: "/h", me: "me", uid: 7, machine: "box" };
+            let _ = expand(&text, &t);
+            let _ = expand_path(Path::new(&text), &t, &|_| None);
+        }
+    }
+}
