@@ -7,6 +7,7 @@ use super::config::{self, HostConfig};
 use super::gate::{self, Gate, Shared};
 use super::known_hosts;
 use super::patience::{Asker, Patience};
+use super::renewal;
 use super::sftp::Sftp;
 use super::stream::{self, Cut, Wire};
 use crate::failure::{Failure, Kind};
@@ -128,12 +129,21 @@ async fn handshake(config: HostConfig, mut wire: Wire, ask: Arc<dyn Ask>) -> Res
     let asker = Asker { ask, patience: Arc::new(Patience::default()) };
     let shared = Arc::new(Shared::default());
     let (alive, gone) = watch::channel(());
-    let gate =
-        Gate { config: config.clone(), files, revoked, asker: asker.clone(), shared: shared.clone(), _alive: alive };
+    let certificates = !known_hosts::authorities(&files, &host, port).is_empty();
+    renewal::listen();
+    let gate = Gate {
+        config: config.clone(),
+        files,
+        revoked,
+        asker: asker.clone(),
+        shared: shared.clone(),
+        witness: renewal::Witness::default(),
+        _alive: alive,
+    };
     let settings = client::Config {
         client_id: russh::SshId::Standard(Cow::Borrowed(concat!("SSH-2.0-thub_", env!("CARGO_PKG_VERSION")))),
         window_size: WINDOW,
-        preferred: gate::preferred(&types, gate::has_aes()),
+        preferred: gate::preferred(&types, certificates, gate::has_aes()),
         keepalive_interval: Some(KEEPALIVE),
         keepalive_max: KEEPALIVE_MOST,
         nodelay: true,

@@ -2,6 +2,7 @@
 //!
 //! - [`config`] what ssh_config says, `aliases` whom it names · [`known_hosts`] the verdict on a host's key
 //! - `stream` what SSH runs over · [`connect`] the handshake and [`Ssh`] · `gate` passes the host's key or says why not
+//! - `hostcert` what a host's certificate is worth · `renewal` the host is the same when keys are renewed
 //! - `auth`, `keyfile` who we are · `patience` deadlines that stand still while a person is asked
 //! - [`channel`] a command's streams · [`sftp`] files, behind [`sftp_guard`]
 
@@ -11,9 +12,11 @@ pub mod channel;
 pub mod config;
 pub mod connect;
 mod gate;
+mod hostcert;
 mod keyfile;
 pub mod known_hosts;
 mod patience;
+mod renewal;
 pub mod sftp;
 pub mod sftp_guard;
 mod stream;
