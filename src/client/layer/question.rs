@@ -22,8 +22,7 @@ impl Asked {
         match (&self.question, name) {
             (_, "Escape" | "C-c") => answer(Answer::No),
             (Question::Secret { .. }, "Enter") => {
-                let text = self.field.take();
-                Outcome::Choose(Choice::Answer(self.host.clone(), self.id, Answer::Secret(text)))
+                Outcome::Choose(Choice::Answer(self.host.clone(), self.id, Answer::Secret(self.field.take_secret())))
             }
             (Question::Secret { .. }, _) => {
                 self.field.key(key, name);

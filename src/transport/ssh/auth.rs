@@ -7,6 +7,7 @@ use super::gate::{Gate, Shared};
 use super::keyfile::{KeyFile, Secret};
 use super::patience::Asker;
 use crate::failure::Failure;
+use crate::secret::Secret as Typed;
 use crate::text::{escape, short};
 use russh::MethodKind;
 use russh::client::{AuthResult, Handle, KeyboardInteractiveAuthResponse as Interactive, Prompt};
@@ -54,6 +55,8 @@ struct Prover<'a> {
     tried: Vec<String>,
     /// Nobody answered: nothing more is asked.
     silent: bool,
+    /// The host's banner was not shown yet.
+    unsaid: bool,
 }
 
 /// Proves who we are to a host whose key was accepted.
@@ -63,7 +66,7 @@ pub(super) async fn prove(
     asker: &Asker,
     shared: &Shared,
 ) -> Result<(), Failure> {
-    let mut p = Prover { handle, config, asker, shared, tried: Vec::new(), silent: config.batch };
+    let mut p = Prover { handle, config, asker, shared, tried: Vec::new(), silent: config.batch, unsaid: true };
     let none = p.handle.authenticate_none(&config.user).await;
     let mut methods = match p.after(none)? {
         After::In => return Ok(()),
@@ -143,7 +146,7 @@ impl Prover<'_> {
         let wants = if wants.is_empty() { "nothing thub knows".into() } else { wants };
         let banner = match self.shared.lock().banner.as_str() {
             "" => String::new(),
-            said => format!("; the host says: {}", short(said, 200)),
+            said => format!("; the host says: {}", short(&said.replace('\n', " | "), 200)),
         };
         let mut failure = Failure::refused(
             format!("{at} refused every way tried ({tried}); it takes {wants}{banner}"),
@@ -153,19 +156,28 @@ impl Prover<'_> {
                 escape(&self.config.alias)
             ),
         );
-        if self.silent && !self.config.batch {
-            failure = failure.hint("passwords and passphrases are asked for in the TUI (`thub`)");
+        if self.silent && !self.config.batch && !self.asker.ask.somebody() {
+            failure = failure.hint("passwords and passphrases are asked for where there is a terminal");
         }
         failure
     }
 
-    async fn ask(&mut self, prompt: &str, echo: bool) -> Option<String> {
+    async fn ask(&mut self, prompt: &str, echo: bool) -> Option<Typed> {
         if self.silent {
             return None;
+        }
+        let banner = std::mem::take(&mut self.unsaid).then(|| self.shared.lock().banner.clone());
+        if let Some(said) = banner.filter(|b| !b.is_empty()) {
+            self.asker.ask.said(&self.config.shown(), &said);
         }
         let answer = self.asker.secret(&self.config.shown(), prompt, echo).await;
         self.silent = answer.is_none();
         answer
+    }
+
+    /// Why there is no answer.
+    fn unanswered(&self) -> &'static str {
+        if !self.config.batch && self.asker.ask.somebody() { "cancelled" } else { "nobody to ask" }
     }
 
     // ---- keys
@@ -312,7 +324,7 @@ impl Prover<'_> {
                     let text = text.clone();
                     // bcrypt takes its time: not on the thread that draws
                     let done = tokio::task::spawn_blocking(move || {
-                        russh::keys::decode_secret_key(&text, Some(&passphrase)).ok()
+                        russh::keys::decode_secret_key(&text, Some(passphrase.expose())).ok()
                     });
                     if let Ok(Some(key)) = done.await {
                         opened = Some(key);
@@ -321,7 +333,9 @@ impl Prover<'_> {
                 }
                 match opened {
                     Some(key) => Arc::new(key),
-                    None if self.silent => return Ok((None, format!("{name} (its passphrase: nobody to ask)"))),
+                    None if self.silent => {
+                        return Ok((None, format!("{name} (its passphrase: {})", self.unanswered())));
+                    }
                     None => return Ok((None, format!("{name} (wrong passphrase)"))),
                 }
             }
@@ -347,14 +361,14 @@ impl Prover<'_> {
             let prompt = format!("{}'s password", self.config.shown());
             let Some(password) = self.ask(&prompt, false).await else {
                 if round == 0 {
-                    self.tried.push("password: nobody to ask".into());
+                    self.tried.push(format!("password: {}", self.unanswered()));
                 }
                 break;
             };
             if round == 0 {
                 self.tried.push("password".into());
             }
-            let done = self.handle.authenticate_password(&self.config.user, password).await;
+            let done = self.handle.authenticate_password(&self.config.user, password.expose()).await;
             match self.after(done)? {
                 After::Out(left, false) if left.contains(&MethodKind::Password) => {
                     last = Some(After::Out(left, false));
@@ -367,7 +381,7 @@ impl Prover<'_> {
 
     async fn interactive(&mut self) -> Result<Option<After>, Failure> {
         if self.silent {
-            self.tried.push("keyboard-interactive: nobody to ask".into());
+            self.tried.push(format!("keyboard-interactive: {}", self.unanswered()));
             return Ok(None);
         }
         let mut last = None;
@@ -381,7 +395,7 @@ impl Prover<'_> {
                 let Ok(Interactive::InfoRequest { name, instructions, prompts }) = &step else { break };
                 let Some(answers) = self.answers(name, instructions, prompts).await else {
                     self.tried.pop();
-                    self.tried.push("keyboard-interactive: nobody to ask".into());
+                    self.tried.push(format!("keyboard-interactive: {}", self.unanswered()));
                     return Ok(last);
                 };
                 step = self.handle.authenticate_keyboard_interactive_respond(answers).await;
@@ -417,7 +431,7 @@ impl Prover<'_> {
                 .filter(|s| !s.is_empty())
                 .collect::<Vec<_>>()
                 .join(": ");
-            answers.push(self.ask(&said, prompt.echo).await?);
+            answers.push(self.ask(&said, prompt.echo).await?.expose().to_string());
         }
         Some(answers)
     }
@@ -627,9 +641,9 @@ mod tests {
         fn host_key(&self, _: &str, _: &str, _: &str) -> Answered<'_, bool> {
             Box::pin(async { Some(true) })
         }
-        fn secret(&self, host: &str, prompt: &str, echo: bool) -> Answered<'_, String> {
+        fn secret(&self, host: &str, prompt: &str, echo: bool) -> Answered<'_, Typed> {
             self.asked.lock().unwrap().push(format!("{host}|{prompt}|{echo}"));
-            let answer = self.answers.lock().unwrap().pop().map(str::to_string);
+            let answer = self.answers.lock().unwrap().pop().map(Typed::from);
             Box::pin(async { answer })
         }
         fn deploy(&self, _: &str, _: Option<&str>, _: &str, _: &[String]) -> Answered<'_, bool> {
@@ -699,11 +713,11 @@ mod tests {
         // a person who leaves
         let p = Arc::new(Person::default());
         let f = log_in(false, p.clone()).await.err().unwrap();
-        assert!(f.what.contains("nobody to ask"), "{f}");
+        assert!(f.what.contains("(password: cancelled)"), "{f}");
         assert_eq!(p.asked.lock().unwrap().len(), 1);
         // nobody at all
         let f = log_in(true, Arc::new(Nobody)).await.err().unwrap();
-        assert!(f.code() == 4 && f.to_string().contains("in the TUI"), "{f}");
+        assert!(f.code() == 4 && f.to_string().contains("where there is a terminal"), "{f}");
     }
 
     #[tokio::test]

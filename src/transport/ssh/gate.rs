@@ -19,13 +19,13 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::SystemTime;
 use tokio::sync::watch;
 
-const BANNER_KEPT: usize = 1000;
+const BANNER_LINES: usize = 20;
 
 /// What the handler learns and the caller words.
 #[derive(Default)]
 pub(super) struct Heard {
     pub(super) refusal: Option<Failure>,
-    /// Escaped already.
+    /// Escaped already, its lines kept.
     pub(super) banner: String,
     pub(super) last_words: Option<String>,
     /// They were a goodbye of the host's; else the connection broke.
@@ -87,7 +87,8 @@ impl client::Handler for Gate {
     }
 
     async fn auth_banner(&mut self, banner: &str, _: &mut Session) -> Result<(), russh::Error> {
-        self.shared.lock().banner = short(banner.trim(), BANNER_KEPT);
+        let lines: Vec<String> = banner.trim().lines().take(BANNER_LINES).map(|l| short(l.trim_end(), 200)).collect();
+        self.shared.lock().banner = lines.join("\n");
         Ok(())
     }
 
