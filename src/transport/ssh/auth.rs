@@ -19,8 +19,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 const AGENT_WITHIN: Duration = Duration::from_secs(5);
-/// How often a secret is asked for.
-const TRIES: usize = 3;
+/// A secret is asked for as often as NumberOfPasswordPrompts says, and no more often than this.
+const TRIES_MOST: u32 = 20;
 /// Methods one after the other (several factors).
 const STAGES: usize = 8;
 const PROMPTS_MOST: usize = 16;
@@ -94,16 +94,19 @@ pub(super) async fn prove(
     Err(p.refused(&methods))
 }
 
-/// ssh's order; what the config turns off is not tried.
+/// PreferredAuthentications' order, else ssh's own; what the config turns off or leaves out is not tried.
 fn next_method(offered: &[MethodKind], spent: &[MethodKind], config: &HostConfig) -> Option<MethodKind> {
-    [
+    let mut ways = vec![
         (MethodKind::PublicKey, config.publickey),
         (MethodKind::KeyboardInteractive, config.keyboard_interactive),
         (MethodKind::Password, config.password),
-    ]
-    .into_iter()
-    .find(|(m, on)| *on && offered.contains(m) && !spent.contains(m))
-    .map(|(m, _)| m)
+    ];
+    if !config.preferred_authentications.is_empty() {
+        let place = |m: &MethodKind| config.preferred_authentications.iter().position(|p| p == <&str>::from(m));
+        ways.retain(|(m, _)| place(m).is_some());
+        ways.sort_by_key(|(m, _)| place(m));
+    }
+    ways.into_iter().find(|(m, on)| *on && offered.contains(m) && !spent.contains(m)).map(|(m, _)| m)
 }
 
 impl Prover<'_> {
@@ -142,6 +145,12 @@ impl Prover<'_> {
     fn refused(&self, offered: &[MethodKind]) -> Failure {
         let at = self.config.shown();
         let tried = if self.tried.is_empty() { "nothing to try was there".to_string() } else { self.tried.join("; ") };
+        if self.silent && !self.config.batch && self.asker.ask.somebody() {
+            return Failure::refused(
+                format!("{at}: the login was cancelled (tried: {tried})"),
+                "connect again and answer, or load your key into the ssh-agent",
+            );
+        }
         let wants = offered.iter().map(<&str>::from).collect::<Vec<_>>().join(", ");
         let wants = if wants.is_empty() { "nothing thub knows".into() } else { wants };
         let banner = match self.shared.lock().banner.as_str() {
@@ -173,6 +182,10 @@ impl Prover<'_> {
         let answer = self.asker.secret(&self.config.shown(), prompt, echo).await;
         self.silent = answer.is_none();
         answer
+    }
+
+    fn tries(&self) -> u32 {
+        self.config.number_of_password_prompts.min(TRIES_MOST)
     }
 
     /// Why there is no answer.
@@ -318,7 +331,7 @@ impl Prover<'_> {
                     }
                 }
                 let mut opened = None;
-                for _ in 0..TRIES {
+                for _ in 0..self.tries() {
                     let prompt = format!("Passphrase for {name}");
                     let Some(passphrase) = self.ask(&prompt, false).await else { break };
                     let text = text.clone();
@@ -357,7 +370,7 @@ impl Prover<'_> {
 
     async fn password(&mut self) -> Result<Option<After>, Failure> {
         let mut last = None;
-        for round in 0..TRIES {
+        for round in 0..self.tries() {
             let prompt = format!("{}'s password", self.config.shown());
             let Some(password) = self.ask(&prompt, false).await else {
                 if round == 0 {
@@ -385,7 +398,7 @@ impl Prover<'_> {
             return Ok(None);
         }
         let mut last = None;
-        for round in 0..TRIES {
+        for round in 0..self.tries() {
             if round == 0 {
                 self.tried.push("keyboard-interactive".into());
             }
@@ -422,6 +435,14 @@ impl Prover<'_> {
     async fn answers(&mut self, name: &str, instructions: &str, prompts: &[Prompt]) -> Option<Vec<String>> {
         if prompts.len() > PROMPTS_MOST {
             return None;
+        }
+        if prompts.is_empty() {
+            // a word, and no question
+            let lines = [name, instructions].into_iter().flat_map(|s| s.lines()).map(|l| short(l.trim(), 200));
+            let said = lines.filter(|l| !l.is_empty()).take(20).collect::<Vec<_>>().join("\n");
+            if !said.is_empty() {
+                self.asker.ask.said(&self.config.shown(), &said);
+            }
         }
         let mut answers = Vec::new();
         for prompt in prompts {
@@ -580,6 +601,11 @@ mod tests {
         assert_eq!(next_method(&[Q], &[Q], &c), None);
         c.publickey = false;
         assert_eq!(next_method(&[P, Q], &[], &c), Some(P));
+        c.publickey = true;
+        c.preferred_authentications = ["password", "hostbased", "publickey"].map(String::from).to_vec();
+        assert_eq!(next_method(&[P, K, Q], &[], &c), Some(P));
+        assert_eq!(next_method(&[P, K, Q], &[P], &c), Some(Q));
+        assert_eq!(next_method(&[K], &[], &c), None);
     }
 
     // ---- against russh's own server: what the test's sshd can't be made to do without PAM
@@ -713,7 +739,7 @@ mod tests {
         // a person who leaves
         let p = Arc::new(Person::default());
         let f = log_in(false, p.clone()).await.err().unwrap();
-        assert!(f.what.contains("(password: cancelled)"), "{f}");
+        assert!(f.what.contains("cancelled"), "{f}");
         assert_eq!(p.asked.lock().unwrap().len(), 1);
         // nobody at all
         let f = log_in(true, Arc::new(Nobody)).await.err().unwrap();

@@ -46,6 +46,8 @@ pub struct HostConfig {
     pub strict: Strict,
     pub hash_known_hosts: bool,
     pub host_key_alias: Option<String>,
+    /// The key must not be another one than what is on record for the address.
+    pub check_host_ip: bool,
     pub proxy_jump: Option<String>,
     pub proxy_command: Option<String>,
     /// The proxy command hands back a descriptor: not spoken here.
@@ -58,6 +60,10 @@ pub struct HostConfig {
     pub publickey: bool,
     pub password: bool,
     pub keyboard_interactive: bool,
+    /// In this order and no other ones; empty = ssh's order.
+    pub preferred_authentications: Vec<String>,
+    /// How often a secret is asked for.
+    pub number_of_password_prompts: u32,
 }
 
 impl HostConfig {
@@ -79,6 +85,7 @@ impl HostConfig {
             strict: Strict::Ask,
             hash_known_hosts: false,
             host_key_alias: None,
+            check_host_ip: false,
             proxy_jump: None,
             proxy_command: None,
             proxy_use_fdpass: false,
@@ -88,6 +95,8 @@ impl HostConfig {
             publickey: true,
             password: true,
             keyboard_interactive: true,
+            preferred_authentications: Vec::new(),
+            number_of_password_prompts: 3,
         }
     }
 
@@ -224,6 +233,7 @@ pub fn parse_g(printed: &str, dest: &Dest, home: &Path, me: &str) -> HostConfig 
                 }
             }
             "hashknownhosts" => c.hash_known_hosts = on,
+            "checkhostip" => c.check_host_ip = on,
             "hostkeyalias" => c.host_key_alias = some(),
             "proxyjump" => c.proxy_jump = some(),
             "proxycommand" => c.proxy_command = some(),
@@ -239,6 +249,12 @@ pub fn parse_g(printed: &str, dest: &Dest, home: &Path, me: &str) -> HostConfig 
                     "inet6" => Some(6),
                     _ => None,
                 }
+            }
+            "preferredauthentications" => {
+                c.preferred_authentications = value.split(',').map(|m| m.trim().to_string()).collect();
+            }
+            "numberofpasswordprompts" => {
+                c.number_of_password_prompts = value.parse().unwrap_or(c.number_of_password_prompts);
             }
             "batchmode" => c.batch = on,
             "pubkeyauthentication" => c.publickey = !matches!(value, "no" | "false"),

@@ -119,7 +119,7 @@ async fn handshake(config: HostConfig, mut wire: Wire, ask: Arc<dyn Ask>) -> Res
     let (read_config, revoked_path) = (config.clone(), config.revoked_host_keys.clone());
     let (files, revoked) = tokio::task::spawn_blocking(move || {
         let paths = [read_config.user_known_hosts, read_config.global_known_hosts].concat();
-        (known_hosts::read(&paths), revoked_path.and_then(|p| known_hosts::read(&[p]).pop()))
+        (known_hosts::read(&paths), revoked_path.map(|p| known_hosts::read_list(&p)))
     })
     .await
     .map_err(|e| Failure::new(Kind::Internal, e.to_string(), "report this"))?;
@@ -135,6 +135,7 @@ async fn handshake(config: HostConfig, mut wire: Wire, ask: Arc<dyn Ask>) -> Res
         config: config.clone(),
         files,
         revoked,
+        address: wire.address.filter(|ip| config.check_host_ip && config.hostname != ip.to_string()),
         asker: asker.clone(),
         shared: shared.clone(),
         witness: renewal::Witness::default(),

@@ -48,6 +48,8 @@ pub(super) struct Gate {
     pub(super) config: HostConfig,
     pub(super) files: Vec<File>,
     pub(super) revoked: Option<File>,
+    /// Its key is on record for this address as well, where CheckHostIP asks for that.
+    pub(super) address: Option<std::net::IpAddr>,
     pub(super) asker: Asker,
     pub(super) shared: Arc<Shared>,
     pub(super) witness: Witness,
@@ -195,6 +197,12 @@ impl Gate {
             Some(stop) => stop,
             None => known_hosts::verdict(&self.files, &host, port, key),
         };
+        // CheckHostIP: what is on record for the address says otherwise (OpenSSH asks; this stops)
+        let by_address = self
+            .address
+            .filter(|_| matches!(verdict, Verdict::Known | Verdict::Unknown))
+            .map(|ip| known_hosts::verdict(&self.files, &ip.to_string(), port, key));
+        let verdict = by_address.filter(|v| !matches!(v, Verdict::Known | Verdict::Unknown)).unwrap_or(verdict);
         if let (Verdict::Unknown, Some(why)) = (&verdict, flawed) {
             return Err(Failure::refused(
                 format!(

@@ -71,6 +71,12 @@ pub fn read(paths: &[PathBuf]) -> Vec<File> {
     paths.iter().map(|p| File { path: p.clone(), text: read_one(p) }).collect()
 }
 
+/// Reads a list of revoked keys: one that is named and not there stops, as in OpenSSH.
+pub fn read_list(path: &Path) -> File {
+    let there = std::fs::metadata(path).map_err(|e| e.to_string());
+    File { path: path.to_path_buf(), text: there.and_then(|_| read_one(path)) }
+}
+
 fn read_one(path: &Path) -> Result<Vec<u8>, String> {
     let mut text = Vec::new();
     // not blocking: a fifo in its place is no reason to wait for ever
