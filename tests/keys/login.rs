@@ -218,17 +218,17 @@ fn agents() {
 }
 
 /// A user with a password, and PAM that asks for it; both go with this.
-struct Account {
-    name: String,
+pub struct Account {
+    pub name: String,
     program: PathBuf,
     pam: PathBuf,
     _dir: tempfile::TempDir,
 }
 
-const PASSWORD: &str = "correct horse 7#";
+pub const PASSWORD: &str = "correct horse 7#";
 
 impl Account {
-    fn new(mark: &str) -> Option<Account> {
+    pub fn new(mark: &str) -> Option<Account> {
         if !sshd::here() {
             return None;
         }
@@ -269,10 +269,10 @@ impl Account {
             child.wait().unwrap().success().then_some(())
         });
     }
-    fn sshd(&self, first: &str) -> Sshd {
+    pub fn sshd(&self, first: &str) -> Sshd {
         Sshd::start_as(&self.program, first, "")
     }
-    fn config(&self, sshd: &Sshd, more: &str) -> PathBuf {
+    pub fn config(&self, sshd: &Sshd, more: &str) -> PathBuf {
         sshd.config(&format!("Host *\n  User {}\n  {more}\n", self.name))
     }
 }

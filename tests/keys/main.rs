@@ -6,6 +6,7 @@ mod support;
 
 mod hostkeys;
 mod login;
+mod secrets;
 mod terminal;
 
 use std::sync::Mutex;

@@ -13,7 +13,7 @@ use russh::MethodKind;
 use russh::client::{AuthResult, Handle, KeyboardInteractiveAuthResponse as Interactive, Prompt};
 use russh::keys::agent::AgentIdentity;
 use russh::keys::agent::client::{AgentClient, AgentStream};
-use russh::keys::{HashAlg, PrivateKeyWithHashAlg, PublicKey};
+use russh::keys::{Certificate, HashAlg, PrivateKeyWithHashAlg, PublicKey};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -197,23 +197,24 @@ impl Prover<'_> {
 
     async fn keys(&mut self) -> Result<Option<After>, Failure> {
         let paths = (self.config.identity_files.clone(), self.config.certificate_files.clone());
-        let files =
+        let (files, certificates) =
             tokio::task::spawn_blocking(move || KeyFile::read_all(&paths.0, &paths.1)).await.unwrap_or_default();
         let mut agent = open_agent(&self.config.identity_agent).await;
-        let held = match &mut agent {
-            Some(agent) => {
-                if let Some(binding) = self.handle.agent_session_binding() {
-                    // agents older than that know nothing of it
-                    let _ = tokio::time::timeout(AGENT_WITHIN, agent.bind_session(binding, false)).await;
-                }
-                match tokio::time::timeout(AGENT_WITHIN, agent.request_identities()).await {
-                    Ok(Ok(held)) => held,
-                    other => {
-                        tracing::warn!(timed_out = other.is_err(), "the ssh-agent does not list its keys");
-                        Vec::new()
-                    }
-                }
+        if let (Some(asked), Some(binding)) = (&mut agent, self.handle.agent_session_binding()) {
+            // agents older than that know nothing of it, which they say; one that says nothing is not asked again
+            if tokio::time::timeout(AGENT_WITHIN, asked.bind_session(binding, false)).await.is_err() {
+                tracing::warn!("the ssh-agent does not answer");
+                agent = None;
             }
+        }
+        let held = match &mut agent {
+            Some(agent) => match tokio::time::timeout(AGENT_WITHIN, agent.request_identities()).await {
+                Ok(Ok(held)) => held,
+                other => {
+                    tracing::warn!(timed_out = other.is_err(), "the ssh-agent does not list its keys");
+                    Vec::new()
+                }
+            },
             None => Vec::new(),
         };
         let held_keys: Vec<PublicKey> = held.iter().map(|i| i.public_key().into_owned()).collect();
@@ -248,7 +249,21 @@ impl Prover<'_> {
                     let (Some(agent), Some(identity)) = (&mut agent, held.get(i)) else { continue };
                     from_agent += 1;
                     self.tried.push("publickey".into());
-                    let after = self.with_agent(agent, identity, hash).await;
+                    // a certificate in a file, its key in the agent
+                    let fits = |c: &&Certificate| *c.public_key() == *identity.public_key().key_data();
+                    let certificate = match identity {
+                        AgentIdentity::PublicKey { .. } => {
+                            files.iter().filter_map(|f| f.certificate.as_ref()).chain(&certificates).find(fits)
+                        }
+                        AgentIdentity::Certificate { .. } => None,
+                    };
+                    let mut after = Ok(None);
+                    if let Some(certificate) = certificate {
+                        after = self.with_agent(agent, identity, Some(certificate), hash).await;
+                    }
+                    if matches!(after, Ok(None | Some(After::Out(_, false)))) {
+                        after = self.with_agent(agent, identity, None, hash).await;
+                    }
                     self.tried.pop();
                     if after.is_err() {
                         self.tried.push(format!("publickey: {from_agent} from the agent"));
@@ -291,17 +306,21 @@ impl Prover<'_> {
         &mut self,
         agent: &mut Agent,
         identity: &AgentIdentity,
+        beside: Option<&Certificate>,
         hash: Option<HashAlg>,
     ) -> Result<Option<After>, Failure> {
         // a token may want to be touched: that is a question too
         let patience = self.asker.patience.clone();
-        let mut signer = Signer { agent, patience: &patience };
+        let mut signer = Signer { agent, by: beside.map(|_| identity), patience: &patience };
         let user = self.config.user.clone();
-        let done = match identity {
-            AgentIdentity::PublicKey { key, .. } => {
+        let done = match (identity, beside) {
+            (_, Some(certificate)) => {
+                self.handle.authenticate_certificate_with(user, certificate.clone(), hash, &mut signer).await
+            }
+            (AgentIdentity::PublicKey { key, .. }, None) => {
                 self.handle.authenticate_publickey_with(user, key.clone(), hash, &mut signer).await
             }
-            AgentIdentity::Certificate { certificate, .. } => {
+            (AgentIdentity::Certificate { certificate, .. }, None) => {
                 self.handle.authenticate_certificate_with(user, certificate.clone(), hash, &mut signer).await
             }
         };
@@ -515,6 +534,8 @@ async fn open_agent(socket: &AgentSocket) -> Option<Agent> {
 
 struct Signer<'a> {
     agent: &'a mut Agent,
+    /// The agent's own key, where what is shown to the host is a certificate it does not hold.
+    by: Option<&'a AgentIdentity>,
     patience: &'a super::patience::Patience,
 }
 
@@ -540,7 +561,7 @@ impl russh::Signer for Signer<'_> {
     ) -> Result<Vec<u8>, SignError> {
         const TOUCH_WITHIN: Duration = Duration::from_secs(60);
         let _open = self.patience.asking();
-        let signing = self.agent.sign_request(key, hash, to_sign);
+        let signing = self.agent.sign_request(self.by.unwrap_or(key), hash, to_sign);
         match tokio::time::timeout(TOUCH_WITHIN, signing).await {
             Ok(Ok(signed)) => Ok(signed),
             _ => Err(SignError::Agent),

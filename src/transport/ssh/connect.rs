@@ -181,7 +181,10 @@ async fn handshake(config: HostConfig, mut wire: Wire, ask: Arc<dyn Ask>) -> Res
         }
     };
     match asker.patience.within(AUTH_WITHIN, auth::prove(&mut handle, &config, &asker, &shared)).await {
-        Some(proved) => proved?,
+        Some(proved) => {
+            proved?;
+            tracing::info!(host = at, "logged in");
+        }
         None => {
             return Err(Failure::unreachable(
                 format!("{at}: logging in took longer than {} s", AUTH_WITHIN.as_secs()),

@@ -25,8 +25,8 @@ pub(super) struct KeyFile {
 }
 
 impl KeyFile {
-    /// The files that are there, in the config's order.
-    pub(super) fn read_all(paths: &[PathBuf], certificates: &[PathBuf]) -> Vec<KeyFile> {
+    /// The files that are there, in the config's order, and the certificates of CertificateFile.
+    pub(super) fn read_all(paths: &[PathBuf], certificates: &[PathBuf]) -> (Vec<KeyFile>, Vec<Certificate>) {
         let given: Vec<Certificate> = certificates.iter().filter_map(|p| certificate(p)).collect();
         let mut files: Vec<KeyFile> = paths.iter().filter_map(|p| KeyFile::read(p)).collect();
         for file in &mut files {
@@ -37,7 +37,7 @@ impl KeyFile {
                 .cloned()
                 .or_else(|| certificate(&beside(&file.path, "-cert.pub")).filter(fits));
         }
-        files
+        (files, given)
     }
 
     fn read(path: &Path) -> Option<KeyFile> {
