@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const PHRASE: &str = "open sesame 5% twice";
+const PASTED: &str = "another phrase 6% pasted";
 
 fn holds(bytes: &[u8], secret: &str) -> Option<usize> {
     bytes.windows(secret.len()).position(|w| w == secret.as_bytes())
@@ -106,20 +107,33 @@ fn a_passphrase_typed_in_the_tui() {
             tty.type_(c.to_string());
         }
     };
-    until("the panel to take keys", || {
-        tty.type_("x");
-        std::thread::sleep(std::time::Duration::from_millis(300));
-        tty.screen().concat().contains("> •").then_some(())
-    });
-    tty.type_("\x15");
+    let takes_keys = || {
+        until("the panel to take keys", || {
+            tty.type_("x");
+            std::thread::sleep(std::time::Duration::from_millis(300));
+            tty.screen().concat().contains("> •").then_some(())
+        });
+        tty.type_("\x15");
+        tty.until_no_text("•");
+    };
+    // pasted, and wrong
+    takes_keys();
+    tty.type_(format!("\x1b[200~{PASTED}\x1b[201~"));
+    tty.until_text(&"•".repeat(PASTED.len()));
+    tty.type_("\r");
     tty.until_no_text("•");
+    tty.until_text("Passphrase for");
+    takes_keys();
     typed(PHRASE);
     tty.until_text(&"•".repeat(PHRASE.len()));
+    // what is looked for is found as long as it is there
+    assert!(!in_memory(tty.pid(), PHRASE).is_empty());
     tty.type_("\r");
     tty.until_text("Put build");
     tty.type_("y");
     tty.until_text("▶ ");
     nowhere(&home, &sshd, tty.pid(), PHRASE);
+    nowhere(&home, &sshd, tty.pid(), PASTED);
     assert!(holds(&tty.log(), PHRASE).is_none(), "it was shown");
 }
 
@@ -139,7 +153,9 @@ fn a_password_typed_on_the_terminal() {
     home.env.push(("THUB_LOG".into(), "trace".into()));
     let tty = Tty::thub(&home, 100, 30, &["-F", config.to_str().unwrap(), "new", "-H", "test", "--", "/bin/sh"]);
     tty.until_text("password:");
-    tty.type_(format!("{PASSWORD}\r"));
+    tty.type_(PASSWORD);
+    until("it in memory, where it is looked for", || (!in_memory(tty.pid(), PASSWORD).is_empty()).then_some(()));
+    tty.type_("\r");
     tty.until_text("Type yes or no:");
     tty.type_("yes\r");
     tty.until_text("$");
