@@ -85,6 +85,8 @@ impl Asker {
             let mut state = self.state.lock().unwrap_or_else(|e| e.into_inner());
             state.0 += 1;
             let id = state.0;
+            // nobody waits any longer for what was asked in a dial that was given up
+            state.1.retain(|_, waits| !waits.is_closed());
             state.1.insert(id, tx);
             id
         };

@@ -14,6 +14,8 @@ pub struct Asked {
     pub shown: Duration,
     /// It takes keys: what was being typed elsewhere has come to a pause.
     pub armed: bool,
+    /// Until then keys are thrown away: they were meant for a question that was here before.
+    pub hush: bool,
 }
 
 impl Asked {
