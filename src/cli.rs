@@ -2,6 +2,7 @@
 //! Leaves out what the verbs do.
 
 pub mod agent;
+pub mod ask;
 pub mod call;
 pub mod capture;
 pub mod debug;

@@ -23,6 +23,7 @@
 //!           paths      where every file and socket lies
 //!           failure    how a failure is worded
 //!           text       what came from outside, escaped
+//!           secret     what is wiped when it is let go of
 //! ```
 //!
 //! Imports go down, and roles never import each other: `tests/floors.rs` holds the table. ARCHITECTURE.md has the rest.
@@ -38,6 +39,7 @@ pub mod log;
 pub mod paths;
 pub mod proto;
 pub mod safedir;
+pub mod secret;
 pub mod session;
 pub mod store;
 pub mod sys;

@@ -80,7 +80,9 @@ async fn verbs(
     inherited: sys::Inherited,
 ) -> Result<u8, Failure> {
     let tui = matches!(&verb, None | Some(Verb::Attach(_))) || matches!(&verb, Some(Verb::New(n)) if !n.detached);
-    let policy = if tui { DeployPolicy::Ask } else { DeployPolicy::Never };
+    // (a host whose agent is looked at, ended or taken away needs none first)
+    let asks = tui || (cli::ask::here() && !matches!(&verb, Some(Verb::Agent(_))));
+    let policy = if asks { DeployPolicy::Ask } else { DeployPolicy::Never };
     let ctx = agent::Context {
         paths: paths.clone(),
         local: true,

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 const ARROWS: &[(&str, u8, &[&str])] = &[
     // 0 words: pure: no I/O, no async, no clock
     ("text", 0, &[]),
+    ("secret", 0, &[]),
     ("failure", 0, &["text"]),
     ("proto", 0, &["text"]),
     ("term", 0, &["proto", "text"]),
@@ -23,7 +24,7 @@ const ARROWS: &[(&str, u8, &[&str])] = &[
     ("config", 1, &["failure", "paths", "text", "theme"]),
     ("store", 1, &["failure", "paths", "proto", "safedir", "sys", "text"]),
     ("link", 1, &["proto", "text"]),
-    ("transport", 1, &["failure", "link", "paths", "proto", "sys", "text"]),
+    ("transport", 1, &["failure", "link", "paths", "proto", "secret", "sys", "text"]),
     ("backend", 1, &["proto", "sys", "transport"]),
     ("filesys", 1, &["failure", "link", "proto", "text", "transport"]),
     // 2 roles: strangers
@@ -41,6 +42,7 @@ const ARROWS: &[(&str, u8, &[&str])] = &[
             "log",
             "paths",
             "proto",
+            "secret",
             "store",
             "sys",
             "term",
@@ -65,6 +67,7 @@ const ARROWS: &[(&str, u8, &[&str])] = &[
             "paths",
             "proto",
             "safedir",
+            "secret",
             "session",
             "store",
             "sys",

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use thub::failure::Failure;
 use thub::proto::hello;
+use thub::secret::Secret;
 use thub::transport::ask::{Answered, Ask, Nobody};
 use thub::transport::ssh::{self, Exit, Ssh};
 use thub::transport::{DeployPolicy, deploy, reach};
@@ -39,9 +40,9 @@ impl Ask for Person {
         self.asked.lock().unwrap().push(format!("host_key {host} {kind} {fingerprint}"));
         Box::pin(async { Some(self.trust) })
     }
-    fn secret(&self, host: &str, prompt: &str, _: bool) -> Answered<'_, String> {
+    fn secret(&self, host: &str, prompt: &str, _: bool) -> Answered<'_, Secret> {
         self.asked.lock().unwrap().push(format!("secret {host} {prompt}"));
-        let answer = self.secrets.lock().unwrap().pop().map(str::to_string);
+        let answer = self.secrets.lock().unwrap().pop().map(Secret::from);
         Box::pin(async { answer })
     }
     fn deploy(&self, host: &str, _: Option<&str>, offered: &str, steps: &[String]) -> Answered<'_, bool> {

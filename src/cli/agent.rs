@@ -11,41 +11,14 @@ use crate::transport::ask::Ask;
 use crate::transport::deploy::build_id;
 use crate::transport::{DeployPolicy, reach};
 use rustix::process::{Pid, Signal};
-use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-
-/// Progress on standard error; no questions.
-struct Told {
-    bar: bool,
-    open: AtomicBool,
-}
-
-impl Ask for Told {
-    fn progress(&self, step: &str, done: Option<f32>) {
-        let mut err = std::io::stderr().lock();
-        match done {
-            Some(done) if self.bar => {
-                self.open.store(true, Ordering::Relaxed);
-                let _ = write!(err, "\r{} {:3.0}%", escape(step), done * 100.0);
-            }
-            Some(_) => {}
-            None => {
-                let newline = if self.open.swap(false, Ordering::Relaxed) { "\n" } else { "" };
-                let _ = writeln!(err, "{newline}{}", escape(step));
-            }
-        }
-    }
-}
 
 pub async fn deploy(env: &Arc<Env>, common: &Common, on: &str, from: Option<&Path>) -> Result<(), Failure> {
-    let told = Arc::new(Told { bar: std::io::stderr().is_terminal(), open: AtomicBool::new(false) });
+    let told = super::ask::telling();
     let ask: Arc<dyn Ask> = told.clone();
     let reached = reach(on, env.ssh_config.as_deref(), ask, DeployPolicy::Always, from.map(Path::to_path_buf)).await;
-    if told.open.load(Ordering::Relaxed) {
-        eprintln!();
-    }
+    told.end_line();
     let (ssh, _channel) = reached?;
     let host = ssh.name();
     let build = build_id();

@@ -6,7 +6,6 @@ use crate::failure::{Failure, Kind};
 use crate::link::Link;
 use crate::proto::control::{Fault, Method, SessionCreate, SessionInfo};
 use crate::proto::ids::{SessionId, StreamId};
-use crate::transport::ask::Nobody;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -41,7 +40,7 @@ async fn keep_alive(link: Link) {
     }
 }
 
-/// A host's agent, asked nothing and telling no progress.
+/// A host's agent, reached with questions on the terminal and no progress told.
 pub struct Client {
     pub host: HostId,
     pub dialed: Dialed,
@@ -50,7 +49,7 @@ pub struct Client {
 
 impl Client {
     pub async fn connect(env: &Arc<Env>, host: &HostId) -> Result<Client, Failure> {
-        let dialed = dial(host, env, Arc::new(Nobody)).await?;
+        let dialed = dial(host, env, super::ask::quietly()).await?;
         if !host.is_local() {
             tokio::spawn(keep_alive(dialed.link.clone()));
         }

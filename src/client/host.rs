@@ -15,6 +15,7 @@ use crate::proto::control::{Fault, MarkInfo, SessionCreate, SessionDetach, Sessi
 use crate::proto::frame::{self, Body, Frame};
 use crate::proto::ids::{Offset, SessionId, Size, StreamId};
 use crate::proto::notice::{Gauges, SessionExited};
+use crate::secret::Secret;
 use crate::term::screen::Colors;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -82,7 +83,7 @@ pub enum Question {
 pub enum Answer {
     Yes,
     No,
-    Secret(String),
+    Secret(Secret),
 }
 
 /// What the client wants of a host. Sessions are attached at most once by a client process.

@@ -74,6 +74,7 @@ pub enum Layer {
         hints: Vec<String>,
         shown: Option<Duration>,
         armed: bool,
+        hush: bool,
     },
     /// How it stands with a host.
     Monitor(HostId),
@@ -85,10 +86,18 @@ pub enum Layer {
 
 impl Layer {
     pub fn question(host: HostId, id: u64, question: Question, now: Duration) -> Layer {
-        Layer::Question(Box::new(Asked { host, id, question, field: Field::default(), shown: now, armed: false }))
+        Layer::Question(Box::new(Asked {
+            host,
+            id,
+            question,
+            field: Field::default(),
+            shown: now,
+            armed: false,
+            hush: false,
+        }))
     }
     pub fn stop(host: HostId, why: String, hints: Vec<String>) -> Layer {
-        Layer::Stop { host, why, hints, shown: None, armed: false }
+        Layer::Stop { host, why, hints, shown: None, armed: false, hush: false }
     }
     pub fn confirm(text: String, choice: Choice) -> Layer {
         Layer::Confirm { text, choice }
@@ -111,6 +120,23 @@ impl Layer {
     }
     pub fn is_question_of(&self, host: &HostId) -> bool {
         matches!(self, Layer::Question(a) if a.host == *host)
+    }
+
+    /// Something secret is being typed for this host.
+    pub fn holds_secret_for(&self, host: &HostId) -> bool {
+        matches!(self, Layer::Question(a) if a.host == *host
+            && matches!(a.question, Question::Secret { .. }) && !a.field.text().is_empty())
+    }
+    /// It came where another question was: what is still typed for that one is neither its answer nor a program's input.
+    pub fn comes_after_another(&mut self, now: Duration) {
+        match self {
+            Layer::Question(a) => (a.shown, a.armed, a.hush) = (now, false, true),
+            Layer::Stop { shown, armed, hush, .. } => (*shown, *armed, *hush) = (Some(now), false, true),
+            _ => {}
+        }
+    }
+    pub fn hushes(&self) -> bool {
+        matches!(self, Layer::Stop { hush: true, .. }) || matches!(self, Layer::Question(a) if a.hush)
     }
 
     /// For a panel nobody asked for: since when it is there, and whether it takes keys yet.

@@ -226,7 +226,15 @@ impl App {
             host.silent = false;
         }
         if !matches!(state, HostState::Connecting | HostState::Deploying { .. }) {
+            // the rest of a secret must not go to the program below
+            let cut_off = self.layers.last().is_some_and(|l| l.holds_secret_for(id));
             self.layers.retain(|l| !l.is_question_of(id));
+            if cut_off {
+                let why = format!("{} asks no longer: what was typed is thrown away", short(id.as_str(), 100));
+                let mut stop = Layer::stop(id.clone(), why, Vec::new());
+                stop.comes_after_another(now);
+                self.layers.push(stop);
+            }
         }
         match state {
             HostState::Online { .. } => {

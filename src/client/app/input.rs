@@ -21,6 +21,17 @@ const PASTE: usize = 64 << 20;
 /// A note stays at least this long.
 const NOTE: Duration = Duration::from_secs(2);
 
+/// What becomes of a key while a panel is there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Takes {
+    /// The panel's.
+    Yes,
+    /// The program's.
+    No,
+    /// Nobody's: it was typed for a question that is gone.
+    Drops,
+}
+
 impl App {
     pub(super) fn key(&mut self, key: Key) -> Vec<Effect> {
         let mut out = Vec::new();
@@ -28,7 +39,11 @@ impl App {
             return out;
         }
         let before = self.last_key.replace(self.now);
-        if !self.layers.is_empty() && self.layer_takes_keys(before) {
+        let takes = self.layer_takes_keys(before);
+        if takes == Takes::Drops {
+            return out;
+        }
+        if takes == Takes::Yes {
             self.dirty = true;
             let outcome = self.layers.last_mut().map_or(Outcome::Close, |l| l.key(&keys::simplified(&key)));
             self.outcome(outcome, &mut out);
@@ -94,19 +109,26 @@ impl App {
     }
 
     /// A panel nobody asked for must not swallow (or be answered by) what is being typed into a program.
-    fn layer_takes_keys(&mut self, last_key: Option<Duration>) -> bool {
+    fn layer_takes_keys(&mut self, last_key: Option<Duration>) -> Takes {
         let typing = self.focused().is_some_and(|p| p.is_live()) && !self.tree.focused;
         let now = self.now;
         match self.layers.last_mut() {
-            None => false,
-            Some(layer) => match layer.unasked() {
-                None => true,
-                Some((shown, armed)) => {
-                    let calm_since = last_key.map_or(*shown, |k| k.max(*shown));
-                    *armed |= !typing || now >= calm_since + CALM;
-                    *armed
+            None => Takes::No,
+            Some(layer) => {
+                let hushes = layer.hushes();
+                match layer.unasked() {
+                    None => Takes::Yes,
+                    Some((shown, armed)) => {
+                        let calm_since = last_key.map_or(*shown, |k| k.max(*shown));
+                        *armed |= (!typing && !hushes) || now >= calm_since + CALM;
+                        match *armed {
+                            true => Takes::Yes,
+                            false if hushes => Takes::Drops,
+                            false => Takes::No,
+                        }
+                    }
                 }
-            },
+            }
         }
     }
 
@@ -172,6 +194,9 @@ impl App {
                     h.queue.clear();
                 }
                 out.push(Effect::Host(host, HostCommand::Answer { id, answer }));
+                if let Some(next) = self.layers.last_mut() {
+                    next.comes_after_another(self.now);
+                }
             }
             Choice::Paste(pane, bytes) => self.paste_now(pane, &bytes, out),
             Choice::Read(host, why) => {
@@ -311,7 +336,11 @@ impl App {
             return out;
         }
         let whole = self.pasting.take().unwrap_or_default();
-        if !self.layers.is_empty() && self.layer_takes_keys(self.last_key) {
+        let takes = self.layer_takes_keys(self.last_key);
+        if takes == Takes::Drops {
+            return out;
+        }
+        if takes == Takes::Yes {
             self.dirty = true;
             if let Some(layer) = self.layers.last_mut() {
                 layer.paste(&String::from_utf8_lossy(&whole));

@@ -466,6 +466,70 @@ fn a_secret_is_masked() {
 }
 
 #[test]
+fn hosts_that_ask_at_once_are_answered_in_turn_and_nothing_goes_astray() {
+    let mut s = Bench::full(80, 24);
+    s.at(10.0);
+    let asks = |host: &str, prompt: &str| Question::Secret { host: host.into(), prompt: prompt.into(), echo: false };
+    s.host("nas", HostEvent::Ask { id: 1, question: asks("me@nas", "me@nas's password") });
+    s.host("web", HostEvent::Ask { id: 2, question: asks("me@web", "Code \u{1b}[31m:") });
+    s.host("db", HostEvent::Ask { id: 3, question: asks("me@db", "Pin") });
+    assert!(s.has("me@nas will see") && !s.has("me@web"), "{}", s.screen());
+    s.at(11.0);
+    s.take();
+    // the rest that is typed too fast is nobody's: not the next host's, not the program's
+    s.keys("'one Enter 'more Enter");
+    let answered = |s: &Bench| {
+        let answers = s.effects.iter().filter_map(|e| match e {
+            Effect::Host(h, HostCommand::Answer { id, answer }) => Some((h.as_str().to_string(), *id, answer.clone())),
+            _ => None,
+        });
+        answers.collect::<Vec<_>>()
+    };
+    assert_eq!(answered(&s), [("nas".into(), 1, Answer::Secret("one".into()))]);
+    assert_eq!(s.typed(), [] as [&str; 0]);
+    assert!(s.has("me@web will see") && s.has("Code \\u{1b}[31m:") && !s.has("•"), "{}", s.screen());
+    s.take();
+    // Esc cancels this one alone
+    s.at(12.0);
+    s.keys("'tw Escape");
+    assert_eq!(answered(&s), [("web".into(), 2, Answer::No)]);
+    assert!(s.has("me@db will see"));
+    s.at(13.0);
+    s.keys("'thr");
+    s.take();
+    // the host gives up in the middle: said, and the rest is nobody's until there was a pause
+    let lost = HostState::Lost { why: "closed".into(), retry: Duration::from_secs(1) };
+    s.host("db", HostEvent::State(lost));
+    assert!(s.has("db asks no longer"), "{}", s.screen());
+    s.keys("'ee Enter");
+    assert!(s.has("db asks no longer"));
+    assert!(answered(&s).is_empty() && s.typed().is_empty());
+    s.at(14.0);
+    s.keys("Enter");
+    assert!(s.app.layers.is_empty());
+    s.keys("'ls");
+    assert_eq!(s.typed(), ["s1 l", "s1 s"]);
+}
+
+#[test]
+fn questions_fit_a_small_screen() {
+    let host = "someone@a-host-with-a-long-name.example.org:2222";
+    let print = "SHA256:abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQ";
+    let mut s = Bench::full(80, 24);
+    let question =
+        Question::HostKey { host: host.into(), kind: "ecdsa-sha2-nistp521".into(), fingerprint: print.into() };
+    s.host("nas", HostEvent::Ask { id: 1, question });
+    // whole, on one line, to be compared with another
+    assert!(s.has(print) && s.has(host) && s.has("y yes   n no"), "{}", s.screen());
+    let mut s = Bench::full(40, 12);
+    let question = Question::Secret { host: host.into(), prompt: format!("{host}'s password"), echo: false };
+    s.host("nas", HostEvent::Ask { id: 2, question });
+    s.at(11.0);
+    s.keys("'abc");
+    assert!(s.has("> •••") && s.has("Esc cancels"), "{}", s.screen());
+}
+
+#[test]
 fn a_changed_host_key_must_be_read() {
     let mut s = Bench::full(80, 24);
     let state = HostState::Failed { why: "the key of nas has changed".into(), hints: vec!["ask".into()], hard: true };

@@ -10,6 +10,7 @@ use crate::proto::control::*;
 use crate::proto::frame::{Body, Frame, MAX_PIECE};
 use crate::proto::ids::{SessionId, StreamId};
 use crate::proto::notice::Notice;
+use crate::secret::Secret;
 use crate::term::screen::Colors;
 use crate::transport::ask::{Answered, Ask};
 use std::collections::HashMap;
@@ -84,6 +85,8 @@ impl Asker {
             let mut state = self.state.lock().unwrap_or_else(|e| e.into_inner());
             state.0 += 1;
             let id = state.0;
+            // nobody waits any longer for what was asked in a dial that was given up
+            state.1.retain(|_, waits| !waits.is_closed());
             state.1.insert(id, tx);
             id
         };
@@ -107,7 +110,7 @@ impl Ask for Asker {
         let rx = self.ask(Question::HostKey { host: host.into(), kind: kind.into(), fingerprint: fingerprint.into() });
         Box::pin(async move { Some(rx.await.ok()? == Answer::Yes) })
     }
-    fn secret(&self, host: &str, prompt: &str, echo: bool) -> Answered<'_, String> {
+    fn secret(&self, host: &str, prompt: &str, echo: bool) -> Answered<'_, Secret> {
         let rx = self.ask(Question::Secret { host: host.into(), prompt: prompt.into(), echo });
         Box::pin(async move {
             match rx.await.ok()? {
@@ -124,6 +127,10 @@ impl Ask for Asker {
             steps: steps.to_vec(),
         });
         Box::pin(async move { Some(rx.await.ok()? == Answer::Yes) })
+    }
+    fn said(&self, host: &str, text: &str) {
+        let what = format!("{host} says: {}", text.replace('\n', " | "));
+        let _ = self.events.send((self.host.clone(), HostEvent::Failed { what }));
     }
     fn progress(&self, step: &str, done: Option<f32>) {
         let state = HostState::Deploying { step: step.into(), done };

@@ -14,6 +14,8 @@ pub struct Asked {
     pub shown: Duration,
     /// It takes keys: what was being typed elsewhere has come to a pause.
     pub armed: bool,
+    /// Until then keys are thrown away: they were meant for a question that was here before.
+    pub hush: bool,
 }
 
 impl Asked {
@@ -22,8 +24,7 @@ impl Asked {
         match (&self.question, name) {
             (_, "Escape" | "C-c") => answer(Answer::No),
             (Question::Secret { .. }, "Enter") => {
-                let text = self.field.take();
-                Outcome::Choose(Choice::Answer(self.host.clone(), self.id, Answer::Secret(text)))
+                Outcome::Choose(Choice::Answer(self.host.clone(), self.id, Answer::Secret(self.field.take_secret())))
             }
             (Question::Secret { .. }, _) => {
                 self.field.key(key, name);

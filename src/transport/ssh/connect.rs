@@ -8,6 +8,7 @@ use super::gate::{self, Gate, Shared};
 use super::known_hosts;
 use super::offer;
 use super::patience::{Asker, Patience};
+use super::renewal;
 use super::sftp::Sftp;
 use super::stream::{self, Cut, Wire};
 use crate::failure::{Failure, Kind};
@@ -112,7 +113,7 @@ async fn handshake(config: HostConfig, mut wire: Wire, ask: Arc<dyn Ask>) -> Res
     let (read_config, revoked_path) = (config.clone(), config.revoked_host_keys.clone());
     let (files, revoked) = tokio::task::spawn_blocking(move || {
         let paths = [read_config.user_known_hosts, read_config.global_known_hosts].concat();
-        (known_hosts::read(&paths), revoked_path.and_then(|p| known_hosts::read(&[p]).pop()))
+        (known_hosts::read(&paths), revoked_path.map(|p| known_hosts::read_list(&p)))
     })
     .await
     .map_err(|e| Failure::new(Kind::Internal, e.to_string(), "report this"))?;
@@ -122,13 +123,23 @@ async fn handshake(config: HostConfig, mut wire: Wire, ask: Arc<dyn Ask>) -> Res
     let asker = Asker { ask, patience: Arc::new(Patience::default()) };
     let shared = Arc::new(Shared::default());
     let (alive, gone) = watch::channel(());
-    let gate =
-        Gate { config: config.clone(), files, revoked, asker: asker.clone(), shared: shared.clone(), _alive: alive };
+    let certificates = !known_hosts::authorities(&files, &host, port).is_empty();
+    renewal::listen();
+    let gate = Gate {
+        config: config.clone(),
+        files,
+        revoked,
+        address: wire.address.filter(|ip| config.check_host_ip && config.hostname != ip.to_string()),
+        asker: asker.clone(),
+        shared: shared.clone(),
+        witness: renewal::Witness::default(),
+        _alive: alive,
+    };
     let (alive_every, alive_most) = offer::keepalive(&config);
     let settings = client::Config {
         client_id: russh::SshId::Standard(Cow::Borrowed(concat!("SSH-2.0-thub_", env!("CARGO_PKG_VERSION")))),
         window_size: WINDOW,
-        preferred: offer::offered(gate::preferred(&types, gate::has_aes()), &config)?,
+        preferred: offer::offered(gate::preferred(&types, certificates, gate::has_aes()), &config)?,
         limits: offer::limits(&config),
         keepalive_interval: Some(alive_every),
         keepalive_max: alive_most,
@@ -166,7 +177,10 @@ async fn handshake(config: HostConfig, mut wire: Wire, ask: Arc<dyn Ask>) -> Res
         }
     };
     match asker.patience.within(AUTH_WITHIN, auth::prove(&mut handle, &config, &asker, &shared)).await {
-        Some(proved) => proved?,
+        Some(proved) => {
+            proved?;
+            tracing::info!(host = at, "logged in");
+        }
         None => {
             return Err(Failure::unreachable(
                 format!("{at}: logging in took longer than {} s", AUTH_WITHIN.as_secs()),

@@ -16,6 +16,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 const FILE_MOST: u64 = 64 << 20;
+const REVOKES: &str = "revokes a key that can't be read";
 
 /// A known_hosts file as it was read: no file is an empty one.
 #[derive(Clone, Debug)]
@@ -33,6 +34,13 @@ pub struct HostKey {
 }
 
 impl HostKey {
+    /// A key by its blob, which begins with its type.
+    pub fn from_blob(blob: Vec<u8>) -> Option<HostKey> {
+        let len = u32::from_be_bytes(blob.get(..4)?.try_into().ok()?) as usize;
+        let kind = String::from_utf8(blob.get(4..4usize.checked_add(len)?)?.to_vec()).ok()?;
+        Some(HostKey { kind, blob })
+    }
+
     /// `SHA256:...`, as `ssh-keygen -l` prints it.
     pub fn fingerprint(&self) -> String {
         format!("SHA256:{}", STANDARD_NO_PAD.encode(Sha256::digest(&self.blob)))
@@ -61,6 +69,12 @@ pub enum Verdict {
 /// Reads the files at the edge.
 pub fn read(paths: &[PathBuf]) -> Vec<File> {
     paths.iter().map(|p| File { path: p.clone(), text: read_one(p) }).collect()
+}
+
+/// Reads a list of revoked keys: one that is named and not there stops, as in OpenSSH.
+pub fn read_list(path: &Path) -> File {
+    let there = std::fs::metadata(path).map_err(|e| e.to_string());
+    File { path: path.to_path_buf(), text: there.and_then(|_| read_one(path)) }
 }
 
 fn read_one(path: &Path) -> Result<Vec<u8>, String> {
@@ -117,7 +131,7 @@ fn verdict_by_name(files: &[File], name: &str, key: &HostKey) -> Verdict {
                 (Mark::None, Some(_)) => changed = changed.or_else(|| Some(here())),
                 (Mark::Revoked, None) => {
                     let (file, line) = here();
-                    return Verdict::Unreadable { file, why: format!("line {line} revokes a key that can't be read") };
+                    return Verdict::Unreadable { file, why: format!("line {line} {REVOKES}") };
                 }
                 (Mark::None | Mark::Other, _) => unsure = unsure.or_else(|| Some(here())),
             }
@@ -131,12 +145,49 @@ fn verdict_by_name(files: &[File], name: &str, key: &HostKey) -> Verdict {
     }
 }
 
+/// The names under which a host is looked for: with its port, then without.
+fn names(host: &str, port: u16) -> Vec<String> {
+    let (name, plain) = (name_of(host, port), name_of(host, 22));
+    if name == plain { vec![name] } else { vec![name, plain] }
+}
+
+/// Why a key counts for nothing whatever else is on record: it is revoked, or the files can't be read.
+pub fn stopped(files: &[File], host: &str, port: u16, key: &HostKey) -> Option<Verdict> {
+    names(host, port).iter().map(|name| verdict_by_name(files, name, key)).find(|v| {
+        let no_file = |file: &Path| files.iter().any(|f| f.path == file && f.text.is_err());
+        match v {
+            Verdict::Revoked { .. } => true,
+            Verdict::Unreadable { file, why } => no_file(file) || why.contains(REVOKES),
+            _ => false,
+        }
+    })
+}
+
+/// Keys of the authorities (`@cert-authority`) whose certificates count for a host: those on record for the name with
+/// its port, else for the plain name.
+pub fn authorities(files: &[File], host: &str, port: u16) -> Vec<HostKey> {
+    let mut out = Vec::new();
+    for name in names(host, port) {
+        for file in files {
+            for (_, entry) in file.text.as_deref().map(lines).into_iter().flatten() {
+                if let (Mark::Authority, Some(key)) = (entry.mark, entry.key)
+                    && hosts_match(entry.hosts, &name)
+                {
+                    out.push(key);
+                }
+            }
+        }
+        if !out.is_empty() {
+            break;
+        }
+    }
+    out
+}
+
 /// The key types on record for a host, in the files' order, each once: to be offered first, as OpenSSH does.
 pub fn recorded_types(files: &[File], host: &str, port: u16) -> Vec<String> {
     let mut out: Vec<String> = Vec::new();
-    let name = name_of(host, port);
-    let plain = name_of(host, 22);
-    for name in if name == plain { vec![name] } else { vec![name, plain] } {
+    for name in names(host, port) {
         for file in files {
             for (_, entry) in file.text.as_deref().map(lines).into_iter().flatten() {
                 if let (Mark::None, Some(key)) = (entry.mark, entry.key)

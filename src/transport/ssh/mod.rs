@@ -3,6 +3,7 @@
 //! - [`config`] what ssh_config says, `aliases` whom it names · [`known_hosts`] the verdict on a host's key
 //! - `stream` what SSH runs over, `dial` its TCP · [`connect`] the handshake and [`Ssh`] · `gate` passes the host's key or says why not
 //! - `offer` algorithms and limits, as ssh_config wants them within what is safe
+//! - `hostcert` what a host's certificate is worth · `renewal` the host is the same when keys are renewed
 //! - `auth`, `keyfile` who we are · `patience` deadlines that stand still while a person is asked
 //! - [`channel`] a command's streams · [`sftp`] files, behind [`sftp_guard`]
 
@@ -13,10 +14,12 @@ pub mod config;
 pub mod connect;
 mod dial;
 mod gate;
+mod hostcert;
 mod keyfile;
 pub mod known_hosts;
 mod offer;
 mod patience;
+mod renewal;
 pub mod sftp;
 pub mod sftp_guard;
 mod stream;

@@ -172,7 +172,7 @@ mod tests {
         parse_g(printed, &dest, Path::new("/h"), "me")
     }
     fn safe() -> Preferred {
-        gate::preferred(&[], true)
+        gate::preferred(&[], false, true)
     }
     fn names<T: AsRef<str>>(list: &[T]) -> Vec<&str> {
         list.iter().map(AsRef::as_ref).collect()

@@ -25,6 +25,8 @@ pub(super) struct Wire {
     over: Over,
     cut: Option<oneshot::Receiver<()>>,
     complaint: Option<Complaint>,
+    /// Whom TCP reached.
+    pub(super) address: Option<std::net::IpAddr>,
 }
 
 /// The end of what a ProxyCommand writes to stderr, for the error.
@@ -51,7 +53,7 @@ pub(super) struct Cut {
 
 impl Wire {
     fn new(over: Over) -> Wire {
-        Wire { over, cut: None, complaint: None }
+        Wire { over, cut: None, complaint: None, address: None }
     }
     pub(super) fn jump(channel: Channel) -> Wire {
         Wire::new(Over::Jump(channel))
@@ -79,7 +81,8 @@ pub(super) async fn tcp(config: &HostConfig) -> Result<Wire, Failure> {
     if let Err(e) = stream.set_nodelay(true) {
         tracing::warn!(error = %e, "TCP_NODELAY");
     }
-    Ok(Wire::new(Over::Tcp(stream)))
+    let address = stream.peer_addr().ok().map(|a| a.ip());
+    Ok(Wire { address, ..Wire::new(Over::Tcp(stream)) })
 }
 
 /// The user's ProxyCommand, through sh as OpenSSH does.
