@@ -326,6 +326,9 @@ pub struct Deploy {
     /// Binary to put there instead of this one
     #[arg(long, value_name = "FILE")]
     pub from: Option<PathBuf>,
+    /// Directory there to put it into, absolute, where programs may not run in the home (noexec); later ones go there too
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<String>,
 }
 
 #[derive(Args, Debug)]

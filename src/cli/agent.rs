@@ -4,31 +4,47 @@
 use super::call::Client;
 use super::{AgentVerb, Common};
 use crate::client::host::{Env, HostId};
-use crate::failure::Failure;
+use crate::failure::{Failure, Kind};
 use crate::paths::Paths;
 use crate::text::escape;
-use crate::transport::ask::Ask;
-use crate::transport::deploy::build_id;
-use crate::transport::{DeployPolicy, reach};
+use crate::transport::ask::{Answered, Ask};
+use crate::transport::deploy::{Offer, build_id, put};
 use rustix::process::{Pid, Signal};
 use std::io::{IsTerminal, Write};
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Progress on standard error; no questions.
+/// Progress on standard error; a question only where somebody sits at a terminal.
 struct Told {
     bar: bool,
     open: AtomicBool,
 }
 
 impl Ask for Told {
+    fn directory(&self, host: &str, why: &str) -> Answered<'_, String> {
+        let (question, open) = (format!("{}: {}", escape(host), escape(why)), self.open.swap(false, Ordering::Relaxed));
+        let answered = self.bar && std::io::stdin().is_terminal();
+        Box::pin(async move {
+            if !answered {
+                return None;
+            }
+            let typed = tokio::task::spawn_blocking(move || {
+                let newline = if open { "\n" } else { "" };
+                eprint!("{newline}{question}\nanother directory there, absolute (nothing = stop): ");
+                let mut line = String::new();
+                std::io::stdin().read_line(&mut line).ok()?;
+                Some(line.trim().to_string())
+            });
+            typed.await.ok()?.filter(|line| !line.is_empty())
+        })
+    }
     fn progress(&self, step: &str, done: Option<f32>) {
         let mut err = std::io::stderr().lock();
         match done {
             Some(done) if self.bar => {
                 self.open.store(true, Ordering::Relaxed);
-                let _ = write!(err, "\r{} {:3.0}%", escape(step), done * 100.0);
+                // (the step's end varies: what is right of it is erased)
+                let _ = write!(err, "\r{} {:3.0}%\x1b[K", escape(step), done * 100.0);
             }
             Some(_) => {}
             None => {
@@ -39,18 +55,31 @@ impl Ask for Told {
     }
 }
 
-pub async fn deploy(env: &Arc<Env>, common: &Common, on: &str, from: Option<&Path>) -> Result<(), Failure> {
+/// `thub deploy HOST`: whatever lies there already. Ctrl-C ends it, and nothing of it stays there.
+pub async fn deploy(env: &Arc<Env>, common: &Common, args: &super::Deploy) -> Result<(), Failure> {
     let told = Arc::new(Told { bar: std::io::stderr().is_terminal(), open: AtomicBool::new(false) });
     let ask: Arc<dyn Ask> = told.clone();
-    let reached = reach(on, env.ssh_config.as_deref(), ask, DeployPolicy::Always, from.map(Path::to_path_buf)).await;
+    let offer = Offer { from: args.from.clone(), dir: args.dir.clone(), ..env.offer.clone() };
+    if offer.dir.as_ref().is_some_and(|d| !d.starts_with('/')) {
+        return Err(Failure::usage("--dir takes an absolute path on the host", "such as --dir /var/lib/me"));
+    }
+    let interrupted = async {
+        match tokio::signal::ctrl_c().await {
+            Ok(()) => Failure::new(Kind::Failed, "the upload was stopped", "the host removes what had come there"),
+            Err(_) => std::future::pending().await,
+        }
+    };
+    let put = tokio::select! {
+        put = put(&args.on, env.ssh_config.as_deref(), offer, ask) => put,
+        stopped = interrupted => Err(stopped),
+    };
     if told.open.load(Ordering::Relaxed) {
         eprintln!();
     }
-    let (ssh, _channel) = reached?;
-    let host = ssh.name();
+    let host = put?.name();
     let build = build_id();
     if common.json {
-        println!("{}", serde_json::json!({"host": on, "build": build}));
+        println!("{}", serde_json::json!({"host": args.on, "build": build}));
     } else {
         println!("{host} has the agent of this build ({build})");
     }

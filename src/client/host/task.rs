@@ -125,6 +125,16 @@ impl Ask for Asker {
         });
         Box::pin(async move { Some(rx.await.ok()? == Answer::Yes) })
     }
+    fn directory(&self, host: &str, why: &str) -> Answered<'_, String> {
+        let prompt = format!("{why}: another directory there, absolute");
+        let rx = self.ask(Question::Secret { host: host.into(), prompt, echo: true });
+        Box::pin(async move {
+            match rx.await.ok()? {
+                Answer::Secret(path) if !path.trim().is_empty() => Some(path.trim().to_string()),
+                _ => None,
+            }
+        })
+    }
     fn progress(&self, step: &str, done: Option<f32>) {
         let state = HostState::Deploying { step: step.into(), done };
         let _ = self.events.send((self.host.clone(), HostEvent::State(state)));
