@@ -433,7 +433,7 @@ fn the_agent_comes_through_odd_shells() {
             println!("skipped: no {shell}");
             continue;
         }
-        let noise = if shell == "bash" { "echo Welcome; echo; echo thub/1 not; " } else { "" };
+        let noise = if shell == "bash" { "echo Welcome; echo; echo thub/1 is not here; " } else { "" };
         let sshd = Sshd::start(&format!("ForceCommand {noise}exec {shell} -c \"$SSH_ORIGINAL_COMMAND\""));
         deployed(&sshd, &sshd.config(""));
     }

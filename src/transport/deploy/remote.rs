@@ -146,7 +146,12 @@ pub(super) fn parse(host: &str, printed: &[u8]) -> Result<Remote, Failure> {
     };
     let Some(found) = words(printed) else {
         let said = short(String::from_utf8_lossy(printed).trim(), 200);
-        let said = if said.is_empty() { "nothing".into() } else { said };
+        if said.is_empty() {
+            return Err(Failure::refused(
+                format!("{host} runs no commands for this account (an SFTP-only one, perhaps): it printed nothing"),
+                "ask its admin for a login shell, or use an account that has one",
+            ));
+        }
         return Err(odd(&format!("it did not say what it is; its shell printed: {said}")));
     };
     let value = |key: &str| found.iter().find(|(k, _)| k == key).map(|(_, v)| v.as_str());
