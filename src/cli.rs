@@ -346,7 +346,7 @@ pub enum AgentVerb {
     Status,
     /// End the user's other agents here in order; sessions live on
     Stop,
-    /// Remove uploaded agents; sessions live on
+    /// Remove all that agents left here, sessions' records too where none runs; running sessions live on
     Uninstall,
 }
 

@@ -3,6 +3,7 @@
 
 use super::call::Client;
 use super::{AgentVerb, Common};
+use crate::agent::builds::uninstall;
 use crate::client::host::{Env, HostId};
 use crate::failure::{Failure, Kind};
 use crate::paths::Paths;
@@ -100,19 +101,20 @@ pub async fn verb(
         AgentVerb::Status => status(env, common, host).await?,
         AgentVerb::Stop => println!("{} agents ended; sessions go on", stop()),
         AgentVerb::Uninstall => {
-            let agents = paths.data_dir().join("agents");
-            match std::fs::remove_dir_all(&agents) {
-                Ok(()) => println!("{} is removed; sessions go on", agents.display()),
-                Err(e) if e.kind() == std::io::ErrorKind::NotFound => println!("no agent is installed here"),
-                Err(e) => {
-                    return Err(Failure::failed(
-                        format!("{} can't be removed: {e}", agents.display()),
-                        "look at its permissions",
-                    ));
-                }
+            let removed = uninstall(paths)?;
+            let what = match removed.builds {
+                0 => "no agent is installed here".to_string(),
+                1 => "1 build is removed".to_string(),
+                n => format!("{n} builds are removed"),
+            };
+            println!("{what}");
+            if !removed.sessions.is_empty() {
+                println!(
+                    "{} go on, and their records stay: {} (after `thub kill` of them, uninstall again)",
+                    removed.sessions.len(),
+                    removed.sessions.join(", ")
+                );
             }
-            // the folder above goes where nothing else is in it
-            let _ = std::fs::remove_dir(paths.data_dir());
         }
     }
     Ok(0)

@@ -167,9 +167,19 @@ fn an_empty_home_gets_an_agent_and_sessions() {
     until("agents and sessions to be gone", || far.there().is_empty().then_some(()));
     let status: Value = serde_json::from_str(&far.thub(&["agent", "status", "-H", "test", "--json"]).ok()).unwrap();
     assert_eq!(status["sessions"], 0, "{status}");
+    far.thub(&["new", "-d", "-H", "test", "-n", "stays", "--", "cat"]).ok();
     let said = far.thub(&["agent", "uninstall", "-H", "test"]);
     assert_eq!(said.code, 0, "{said:?}");
+    assert!(said.out.contains("stays"), "{said:?}");
     assert!(far.binaries().is_empty());
+    let said = far.thub(&["deploy", "test"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert_eq!(far.ls()[0]["name"], "stays", "it lived on");
+    far.thub(&["kill", "-H", "test", "stays"]).ok();
+    let said = far.thub(&["agent", "uninstall", "-H", "test"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    let left: Vec<_> = std::fs::read_dir(far.sshd.home()).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert!(left.is_empty(), "nothing is left: {left:?}");
 }
 
 #[test]
