@@ -388,7 +388,10 @@ mod tests {
             .collect();
         let mut config = Config::parse(&told).unwrap();
         for name in NAMES {
-            assert!(told.contains(&format!("{name} =")) || ["deploy", "keys"].contains(name), "{name} is not explained");
+            assert!(
+                told.contains(&format!("{name} =")) || ["deploy", "keys"].contains(name),
+                "{name} is not explained"
+            );
         }
         assert_eq!((config.prefix.take(), config.shell.take()), (Some("C-b".into()), Some("/bin/bash".into())));
         assert_eq!(std::mem::take(&mut config.keys).len(), 3);

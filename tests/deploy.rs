@@ -282,7 +282,8 @@ fn what_a_killed_host_left_goes_with_the_next() {
     let Some(host) = Host::new("") else { return };
     let dir = host.placed().parent().unwrap().to_path_buf();
     std::fs::create_dir_all(&dir).unwrap();
-    let (old, new, other) = (dir.join(".thub.0123456789abcdef"), dir.join(".thub.fedcba9876543210"), dir.join(".thub.mine"));
+    let (old, new, other) =
+        (dir.join(".thub.0123456789abcdef"), dir.join(".thub.fedcba9876543210"), dir.join(".thub.mine"));
     for file in [&old, &new, &other] {
         std::fs::write(file, "left").unwrap();
     }
@@ -346,7 +347,8 @@ fn parents_that_others_can_write() {
     let open = |path: &Path, mode| std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
     let home = host.sshd.home();
     run(async {
-        for (part, mode) in [(".local", 0o777), (".local/share", 0o772), (".local/share/thub", 0o773), (AGENTS, 0o777)] {
+        for (part, mode) in [(".local", 0o777), (".local/share", 0o772), (".local/share/thub", 0o773), (AGENTS, 0o777)]
+        {
             let path = home.join(part);
             let before = std::fs::metadata(&path).unwrap().permissions().mode();
             open(&path, mode);
@@ -382,12 +384,18 @@ fn parents_that_others_can_write() {
 
 #[test]
 fn fakes_before_the_systems_tools() {
-    let Some(host) = Host::new("ForceCommand PATH={dir}/fakes:$PATH; export PATH; eval \"$SSH_ORIGINAL_COMMAND\"") else { return };
+    let Some(host) = Host::new("ForceCommand PATH={dir}/fakes:$PATH; export PATH; eval \"$SSH_ORIGINAL_COMMAND\"")
+    else {
+        return;
+    };
     let fakes = host.sshd.at("fakes");
     std::fs::create_dir(&fakes).unwrap();
-    for name in ["uname", "sha256sum", "mv", "cat", "thub", "id", "ls", "mkdir", "chmod", "wc", "sync", "head", "rm", "ln"] {
+    for name in
+        ["uname", "sha256sum", "mv", "cat", "thub", "id", "ls", "mkdir", "chmod", "wc", "sync", "head", "rm", "ln"]
+    {
         let path = fakes.join(name);
-        std::fs::write(&path, format!("#!/bin/sh\ntouch {}/ran-{name}\necho fake\n", host.sshd.dir.path().display())).unwrap();
+        std::fs::write(&path, format!("#!/bin/sh\ntouch {}/ran-{name}\necho fake\n", host.sshd.dir.path().display()))
+            .unwrap();
         std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
     }
     run(async { host.deploy().await.unwrap() });
@@ -402,7 +410,8 @@ fn fakes_before_the_systems_tools() {
         let mut remote = deploy::find(&ssh).await.unwrap();
         let ran = format!("\u{1b}]0;x\u{7}$(touch {})", host.sshd.at("ran").display());
         remote.machine = thub::text::Untrusted::new(&*ran);
-        let f = says("a fake uname", deploy::deploy(&ssh, &remote, host.offer(), &Nobody).await, &["does not run there"]);
+        let f =
+            says("a fake uname", deploy::deploy(&ssh, &remote, host.offer(), &Nobody).await, &["does not run there"]);
         assert!(!f.to_string().contains('\u{1b}'));
     });
     assert!(!host.sshd.at("ran").exists());
@@ -516,8 +525,10 @@ fn accounts_that_run_nothing() {
 fn a_host_without_a_hash() {
     let hide = "for t in sha256sum shasum openssl sha256; do for d in /usr/bin /bin; do \
                 if [ -e $d/$t ]; then mount --bind /dev/null $d/$t; fi; done; done";
-    let Some(host) =
-        Host::new(&format!("ForceCommand unshare -m sh -c '{hide}; eval \"$SSH_ORIGINAL_COMMAND\"'")) else { return };
+    let Some(host) = Host::new(&format!("ForceCommand unshare -m sh -c '{hide}; eval \"$SSH_ORIGINAL_COMMAND\"'"))
+    else {
+        return;
+    };
     let can = Command::new("unshare").args(["-m", "true"]).status().is_ok_and(|s| s.success());
     if !is_root() || (!can && skip("unshare")) {
         return;
@@ -534,10 +545,13 @@ fn a_host_without_a_hash() {
 /// A machine with busybox alone, as routers and containers have it.
 #[test]
 fn busybox_alone() {
-    let Some(host) = Host::new("ForceCommand exec chroot {dir}/root /bin/sh -c \"$SSH_ORIGINAL_COMMAND\"\nSetEnv HOME=/home") else {
+    let Some(host) =
+        Host::new("ForceCommand exec chroot {dir}/root /bin/sh -c \"$SSH_ORIGINAL_COMMAND\"\nSetEnv HOME=/home")
+    else {
         return;
     };
-    if !is_root() || (!Path::new("/usr/bin/busybox").exists() && !Path::new("/bin/busybox").exists() && skip("busybox")) {
+    if !is_root() || (!Path::new("/usr/bin/busybox").exists() && !Path::new("/bin/busybox").exists() && skip("busybox"))
+    {
         return;
     }
     let root = host.sshd.at("root");
@@ -584,8 +598,10 @@ fn serve(dir: PathBuf) -> String {
             let name = first.split(' ').nth(1).unwrap_or("/").trim_start_matches('/').to_string();
             let mut to = stream;
             let _ = match std::fs::read(dir.join(name.rsplit('/').next().unwrap_or_default())) {
-                Ok(body) => write!(to, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len())
-                    .and_then(|()| to.write_all(&body)),
+                Ok(body) => {
+                    write!(to, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len())
+                        .and_then(|()| to.write_all(&body))
+                }
                 Err(_) => write!(to, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"),
             };
         }
@@ -616,13 +632,16 @@ fn programs_for_another_machine() {
         let words = ["glibc 2.5", place.to_str().unwrap(), "--from FILE", "cargo build --release --target"];
         says("no program", deploy(&offer).await, &words);
         // put there by hand
-        let by_hand = program(&data.join("programs").join(BUILD), &format!("thub-{X86}"), &format!("{BUILD} {X86}"), BUILD, 0);
+        let by_hand =
+            program(&data.join("programs").join(BUILD), &format!("thub-{X86}"), &format!("{BUILD} {X86}"), BUILD, 0);
         deploy(&offer).await.unwrap();
         host.is_whole("by hand");
         assert!(std::fs::read(host.placed()).unwrap() == std::fs::read(&by_hand).unwrap());
         std::fs::remove_dir_all(host.placed().parent().unwrap()).unwrap();
         // of another version, of another target, of nothing
-        for (stamp, word) in [("0.0.9 x86_64-unknown-linux-musl", "0.0.9"), (&format!("{BUILD} riscv"), "riscv"), ("", "does not say")] {
+        for (stamp, word) in
+            [("0.0.9 x86_64-unknown-linux-musl", "0.0.9"), (&format!("{BUILD} riscv"), "riscv"), ("", "does not say")]
+        {
             program(&data.join("programs").join(BUILD), &format!("thub-{X86}"), stamp, BUILD, 0);
             says("a wrong program", deploy(&offer).await, &[word]);
         }
@@ -678,7 +697,11 @@ fn programs_for_another_machine() {
         program(&site, &format!("thub-{X86}"), &format!("0.0.9 {X86}"), "0.0.9", 0);
         sign("release");
         says("an older release", deploy(&with(&url, &key)).await, &["0.0.9"]);
-        says("no such site", deploy(&with("http://127.0.0.1:1", &other)).await, &["can't be downloaded", "--from FILE"]);
+        says(
+            "no such site",
+            deploy(&with("http://127.0.0.1:1", &other)).await,
+            &["can't be downloaded", "--from FILE"],
+        );
         says("no https", deploy(&with("http://example.org/thub", &key)).await, &["https"]);
         says("no key", deploy(&with(&url, "RWnonsense")).await, &["key"]);
         host.has_nothing("releases");

@@ -137,7 +137,9 @@ pub fn uninstall(paths: &Paths) -> Result<Removed, Failure> {
     }
     let run = RunDir::open(paths)?;
     let alive = run.entries().into_iter().filter_map(|e| match e {
-        Entry::Alive(record) => Some(escape(if record.info.name.is_empty() { &record.info.id } else { &record.info.name })),
+        Entry::Alive(record) => {
+            Some(escape(if record.info.name.is_empty() { &record.info.id } else { &record.info.name }))
+        }
         Entry::Lost(_) | Entry::Ended(_) => None,
     });
     removed.sessions = alive.collect();
@@ -146,9 +148,8 @@ pub fn uninstall(paths: &Paths) -> Result<Removed, Failure> {
         std::fs::remove_dir_all(&root).map_err(|e| failed(&root, e))?;
         let state = paths.state_dir();
         // a layout beside it: this machine is somebody's client as well, and the log is that one's
-        let only_log = std::fs::read_dir(state).is_ok_and(|all| {
-            all.flatten().all(|e| e.file_name() == "log" || e.file_name() == "run")
-        });
+        let only_log = std::fs::read_dir(state)
+            .is_ok_and(|all| all.flatten().all(|e| e.file_name() == "log" || e.file_name() == "run"));
         if only_log {
             for name in ["thub.log", "thub.log.1"] {
                 let _ = std::fs::remove_file(paths.log_dir().join(name));

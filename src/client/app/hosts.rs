@@ -32,6 +32,7 @@ impl Host {
             silent: false,
             queue: Vec::new(),
             looked: Default::default(),
+            deploying: false,
         }
     }
 
@@ -228,6 +229,7 @@ impl App {
         if !matches!(state, HostState::Connecting | HostState::Deploying { .. }) {
             self.layers.retain(|l| !l.is_question_of(id));
         }
+        self.show_deploy(id, &state);
         match state {
             HostState::Online { .. } => {
                 self.trouble_is_over(id);

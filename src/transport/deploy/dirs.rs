@@ -103,7 +103,8 @@ impl Me<'_> {
     fn may_use(&self, dir: &str, listed: &[&str]) -> Result<(), Failure> {
         // above the home whose a directory is is the admin's affair, as for sshd; who can write to it is not
         let top = self.top.filter(|t| *t == dir || dir.starts_with(&format!("{}/", t.trim_end_matches('/'))));
-        let mut above_home = self.top.is_some_and(|t| t != dir && t.starts_with(&format!("{}/", dir.trim_end_matches('/'))));
+        let mut above_home =
+            self.top.is_some_and(|t| t != dir && t.starts_with(&format!("{}/", dir.trim_end_matches('/'))));
         let mut path = dir.to_string();
         for (depth, line) in listed.iter().enumerate() {
             let fields: Vec<&str> = line.split_whitespace().collect();
@@ -151,10 +152,7 @@ mod tests {
     fn directories_others_can_write() {
         let judge = |id: &str, ls: &[&str]| {
             let list: String = ls.iter().map(|l| format!("THUB1 ls {l} 4096 Nov 20 .\n")).collect();
-            judge(
-                "h",
-                format!("\nTHUB1 top /home/al\nTHUB1 id {id}\nTHUB1 dir /home/al\n{list}THUB1 end\n").as_bytes(),
-            )
+            judge("h", format!("\nTHUB1 top /home/al\nTHUB1 id {id}\nTHUB1 dir /home/al\n{list}THUB1 end\n").as_bytes())
         };
         let (home, root) = ("drwxr-xr-x 2 0 0", "drwxr-xr-x 2 0 0");
         let me = "1000 1000 al al";

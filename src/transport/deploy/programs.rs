@@ -131,7 +131,9 @@ pub async fn choose(host: &str, remote: &Remote, offer: &Offer, ask: &dyn Ask) -
             runs(host, remote, &found.program)?;
             Ok(found)
         }
-        Err(why) => Err(why.hint(format!("{}; or without the internet:", missing.what)).hint(missing.hints.join("\n  "))),
+        Err(why) => {
+            Err(why.hint(format!("{}; or without the internet:", missing.what)).hint(missing.hints.join("\n  ")))
+        }
     }
 }
 

@@ -177,7 +177,10 @@ impl Job {
         let there = programs::sha256(&bytes);
         if there != sum {
             return Err(Failure::failed(
-                format!("{} is not what its release says (sha256 {there}, {sum} is right): it is not used", self.at(name)),
+                format!(
+                    "{} is not what its release says (sha256 {there}, {sum} is right): it is not used",
+                    self.at(name)
+                ),
                 "try again; if it happens again, something on the way changes files",
             ));
         }

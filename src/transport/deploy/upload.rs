@@ -72,8 +72,7 @@ pub(super) const AFTER: &str = concat!(
 );
 
 /// Removes a file, and the folders above it where that leaves them empty; `$1` = the file.
-pub(super) const REMOVE: &str =
-    r#"rm -f "$1"; d="${1%/*}"; rmdir "$d" 2>/dev/null && rmdir "${d%/*}" 2>/dev/null && d="${d%/*}" && rmdir "${d%/*}" 2>/dev/null; :"#;
+pub(super) const REMOVE: &str = r#"rm -f "$1"; d="${1%/*}"; rmdir "$d" 2>/dev/null && rmdir "${d%/*}" 2>/dev/null && d="${d%/*}" && rmdir "${d%/*}" 2>/dev/null; :"#;
 
 /// Puts the program there. `dir` = another directory than the home's, as the person wrote it.
 pub(super) async fn upload(ssh: &Ssh, mine: &Mine, dir: Option<&str>, ask: &dyn Ask) -> Result<Agent, Failure> {
@@ -119,7 +118,10 @@ pub(super) async fn upload(ssh: &Ssh, mine: &Mine, dir: Option<&str>, ask: &dyn 
 }
 
 fn unfit(host: &str) -> Failure {
-    Failure::usage(format!("{host}: that directory can't be used"), "name another one by its absolute path, of your own there")
+    Failure::usage(
+        format!("{host}: that directory can't be used"),
+        "name another one by its absolute path, of your own there",
+    )
 }
 
 /// Arguments of the scripts.
@@ -160,7 +162,8 @@ impl Told {
     fn read(printed: &[u8]) -> Told {
         let found = words(printed).unwrap_or_default();
         let value = |key: &str| found.iter().find(|(k, _)| k == key).map(|(_, v)| v.clone());
-        let error = value("error").map(|e| e.split_once(' ').map_or((e.clone(), String::new()), |(k, e)| (k.into(), e.into())));
+        let error =
+            value("error").map(|e| e.split_once(' ').map_or((e.clone(), String::new()), |(k, e)| (k.into(), e.into())));
         Told {
             placed: value("placed").filter(|p| remote::usable_path(p)),
             kept: value("kept"),
