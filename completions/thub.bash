@@ -620,13 +620,17 @@ _thub() {
             return 0
             ;;
         thub__subcmd__deploy)
-            opts="-H -F -h --from --host --ssh-config --json --help"
+            opts="-H -F -h --from --dir --host --ssh-config --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dir)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

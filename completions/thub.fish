@@ -182,6 +182,7 @@ complete -c thub -n "__fish_thub_using_subcommand run" -s F -l ssh-config -d 'ss
 complete -c thub -n "__fish_thub_using_subcommand run" -l json -d 'Print JSON'
 complete -c thub -n "__fish_thub_using_subcommand run" -s h -l help -d 'Print help'
 complete -c thub -n "__fish_thub_using_subcommand deploy" -l from -d 'Binary to put there instead of this one' -r -F
+complete -c thub -n "__fish_thub_using_subcommand deploy" -l dir -d 'Directory there to put it into, absolute, where programs may not run in the home (noexec); later ones go there too' -r
 complete -c thub -n "__fish_thub_using_subcommand deploy" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
 complete -c thub -n "__fish_thub_using_subcommand deploy" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
 complete -c thub -n "__fish_thub_using_subcommand deploy" -l json -d 'Print JSON'
@@ -193,7 +194,7 @@ complete -c thub -n "__fish_thub_using_subcommand agent; and not __fish_seen_sub
 complete -c thub -n "__fish_thub_using_subcommand agent; and not __fish_seen_subcommand_from status stop uninstall" -s h -l help -d 'Print help'
 complete -c thub -n "__fish_thub_using_subcommand agent; and not __fish_seen_subcommand_from status stop uninstall" -f -a "status" -d 'What is there and how it runs'
 complete -c thub -n "__fish_thub_using_subcommand agent; and not __fish_seen_subcommand_from status stop uninstall" -f -a "stop" -d 'End the user\'s other agents here in order; sessions live on'
-complete -c thub -n "__fish_thub_using_subcommand agent; and not __fish_seen_subcommand_from status stop uninstall" -f -a "uninstall" -d 'Remove uploaded agents; sessions live on'
+complete -c thub -n "__fish_thub_using_subcommand agent; and not __fish_seen_subcommand_from status stop uninstall" -f -a "uninstall" -d 'Remove all that agents left here, sessions\' records too where none runs; running sessions live on'
 complete -c thub -n "__fish_thub_using_subcommand agent; and __fish_seen_subcommand_from status" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
 complete -c thub -n "__fish_thub_using_subcommand agent; and __fish_seen_subcommand_from status" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
 complete -c thub -n "__fish_thub_using_subcommand agent; and __fish_seen_subcommand_from status" -l json -d 'Print JSON'

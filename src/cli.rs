@@ -327,6 +327,9 @@ pub struct Deploy {
     /// Binary to put there instead of this one
     #[arg(long, value_name = "FILE")]
     pub from: Option<PathBuf>,
+    /// Directory there to put it into, absolute, where programs may not run in the home (noexec); later ones go there too
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<String>,
 }
 
 #[derive(Args, Debug)]
@@ -344,7 +347,7 @@ pub enum AgentVerb {
     Status,
     /// End the user's other agents here in order; sessions live on
     Stop,
-    /// Remove uploaded agents; sessions live on
+    /// Remove all that agents left here, sessions' records too where none runs; running sessions live on
     Uninstall,
 }
 

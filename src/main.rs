@@ -129,7 +129,7 @@ async fn verbs(
                 Ok(cli::run::OWN)
             });
         }
-        Some(Verb::Deploy(d)) => cli::agent::deploy(&env, &common, &d.on, d.from.as_deref()).await?,
+        Some(Verb::Deploy(d)) => cli::agent::deploy(&env, &common, &d).await?,
         Some(Verb::Agent(a)) => {
             let verb = a.verb.unwrap_or(cli::AgentVerb::Status);
             return cli::agent::verb(&env, &common, &host, &paths, verb).await;

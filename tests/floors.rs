@@ -24,7 +24,7 @@ const ARROWS: &[(&str, u8, &[&str])] = &[
     ("config", 1, &["failure", "paths", "text", "theme"]),
     ("store", 1, &["failure", "paths", "proto", "safedir", "sys", "text"]),
     ("link", 1, &["proto", "text"]),
-    ("transport", 1, &["failure", "link", "paths", "proto", "secret", "sys", "text"]),
+    ("transport", 1, &["failure", "link", "paths", "proto", "safedir", "secret", "sys", "text"]),
     ("backend", 1, &["proto", "sys", "transport"]),
     ("filesys", 1, &["failure", "link", "proto", "text", "transport"]),
     // 2 roles: strangers

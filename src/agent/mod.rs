@@ -8,8 +8,10 @@
 //! - `ended.rs`    a session that has ended, served from its record
 //! - `exec.rs`     programs run to their end
 //! - `monitor.rs`  gauges
+//! - `builds.rs`   the builds that were put here: which go
 //! - `watch.rs`    notices that the run dir is another
 
+pub mod builds;
 mod ended;
 mod exec;
 mod monitor;
@@ -91,6 +93,10 @@ where
     let (tx, mut incoming) = mpsc::unbounded_channel();
     let (link, served) = Link::new(io, true, tx);
     let local = ctx.local;
+    if !local {
+        let paths = ctx.paths.clone();
+        tokio::task::spawn_blocking(move || builds::collect(&paths));
+    }
     let agent =
         Arc::new(Agent { ctx, run, link: link.clone(), streams: Mutex::default(), subscriptions: Mutex::default() });
     tokio::pin!(served);

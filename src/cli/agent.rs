@@ -3,27 +3,39 @@
 
 use super::call::Client;
 use super::{AgentVerb, Common};
+use crate::agent::builds::uninstall;
 use crate::client::host::{Env, HostId};
-use crate::failure::Failure;
+use crate::failure::{Failure, Kind};
 use crate::paths::Paths;
 use crate::text::escape;
 use crate::transport::ask::Ask;
-use crate::transport::deploy::build_id;
-use crate::transport::{DeployPolicy, reach};
+use crate::transport::deploy::{Offer, build_id, put};
 use rustix::process::{Pid, Signal};
-use std::path::Path;
 use std::sync::Arc;
 
-pub async fn deploy(env: &Arc<Env>, common: &Common, on: &str, from: Option<&Path>) -> Result<(), Failure> {
+/// `thub deploy HOST`: whatever lies there already. Ctrl-C ends it, and nothing of it stays there.
+pub async fn deploy(env: &Arc<Env>, common: &Common, args: &super::Deploy) -> Result<(), Failure> {
     let told = super::ask::telling();
     let ask: Arc<dyn Ask> = told.clone();
-    let reached = reach(on, env.ssh_config.as_deref(), ask, DeployPolicy::Always, from.map(Path::to_path_buf)).await;
+    let offer = Offer { from: args.from.clone(), dir: args.dir.clone(), ..env.offer.clone() };
+    if offer.dir.as_ref().is_some_and(|d| !d.starts_with('/')) {
+        return Err(Failure::usage("--dir takes an absolute path on the host", "such as --dir /var/lib/me"));
+    }
+    let interrupted = async {
+        match tokio::signal::ctrl_c().await {
+            Ok(()) => Failure::new(Kind::Failed, "the upload was stopped", "the host removes what had come there"),
+            Err(_) => std::future::pending().await,
+        }
+    };
+    let put = tokio::select! {
+        put = put(&args.on, env.ssh_config.as_deref(), offer, ask) => put,
+        stopped = interrupted => Err(stopped),
+    };
     told.end_line();
-    let (ssh, _channel) = reached?;
-    let host = ssh.name();
+    let host = put?.name();
     let build = build_id();
     if common.json {
-        println!("{}", serde_json::json!({"host": on, "build": build}));
+        println!("{}", serde_json::json!({"host": args.on, "build": build}));
     } else {
         println!("{host} has the agent of this build ({build})");
     }
@@ -44,19 +56,20 @@ pub async fn verb(
         AgentVerb::Status => status(env, common, host).await?,
         AgentVerb::Stop => println!("{} agents ended; sessions go on", stop()),
         AgentVerb::Uninstall => {
-            let agents = paths.data_dir().join("agents");
-            match std::fs::remove_dir_all(&agents) {
-                Ok(()) => println!("{} is removed; sessions go on", agents.display()),
-                Err(e) if e.kind() == std::io::ErrorKind::NotFound => println!("no agent is installed here"),
-                Err(e) => {
-                    return Err(Failure::failed(
-                        format!("{} can't be removed: {e}", agents.display()),
-                        "look at its permissions",
-                    ));
-                }
+            let removed = uninstall(paths)?;
+            let what = match removed.builds {
+                0 => "no agent is installed here".to_string(),
+                1 => "1 build is removed".to_string(),
+                n => format!("{n} builds are removed"),
+            };
+            println!("{what}");
+            if !removed.sessions.is_empty() {
+                println!(
+                    "{} go on, and their records stay: {} (after `thub kill` of them, uninstall again)",
+                    removed.sessions.len(),
+                    removed.sessions.join(", ")
+                );
             }
-            // the folder above goes where nothing else is in it
-            let _ = std::fs::remove_dir(paths.data_dir());
         }
     }
     Ok(0)

@@ -251,6 +251,14 @@ impl Ask for Terminal {
         lines.extend(steps.iter().map(|s| format!("  {s}")));
         Box::pin(async move { self.yes(&lines, "Put it there? Type yes or no:", None).await })
     }
+    fn directory(&self, host: &str, why: &str) -> Answered<'_, String> {
+        let line = format!("thub: {host}: {why}");
+        Box::pin(async move {
+            let _turn = self.turn.lock().await;
+            let typed = self.line(&[line], "Another directory there, absolute (nothing stops it):", true).await?;
+            Some(typed.expose().trim().to_string()).filter(|d| !d.is_empty())
+        })
+    }
     fn said(&self, host: &str, text: &str) {
         if here() {
             self.end_line();
@@ -265,7 +273,8 @@ impl Ask for Terminal {
         match done {
             Some(done) if err.is_terminal() => {
                 self.open.store(true, Ordering::Relaxed);
-                let _ = write!(err, "\r{} {:3.0}%", escape(step), done * 100.0);
+                // (a step's length varies: what is right of it is erased)
+                let _ = write!(err, "\r{} {:3.0}%\x1b[K", escape(step), done * 100.0);
             }
             Some(_) => {}
             None => {

@@ -1,6 +1,7 @@
 //! Owns the client's state and what changes it: `update(Event) -> Vec<Effect>`. No I/O; the clock is passed in.
 //! Leaves out drawing (view), the split tree (layout) and carrying out effects (driver).
 
+mod deploy;
 mod find;
 mod geometry;
 mod hosts;
@@ -111,6 +112,8 @@ pub struct Host {
     pub queue: Vec<HostCommand>,
     /// What was seen of each session: its output's length and its bells.
     pub looked: HashMap<String, (u64, u64)>,
+    /// An agent is on its way there, and its panel was shown.
+    pub deploying: bool,
 }
 
 /// A line at the bottom that goes by itself.

@@ -1,5 +1,6 @@
 //! Owns the stack of modals: the top one takes the event first. State in, outcome out; nothing here knows the app.
 
+pub mod deploying;
 pub mod field;
 pub mod picker;
 pub mod question;
@@ -12,6 +13,7 @@ use super::layout::PaneId;
 use super::tabs::TabId;
 use crate::proto::ids::SessionId;
 use crate::term::input::Key;
+use deploying::Deploying;
 use field::Field;
 use picker::Picker;
 use question::Asked;
@@ -38,6 +40,8 @@ pub enum Choice {
     Read(HostId, String),
     /// The pane with this number.
     Pane(usize),
+    /// No agent is put there after all.
+    StopDeploy(HostId),
 }
 
 pub enum Outcome {
@@ -67,6 +71,8 @@ pub enum Layer {
         purpose: Purpose,
     },
     Question(Box<Asked>),
+    /// An agent on its way to a host.
+    Deploying(Box<Deploying>),
     /// Must be read: only Close.
     Stop {
         host: HostId,
@@ -139,11 +145,20 @@ impl Layer {
         matches!(self, Layer::Stop { hush: true, .. }) || matches!(self, Layer::Question(a) if a.hush)
     }
 
+    /// The panel of an agent's way to a host.
+    pub fn deploying(&mut self, host: &HostId) -> Option<&mut Deploying> {
+        match self {
+            Layer::Deploying(d) if d.host == *host => Some(d),
+            _ => None,
+        }
+    }
+
     /// For a panel nobody asked for: since when it is there, and whether it takes keys yet.
     pub fn unasked(&mut self) -> Option<(&Duration, &mut bool)> {
         const LONG_AGO: &Duration = &Duration::ZERO;
         match self {
             Layer::Question(a) => Some((&a.shown, &mut a.armed)),
+            Layer::Deploying(d) => Some((&d.shown, &mut d.armed)),
             Layer::Stop { shown, armed, .. } => Some((shown.as_ref().unwrap_or(LONG_AGO), armed)),
             _ => None,
         }
@@ -175,6 +190,7 @@ impl Layer {
                 }
             },
             Layer::Question(asked) => asked.key(key, &name),
+            Layer::Deploying(d) => d.key(&name),
             Layer::Stop { host, why, .. } => match name.as_str() {
                 "Enter" | "Escape" | "c" => Outcome::Choose(Choice::Read(host.clone(), why.clone())),
                 _ => Outcome::Stay,

@@ -28,6 +28,10 @@ pub trait Ask: Send + Sync {
     fn somebody(&self) -> bool {
         true
     }
+    /// The agent can't lie in the home there, and why: an absolute path of another directory for it?
+    fn directory(&self, _host: &str, _why: &str) -> Answered<'_, String> {
+        Box::pin(async { None })
+    }
     /// Progress to show: what is being done, and how far (0 to 1).
     fn progress(&self, _step: &str, _done: Option<f32>) {}
 }

@@ -9,9 +9,9 @@ pub mod ssh;
 use crate::failure::{Failure, Kind};
 use crate::text::escape;
 use ask::Ask;
-use deploy::{Plan, Started};
+use deploy::{Offer, Plan, Started};
 use ssh::{Channel, Ssh};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 /// What to do about a host without this build's agent.
@@ -29,8 +29,9 @@ pub async fn reach(
     file: Option<&Path>,
     ask: Arc<dyn Ask>,
     policy: DeployPolicy,
-    from: Option<PathBuf>,
+    offer: impl Into<Offer>,
 ) -> Result<(Ssh, Channel), Failure> {
+    let offer = offer.into();
     let ssh = ssh::connect(dest, file, ask.clone()).await?;
     let remote = match deploy::start(&ssh).await {
         Ok(Started::Agent(channel)) => return Ok((ssh, channel)),
@@ -53,10 +54,7 @@ pub async fn reach(
     }
     if policy == DeployPolicy::Ask {
         // what does not run there is said before anybody is asked
-        let path = from.clone();
-        let mine = tokio::task::spawn_blocking(move || deploy::read_program(path.as_deref()))
-            .await
-            .map_err(anyhow::Error::from)??;
+        let mine = deploy::programs::choose(&host, &remote, &offer, &*ask).await?;
         if let Plan::Upload { agent, steps } = deploy::plan(&host, &remote, &mine)? {
             let found = remote.builds.last().map(ToString::to_string);
             if ask.deploy(&host, found.as_deref(), &agent.build, &steps).await != Some(true) {
@@ -64,7 +62,7 @@ pub async fn reach(
             }
         }
     }
-    let agent = deploy::deploy(&ssh, &remote, from.as_deref(), &*ask).await?;
+    let agent = deploy::deploy(&ssh, &remote, offer, &*ask).await?;
     match deploy::first_words(&ssh, deploy::open_agent(&ssh, &agent).await?).await? {
         Started::Agent(channel) => Ok((ssh, channel)),
         Started::Absent(_) => Err(missing()),

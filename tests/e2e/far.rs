@@ -167,9 +167,74 @@ fn an_empty_home_gets_an_agent_and_sessions() {
     until("agents and sessions to be gone", || far.there().is_empty().then_some(()));
     let status: Value = serde_json::from_str(&far.thub(&["agent", "status", "-H", "test", "--json"]).ok()).unwrap();
     assert_eq!(status["sessions"], 0, "{status}");
+    far.thub(&["new", "-d", "-H", "test", "-n", "stays", "--", "cat"]).ok();
     let said = far.thub(&["agent", "uninstall", "-H", "test"]);
     assert_eq!(said.code, 0, "{said:?}");
+    assert!(said.out.contains("stays"), "{said:?}");
     assert!(far.binaries().is_empty());
+    let said = far.thub(&["deploy", "test"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert_eq!(far.ls()[0]["name"], "stays", "it lived on");
+    far.thub(&["kill", "-H", "test", "stays"]).ok();
+    let said = far.thub(&["agent", "uninstall", "-H", "test"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    // (a login shell keeps what was typed into it)
+    let all = std::fs::read_dir(far.sshd.home()).unwrap().map(|e| e.unwrap().file_name());
+    let left: Vec<_> = all.filter(|n| n != ".bash_history").collect();
+    assert!(left.is_empty(), "nothing is left: {left:?}");
+}
+
+/// The panel of an agent on its way: how far, stopped by Esc with nothing left, and to its end.
+#[test]
+fn an_agent_on_its_way_is_seen_and_can_be_stopped() {
+    let Some(far) = Far::new("Host test\n") else { return };
+    let proxy = Proxy::start(far.sshd.port);
+    let config = far.through(&proxy).display().to_string();
+    let tty = Tty::thub(&far.home, 100, 30, &["-F", &config, "test"]);
+    tty.until_text("y yes");
+    tty.type_("y");
+    tty.until("how far it is", |s| s.iter().any(|l| l.contains("█") && l.contains('%')));
+    proxy.stall(true);
+    tty.until_text("Esc stop");
+    until("it to stop", || {
+        tty.type_("\x1b");
+        std::thread::sleep(Duration::from_millis(200));
+        tty.screen().iter().any(|l| l.contains("no agent was put there")).then_some(())
+    });
+    proxy.stall(false);
+    until("nothing of it to be there", || (!far.sshd.home().join(".local").exists()).then_some(()));
+    drop(tty);
+    let tty = Tty::thub(&far.home, 100, 30, &["-F", &config, "test"]);
+    tty.until_text("y yes");
+    tty.type_("y");
+    tty.until_text("the agent is there");
+    assert_eq!(far.binaries().len(), 1);
+}
+
+/// Ctrl-C and a killed client: the host removes what had come.
+#[test]
+fn a_deploy_that_is_stopped_leaves_nothing() {
+    let Some(far) = Far::new("Host test\n") else { return };
+    for with in [Signal::INT, Signal::KILL] {
+        let proxy = Proxy::start(far.sshd.port);
+        let config = far.through(&proxy).display().to_string();
+        let mut deploy = far.home.thub_command(&["-F", &config, "deploy", "test"]);
+        let mut deploy =
+            deploy.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
+        let agents = far.sshd.home().join(".local/share/thub/agents");
+        let temp = || {
+            let builds = std::fs::read_dir(&agents).into_iter().flatten().flatten();
+            let files = builds.filter_map(|b| std::fs::read_dir(b.path()).ok()).flatten().flatten();
+            files.into_iter().any(|f| f.file_name().to_string_lossy().starts_with(".thub."))
+        };
+        until("the upload to begin", || temp().then_some(()));
+        proxy.stall(true);
+        signal(deploy.id() as i32, with);
+        let ended = until("it to end", || deploy.try_wait().unwrap());
+        assert_eq!(ended.success(), false);
+        proxy.stall(false);
+        until("nothing of it to be there", || (!far.sshd.home().join(".local").exists()).then_some(()));
+    }
 }
 
 #[test]

@@ -32,6 +32,7 @@ impl Host {
             silent: false,
             queue: Vec::new(),
             looked: Default::default(),
+            deploying: false,
         }
     }
 
@@ -236,6 +237,7 @@ impl App {
                 self.layers.push(stop);
             }
         }
+        self.show_deploy(id, &state);
         match state {
             HostState::Online { .. } => {
                 self.trouble_is_over(id);

@@ -206,6 +206,7 @@ impl App {
                     out.push(Effect::Quit(Farewell::Failed(format!("{host}: {why}"))));
                 }
             }
+            Choice::StopDeploy(host) => self.stop_deploy(host, out),
             Choice::Pane(n) => {
                 let pane = self.tabs.active().and_then(|t| t.panes().get(n).copied());
                 if let Some(pane) = pane {

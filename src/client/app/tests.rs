@@ -530,6 +530,45 @@ fn questions_fit_a_small_screen() {
 }
 
 #[test]
+fn an_agent_on_its_way_is_shown_and_stopped() {
+    let mut s = Bench::full(80, 24);
+    let on_its_way = |s: &mut Bench, step: &str, done| {
+        s.host("nas", HostEvent::State(HostState::Deploying { step: step.into(), done }));
+    };
+    on_its_way(&mut s, "me@nas: looking where the agent may lie", None);
+    on_its_way(&mut s, "me@nas: uploading the agent: 3.1 of 8.2 MiB, 1.4 MiB/s", Some(0.38));
+    for text in ["agent for nas", "✓ looking", "▸ uploading the agent", " 38%", "3.1 of 8.2 MiB, 1.4 MiB/s", "Esc stop"]
+    {
+        assert!(s.has(text), "{text}: {}", s.screen());
+    }
+    s.at(5.0);
+    // hidden, it goes on and stays hidden
+    s.keys("h");
+    on_its_way(&mut s, "me@nas: verifying the agent", None);
+    assert!(!s.has("verifying"), "{}", s.screen());
+    s.host("nas", HostEvent::State(online()));
+    assert!(s.has("nas: the agent is there"), "{}", s.screen());
+    // stopped
+    s.host("nas", HostEvent::State(HostState::Connecting));
+    on_its_way(&mut s, "me@nas: uploading the agent: 0.1 of 8.2 MiB", Some(0.01));
+    s.take();
+    s.at(9.0);
+    s.keys("Escape");
+    assert!(s.effects.contains(&Effect::Host(HostId::new("nas"), HostCommand::Disconnect)));
+    s.host("nas", HostEvent::State(HostState::Offline));
+    assert!(s.app.layers.is_empty(), "{}", s.screen());
+    // failed: it says why, and stays until it is read
+    s.host("nas", HostEvent::State(HostState::Connecting));
+    on_its_way(&mut s, "me@nas: uploading the agent: 0.1 of 8.2 MiB", Some(0.01));
+    let (why, hints) = ("me@nas: no space".to_string(), vec!["make room".to_string()]);
+    s.host("nas", HostEvent::State(HostState::Failed { why, hints, hard: false }));
+    assert!(s.has("✗ uploading") && s.has("no space") && s.has("make room"), "{}", s.screen());
+    s.at(12.0);
+    s.keys("Enter");
+    assert!(s.app.layers.is_empty());
+}
+
+#[test]
 fn a_changed_host_key_must_be_read() {
     let mut s = Bench::full(80, 24);
     let state = HostState::Failed { why: "the key of nas has changed".into(), hints: vec!["ask".into()], hard: true };

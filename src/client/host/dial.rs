@@ -2,6 +2,7 @@
 //! Leaves out what is done with it.
 
 use super::HostId;
+use crate::config::Config;
 use crate::failure::Failure;
 use crate::link::{Incoming, Link};
 use crate::paths::Paths;
@@ -9,6 +10,7 @@ use crate::proto::control::{Fault, Initialized};
 use crate::proto::hello;
 use crate::proto::ids::ClientId;
 use crate::transport::ask::Ask;
+use crate::transport::deploy::{Offer, Release};
 use crate::transport::ssh::Ssh;
 use crate::transport::{self, DeployPolicy};
 use std::io;
@@ -31,6 +33,8 @@ pub struct Env {
     pub client: ClientId,
     /// May a missing agent be put there on a person's word?
     pub deploy: DeployPolicy,
+    /// Where programs for hosts come from.
+    pub offer: Offer,
     /// Starts this machine's agent on the other end of the pipe it returns. The roof fills it in: roles are strangers.
     pub local: Box<dyn Fn() -> DuplexStream + Send + Sync>,
     handshakes: Semaphore,
@@ -44,7 +48,19 @@ impl Env {
         local: Box<dyn Fn() -> DuplexStream + Send + Sync>,
     ) -> Arc<Env> {
         let client = ClientId::random();
-        Arc::new(Env { paths, ssh_config, client, deploy, local, handshakes: Semaphore::new(HANDSHAKES) })
+        let offer = offer(&paths);
+        Arc::new(Env { paths, ssh_config, client, deploy, offer, local, handshakes: Semaphore::new(HANDSHAKES) })
+    }
+}
+
+/// Programs kept in the data dir, and the release that the settings or this build name.
+fn offer(paths: &Paths) -> Offer {
+    let text = Config::read(paths).ok().flatten().unwrap_or_default();
+    let (config, _) = Config::parse_what_can_be(&text);
+    Offer {
+        programs: Some(paths.data_dir().join("programs")),
+        release: Release::of(config.release.as_deref(), config.release_key.as_deref()),
+        ..Offer::default()
     }
 }
 
@@ -68,7 +84,8 @@ pub async fn dial(host: &HostId, env: &Env, ask: Arc<dyn Ask>) -> Result<Dialed,
     }
     let permit = env.handshakes.acquire().await;
     let reached = async {
-        let (ssh, channel) = transport::reach(host.as_str(), env.ssh_config.as_deref(), ask, env.deploy, None).await?;
+        let (file, offer) = (env.ssh_config.as_deref(), env.offer.clone());
+        let (ssh, channel) = transport::reach(host.as_str(), file, ask, env.deploy, offer).await?;
         greet(host, env, channel, Some(ssh)).await
     };
     tokio::pin!(reached);

@@ -132,6 +132,16 @@ impl Ask for Asker {
         let what = format!("{host} says: {}", text.replace('\n', " | "));
         let _ = self.events.send((self.host.clone(), HostEvent::Failed { what }));
     }
+    fn directory(&self, host: &str, why: &str) -> Answered<'_, String> {
+        let prompt = format!("{why}: another directory there, absolute");
+        let rx = self.ask(Question::Secret { host: host.into(), prompt, echo: true });
+        Box::pin(async move {
+            match rx.await.ok()? {
+                Answer::Secret(path) => Some(path.expose().trim().to_string()).filter(|p| !p.is_empty()),
+                _ => None,
+            }
+        })
+    }
     fn progress(&self, step: &str, done: Option<f32>) {
         let state = HostState::Deploying { step: step.into(), done };
         let _ = self.events.send((self.host.clone(), HostEvent::State(state)));

@@ -5,6 +5,7 @@ use super::{boxed, fill, pane, put, put_cut, put_right, wrap};
 use crate::client::app::App;
 use crate::client::host::{HostId, HostState, Question};
 use crate::client::layer::Layer;
+use crate::client::layer::deploying::Deploying;
 use crate::client::layer::picker::Picker;
 use crate::client::layer::question::Asked;
 use crate::client::tree::{age, host_text, state_text};
@@ -33,6 +34,10 @@ pub fn draw(app: &App, theme: &Theme, layer: &Layer, whole: Rect, buf: &mut Buff
             typed(inner, "", &escape(field.text()), theme.text, buf)
         }
         Layer::Question(asked) => question(theme, asked, whole, buf),
+        Layer::Deploying(d) => {
+            deploying(theme, d, whole, buf);
+            None
+        }
         Layer::Stop { host, why, hints, .. } => {
             let mut lines = vec![(why.clone(), theme.text), (String::new(), theme.text)];
             lines.extend(hints.iter().map(|h| (h.clone(), theme.text)));
@@ -161,12 +166,43 @@ fn question(theme: &Theme, asked: &Asked, whole: Rect, buf: &mut Buffer) -> Curs
                 ("Enter sends it   Esc cancels".into(), theme.dim),
                 (String::new(), theme.text),
             ];
-            let line = panel(theme, whole, "secret", theme.warn, &lines, buf);
+            let title = if *echo { "question" } else { "secret" };
+            let line = panel(theme, whole, title, theme.warn, &lines, buf);
             let text = asked.field.text();
             let text = if *echo { escape(text) } else { "•".repeat(text.chars().count()) };
             typed(line, "> ", &text, theme.accent, buf)
         }
     }
+}
+
+fn deploying(theme: &Theme, d: &Deploying, whole: Rect, buf: &mut Buffer) {
+    let mut lines: Vec<(String, Style)> = d.done.iter().map(|s| (format!("✓ {}", short(s, 100)), theme.dim)).collect();
+    let (style, keys) = match &d.failed {
+        Some((why, hints)) => {
+            lines.push((format!("✗ {}", short(&d.step, 100)), theme.error));
+            lines.push((String::new(), theme.text));
+            lines.push((why.clone(), theme.text));
+            lines.extend(hints.iter().map(|h| (h.clone(), theme.text)));
+            (theme.error, "Enter close")
+        }
+        None => {
+            lines.push((format!("▸ {}", short(&d.step, 100)), theme.text));
+            let share = d.share.unwrap_or(0.0).clamp(0.0, 1.0);
+            const WIDE: usize = 40;
+            let full = (share * WIDE as f32) as usize;
+            let bar = format!("{}{}", "█".repeat(full), "░".repeat(WIDE - full));
+            // always so many rows: the panel stands still
+            lines.push(match d.share {
+                Some(share) => (format!("  {bar} {:3.0}%", share * 100.0), theme.accent),
+                None => (String::new(), theme.text),
+            });
+            lines.push((format!("  {}", short(&d.amount, 60)), theme.text));
+            (theme.accent, "Esc stop, nothing stays there   h hide")
+        }
+    };
+    lines.push((String::new(), theme.text));
+    lines.push((keys.into(), theme.dim));
+    panel(theme, whole, &format!("agent for {}", host_text(&d.host)), style, &lines, buf);
 }
 
 fn monitor(app: &App, theme: &Theme, id: &HostId) -> Vec<(String, Style)> {
