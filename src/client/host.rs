@@ -6,7 +6,7 @@ pub mod dial;
 pub mod find;
 mod task;
 
-pub use dial::{Dialed, Env, dial};
+pub use dial::{Dialed, Env, dial, dial_by};
 pub use task::spawn;
 
 use crate::link::Link;

@@ -71,6 +71,11 @@ pub fn agree(mine: (u32, u32), theirs: (u32, u32)) -> Result<u32, String> {
     ))
 }
 
+/// Whether this build speaks a revision that the other side says is agreed on.
+pub fn speaks(revision: u32) -> bool {
+    (REVISION_MIN..=REVISION).contains(&revision)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,6 +9,7 @@ use crate::proto::control::{Fault, Initialized};
 use crate::proto::hello;
 use crate::proto::ids::ClientId;
 use crate::transport::ask::Ask;
+use crate::transport::deploy::choose;
 use crate::transport::ssh::Ssh;
 use crate::transport::{self, DeployPolicy};
 use std::io;
@@ -62,14 +63,33 @@ pub struct Dialed {
 
 /// Reaches a host's agent and says hello.
 pub async fn dial(host: &HostId, env: &Env, ask: Arc<dyn Ask>) -> Result<Dialed, Failure> {
+    dial_by(host, env, ask, env.deploy).await
+}
+
+/// The same with a word of one's own on whether an agent is put there.
+pub async fn dial_by(host: &HostId, env: &Env, ask: Arc<dyn Ask>, policy: DeployPolicy) -> Result<Dialed, Failure> {
     if host.is_local() {
         let io = (env.local)();
-        return greet(host, env, io, None).await;
+        return greet(host, env, io, None).await.map_err(|u| u.failure);
     }
     let permit = env.handshakes.acquire().await;
     let reached = async {
-        let (ssh, channel) = transport::reach(host.as_str(), env.ssh_config.as_deref(), ask, env.deploy, None).await?;
-        greet(host, env, channel, Some(ssh)).await
+        let ssh = transport::ssh::connect(host.as_str(), env.ssh_config.as_deref(), ask.clone()).await?;
+        let mut unfit: Vec<String> = Vec::new();
+        loop {
+            let opened = transport::agent(&ssh, host.as_str(), ask.clone(), policy, None, &unfit).await?;
+            match greet(host, env, opened.channel, Some(ssh.clone())).await {
+                Ok(dialed) => return Ok(dialed),
+                // its hello says what its banner did not: another build may do
+                Err(Unmet { failure, unfit: true }) if unfit.len() < choose::TRIED => {
+                    if unfit.contains(&opened.build) {
+                        return Err(failure);
+                    }
+                    unfit.push(opened.build);
+                }
+                Err(Unmet { failure, .. }) => return Err(failure),
+            }
+        }
     };
     tokio::pin!(reached);
     tokio::select! {
@@ -81,7 +101,14 @@ pub async fn dial(host: &HostId, env: &Env, ask: Arc<dyn Ask>) -> Result<Dialed,
     reached.await
 }
 
-async fn greet<S>(host: &HostId, env: &Env, io: S, ssh: Option<Ssh>) -> Result<Dialed, Failure>
+/// Why no hello came about.
+struct Unmet {
+    failure: Failure,
+    /// It answered, and does not go with this build.
+    unfit: bool,
+}
+
+async fn greet<S>(host: &HostId, env: &Env, io: S, ssh: Option<Ssh>) -> Result<Dialed, Unmet>
 where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + 'static,
 {
@@ -94,13 +121,17 @@ where
     let name = crate::text::escape(host.as_str());
     let hello = match link.call(&hello::initialize(env.client.clone())).await {
         Ok(hello) => hello,
+        Err(fault) if fault.code == Fault::REFUSED => {
+            link.close();
+            return Err(unfit(&name, &crate::text::short(&fault.message, 200)));
+        }
         Err(fault) => {
             link.close();
             let why = match ended.try_recv() {
                 Ok(e) if fault.code == Fault::GONE => e.to_string(),
                 _ => crate::text::escape(&fault.message),
             };
-            return Err(Failure::unreachable(
+            let failure = Failure::unreachable(
                 format!("the agent on {name} does not answer: {why}"),
                 if host.is_local() {
                     "run `thub doctor`".to_string()
@@ -109,8 +140,29 @@ where
                         "look whether `ssh {name}` works and prints nothing unusual; `thub deploy {name}` puts the agent there anew"
                     )
                 },
-            ));
+            );
+            return Err(Unmet { failure, unfit: false });
         }
     };
+    // this side's own agent is this build
+    if !host.is_local() && (!choose::fits(&hello.build) || !hello::speaks(hello.revision)) {
+        link.close();
+        let what =
+            format!("it is thub {} and speaks revision {}", crate::text::short(&hello.build, 60), hello.revision);
+        return Err(unfit(&name, &what));
+    }
     Ok(Dialed { link, incoming, ended, hello, ssh })
+}
+
+fn unfit(host: &str, what: &str) -> Unmet {
+    let failure = Failure::refused(
+        format!(
+            "the agent on {host} and this thub ({}, protocol revisions {} to {}) do not go together: {what}",
+            hello::BUILD,
+            hello::REVISION_MIN,
+            hello::REVISION
+        ),
+        format!("renew the older of the two: `thub deploy {host}` puts this build there, and sessions go on"),
+    );
+    Unmet { failure, unfit: true }
 }

@@ -11,6 +11,7 @@ use crate::client::tree::{age, host_text, state_text};
 use crate::term::screen::CursorShape;
 use crate::text::{escape, short};
 use crate::theme::Theme;
+use crate::transport::deploy::choose;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
@@ -143,7 +144,7 @@ fn question(theme: &Theme, asked: &Asked, whole: Rect, buf: &mut Buffer) -> Curs
         }
         Question::Deploy { host, found, offered, steps } => {
             let there = match found {
-                Some(build) => format!("{} has thub {}.", short(host, 100), short(build, 40)),
+                Some(build) => format!("{} has {}.", short(host, 100), choose::verdict(build)),
                 None => format!("{} has no thub yet.", short(host, 100)),
             };
             let mut lines = vec![plain(there), plain(format!("Put build {} there?", short(offered, 60)))];
