@@ -34,7 +34,8 @@ impl Agent {
         let end = self.open_end(&a.session)?;
         let info = end.header.info.clone();
         let attached = SessionAttached {
-            revision: hello::REVISION,
+            revision: hello::agree_on_stream((a.revision_min, a.revision_max))?,
+            build: hello::BUILD.into(),
             offset: info.offset,
             screen: true,
             input_applied: Some(a.input_sent),

@@ -3,7 +3,7 @@
 
 use super::sessions::{SessionLink, silent};
 use super::{Agent, Frames, unknown};
-use crate::link::call;
+use crate::link::{call, locked};
 use crate::proto::control::*;
 use crate::proto::frame::Kind;
 use crate::proto::ids::{SessionId, StreamId};
@@ -51,7 +51,7 @@ impl Agent {
             };
             match asked.await {
                 Ok((session, theirs, attached)) => {
-                    self.copy(session, stream, frames, theirs, id, a.blind);
+                    self.copy(session, stream, frames, theirs, id, Some(a.blind));
                     return Ok(attached);
                 }
                 Err(f) if is_end(&f) && Instant::now() < until => tokio::time::sleep(LOOK).await,
@@ -125,7 +125,7 @@ impl Agent {
             };
             match asked.await {
                 Ok((session, theirs, reply)) => {
-                    self.copy(session, stream, frames, theirs, id.clone(), true);
+                    self.copy(session, stream, frames, theirs, id.clone(), None);
                     return Ok(reply);
                 }
                 Err(f) if is_end(&f) && Instant::now() < until => tokio::time::sleep(LOOK).await,
@@ -136,7 +136,8 @@ impl Agent {
     }
 
     /// Copies until either side is gone or the client lets go. Each direction waits for itself alone: a client that
-    /// does not read its output can still type.
+    /// does not read its output can still type. `attached` = it is no answer's stream but a session's, with output or
+    /// blind: the agent's own end is told there.
     fn copy(
         self: &Arc<Agent>,
         session: SessionLink,
@@ -144,7 +145,7 @@ impl Agent {
         mut ours: Frames,
         mut theirs: Frames,
         id: SessionId,
-        blind: bool,
+        attached: Option<bool>,
     ) {
         let agent = self.clone();
         let released = self.hold_stream(stream);
@@ -171,10 +172,15 @@ impl Agent {
                 () = down => {
                     // the session is gone without a word, or took another connection of this client instead
                     if !told {
-                        agent.explain(&id, stream, blind);
+                        agent.explain(&id, stream, attached.unwrap_or(true));
                     }
                 }
-                _ = released => {}
+                _ = released => {
+                    let leaving = locked(&agent.leaving).clone();
+                    if let Some(why) = leaving.filter(|_| attached.is_some()) {
+                        call::notify(&agent.link.out, stream, &Notice::AgentShuttingDown(why));
+                    }
+                }
             }
             drop(session);
             agent.stream_ended(stream);

@@ -7,6 +7,7 @@ use crate::client::host::{Env, HostId};
 use crate::failure::{Failure, Kind};
 use crate::link::call::{Message, parse};
 use crate::proto::frame::Body;
+use crate::proto::hello;
 use crate::proto::ids::{ClientId, SessionId, Size};
 use crate::proto::notice::{Notice, SessionExited};
 use crate::term::engine::Engine;
@@ -93,6 +94,7 @@ async fn watch(client: &mut Client, session: &SessionId, until: &Until) -> Resul
     let mut frames = link.open_stream(stream);
     let mut at = Attached::new(session.clone(), stream, Size::new(80, 24), true, WINDOW);
     let reply = client.call(&at.attach(&ClientId::random(), stream)).await?;
+    hello::check_stream(&reply).map_err(|f| client.fault(f))?;
     at.answered(&reply);
     let mut engine = Engine::new(Size { cols: reply.session.cols, rows: reply.session.rows }.clamped());
     let mut quiet_since = Instant::now();

@@ -96,9 +96,7 @@ impl Session {
                 self.feed(conn, Feed::new(m.stream, 0, reply.bytes, m.window), Source::Bytes(Rc::new(bytes)));
                 call::reply(reply)
             }
-            _ => {
-                Err(Fault::new(Fault::UNKNOWN_METHOD, format!("a session knows no {}", crate::text::short(method, 64))))
-            }
+            _ => Err(Fault::unknown_to_session(method)),
         }
     }
 

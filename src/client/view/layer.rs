@@ -178,6 +178,7 @@ fn monitor(app: &App, theme: &Theme, id: &HostId) -> Vec<(String, Style)> {
             lines.push((format!("online   {}   thub {}", short(hostname, 60), short(build, 40)), theme.ok));
         }
         HostState::Deploying { step, .. } => lines.push((short(step, 100), theme.accent)),
+        HostState::Updating { why } => lines.push((format!("updating: {}", short(why, 200)), theme.accent)),
         HostState::Lost { why, .. } => lines.push((format!("lost: {}", short(why, 200)), theme.warn)),
         HostState::Failed { why, hints, .. } => {
             lines.push((short(why, 300), theme.error));
