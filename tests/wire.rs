@@ -276,13 +276,13 @@ fn cases() -> Vec<Case> {
     );
     method(
         c,
-        SessionHistory { session: session(), stream: 6, from: 7, to: Some(9), window: 1 << 18 },
+        SessionHistory { session: session(), stream: 6, from: 7, to: Some(9), window: 1 << 18, revision: 0 },
         SessionHistoryReply { from: 8, to: 9, open: false, bytes: 12 },
     );
     variant(
         c,
         "open",
-        SessionHistory { session: session(), stream: 6, from: 7, to: None, window: 0 },
+        SessionHistory { session: session(), stream: 6, from: 7, to: None, window: 0, revision: 2 },
         SessionHistoryReply { from: 8, to: 9, open: true, bytes: 12 },
     );
     method(
@@ -325,7 +325,7 @@ fn cases() -> Vec<Case> {
     answer(c, "session.marks-mark", mark());
     method(
         c,
-        SessionCapture { session: session(), stream: 6, from: Some(0), window: 1 << 18 },
+        SessionCapture { session: session(), stream: 6, from: Some(0), window: 1 << 18, revision: 2 },
         SessionCaptured {
             from: 1,
             to: 3,

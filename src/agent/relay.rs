@@ -51,7 +51,7 @@ impl Agent {
             };
             match asked.await {
                 Ok((session, theirs, attached)) => {
-                    self.copy(session, stream, frames, theirs, id, Some(a.blind));
+                    self.copy(session, stream, frames, theirs, id, Some((!a.blind).then_some(attached.revision)));
                     return Ok(attached);
                 }
                 Err(f) if is_end(&f) && Instant::now() < until => tokio::time::sleep(LOOK).await,
@@ -136,8 +136,8 @@ impl Agent {
     }
 
     /// Copies until either side is gone or the client lets go. Each direction waits for itself alone: a client that
-    /// does not read its output can still type. `attached` = it is no answer's stream but a session's, with output or
-    /// blind: the agent's own end is told there.
+    /// does not read its output can still type. `attached` = it is no answer's stream but a session's, whose screens are of
+    /// that revision if there are any: the agent's own end is told there.
     fn copy(
         self: &Arc<Agent>,
         session: SessionLink,
@@ -145,7 +145,7 @@ impl Agent {
         mut ours: Frames,
         mut theirs: Frames,
         id: SessionId,
-        attached: Option<bool>,
+        attached: Option<Option<u32>>,
     ) {
         let agent = self.clone();
         let released = self.hold_stream(stream);
@@ -172,7 +172,7 @@ impl Agent {
                 () = down => {
                     // the session is gone without a word, or took another connection of this client instead
                     if !told {
-                        agent.explain(&id, stream, attached.unwrap_or(true));
+                        agent.explain(&id, stream, attached.flatten());
                     }
                 }
                 _ = released => {
@@ -187,13 +187,13 @@ impl Agent {
         });
     }
 
-    fn explain(&self, id: &SessionId, stream: StreamId, blind: bool) {
+    fn explain(&self, id: &SessionId, stream: StreamId, screen: Option<u32>) {
         let run = self.run();
         let exit = match run.entry(id) {
             // it let go of this client: that one attaches anew, where it has not done so already
             Some(Entry::Alive(_)) => return call::notify(&self.link.out, stream, &Notice::SessionDropped),
             // the last words did not get through in time: they are in the record
-            Some(Entry::Ended(_)) if run.end(id).is_ok_and(|end| self.show_end(&end, stream, blind).is_ok()) => return,
+            Some(Entry::Ended(_)) if run.end(id).is_ok_and(|end| self.show_end(&end, stream, screen).is_ok()) => return,
             Some(entry) => {
                 let info = entry.info();
                 SessionExited { exit_code: info.exit_code, cause: info.cause.clone() }

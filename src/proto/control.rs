@@ -412,6 +412,9 @@ pub struct SessionHistory {
     pub to: Option<u64>,
     #[serde(default)]
     pub window: u64,
+    /// The newest revision the client reads; 0 = 1.
+    #[serde(default)]
+    pub revision: u32,
 }
 #[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(default)]
@@ -436,6 +439,9 @@ pub struct SessionCapture {
     pub from: Option<u64>,
     #[serde(default)]
     pub window: u64,
+    /// The newest revision the client reads; 0 = 1.
+    #[serde(default)]
+    pub revision: u32,
 }
 #[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(default)]

@@ -5,7 +5,7 @@ use super::ids::ClientId;
 use std::collections::BTreeMap;
 
 /// Newest protocol revision this build speaks.
-pub const REVISION: u32 = 1;
+pub const REVISION: u32 = 2;
 /// Oldest one it still speaks.
 pub const REVISION_MIN: u32 = 1;
 /// This build, as the banner and `initialize` name it.

@@ -60,6 +60,7 @@ impl Session {
             active,
             watch: a.watch,
             blind: a.blind,
+            revision,
             input_limit,
             info_due: false,
         });

@@ -9,11 +9,17 @@ use std::time::Instant;
 /// Lines that scroll, colours, wide characters; then it answers what is typed.
 const PROGRAM: &str = r#"for i in $(seq 1 60); do echo "line $i"; done
 printf 'plain \033[1;31mred\033[0m wide 日本 é\n'
-while read -r x; do case $x in size) stty size;; *) echo "got:$x";; esac; done"#;
+while read -r x; do case $x in
+size) stty size;;
+draw) printf '\033[?1049h\033[H\033[2J\033[3;7H\033[7mbox\033[m\033[?1h\033[5;2H>'; read -r x; printf '\033[?1l\033[?1049lback:%s\n' "$x";;
+end) exit 7;;
+*) echo "got:$x";;
+esac; done"#;
 
 /// What was done, and how it went.
-const DONE: [&str; 12] = [
-    "list", "create", "attach", "input", "resize", "capture", "history", "search", "detach", "reattach", "kill", "gone",
+const DONE: [&str; 15] = [
+    "list", "create", "attach", "input", "resize", "capture", "history", "search", "detach", "reattach", "drawn",
+    "back", "ended", "kill", "gone",
 ];
 
 /// `None` = as it should be; else what was wrong. A sentence that stands for what can't be done is `Said`.
@@ -125,8 +131,22 @@ fn one(far: &Far, builds: &[Build], client: &Build, agent: &Build, session: &Bui
     let before = on_screen;
     let mut again = far.tty(client, 70, 20, &["attach", "-H", "test", &name]);
     all.push(went(shows(&again, |s| *s == before[..]), (again.screen(), &before)));
+    // the alternate screen, which is shown to who comes later as well
+    again.type_("draw\r");
+    let drawn = |s: &[String]| s[2] == "      box" && s[4] == " >" && s.iter().all(|l| !l.contains("line"));
+    let first = shows(&again, drawn);
     again.prefix("d");
     again.wait_exit();
+    let mut third = far.tty(client, 70, 20, &["attach", "-H", "test", &name]);
+    all.push(went(first && shows(&third, drawn), (first, again.screen(), third.screen())));
+    third.type_("again\r");
+    let back = shows(&third, |s| has("got:hello")(s) && has("back:again")(s) && s.iter().all(|l| !l.contains("box")));
+    all.push(went(back, third.screen()));
+    third.type_("end\r");
+    let code = third.wait_exit();
+    let left = on(&["capture", "--all", &name]);
+    let lines = left.out.lines().filter(|l| l.starts_with("line ")).count();
+    all.push(went(code == 7 && left.code == 0 && lines == 60 && left.out.contains("back:again"), (code, &left)));
 
     let killed = on(&["kill", &name, &second]);
     all.push(went(killed.code == 0, &killed));

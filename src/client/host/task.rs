@@ -906,7 +906,9 @@ pub(super) async fn read_history(
 ) -> Result<(SessionHistoryReply, Vec<String>), Fault> {
     let mut frames = link.open_stream(stream);
     let read = async {
-        let reply = link.call(&SessionHistory { session: session.clone(), stream, from, to, window: 0 }).await?;
+        let reply = link
+            .call(&SessionHistory { session: session.clone(), stream, from, to, window: 0, revision: hello::REVISION })
+            .await?;
         let bytes = super::read_stream(link, stream, &mut frames, 0, reply.bytes).await?;
         Ok::<_, Fault>((reply, bytes))
     };
