@@ -72,11 +72,15 @@ fn the_newest_that_fits_and_runs() {
     far.put_script("0.7.0-aaaaaaaaaaaa", &refuser(&far));
     assert_eq!(answering(&far), "0.3.0-bbbbbbbbbbbb");
     assert!(!ran.exists());
-    // nothing but those: one sentence each
+    // nothing but one that speaks other revisions: both are named
+    far.put_script("0.3.1-aaaaaaaaaaaa", &refuser(&far));
+    let others = ["0.0.9-eeeeeeeeeeee", "7.0.0-eeeeeeeeeeee", "0.9.0-aaaaaaaaaaaa", "0.8.0-aaaaaaaaaaaa"];
+    others.iter().for_each(|build| far.take_away(build));
     for build in ["0.1.1-aaaaaaaaaaaa", "0.2.0-cccccccccccc", "0.3.0-bbbbbbbbbbbb"] {
         far.take_away(build);
     }
     let said = far.thub(&["ls", "-H", "test"]).fails(4);
+    assert!(said.contains("agent speaks 7 to 9") && said.contains(hello::BUILD), "{said}");
     assert!(said.contains("thub deploy test"), "{said}");
 
     // `thub deploy` puts this build there whatever else is, and takes nothing away

@@ -2,6 +2,7 @@
 
 use crate::host::Far;
 use crate::old::{Build, builds};
+use crate::support::home::finish;
 use crate::support::{Home, THUB, signal, until};
 use rustix::process::Signal;
 use std::path::{Path, PathBuf};
@@ -193,24 +194,31 @@ fn clients_come_back_by_themselves() {
     let pid = far.pid_of("one");
     let mut tty = far.tty(&this(), 100, 30, &["attach", "-H", "test", "one"]);
     tty.until_text("hello");
+    // a verb that waits goes on waiting, whatever its agent does
+    let waiting =
+        far.command(Path::new(THUB), &["wait", "-H", "test", "one", "--text", "all is over", "--timeout", "50"]);
+    let waiting = std::thread::spawn(move || finish(waiting, b""));
+    until("its agent", || (far.agents().len() == 2).then_some(()));
     for round in 0..3 {
-        let [before] = far.agents()[..] else { panic!("{:?}", far.agents()) };
+        let before = until("two agents", || <[i32; 2]>::try_from(far.agents()).ok());
         match round {
             // by its own means, over another link
             0 => {
                 let said = far.thub(&["agent", "stop", "-H", "test"]);
                 assert!(said.code == 0 && said.out.contains("sessions go on"), "{said:?}");
             }
-            1 => signal(before, Signal::TERM),
+            1 => before.iter().for_each(|agent| signal(*agent, Signal::TERM)),
             // there
             _ => drop(far.there(Path::new(THUB), &["agent", "stop"]).ok()),
         }
         // typed at whatever moment of it
         tty.type_(format!("line {round}\r"));
         tty.until("its echo and cat's", |s| s.iter().filter(|l| **l == format!("line {round}")).count() == 2);
-        until("another agent", || far.agents().iter().any(|a| *a != before).then_some(()));
-        until("the first one's end", || (!far.agents().contains(&before)).then_some(()));
+        until("the first ones' end", || before.iter().all(|b| !far.agents().contains(b)).then_some(()));
     }
+    tty.type_("all is over\r");
+    let waited = waiting.join().unwrap();
+    assert_eq!(waited.code, 0, "{waited:?}");
     let log = String::from_utf8_lossy(&tty.log()).into_owned();
     assert!(log.contains("updating"), "the state was shown");
     assert!(!log.contains("last heard"), "and not as a failure");

@@ -2,7 +2,7 @@
 //! Leaves out what is done with it.
 
 use super::HostId;
-use crate::failure::Failure;
+use crate::failure::{Failure, Kind};
 use crate::link::{Incoming, Link};
 use crate::paths::Paths;
 use crate::proto::control::{Fault, Initialized};
@@ -70,27 +70,10 @@ pub async fn dial(host: &HostId, env: &Env, ask: Arc<dyn Ask>) -> Result<Dialed,
 pub async fn dial_by(host: &HostId, env: &Env, ask: Arc<dyn Ask>, policy: DeployPolicy) -> Result<Dialed, Failure> {
     if host.is_local() {
         let io = (env.local)();
-        return greet(host, env, io, None).await.map_err(|u| u.failure);
+        return greet(host, env, io, None).await;
     }
     let permit = env.handshakes.acquire().await;
-    let reached = async {
-        let ssh = transport::ssh::connect(host.as_str(), env.ssh_config.as_deref(), ask.clone()).await?;
-        let mut unfit: Vec<String> = Vec::new();
-        loop {
-            let opened = transport::agent(&ssh, host.as_str(), ask.clone(), policy, None, &unfit).await?;
-            match greet(host, env, opened.channel, Some(ssh.clone())).await {
-                Ok(dialed) => return Ok(dialed),
-                // its hello says what its banner did not: another build may do
-                Err(Unmet { failure, unfit: true }) if unfit.len() < choose::TRIED => {
-                    if unfit.contains(&opened.build) {
-                        return Err(failure);
-                    }
-                    unfit.push(opened.build);
-                }
-                Err(Unmet { failure, .. }) => return Err(failure),
-            }
-        }
-    };
+    let reached = open(host, env, ask, policy);
     tokio::pin!(reached);
     tokio::select! {
         greeted = &mut reached => return greeted,
@@ -101,14 +84,33 @@ pub async fn dial_by(host: &HostId, env: &Env, ask: Arc<dyn Ask>, policy: Deploy
     reached.await
 }
 
-/// Why no hello came about.
-struct Unmet {
-    failure: Failure,
-    /// It answered, and does not go with this build.
-    unfit: bool,
+/// Connects, and says hello to the agent that goes with this build. One whose hello says what its name and banner did
+/// not is passed over.
+async fn open(host: &HostId, env: &Env, ask: Arc<dyn Ask>, policy: DeployPolicy) -> Result<Dialed, Failure> {
+    let ssh = transport::ssh::connect(host.as_str(), env.ssh_config.as_deref(), ask.clone()).await?;
+    let mut unfit: Vec<String> = Vec::new();
+    let mut told = None;
+    loop {
+        let opened = match transport::agent(&ssh, host.as_str(), ask.clone(), policy, None, &unfit).await {
+            Ok(opened) => opened,
+            // none other is there: what the last one said is why
+            Err(failure) if failure.kind == Kind::Refused => return Err(told.unwrap_or(failure)),
+            Err(failure) => return Err(failure),
+        };
+        match greet(host, env, opened.channel, Some(ssh.clone())).await {
+            // (a greeting is refused for that alone)
+            Err(failure)
+                if failure.kind == Kind::Refused && unfit.len() < choose::TRIED && !unfit.contains(&opened.build) =>
+            {
+                unfit.push(opened.build);
+                told = Some(failure);
+            }
+            greeted => return greeted,
+        }
+    }
 }
 
-async fn greet<S>(host: &HostId, env: &Env, io: S, ssh: Option<Ssh>) -> Result<Dialed, Unmet>
+async fn greet<S>(host: &HostId, env: &Env, io: S, ssh: Option<Ssh>) -> Result<Dialed, Failure>
 where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + 'static,
 {
@@ -131,7 +133,7 @@ where
                 Ok(e) if fault.code == Fault::GONE => e.to_string(),
                 _ => crate::text::escape(&fault.message),
             };
-            let failure = Failure::unreachable(
+            return Err(Failure::unreachable(
                 format!("the agent on {name} does not answer: {why}"),
                 if host.is_local() {
                     "run `thub doctor`".to_string()
@@ -140,8 +142,7 @@ where
                         "look whether `ssh {name}` works and prints nothing unusual; `thub deploy {name}` puts the agent there anew"
                     )
                 },
-            );
-            return Err(Unmet { failure, unfit: false });
+            ));
         }
     };
     // this side's own agent is this build
@@ -154,8 +155,9 @@ where
     Ok(Dialed { link, incoming, ended, hello, ssh })
 }
 
-fn unfit(host: &str, what: &str) -> Unmet {
-    let failure = Failure::refused(
+/// It answered, and does not go with this build.
+fn unfit(host: &str, what: &str) -> Failure {
+    Failure::refused(
         format!(
             "the agent on {host} and this thub ({}, protocol revisions {} to {}) do not go together: {what}",
             hello::BUILD,
@@ -163,6 +165,5 @@ fn unfit(host: &str, what: &str) -> Unmet {
             hello::REVISION
         ),
         format!("renew the older of the two: `thub deploy {host}` puts this build there, and sessions go on"),
-    );
-    Unmet { failure, unfit: true }
+    )
 }
