@@ -65,6 +65,8 @@ fn session(home: &Home) -> Vec<Duration> {
             watch: false,
             blind: false,
             input_sent: 0,
+            revision_min: 0,
+            revision_max: 0,
         };
         let mut frames = link.open_stream(2);
         link.call(&attach).await.expect("it is attached");

@@ -12,7 +12,7 @@ use thub::proto::control::*;
 use thub::proto::frame::{self, Body, Frame, Kind, tty};
 use thub::proto::hello;
 use thub::proto::ids::Size;
-use thub::proto::notice::{Gauges, Notice, SessionExited};
+use thub::proto::notice::{Gauges, Notice, SessionExited, ShuttingDown};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 type Check = Box<dyn Fn(&Frame) -> Result<(), String>>;
@@ -189,8 +189,16 @@ fn cases() -> Vec<Case> {
             exe: "/home/me/.local/share/thub/agents/0.1.0/thub".into(),
             home: "/home/me".into(),
             recovered: 2,
+            sessions: Vec::new(),
+            lost: 0,
             capabilities: capabilities(),
         },
+    );
+    variant(
+        c,
+        "recovered",
+        Initialize::default(),
+        Initialized { recovered: 2, sessions: vec!["k3f9".into()], lost: 1, ..Initialized::default() },
     );
     method(
         c,
@@ -225,9 +233,12 @@ fn cases() -> Vec<Case> {
             watch: true,
             blind: true,
             input_sent: 17,
+            revision_min: 0,
+            revision_max: 0,
         },
         SessionAttached {
             revision: 1,
+            build: String::new(),
             features: vec!["a".into()],
             offset: 81234,
             screen: true,
@@ -237,6 +248,22 @@ fn cases() -> Vec<Case> {
             session: info(),
         },
     );
+    let attach = SessionAttach {
+        session: session(),
+        stream: 4,
+        client: client(),
+        have: None,
+        resizes: 0,
+        window: 0,
+        size: None,
+        auto: false,
+        watch: false,
+        blind: false,
+        input_sent: 0,
+        revision_min: 1,
+        revision_max: 2,
+    };
+    variant(c, "revisions", attach, SessionAttached { build: "0.2.0".into(), ..SessionAttached::default() });
     method(c, SessionDetach { stream: 4 }, Done {});
     method(c, SessionResize { session: session(), size }, Done {});
     method(c, SessionRename { session: session(), name: "größe".into() }, Done {});
@@ -249,13 +276,13 @@ fn cases() -> Vec<Case> {
     );
     method(
         c,
-        SessionHistory { session: session(), stream: 6, from: 7, to: Some(9), window: 1 << 18 },
+        SessionHistory { session: session(), stream: 6, from: 7, to: Some(9), window: 1 << 18, revision: 0 },
         SessionHistoryReply { from: 8, to: 9, open: false, bytes: 12 },
     );
     variant(
         c,
         "open",
-        SessionHistory { session: session(), stream: 6, from: 7, to: None, window: 0 },
+        SessionHistory { session: session(), stream: 6, from: 7, to: None, window: 0, revision: 2 },
         SessionHistoryReply { from: 8, to: 9, open: true, bytes: 12 },
     );
     method(
@@ -298,7 +325,7 @@ fn cases() -> Vec<Case> {
     answer(c, "session.marks-mark", mark());
     method(
         c,
-        SessionCapture { session: session(), stream: 6, from: Some(0), window: 1 << 18 },
+        SessionCapture { session: session(), stream: 6, from: Some(0), window: 1 << 18, revision: 2 },
         SessionCaptured {
             from: 1,
             to: 3,
@@ -320,7 +347,11 @@ fn cases() -> Vec<Case> {
     method(c, Unsubscribe { topic: "sessions".into() }, Done {});
     method(c, MonitoringSubscribe {}, Done {});
     method(c, MonitoringUnsubscribe {}, Done {});
-    method(c, AgentShutdown { reason: "update".into() }, Done {});
+    let shutdown = AgentShutdown { reason: "update".into(), expected_return_s: None };
+    method(c, shutdown.clone(), Done {});
+    variant(c, "return", AgentShutdown { expected_return_s: Some(5), ..shutdown }, Done {});
+    method(c, AgentUpdate { build: "0.2.0-0123456789ab".into() }, Done {});
+    method(c, SessionRecover {}, SessionRecovered { sessions: vec![info()], recovered: 2, orphaned: 1, lost: 1 });
 
     let fault = Fault::new(Fault::UNKNOWN, "no session of that name");
     let told = fault.clone();
@@ -343,7 +374,12 @@ fn cases() -> Vec<Case> {
     notice(c, 0, Notice::SessionsChanged);
     let gauges = Gauges { cpu: 12.5, mem_used: 3 << 30, mem_total: 8 << 30, load: 0.5, uptime: 3600 };
     notice(c, 0, Notice::MonitoringData(gauges));
-    notice(c, 0, Notice::AgentShuttingDown { reason: "update".into() });
+    notice(c, 0, Notice::SessionsRecovered(vec!["k3f9".into()]));
+    let down = ShuttingDown { reason: "update".into(), expected_return_s: None };
+    notice(c, 0, Notice::AgentShuttingDown(down.clone()));
+    let from = c.len();
+    notice(c, 4, Notice::AgentShuttingDown(ShuttingDown { expected_return_s: Some(5), ..down }));
+    c.iter_mut().skip(from).for_each(|c| c.name.push_str("-return"));
     notice(c, 0, Notice::ExecExited { stream: 6, code: 7 });
     cases
 }

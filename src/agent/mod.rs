@@ -7,6 +7,7 @@
 //! - `relay.rs`    whole frames copied between a client's stream and a session
 //! - `ended.rs`    a session that has ended, served from its record
 //! - `exec.rs`     programs run to their end
+//! - `life.rs`     its hello, its end in order, what it finds again
 //! - `monitor.rs`  gauges
 //! - `builds.rs`   the builds that were put here: which go
 //! - `watch.rs`    notices that the run dir is another
@@ -14,6 +15,7 @@
 pub mod builds;
 mod ended;
 mod exec;
+mod life;
 mod monitor;
 mod relay;
 mod sessions;
@@ -24,22 +26,23 @@ use crate::link::{Incoming, Link, call, locked};
 use crate::paths::Paths;
 use crate::proto::control::*;
 use crate::proto::frame::Frame;
-use crate::proto::hello;
 use crate::proto::ids::{SessionId, StreamId};
-use crate::proto::notice::Notice;
+use crate::proto::notice::ShuttingDown;
 use crate::store::rundir::RunDir;
 use crate::sys;
 use serde_json::Value;
-use std::collections::HashMap;
-use std::path::PathBuf;
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 /// A link over a network that says nothing for this long is dead, and its agent goes.
 const SILENCE: Duration = Duration::from_secs(120);
+/// Bytes of a list of sessions, of the 256 KiB of an answer.
+const LIST: usize = 240 << 10;
 
 /// Where an agent stands.
 #[derive(Clone)]
@@ -78,7 +81,15 @@ struct Agent {
     run: Mutex<Arc<RunDir>>,
     link: Link,
     streams: Mutex<HashMap<StreamId, oneshot::Sender<()>>>,
+    /// Streams whose task has not come to its end.
+    held: AtomicUsize,
     subscriptions: Mutex<HashMap<&'static str, JoinHandle<()>>>,
+    /// It ends: nothing is begun any more.
+    leaving: Mutex<Option<ShuttingDown>>,
+    /// Sessions that were alive when it was looked last.
+    known: Mutex<HashSet<String>>,
+    /// Milliseconds since 1970.
+    began_ms: u64,
 }
 
 /// A call's frames from the client, taken hold of before anything is awaited: what follows the call is not lost.
@@ -97,8 +108,22 @@ where
         let paths = ctx.paths.clone();
         tokio::task::spawn_blocking(move || builds::collect(&paths));
     }
-    let agent =
-        Arc::new(Agent { ctx, run, link: link.clone(), streams: Mutex::default(), subscriptions: Mutex::default() });
+    let agent = Arc::new(Agent {
+        ctx,
+        run,
+        link: link.clone(),
+        streams: Mutex::default(),
+        held: AtomicUsize::new(0),
+        subscriptions: Mutex::default(),
+        leaving: Mutex::default(),
+        known: Mutex::default(),
+        began_ms: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64),
+    });
+    // the agent in a client's own process ends with that one
+    let mut term = match local {
+        true => None,
+        false => tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).ok(),
+    };
     tokio::pin!(served);
     let end = loop {
         tokio::select! {
@@ -109,20 +134,32 @@ where
                     let stream = params.get("stream").and_then(Value::as_u64).and_then(|s| u32::try_from(s).ok()).filter(|s| *s != 0);
                     let opened = stream.filter(|_| opens_stream(&method));
                     let frames = opened.map(|s| agent.link.open_stream(s));
-                    let (agent, down) = (agent.clone(), method == AgentShutdown::NAME);
-                    let link = link.clone();
+                    let (agent, link) = (agent.clone(), link.clone());
+                    let down = life::farewell(&method, &params);
                     tokio::spawn(async move {
+                        let ends = down.is_some();
+                        if let Some(why) = down {
+                            agent.leave(why).await;
+                        }
                         let result = agent.call(&method, params, frames).await;
                         // what failed has no stream
                         if let Some(stream) = opened.filter(|_| result.is_err()) {
                             agent.link.close_stream(stream);
                         }
                         call::answer(&agent.link.out, id, result);
-                        if down {
+                        if ends {
                             link.out.close();
                         }
                     });
                 }
+            }
+            _ = async { match &mut term { Some(t) => t.recv().await, None => std::future::pending().await } } => {
+                term = None;
+                let (agent, link) = (agent.clone(), link.clone());
+                tokio::spawn(async move {
+                    agent.leave(ShuttingDown { reason: life::STOPPED.into(), expected_return_s: Some(0) }).await;
+                    link.out.close();
+                });
             }
             () = tokio::time::sleep_until((link.heard() + SILENCE).into()), if !local => {
                 if link.heard().elapsed() >= SILENCE {
@@ -157,6 +194,9 @@ impl Agent {
     /// The router table.
     async fn call(self: &Arc<Agent>, method: &str, p: Value, frames: Option<Frames>) -> Result<Value, Fault> {
         use call::{params, reply};
+        if locked(&self.leaving).is_some() && (opens_stream(method) || method == SessionCreate::NAME) {
+            return Err(Fault::new(Fault::GONE, "this agent ends"));
+        }
         match method {
             Initialize::NAME => reply(self.initialize(params(p)?)?),
             SessionList::NAME => reply(self.listed(params(p)?, frames).await?),
@@ -204,35 +244,12 @@ impl Agent {
             }
             MonitoringSubscribe::NAME => self.subscribe("monitoring", monitor::run(self.link.clone())),
             MonitoringUnsubscribe::NAME => self.unsubscribe("monitoring"),
-            AgentShutdown::NAME => {
-                let reason = params::<AgentShutdown>(p)?.reason;
-                call::notify(&self.link.out, 0, &Notice::AgentShuttingDown { reason });
-                reply(Done {})
-            }
-            _ => Err(Fault::new(
-                Fault::UNKNOWN_METHOD,
-                format!("this agent knows no {}", crate::text::short(method, 64)),
-            )),
+            SessionRecover::NAME => reply(self.recover().await),
+            // everybody has been told by now
+            AgentShutdown::NAME => params::<AgentShutdown>(p).and_then(|_| reply(Done {})),
+            AgentUpdate::NAME => params::<AgentUpdate>(p).and_then(|_| reply(Done {})),
+            _ => Err(Fault::unknown_to_agent(method)),
         }
-    }
-
-    fn initialize(&self, hello: Initialize) -> Result<Initialized, Fault> {
-        let revision = hello::agree((hello::REVISION_MIN, hello::REVISION), (hello.revision_min, hello.revision_max))
-            .map_err(|e| Fault::new(Fault::REFUSED, e))?;
-        let (os, arch) = sys::os_arch();
-        let exe = std::fs::read_link("/proc/self/exe").unwrap_or_else(|_| PathBuf::from("thub"));
-        Ok(Initialized {
-            revision,
-            build: hello::BUILD.into(),
-            hostname: sys::hostname(),
-            os: os.into(),
-            arch: arch.into(),
-            pid: std::process::id(),
-            exe: exe.to_string_lossy().into_owned(),
-            home: self.ctx.paths.home().to_string_lossy().into_owned(),
-            recovered: self.run().entries().iter().filter(|e| e.info().is_alive()).count() as u32,
-            capabilities: hello::capabilities(),
-        })
     }
 
     /// The run dir; one that was deleted is made anew by its sessions, and is looked for where they are.
@@ -265,6 +282,7 @@ impl Agent {
     fn hold_stream(&self, stream: StreamId) -> oneshot::Receiver<()> {
         let (tx, rx) = oneshot::channel();
         locked(&self.streams).insert(stream, tx);
+        self.held.fetch_add(1, Ordering::SeqCst);
         rx
     }
 

@@ -3,7 +3,7 @@
 
 use super::sessions::{SessionLink, silent};
 use super::{Agent, Frames, unknown};
-use crate::link::call;
+use crate::link::{call, locked};
 use crate::proto::control::*;
 use crate::proto::frame::Kind;
 use crate::proto::ids::{SessionId, StreamId};
@@ -51,7 +51,7 @@ impl Agent {
             };
             match asked.await {
                 Ok((session, theirs, attached)) => {
-                    self.copy(session, stream, frames, theirs, id, a.blind);
+                    self.copy(session, stream, frames, theirs, id, Some((!a.blind).then_some(attached.revision)));
                     return Ok(attached);
                 }
                 Err(f) if is_end(&f) && Instant::now() < until => tokio::time::sleep(LOOK).await,
@@ -125,7 +125,7 @@ impl Agent {
             };
             match asked.await {
                 Ok((session, theirs, reply)) => {
-                    self.copy(session, stream, frames, theirs, id.clone(), true);
+                    self.copy(session, stream, frames, theirs, id.clone(), None);
                     return Ok(reply);
                 }
                 Err(f) if is_end(&f) && Instant::now() < until => tokio::time::sleep(LOOK).await,
@@ -136,7 +136,8 @@ impl Agent {
     }
 
     /// Copies until either side is gone or the client lets go. Each direction waits for itself alone: a client that
-    /// does not read its output can still type.
+    /// does not read its output can still type. `attached` = it is no answer's stream but a session's, whose screens are of
+    /// that revision if there are any: the agent's own end is told there.
     fn copy(
         self: &Arc<Agent>,
         session: SessionLink,
@@ -144,7 +145,7 @@ impl Agent {
         mut ours: Frames,
         mut theirs: Frames,
         id: SessionId,
-        blind: bool,
+        attached: Option<Option<u32>>,
     ) {
         let agent = self.clone();
         let released = self.hold_stream(stream);
@@ -171,23 +172,28 @@ impl Agent {
                 () = down => {
                     // the session is gone without a word, or took another connection of this client instead
                     if !told {
-                        agent.explain(&id, stream, blind);
+                        agent.explain(&id, stream, attached.flatten());
                     }
                 }
-                _ = released => {}
+                _ = released => {
+                    let leaving = locked(&agent.leaving).clone();
+                    if let Some(why) = leaving.filter(|_| attached.is_some()) {
+                        call::notify(&agent.link.out, stream, &Notice::AgentShuttingDown(why));
+                    }
+                }
             }
             drop(session);
             agent.stream_ended(stream);
         });
     }
 
-    fn explain(&self, id: &SessionId, stream: StreamId, blind: bool) {
+    fn explain(&self, id: &SessionId, stream: StreamId, screen: Option<u32>) {
         let run = self.run();
         let exit = match run.entry(id) {
             // it let go of this client: that one attaches anew, where it has not done so already
             Some(Entry::Alive(_)) => return call::notify(&self.link.out, stream, &Notice::SessionDropped),
             // the last words did not get through in time: they are in the record
-            Some(Entry::Ended(_)) if run.end(id).is_ok_and(|end| self.show_end(&end, stream, blind).is_ok()) => return,
+            Some(Entry::Ended(_)) if run.end(id).is_ok_and(|end| self.show_end(&end, stream, screen).is_ok()) => return,
             Some(entry) => {
                 let info = entry.info();
                 SessionExited { exit_code: info.exit_code, cause: info.cause.clone() }

@@ -7,6 +7,8 @@ use crate::agent::builds::uninstall;
 use crate::client::host::{Env, HostId};
 use crate::failure::{Failure, Kind};
 use crate::paths::Paths;
+use crate::proto::control::{SessionRecover, SessionRecovered};
+use crate::sys;
 use crate::text::escape;
 use crate::transport::ask::Ask;
 use crate::transport::deploy::{Offer, build_id, put};
@@ -54,7 +56,7 @@ pub async fn verb(
     }
     match verb {
         AgentVerb::Status => status(env, common, host).await?,
-        AgentVerb::Stop => println!("{} agents ended; sessions go on", stop()),
+        AgentVerb::Stop => stop()?,
         AgentVerb::Uninstall => {
             let removed = uninstall(paths)?;
             let what = match removed.builds {
@@ -93,44 +95,72 @@ async fn there(env: &Arc<Env>, host: &HostId, verb: AgentVerb) -> Result<u8, Fai
 async fn status(env: &Arc<Env>, common: &Common, host: &HostId) -> Result<(), Failure> {
     let client = Client::connect(env, host).await?;
     let hello = &client.dialed.hello;
-    let sessions = client.sessions().await?;
-    let alive = sessions.iter().filter(|s| s.is_alive()).count();
+    let SessionRecovered { recovered, orphaned, lost, .. } = recover(&client).await?;
+    let alive = recovered + orphaned;
     if common.json {
         println!(
             "{}",
             serde_json::json!({
                 "host": host.as_str(), "hostname": hello.hostname, "build": hello.build, "revision": hello.revision,
                 "os": hello.os, "arch": hello.arch, "exe": hello.exe, "sessions": alive,
+                "orphaned": orphaned, "lost": lost,
             })
         );
     } else {
         println!("host      {} ({} {})", escape(&hello.hostname), escape(&hello.os), escape(&hello.arch));
         println!("build     {}, protocol revision {}", escape(&hello.build), hello.revision);
         println!("binary    {}", escape(&hello.exe));
-        println!("sessions  {alive}");
+        let beside = [(orphaned, "of them without an answer"), (lost, "lost")];
+        let beside: String = beside.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!(", {n} {what}")).collect();
+        println!("sessions  {alive}{beside}");
     }
     Ok(())
 }
 
-/// Ends the user's agents on this machine, each in order. Returns how many.
-fn stop() -> usize {
-    let me = rustix::process::geteuid().as_raw();
-    let Ok(all) = std::fs::read_dir("/proc") else { return 0 };
-    let mut ended = 0;
-    for entry in all.flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|n| n.parse::<i32>().ok()).and_then(Pid::from_raw) else {
-            continue;
-        };
-        use std::os::unix::fs::MetadataExt;
-        if !entry.metadata().is_ok_and(|m| m.uid() == me) {
-            continue;
+/// What is there, looked for anew; an agent from before there was this call lists what it finds.
+async fn recover(client: &Client) -> Result<SessionRecovered, Failure> {
+    match client.link().call(&SessionRecover {}).await {
+        Err(f) if f.older().is_some() => {
+            let sessions = client.sessions().await?;
+            let count = |states: &[&str]| sessions.iter().filter(|s| states.contains(&s.state.as_str())).count() as u32;
+            Ok(SessionRecovered {
+                recovered: count(&["running", "detached"]),
+                orphaned: count(&["orphaned"]),
+                lost: count(&["lost"]),
+                sessions: Vec::new(),
+            })
         }
-        let Ok(line) = std::fs::read(entry.path().join("cmdline")) else { continue };
+        other => other.map_err(|f| client.fault(f)),
+    }
+}
+
+/// Ends the user's agents on this machine, each in order: they tell their clients, who come back by themselves.
+fn stop() -> Result<(), Failure> {
+    // one of them may have started us, and ends what it has started
+    sys::ignore(libc::SIGTERM);
+    let mut agents = agents();
+    let ours = rustix::process::getppid();
+    agents.sort_by_key(|pid| Some(*pid) == ours);
+    let ended = agents.iter().filter(|pid| rustix::process::kill_process(**pid, Signal::TERM).is_ok()).count();
+    println!("{ended} agents ended; sessions go on");
+    Ok(())
+}
+
+/// The user's agents on this machine.
+fn agents() -> Vec<Pid> {
+    use std::os::unix::fs::MetadataExt;
+    let me = rustix::process::geteuid().as_raw();
+    let Ok(all) = std::fs::read_dir("/proc") else { return Vec::new() };
+    let is_agent = |entry: &std::fs::DirEntry| {
+        let Ok(line) = std::fs::read(entry.path().join("cmdline")) else { return false };
         let args: Vec<&[u8]> = line.split(|b| *b == 0).collect();
         let program = args.first().map(|a| a.rsplit(|b| *b == b'/').next().unwrap_or_default());
-        if program == Some(b"thub") && args.get(1) == Some(&&b"agent"[..]) && args.get(2) == Some(&&b"--stdio"[..]) {
-            ended += usize::from(rustix::process::kill_process(pid, Signal::TERM).is_ok());
-        }
-    }
-    ended
+        program == Some(b"thub") && args.get(1) == Some(&&b"agent"[..]) && args.get(2) == Some(&&b"--stdio"[..])
+    };
+    all.flatten()
+        .filter(|e| e.metadata().is_ok_and(|m| m.uid() == me))
+        .filter_map(|e| Some((e.file_name().to_str()?.parse::<i32>().ok().and_then(Pid::from_raw)?, e)))
+        .filter(|(_, e)| is_agent(e))
+        .map(|(pid, _)| pid)
+        .collect()
 }

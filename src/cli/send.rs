@@ -7,6 +7,7 @@ use crate::failure::Failure;
 use crate::link::call::{Message, parse};
 use crate::proto::control::SessionAttach;
 use crate::proto::frame::{Body, MAX_PIECE};
+use crate::proto::hello;
 use crate::proto::ids::SessionId;
 use crate::proto::notice::Notice;
 use crate::term::engine::Engine;
@@ -105,8 +106,11 @@ async fn input(client: &mut Client, session: &SessionId, bytes: &[u8]) -> Result
         watch: false,
         blind: true,
         input_sent: 0,
+        revision_min: hello::REVISION_MIN,
+        revision_max: hello::REVISION,
     };
     let attached = client.call(&attach).await?;
+    hello::check_stream(&attached).map_err(|f| client.fault(f))?;
     let (mut sent, mut applied, mut limit) = (0u64, 0u64, attached.input_limit);
     let gone = || Failure::failed("the session ended before all was typed", "`thub capture --all` shows what it wrote");
     let patience = || tokio::time::Instant::now() + Duration::from_secs(10);

@@ -4,9 +4,10 @@
 pub mod attached;
 pub mod dial;
 pub mod find;
+pub mod mixed;
 mod task;
 
-pub use dial::{Dialed, Env, dial};
+pub use dial::{Dialed, Env, dial, dial_by};
 pub use task::spawn;
 
 use crate::link::Link;
@@ -55,6 +56,10 @@ pub enum HostState {
         build: String,
         hostname: String,
     },
+    /// Its agent ended in order and is expected back: why.
+    Updating {
+        why: String,
+    },
     /// The link fell; `retry` counts from when the event was sent.
     Lost {
         why: String,
@@ -93,6 +98,8 @@ pub enum HostCommand {
     Connect,
     /// Let go of the link; nothing is ended.
     Disconnect,
+    /// Put this build's agent there and go over to it; sessions go on.
+    Update,
     Attach {
         session: SessionId,
         size: Size,

@@ -101,6 +101,7 @@ pub fn state_text(host: &Host, now: Duration) -> String {
         HostState::Connecting => "connecting".into(),
         HostState::Deploying { done: Some(d), .. } => format!("deploying {:.0}%", d * 100.0),
         HostState::Deploying { .. } => "deploying".into(),
+        HostState::Updating { .. } => "updating".into(),
         HostState::Online { .. } if host.silent => {
             format!("silent {}", age(now.saturating_sub(host.heard).as_secs() as i64))
         }
@@ -113,7 +114,9 @@ pub fn state_text(host: &Host, now: Duration) -> String {
 pub fn standing(host: Option<&Host>) -> Standing {
     match host.map(|h| (&h.state, h.silent)) {
         None | Some((HostState::Offline, _)) => Standing::Offline,
-        Some((HostState::Connecting | HostState::Deploying { .. }, _)) => Standing::Working,
+        Some((HostState::Connecting | HostState::Deploying { .. } | HostState::Updating { .. }, _)) => {
+            Standing::Working
+        }
         Some((HostState::Online { .. }, false)) => Standing::Online,
         Some(_) => Standing::Troubled,
     }

@@ -22,7 +22,9 @@ macro_rules! method {
 }
 
 mod find;
+mod life;
 pub use find::*;
+pub use life::*;
 
 /// Why a call failed. Codes are stable; the message is for people.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq, thiserror::Error)]
@@ -53,6 +55,30 @@ impl Fault {
     pub fn new(code: i64, message: impl Into<String>) -> Fault {
         Fault { code, message: message.into() }
     }
+
+    /// What an agent answers to a method of a later build.
+    pub fn unknown_to_agent(method: &str) -> Fault {
+        Fault::new(Fault::UNKNOWN_METHOD, format!("this agent knows no {}", crate::text::short(method, 64)))
+    }
+    /// What a session answers to one; its agent hands it on.
+    pub fn unknown_to_session(method: &str) -> Fault {
+        Fault::new(Fault::UNKNOWN_METHOD, format!("{OLD_SESSION} {}", crate::text::short(method, 64)))
+    }
+    /// Which side is older than the method called, if that is what it is about.
+    pub fn older(&self) -> Option<Older> {
+        (self.code == Fault::UNKNOWN_METHOD)
+            .then(|| if self.message.starts_with(OLD_SESSION) { Older::Session } else { Older::Agent })
+    }
+}
+
+/// How a session's answer begins; the same since the first build, so that it is told from its agent's.
+const OLD_SESSION: &str = "a session knows no";
+
+/// Who does not know a method that this build calls.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Older {
+    Agent,
+    Session,
 }
 
 /// Nothing to say beyond "done".
@@ -93,7 +119,17 @@ pub struct Initialized {
     pub home: String,
     /// Sessions found alive.
     pub recovered: u32,
+    /// Their ids, the oldest first, at most [`Initialized::NAMED`].
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sessions: Vec<String>,
+    /// Sessions whose process was killed, as far as that is still on record.
+    #[serde(skip_serializing_if = "is_none")]
+    pub lost: u32,
     pub capabilities: BTreeMap<String, Capability>,
+}
+impl Initialized {
+    /// Sessions named in the hello: the list itself is asked for.
+    pub const NAMED: usize = 1000;
 }
 method!(Initialize = "initialize" -> Initialized);
 
@@ -158,6 +194,9 @@ impl Default for SessionInfo {
 }
 
 fn is_zero(n: &u64) -> bool {
+    *n == 0
+}
+fn is_none(n: &u32) -> bool {
     *n == 0
 }
 fn no_stream(n: &StreamId) -> bool {
@@ -268,12 +307,22 @@ pub struct SessionAttach {
     /// How much input this client has ever sent to this session.
     #[serde(default)]
     pub input_sent: Offset,
+    /// Revisions the client speaks, for the session itself: the agent between may be of any build. 0 = 1, from builds
+    /// that said nothing of it.
+    #[serde(default)]
+    pub revision_min: u32,
+    #[serde(default)]
+    pub revision_max: u32,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(default)]
 pub struct SessionAttached {
+    /// What is spoken on this stream, whatever the agent between speaks.
     pub revision: u32,
+    /// The session's own build; empty from builds that did not name it.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub build: String,
     pub features: Vec<String>,
     /// Where output goes on from: the client's `have`, or where the Screen that follows stands.
     pub offset: Offset,
@@ -363,6 +412,9 @@ pub struct SessionHistory {
     pub to: Option<u64>,
     #[serde(default)]
     pub window: u64,
+    /// The newest revision the client reads; 0 = 1.
+    #[serde(default)]
+    pub revision: u32,
 }
 #[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(default)]
@@ -387,6 +439,9 @@ pub struct SessionCapture {
     pub from: Option<u64>,
     #[serde(default)]
     pub window: u64,
+    /// The newest revision the client reads; 0 = 1.
+    #[serde(default)]
+    pub revision: u32,
 }
 #[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(default)]
@@ -450,11 +505,3 @@ method!(MonitoringSubscribe = "monitoring.subscribe" -> Done);
 #[serde(default)]
 pub struct MonitoringUnsubscribe {}
 method!(MonitoringUnsubscribe = "monitoring.unsubscribe" -> Done);
-
-/// Ends the agent in order; its sessions live on.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
-#[serde(default)]
-pub struct AgentShutdown {
-    pub reason: String,
-}
-method!(AgentShutdown = "agent.shutdown" -> Done);

@@ -126,12 +126,20 @@ struct Session {
     killed: bool,
     kill_at: Option<Instant>,
     closing: Vec<(Outbox, u64)>,
-    /// The screen as of an offset and size, made once for all who need it.
-    snapshot: Option<(Offset, u64, Rc<Vec<u8>>)>,
+    /// The screen as it was said last, in each revision that is spoken.
+    snapshot: Vec<Snapshot>,
     /// Those of the terminal that shows it, which its program may ask for.
     colors: Colors,
     /// The process group in the foreground when it was last looked at.
     foreground: Option<rustix::process::Pid>,
+}
+
+/// A screen as of an offset and size.
+struct Snapshot {
+    at: Offset,
+    resizes: u64,
+    revision: u32,
+    bytes: Rc<Vec<u8>>,
 }
 
 /// Nobody's terminal or pipe is held on to.

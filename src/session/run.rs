@@ -307,7 +307,7 @@ impl Session {
         }
         let Session { conns, ring, engine, snapshot, size, resizes, .. } = &mut self;
         for conn in conns.values_mut() {
-            conn.pump_last(ring, *size, &mut || screen(engine, ring, *resizes, snapshot));
+            conn.pump_last(ring, *size, &mut |revision| screen(engine, ring, *resizes, revision, snapshot));
             if let Some(v) = &conn.viewer {
                 call::notify(&conn.out, v.stream, &Notice::SessionExited(exit.clone()));
             }

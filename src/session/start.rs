@@ -138,7 +138,7 @@ impl Session {
             killed: false,
             kill_at: None,
             closing: Vec::new(),
-            snapshot: None,
+            snapshot: Vec::new(),
             colors: Colors::default(),
             foreground: None,
         };

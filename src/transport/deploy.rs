@@ -6,6 +6,7 @@
 //! The name in `~/.local/share/thub/agents/BUILD/thub` appears by one rename, after the host's hash of the upload was
 //! compared with what was sent and the program ran there once. So a file under that name has been verified.
 
+pub mod choose;
 mod dirs;
 pub mod elf;
 pub mod programs;
@@ -146,7 +147,7 @@ pub async fn find(ssh: &Ssh) -> Result<Remote, Failure> {
     remote::parse(&ssh.name(), &out)
 }
 
-async fn own_build() -> Result<String, Failure> {
+pub(super) async fn own_build() -> Result<String, Failure> {
     off_thread(|| Ok(build_id())).await
 }
 
@@ -230,7 +231,7 @@ pub async fn put(dest: &str, file: Option<&Path>, offer: Offer, ask: std::sync::
     let remote = find(&ssh).await?;
     let agent = deploy(&ssh, &remote, offer, &*ask).await?;
     match first_words(&ssh, open_agent(&ssh, &agent).await?).await? {
-        Started::Agent(_) => Ok(ssh),
+        Started::Agent(..) => Ok(ssh),
         Started::Absent(_) => Err(Failure::failed(
             format!("{}: the agent was put there and is not there any more", ssh.name()),
             "see what removes files in ~/.local/share/thub there",
@@ -243,9 +244,10 @@ pub async fn open_agent(ssh: &Ssh, agent: &Agent) -> Result<Channel, Failure> {
     ssh.exec(&remote::start(&agent.path)).await
 }
 
-/// What became of starting this build's agent without looking first.
+/// What became of starting an agent without looking first.
 pub(super) enum Started {
-    Agent(Channel),
+    /// It runs; the version its banner names.
+    Agent(Channel, String),
     /// It is not there; what the host is like instead.
     Absent(Remote),
 }
@@ -267,11 +269,11 @@ pub(super) async fn first_words(ssh: &Ssh, mut channel: Channel) -> Result<Start
             let n = channel.read(&mut piece).await;
             let n = n.map_err(|_| if channel.was_refused() { no_commands(&host) } else { ssh.lost() })?;
             seen.extend_from_slice(piece.get(..n).unwrap_or_default());
-            if hello::find_banner(&seen).is_some() {
-                return Ok(true);
+            if let Some((_, version)) = hello::find_banner(&seen) {
+                return Ok(Some(version));
             }
             if remote::probe_begins(&seen) && (n == 0 || remote::words(&seen).is_some()) {
-                return Ok(false);
+                return Ok(None);
             }
             if n == 0
                 || seen.len() > PRINTED_MOST
@@ -291,9 +293,9 @@ pub(super) async fn first_words(ssh: &Ssh, mut channel: Channel) -> Result<Start
             ));
         }
     };
-    if agent {
+    if let Some(version) = agent {
         channel.unread(&seen);
-        return Ok(Started::Agent(channel));
+        return Ok(Started::Agent(channel, version));
     }
     Ok(Started::Absent(remote::parse(&host, &seen)?))
 }

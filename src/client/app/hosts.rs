@@ -272,7 +272,10 @@ impl App {
                 }
             }
             HostState::Offline => self.give_up(id, "not connected", out),
-            HostState::Lost { .. } | HostState::Connecting | HostState::Deploying { .. } => {}
+            HostState::Lost { .. }
+            | HostState::Updating { .. }
+            | HostState::Connecting
+            | HostState::Deploying { .. } => {}
         }
     }
 

@@ -27,6 +27,10 @@ pub fn reconnect(app: &mut App) -> Vec<Effect> {
     vec![Effect::Host(app.current_host(), HostCommand::Connect)]
 }
 
+pub fn update_agent(app: &mut App) -> Vec<Effect> {
+    vec![Effect::Host(app.current_host(), HostCommand::Update)]
+}
+
 pub fn drop_input(app: &mut App) -> Vec<Effect> {
     let Some(pane) = app.focused_mut() else { return Vec::new() };
     pane.ahead.clear();

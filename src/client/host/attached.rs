@@ -2,6 +2,7 @@
 //! Pure. Leaves out the link itself.
 
 use crate::proto::control::{SessionAttach, SessionAttached};
+use crate::proto::hello;
 use crate::proto::ids::{ClientId, Offset, SessionId, Size, StreamId};
 
 /// What to do with a piece of output.
@@ -92,6 +93,8 @@ impl Attached {
             watch: self.watch,
             blind: false,
             input_sent: self.most_sent,
+            revision_min: hello::REVISION_MIN,
+            revision_max: hello::REVISION,
         }
     }
 

@@ -3,14 +3,14 @@
 
 use super::HostId;
 use crate::config::Config;
-use crate::failure::Failure;
+use crate::failure::{Failure, Kind};
 use crate::link::{Incoming, Link};
 use crate::paths::Paths;
 use crate::proto::control::{Fault, Initialized};
 use crate::proto::hello;
 use crate::proto::ids::ClientId;
 use crate::transport::ask::Ask;
-use crate::transport::deploy::{Offer, Release};
+use crate::transport::deploy::{Offer, Release, choose};
 use crate::transport::ssh::Ssh;
 use crate::transport::{self, DeployPolicy};
 use std::io;
@@ -78,16 +78,17 @@ pub struct Dialed {
 
 /// Reaches a host's agent and says hello.
 pub async fn dial(host: &HostId, env: &Env, ask: Arc<dyn Ask>) -> Result<Dialed, Failure> {
+    dial_by(host, env, ask, env.deploy).await
+}
+
+/// The same with a word of one's own on whether an agent is put there.
+pub async fn dial_by(host: &HostId, env: &Env, ask: Arc<dyn Ask>, policy: DeployPolicy) -> Result<Dialed, Failure> {
     if host.is_local() {
         let io = (env.local)();
         return greet(host, env, io, None).await;
     }
     let permit = env.handshakes.acquire().await;
-    let reached = async {
-        let (file, offer) = (env.ssh_config.as_deref(), env.offer.clone());
-        let (ssh, channel) = transport::reach(host.as_str(), file, ask, env.deploy, offer).await?;
-        greet(host, env, channel, Some(ssh)).await
-    };
+    let reached = open(host, env, ask, policy);
     tokio::pin!(reached);
     tokio::select! {
         greeted = &mut reached => return greeted,
@@ -96,6 +97,32 @@ pub async fn dial(host: &HostId, env: &Env, ask: Arc<dyn Ask>) -> Result<Dialed,
     // a person is asked something, or the host is slow: others need not wait for that
     drop(permit);
     reached.await
+}
+
+/// Connects, and says hello to the agent that goes with this build. One whose hello says what its name and banner did
+/// not is passed over.
+async fn open(host: &HostId, env: &Env, ask: Arc<dyn Ask>, policy: DeployPolicy) -> Result<Dialed, Failure> {
+    let ssh = transport::ssh::connect(host.as_str(), env.ssh_config.as_deref(), ask.clone()).await?;
+    let mut unfit: Vec<String> = Vec::new();
+    let mut told = None;
+    loop {
+        let opened = match transport::agent(&ssh, host.as_str(), ask.clone(), policy, env.offer.clone(), &unfit).await {
+            Ok(opened) => opened,
+            // none other is there: what the last one said is why
+            Err(failure) if failure.kind == Kind::Refused => return Err(told.unwrap_or(failure)),
+            Err(failure) => return Err(failure),
+        };
+        match greet(host, env, opened.channel, Some(ssh.clone())).await {
+            // (a greeting is refused for that alone)
+            Err(failure)
+                if failure.kind == Kind::Refused && unfit.len() < choose::TRIED && !unfit.contains(&opened.build) =>
+            {
+                unfit.push(opened.build);
+                told = Some(failure);
+            }
+            greeted => return greeted,
+        }
+    }
 }
 
 async fn greet<S>(host: &HostId, env: &Env, io: S, ssh: Option<Ssh>) -> Result<Dialed, Failure>
@@ -111,6 +138,10 @@ where
     let name = crate::text::escape(host.as_str());
     let hello = match link.call(&hello::initialize(env.client.clone())).await {
         Ok(hello) => hello,
+        Err(fault) if fault.code == Fault::REFUSED => {
+            link.close();
+            return Err(unfit(&name, &crate::text::short(&fault.message, 200)));
+        }
         Err(fault) => {
             link.close();
             let why = match ended.try_recv() {
@@ -129,5 +160,25 @@ where
             ));
         }
     };
+    // this side's own agent is this build
+    if !host.is_local() && (!choose::fits(&hello.build) || !hello::speaks(hello.revision)) {
+        link.close();
+        let what =
+            format!("it is thub {} and speaks revision {}", crate::text::short(&hello.build, 60), hello.revision);
+        return Err(unfit(&name, &what));
+    }
     Ok(Dialed { link, incoming, ended, hello, ssh })
+}
+
+/// It answered, and does not go with this build.
+fn unfit(host: &str, what: &str) -> Failure {
+    Failure::refused(
+        format!(
+            "the agent on {host} and this thub ({}, protocol revisions {} to {}) do not go together: {what}",
+            hello::BUILD,
+            hello::REVISION_MIN,
+            hello::REVISION
+        ),
+        format!("renew the older of the two: `thub deploy {host}` puts this build there, and sessions go on"),
+    )
 }

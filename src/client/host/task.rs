@@ -3,16 +3,19 @@
 
 use super::attached::{Attached, Take};
 use super::find;
-use super::{Answer, Dialed, Env, HostCommand, HostEvent, HostId, HostState, Question, dial};
+use super::{Answer, Dialed, Env, HostCommand, HostEvent, HostId, HostState, Question, dial_by, mixed};
 use crate::failure::{Failure, Kind};
 use crate::link::{Incoming, Link};
 use crate::proto::control::*;
 use crate::proto::frame::{Body, Frame, MAX_PIECE};
+use crate::proto::hello;
 use crate::proto::ids::{SessionId, StreamId};
-use crate::proto::notice::Notice;
+use crate::proto::notice::{Notice, ShuttingDown};
 use crate::secret::Secret;
 use crate::term::screen::Colors;
+use crate::transport::DeployPolicy;
 use crate::transport::ask::{Answered, Ask};
+use crate::transport::deploy::build_id;
 use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
@@ -43,6 +46,10 @@ const REFUSALS: u32 = 5;
 const HITS: u64 = 10_000;
 /// A session is started within this, or is not.
 const CREATE: Duration = Duration::from_secs(15);
+/// After an agent ended in order its return is waited for so much longer than it said, before that counts as a failure.
+const OVERDUE: Duration = Duration::from_secs(10);
+/// And no longer than this in all, whatever it said.
+const RETURN: Duration = Duration::from_secs(600);
 /// A link that falls this soon after it stood was none: the next try waits as after a failed one.
 const STOOD: Duration = Duration::from_secs(2);
 
@@ -66,6 +73,7 @@ pub fn spawn(host: HostId, env: Arc<Env>, events: Events, first: Option<Dialed>)
         gauges: false,
         announced: HashMap::new(),
         searching: HashMap::new(),
+        renew: false,
     };
     tokio::spawn(task.run(rx, inner, first));
     tx
@@ -176,6 +184,11 @@ struct Live {
     /// Frames of streams whose attach is not answered yet.
     unanswered: HashMap<StreamId, Vec<Frame>>,
     told_silent: bool,
+    /// As the agent's hello named them.
+    build: String,
+    exe: String,
+    /// It said that it ends.
+    leaving: Option<ShuttingDown>,
     /// Kept: the link lives on it.
     _ssh: Option<crate::transport::ssh::Ssh>,
 }
@@ -194,11 +207,15 @@ struct Task {
     announced: HashMap<SessionId, usize>,
     /// The search under way in a session.
     searching: HashMap<SessionId, tokio::task::AbortHandle>,
+    /// The next dial puts this build's agent there.
+    renew: bool,
 }
 
 enum Turn {
     Go,
     Down(String),
+    /// The agent ended in order: no failure, and it is back soon.
+    Left(ShuttingDown),
     Disconnect,
     Over,
 }
@@ -208,9 +225,10 @@ impl Task {
         let _ = self.events.send((self.host.clone(), event));
     }
 
-    fn dial(&self) -> Dial {
+    fn dial(&mut self) -> Dial {
         let (host, env, ask) = (self.host.clone(), self.env.clone(), self.asker.clone());
-        Box::pin(async move { dial(&host, &env, ask).await })
+        let policy = if std::mem::take(&mut self.renew) { DeployPolicy::Always } else { env.deploy };
+        Box::pin(async move { dial_by(&host, &env, ask, policy).await })
     }
 
     async fn run(
@@ -242,12 +260,17 @@ impl Task {
             let mut lost_at: Option<Instant> = None;
             let (mut tries, mut refusals) = (0u32, 0u32);
             let mut ready: Option<Dialed> = first.take();
+            // until then an agent that ended in order is expected back
+            let mut back: Option<Instant> = None;
             loop {
                 let asked = self.asker.asked();
+                let (expected, renewing) = (back.is_some_and(|b| Instant::now() < b), self.renew);
                 let dialed = match ready.take() {
                     Some(dialed) => Ok(dialed),
                     None => {
-                        self.tell(HostEvent::State(HostState::Connecting));
+                        if !expected {
+                            self.tell(HostEvent::State(HostState::Connecting));
+                        }
                         let mut dialing = self.dial();
                         loop {
                             tokio::select! {
@@ -267,6 +290,7 @@ impl Task {
                 let why = match dialed {
                     Ok(dialed) => {
                         refusals = 0;
+                        back = None;
                         let since = Instant::now();
                         let turn = self.online(dialed, &mut commands, &mut inner, &mut ready).await;
                         if since.elapsed() > STOOD {
@@ -282,10 +306,20 @@ impl Task {
                                 lost_at = Some(Instant::now());
                                 why
                             }
+                            Turn::Left(ShuttingDown { reason, expected_return_s }) => {
+                                lost_at = Some(Instant::now());
+                                tries = 0;
+                                let away = Duration::from_secs(expected_return_s.unwrap_or(0)) + OVERDUE;
+                                back = Some(Instant::now() + away.min(RETURN));
+                                crate::text::short(&reason, 200)
+                            }
                             Turn::Go => continue,
                         }
                     }
                     Err(failure) => {
+                        if renewing {
+                            self.tell(HostEvent::Failed { what: format!("no other agent: {}", failure.what) });
+                        }
                         let refused = failure.kind == Kind::Refused;
                         let perhaps_cut = refused
                             && !failure.hard
@@ -309,15 +343,20 @@ impl Task {
                         failure.what
                     }
                 };
+                let expected = back.is_some_and(|b| Instant::now() < b);
                 tries += 1;
                 let fresh = lost_at.is_none_or(|at| at.elapsed() < FRESH) && !self.attached.is_empty();
                 let wait = match (tries, fresh) {
                     _ if refusals > 0 => backoff(refusals),
                     (1, _) => Duration::from_millis(20),
                     (_, true) => AGAIN,
+                    _ if expected => AGAIN,
                     (n, false) => backoff(n),
                 };
-                self.tell(HostEvent::State(HostState::Lost { why, retry: wait }));
+                self.tell(HostEvent::State(match expected {
+                    true => HostState::Updating { why },
+                    false => HostState::Lost { why, retry: wait },
+                }));
                 let until = tokio::time::Instant::now() + wait;
                 loop {
                     tokio::select! {
@@ -390,6 +429,7 @@ impl Task {
                 }
             }
             HostCommand::Gauges(on) => self.gauges = on,
+            HostCommand::Update => self.renew = true,
             HostCommand::Answer { id, answer } => self.asker.answer(id, answer),
             c @ (HostCommand::Create { .. }
             | HostCommand::Close { .. }
@@ -438,6 +478,9 @@ impl Task {
             streams: HashMap::new(),
             unanswered: HashMap::new(),
             told_silent: false,
+            build: hello.build.clone(),
+            exe: hello.exe,
+            leaving: None,
             _ssh: ssh,
         };
         self.tell(HostEvent::State(HostState::Online { build: hello.build, hostname: hello.hostname }));
@@ -470,7 +513,7 @@ impl Task {
                 Some(answer) = inner.recv() => self.answered(&mut live, answer),
                 // once the link is over this queue is, too, and must not be asked before the end is
                 Some(message) = live.incoming.recv() => match message {
-                    Incoming::Notice { method, params } => self.notice(&live, &method, params),
+                    Incoming::Notice { method, params } => self.notice(&mut live, &method, params),
                     Incoming::Rtt(rtt) => self.tell(HostEvent::Rtt(rtt)),
                     Incoming::Call { id, method, .. } => crate::link::call::answer(&live.link.out, id, Err(Fault::new(Fault::UNKNOWN_METHOD, method))),
                 },
@@ -478,6 +521,9 @@ impl Task {
                     // what arrived before the end is still taken
                     while let Ok(frame) = live.frames.try_recv() {
                         self.frame(&mut live, frame);
+                    }
+                    if let Some(why) = live.leaving.take() {
+                        break Turn::Left(why);
                     }
                     break Turn::Down(end.map_or_else(|_| "the link is gone".to_string(), |e| crate::text::escape(&e.to_string())));
                 }
@@ -531,7 +577,7 @@ impl Task {
         let call = live.link.call(&a.attach(&self.env.client, stream));
         let (tx, session) = (self.inner_tx.clone(), session.clone());
         tokio::spawn(async move {
-            let reply = Box::new(call.await);
+            let reply = Box::new(call.await.and_then(|reply| hello::check_stream(&reply).map(|()| reply)));
             let _ = tx.send(Inner::Attached { session, stream, reply });
         });
     }
@@ -599,9 +645,9 @@ impl Task {
             HostCommand::Create { tag, create } => {
                 // longer than the agent waits for the session to stand: no answer must not mean that one was started
                 let call = live.link.call_within(&create, CREATE);
-                let (events, host) = (self.events.clone(), self.host.clone());
+                let (events, host, build) = (self.events.clone(), self.host.clone(), live.build.clone());
                 tokio::spawn(async move {
-                    let result = call.await.map(|c| Box::new(c.session)).map_err(|f| crate::text::escape(&f.message));
+                    let result = call.await.map(|c| Box::new(c.session)).map_err(|f| mixed::told(&f, &host, &build));
                     let _ = events.send((host, HostEvent::Created { tag, result }));
                 });
             }
@@ -617,9 +663,12 @@ impl Task {
                 let limit = Some(HITS);
                 let call = SessionSearch { case, to, limit, ..SessionSearch::new(session.clone(), stream, pattern) };
                 let (link, events, host) = (live.link.clone(), self.events.clone(), self.host.clone());
-                let of = session.clone();
+                let (of, build) = (session.clone(), live.build.clone());
                 let task = tokio::spawn(async move {
-                    let result = find::search(&link, call).await.map_err(|f| f.message);
+                    let result = find::search(&link, call).await.map_err(|f| match f.older() {
+                        Some(_) => mixed::told(&f, &host, &build),
+                        None => f.message,
+                    });
                     let _ = events.send((host, HostEvent::Found { session, tag, result }));
                 });
                 if let Some(before) = self.searching.insert(of, task.abort_handle()) {
@@ -629,14 +678,16 @@ impl Task {
             HostCommand::Marks { session } => {
                 let stream = self.take_stream();
                 let (link, events, host) = (live.link.clone(), self.events.clone(), self.host.clone());
+                let build = live.build.clone();
                 tokio::spawn(async move {
                     let event = match find::marks(&link, &session, stream).await {
                         Ok(marks) => HostEvent::Marks { session, marks },
-                        Err(fault) => HostEvent::Failed { what: crate::text::escape(&fault.message) },
+                        Err(fault) => HostEvent::Failed { what: mixed::told(&fault, &host, &build) },
                     };
                     let _ = events.send((host, event));
                 });
             }
+            HostCommand::Update => self.update(live),
             HostCommand::List => self.list(live),
             HostCommand::Gauges(on) => {
                 self.gauges = on;
@@ -651,12 +702,32 @@ impl Task {
         }
     }
 
+    /// This build's agent is put there and takes over from the one that runs. Where that fails, the next dial finds the
+    /// one that is there.
+    fn update(&mut self, live: &Live) {
+        let build = build_id();
+        if self.host.is_local() || live.exe.contains(&format!("/{build}/")) {
+            return self.tell(HostEvent::Failed { what: format!("the agent there is this build's already ({build})") });
+        }
+        self.renew = true;
+        let link = live.link.clone();
+        tokio::spawn(async move {
+            let reason = format!("it is updated to {build}");
+            // one from before there was this call knows the other
+            if link.call(&AgentUpdate { build }).await.is_err_and(|f| f.older().is_some()) {
+                let _ = link.call(&AgentShutdown { reason, expected_return_s: None }).await;
+            }
+        });
+    }
+
     /// A call of which only a failure is news.
     fn simple<M: Method + 'static>(&self, live: &Live, call: M) {
         let (call, events, host) = (live.link.call(&call), self.events.clone(), self.host.clone());
+        let build = live.build.clone();
         tokio::spawn(async move {
             if let Err(fault) = call.await {
-                let _ = events.send((host, HostEvent::Failed { what: crate::text::escape(&fault.message) }));
+                let what = mixed::told(&fault, &host, &build);
+                let _ = events.send((host, HostEvent::Failed { what }));
             }
         });
     }
@@ -744,6 +815,8 @@ impl Task {
                             let _ = tx.send(Inner::AttachAgain(session));
                         });
                     }
+                    // what is typed from here on goes to the next agent
+                    Some(Notice::AgentShuttingDown(_)) => a.live = false,
                     Some(Notice::SessionBell) => self.tell(HostEvent::Bell { session }),
                     Some(Notice::SessionClipboard(text)) => self.tell(HostEvent::Clipboard { session, text }),
                     Some(Notice::SessionNotified(text)) => self.tell(HostEvent::Notified { session, text }),
@@ -820,12 +893,13 @@ impl Task {
         }
     }
 
-    fn notice(&mut self, live: &Live, method: &str, params: serde_json::Value) {
+    fn notice(&mut self, live: &mut Live, method: &str, params: serde_json::Value) {
         match Notice::from_wire(method, params) {
-            Some(Notice::SessionsChanged) => self.list(live),
+            Some(Notice::SessionsChanged | Notice::SessionsRecovered(_)) => self.list(live),
             Some(Notice::MonitoringData(gauges)) => self.tell(HostEvent::Gauges(gauges)),
-            Some(Notice::AgentShuttingDown { reason }) => {
-                self.tell(HostEvent::Failed { what: format!("the agent ends: {}", crate::text::short(&reason, 200)) });
+            Some(Notice::AgentShuttingDown(why)) => {
+                self.tell(HostEvent::State(HostState::Updating { why: crate::text::short(&why.reason, 200) }));
+                live.leaving = Some(why);
             }
             _ => {}
         }
@@ -849,7 +923,9 @@ pub(super) async fn read_history(
 ) -> Result<(SessionHistoryReply, Vec<String>), Fault> {
     let mut frames = link.open_stream(stream);
     let read = async {
-        let reply = link.call(&SessionHistory { session: session.clone(), stream, from, to, window: 0 }).await?;
+        let reply = link
+            .call(&SessionHistory { session: session.clone(), stream, from, to, window: 0, revision: hello::REVISION })
+            .await?;
         let bytes = super::read_stream(link, stream, &mut frames, 0, reply.bytes).await?;
         Ok::<_, Fault>((reply, bytes))
     };

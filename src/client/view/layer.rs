@@ -12,6 +12,7 @@ use crate::client::tree::{age, host_text, state_text};
 use crate::term::screen::CursorShape;
 use crate::text::{escape, short};
 use crate::theme::Theme;
+use crate::transport::deploy::choose;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
@@ -148,7 +149,7 @@ fn question(theme: &Theme, asked: &Asked, whole: Rect, buf: &mut Buffer) -> Curs
         }
         Question::Deploy { host, found, offered, steps } => {
             let there = match found {
-                Some(build) => format!("{} has thub {}.", short(host, 100), short(build, 40)),
+                Some(build) => format!("{} has {}.", short(host, 100), choose::verdict(build)),
                 None => format!("{} has no thub yet.", short(host, 100)),
             };
             let mut lines = vec![plain(there), plain(format!("Put build {} there?", short(offered, 60)))];
@@ -213,6 +214,7 @@ fn monitor(app: &App, theme: &Theme, id: &HostId) -> Vec<(String, Style)> {
             lines.push((format!("online   {}   thub {}", short(hostname, 60), short(build, 40)), theme.ok));
         }
         HostState::Deploying { step, .. } => lines.push((short(step, 100), theme.accent)),
+        HostState::Updating { why } => lines.push((format!("updating: {}", short(why, 200)), theme.accent)),
         HostState::Lost { why, .. } => lines.push((format!("lost: {}", short(why, 200)), theme.warn)),
         HostState::Failed { why, hints, .. } => {
             lines.push((short(why, 300), theme.error));

@@ -203,6 +203,7 @@ fn waiting_for(app: &App, pane: &Pane) -> Option<String> {
             Some(d) => format!("{} {:.0}%", short(step, 80), d * 100.0),
             None => short(step, 80),
         }),
+        Some(HostState::Updating { why }) => Some(format!("updating: {}", short(why, 100))),
         Some(HostState::Lost { why, .. }) => Some(format!("{}; trying again", short(why, 100))),
         _ if pane.host.is_local() => None,
         _ => Some("connecting".into()),
@@ -243,6 +244,7 @@ pub fn state(app: &App, pane: &Pane, inner: Rect) -> Option<String> {
                 let retry = if left == 0 { "retrying".to_string() } else { format!("retrying in {left} s") };
                 return Some(format!("last heard {} s ago, {retry}", since(host.heard)));
             }
+            HostState::Updating { .. } => return Some("updating, back in a moment".into()),
             HostState::Connecting | HostState::Deploying { .. } => return Some("connecting again".into()),
             HostState::Failed { .. } | HostState::Offline => {
                 return Some(format!("not connected: {} R connects", shown(app.keymap.prefix_word())));

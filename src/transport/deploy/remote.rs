@@ -35,7 +35,7 @@ pub struct Remote {
     pub home: String,
     pub libc: Libc,
     pub have: Option<Have>,
-    /// Builds that lie there.
+    /// Builds that lie there, the newest file first.
     pub builds: Vec<Untrusted>,
 }
 
@@ -60,7 +60,8 @@ const PROBE: &str = concat!(
     r#"if [ -f "$f" ] && [ -x "$f" ]; then "#,
     r#"h=$( (sha256sum < "$f" || shasum -a 256 < "$f" || openssl dgst -sha256 < "$f" || sha256 -q < "$f") 2>/dev/null ); "#,
     r#"printf "THUB1 have %s\n" "$h"; fi; "#,
-    r#"for d in "$a"/*/thub; do [ -f "$d" ] && printf "THUB1 build %s\n" "$d"; done; "#,
+    // the newest file first
+    r#"cd "$a" 2>/dev/null && ls -1tL -- */thub 2>/dev/null | while read -r d; do printf "THUB1 build %s\n" "$d"; done; "#,
     r#"printf "THUB1 end\n""#
 );
 
