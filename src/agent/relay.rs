@@ -24,10 +24,11 @@ type FromRecord<M> = fn(&Arc<Agent>, M, Frames) -> Result<<M as Method>::Reply, 
 impl Agent {
     pub(super) async fn attach(
         self: &Arc<Agent>,
-        a: SessionAttach,
+        mut a: SessionAttach,
         frames: Option<Frames>,
     ) -> Result<SessionAttached, Fault> {
         let frames = frames.ok_or_else(|| Fault::new(Fault::BAD_PARAMS, "stream 0 is the link itself"))?;
+        a.auth_sock = if a.watch { None } else { crate::sys::auth_sock() };
         let (id, stream) = (a.session.clone(), a.stream);
         let until = Instant::now() + ENDING;
         loop {

@@ -105,6 +105,7 @@ async fn input(client: &mut Client, session: &SessionId, bytes: &[u8]) -> Result
         watch: false,
         blind: true,
         input_sent: 0,
+        auth_sock: None,
     };
     let attached = client.call(&attach).await?;
     let (mut sent, mut applied, mut limit) = (0u64, 0u64, attached.input_limit);

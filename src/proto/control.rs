@@ -268,6 +268,10 @@ pub struct SessionAttach {
     /// How much input this client has ever sent to this session.
     #[serde(default)]
     pub input_sent: Offset,
+    /// The socket of the ssh-agent that this client brings along, as the agent it came through sees it: filled in there,
+    /// whatever a client says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auth_sock: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]

@@ -61,7 +61,9 @@ impl Session {
             blind: a.blind,
             input_limit,
             info_due: false,
+            auth_sock: a.auth_sock.filter(|_| !a.watch && !a.blind),
         });
+        self.follow_lent();
         self.fit();
         let (start, end) = (self.ring.start(), self.ring.end());
         let have = a.have.filter(|h| {
@@ -103,6 +105,7 @@ impl Session {
         if let Some(gone) = self.conns.remove(&conn) {
             gone.out.close();
             if gone.viewer.is_some() {
+                self.follow_lent();
                 self.fit();
             }
         }

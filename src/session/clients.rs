@@ -32,6 +32,8 @@ pub struct Viewer {
     pub input_limit: Offset,
     /// It was busy when title or name changed: to be told when it has room.
     pub info_due: bool,
+    /// The socket of the ssh-agent it brought along.
+    pub auth_sock: Option<String>,
 }
 
 pub enum Source {
@@ -239,6 +241,7 @@ mod tests {
             blind: false,
             input_limit: 0,
             info_due: false,
+            auth_sock: None,
         }
     }
 

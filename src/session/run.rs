@@ -270,6 +270,7 @@ impl Session {
             && let Ok(held) = self.run.publish(&self.record)
         {
             self.held = held;
+            self.link_lent();
         }
         *listening = start::bind(&self.run, &self.id)
             .and_then(|l| {

@@ -2,6 +2,7 @@
 //! Leaves out the process it stands in (`mod.rs`) and what it does from then on.
 
 use super::clients::{Applied, Policy};
+use super::lent::Lent;
 use super::marks::Commands;
 use super::ring::{self, Ring};
 use super::{NAMES, Session, internal};
@@ -82,16 +83,15 @@ impl Session {
             pid: std::process::id(),
             ..SessionInfo::default()
         };
-        let program = pty::Program {
-            command,
-            env: environment(&id, &spec.host, create.term.as_deref(), &cwd),
-            shell,
-            login: spec.login,
-            cwd,
-            size,
-            umask: spec.umask,
-        };
+        let (lent, auth_sock) = Lent::start(&run, id.as_str());
+        let mut env = environment(&id, &spec.host, create.term.as_deref(), &cwd);
+        if let Some(path) = auth_sock {
+            env.retain(|(k, _)| k != "SSH_AUTH_SOCK");
+            env.push(("SSH_AUTH_SOCK".into(), path));
+        }
+        let program = pty::Program { command, env, shell, login: spec.login, cwd, size, umask: spec.umask };
         let pty = pty::spawn(program).map_err(|e| {
+            run.withdraw(&id);
             let said = format!("{e:#}");
             Fault::new(Fault::SPAWN, crate::text::short(said.lines().next().unwrap_or_default(), 300))
         })?;
@@ -141,6 +141,7 @@ impl Session {
             snapshot: None,
             colors: Colors::default(),
             foreground: None,
+            lent,
         };
         Ok((session, listener))
     }

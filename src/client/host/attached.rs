@@ -92,6 +92,7 @@ impl Attached {
             watch: self.watch,
             blind: false,
             input_sent: self.most_sent,
+            auth_sock: None,
         }
     }
 

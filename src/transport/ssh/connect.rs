@@ -1,6 +1,7 @@
 //! Owns the way to a host: stream, handshake, and [`Ssh`], the handle to what came of it.
 //! Leaves out the word on its key (`gate`), how we prove who we are (`auth`) and what flows (`channel`).
 
+use super::agent_forward;
 use super::auth;
 use super::channel::{Channel, Exit};
 use super::config::{self, HostConfig};
@@ -169,6 +170,7 @@ async fn handshake(config: HostConfig, mut wire: Wire, ask: Arc<dyn Ask>) -> Res
             ));
         }
     };
+    shared.lock().binding = handle.agent_session_binding().cloned();
     match asker.patience.within(AUTH_WITHIN, auth::prove(&mut handle, &config, &asker, &shared)).await {
         Some(proved) => proved?,
         None => {
@@ -194,6 +196,17 @@ impl Ssh {
     /// Runs a command through the login shell there; both streams of it.
     pub async fn exec(&self, command: &str) -> Result<Channel, Failure> {
         let channel = self.open(self.inner.handle.channel_open_session()).await?;
+        self.open(channel.exec(true, command)).await?;
+        Ok(Channel::spawn(channel, self.inner.clone()))
+    }
+
+    /// The same with what ssh_config lends the host: the ssh-agent. Not answered whether it may: a host that forbids it
+    /// runs the command without.
+    pub async fn exec_lending(&self, command: &str) -> Result<Channel, Failure> {
+        let channel = self.open(self.inner.handle.channel_open_session()).await?;
+        if self.inner.config.forward_agent.as_ref().and_then(agent_forward::path_of).is_some() {
+            self.open(channel.agent_forward(false)).await?;
+        }
         self.open(channel.exec(true, command)).await?;
         Ok(Channel::spawn(channel, self.inner.clone()))
     }

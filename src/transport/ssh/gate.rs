@@ -4,12 +4,14 @@
 //! The host key is checked at the first key exchange. russh does not ask again when keys are renewed: that exchange runs
 //! inside the encrypted connection to the holder of the first key.
 
+use super::agent_forward;
 use super::config::{HostConfig, Strict};
 use super::known_hosts::{self, File, HostKey, Verdict};
 use super::patience::Asker;
 use crate::failure::Failure;
 use crate::text::{escape, short};
 use russh::client::{self, DisconnectReason, Session};
+use russh::keys::agent::AgentSessionBinding;
 use russh::keys::{Algorithm, PublicKeyOrCertificate};
 use russh::{Preferred, cipher};
 use std::borrow::Cow;
@@ -28,6 +30,8 @@ pub(super) struct Heard {
     pub(super) last_words: Option<String>,
     /// They were a goodbye of the host's; else the connection broke.
     pub(super) dismissed: bool,
+    /// Which connection this is, for an ssh-agent.
+    pub(super) binding: Option<AgentSessionBinding>,
 }
 
 #[derive(Default)]
@@ -84,8 +88,8 @@ impl client::Handler for Gate {
         Ok(())
     }
 
-    // russh takes every channel a host opens towards us unless told otherwise. Nothing here asked for forwarding: each is
-    // refused, which dropping its reply does.
+    // russh takes every channel a host opens towards us unless told otherwise. What nothing here asked for is refused,
+    // which dropping its reply does.
 
     async fn server_channel_open_forwarded_tcpip(
         &mut self,
@@ -112,12 +116,20 @@ impl client::Handler for Gate {
     }
     async fn server_channel_open_agent_forward(
         &mut self,
-        _: russh::Channel<client::Msg>,
-
+        channel: russh::Channel<client::Msg>,
         reply: client::ChannelOpenHandle,
         _: &mut Session,
     ) -> Result<(), russh::Error> {
-        drop(reply);
+        // only where ssh_config lends the agent to this host
+        if let Some(path) = self.config.forward_agent.as_ref().and_then(agent_forward::path_of) {
+            let binding = self.shared.lock().binding.clone();
+            tokio::spawn(async move {
+                if let Some(agent) = agent_forward::open(path, binding).await {
+                    reply.accept().await;
+                    agent_forward::copy(channel, agent).await;
+                }
+            });
+        }
         Ok(())
     }
     async fn server_channel_open_session(

@@ -2,9 +2,11 @@
 //!
 //! - [`config`] what ssh_config says, `aliases` whom it names · [`known_hosts`] the verdict on a host's key
 //! - `stream` what SSH runs over · [`connect`] the handshake and [`Ssh`] · `gate` passes the host's key or says why not
+//! - `agent_forward` the person's ssh-agent, lent to a host
 //! - `auth`, `keyfile` who we are · `patience` deadlines that stand still while a person is asked
 //! - [`channel`] a command's streams · [`sftp`] files, behind [`sftp_guard`]
 
+mod agent_forward;
 mod aliases;
 mod auth;
 pub mod channel;
