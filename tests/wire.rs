@@ -225,7 +225,7 @@ fn cases() -> Vec<Case> {
             watch: true,
             blind: true,
             input_sent: 17,
-            auth_sock: None,
+            lent: Lent::default(),
         },
         SessionAttached {
             revision: 1,

@@ -5,6 +5,7 @@ use super::sessions::{SessionLink, silent};
 use super::{Agent, Frames, unknown};
 use crate::link::call;
 use crate::proto::control::*;
+use crate::proto::x11::Display;
 use crate::proto::frame::Kind;
 use crate::proto::ids::{SessionId, StreamId};
 use crate::proto::notice::{Notice, SessionExited};
@@ -21,6 +22,16 @@ const LOOK: Duration = Duration::from_millis(20);
 /// How a call is answered once its session has ended.
 type FromRecord<M> = fn(&Arc<Agent>, M, Frames) -> Result<<M as Method>::Reply, Fault>;
 
+/// What the client of this agent lends: what sshd (or, on this machine, the client's own shell) has put into our
+/// environment.
+fn lent() -> Lent {
+    let display = std::env::var("DISPLAY").ok();
+    Lent {
+        auth_sock: crate::sys::auth_sock(),
+        display: display.filter(|d| Display::parse(d).is_some_and(|d| d.is_forwarded())),
+    }
+}
+
 impl Agent {
     pub(super) async fn attach(
         self: &Arc<Agent>,
@@ -28,7 +39,7 @@ impl Agent {
         frames: Option<Frames>,
     ) -> Result<SessionAttached, Fault> {
         let frames = frames.ok_or_else(|| Fault::new(Fault::BAD_PARAMS, "stream 0 is the link itself"))?;
-        a.auth_sock = if a.watch { None } else { crate::sys::auth_sock() };
+        a.lent = if a.watch || a.blind { Lent::default() } else { lent() };
         let (id, stream) = (a.session.clone(), a.stream);
         let until = Instant::now() + ENDING;
         loop {

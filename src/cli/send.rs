@@ -5,7 +5,7 @@ use super::{Send, SendKeys};
 use crate::client::host::{Env, HostId};
 use crate::failure::Failure;
 use crate::link::call::{Message, parse};
-use crate::proto::control::SessionAttach;
+use crate::proto::control::{Lent, SessionAttach};
 use crate::proto::frame::{Body, MAX_PIECE};
 use crate::proto::ids::SessionId;
 use crate::proto::notice::Notice;
@@ -105,7 +105,7 @@ async fn input(client: &mut Client, session: &SessionId, bytes: &[u8]) -> Result
         watch: false,
         blind: true,
         input_sent: 0,
-        auth_sock: None,
+        lent: Lent::default(),
     };
     let attached = client.call(&attach).await?;
     let (mut sent, mut applied, mut limit) = (0u64, 0u64, attached.input_limit);

@@ -268,10 +268,27 @@ pub struct SessionAttach {
     /// How much input this client has ever sent to this session.
     #[serde(default)]
     pub input_sent: Offset,
-    /// The socket of the ssh-agent that this client brings along, as the agent it came through sees it: filled in there,
-    /// whatever a client says.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// What this client brings along: filled in by the agent it came through, whatever a client says.
+    #[serde(default, skip_serializing_if = "Lent::is_nothing")]
+    pub lent: Lent,
+}
+
+/// What a client lends to a session's program, as seen where that runs.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+pub struct Lent {
+    /// The socket of the ssh-agent.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub auth_sock: Option<String>,
+    /// The X display, as `$DISPLAY` names it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub display: Option<String>,
+}
+
+impl Lent {
+    fn is_nothing(&self) -> bool {
+        *self == Lent::default()
+    }
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]

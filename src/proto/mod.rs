@@ -43,3 +43,4 @@ pub mod hello;
 pub mod ids;
 pub mod notice;
 pub mod spawn;
+pub mod x11;

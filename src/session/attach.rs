@@ -61,7 +61,7 @@ impl Session {
             blind: a.blind,
             input_limit,
             info_due: false,
-            auth_sock: a.auth_sock.filter(|_| !a.watch && !a.blind),
+            lent: if a.watch || a.blind { crate::proto::control::Lent::default() } else { a.lent },
         });
         self.follow_lent();
         self.fit();

@@ -3,6 +3,7 @@
 
 use crate::link::conn::Outbox;
 use crate::link::feed::Feed;
+use crate::proto::control::Lent;
 use crate::proto::frame::{Body, MAX_PIECE};
 use crate::proto::ids::{ClientId, Offset, Size, StreamId};
 use crate::session::ring::Ring;
@@ -32,8 +33,8 @@ pub struct Viewer {
     pub input_limit: Offset,
     /// It was busy when title or name changed: to be told when it has room.
     pub info_due: bool,
-    /// The socket of the ssh-agent it brought along.
-    pub auth_sock: Option<String>,
+    /// What it brought along.
+    pub lent: Lent,
 }
 
 pub enum Source {
@@ -241,7 +242,7 @@ mod tests {
             blind: false,
             input_limit: 0,
             info_due: false,
-            auth_sock: None,
+            lent: Lent::default(),
         }
     }
 

@@ -83,12 +83,10 @@ impl Session {
             pid: std::process::id(),
             ..SessionInfo::default()
         };
-        let (lent, auth_sock) = Lent::start(&run, id.as_str());
+        let (lent, variables) = Lent::start(&run, id.as_str());
         let mut env = environment(&id, &spec.host, create.term.as_deref(), &cwd);
-        if let Some(path) = auth_sock {
-            env.retain(|(k, _)| k != "SSH_AUTH_SOCK");
-            env.push(("SSH_AUTH_SOCK".into(), path));
-        }
+        env.retain(|(k, _)| !variables.iter().any(|(set, _)| set == k));
+        env.extend(variables);
         let program = pty::Program { command, env, shell, login: spec.login, cwd, size, umask: spec.umask };
         let pty = pty::spawn(program).map_err(|e| {
             run.withdraw(&id);

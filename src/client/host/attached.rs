@@ -1,7 +1,7 @@
 //! Owns where a client stands with one session over all links: output it has, input that is not yet applied.
 //! Pure. Leaves out the link itself.
 
-use crate::proto::control::{SessionAttach, SessionAttached};
+use crate::proto::control::{Lent, SessionAttach, SessionAttached};
 use crate::proto::ids::{ClientId, Offset, SessionId, Size, StreamId};
 
 /// What to do with a piece of output.
@@ -92,7 +92,7 @@ impl Attached {
             watch: self.watch,
             blind: false,
             input_sent: self.most_sent,
-            auth_sock: None,
+            lent: Lent::default(),
         }
     }
 
