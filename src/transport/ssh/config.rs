@@ -1,6 +1,7 @@
 //! Owns what ssh_config says about a host: [`HostConfig`], asked of `ssh -G`.
 //! Leaves out what is done with it. Parsing and expanding are pure; programs and files are touched at the edge.
 
+use super::forward::spec::{self, Spec};
 use crate::failure::{Failure, Kind};
 use crate::text::{escape, short};
 use std::path::{Path, PathBuf};
@@ -58,6 +59,18 @@ pub struct HostConfig {
     pub publickey: bool,
     pub password: bool,
     pub keyboard_interactive: bool,
+    pub forwards: Wanted,
+}
+
+/// The forwards that ssh_config asks for.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Wanted {
+    /// In the order of `ssh -G`; none where ClearAllForwardings is on.
+    pub specs: Vec<Spec>,
+    /// ExitOnForwardFailure: one that can't be is a connection that can't be.
+    pub must: bool,
+    /// StreamLocalBindUnlink
+    pub unlink: bool,
 }
 
 impl HostConfig {
@@ -88,6 +101,7 @@ impl HostConfig {
             publickey: true,
             password: true,
             keyboard_interactive: true,
+            forwards: Wanted::default(),
         }
     }
 
@@ -192,6 +206,7 @@ fn valid_user(user: &str) -> bool {
 pub fn parse_g(printed: &str, dest: &Dest, home: &Path, me: &str) -> HostConfig {
     let mut c = HostConfig::defaults(dest, home, me);
     let (mut files, mut certs) = (Vec::new(), Vec::new());
+    let mut clear = false;
     for line in printed.lines() {
         let (key, value) = line.split_once(' ').unwrap_or((line, ""));
         let value = value.trim_end_matches('\r');
@@ -240,6 +255,12 @@ pub fn parse_g(printed: &str, dest: &Dest, home: &Path, me: &str) -> HostConfig 
                     _ => None,
                 }
             }
+            "localforward" => c.forwards.specs.extend(Spec::from_config(spec::Kind::Local, value)),
+            "remoteforward" => c.forwards.specs.extend(Spec::from_config(spec::Kind::Remote, value)),
+            "dynamicforward" => c.forwards.specs.extend(Spec::from_config(spec::Kind::Dynamic, value)),
+            "clearallforwardings" => clear = on,
+            "exitonforwardfailure" => c.forwards.must = on,
+            "streamlocalbindunlink" => c.forwards.unlink = on,
             "batchmode" => c.batch = on,
             "pubkeyauthentication" => c.publickey = !matches!(value, "no" | "false"),
             "passwordauthentication" => c.password = on,
@@ -247,6 +268,12 @@ pub fn parse_g(printed: &str, dest: &Dest, home: &Path, me: &str) -> HostConfig 
             _ => {}
         }
     }
+    if clear {
+        c.forwards.specs.clear();
+    }
+    // `ssh -G` prints one that leads to a socket a second time, as a dynamic one
+    let local: Vec<_> = c.forwards.specs.iter().filter(|s| s.kind == spec::Kind::Local).map(|s| s.listen.clone()).collect();
+    c.forwards.specs.retain(|s| s.kind != spec::Kind::Dynamic || !local.contains(&s.listen));
     if !files.is_empty() {
         c.identity_files = files.into_iter().map(PathBuf::from).collect();
     }

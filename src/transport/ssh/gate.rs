@@ -5,6 +5,7 @@
 //! inside the encrypted connection to the holder of the first key.
 
 use super::config::{HostConfig, Strict};
+use super::forward::remote::{Asked, Incoming};
 use super::known_hosts::{self, File, HostKey, Verdict};
 use super::patience::Asker;
 use crate::failure::Failure;
@@ -46,6 +47,7 @@ pub(super) struct Gate {
     pub(super) revoked: Option<File>,
     pub(super) asker: Asker,
     pub(super) shared: Arc<Shared>,
+    pub(super) asked: Arc<Asked>,
     /// Its end tells that the connection has ended.
     pub(super) _alive: watch::Sender<()>,
 }
@@ -84,30 +86,30 @@ impl client::Handler for Gate {
         Ok(())
     }
 
-    // russh takes every channel a host opens towards us unless told otherwise. Nothing here asked for forwarding: each is
-    // refused, which dropping its reply does.
+    // russh takes every channel a host opens towards us unless told otherwise. What nobody asked for is refused, which
+    // dropping its reply does. Nothing is awaited here: this runs in the loop that every channel's bytes go through.
 
     async fn server_channel_open_forwarded_tcpip(
         &mut self,
-        _: russh::Channel<client::Msg>,
-        _: &str,
-        _: u32,
+        channel: russh::Channel<client::Msg>,
+        address: &str,
+        port: u32,
         _: &str,
         _: u32,
         reply: client::ChannelOpenHandle,
         _: &mut Session,
     ) -> Result<(), russh::Error> {
-        drop(reply);
+        self.asked.tcp(address, port, Incoming { channel, reply });
         Ok(())
     }
     async fn server_channel_open_forwarded_streamlocal(
         &mut self,
-        _: russh::Channel<client::Msg>,
-        _: &str,
+        channel: russh::Channel<client::Msg>,
+        path: &str,
         reply: client::ChannelOpenHandle,
         _: &mut Session,
     ) -> Result<(), russh::Error> {
-        drop(reply);
+        self.asked.unix(path, Incoming { channel, reply });
         Ok(())
     }
     async fn server_channel_open_agent_forward(

@@ -3,6 +3,7 @@
 //! - [`config`] what ssh_config says, `aliases` whom it names · [`known_hosts`] the verdict on a host's key
 //! - `stream` what SSH runs over · [`connect`] the handshake and [`Ssh`] · `gate` passes the host's key or says why not
 //! - `auth`, `keyfile` who we are · `patience` deadlines that stand still while a person is asked
+//! - [`forward`] ports and sockets passed on, both ways; `lane` bulk data gives way
 //! - [`channel`] a command's streams · [`sftp`] files, behind [`sftp_guard`]
 
 mod aliases;
@@ -10,9 +11,11 @@ mod auth;
 pub mod channel;
 pub mod config;
 pub mod connect;
+pub mod forward;
 mod gate;
 mod keyfile;
 pub mod known_hosts;
+mod lane;
 mod patience;
 pub mod sftp;
 pub mod sftp_guard;
@@ -22,4 +25,5 @@ pub use aliases::hosts;
 pub use channel::{Channel, Exit};
 pub use config::{HostConfig, resolve};
 pub use connect::{Ssh, connect};
+pub use forward::Forwards;
 pub use sftp::Sftp;
