@@ -20,7 +20,7 @@ use spec::{Kind, Place, Spec};
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::watch;
@@ -291,9 +291,23 @@ impl Forwards {
         held.1.iter().map(status).collect()
     }
 
+    /// A handle that lists them, and keeps none alive.
+    pub fn lister(&self) -> Lister {
+        Lister(Arc::downgrade(&self.inner))
+    }
+
     /// Says when the list is another (bytes are counted without that).
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.inner.changed.subscribe()
+    }
+}
+
+/// Lists the forwards as long as somebody else has them.
+pub struct Lister(Weak<Inner>);
+
+impl Lister {
+    pub fn list(&self) -> Option<Vec<Status>> {
+        self.0.upgrade().map(|inner| Forwards { inner }.list())
     }
 }
 
