@@ -400,7 +400,7 @@ impl Forward {
         {
             *port = before;
         }
-        let Some((expected, mut incoming)) = ssh.asked().expect(&at) else {
+        let Some((expected, mut incoming)) = ssh.asked().announce(&at) else {
             return Turn::Refused(Failure::failed(
                 format!("{} listens on {at} for another forward already", self.host),
                 "close that one first",

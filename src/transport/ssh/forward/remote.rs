@@ -43,7 +43,7 @@ impl Asked {
 
     /// From now on, so before the host is asked: it may open a channel right behind its answer. None = the same is
     /// expected for another forward.
-    pub(super) fn expect(self: &Arc<Asked>, at: &Place) -> Option<(Expected, mpsc::Receiver<Incoming>)> {
+    pub(super) fn announce(self: &Arc<Asked>, at: &Place) -> Option<(Expected, mpsc::Receiver<Incoming>)> {
         let (to, from) = mpsc::channel(WAITING_MOST);
         let mut all = self.lock();
         let chosen = matches!(at, Place::Tcp { port: 0, .. });
