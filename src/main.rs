@@ -100,7 +100,7 @@ async fn verbs(
     };
     // a run dir that can't be used is said as what it is, not as an agent that does not answer
     if common.host.is_empty()
-        && !matches!(verb, Some(Verb::Config(_) | Verb::Keys | Verb::Themes | Verb::Reset | Verb::Deploy(_)))
+        && !matches!(verb, Some(Verb::Config(_) | Verb::Keys | Verb::Themes | Verb::Reset | Verb::Deploy(_) | Verb::Forward(_)))
     {
         thub::store::rundir::RunDir::open(&paths)?;
     }
@@ -127,6 +127,7 @@ async fn verbs(
                 Ok(cli::run::OWN)
             });
         }
+        Some(Verb::Forward(f)) => return cli::forward::forward(&env, &common, &host, &f).await,
         Some(Verb::Deploy(d)) => cli::agent::deploy(&env, &common, &d.on, d.from.as_deref()).await?,
         Some(Verb::Agent(a)) => {
             let verb = a.verb.unwrap_or(cli::AgentVerb::Status);

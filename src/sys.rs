@@ -15,6 +15,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::io::unix::AsyncFd;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 
+pub mod listening;
+
 // ---- who and where
 
 /// The socket of the ssh-agent that was lent to this process (`$SSH_AUTH_SOCK`), links followed; none where there is

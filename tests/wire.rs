@@ -320,6 +320,8 @@ fn cases() -> Vec<Case> {
     method(c, Subscribe { topic: "sessions".into() }, Done {});
     method(c, Unsubscribe { topic: "sessions".into() }, Done {});
     method(c, MonitoringSubscribe {}, Done {});
+    let port = PortInfo { port: 8080, address: "127.0.0.1".into(), pid: 4711, command: "python3".into() };
+    method(c, PortsList {}, PortsListed { ports: vec![port] });
     method(c, MonitoringUnsubscribe {}, Done {});
     method(c, AgentShutdown { reason: "update".into() }, Done {});
 

@@ -8,11 +8,13 @@
 //! - `ended.rs`    a session that has ended, served from its record
 //! - `exec.rs`     programs run to their end
 //! - `monitor.rs`  gauges
+//! - `ports.rs`    what listens here
 //! - `watch.rs`    notices that the run dir is another
 
 mod ended;
 mod exec;
 mod monitor;
+mod ports;
 mod relay;
 mod sessions;
 mod watch;
@@ -198,6 +200,7 @@ impl Agent {
             }
             MonitoringSubscribe::NAME => self.subscribe("monitoring", monitor::run(self.link.clone())),
             MonitoringUnsubscribe::NAME => self.unsubscribe("monitoring"),
+            PortsList::NAME => reply(ports::list().await?),
             AgentShutdown::NAME => {
                 let reason = params::<AgentShutdown>(p)?.reason;
                 call::notify(&self.link.out, 0, &Notice::AgentShuttingDown { reason });

@@ -8,6 +8,7 @@ mod input;
 mod keyboard;
 mod mouse;
 mod open;
+mod ports;
 mod start;
 #[cfg(test)]
 pub mod tests;
@@ -24,12 +25,13 @@ use super::pane::Pane;
 use super::tabs::Tabs;
 use super::tree::Tree;
 use crate::config::Config;
-use crate::proto::control::SessionInfo;
+use crate::proto::control::{PortInfo, SessionInfo};
 use crate::proto::ids::{SessionId, Size};
 use crate::proto::notice::Gauges;
 use crate::store::layout::Layout;
 use crate::term::input::{Key, Mouse};
 use crate::term::screen::Colors;
+use crate::transport::ssh::forward::Status;
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
@@ -102,6 +104,9 @@ pub struct Host {
     pub since: Duration,
     pub sessions: Vec<SessionInfo>,
     pub gauges: Option<Gauges>,
+    pub forwards: Vec<Status>,
+    /// What listens there, while somebody looks.
+    pub ports: Vec<PortInfo>,
     pub rtt: Option<Duration>,
     /// The last moment something was heard from it.
     pub heard: Duration,
@@ -180,6 +185,7 @@ pub struct App {
     next_tag: u64,
     title: String,
     gauges_of: Option<HostId>,
+    ports_of: Option<HostId>,
     outer_focus: bool,
     focus_told: Option<PaneId>,
     last_bell: Option<Duration>,
@@ -252,6 +258,7 @@ impl App {
         self.tell_focus(out);
         self.follow_keyboard(out);
         self.follow_gauges(out);
+        self.follow_ports(out);
         self.follow_lists(out);
         let title = self.outer_title();
         if title != self.title {

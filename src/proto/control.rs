@@ -472,6 +472,29 @@ method!(MonitoringSubscribe = "monitoring.subscribe" -> Done);
 pub struct MonitoringUnsubscribe {}
 method!(MonitoringUnsubscribe = "monitoring.unsubscribe" -> Done);
 
+/// The TCP ports that the user's own programs listen on there, as far as the system tells.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+pub struct PortsList {}
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+pub struct PortsListed {
+    /// By port.
+    pub ports: Vec<PortInfo>,
+}
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+pub struct PortInfo {
+    pub port: u16,
+    /// The address it listens on; `0.0.0.0` and `::` are all.
+    pub address: String,
+    /// 0 = not known.
+    pub pid: u32,
+    /// The program's name, at most 15 bytes; empty = not known.
+    pub command: String,
+}
+method!(PortsList = "ports.list" -> PortsListed);
+
 /// Ends the agent in order; its sessions live on.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(default)]

@@ -8,6 +8,7 @@ mod debug;
 mod edges;
 mod far;
 mod find;
+mod forward;
 mod lent;
 mod survive;
 mod tui;

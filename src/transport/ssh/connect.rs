@@ -5,8 +5,11 @@ use super::agent_forward;
 use super::auth;
 use super::channel::{Channel, Exit};
 use super::config::{self, HostConfig};
+use super::forward::remote::{Asked, Incoming};
+use super::forward::spec::Place;
 use super::gate::{self, Gate, Shared};
 use super::known_hosts;
+use super::lane::Lane;
 use super::patience::{Asker, Patience};
 use super::sftp::Sftp;
 use super::stream::{self, Cut, Wire};
@@ -30,6 +33,8 @@ const AUTH_WITHIN: Duration = Duration::from_secs(30);
 const OPEN_WITHIN: Duration = Duration::from_secs(15);
 /// A short command, to its end.
 const OUTPUT_WITHIN: Duration = Duration::from_secs(120);
+/// A connection made there for a forward: what a host that drops packets makes connect(2) wait.
+const REACH_WITHIN: Duration = Duration::from_secs(150);
 const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 const KEEPALIVE: Duration = Duration::from_secs(5);
 const KEEPALIVE_MOST: usize = 2;
@@ -44,6 +49,9 @@ pub(super) struct Inner {
     config: HostConfig,
     shared: Arc<Shared>,
     gone: watch::Receiver<()>,
+    /// What the host may open towards us.
+    asked: Arc<Asked>,
+    lane: Arc<Lane>,
     /// Dropped with the last user: the stream ends, whatever russh still waits for.
     _cut: Cut,
 }
@@ -129,8 +137,16 @@ async fn handshake(config: HostConfig, mut wire: Wire, ask: Arc<dyn Ask>) -> Res
     let asker = Asker { ask, patience: Arc::new(Patience::default()) };
     let shared = Arc::new(Shared::default());
     let (alive, gone) = watch::channel(());
-    let gate =
-        Gate { config: config.clone(), files, revoked, asker: asker.clone(), shared: shared.clone(), _alive: alive };
+    let asked = Arc::new(Asked::default());
+    let gate = Gate {
+        config: config.clone(),
+        files,
+        revoked,
+        asker: asker.clone(),
+        shared: shared.clone(),
+        asked: asked.clone(),
+        _alive: alive,
+    };
     let settings = client::Config {
         client_id: russh::SshId::Standard(Cow::Borrowed(concat!("SSH-2.0-thub_", env!("CARGO_PKG_VERSION")))),
         window_size: WINDOW,
@@ -142,6 +158,7 @@ async fn handshake(config: HostConfig, mut wire: Wire, ask: Arc<dyn Ask>) -> Res
     };
     // a handshake given up leaves a task of russh's behind: cutting its stream ends it
     let cut = wire.cut();
+    let lane = wire.lane();
     let complaint = wire.complaint();
     let shaking = client::connect_stream(Arc::new(settings), wire, gate);
     let at = config.shown();
@@ -180,7 +197,7 @@ async fn handshake(config: HostConfig, mut wire: Wire, ask: Arc<dyn Ask>) -> Res
             ));
         }
     }
-    Ok(Ssh { inner: Arc::new(Inner { handle, config, shared, gone, _cut: cut }) })
+    Ok(Ssh { inner: Arc::new(Inner { handle, config, shared, gone, asked, lane, _cut: cut }) })
 }
 
 impl Ssh {
@@ -275,6 +292,86 @@ impl Ssh {
         }
     }
 
+    /// A connection from there for a forward; `from` = who connected here, as the host may log it.
+    pub(super) async fn reach_from_there(&self, to: &Place, from: (String, u16)) -> Result<Channel, NotOpened> {
+        let (ssh, to) = (self.clone(), to.clone());
+        // not given up half way: what russh opens for nobody would stay open
+        let opening = tokio::spawn(async move {
+            let handle = &ssh.inner.handle;
+            let opened = match to {
+                Place::Tcp { host, port } => {
+                    let host = host.unwrap_or_else(|| "localhost".into());
+                    handle.channel_open_direct_tcpip(host, u32::from(port), from.0, u32::from(from.1)).await
+                }
+                Place::Unix(path) => handle.channel_open_direct_streamlocal(path).await,
+            };
+            match opened {
+                Ok(channel) => Ok(Channel::bulk(channel, ssh.inner.clone(), ssh.inner.lane.clone())),
+                Err(russh::Error::ChannelOpenFailure(why)) => Err(match why {
+                    russh::ChannelOpenFailure::AdministrativelyProhibited => NotOpened::NotAllowed,
+                    russh::ChannelOpenFailure::ConnectFailed => NotOpened::Refused,
+                    russh::ChannelOpenFailure::ResourceShortage => NotOpened::Full,
+                    _ => NotOpened::NotAllowed,
+                }),
+                Err(_) => Err(NotOpened::Lost),
+            }
+        });
+        match tokio::time::timeout(REACH_WITHIN, opening).await {
+            Ok(Ok(opened)) => opened,
+            Ok(Err(_)) => Err(NotOpened::Lost),
+            Err(_) => Err(NotOpened::TooLate),
+        }
+    }
+
+    /// What the host opened towards us, taken.
+    pub(super) async fn take_in(&self, incoming: Incoming) -> Channel {
+        incoming.reply.accept().await;
+        Channel::bulk(incoming.channel, self.inner.clone(), self.inner.lane.clone())
+    }
+
+    /// Which openings of the host's are expected.
+    pub(super) fn asked(&self) -> &Arc<Asked> {
+        &self.inner.asked
+    }
+
+    /// Asks the host to listen. `Ok` = the port, where it is TCP; `None` = it refuses.
+    pub(super) async fn listen_there(&self, at: &Place) -> Result<Option<u16>, Failure> {
+        let handle = &self.inner.handle;
+        let asking = async {
+            match at {
+                Place::Tcp { host, port } => {
+                    let given = handle.tcpip_forward(bind_name(host), u32::from(*port)).await?;
+                    // it says which one only where it chose
+                    Ok(if given == 0 { *port } else { u16::try_from(given).unwrap_or(0) })
+                }
+                Place::Unix(path) => handle.streamlocal_forward(path.as_str()).await.map(|()| 0),
+            }
+        };
+        match tokio::time::timeout(OPEN_WITHIN, asking).await {
+            Ok(Ok(port)) => Ok(Some(port)),
+            Ok(Err(russh::Error::RequestDenied)) => Ok(None),
+            Ok(Err(_)) => Err(self.lost()),
+            Err(_) => Err(Failure::unreachable(
+                format!("{} did not answer within {} s", self.name(), OPEN_WITHIN.as_secs()),
+                "see whether the network there still works",
+            )),
+        }
+    }
+
+    /// Asks it to listen no more; `port` = the one it listens on.
+    pub(super) async fn listen_no_more(&self, at: &Place, port: u16) {
+        let handle = &self.inner.handle;
+        let asking = async {
+            match at {
+                Place::Tcp { host, .. } => handle.cancel_tcpip_forward(bind_name(host), u32::from(port)).await,
+                Place::Unix(path) => handle.cancel_streamlocal_forward(path.as_str()).await,
+            }
+        };
+        if !self.is_closed() {
+            let _ = tokio::time::timeout(CLOSE_WITHIN, asking).await;
+        }
+    }
+
     async fn open<C>(&self, opening: impl Future<Output = Result<C, russh::Error>>) -> Result<C, Failure> {
         match tokio::time::timeout(OPEN_WITHIN, opening).await {
             Ok(Ok(channel)) => Ok(channel),
@@ -320,6 +417,24 @@ impl Ssh {
         })
         .await;
     }
+}
+
+/// Why a forwarded connection did not come to be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum NotOpened {
+    /// The server does not forward there.
+    NotAllowed,
+    /// Nobody took it there, or the name means nothing there.
+    Refused,
+    Full,
+    TooLate,
+    /// The connection to the host is gone.
+    Lost,
+}
+
+/// The address to listen on as the wire has it (RFC 4254, 7.1).
+pub(super) fn bind_name(host: &Option<String>) -> &str {
+    host.as_deref().unwrap_or("localhost")
 }
 
 /// The best signature hash for an RSA key there; `None` = only SHA-1, which is not used.

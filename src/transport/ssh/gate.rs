@@ -6,6 +6,7 @@
 
 use super::agent_forward;
 use super::config::{HostConfig, Strict};
+use super::forward::remote::{Asked, Incoming};
 use super::known_hosts::{self, File, HostKey, Verdict};
 use super::patience::Asker;
 use crate::failure::Failure;
@@ -50,6 +51,7 @@ pub(super) struct Gate {
     pub(super) revoked: Option<File>,
     pub(super) asker: Asker,
     pub(super) shared: Arc<Shared>,
+    pub(super) asked: Arc<Asked>,
     /// Its end tells that the connection has ended.
     pub(super) _alive: watch::Sender<()>,
 }
@@ -88,30 +90,30 @@ impl client::Handler for Gate {
         Ok(())
     }
 
-    // russh takes every channel a host opens towards us unless told otherwise. What nothing here asked for is refused,
-    // which dropping its reply does.
+    // russh takes every channel a host opens towards us unless told otherwise. What nobody asked for is refused, which
+    // dropping its reply does. Nothing is awaited here: this runs in the loop that every channel's bytes go through.
 
     async fn server_channel_open_forwarded_tcpip(
         &mut self,
-        _: russh::Channel<client::Msg>,
-        _: &str,
-        _: u32,
+        channel: russh::Channel<client::Msg>,
+        address: &str,
+        port: u32,
         _: &str,
         _: u32,
         reply: client::ChannelOpenHandle,
         _: &mut Session,
     ) -> Result<(), russh::Error> {
-        drop(reply);
+        self.asked.tcp(address, port, Incoming { channel, reply });
         Ok(())
     }
     async fn server_channel_open_forwarded_streamlocal(
         &mut self,
-        _: russh::Channel<client::Msg>,
-        _: &str,
+        channel: russh::Channel<client::Msg>,
+        path: &str,
         reply: client::ChannelOpenHandle,
         _: &mut Session,
     ) -> Result<(), russh::Error> {
-        drop(reply);
+        self.asked.unix(path, Incoming { channel, reply });
         Ok(())
     }
     async fn server_channel_open_agent_forward(

@@ -4,6 +4,7 @@
 //! - `stream` what SSH runs over · [`connect`] the handshake and [`Ssh`] · `gate` passes the host's key or says why not
 //! - `agent_forward` the person's ssh-agent, lent to a host
 //! - `auth`, `keyfile` who we are · `patience` deadlines that stand still while a person is asked
+//! - [`forward`] ports and sockets passed on, both ways; `lane` bulk data gives way
 //! - [`channel`] a command's streams · [`sftp`] files, behind [`sftp_guard`]
 
 mod agent_forward;
@@ -12,9 +13,11 @@ mod auth;
 pub mod channel;
 pub mod config;
 pub mod connect;
+pub mod forward;
 mod gate;
 mod keyfile;
 pub mod known_hosts;
+mod lane;
 mod patience;
 pub mod sftp;
 pub mod sftp_guard;
@@ -24,4 +27,5 @@ pub use aliases::hosts;
 pub use channel::{Channel, Exit};
 pub use config::{HostConfig, resolve};
 pub use connect::{Ssh, connect};
+pub use forward::Forwards;
 pub use sftp::Sftp;
