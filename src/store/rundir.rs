@@ -325,7 +325,8 @@ impl RunDir {
         }
         // left behind by a killed session: nobody holds a record of that id
         for name in &names {
-            let id = [".sock", ".agent", ".xauth", ".end.tmp", ".json.tmp"].iter().find_map(|end| name.strip_suffix(end));
+            let id =
+                [".sock", ".agent", ".xauth", ".end.tmp", ".json.tmp"].iter().find_map(|end| name.strip_suffix(end));
             let Some(id) = id else { continue };
             if !names.iter().any(|n| n.strip_suffix(".json") == Some(id))
                 && self.open_at(&format!("{id}.json")).is_err()

@@ -23,9 +23,13 @@ impl Far {
         if !sshd::here() {
             return None;
         }
-        let sshd = Sshd::start("");
+        Some(Far::start("", more))
+    }
+    /// With more lines for sshd, and for the client.
+    pub fn start(sshd: &str, more: &str) -> Far {
+        let sshd = Sshd::start(sshd);
         let config = sshd.config(&more.replace("{dir}", &sshd.dir.path().to_string_lossy()));
-        Some(Far { home: Home::new(), sshd, config })
+        Far { home: Home::new(), sshd, config }
     }
     /// The same with the agent put there.
     pub fn deployed() -> Option<Far> {

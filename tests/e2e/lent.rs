@@ -111,3 +111,96 @@ fn a_session_of_this_machine_follows_too() {
     home.thub(&["kill", "mine"]).ok();
     assert!(!home.run_files().iter().any(|f| f.ends_with(".agent")), "{:?}", home.run_files());
 }
+
+/// A display without a screen: says what cookie it was shown.
+fn display(dir: &Path) -> std::sync::mpsc::Receiver<Vec<u8>> {
+    use std::io::{Read, Write};
+    let listener = std::os::unix::net::UnixListener::bind(dir.join("x:0")).unwrap();
+    let (tx, rx) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let mut setup = [0; 48];
+            if stream.read_exact(&mut setup).is_ok() {
+                let _ = stream.write_all(b"hello from the display");
+                let _ = tx.send(setup[32..].to_vec());
+            }
+        }
+    });
+    rx
+}
+
+/// The first message of an X client that knows this cookie.
+fn setup(cookie: &[u8]) -> Vec<u8> {
+    let mut out = b"l\0\x0b\0\0\0\x12\0\x10\0\0\0MIT-MAGIC-COOKIE-1\0\0".to_vec();
+    out.extend_from_slice(cookie);
+    out
+}
+
+#[test]
+fn the_display_of_whoever_was_here_last() {
+    use std::io::{Read, Write};
+    use thub::proto::x11::{Display, Entry, cookie, entries};
+    if Command::new("xauth").arg("-V").stdout(Stdio::null()).stderr(Stdio::null()).status().is_err() {
+        return skip("xauth");
+    }
+    if !crate::support::sshd::here() {
+        return;
+    }
+    let far = Far::start("X11Forwarding yes\n", "Host test\n  ForwardX11 yes\n  ForwardX11Trusted yes\n");
+    assert_eq!(far.thub(&["deploy", "test"]).code, 0);
+    // two people at two displays
+    let people: Vec<_> = ["ann", "bob"]
+        .iter()
+        .enumerate()
+        .map(|(n, name)| {
+            let dir = far.home.at(name);
+            std::fs::create_dir(&dir).unwrap();
+            let mut file = Vec::new();
+            Entry::any_address(0, &[n as u8 + 1; 16]).write(&mut file);
+            std::fs::write(dir.join("xauth"), file).unwrap();
+            (display(&dir), dir)
+        })
+        .collect();
+    let with = |n: usize, args: &[&str]| {
+        let mut command = far.home.thub_command(&far.words(args));
+        let dir: &PathBuf = &people[n].1;
+        command.env("DISPLAY", format!("{}/x:0", dir.display())).env("XAUTHORITY", dir.join("xauth"));
+        command
+    };
+    let new = ["new", "-d", "-H", "test", "-n", "mine", "--", "sh", "-c", "echo \"at $DISPLAY $XAUTHORITY\"; exec cat"];
+    let made = crate::support::home::finish(with(0, &new), b"");
+    assert_eq!(made.code, 0, "{made:?}");
+    far.shows("mine", "^at localhost:");
+    let screen = far.thub(&["capture", "-H", "test", "mine"]).ok().replace('\n', "");
+    let words: Vec<&str> = screen.split_whitespace().collect();
+    let (name, file) = (Display::parse(words[1]).unwrap(), words[2]);
+    let ours = cookie(&entries(&std::fs::read(file).unwrap()), &name, "").expect("a cookie");
+    let connect = |cookie: &[u8]| {
+        let mut stream = std::net::TcpStream::connect(("127.0.0.1", 6000 + name.number)).unwrap();
+        stream.write_all(&setup(cookie)).unwrap();
+        stream
+    };
+    let says = |mut stream: std::net::TcpStream| {
+        let mut said = vec![0; 22];
+        stream.read_exact(&mut said).map(|()| said)
+    };
+    // nobody is here
+    assert!(says(connect(&ours)).is_err());
+    let attach = ["attach", "-H", "test", "mine"];
+    let first = Tty::start(with(0, &attach), 80, 24);
+    first.until_text("at localhost");
+    assert_eq!(says(connect(&ours)).unwrap(), b"hello from the display");
+    assert_eq!(people[0].0.recv().unwrap(), [1; 16], "the display's own cookie");
+    assert!(says(connect(&[0; 16])).is_err(), "a wrong cookie goes nowhere");
+    let second = Tty::start(with(1, &attach), 80, 24);
+    second.until_text("at localhost");
+    second.type_("x");
+    second.until_text("x");
+    says(connect(&ours)).unwrap();
+    assert_eq!(people[1].0.recv().unwrap(), [2; 16]);
+    // whoever types is who is here
+    first.type_("y");
+    first.until_text("xy");
+    says(connect(&ours)).unwrap();
+    assert_eq!(people[0].0.recv().unwrap(), [1; 16]);
+}

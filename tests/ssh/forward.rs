@@ -274,7 +274,8 @@ fn two_hundred_at_once() {
     run(async {
         let ssh = connect(&config).await.unwrap();
         let f = forwards(&ssh);
-        let (here, there) = (open(&f, &format!("0:localhost:{port}")).await, open(&f, &format!("R:0:localhost:{port}")).await);
+        let (here, there) =
+            (open(&f, &format!("0:localhost:{port}")).await, open(&f, &format!("R:0:localhost:{port}")).await);
         // what a person types meanwhile is what it is about: an echo through a command of the same connection
         let typing = ssh.exec("exec cat").await.unwrap();
         let typed = tokio::spawn(async move {
@@ -390,5 +391,4 @@ fn a_cut_link_and_the_next_one() {
         echoes(tcp(at).await, b"again").await;
         f.end().await;
     });
-
 }

@@ -64,9 +64,8 @@ impl LentDisplay {
         let count = NUMBERS.end - NUMBERS.start;
         let first = u16::from_le_bytes([a, b]) % count;
         let numbers = (0..count).map(|n| NUMBERS.start + (first + n) % count);
-        let (listener, number) = numbers
-            .filter_map(|n| Some((TcpListener::bind((Ipv4Addr::LOCALHOST, PORTS + n)).ok()?, n)))
-            .next()?;
+        let (listener, number) =
+            numbers.filter_map(|n| Some((TcpListener::bind((Ipv4Addr::LOCALHOST, PORTS + n)).ok()?, n))).next()?;
         listener.set_nonblocking(true).ok()?;
         let screen = display.screen;
         let lent = LentDisplay {

@@ -13,7 +13,9 @@ use super::lane::Lane;
 use super::patience::{Asker, Patience};
 use super::sftp::Sftp;
 use super::stream::{self, Cut, Wire};
+use super::x11::{self, X11};
 use crate::failure::{Failure, Kind};
+use crate::proto::x11::COOKIE;
 use crate::text::{escape, short};
 use crate::transport::ask::Ask;
 use russh::client::{self, Handle};
@@ -25,7 +27,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::sync::watch;
+use tokio::sync::{OnceCell, mpsc, watch};
 
 /// Handshake, then authentication: each so long, without the time of questions.
 const HANDSHAKE_WITHIN: Duration = Duration::from_secs(30);
@@ -51,7 +53,9 @@ pub(super) struct Inner {
     gone: watch::Receiver<()>,
     /// What the host may open towards us.
     asked: Arc<Asked>,
-    lane: Arc<Lane>,
+    pub(super) lane: Arc<Lane>,
+    /// The display, once it was lent.
+    x11: OnceCell<Option<Arc<X11>>>,
     /// Dropped with the last user: the stream ends, whatever russh still waits for.
     _cut: Cut,
 }
@@ -197,7 +201,9 @@ async fn handshake(config: HostConfig, mut wire: Wire, ask: Arc<dyn Ask>) -> Res
             ));
         }
     }
-    Ok(Ssh { inner: Arc::new(Inner { handle, config, shared, gone, asked, lane, _cut: cut }) })
+    let x11 = OnceCell::new();
+    let inner = Arc::new(Inner { handle, config, shared, gone, asked, lane, x11, _cut: cut });
+    Ok(Ssh { inner })
 }
 
 impl Ssh {
@@ -217,15 +223,28 @@ impl Ssh {
         Ok(Channel::spawn(channel, self.inner.clone()))
     }
 
-    /// The same with what ssh_config lends the host: the ssh-agent. Not answered whether it may: a host that forbids it
+    /// The same with what ssh_config lends the host: the ssh-agent, the display. Not answered whether it may: a host that forbids it
     /// runs the command without.
     pub async fn exec_lending(&self, command: &str) -> Result<Channel, Failure> {
         let channel = self.open(self.inner.handle.channel_open_session()).await?;
         if self.inner.config.forward_agent.as_ref().and_then(agent_forward::path_of).is_some() {
             self.open(channel.agent_forward(false)).await?;
         }
+        if let Some(x11) = self.inner.x11.get_or_init(|| self.lend_display()).await {
+            let asking = channel.request_x11(false, false, COOKIE, x11.cookie(), x11.screen());
+            self.open(asking).await?;
+        }
         self.open(channel.exec(true, command)).await?;
         Ok(Channel::spawn(channel, self.inner.clone()))
+    }
+
+    /// From here on the host may open connections to the display.
+    async fn lend_display(&self) -> Option<Arc<X11>> {
+        let x11 = Arc::new(X11::prepare(&self.inner.config).await?);
+        let (tx, opened) = mpsc::unbounded_channel();
+        self.inner.shared.lock().x11 = Some(tx);
+        tokio::spawn(x11::serve(x11.clone(), opened, Arc::downgrade(&self.inner)));
+        Some(x11)
     }
 
     /// Runs a short command to its end: stdout (at most `limit` bytes), the end of stderr, the exit code.

@@ -18,7 +18,7 @@ use russh::{Preferred, cipher};
 use std::borrow::Cow;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 const BANNER_KEPT: usize = 1000;
 
@@ -33,6 +33,8 @@ pub(super) struct Heard {
     pub(super) dismissed: bool,
     /// Which connection this is, for an ssh-agent.
     pub(super) binding: Option<AgentSessionBinding>,
+    /// Where a program's connection to the display goes, if it was lent.
+    pub(super) x11: Option<mpsc::UnboundedSender<Incoming>>,
 }
 
 #[derive(Default)]
@@ -169,13 +171,15 @@ impl client::Handler for Gate {
     }
     async fn server_channel_open_x11(
         &mut self,
-        _: russh::Channel<client::Msg>,
+        channel: russh::Channel<client::Msg>,
         _: &str,
         _: u32,
         reply: client::ChannelOpenHandle,
         _: &mut Session,
     ) -> Result<(), russh::Error> {
-        drop(reply);
+        if let Some(x11) = &self.shared.lock().x11 {
+            let _ = x11.send(Incoming { channel, reply });
+        }
         Ok(())
     }
 }

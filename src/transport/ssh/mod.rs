@@ -2,7 +2,7 @@
 //!
 //! - [`config`] what ssh_config says, `aliases` whom it names · [`known_hosts`] the verdict on a host's key
 //! - `stream` what SSH runs over · [`connect`] the handshake and [`Ssh`] · `gate` passes the host's key or says why not
-//! - `agent_forward` the person's ssh-agent, lent to a host
+//! - `agent_forward` the person's ssh-agent, lent to a host · `x11` the display
 //! - `auth`, `keyfile` who we are · `patience` deadlines that stand still while a person is asked
 //! - [`forward`] ports and sockets passed on, both ways; `lane` bulk data gives way
 //! - [`channel`] a command's streams · [`sftp`] files, behind [`sftp_guard`]
@@ -22,6 +22,7 @@ mod patience;
 pub mod sftp;
 pub mod sftp_guard;
 mod stream;
+mod x11;
 
 pub use aliases::hosts;
 pub use channel::{Channel, Exit};

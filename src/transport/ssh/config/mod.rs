@@ -204,7 +204,8 @@ impl HostConfig {
         let local: Vec<_> = specs.iter().map(|s| s.listen.clone()).collect();
         specs.extend(of(spec::Kind::Remote, &self.remote_forwards));
         // `ssh -G` prints one that leads to a socket a second time, as a dynamic one
-        specs.extend(of(spec::Kind::Dynamic, &self.dynamic_forwards).into_iter().filter(|s| !local.contains(&s.listen)));
+        specs
+            .extend(of(spec::Kind::Dynamic, &self.dynamic_forwards).into_iter().filter(|s| !local.contains(&s.listen)));
         if self.clear_all_forwardings {
             specs.clear();
         }
