@@ -49,6 +49,9 @@ _thub() {
             thub,doctor)
                 cmd="thub__subcmd__doctor"
                 ;;
+            thub,forward)
+                cmd="thub__subcmd__forward"
+                ;;
             thub,keys)
                 cmd="thub__subcmd__keys"
                 ;;
@@ -134,7 +137,7 @@ _thub() {
 
     case "${cmd}" in
         thub)
-            opts="-H -F -h -V --host --ssh-config --json --help --version new new-session ls list-sessions attach a attach-session send send-keys capture capture-pane search marks wait kill kill-session rename resize run deploy agent doctor debug reset config keys themes completions session"
+            opts="-H -F -h -V --host --ssh-config --json --help --version new new-session ls list-sessions attach a attach-session send send-keys capture capture-pane search marks wait kill kill-session rename resize run forward deploy agent doctor debug reset config keys themes completions session"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -658,6 +661,36 @@ _thub() {
             return 0
             ;;
         thub__subcmd__doctor)
+            opts="-H -F -h --host --ssh-config --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --host)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -H)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ssh-config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -F)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        thub__subcmd__forward)
             opts="-H -F -h --host --ssh-config --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

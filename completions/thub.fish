@@ -48,6 +48,7 @@ complete -c thub -n "__fish_thub_needs_command" -a "kill-session" -d 'End sessio
 complete -c thub -n "__fish_thub_needs_command" -a "rename" -d 'Give a session another name'
 complete -c thub -n "__fish_thub_needs_command" -a "resize" -d 'Give a session another size'
 complete -c thub -n "__fish_thub_needs_command" -a "run" -d 'Run a command to its end and pass on its exit code'
+complete -c thub -n "__fish_thub_needs_command" -a "forward" -d 'Forward ports and sockets between this machine and a host, until Ctrl-C'
 complete -c thub -n "__fish_thub_needs_command" -a "deploy" -d 'Put the agent on a host'
 complete -c thub -n "__fish_thub_needs_command" -a "agent" -d 'The agent: the other end of a link'
 complete -c thub -n "__fish_thub_needs_command" -a "doctor" -d 'What will and will not work here, and why'
@@ -181,6 +182,10 @@ complete -c thub -n "__fish_thub_using_subcommand run" -s H -l host -d 'Host: an
 complete -c thub -n "__fish_thub_using_subcommand run" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
 complete -c thub -n "__fish_thub_using_subcommand run" -l json -d 'Print JSON'
 complete -c thub -n "__fish_thub_using_subcommand run" -s h -l help -d 'Print help'
+complete -c thub -n "__fish_thub_using_subcommand forward" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
+complete -c thub -n "__fish_thub_using_subcommand forward" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
+complete -c thub -n "__fish_thub_using_subcommand forward" -l json -d 'Print JSON'
+complete -c thub -n "__fish_thub_using_subcommand forward" -s h -l help -d 'Print help'
 complete -c thub -n "__fish_thub_using_subcommand deploy" -l from -d 'Binary to put there instead of this one' -r -F
 complete -c thub -n "__fish_thub_using_subcommand deploy" -l dir -d 'Directory there to put it into, absolute, where programs may not run in the home (noexec); later ones go there too' -r
 complete -c thub -n "__fish_thub_using_subcommand deploy" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r

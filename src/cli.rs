@@ -7,6 +7,7 @@ pub mod call;
 pub mod capture;
 pub mod debug;
 pub mod doctor;
+pub mod forward;
 pub mod generate;
 pub mod marks;
 pub mod open;
@@ -102,6 +103,11 @@ pub enum Verb {
     /// Run a command to its end and pass on its exit code
     #[command(after_help = "Example:\n  thub run -H web1 -H web2 -- uptime")]
     Run(Run),
+    /// Forward ports and sockets between this machine and a host, until Ctrl-C
+    #[command(
+        after_help = "SPEC is L:[BIND:]PORT:HOST:PORT (this machine listens, the host connects; the L: may be left out), R:[BIND:]PORT:HOST:PORT (the host listens) or D:[BIND:]PORT (SOCKS 4a and 5). A path instead of a port is a Unix socket, port 0 any free one. Without BIND only programs of the same machine can connect.\n\nExample:\n  thub forward -H build-server 8080:localhost:80 D:1080\n  thub forward ls"
+    )]
+    Forward(Forward),
     /// Put the agent on a host
     #[command(after_help = "Example:\n  thub deploy build-server")]
     Deploy(Deploy),
@@ -317,6 +323,13 @@ pub struct Run {
     /// Command and arguments
     #[arg(last = true, required = true, value_name = "CMD")]
     pub command: Vec<String>,
+}
+
+#[derive(Args, Debug)]
+pub struct Forward {
+    /// What to forward beside what ssh_config says; or `ls`: the forwards of your running thubs on this machine
+    #[arg(value_name = "SPEC")]
+    pub specs: Vec<String>,
 }
 
 #[derive(Args, Debug)]

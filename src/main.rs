@@ -102,7 +102,10 @@ async fn verbs(
     };
     // a run dir that can't be used is said as what it is, not as an agent that does not answer
     if common.host.is_empty()
-        && !matches!(verb, Some(Verb::Config(_) | Verb::Keys | Verb::Themes | Verb::Reset | Verb::Deploy(_)))
+        && !matches!(
+            verb,
+            Some(Verb::Config(_) | Verb::Keys | Verb::Themes | Verb::Reset | Verb::Deploy(_) | Verb::Forward(_))
+        )
     {
         thub::store::rundir::RunDir::open(&paths)?;
     }
@@ -130,6 +133,7 @@ async fn verbs(
             });
         }
         Some(Verb::Deploy(d)) => cli::agent::deploy(&env, &common, &d).await?,
+        Some(Verb::Forward(f)) => return cli::forward::forward(&env, &common, &host, &f).await,
         Some(Verb::Agent(a)) => {
             let verb = a.verb.unwrap_or(cli::AgentVerb::Status);
             return cli::agent::verb(&env, &common, &host, &paths, verb).await;

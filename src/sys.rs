@@ -15,7 +15,16 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::io::unix::AsyncFd;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 
+pub mod listening;
+
 // ---- who and where
+
+/// The socket of the ssh-agent that was lent to this process (`$SSH_AUTH_SOCK`), links followed; none where there is
+/// nothing under that name.
+pub fn auth_sock() -> Option<String> {
+    let path = std::fs::canonicalize(std::env::var_os("SSH_AUTH_SOCK")?).ok()?;
+    path.into_os_string().into_string().ok()
+}
 
 /// What the system's user database says of the effective user.
 #[derive(Clone, PartialEq, Eq, Debug)]

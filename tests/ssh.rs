@@ -1,5 +1,7 @@
 //! SSH and deploy against a real OpenSSH server.
 
+#[path = "ssh/forward.rs"]
+mod forward;
 #[path = "support/sshd.rs"]
 mod sshd;
 

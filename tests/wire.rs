@@ -235,6 +235,7 @@ fn cases() -> Vec<Case> {
             input_sent: 17,
             revision_min: 0,
             revision_max: 0,
+            lent: Lent::default(),
         },
         SessionAttached {
             revision: 1,
@@ -346,6 +347,8 @@ fn cases() -> Vec<Case> {
     method(c, Subscribe { topic: "sessions".into() }, Done {});
     method(c, Unsubscribe { topic: "sessions".into() }, Done {});
     method(c, MonitoringSubscribe {}, Done {});
+    let port = PortInfo { port: 8080, address: "127.0.0.1".into(), pid: 4711, command: "python3".into() };
+    method(c, PortsList {}, PortsListed { ports: vec![port] });
     method(c, MonitoringUnsubscribe {}, Done {});
     let shutdown = AgentShutdown { reason: "update".into(), expected_return_s: None };
     method(c, shutdown.clone(), Done {});

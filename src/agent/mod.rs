@@ -10,6 +10,7 @@
 //! - `life.rs`     its hello, its end in order, what it finds again
 //! - `monitor.rs`  gauges
 //! - `builds.rs`   the builds that were put here: which go
+//! - `ports.rs`    what listens here
 //! - `watch.rs`    notices that the run dir is another
 
 pub mod builds;
@@ -17,6 +18,7 @@ mod ended;
 mod exec;
 mod life;
 mod monitor;
+mod ports;
 mod relay;
 mod sessions;
 mod watch;
@@ -244,6 +246,7 @@ impl Agent {
             }
             MonitoringSubscribe::NAME => self.subscribe("monitoring", monitor::run(self.link.clone())),
             MonitoringUnsubscribe::NAME => self.unsubscribe("monitoring"),
+            PortsList::NAME => reply(ports::list().await?),
             SessionRecover::NAME => reply(self.recover().await),
             // everybody has been told by now
             AgentShutdown::NAME => params::<AgentShutdown>(p).and_then(|_| reply(Done {})),

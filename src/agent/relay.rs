@@ -8,6 +8,7 @@ use crate::proto::control::*;
 use crate::proto::frame::Kind;
 use crate::proto::ids::{SessionId, StreamId};
 use crate::proto::notice::{Notice, SessionExited};
+use crate::proto::x11::Display;
 use crate::store::rundir::Entry;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -21,13 +22,24 @@ const LOOK: Duration = Duration::from_millis(20);
 /// How a call is answered once its session has ended.
 type FromRecord<M> = fn(&Arc<Agent>, M, Frames) -> Result<<M as Method>::Reply, Fault>;
 
+/// What the client of this agent lends: what sshd (or, on this machine, the client's own shell) has put into our
+/// environment.
+fn lent() -> Lent {
+    let display = std::env::var("DISPLAY").ok();
+    Lent {
+        auth_sock: crate::sys::auth_sock(),
+        display: display.filter(|d| Display::parse(d).is_some_and(|d| d.is_forwarded())),
+    }
+}
+
 impl Agent {
     pub(super) async fn attach(
         self: &Arc<Agent>,
-        a: SessionAttach,
+        mut a: SessionAttach,
         frames: Option<Frames>,
     ) -> Result<SessionAttached, Fault> {
         let frames = frames.ok_or_else(|| Fault::new(Fault::BAD_PARAMS, "stream 0 is the link itself"))?;
+        a.lent = if a.watch || a.blind { Lent::default() } else { lent() };
         let (id, stream) = (a.session.clone(), a.stream);
         let until = Instant::now() + ENDING;
         loop {

@@ -5,7 +5,7 @@ use super::{Send, SendKeys};
 use crate::client::host::{Env, HostId};
 use crate::failure::Failure;
 use crate::link::call::{Message, parse};
-use crate::proto::control::SessionAttach;
+use crate::proto::control::{Lent, SessionAttach};
 use crate::proto::frame::{Body, MAX_PIECE};
 use crate::proto::hello;
 use crate::proto::ids::SessionId;
@@ -108,6 +108,7 @@ async fn input(client: &mut Client, session: &SessionId, bytes: &[u8]) -> Result
         input_sent: 0,
         revision_min: hello::REVISION_MIN,
         revision_max: hello::REVISION,
+        lent: Lent::default(),
     };
     let attached = client.call(&attach).await?;
     hello::check_stream(&attached).map_err(|f| client.fault(f))?;

@@ -9,6 +9,7 @@ mod input;
 mod keyboard;
 mod mouse;
 mod open;
+mod ports;
 mod start;
 #[cfg(test)]
 pub mod tests;
@@ -25,12 +26,13 @@ use super::pane::Pane;
 use super::tabs::Tabs;
 use super::tree::Tree;
 use crate::config::Config;
-use crate::proto::control::SessionInfo;
+use crate::proto::control::{PortInfo, SessionInfo};
 use crate::proto::ids::{SessionId, Size};
 use crate::proto::notice::Gauges;
 use crate::store::layout::Layout;
 use crate::term::input::{Key, Mouse};
 use crate::term::screen::Colors;
+use crate::transport::ssh::forward::Status;
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
@@ -103,6 +105,9 @@ pub struct Host {
     pub since: Duration,
     pub sessions: Vec<SessionInfo>,
     pub gauges: Option<Gauges>,
+    pub forwards: Vec<Status>,
+    /// What listens there, while somebody looks.
+    pub ports: Vec<PortInfo>,
     pub rtt: Option<Duration>,
     /// The last moment something was heard from it.
     pub heard: Duration,
@@ -183,6 +188,7 @@ pub struct App {
     next_tag: u64,
     title: String,
     gauges_of: Option<HostId>,
+    ports_of: Option<HostId>,
     outer_focus: bool,
     focus_told: Option<PaneId>,
     last_bell: Option<Duration>,
@@ -255,6 +261,7 @@ impl App {
         self.tell_focus(out);
         self.follow_keyboard(out);
         self.follow_gauges(out);
+        self.follow_ports(out);
         self.follow_lists(out);
         let title = self.outer_title();
         if title != self.title {

@@ -115,6 +115,7 @@ pub static COMMANDS: &[Command] = &[
     c("go-to", "go to anything: hosts, sessions, tabs", &["g"], show::go_to),
     c("pick-session", "choose among the sessions", &["s"], show::pick_session),
     c("monitor", "how it stands with the host", &["M"], show::monitor),
+    c("ports", "forwards of the host, and what listens there", &["P"], show::ports),
     c("palette", "search the commands", &[":", "C-p"], show::palette),
     c("help", "list keys and commands", &["?"], show::help),
     c("redraw", "draw everything anew", &["r"], show::redraw),

@@ -5,6 +5,7 @@ pub mod attached;
 pub mod dial;
 pub mod find;
 pub mod mixed;
+mod forward;
 mod task;
 
 pub use dial::{Dialed, Env, dial, dial_by};
@@ -12,12 +13,14 @@ pub use task::spawn;
 
 use crate::link::Link;
 use crate::link::feed::WINDOW;
-use crate::proto::control::{Fault, MarkInfo, SessionCreate, SessionDetach, SessionInfo, SessionList};
+use crate::proto::control::{Fault, MarkInfo, PortInfo, SessionCreate, SessionDetach, SessionInfo, SessionList};
 use crate::proto::frame::{self, Body, Frame};
 use crate::proto::ids::{Offset, SessionId, Size, StreamId};
 use crate::proto::notice::{Gauges, SessionExited};
 use crate::secret::Secret;
 use crate::term::screen::Colors;
+use crate::transport::ssh::forward::Status;
+use crate::transport::ssh::forward::spec::Spec;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
@@ -171,6 +174,14 @@ pub enum HostCommand {
         id: u64,
         answer: Answer,
     },
+    /// Open a forward, for as long as the host is wanted.
+    Forward(Spec),
+    /// Forward what listens there to the same port here, or to one near it.
+    ForwardPort(PortInfo),
+    /// End one.
+    Unforward(u64),
+    /// Somebody looks at forwards and ports, or no longer.
+    Ports(bool),
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -269,6 +280,10 @@ pub enum HostEvent {
     /// Nothing heard for this long.
     Silent(Duration),
     Gauges(Gauges),
+    /// All of the host's, when one is another (and every 2 s while somebody looks).
+    Forwards(Vec<Status>),
+    /// What listens there; by port.
+    Ports(Vec<PortInfo>),
     Ask {
         id: u64,
         question: Question,

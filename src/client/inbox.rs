@@ -62,6 +62,8 @@ fn session_of(event: &HostEvent) -> Option<&SessionId> {
         | HostEvent::Rtt(_)
         | HostEvent::Silent(_)
         | HostEvent::Gauges(_)
+        | HostEvent::Forwards(_)
+        | HostEvent::Ports(_)
         | HostEvent::Ask { .. } => None,
     }
 }

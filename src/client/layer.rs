@@ -3,6 +3,7 @@
 pub mod deploying;
 pub mod field;
 pub mod picker;
+pub mod ports;
 pub mod question;
 
 use super::app::Target;
@@ -11,9 +12,11 @@ use super::host::{Answer, HostId, Question};
 use super::keymap::{typed, word};
 use super::layout::PaneId;
 use super::tabs::TabId;
+use crate::proto::control::PortInfo;
 use crate::proto::ids::SessionId;
 use crate::term::input::Key;
 use deploying::Deploying;
+use crate::transport::ssh::forward::spec::Spec;
 use field::Field;
 use picker::Picker;
 use question::Asked;
@@ -42,12 +45,18 @@ pub enum Choice {
     Pane(usize),
     /// No agent is put there after all.
     StopDeploy(HostId),
+    Forward(HostId, Spec),
+    /// What listens there, to a port here.
+    ForwardPort(HostId, PortInfo),
+    Unforward(HostId, u64),
 }
 
 pub enum Outcome {
     Stay,
     Close,
     Choose(Choice),
+    /// Chosen, and the layer stays.
+    Do(Choice),
 }
 
 /// What a prompt's text is for.
@@ -84,6 +93,8 @@ pub enum Layer {
     },
     /// How it stands with a host.
     Monitor(HostId),
+    /// A host's forwards.
+    Ports(ports::Panel),
     /// The panes' numbers, for a moment.
     Numbers {
         until: Duration,
@@ -196,6 +207,7 @@ impl Layer {
                 _ => Outcome::Stay,
             },
             Layer::Monitor(_) => Outcome::Close,
+            Layer::Ports(p) => p.key(key, &name),
             Layer::Numbers { .. } => match typed(key).and_then(|c| c.to_digit(10)) {
                 Some(n) => Outcome::Choose(Choice::Pane((n as usize).wrapping_sub(1))),
                 None => Outcome::Close,
@@ -207,6 +219,7 @@ impl Layer {
         match self {
             Layer::Picker(p) => p.paste(text),
             Layer::Prompt { field, .. } => field.insert(text),
+            Layer::Ports(p) => p.paste(text),
             Layer::Question(a) if matches!(a.question, Question::Secret { .. }) => a.field.insert(text),
             _ => {}
         }
@@ -214,8 +227,10 @@ impl Layer {
 
     /// The wheel.
     pub fn step(&mut self, by: i64) {
-        if let Layer::Picker(p) = self {
-            p.step(by);
+        match self {
+            Layer::Picker(p) => p.step(by),
+            Layer::Ports(p) => p.step(by.signum()),
+            _ => {}
         }
     }
 

@@ -313,6 +313,27 @@ pub struct SessionAttach {
     pub revision_min: u32,
     #[serde(default)]
     pub revision_max: u32,
+    /// What this client brings along: filled in by the agent it came through, whatever a client says.
+    #[serde(default, skip_serializing_if = "Lent::is_nothing")]
+    pub lent: Lent,
+}
+
+/// What a client lends to a session's program, as seen where that runs.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+pub struct Lent {
+    /// The socket of the ssh-agent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auth_sock: Option<String>,
+    /// The X display, as `$DISPLAY` names it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub display: Option<String>,
+}
+
+impl Lent {
+    fn is_nothing(&self) -> bool {
+        *self == Lent::default()
+    }
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
@@ -505,3 +526,26 @@ method!(MonitoringSubscribe = "monitoring.subscribe" -> Done);
 #[serde(default)]
 pub struct MonitoringUnsubscribe {}
 method!(MonitoringUnsubscribe = "monitoring.unsubscribe" -> Done);
+
+/// The TCP ports that the user's own programs listen on there, as far as the system tells.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+pub struct PortsList {}
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+pub struct PortsListed {
+    /// By port.
+    pub ports: Vec<PortInfo>,
+}
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+pub struct PortInfo {
+    pub port: u16,
+    /// The address it listens on; `0.0.0.0` and `::` are all.
+    pub address: String,
+    /// 0 = not known.
+    pub pid: u32,
+    /// The program's name, at most 15 bytes; empty = not known.
+    pub command: String,
+}
+method!(PortsList = "ports.list" -> PortsListed);

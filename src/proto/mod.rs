@@ -48,3 +48,4 @@ pub mod hello;
 pub mod ids;
 pub mod notice;
 pub mod spawn;
+pub mod x11;

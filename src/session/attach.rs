@@ -63,7 +63,9 @@ impl Session {
             revision,
             input_limit,
             info_due: false,
+            lent: if a.watch || a.blind { crate::proto::control::Lent::default() } else { a.lent },
         });
+        self.follow_lent();
         self.fit();
         let (start, end) = (self.ring.start(), self.ring.end());
         let have = a.have.filter(|h| {
@@ -106,6 +108,7 @@ impl Session {
         if let Some(gone) = self.conns.remove(&conn) {
             gone.out.close();
             if gone.viewer.is_some() {
+                self.follow_lent();
                 self.fit();
             }
         }

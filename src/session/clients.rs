@@ -3,6 +3,7 @@
 
 use crate::link::conn::Outbox;
 use crate::link::feed::Feed;
+use crate::proto::control::Lent;
 use crate::proto::frame::{Body, MAX_PIECE};
 use crate::proto::ids::{ClientId, Offset, Size, StreamId};
 use crate::session::ring::Ring;
@@ -34,6 +35,8 @@ pub struct Viewer {
     pub input_limit: Offset,
     /// It was busy when title or name changed: to be told when it has room.
     pub info_due: bool,
+    /// What it brought along.
+    pub lent: Lent,
 }
 
 pub enum Source {
@@ -242,6 +245,7 @@ mod tests {
             revision: crate::proto::hello::REVISION,
             input_limit: 0,
             info_due: false,
+            lent: Lent::default(),
         }
     }
 

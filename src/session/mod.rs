@@ -18,6 +18,7 @@ mod attach;
 mod calls;
 mod clients;
 mod input;
+mod lent;
 mod marks;
 mod output;
 pub mod ring;
@@ -38,6 +39,7 @@ use crate::sys;
 use crate::term::engine::Engine;
 use crate::term::screen::Colors;
 use clients::{Applied, Conn, Policy};
+use lent::Lent;
 use marks::Commands;
 use ring::Ring;
 use std::collections::HashMap;
@@ -132,6 +134,7 @@ struct Session {
     colors: Colors,
     /// The process group in the foreground when it was last looked at.
     foreground: Option<rustix::process::Pid>,
+    lent: Lent,
 }
 
 /// A screen as of an offset and size.

@@ -69,6 +69,7 @@ impl Session {
         let mut eof = false;
         // nobody had the other end open when it was looked at last
         let mut left = false;
+        self.lent.serve();
         // once the program has ended: what it wrote is still to be read, but not for ever
         let mut drain: Option<(tokio::time::Instant, tokio::time::Instant)> = None;
         loop {
@@ -270,6 +271,7 @@ impl Session {
             && let Ok(held) = self.run.publish(&self.record)
         {
             self.held = held;
+            self.link_lent();
         }
         *listening = start::bind(&self.run, &self.id)
             .and_then(|l| {

@@ -2,6 +2,7 @@
 //! Leaves out the process it stands in (`mod.rs`) and what it does from then on.
 
 use super::clients::{Applied, Policy};
+use super::lent::Lent;
 use super::marks::Commands;
 use super::ring::{self, Ring};
 use super::{NAMES, Session, internal};
@@ -82,16 +83,13 @@ impl Session {
             pid: std::process::id(),
             ..SessionInfo::default()
         };
-        let program = pty::Program {
-            command,
-            env: environment(&id, &spec.host, create.term.as_deref(), &cwd),
-            shell,
-            login: spec.login,
-            cwd,
-            size,
-            umask: spec.umask,
-        };
+        let (lent, variables) = Lent::start(&run, id.as_str());
+        let mut env = environment(&id, &spec.host, create.term.as_deref(), &cwd);
+        env.retain(|(k, _)| !variables.iter().any(|(set, _)| set == k));
+        env.extend(variables);
+        let program = pty::Program { command, env, shell, login: spec.login, cwd, size, umask: spec.umask };
         let pty = pty::spawn(program).map_err(|e| {
+            run.withdraw(&id);
             let said = format!("{e:#}");
             Fault::new(Fault::SPAWN, crate::text::short(said.lines().next().unwrap_or_default(), 300))
         })?;
@@ -141,6 +139,7 @@ impl Session {
             snapshot: Vec::new(),
             colors: Colors::default(),
             foreground: None,
+            lent,
         };
         Ok((session, listener))
     }

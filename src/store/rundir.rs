@@ -325,7 +325,8 @@ impl RunDir {
         }
         // left behind by a killed session: nobody holds a record of that id
         for name in &names {
-            let id = [".sock", ".end.tmp", ".json.tmp"].iter().find_map(|end| name.strip_suffix(end));
+            let id =
+                [".sock", ".agent", ".xauth", ".end.tmp", ".json.tmp"].iter().find_map(|end| name.strip_suffix(end));
             let Some(id) = id else { continue };
             if !names.iter().any(|n| n.strip_suffix(".json") == Some(id))
                 && self.open_at(&format!("{id}.json")).is_err()
@@ -363,7 +364,7 @@ impl RunDir {
                 info.clients = 0;
                 info.cause = Some("the machine was restarted".into());
                 self.mark_lost(&info);
-                for end in ["json", "sock"] {
+                for end in ["json", "sock", "agent", "xauth"] {
                     let _ = other.remove(&format!("{id}.{end}"));
                 }
             }
@@ -458,7 +459,7 @@ impl RunDir {
 
     /// A living session takes its own things away.
     pub fn withdraw(&self, id: &SessionId) {
-        for end in ["sock", "json"] {
+        for end in ["sock", "agent", "xauth", "json"] {
             self.gone(&format!("{id}.{end}"));
         }
     }

@@ -241,7 +241,7 @@ pub async fn put(dest: &str, file: Option<&Path>, offer: Offer, ask: std::sync::
 
 /// Starts an agent: its stdin and stdout.
 pub async fn open_agent(ssh: &Ssh, agent: &Agent) -> Result<Channel, Failure> {
-    ssh.exec(&remote::start(&agent.path)).await
+    ssh.exec_lending(&remote::start(&agent.path)).await
 }
 
 /// What became of starting an agent without looking first.
@@ -255,7 +255,7 @@ pub(super) enum Started {
 /// Starts this build's agent where it is there, else tells what the host is like: one command, one round trip.
 pub(super) async fn start(ssh: &Ssh) -> Result<Started, Failure> {
     let build = own_build().await?;
-    let channel = ssh.exec(&remote::start_or_probe(&build)).await?;
+    let channel = ssh.exec_lending(&remote::start_or_probe(&build)).await?;
     first_words(ssh, channel).await
 }
 

@@ -8,6 +8,8 @@ mod debug;
 mod edges;
 mod far;
 mod find;
+mod forward;
+mod lent;
 mod survive;
 mod tui;
 mod users;

@@ -67,6 +67,7 @@ fn attach(session: &str, stream: u32) -> SessionAttach {
         input_sent: 0,
         revision_min: hello::REVISION_MIN,
         revision_max: hello::REVISION,
+        lent: Lent::default(),
     }
 }
 

@@ -63,7 +63,7 @@ impl Sshd {
             let config = format!(
                 "{first}\nListenAddress 127.0.0.1:{port}\nHostKey {dir}/host_ed25519\nHostKey {dir}/host_rsa\nPidFile none\n\
                  AuthorizedKeysFile {dir}/authorized\nPermitRootLogin yes\nPasswordAuthentication no\n\
-                 KbdInteractiveAuthentication no\nUsePAM no\nStrictModes no\nPrintMotd no\nAllowTcpForwarding yes\n\
+                 KbdInteractiveAuthentication no\nUsePAM no\nStrictModes no\nPrintMotd no\n\
                  Subsystem sftp /usr/lib/openssh/sftp-server\nLogLevel DEBUG1\nSetEnv HOME={dir}/home\n{more}\n",
                 dir = d.display(),
                 more = more.replace("{dir}", &d.to_string_lossy()),

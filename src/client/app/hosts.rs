@@ -27,6 +27,8 @@ impl Host {
             since: now,
             sessions: Vec::new(),
             gauges: None,
+            forwards: Vec::new(),
+            ports: Vec::new(),
             rtt: None,
             heard: now,
             silent: false,
@@ -95,7 +97,10 @@ impl App {
     pub(super) fn host_event(&mut self, id: HostId, event: HostEvent) -> Vec<Effect> {
         let now = self.now;
         let host = self.hosts.entry(id.clone()).or_insert_with(|| Host::new(now));
-        if !matches!(event, HostEvent::State(_) | HostEvent::Silent(_) | HostEvent::Pending { .. }) {
+        if !matches!(
+            event,
+            HostEvent::State(_) | HostEvent::Silent(_) | HostEvent::Pending { .. } | HostEvent::Forwards(_)
+        ) {
             host.heard = now;
             host.silent = false;
         }
@@ -110,6 +115,11 @@ impl App {
                 host.silent = quiet >= Duration::from_secs(2);
             }
             HostEvent::Gauges(g) => host.gauges = Some(g),
+            HostEvent::Forwards(list) => self.forwards(&id, list),
+            HostEvent::Ports(list) => {
+                host.ports = list;
+                self.refresh_ports(&id);
+            }
             HostEvent::Output { session, offset, bytes } => self.output(&id, &session, offset, &bytes),
             HostEvent::Screen { session, to, size, bytes } => {
                 if let Some(pane) = self.shown(&id, &session) {

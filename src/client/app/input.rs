@@ -148,6 +148,7 @@ impl App {
                 self.layers.pop();
                 self.choose(choice, out);
             }
+            Outcome::Do(choice) => self.choose(choice, out),
         }
     }
 
@@ -207,6 +208,9 @@ impl App {
                 }
             }
             Choice::StopDeploy(host) => self.stop_deploy(host, out),
+            Choice::Forward(host, spec) => out.push(Effect::Host(host, HostCommand::Forward(spec))),
+            Choice::ForwardPort(host, port) => out.push(Effect::Host(host, HostCommand::ForwardPort(port))),
+            Choice::Unforward(host, id) => out.push(Effect::Host(host, HostCommand::Unforward(id))),
             Choice::Pane(n) => {
                 let pane = self.tabs.active().and_then(|t| t.panes().get(n).copied());
                 if let Some(pane) = pane {

@@ -102,6 +102,7 @@ impl App {
             next_tag: 0,
             title: String::new(),
             gauges_of: None,
+            ports_of: None,
             outer_focus: true,
             focus_told: None,
             last_bell: None,

@@ -4,6 +4,7 @@ use crate::client::app::{App, Effect, Target};
 use crate::client::command::COMMANDS;
 use crate::client::host::HostId;
 use crate::client::layer::picker::{Item, Picker};
+use crate::client::layer::ports::Panel;
 use crate::client::layer::{Choice, Layer};
 use crate::client::pane::command_of;
 use crate::client::tree::{host_text, state_text};
@@ -124,6 +125,17 @@ pub fn help(app: &mut App) -> Vec<Effect> {
 pub fn monitor(app: &mut App) -> Vec<Effect> {
     let host = app.current_host();
     app.layers.push(Layer::Monitor(host));
+    Vec::new()
+}
+
+pub fn ports(app: &mut App) -> Vec<Effect> {
+    let host = app.current_host();
+    if host.is_local() {
+        app.say("forwards lead to another machine: go to a pane of it first");
+        return Vec::new();
+    }
+    app.layers.push(Layer::Ports(Panel::new(host.clone())));
+    app.refresh_ports(&host);
     Vec::new()
 }
 

@@ -1,7 +1,7 @@
 //! Owns where a client stands with one session over all links: output it has, input that is not yet applied.
 //! Pure. Leaves out the link itself.
 
-use crate::proto::control::{SessionAttach, SessionAttached};
+use crate::proto::control::{Lent, SessionAttach, SessionAttached};
 use crate::proto::hello;
 use crate::proto::ids::{ClientId, Offset, SessionId, Size, StreamId};
 
@@ -95,6 +95,7 @@ impl Attached {
             input_sent: self.most_sent,
             revision_min: hello::REVISION_MIN,
             revision_max: hello::REVISION,
+            lent: Lent::default(),
         }
     }
 

@@ -2,6 +2,7 @@
 //! Leaves out what is done with it.
 
 use super::HostId;
+use crate::client::forwards::Records;
 use crate::config::Config;
 use crate::failure::{Failure, Kind};
 use crate::link::{Incoming, Link};
@@ -12,6 +13,7 @@ use crate::proto::ids::ClientId;
 use crate::transport::ask::Ask;
 use crate::transport::deploy::{Offer, Release, choose};
 use crate::transport::ssh::Ssh;
+use crate::transport::ssh::forward::Status;
 use crate::transport::{self, DeployPolicy};
 use std::io;
 use std::path::PathBuf;
@@ -38,6 +40,7 @@ pub struct Env {
     /// Starts this machine's agent on the other end of the pipe it returns. The roof fills it in: roles are strangers.
     pub local: Box<dyn Fn() -> DuplexStream + Send + Sync>,
     handshakes: Semaphore,
+    records: Records,
 }
 
 impl Env {
@@ -49,7 +52,24 @@ impl Env {
     ) -> Arc<Env> {
         let client = ClientId::random();
         let offer = offer(&paths);
-        Arc::new(Env { paths, ssh_config, client, deploy, offer, local, handshakes: Semaphore::new(HANDSHAKES) })
+        Arc::new(Env {
+            paths,
+            ssh_config,
+            client,
+            deploy,
+            offer,
+            local,
+            handshakes: Semaphore::new(HANDSHAKES),
+            records: Records::default(),
+        })
+    }
+
+    /// Keeps what `thub forward ls` tells of a host.
+    pub(super) fn record(self: &Arc<Env>, host: &str, forwards: &[Status]) {
+        if self.records.say(host, forwards) {
+            let env = self.clone();
+            tokio::task::spawn_blocking(move || env.records.write(&env.paths));
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 
 use super::attached::{Attached, Take};
 use super::find;
+use super::forward::Forwarding;
 use super::{Answer, Dialed, Env, HostCommand, HostEvent, HostId, HostState, Question, dial_by, mixed};
 use crate::failure::{Failure, Kind};
 use crate::link::{Incoming, Link};
@@ -16,6 +17,7 @@ use crate::term::screen::Colors;
 use crate::transport::DeployPolicy;
 use crate::transport::ask::{Answered, Ask};
 use crate::transport::deploy::build_id;
+use crate::transport::ssh::forward::Why;
 use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
@@ -60,6 +62,7 @@ type Dial = Pin<Box<dyn Future<Output = Result<Dialed, Failure>> + Send>>;
 pub fn spawn(host: HostId, env: Arc<Env>, events: Events, first: Option<Dialed>) -> mpsc::UnboundedSender<HostCommand> {
     let (tx, rx) = mpsc::unbounded_channel();
     let (inner_tx, inner) = mpsc::unbounded_channel();
+    let forwards = Forwarding::new(host.clone(), env.clone(), events.clone());
     let asker = Arc::new(Asker { host: host.clone(), events: events.clone(), state: Mutex::default() });
     let task = Task {
         host,
@@ -74,6 +77,7 @@ pub fn spawn(host: HostId, env: Arc<Env>, events: Events, first: Option<Dialed>)
         announced: HashMap::new(),
         searching: HashMap::new(),
         renew: false,
+        forwards,
     };
     tokio::spawn(task.run(rx, inner, first));
     tx
@@ -209,6 +213,7 @@ struct Task {
     searching: HashMap<SessionId, tokio::task::AbortHandle>,
     /// The next dial puts this build's agent there.
     renew: bool,
+    forwards: Forwarding,
 }
 
 enum Turn {
@@ -218,6 +223,8 @@ enum Turn {
     Left(ShuttingDown),
     Disconnect,
     Over,
+    /// It must not be, as ssh_config has it.
+    Unwanted(Why),
 }
 
 impl Task {
@@ -251,6 +258,8 @@ impl Task {
                         | HostCommand::Detach { .. }
                         | HostCommand::Resize { .. }
                         | HostCommand::DropInput { .. }
+                        | HostCommand::Unforward(_)
+                        | HostCommand::Ports(_)
                 );
                 self.while_down(command);
                 if connect {
@@ -300,6 +309,12 @@ impl Task {
                             Turn::Over => return,
                             Turn::Disconnect => {
                                 self.let_go();
+                                continue 'offline;
+                            }
+                            Turn::Unwanted(Why { what: why, hints, .. }) => {
+                                self.fail_early(&why);
+                                self.forwards.end();
+                                self.tell(HostEvent::State(HostState::Failed { why, hints, hard: false }));
                                 continue 'offline;
                             }
                             Turn::Down(why) => {
@@ -379,6 +394,7 @@ impl Task {
     /// On a person's word: what was asked for meanwhile is not done at some later time.
     fn let_go(&mut self) {
         self.fail_early("the host was let go of");
+        self.forwards.end();
         self.tell(HostEvent::State(HostState::Offline));
     }
 
@@ -396,6 +412,9 @@ impl Task {
 
     /// What a command does while there is no link.
     fn while_down(&mut self, command: HostCommand) {
+        if self.forwards.command(&command, None) {
+            return;
+        }
         match command {
             HostCommand::Attach { session, size, watch } => {
                 let size = size.clamped();
@@ -443,7 +462,11 @@ impl Task {
             | HostCommand::Disconnect
             | HostCommand::Seen { .. }
             | HostCommand::Colors { .. }
-            | HostCommand::List => {}
+            | HostCommand::List
+            | HostCommand::Forward(_)
+            | HostCommand::ForwardPort(_)
+            | HostCommand::Unforward(_)
+            | HostCommand::Ports(_) => {}
         }
     }
 
@@ -469,6 +492,7 @@ impl Task {
     ) -> Turn {
         let Dialed { link, incoming, ended, hello, ssh } = dialed;
         let (frames_tx, frames) = mpsc::unbounded_channel();
+        self.forwards.up(ssh.as_ref(), &link);
         let mut live = Live {
             link: link.clone(),
             incoming,
@@ -510,6 +534,7 @@ impl Task {
                 frame = live.frames.recv() => if let Some(frame) = frame {
                     self.frame(&mut live, frame);
                 },
+                why = self.forwards.fails() => break Turn::Unwanted(why),
                 Some(answer) = inner.recv() => self.answered(&mut live, answer),
                 // once the link is over this queue is, too, and must not be asked before the end is
                 Some(message) = live.incoming.recv() => match message {
@@ -556,6 +581,7 @@ impl Task {
             }
         };
         live.link.close();
+        self.forwards.down();
         for a in self.attached.values_mut() {
             a.live = false;
         }
@@ -699,6 +725,12 @@ impl Task {
             }
             c @ (HostCommand::DropInput { .. } | HostCommand::Answer { .. }) => self.while_down(c),
             HostCommand::Connect | HostCommand::Disconnect => {}
+            c @ (HostCommand::Forward(_)
+            | HostCommand::ForwardPort(_)
+            | HostCommand::Unforward(_)
+            | HostCommand::Ports(_)) => {
+                self.forwards.command(&c, Some(&live.link));
+            }
         }
     }
 

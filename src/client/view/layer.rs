@@ -1,7 +1,7 @@
 //! Draws the layers: panels over everything else.
 
 use super::status::{bar, rtt_text};
-use super::{boxed, fill, pane, put, put_cut, put_right, wrap};
+use super::{boxed, fill, pane, ports, put, put_cut, put_right, wrap};
 use crate::client::app::App;
 use crate::client::host::{HostId, HostState, Question};
 use crate::client::layer::Layer;
@@ -18,7 +18,7 @@ use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-type Cursor = Option<(Position, CursorShape)>;
+pub(super) type Cursor = Option<(Position, CursorShape)>;
 
 pub fn draw(app: &App, theme: &Theme, layer: &Layer, whole: Rect, buf: &mut Buffer) -> Cursor {
     match layer {
@@ -51,6 +51,7 @@ pub fn draw(app: &App, theme: &Theme, layer: &Layer, whole: Rect, buf: &mut Buff
             panel(theme, whole, &host_text(host), theme.accent, &monitor(app, theme, host), buf);
             None
         }
+        Layer::Ports(p) => ports::draw(theme, p, whole, buf),
         Layer::Numbers { .. } => {
             pane::numbers(app, theme, buf);
             None
@@ -59,7 +60,7 @@ pub fn draw(app: &App, theme: &Theme, layer: &Layer, whole: Rect, buf: &mut Buff
 }
 
 /// A place of this size, a little above the middle.
-fn place(whole: Rect, width: u16, height: u16) -> Rect {
+pub(super) fn place(whole: Rect, width: u16, height: u16) -> Rect {
     let (width, height) = (width.min(whole.width), height.min(whole.height));
     Rect { x: whole.x + (whole.width - width) / 2, y: whole.y + (whole.height - height) / 3, width, height }
 }
@@ -84,7 +85,7 @@ fn panel(theme: &Theme, whole: Rect, title: &str, style: Style, lines: &[(String
 }
 
 /// A line being typed, its end in sight.
-fn typed(line: Rect, before: &str, text: &str, style: Style, buf: &mut Buffer) -> Cursor {
+pub(super) fn typed(line: Rect, before: &str, text: &str, style: Style, buf: &mut Buffer) -> Cursor {
     let x = put(buf, line.x, line.y, line.width, before, style);
     let room = usize::from(line.right().saturating_sub(x + 1));
     let mut wide = text.width();

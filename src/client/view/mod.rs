@@ -4,6 +4,7 @@ pub mod layer;
 pub mod look;
 pub mod out;
 pub mod pane;
+pub mod ports;
 pub mod status;
 pub mod tabs;
 pub mod tree;

@@ -7,6 +7,7 @@ use crate::client::host::HostState;
 use crate::client::keymap::shown;
 use crate::client::tree::{host_text, standing, state_text};
 use crate::theme::Theme;
+use crate::transport::ssh::forward::State;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use std::time::Duration;
@@ -74,6 +75,10 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
             };
             add(&format!("{name} {} {percent:.0}%", bar(percent)), style, false);
         }
+    }
+    let forwards = host.forwards.iter().filter(|f| !matches!(f.state, State::Failed(_))).count();
+    if forwards > 0 {
+        add(&format!("⇄{forwards}"), theme.accent, false);
     }
     if let Some(rtt) = host.rtt.filter(|_| !id.is_local()) {
         add(&format!("rtt {}", rtt_text(rtt)), theme.dim, false);

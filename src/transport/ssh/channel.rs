@@ -10,6 +10,7 @@
 //! writer, which hands it to russh at once.
 
 use super::connect::Keep;
+use super::lane::{Lane, PIECE};
 use bytes::{Buf, Bytes};
 use russh::ChannelMsg;
 use std::collections::VecDeque;
@@ -52,6 +53,8 @@ struct Inner {
     finished: bool,
     /// The stream was dropped: discard, close.
     dropped: bool,
+    /// The writer waits for the host to open its window.
+    shut_out: bool,
     read_waker: Option<Waker>,
     write_waker: Option<Waker>,
 }
@@ -67,6 +70,8 @@ struct Shared {
     inner: Mutex<Inner>,
     /// Something to write, or to close.
     to_write: Notify,
+    /// Perhaps the host takes more.
+    window: Notify,
     /// Room in the buffer of what was read.
     room: Notify,
     exited: Notify,
@@ -84,6 +89,25 @@ impl Shared {
 /// One command on the host: its stdin and stdout as a stream. Dropping it closes the channel.
 pub struct Channel {
     shared: Arc<Shared>,
+    /// Most bytes of one write.
+    piece: usize,
+}
+
+/// Tells when the host has closed a channel, beside its streams.
+pub(super) struct Closing(Arc<Shared>);
+
+impl Closing {
+    pub(super) async fn wait(&self) {
+        loop {
+            let exited = self.0.exited.notified();
+            tokio::pin!(exited);
+            exited.as_mut().enable();
+            if self.0.lock().closed {
+                return;
+            }
+            exited.await;
+        }
+    }
 }
 
 impl Channel {
@@ -92,8 +116,21 @@ impl Channel {
         let shared = Arc::new(Shared::default());
         let (read, write) = channel.split();
         tokio::spawn(read_all(read, shared.clone(), keep));
-        tokio::spawn(write_all(write, shared.clone()));
-        Channel { shared }
+        tokio::spawn(write_all(write, shared.clone(), None));
+        Channel { shared, piece: UNWRITTEN_MOST }
+    }
+
+    /// For bulk data, which gives way to everything else that is sent on the connection.
+    pub(super) fn bulk(channel: russh::Channel<russh::client::Msg>, keep: Keep, lane: Arc<Lane>) -> Channel {
+        let shared = Arc::new(Shared::default());
+        let (read, write) = channel.split();
+        tokio::spawn(read_all(read, shared.clone(), keep));
+        tokio::spawn(write_all(write, shared.clone(), Some(lane)));
+        Channel { shared, piece: PIECE }
+    }
+
+    pub(super) fn closing(&self) -> Closing {
+        Closing(self.shared.clone())
     }
 
     /// The last 4 KiB of what the command wrote to stderr.
@@ -154,6 +191,10 @@ async fn read_all(mut read: russh::ChannelReadHalf, shared: Arc<Shared>, keep: K
             message = read.wait() => message,
         };
         let mut inner = shared.lock();
+        // the message that a window was opened may be lost where much is waiting: then any other is taken for it
+        if std::mem::take(&mut inner.shut_out) {
+            shared.window.notify_one();
+        }
         match message {
             Some(ChannelMsg::Data { data }) => {
                 if !data.is_empty() {
@@ -212,7 +253,31 @@ async fn read_all(mut read: russh::ChannelReadHalf, shared: Arc<Shared>, keep: K
     drop(keep);
 }
 
-async fn write_all(write: russh::ChannelWriteHalf<russh::client::Msg>, shared: Arc<Shared>) {
+/// Hands one piece to russh, as far as host and lane let it, and waits for neither at russh's queue.
+async fn send(
+    write: &russh::ChannelWriteHalf<russh::client::Msg>,
+    shared: &Shared,
+    lane: Option<&Lane>,
+    mut chunk: Bytes,
+) -> Result<(), russh::Error> {
+    let Some(lane) = lane else { return write.data_bytes(chunk).await };
+    while !chunk.is_empty() {
+        let window = loop {
+            // said before it is looked at: what opens the window in between is heard
+            shared.lock().shut_out = true;
+            match write.writable_packet_size().await {
+                0 => shared.window.notified().await,
+                n => break n,
+            }
+        };
+        let part = chunk.split_to(chunk.len().min(window).min(PIECE));
+        lane.take(part.len()).await;
+        write.data_bytes(part).await?;
+    }
+    Ok(())
+}
+
+async fn write_all(write: russh::ChannelWriteHalf<russh::client::Msg>, shared: Arc<Shared>, lane: Option<Arc<Lane>>) {
     enum Next {
         Data(Bytes),
         Eof,
@@ -236,7 +301,7 @@ async fn write_all(write: russh::ChannelWriteHalf<russh::client::Msg>, shared: A
             Next::Data(chunk) => {
                 let len = chunk.len();
                 // a window that never opens must not keep a dropped or closed channel: watch for that as well
-                let sending = write.data_bytes(chunk);
+                let sending = send(&write, &shared, lane.as_deref(), chunk);
                 tokio::pin!(sending);
                 let sent = loop {
                     tokio::select! {
@@ -356,7 +421,7 @@ impl AsyncWrite for Channel {
         if buf.is_empty() {
             return Poll::Ready(Ok(0));
         }
-        let Some(part) = buf.get(..buf.len().min(room)).filter(|p| !p.is_empty()) else {
+        let Some(part) = buf.get(..buf.len().min(room).min(self.piece)).filter(|p| !p.is_empty()) else {
             inner.write_waker = Some(cx.waker().clone());
             return Poll::Pending;
         };

@@ -1,17 +1,23 @@
 //! Owns the way to a host: stream, handshake, and [`Ssh`], the handle to what came of it.
 //! Leaves out the word on its key (`gate`), how we prove who we are (`auth`) and what flows (`channel`).
 
+use super::agent_forward;
 use super::auth;
 use super::channel::{Channel, Exit};
 use super::config::{self, HostConfig};
+use super::forward::remote::{Asked, Incoming};
+use super::forward::spec::Place;
 use super::gate::{self, Gate, Shared};
 use super::known_hosts;
+use super::lane::Lane;
 use super::offer;
 use super::patience::{Asker, Patience};
 use super::renewal;
 use super::sftp::Sftp;
 use super::stream::{self, Cut, Wire};
+use super::x11::{self, X11};
 use crate::failure::{Failure, Kind};
+use crate::proto::x11::COOKIE;
 use crate::text::{escape, short};
 use crate::transport::ask::Ask;
 use russh::client::{self, Handle};
@@ -23,7 +29,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::sync::watch;
+use tokio::sync::{OnceCell, mpsc, watch};
 
 /// Handshake, then authentication: each so long, without the time of questions.
 const HANDSHAKE_WITHIN: Duration = Duration::from_secs(30);
@@ -31,6 +37,8 @@ const AUTH_WITHIN: Duration = Duration::from_secs(30);
 const OPEN_WITHIN: Duration = Duration::from_secs(15);
 /// A short command, to its end.
 const OUTPUT_WITHIN: Duration = Duration::from_secs(120);
+/// A connection made there for a forward: what a host that drops packets makes connect(2) wait.
+const REACH_WITHIN: Duration = Duration::from_secs(150);
 const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 const WINDOW: u32 = 2 << 20;
 const JUMPS_MOST: usize = 8;
@@ -43,6 +51,11 @@ pub(super) struct Inner {
     config: HostConfig,
     shared: Arc<Shared>,
     gone: watch::Receiver<()>,
+    /// What the host may open towards us.
+    asked: Arc<Asked>,
+    pub(super) lane: Arc<Lane>,
+    /// The display, once it was lent.
+    x11: OnceCell<Option<Arc<X11>>>,
     /// Dropped with the last user: the stream ends, whatever russh still waits for.
     _cut: Cut,
 }
@@ -125,6 +138,7 @@ async fn handshake(config: HostConfig, mut wire: Wire, ask: Arc<dyn Ask>) -> Res
     let (alive, gone) = watch::channel(());
     let certificates = !known_hosts::authorities(&files, &host, port).is_empty();
     renewal::listen();
+    let asked = Arc::new(Asked::default());
     let gate = Gate {
         config: config.clone(),
         files,
@@ -132,6 +146,7 @@ async fn handshake(config: HostConfig, mut wire: Wire, ask: Arc<dyn Ask>) -> Res
         address: wire.address.filter(|ip| config.check_host_ip && config.hostname != ip.to_string()),
         asker: asker.clone(),
         shared: shared.clone(),
+        asked: asked.clone(),
         witness: renewal::Witness::default(),
         _alive: alive,
     };
@@ -148,6 +163,7 @@ async fn handshake(config: HostConfig, mut wire: Wire, ask: Arc<dyn Ask>) -> Res
     };
     // a handshake given up leaves a task of russh's behind: cutting its stream ends it
     let cut = wire.cut();
+    let lane = wire.lane();
     let complaint = wire.complaint();
     let shaking = client::connect_stream(Arc::new(settings), wire, gate);
     let at = config.shown();
@@ -176,6 +192,7 @@ async fn handshake(config: HostConfig, mut wire: Wire, ask: Arc<dyn Ask>) -> Res
             ));
         }
     };
+    shared.lock().binding = handle.agent_session_binding().cloned();
     match asker.patience.within(AUTH_WITHIN, auth::prove(&mut handle, &config, &asker, &shared)).await {
         Some(proved) => {
             proved?;
@@ -188,7 +205,9 @@ async fn handshake(config: HostConfig, mut wire: Wire, ask: Arc<dyn Ask>) -> Res
             ));
         }
     }
-    Ok(Ssh { inner: Arc::new(Inner { handle, config, shared, gone, _cut: cut }) })
+    let x11 = OnceCell::new();
+    let inner = Arc::new(Inner { handle, config, shared, gone, asked, lane, x11, _cut: cut });
+    Ok(Ssh { inner })
 }
 
 impl Ssh {
@@ -210,6 +229,30 @@ impl Ssh {
         }
         self.open(channel.exec(true, command)).await?;
         Ok(Channel::spawn(channel, self.inner.clone()))
+    }
+
+    /// The same with what ssh_config lends the host: the ssh-agent, the display. Not answered whether it may: a host that forbids it
+    /// runs the command without.
+    pub async fn exec_lending(&self, command: &str) -> Result<Channel, Failure> {
+        let channel = self.open(self.inner.handle.channel_open_session()).await?;
+        if self.inner.config.forward_agent.as_ref().and_then(agent_forward::path_of).is_some() {
+            self.open(channel.agent_forward(false)).await?;
+        }
+        if let Some(x11) = self.inner.x11.get_or_init(|| self.lend_display()).await {
+            let asking = channel.request_x11(false, false, COOKIE, x11.cookie(), x11.screen());
+            self.open(asking).await?;
+        }
+        self.open(channel.exec(true, command)).await?;
+        Ok(Channel::spawn(channel, self.inner.clone()))
+    }
+
+    /// From here on the host may open connections to the display.
+    async fn lend_display(&self) -> Option<Arc<X11>> {
+        let x11 = Arc::new(X11::prepare(&self.inner.config).await?);
+        let (tx, opened) = mpsc::unbounded_channel();
+        self.inner.shared.lock().x11 = Some(tx);
+        tokio::spawn(x11::serve(x11.clone(), opened, Arc::downgrade(&self.inner)));
+        Some(x11)
     }
 
     /// Runs a short command to its end: stdout (at most `limit` bytes), the end of stderr, the exit code.
@@ -276,6 +319,86 @@ impl Ssh {
         }
     }
 
+    /// A connection from there for a forward; `from` = who connected here, as the host may log it.
+    pub(super) async fn reach_from_there(&self, to: &Place, from: (String, u16)) -> Result<Channel, NotOpened> {
+        let (ssh, to) = (self.clone(), to.clone());
+        // not given up half way: what russh opens for nobody would stay open
+        let opening = tokio::spawn(async move {
+            let handle = &ssh.inner.handle;
+            let opened = match to {
+                Place::Tcp { host, port } => {
+                    let host = host.unwrap_or_else(|| "localhost".into());
+                    handle.channel_open_direct_tcpip(host, u32::from(port), from.0, u32::from(from.1)).await
+                }
+                Place::Unix(path) => handle.channel_open_direct_streamlocal(path).await,
+            };
+            match opened {
+                Ok(channel) => Ok(Channel::bulk(channel, ssh.inner.clone(), ssh.inner.lane.clone())),
+                Err(russh::Error::ChannelOpenFailure(why)) => Err(match why {
+                    russh::ChannelOpenFailure::AdministrativelyProhibited => NotOpened::NotAllowed,
+                    russh::ChannelOpenFailure::ConnectFailed => NotOpened::Refused,
+                    russh::ChannelOpenFailure::ResourceShortage => NotOpened::Full,
+                    _ => NotOpened::NotAllowed,
+                }),
+                Err(_) => Err(NotOpened::Lost),
+            }
+        });
+        match tokio::time::timeout(REACH_WITHIN, opening).await {
+            Ok(Ok(opened)) => opened,
+            Ok(Err(_)) => Err(NotOpened::Lost),
+            Err(_) => Err(NotOpened::TooLate),
+        }
+    }
+
+    /// What the host opened towards us, taken.
+    pub(super) async fn take_in(&self, incoming: Incoming) -> Channel {
+        incoming.reply.accept().await;
+        Channel::bulk(incoming.channel, self.inner.clone(), self.inner.lane.clone())
+    }
+
+    /// Which openings of the host's are expected.
+    pub(super) fn asked(&self) -> &Arc<Asked> {
+        &self.inner.asked
+    }
+
+    /// Asks the host to listen. `Ok` = the port, where it is TCP; `None` = it refuses.
+    pub(super) async fn listen_there(&self, at: &Place) -> Result<Option<u16>, Failure> {
+        let handle = &self.inner.handle;
+        let asking = async {
+            match at {
+                Place::Tcp { host, port } => {
+                    let given = handle.tcpip_forward(bind_name(host), u32::from(*port)).await?;
+                    // it says which one only where it chose
+                    Ok(if given == 0 { *port } else { u16::try_from(given).unwrap_or(0) })
+                }
+                Place::Unix(path) => handle.streamlocal_forward(path.as_str()).await.map(|()| 0),
+            }
+        };
+        match tokio::time::timeout(OPEN_WITHIN, asking).await {
+            Ok(Ok(port)) => Ok(Some(port)),
+            Ok(Err(russh::Error::RequestDenied)) => Ok(None),
+            Ok(Err(_)) => Err(self.lost()),
+            Err(_) => Err(Failure::unreachable(
+                format!("{} did not answer within {} s", self.name(), OPEN_WITHIN.as_secs()),
+                "see whether the network there still works",
+            )),
+        }
+    }
+
+    /// Asks it to listen no more; `port` = the one it listens on.
+    pub(super) async fn listen_no_more(&self, at: &Place, port: u16) {
+        let handle = &self.inner.handle;
+        let asking = async {
+            match at {
+                Place::Tcp { host, .. } => handle.cancel_tcpip_forward(bind_name(host), u32::from(port)).await,
+                Place::Unix(path) => handle.cancel_streamlocal_forward(path.as_str()).await,
+            }
+        };
+        if !self.is_closed() {
+            let _ = tokio::time::timeout(CLOSE_WITHIN, asking).await;
+        }
+    }
+
     async fn open<C>(&self, opening: impl Future<Output = Result<C, russh::Error>>) -> Result<C, Failure> {
         match tokio::time::timeout(OPEN_WITHIN, opening).await {
             Ok(Ok(channel)) => Ok(channel),
@@ -321,6 +444,24 @@ impl Ssh {
         })
         .await;
     }
+}
+
+/// Why a forwarded connection did not come to be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum NotOpened {
+    /// The server does not forward there.
+    NotAllowed,
+    /// Nobody took it there, or the name means nothing there.
+    Refused,
+    Full,
+    TooLate,
+    /// The connection to the host is gone.
+    Lost,
+}
+
+/// The address to listen on as the wire has it (RFC 4254, 7.1).
+pub(super) fn bind_name(host: &Option<String>) -> &str {
+    host.as_deref().unwrap_or("localhost")
 }
 
 /// The best signature hash for an RSA key there; `None` = only SHA-1, which is not used.

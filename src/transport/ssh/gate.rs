@@ -3,7 +3,9 @@
 //!
 //! The host key is checked at the first key exchange, and at each later one it must be the same (`renewal`).
 
+use super::agent_forward;
 use super::config::{HostConfig, Strict};
+use super::forward::remote::{Asked, Incoming};
 use super::hostcert::{self, Word};
 use super::known_hosts::{self, File, HostKey, Verdict};
 use super::patience::Asker;
@@ -11,13 +13,14 @@ use super::renewal::Witness;
 use crate::failure::Failure;
 use crate::text::{escape, short};
 use russh::client::{self, DisconnectReason, Session};
+use russh::keys::agent::AgentSessionBinding;
 use russh::keys::{Algorithm, Certificate, PublicKeyOrCertificate};
 use russh::{Preferred, cipher};
 use std::borrow::Cow;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::SystemTime;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 const BANNER_LINES: usize = 20;
 
@@ -32,6 +35,10 @@ pub(super) struct Heard {
     pub(super) dismissed: bool,
     /// The host showed another key when keys were renewed.
     pub(super) another: bool,
+    /// Which connection this is, for an ssh-agent.
+    pub(super) binding: Option<AgentSessionBinding>,
+    /// Where a program's connection to the display goes, if it was lent.
+    pub(super) x11: Option<mpsc::UnboundedSender<Incoming>>,
 }
 
 #[derive(Default)]
@@ -53,6 +60,7 @@ pub(super) struct Gate {
     pub(super) asker: Asker,
     pub(super) shared: Arc<Shared>,
     pub(super) witness: Witness,
+    pub(super) asked: Arc<Asked>,
     /// Its end tells that the connection has ended.
     pub(super) _alive: watch::Sender<()>,
 }
@@ -106,40 +114,48 @@ impl client::Handler for Gate {
         Ok(())
     }
 
-    // russh takes every channel a host opens towards us unless told otherwise. Nothing here asked for forwarding: each is
-    // refused, which dropping its reply does.
+    // russh takes every channel a host opens towards us unless told otherwise. What nobody asked for is refused, which
+    // dropping its reply does. Nothing is awaited here: this runs in the loop that every channel's bytes go through.
 
     async fn server_channel_open_forwarded_tcpip(
         &mut self,
-        _: russh::Channel<client::Msg>,
-        _: &str,
-        _: u32,
+        channel: russh::Channel<client::Msg>,
+        address: &str,
+        port: u32,
         _: &str,
         _: u32,
         reply: client::ChannelOpenHandle,
         _: &mut Session,
     ) -> Result<(), russh::Error> {
-        drop(reply);
+        self.asked.tcp(address, port, Incoming { channel, reply });
         Ok(())
     }
     async fn server_channel_open_forwarded_streamlocal(
         &mut self,
-        _: russh::Channel<client::Msg>,
-        _: &str,
+        channel: russh::Channel<client::Msg>,
+        path: &str,
         reply: client::ChannelOpenHandle,
         _: &mut Session,
     ) -> Result<(), russh::Error> {
-        drop(reply);
+        self.asked.unix(path, Incoming { channel, reply });
         Ok(())
     }
     async fn server_channel_open_agent_forward(
         &mut self,
-        _: russh::Channel<client::Msg>,
-
+        channel: russh::Channel<client::Msg>,
         reply: client::ChannelOpenHandle,
         _: &mut Session,
     ) -> Result<(), russh::Error> {
-        drop(reply);
+        // only where ssh_config lends the agent to this host
+        if let Some(path) = self.config.forward_agent.as_ref().and_then(agent_forward::path_of) {
+            let binding = self.shared.lock().binding.clone();
+            tokio::spawn(async move {
+                if let Some(agent) = agent_forward::open(path, binding).await {
+                    reply.accept().await;
+                    agent_forward::copy(channel, agent).await;
+                }
+            });
+        }
         Ok(())
     }
     async fn server_channel_open_session(
@@ -177,13 +193,15 @@ impl client::Handler for Gate {
     }
     async fn server_channel_open_x11(
         &mut self,
-        _: russh::Channel<client::Msg>,
+        channel: russh::Channel<client::Msg>,
         _: &str,
         _: u32,
         reply: client::ChannelOpenHandle,
         _: &mut Session,
     ) -> Result<(), russh::Error> {
-        drop(reply);
+        if let Some(x11) = &self.shared.lock().x11 {
+            let _ = x11.send(Incoming { channel, reply });
+        }
         Ok(())
     }
 }

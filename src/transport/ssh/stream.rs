@@ -4,18 +4,23 @@
 use super::channel::Channel;
 use super::config::{self, HostConfig, Tokens};
 use super::dial::dial;
+use super::lane::Lane;
 use crate::failure::Failure;
 use crate::text::short;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::process::Stdio;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 
+/// What lies in the kernel and was never sent, at most: what is written then waits here, where keys go first.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const UNSENT_MOST: u32 = 128 << 10;
 /// Reads of so much are acknowledged anyway.
 const BULK: usize = 16 << 10;
 const COMPLAINT_KEPT: usize = 1000;
@@ -27,6 +32,7 @@ pub(super) struct Wire {
     complaint: Option<Complaint>,
     /// Whom TCP reached.
     pub(super) address: Option<std::net::IpAddr>,
+    lane: Arc<Lane>,
 }
 
 /// The end of what a ProxyCommand writes to stderr, for the error.
@@ -53,7 +59,11 @@ pub(super) struct Cut {
 
 impl Wire {
     fn new(over: Over) -> Wire {
-        Wire { over, cut: None, complaint: None, address: None }
+        Wire { over, cut: None, complaint: None, address: None, lane: Arc::default() }
+    }
+    /// Whose turns end as the wire takes what was written.
+    pub(super) fn lane(&self) -> Arc<Lane> {
+        self.lane.clone()
     }
     pub(super) fn jump(channel: Channel) -> Wire {
         Wire::new(Over::Jump(channel))
@@ -80,6 +90,10 @@ pub(super) async fn tcp(config: &HostConfig) -> Result<Wire, Failure> {
     let stream = dial(config).await?;
     if let Err(e) = stream.set_nodelay(true) {
         tracing::warn!(error = %e, "TCP_NODELAY");
+    }
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    if let Err(e) = socket2::SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT_MOST) {
+        tracing::debug!(error = %e, "TCP_NOTSENT_LOWAT");
     }
     let address = stream.peer_addr().ok().map(|a| a.ip());
     Ok(Wire { address, ..Wire::new(Over::Tcp(stream)) })
@@ -165,7 +179,12 @@ impl AsyncWrite for Wire {
         each!(&mut self.get_mut().over, stdin => poll_write(cx, buf))
     }
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        each!(&mut self.get_mut().over, stdin => poll_flush(cx))
+        let this = self.get_mut();
+        let done = each!(&mut this.over, stdin => poll_flush(cx));
+        if done.is_ready() {
+            this.lane.flushed();
+        }
+        done
     }
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         each!(&mut self.get_mut().over, stdin => poll_shutdown(cx))

@@ -10,6 +10,7 @@ pub use dest::{Dest, parse_dest};
 pub use expand::{Tokens, expand};
 pub use g::{KEYS, parse_g};
 
+use super::forward::spec::{self, Spec};
 use crate::failure::Failure;
 use crate::text::short;
 use dest::{valid_host, valid_user};
@@ -125,6 +126,17 @@ pub struct HostConfig {
     pub stream_local_bind_mask: u32,
 }
 
+/// The forwards that ssh_config asks for.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Wanted {
+    /// In the order of `ssh -G`; none where ClearAllForwardings is on.
+    pub specs: Vec<Spec>,
+    /// ExitOnForwardFailure: one that can't be is a connection that can't be.
+    pub must: bool,
+    /// StreamLocalBindUnlink
+    pub unlink: bool,
+}
+
 impl HostConfig {
     /// What OpenSSH does without any file.
     pub fn defaults(dest: &Dest, home: &Path, me: &str) -> HostConfig {
@@ -191,6 +203,23 @@ impl HostConfig {
             stream_local_bind_unlink: false,
             stream_local_bind_mask: 0o177,
         }
+    }
+
+    /// The forwards asked for.
+    pub fn forwards(&self) -> Wanted {
+        let of = |kind: spec::Kind, values: &[String]| -> Vec<Spec> {
+            values.iter().filter_map(|v| Spec::from_config(kind, v)).collect()
+        };
+        let mut specs = of(spec::Kind::Local, &self.local_forwards);
+        let local: Vec<_> = specs.iter().map(|s| s.listen.clone()).collect();
+        specs.extend(of(spec::Kind::Remote, &self.remote_forwards));
+        // `ssh -G` prints one that leads to a socket a second time, as a dynamic one
+        specs
+            .extend(of(spec::Kind::Dynamic, &self.dynamic_forwards).into_iter().filter(|s| !local.contains(&s.listen)));
+        if self.clear_all_forwardings {
+            specs.clear();
+        }
+        Wanted { specs, must: self.exit_on_forward_failure, unlink: self.stream_local_bind_unlink }
     }
 
     /// `user@host`, with the port where it is not 22: how questions and errors name it. Escaped.

@@ -1,0 +1,394 @@
+//! Forwards against a real sshd: both ways, every kind of end, what is refused, what a cut link does.
+
+use super::{connect, run, sshd};
+use sshd::Sshd;
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+use thub::transport::ssh::forward::spec::Spec;
+use thub::transport::ssh::forward::{State, Status};
+use thub::transport::ssh::{Forwards, Ssh};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+/// Answers everything it reads, until its end, then closes.
+fn serve(mut from: impl Read, mut to: impl Write) {
+    let mut buf = [0; 8192];
+    while let Ok(n @ 1..) = from.read(&mut buf) {
+        if to.write_all(&buf[..n]).is_err() {
+            return;
+        }
+    }
+}
+
+/// An echo on a port of this machine.
+fn echo() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            std::thread::spawn(move || {
+                serve(stream.try_clone().unwrap(), &stream);
+                let _ = stream.shutdown(Shutdown::Write);
+            });
+        }
+    });
+    port
+}
+
+fn echo_at(path: &Path) {
+    let listener = UnixListener::bind(path).unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            std::thread::spawn(move || {
+                serve(stream.try_clone().unwrap(), &stream);
+                let _ = stream.shutdown(Shutdown::Write);
+            });
+        }
+    });
+}
+
+/// A port nobody listens on just now.
+fn free() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+fn forwards(ssh: &Ssh) -> Forwards {
+    let forwards = Forwards::new(ssh.name());
+    forwards.link(Some(ssh.clone()));
+    forwards
+}
+
+/// Waits until it is so of one.
+async fn until(forwards: &Forwards, id: u64, what: &str, so: impl Fn(&Status) -> bool) -> Status {
+    let mut changes = forwards.changes();
+    let waited = async {
+        loop {
+            changes.borrow_and_update();
+            if let Some(status) = forwards.list().into_iter().find(|s| s.id == id && so(s)) {
+                return status;
+            }
+            changes.changed().await.unwrap();
+        }
+    };
+    match tokio::time::timeout(Duration::from_secs(30), waited).await {
+        Ok(status) => status,
+        Err(_) => panic!("waited in vain: {what}: {:?}", forwards.list()),
+    }
+}
+
+async fn open(forwards: &Forwards, spec: &str) -> (u64, u16) {
+    let id = forwards.open(Spec::parse(spec).unwrap(), false).unwrap();
+    let status = until(forwards, id, spec, |s| s.state != State::Opening).await;
+    assert_eq!(status.state, State::Open, "{spec}");
+    (id, status.port.unwrap_or_default())
+}
+
+async fn fails(forwards: &Forwards, spec: &str) -> (String, u8) {
+    let id = forwards.open(Spec::parse(spec).unwrap(), false).unwrap();
+    let status = until(forwards, id, spec, |s| s.state != State::Opening).await;
+    let State::Failed(why) = status.state else { panic!("{spec}: {:?}", status.state) };
+    assert!(!why.hints.is_empty());
+    let code = thub::failure::Failure::new(why.kind, "", "").code();
+    (format!("{}\n{}", why.what, why.hints.join("\n")), code)
+}
+
+/// What is said comes back, and the ends are heard both ways.
+async fn echoes<S: tokio::io::AsyncRead + tokio::io::AsyncWrite>(stream: S, said: &[u8]) {
+    let (mut read, mut write) = tokio::io::split(stream);
+    let mut got = Vec::new();
+    let (sent, read) = tokio::join!(
+        async {
+            write.write_all(said).await?;
+            write.shutdown().await
+        },
+        read.read_to_end(&mut got)
+    );
+    sent.unwrap();
+    read.unwrap();
+    assert!(got == said, "{} of {} bytes came back", got.len(), said.len());
+}
+
+async fn tcp(port: u16) -> tokio::net::TcpStream {
+    tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap()
+}
+
+#[test]
+fn every_kind_of_end() {
+    if !sshd::here() {
+        return;
+    }
+    let sshd = Sshd::start("");
+    let (config, d) = (sshd.config(""), sshd.dir.path().to_path_buf());
+    let port = echo();
+    let sock = d.join("echo");
+    echo_at(&sock);
+    run(async {
+        let ssh = connect(&config).await.unwrap();
+        let f = forwards(&ssh);
+        let (sock, d) = (sock.display(), d.display());
+        // listening here
+        let (_, at) = open(&f, &format!("0:localhost:{port}")).await;
+        echoes(tcp(at).await, b"one").await;
+        let (_, at) = open(&f, &format!("L:0:{sock}")).await;
+        echoes(tcp(at).await, b"two").await;
+        let (unix, _) = open(&f, &format!("L:{d}/in:127.0.0.1:{port}")).await;
+        echoes(tokio::net::UnixStream::connect(format!("{d}/in")).await.unwrap(), b"three").await;
+        use std::os::unix::fs::PermissionsExt;
+        let mode = std::fs::metadata(format!("{d}/in")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "only this user connects");
+        assert!(f.close(unix));
+        let six = TcpListener::bind("[::1]:0").is_ok();
+        if six {
+            let (_, at) = open(&f, &format!("L:[::1]:0:localhost:{port}")).await;
+            echoes(tokio::net::TcpStream::connect(("::1", at)).await.unwrap(), b"four").await;
+            assert!(TcpStream::connect(("127.0.0.1", at)).is_err(), "only the address asked for");
+        }
+        // listening there
+        let (_, at) = open(&f, &format!("R:0:localhost:{port}")).await;
+        assert!(at > 0);
+        echoes(tcp(at).await, b"five").await;
+        let chosen = free();
+        let (id, at) = open(&f, &format!("R:127.0.0.1:{chosen}:{sock}")).await;
+        assert_eq!(at, chosen);
+        echoes(tcp(at).await, b"six").await;
+        let (_, _) = open(&f, &format!("R:{d}/out:localhost:{port}")).await;
+        echoes(tokio::net::UnixStream::connect(format!("{d}/out")).await.unwrap(), b"seven").await;
+        // closed there at once when it is closed here
+        let mark = sshd.mark();
+        assert!(f.close(id));
+        let told = async {
+            while !sshd.since(mark).contains("cancel-tcpip-forward") {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), told).await.unwrap();
+        let gone = async {
+            while TcpStream::connect(("127.0.0.1", chosen)).is_ok() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), gone).await.unwrap();
+        // SOCKS: both ways, by name and by address, versions 5 and 4a
+        for spec in ["D:0", "R:0"] {
+            let (id, at) = open(&f, spec).await;
+            let mut five = tcp(at).await;
+            // all at once, as a client in a hurry does
+            let ask = [&[5, 1, 0, 5, 1, 0, 3, 9][..], b"localhost", &port.to_be_bytes(), b"hello"].concat();
+            five.write_all(&ask).await.unwrap();
+            let mut said = [0; 17];
+            five.read_exact(&mut said).await.unwrap();
+            assert_eq!((&said[..4], &said[12..]), (&[5, 0, 5, 0][..], &b"hello"[..]), "{spec}");
+            echoes(five, b"more").await;
+            let mut four = tcp(at).await;
+            four.write_all(&[&[4, 1][..], &port.to_be_bytes(), &[127, 0, 0, 1, 0], b"x"].concat()).await.unwrap();
+            let mut said = [0; 9];
+            four.read_exact(&mut said).await.unwrap();
+            assert_eq!((said[1], said[8]), (0x5a, b'x'));
+            // refused there: its reply, counted
+            let mut no = tcp(at).await;
+            no.write_all(&[&[5, 1, 0, 5, 1, 0, 1, 127, 0, 0, 1][..], &free().to_be_bytes()].concat()).await.unwrap();
+            let mut said = Vec::new();
+            no.read_to_end(&mut said).await.unwrap();
+            assert_eq!(said[..4], [5, 0, 5, 5], "{spec}");
+            let status = until(&f, id, "counted", |s| s.refused == 1).await;
+            assert!(status.trouble.unwrap().contains("connect to"), "{spec}");
+            let mut udp = tcp(at).await;
+            udp.write_all(&[5, 1, 0, 5, 3, 0, 1, 127, 0, 0, 1, 0, 80]).await.unwrap();
+            let mut said = Vec::new();
+            udp.read_to_end(&mut said).await.unwrap();
+            assert_eq!(said[..4], [5, 0, 5, 7], "UDP is not done");
+        }
+        // at the end nothing is left
+        let ports: Vec<u16> = f.list().iter().filter_map(|s| s.port).collect();
+        f.end().await;
+        drop(ssh);
+        assert!(!Path::new(&format!("{d}/in")).exists());
+        for port in ports {
+            assert!(TcpStream::connect(("127.0.0.1", port)).is_err(), "{port} still listens");
+        }
+    });
+}
+
+#[test]
+fn what_is_refused_is_said() {
+    if !sshd::here() {
+        return;
+    }
+    let port = echo();
+    let closed = Sshd::start("AllowTcpForwarding no\nAllowStreamLocalForwarding no");
+    let some = Sshd::start(&format!("PermitOpen 127.0.0.1:{port}\nPermitListen 127.0.0.1:1\nDisableForwarding no"));
+    let (c, s) = (closed.config(""), some.config(""));
+    run(async {
+        let ssh = connect(&c).await.unwrap();
+        let f = forwards(&ssh);
+        let (why, code) = fails(&f, &format!("R:0:localhost:{port}")).await;
+        assert!(why.contains("does not listen on") && why.contains("AllowTcpForwarding") && code == 4, "{why}");
+        let (why, code) = fails(&f, "R:/tmp/thub-never:/tmp/x").await;
+        assert!(why.contains("AllowStreamLocalForwarding") && code == 4, "{why}");
+        let (id, at) = open(&f, &format!("0:localhost:{port}")).await;
+        // broken off here as it would be there
+        let e = tcp(at).await.read_u8().await.unwrap_err();
+        assert_eq!(e.kind(), std::io::ErrorKind::ConnectionReset);
+        let status = until(&f, id, "counted", |s| s.refused == 1 && s.connections == 0).await;
+        assert!(status.trouble.unwrap().contains("AllowTcpForwarding"));
+
+        let ssh = connect(&s).await.unwrap();
+        let f = forwards(&ssh);
+        let (_, at) = open(&f, &format!("0:127.0.0.1:{port}")).await;
+        echoes(tcp(at).await, b"allowed").await;
+        let (id, at) = open(&f, "0:127.0.0.1:1").await;
+        assert!(tcp(at).await.read_u8().await.is_err());
+        let status = until(&f, id, "counted", |s| s.refused == 1).await;
+        assert!(status.trouble.unwrap().contains("PermitOpen"));
+        let (why, _) = fails(&f, "R:0:localhost:1").await;
+        assert!(why.contains("PermitListen"), "{why}");
+
+        // taken here: by whom
+        let (why, code) = fails(&f, &format!("{port}:localhost:1")).await;
+        assert!(why.contains("is taken here") && why.contains(&std::process::id().to_string()) && code == 1, "{why}");
+        let (why, code) = fails(&f, "L:192.0.2.1:0:localhost:1").await;
+        assert!(why.contains("192.0.2.1") && code == 1, "{why}");
+        let file = some.at("authorized");
+        let (why, code) = fails(&f, &format!("L:{}:localhost:1", file.display())).await;
+        assert!(why.contains("is there already") && code == 1, "{why}");
+        assert!(file.exists());
+        // and it can be tried again
+        let again = f.open(Spec::parse(&format!("{port}:localhost:1")).unwrap(), false).unwrap();
+        until(&f, again, "a new try", |s| matches!(s.state, State::Failed(_))).await;
+        assert_eq!(f.list().iter().filter(|s| s.spec.to_string().starts_with(&format!("L:{port}"))).count(), 1);
+    });
+}
+
+#[test]
+fn two_hundred_at_once() {
+    if !sshd::here() {
+        return;
+    }
+    let sshd = Sshd::start("");
+    let config = sshd.config("");
+    let port = echo();
+    run(async {
+        let ssh = connect(&config).await.unwrap();
+        let f = forwards(&ssh);
+        let (here, there) =
+            (open(&f, &format!("0:localhost:{port}")).await, open(&f, &format!("R:0:localhost:{port}")).await);
+        // what a person types meanwhile is what it is about: an echo through a command of the same connection
+        let typing = ssh.exec("exec cat").await.unwrap();
+        let typed = tokio::spawn(async move {
+            let (mut slowest, mut channel) = (Duration::ZERO, typing);
+            for _ in 0..200 {
+                let start = Instant::now();
+                channel.write_all(b"k").await.unwrap();
+                channel.read_u8().await.unwrap();
+                slowest = slowest.max(start.elapsed());
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            slowest
+        });
+        let all: Vec<_> = (0..200u32)
+            .map(|n| {
+                let port = if n % 2 == 0 { here.1 } else { there.1 };
+                tokio::spawn(async move {
+                    let said: Vec<u8> = (0..1u32 << 20).map(|i| (i.wrapping_mul(n * 2 + 1) >> 7) as u8).collect();
+                    echoes(tcp(port).await, &said).await;
+                })
+            })
+            .collect();
+        for one in all {
+            one.await.unwrap();
+        }
+        println!("the slowest echo of a key beside 200 MiB each way took {:?}", typed.await.unwrap());
+        for id in [here.0, there.0] {
+            let status = until(&f, id, "all through", |s| s.connections == 0).await;
+            assert_eq!((status.total, status.refused), (100, 0));
+            assert_eq!((status.up, status.down), (100 << 20, 100 << 20));
+        }
+    });
+}
+
+#[test]
+fn each_direction_ends_by_itself() {
+    if !sshd::here() {
+        return;
+    }
+    let sshd = Sshd::start("");
+    let config = sshd.config("");
+    // says a word, ends that, and counts what it still gets
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let got = Arc::new(AtomicUsize::new(0));
+    let count = got.clone();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            stream.write_all(b"word").unwrap();
+            stream.shutdown(Shutdown::Write).unwrap();
+            let mut all = Vec::new();
+            stream.read_to_end(&mut all).unwrap();
+            count.fetch_add(all.len(), Ordering::SeqCst);
+        }
+    });
+    run(async {
+        let ssh = connect(&config).await.unwrap();
+        let f = forwards(&ssh);
+        for spec in [format!("0:localhost:{port}"), format!("R:0:localhost:{port}")] {
+            let (id, at) = open(&f, &spec).await;
+            let mut stream = tcp(at).await;
+            let mut word = Vec::new();
+            stream.read_to_end(&mut word).await.unwrap();
+            assert_eq!(word, b"word");
+            // its end was heard; ours is still open
+            let before = got.load(Ordering::SeqCst);
+            stream.write_all(&[7; 100_000]).await.unwrap();
+            stream.shutdown().await.unwrap();
+            until(&f, id, "both ends over", |s| s.connections == 0).await;
+            let end = Instant::now() + Duration::from_secs(10);
+            while got.load(Ordering::SeqCst) < before + 100_000 {
+                assert!(Instant::now() < end, "{}", got.load(Ordering::SeqCst));
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        }
+    });
+}
+
+#[test]
+fn a_cut_link_and_the_next_one() {
+    if !sshd::here() {
+        return;
+    }
+    let sshd = Sshd::start("");
+    let config = sshd.config("");
+    let port = echo();
+    run(async {
+        let first = connect(&config).await.unwrap();
+        let f = forwards(&first);
+        let (here, at) = open(&f, &format!("0:localhost:{port}")).await;
+        let (there, far) = open(&f, &format!("R:0:localhost:{port}")).await;
+        let mut broken = tcp(at).await;
+        broken.write_all(b"x").await.unwrap();
+        broken.read_u8().await.unwrap();
+        // every process of the connection gone, the listening one is there
+        for pid in sshd.pids().into_iter().skip(1) {
+            let pid = rustix::process::Pid::from_raw(pid as i32).unwrap();
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+        }
+        first.closed().await;
+        f.link(None);
+        assert_eq!(broken.read_u8().await.unwrap_err().kind(), std::io::ErrorKind::ConnectionReset);
+        until(&f, here, "waits", |s| s.state == State::Waiting).await;
+        until(&f, there, "waits", |s| s.state == State::Waiting).await;
+        // made meanwhile: waits for the link
+        let early = tcp(at).await;
+        let second = connect(&config).await.unwrap();
+        f.link(Some(second.clone()));
+        echoes(early, b"early").await;
+        let status = until(&f, there, "stands again", |s| s.state == State::Open).await;
+        assert_eq!(status.port, Some(far), "on the port that the host chose before");
+        echoes(tcp(far).await, b"again").await;
+        echoes(tcp(at).await, b"again").await;
+        f.end().await;
+    });
+}
