@@ -5,6 +5,7 @@ pub mod attached;
 pub mod dial;
 pub mod find;
 mod task;
+pub mod without;
 
 pub use dial::{Dialed, Env, dial};
 pub use task::spawn;

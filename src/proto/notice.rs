@@ -30,6 +30,8 @@ pub enum Notice {
         stream: StreamId,
         code: i32,
     },
+    /// On a channel's stream, behind its last output.
+    ChannelExited(SessionExited),
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
@@ -94,6 +96,7 @@ impl Notice {
             Notice::ExecExited { stream, code } => {
                 ("exec.exited", v(serde_json::to_value(Ended { stream: *stream, code: *code })))
             }
+            Notice::ChannelExited(e) => ("channel.exited", v(serde_json::to_value(e))),
         }
     }
 
@@ -115,6 +118,7 @@ impl Notice {
                 let e: Ended = serde_json::from_value(params).ok()?;
                 Notice::ExecExited { stream: e.stream, code: e.code }
             }
+            "channel.exited" => Notice::ChannelExited(serde_json::from_value(params).ok()?),
             _ => return None,
         })
     }
@@ -137,6 +141,7 @@ mod tests {
             Notice::MonitoringData(Gauges { cpu: 1.5, mem_used: 1, mem_total: 2, load: 0.5, uptime: 9 }),
             Notice::AgentShuttingDown { reason: "update".into() },
             Notice::ExecExited { stream: 4, code: 7 },
+            Notice::ChannelExited(SessionExited { exit_code: None, cause: Some("connection lost".into()) }),
         ] {
             let (m, p) = n.to_wire();
             assert_eq!(Notice::from_wire(m, p), Some(n));

@@ -2,3 +2,4 @@
 pub mod file;
 pub mod layout;
 pub mod rundir;
+pub mod target;

@@ -11,3 +11,4 @@ mod find;
 mod survive;
 mod tui;
 mod users;
+mod without;

@@ -2,18 +2,20 @@
 //! Leaves out what is done with it.
 
 use super::HostId;
+use super::without::{self, Without};
 use crate::failure::Failure;
-use crate::link::{Incoming, Link};
+use crate::link::{Incoming, Link, locked};
 use crate::paths::Paths;
-use crate::proto::control::{Fault, Initialized};
+use crate::proto::control::{Fault, Initialized, SessionCreate};
 use crate::proto::hello;
 use crate::proto::ids::ClientId;
 use crate::transport::ask::Ask;
 use crate::transport::ssh::Ssh;
 use crate::transport::{self, DeployPolicy};
+use std::collections::HashSet;
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::DuplexStream;
 use tokio::sync::{Semaphore, mpsc, oneshot};
@@ -34,6 +36,8 @@ pub struct Env {
     /// Starts this machine's agent on the other end of the pipe it returns. The roof fills it in: roles are strangers.
     pub local: Box<dyn Fn() -> DuplexStream + Send + Sync>,
     handshakes: Semaphore,
+    /// Hosts that are reached without an agent, on a person's word.
+    without: Mutex<HashSet<HostId>>,
 }
 
 impl Env {
@@ -44,7 +48,20 @@ impl Env {
         local: Box<dyn Fn() -> DuplexStream + Send + Sync>,
     ) -> Arc<Env> {
         let client = ClientId::random();
-        Arc::new(Env { paths, ssh_config, client, deploy, local, handshakes: Semaphore::new(HANDSHAKES) })
+        let handshakes = Semaphore::new(HANDSHAKES);
+        Arc::new(Env { paths, ssh_config, client, deploy, local, handshakes, without: Mutex::default() })
+    }
+
+    /// From here on the host is reached without an agent: plain SSH through a target process of this machine.
+    pub fn go_without(&self, host: &HostId) {
+        locked(&self.without).insert(host.clone());
+    }
+    /// The host is asked about its agent again.
+    pub fn go_with(&self, host: &HostId) {
+        locked(&self.without).remove(host);
+    }
+    pub fn goes_without(&self, host: &HostId) -> bool {
+        locked(&self.without).contains(host)
     }
 }
 
@@ -58,6 +75,18 @@ pub struct Dialed {
     pub hello: Initialized,
     /// Kept: the link lives on it.
     pub ssh: Option<Ssh>,
+    /// The host has no agent: the link is to this machine's, sessions are channels of this target process.
+    pub without: Option<Without>,
+}
+
+impl Dialed {
+    /// A session as it has to be asked for over this link.
+    pub fn wanted(&self, create: SessionCreate) -> SessionCreate {
+        match &self.without {
+            Some(without) => without.wanted(create),
+            None => create,
+        }
+    }
 }
 
 /// Reaches a host's agent and says hello.
@@ -65,6 +94,9 @@ pub async fn dial(host: &HostId, env: &Env, ask: Arc<dyn Ask>) -> Result<Dialed,
     if host.is_local() {
         let io = (env.local)();
         return greet(host, env, io, None).await;
+    }
+    if env.goes_without(host) {
+        return without::dial(host, env, ask).await;
     }
     let permit = env.handshakes.acquire().await;
     let reached = async {
@@ -81,7 +113,7 @@ pub async fn dial(host: &HostId, env: &Env, ask: Arc<dyn Ask>) -> Result<Dialed,
     reached.await
 }
 
-async fn greet<S>(host: &HostId, env: &Env, io: S, ssh: Option<Ssh>) -> Result<Dialed, Failure>
+pub(super) async fn greet<S>(host: &HostId, env: &Env, io: S, ssh: Option<Ssh>) -> Result<Dialed, Failure>
 where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + 'static,
 {
@@ -112,5 +144,5 @@ where
             ));
         }
     };
-    Ok(Dialed { link, incoming, ended, hello, ssh })
+    Ok(Dialed { link, incoming, ended, hello, ssh, without: None })
 }

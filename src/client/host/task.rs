@@ -3,6 +3,7 @@
 
 use super::attached::{Attached, Take};
 use super::find;
+use super::without::{self, Without};
 use super::{Answer, Dialed, Env, HostCommand, HostEvent, HostId, HostState, Question, dial};
 use crate::failure::{Failure, Kind};
 use crate::link::{Incoming, Link};
@@ -161,6 +162,8 @@ struct Live {
     told_silent: bool,
     /// Kept: the link lives on it.
     _ssh: Option<crate::transport::ssh::Ssh>,
+    /// No agent there: the link is to this machine's.
+    without: Option<Without>,
 }
 
 struct Task {
@@ -193,7 +196,12 @@ impl Task {
 
     fn dial(&self) -> Dial {
         let (host, env, ask) = (self.host.clone(), self.env.clone(), self.asker.clone());
-        Box::pin(async move { dial(&host, &env, ask).await })
+        Box::pin(async move {
+            if !host.is_local() && without::is_in_use(&host, &env).await {
+                env.go_without(&host);
+            }
+            dial(&host, &env, ask).await
+        })
     }
 
     async fn run(
@@ -322,6 +330,7 @@ impl Task {
 
     /// On a person's word: what was asked for meanwhile is not done at some later time.
     fn let_go(&mut self) {
+        self.env.go_with(&self.host);
         self.fail_early("the host was let go of");
         self.tell(HostEvent::State(HostState::Offline));
     }
@@ -410,7 +419,7 @@ impl Task {
         inner: &mut mpsc::UnboundedReceiver<Inner>,
         ready: &mut Option<Dialed>,
     ) -> Turn {
-        let Dialed { link, incoming, ended, hello, ssh } = dialed;
+        let Dialed { link, incoming, ended, hello, ssh, without } = dialed;
         let (frames_tx, frames) = mpsc::unbounded_channel();
         let mut live = Live {
             link: link.clone(),
@@ -422,6 +431,7 @@ impl Task {
             unanswered: HashMap::new(),
             told_silent: false,
             _ssh: ssh,
+            without,
         };
         self.tell(HostEvent::State(HostState::Online { build: hello.build, hostname: hello.hostname }));
         let sessions: Vec<SessionId> = self.attached.values().filter(|a| !a.ended).map(|a| a.session.clone()).collect();
@@ -429,14 +439,15 @@ impl Task {
             self.attach(&mut live, &session);
         }
         drop(link.call(&Subscribe { topic: "sessions".into() }));
-        if self.gauges {
+        // (this machine's gauges are not that host's)
+        if self.gauges && live.without.is_none() {
             drop(link.call(&MonitoringSubscribe {}));
         }
         self.list(&live);
         for command in std::mem::take(&mut self.early) {
             self.command(&mut live, command);
         }
-        let network = !self.host.is_local();
+        let network = !self.host.is_local() && live.without.is_none();
         let mut ping = tokio::time::Instant::now() + Duration::from_millis(100);
         let mut beside: Option<Dial> = None;
         let turn = loop {
@@ -581,6 +592,10 @@ impl Task {
             }
             HostCommand::Create { tag, create } => {
                 // longer than the agent waits for the session to stand: no answer must not mean that one was started
+                let create = match &live.without {
+                    Some(without) => without.wanted(create),
+                    None => create,
+                };
                 let call = live.link.call_within(&create, CREATE);
                 let (events, host) = (self.events.clone(), self.host.clone());
                 tokio::spawn(async move {
@@ -623,10 +638,10 @@ impl Task {
             HostCommand::List => self.list(live),
             HostCommand::Gauges(on) => {
                 self.gauges = on;
-                if on {
-                    drop(live.link.call(&MonitoringSubscribe {}));
-                } else {
-                    drop(live.link.call(&MonitoringUnsubscribe {}));
+                match (on, &live.without) {
+                    (true, None) => drop(live.link.call(&MonitoringSubscribe {})),
+                    (false, None) => drop(live.link.call(&MonitoringUnsubscribe {})),
+                    (_, Some(_)) => {}
                 }
             }
             c @ (HostCommand::DropInput { .. } | HostCommand::Answer { .. }) => self.while_down(c),
@@ -784,6 +799,10 @@ impl Task {
                 }
             }
             Inner::Listed(Ok(mut sessions)) => {
+                // of this machine's sessions, those that are channels to this host
+                if let Some(without) = &live.without {
+                    sessions.retain(|s| s.target == without.target.as_str());
+                }
                 for s in &mut sessions {
                     s.host = self.host.as_str().to_string();
                 }

@@ -50,6 +50,8 @@ struct Inner {
     /// Our side writes no more; sent once the buffer is empty.
     finish: bool,
     finished: bool,
+    /// The terminal there is to have this size: columns, rows.
+    resize: Option<(u16, u16)>,
     /// The stream was dropped: discard, close.
     dropped: bool,
     read_waker: Option<Waker>,
@@ -124,6 +126,11 @@ impl Channel {
         }
     }
 
+    /// What can be asked and told while the stream itself is being read and written.
+    pub fn control(&self) -> Control {
+        Control { shared: self.shared.clone() }
+    }
+
     /// Puts bytes back in front: they are what is read next.
     pub fn unread(&mut self, bytes: &[u8]) {
         if bytes.is_empty() {
@@ -132,6 +139,34 @@ impl Channel {
         let mut inner = self.shared.lock();
         inner.unread_len += bytes.len();
         inner.unread.push_front(Bytes::copy_from_slice(bytes));
+    }
+}
+
+/// A channel beside its stream; it keeps nothing open.
+pub struct Control {
+    shared: Arc<Shared>,
+}
+
+impl Control {
+    /// The terminal there gets another size (RFC 4254, 6.7). The last one asked for is the one that counts.
+    pub fn resize(&self, cols: u16, rows: u16) {
+        self.shared.lock().resize = Some((cols, rows));
+        self.shared.to_write.notify_one();
+    }
+
+    /// So much waits to be read that nothing more is taken: the whole connection stands still until somebody reads.
+    pub fn is_full(&self) -> bool {
+        self.shared.lock().unread_len >= UNREAD_MOST
+    }
+
+    /// How the command ended, if it has.
+    pub fn exit(&self) -> Option<Exit> {
+        self.shared.lock().exit.clone()
+    }
+
+    /// The host would not run it at all.
+    pub fn was_refused(&self) -> bool {
+        self.shared.lock().refused
     }
 }
 
@@ -215,6 +250,7 @@ async fn read_all(mut read: russh::ChannelReadHalf, shared: Arc<Shared>, keep: K
 async fn write_all(write: russh::ChannelWriteHalf<russh::client::Msg>, shared: Arc<Shared>) {
     enum Next {
         Data(Bytes),
+        Resize(u16, u16),
         Eof,
         Close,
         Wait,
@@ -224,6 +260,8 @@ async fn write_all(write: russh::ChannelWriteHalf<russh::client::Msg>, shared: A
             let mut inner = shared.lock();
             if inner.dropped || inner.closed {
                 Next::Close
+            } else if let Some((cols, rows)) = inner.resize.take() {
+                Next::Resize(cols, rows)
             } else if let Some(chunk) = inner.unwritten.pop_front() {
                 Next::Data(chunk)
             } else if inner.finish && !inner.finished {
@@ -256,6 +294,7 @@ async fn write_all(write: russh::ChannelWriteHalf<russh::client::Msg>, shared: A
                 }
                 sent
             }
+            Next::Resize(cols, rows) => write.window_change(u32::from(cols), u32::from(rows), 0, 0).await,
             Next::Eof => {
                 let sent = write.eof().await;
                 let mut inner = shared.lock();

@@ -10,6 +10,7 @@ use super::patience::{Asker, Patience};
 use super::sftp::Sftp;
 use super::stream::{self, Cut, Wire};
 use crate::failure::{Failure, Kind};
+use crate::proto::ids::Size;
 use crate::text::{escape, short};
 use crate::transport::ask::Ask;
 use russh::client::{self, Handle};
@@ -51,6 +52,15 @@ pub(super) struct Inner {
 #[derive(Clone)]
 pub struct Ssh {
     inner: Arc<Inner>,
+}
+
+/// A terminal wanted on a host (RFC 4254, 6.2 to 6.5).
+pub struct Terminal {
+    /// One line for the login shell there; none = the shell itself.
+    pub command: Option<String>,
+    pub term: String,
+    pub size: Size,
+    pub env: Vec<(String, String)>,
 }
 
 /// Connects to `dest` (as [`config::parse_dest`] takes it) and proves who we are.
@@ -195,6 +205,24 @@ impl Ssh {
     pub async fn exec(&self, command: &str) -> Result<Channel, Failure> {
         let channel = self.open(self.inner.handle.channel_open_session()).await?;
         self.open(channel.exec(true, command)).await?;
+        Ok(Channel::spawn(channel, self.inner.clone()))
+    }
+
+    /// A terminal there: the login shell, or a command run by it. An environment variable the host does not take
+    /// (AcceptEnv in sshd_config(5)) is left out by it without a word.
+    pub async fn terminal(&self, terminal: &Terminal) -> Result<Channel, Failure> {
+        let channel = self.open(self.inner.handle.channel_open_session()).await?;
+        let size = terminal.size.clamped();
+        let (cols, rows) = (u32::from(size.cols), u32::from(size.rows));
+        let modes = [(russh::Pty::IUTF8, 1)];
+        self.open(channel.request_pty(false, &terminal.term, cols, rows, 0, 0, &modes)).await?;
+        for (name, value) in &terminal.env {
+            self.open(channel.set_env(false, name.as_str(), value.as_str())).await?;
+        }
+        match &terminal.command {
+            None => self.open(channel.request_shell(true)).await?,
+            Some(command) => self.open(channel.exec(true, command.as_str())).await?,
+        }
         Ok(Channel::spawn(channel, self.inner.clone()))
     }
 

@@ -19,7 +19,7 @@ pub mod sftp_guard;
 mod stream;
 
 pub use aliases::hosts;
-pub use channel::{Channel, Exit};
+pub use channel::{Channel, Control, Exit};
 pub use config::{HostConfig, resolve};
-pub use connect::{Ssh, connect};
+pub use connect::{Ssh, Terminal, connect};
 pub use sftp::Sftp;
