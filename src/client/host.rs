@@ -51,6 +51,7 @@ pub enum HostState {
         step: String,
         done: Option<f32>,
     },
+    /// `build` empty = without an agent there.
     Online {
         build: String,
         hostname: String,
@@ -68,6 +69,13 @@ pub enum HostState {
     },
 }
 
+impl HostState {
+    /// Reached over plain SSH: its sessions live on this machine.
+    pub fn is_without_agent(&self) -> bool {
+        matches!(self, HostState::Online { build, .. } if build.is_empty())
+    }
+}
+
 /// A question for the person, answered by `HostCommand::Answer`.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Question {
@@ -83,6 +91,8 @@ pub enum Question {
 pub enum Answer {
     Yes,
     No,
+    /// No agent there: plain SSH.
+    Without,
     Secret(String),
 }
 
@@ -91,6 +101,8 @@ pub enum Answer {
 pub enum HostCommand {
     /// Connect now (also: stop waiting for the next try).
     Connect,
+    /// Connect without an agent there, over plain SSH, from now on.
+    Without,
     /// Let go of the link; nothing is ended.
     Disconnect,
     Attach {

@@ -2,7 +2,7 @@
 
 use crate::support::home::{Output, sweep};
 use crate::support::sshd::{self, Sshd};
-use crate::support::{Home, Tty, signal, state_of, until, with_variable};
+use crate::support::{Home, Tty, signal, state_of, until, with_variable, words};
 use rustix::process::Signal;
 use std::path::PathBuf;
 
@@ -129,4 +129,237 @@ fn twenty_megabytes_arrive_as_they_were() {
     for (i, line) in raw.chunks(21).enumerate() {
         assert_eq!(line, format!("{:019}\r\n", i + 1).as_bytes());
     }
+}
+
+#[test]
+fn a_target_that_dies_takes_its_own_sessions_alone() {
+    let Some(bare) = Bare::new() else { return };
+    let other = Sshd::start("");
+    let other_config = other.config("Host test\n");
+    bare.new_session("one", &["--", "sh", "-c", "echo the screen of one; exec cat"]);
+    bare.new_session("two", &["--", "sh", "-c", "seq 1 100; echo the screen of two; exec cat"]);
+    bare.home.thub(&["-F", other_config.to_str().unwrap(), "new", "-d", "-H", "test", "--no-agent", "-n", "far"]).ok();
+    bare.home.new_session(&["-n", "near", "--", "cat"]);
+    bare.home.shows("one", "screen of one");
+    bare.home.shows("two", "screen of two");
+    assert_eq!(bare.home.targets().len(), 2, "one for each target");
+    let reaches = |pid: &i32| {
+        let files = std::fs::read_dir(bare.home.run_root()).unwrap().flatten();
+        let locks = files.filter(|f| f.file_name().to_string_lossy().ends_with(".target"));
+        let said: Vec<String> = locks.map(|f| std::fs::read_to_string(f.path()).unwrap()).collect();
+        let mine = said.iter().find(|s| s.contains(&format!("\"pid\":{pid}"))).unwrap().clone();
+        let id = bare.home.session("one")["target"].as_str().unwrap().to_string();
+        mine.contains("test") && words(*pid).contains(&id)
+    };
+    let pid = bare.home.targets().into_iter().find(|p| reaches(p)).unwrap();
+    signal(pid, Signal::KILL);
+    for (name, screen) in [("one", "the screen of one"), ("two", "the screen of two")] {
+        let ended = until("its end", || {
+            let info = bare.home.session(name);
+            (info["state"] == "exited").then_some(info)
+        });
+        assert!(ended["exit_code"].is_null(), "{ended}");
+        assert!(ended["cause"].as_str().unwrap().starts_with("connection lost"), "{ended}");
+        assert!(bare.home.capture(name).contains(&screen.to_string()));
+    }
+    assert!(bare.home.thub(&["capture", "two", "--all"]).ok().contains("\n17\n"), "its history is there");
+    let listed = bare.home.thub(&["ls"]).ok();
+    assert!(listed.contains("exited: connection lost"), "{listed}");
+    let waited = bare.home.thub(&["wait", "one"]);
+    assert!(waited.code == 1 || waited.code == 0, "{waited:?}");
+    // the others know nothing of it
+    for name in ["far", "near"] {
+        assert_eq!(bare.home.session(name)["state"], "detached");
+        bare.home.thub(&["send", name, "echo still-$((40 + 2))", "--keys", "Enter"]).ok();
+        bare.home.shows(name, "still-");
+    }
+    bare.home.shows("far", "still-42");
+    // and a new one finds a new target
+    bare.new_session("three", &["--", "sh", "-c", "exit 3"]);
+    assert_eq!(bare.exit_of("three")["exit_code"], 3);
+    other.crash();
+    until("the end of the other", || (bare.home.session("far")["state"] == "exited").then_some(()));
+}
+
+#[test]
+fn a_connection_that_is_cut_ends_its_sessions_and_is_made_anew_when_wanted() {
+    let Some(bare) = Bare::new() else { return };
+    bare.new_session("cut", &["--", "sh", "-c", "echo before the cut; exec cat"]);
+    bare.home.shows("cut", "before the cut");
+    let target = bare.target();
+    // the processes of the connection, not the one that listens
+    for pid in &bare.sshd.pids()[1..] {
+        signal(*pid as i32, Signal::KILL);
+    }
+    let ended = until("its end", || {
+        let info = bare.home.session("cut");
+        (info["state"] == "exited").then_some(info)
+    });
+    assert!(ended["cause"].as_str().unwrap().starts_with("connection lost"), "{ended}");
+    assert!(bare.home.capture("cut").contains(&"before the cut".to_string()));
+    bare.new_session("again", &["--", "sh", "-c", "echo after it; exec cat"]);
+    bare.home.shows("again", "after it");
+    assert_eq!(bare.target(), target, "the same process serves on");
+    assert_eq!(bare.logins(), 2);
+    // a person's word: the host hangs up on what runs there
+    bare.home.thub(&["kill", "again"]).ok();
+    until("nothing of it to run there", || bare.there().is_empty().then_some(()));
+    assert_eq!(bare.home.ls().len(), 1);
+}
+
+#[test]
+fn a_session_that_stands_still_holds_up_no_other() {
+    let Some(bare) = Bare::new() else { return };
+    bare.new_session("flood", &["--", "sh", "-c", "while :; do seq 1 100000; done"]);
+    bare.new_session("keys", &["--", "sh", "-c", "stty -echo; while read -r l; do echo \"answer $l\"; done"]);
+    // read as it comes: a key is answered meanwhile
+    bare.home.shows("flood", "100000");
+    bare.home.thub(&["send", "keys", "one", "--keys", "Enter"]).ok();
+    bare.home.shows("keys", "answer one");
+    // not read at all: as well
+    let pid = bare.home.pid_of("flood");
+    signal(pid, Signal::STOP);
+    until("it to stand still", || (state_of(pid) == 'T').then_some(()));
+    for word in ["two", "three", "four"] {
+        bare.home.thub(&["send", "keys", word, "--keys", "Enter"]).ok();
+        bare.home.shows("keys", &format!("answer {word}"));
+    }
+    assert_eq!(state_of(pid), 'T', "the flood is unread still");
+    signal(pid, Signal::CONT);
+    // it goes on, and the gap is said
+    bare.home.shows("flood", "bytes of output are lost: this session was stopped");
+}
+
+#[test]
+fn clients_come_and_go() {
+    let Some(bare) = Bare::new() else { return };
+    let config = bare.config.to_str().unwrap().to_string();
+    let args = ["-F", &config, "new", "-H", "test", "--no-agent", "-n", "shared"];
+    let mut first = Tty::thub(&bare.home, 100, 30, &args);
+    first.type_("PS1=; for i in $(seq 1 200); do echo line-$i; done; echo first-$((6*7))\r");
+    first.until_text("first-42");
+    let second = bare.tty(100, 30, &["attach", "shared"]);
+    second.until_text("first-42");
+    second.type_("echo second-$((6*8))\r");
+    first.until_text("second-48");
+    first.kill9();
+    second.type_("echo third-$((6*9))\r");
+    second.until_text("third-54");
+    drop(second);
+    let third = bare.tty(80, 24, &["attach", "shared"]);
+    third.until_text("third-54");
+    until("its size", || (bare.home.session("shared")["cols"] == 80).then_some(()));
+    third.type_("stty size\r");
+    third.until_text("24 80");
+    assert!(bare.home.thub(&["capture", "shared", "--all"]).ok().contains("\nline-17\n"));
+    assert_eq!(bare.logins(), 1);
+}
+
+/// A host whose only key needs a passphrase.
+fn with_a_passphrase(passphrase: &str) -> Option<Bare> {
+    let bare = Bare::with("", "Host test\n  IdentityFile {dir}/locked\n")?;
+    sshd::keygen(bare.sshd.dir.path(), &["-q", "-t", "ed25519", "-N", passphrase, "-C", "locked", "-f", "locked"]);
+    std::fs::copy(bare.sshd.at("locked.pub"), bare.sshd.at("authorized")).unwrap();
+    Some(bare)
+}
+
+#[test]
+fn the_tui_connects_without_an_agent() {
+    let Some(bare) = Bare::new() else { return };
+    let mut tty = bare.tty(110, 30, &["test"]);
+    tty.until_text("has no thub yet");
+    tty.until_text("w connect without it");
+    tty.type_("w");
+    tty.until("a shell there", |s| s.iter().any(|l| l.contains('#') || l.contains("bash-")));
+    tty.type_("echo there-$((6*7))\r");
+    tty.until_text("there-42");
+    let all = bare.home.ls();
+    assert_eq!((all.len(), all[0]["kind"].as_str()), (1, Some("ssh")), "{all:?}");
+    let logins = bare.logins();
+    tty.prefix("%");
+    until("a second session", || (bare.home.ls().len() == 2).then_some(()));
+    tty.type_("echo beside-$((6*8))\r");
+    tty.until_text("beside-48");
+    assert_eq!(bare.logins(), logins, "a second pane logs in a second time");
+    tty.prefix("b");
+    tty.until_text("no agent");
+    tty.prefix("d");
+    assert_eq!(tty.wait_exit(), 0);
+    // the next client finds both again, and is asked nothing
+    let mut tty = bare.tty(110, 30, &[]);
+    tty.until_text("there-42");
+    tty.until_text("beside-48");
+    assert_eq!(bare.logins(), logins);
+    tty.kill9();
+    assert_eq!(bare.home.ls().iter().filter(|s| s["state"] == "detached").count(), 2);
+    assert_eq!(bare.files(), [] as [&str; 0], "something was written there");
+}
+
+#[test]
+fn a_secret_goes_through_the_socket_alone() {
+    const SECRET: &str = "correct-horse-battery-staple";
+    let Some(mut bare) = with_a_passphrase(SECRET) else { return };
+    bare.home.env.push(("THUB_LOG".into(), "trace".into()));
+    // nobody to ask: refused, and no session
+    bare.thub(&["new", "-d", "-H", "test", "--no-agent"]).fails(4);
+    assert!(bare.home.ls().is_empty());
+    let tty = bare.tty(110, 30, &["test"]);
+    tty.until_text("passphrase");
+    tty.type_(format!("{SECRET}\r"));
+    tty.until_text("has no thub yet");
+    tty.type_("w");
+    // asked by the target process now, which names the host that will see it
+    tty.until_text("will see the answer");
+    tty.until_text("passphrase");
+    tty.type_(format!("{SECRET}\r"));
+    tty.until("a shell there", |s| s.iter().any(|l| l.contains('#') || l.contains("bash-")));
+    tty.type_("echo in-$((6*7))\r");
+    tty.until_text("in-42");
+    // a second session needs no second answer
+    bare.new_session("more", &["--", "sh", "-c", "exit 0"]);
+    assert_eq!(bare.exit_of("more")["exit_code"], 0);
+    let holds = |what: &[u8]| what.windows(SECRET.len()).any(|w| w == SECRET.as_bytes());
+    let mut todo = vec![bare.home.dir().to_path_buf(), bare.sshd.home()];
+    let mut read = 0;
+    while let Some(path) = todo.pop() {
+        if path.is_dir() {
+            todo.extend(std::fs::read_dir(path).unwrap().flatten().map(|e| e.path()));
+        } else if let Ok(bytes) = std::fs::read(&path).or_else(|e| if path.is_file() { Err(e) } else { Ok(Vec::new()) })
+        {
+            read += 1;
+            assert!(!holds(&bytes), "{} holds it", path.display());
+        }
+    }
+    assert!(read > 3, "records and a log were read");
+    assert!(bare.home.at("state/log/thub.log").exists());
+    for pid in bare.home.processes() {
+        for name in ["cmdline", "environ"] {
+            assert!(!holds(&std::fs::read(format!("/proc/{pid}/{name}")).unwrap_or_default()), "{pid} {name}");
+        }
+    }
+    assert!(!holds(bare.sshd.since(0).as_bytes()));
+}
+
+#[test]
+fn what_nobody_needs_goes() {
+    let Some(bare) = Bare::new() else { return };
+    bare.new_session("short", &["--", "sh", "-c", "exit 0"]);
+    assert_eq!(bare.exit_of("short")["exit_code"], 0);
+    let target = bare.target();
+    // told to, at once, with what it holds
+    bare.new_session("long", &["--", "cat"]);
+    assert_eq!(bare.target(), target);
+    signal(target, Signal::TERM);
+    until("its end", || bare.home.targets().is_empty().then_some(()));
+    let ended = until("the session's", || {
+        let info = bare.home.session("long");
+        (info["state"] == "exited").then_some(info)
+    });
+    assert!(ended["cause"].as_str().unwrap().starts_with("connection lost"), "{ended}");
+    let left: Vec<String> = bare.home.run_files().into_iter().filter(|n| n.starts_with("t-")).collect();
+    assert_eq!(left, [] as [&str; 0]);
+    // wrong use is one sentence
+    bare.home.thub(&["new", "-d", "--no-agent"]).fails(2);
+    bare.thub(&["new", "-d", "-H", "test", "--no-agent", "--cwd", "/"]).fails(2);
+    bare.thub(&["new", "-d", "-H", "127.0.0.1:1", "--no-agent"]).fails(3);
 }

@@ -99,18 +99,28 @@ pub async fn dial(host: &HostId, env: &Env, ask: Arc<dyn Ask>) -> Result<Dialed,
         return without::dial(host, env, ask).await;
     }
     let permit = env.handshakes.acquire().await;
+    let asked = ask.clone();
     let reached = async {
-        let (ssh, channel) = transport::reach(host.as_str(), env.ssh_config.as_deref(), ask, env.deploy, None).await?;
+        let (ssh, channel) =
+            transport::reach(host.as_str(), env.ssh_config.as_deref(), asked, env.deploy, None).await?;
         greet(host, env, channel, Some(ssh)).await
     };
     tokio::pin!(reached);
-    tokio::select! {
-        greeted = &mut reached => return greeted,
-        () = tokio::time::sleep(HELD) => {}
-    }
+    let held = tokio::select! {
+        greeted = &mut reached => Some(greeted),
+        () = tokio::time::sleep(HELD) => None,
+    };
     // a person is asked something, or the host is slow: others need not wait for that
     drop(permit);
-    reached.await
+    let greeted = match held {
+        Some(greeted) => greeted,
+        None => reached.await,
+    };
+    // the question about the agent was answered so
+    if greeted.is_err() && env.goes_without(host) {
+        return without::dial(host, env, ask).await;
+    }
+    greeted
 }
 
 pub(super) async fn greet<S>(host: &HostId, env: &Env, io: S, ssh: Option<Ssh>) -> Result<Dialed, Failure>

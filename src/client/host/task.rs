@@ -53,7 +53,8 @@ type Dial = Pin<Box<dyn Future<Output = Result<Dialed, Failure>> + Send>>;
 pub fn spawn(host: HostId, env: Arc<Env>, events: Events, first: Option<Dialed>) -> mpsc::UnboundedSender<HostCommand> {
     let (tx, rx) = mpsc::unbounded_channel();
     let (inner_tx, inner) = mpsc::unbounded_channel();
-    let asker = Arc::new(Asker { host: host.clone(), events: events.clone(), state: Mutex::default() });
+    let asker =
+        Arc::new(Asker { host: host.clone(), env: env.clone(), events: events.clone(), state: Mutex::default() });
     let task = Task {
         host,
         env,
@@ -74,6 +75,7 @@ pub fn spawn(host: HostId, env: Arc<Env>, events: Events, first: Option<Dialed>)
 /// Questions on their way to a person.
 struct Asker {
     host: HostId,
+    env: Arc<Env>,
     events: Events,
     state: Mutex<(u64, HashMap<u64, oneshot::Sender<Answer>>)>,
 }
@@ -124,7 +126,13 @@ impl Ask for Asker {
             offered: offered.into(),
             steps: steps.to_vec(),
         });
-        Box::pin(async move { Some(rx.await.ok()? == Answer::Yes) })
+        Box::pin(async move {
+            let answer = rx.await.ok()?;
+            if answer == Answer::Without {
+                self.env.go_without(&self.host);
+            }
+            Some(answer == Answer::Yes)
+        })
     }
     fn progress(&self, step: &str, done: Option<f32>) {
         let state = HostState::Deploying { step: step.into(), done };
@@ -316,6 +324,10 @@ impl Task {
                         command = commands.recv() => match command {
                             None => return,
                             Some(HostCommand::Connect) => break,
+                            Some(HostCommand::Without) => {
+                                self.while_down(HostCommand::Without);
+                                break;
+                            }
                             Some(HostCommand::Disconnect) => {
                                 self.let_go();
                                 continue 'offline;
@@ -382,6 +394,7 @@ impl Task {
                 }
             }
             HostCommand::Gauges(on) => self.gauges = on,
+            HostCommand::Without => self.env.go_without(&self.host),
             HostCommand::Answer { id, answer } => self.asker.answer(id, answer),
             c @ (HostCommand::Create { .. }
             | HostCommand::Close { .. }
@@ -591,15 +604,23 @@ impl Task {
                 }
             }
             HostCommand::Create { tag, create } => {
-                // longer than the agent waits for the session to stand: no answer must not mean that one was started
-                let create = match &live.without {
-                    Some(without) => without.wanted(create),
-                    None => create,
+                let (create, ready) = match &live.without {
+                    Some(without) => (without.wanted(create), Some(without.ready())),
+                    None => (create, None),
                 };
-                let call = live.link.call_within(&create, CREATE);
-                let (events, host) = (self.events.clone(), self.host.clone());
+                let (events, host, link) = (self.events.clone(), self.host.clone(), live.link.clone());
                 tokio::spawn(async move {
-                    let result = call.await.map(|c| Box::new(c.session)).map_err(|f| crate::text::escape(&f.message));
+                    // a connection that was lost is made anew first, and whoever is asked then has time
+                    let ready = async { if let Some(ready) = ready { ready.await } else { Ok(()) } };
+                    let result = match ready.await {
+                        Err(failure) => Err(failure.what),
+                        // longer than the agent waits for the session to stand: no answer must not mean that one was
+                        // started
+                        Ok(()) => {
+                            let created = link.call_within(&create, CREATE).await;
+                            created.map(|c| Box::new(c.session)).map_err(|f| crate::text::escape(&f.message))
+                        }
+                    };
                     let _ = events.send((host, HostEvent::Created { tag, result }));
                 });
             }
@@ -645,7 +666,7 @@ impl Task {
                 }
             }
             c @ (HostCommand::DropInput { .. } | HostCommand::Answer { .. }) => self.while_down(c),
-            HostCommand::Connect | HostCommand::Disconnect => {}
+            HostCommand::Connect | HostCommand::Without | HostCommand::Disconnect => {}
         }
     }
 

@@ -45,6 +45,18 @@ impl Drop for Without {
 }
 
 impl Without {
+    /// Connects anew where the connection was lost.
+    pub fn ready(&self) -> impl Future<Output = Result<(), Failure>> + Send + use<> {
+        let asked = self.control.call_within(&TargetConnect {}, CONNECT);
+        async move {
+            let lost = |f: Fault| Failure::unreachable(escape(&f.message), "connect the host again");
+            match asked.await.map_err(lost)?.failure {
+                Some(failure) => Err(told(&failure)),
+                None => Ok(()),
+            }
+        }
+    }
+
     /// A session over plain SSH: where another one's program is can't be told.
     pub fn wanted(&self, create: SessionCreate) -> SessionCreate {
         SessionCreate { target: Some(self.target.clone()), cwd_of: None, ..create }

@@ -170,10 +170,12 @@ fn draw_pane(app: &App, theme: &Theme, pane: &Pane, inner: Rect, framed: bool, b
         }
         Stage::Gone { why, ended } => {
             let enter = if *ended { "Enter: new shell here" } else { "Enter: try again" };
+            let far = !pane.host.is_local() && !app.is_online(&pane.host);
+            let without = if far { "   w: connect without an agent" } else { "" };
             let lines = [
                 (host_text(&pane.host), theme.accent),
                 (why.clone(), theme.text),
-                (format!("{enter}   x: close"), theme.dim),
+                (format!("{enter}   x: close{without}"), theme.dim),
             ];
             centred(theme, inner, &lines, buf);
         }
