@@ -26,7 +26,7 @@ const STREAM: StreamId = 2;
 /// Output on its way to the session at most: 256 KiB.
 const WINDOW: u64 = 256 << 10;
 /// What the target process says when it is told nothing any more.
-const LOST: &str = "connection lost: the process that held the SSH connection is gone";
+const LOST: &str = "connection lost: the process that held it is gone";
 
 /// A channel's end as a session has it.
 pub struct Channel {

@@ -47,6 +47,8 @@ struct Flow {
     pending: Vec<u8>,
     taken: Offset,
     acked: Offset,
+    /// The session takes nothing: what comes is thrown away until it does.
+    stuck: bool,
     /// Output thrown away since it was last said.
     dropped: u64,
     /// When credit last came, or was not needed.
@@ -71,6 +73,7 @@ pub async fn serve(
         pending: Vec::new(),
         taken: 0,
         acked: INPUT,
+        stuck: false,
         dropped: 0,
         moved: Instant::now(),
     };
@@ -78,7 +81,8 @@ pub async fn serve(
     let end = loop {
         let room = flow.room();
         // only what holds up others is thrown away
-        let stuck = room == 0 && control.is_full() && flow.moved.elapsed() >= STUCK;
+        flow.stuck |= room == 0 && control.is_full() && flow.moved.elapsed() >= STUCK;
+        let stuck = flow.stuck;
         let most = if room == 0 { MAX_PIECE } else { room };
         tokio::select! {
             biased;
@@ -119,6 +123,7 @@ impl Flow {
                 if limit > self.limit {
                     self.limit = limit;
                     self.moved = Instant::now();
+                    self.stuck = false;
                     self.say_dropped();
                 }
             }

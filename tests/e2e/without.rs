@@ -2,9 +2,10 @@
 
 use crate::support::home::{Output, sweep};
 use crate::support::sshd::{self, Sshd};
-use crate::support::{Home, Tty, signal, state_of, until, with_variable, words};
+use crate::support::{Home, PATIENCE, Tty, signal, state_of, until, with_variable, words};
 use rustix::process::Signal;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 /// A host `test` with nothing of ours on it.
 struct Bare {
@@ -292,7 +293,62 @@ fn the_tui_connects_without_an_agent() {
     assert_eq!(bare.logins(), logins);
     tty.kill9();
     assert_eq!(bare.home.ls().iter().filter(|s| s["state"] == "detached").count(), 2);
+    // what held the connection dies: both say so, and a key starts anew
+    let tty = bare.tty(110, 30, &[]);
+    tty.until_text("beside-48");
+    signal(bare.target(), Signal::KILL);
+    tty.until("both ends", |s| s.iter().filter(|l| l.contains("connection lost")).count() >= 1);
+    until("both ends", || bare.home.ls().iter().all(|s| s["state"] == "exited").then_some(()));
+    tty.until_text("r: start again");
+    tty.type_("r");
+    until("a new session", || bare.home.ls().iter().any(|s| s["state"] == "running").then_some(()));
+    tty.type_("echo anew-$((6*9))\r");
+    tty.until_text("anew-54");
     assert_eq!(bare.files(), [] as [&str; 0], "something was written there");
+}
+
+#[test]
+fn where_no_agent_can_be_put_there_is_a_shell_all_the_same() {
+    let Some(bare) = Bare::new() else { return };
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o777);
+    std::fs::set_permissions(bare.sshd.home(), mode).unwrap();
+    let tty = bare.tty(110, 30, &["test"]);
+    tty.until_text("has no thub yet");
+    tty.type_("y");
+    tty.until_text("others can write");
+    tty.until_text("w: connect without an agent");
+    tty.type_("w");
+    tty.until("a shell there", |s| s.iter().any(|l| l.contains('#') || l.contains("bash-")));
+    tty.type_("echo all-the-same-$((6*7))\r");
+    tty.until_text("all-the-same-42");
+    assert_eq!(bare.home.ls()[0]["kind"], "ssh");
+    // (the directories it would have been put into)
+    assert!(bare.files().iter().all(|f| f == ".local"), "{:?}", bare.files());
+}
+
+#[test]
+fn an_unknown_key_is_not_trusted_by_the_target_either() {
+    let Some(bare) = Bare::new() else { return };
+    let known = bare.sshd.at("known_hosts");
+    for (key, said) in [("", "SHA256:"), ("other", "HAS CHANGED")] {
+        if key.is_empty() {
+            std::fs::write(&known, "").unwrap();
+        } else {
+            bare.sshd.know(key);
+        }
+        let before = std::fs::read(&known).unwrap();
+        let mark = bare.sshd.mark();
+        let err = bare.thub(&["new", "-d", "-H", "test", "--no-agent"]).fails(4);
+        assert!(err.contains(said), "{err}");
+        assert!(!bare.sshd.since(mark).contains("userauth-request"), "nothing is offered");
+        assert_eq!(std::fs::read(&known).unwrap(), before, "nothing is learned");
+    }
+    // the same process, once the key is right
+    let target = bare.target();
+    bare.sshd.know("host_ed25519");
+    bare.new_session("now", &["--", "sh", "-c", "exit 4"]);
+    assert_eq!(bare.exit_of("now")["exit_code"], 4);
+    assert_eq!(bare.target(), target);
 }
 
 #[test]
@@ -304,13 +360,13 @@ fn a_secret_goes_through_the_socket_alone() {
     bare.thub(&["new", "-d", "-H", "test", "--no-agent"]).fails(4);
     assert!(bare.home.ls().is_empty());
     let tty = bare.tty(110, 30, &["test"]);
-    tty.until_text("passphrase");
+    tty.until_text("Passphrase for");
     tty.type_(format!("{SECRET}\r"));
     tty.until_text("has no thub yet");
     tty.type_("w");
     // asked by the target process now, which names the host that will see it
     tty.until_text("will see the answer");
-    tty.until_text("passphrase");
+    tty.until_text("Passphrase for");
     tty.type_(format!("{SECRET}\r"));
     tty.until("a shell there", |s| s.iter().any(|l| l.contains('#') || l.contains("bash-")));
     tty.type_("echo in-$((6*7))\r");
@@ -346,9 +402,16 @@ fn what_nobody_needs_goes() {
     bare.new_session("short", &["--", "sh", "-c", "exit 0"]);
     assert_eq!(bare.exit_of("short")["exit_code"], 0);
     let target = bare.target();
+    // by itself, half a minute after the last that needed it (more than others are waited for)
+    let gone = Instant::now() + 2 * PATIENCE;
+    while !bare.home.targets().is_empty() {
+        assert!(Instant::now() < gone, "it stays");
+        std::thread::sleep(Duration::from_millis(50));
+    }
     // told to, at once, with what it holds
     bare.new_session("long", &["--", "cat"]);
-    assert_eq!(bare.target(), target);
+    assert_ne!(bare.target(), target);
+    let target = bare.target();
     signal(target, Signal::TERM);
     until("its end", || bare.home.targets().is_empty().then_some(()));
     let ended = until("the session's", || {

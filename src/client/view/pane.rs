@@ -165,8 +165,14 @@ fn draw_pane(app: &App, theme: &Theme, pane: &Pane, inner: Rect, framed: bool, b
                 (Some(code), None) => format!("exited {code}"),
                 (None, None) => "exited".into(),
             };
-            let text = format!("[{what}]  Enter or x: close   r: start again");
-            last_line(theme, inner, &text, theme.accent, buf);
+            let (what, keys) = (format!("[{what}]"), "Enter or x: close   r: start again");
+            // why it ended may be long: the keys are seen all the same
+            if what.width() + 2 + keys.len() > usize::from(inner.width) && inner.height > 2 {
+                last_line(theme, Rect { height: inner.height - 1, ..inner }, &what, theme.accent, buf);
+                last_line(theme, inner, keys, theme.accent, buf);
+            } else {
+                last_line(theme, inner, &format!("{what}  {keys}"), theme.accent, buf);
+            }
         }
         Stage::Gone { why, ended } => {
             let enter = if *ended { "Enter: new shell here" } else { "Enter: try again" };
