@@ -135,7 +135,7 @@ pub enum HostCommand {
     /// `tag` comes back in `Created`.
     Create {
         tag: u64,
-        create: SessionCreate,
+        create: Box<SessionCreate>,
     },
     Close {
         session: SessionId,

@@ -82,7 +82,7 @@ impl App {
         let fresh = Pane { tag: Some(tag), shell: true, ahead, ..Pane::new(pane, host.clone(), size) };
         *p = fresh;
         let create = SessionCreate { size: Some(size), cwd_of, ..SessionCreate::default() };
-        self.request(&host, HostCommand::Create { tag, create }, out);
+        self.request(&host, HostCommand::Create { tag, create: Box::new(create) }, out);
         self.touch();
     }
 

@@ -605,8 +605,8 @@ impl Task {
             }
             HostCommand::Create { tag, create } => {
                 let (create, ready) = match &live.without {
-                    Some(without) => (without.wanted(create), Some(without.ready())),
-                    None => (create, None),
+                    Some(without) => (without.wanted(*create), Some(without.ready())),
+                    None => (*create, None),
                 };
                 let (events, host, link) = (self.events.clone(), self.host.clone(), live.link.clone());
                 tokio::spawn(async move {
