@@ -186,7 +186,14 @@ fn far(
         env: [("COLORTERM", "truecolor")].map(|(k, v)| (k.to_string(), v.to_string())).to_vec(),
         ..ChannelOpen::default()
     };
-    runtime.block_on(channel::open(socket, open, CHANNEL))
+    runtime.block_on(channel::open(socket, open, CHANNEL)).map_err(|f| match f.code {
+        Fault::TIMEOUT => Fault::new(
+            Fault::TIMEOUT,
+            format!("the host opened no channel within {} s: its connection is slow, or gone", CHANNEL.as_secs()),
+        ),
+        Fault::GONE => Fault::new(Fault::GONE, "the process that holds the SSH connection went away"),
+        _ => f,
+    })
 }
 
 /// What a list says of a session without a program of its own: whom it is a channel to.

@@ -1,8 +1,8 @@
 //! A host without an agent: sessions of this machine that are channels of a target process, over a real sshd.
 
-use crate::support::home::{Output, sweep};
+use crate::support::home::{Output, exit_of, sweep};
 use crate::support::sshd::{self, Sshd};
-use crate::support::{Home, PATIENCE, Tty, signal, state_of, until, with_variable, words};
+use crate::support::{Home, PATIENCE, Tty, scale, signal, state_of, until, with_variable, words};
 use rustix::process::Signal;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -229,6 +229,67 @@ fn a_session_that_stands_still_holds_up_no_other() {
     signal(pid, Signal::CONT);
     // it goes on, and the gap is said
     bare.home.shows("flood", "bytes of output are lost: this session was stopped");
+}
+
+/// The log's line at which the target is killed, and whether a session stands by then.
+const MOMENTS: [(&str, &str); 4] = [
+    ("a connection", "Connection from"),
+    ("the login", "Accepted publickey for"),
+    ("a channel", "server_input_channel_open"),
+    ("a terminal", "Starting session"),
+];
+
+#[test]
+fn a_target_killed_at_any_moment_costs_nothing_else() {
+    let Some(bare) = Bare::new() else { return };
+    let near = bare.home.new_session(&["-n", "near", "--ring", "16777216", "--", "sh", "-c", "seq 1 200000; exec cat"]);
+    for (moment, line) in MOMENTS {
+        for round in 0..scale(2) {
+            // each begins with a login
+            for pid in bare.home.targets() {
+                signal(pid, Signal::TERM);
+            }
+            until("the one before to be gone", || bare.home.targets().is_empty().then_some(()));
+            let mark = bare.sshd.mark();
+            let name = format!("n{round}-{}", mark);
+            let args = ["new", "-d", "-H", "test", "--no-agent", "-n", &name, "--", "cat"];
+            let mut starting = bare.home.thub_command(&bare.words(&args)).spawn().unwrap();
+            bare.sshd.wait_for(mark, line);
+            for pid in bare.home.targets() {
+                signal(pid, Signal::KILL);
+            }
+            let code = exit_of(&mut starting);
+            // it stood already, or one sentence says why not
+            assert!([0, 1, 3].contains(&code), "{moment}: {code}");
+            let ended = |info: &serde_json::Value| info["state"] == "exited" && info["exit_code"].is_null();
+            until(moment, || bare.home.ls().iter().filter(|s| s["name"] == name.as_str()).all(ended).then_some(()));
+            until("none to be left", || bare.home.targets().is_empty().then_some(()));
+            let next = format!("after-{name}");
+            bare.new_session(&next, &["--", "sh", "-c", "exit 9"]);
+            assert_eq!(bare.exit_of(&next)["exit_code"], 9, "after {moment}");
+        }
+    }
+    let info = bare.home.session(&near);
+    assert_eq!(info["state"], "detached");
+    let said: Vec<u8> = (1..=200_000).flat_map(|n| format!("{n}\r\n").into_bytes()).collect();
+    until("all that the other wrote", || (bare.home.raw("near") == said).then_some(()));
+}
+
+#[test]
+fn a_host_that_gives_no_more_channels_says_so() {
+    let Some(bare) = Bare::with("MaxSessions 2", "Host test\n") else { return };
+    bare.new_session("one", &["--", "cat"]);
+    bare.new_session("two", &["--", "cat"]);
+    let err = bare.thub(&["new", "-d", "-H", "test", "--no-agent", "-n", "three"]).fails(1);
+    assert!(err.contains("MaxSessions"), "{err}");
+    for name in ["one", "two"] {
+        assert_eq!(bare.home.session(name)["state"], "detached");
+    }
+    bare.home.thub(&["kill", "one"]).ok();
+    until("room for another", || {
+        (bare.thub(&["new", "-d", "-H", "test", "--no-agent", "-n", "four"]).code == 0).then_some(())
+    });
+    assert_eq!(bare.logins(), 1);
 }
 
 #[test]

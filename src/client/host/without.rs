@@ -89,17 +89,31 @@ pub async fn is_in_use(host: &HostId, env: &Env) -> bool {
 pub async fn dial(host: &HostId, env: &Env, ask: Arc<dyn Ask>) -> Result<Dialed, Failure> {
     let target = target_of(host, env);
     let run = RunDir::open(&env.paths)?;
-    let (control, incoming) = match connect(&run, &target) {
-        Ok(there) => there,
-        Err(_) => {
-            start(host, env, &target).await?;
-            connect(&run, &target).map_err(|e| silent(host, &e.to_string()))?
+    let fault = |f: Fault| silent(host, &escape(&f.message));
+    // one that nobody has needed for a while may be about to go just now
+    let until = tokio::time::Instant::now() + START;
+    let (control, incoming) = loop {
+        let found = match connect(&run, &target) {
+            Ok((control, incoming)) => match control.call(&hello::initialize(env.client.clone())).await {
+                Ok(_) => break (control, incoming),
+                Err(f) => {
+                    control.close();
+                    f
+                }
+            },
+            Err(e) => {
+                start(host, env, &target).await?;
+                Fault::new(Fault::GONE, e.to_string())
+            }
+        };
+        if found.code != Fault::GONE || tokio::time::Instant::now() >= until {
+            return Err(fault(found));
         }
+        // (who was faster in starting it may not have its socket yet)
+        tokio::time::sleep(START / 200).await;
     };
     let without = Without { target, control: control.clone() };
     tokio::spawn(answer(control.clone(), incoming, ask));
-    let fault = |f: Fault| silent(host, &escape(&f.message));
-    control.call(&hello::initialize(env.client.clone())).await.map_err(fault)?;
     control.call(&TargetAttach {}).await.map_err(fault)?;
     let info = control.call_within(&TargetConnect {}, CONNECT).await.map_err(fault)?;
     if let Some(failure) = info.failure {
