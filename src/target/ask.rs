@@ -21,6 +21,8 @@ pub struct Newest {
     came: Notify,
     /// Questions that wait for somebody.
     waiting: AtomicUsize,
+    /// Clients that want the host now and can't be asked: for them nobody is waited for.
+    hasty: AtomicUsize,
 }
 
 impl Newest {
@@ -34,6 +36,16 @@ impl Newest {
 
     pub fn remove(&self, id: u64) {
         locked(&self.links).retain(|(i, _)| *i != id);
+    }
+
+    /// As long as this lives a client waits that can't be asked; none = it can.
+    pub fn hurry(&self, id: u64) -> Option<Waits<'_>> {
+        let asked = locked(&self.links).iter().any(|(i, _)| *i == id);
+        (!asked).then(|| {
+            let waits = Waits::new(&self.hasty);
+            self.came.notify_waiters();
+            waits
+        })
     }
 
     /// A question is open and nobody is there to be asked.
@@ -54,6 +66,9 @@ impl Newest {
             tokio::pin!(came);
             came.as_mut().enable();
             let Some((id, link)) = self.newest() else {
+                if self.hasty.load(Ordering::Relaxed) > 0 {
+                    return None;
+                }
                 let _waits = Waits::new(&self.waiting);
                 tokio::time::timeout(NOBODY, came).await.ok()?;
                 continue;
@@ -69,7 +84,8 @@ impl Newest {
     }
 }
 
-struct Waits<'a>(&'a AtomicUsize);
+/// Counts for as long as it lives.
+pub struct Waits<'a>(&'a AtomicUsize);
 
 impl Waits<'_> {
     fn new(count: &AtomicUsize) -> Waits<'_> {
@@ -145,6 +161,18 @@ mod tests {
         assert_eq!(asked.await.unwrap().as_deref(), Some("old"));
         let _new = client(&newest, 3, Some("new"));
         assert_eq!(newest.secret("me@web", "Password:", false).await.as_deref(), Some("new"));
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn who_cannot_be_asked_is_not_kept_waiting() {
+        let newest = Newest::default();
+        let hurry = newest.hurry(7);
+        assert!(hurry.is_some());
+        assert_eq!(newest.secret("me@web", "Password:", false).await, None);
+        // unless somebody else is there
+        let _other = client(&newest, 1, Some("other"));
+        assert_eq!(newest.secret("me@web", "Password:", false).await.as_deref(), Some("other"));
+        assert!(newest.hurry(1).is_none());
     }
 
     #[tokio::test(flavor = "current_thread")]

@@ -167,7 +167,9 @@ impl Target {
             }
             TargetGet::NAME => call::reply(self.info()),
             TargetConnect::NAME => {
+                let hurry = self.asks.hurry(conn);
                 let failure = self.hold.get().await.err();
+                drop(hurry);
                 call::reply(TargetInfo { failure, ..self.info() })
             }
             TargetStop::NAME => {

@@ -9,6 +9,10 @@ pub type Answered<'a, T> = Pin<Box<dyn Future<Output = Option<T>> + Send + 'a>>;
 /// Somebody who can be asked. Each question names the host that will see the answer. What is not said otherwise is
 /// answered by nobody.
 pub trait Ask: Send + Sync {
+    /// A person may answer: where somebody else might, one who can't is not asked first.
+    fn is_anybody(&self) -> bool {
+        true
+    }
     /// An unknown host key: trust and keep it?
     fn host_key(&self, _host: &str, _kind: &str, _fingerprint: &str) -> Answered<'_, bool> {
         Box::pin(async { None })
@@ -28,4 +32,8 @@ pub trait Ask: Send + Sync {
 /// Nobody is there: every question is answered with no.
 pub struct Nobody;
 
-impl Ask for Nobody {}
+impl Ask for Nobody {
+    fn is_anybody(&self) -> bool {
+        false
+    }
+}

@@ -435,6 +435,17 @@ fn a_secret_goes_through_the_socket_alone() {
     // a second session needs no second answer
     bare.new_session("more", &["--", "sh", "-c", "exit 0"]);
     assert_eq!(bare.exit_of("more")["exit_code"], 0);
+    // the connection is cut: who cannot be asked is helped by who can
+    for pid in &bare.sshd.pids()[1..] {
+        signal(*pid as i32, Signal::KILL);
+    }
+    tty.until_text("connection lost");
+    let args = ["new", "-d", "-H", "test", "--no-agent", "-n", "helped", "--", "sh", "-c", "exit 6"];
+    let mut helped = bare.home.thub_command(&bare.words(&args)).spawn().unwrap();
+    tty.until_text("will see the answer");
+    tty.type_(format!("{SECRET}\r"));
+    assert_eq!(exit_of(&mut helped), 0);
+    assert_eq!(bare.exit_of("helped")["exit_code"], 6);
     let holds = |what: &[u8]| what.windows(SECRET.len()).any(|w| w == SECRET.as_bytes());
     let mut todo = vec![bare.home.dir().to_path_buf(), bare.sshd.home()];
     let mut read = 0;

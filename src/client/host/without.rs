@@ -113,8 +113,10 @@ pub async fn dial(host: &HostId, env: &Env, ask: Arc<dyn Ask>) -> Result<Dialed,
         tokio::time::sleep(START / 200).await;
     };
     let without = Without { target, control: control.clone() };
+    if ask.is_anybody() {
+        control.call(&TargetAttach {}).await.map_err(fault)?;
+    }
     tokio::spawn(answer(control.clone(), incoming, ask));
-    control.call(&TargetAttach {}).await.map_err(fault)?;
     let info = control.call_within(&TargetConnect {}, CONNECT).await.map_err(fault)?;
     if let Some(failure) = info.failure {
         return Err(told(&failure));
