@@ -26,9 +26,22 @@ const STUCK: Duration = Duration::from_secs(1);
 /// How a command ended is known this soon after its output has.
 const STATUS: Duration = Duration::from_secs(5);
 
+/// Words as one line that every login shell takes apart again into the same words. None of them can say a line break
+/// that all understand: it travels as a character that commands do without, and sh puts it back.
+fn line(words: &[String]) -> String {
+    const BREAK: &str = "\u{1}";
+    let join = |words: Vec<String>| words.join(" ");
+    if !words.iter().any(|w| w.contains('\n')) {
+        return join(words.iter().map(|w| quote(w)).collect());
+    }
+    let inner = join(words.iter().map(|w| quote(&w.replace('\n', BREAK))).collect());
+    let script = r#"eval "exec $(printf %s "$1" | tr '\001' '\n')""#;
+    format!("exec sh -c {} thub {}", quote(script), quote(&inner))
+}
+
 /// The terminal asked for.
 pub fn terminal(open: &ChannelOpen) -> Terminal {
-    let command = (open.kind == "exec").then(|| open.command.iter().map(|w| quote(w)).collect::<Vec<_>>().join(" "));
+    let command = (open.kind == "exec").then(|| line(&open.command));
     Terminal {
         command,
         term: open.term.clone(),
@@ -99,7 +112,6 @@ pub async fn serve(
                 Ok(0) => break ended(&ssh, &control).await,
                 Ok(n) if stuck => flow.dropped += n as u64,
                 Ok(n) => flow.output(buf.get(..n).unwrap_or_default()),
-                Err(_) if control.was_refused() => break refused(&ssh),
                 Err(_) => break lost(&ssh),
             },
             () = sleep_until((flow.moved + STUCK).max(Instant::now() + STUCK / 10)), if room == 0 && !stuck => {}
@@ -170,15 +182,7 @@ impl Flow {
 
 /// Nothing more comes from it: how did it end?
 async fn ended(ssh: &Ssh, control: &Control) -> SessionExited {
-    let until = Instant::now() + STATUS;
-    let exit = loop {
-        match control.exit() {
-            Some(exit) => break exit,
-            None if Instant::now() >= until || ssh.is_closed() => break Exit::Unknown,
-            None => tokio::time::sleep(Duration::from_millis(5)).await,
-        }
-    };
-    match exit {
+    match tokio::time::timeout(STATUS, control.wait()).await.unwrap_or(Exit::Unknown) {
         Exit::Code(code) => SessionExited { exit_code: i32::try_from(code).ok(), cause: None },
         Exit::Signal(name) => SessionExited {
             exit_code: signal_number(&name).map(|n| 128 + n),
@@ -193,10 +197,6 @@ async fn ended(ssh: &Ssh, control: &Control) -> SessionExited {
 
 fn lost(ssh: &Ssh) -> SessionExited {
     SessionExited { exit_code: None, cause: Some(format!("connection lost: {}", ssh.lost().what)) }
-}
-
-fn refused(ssh: &Ssh) -> SessionExited {
-    SessionExited { exit_code: None, cause: Some(format!("{} gives this account no shell", ssh.name())) }
 }
 
 /// As SSH names them (RFC 4254, 6.10), by Linux' numbers.
@@ -225,13 +225,18 @@ mod tests {
 
     #[test]
     fn a_command_arrives_word_by_word() {
-        let words = ["printf", "%s|", "a b", "it's", "$HOME"].map(String::from).to_vec();
-        let open = ChannelOpen { kind: "exec".into(), command: words, cols: 0, rows: 9999, ..ChannelOpen::default() };
-        let terminal = terminal(&open);
-        let line = terminal.command.unwrap();
-        let said = std::process::Command::new("sh").args(["-c", &line]).output().unwrap();
-        assert_eq!(String::from_utf8_lossy(&said.stdout), "a b|it's|$HOME|");
-        assert!(terminal.size.is_valid());
+        let plain = ["printf", "%s|", "a b", "it's", "$HOME", "", "!\\"].map(String::from).to_vec();
+        let breaks = [plain.clone(), vec!["two\nlines \\\n'$(id)'\n".into(), "`id`".into()]].concat();
+        for (words, said) in
+            [(plain, "a b|it's|$HOME||!\\|"), (breaks, "a b|it's|$HOME||!\\|two\nlines \\\n'$(id)'\n|`id`|")]
+        {
+            for shell in ["sh", "bash", "dash", "zsh", "fish", "csh", "tcsh"] {
+                let Ok(ran) = std::process::Command::new(shell).args(["-c", &line(&words)]).output() else { continue };
+                assert_eq!(String::from_utf8_lossy(&ran.stdout), said, "{shell}: {}", line(&words));
+            }
+        }
+        let open = ChannelOpen { kind: "exec".into(), cols: 0, rows: 9999, ..ChannelOpen::default() };
+        assert!(terminal(&open).size.is_valid());
         assert!(self::terminal(&ChannelOpen { kind: "shell".into(), ..open }).command.is_none());
     }
 }

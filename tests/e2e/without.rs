@@ -104,6 +104,10 @@ fn shells_and_commands_with_nothing_put_there() {
     assert_eq!(bare.exit_of("seven")["exit_code"], 7);
     // (an sshd that logs to its standard error says a line of its own first)
     assert!(bare.home.capture("seven").contains(&"a  b's".to_string()));
+    bare.new_session("script", &["--", "sh", "-c", "echo one\necho two\nexit 8"]);
+    assert_eq!(bare.exit_of("script")["exit_code"], 8);
+    let shown = bare.home.capture("script");
+    assert!(shown.contains(&"one".to_string()) && shown.contains(&"two".to_string()), "{shown:?}");
     bare.new_session("killed", &["--", "sh", "-c", "kill -TERM $$"]);
     let exit = bare.exit_of("killed");
     assert_eq!(exit["exit_code"], 143, "{exit}");
@@ -273,6 +277,14 @@ fn a_target_killed_at_any_moment_costs_nothing_else() {
     assert_eq!(info["state"], "detached");
     let said: Vec<u8> = (1..=200_000).flat_map(|n| format!("{n}\r\n").into_bytes()).collect();
     until("all that the other wrote", || (bare.home.raw("near") == said).then_some(()));
+}
+
+#[test]
+fn a_host_that_gives_no_terminal_says_so() {
+    let Some(bare) = Bare::with("PermitTTY no", "Host test\n") else { return };
+    let err = bare.thub(&["new", "-d", "-H", "test", "--no-agent"]).fails(1);
+    assert!(err.contains("gives this account no terminal"), "{err}");
+    assert!(bare.home.ls().is_empty());
 }
 
 #[test]

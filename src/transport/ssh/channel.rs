@@ -81,6 +81,18 @@ impl Shared {
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(|e| e.into_inner())
     }
+
+    async fn wait(&self) -> Exit {
+        loop {
+            let exited = self.exited.notified();
+            tokio::pin!(exited);
+            exited.as_mut().enable();
+            if let Some(exit) = self.lock().exit.clone() {
+                return exit;
+            }
+            exited.await;
+        }
+    }
 }
 
 /// One command on the host: its stdin and stdout as a stream. Dropping it closes the channel.
@@ -115,15 +127,7 @@ impl Channel {
 
     /// Waits until the command has ended.
     pub async fn wait(&self) -> Exit {
-        loop {
-            let exited = self.shared.exited.notified();
-            tokio::pin!(exited);
-            exited.as_mut().enable();
-            if let Some(exit) = self.exit() {
-                return exit;
-            }
-            exited.await;
-        }
+        self.shared.wait().await
     }
 
     /// What can be asked and told while the stream itself is being read and written.
@@ -159,14 +163,9 @@ impl Control {
         self.shared.lock().unread_len >= UNREAD_MOST
     }
 
-    /// How the command ended, if it has.
-    pub fn exit(&self) -> Option<Exit> {
-        self.shared.lock().exit.clone()
-    }
-
-    /// The host would not run it at all.
-    pub fn was_refused(&self) -> bool {
-        self.shared.lock().refused
+    /// Waits until the command has ended.
+    pub async fn wait(&self) -> Exit {
+        self.shared.wait().await
     }
 }
 

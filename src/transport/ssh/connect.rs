@@ -13,6 +13,7 @@ use crate::failure::{Failure, Kind};
 use crate::proto::ids::Size;
 use crate::text::{escape, short};
 use crate::transport::ask::Ask;
+use russh::ChannelMsg;
 use russh::client::{self, Handle};
 use russh::keys::HashAlg;
 use std::borrow::Cow;
@@ -211,11 +212,11 @@ impl Ssh {
     /// A terminal there: the login shell, or a command run by it. An environment variable the host does not take
     /// (AcceptEnv in sshd_config(5)) is left out by it without a word.
     pub async fn terminal(&self, terminal: &Terminal) -> Result<Channel, Failure> {
-        let channel = self.open(self.inner.handle.channel_open_session()).await?;
+        let mut channel = self.open(self.inner.handle.channel_open_session()).await?;
         let size = terminal.size.clamped();
         let (cols, rows) = (u32::from(size.cols), u32::from(size.rows));
         let modes = [(russh::Pty::IUTF8, 1)];
-        self.open(channel.request_pty(false, &terminal.term, cols, rows, 0, 0, &modes)).await?;
+        self.open(channel.request_pty(true, &terminal.term, cols, rows, 0, 0, &modes)).await?;
         for (name, value) in &terminal.env {
             self.open(channel.set_env(false, name.as_str(), value.as_str())).await?;
         }
@@ -223,7 +224,40 @@ impl Ssh {
             None => self.open(channel.request_shell(true)).await?,
             Some(command) => self.open(channel.exec(true, command.as_str())).await?,
         }
-        Ok(Channel::spawn(channel, self.inner.clone()))
+        // an answer to each of the two, in their order; what comes between them is kept
+        let mut early = Vec::new();
+        for wanted in ["terminal", "shell"] {
+            let answered = async {
+                loop {
+                    match channel.wait().await {
+                        Some(ChannelMsg::Success) => return Some(true),
+                        Some(ChannelMsg::Failure) => return Some(false),
+                        Some(ChannelMsg::Data { data }) => early.extend_from_slice(&data),
+                        Some(ChannelMsg::Close) | None => return None,
+                        Some(_) => {}
+                    }
+                }
+            };
+            match tokio::time::timeout(OPEN_WITHIN, answered).await {
+                Ok(Some(true)) => {}
+                Ok(Some(false)) => {
+                    return Err(Failure::refused(
+                        format!("{} gives this account no {wanted}", self.name()),
+                        "ask its admin, or use an account that has one",
+                    ));
+                }
+                Ok(None) => return Err(self.lost()),
+                Err(_) => {
+                    return Err(Failure::unreachable(
+                        format!("{} gave no {wanted} within {} s", self.name(), OPEN_WITHIN.as_secs()),
+                        "see whether the network there still works",
+                    ));
+                }
+            }
+        }
+        let mut channel = Channel::spawn(channel, self.inner.clone());
+        channel.unread(&early);
+        Ok(channel)
     }
 
     /// Runs a short command to its end: stdout (at most `limit` bytes), the end of stderr, the exit code.
