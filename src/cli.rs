@@ -140,6 +140,9 @@ pub enum Verb {
     /// A session's own process; started by thub itself
     #[command(hide = true)]
     Session(Session),
+    /// The process that holds an SSH connection to a host without an agent; started by thub itself
+    #[command(hide = true)]
+    Target(TargetProcess),
 }
 
 #[derive(Args, Debug)]
@@ -162,6 +165,9 @@ pub struct New {
     /// Lines of history kept (0 to 1000000; 10000 by default)
     #[arg(long, value_name = "LINES", allow_hyphen_values = true)]
     pub history: Option<String>,
+    /// Over plain SSH, with nothing put on the host: the session lives on this machine, and ends if the connection does
+    #[arg(long, requires = "host")]
+    pub no_agent: bool,
     /// Prepared connection to open
     #[arg(long, value_name = "NAME")]
     pub connection: Option<String>,
@@ -455,6 +461,12 @@ pub struct Completions {
 
 #[derive(Args, Debug)]
 pub struct Session {
+    #[arg(long)]
+    pub id: String,
+}
+
+#[derive(Args, Debug)]
+pub struct TargetProcess {
     #[arg(long)]
     pub id: String,
 }

@@ -9,7 +9,8 @@
 //! 2 roles   client     the TUI, and the client's side of every link
 //!           agent      one a link, disposable: finds sessions, copies frames
 //!           session    one a session: its program's terminal, ring, screen; must not die
-//! 1 ports   backend    ways to get a byte stream: a program on a pseudo terminal
+//!           target     one an SSH target without an agent: holds the connection, serves its channels
+//! 1 ports   backend    ways to get a byte stream: a program on a pseudo terminal, a channel of a target
 //!           transport  reach a machine: SSH, the agent's upload
 //!           link       frames over a byte stream: calls, streams, two lanes
 //!           store      records and JSON on disk, the run dir
@@ -43,6 +44,7 @@ pub mod secret;
 pub mod session;
 pub mod store;
 pub mod sys;
+pub mod target;
 pub mod term;
 pub mod text;
 pub mod theme;

@@ -219,6 +219,16 @@ pub unsafe fn fork() -> io::Result<Fork> {
     }
 }
 
+/// Nobody's terminal or pipe is held on to: standard input, output and error are /dev/null.
+pub fn detach_stdio() {
+    use rustix::fs::{Mode, OFlags};
+    if let Ok(null) = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty()) {
+        let _ = rustix::stdio::dup2_stdin(&null);
+        let _ = rustix::stdio::dup2_stdout(&null);
+        let _ = rustix::stdio::dup2_stderr(&null);
+    }
+}
+
 /// Closes every file descriptor from `first` on.
 ///
 /// # Safety

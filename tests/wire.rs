@@ -148,6 +148,7 @@ fn info() -> SessionInfo {
         cwd: "/home/me/src".into(),
         ended_at: Some("2026-02-19T09:00:00Z".into()),
         bells: 3,
+        target: String::new(),
     }
 }
 
@@ -212,9 +213,14 @@ fn cases() -> Vec<Case> {
             size_policy: Some("latest".into()),
             term: Some("xterm-256color".into()),
             history: None,
+            target: None,
         },
         SessionCreated { session: info() },
     );
+    let target = "t-0123456789abcdef";
+    let create = SessionCreate { target: target.parse().ok(), ..SessionCreate::default() };
+    let of_target = SessionInfo { kind: "ssh".into(), target: target.into(), ..info() };
+    variant(c, "target", create, SessionCreated { session: of_target });
     let create = SessionCreate { command: vec!["make".into()], history: Some(50_000), ..SessionCreate::default() };
     variant(c, "history", create, SessionCreated { session: info() });
     method(c, SessionList::default(), SessionListed { sessions: vec![info()], bytes: 0 });
@@ -263,6 +269,7 @@ fn cases() -> Vec<Case> {
         input_sent: 0,
         revision_min: 1,
         revision_max: 2,
+        lent: Lent::default(),
     };
     variant(c, "revisions", attach, SessionAttached { build: "0.2.0".into(), ..SessionAttached::default() });
     method(c, SessionDetach { stream: 4 }, Done {});
@@ -356,6 +363,45 @@ fn cases() -> Vec<Case> {
     method(c, AgentUpdate { build: "0.2.0-0123456789ab".into() }, Done {});
     method(c, SessionRecover {}, SessionRecovered { sessions: vec![info()], recovered: 2, orphaned: 1, lost: 1 });
 
+    let told = Told { kind: "refused".into(), what: "no".into(), hints: vec!["ask".into()], hard: true };
+    let info = || TargetInfo {
+        host: "me@web".into(),
+        state: "lost".into(),
+        channels: 2,
+        pid: 4711,
+        failure: Some(told.clone()),
+    };
+    method(c, TargetAttach {}, info());
+    method(c, TargetGet {}, info());
+    method(c, TargetConnect {}, info());
+    method(c, TargetStop {}, Done {});
+    method(
+        c,
+        ChannelOpen {
+            stream: 2,
+            kind: "exec".into(),
+            command: vec!["make".into(), "-j4".into()],
+            term: "xterm-256color".into(),
+            cols: 120,
+            rows: 40,
+            env: vec![("COLORTERM".into(), "truecolor".into())],
+            window: 1 << 18,
+        },
+        ChannelOpened { host: "me@web".into(), input_limit: 1 << 18 },
+    );
+    method(
+        c,
+        AskHostKey { host: "me@web".into(), kind: "ssh-ed25519".into(), fingerprint: "SHA256:abc".into() },
+        Trusted { trust: Some(true) },
+    );
+    method(
+        c,
+        AskSecret { host: "me@web".into(), prompt: "Password:".into(), echo: true },
+        Secret { answer: Some("golden".into()) },
+    );
+    let lost = SessionExited { exit_code: Some(130), cause: Some("connection lost".into()) };
+    notice(c, 2, Notice::ChannelExited(lost));
+
     let fault = Fault::new(Fault::UNKNOWN, "no session of that name");
     let told = fault.clone();
     c.push(Case {
@@ -368,7 +414,7 @@ fn cases() -> Vec<Case> {
     });
 
     notice(c, 4, Notice::SessionExited(SessionExited { exit_code: Some(130), cause: Some("signal 2".into()) }));
-    notice(c, 4, Notice::SessionChanged(Box::new(info())));
+    notice(c, 4, Notice::SessionChanged(Box::new(self::info())));
     notice(c, 4, Notice::SessionBell);
     notice(c, 4, Notice::SessionDropped);
     notice(c, 4, Notice::SessionClipboard("copied".into()));

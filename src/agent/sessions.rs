@@ -152,6 +152,9 @@ impl Agent {
         {
             return Err(bad(format!("a history of {history} lines is out of bounds: 0 to 1000000")));
         }
+        if create.target.is_some() && !create.cwd.is_empty() {
+            return Err(bad("a session over plain SSH starts in the home there: no directory can be given".into()));
+        }
         let cwd = self.directory(&create).await?;
         let defaults = &self.ctx.defaults;
         create.size.get_or_insert(Size::new(80, 24));

@@ -79,7 +79,8 @@ impl Client {
 
     /// Longer than the agent waits for the session to stand: no answer must not mean that one was started.
     pub async fn create(&self, create: &SessionCreate) -> Result<SessionInfo, Failure> {
-        let created = self.link().call_within(create, Duration::from_secs(15)).await;
+        let create = self.dialed.wanted(create.clone());
+        let created = self.link().call_within(&create, Duration::from_secs(15)).await;
         Ok(created.map_err(|f| self.fault(f))?.session)
     }
 

@@ -7,6 +7,7 @@ pub mod find;
 pub mod mixed;
 mod forward;
 mod task;
+pub mod without;
 
 pub use dial::{Dialed, Env, dial, dial_by};
 pub use task::spawn;
@@ -55,6 +56,7 @@ pub enum HostState {
         step: String,
         done: Option<f32>,
     },
+    /// `build` empty = without an agent there.
     Online {
         build: String,
         hostname: String,
@@ -76,6 +78,13 @@ pub enum HostState {
     },
 }
 
+impl HostState {
+    /// Reached over plain SSH: its sessions live on this machine.
+    pub fn is_without_agent(&self) -> bool {
+        matches!(self, HostState::Online { build, .. } if build.is_empty())
+    }
+}
+
 /// A question for the person, answered by `HostCommand::Answer`.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Question {
@@ -91,6 +100,8 @@ pub enum Question {
 pub enum Answer {
     Yes,
     No,
+    /// No agent there: plain SSH.
+    Without,
     Secret(Secret),
 }
 
@@ -99,6 +110,8 @@ pub enum Answer {
 pub enum HostCommand {
     /// Connect now (also: stop waiting for the next try).
     Connect,
+    /// Connect without an agent there, over plain SSH, from now on.
+    Without,
     /// Let go of the link; nothing is ended.
     Disconnect,
     /// Put this build's agent there and go over to it; sessions go on.
@@ -133,7 +146,7 @@ pub enum HostCommand {
     /// `tag` comes back in `Created`.
     Create {
         tag: u64,
-        create: SessionCreate,
+        create: Box<SessionCreate>,
     },
     Close {
         session: SessionId,

@@ -1,7 +1,7 @@
 //! Owns the calls of the protocol: one struct a method with its name, parameters and reply, and [`Fault`].
 //! Leaves out who answers them. Every field has a default, so that older and newer builds understand each other.
 
-use super::ids::{ClientId, Offset, SessionId, Size, StreamId};
+use super::ids::{ClientId, Offset, SessionId, Size, StreamId, TargetId};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -23,8 +23,10 @@ macro_rules! method {
 
 mod find;
 mod life;
+mod target;
 pub use find::*;
 pub use life::*;
+pub use target::*;
 
 /// Why a call failed. Codes are stable; the message is for people.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq, thiserror::Error)]
@@ -164,6 +166,9 @@ pub struct SessionInfo {
     pub ended_at: Option<String>,
     /// Bells rung so far.
     pub bells: u64,
+    /// The target process whose channel it is; empty = a program of its own machine.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub target: String,
 }
 
 impl Default for SessionInfo {
@@ -189,6 +194,7 @@ impl Default for SessionInfo {
             cwd: String::new(),
             ended_at: None,
             bells: 0,
+            target: String::new(),
         }
     }
 }
@@ -236,6 +242,9 @@ pub struct SessionCreate {
     /// Lines of history kept, up to 1,000,000; 10,000 where neither this nor the settings say otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub history: Option<u64>,
+    /// A channel of this target process instead of a program of its own machine; directory and shell are the host's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<TargetId>,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]

@@ -31,6 +31,8 @@ pub enum Notice {
         stream: StreamId,
         code: i32,
     },
+    /// On a channel's stream, behind its last output.
+    ChannelExited(SessionExited),
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
@@ -112,6 +114,7 @@ impl Notice {
             Notice::ExecExited { stream, code } => {
                 ("exec.exited", v(serde_json::to_value(Ended { stream: *stream, code: *code })))
             }
+            Notice::ChannelExited(e) => ("channel.exited", v(serde_json::to_value(e))),
         }
     }
 
@@ -136,6 +139,7 @@ impl Notice {
                 let e: Ended = serde_json::from_value(params).ok()?;
                 Notice::ExecExited { stream: e.stream, code: e.code }
             }
+            "channel.exited" => Notice::ChannelExited(serde_json::from_value(params).ok()?),
             _ => return None,
         })
     }
@@ -159,6 +163,7 @@ mod tests {
             Notice::SessionsRecovered(vec!["k3f9".into()]),
             Notice::AgentShuttingDown(ShuttingDown { reason: "update".into(), expected_return_s: Some(5) }),
             Notice::ExecExited { stream: 4, code: 7 },
+            Notice::ChannelExited(SessionExited { exit_code: None, cause: Some("connection lost".into()) }),
         ] {
             let (m, p) = n.to_wire();
             assert_eq!(Notice::from_wire(m, p), Some(n));

@@ -154,7 +154,7 @@ impl Session {
         let directory = self.engine.directory();
         if !directory.is_empty() {
             info.cwd = directory.to_string();
-        } else if let Some(cwd) = sys::cwd_of(self.pty.pid().as_raw_nonzero().get()) {
+        } else if let Some(cwd) = self.pty.pid().and_then(|p| sys::cwd_of(p.as_raw_nonzero().get())) {
             info.cwd = cwd.to_string_lossy().into_owned();
         }
         if let Some(exit) = &self.ended {

@@ -3,7 +3,7 @@
 use super::clients::Conn;
 use super::output::screen;
 use super::{Session, start};
-use crate::backend::pty;
+use crate::backend::End;
 use crate::link::call;
 use crate::link::conn::{FrameReader, Outbox};
 use crate::proto::control::*;
@@ -54,7 +54,7 @@ impl Session {
             .map(|listener| Listening { listener, inode })
             .ok();
         let Ok(pty) = self.pty.descriptor().and_then(nonblocking).and_then(sys::watched) else { return };
-        let end = pty::end_of(self.pty.pid()).and_then(sys::watched).ok();
+        let end = self.pty.end().and_then(sys::watched).ok();
         let (events_tx, mut events) = mpsc::unbounded_channel::<(u64, ConnEvent)>();
         let (looked_tx, mut looked) = mpsc::unbounded_channel();
         let mut next_conn = 0u64;
@@ -235,9 +235,8 @@ impl Session {
     }
 
     fn reaped(&mut self) {
-        if let Some((code, signal)) = self.pty.reap() {
-            let cause = signal.map(|s| format!("ended by {s}"));
-            self.ended = Some(SessionExited { exit_code: Some(code), cause });
+        if let Some(End { code, cause }) = self.pty.reap() {
+            self.ended = Some(SessionExited { exit_code: code, cause });
         }
     }
 

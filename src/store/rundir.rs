@@ -370,7 +370,8 @@ impl RunDir {
             }
             // a folder of ends alone may be another machine's, but not when they are far past their time
             let past = || {
-                let kept = |n: &String| n.ends_with(".end") || n.ends_with(".lost") || n == "names.lock";
+                let ends = [".end", ".lost", ".target", ".tsock"];
+                let kept = |n: &String| ends.iter().any(|end| n.ends_with(end)) || n == "names.lock";
                 let old = |n: &String| {
                     let modified = other.stat(n).ok().flatten().map(|e| e.modified);
                     modified.and_then(|m| SystemTime::now().duration_since(m).ok()).is_some_and(|d| d > 24 * KEPT_FOR)

@@ -24,7 +24,7 @@ pub trait Ask: Send + Sync {
     }
     /// What the host says before it asks (SSH's banner): escaped, its lines kept.
     fn said(&self, _host: &str, _text: &str) {}
-    /// Is there anybody? Then a question without an answer was cancelled.
+    /// Is there anybody? Then a question without an answer was cancelled; else another may be asked first.
     fn somebody(&self) -> bool {
         true
     }

@@ -13,3 +13,4 @@ mod lent;
 mod survive;
 mod tui;
 mod users;
+mod without;

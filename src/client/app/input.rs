@@ -241,6 +241,11 @@ impl App {
             (Stage::Exited(_) | Stage::Gone { .. }, "x" | "q") => self.close_pane(id, out),
             (Stage::Exited(_), "Enter") => self.close_pane(id, out),
             (Stage::Exited(_), "r") | (Stage::Gone { .. }, "Enter" | "r") => self.revive(id, out),
+            (Stage::Gone { .. }, "w") if !pane.host.is_local() => {
+                let host = pane.host.clone();
+                self.without_agent(&host, out);
+                self.revive(id, out);
+            }
             (Stage::Exited(_) | Stage::Gone { .. }, _) => {}
             _ => self.send_key(key, out),
         }

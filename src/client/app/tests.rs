@@ -186,7 +186,9 @@ fn it_starts_with_one_shell_on_this_machine() {
     s.host("local", HostEvent::State(online()));
     s.host("local", HostEvent::Sessions(Vec::new()));
     let created = SessionCreate { size: Some(Size::new(80, 22)), ..SessionCreate::default() };
-    assert!(s.effects.contains(&Effect::Host(HostId::local(), HostCommand::Create { tag: 1, create: created })));
+    assert!(
+        s.effects.contains(&Effect::Host(HostId::local(), HostCommand::Create { tag: 1, create: Box::new(created) }))
+    );
     s.answer();
     s.output("local", "s1", "$ hello");
     s.event(Event::Time { clock: "14:02".into(), unix: 0 });

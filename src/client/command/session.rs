@@ -31,6 +31,15 @@ pub fn update_agent(app: &mut App) -> Vec<Effect> {
     vec![Effect::Host(app.current_host(), HostCommand::Update)]
 }
 
+pub fn without_agent(app: &mut App) -> Vec<Effect> {
+    let host = app.current_host();
+    if host.is_local() {
+        app.say("this machine needs no SSH: open a host first");
+        return Vec::new();
+    }
+    with(app, |app, out| app.without_agent(&host, out))
+}
+
 pub fn drop_input(app: &mut App) -> Vec<Effect> {
     let Some(pane) = app.focused_mut() else { return Vec::new() };
     pane.ahead.clear();

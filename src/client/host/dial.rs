@@ -2,12 +2,13 @@
 //! Leaves out what is done with it.
 
 use super::HostId;
+use super::without::{self, Without};
 use crate::client::forwards::Records;
 use crate::config::Config;
 use crate::failure::{Failure, Kind};
-use crate::link::{Incoming, Link};
+use crate::link::{Incoming, Link, locked};
 use crate::paths::Paths;
-use crate::proto::control::{Fault, Initialized};
+use crate::proto::control::{Fault, Initialized, SessionCreate};
 use crate::proto::hello;
 use crate::proto::ids::ClientId;
 use crate::transport::ask::Ask;
@@ -15,9 +16,10 @@ use crate::transport::deploy::{Offer, Release, choose};
 use crate::transport::ssh::Ssh;
 use crate::transport::ssh::forward::Status;
 use crate::transport::{self, DeployPolicy};
+use std::collections::HashSet;
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::DuplexStream;
 use tokio::sync::{Semaphore, mpsc, oneshot};
@@ -41,6 +43,8 @@ pub struct Env {
     pub local: Box<dyn Fn() -> DuplexStream + Send + Sync>,
     handshakes: Semaphore,
     records: Records,
+    /// Hosts that are reached without an agent, on a person's word.
+    without: Mutex<HashSet<HostId>>,
 }
 
 impl Env {
@@ -61,7 +65,20 @@ impl Env {
             local,
             handshakes: Semaphore::new(HANDSHAKES),
             records: Records::default(),
+            without: Mutex::default(),
         })
+    }
+
+    /// From here on the host is reached without an agent: plain SSH through a target process of this machine.
+    pub fn go_without(&self, host: &HostId) {
+        locked(&self.without).insert(host.clone());
+    }
+    /// The host is asked about its agent again.
+    pub fn go_with(&self, host: &HostId) {
+        locked(&self.without).remove(host);
+    }
+    pub fn goes_without(&self, host: &HostId) -> bool {
+        locked(&self.without).contains(host)
     }
 
     /// Keeps what `thub forward ls` tells of a host.
@@ -94,6 +111,18 @@ pub struct Dialed {
     pub hello: Initialized,
     /// Kept: the link lives on it.
     pub ssh: Option<Ssh>,
+    /// The host has no agent: the link is to this machine's, sessions are channels of this target process.
+    pub without: Option<Without>,
+}
+
+impl Dialed {
+    /// A session as it has to be asked for over this link.
+    pub fn wanted(&self, create: SessionCreate) -> SessionCreate {
+        match &self.without {
+            Some(without) => without.wanted(create),
+            None => create,
+        }
+    }
 }
 
 /// Reaches a host's agent and says hello.
@@ -107,16 +136,27 @@ pub async fn dial_by(host: &HostId, env: &Env, ask: Arc<dyn Ask>, policy: Deploy
         let io = (env.local)();
         return greet(host, env, io, None).await;
     }
-    let permit = env.handshakes.acquire().await;
-    let reached = open(host, env, ask, policy);
-    tokio::pin!(reached);
-    tokio::select! {
-        greeted = &mut reached => return greeted,
-        () = tokio::time::sleep(HELD) => {}
+    if env.goes_without(host) {
+        return without::dial(host, env, ask).await;
     }
+    let permit = env.handshakes.acquire().await;
+    let reached = open(host, env, ask.clone(), policy);
+    tokio::pin!(reached);
+    let held = tokio::select! {
+        greeted = &mut reached => Some(greeted),
+        () = tokio::time::sleep(HELD) => None,
+    };
     // a person is asked something, or the host is slow: others need not wait for that
     drop(permit);
-    reached.await
+    let greeted = match held {
+        Some(greeted) => greeted,
+        None => reached.await,
+    };
+    // the question about the agent was answered so
+    if greeted.is_err() && env.goes_without(host) {
+        return without::dial(host, env, ask).await;
+    }
+    greeted
 }
 
 /// Connects, and says hello to the agent that goes with this build. One whose hello says what its name and banner did
@@ -145,7 +185,7 @@ async fn open(host: &HostId, env: &Env, ask: Arc<dyn Ask>, policy: DeployPolicy)
     }
 }
 
-async fn greet<S>(host: &HostId, env: &Env, io: S, ssh: Option<Ssh>) -> Result<Dialed, Failure>
+pub(super) async fn greet<S>(host: &HostId, env: &Env, io: S, ssh: Option<Ssh>) -> Result<Dialed, Failure>
 where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + 'static,
 {
@@ -187,7 +227,7 @@ where
             format!("it is thub {} and speaks revision {}", crate::text::short(&hello.build, 60), hello.revision);
         return Err(unfit(&name, &what));
     }
-    Ok(Dialed { link, incoming, ended, hello, ssh })
+    Ok(Dialed { link, incoming, ended, hello, ssh, without: None })
 }
 
 /// It answered, and does not go with this build.

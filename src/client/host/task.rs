@@ -5,6 +5,7 @@ use super::attached::{Attached, Take};
 use super::find;
 use super::forward::Forwarding;
 use super::{Answer, Dialed, Env, HostCommand, HostEvent, HostId, HostState, Question, dial_by, mixed};
+use super::without::{self, Without};
 use crate::failure::{Failure, Kind};
 use crate::link::{Incoming, Link};
 use crate::proto::control::*;
@@ -63,7 +64,8 @@ pub fn spawn(host: HostId, env: Arc<Env>, events: Events, first: Option<Dialed>)
     let (tx, rx) = mpsc::unbounded_channel();
     let (inner_tx, inner) = mpsc::unbounded_channel();
     let forwards = Forwarding::new(host.clone(), env.clone(), events.clone());
-    let asker = Arc::new(Asker { host: host.clone(), events: events.clone(), state: Mutex::default() });
+    let asker =
+        Arc::new(Asker { host: host.clone(), env: env.clone(), events: events.clone(), state: Mutex::default() });
     let task = Task {
         host,
         env,
@@ -86,6 +88,7 @@ pub fn spawn(host: HostId, env: Arc<Env>, events: Events, first: Option<Dialed>)
 /// Questions on their way to a person.
 struct Asker {
     host: HostId,
+    env: Arc<Env>,
     events: Events,
     state: Mutex<(u64, HashMap<u64, oneshot::Sender<Answer>>)>,
 }
@@ -138,7 +141,13 @@ impl Ask for Asker {
             offered: offered.into(),
             steps: steps.to_vec(),
         });
-        Box::pin(async move { Some(rx.await.ok()? == Answer::Yes) })
+        Box::pin(async move {
+            let answer = rx.await.ok()?;
+            if answer == Answer::Without {
+                self.env.go_without(&self.host);
+            }
+            Some(answer == Answer::Yes)
+        })
     }
     fn said(&self, host: &str, text: &str) {
         let what = format!("{host} says: {}", text.replace('\n', " | "));
@@ -195,6 +204,8 @@ struct Live {
     leaving: Option<ShuttingDown>,
     /// Kept: the link lives on it.
     _ssh: Option<crate::transport::ssh::Ssh>,
+    /// No agent there: the link is to this machine's.
+    without: Option<Without>,
 }
 
 struct Task {
@@ -235,7 +246,12 @@ impl Task {
     fn dial(&mut self) -> Dial {
         let (host, env, ask) = (self.host.clone(), self.env.clone(), self.asker.clone());
         let policy = if std::mem::take(&mut self.renew) { DeployPolicy::Always } else { env.deploy };
-        Box::pin(async move { dial_by(&host, &env, ask, policy).await })
+        Box::pin(async move {
+            if !host.is_local() && without::is_in_use(&host, &env).await {
+                env.go_without(&host);
+            }
+            dial_by(&host, &env, ask, policy).await
+        })
     }
 
     async fn run(
@@ -379,6 +395,10 @@ impl Task {
                         command = commands.recv() => match command {
                             None => return,
                             Some(HostCommand::Connect) => break,
+                            Some(HostCommand::Without) => {
+                                self.while_down(HostCommand::Without);
+                                break;
+                            }
                             Some(HostCommand::Disconnect) => {
                                 self.let_go();
                                 continue 'offline;
@@ -393,6 +413,7 @@ impl Task {
 
     /// On a person's word: what was asked for meanwhile is not done at some later time.
     fn let_go(&mut self) {
+        self.env.go_with(&self.host);
         self.fail_early("the host was let go of");
         self.forwards.end();
         self.tell(HostEvent::State(HostState::Offline));
@@ -449,6 +470,7 @@ impl Task {
             }
             HostCommand::Gauges(on) => self.gauges = on,
             HostCommand::Update => self.renew = true,
+            HostCommand::Without => self.env.go_without(&self.host),
             HostCommand::Answer { id, answer } => self.asker.answer(id, answer),
             c @ (HostCommand::Create { .. }
             | HostCommand::Close { .. }
@@ -490,7 +512,7 @@ impl Task {
         inner: &mut mpsc::UnboundedReceiver<Inner>,
         ready: &mut Option<Dialed>,
     ) -> Turn {
-        let Dialed { link, incoming, ended, hello, ssh } = dialed;
+        let Dialed { link, incoming, ended, hello, ssh, without } = dialed;
         let (frames_tx, frames) = mpsc::unbounded_channel();
         self.forwards.up(ssh.as_ref(), &link);
         let mut live = Live {
@@ -506,6 +528,7 @@ impl Task {
             exe: hello.exe,
             leaving: None,
             _ssh: ssh,
+            without,
         };
         self.tell(HostEvent::State(HostState::Online { build: hello.build, hostname: hello.hostname }));
         let sessions: Vec<SessionId> = self.attached.values().filter(|a| !a.ended).map(|a| a.session.clone()).collect();
@@ -513,14 +536,15 @@ impl Task {
             self.attach(&mut live, &session);
         }
         drop(link.call(&Subscribe { topic: "sessions".into() }));
-        if self.gauges {
+        // (this machine's gauges are not that host's)
+        if self.gauges && live.without.is_none() {
             drop(link.call(&MonitoringSubscribe {}));
         }
         self.list(&live);
         for command in std::mem::take(&mut self.early) {
             self.command(&mut live, command);
         }
-        let network = !self.host.is_local();
+        let network = !self.host.is_local() && live.without.is_none();
         let mut ping = tokio::time::Instant::now() + Duration::from_millis(100);
         let mut beside: Option<Dial> = None;
         let turn = loop {
@@ -669,11 +693,24 @@ impl Task {
                 }
             }
             HostCommand::Create { tag, create } => {
-                // longer than the agent waits for the session to stand: no answer must not mean that one was started
-                let call = live.link.call_within(&create, CREATE);
-                let (events, host, build) = (self.events.clone(), self.host.clone(), live.build.clone());
+                let (create, ready) = match &live.without {
+                    Some(without) => (without.wanted(*create), Some(without.ready())),
+                    None => (*create, None),
+                };
+                let (events, host, link) = (self.events.clone(), self.host.clone(), live.link.clone());
+                let build = live.build.clone();
                 tokio::spawn(async move {
-                    let result = call.await.map(|c| Box::new(c.session)).map_err(|f| mixed::told(&f, &host, &build));
+                    // a connection that was lost is made anew first, and whoever is asked then has time
+                    let ready = async { if let Some(ready) = ready { ready.await } else { Ok(()) } };
+                    let result = match ready.await {
+                        Err(failure) => Err(failure.what),
+                        // longer than the agent waits for the session to stand: no answer must not mean that one was
+                        // started
+                        Ok(()) => {
+                            let created = link.call_within(&create, CREATE).await;
+                            created.map(|c| Box::new(c.session)).map_err(|f| mixed::told(&f, &host, &build))
+                        }
+                    };
                     let _ = events.send((host, HostEvent::Created { tag, result }));
                 });
             }
@@ -717,14 +754,14 @@ impl Task {
             HostCommand::List => self.list(live),
             HostCommand::Gauges(on) => {
                 self.gauges = on;
-                if on {
-                    drop(live.link.call(&MonitoringSubscribe {}));
-                } else {
-                    drop(live.link.call(&MonitoringUnsubscribe {}));
+                match (on, &live.without) {
+                    (true, None) => drop(live.link.call(&MonitoringSubscribe {})),
+                    (false, None) => drop(live.link.call(&MonitoringUnsubscribe {})),
+                    (_, Some(_)) => {}
                 }
             }
             c @ (HostCommand::DropInput { .. } | HostCommand::Answer { .. }) => self.while_down(c),
-            HostCommand::Connect | HostCommand::Disconnect => {}
+            HostCommand::Connect | HostCommand::Without | HostCommand::Disconnect => {}
             c @ (HostCommand::Forward(_)
             | HostCommand::ForwardPort(_)
             | HostCommand::Unforward(_)
@@ -906,6 +943,10 @@ impl Task {
                 }
             }
             Inner::Listed(Ok(mut sessions)) => {
+                // of this machine's sessions, those that are channels to this host
+                if let Some(without) = &live.without {
+                    sessions.retain(|s| s.target == without.target.as_str());
+                }
                 for s in &mut sessions {
                     s.host = self.host.as_str().to_string();
                 }

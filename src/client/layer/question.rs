@@ -33,6 +33,7 @@ impl Asked {
             // trusting a key takes the letter, not a stray Enter
             (Question::HostKey { .. } | Question::Deploy { .. }, "y" | "Y") => answer(Answer::Yes),
             (Question::Deploy { .. }, "Enter") => answer(Answer::Yes),
+            (Question::Deploy { .. }, "w" | "W") => answer(Answer::Without),
             (_, "n" | "N") => answer(Answer::No),
             _ => Outcome::Stay,
         }

@@ -156,7 +156,7 @@ fn question(theme: &Theme, asked: &Asked, whole: Rect, buf: &mut Buffer) -> Curs
             let mut lines = vec![plain(there), plain(format!("Put build {} there?", short(offered, 60)))];
             lines.extend(steps.iter().map(|s| (format!("  {}", short(s, 120)), theme.dim)));
             lines.push((String::new(), theme.text));
-            lines.push(("y yes   n no".into(), theme.dim));
+            lines.push(("y yes   n no   w connect without it".into(), theme.dim));
             panel(theme, whole, "agent", theme.accent, &lines, buf);
             None
         }
@@ -211,6 +211,9 @@ fn monitor(app: &App, theme: &Theme, id: &HostId) -> Vec<(String, Style)> {
     let Some(host) = app.hosts.get(id) else { return vec![("offline".into(), theme.dim)] };
     let mut lines = Vec::new();
     match &host.state {
+        HostState::Online { hostname, .. } if host.state.is_without_agent() => {
+            lines.push((format!("online   {}   no agent: plain SSH", short(hostname, 60)), theme.ok));
+        }
         HostState::Online { build, hostname } => {
             lines.push((format!("online   {}   thub {}", short(hostname, 60), short(build, 40)), theme.ok));
         }

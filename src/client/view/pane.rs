@@ -165,15 +165,23 @@ fn draw_pane(app: &App, theme: &Theme, pane: &Pane, inner: Rect, framed: bool, b
                 (Some(code), None) => format!("exited {code}"),
                 (None, None) => "exited".into(),
             };
-            let text = format!("[{what}]  Enter or x: close   r: start again");
-            last_line(theme, inner, &text, theme.accent, buf);
+            let (what, keys) = (format!("[{what}]"), "Enter or x: close   r: start again");
+            // why it ended may be long: the keys are seen all the same
+            if what.width() + 2 + keys.len() > usize::from(inner.width) && inner.height > 2 {
+                last_line(theme, Rect { height: inner.height - 1, ..inner }, &what, theme.accent, buf);
+                last_line(theme, inner, keys, theme.accent, buf);
+            } else {
+                last_line(theme, inner, &format!("{what}  {keys}"), theme.accent, buf);
+            }
         }
         Stage::Gone { why, ended } => {
             let enter = if *ended { "Enter: new shell here" } else { "Enter: try again" };
+            let far = !pane.host.is_local() && !app.is_online(&pane.host);
+            let without = if far { "   w: connect without an agent" } else { "" };
             let lines = [
                 (host_text(&pane.host), theme.accent),
                 (why.clone(), theme.text),
-                (format!("{enter}   x: close"), theme.dim),
+                (format!("{enter}   x: close{without}"), theme.dim),
             ];
             centred(theme, inner, &lines, buf);
         }

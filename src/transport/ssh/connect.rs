@@ -17,9 +17,11 @@ use super::sftp::Sftp;
 use super::stream::{self, Cut, Wire};
 use super::x11::{self, X11};
 use crate::failure::{Failure, Kind};
+use crate::proto::ids::Size;
 use crate::proto::x11::COOKIE;
 use crate::text::{escape, short};
 use crate::transport::ask::Ask;
+use russh::ChannelMsg;
 use russh::client::{self, Handle};
 use russh::keys::HashAlg;
 use std::borrow::Cow;
@@ -64,6 +66,15 @@ pub(super) struct Inner {
 #[derive(Clone)]
 pub struct Ssh {
     inner: Arc<Inner>,
+}
+
+/// A terminal wanted on a host (RFC 4254, 6.2 to 6.5).
+pub struct Terminal {
+    /// One line for the login shell there; none = the shell itself.
+    pub command: Option<String>,
+    pub term: String,
+    pub size: Size,
+    pub env: Vec<(String, String)>,
 }
 
 /// Connects to `dest` (as [`config::parse_dest`] takes it) and proves who we are.
@@ -231,10 +242,17 @@ impl Ssh {
         Ok(Channel::spawn(channel, self.inner.clone()))
     }
 
-    /// The same with what ssh_config lends the host: the ssh-agent, the display. Not answered whether it may: a host that forbids it
-    /// runs the command without.
+    /// The same with what ssh_config lends the host: the ssh-agent, the display.
     pub async fn exec_lending(&self, command: &str) -> Result<Channel, Failure> {
         let channel = self.open(self.inner.handle.channel_open_session()).await?;
+        self.lend(&channel).await?;
+        self.open(channel.exec(true, command)).await?;
+        Ok(Channel::spawn(channel, self.inner.clone()))
+    }
+
+    /// Lends the host what ssh_config says for what runs on this channel. Not answered whether it may: a host that
+    /// forbids it runs the command without.
+    async fn lend(&self, channel: &russh::Channel<client::Msg>) -> Result<(), Failure> {
         if self.inner.config.forward_agent.as_ref().and_then(agent_forward::path_of).is_some() {
             self.open(channel.agent_forward(false)).await?;
         }
@@ -242,8 +260,7 @@ impl Ssh {
             let asking = channel.request_x11(false, false, COOKIE, x11.cookie(), x11.screen());
             self.open(asking).await?;
         }
-        self.open(channel.exec(true, command)).await?;
-        Ok(Channel::spawn(channel, self.inner.clone()))
+        Ok(())
     }
 
     /// From here on the host may open connections to the display.
@@ -253,6 +270,58 @@ impl Ssh {
         self.inner.shared.lock().x11 = Some(tx);
         tokio::spawn(x11::serve(x11.clone(), opened, Arc::downgrade(&self.inner)));
         Some(x11)
+    }
+
+    /// A terminal there: the login shell, or a command run by it. An environment variable the host does not take
+    /// (AcceptEnv in sshd_config(5)) is left out by it without a word.
+    pub async fn terminal(&self, terminal: &Terminal) -> Result<Channel, Failure> {
+        let mut channel = self.open(self.inner.handle.channel_open_session()).await?;
+        self.lend(&channel).await?;
+        let size = terminal.size.clamped();
+        let (cols, rows) = (u32::from(size.cols), u32::from(size.rows));
+        let modes = [(russh::Pty::IUTF8, 1)];
+        self.open(channel.request_pty(true, &terminal.term, cols, rows, 0, 0, &modes)).await?;
+        for (name, value) in &terminal.env {
+            self.open(channel.set_env(false, name.as_str(), value.as_str())).await?;
+        }
+        match &terminal.command {
+            None => self.open(channel.request_shell(true)).await?,
+            Some(command) => self.open(channel.exec(true, command.as_str())).await?,
+        }
+        // an answer to each of the two, in their order; what comes between them is kept
+        let mut early = Vec::new();
+        for wanted in ["terminal", "shell"] {
+            let answered = async {
+                loop {
+                    match channel.wait().await {
+                        Some(ChannelMsg::Success) => return Some(true),
+                        Some(ChannelMsg::Failure) => return Some(false),
+                        Some(ChannelMsg::Data { data }) => early.extend_from_slice(&data),
+                        Some(ChannelMsg::Close) | None => return None,
+                        Some(_) => {}
+                    }
+                }
+            };
+            match tokio::time::timeout(OPEN_WITHIN, answered).await {
+                Ok(Some(true)) => {}
+                Ok(Some(false)) => {
+                    return Err(Failure::refused(
+                        format!("{} gives this account no {wanted}", self.name()),
+                        "ask its admin, or use an account that has one",
+                    ));
+                }
+                Ok(None) => return Err(self.lost()),
+                Err(_) => {
+                    return Err(Failure::unreachable(
+                        format!("{} gave no {wanted} within {} s", self.name(), OPEN_WITHIN.as_secs()),
+                        "see whether the network there still works",
+                    ));
+                }
+            }
+        }
+        let mut channel = Channel::spawn(channel, self.inner.clone());
+        channel.unread(&early);
+        Ok(channel)
     }
 
     /// Runs a short command to its end: stdout (at most `limit` bytes), the end of stderr, the exit code.

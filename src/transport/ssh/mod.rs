@@ -31,8 +31,8 @@ mod stream;
 mod x11;
 
 pub use aliases::hosts;
-pub use channel::{Channel, Exit};
+pub use channel::{Channel, Control, Exit};
 pub use config::{HostConfig, resolve};
-pub use connect::{Ssh, connect};
+pub use connect::{Ssh, Terminal, connect};
 pub use forward::Forwards;
 pub use sftp::Sftp;
