@@ -30,6 +30,7 @@ use crate::sys;
 use serde_json::Value;
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -77,6 +78,8 @@ struct Agent {
     link: Link,
     streams: Mutex<HashMap<StreamId, oneshot::Sender<()>>>,
     subscriptions: Mutex<HashMap<&'static str, JoinHandle<()>>>,
+    /// The client was told so: its first session is started knowing it.
+    ends_at_logout: AtomicBool,
 }
 
 /// A call's frames from the client, taken hold of before anything is awaited: what follows the call is not lost.
@@ -91,8 +94,14 @@ where
     let (tx, mut incoming) = mpsc::unbounded_channel();
     let (link, served) = Link::new(io, true, tx);
     let local = ctx.local;
-    let agent =
-        Arc::new(Agent { ctx, run, link: link.clone(), streams: Mutex::default(), subscriptions: Mutex::default() });
+    let agent = Arc::new(Agent {
+        ctx,
+        run,
+        link: link.clone(),
+        streams: Mutex::default(),
+        subscriptions: Mutex::default(),
+        ends_at_logout: AtomicBool::new(false),
+    });
     tokio::pin!(served);
     let end = loop {
         tokio::select! {
@@ -152,7 +161,10 @@ impl Agent {
     async fn call(self: &Arc<Agent>, method: &str, p: Value, frames: Option<Frames>) -> Result<Value, Fault> {
         use call::{params, reply};
         match method {
-            Initialize::NAME => reply(self.initialize(params(p)?)?),
+            Initialize::NAME => {
+                let warn = self.ends_at_logout().await;
+                reply(Initialized { ends_at_logout: warn, ..self.initialize(params(p)?)? })
+            }
             SessionList::NAME => reply(self.listed(params(p)?, frames).await?),
             SessionCreate::NAME => reply(SessionCreated { session: self.create(params(p)?).await? }),
             SessionGet::NAME => {
@@ -226,7 +238,20 @@ impl Agent {
             home: self.ctx.paths.home().to_string_lossy().into_owned(),
             recovered: self.run().entries().iter().filter(|e| e.info().is_alive()).count() as u32,
             capabilities: hello::capabilities(),
+            ..Initialized::default()
         })
+    }
+
+    /// Whether it has to be said, before the first session of this boot, that sessions end at logout.
+    async fn ends_at_logout(&self) -> bool {
+        use sys::logout::{Facts, Fate};
+        if self.run().told_of_logout() {
+            return false;
+        }
+        let facts = tokio::task::spawn_blocking(Facts::look).await;
+        let ends = facts.is_ok_and(|facts| facts.fate() == Fate::Ends);
+        self.ends_at_logout.store(ends, Ordering::Relaxed);
+        ends
     }
 
     /// The run dir; one that was deleted is made anew by its sessions, and is looked for where they are.

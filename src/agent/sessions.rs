@@ -12,6 +12,7 @@ use rustix::process::{Pid, Signal};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
@@ -172,6 +173,9 @@ impl Agent {
         }
         .in_directory(&cwd);
         self.run().collect();
+        if self.ends_at_logout.swap(false, Ordering::Relaxed) {
+            let _ = self.run().tell_of_logout();
+        }
         self.spawn(&id, &spec).await
     }
 

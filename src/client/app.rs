@@ -377,6 +377,14 @@ impl App {
         self.dirty = true;
     }
 
+    /// Like [`App::say`], for what takes longer to read.
+    pub(super) fn say_long(&mut self, text: impl Into<String>) {
+        self.say(text);
+        if let Some(message) = &mut self.message {
+            message.until = self.now + MESSAGE * 4;
+        }
+    }
+
     /// Like [`App::say`], of trouble with a host: it goes as soon as the host is there again.
     pub(super) fn say_trouble(&mut self, host: &HostId, text: &str) {
         self.say(format!("{}: {text}", crate::text::short(host.as_str(), 40)));

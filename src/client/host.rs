@@ -257,6 +257,10 @@ pub enum HostEvent {
     Failed {
         what: String,
     },
+    /// To be known of this host, for a message.
+    Said {
+        what: String,
+    },
     Rtt(Duration),
     /// Nothing heard for this long.
     Silent(Duration),
@@ -270,6 +274,15 @@ pub enum HostEvent {
 /// Whether the program echoes what is typed (a password prompt does not).
 pub fn echoes(flags: u8) -> bool {
     flags & frame::tty::ECHO != 0
+}
+
+/// Said before the first session on a host whose system ends sessions with the login.
+pub fn ends_at_logout(host: &HostId) -> String {
+    let place =
+        if host.is_local() { "here".to_string() } else { format!("on {}", crate::text::short(host.as_str(), 40)) };
+    format!(
+        "sessions end when you log out {place}: `loginctl enable-linger` there keeps them; `thub doctor` tells more"
+    )
 }
 
 /// Largest answer read from a stream: 1 GiB and what goes with it.

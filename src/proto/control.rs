@@ -93,6 +93,8 @@ pub struct Initialized {
     pub home: String,
     /// Sessions found alive.
     pub recovered: u32,
+    /// The system will end sessions when the user logs out there; said until the first session of this boot is started.
+    pub ends_at_logout: bool,
     pub capabilities: BTreeMap<String, Capability>,
 }
 method!(Initialize = "initialize" -> Initialized);

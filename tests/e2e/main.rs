@@ -8,6 +8,7 @@ mod debug;
 mod edges;
 mod far;
 mod find;
+mod logout;
 mod survive;
 mod tui;
 mod users;

@@ -424,6 +424,9 @@ impl Task {
             _ssh: ssh,
         };
         self.tell(HostEvent::State(HostState::Online { build: hello.build, hostname: hello.hostname }));
+        if hello.ends_at_logout {
+            self.tell(HostEvent::Said { what: super::ends_at_logout(&self.host) });
+        }
         let sessions: Vec<SessionId> = self.attached.values().filter(|a| !a.ended).map(|a| a.session.clone()).collect();
         for session in sessions {
             self.attach(&mut live, &session);
