@@ -189,8 +189,15 @@ fn cases() -> Vec<Case> {
             exe: "/home/me/.local/share/thub/agents/0.1.0/thub".into(),
             home: "/home/me".into(),
             recovered: 2,
+            ends_at_logout: false,
             capabilities: capabilities(),
         },
+    );
+    variant(
+        c,
+        "logout",
+        Initialize { build: "0.1.0".into(), client: client(), ..Initialize::default() },
+        Initialized { revision: 1, ends_at_logout: true, ..Initialized::default() },
     );
     method(
         c,

@@ -1,6 +1,7 @@
 //! Owns the client's state and what changes it: `update(Event) -> Vec<Effect>`. No I/O; the clock is passed in.
 //! Leaves out drawing (view), the split tree (layout) and carrying out effects (driver).
 
+pub mod back;
 mod find;
 mod geometry;
 mod hosts;
@@ -165,6 +166,8 @@ pub struct App {
     /// The tabs or splits are another than what was saved.
     changed: bool,
     opening: Option<open::Opening>,
+    /// Hosts of the kept layout that are not there by then are listed.
+    back_at: Option<Duration>,
     /// The kept layout is being brought back, and nothing of it is known to be alive yet.
     restoring: bool,
     inside: Inside,
@@ -304,6 +307,7 @@ impl App {
         {
             self.layers.pop();
         }
+        self.list_hosts_due();
         for pane in self.panes.values_mut() {
             if pane.sync_since.is_some_and(|t| t + SYNC <= self.now) {
                 pane.sync_since = None;
@@ -316,6 +320,7 @@ impl App {
     pub fn deadline(&self) -> Option<Duration> {
         let mut at: Vec<Duration> = Vec::new();
         at.extend(self.message.as_ref().map(|m| m.until));
+        at.extend(self.back_at);
         // the tree is asked for anew only where somebody can answer
         if self.hosts.keys().any(|id| self.is_online(id)) {
             at.extend(self.listed.map(|t| t + LIST));

@@ -99,6 +99,7 @@ pub static COMMANDS: &[Command] = &[
     c("detach", "leave; everything goes on", &["d"], session::detach),
     c("rename-session", "rename the session", &["$"], session::rename),
     c("reconnect", "connect the host again now", &["R"], session::reconnect),
+    c("hosts-back", "how the hosts of this window come back", &[], session::hosts_back),
     c("drop-input", "throw away what was typed while the link is down", &["Delete"], session::drop_input),
     c("send-prefix", "send the prefix key to the program", &[], session::send_prefix),
     c("paste", "paste what was copied last", &["]"], session::paste),

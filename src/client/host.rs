@@ -3,7 +3,9 @@
 
 pub mod attached;
 pub mod dial;
+mod dialing;
 pub mod find;
+mod pulse;
 mod task;
 
 pub use dial::{Dialed, Env, dial};
@@ -262,7 +264,7 @@ pub enum HostEvent {
         what: String,
     },
     Rtt(Duration),
-    /// Nothing heard for this long.
+    /// Nothing that was sent was answered for this long; zero = it is answered again.
     Silent(Duration),
     Gauges(Gauges),
     Ask {

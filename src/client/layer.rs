@@ -1,5 +1,6 @@
 //! Owns the stack of modals: the top one takes the event first. State in, outcome out; nothing here knows the app.
 
+pub mod back;
 pub mod field;
 pub mod picker;
 pub mod question;
@@ -12,6 +13,7 @@ use super::layout::PaneId;
 use super::tabs::TabId;
 use crate::proto::ids::SessionId;
 use crate::term::input::Key;
+use back::Back;
 use field::Field;
 use picker::Picker;
 use question::Asked;
@@ -38,6 +40,8 @@ pub enum Choice {
     Read(HostId, String),
     /// The pane with this number.
     Pane(usize),
+    /// Connect these hosts now; the panel stays.
+    Retry(Vec<HostId>, Back),
 }
 
 pub enum Outcome {
@@ -75,6 +79,8 @@ pub enum Layer {
         shown: Option<Duration>,
         armed: bool,
     },
+    /// The hosts of a window that comes back.
+    Back(Back),
     /// How it stands with a host.
     Monitor(HostId),
     /// The panes' numbers, for a moment.
@@ -118,6 +124,7 @@ impl Layer {
         const LONG_AGO: &Duration = &Duration::ZERO;
         match self {
             Layer::Question(a) => Some((&a.shown, &mut a.armed)),
+            Layer::Back(b) => Some((&b.shown, &mut b.armed)),
             Layer::Stop { shown, armed, .. } => Some((shown.as_ref().unwrap_or(LONG_AGO), armed)),
             _ => None,
         }
@@ -153,6 +160,7 @@ impl Layer {
                 "Enter" | "Escape" | "c" => Outcome::Choose(Choice::Read(host.clone(), why.clone())),
                 _ => Outcome::Stay,
             },
+            Layer::Back(b) => b.key(&name),
             Layer::Monitor(_) => Outcome::Close,
             Layer::Numbers { .. } => match typed(key).and_then(|c| c.to_digit(10)) {
                 Some(n) => Outcome::Choose(Choice::Pane((n as usize).wrapping_sub(1))),

@@ -4,6 +4,7 @@
 mod support;
 
 mod cli;
+mod cuts;
 mod debug;
 mod edges;
 mod far;

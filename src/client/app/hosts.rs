@@ -232,6 +232,7 @@ impl App {
         match state {
             HostState::Online { .. } => {
                 self.trouble_is_over(id);
+                self.hosts_are_back();
                 if self.gauges_of.as_ref() == Some(id) && !was_online {
                     self.gauges_of = None;
                 }

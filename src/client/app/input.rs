@@ -4,6 +4,7 @@ use super::{App, Effect, Farewell};
 use crate::client::command::{self, Command};
 use crate::client::host::{Answer, HostCommand, HostState, echoes};
 use crate::client::keymap::{Found, word};
+use crate::client::layer::back::Back;
 use crate::client::layer::{Choice, Layer, Outcome};
 use crate::client::layout::PaneId;
 use crate::client::pane::Stage;
@@ -28,6 +29,13 @@ impl App {
             return out;
         }
         let before = self.last_key.replace(self.now);
+        if let Some(Layer::Back(_)) = self.layers.last()
+            && self.layer_takes_keys(before)
+            && !Back::takes(&word(&keys::simplified(&key)))
+        {
+            self.layers.pop();
+            self.dirty = true;
+        }
         if !self.layers.is_empty() && self.layer_takes_keys(before) {
             self.dirty = true;
             let outcome = self.layers.last_mut().map_or(Outcome::Close, |l| l.key(&keys::simplified(&key)));
@@ -181,6 +189,7 @@ impl App {
                     out.push(Effect::Quit(Farewell::Failed(format!("{host}: {why}"))));
                 }
             }
+            Choice::Retry(hosts, panel) => self.retry(hosts, panel, out),
             Choice::Pane(n) => {
                 let pane = self.tabs.active().and_then(|t| t.panes().get(n).copied());
                 if let Some(pane) = pane {

@@ -27,6 +27,11 @@ pub fn reconnect(app: &mut App) -> Vec<Effect> {
     vec![Effect::Host(app.current_host(), HostCommand::Connect)]
 }
 
+pub fn hosts_back(app: &mut App) -> Vec<Effect> {
+    app.list_hosts();
+    Vec::new()
+}
+
 pub fn drop_input(app: &mut App) -> Vec<Effect> {
     let Some(pane) = app.focused_mut() else { return Vec::new() };
     pane.ahead.clear();

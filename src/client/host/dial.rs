@@ -8,20 +8,19 @@ use crate::paths::Paths;
 use crate::proto::control::{Fault, Initialized};
 use crate::proto::hello;
 use crate::proto::ids::ClientId;
+use crate::sys;
 use crate::transport::ask::Ask;
 use crate::transport::ssh::Ssh;
 use crate::transport::{self, DeployPolicy};
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::io::DuplexStream;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
-/// SSH handshakes at a time.
-const HANDSHAKES: usize = 8;
-/// A handshake that takes longer does not count among them any more.
-const HELD: Duration = Duration::from_secs(10);
+/// News of sleep and network comes in bursts.
+const BURST: Duration = Duration::from_millis(100);
 
 /// What every host's link of this client shares.
 pub struct Env {
@@ -33,7 +32,8 @@ pub struct Env {
     pub deploy: DeployPolicy,
     /// Starts this machine's agent on the other end of the pipe it returns. The roof fills it in: roles are strangers.
     pub local: Box<dyn Fn() -> DuplexStream + Send + Sync>,
-    handshakes: Semaphore,
+    /// Counts up when this machine slept or its network changed.
+    wakes: OnceLock<watch::Receiver<u64>>,
 }
 
 impl Env {
@@ -44,7 +44,29 @@ impl Env {
         local: Box<dyn Fn() -> DuplexStream + Send + Sync>,
     ) -> Arc<Env> {
         let client = ClientId::random();
-        Arc::new(Env { paths, ssh_config, client, deploy, local, handshakes: Semaphore::new(HANDSHAKES) })
+        Arc::new(Env { paths, ssh_config, client, deploy, local, wakes: OnceLock::new() })
+    }
+
+    /// Changes when this machine slept or its network changed: links are doubted then, and dials worth another try.
+    pub fn wakes(&self) -> watch::Receiver<u64> {
+        let listen = || {
+            let (tx, rx) = watch::channel(0);
+            let mut wake = sys::wake::Wake::new();
+            tokio::spawn(async move {
+                loop {
+                    let why = wake.next().await;
+                    tracing::debug!(?why, "links are doubted");
+                    tx.send_modify(|n| *n += 1);
+                    // (the last of a burst counts: that is when all is in place)
+                    while tokio::time::timeout(BURST, wake.next()).await.is_ok() {}
+                    tx.send_modify(|n| *n += 1);
+                }
+            });
+            rx
+        };
+        let mut wakes = self.wakes.get_or_init(listen).clone();
+        wakes.mark_unchanged();
+        wakes
     }
 }
 
@@ -66,19 +88,8 @@ pub async fn dial(host: &HostId, env: &Env, ask: Arc<dyn Ask>) -> Result<Dialed,
         let io = (env.local)();
         return greet(host, env, io, None).await;
     }
-    let permit = env.handshakes.acquire().await;
-    let reached = async {
-        let (ssh, channel) = transport::reach(host.as_str(), env.ssh_config.as_deref(), ask, env.deploy, None).await?;
-        greet(host, env, channel, Some(ssh)).await
-    };
-    tokio::pin!(reached);
-    tokio::select! {
-        greeted = &mut reached => return greeted,
-        () = tokio::time::sleep(HELD) => {}
-    }
-    // a person is asked something, or the host is slow: others need not wait for that
-    drop(permit);
-    reached.await
+    let (ssh, channel) = transport::reach(host.as_str(), env.ssh_config.as_deref(), ask, env.deploy, None).await?;
+    greet(host, env, channel, Some(ssh)).await
 }
 
 async fn greet<S>(host: &HostId, env: &Env, io: S, ssh: Option<Ssh>) -> Result<Dialed, Failure>

@@ -2,9 +2,11 @@
 //! Leaves out how a link comes to be (`dial.rs`) and where a session stands (`attached.rs`).
 
 use super::attached::{Attached, Take};
+use super::dialing::{Dial, Dialing};
 use super::find;
+use super::pulse::{Act, Pulse, Signs};
 use super::{Answer, Dialed, Env, HostCommand, HostEvent, HostId, HostState, Question, dial};
-use crate::failure::{Failure, Kind};
+use crate::failure::Kind;
 use crate::link::{Incoming, Link};
 use crate::proto::control::*;
 use crate::proto::frame::{Body, Frame, MAX_PIECE};
@@ -13,22 +15,13 @@ use crate::proto::notice::Notice;
 use crate::term::screen::Colors;
 use crate::transport::ask::{Answered, Ask};
 use std::collections::HashMap;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 /// Credit for a session's output. On this machine a flood soon turns into Screens; over a network a queue is delay.
 const WINDOW_LOCAL: u64 = 32 << 10;
 const WINDOW_FAR: u64 = 64 << 10;
-/// A network link that is silent is asked for a sign of life this often.
-const PING: Duration = Duration::from_secs(2);
-/// It is shown as silent from here on.
-const SILENT: Duration = Duration::from_secs(3);
-/// A second dial starts beside the silent link.
-const BESIDE: Duration = Duration::from_secs(5);
-/// And it is given up.
-const DEAD: Duration = Duration::from_secs(10);
 /// Between dials while the drop is fresh.
 const AGAIN: Duration = Duration::from_millis(500);
 /// How long it counts as fresh.
@@ -46,7 +39,6 @@ const CREATE: Duration = Duration::from_secs(15);
 const STOOD: Duration = Duration::from_secs(2);
 
 type Events = mpsc::UnboundedSender<(HostId, HostEvent)>;
-type Dial = Pin<Box<dyn Future<Output = Result<Dialed, Failure>> + Send>>;
 
 /// Starts a host's task; `first` = a link that stands already. It ends when the sender returned is dropped.
 pub fn spawn(host: HostId, env: Arc<Env>, events: Events, first: Option<Dialed>) -> mpsc::UnboundedSender<HostCommand> {
@@ -65,6 +57,7 @@ pub fn spawn(host: HostId, env: Arc<Env>, events: Events, first: Option<Dialed>)
         gauges: false,
         announced: HashMap::new(),
         searching: HashMap::new(),
+        wakes: None,
     };
     tokio::spawn(task.run(rx, inner, first));
     tx
@@ -158,7 +151,7 @@ struct Live {
     streams: HashMap<StreamId, SessionId>,
     /// Frames of streams whose attach is not answered yet.
     unanswered: HashMap<StreamId, Vec<Frame>>,
-    told_silent: bool,
+    pulse: Pulse,
     /// Kept: the link lives on it.
     _ssh: Option<crate::transport::ssh::Ssh>,
 }
@@ -177,6 +170,8 @@ struct Task {
     announced: HashMap<SessionId, usize>,
     /// The search under way in a session.
     searching: HashMap<SessionId, tokio::task::AbortHandle>,
+    /// This machine slept, or its network changed; none where that is no matter.
+    wakes: Option<watch::Receiver<u64>>,
 }
 
 enum Turn {
@@ -222,7 +217,12 @@ impl Task {
                     break;
                 }
             }
+            if !self.host.is_local() && self.wakes.is_none() {
+                self.wakes = Some(self.env.wakes());
+            }
             let mut lost_at: Option<Instant> = None;
+            // since when it is wanted and not there
+            let mut away = Instant::now();
             let (mut tries, mut refusals) = (0u32, 0u32);
             let mut ready: Option<Dialed> = first.take();
             loop {
@@ -231,10 +231,19 @@ impl Task {
                     Some(dialed) => Ok(dialed),
                     None => {
                         self.tell(HostEvent::State(HostState::Connecting));
-                        let mut dialing = self.dial();
+                        let mut dialing = Dialing::default();
+                        dialing.start(self.dial());
+                        // a link that fell is missed: the way may heal while a dial is stuck in what was broken
+                        let missed = lost_at.is_some() && !self.attached.is_empty();
+                        let mut again = tokio::time::interval(AGAIN);
+                        again.reset();
                         loop {
                             tokio::select! {
-                                dialed = &mut dialing => break dialed,
+                                dialed = dialing.next() => break dialed,
+                                _ = again.tick(), if missed && away.elapsed() < FRESH => {
+                                    self.dial_beside(&mut dialing, asked);
+                                }
+                                () = woken(&mut self.wakes) => self.dial_beside(&mut dialing, asked),
                                 command = commands.recv() => match command {
                                     None => return,
                                     Some(HostCommand::Disconnect) => {
@@ -262,7 +271,8 @@ impl Task {
                                 continue 'offline;
                             }
                             Turn::Down(why) => {
-                                lost_at = Some(Instant::now());
+                                away = Instant::now();
+                                lost_at = Some(away);
                                 why
                             }
                             Turn::Go => continue,
@@ -293,7 +303,7 @@ impl Task {
                     }
                 };
                 tries += 1;
-                let fresh = lost_at.is_none_or(|at| at.elapsed() < FRESH) && !self.attached.is_empty();
+                let fresh = away.elapsed() < FRESH && !self.attached.is_empty();
                 let wait = match (tries, fresh) {
                     _ if refusals > 0 => backoff(refusals),
                     (1, _) => Duration::from_millis(20),
@@ -305,6 +315,10 @@ impl Task {
                 loop {
                     tokio::select! {
                         () = tokio::time::sleep_until(until) => break,
+                        () = woken(&mut self.wakes) => {
+                            (away, tries) = (Instant::now(), 0);
+                            break;
+                        }
                         command = commands.recv() => match command {
                             None => return,
                             Some(HostCommand::Connect) => break,
@@ -317,6 +331,15 @@ impl Task {
                     }
                 }
             }
+        }
+    }
+
+    /// One more, unless a person is being asked: `asked` = questions before the first.
+    fn dial_beside(&self, dialing: &mut Dialing, asked: u64) {
+        if self.asker.asked() == asked {
+            dialing.start(self.dial());
+        } else {
+            dialing.keep_oldest();
         }
     }
 
@@ -398,9 +421,24 @@ impl Task {
         // a key that is on its way is no news
         let news = if a.live { told > 0 && pending == 0 } else { pending != told };
         if news {
-            self.announced.insert(session.clone(), pending);
-            self.tell(HostEvent::Pending { session: session.clone(), bytes: pending });
+            self.tell_pending(session);
         }
+    }
+
+    /// What was typed last may not have arrived.
+    fn announce_all(&mut self) {
+        let told = |a: &Attached| self.announced.get(&a.session).copied().unwrap_or(0);
+        let news = |a: &&Attached| !a.ended && a.pending() != told(a);
+        let sessions: Vec<SessionId> = self.attached.values().filter(news).map(|a| a.session.clone()).collect();
+        for session in sessions {
+            self.tell_pending(&session);
+        }
+    }
+
+    fn tell_pending(&mut self, session: &SessionId) {
+        let pending = self.attached.get(session).map_or(0, Attached::pending);
+        self.announced.insert(session.clone(), pending);
+        self.tell(HostEvent::Pending { session: session.clone(), bytes: pending });
     }
 
     async fn online(
@@ -420,7 +458,7 @@ impl Task {
             frames_tx,
             streams: HashMap::new(),
             unanswered: HashMap::new(),
-            told_silent: false,
+            pulse: Pulse::new(Instant::now()),
             _ssh: ssh,
         };
         self.tell(HostEvent::State(HostState::Online { build: hello.build, hostname: hello.hostname }));
@@ -440,8 +478,8 @@ impl Task {
             self.command(&mut live, command);
         }
         let network = !self.host.is_local();
-        let mut ping = tokio::time::Instant::now() + Duration::from_millis(100);
-        let mut beside: Option<Dial> = None;
+        let mut beside = Dialing::default();
+        let asked = self.asker.asked();
         let turn = loop {
             tokio::select! {
                 biased;
@@ -457,7 +495,10 @@ impl Task {
                 // once the link is over this queue is, too, and must not be asked before the end is
                 Some(message) = live.incoming.recv() => match message {
                     Incoming::Notice { method, params } => self.notice(&live, &method, params),
-                    Incoming::Rtt(rtt) => self.tell(HostEvent::Rtt(rtt)),
+                    Incoming::Rtt(rtt) => {
+                        self.tell(HostEvent::Rtt(rtt));
+                        self.feel(&mut live, &mut beside, asked);
+                    }
                     Incoming::Call { id, method, .. } => crate::link::call::answer(&live.link.out, id, Err(Fault::new(Fault::UNKNOWN_METHOD, method))),
                 },
                 end = &mut live.ended => {
@@ -467,30 +508,14 @@ impl Task {
                     }
                     break Turn::Down(end.map_or_else(|_| "the link is gone".to_string(), |e| crate::text::escape(&e.to_string())));
                 }
-                dialed = async { match &mut beside { Some(d) => d.await, None => std::future::pending().await } } => {
-                    beside = None;
-                    if let Ok(dialed) = dialed {
-                        *ready = Some(dialed);
-                        break Turn::Go;
-                    }
+                Ok(dialed) = beside.next(), if !beside.is_empty() => {
+                    *ready = Some(dialed);
+                    break Turn::Go;
                 }
-                () = tokio::time::sleep_until(ping), if network => {
-                    let silent = live.link.heard().elapsed();
-                    ping = tokio::time::Instant::now() + if silent > PING { Duration::from_millis(500) } else { PING };
-                    live.link.ping();
-                    if silent >= SILENT {
-                        live.told_silent = true;
-                        self.tell(HostEvent::Silent(silent));
-                        if silent >= BESIDE && beside.is_none() {
-                            beside = Some(self.dial());
-                        }
-                        if silent >= DEAD {
-                            break Turn::Down(format!("nothing heard for {} s", silent.as_secs()));
-                        }
-                    } else if live.told_silent {
-                        live.told_silent = false;
-                        beside = None;
-                        self.tell(HostEvent::Silent(Duration::ZERO));
+                () = woken(&mut self.wakes), if network => live.pulse.doubt(Instant::now()),
+                () = tokio::time::sleep_until(live.pulse.due(Instant::now(), &signs(&live.link)).into()), if network => {
+                    if let Some(quiet) = self.feel(&mut live, &mut beside, asked) {
+                        break Turn::Down(format!("nothing heard for {} s", quiet.as_secs()));
                     }
                 }
             }
@@ -499,7 +524,35 @@ impl Task {
         for a in self.attached.values_mut() {
             a.live = false;
         }
+        self.announce_all();
         turn
+    }
+
+    /// Feels the link's pulse; how long it is dead, where it is.
+    fn feel(&mut self, live: &mut Live, beside: &mut Dialing, asked: u64) -> Option<Duration> {
+        let mut dead = None;
+        for act in live.pulse.look(Instant::now(), &signs(&live.link)) {
+            match act {
+                Act::Ping => live.link.ping(),
+                Act::Silent(quiet) => {
+                    self.tell(HostEvent::Silent(quiet));
+                    self.announce_all();
+                }
+                Act::Again => {
+                    *beside = Dialing::default();
+                    self.tell(HostEvent::Silent(Duration::ZERO));
+                    // what was held back meanwhile
+                    let sessions: Vec<SessionId> = self.attached.keys().cloned().collect();
+                    for session in sessions {
+                        self.send_input(live, &session);
+                        self.announce(&session);
+                    }
+                }
+                Act::Beside => self.dial_beside(beside, asked),
+                Act::Dead(quiet) => dead = Some(quiet),
+            }
+        }
+        dead
     }
 
     fn attach(&mut self, live: &mut Live, session: &SessionId) {
@@ -564,6 +617,9 @@ impl Task {
                 if let Some(a) = self.attached.get_mut(&session) {
                     a.typed(&bytes);
                     self.send_input(live, &session);
+                    if live.pulse.is_silent() {
+                        self.tell_pending(&session);
+                    }
                 }
             }
             HostCommand::Resize { session, size } => {
@@ -666,7 +722,11 @@ impl Task {
         });
     }
 
+    /// Sends what was typed; into a link that answers nothing nothing is sent, so that it can still be thrown away.
     fn send_input(&mut self, live: &Live, session: &SessionId) {
+        if live.pulse.is_silent() {
+            return;
+        }
         let Some(a) = self.attached.get_mut(session) else { return };
         while let Some((offset, bytes)) = a.next_input(MAX_PIECE) {
             live.link.out.urgent(a.stream, Body::Data { offset, bytes: &bytes });
@@ -816,6 +876,21 @@ impl Task {
             _ => {}
         }
     }
+}
+
+fn signs(link: &Link) -> Signs {
+    Signs { heard: link.heard(), answered: link.answered() }
+}
+
+/// The next piece of such news; never, where there is none.
+async fn woken(wakes: &mut Option<watch::Receiver<u64>>) {
+    if let Some(rx) = wakes
+        && rx.changed().await.is_ok()
+    {
+        return;
+    }
+    *wakes = None;
+    std::future::pending().await
 }
 
 /// 1 s, 2 s, 4 s ... to 30 s, each with up to a fifth more or less.

@@ -9,6 +9,7 @@ use super::known_hosts;
 use super::patience::{Asker, Patience};
 use super::sftp::Sftp;
 use super::stream::{self, Cut, Wire};
+use super::turn;
 use crate::failure::{Failure, Kind};
 use crate::text::{escape, short};
 use crate::transport::ask::Ask;
@@ -142,6 +143,8 @@ async fn handshake(config: HostConfig, mut wire: Wire, ask: Arc<dyn Ask>) -> Res
     // a handshake given up leaves a task of russh's behind: cutting its stream ends it
     let cut = wire.cut();
     let complaint = wire.complaint();
+    // (ours until the login is done)
+    let (wire, _turn) = turn::take(wire);
     let shaking = client::connect_stream(Arc::new(settings), wire, gate);
     let at = config.shown();
     let mut handle = match asker.patience.within(HANDSHAKE_WITHIN, shaking).await {

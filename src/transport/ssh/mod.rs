@@ -2,7 +2,7 @@
 //!
 //! - [`config`] what ssh_config says, `aliases` whom it names · [`known_hosts`] the verdict on a host's key
 //! - `stream` what SSH runs over · [`connect`] the handshake and [`Ssh`] · `gate` passes the host's key or says why not
-//! - `auth`, `keyfile` who we are · `patience` deadlines that stand still while a person is asked
+//! - `turn` how many handshakes at a time · `auth`, `keyfile` who we are · `patience` deadlines that stand still while a person is asked
 //! - [`channel`] a command's streams · [`sftp`] files, behind [`sftp_guard`]
 
 mod aliases;
@@ -17,6 +17,7 @@ mod patience;
 pub mod sftp;
 pub mod sftp_guard;
 mod stream;
+mod turn;
 
 pub use aliases::hosts;
 pub use channel::{Channel, Exit};
