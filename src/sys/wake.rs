@@ -49,7 +49,7 @@ mod linux {
 
     impl Wake {
         /// Listens as far as the system lets us. Must be made inside a tokio runtime with I/O.
-        pub fn new() -> Wake {
+        pub fn listen() -> Wake {
             Wake { timer: timer().ok(), routes: routes().ok(), asleep: asleep() }
         }
 
@@ -96,7 +96,7 @@ mod linux {
     fn timer() -> io::Result<AsyncFd<OwnedFd>> {
         let fd = timerfd_create(TimerfdClockId::Realtime, TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK)?;
         set(&fd)?;
-        super::super::async_fd(fd, Interest::READABLE).map_err(|(_, e)| e)
+        crate::sys::async_fd(fd, Interest::READABLE).map_err(|(_, e)| e)
     }
 
     fn set(fd: &OwnedFd) -> io::Result<()> {
@@ -119,7 +119,7 @@ mod linux {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let fd = socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, None)?; // (NETLINK_ROUTE is 0)
         bind(&fd, &SocketAddrNetlink::new(0, GROUPS))?;
-        super::super::async_fd(fd, Interest::READABLE).map_err(|(_, e)| e)
+        crate::sys::async_fd(fd, Interest::READABLE).map_err(|(_, e)| e)
     }
 
     fn changed(fd: &OwnedFd) -> io::Result<bool> {
@@ -151,7 +151,7 @@ mod linux {
 
         #[tokio::test(flavor = "current_thread")]
         async fn it_listens() {
-            let mut wake = Wake::new();
+            let mut wake = Wake::listen();
             assert!(wake.timer.is_some());
             // nothing happens, and nothing is said (the network of whoever runs this may change, which is news)
             let said = tokio::time::timeout(Duration::from_millis(30), wake.next()).await;
@@ -182,7 +182,7 @@ mod other {
     pub struct Wake {}
 
     impl Wake {
-        pub fn new() -> Wake {
+        pub fn listen() -> Wake {
             Wake {}
         }
         pub async fn next(&mut self) -> super::Why {

@@ -10,6 +10,7 @@ mod edges;
 mod far;
 mod find;
 mod logout;
+mod many;
 mod survive;
 mod tui;
 mod users;

@@ -51,7 +51,7 @@ impl Env {
     pub fn wakes(&self) -> watch::Receiver<u64> {
         let listen = || {
             let (tx, rx) = watch::channel(0);
-            let mut wake = sys::wake::Wake::new();
+            let mut wake = sys::wake::Wake::listen();
             tokio::spawn(async move {
                 loop {
                     let why = wake.next().await;
