@@ -3,7 +3,7 @@
 use crate::support::home::sweep;
 use crate::support::sshd::{self, Sshd};
 use crate::support::tty::frame;
-use crate::support::{Home, PATIENCE, THUB, Tty, until, with_variable};
+use crate::support::{Home, PATIENCE, THUB, Tty, with_variable};
 use std::collections::BTreeMap;
 use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
@@ -147,13 +147,14 @@ fn come_back(live: usize, refusing: usize, holes: usize, hanging: usize) -> Opti
         std::thread::sleep(Duration::from_millis(2));
     }
     // those that are not there say so, and a person goes on
-    assert!(tty.screen().iter().any(|l| l.contains(&format!("hosts coming back: {live} of {}", ports.len()))));
-    std::thread::sleep(Duration::from_millis(800));
-    tty.type_("\x1b");
-    tty.until_no_text("hosts coming back");
-    until("what was typed to be there", || {
-        tty.screen().iter().any(|l| l.contains("near-by") || l.contains('<')).then_some(())
-    });
+    // how it stands with each is told (a key typed after a pause closes the panel that came by itself)
+    tty.prefix(":");
+    tty.type_("hosts-back");
+    tty.until_text("> hosts-back");
+    tty.type_("\r");
+    tty.until_text(&format!("hosts coming back: {live} of {}", ports.len()));
+    let refused = format!("○ h{:02} ", live);
+    tty.until("why one is not there", |s| s.iter().any(|l| l.contains(&refused) && l.contains("reached")));
     let mut ready: Vec<Duration> = ready.into_values().collect();
     ready.sort();
     echoes.sort();

@@ -17,6 +17,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::io::DuplexStream;
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 
 /// News of sleep and network comes in bursts.
@@ -34,6 +35,8 @@ pub struct Env {
     pub local: Box<dyn Fn() -> DuplexStream + Send + Sync>,
     /// Counts up when this machine slept or its network changed.
     wakes: OnceLock<watch::Receiver<u64>>,
+    /// Where the tasks of other machines' hosts run.
+    network: OnceLock<Handle>,
 }
 
 impl Env {
@@ -44,7 +47,22 @@ impl Env {
         local: Box<dyn Fn() -> DuplexStream + Send + Sync>,
     ) -> Arc<Env> {
         let client = ClientId::random();
-        Arc::new(Env { paths, ssh_config, client, deploy, local, wakes: OnceLock::new() })
+        Arc::new(Env { paths, ssh_config, client, deploy, local, wakes: OnceLock::new(), network: OnceLock::new() })
+    }
+
+    /// A thread of their own for the hosts of other machines: a handshake computes for milliseconds, and many at once
+    /// (after sleep, or when a window comes back) would hold up keys and frames. It goes with the process.
+    pub(super) fn network(&self) -> Handle {
+        let start = || {
+            let begun = tokio::runtime::Builder::new_current_thread().enable_all().build().and_then(|runtime| {
+                let handle = runtime.handle().clone();
+                let run = move || runtime.block_on(std::future::pending::<()>());
+                std::thread::Builder::new().name("thub-network".into()).spawn(run).map(|_| handle)
+            });
+            // (no thread to be had: as well as it goes)
+            begun.unwrap_or_else(|_| Handle::current())
+        };
+        self.network.get_or_init(start).clone()
     }
 
     /// Changes when this machine slept or its network changed: links are doubted then, and dials worth another try.

@@ -17,6 +17,7 @@ use crate::transport::ask::{Answered, Ask};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 
 /// Credit for a session's output. On this machine a flood soon turns into Screens; over a network a queue is delay.
@@ -59,7 +60,8 @@ pub fn spawn(host: HostId, env: Arc<Env>, events: Events, first: Option<Dialed>)
         searching: HashMap::new(),
         wakes: None,
     };
-    tokio::spawn(task.run(rx, inner, first));
+    let runtime = if task.host.is_local() { Handle::current() } else { task.env.network() };
+    runtime.spawn(task.run(rx, inner, first));
     tx
 }
 

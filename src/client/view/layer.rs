@@ -51,11 +51,14 @@ pub fn draw(app: &App, theme: &Theme, layer: &Layer, whole: Rect, buf: &mut Buff
                     Coming::Away => ("○", theme.warn),
                 };
                 let style = if n == back.chosen { theme.chosen } else { style };
-                (format!("{mark} {}  {}", host_text(host), crate::text::short(text, 100)), style)
+                // one line each, but for the one chosen
+                let host = host_text(host);
+                let room = if n == back.chosen { 200 } else { 62usize.saturating_sub(host.width()).max(12) };
+                (format!("{mark} {host}  {}", short(text, room)), style)
             };
             let mut lines: Vec<(String, Style)> = coming.iter().enumerate().map(line).collect();
             // the chosen one in sight, and the keys
-            let room = usize::from(whole.height.saturating_sub(6)).max(1);
+            let room = usize::from(whole.height.saturating_sub(8)).max(1);
             let from = (back.chosen + 1).saturating_sub(room).min(lines.len().saturating_sub(room));
             lines.drain(..from);
             lines.truncate(room);
