@@ -203,3 +203,40 @@ fn input_held_back_can_be_thrown_away() {
     let raw = far.thub(&["capture", "-H", "test", "cmds", "--all", "--raw"]).ok();
     assert!(!raw.contains("rm -r"), "{raw}");
 }
+
+/// A change of the network is heard of: a dead link is found at once, not when its next sign of life is due.
+#[test]
+fn a_change_of_the_network_makes_it_look() {
+    let ip = |what: &str, address: &str| {
+        let done = std::process::Command::new("ip").args(["addr", what, address, "dev", "lo"]).output();
+        done.is_ok_and(|o| o.status.success())
+    };
+    // (an address of the loopback nobody uses)
+    let address = format!("127.83.{}.{}/32", std::process::id() / 250 % 250, std::process::id() % 250 + 1);
+    if !crate::support::is_root() || !ip("add", &address) {
+        return crate::support::skip("right to change addresses");
+    }
+    ip("del", &address);
+    let Some(far) = Far::deployed() else { return };
+    let proxy = Proxy::start(far.sshd.port);
+    let config = far.through(&proxy).display().to_string();
+    far.thub(&["new", "-d", "-H", "test", "-n", "p", "--", "sh", "-c", "echo up; exec cat"]).ok();
+    let tty = Tty::thub(&far.home, 90, 24, &["-F", &config, "attach", "-H", "test", "p"]);
+    tty.until_text("up");
+    let mut took: Vec<Duration> = Vec::new();
+    for i in 0..5 {
+        tty.until("that all is well", |s| !tells(s));
+        // at any moment between two pings
+        std::thread::sleep(Duration::from_millis(400 * i));
+        proxy.stall(true);
+        let from = Instant::now();
+        assert!(ip("add", &address));
+        tty.until("that the link is dead", tells);
+        took.push(from.elapsed());
+        ip("del", &address);
+        proxy.stall(false);
+    }
+    // by itself it would take from 0.9 to 2.9 s, so that not all five are this soon
+    println!("shown after {took:?}");
+    assert!(took.iter().all(|t| *t < Duration::from_millis(1400)), "{took:?}");
+}

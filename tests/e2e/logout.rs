@@ -1,7 +1,7 @@
 //! What becomes of sessions when their user logs out, under a real systemd: `thub doctor` says it beforehand.
 
 use crate::support::systemd::Machine;
-use crate::support::until;
+use crate::support::{Home, Tty, until};
 use serde_json::Value;
 
 /// Logins that logind knows of: (their number, their user, opening, active or closing).
@@ -19,6 +19,7 @@ fn logins(machine: &Machine) -> Vec<(String, String, String)> {
 #[test]
 fn sessions_fare_at_logout_as_doctor_says() {
     let Some(machine) = Machine::boot() else { return };
+    let home = Home::new();
     let mut said = Vec::new();
     for kill in ["no", "yes"] {
         let set = format!(
@@ -26,6 +27,15 @@ fn sessions_fare_at_logout_as_doctor_says() {
              systemctl restart systemd-logind"
         );
         machine.root(&["sh", "-c", &set]);
+        if kill == "yes" {
+            // the TUI says it, too
+            let mut tty = Tty::start(machine.terminal(home.command(Machine::script()), "plain", "thub"), 150, 30);
+            tty.until_text("sessions end when you log out here");
+            tty.until_text("$");
+            tty.type_("exit\r");
+            tty.wait_exit();
+            machine.login("plain", "rm -rf .local/state/thub");
+        }
         for user in ["plain", "linger"] {
             let doctor = machine.login(user, "thub doctor --json");
             let all: Vec<Value> = serde_json::from_str(&doctor.out).unwrap_or_else(|e| panic!("{e}: {}", doctor.out));
@@ -64,7 +74,7 @@ fn sessions_fare_at_logout_as_doctor_says() {
             let scope = machine.root(&["sh", "-c", &format!("cat /proc/{pid}/cgroup 2>/dev/null || :")]);
             assert_eq!(scope.contains("/thub-session-"), user == "linger", "{scope}");
             assert_eq!(warned, found["sessions"] == "end", "{}", login.err);
-            // it is said once a boot
+            // it is said once a boot, by whatever starts the first session
             let second = machine.login(user, "thub new -d -n t -- true; thub kill --all");
             assert!(!second.err.contains("log out"), "{}", second.err);
             println!("KillUserProcesses={kill} {user}: {} ({})", found["sessions"], found["said"]);

@@ -106,7 +106,7 @@ fn come_back(live: usize, refusing: usize, holes: usize, hanging: usize) -> Opti
     }
     let config = farm.sshds[0].config(&config).display().to_string();
     let weigh = |nodes: Vec<Node>| nodes.into_iter().map(|n| (1, n)).collect::<Vec<_>>();
-    let rows = panes.chunks(7).map(|row| Node::Split { dir: Dir::Row, parts: weigh(row.to_vec()) }).collect();
+    let rows = panes.chunks(8).map(|row| Node::Split { dir: Dir::Row, parts: weigh(row.to_vec()) }).collect();
     let root = Node::Split { dir: Dir::Column, parts: weigh(rows) };
     let tabs = vec![Tab { name: String::new(), root, focus: 0, zoomed: false }];
     let (window, ..) = Window::take(SafeDir::open_or_create(&farm.home.at("state")).unwrap()).unwrap();
@@ -114,7 +114,7 @@ fn come_back(live: usize, refusing: usize, holes: usize, hanging: usize) -> Opti
     drop(window);
 
     let begun = Instant::now();
-    let tty = Tty::thub(&farm.home, 190, 150, &["-F", &config]);
+    let tty = Tty::thub(&farm.home, 160, 62, &["-F", &config]);
     tty.until_text("near-by");
     let (mut ready, mut echoes) = (BTreeMap::new(), Vec::new());
     let (mut n, mut typed) = (0, None);

@@ -16,9 +16,18 @@ pub struct Said {
     pub err: String,
 }
 
-fn script() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/support/systemd-up.sh")
-}
+const SSH: [&str; 10] = [
+    "enter",
+    "ssh",
+    "-i",
+    "/run/id",
+    "-o",
+    "StrictHostKeyChecking=no",
+    "-o",
+    "UserKnownHostsFile=/dev/null",
+    "-o",
+    "LogLevel=ERROR",
+];
 
 impl Machine {
     /// Boots it. None, and a word why, where a part is missing.
@@ -42,9 +51,14 @@ impl Machine {
         Some(machine)
     }
 
+    /// What boots it, enters it, ends it.
+    pub fn script() -> PathBuf {
+        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/support/systemd-up.sh")
+    }
+
     fn run(&self, words: &[&str], most: Duration) -> Said {
         let mut command = Command::new("timeout");
-        command.arg(most.as_secs().to_string()).arg(script()).arg(self.dir.path()).args(words);
+        command.arg(most.as_secs().to_string()).arg(Machine::script()).arg(self.dir.path()).args(words);
         let out = command.stdin(Stdio::null()).output().expect("timeout");
         let text = |b: &[u8]| String::from_utf8_lossy(b).into_owned();
         Said { code: out.status.code(), out: text(&out.stdout), err: text(&out.stderr) }
@@ -64,10 +78,13 @@ impl Machine {
 
     /// A login by ssh, this command in it, and the logout.
     pub fn login(&self, user: &str, command: &str) -> Said {
-        let at = format!("{user}@127.0.0.1");
-        let ssh = ["enter", "ssh", "-i", "/run/id", "-o", "StrictHostKeyChecking=no", "-o"];
-        let more = ["UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR", &at, command];
-        self.run(&[&ssh[..], &more].concat(), Duration::from_secs(60))
+        self.run(&[&SSH[..], &[&format!("{user}@127.0.0.1"), command]].concat(), Duration::from_secs(60))
+    }
+
+    /// The same for a terminal; `start` runs [`Machine::script`].
+    pub fn terminal(&self, mut start: Command, user: &str, command: &str) -> Command {
+        start.arg(self.dir.path()).args(SSH).args(["-tt", &format!("{user}@127.0.0.1"), command]);
+        start
     }
 }
 

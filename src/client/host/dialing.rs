@@ -43,8 +43,9 @@ impl<D> Dialing<D> {
 }
 
 impl<T, D: Future<Output = Result<T, Failure>> + Unpin> Dialing<D> {
-    /// The first that got through; or, when none is left, why not; or a refusal, which none after it will escape. Never,
-    /// where there is none. Cancel-safe.
+    /// The first that got through; or, when none is left, why not; or the oldest one's refusal: it alone may ask a person,
+    /// so that nobody is asked twice, and the others may be refused for want of an answer. Never, where there is none.
+    /// Cancel-safe.
     pub async fn next(&mut self) -> Result<T, Failure> {
         std::future::poll_fn(|cx| self.poll(cx)).await
     }
@@ -58,7 +59,7 @@ impl<T, D: Future<Output = Result<T, Failure>> + Unpin> Dialing<D> {
                 Poll::Ready(done) => {
                     drop(self.dials.remove(i));
                     match done {
-                        Err(e) if e.kind != Kind::Refused => why = Some(e),
+                        Err(e) if i > 0 || e.kind != Kind::Refused => why = Some(e),
                         done => return Poll::Ready(done),
                     }
                 }
@@ -95,16 +96,20 @@ mod tests {
         first.send(Ok(1)).unwrap();
         assert_eq!(dialing.next().await.unwrap(), 1);
         assert!(dialing.is_empty());
-        // the last failure counts; a refusal counts at once
+        // the last failure counts; the oldest one's refusal counts at once
         let (only, a) = fake();
         dialing.start(a);
         only.send(Err(Failure::unreachable("gone", "wait"))).unwrap();
         assert_eq!(dialing.next().await.unwrap_err().what, "gone");
-        let (_slow, a) = fake();
+        let (oldest, a) = fake();
         let (second, b) = fake();
+        let (_slow, c) = fake();
         dialing.start(a);
         dialing.start(b);
-        second.send(Err(Failure::refused("never", "no"))).unwrap();
+        dialing.start(c);
+        second.send(Err(Failure::refused("nobody to ask", "no"))).unwrap();
+        assert!(tokio::time::timeout(std::time::Duration::from_millis(10), dialing.next()).await.is_err());
+        oldest.send(Err(Failure::refused("never", "no"))).unwrap();
         assert_eq!(dialing.next().await.unwrap_err().what, "never");
     }
 

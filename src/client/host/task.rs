@@ -13,12 +13,13 @@ use crate::proto::frame::{Body, Frame, MAX_PIECE};
 use crate::proto::ids::{SessionId, StreamId};
 use crate::proto::notice::Notice;
 use crate::term::screen::Colors;
-use crate::transport::ask::{Answered, Ask};
+use crate::transport::ask::{Answered, Ask, Nobody};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::MissedTickBehavior;
 
 /// Credit for a session's output. On this machine a flood soon turns into Screens; over a network a queue is delay.
 const WINDOW_LOCAL: u64 = 32 << 10;
@@ -189,7 +190,10 @@ impl Task {
     }
 
     fn dial(&self) -> Dial {
-        let (host, env, ask) = (self.host.clone(), self.env.clone(), self.asker.clone());
+        self.dial_asking(self.asker.clone())
+    }
+    fn dial_asking(&self, ask: Arc<dyn Ask>) -> Dial {
+        let (host, env) = (self.host.clone(), self.env.clone());
         Box::pin(async move { dial(&host, &env, ask).await })
     }
 
@@ -238,6 +242,7 @@ impl Task {
                         // a link that fell is missed: the way may heal while a dial is stuck in what was broken
                         let missed = lost_at.is_some() && !self.attached.is_empty();
                         let mut again = tokio::time::interval(AGAIN);
+                        again.set_missed_tick_behavior(MissedTickBehavior::Delay);
                         again.reset();
                         loop {
                             tokio::select! {
@@ -336,10 +341,10 @@ impl Task {
         }
     }
 
-    /// One more, unless a person is being asked: `asked` = questions before the first.
+    /// One more, which asks nobody anything; none where a person is being asked: `asked` = questions before the first.
     fn dial_beside(&self, dialing: &mut Dialing, asked: u64) {
         if self.asker.asked() == asked {
-            dialing.start(self.dial());
+            dialing.start(self.dial_asking(Arc::new(Nobody)));
         } else {
             dialing.keep_oldest();
         }
