@@ -245,7 +245,7 @@ impl Agent {
     /// Whether it has to be said, before the first session of this boot, that sessions end at logout.
     async fn ends_at_logout(&self) -> bool {
         use sys::logout::{Facts, Fate};
-        if self.run().told_of_logout() {
+        if !sys::logout::matters() || self.run().told_of_logout() {
             return false;
         }
         let facts = tokio::task::spawn_blocking(Facts::look).await;

@@ -49,10 +49,15 @@ pub enum Fate {
     Unknown,
 }
 
+/// Whether there is anything to ask: elsewhere nobody ends processes at logout.
+pub fn matters() -> bool {
+    Path::new("/run/systemd/system").is_dir()
+}
+
 impl Facts {
     /// As they are now; asks logind where the answer matters. Blocks for 0.5 s at most.
     pub fn look() -> Facts {
-        let systemd = Path::new("/run/systemd/system").is_dir();
+        let systemd = matters();
         let place = place(&std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default());
         let lingering = systemd && lingering();
         Facts {
@@ -137,7 +142,7 @@ fn kills() -> io::Result<bool> {
 /// # Errors
 /// The manager can't be asked, or does not within 1.5 s. Then this process stands where it stood.
 pub fn own_scope(id: &str) -> io::Result<bool> {
-    if !Path::new("/run/systemd/system").is_dir() || !lingering() {
+    if !matters() || !lingering() {
         return Ok(false);
     }
     let here = || place_of_self();
