@@ -1,5 +1,10 @@
 //! Owns what differs between systems, and the calls that need `unsafe`: processes, signals, passwd, peers, file
-//! descriptors as streams. Leaves out any policy: what to do with it is its callers' matter.
+//! descriptors as streams; what becomes of processes at logout (`logout.rs`, over `dbus.rs`); that the network may be
+//! another (`wake.rs`). Leaves out any policy: what to do with it is its callers' matter.
+
+mod dbus;
+pub mod logout;
+pub mod wake;
 
 use crate::failure::Failure;
 use crate::paths::Paths;

@@ -146,6 +146,7 @@ const WORDS: &[(&str, &[&str], &str)] = &[
 ];
 const PORTS_AND_UP: &[&str] = &[
     "src/sys.rs",
+    "src/sys/",
     "src/safedir.rs",
     "src/store/",
     "src/link/",

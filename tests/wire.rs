@@ -192,6 +192,7 @@ fn cases() -> Vec<Case> {
             recovered: 2,
             sessions: Vec::new(),
             lost: 0,
+            ends_at_logout: false,
             capabilities: capabilities(),
         },
     );
@@ -200,6 +201,12 @@ fn cases() -> Vec<Case> {
         "recovered",
         Initialize::default(),
         Initialized { recovered: 2, sessions: vec!["k3f9".into()], lost: 1, ..Initialized::default() },
+    );
+    variant(
+        c,
+        "logout",
+        Initialize { build: "0.1.0".into(), client: client(), ..Initialize::default() },
+        Initialized { revision: 1, ends_at_logout: true, ..Initialized::default() },
     );
     method(
         c,

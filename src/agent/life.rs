@@ -79,6 +79,8 @@ impl Agent {
             sessions: alive.iter().take(Initialized::NAMED).map(|e| e.info().id.clone()).collect(),
             lost: entries.iter().filter(|e| matches!(e, Entry::Lost(_))).count() as u32,
             capabilities: hello::capabilities(),
+            // (looked into by whoever answers)
+            ends_at_logout: false,
         })
     }
 

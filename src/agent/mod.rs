@@ -34,7 +34,7 @@ use crate::store::rundir::RunDir;
 use crate::sys;
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -92,6 +92,8 @@ struct Agent {
     known: Mutex<HashSet<String>>,
     /// Milliseconds since 1970.
     began_ms: u64,
+    /// The client was told so: its first session is started knowing it.
+    ends_at_logout: AtomicBool,
 }
 
 /// A call's frames from the client, taken hold of before anything is awaited: what follows the call is not lost.
@@ -119,6 +121,7 @@ where
         subscriptions: Mutex::default(),
         leaving: Mutex::default(),
         known: Mutex::default(),
+        ends_at_logout: AtomicBool::new(false),
         began_ms: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64),
     });
     // the agent in a client's own process ends with that one
@@ -200,7 +203,10 @@ impl Agent {
             return Err(Fault::new(Fault::GONE, "this agent ends"));
         }
         match method {
-            Initialize::NAME => reply(self.initialize(params(p)?)?),
+            Initialize::NAME => {
+                let warn = self.ends_at_logout().await;
+                reply(Initialized { ends_at_logout: warn, ..self.initialize(params(p)?)? })
+            }
             SessionList::NAME => reply(self.listed(params(p)?, frames).await?),
             SessionCreate::NAME => reply(SessionCreated { session: self.create(params(p)?).await? }),
             SessionGet::NAME => {
@@ -253,6 +259,18 @@ impl Agent {
             AgentUpdate::NAME => params::<AgentUpdate>(p).and_then(|_| reply(Done {})),
             _ => Err(Fault::unknown_to_agent(method)),
         }
+    }
+
+    /// Whether it has to be said, before the first session of this boot, that sessions end at logout.
+    async fn ends_at_logout(&self) -> bool {
+        use sys::logout::{Facts, Fate};
+        if !sys::logout::matters() || self.run().told_of_logout() {
+            return false;
+        }
+        let facts = tokio::task::spawn_blocking(Facts::look).await;
+        let ends = facts.is_ok_and(|facts| facts.fate() == Fate::Ends);
+        self.ends_at_logout.store(ends, Ordering::Relaxed);
+        ends
     }
 
     /// The run dir; one that was deleted is made anew by its sessions, and is looked for where they are.

@@ -174,6 +174,9 @@ impl Agent {
         }
         .in_directory(&cwd);
         self.run().collect();
+        if self.ends_at_logout.swap(false, Ordering::Relaxed) {
+            let _ = self.run().tell_of_logout();
+        }
         self.spawn(&id, &spec).await
     }
 

@@ -1,7 +1,7 @@
 //! Owns what the verbs share: a runtime, a link to the host, a session by its name. Leaves out the verbs.
 
 use super::Common;
-use crate::client::host::{Dialed, Env, HostId, dial, list_sessions, mixed};
+use crate::client::host::{Dialed, Env, HostId, dial, ends_at_logout, list_sessions, mixed};
 use crate::failure::{Failure, Kind};
 use crate::link::Link;
 use crate::proto::control::{Fault, Method, SessionCreate, SessionInfo};
@@ -79,6 +79,9 @@ impl Client {
 
     /// Longer than the agent waits for the session to stand: no answer must not mean that one was started.
     pub async fn create(&self, create: &SessionCreate) -> Result<SessionInfo, Failure> {
+        if self.dialed.hello.ends_at_logout {
+            eprintln!("thub: {}", ends_at_logout(&self.host));
+        }
         let create = self.dialed.wanted(create.clone());
         let created = self.link().call_within(&create, Duration::from_secs(15)).await;
         Ok(created.map_err(|f| self.fault(f))?.session)

@@ -3,9 +3,11 @@
 
 pub mod attached;
 pub mod dial;
+mod dialing;
 pub mod find;
-pub mod mixed;
 mod forward;
+pub mod mixed;
+mod pulse;
 mod task;
 pub mod without;
 
@@ -289,8 +291,12 @@ pub enum HostEvent {
     Failed {
         what: String,
     },
+    /// To be known of this host, for a message.
+    Said {
+        what: String,
+    },
     Rtt(Duration),
-    /// Nothing heard for this long.
+    /// Nothing that was sent was answered for this long; zero = it is answered again.
     Silent(Duration),
     Gauges(Gauges),
     /// All of the host's, when one is another (and every 2 s while somebody looks).
@@ -306,6 +312,15 @@ pub enum HostEvent {
 /// Whether the program echoes what is typed (a password prompt does not).
 pub fn echoes(flags: u8) -> bool {
     flags & frame::tty::ECHO != 0
+}
+
+/// Said before the first session on a host whose system ends sessions with the login.
+pub fn ends_at_logout(host: &HostId) -> String {
+    let place =
+        if host.is_local() { "here".to_string() } else { format!("on {}", crate::text::short(host.as_str(), 40)) };
+    format!(
+        "sessions end when you log out {place}: `loginctl enable-linger` there keeps them; `thub doctor` tells more"
+    )
 }
 
 /// Largest answer read from a stream: 1 GiB and what goes with it.

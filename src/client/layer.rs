@@ -1,5 +1,6 @@
 //! Owns the stack of modals: the top one takes the event first. State in, outcome out; nothing here knows the app.
 
+pub mod back;
 pub mod deploying;
 pub mod field;
 pub mod picker;
@@ -15,8 +16,9 @@ use super::tabs::TabId;
 use crate::proto::control::PortInfo;
 use crate::proto::ids::SessionId;
 use crate::term::input::Key;
-use deploying::Deploying;
 use crate::transport::ssh::forward::spec::Spec;
+use back::Back;
+use deploying::Deploying;
 use field::Field;
 use picker::Picker;
 use question::Asked;
@@ -49,6 +51,8 @@ pub enum Choice {
     /// What listens there, to a port here.
     ForwardPort(HostId, PortInfo),
     Unforward(HostId, u64),
+    /// Connect these hosts now; the panel stays.
+    Retry(Vec<HostId>, Back),
 }
 
 pub enum Outcome {
@@ -91,6 +95,8 @@ pub enum Layer {
         armed: bool,
         hush: bool,
     },
+    /// The hosts of a window that comes back.
+    Back(Back),
     /// How it stands with a host.
     Monitor(HostId),
     /// A host's forwards.
@@ -170,6 +176,7 @@ impl Layer {
         match self {
             Layer::Question(a) => Some((&a.shown, &mut a.armed)),
             Layer::Deploying(d) => Some((&d.shown, &mut d.armed)),
+            Layer::Back(b) => Some((&b.shown, &mut b.armed)),
             Layer::Stop { shown, armed, .. } => Some((shown.as_ref().unwrap_or(LONG_AGO), armed)),
             _ => None,
         }
@@ -206,6 +213,7 @@ impl Layer {
                 "Enter" | "Escape" | "c" => Outcome::Choose(Choice::Read(host.clone(), why.clone())),
                 _ => Outcome::Stay,
             },
+            Layer::Back(b) => b.key(&name),
             Layer::Monitor(_) => Outcome::Close,
             Layer::Ports(p) => p.key(key, &name),
             Layer::Numbers { .. } => match typed(key).and_then(|c| c.to_digit(10)) {

@@ -127,6 +127,8 @@ pub struct Initialized {
     /// Sessions whose process was killed, as far as that is still on record.
     #[serde(skip_serializing_if = "is_none")]
     pub lost: u32,
+    /// The system will end sessions when the user logs out there; said until the first session of this boot is started.
+    pub ends_at_logout: bool,
     pub capabilities: BTreeMap<String, Capability>,
 }
 impl Initialized {

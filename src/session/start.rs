@@ -46,6 +46,10 @@ impl Session {
         if let Some(core) = spec.core {
             let _ = sys::core_limit(u64::try_from(core).ok());
         }
+        // where that outlives a logout; else it stays where it is
+        if let Err(e) = sys::logout::own_scope(id.as_str()) {
+            tracing::warn!(error = %e, "no scope of its own");
+        }
         let paths = Paths::from_env().map_err(|f| Fault::new(Fault::INTERNAL, f.to_string()))?;
         let run = RunDir::open(&paths).map_err(|f| Fault::new(Fault::REFUSED, f.to_string()))?;
         let cwd = spec.directory();
@@ -93,7 +97,8 @@ impl Session {
             pid: std::process::id(),
             ..SessionInfo::default()
         };
-        let (lent, variables) = if create.target.is_some() { Default::default() } else { Lent::start(&run, id.as_str()) };
+        let (lent, variables) =
+            if create.target.is_some() { Default::default() } else { Lent::start(&run, id.as_str()) };
         let mut env = environment(&id, &spec.host, create.term.as_deref(), &cwd);
         env.retain(|(k, _)| !variables.iter().any(|(set, _)| set == k));
         env.extend(variables);

@@ -2,7 +2,8 @@
 //! Leaves out the sessions themselves.
 //!
 //! In the folder of this machine and boot: `ID.json` (locked by the session's process for life), `ID.sock`,
-//! `ID.end` (how it ended: screen, history, ring), `ID.lost` (its process was killed), `names.lock`.
+//! `ID.end` (how it ended: screen, history, ring), `ID.lost` (its process was killed), `names.lock`, `told.logout`
+//! (it was said that sessions end at logout).
 
 use crate::failure::Failure;
 use crate::paths::Paths;
@@ -186,6 +187,15 @@ impl RunDir {
     /// Whether the path still leads to this folder.
     pub fn is_still_there(&self) -> bool {
         self.dir.is_still_there(&self.path)
+    }
+
+    /// Whether it was said, in this boot, that sessions here end at logout.
+    pub fn told_of_logout(&self) -> bool {
+        matches!(self.dir.stat("told.logout"), Ok(Some(_)))
+    }
+    /// It was, and needs not be said again.
+    pub fn tell_of_logout(&self) -> io::Result<()> {
+        self.dir.write_atomic("told.logout", b"")
     }
 
     /// Held while a name is looked for and taken.

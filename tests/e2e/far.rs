@@ -4,7 +4,7 @@ use crate::support::home::{Output, sweep};
 use crate::support::proxy::Proxy;
 use crate::support::sshd::{self, Sshd};
 use crate::support::tty::frame;
-use crate::support::{Dice, Home, PATIENCE, Tty, scale, signal, state_of, until, with_variable, words};
+use crate::support::{Home, PATIENCE, Tty, scale, signal, state_of, until, with_variable, words};
 use crate::survive::{counting, in_order};
 use rustix::process::Signal;
 use serde_json::Value;
@@ -426,86 +426,6 @@ fn sshd_and_agents_are_killed_and_the_session_is_there() {
         let captured = far.thub(&["capture", "-H", "test", "count"]).ok();
         (captured.lines().collect::<Vec<_>>() == tty.screen()).then_some(())
     });
-}
-
-#[test]
-fn a_network_that_cuts() {
-    let Some(far) = Far::deployed() else { return };
-    let proxy = Proxy::start(far.sshd.port);
-    let config = far.through(&proxy).display().to_string();
-    let go = far.home.at("go");
-    std::fs::write(&go, "").unwrap();
-    far.thub(&["new", "-d", "-H", "test", "-n", "count", "--ring", "16777216", "--", "sh", "-c", &counting(&go)]).ok();
-    far.thub(&[
-        "new",
-        "-d",
-        "-H",
-        "test",
-        "-n",
-        "cmds",
-        "--ring",
-        "16777216",
-        "--",
-        "sh",
-        "-c",
-        "stty -echo; echo up; n=0; while read l; do n=$((n+1)); echo \"got $n $l\"; done",
-    ])
-    .ok();
-    far.shows("cmds", "up");
-    let attach = |name| Tty::thub(&far.home, 80, 24, &["-F", &config, "attach", "-H", "test", name]);
-    let (watching, typing) = (attach("count"), attach("cmds"));
-    watching.until_text("line-");
-    typing.until_text("up");
-    let mut dice = Dice::new();
-    let mut typed = 0;
-    for i in 0..scale(10) {
-        let before = proxy.cuts();
-        proxy.cut_after(200 + dice.below(25_000));
-        let end = Instant::now() + PATIENCE;
-        while proxy.cuts() == before {
-            typed += 1;
-            typing.type_(format!("command {typed}\r"));
-            // a person's pace, so that cuts fall between and into what is typed
-            std::thread::sleep(Duration::from_millis(dice.below(60)));
-            assert!(
-                Instant::now() < end,
-                "cut {i}: no traffic\n{}\n{}",
-                frame(&watching.screen()),
-                frame(&typing.screen())
-            );
-        }
-        // some of it while there is no link
-        for _ in 0..dice.below(5) {
-            typed += 1;
-            typing.type_(format!("command {typed}\r"));
-        }
-        if i % 4 == 3 {
-            // a cable pulled, and put back
-            proxy.stall(true);
-            typed += 1;
-            typing.type_(format!("command {typed}\r"));
-            std::thread::sleep(Duration::from_millis(300));
-            proxy.stall(false);
-        }
-    }
-    println!("{} cuts, {} connections, {typed} commands", proxy.cuts(), proxy.opened());
-    std::fs::remove_file(&go).unwrap();
-    watching.until_text("done-");
-    let last = format!("got {typed} command {typed}");
-    typing.until_text(&last);
-    let raw = far.thub(&["capture", "-H", "test", "count", "--all", "--raw"]);
-    assert!(raw.code == 0 && raw.err.is_empty(), "{} {}", raw.code, raw.err);
-    in_order(&raw.bytes);
-    let got = far.thub(&["capture", "-H", "test", "cmds", "--all", "--raw"]).ok();
-    let got: Vec<&str> = got.split("\r\n").filter(|l| l.starts_with("got ")).collect();
-    let wanted: Vec<String> = (1..=typed).map(|n| format!("got {n} command {n}")).collect();
-    assert_eq!(got, wanted, "each once, in order");
-    for (tty, name) in [(&watching, "count"), (&typing, "cmds")] {
-        until("the screen to be what is captured", || {
-            let captured = far.thub(&["capture", "-H", "test", name]).ok();
-            (captured.lines().collect::<Vec<_>>() == tty.screen()).then_some(())
-        });
-    }
 }
 
 #[test]

@@ -4,12 +4,15 @@
 mod support;
 
 mod cli;
+mod cuts;
 mod debug;
 mod edges;
 mod far;
 mod find;
 mod forward;
 mod lent;
+mod logout;
+mod many;
 mod survive;
 mod tui;
 mod users;

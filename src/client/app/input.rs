@@ -4,6 +4,7 @@ use super::{App, Effect, Farewell};
 use crate::client::command::{self, Command};
 use crate::client::host::{Answer, HostCommand, HostState, echoes};
 use crate::client::keymap::{Found, word};
+use crate::client::layer::back::Back;
 use crate::client::layer::{Choice, Layer, Outcome};
 use crate::client::layout::PaneId;
 use crate::client::pane::Stage;
@@ -43,7 +44,15 @@ impl App {
         if takes == Takes::Drops {
             return out;
         }
-        if takes == Takes::Yes {
+        let taken = |app: &App| takes == Takes::Yes && !app.layers.is_empty();
+        if let Some(Layer::Back(_)) = self.layers.last()
+            && taken(self)
+            && !Back::takes(&word(&keys::simplified(&key)))
+        {
+            self.layers.pop();
+            self.dirty = true;
+        }
+        if taken(self) {
             self.dirty = true;
             let outcome = self.layers.last_mut().map_or(Outcome::Close, |l| l.key(&keys::simplified(&key)));
             self.outcome(outcome, &mut out);
@@ -211,6 +220,7 @@ impl App {
             Choice::Forward(host, spec) => out.push(Effect::Host(host, HostCommand::Forward(spec))),
             Choice::ForwardPort(host, port) => out.push(Effect::Host(host, HostCommand::ForwardPort(port))),
             Choice::Unforward(host, id) => out.push(Effect::Host(host, HostCommand::Unforward(id))),
+            Choice::Retry(hosts, panel) => self.retry(hosts, panel, out),
             Choice::Pane(n) => {
                 let pane = self.tabs.active().and_then(|t| t.panes().get(n).copied());
                 if let Some(pane) = pane {

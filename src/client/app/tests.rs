@@ -1388,3 +1388,68 @@ fn programs_that_asked_hear_of_the_focus() {
     s.event(Event::Focus(false));
     assert!(s.typed().is_empty());
 }
+
+#[test]
+fn hosts_that_come_back_are_listed_until_all_are_there() {
+    let tab = |host: &str, session: &str| disk::Tab {
+        name: String::new(),
+        root: disk::Node::Pane(disk::Pane { host: host.into(), session: session.into(), ..disk::Pane::default() }),
+        focus: 0,
+        zoomed: false,
+    };
+    let tabs = vec![tab("local", "s1"), tab("nas", "r1"), tab("nas", "r2"), tab("pi", "r3")];
+    let saved = || Some(Layout { tabs: tabs.clone(), ..Layout::default() });
+    let attached = |s: &mut Bench, host: &str, session: &str| {
+        s.host(host, HostEvent::Attached { session: id(session), info: Box::new(info(session, 80, 22)), again: false });
+    };
+    let start = || {
+        let mut s = Bench::new(Setup { saved: saved(), ..setup(100, 30) });
+        s.host("local", HostEvent::State(online()));
+        attached(&mut s, "local", "s1");
+        s
+    };
+    // who is there in a moment is not worth a word
+    let mut s = start();
+    for host in ["nas", "pi"] {
+        s.host(host, HostEvent::State(online()));
+    }
+    s.at(0.6);
+    s.event(Event::Tick);
+    assert!(!s.has("coming back"), "{}", s.screen());
+
+    let mut s = start();
+    s.host("nas", HostEvent::State(HostState::Connecting));
+    s.host("pi", HostEvent::State(HostState::Connecting));
+    assert_eq!(s.app.deadline(), Some(Duration::from_millis(500)));
+    s.at(0.6);
+    s.event(Event::Tick);
+    assert!(s.has("coming back: 0 of 2") && s.has("◌ nas") && s.has("◌ pi"), "{}", s.screen());
+    // what is typed into a program goes there: nobody asked for the panel
+    s.take();
+    s.keys("'x");
+    assert_eq!(s.typed(), ["s1 x"]);
+    s.host("nas", HostEvent::State(online()));
+    attached(&mut s, "nas", "r1");
+    assert!(s.has("nas  1 of 2 sessions back"), "{}", s.screen());
+    attached(&mut s, "nas", "r2");
+    assert!(s.has("● nas  2 sessions back") && s.has("1 of 2"), "{}", s.screen());
+    s.host("pi", HostEvent::State(HostState::Lost { why: "no\x1b way".into(), retry: Duration::from_secs(30) }));
+    s.at(2.0);
+    assert!(s.has("○ pi  again in 29 s: no"), "{}", s.screen());
+    s.take();
+    s.keys("Down r");
+    assert_eq!(s.take(), [Effect::Host(HostId::new("pi"), HostCommand::Connect)]);
+    s.keys("a");
+    assert_eq!(s.take(), [Effect::Host(HostId::new("pi"), HostCommand::Connect)], "the other is there");
+    // any other key is not the panel's
+    s.keys("'l");
+    assert!(!s.has("coming back"), "{}", s.screen());
+    assert_eq!(s.typed(), ["s1 l"]);
+    s.app.list_hosts();
+    s.at(4.0);
+    s.keys("Escape");
+    assert!(!s.has("coming back"), "{}", s.screen());
+    s.app.list_hosts();
+    s.host("pi", HostEvent::State(online()));
+    assert!(!s.has("coming back"), "it goes by itself\n{}", s.screen());
+}

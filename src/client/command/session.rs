@@ -40,6 +40,11 @@ pub fn without_agent(app: &mut App) -> Vec<Effect> {
     with(app, |app, out| app.without_agent(&host, out))
 }
 
+pub fn hosts_back(app: &mut App) -> Vec<Effect> {
+    app.list_hosts();
+    Vec::new()
+}
+
 pub fn drop_input(app: &mut App) -> Vec<Effect> {
     let Some(pane) = app.focused_mut() else { return Vec::new() };
     pane.ahead.clear();

@@ -11,6 +11,7 @@ use crate::paths::Paths;
 use crate::proto::control::{Fault, Initialized, SessionCreate};
 use crate::proto::hello;
 use crate::proto::ids::ClientId;
+use crate::sys;
 use crate::transport::ask::Ask;
 use crate::transport::deploy::{Offer, Release, choose};
 use crate::transport::ssh::Ssh;
@@ -19,15 +20,14 @@ use crate::transport::{self, DeployPolicy};
 use std::collections::HashSet;
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 use tokio::io::DuplexStream;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot, watch};
 
-/// SSH handshakes at a time.
-const HANDSHAKES: usize = 8;
-/// A handshake that takes longer does not count among them any more.
-const HELD: Duration = Duration::from_secs(10);
+/// News of sleep and network comes in bursts.
+const BURST: Duration = Duration::from_millis(100);
 
 /// What every host's link of this client shares.
 pub struct Env {
@@ -41,10 +41,13 @@ pub struct Env {
     pub offer: Offer,
     /// Starts this machine's agent on the other end of the pipe it returns. The roof fills it in: roles are strangers.
     pub local: Box<dyn Fn() -> DuplexStream + Send + Sync>,
-    handshakes: Semaphore,
     records: Records,
     /// Hosts that are reached without an agent, on a person's word.
     without: Mutex<HashSet<HostId>>,
+    /// Counts up when this machine slept or its network changed.
+    wakes: OnceLock<watch::Receiver<u64>>,
+    /// Where the tasks of other machines' hosts run.
+    network: OnceLock<Handle>,
 }
 
 impl Env {
@@ -63,10 +66,48 @@ impl Env {
             deploy,
             offer,
             local,
-            handshakes: Semaphore::new(HANDSHAKES),
             records: Records::default(),
             without: Mutex::default(),
+            wakes: OnceLock::new(),
+            network: OnceLock::new(),
         })
+    }
+
+    /// A thread of their own for the hosts of other machines: a handshake computes for milliseconds, and many at once
+    /// (after sleep, or when a window comes back) would hold up keys and frames. It goes with the process.
+    pub(super) fn network(&self) -> Handle {
+        let start = || {
+            let begun = tokio::runtime::Builder::new_current_thread().enable_all().build().and_then(|runtime| {
+                let handle = runtime.handle().clone();
+                let run = move || runtime.block_on(std::future::pending::<()>());
+                std::thread::Builder::new().name("thub-network".into()).spawn(run).map(|_| handle)
+            });
+            // (no thread to be had: as well as it goes)
+            begun.unwrap_or_else(|_| Handle::current())
+        };
+        self.network.get_or_init(start).clone()
+    }
+
+    /// Changes when this machine slept or its network changed: links are doubted then, and dials worth another try.
+    pub fn wakes(&self) -> watch::Receiver<u64> {
+        let listen = || {
+            let (tx, rx) = watch::channel(0);
+            let mut wake = sys::wake::Wake::listen();
+            tokio::spawn(async move {
+                loop {
+                    let why = wake.next().await;
+                    tracing::debug!(?why, "links are doubted");
+                    tx.send_modify(|n| *n += 1);
+                    // (the last of a burst counts: that is when all is in place)
+                    while tokio::time::timeout(BURST, wake.next()).await.is_ok() {}
+                    tx.send_modify(|n| *n += 1);
+                }
+            });
+            rx
+        };
+        let mut wakes = self.wakes.get_or_init(listen).clone();
+        wakes.mark_unchanged();
+        wakes
     }
 
     /// From here on the host is reached without an agent: plain SSH through a target process of this machine.
@@ -139,19 +180,7 @@ pub async fn dial_by(host: &HostId, env: &Env, ask: Arc<dyn Ask>, policy: Deploy
     if env.goes_without(host) {
         return without::dial(host, env, ask).await;
     }
-    let permit = env.handshakes.acquire().await;
-    let reached = open(host, env, ask.clone(), policy);
-    tokio::pin!(reached);
-    let held = tokio::select! {
-        greeted = &mut reached => Some(greeted),
-        () = tokio::time::sleep(HELD) => None,
-    };
-    // a person is asked something, or the host is slow: others need not wait for that
-    drop(permit);
-    let greeted = match held {
-        Some(greeted) => greeted,
-        None => reached.await,
-    };
+    let greeted = open(host, env, ask.clone(), policy).await;
     // the question about the agent was answered so
     if greeted.is_err() && env.goes_without(host) {
         return without::dial(host, env, ask).await;

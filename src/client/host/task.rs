@@ -2,11 +2,13 @@
 //! Leaves out how a link comes to be (`dial.rs`) and where a session stands (`attached.rs`).
 
 use super::attached::{Attached, Take};
+use super::dialing::{Dial, Dialing};
 use super::find;
 use super::forward::Forwarding;
-use super::{Answer, Dialed, Env, HostCommand, HostEvent, HostId, HostState, Question, dial_by, mixed};
+use super::pulse::{Act, Pulse, Signs};
 use super::without::{self, Without};
-use crate::failure::{Failure, Kind};
+use super::{Answer, Dialed, Env, HostCommand, HostEvent, HostId, HostState, Question, dial_by, mixed};
+use crate::failure::Kind;
 use crate::link::{Incoming, Link};
 use crate::proto::control::*;
 use crate::proto::frame::{Body, Frame, MAX_PIECE};
@@ -16,26 +18,19 @@ use crate::proto::notice::{Notice, ShuttingDown};
 use crate::secret::Secret;
 use crate::term::screen::Colors;
 use crate::transport::DeployPolicy;
-use crate::transport::ask::{Answered, Ask};
+use crate::transport::ask::{Answered, Ask, Nobody};
 use crate::transport::deploy::build_id;
 use crate::transport::ssh::forward::Why;
 use std::collections::HashMap;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use tokio::sync::{mpsc, oneshot};
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::MissedTickBehavior;
 
 /// Credit for a session's output. On this machine a flood soon turns into Screens; over a network a queue is delay.
 const WINDOW_LOCAL: u64 = 32 << 10;
 const WINDOW_FAR: u64 = 64 << 10;
-/// A network link that is silent is asked for a sign of life this often.
-const PING: Duration = Duration::from_secs(2);
-/// It is shown as silent from here on.
-const SILENT: Duration = Duration::from_secs(3);
-/// A second dial starts beside the silent link.
-const BESIDE: Duration = Duration::from_secs(5);
-/// And it is given up.
-const DEAD: Duration = Duration::from_secs(10);
 /// Between dials while the drop is fresh.
 const AGAIN: Duration = Duration::from_millis(500);
 /// How long it counts as fresh.
@@ -57,7 +52,6 @@ const RETURN: Duration = Duration::from_secs(600);
 const STOOD: Duration = Duration::from_secs(2);
 
 type Events = mpsc::UnboundedSender<(HostId, HostEvent)>;
-type Dial = Pin<Box<dyn Future<Output = Result<Dialed, Failure>> + Send>>;
 
 /// Starts a host's task; `first` = a link that stands already. It ends when the sender returned is dropped.
 pub fn spawn(host: HostId, env: Arc<Env>, events: Events, first: Option<Dialed>) -> mpsc::UnboundedSender<HostCommand> {
@@ -80,8 +74,10 @@ pub fn spawn(host: HostId, env: Arc<Env>, events: Events, first: Option<Dialed>)
         searching: HashMap::new(),
         renew: false,
         forwards,
+        wakes: None,
     };
-    tokio::spawn(task.run(rx, inner, first));
+    let runtime = if task.host.is_local() { Handle::current() } else { task.env.network() };
+    runtime.spawn(task.run(rx, inner, first));
     tx
 }
 
@@ -196,12 +192,12 @@ struct Live {
     streams: HashMap<StreamId, SessionId>,
     /// Frames of streams whose attach is not answered yet.
     unanswered: HashMap<StreamId, Vec<Frame>>,
-    told_silent: bool,
     /// As the agent's hello named them.
     build: String,
     exe: String,
     /// It said that it ends.
     leaving: Option<ShuttingDown>,
+    pulse: Pulse,
     /// Kept: the link lives on it.
     _ssh: Option<crate::transport::ssh::Ssh>,
     /// No agent there: the link is to this machine's.
@@ -225,6 +221,8 @@ struct Task {
     /// The next dial puts this build's agent there.
     renew: bool,
     forwards: Forwarding,
+    /// This machine slept, or its network changed; none where that is no matter.
+    wakes: Option<watch::Receiver<u64>>,
 }
 
 enum Turn {
@@ -244,8 +242,11 @@ impl Task {
     }
 
     fn dial(&mut self) -> Dial {
-        let (host, env, ask) = (self.host.clone(), self.env.clone(), self.asker.clone());
-        let policy = if std::mem::take(&mut self.renew) { DeployPolicy::Always } else { env.deploy };
+        let policy = if std::mem::take(&mut self.renew) { DeployPolicy::Always } else { self.env.deploy };
+        self.dial_asking(self.asker.clone(), policy)
+    }
+    fn dial_asking(&self, ask: Arc<dyn Ask>, policy: DeployPolicy) -> Dial {
+        let (host, env) = (self.host.clone(), self.env.clone());
         Box::pin(async move {
             if !host.is_local() && without::is_in_use(&host, &env).await {
                 env.go_without(&host);
@@ -282,7 +283,12 @@ impl Task {
                     break;
                 }
             }
+            if !self.host.is_local() && self.wakes.is_none() {
+                self.wakes = Some(self.env.wakes());
+            }
             let mut lost_at: Option<Instant> = None;
+            // since when it is wanted and not there
+            let mut away = Instant::now();
             let (mut tries, mut refusals) = (0u32, 0u32);
             let mut ready: Option<Dialed> = first.take();
             // until then an agent that ended in order is expected back
@@ -296,10 +302,20 @@ impl Task {
                         if !expected {
                             self.tell(HostEvent::State(HostState::Connecting));
                         }
-                        let mut dialing = self.dial();
+                        let mut dialing = Dialing::default();
+                        dialing.start(self.dial());
+                        // a link that fell is missed: the way may heal while a dial is stuck in what was broken
+                        let missed = lost_at.is_some() && !self.attached.is_empty() && !renewing;
+                        let mut again = tokio::time::interval(AGAIN);
+                        again.set_missed_tick_behavior(MissedTickBehavior::Delay);
+                        again.reset();
                         loop {
                             tokio::select! {
-                                dialed = &mut dialing => break dialed,
+                                dialed = dialing.next() => break dialed,
+                                _ = again.tick(), if missed && away.elapsed() < FRESH => {
+                                    self.dial_beside(&mut dialing, asked);
+                                }
+                                () = woken(&mut self.wakes) => self.dial_beside(&mut dialing, asked),
                                 command = commands.recv() => match command {
                                     None => return,
                                     Some(HostCommand::Disconnect) => {
@@ -334,14 +350,15 @@ impl Task {
                                 continue 'offline;
                             }
                             Turn::Down(why) => {
-                                lost_at = Some(Instant::now());
+                                away = Instant::now();
+                                lost_at = Some(away);
                                 why
                             }
                             Turn::Left(ShuttingDown { reason, expected_return_s }) => {
-                                lost_at = Some(Instant::now());
-                                tries = 0;
-                                let away = Duration::from_secs(expected_return_s.unwrap_or(0)) + OVERDUE;
-                                back = Some(Instant::now() + away.min(RETURN));
+                                away = Instant::now();
+                                (lost_at, tries) = (Some(away), 0);
+                                let expected = Duration::from_secs(expected_return_s.unwrap_or(0)) + OVERDUE;
+                                back = Some(away + expected.min(RETURN));
                                 crate::text::short(&reason, 200)
                             }
                             Turn::Go => continue,
@@ -376,7 +393,7 @@ impl Task {
                 };
                 let expected = back.is_some_and(|b| Instant::now() < b);
                 tries += 1;
-                let fresh = lost_at.is_none_or(|at| at.elapsed() < FRESH) && !self.attached.is_empty();
+                let fresh = away.elapsed() < FRESH && !self.attached.is_empty();
                 let wait = match (tries, fresh) {
                     _ if refusals > 0 => backoff(refusals),
                     (1, _) => Duration::from_millis(20),
@@ -392,6 +409,10 @@ impl Task {
                 loop {
                     tokio::select! {
                         () = tokio::time::sleep_until(until) => break,
+                        () = woken(&mut self.wakes) => {
+                            (away, tries) = (Instant::now(), 0);
+                            break;
+                        }
                         command = commands.recv() => match command {
                             None => return,
                             Some(HostCommand::Connect) => break,
@@ -408,6 +429,15 @@ impl Task {
                     }
                 }
             }
+        }
+    }
+
+    /// One more, which asks nobody anything; none where a person is being asked: `asked` = questions before the first.
+    fn dial_beside(&self, dialing: &mut Dialing, asked: u64) {
+        if self.asker.asked() == asked {
+            dialing.start(self.dial_asking(Arc::new(Nobody), DeployPolicy::Never));
+        } else {
+            dialing.keep_oldest();
         }
     }
 
@@ -500,9 +530,24 @@ impl Task {
         // a key that is on its way is no news
         let news = if a.live { told > 0 && pending == 0 } else { pending != told };
         if news {
-            self.announced.insert(session.clone(), pending);
-            self.tell(HostEvent::Pending { session: session.clone(), bytes: pending });
+            self.tell_pending(session);
         }
+    }
+
+    /// What was typed last may not have arrived.
+    fn announce_all(&mut self) {
+        let told = |a: &Attached| self.announced.get(&a.session).copied().unwrap_or(0);
+        let news = |a: &&Attached| !a.ended && a.pending() != told(a);
+        let sessions: Vec<SessionId> = self.attached.values().filter(news).map(|a| a.session.clone()).collect();
+        for session in sessions {
+            self.tell_pending(&session);
+        }
+    }
+
+    fn tell_pending(&mut self, session: &SessionId) {
+        let pending = self.attached.get(session).map_or(0, Attached::pending);
+        self.announced.insert(session.clone(), pending);
+        self.tell(HostEvent::Pending { session: session.clone(), bytes: pending });
     }
 
     async fn online(
@@ -523,14 +568,17 @@ impl Task {
             frames_tx,
             streams: HashMap::new(),
             unanswered: HashMap::new(),
-            told_silent: false,
             build: hello.build.clone(),
             exe: hello.exe,
             leaving: None,
+            pulse: Pulse::new(Instant::now()),
             _ssh: ssh,
             without,
         };
         self.tell(HostEvent::State(HostState::Online { build: hello.build, hostname: hello.hostname }));
+        if hello.ends_at_logout {
+            self.tell(HostEvent::Said { what: super::ends_at_logout(&self.host) });
+        }
         let sessions: Vec<SessionId> = self.attached.values().filter(|a| !a.ended).map(|a| a.session.clone()).collect();
         for session in sessions {
             self.attach(&mut live, &session);
@@ -545,8 +593,8 @@ impl Task {
             self.command(&mut live, command);
         }
         let network = !self.host.is_local() && live.without.is_none();
-        let mut ping = tokio::time::Instant::now() + Duration::from_millis(100);
-        let mut beside: Option<Dial> = None;
+        let mut beside = Dialing::default();
+        let asked = self.asker.asked();
         let turn = loop {
             tokio::select! {
                 biased;
@@ -563,7 +611,10 @@ impl Task {
                 // once the link is over this queue is, too, and must not be asked before the end is
                 Some(message) = live.incoming.recv() => match message {
                     Incoming::Notice { method, params } => self.notice(&mut live, &method, params),
-                    Incoming::Rtt(rtt) => self.tell(HostEvent::Rtt(rtt)),
+                    Incoming::Rtt(rtt) => {
+                        self.tell(HostEvent::Rtt(rtt));
+                        self.feel(&mut live, &mut beside, asked);
+                    }
                     Incoming::Call { id, method, .. } => crate::link::call::answer(&live.link.out, id, Err(Fault::new(Fault::UNKNOWN_METHOD, method))),
                 },
                 end = &mut live.ended => {
@@ -576,30 +627,14 @@ impl Task {
                     }
                     break Turn::Down(end.map_or_else(|_| "the link is gone".to_string(), |e| crate::text::escape(&e.to_string())));
                 }
-                dialed = async { match &mut beside { Some(d) => d.await, None => std::future::pending().await } } => {
-                    beside = None;
-                    if let Ok(dialed) = dialed {
-                        *ready = Some(dialed);
-                        break Turn::Go;
-                    }
+                Ok(dialed) = beside.next(), if !beside.is_empty() => {
+                    *ready = Some(dialed);
+                    break Turn::Go;
                 }
-                () = tokio::time::sleep_until(ping), if network => {
-                    let silent = live.link.heard().elapsed();
-                    ping = tokio::time::Instant::now() + if silent > PING { Duration::from_millis(500) } else { PING };
-                    live.link.ping();
-                    if silent >= SILENT {
-                        live.told_silent = true;
-                        self.tell(HostEvent::Silent(silent));
-                        if silent >= BESIDE && beside.is_none() {
-                            beside = Some(self.dial());
-                        }
-                        if silent >= DEAD {
-                            break Turn::Down(format!("nothing heard for {} s", silent.as_secs()));
-                        }
-                    } else if live.told_silent {
-                        live.told_silent = false;
-                        beside = None;
-                        self.tell(HostEvent::Silent(Duration::ZERO));
+                () = woken(&mut self.wakes), if network => live.pulse.doubt(Instant::now()),
+                () = tokio::time::sleep_until(live.pulse.due(Instant::now(), &signs(&live.link)).into()), if network => {
+                    if let Some(quiet) = self.feel(&mut live, &mut beside, asked) {
+                        break Turn::Down(format!("nothing heard for {} s", quiet.as_secs()));
                     }
                 }
             }
@@ -609,7 +644,35 @@ impl Task {
         for a in self.attached.values_mut() {
             a.live = false;
         }
+        self.announce_all();
         turn
+    }
+
+    /// Feels the link's pulse; how long it is dead, where it is.
+    fn feel(&mut self, live: &mut Live, beside: &mut Dialing, asked: u64) -> Option<Duration> {
+        let mut dead = None;
+        for act in live.pulse.look(Instant::now(), &signs(&live.link)) {
+            match act {
+                Act::Ping => live.link.ping(),
+                Act::Silent(quiet) => {
+                    self.tell(HostEvent::Silent(quiet));
+                    self.announce_all();
+                }
+                Act::Again => {
+                    *beside = Dialing::default();
+                    self.tell(HostEvent::Silent(Duration::ZERO));
+                    // what was held back meanwhile
+                    let sessions: Vec<SessionId> = self.attached.keys().cloned().collect();
+                    for session in sessions {
+                        self.send_input(live, &session);
+                        self.announce(&session);
+                    }
+                }
+                Act::Beside => self.dial_beside(beside, asked),
+                Act::Dead(quiet) => dead = Some(quiet),
+            }
+        }
+        dead
     }
 
     fn attach(&mut self, live: &mut Live, session: &SessionId) {
@@ -674,6 +737,9 @@ impl Task {
                 if let Some(a) = self.attached.get_mut(&session) {
                     a.typed(&bytes);
                     self.send_input(live, &session);
+                    if live.pulse.is_silent() {
+                        self.tell_pending(&session);
+                    }
                 }
             }
             HostCommand::Resize { session, size } => {
@@ -820,7 +886,11 @@ impl Task {
         });
     }
 
+    /// Sends what was typed; into a link that answers nothing nothing is sent, so that it can still be thrown away.
     fn send_input(&mut self, live: &Live, session: &SessionId) {
+        if live.pulse.is_silent() {
+            return;
+        }
         let Some(a) = self.attached.get_mut(session) else { return };
         while let Some((offset, bytes)) = a.next_input(MAX_PIECE) {
             live.link.out.urgent(a.stream, Body::Data { offset, bytes: &bytes });
@@ -977,6 +1047,21 @@ impl Task {
             _ => {}
         }
     }
+}
+
+fn signs(link: &Link) -> Signs {
+    Signs { heard: link.heard(), answered: link.answered() }
+}
+
+/// The next piece of such news; never, where there is none.
+async fn woken(wakes: &mut Option<watch::Receiver<u64>>) {
+    if let Some(rx) = wakes
+        && rx.changed().await.is_ok()
+    {
+        return;
+    }
+    *wakes = None;
+    std::future::pending().await
 }
 
 /// 1 s, 2 s, 4 s ... to 30 s, each with up to a fifth more or less.

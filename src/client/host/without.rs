@@ -183,7 +183,7 @@ async fn answer(link: Link, mut incoming: mpsc::UnboundedReceiver<Incoming>, ask
                     Ok(q) => {
                         let answer = ask.secret(&q.host, &q.prompt, q.echo).await;
                         call::reply(Secret { answer: answer.map(|s| s.expose().to_string()) })
-                    },
+                    }
                     Err(fault) => Err(fault),
                 },
                 other => Err(Fault::new(Fault::UNKNOWN_METHOD, crate::text::short(other, 64))),

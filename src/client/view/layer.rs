@@ -3,6 +3,7 @@
 use super::status::{bar, rtt_text};
 use super::{boxed, fill, pane, ports, put, put_cut, put_right, wrap};
 use crate::client::app::App;
+use crate::client::app::back::Coming;
 use crate::client::host::{HostId, HostState, Question};
 use crate::client::layer::Layer;
 use crate::client::layer::deploying::Deploying;
@@ -45,6 +46,33 @@ pub fn draw(app: &App, theme: &Theme, layer: &Layer, whole: Rect, buf: &mut Buff
             lines.push((String::new(), theme.text));
             lines.push(("Enter close".into(), theme.dim));
             panel(theme, whole, &format!("{}: stopped", host_text(host)), theme.error, &lines, buf);
+            None
+        }
+        Layer::Back(back) => {
+            let coming = app.hosts_coming(back);
+            let line = |(n, (how, host, text)): (usize, &(Coming, HostId, String))| {
+                let (mark, style) = match how {
+                    Coming::There => ("●", theme.ok),
+                    Coming::Working => ("◌", theme.text),
+                    Coming::Away => ("○", theme.warn),
+                };
+                let style = if n == back.chosen { theme.chosen } else { style };
+                // one line each, but for the one chosen
+                let host = host_text(host);
+                let room = if n == back.chosen { 200 } else { 62usize.saturating_sub(host.width()).max(12) };
+                (format!("{mark} {host}  {}", short(text, room)), style)
+            };
+            let mut lines: Vec<(String, Style)> = coming.iter().enumerate().map(line).collect();
+            // the chosen one in sight, and the keys
+            let room = usize::from(whole.height.saturating_sub(8)).max(1);
+            let from = (back.chosen + 1).saturating_sub(room).min(lines.len().saturating_sub(room));
+            lines.drain(..from);
+            lines.truncate(room);
+            lines.push((String::new(), theme.text));
+            lines.push(("r try again   a try all again   Esc go on".into(), theme.dim));
+            let there = coming.iter().filter(|c| c.0 == Coming::There).count();
+            let title = format!("hosts coming back: {there} of {}", coming.len());
+            panel(theme, whole, &title, theme.accent, &lines, buf);
             None
         }
         Layer::Monitor(host) => {

@@ -258,7 +258,11 @@ pub fn state(app: &App, pane: &Pane, inner: Rect) -> Option<String> {
                 return Some(format!("not connected: {} R connects", shown(app.keymap.prefix_word())));
             }
             HostState::Online { .. } if host.silent => {
-                return Some(format!("last heard {} s ago", since(host.heard)));
+                return Some(match since(host.heard) {
+                    // its output comes, and nothing gets there
+                    0 => "nothing sent is answered".to_string(),
+                    heard => format!("last heard {heard} s ago"),
+                });
             }
             HostState::Online { .. } => {}
         }

@@ -15,6 +15,7 @@ use super::patience::{Asker, Patience};
 use super::renewal;
 use super::sftp::Sftp;
 use super::stream::{self, Cut, Wire};
+use super::turn;
 use super::x11::{self, X11};
 use crate::failure::{Failure, Kind};
 use crate::proto::ids::Size;
@@ -176,6 +177,8 @@ async fn handshake(config: HostConfig, mut wire: Wire, ask: Arc<dyn Ask>) -> Res
     let cut = wire.cut();
     let lane = wire.lane();
     let complaint = wire.complaint();
+    // (ours until the login is done)
+    let (wire, _turn) = turn::take(wire);
     let shaking = client::connect_stream(Arc::new(settings), wire, gate);
     let at = config.shown();
     let mut handle = match asker.patience.within(HANDSHAKE_WITHIN, shaking).await {

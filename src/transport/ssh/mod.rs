@@ -5,7 +5,7 @@
 //! - `offer` algorithms and limits, as ssh_config wants them within what is safe
 //! - `hostcert` what a host's certificate is worth · `renewal` the host is the same when keys are renewed
 //! - `agent_forward` the person's ssh-agent, lent to a host · `x11` the display
-//! - `auth`, `keyfile` who we are · `patience` deadlines that stand still while a person is asked
+//! - `turn` how many handshakes at a time · `auth`, `keyfile` who we are · `patience` deadlines that stand still while a person is asked
 //! - [`forward`] ports and sockets passed on, both ways; `lane` bulk data gives way
 //! - [`channel`] a command's streams · [`sftp`] files, behind [`sftp_guard`]
 
@@ -21,13 +21,14 @@ mod gate;
 mod hostcert;
 mod keyfile;
 pub mod known_hosts;
-mod offer;
 mod lane;
+mod offer;
 mod patience;
 mod renewal;
 pub mod sftp;
 pub mod sftp_guard;
 mod stream;
+mod turn;
 mod x11;
 
 pub use aliases::hosts;
