@@ -127,6 +127,9 @@ _thub() {
             thub__subcmd__debug,replay)
                 cmd="thub__subcmd__debug__subcmd__replay"
                 ;;
+            thub__subcmd__debug,ssh-config)
+                cmd="thub__subcmd__debug__subcmd__ssh__subcmd__config"
+                ;;
             *)
                 ;;
         esac
@@ -510,7 +513,7 @@ _thub() {
             return 0
             ;;
         thub__subcmd__debug)
-            opts="-H -F -h --host --ssh-config --json --help record replay"
+            opts="-H -F -h --host --ssh-config --json --help record replay ssh-config"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -596,6 +599,36 @@ _thub() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --host)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -H)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ssh-config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -F)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        thub__subcmd__debug__subcmd__ssh__subcmd__config)
+            opts="-H -F -h --own --host --ssh-config --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --host)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -210,12 +210,13 @@ complete -c thub -n "__fish_thub_using_subcommand doctor" -s H -l host -d 'Host:
 complete -c thub -n "__fish_thub_using_subcommand doctor" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
 complete -c thub -n "__fish_thub_using_subcommand doctor" -l json -d 'Print JSON'
 complete -c thub -n "__fish_thub_using_subcommand doctor" -s h -l help -d 'Print help'
-complete -c thub -n "__fish_thub_using_subcommand debug; and not __fish_seen_subcommand_from record replay" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
-complete -c thub -n "__fish_thub_using_subcommand debug; and not __fish_seen_subcommand_from record replay" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
-complete -c thub -n "__fish_thub_using_subcommand debug; and not __fish_seen_subcommand_from record replay" -l json -d 'Print JSON'
-complete -c thub -n "__fish_thub_using_subcommand debug; and not __fish_seen_subcommand_from record replay" -s h -l help -d 'Print help'
-complete -c thub -n "__fish_thub_using_subcommand debug; and not __fish_seen_subcommand_from record replay" -f -a "record" -d 'Run a command in a terminal and keep every byte it writes'
-complete -c thub -n "__fish_thub_using_subcommand debug; and not __fish_seen_subcommand_from record replay" -f -a "replay" -d 'Print the screen that a recording ends with'
+complete -c thub -n "__fish_thub_using_subcommand debug; and not __fish_seen_subcommand_from record replay ssh-config" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
+complete -c thub -n "__fish_thub_using_subcommand debug; and not __fish_seen_subcommand_from record replay ssh-config" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
+complete -c thub -n "__fish_thub_using_subcommand debug; and not __fish_seen_subcommand_from record replay ssh-config" -l json -d 'Print JSON'
+complete -c thub -n "__fish_thub_using_subcommand debug; and not __fish_seen_subcommand_from record replay ssh-config" -s h -l help -d 'Print help'
+complete -c thub -n "__fish_thub_using_subcommand debug; and not __fish_seen_subcommand_from record replay ssh-config" -f -a "record" -d 'Run a command in a terminal and keep every byte it writes'
+complete -c thub -n "__fish_thub_using_subcommand debug; and not __fish_seen_subcommand_from record replay ssh-config" -f -a "replay" -d 'Print the screen that a recording ends with'
+complete -c thub -n "__fish_thub_using_subcommand debug; and not __fish_seen_subcommand_from record replay ssh-config" -f -a "ssh-config" -d 'Print what thub takes from ssh_config for a host, as `ssh -G` does'
 complete -c thub -n "__fish_thub_using_subcommand debug; and __fish_seen_subcommand_from record" -s o -l output -d 'Directory to make, with the bytes in its file \'in\' and COLSxROWS in \'size\'' -r -F
 complete -c thub -n "__fish_thub_using_subcommand debug; and __fish_seen_subcommand_from record" -l size -d 'Size of the command\'s terminal; left out = as yours, or 80x24' -r
 complete -c thub -n "__fish_thub_using_subcommand debug; and __fish_seen_subcommand_from record" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
@@ -229,6 +230,11 @@ complete -c thub -n "__fish_thub_using_subcommand debug; and __fish_seen_subcomm
 complete -c thub -n "__fish_thub_using_subcommand debug; and __fish_seen_subcommand_from replay" -l ansi -d 'With colours'
 complete -c thub -n "__fish_thub_using_subcommand debug; and __fish_seen_subcommand_from replay" -l json -d 'Print JSON'
 complete -c thub -n "__fish_thub_using_subcommand debug; and __fish_seen_subcommand_from replay" -s h -l help -d 'Print help'
+complete -c thub -n "__fish_thub_using_subcommand debug; and __fish_seen_subcommand_from ssh-config" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
+complete -c thub -n "__fish_thub_using_subcommand debug; and __fish_seen_subcommand_from ssh-config" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
+complete -c thub -n "__fish_thub_using_subcommand debug; and __fish_seen_subcommand_from ssh-config" -l own -d 'Read it as thub does where there is no program ssh'
+complete -c thub -n "__fish_thub_using_subcommand debug; and __fish_seen_subcommand_from ssh-config" -l json -d 'Print JSON'
+complete -c thub -n "__fish_thub_using_subcommand debug; and __fish_seen_subcommand_from ssh-config" -s h -l help -d 'Print help'
 complete -c thub -n "__fish_thub_using_subcommand reset" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
 complete -c thub -n "__fish_thub_using_subcommand reset" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
 complete -c thub -n "__fish_thub_using_subcommand reset" -l json -d 'Print JSON'
