@@ -169,13 +169,13 @@ impl World for Nowhere<'_> {
         Ok(Opened { text, uid: 1000, gid: 1000, mode: 0o600 })
     }
     fn glob(&self, pattern: &str) -> Vec<String> {
-        if pattern.len() % 2 == 0 { vec![pattern.into()] } else { Vec::new() }
+        if pattern.len().is_multiple_of(2) { vec![pattern.into()] } else { Vec::new() }
     }
     fn is_private(&self, _: u32, _: u32) -> bool {
         false
     }
     fn run(&self, command: &str) -> Result<bool, String> {
-        if command.is_empty() { Err("empty".into()) } else { Ok(command.len() % 2 == 0) }
+        if command.is_empty() { Err("empty".into()) } else { Ok(command.len().is_multiple_of(2)) }
     }
     fn service(&self, name: &str) -> Option<u16> {
         (name == "ssh").then_some(22)
@@ -184,10 +184,10 @@ impl World for Nowhere<'_> {
         (name == "lo").then_some(1)
     }
     fn has_address(&self, name: &str, _: Option<u8>) -> bool {
-        name.len() % 2 == 0
+        name.len().is_multiple_of(2)
     }
     fn exists(&self, path: &str) -> bool {
-        path.len() % 2 == 0
+        path.len().is_multiple_of(2)
     }
 }
 

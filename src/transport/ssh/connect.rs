@@ -147,7 +147,9 @@ async fn handshake(config: HostConfig, mut wire: Wire, ask: Arc<dyn Ask>) -> Res
                 return Err(refusal);
             }
             let hint = match &e {
-                russh::Error::NoCommonAlgo { .. } => "the host knows only algorithms that are not safe any more",
+                russh::Error::NoCommonAlgo { .. } => {
+                    "the host knows only algorithms that are not safe any more, or that ssh_config leaves out"
+                }
                 _ => "see whether an SSH server answers there: `ssh -v` tells more",
             };
             let said = match complaint {
