@@ -65,15 +65,6 @@ pub struct HostConfig {
     pub connect_timeout: Duration,
     /// Only these addresses: `Some(4)`, `Some(6)`.
     pub family: Option<u8>,
-    /// Never ask for a secret.
-    pub batch: bool,
-    pub publickey: bool,
-    pub password: bool,
-    pub keyboard_interactive: bool,
-    /// In this order and no other ones; empty = ssh's order.
-    pub preferred_authentications: Vec<String>,
-    /// How often a secret is asked for.
-    pub number_of_password_prompts: u32,
     /// Who issues host keys on the spot: a command.
     pub known_hosts_command: Option<String>,
     /// No host key check where the address is loopback: not followed, for it is less strict.
@@ -124,6 +115,15 @@ pub struct HostConfig {
     pub stream_local_bind_unlink: bool,
     /// umask of forwards' socket files.
     pub stream_local_bind_mask: u32,
+    /// Never ask for a secret.
+    pub batch: bool,
+    pub publickey: bool,
+    pub password: bool,
+    pub keyboard_interactive: bool,
+    /// In this order and no other ones; empty = ssh's order.
+    pub preferred_authentications: Vec<String>,
+    /// How often a secret is asked for.
+    pub number_of_password_prompts: u32,
 }
 
 impl HostConfig {
@@ -151,12 +151,6 @@ impl HostConfig {
             proxy_use_fdpass: false,
             connect_timeout: CONNECT_WITHIN,
             family: None,
-            batch: false,
-            publickey: true,
-            password: true,
-            keyboard_interactive: true,
-            preferred_authentications: Vec::new(),
-            number_of_password_prompts: 3,
             known_hosts_command: None,
             no_host_authentication_for_localhost: false,
             verify_host_key_dns: false,
@@ -191,6 +185,12 @@ impl HostConfig {
             clear_all_forwardings: false,
             stream_local_bind_unlink: false,
             stream_local_bind_mask: 0o177,
+            batch: false,
+            publickey: true,
+            password: true,
+            keyboard_interactive: true,
+            preferred_authentications: Vec::new(),
+            number_of_password_prompts: 3,
         }
     }
 

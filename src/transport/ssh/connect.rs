@@ -31,6 +31,8 @@ const OPEN_WITHIN: Duration = Duration::from_secs(15);
 /// A short command, to its end.
 const OUTPUT_WITHIN: Duration = Duration::from_secs(120);
 const CLOSE_WITHIN: Duration = Duration::from_secs(2);
+const KEEPALIVE: Duration = Duration::from_secs(5);
+const KEEPALIVE_MOST: usize = 2;
 const WINDOW: u32 = 2 << 20;
 const JUMPS_MOST: usize = 8;
 
@@ -124,17 +126,16 @@ async fn handshake(config: HostConfig, mut wire: Wire, ask: Arc<dyn Ask>) -> Res
     let (alive, gone) = watch::channel(());
     let gate =
         Gate { config: config.clone(), files, revoked, asker: asker.clone(), shared: shared.clone(), _alive: alive };
-    let (alive_every, alive_most) = offer::keepalive(&config);
     let settings = client::Config {
         client_id: russh::SshId::Standard(Cow::Borrowed(concat!("SSH-2.0-thub_", env!("CARGO_PKG_VERSION")))),
         window_size: WINDOW,
-        preferred: offer::offered(gate::preferred(&types, gate::has_aes()), &config)?,
-        limits: offer::limits(&config),
-        keepalive_interval: Some(alive_every),
-        keepalive_max: alive_most,
+        preferred: gate::preferred(&types, gate::has_aes()),
+        keepalive_interval: Some(KEEPALIVE),
+        keepalive_max: KEEPALIVE_MOST,
         nodelay: true,
         ..client::Config::default()
     };
+    let settings = offer::narrowed(settings, &config)?;
     // a handshake given up leaves a task of russh's behind: cutting its stream ends it
     let cut = wire.cut();
     let complaint = wire.complaint();
