@@ -43,6 +43,8 @@ const OUTPUT_WITHIN: Duration = Duration::from_secs(120);
 /// A connection made there for a forward: what a host that drops packets makes connect(2) wait.
 const REACH_WITHIN: Duration = Duration::from_secs(150);
 const CLOSE_WITHIN: Duration = Duration::from_secs(2);
+const KEEPALIVE: Duration = Duration::from_secs(5);
+const KEEPALIVE_MOST: usize = 2;
 const WINDOW: u32 = 2 << 20;
 const JUMPS_MOST: usize = 8;
 
@@ -162,17 +164,16 @@ async fn handshake(config: HostConfig, mut wire: Wire, ask: Arc<dyn Ask>) -> Res
         witness: renewal::Witness::default(),
         _alive: alive,
     };
-    let (alive_every, alive_most) = offer::keepalive(&config);
     let settings = client::Config {
         client_id: russh::SshId::Standard(Cow::Borrowed(concat!("SSH-2.0-thub_", env!("CARGO_PKG_VERSION")))),
         window_size: WINDOW,
-        preferred: offer::offered(gate::preferred(&types, certificates, gate::has_aes()), &config)?,
-        limits: offer::limits(&config),
-        keepalive_interval: Some(alive_every),
-        keepalive_max: alive_most,
+        preferred: gate::preferred(&types, certificates, gate::has_aes()),
+        keepalive_interval: Some(KEEPALIVE),
+        keepalive_max: KEEPALIVE_MOST,
         nodelay: true,
         ..client::Config::default()
     };
+    let settings = offer::narrowed(settings, &config)?;
     // a handshake given up leaves a task of russh's behind: cutting its stream ends it
     let cut = wire.cut();
     let lane = wire.lane();
@@ -188,7 +189,9 @@ async fn handshake(config: HostConfig, mut wire: Wire, ask: Arc<dyn Ask>) -> Res
                 return Err(refusal);
             }
             let hint = match &e {
-                russh::Error::NoCommonAlgo { .. } => "the host knows only algorithms that are not safe any more",
+                russh::Error::NoCommonAlgo { .. } => {
+                    "the host knows only algorithms that are not safe any more, or that ssh_config leaves out"
+                }
                 _ => "see whether an SSH server answers there: `ssh -v` tells more",
             };
             let said = match complaint {

@@ -1,5 +1,5 @@
 //! Owns which algorithms are offered: the safe ones (`gate`), narrowed and ordered by what ssh_config says. And how
-//! often keys are renewed, and when a silent host counts as gone. Pure. Leaves out the verdict on a host's key.
+//! often keys are renewed and a silent host is asked. Pure. Leaves out the verdict on a host's key.
 //!
 //! ssh_config can take algorithms away and change their order; it can't bring back what is not safe (SHA-1, CBC, DSA).
 //! `ssh -G` prints OpenSSH's default lists as if somebody had written them: such a list says nothing.
@@ -8,13 +8,10 @@ use super::config::HostConfig;
 use crate::failure::Failure;
 use crate::text::short;
 use russh::keys::{Algorithm, HashAlg};
-use russh::{Limits, Preferred, kex};
+use russh::{Limits, Preferred, client, kex};
 use std::borrow::Cow;
 use std::time::Duration;
 
-/// A host that says nothing for so long is asked for a sign of life; so many unanswered ones end the connection.
-const KEEPALIVE: Duration = Duration::from_secs(5);
-const KEEPALIVE_MOST: usize = 2;
 /// RFC 4253, section 9.
 const RENEW_BYTES: usize = 1 << 30;
 const RENEW_EVERY: Duration = Duration::from_secs(3600);
@@ -44,7 +41,7 @@ const DEFAULT_KEYS: &[&str] =
 ///
 /// # Errors
 /// Nothing is left: names the option and what could stand there.
-fn narrowed<T: Clone>(
+fn ordered<T: Clone>(
     safe: &[T],
     name: impl Fn(&T) -> String,
     (said, defaults): (&[String], &[&str]),
@@ -80,20 +77,20 @@ fn narrowed<T: Clone>(
 ///
 /// # Errors
 /// An option leaves nothing.
-pub(super) fn offered(safe: Preferred, config: &HostConfig) -> Result<Preferred, Failure> {
+fn offered(safe: Preferred, config: &HostConfig) -> Result<Preferred, Failure> {
     let is_extension = |k: &kex::Name| k.as_ref().starts_with("ext-") || k.as_ref().starts_with("kex-");
     let (extensions, mut exchanges): (Vec<_>, Vec<_>) = safe.kex.iter().copied().partition(is_extension);
     // for a host that allows only NIST's curves
     let after = exchanges.iter().position(|k| k.as_ref().starts_with("diffie")).unwrap_or(exchanges.len());
     exchanges.splice(after..after, [kex::ECDH_SHA2_NISTP256, kex::ECDH_SHA2_NISTP384, kex::ECDH_SHA2_NISTP521]);
     let said = (&config.kex_algorithms[..], DEFAULT_KEX);
-    let mut kex = narrowed(&exchanges, |n| n.as_ref().to_string(), said, "KexAlgorithms", config)?;
+    let mut kex = ordered(&exchanges, |n| n.as_ref().to_string(), said, "KexAlgorithms", config)?;
     kex.extend(extensions);
 
     let said = (&config.ciphers[..], DEFAULT_CIPHERS);
-    let mut cipher = narrowed(&safe.cipher, |n| n.as_ref().to_string(), said, "Ciphers", config)?;
+    let mut cipher = ordered(&safe.cipher, |n| n.as_ref().to_string(), said, "Ciphers", config)?;
     let said = (&config.macs[..], DEFAULT_MACS);
-    let mac = match narrowed(&safe.mac, |n| n.as_ref().to_string(), said, "MACs", config) {
+    let mac = match ordered(&safe.mac, |n| n.as_ref().to_string(), said, "MACs", config) {
         Ok(mac) => mac,
         Err(refusal) => {
             // what authenticates by itself needs none
@@ -112,10 +109,10 @@ pub(super) fn offered(safe: Preferred, config: &HostConfig) -> Result<Preferred,
         false => safe.host_key_certificates.iter().filter(|a| said.contains(&certified(a))).cloned().collect(),
     };
     let plain = |a: &Algorithm| a.as_str().to_string();
-    let key = match narrowed(&safe.key, plain, (said, DEFAULT_KEYS), "HostKeyAlgorithms", config) {
+    let key = match ordered(&safe.key, plain, (said, DEFAULT_KEYS), "HostKeyAlgorithms", config) {
         // only certificates are wanted
         Err(_) if !certificates.is_empty() => Vec::new(),
-        narrowed => narrowed?,
+        ordered => ordered?,
     };
     Ok(Preferred {
         kex: Cow::Owned(kex),
@@ -137,7 +134,7 @@ pub(super) fn may_sign(config: &HostConfig, algorithm: &Algorithm, hash: Option<
 }
 
 /// RekeyLimit, within our bounds.
-pub(super) fn limits(config: &HostConfig) -> Limits {
+fn limits(config: &HostConfig) -> Limits {
     let bytes = match usize::try_from(config.rekey_bytes) {
         Ok(0) | Err(_) => RENEW_BYTES,
         Ok(n) => n.clamp(RENEW_BYTES_LEAST, RENEW_BYTES),
@@ -149,15 +146,24 @@ pub(super) fn limits(config: &HostConfig) -> Limits {
     Limits { rekey_write_limit: bytes, rekey_read_limit: bytes, rekey_time_limit: every }
 }
 
-/// ServerAliveInterval and ServerAliveCountMax: a silent host is never found later than we find it by ourselves.
-pub(super) fn keepalive(config: &HostConfig) -> (Duration, usize) {
-    match config.server_alive_interval {
-        Duration::ZERO => (KEEPALIVE, KEEPALIVE_MOST),
-        every => {
-            let most = usize::try_from(config.server_alive_count_max).unwrap_or(KEEPALIVE_MOST);
-            (every.min(KEEPALIVE), most.clamp(1, KEEPALIVE_MOST))
-        }
+/// The settings of a connection, as ssh_config wants them within what they are. ServerAliveInterval and
+/// ServerAliveCountMax only go down: a silent host is never found later than by the settings.
+///
+/// # Errors
+/// An option leaves no algorithm.
+pub(super) fn narrowed(settings: client::Config, config: &HostConfig) -> Result<client::Config, Failure> {
+    let (mut every, mut most) = (settings.keepalive_interval, settings.keepalive_max);
+    if config.server_alive_interval > Duration::ZERO {
+        every = Some(every.map_or(config.server_alive_interval, |e| e.min(config.server_alive_interval)));
+        most = usize::try_from(config.server_alive_count_max).map_or(most, |n| most.min(n.max(1)));
     }
+    Ok(client::Config {
+        preferred: offered(settings.preferred, config)?,
+        limits: limits(config),
+        keepalive_interval: every,
+        keepalive_max: most,
+        ..settings
+    })
 }
 
 #[cfg(test)]
@@ -230,9 +236,20 @@ mod tests {
         assert_eq!(bytes("rekeylimit 16 0\n"), 64 << 10);
         assert_eq!(limits(&with("rekeylimit 0 60\n")).rekey_time_limit, Duration::from_secs(60));
         assert_eq!(limits(&with("rekeylimit 0 99999\n")).rekey_time_limit, Duration::from_secs(3600));
-        assert_eq!(keepalive(&with("")), (Duration::from_secs(5), 2));
-        assert_eq!(keepalive(&with("serveraliveinterval 300\nserveralivecountmax 99\n")), (Duration::from_secs(5), 2));
-        assert_eq!(keepalive(&with("serveraliveinterval 1\nserveralivecountmax 1\n")), (Duration::from_secs(1), 1));
+        let alive = |printed| {
+            let ours = client::Config {
+                keepalive_interval: Some(Duration::from_secs(5)),
+                keepalive_max: 2,
+                preferred: safe(),
+                ..client::Config::default()
+            };
+            let settings = narrowed(ours, &with(printed)).unwrap();
+            (settings.keepalive_interval.unwrap().as_secs(), settings.keepalive_max)
+        };
+        assert_eq!(alive(""), (5, 2));
+        assert_eq!(alive("serveraliveinterval 300\nserveralivecountmax 99\n"), (5, 2));
+        assert_eq!(alive("serveraliveinterval 1\nserveralivecountmax 1\n"), (1, 1));
+        assert_eq!(alive("serveraliveinterval 3\nserveralivecountmax 0\n"), (3, 1));
     }
 
     #[test]

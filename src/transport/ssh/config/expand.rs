@@ -49,6 +49,9 @@ pub(super) fn connection(parts: &[&[u8]; 4]) -> String {
     hash.finalize().iter().map(|b| format!("{b:02x}")).collect()
 }
 
+/// The value of a variable.
+type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
+
 /// Why a text can't be filled in.
 #[derive(PartialEq, Eq, Debug)]
 pub(super) enum Why {
@@ -61,11 +64,7 @@ pub(super) enum Why {
 }
 
 /// Tokens and, with `env`, `${NAME}`: in one pass, so that what was put in is not looked at again.
-pub(super) fn fill(
-    text: &str,
-    token: &dyn Fn(char) -> Option<String>,
-    env: Option<&dyn Fn(&str) -> Option<String>>,
-) -> Result<String, Why> {
+pub(super) fn fill(text: &str, token: &dyn Fn(char) -> Option<String>, env: Option<Lookup>) -> Result<String, Why> {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find(['%', '$']) {
@@ -128,7 +127,7 @@ pub fn expand(text: &str, t: &Tokens) -> Result<String, Failure> {
 }
 
 /// `~` and `~/...`, then `${NAME}` and the tokens.
-pub(super) fn expand_path(path: &Path, t: &Tokens, env: &dyn Fn(&str) -> Option<String>) -> Result<PathBuf, Failure> {
+pub(super) fn expand_path(path: &Path, t: &Tokens, env: Lookup) -> Result<PathBuf, Failure> {
     let Some(text) = path.to_str() else { return Ok(path.to_path_buf()) };
     let (base, text) = match text.strip_prefix('~') {
         Some("") => return Ok(PathBuf::from(t.home)),

@@ -11,7 +11,7 @@ pub(super) struct Family {
     wild: bool,
 }
 
-pub(super) const CIPHERS: Family = Family {
+pub(super) static CIPHERS: Family = Family {
     defaults: "chacha20-poly1305@openssh.com,aes128-ctr,aes192-ctr,aes256-ctr,aes128-gcm@openssh.com,\
         aes256-gcm@openssh.com",
     all: "3des-cbc,aes128-cbc,aes192-cbc,aes256-cbc,aes128-ctr,aes192-ctr,aes256-ctr,aes128-gcm@openssh.com,\
@@ -19,7 +19,7 @@ pub(super) const CIPHERS: Family = Family {
     wild: false,
 };
 
-pub(super) const MACS: Family = Family {
+pub(super) static MACS: Family = Family {
     defaults: "umac-64-etm@openssh.com,umac-128-etm@openssh.com,hmac-sha2-256-etm@openssh.com,\
         hmac-sha2-512-etm@openssh.com,hmac-sha1-etm@openssh.com,umac-64@openssh.com,umac-128@openssh.com,\
         hmac-sha2-256,hmac-sha2-512,hmac-sha1",
@@ -30,7 +30,7 @@ pub(super) const MACS: Family = Family {
     wild: false,
 };
 
-pub(super) const KEX: Family = Family {
+pub(super) static KEX: Family = Family {
     defaults: "sntrup761x25519-sha512,sntrup761x25519-sha512@openssh.com,curve25519-sha256,\
         curve25519-sha256@libssh.org,ecdh-sha2-nistp256,ecdh-sha2-nistp384,ecdh-sha2-nistp521,\
         diffie-hellman-group-exchange-sha256,diffie-hellman-group16-sha512,diffie-hellman-group18-sha512,\
@@ -42,7 +42,7 @@ pub(super) const KEX: Family = Family {
     wild: false,
 };
 
-pub(super) const KEYS: Family = Family {
+pub(super) static KEYS: Family = Family {
     defaults: "ssh-ed25519-cert-v01@openssh.com,ecdsa-sha2-nistp256-cert-v01@openssh.com,\
         ecdsa-sha2-nistp384-cert-v01@openssh.com,ecdsa-sha2-nistp521-cert-v01@openssh.com,\
         sk-ssh-ed25519-cert-v01@openssh.com,sk-ecdsa-sha2-nistp256-cert-v01@openssh.com,\
@@ -59,7 +59,7 @@ pub(super) const KEYS: Family = Family {
     wild: true,
 };
 
-pub(super) const SIGNATURES: Family = Family {
+pub(super) static SIGNATURES: Family = Family {
     defaults: "ssh-ed25519,ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,ecdsa-sha2-nistp521,sk-ssh-ed25519@openssh.com,\
         sk-ecdsa-sha2-nistp256@openssh.com,rsa-sha2-512,rsa-sha2-256",
     all: "ssh-ed25519,sk-ssh-ed25519@openssh.com,ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,ecdsa-sha2-nistp521,\
@@ -96,6 +96,7 @@ pub(super) fn valid(family: &Family, list: &str) -> bool {
         // certificates' and plain keys' names for every list of keys
         let all = if family.wild { KEYS.all } else { family.all };
         all.split(',').any(|n| n == name || family.wild && listed(n, name, false) != Listed::No)
+            || std::ptr::eq(family, &KEX) && valid_gss(name)
             || family.wild && SHORT.iter().any(|s| s.eq_ignore_ascii_case(name))
     };
     !list.is_empty() && until_empty(list).all(known)

@@ -187,7 +187,7 @@ fn one_jump(text: &str, world: &dyn World) -> Option<(Option<String>, String, i6
     let (host, after) = rest.split_at_checked(end)?;
     let mut chars = after.chars();
     let delimiter = chars.next().unwrap_or(':');
-    if !matches!(delimiter, ':' | '/') {
+    if delimiter != ':' && (delimiter != '/' || uri.is_none()) {
         return None;
     }
     let rest = chars.as_str();

@@ -8,7 +8,7 @@ use std::path::Path;
 const FILES_MOST: usize = 10_000;
 
 /// What is there of a pattern with `*`, `?` and `[...]`, in the order of bytes. Texts are Latin-1.
-pub(super) fn files(pattern: &str) -> Vec<String> {
+pub fn files(pattern: &str) -> Vec<String> {
     let mut found = vec![String::new()];
     for (i, part) in pattern.split('/').enumerate() {
         let mut next = Vec::new();

@@ -44,13 +44,15 @@ impl Reader<'_> {
         let word = word.to_ascii_lowercase();
         let shown = short(&word, 60);
         let rest = rest.map(blank).filter(|r| !r.is_empty());
-        let Some(rest) = rest else { return Err(at.bad(&format!("{shown} has no value"))) };
+        let Some(rest) = rest else { return Err(at.bad(&format!("{shown}: a value is missing"))) };
         let found = keyword(&word);
         if found.is_none() {
             let ignored =
                 self.options.get("ignoreunknown").is_some_and(|list| listed(&word, list, true) == Listed::Yes);
             if !ignored {
-                return Err(at.bad(&format!("there is no option {shown}")));
+                let hint =
+                    format!("correct its name; or, if another ssh knows it, put `IgnoreUnknown {shown}` before it");
+                return Err(at.bad(&format!("there is no option {shown}")).hint(hint));
             }
         }
         let Some(args) = arguments(rest) else {
@@ -231,7 +233,7 @@ impl Reader<'_> {
                     _ => args.pop_front().filter(|a| !a.is_empty()),
                 };
                 if second.is_none() && matches!(takes, Takes::Local) {
-                    return Err("it says not whereto".into());
+                    return Err("where it leads to is missing".into());
                 }
                 let spec = forward::joined(&first, second.as_deref());
                 let filled = self.fill_env(&spec)?;
@@ -245,7 +247,7 @@ impl Reader<'_> {
             Takes::PermitRemote => {
                 let all: Vec<String> = args.drain(..).collect();
                 if all.is_empty() {
-                    return Err("it has no value".into());
+                    return Err("a value is missing".into());
                 }
                 for one in &all {
                     if ["none", "any"].iter().any(|w| one.eq_ignore_ascii_case(w)) {
@@ -258,7 +260,7 @@ impl Reader<'_> {
                         Some(_) => one.find(']').map_or(0, |at| at + 1),
                         None => one.find([':', '/']).unwrap_or(0),
                     };
-                    let after = one.get(end..).and_then(|a| a.strip_prefix([':', '/']));
+                    let after = one.get(end..).and_then(|a| a.strip_prefix(':'));
                     let right = |p: &str| p == "*" || forward::port(p, self.world).is_some_and(|p| p > 0);
                     if !after.is_some_and(right) {
                         return Err(no_value(one));
@@ -438,11 +440,11 @@ fn trimmed(text: &str) -> &str {
 }
 
 fn some(arg: Option<String>) -> Said<String> {
-    arg.filter(|a| !a.is_empty()).ok_or_else(|| "it has no value".into())
+    arg.filter(|a| !a.is_empty()).ok_or_else(|| "a value is missing".into())
 }
 
 fn no_value(said: &str) -> String {
-    format!("\"{}\" is no value of it", short(said, 100))
+    format!("\"{}\" is not right", short(said, 100))
 }
 
 /// `none`, or seconds.
@@ -471,8 +473,8 @@ fn alone(all: &[String], words: &[&str]) -> Said<()> {
 /// Octal digits at the start, 0 to 0777.
 fn octal(said: &str) -> Option<u32> {
     let said = said.trim_start_matches([' ', '\t', '\n', '\r', '\u{b}', '\u{c}']);
-    let said = said.strip_prefix('+').unwrap_or(said);
+    let (minus, said) = (said.starts_with('-'), said.strip_prefix(['+', '-']).unwrap_or(said));
     let end = said.find(|c: char| !('0'..='7').contains(&c)).unwrap_or(said.len());
     let digits = said.get(..end).filter(|d| !d.is_empty())?;
-    u32::from_str_radix(digits, 8).ok().filter(|m| *m <= 0o777)
+    u32::from_str_radix(digits, 8).ok().filter(|m| *m <= if minus { 0 } else { 0o777 })
 }

@@ -48,7 +48,7 @@ impl Reader<'_> {
             }
             let value = next_word(rest).filter(|v| !v.is_empty() && !v.starts_with('#'));
             let Some(value) = value else {
-                return Err(at.bad(&format!("Match: {} has no value", short(&word, 60))));
+                return Err(at.bad(&format!("Match: a value for {} is missing", short(&word, 60))));
             };
             let holds = match word.as_str() {
                 "host" => listed(&host.to_ascii_lowercase(), &value, true) == Listed::Yes,

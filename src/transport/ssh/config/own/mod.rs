@@ -10,7 +10,7 @@
 mod address;
 mod algorithms;
 mod forward;
-mod glob;
+pub mod glob;
 mod line;
 mod matches;
 mod options;
@@ -142,7 +142,9 @@ pub fn read(dest: &Dest, file: Option<&Path>, world: &dyn World) -> Result<Vec<u
     }
     let canonical = r.options.get("canonicalizehostname").unwrap_or("false").to_string();
     if number {
-        host = address::usual(&host, family, world).unwrap_or(host);
+        // what differs only in the case of its letters stays as it was typed
+        let usual = address::usual(&host, family, world).filter(|usual| !usual.eq_ignore_ascii_case(&host));
+        host = usual.unwrap_or(host);
     } else if canonical != "false" {
         host = r.canonical(host, canonical == "always")?;
     }

@@ -110,9 +110,13 @@ impl Reader<'_> {
     pub(super) fn printed(mut self, host: &str) -> Result<Vec<u8>, Failure> {
         self.fill(host)?;
         let o = &self.options;
-        let mut out = Vec::new();
+        let (mut out, mut broken) = (Vec::new(), None);
         for key in KEYS {
-            let mut line = |value: &str| out.extend(bytes(&format!("{key} {value}\n")));
+            let mut line = |value: &str| {
+                // from a variable, or a jump's decoded user: it would become a line of its own
+                broken = broken.or(value.contains('\n').then_some(*key));
+                out.extend(bytes(&format!("{key} {value}\n")));
+            };
             let mut each = |values: &[String]| values.iter().for_each(|v| line(v));
             match *key {
                 "host" => each(std::slice::from_ref(&self.original)),
@@ -159,7 +163,10 @@ impl Reader<'_> {
                 }
             }
         }
-        Ok(out)
+        match broken {
+            Some(key) => Err(wrong(&format!("the value of {key} has a line break in it"))),
+            None => Ok(out),
+        }
     }
 
     /// Defaults and tokens, and what ssh refuses before it would connect.

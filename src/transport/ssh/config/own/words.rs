@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 
 /// What parts words, and is cut off a line's end (there with the form feed).
-pub(super) const BLANK: [char; 4] = [' ', '\t', '\r', '\n'];
+pub const BLANK: [char; 4] = [' ', '\t', '\r', '\n'];
 
 pub fn latin(bytes: &[u8]) -> String {
     bytes.iter().map(|b| char::from(*b)).collect()
@@ -27,7 +27,7 @@ pub(super) fn blank(text: &str) -> &str {
 }
 
 /// The next word up to a blank, a quote's end or `=`; `None` at the end, or where a quote stays open.
-pub(super) fn next_word(rest: &mut Option<&str>) -> Option<String> {
+pub fn next_word(rest: &mut Option<&str>) -> Option<String> {
     let text = (*rest)?;
     let Some(at) = text.find([' ', '\t', '\r', '\n', '"', '=']) else {
         *rest = None;
@@ -54,7 +54,7 @@ pub(super) fn next_word(rest: &mut Option<&str>) -> Option<String> {
 
 /// A line's arguments: blanks part them, quotes of both kinds keep them together, a `#` that begins one ends the line.
 /// `None` = a quote stays open.
-pub(super) fn arguments(text: &str) -> Option<Vec<String>> {
+pub fn arguments(text: &str) -> Option<Vec<String>> {
     let mut out = Vec::new();
     let mut chars = text.chars().peekable();
     while let Some(first) = chars.peek() {
@@ -147,7 +147,7 @@ pub(super) fn scaled(text: &str) -> Option<i64> {
     let text = text.trim_start_matches(is_space);
     let signs = text.len() - text.trim_start_matches(['-', '+']).len();
     let (signs, text) = text.split_at_checked(signs)?;
-    if signs.matches('-').count() > 1 || signs.contains("+-") {
+    if signs.len() > 1 {
         return None;
     }
     let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
@@ -167,8 +167,14 @@ pub(super) fn scaled(text: &str) -> Option<i64> {
         return None;
     }
     let factor = 1i64 << (10 * power);
-    let part = i128::from(part) * i128::from(factor) / 10i128.pow(u32::try_from(tens).ok()?);
-    Some(sign * whole.checked_mul(factor)?.checked_add(i64::try_from(part).ok()?)?)
+    // places that would not fit are dropped first, as scan_scaled(3) does
+    let (mut part, mut tens) = (part, tens);
+    while part >= i64::MAX / factor {
+        part /= 10;
+        tens = tens.saturating_sub(1);
+    }
+    let part = (0..tens).fold(part * factor, |n, _| n / 10);
+    Some(sign * whole.checked_mul(factor)?.checked_add(part)?)
 }
 
 #[cfg(test)]

@@ -57,6 +57,8 @@ pub struct HostConfig {
     pub strict: Strict,
     pub hash_known_hosts: bool,
     pub host_key_alias: Option<String>,
+    /// The key must not be another one than what is on record for the address.
+    pub check_host_ip: bool,
     pub proxy_jump: Option<String>,
     pub proxy_command: Option<String>,
     /// The proxy command hands back a descriptor: not spoken here.
@@ -64,18 +66,8 @@ pub struct HostConfig {
     pub connect_timeout: Duration,
     /// Only these addresses: `Some(4)`, `Some(6)`.
     pub family: Option<u8>,
-    /// Never ask for a secret.
-    pub batch: bool,
-    pub publickey: bool,
-    pub password: bool,
-    pub keyboard_interactive: bool,
-    /// The order of methods, by their SSH names; empty = ssh's own.
-    pub preferred_authentications: Vec<String>,
-    pub number_of_password_prompts: u32,
     /// Who issues host keys on the spot: a command.
     pub known_hosts_command: Option<String>,
-    /// The host's address is looked up in known_hosts too.
-    pub check_host_ip: bool,
     /// No host key check where the address is loopback: not followed, for it is less strict.
     pub no_host_authentication_for_localhost: bool,
     pub verify_host_key_dns: bool,
@@ -124,6 +116,15 @@ pub struct HostConfig {
     pub stream_local_bind_unlink: bool,
     /// umask of forwards' socket files.
     pub stream_local_bind_mask: u32,
+    /// Never ask for a secret.
+    pub batch: bool,
+    pub publickey: bool,
+    pub password: bool,
+    pub keyboard_interactive: bool,
+    /// In this order and no other ones; empty = ssh's order.
+    pub preferred_authentications: Vec<String>,
+    /// How often a secret is asked for.
+    pub number_of_password_prompts: u32,
 }
 
 /// The forwards that ssh_config asks for.
@@ -156,19 +157,13 @@ impl HostConfig {
             strict: Strict::Ask,
             hash_known_hosts: false,
             host_key_alias: None,
+            check_host_ip: false,
             proxy_jump: None,
             proxy_command: None,
             proxy_use_fdpass: false,
             connect_timeout: CONNECT_WITHIN,
             family: None,
-            batch: false,
-            publickey: true,
-            password: true,
-            keyboard_interactive: true,
-            preferred_authentications: Vec::new(),
-            number_of_password_prompts: 3,
             known_hosts_command: None,
-            check_host_ip: false,
             no_host_authentication_for_localhost: false,
             verify_host_key_dns: false,
             connection_attempts: 1,
@@ -202,6 +197,12 @@ impl HostConfig {
             clear_all_forwardings: false,
             stream_local_bind_unlink: false,
             stream_local_bind_mask: 0o177,
+            batch: false,
+            publickey: true,
+            password: true,
+            keyboard_interactive: true,
+            preferred_authentications: Vec::new(),
+            number_of_password_prompts: 3,
         }
     }
 
