@@ -83,6 +83,8 @@ const ROWS: &[Row] = &[
     ),
     row("the global file", "", "GlobalKnownHostsFile {dir}/second", Accepts, Accepts),
     row("changed in the global file", "", "GlobalKnownHostsFile {dir}/changed", Refuses, Refuses),
+    row("/dev/null, ask", "NAME {ed}\n", "UserKnownHostsFile /dev/null", Asks, Asks),
+    row("/dev/null, no", "NAME {ed}\n", "UserKnownHostsFile /dev/null\n  StrictHostKeyChecking no", Accepts, Accepts),
     row("RevokedHostKeys", "NAME {ed}\n", "RevokedHostKeys {dir}/list", Refuses, Refuses),
     row("RevokedHostKeys with others", "NAME {ed}\n", "RevokedHostKeys {dir}/otherlist", Accepts, Accepts),
     row("RevokedHostKeys, binary", "NAME {ed}\n", "RevokedHostKeys {dir}/krl", Refuses, Refuses),
@@ -315,6 +317,56 @@ fn host_key_rows() {
     println!("{table}");
     assert!(milder.is_empty(), "milder than ssh: {milder:?}\n{table}");
     assert!(!table.contains("not as expected"), "{table}");
+}
+
+/// A key that can't be kept: one sentence, nothing is sent, and what was on record is whole.
+#[test]
+fn keys_that_can_not_be_kept() {
+    if !sshd::here() {
+        return;
+    }
+    let sshd = Sshd::start("");
+    let small = sshd.at("small");
+    std::fs::create_dir(&small).unwrap();
+    let mount =
+        |words: &[&str]| Command::new("mount").args(words).arg(&small).output().is_ok_and(|o| o.status.success());
+    if !mount(&["-t", "tmpfs", "-o", "size=8k,mode=0700", "none"]) {
+        crate::support::skip("file system to fill (root mounts one)");
+        return;
+    }
+    struct Mounted(std::path::PathBuf);
+    impl Drop for Mounted {
+        fn drop(&mut self) {
+            let _ = Command::new("umount").arg(&self.0).status();
+        }
+    }
+    let _mounted = Mounted(small.clone());
+    let known = small.join("known_hosts");
+    let before = format!("elsewhere {}\n", public(&sshd, "other"));
+    std::fs::write(&known, &before).unwrap();
+    // a page is what is left, and then nothing
+    std::fs::write(small.join("filler"), [0; 4096]).unwrap();
+    let config =
+        sshd.config("Host *\n  StrictHostKeyChecking accept-new\n  UserKnownHostsFile {dir}/small/known_hosts\n");
+    let refused = || {
+        let mark = sshd.mark();
+        let done = run(async { ssh::connect("test", Some(&config), Arc::new(Person::default())).await });
+        let failure = done.err().expect("it must be refused");
+        assert!(failure.code() == 4 && failure.what.contains("can't be kept in"), "{failure}");
+        assert!(!sshd.refused_one(mark).contains("userauth"));
+        assert_eq!(std::fs::read_to_string(&known).unwrap(), before);
+        assert_eq!(std::fs::read_dir(&small).unwrap().count(), 2, "a temp file is left");
+        failure.what
+    };
+    let said = refused();
+    assert!(said.contains("No space left"), "{said}");
+    assert!(mount(&["-o", "remount,ro"]));
+    let said = refused();
+    assert!(said.contains("Read-only"), "{said}");
+    assert!(mount(&["-o", "remount,rw"]));
+    std::fs::remove_file(small.join("filler")).unwrap();
+    run(async { ssh::connect("test", Some(&config), Arc::new(Person::default())).await.unwrap().close().await });
+    assert!(std::fs::read_to_string(&known).unwrap().starts_with(&before));
 }
 
 /// Keys are renewed over and over by a real sshd, and the host stays the same one.

@@ -348,7 +348,8 @@ fn record(name: &str, key: &HostKey, salt: Option<[u8; 20]>) -> String {
     format!("{host} {} {}\n", key.kind, STANDARD.encode(&key.blob))
 }
 
-/// Records a key: the whole file anew beside itself, then renamed. Two at a time wait for each other.
+/// Records a key: the whole file anew beside itself, then renamed. Two at a time wait for each other. What is no plain
+/// file (`/dev/null`, as many set it) keeps nothing, and stays what it is.
 pub fn learn(file: &Path, host: &str, port: u16, key: &HostKey, hash: bool) -> std::io::Result<()> {
     let bad = |why: &str| std::io::Error::new(std::io::ErrorKind::InvalidInput, why.to_string());
     let name = name_of(host, port);
@@ -357,6 +358,10 @@ pub fn learn(file: &Path, host: &str, port: u16, key: &HostKey, hash: bool) -> s
     }
     // a link (dotfiles kept elsewhere) stays one: its target is written
     let target = std::fs::canonicalize(file).unwrap_or_else(|_| file.to_path_buf());
+    if std::fs::metadata(&target).is_ok_and(|m| !m.is_file()) {
+        tracing::warn!("known_hosts is no plain file: the key is not kept");
+        return Ok(());
+    }
     let dir = target.parent().ok_or_else(|| bad("no directory"))?;
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
     // the lock is the directory itself: nothing is left behind
@@ -536,6 +541,12 @@ mod tests {
         assert!(link.is_symlink());
         assert_eq!(std::fs::read_to_string(&real).unwrap(), format!("old {}\nweb {}\n", b64(&ed(9)), b64(&ed(1))));
         assert_eq!(std::fs::metadata(&real).unwrap().permissions().mode() & 0o777, 0o644);
+        // a device is not replaced by a file
+        let device = dir.path().join("null");
+        std::os::unix::fs::symlink("/dev/null", &device).unwrap();
+        learn(&device, "web", 22, &ed(1), false).unwrap();
+        assert!(!std::fs::metadata("/dev/null").unwrap().is_file());
+        assert_eq!(std::fs::read(&device).unwrap(), b"");
         for bad in ["a b", "a,b", "*", "", "@revoked", "a\nb"] {
             assert!(learn(&link, bad, 22, &ed(1), false).is_err(), "{bad}");
         }
