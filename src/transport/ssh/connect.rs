@@ -180,7 +180,10 @@ async fn handshake(config: HostConfig, mut wire: Wire, ask: Arc<dyn Ask>) -> Res
             ));
         }
     };
-    match asker.patience.within(AUTH_WITHIN, auth::prove(&mut handle, &config, &asker, &shared)).await {
+    let proved = asker.patience.within(AUTH_WITHIN, auth::prove(&mut handle, &config, &asker, &shared)).await;
+    // from a task's own frame, which lies above those that keys passed through
+    let _ = tokio::spawn(async { crate::secret::wipe_stack() }).await;
+    match proved {
         Some(proved) => {
             proved?;
             tracing::info!(host = at, "logged in");
