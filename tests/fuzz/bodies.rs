@@ -102,6 +102,7 @@ pub fn known_hosts(data: &[u8]) {
         let _ = known_hosts::recorded_types(&file, host, port);
         let stopped = known_hosts::stopped(&file, host, port, &key);
         assert!(!matches!(stopped, Some(Verdict::Known | Verdict::Unknown | Verdict::Changed { .. })));
+        let _ = known_hosts::revoked_certificate(&file[0], &key, data.len() as u64, "id");
         for authority in known_hosts::authorities(&file, host, port) {
             assert_eq!(HostKey::from_blob(authority.blob.clone()), Some(authority));
         }

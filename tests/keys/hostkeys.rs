@@ -88,6 +88,9 @@ const ROWS: &[Row] = &[
     row("RevokedHostKeys", "NAME {ed}\n", "RevokedHostKeys {dir}/list", Refuses, Refuses),
     row("RevokedHostKeys with others", "NAME {ed}\n", "RevokedHostKeys {dir}/otherlist", Accepts, Accepts),
     row("RevokedHostKeys, binary", "NAME {ed}\n", "RevokedHostKeys {dir}/krl", Refuses, Refuses),
+    row("RevokedHostKeys, binary, with others", "NAME {ed}\n", "RevokedHostKeys {dir}/otherkrl", Accepts, Accepts),
+    row("RevokedHostKeys, binary, by hashes", "NAME {ed}\n", "RevokedHostKeys {dir}/hashkrl", Refuses, Refuses),
+    row("RevokedHostKeys, binary, cut off", "NAME {ed}\n", "RevokedHostKeys {dir}/cutkrl", Refuses, Refuses),
     row("RevokedHostKeys that is not there", "NAME {ed}\n", "RevokedHostKeys {dir}/none", Refuses, Refuses),
     row(
         "CheckHostIP, another key for the address",
@@ -132,6 +135,30 @@ const ROWS: &[Row] = &[
         known: "@cert-authority * {ca}\n",
         options: "RevokedHostKeys {dir}/calist",
         certificate: GOOD,
+        ssh: Refuses,
+        thub: Refuses,
+    },
+    Row {
+        name: "certificate in RevokedHostKeys, by serial",
+        known: "@cert-authority * {ca}\n",
+        options: "RevokedHostKeys {dir}/serialkrl",
+        certificate: "-n 127.0.0.1 -z 77",
+        ssh: Refuses,
+        thub: Refuses,
+    },
+    Row {
+        name: "certificate with another serial",
+        known: "@cert-authority * {ca}\n",
+        options: "RevokedHostKeys {dir}/serialkrl",
+        certificate: "-n 127.0.0.1 -z 78",
+        ssh: Accepts,
+        thub: Accepts,
+    },
+    Row {
+        name: "certificate in RevokedHostKeys, by key id",
+        known: "@cert-authority * {ca}\n",
+        options: "RevokedHostKeys {dir}/idkrl",
+        certificate: "-n 127.0.0.1",
         ssh: Refuses,
         thub: Refuses,
     },
@@ -276,6 +303,19 @@ fn host_key_rows() {
         std::fs::write(d.join(name), fill(text)).unwrap();
     }
     keygen(&d, &["-q", "-k", "-f", "krl", "host_ed25519.pub"]);
+    keygen(&d, &["-q", "-k", "-f", "otherkrl", "other.pub"]);
+    let hash = Command::new("ssh-keygen").args(["-lf", "host_ed25519.pub"]).current_dir(&d).output().unwrap();
+    let hash = String::from_utf8(hash.stdout).unwrap().split_whitespace().nth(1).unwrap().to_string();
+    for (name, spec) in [
+        ("hashkrl", format!("hash: {hash}\n")),
+        ("serialkrl", "serial: 3\nserial: 70-77\nserial: 1000\n".into()),
+        ("idkrl", "id: x\n".into()),
+    ] {
+        std::fs::write(d.join("spec"), spec).unwrap();
+        keygen(&d, &["-q", "-k", "-s", "ca.pub", "-f", name, "spec"]);
+    }
+    let whole = std::fs::read(d.join("krl")).unwrap();
+    std::fs::write(d.join("cutkrl"), &whole[..whole.len() - 3]).unwrap();
 
     let mut milder = Vec::new();
     let mut table = String::new();

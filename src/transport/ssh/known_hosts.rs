@@ -4,6 +4,7 @@
 //! Same verdict as OpenSSH's or stricter. Stricter: a host on record only under keys of another type has *changed*,
 //! a matching line that can't be read stops, so does a file that can't be read.
 
+use super::krl;
 use crate::transport::random;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
@@ -205,15 +206,19 @@ pub fn recorded_types(files: &[File], host: &str, port: u16) -> Vec<String> {
     out
 }
 
-/// Is the key in a list of revoked keys (`RevokedHostKeys`)? The binary form is not read: that stops.
+/// Is the key in a list of revoked keys (`RevokedHostKeys`), a text or a binary one (then the line is 0)?
 pub fn revoked(file: &File, key: &HostKey) -> Option<Verdict> {
     let stop = |why: &str| Some(Verdict::Unreadable { file: file.path.clone(), why: why.into() });
     let text = match &file.text {
         Ok(text) => text,
         Err(why) => return stop(why),
     };
-    if text.starts_with(b"SSHKRL\n") {
-        return stop("thub does not read binary key revocation lists");
+    if krl::is_one(text) {
+        return match krl::revokes(text, key) {
+            Ok(true) => Some(Verdict::Revoked { file: file.path.clone(), line: 0 }),
+            Ok(false) => None,
+            Err(why) => stop(why.0),
+        };
     }
     let text = String::from_utf8_lossy(text);
     for (i, line) in text.lines().enumerate() {
@@ -225,6 +230,16 @@ pub fn revoked(file: &File, key: &HostKey) -> Option<Verdict> {
         }
     }
     None
+}
+
+/// Is a certificate in it, by its serial number or key id? Only binary lists hold those.
+pub fn revoked_certificate(file: &File, authority: &HostKey, serial: u64, id: &str) -> Option<Verdict> {
+    let text = file.text.as_ref().ok().filter(|t| krl::is_one(t))?;
+    match krl::revokes_certificate(text, authority, serial, id) {
+        Ok(true) => Some(Verdict::Revoked { file: file.path.clone(), line: 0 }),
+        Ok(false) => None,
+        Err(why) => Some(Verdict::Unreadable { file: file.path.clone(), why: why.0.into() }),
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

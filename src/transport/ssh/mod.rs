@@ -2,7 +2,7 @@
 //!
 //! - [`config`] what ssh_config says, `aliases` whom it names · [`known_hosts`] the verdict on a host's key
 //! - `stream` what SSH runs over · [`connect`] the handshake and [`Ssh`] · `gate` passes the host's key or says why not
-//! - `hostcert` what a host's certificate is worth · `renewal` the host is the same when keys are renewed
+//! - [`krl`] binary lists of revoked keys · `hostcert` what a host's certificate is worth · `renewal` the host is the same when keys are renewed
 //! - `auth`, `keyfile` who we are · `patience` deadlines that stand still while a person is asked
 //! - [`channel`] a command's streams · [`sftp`] files, behind [`sftp_guard`]
 
@@ -15,6 +15,7 @@ mod gate;
 mod hostcert;
 mod keyfile;
 pub mod known_hosts;
+pub mod krl;
 mod patience;
 mod renewal;
 pub mod sftp;
