@@ -433,6 +433,8 @@ fn renewals() {
             assert_eq!((out.len(), code), (6_000_000, Some(0)), "{line}");
             ssh.close().await;
         });
+        // the host told its other keys (hostkeys-00@openssh.com): what is on record stays what it was
+        assert_eq!(std::fs::read_to_string(d.join("known_hosts")).unwrap(), line);
         let log = sshd.since(mark);
         assert!(log.matches("set_newkeys: rekeying").count() >= 4, "{line}: {log}");
     }

@@ -172,7 +172,7 @@ fn typed_on_the_terminal(account: &Account, way: &str, sshd: &Sshd) {
         String::from_utf8_lossy(&out.stdout).trim().parse().ok()
     };
     std::os::unix::fs::chown(sshd.home(), own("-u"), own("-g")).unwrap();
-    let config = account.config(&sshd, "PubkeyAuthentication no");
+    let config = account.config(sshd, "PubkeyAuthentication no");
     let mut home = Home::new();
     home.env.push(("THUB_LOG".into(), "trace".into()));
     let tty = Tty::thub(&home, 100, 30, &["-F", config.to_str().unwrap(), "new", "-H", "test", "--", "/bin/sh"]);
