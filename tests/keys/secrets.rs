@@ -164,7 +164,18 @@ fn a_password_typed_on_the_terminal() {
     }
 }
 
+/// What runs there ends with this, also where the test has failed: else its user could not go.
+struct Ending<'a>(&'a Sshd);
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        for pid in with_variable("HOME", &self.0.home()) {
+            crate::support::signal(pid, rustix::process::Signal::KILL);
+        }
+    }
+}
+
 fn typed_on_the_terminal(account: &Account, way: &str, sshd: &Sshd) {
+    let _ending = Ending(sshd);
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o711);
     std::fs::set_permissions(sshd.dir.path(), mode).unwrap();
     let own = |flag: &str| {
