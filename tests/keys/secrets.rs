@@ -110,6 +110,7 @@ fn a_passphrase_typed_in_the_tui() {
     let seed = seed_of(&sshd.at("locked"));
     keygen(d, &["-q", "-p", "-P", "", "-N", PHRASE, "-f", "locked"]);
     std::fs::copy(d.join("locked.pub"), d.join("authorized")).unwrap();
+    let _ending = Ending(&sshd);
     let config = sshd.config("Host *\n  IdentityFile {dir}/locked\n");
     let mut home = Home::new();
     home.env.push(("THUB_LOG".into(), "trace".into()));
@@ -168,9 +169,9 @@ fn a_password_typed_on_the_terminal() {
 struct Ending<'a>(&'a Sshd);
 impl Drop for Ending<'_> {
     fn drop(&mut self) {
-        for pid in with_variable("HOME", &self.0.home()) {
-            crate::support::signal(pid, rustix::process::Signal::KILL);
-        }
+        let left = || with_variable("HOME", &self.0.home());
+        left().into_iter().for_each(|pid| crate::support::signal(pid, rustix::process::Signal::KILL));
+        crate::support::home::sweep(left);
     }
 }
 
