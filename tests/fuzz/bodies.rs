@@ -101,6 +101,12 @@ pub fn known_hosts(data: &[u8]) {
         let said = String::from_utf8_lossy(data).contains("AAAAC3NzaC1lZDI1NTE5"); // ssh-ed25519
         assert!(verdict != Verdict::Known || said, "known from nothing");
         let _ = known_hosts::recorded_types(&file, host, port);
+        let stopped = known_hosts::stopped(&file, host, port, &key);
+        assert!(!matches!(stopped, Some(Verdict::Known | Verdict::Unknown | Verdict::Changed { .. })));
+        let _ = known_hosts::revoked_certificate(&file[0], &key, data.len() as u64, "id");
+        for authority in known_hosts::authorities(&file, host, port) {
+            assert_eq!(HostKey::from_blob(authority.blob.clone()), Some(authority));
+        }
     }
     let _ = known_hosts::revoked(&file[0], &key);
 }

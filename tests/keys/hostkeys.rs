@@ -83,9 +83,14 @@ const ROWS: &[Row] = &[
     ),
     row("the global file", "", "GlobalKnownHostsFile {dir}/second", Accepts, Accepts),
     row("changed in the global file", "", "GlobalKnownHostsFile {dir}/changed", Refuses, Refuses),
+    row("/dev/null, ask", "NAME {ed}\n", "UserKnownHostsFile /dev/null", Asks, Asks),
+    row("/dev/null, no", "NAME {ed}\n", "UserKnownHostsFile /dev/null\n  StrictHostKeyChecking no", Accepts, Accepts),
     row("RevokedHostKeys", "NAME {ed}\n", "RevokedHostKeys {dir}/list", Refuses, Refuses),
     row("RevokedHostKeys with others", "NAME {ed}\n", "RevokedHostKeys {dir}/otherlist", Accepts, Accepts),
     row("RevokedHostKeys, binary", "NAME {ed}\n", "RevokedHostKeys {dir}/krl", Refuses, Refuses),
+    row("RevokedHostKeys, binary, with others", "NAME {ed}\n", "RevokedHostKeys {dir}/otherkrl", Accepts, Accepts),
+    row("RevokedHostKeys, binary, by hashes", "NAME {ed}\n", "RevokedHostKeys {dir}/hashkrl", Refuses, Refuses),
+    row("RevokedHostKeys, binary, cut off", "NAME {ed}\n", "RevokedHostKeys {dir}/cutkrl", Refuses, Refuses),
     row("RevokedHostKeys that is not there", "NAME {ed}\n", "RevokedHostKeys {dir}/none", Refuses, Refuses),
     row(
         "CheckHostIP, another key for the address",
@@ -130,6 +135,30 @@ const ROWS: &[Row] = &[
         known: "@cert-authority * {ca}\n",
         options: "RevokedHostKeys {dir}/calist",
         certificate: GOOD,
+        ssh: Refuses,
+        thub: Refuses,
+    },
+    Row {
+        name: "certificate in RevokedHostKeys, by serial",
+        known: "@cert-authority * {ca}\n",
+        options: "RevokedHostKeys {dir}/serialkrl",
+        certificate: "-n 127.0.0.1 -z 77",
+        ssh: Refuses,
+        thub: Refuses,
+    },
+    Row {
+        name: "certificate with another serial",
+        known: "@cert-authority * {ca}\n",
+        options: "RevokedHostKeys {dir}/serialkrl",
+        certificate: "-n 127.0.0.1 -z 78",
+        ssh: Accepts,
+        thub: Accepts,
+    },
+    Row {
+        name: "certificate in RevokedHostKeys, by key id",
+        known: "@cert-authority * {ca}\n",
+        options: "RevokedHostKeys {dir}/idkrl",
+        certificate: "-n 127.0.0.1",
         ssh: Refuses,
         thub: Refuses,
     },
@@ -274,6 +303,19 @@ fn host_key_rows() {
         std::fs::write(d.join(name), fill(text)).unwrap();
     }
     keygen(&d, &["-q", "-k", "-f", "krl", "host_ed25519.pub"]);
+    keygen(&d, &["-q", "-k", "-f", "otherkrl", "other.pub"]);
+    let hash = Command::new("ssh-keygen").args(["-lf", "host_ed25519.pub"]).current_dir(&d).output().unwrap();
+    let hash = String::from_utf8(hash.stdout).unwrap().split_whitespace().nth(1).unwrap().to_string();
+    for (name, spec) in [
+        ("hashkrl", format!("hash: {hash}\n")),
+        ("serialkrl", "serial: 3\nserial: 70-77\nserial: 1000\n".into()),
+        ("idkrl", "id: x\n".into()),
+    ] {
+        std::fs::write(d.join("spec"), spec).unwrap();
+        keygen(&d, &["-q", "-k", "-s", "ca.pub", "-f", name, "spec"]);
+    }
+    let whole = std::fs::read(d.join("krl")).unwrap();
+    std::fs::write(d.join("cutkrl"), &whole[..whole.len() - 3]).unwrap();
 
     let mut milder = Vec::new();
     let mut table = String::new();
@@ -317,6 +359,56 @@ fn host_key_rows() {
     assert!(!table.contains("not as expected"), "{table}");
 }
 
+/// A key that can't be kept: one sentence, nothing is sent, and what was on record is whole.
+#[test]
+fn keys_that_can_not_be_kept() {
+    if !sshd::here() {
+        return;
+    }
+    let sshd = Sshd::start("");
+    let small = sshd.at("small");
+    std::fs::create_dir(&small).unwrap();
+    let mount =
+        |words: &[&str]| Command::new("mount").args(words).arg(&small).output().is_ok_and(|o| o.status.success());
+    if !mount(&["-t", "tmpfs", "-o", "size=8k,mode=0700", "none"]) {
+        crate::support::skip("file system to fill (root mounts one)");
+        return;
+    }
+    struct Mounted(std::path::PathBuf);
+    impl Drop for Mounted {
+        fn drop(&mut self) {
+            let _ = Command::new("umount").arg(&self.0).status();
+        }
+    }
+    let _mounted = Mounted(small.clone());
+    let known = small.join("known_hosts");
+    let before = format!("elsewhere {}\n", public(&sshd, "other"));
+    std::fs::write(&known, &before).unwrap();
+    // a page is what is left, and then nothing
+    std::fs::write(small.join("filler"), [0; 4096]).unwrap();
+    let config =
+        sshd.config("Host *\n  StrictHostKeyChecking accept-new\n  UserKnownHostsFile {dir}/small/known_hosts\n");
+    let refused = || {
+        let mark = sshd.mark();
+        let done = run(async { ssh::connect("test", Some(&config), Arc::new(Person::default())).await });
+        let failure = done.err().expect("it must be refused");
+        assert!(failure.code() == 4 && failure.what.contains("can't be kept in"), "{failure}");
+        assert!(!sshd.refused_one(mark).contains("userauth"));
+        assert_eq!(std::fs::read_to_string(&known).unwrap(), before);
+        assert_eq!(std::fs::read_dir(&small).unwrap().count(), 2, "a temp file is left");
+        failure.what
+    };
+    let said = refused();
+    assert!(said.contains("No space left"), "{said}");
+    assert!(mount(&["-o", "remount,ro"]));
+    let said = refused();
+    assert!(said.contains("Read-only"), "{said}");
+    assert!(mount(&["-o", "remount,rw"]));
+    std::fs::remove_file(small.join("filler")).unwrap();
+    run(async { ssh::connect("test", Some(&config), Arc::new(Person::default())).await.unwrap().close().await });
+    assert!(std::fs::read_to_string(&known).unwrap().starts_with(&before));
+}
+
 /// Keys are renewed over and over by a real sshd, and the host stays the same one.
 #[test]
 fn renewals() {
@@ -341,6 +433,8 @@ fn renewals() {
             assert_eq!((out.len(), code), (6_000_000, Some(0)), "{line}");
             ssh.close().await;
         });
+        // the host told its other keys (hostkeys-00@openssh.com): what is on record stays what it was
+        assert_eq!(std::fs::read_to_string(d.join("known_hosts")).unwrap(), line);
         let log = sshd.since(mark);
         assert!(log.matches("set_newkeys: rekeying").count() >= 4, "{line}: {log}");
     }

@@ -8,6 +8,7 @@ mod hostkeys;
 mod login;
 mod secrets;
 mod terminal;
+mod tui;
 
 use std::sync::Mutex;
 use std::time::Duration;

@@ -11,8 +11,9 @@ use std::process::Command;
 const PHRASE: &str = "open sesame 5% twice";
 const PASTED: &str = "another phrase 6% pasted";
 
-fn holds(bytes: &[u8], secret: &str) -> Option<usize> {
-    bytes.windows(secret.len()).position(|w| w == secret.as_bytes())
+fn holds(bytes: &[u8], secret: impl AsRef<[u8]>) -> Option<usize> {
+    let secret = secret.as_ref();
+    bytes.windows(secret.len()).position(|w| w == secret)
 }
 
 /// Every file below that holds it.
@@ -33,7 +34,7 @@ fn files_with(dir: &Path, secret: &str, found: &mut Vec<PathBuf>) -> usize {
 }
 
 /// Places in a process's writable memory that hold it, with what stands around it.
-fn in_memory(pid: i32, secret: &str) -> Vec<String> {
+fn in_memory(pid: i32, secret: impl AsRef<[u8]>) -> Vec<String> {
     let maps = std::fs::read_to_string(format!("/proc/{pid}/maps")).unwrap();
     let mut mem = std::fs::File::open(format!("/proc/{pid}/mem")).unwrap();
     let (mut found, mut read) = (Vec::new(), 0usize);
@@ -51,7 +52,7 @@ fn in_memory(pid: i32, secret: &str) -> Vec<String> {
         }
         read += bytes.len();
         let mut at = 0;
-        while let Some(i) = holds(&bytes[at..], secret) {
+        while let Some(i) = holds(&bytes[at..], &secret) {
             let here = at + i;
             let around = &bytes[here.saturating_sub(48)..(here + 64).min(bytes.len())];
             found.push(format!("{:x} in {line}: {}", from + here as u64, around.escape_ascii()));
@@ -60,6 +61,17 @@ fn in_memory(pid: i32, secret: &str) -> Vec<String> {
     }
     assert!(read > 1 << 20, "only {read} bytes of memory were read");
     found
+}
+
+/// The private half of an ed25519 key file (made without a passphrase), as it lies in memory.
+fn seed_of(file: &Path) -> [u8; 32] {
+    use base64::Engine;
+    let text = std::fs::read_to_string(file).unwrap();
+    let body: String = text.lines().filter(|l| !l.starts_with('-')).collect();
+    let bytes = base64::engine::general_purpose::STANDARD.decode(body).unwrap();
+    // a string of 64 bytes: the seed, and the public key again
+    let at = bytes.windows(4).position(|w| w == [0, 0, 0, 64]).unwrap() + 4;
+    bytes[at..at + 32].try_into().unwrap()
 }
 
 /// Nothing of it is left, with the client still running.
@@ -94,8 +106,11 @@ fn a_passphrase_typed_in_the_tui() {
     }
     let sshd = Sshd::start("");
     let d = sshd.dir.path();
-    keygen(d, &["-q", "-t", "ed25519", "-N", PHRASE, "-f", "locked"]);
+    keygen(d, &["-q", "-t", "ed25519", "-N", "", "-f", "locked"]);
+    let seed = seed_of(&sshd.at("locked"));
+    keygen(d, &["-q", "-p", "-P", "", "-N", PHRASE, "-f", "locked"]);
     std::fs::copy(d.join("locked.pub"), d.join("authorized")).unwrap();
+    let _ending = Ending(&sshd);
     let config = sshd.config("Host *\n  IdentityFile {dir}/locked\n");
     let mut home = Home::new();
     home.env.push(("THUB_LOG".into(), "trace".into()));
@@ -134,13 +149,34 @@ fn a_passphrase_typed_in_the_tui() {
     tty.until_text("▶ ");
     nowhere(&home, &sshd, tty.pid(), PHRASE);
     nowhere(&home, &sshd, tty.pid(), PASTED);
+    let left = in_memory(tty.pid(), seed);
+    assert!(left.is_empty(), "the opened key, {} times in memory:\n{}", left.len(), left.join("\n"));
     assert!(holds(&tty.log(), PHRASE).is_none(), "it was shown");
 }
 
 #[test]
 fn a_password_typed_on_the_terminal() {
     let Some(account) = Account::new("sec") else { return };
-    let sshd = account.sshd("PasswordAuthentication yes\nUsePAM no");
+    for (way, first) in [
+        ("password", "PasswordAuthentication yes\nUsePAM no"),
+        ("keyboard-interactive/pam", "PasswordAuthentication no\nKbdInteractiveAuthentication yes\nUsePAM yes"),
+    ] {
+        typed_on_the_terminal(&account, way, &account.sshd(first));
+    }
+}
+
+/// What runs there ends with this, also where the test has failed: else its user could not go.
+struct Ending<'a>(&'a Sshd);
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        let left = || with_variable("HOME", &self.0.home());
+        left().into_iter().for_each(|pid| crate::support::signal(pid, rustix::process::Signal::KILL));
+        crate::support::home::sweep(left);
+    }
+}
+
+fn typed_on_the_terminal(account: &Account, way: &str, sshd: &Sshd) {
+    let _ending = Ending(sshd);
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o711);
     std::fs::set_permissions(sshd.dir.path(), mode).unwrap();
     let own = |flag: &str| {
@@ -148,11 +184,11 @@ fn a_password_typed_on_the_terminal() {
         String::from_utf8_lossy(&out.stdout).trim().parse().ok()
     };
     std::os::unix::fs::chown(sshd.home(), own("-u"), own("-g")).unwrap();
-    let config = account.config(&sshd, "PubkeyAuthentication no");
+    let config = account.config(sshd, "PubkeyAuthentication no");
     let mut home = Home::new();
     home.env.push(("THUB_LOG".into(), "trace".into()));
     let tty = Tty::thub(&home, 100, 30, &["-F", config.to_str().unwrap(), "new", "-H", "test", "--", "/bin/sh"]);
-    tty.until_text("password:");
+    tty.until("a question", |s| s.concat().to_lowercase().contains("password:"));
     tty.type_(PASSWORD);
     until("it in memory, where it is looked for", || (!in_memory(tty.pid(), PASSWORD).is_empty()).then_some(()));
     tty.type_("\r");
@@ -161,7 +197,8 @@ fn a_password_typed_on_the_terminal() {
     tty.until_text("$");
     tty.type_("echo in-$((1+1))\r");
     tty.until_text("in-2");
-    nowhere(&home, &sshd, tty.pid(), PASSWORD);
+    assert!(sshd.since(0).contains(&format!("Accepted {way} for")));
+    nowhere(&home, sshd, tty.pid(), PASSWORD);
     assert!(holds(&tty.log(), PASSWORD).is_none(), "it was shown");
     // its session ends with it, before its user goes
     tty.type_("exit\r");

@@ -136,6 +136,17 @@ fn cancelled_stopped_and_ended() {
     tty.type_("\x03");
     tty.until_text("code=4");
     assert!(tty.screen().concat().contains("login was cancelled"));
+    // two hosts ask one after the other, and cancelled is cancelled for both
+    tty.type_("clear\r");
+    tty.until_no_text("code=4");
+    tty.type_(h.line("", "run -H test -H again -- true"));
+    times(&tty, "Passphrase for", 1);
+    tty.until("no echo", |_| !echoes(&tty));
+    tty.type_("abc\x03");
+    tty.until_text("code=255");
+    let screen = tty.screen().concat();
+    assert_eq!(screen.matches("Passphrase for").count(), 1, "{screen}");
+    assert_eq!(screen.matches("login was cancelled").count(), 2, "{screen}");
     // ended from outside in the middle of a question
     for (which, code) in [(Signal::TERM, 143), (Signal::INT, 130), (Signal::HUP, 129)] {
         tty.type_("clear\r");

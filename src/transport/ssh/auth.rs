@@ -198,8 +198,13 @@ impl Prover<'_> {
 
     async fn keys(&mut self) -> Result<Option<After>, Failure> {
         let paths = (self.config.identity_files.clone(), self.config.certificate_files.clone());
-        let (files, certificates) =
-            tokio::task::spawn_blocking(move || KeyFile::read_all(&paths.0, &paths.1)).await.unwrap_or_default();
+        let (files, certificates) = tokio::task::spawn_blocking(move || {
+            let read = KeyFile::read_all(&paths.0, &paths.1);
+            crate::secret::wipe_stack();
+            read
+        })
+        .await
+        .unwrap_or_default();
         let mut agent = open_agent(&self.config.identity_agent).await;
         if let (Some(asked), Some(binding)) = (&mut agent, self.handle.agent_session_binding()) {
             // agents older than that know nothing of it, which they say; one that says nothing is not asked again
@@ -368,7 +373,9 @@ impl Prover<'_> {
                     let text = text.clone();
                     // bcrypt takes its time: not on the thread that draws
                     let done = tokio::task::spawn_blocking(move || {
-                        russh::keys::decode_secret_key(&text, Some(passphrase.expose())).ok()
+                        let key = russh::keys::decode_secret_key(&text, Some(passphrase.expose())).ok().map(Arc::new);
+                        crate::secret::wipe_stack();
+                        key
                     });
                     if let Ok(Some(key)) = done.await {
                         opened = Some(key);
@@ -376,7 +383,7 @@ impl Prover<'_> {
                     }
                 }
                 match opened {
-                    Some(key) => Arc::new(key),
+                    Some(key) => key,
                     None if self.silent => {
                         return Ok((None, format!("{name} (its passphrase: {})", self.unanswered())));
                     }

@@ -210,7 +210,10 @@ async fn handshake(config: HostConfig, mut wire: Wire, ask: Arc<dyn Ask>) -> Res
         }
     };
     shared.lock().binding = handle.agent_session_binding().cloned();
-    match asker.patience.within(AUTH_WITHIN, auth::prove(&mut handle, &config, &asker, &shared)).await {
+    let proved = asker.patience.within(AUTH_WITHIN, auth::prove(&mut handle, &config, &asker, &shared)).await;
+    // from a task's own frame, which lies above those that keys passed through
+    let _ = tokio::spawn(async { crate::secret::wipe_stack() }).await;
+    match proved {
         Some(proved) => {
             proved?;
             tracing::info!(host = at, "logged in");

@@ -308,7 +308,10 @@ fn decide(verdict: &Verdict, strict: Strict, batch: bool) -> Decision {
 fn refusal(config: &HostConfig, verdict: &Verdict, key: &HostKey) -> Failure {
     let (at, print) = (config.shown(), key.fingerprint());
     let kind = escape(&key.kind);
-    let place = |file: &Path, line: usize| format!("{}:{line}", escape(&file.to_string_lossy()));
+    let place = |file: &Path, line: usize| match line {
+        0 => escape(&file.to_string_lossy()),
+        line => format!("{}:{line}", escape(&file.to_string_lossy())),
+    };
     match verdict {
         Verdict::Changed { file, line } => {
             let (host, port) = config.recorded_as();

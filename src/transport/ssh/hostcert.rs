@@ -45,6 +45,10 @@ pub(super) fn judge(
             return Word::Stop(stop, k.clone());
         }
     }
+    let id = certificate.key_id();
+    if let Some(stop) = list.and_then(|f| known_hosts::revoked_certificate(f, &authority, certificate.serial(), id)) {
+        return Word::Stop(stop, key);
+    }
     if !known_hosts::authorities(files, host, port).contains(&authority) {
         return Word::Nothing(None);
     }

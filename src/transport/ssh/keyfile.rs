@@ -5,6 +5,7 @@ use russh::keys::{Certificate, PrivateKey, PublicKey};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use zeroize::Zeroizing;
 
 const KEY_FILE_MOST: u64 = 1 << 20;
 
@@ -12,7 +13,7 @@ const KEY_FILE_MOST: u64 = 1 << 20;
 pub(super) enum Secret {
     Open(Arc<PrivateKey>),
     /// The text, to be opened with a passphrase.
-    Locked(String),
+    Locked(Zeroizing<String>),
     Unusable(&'static str),
 }
 
@@ -114,16 +115,17 @@ fn open_to_others(path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
     let open = std::fs::metadata(path)
         .is_ok_and(|m| m.is_file() && m.uid() == rustix::process::getuid().as_raw() && m.mode() & 0o077 != 0);
-    open && text(path).is_some_and(|t| PublicKey::from_openssh(t.trim()).is_err())
+    open && text(path).is_some_and(|t| t.contains("PRIVATE KEY-----") || t.starts_with("PuTTY-User-Key-File-"))
 }
 
-fn text(path: &Path) -> Option<String> {
+fn text(path: &Path) -> Option<Zeroizing<String>> {
     use std::os::unix::fs::OpenOptionsExt;
     let file = std::fs::OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path).ok()?;
     if !file.metadata().ok()?.is_file() {
         return None;
     }
-    let mut text = String::new();
+    // room from the start: growing would leave copies behind
+    let mut text = Zeroizing::new(String::with_capacity(file.metadata().ok()?.len().min(KEY_FILE_MOST) as usize + 64));
     file.take(KEY_FILE_MOST).read_to_string(&mut text).ok()?;
     Some(text)
 }

@@ -4,6 +4,7 @@
 //! Same verdict as OpenSSH's or stricter. Stricter: a host on record only under keys of another type has *changed*,
 //! a matching line that can't be read stops, so does a file that can't be read.
 
+use super::krl;
 use crate::transport::random;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
@@ -205,15 +206,19 @@ pub fn recorded_types(files: &[File], host: &str, port: u16) -> Vec<String> {
     out
 }
 
-/// Is the key in a list of revoked keys (`RevokedHostKeys`)? The binary form is not read: that stops.
+/// Is the key in a list of revoked keys (`RevokedHostKeys`), a text or a binary one (then the line is 0)?
 pub fn revoked(file: &File, key: &HostKey) -> Option<Verdict> {
     let stop = |why: &str| Some(Verdict::Unreadable { file: file.path.clone(), why: why.into() });
     let text = match &file.text {
         Ok(text) => text,
         Err(why) => return stop(why),
     };
-    if text.starts_with(b"SSHKRL\n") {
-        return stop("thub does not read binary key revocation lists");
+    if krl::is_one(text) {
+        return match krl::revokes(text, key) {
+            Ok(true) => Some(Verdict::Revoked { file: file.path.clone(), line: 0 }),
+            Ok(false) => None,
+            Err(why) => stop(why.0),
+        };
     }
     let text = String::from_utf8_lossy(text);
     for (i, line) in text.lines().enumerate() {
@@ -225,6 +230,16 @@ pub fn revoked(file: &File, key: &HostKey) -> Option<Verdict> {
         }
     }
     None
+}
+
+/// Is a certificate in it, by its serial number or key id? Only binary lists hold those.
+pub fn revoked_certificate(file: &File, authority: &HostKey, serial: u64, id: &str) -> Option<Verdict> {
+    let text = file.text.as_ref().ok().filter(|t| krl::is_one(t))?;
+    match krl::revokes_certificate(text, authority, serial, id) {
+        Ok(true) => Some(Verdict::Revoked { file: file.path.clone(), line: 0 }),
+        Ok(false) => None,
+        Err(why) => Some(Verdict::Unreadable { file: file.path.clone(), why: why.0.into() }),
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -348,7 +363,8 @@ fn record(name: &str, key: &HostKey, salt: Option<[u8; 20]>) -> String {
     format!("{host} {} {}\n", key.kind, STANDARD.encode(&key.blob))
 }
 
-/// Records a key: the whole file anew beside itself, then renamed. Two at a time wait for each other.
+/// Records a key: the whole file anew beside itself, then renamed. Two at a time wait for each other. What is no plain
+/// file (`/dev/null`, as many set it) keeps nothing, and stays what it is.
 pub fn learn(file: &Path, host: &str, port: u16, key: &HostKey, hash: bool) -> std::io::Result<()> {
     let bad = |why: &str| std::io::Error::new(std::io::ErrorKind::InvalidInput, why.to_string());
     let name = name_of(host, port);
@@ -357,6 +373,10 @@ pub fn learn(file: &Path, host: &str, port: u16, key: &HostKey, hash: bool) -> s
     }
     // a link (dotfiles kept elsewhere) stays one: its target is written
     let target = std::fs::canonicalize(file).unwrap_or_else(|_| file.to_path_buf());
+    if std::fs::metadata(&target).is_ok_and(|m| !m.is_file()) {
+        tracing::warn!("known_hosts is no plain file: the key is not kept");
+        return Ok(());
+    }
     let dir = target.parent().ok_or_else(|| bad("no directory"))?;
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
     // the lock is the directory itself: nothing is left behind
@@ -536,6 +556,12 @@ mod tests {
         assert!(link.is_symlink());
         assert_eq!(std::fs::read_to_string(&real).unwrap(), format!("old {}\nweb {}\n", b64(&ed(9)), b64(&ed(1))));
         assert_eq!(std::fs::metadata(&real).unwrap().permissions().mode() & 0o777, 0o644);
+        // a device is not replaced by a file
+        let device = dir.path().join("null");
+        std::os::unix::fs::symlink("/dev/null", &device).unwrap();
+        learn(&device, "web", 22, &ed(1), false).unwrap();
+        assert!(!std::fs::metadata("/dev/null").unwrap().is_file());
+        assert_eq!(std::fs::read(&device).unwrap(), b"");
         for bad in ["a b", "a,b", "*", "", "@revoked", "a\nb"] {
             assert!(learn(&link, bad, 22, &ed(1), false).is_err(), "{bad}");
         }

@@ -3,7 +3,7 @@
 //! - [`config`] what ssh_config says, `aliases` whom it names · [`known_hosts`] the verdict on a host's key
 //! - `stream` what SSH runs over, `dial` its TCP · [`connect`] the handshake and [`Ssh`] · `gate` passes the host's key or says why not
 //! - `offer` algorithms and limits, as ssh_config wants them within what is safe
-//! - `hostcert` what a host's certificate is worth · `renewal` the host is the same when keys are renewed
+//! - [`krl`] binary lists of revoked keys · `hostcert` what a host's certificate is worth · `renewal` the host is the same when keys are renewed
 //! - `agent_forward` the person's ssh-agent, lent to a host · `x11` the display
 //! - `turn` how many handshakes at a time · `auth`, `keyfile` who we are · `patience` deadlines that stand still while a person is asked
 //! - [`forward`] ports and sockets passed on, both ways; `lane` bulk data gives way
@@ -21,6 +21,7 @@ mod gate;
 mod hostcert;
 mod keyfile;
 pub mod known_hosts;
+pub mod krl;
 mod lane;
 mod offer;
 mod patience;
