@@ -54,8 +54,7 @@ pub async fn reach(
     }
     if policy == DeployPolicy::Ask {
         // what does not run there is said before anybody is asked
-        let mine = deploy::programs::choose(&host, &remote, &offer, &*ask).await?;
-        if let Plan::Upload { agent, steps } = deploy::plan(&host, &remote, &mine)? {
+        if let Plan::Upload { agent, steps } = deploy::preview(&host, &remote, &offer).await? {
             let found = remote.builds.last().map(ToString::to_string);
             if ask.deploy(&host, found.as_deref(), &agent.build, &steps).await != Some(true) {
                 return Err(missing());

@@ -106,45 +106,58 @@ pub(super) fn stamp(file: &[u8]) -> Option<(&str, &str)> {
     }
 }
 
-/// The program to send; a failure says what the host is and where one could be put.
+/// What could be sent to a host.
+pub(crate) enum Found {
+    /// A program that is here.
+    Here(Mine),
+    /// One of the release, once somebody downloads it; without it, this is what to say.
+    Release { target: &'static str, without: Failure },
+}
+
+/// The program to send, downloaded where none is here; a failure says what the host is and where one could be put.
 pub async fn choose(host: &str, remote: &Remote, offer: &Offer, ask: &dyn Ask) -> Result<Mine, Failure> {
+    let (target, without) = match look(host, remote, offer).await? {
+        Found::Here(mine) => return Ok(mine),
+        Found::Release { target, without } => (target, without),
+    };
+    let (Some(release), Some(programs)) = (&offer.release, &offer.programs) else { return Err(without) };
+    let found = release::download(release, &programs.join(hello::BUILD), target, ask).await.map_err(|why| {
+        why.hint(format!("{}; or without the internet:", without.what)).hint(without.hints.join("\n  "))
+    })?;
+    runs(host, remote, &found.program)?;
+    Ok(found)
+}
+
+/// What could be sent to a host; downloads nothing.
+pub(crate) async fn look(host: &str, remote: &Remote, offer: &Offer) -> Result<Found, Failure> {
     if let Some(from) = offer.from.clone() {
-        return off_thread(move || given(&from)).await;
+        return off_thread(move || given(&from)).await.map(Found::Here);
     }
     let mine = off_thread(|| read_program(None)).await?;
     let runs_there = runs(host, remote, &mine.program);
     // nothing there tells its C library: a static one runs in any case, where one lies here
     let unsure = remote.libc == Libc::Unknown && matches!(mine.program.libc, Needs::Glibc(..));
     if runs_there.is_ok() && !unsure {
-        return Ok(mine);
+        return Ok(Found::Here(mine));
     }
     let target = target(remote.os.raw(), remote.machine.raw());
     let (target, unfit) = match (target, runs_there) {
         (None, Err(unfit)) => return Err(unfit),
-        (None, Ok(())) => return Ok(mine),
+        (None, Ok(())) => return Ok(Found::Here(mine)),
         (Some(target), runs_there) => (target, runs_there.err()),
     };
     let places = places(offer);
     let looked = places.clone();
-    if let Some(found) = off_thread(move || look(&looked, target)).await? {
+    if let Some(found) = off_thread(move || lies_in(&looked, target)).await? {
         runs(host, remote, &found.program)?;
-        return Ok(found);
+        return Ok(Found::Here(found));
     }
-    let Some(unfit) = unfit else { return Ok(mine) };
     // what lies there already was put there from another file
-    if remote.have.is_some() {
-        return Ok(mine);
-    }
-    let missing = missing(unfit, target, places.last());
-    let (Some(release), Some(programs)) = (&offer.release, &offer.programs) else { return Err(missing) };
-    match release::download(release, &programs.join(hello::BUILD), target, ask).await {
-        Ok(found) => {
-            runs(host, remote, &found.program)?;
-            Ok(found)
-        }
-        Err(why) => {
-            Err(why.hint(format!("{}; or without the internet:", missing.what)).hint(missing.hints.join("\n  ")))
-        }
+    let Some(unfit) = unfit.filter(|_| remote.have.is_none()) else { return Ok(Found::Here(mine)) };
+    let without = missing(unfit, target, places.last());
+    match offer.release {
+        Some(_) => Ok(Found::Release { target, without }),
+        None => Err(without),
     }
 }
 
@@ -175,7 +188,7 @@ fn given(path: &Path) -> Result<Mine, Failure> {
     }
 }
 
-fn look(places: &[PathBuf], target: &str) -> Result<Option<Mine>, Failure> {
+fn lies_in(places: &[PathBuf], target: &str) -> Result<Option<Mine>, Failure> {
     for place in places {
         let path = place.join(file_name(target));
         if path.is_file() {
