@@ -645,6 +645,11 @@ fn programs_for_another_machine() {
             program(&data.join("programs").join(BUILD), &format!("thub-{X86}"), stamp, BUILD, 0);
             says("a wrong program", deploy(&offer).await, &[word]);
         }
+        // the real one says what it is built for
+        if env!("THUB_TARGET") != X86 {
+            std::fs::copy(env!("CARGO_BIN_EXE_thub"), &place).unwrap();
+            says("the real one", deploy(&offer).await, &["is thub for", env!("THUB_TARGET")]);
+        }
         std::fs::remove_dir_all(data.join("programs")).unwrap();
 
         // a release

@@ -157,6 +157,23 @@ async fn off_thread<T: Send + 'static>(f: impl FnOnce() -> Result<T, Failure> + 
         .unwrap_or_else(|e| Err(Failure::new(Kind::Internal, e.to_string(), "report this")))
 }
 
+/// What is to be done for an agent to be on the host, for the person who is asked: nothing is downloaded yet.
+pub(super) async fn preview(host: &str, remote: &Remote, offer: &Offer) -> Result<Plan, Failure> {
+    let target = match programs::look(host, remote, offer).await? {
+        programs::Found::Here(mine) => return plan(host, remote, &mine),
+        programs::Found::Release { target, .. } => target,
+    };
+    let build = own_build().await?;
+    let agent = Agent { path: remote.agent_path(&build), build };
+    let from = offer.release.as_ref().map(|r| short(&r.url, 200)).unwrap_or_default();
+    let steps = vec![
+        format!("download {} from {from} and check its signature", programs::file_name(target)),
+        "upload it, and compare its hash there".to_string(),
+        format!("run it once, then put it to {}", agent.path),
+    ];
+    Ok(Plan::Upload { agent, steps })
+}
+
 /// What is to be done for `mine` to be on the host; a failure says why it can't be.
 pub fn plan(host: &str, remote: &Remote, mine: &Mine) -> Result<Plan, Failure> {
     let agent = Agent { path: remote.agent_path(&mine.build), build: mine.build.clone() };
@@ -389,6 +406,20 @@ mod tests {
         }
         assert!(plan("h", &host("x86_64", Libc::Unknown, None), &mine(glibc, false)).is_ok(), "shown by running it");
         says(host("x86\u{1b}[31m", Libc::Musl, None), glibc, &["x86\\u{1b}[31m"]);
+    }
+
+    #[test]
+    fn what_would_be_downloaded_is_said_before_it_is() {
+        let rt = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let remote = host("aarch64", Libc::Musl, None);
+        // nobody listens there: a download would fail
+        let release = Some(Release { url: "http://127.0.0.1:1".into(), key: "RWx".into() });
+        let offer = Offer { release, ..Offer::default() };
+        let Plan::Upload { agent, steps } = rt.block_on(preview("h", &remote, &offer)).unwrap() else { panic!() };
+        assert_eq!(agent.build, build_id());
+        assert!(steps[0].contains("thub-aarch64-unknown-linux-musl from http://127.0.0.1:1"), "{steps:?}");
+        let f = rt.block_on(preview("h", &remote, &Offer::default())).unwrap_err();
+        assert!(f.to_string().contains("--target aarch64-unknown-linux-musl"), "{f}");
     }
 
     #[test]

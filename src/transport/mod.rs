@@ -109,8 +109,7 @@ pub async fn agent(
     }
     if policy == DeployPolicy::Ask {
         // what does not run there is said before anybody is asked
-        let mine = deploy::programs::choose(&host, &remote, &offer, &*ask).await?;
-        if let Plan::Upload { agent, mut steps } = deploy::plan(&host, &remote, &mine)? {
+        if let Plan::Upload { agent, mut steps } = deploy::preview(&host, &remote, &offer).await? {
             if found.is_some() {
                 steps.push("what is there stays, and sessions go on".into());
             }

@@ -235,7 +235,7 @@ fn a_deploy_that_is_stopped_leaves_nothing() {
         proxy.stall(true);
         signal(deploy.id() as i32, with);
         let ended = until("it to end", || deploy.try_wait().unwrap());
-        assert_eq!(ended.success(), false);
+        assert!(!ended.success());
         proxy.stall(false);
         until("nothing of it to be there", || (!far.sshd.home().join(".local").exists()).then_some(()));
     }

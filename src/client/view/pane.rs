@@ -207,9 +207,10 @@ fn draw_pane(app: &App, theme: &Theme, pane: &Pane, inner: Rect, framed: bool, b
 fn waiting_for(app: &App, pane: &Pane) -> Option<String> {
     match app.hosts.get(&pane.host).map(|h| &h.state) {
         Some(HostState::Online { .. }) => None,
-        Some(HostState::Deploying { step, done }) => Some(match done {
-            Some(d) => format!("{} {:.0}%", short(step, 80), d * 100.0),
-            None => short(step, 80),
+        // (the panel says more)
+        Some(HostState::Deploying { done, .. }) => Some(match done {
+            Some(d) => format!("the agent is on its way there, {:.0}%", d * 100.0),
+            None => "the agent is on its way there".into(),
         }),
         Some(HostState::Updating { why }) => Some(format!("updating: {}", short(why, 100))),
         Some(HostState::Lost { why, .. }) => Some(format!("{}; trying again", short(why, 100))),

@@ -4,8 +4,8 @@
 //! A program found is run nowhere here, so its version is read from inside: every thub carries [`STAMP`]. One whose
 //! folder has a SHA256SUMS that names it must be what that says.
 
-use super::elf;
-use super::remote::Remote;
+use super::elf::{self, Needs};
+use super::remote::{Libc, Remote};
 use super::{Mine, off_thread, read_program, release, runs};
 use crate::failure::Failure;
 use crate::proto::hello;
@@ -106,34 +106,58 @@ pub(super) fn stamp(file: &[u8]) -> Option<(&str, &str)> {
     }
 }
 
-/// The program to send; a failure says what the host is and where one could be put.
+/// What could be sent to a host.
+pub(crate) enum Found {
+    /// A program that is here.
+    Here(Mine),
+    /// One of the release, once somebody downloads it; without it, this is what to say.
+    Release { target: &'static str, without: Failure },
+}
+
+/// The program to send, downloaded where none is here; a failure says what the host is and where one could be put.
 pub async fn choose(host: &str, remote: &Remote, offer: &Offer, ask: &dyn Ask) -> Result<Mine, Failure> {
+    let (target, without) = match look(host, remote, offer).await? {
+        Found::Here(mine) => return Ok(mine),
+        Found::Release { target, without } => (target, without),
+    };
+    let (Some(release), Some(programs)) = (&offer.release, &offer.programs) else { return Err(without) };
+    let found = release::download(release, &programs.join(hello::BUILD), target, ask).await.map_err(|why| {
+        why.hint(format!("{}; or without the internet:", without.what)).hint(without.hints.join("\n  "))
+    })?;
+    runs(host, remote, &found.program)?;
+    Ok(found)
+}
+
+/// What could be sent to a host; downloads nothing.
+pub(crate) async fn look(host: &str, remote: &Remote, offer: &Offer) -> Result<Found, Failure> {
     if let Some(from) = offer.from.clone() {
-        return off_thread(move || given(&from)).await;
+        return off_thread(move || given(&from)).await.map(Found::Here);
     }
     let mine = off_thread(|| read_program(None)).await?;
-    let Err(unfit) = runs(host, remote, &mine.program) else { return Ok(mine) };
-    let Some(target) = target(remote.os.raw(), remote.machine.raw()) else { return Err(unfit) };
+    let runs_there = runs(host, remote, &mine.program);
+    // nothing there tells its C library: a static one runs in any case, where one lies here
+    let unsure = remote.libc == Libc::Unknown && matches!(mine.program.libc, Needs::Glibc(..));
+    if runs_there.is_ok() && !unsure {
+        return Ok(Found::Here(mine));
+    }
+    let target = target(remote.os.raw(), remote.machine.raw());
+    let (target, unfit) = match (target, runs_there) {
+        (None, Err(unfit)) => return Err(unfit),
+        (None, Ok(())) => return Ok(Found::Here(mine)),
+        (Some(target), runs_there) => (target, runs_there.err()),
+    };
     let places = places(offer);
     let looked = places.clone();
-    if let Some(found) = off_thread(move || look(&looked, target)).await? {
+    if let Some(found) = off_thread(move || lies_in(&looked, target)).await? {
         runs(host, remote, &found.program)?;
-        return Ok(found);
+        return Ok(Found::Here(found));
     }
     // what lies there already was put there from another file
-    if remote.have.is_some() {
-        return Ok(mine);
-    }
-    let missing = missing(unfit, target, places.last());
-    let (Some(release), Some(programs)) = (&offer.release, &offer.programs) else { return Err(missing) };
-    match release::download(release, &programs.join(hello::BUILD), target, ask).await {
-        Ok(found) => {
-            runs(host, remote, &found.program)?;
-            Ok(found)
-        }
-        Err(why) => {
-            Err(why.hint(format!("{}; or without the internet:", missing.what)).hint(missing.hints.join("\n  ")))
-        }
+    let Some(unfit) = unfit.filter(|_| remote.have.is_none()) else { return Ok(Found::Here(mine)) };
+    let without = missing(unfit, target, places.last());
+    match offer.release {
+        Some(_) => Ok(Found::Release { target, without }),
+        None => Err(without),
     }
 }
 
@@ -164,7 +188,7 @@ fn given(path: &Path) -> Result<Mine, Failure> {
     }
 }
 
-fn look(places: &[PathBuf], target: &str) -> Result<Option<Mine>, Failure> {
+fn lies_in(places: &[PathBuf], target: &str) -> Result<Option<Mine>, Failure> {
     for place in places {
         let path = place.join(file_name(target));
         if path.is_file() {
@@ -248,4 +272,54 @@ pub(super) fn sum_of(sums: &str, name: &str) -> Option<String> {
 /// The hash of bytes, lower-case hex.
 pub(super) fn sha256(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_program_says_of_itself() {
+        let me = std::fs::read(std::env::current_exe().unwrap()).unwrap();
+        // (this test's own strings stand in it as well)
+        assert!(elf::find(&me, STAMP.as_bytes()).is_some());
+        assert_eq!(STAMP.trim_matches('\u{1}'), format!("thub-program {} {}", hello::BUILD, env!("THUB_TARGET")));
+        let of = |text: &str| stamp(text.as_bytes()).map(|(v, t)| (v.to_string(), t.to_string()));
+        let said = |v: &str, t: &str| Some((v.to_string(), t.to_string()));
+        assert_eq!(of("x\u{1}thub-program 1.2.3 a-b\u{1}y"), said("1.2.3", "a-b"));
+        assert_eq!(of("\u{1}thub-program \u{1}thub-program 1 t\u{1}"), said("1", "t"), "only the mark, then one");
+        for none in
+            ["", "\u{1}thub-program ", "\u{1}thub-program 1 t", "\u{1}thub-program 1 \u{7}\u{1}", "thub-program 1 t"]
+        {
+            assert_eq!(of(none), None, "{none:?}");
+        }
+    }
+
+    #[test]
+    fn targets_and_releases() {
+        assert_eq!(target("Linux", "amd64"), Some("x86_64-unknown-linux-musl"));
+        assert_eq!(target("Darwin", "arm64"), Some("aarch64-apple-darwin"));
+        assert_eq!((target("Linux", "riscv64"), target("SunOS", "x86_64")), (None, None));
+        let r = Release::of(Some("https://h/{version}/"), Some(" RWkey ")).unwrap();
+        assert_eq!((r.url, r.key.as_str()), (format!("https://h/{}", hello::BUILD), "RWkey"));
+        assert_eq!(Release::of(Some("https://h"), Some("")), None);
+    }
+
+    #[test]
+    fn checksums() {
+        let (a, b) = ("A".repeat(64), "b".repeat(64));
+        let sums = format!("# no\n{a}  thub-x\n{b} *thub-y\nshort thub-z\n");
+        assert_eq!(sum_of(&sums, "thub-x"), Some("a".repeat(64)));
+        assert_eq!(sum_of(&sums, "thub-y"), Some(b));
+        assert_eq!((sum_of(&sums, "thub-z"), sum_of(&sums, "x")), (None, None));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_file_makes_it_panic(raw: Vec<u8>, text in "(\u{1}thub-program [ -~\u{1}]{0,20}){0,5}") {
+            stamp(&raw);
+            stamp(text.as_bytes());
+            sum_of(&text, "thub-x");
+        }
+    }
 }
