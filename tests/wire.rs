@@ -297,7 +297,7 @@ fn cases() -> Vec<Case> {
     variant(
         c,
         "open",
-        SessionHistory { session: session(), stream: 6, from: 7, to: None, window: 0, revision: 2 },
+        SessionHistory { session: session(), stream: 6, from: 7, to: None, window: 0, revision: 0 },
         SessionHistoryReply { from: 8, to: 9, open: true, bytes: 12 },
     );
     method(
@@ -340,7 +340,7 @@ fn cases() -> Vec<Case> {
     answer(c, "session.marks-mark", mark());
     method(
         c,
-        SessionCapture { session: session(), stream: 6, from: Some(0), window: 1 << 18, revision: 2 },
+        SessionCapture { session: session(), stream: 6, from: Some(0), window: 1 << 18, revision: 0 },
         SessionCaptured {
             from: 1,
             to: 3,
@@ -352,6 +352,10 @@ fn cases() -> Vec<Case> {
             offset: 81234,
         },
     );
+    let history = SessionHistory { session: session(), stream: 6, from: 7, to: None, window: 0, revision: 2 };
+    variant(c, "revision", history, SessionHistoryReply::default());
+    let capture = SessionCapture { session: session(), stream: 6, from: None, window: 0, revision: 2 };
+    variant(c, "revision", capture, SessionCaptured::default());
     method(
         c,
         ExecRun { stream: 6, command: vec!["uptime".into()], cwd: "/".into(), window: 1 << 18 },

@@ -13,6 +13,8 @@ use crate::text::escape;
 use crate::transport::ask::Ask;
 use crate::transport::deploy::{Offer, build_id, put};
 use rustix::process::{Pid, Signal};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 
 /// `thub deploy HOST`: whatever lies there already. Ctrl-C ends it, and nothing of it stays there.
@@ -56,7 +58,7 @@ pub async fn verb(
     }
     match verb {
         AgentVerb::Status => status(env, common, host).await?,
-        AgentVerb::Stop => stop()?,
+        AgentVerb::Stop => stop(paths),
         AgentVerb::Uninstall => {
             let removed = uninstall(paths)?;
             let what = match removed.builds {
@@ -135,19 +137,18 @@ async fn recover(client: &Client) -> Result<SessionRecovered, Failure> {
 }
 
 /// Ends the user's agents on this machine, each in order: they tell their clients, who come back by themselves.
-fn stop() -> Result<(), Failure> {
+fn stop(paths: &Paths) {
     // one of them may have started us, and ends what it has started
     sys::ignore(libc::SIGTERM);
-    let mut agents = agents();
+    let mut agents = agents(paths);
     let ours = rustix::process::getppid();
     agents.sort_by_key(|pid| Some(*pid) == ours);
     let ended = agents.iter().filter(|pid| rustix::process::kill_process(**pid, Signal::TERM).is_ok()).count();
     println!("{ended} agents ended; sessions go on");
-    Ok(())
 }
 
-/// The user's agents on this machine.
-fn agents() -> Vec<Pid> {
+/// The user's agents on this machine that serve the sessions of this run dir.
+fn agents(paths: &Paths) -> Vec<Pid> {
     use std::os::unix::fs::MetadataExt;
     let me = rustix::process::geteuid().as_raw();
     let Ok(all) = std::fs::read_dir("/proc") else { return Vec::new() };
@@ -157,10 +158,21 @@ fn agents() -> Vec<Pid> {
         let program = args.first().map(|a| a.rsplit(|b| *b == b'/').next().unwrap_or_default());
         program == Some(b"thub") && args.get(1) == Some(&&b"agent"[..]) && args.get(2) == Some(&&b"--stdio"[..])
     };
+    let is_ours = |entry: &std::fs::DirEntry| {
+        let Ok(environ) = std::fs::read(entry.path().join("environ")) else { return false };
+        let vars: Vec<&[u8]> = environ.split(|b| *b == 0).collect();
+        let var = |name: &str| {
+            let value = vars.iter().find_map(|v| v.strip_prefix(name.as_bytes())?.strip_prefix(b"="))?;
+            Some(OsStr::from_bytes(value).to_os_string())
+        };
+        let cwd = std::fs::read_link(entry.path().join("cwd")).ok();
+        let theirs = Paths::from_vars(var, sys::passwd().map(|p| p.home), cwd, "", "");
+        theirs.is_ok_and(|theirs| theirs.run_dir() == paths.run_dir())
+    };
     all.flatten()
         .filter(|e| e.metadata().is_ok_and(|m| m.uid() == me))
         .filter_map(|e| Some((e.file_name().to_str()?.parse::<i32>().ok().and_then(Pid::from_raw)?, e)))
-        .filter(|(_, e)| is_agent(e))
+        .filter(|(_, e)| is_agent(e) && is_ours(e))
         .map(|(pid, _)| pid)
         .collect()
 }

@@ -23,9 +23,9 @@ use thub::term::history::History;
 use thub::term::input::{Input, Key, Parser};
 use thub::term::keys;
 use thub::term::screen::Modes;
-use thub::text;
+use thub::text::{self, Untrusted};
 use thub::theme::Theme;
-use thub::transport::deploy::{elf, remote};
+use thub::transport::deploy::{choose, elf, remote};
 use thub::transport::ssh::config::own::world::{Opened, World};
 use thub::transport::ssh::config::{HostConfig, KEYS, Me, Tokens, expand, own, parse_dest, parse_g};
 use thub::transport::ssh::known_hosts::{self, File, HostKey, Verdict};
@@ -361,6 +361,12 @@ pub fn deploy(data: &[u8]) {
     }
     assert!(!inside && !quoted.is_empty());
     assert_eq!(read, word.replace(['\n', '\0'], ""));
+    // a build's name becomes a part of a path there, and is shown
+    let names: Vec<Untrusted> = word.lines().map(Untrusted::new).collect();
+    for name in choose::candidates(&names, &[]).into_iter().chain(choose::newest(&names)) {
+        assert!(!name.contains(['/', '\0', ' ']) && !name.starts_with('.') && name.len() <= 128, "{name:?}");
+    }
+    assert!(!choose::verdict(&word).contains(char::is_control));
 }
 
 static DIR: LazyLock<tempfile::TempDir> = LazyLock::new(|| tempfile::tempdir().expect("a temp dir"));

@@ -200,6 +200,8 @@ fn clients_come_back_by_themselves() {
         far.command(Path::new(THUB), &["wait", "-H", "test", "one", "--text", "all is over", "--timeout", "50"]);
     let waiting = std::thread::spawn(move || finish(waiting, b""));
     until("its agent", || (far.agents().len() == 2).then_some(()));
+    // those of another run dir are none of ours
+    assert!(far.home.thub(&["agent", "stop"]).ok().starts_with("0 agents"));
     for round in 0..3 {
         let before = until("two agents", || <[i32; 2]>::try_from(far.agents()).ok());
         match round {

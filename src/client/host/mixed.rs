@@ -13,11 +13,14 @@ pub fn worded(fault: &Fault, host: &HostId, agent: &str) -> Option<(String, Stri
     let (host, mine) = (escape(host.as_str()), hello::BUILD);
     Some(match fault.older()? {
         Older::Agent => (
-            format!("the agent on {host} (thub {}) is older than this thub ({mine}): {said}", short(agent, 60)),
+            format!(
+                "the agent on {host} (thub {}) is of an older build than this thub ({mine}): {said}",
+                short(agent, 60)
+            ),
             format!("`thub deploy {host}` puts this build's agent there; sessions go on"),
         ),
         Older::Session => (
-            format!("the session was started by an older thub than this one ({mine}): {said}"),
+            format!("the session was started by an older thub build than this one ({mine}): {said}"),
             "it goes on as it is; sessions started from now on can do this".into(),
         ),
     })
