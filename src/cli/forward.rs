@@ -88,6 +88,7 @@ async fn run(
         }
         forwards.link(None);
         teller.link(Some(&ssh.lost().what));
+        teller.tell(&forwards.list(), must)?;
         let (mut wait, mut refusals) = (AGAIN.0, 0);
         ssh = loop {
             tokio::select! {

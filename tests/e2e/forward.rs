@@ -122,6 +122,8 @@ fn the_verb_forwards_until_it_is_told_to_stop() {
 #[test]
 fn what_can_not_be_is_an_exit_code() {
     let taken = echo();
+    // (an sshd that gets one of its loopback addresses is content with that)
+    let _also = TcpListener::bind(("::1", taken));
     let Some(far) = Far::new("Host test\n") else { return };
     far.thub(&["forward", "-H", "test", "L:1"]).fails(2);
     far.thub(&["forward", "1:localhost:2"]).fails(2);
@@ -145,7 +147,9 @@ fn a_cut_link_comes_back_with_its_forwards() {
     let config = far.through(&proxy).display().to_string();
     let to = format!("0:localhost:{}", echo());
     let mut verb = Verb::with(&far.home, &["-F", &config, "-H", "test", &to, &format!("R:{to}"), "D:0"]);
-    let ports: Vec<u16> = (0..3).map(|_| verb.next()["port"].as_u64().unwrap() as u16).collect();
+    let all = [verb.next(), verb.next(), verb.next()];
+    let port = |kind| all.iter().find(|l| l["kind"] == kind).unwrap()["port"].as_u64().unwrap() as u16;
+    let ports = [port("L"), port("R")];
     for round in 0..3 {
         proxy.cut();
         verb.until("state", "lost");
