@@ -5,12 +5,15 @@
 //! every other one, typed keys included. Past 8 MiB unread the reader stops all the same, for memory has an end; a link
 //! carries one agent channel, whose credit keeps far less in flight, and the short commands beside it are read to their
 //! end by [`super::Ssh::output`], so that is a bound for a host that ignores the limits, not a way things run.
+//! Forwarded data has no such credit, and its readers no such manners: past 1 MiB it goes into a file (`spill`), and the
+//! reader goes on. Only where 1 GiB waits there is the connection held, for a moment, and then the channel broken off.
 //! The writer takes from a 256 KiB buffer: russh's own `AsyncWrite` reserves window for the bytes of a write that may be
 //! cancelled, and then reports more bytes written than the next one has. Nothing waits on a timer: a write wakes the
 //! writer, which hands it to russh at once.
 
 use super::connect::Keep;
 use super::lane::{Lane, PIECE};
+use super::spill::Spill;
 use bytes::{Buf, Bytes};
 use russh::ChannelMsg;
 use std::collections::VecDeque;
@@ -18,12 +21,18 @@ use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Notify;
 
 const UNREAD_MOST: usize = 8 << 20;
 const UNWRITTEN_MOST: usize = 256 << 10;
 const STDERR_KEPT: usize = 4 << 10;
+/// Forwarded bytes held in memory for one reader; more wait in a file, and come back as it goes below the second.
+const BULK_MOST: usize = 1 << 20;
+const BULK_LOW: usize = 256 << 10;
+/// Where the files are full: a reader that takes nothing for so long is given up.
+const FULL_WITHIN: Duration = Duration::from_secs(2);
 
 /// How a command on the host ended.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -53,6 +62,8 @@ struct Inner {
     finished: bool,
     /// The stream was dropped: discard, close.
     dropped: bool,
+    /// Some of it waits in a file.
+    spilled: bool,
     /// The writer waits for the host to open its window.
     shut_out: bool,
     read_waker: Option<Waker>,
@@ -124,7 +135,7 @@ impl Channel {
     pub(super) fn bulk(channel: russh::Channel<russh::client::Msg>, keep: Keep, lane: Arc<Lane>) -> Channel {
         let shared = Arc::new(Shared::default());
         let (read, write) = channel.split();
-        tokio::spawn(read_all(read, shared.clone(), keep));
+        tokio::spawn(read_bulk(read, shared.clone(), keep));
         tokio::spawn(write_all(write, shared.clone(), Some(lane)));
         Channel { shared, piece: PIECE }
     }
@@ -251,6 +262,147 @@ async fn read_all(mut read: russh::ChannelReadHalf, shared: Arc<Shared>, keep: K
     // with the connection, so waiting here for its end would keep the connection for ever
     drop(read);
     drop(keep);
+}
+
+/// Like [`read_all`], for forwarded data: what its reader does not take yet never makes russh wait.
+async fn read_bulk(mut read: russh::ChannelReadHalf, shared: Arc<Shared>, keep: Keep) {
+    let mut waiting: Option<Spill> = None;
+    // nothing more comes from there; it is said once all before it was handed on
+    let mut end: Option<End> = None;
+    let mut over = false;
+    loop {
+        let (dropped, unread) = {
+            let inner = shared.lock();
+            (inner.dropped, inner.unread_len)
+        };
+        if dropped {
+            break;
+        }
+        let in_file = waiting.as_ref().map_or(0, Spill::waiting) > 0;
+        if in_file && unread < BULK_LOW {
+            match blocking(waiting.take(), |spill| spill.pull(BULK_MOST / 2)).await {
+                Some((spill, bytes)) => {
+                    let mut inner = shared.lock();
+                    inner.unread_len += bytes.len();
+                    inner.unread.push_back(Bytes::from(bytes));
+                    inner.spilled = spill.waiting() > 0;
+                    waiting = Some(spill);
+                    wake_reader(inner);
+                }
+                None => return broken(&shared),
+            }
+            continue;
+        }
+        if !in_file && let Some(end) = end {
+            let mut inner = shared.lock();
+            inner.ended = inner.ended.or(Some(end));
+            wake_reader(inner);
+            if over {
+                break;
+            }
+        }
+        let message = tokio::select! {
+            biased;
+            () = shared.gone.notified() => break,
+            () = shared.room.notified(), if in_file => continue,
+            message = read.wait(), if !over => message,
+        };
+        if std::mem::take(&mut shared.lock().shut_out) {
+            shared.window.notify_one();
+        }
+        match message {
+            Some(ChannelMsg::Data { data }) if data.is_empty() => {}
+            Some(ChannelMsg::Data { data }) if !in_file && unread < BULK_MOST => {
+                let mut inner = shared.lock();
+                inner.unread_len += data.len();
+                inner.unread.push_back(data);
+                wake_reader(inner);
+            }
+            Some(ChannelMsg::Data { data }) => {
+                shared.lock().spilled = true;
+                let full = async {
+                    while !Spill::has_room(data.len()) {
+                        // its own reader, or another's: nobody tells of that
+                        tokio::time::sleep(Duration::from_millis(20)).await;
+                    }
+                };
+                let fits = tokio::select! {
+                    () = shared.gone.notified() => break,
+                    fits = tokio::time::timeout(FULL_WITHIN, full) => fits.is_ok(),
+                };
+                if !fits {
+                    return broken(&shared);
+                }
+                let pushed = blocking(waiting.take(), move |spill| spill.push(&data)).await;
+                match pushed {
+                    Some((spill, ())) => waiting = Some(spill),
+                    None => return broken(&shared),
+                }
+            }
+            Some(ChannelMsg::Eof) => end = end.or(Some(End::Eof)),
+            Some(ChannelMsg::Close) | None => {
+                end = end.or(Some(if message.is_some() { End::Eof } else { End::Lost }));
+                over = true;
+                close_inner(&shared);
+            }
+            Some(_) => {}
+        }
+    }
+    drop(read);
+    drop(keep);
+}
+
+/// Does something with a spill (a new one, where there is none yet) on a thread that may block.
+async fn blocking<T: Send + 'static>(
+    spill: Option<Spill>,
+    work: impl FnOnce(&mut Spill) -> io::Result<T> + Send + 'static,
+) -> Option<(Spill, T)> {
+    let done = tokio::task::spawn_blocking(move || {
+        let mut spill = match spill {
+            Some(spill) => spill,
+            None => Spill::new()?,
+        };
+        let done = work(&mut spill)?;
+        Ok::<_, io::Error>((spill, done))
+    });
+    match done.await {
+        Ok(Ok(done)) => Some(done),
+        Ok(Err(e)) => {
+            tracing::warn!(error = %e, "what a forward's reader does not take can't be kept");
+            None
+        }
+        Err(_) => None,
+    }
+}
+
+fn wake_reader(mut inner: MutexGuard<'_, Inner>) {
+    let reader = inner.read_waker.take();
+    drop(inner);
+    if let Some(reader) = reader {
+        reader.wake();
+    }
+}
+
+/// Nothing can be written any more.
+fn close_inner(shared: &Shared) {
+    let mut inner = shared.lock();
+    inner.closed = true;
+    inner.exit = inner.exit.take().or(Some(Exit::Unknown));
+    let writer = inner.write_waker.take();
+    drop(inner);
+    if let Some(writer) = writer {
+        writer.wake();
+    }
+    shared.exited.notify_waiters();
+    shared.to_write.notify_one();
+}
+
+/// Broken off: its reader hears of an error.
+fn broken(shared: &Shared) {
+    let mut inner = shared.lock();
+    inner.ended = Some(End::Lost);
+    wake_reader(inner);
+    close_inner(shared);
 }
 
 /// Hands one piece to russh, as far as host and lane let it, and waits for neither at russh's queue.
@@ -391,7 +543,7 @@ impl AsyncRead for Channel {
         }
         inner.unread_len = inner.unread_len.saturating_sub(took);
         if took > 0 {
-            let room = was_full && inner.unread_len < UNREAD_MOST;
+            let room = was_full && inner.unread_len < UNREAD_MOST || inner.spilled && inner.unread_len < BULK_LOW;
             drop(inner);
             if room {
                 self.shared.room.notify_one();

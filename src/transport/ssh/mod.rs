@@ -3,7 +3,7 @@
 //! - [`config`] what ssh_config says, `aliases` whom it names · [`known_hosts`] the verdict on a host's key
 //! - `stream` what SSH runs over · [`connect`] the handshake and [`Ssh`] · `gate` passes the host's key or says why not
 //! - `auth`, `keyfile` who we are · `patience` deadlines that stand still while a person is asked
-//! - [`forward`] ports and sockets passed on, both ways; `lane` bulk data gives way
+//! - [`forward`] ports and sockets passed on, both ways; `lane`, `spill` bulk data gives way
 //! - [`channel`] a command's streams · [`sftp`] files, behind [`sftp_guard`]
 
 mod aliases;
@@ -19,6 +19,7 @@ mod lane;
 mod patience;
 pub mod sftp;
 pub mod sftp_guard;
+mod spill;
 mod stream;
 
 pub use aliases::hosts;
