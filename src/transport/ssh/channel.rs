@@ -31,6 +31,8 @@ const STDERR_KEPT: usize = 4 << 10;
 /// Forwarded bytes held in memory for one reader; more wait in a file, and come back as it goes below the second.
 const BULK_MOST: usize = 1 << 20;
 const BULK_LOW: usize = 256 << 10;
+/// What comes while a file is written waits up to here; then the whole connection does.
+const FRESH_MOST: usize = 8 << 20;
 /// Where the files are full: a reader that takes nothing for so long is given up.
 const FULL_WITHIN: Duration = Duration::from_secs(2);
 
@@ -264,79 +266,150 @@ async fn read_all(mut read: russh::ChannelReadHalf, shared: Arc<Shared>, keep: K
     drop(keep);
 }
 
-/// Like [`read_all`], for forwarded data: what its reader does not take yet never makes russh wait.
+/// What a channel's reader has not taken, beyond memory.
+#[derive(Default)]
+struct Behind {
+    /// Not in a file yet.
+    fresh: VecDeque<Bytes>,
+    fresh_len: usize,
+    file: Option<Spill>,
+    /// The file is being written or read, on another thread.
+    work: Option<tokio::task::JoinHandle<io::Result<(Spill, Vec<u8>)>>>,
+    /// Since when there is no room for more.
+    full: Option<tokio::time::Instant>,
+}
+
+impl Behind {
+    fn is_empty(&self) -> bool {
+        self.fresh.is_empty() && self.work.is_none() && self.file.as_ref().is_none_or(Spill::is_empty)
+    }
+
+    fn add(&mut self, data: Bytes) {
+        self.fresh_len += data.len();
+        self.fresh.push_back(data);
+    }
+
+    /// Moves what can be moved, `unread` bytes being in memory. What is returned goes into memory.
+    fn turn(&mut self, unread: usize) -> Option<Bytes> {
+        if self.work.is_some() {
+            return None;
+        }
+        if self.file.as_ref().is_none_or(Spill::is_empty) {
+            if unread < BULK_MOST
+                && let Some(data) = self.fresh.pop_front()
+            {
+                self.fresh_len -= data.len();
+                return Some(data);
+            }
+        } else if unread < BULK_LOW {
+            self.start(Spill::pull);
+            return None;
+        }
+        if self.fresh_len >= BULK_MOST {
+            if Spill::has_room(self.fresh_len) {
+                self.full = None;
+                let all: Vec<Bytes> = std::mem::take(&mut self.fresh).into();
+                self.fresh_len = 0;
+                self.start(move |spill| spill.push(&all.concat()).map(|()| Vec::new()));
+            } else {
+                self.full.get_or_insert_with(tokio::time::Instant::now);
+            }
+        }
+        None
+    }
+
+    fn start(&mut self, work: impl FnOnce(&mut Spill) -> io::Result<Vec<u8>> + Send + 'static) {
+        let file = self.file.take();
+        self.work = Some(tokio::task::spawn_blocking(move || {
+            let mut file = match file {
+                Some(file) => file,
+                None => Spill::new()?,
+            };
+            let done = work(&mut file)?;
+            Ok((file, done))
+        }));
+    }
+
+    /// Waits for the file; None = it failed.
+    async fn worked(&mut self) -> Option<Vec<u8>> {
+        let Some(work) = &mut self.work else { return std::future::pending().await };
+        let done = work.await;
+        self.work = None;
+        match done {
+            Ok(Ok((file, bytes))) => {
+                self.file = Some(file);
+                Some(bytes)
+            }
+            Ok(Err(e)) => {
+                tracing::warn!(error = %e, "what a forward's reader does not take can't be kept");
+                None
+            }
+            Err(_) => None,
+        }
+    }
+}
+
+/// Like [`read_all`], for forwarded data: what its reader does not take yet does not make russh wait.
 async fn read_bulk(mut read: russh::ChannelReadHalf, shared: Arc<Shared>, keep: Keep) {
-    let mut waiting: Option<Spill> = None;
+    let mut behind = Behind::default();
     // nothing more comes from there; it is said once all before it was handed on
     let mut end: Option<End> = None;
     let mut over = false;
     loop {
-        let (dropped, unread) = {
-            let inner = shared.lock();
-            (inner.dropped, inner.unread_len)
-        };
-        if dropped {
-            break;
-        }
-        let in_file = waiting.as_ref().map_or(0, Spill::waiting) > 0;
-        if in_file && unread < BULK_LOW {
-            match blocking(waiting.take(), |spill| spill.pull(BULK_MOST / 2)).await {
-                Some((spill, bytes)) => {
-                    let mut inner = shared.lock();
-                    inner.unread_len += bytes.len();
-                    inner.unread.push_back(Bytes::from(bytes));
-                    inner.spilled = spill.waiting() > 0;
-                    waiting = Some(spill);
-                    wake_reader(inner);
-                }
-                None => return broken(&shared),
-            }
-            continue;
-        }
-        if !in_file && let Some(end) = end {
+        {
             let mut inner = shared.lock();
-            inner.ended = inner.ended.or(Some(end));
+            if inner.dropped {
+                break;
+            }
+            while let Some(data) = behind.turn(inner.unread_len) {
+                inner.unread_len += data.len();
+                inner.unread.push_back(data);
+            }
+            let empty = behind.is_empty();
+            inner.spilled = !empty;
+            if empty && let Some(end) = end {
+                inner.ended = inner.ended.or(Some(end));
+            }
             wake_reader(inner);
-            if over {
+            if empty && over {
                 break;
             }
         }
+        if behind.full.is_some_and(|since| since.elapsed() > FULL_WITHIN) {
+            broken(&shared);
+            break;
+        }
+        let held = behind.fresh_len >= FRESH_MOST;
+        let full = behind.full.is_some();
         let message = tokio::select! {
             biased;
             () = shared.gone.notified() => break,
-            () = shared.room.notified(), if in_file => continue,
-            message = read.wait(), if !over => message,
+            () = shared.room.notified() => continue,
+            worked = behind.worked() => match worked {
+                Some(bytes) => {
+                    let mut inner = shared.lock();
+                    inner.unread_len += bytes.len();
+                    if !bytes.is_empty() {
+                        inner.unread.push_back(Bytes::from(bytes));
+                    }
+                    continue;
+                }
+                None => {
+                    broken(&shared);
+                    break;
+                }
+            },
+            message = read.wait(), if !over && !held => message,
+            // room is made by other channels' readers too, and nobody tells of that
+            () = tokio::time::sleep(Duration::from_millis(20)), if full => continue,
         };
         if std::mem::take(&mut shared.lock().shut_out) {
             shared.window.notify_one();
         }
         match message {
-            Some(ChannelMsg::Data { data }) if data.is_empty() => {}
-            Some(ChannelMsg::Data { data }) if !in_file && unread < BULK_MOST => {
-                let mut inner = shared.lock();
-                inner.unread_len += data.len();
-                inner.unread.push_back(data);
-                wake_reader(inner);
-            }
             Some(ChannelMsg::Data { data }) => {
-                shared.lock().spilled = true;
-                let full = async {
-                    while !Spill::has_room(data.len()) {
-                        // its own reader, or another's: nobody tells of that
-                        tokio::time::sleep(Duration::from_millis(20)).await;
-                    }
-                };
-                let fits = tokio::select! {
-                    () = shared.gone.notified() => break,
-                    fits = tokio::time::timeout(FULL_WITHIN, full) => fits.is_ok(),
-                };
-                if !fits {
-                    return broken(&shared);
-                }
-                let pushed = blocking(waiting.take(), move |spill| spill.push(&data)).await;
-                match pushed {
-                    Some((spill, ())) => waiting = Some(spill),
-                    None => return broken(&shared),
+                if !data.is_empty() {
+                    behind.add(data);
                 }
             }
             Some(ChannelMsg::Eof) => end = end.or(Some(End::Eof)),
@@ -350,29 +423,6 @@ async fn read_bulk(mut read: russh::ChannelReadHalf, shared: Arc<Shared>, keep: 
     }
     drop(read);
     drop(keep);
-}
-
-/// Does something with a spill (a new one, where there is none yet) on a thread that may block.
-async fn blocking<T: Send + 'static>(
-    spill: Option<Spill>,
-    work: impl FnOnce(&mut Spill) -> io::Result<T> + Send + 'static,
-) -> Option<(Spill, T)> {
-    let done = tokio::task::spawn_blocking(move || {
-        let mut spill = match spill {
-            Some(spill) => spill,
-            None => Spill::new()?,
-        };
-        let done = work(&mut spill)?;
-        Ok::<_, io::Error>((spill, done))
-    });
-    match done.await {
-        Ok(Ok(done)) => Some(done),
-        Ok(Err(e)) => {
-            tracing::warn!(error = %e, "what a forward's reader does not take can't be kept");
-            None
-        }
-        Err(_) => None,
-    }
 }
 
 fn wake_reader(mut inner: MutexGuard<'_, Inner>) {

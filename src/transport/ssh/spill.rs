@@ -4,8 +4,8 @@
 
 use super::super::random;
 use crate::paths::Paths;
-use chacha20::ChaCha20;
-use chacha20::cipher::{KeyIvInit, StreamCipher, StreamCipherSeek};
+use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use std::collections::VecDeque;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
@@ -13,6 +13,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Bytes waiting in files, of all connections of this process together.
 pub(super) const MOST: u64 = 1 << 30;
+/// What is written and read at once.
+const RECORD: usize = 512 << 10;
 /// What was read is given back to the disk in pieces of this size.
 #[cfg(target_os = "linux")]
 const HOLE: u64 = 16 << 20;
@@ -21,9 +23,14 @@ static WAITING: AtomicU64 = AtomicU64::new(0);
 
 pub(super) struct Spill {
     file: File,
-    cipher: ChaCha20,
-    written: u64,
-    read: u64,
+    key: LessSafeKey,
+    /// Each record's own; never one twice.
+    next: u128,
+    /// Those not read yet: number, bytes in the file.
+    records: VecDeque<(u128, usize)>,
+    /// Where the next is written, and the oldest lies.
+    end: u64,
+    start: u64,
     #[cfg(target_os = "linux")]
     given_back: u64,
 }
@@ -37,18 +44,21 @@ impl Spill {
         let path = paths.state_dir().join(format!(".spill-{name}"));
         let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path)?;
         std::fs::remove_file(&path)?;
+        let key = UnboundKey::new(&CHACHA20_POLY1305, &random::<32>()?).map_err(|_| io::Error::other("no key"))?;
         Ok(Spill {
             file,
-            cipher: ChaCha20::new(&random::<32>()?.into(), &[0; 12].into()),
-            written: 0,
-            read: 0,
+            key: LessSafeKey::new(key),
+            next: 0,
+            records: VecDeque::new(),
+            end: 0,
+            start: 0,
             #[cfg(target_os = "linux")]
             given_back: 0,
         })
     }
 
-    pub(super) fn waiting(&self) -> u64 {
-        self.written - self.read
+    pub(super) fn is_empty(&self) -> bool {
+        self.records.is_empty()
     }
 
     /// Whether so much more fits.
@@ -57,52 +67,60 @@ impl Spill {
     }
 
     pub(super) fn push(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let mut coded = bytes.to_vec();
-        self.code(self.written, &mut coded)?;
-        self.file.write_all_at(&coded, self.written)?;
-        self.written += coded.len() as u64;
-        WAITING.fetch_add(coded.len() as u64, Ordering::Relaxed);
+        for piece in bytes.chunks(RECORD) {
+            let mut sealed = piece.to_vec();
+            self.key
+                .seal_in_place_append_tag(nonce(self.next)?, Aad::empty(), &mut sealed)
+                .map_err(|_| io::Error::other("it can't be sealed"))?;
+            self.file.write_all_at(&sealed, self.end)?;
+            self.records.push_back((self.next, sealed.len()));
+            self.next += 1;
+            self.end += sealed.len() as u64;
+            WAITING.fetch_add(sealed.len() as u64, Ordering::Relaxed);
+        }
         Ok(())
     }
 
-    /// The oldest bytes, at most so many.
-    pub(super) fn pull(&mut self, most: usize) -> io::Result<Vec<u8>> {
-        let len = usize::try_from(self.waiting()).unwrap_or(usize::MAX).min(most);
-        let mut bytes = vec![0; len];
-        self.file.read_exact_at(&mut bytes, self.read)?;
-        self.code(self.read, &mut bytes)?;
-        self.read += len as u64;
+    /// The oldest bytes: at most half a MiB.
+    pub(super) fn pull(&mut self) -> io::Result<Vec<u8>> {
+        let Some((number, len)) = self.records.pop_front() else { return Ok(Vec::new()) };
         WAITING.fetch_sub(len as u64, Ordering::Relaxed);
-        if self.waiting() == 0 {
-            // from the start again, and never twice under the same key
+        let mut bytes = vec![0; len];
+        self.file.read_exact_at(&mut bytes, self.start)?;
+        let opened = self.key.open_in_place(nonce(number)?, Aad::empty(), &mut bytes);
+        let len_open = opened.map_err(|_| io::Error::other("it is not what was written"))?.len();
+        bytes.truncate(len_open);
+        self.start += len as u64;
+        if self.records.is_empty() {
             self.file.set_len(0)?;
-            self.cipher = ChaCha20::new(&random::<32>()?.into(), &[0; 12].into());
-            (self.written, self.read) = (0, 0);
+            (self.start, self.end) = (0, 0);
             #[cfg(target_os = "linux")]
             {
                 self.given_back = 0;
             }
         }
         #[cfg(target_os = "linux")]
-        if self.read - self.given_back >= HOLE {
+        if self.start - self.given_back >= HOLE {
             use rustix::fs::FallocateFlags;
             let hole = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
             // a file system that can't keeps it until all is read
-            let _ = rustix::fs::fallocate(&self.file, hole, self.given_back, self.read - self.given_back);
-            self.given_back = self.read;
+            let _ = rustix::fs::fallocate(&self.file, hole, self.given_back, self.start - self.given_back);
+            self.given_back = self.start;
         }
         Ok(bytes)
     }
+}
 
-    fn code(&mut self, at: u64, bytes: &mut [u8]) -> io::Result<()> {
-        self.cipher.try_seek(at).map_err(|_| io::Error::other("too much waits"))?;
-        self.cipher.try_apply_keystream(bytes).map_err(|_| io::Error::other("too much waits"))
-    }
+fn nonce(number: u128) -> io::Result<Nonce> {
+    let bytes = number.to_le_bytes();
+    let bytes = bytes.get(..NONCE_LEN).unwrap_or_default();
+    Nonce::try_assume_unique_for_key(bytes).map_err(|_| io::Error::other("no number is left"))
 }
 
 impl Drop for Spill {
     fn drop(&mut self) {
-        WAITING.fetch_sub(self.waiting(), Ordering::Relaxed);
+        let left: usize = self.records.iter().map(|(_, len)| len).sum();
+        WAITING.fetch_sub(left as u64, Ordering::Relaxed);
     }
 }
 
@@ -113,17 +131,18 @@ mod tests {
     #[test]
     fn what_goes_in_comes_out_and_is_not_to_be_read_in_between() {
         let mut spill = Spill::new().unwrap();
-        let bytes: Vec<u8> = (0..100_000u32).map(|i| (i >> 3) as u8).collect();
+        let bytes: Vec<u8> = (0..1_000_000u32).map(|i| (i >> 5) as u8).collect();
         for round in 0..3 {
-            for piece in bytes.chunks(7_001) {
+            for piece in bytes.chunks(7_001 + 600_000 * round) {
                 spill.push(piece).unwrap();
             }
             let mut raw = vec![0; bytes.len()];
             spill.file.read_exact_at(&mut raw, 0).unwrap();
-            assert!(!raw.windows(16).any(|w| bytes.windows(16).step_by(997).any(|b| b == w)), "round {round}");
+            let plain = raw.windows(16).step_by(64).filter(|w| w.windows(2).all(|p| p[0] == p[1])).count();
+            assert_eq!(plain, 0, "runs of one byte would show as they are");
             let mut back = Vec::new();
-            while spill.waiting() > 0 {
-                back.extend(spill.pull(33_333).unwrap());
+            while !spill.is_empty() {
+                back.extend(spill.pull().unwrap());
             }
             assert_eq!(back, bytes);
         }
