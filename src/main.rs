@@ -100,7 +100,10 @@ async fn verbs(
     };
     // a run dir that can't be used is said as what it is, not as an agent that does not answer
     if common.host.is_empty()
-        && !matches!(verb, Some(Verb::Config(_) | Verb::Keys | Verb::Themes | Verb::Reset | Verb::Deploy(_) | Verb::Forward(_)))
+        && !matches!(
+            verb,
+            Some(Verb::Config(_) | Verb::Keys | Verb::Themes | Verb::Reset | Verb::Deploy(_) | Verb::Forward(_))
+        )
     {
         thub::store::rundir::RunDir::open(&paths)?;
     }

@@ -120,7 +120,8 @@ mod tests {
         let found = parse(line).unwrap();
         assert_eq!((found.address.to_string().as_str(), found.port, found.uid), ("127.0.0.1", 8080, 1000));
         assert_eq!(found.inode, 12345);
-        let line = "   1: 00000000000000000000000001000000:0016 00000000000000000000000000000000:0000 0A 0:0 00:0 0 0 0 77 1";
+        let line =
+            "   1: 00000000000000000000000001000000:0016 00000000000000000000000000000000:0000 0A 0:0 00:0 0 0 0 77 1";
         let found = parse(line).unwrap();
         assert_eq!((found.address.to_string().as_str(), found.port, found.inode), ("::1", 22, 77));
         assert_eq!(parse(&line.replace(" 0A ", " 01 ")), None, "it does not listen");

@@ -90,7 +90,10 @@ fn the_verb_forwards_until_it_is_told_to_stop() {
     let all = [verb.next(), verb.next()];
     let port = |kind: &str| {
         let line = all.iter().find(|l| l["kind"] == kind).unwrap();
-        assert_eq!((&line["event"], &line["state"], &line["host"]), (&"forward".into(), &"open".into(), &"test".into()));
+        assert_eq!(
+            (&line["event"], &line["state"], &line["host"]),
+            (&"forward".into(), &"open".into(), &"test".into())
+        );
         line["port"].as_u64().unwrap() as u16
     };
     let (here, there) = (port("L"), port("R"));
@@ -184,7 +187,8 @@ fn the_panel() {
     tty.until_text("is no forward");
     tty.type_("\u{15}");
     tty.type_(format!("R:0:localhost:{port}\r"));
-    let screen = tty.until("the one there", |s| s.iter().any(|l| l.contains("R  ") && !l.contains("R  0 ") && l.contains("→")));
+    let screen =
+        tty.until("the one there", |s| s.iter().any(|l| l.contains("R  ") && !l.contains("R  0 ") && l.contains("→")));
     let line = screen.iter().find(|l| l.contains("R  ")).unwrap();
     let there: u16 = line.split("R  ").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
     assert_eq!(said(there, "typed").as_deref(), Some("typed"));

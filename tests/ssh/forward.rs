@@ -274,7 +274,8 @@ fn two_hundred_at_once() {
     run(async {
         let ssh = connect(&config).await.unwrap();
         let f = forwards(&ssh);
-        let (here, there) = (open(&f, &format!("0:localhost:{port}")).await, open(&f, &format!("R:0:localhost:{port}")).await);
+        let (here, there) =
+            (open(&f, &format!("0:localhost:{port}")).await, open(&f, &format!("R:0:localhost:{port}")).await);
         // what a person types meanwhile is what it is about: an echo through a command of the same connection
         let typing = ssh.exec("exec cat").await.unwrap();
         let typed = tokio::spawn(async move {
@@ -398,7 +399,6 @@ fn a_cut_link_and_the_next_one() {
         echoes(tcp(at).await, b"again").await;
         f.end().await;
     });
-
 }
 
 #[test]
@@ -502,8 +502,7 @@ fn what_nobody_asked_for_is_refused() {
     run(async {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let at = listener.local_addr().unwrap().port();
-        let config =
-            sshd.config(&format!("Host test\n  Port {at}\n  HostKeyAlias [127.0.0.1]:{}\n", sshd.port));
+        let config = sshd.config(&format!("Host test\n  Port {at}\n  HostKeyAlias [127.0.0.1]:{}\n", sshd.port));
         let (tx, handle) = tokio::sync::oneshot::channel();
         tokio::spawn(async move {
             let (stream, _) = listener.accept().await.unwrap();

@@ -96,7 +96,10 @@ impl App {
     pub(super) fn host_event(&mut self, id: HostId, event: HostEvent) -> Vec<Effect> {
         let now = self.now;
         let host = self.hosts.entry(id.clone()).or_insert_with(|| Host::new(now));
-        if !matches!(event, HostEvent::State(_) | HostEvent::Silent(_) | HostEvent::Pending { .. } | HostEvent::Forwards(_)) {
+        if !matches!(
+            event,
+            HostEvent::State(_) | HostEvent::Silent(_) | HostEvent::Pending { .. } | HostEvent::Forwards(_)
+        ) {
             host.heard = now;
             host.silent = false;
         }

@@ -47,7 +47,15 @@ impl Env {
         local: Box<dyn Fn() -> DuplexStream + Send + Sync>,
     ) -> Arc<Env> {
         let client = ClientId::random();
-        Arc::new(Env { paths, ssh_config, client, deploy, local, handshakes: Semaphore::new(HANDSHAKES), records: Records::default() })
+        Arc::new(Env {
+            paths,
+            ssh_config,
+            client,
+            deploy,
+            local,
+            handshakes: Semaphore::new(HANDSHAKES),
+            records: Records::default(),
+        })
     }
 
     /// Keeps what `thub forward ls` tells of a host.

@@ -190,7 +190,8 @@ impl Drop for Forwarding {
 /// used is read as an address.
 fn near(offer: &PortInfo) -> Option<Spec> {
     let address: std::net::IpAddr = offer.address.parse().ok()?;
-    let host = if address.is_unspecified() || address.is_loopback() { "localhost".to_string() } else { address.to_string() };
+    let host =
+        if address.is_unspecified() || address.is_loopback() { "localhost".to_string() } else { address.to_string() };
     let target = Some(Place::tcp(&host, offer.port)).filter(|_| offer.port > 0)?;
     let free = |port: u16| {
         let four = TcpListener::bind((Ipv4Addr::LOCALHOST, port));

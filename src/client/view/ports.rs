@@ -23,7 +23,8 @@ pub fn draw(theme: &Theme, p: &Panel, whole: Rect, buf: &mut Buffer) -> Cursor {
     fill(buf, area, theme.panel);
     let title = format!("forwards: {}", host_text(&p.host));
     let inner = boxed(buf, area, &title, theme.border_focused, theme.accent);
-    let line = |n: u16| Rect { y: inner.y + n.min(inner.height.saturating_sub(1)), height: inner.height.min(1), ..inner };
+    let line =
+        |n: u16| Rect { y: inner.y + n.min(inner.height.saturating_sub(1)), height: inner.height.min(1), ..inner };
     // the keys, and over them what is typed or wrong
     let foot = 2 + trouble.len() as u16;
     let room = inner.height.saturating_sub(foot).max(1);
@@ -53,7 +54,10 @@ pub fn draw(theme: &Theme, p: &Panel, whole: Rect, buf: &mut Buffer) -> Cursor {
     let keys = line(inner.height.saturating_sub(1));
     match &p.field {
         Some(field) => {
-            let hint = p.wrong.as_deref().unwrap_or("L:8080:localhost:80, R:9000:localhost:3000, D:1080; Enter opens, Esc cancels");
+            let hint = p
+                .wrong
+                .as_deref()
+                .unwrap_or("L:8080:localhost:80, R:9000:localhost:3000, D:1080; Enter opens, Esc cancels");
             put(buf, keys, hint, if p.wrong.is_some() { theme.error } else { theme.dim });
             typed(line(inner.height.saturating_sub(2)), " add: ", &escape(field.text()), theme.text, buf)
         }
@@ -100,7 +104,9 @@ fn forward(f: &Status) -> String {
 
 fn trouble_of(f: &Status) -> Vec<String> {
     match &f.state {
-        State::Failed(why) => std::iter::once(why.what.clone()).chain(why.hints.iter().map(|h| format!("  {h}"))).collect(),
+        State::Failed(why) => {
+            std::iter::once(why.what.clone()).chain(why.hints.iter().map(|h| format!("  {h}"))).collect()
+        }
         _ => f.trouble.iter().map(|t| format!("last refused: {t}")).collect(),
     }
 }
@@ -110,7 +116,11 @@ fn amount(bytes: u64) -> String {
     let mut value = bytes as f64;
     for unit in ["", "K", "M", "G"] {
         if value < 1024.0 {
-            return if value < 10.0 && !unit.is_empty() { format!("{value:.1}{unit}") } else { format!("{value:.0}{unit}") };
+            return if value < 10.0 && !unit.is_empty() {
+                format!("{value:.1}{unit}")
+            } else {
+                format!("{value:.0}{unit}")
+            };
         }
         value /= 1024.0;
     }

@@ -479,11 +479,7 @@ async fn send(
     Ok(())
 }
 
-async fn write_all(
-    write: russh::ChannelWriteHalf<russh::client::Msg>,
-    shared: Arc<Shared>,
-    lane: Option<Arc<Lane>>,
-) {
+async fn write_all(write: russh::ChannelWriteHalf<russh::client::Msg>, shared: Arc<Shared>, lane: Option<Arc<Lane>>) {
     enum Next {
         Data(Bytes),
         Eof,

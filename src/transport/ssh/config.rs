@@ -272,7 +272,8 @@ pub fn parse_g(printed: &str, dest: &Dest, home: &Path, me: &str) -> HostConfig 
         c.forwards.specs.clear();
     }
     // `ssh -G` prints one that leads to a socket a second time, as a dynamic one
-    let local: Vec<_> = c.forwards.specs.iter().filter(|s| s.kind == spec::Kind::Local).map(|s| s.listen.clone()).collect();
+    let local: Vec<_> =
+        c.forwards.specs.iter().filter(|s| s.kind == spec::Kind::Local).map(|s| s.listen.clone()).collect();
     c.forwards.specs.retain(|s| s.kind != spec::Kind::Dynamic || !local.contains(&s.listen));
     if !files.is_empty() {
         c.identity_files = files.into_iter().map(PathBuf::from).collect();

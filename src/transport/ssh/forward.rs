@@ -277,7 +277,8 @@ impl Forwards {
         let status = |(id, h): (&u64, &Held)| {
             let (c, told) = (&h.counts, h.counts.lock());
             let get = |n: &AtomicU64| n.load(Ordering::Relaxed);
-            let waits = away && (told.state == State::Open || told.state == State::Opening && h.spec.kind == Kind::Remote);
+            let waits =
+                away && (told.state == State::Open || told.state == State::Opening && h.spec.kind == Kind::Remote);
             Status {
                 id: *id,
                 spec: h.spec.clone(),
@@ -584,10 +585,12 @@ async fn said(stream: &mut (impl AsyncReadExt + AsyncWriteExt + Unpin)) -> io::R
     let mut five = false;
     loop {
         let read = match five {
-            false => socks::first(&bytes).map(|f| f.map(|(used, first)| match first {
-                socks::First::Five => (used, None),
-                socks::First::Connect(place) => (used, Some(place)),
-            })),
+            false => socks::first(&bytes).map(|f| {
+                f.map(|(used, first)| match first {
+                    socks::First::Five => (used, None),
+                    socks::First::Connect(place) => (used, Some(place)),
+                })
+            }),
             true => socks::request(&bytes).map(|r| r.map(|(used, place)| (used, Some(place)))),
         };
         match read {

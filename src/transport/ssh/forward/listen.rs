@@ -132,7 +132,8 @@ impl Listener {
 }
 
 async fn addresses(host: Option<&str>, port: u16) -> Result<Vec<SocketAddr>, Failure> {
-    let both = |four: Ipv4Addr, six: Ipv6Addr| vec![(IpAddr::from(four), port).into(), (IpAddr::from(six), port).into()];
+    let both =
+        |four: Ipv4Addr, six: Ipv6Addr| vec![(IpAddr::from(four), port).into(), (IpAddr::from(six), port).into()];
     match host {
         None => Ok(both(Ipv4Addr::LOCALHOST, Ipv6Addr::LOCALHOST)),
         Some("") => Ok(both(Ipv4Addr::UNSPECIFIED, Ipv6Addr::UNSPECIFIED)),
@@ -151,11 +152,7 @@ async fn addresses(host: Option<&str>, port: u16) -> Result<Vec<SocketAddr>, Fai
 }
 
 fn one(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = Socket::new(
-        Domain::for_address(address),
-        Type::STREAM.nonblocking().cloexec(),
-        Some(Protocol::TCP),
-    )?;
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking().cloexec(), Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     if address.is_ipv6() {
         // the other family has a socket of its own, so that whoever holds it is noticed
@@ -214,7 +211,10 @@ fn taken(at: &Place, port: u16) -> Failure {
         },
         None => String::new(),
     };
-    Failure::failed(format!("{at} is taken here{by}"), "choose another port (0 = any free one), or end what listens there")
+    Failure::failed(
+        format!("{at} is taken here{by}"),
+        "choose another port (0 = any free one), or end what listens there",
+    )
 }
 
 fn unix(path: &Path, unlink: bool) -> Result<Bound, Failure> {

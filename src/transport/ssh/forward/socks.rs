@@ -122,7 +122,8 @@ pub fn request(bytes: &[u8]) -> Result<Option<(usize, Place)>, Refused> {
         },
         _ => return no(8),
     };
-    let (Some(host), Some([high, low])) = (rest.get(skip..skip + address), rest.get(skip + address..skip + address + 2))
+    let (Some(host), Some([high, low])) =
+        (rest.get(skip..skip + address), rest.get(skip + address..skip + address + 2))
     else {
         return Ok(None);
     };

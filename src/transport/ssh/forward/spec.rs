@@ -126,9 +126,7 @@ impl Spec {
             [bind, port] if !path(0) => (listener(bind, port)?, None),
             [a, host, port] if path(0) => (unix(a)?, Some(connected(host, port)?)),
             [bind, port, c] if path(2) => (listener(bind, port)?, Some(unix(c)?)),
-            [port, host, to] => {
-                (Place::Tcp { host: None, port: number(port, true)? }, Some(connected(host, to)?))
-            }
+            [port, host, to] => (Place::Tcp { host: None, port: number(port, true)? }, Some(connected(host, to)?)),
             [bind, port, host, to] => (listener(bind, port)?, Some(connected(host, to)?)),
             _ => return Err("it has too few or too many parts"),
         };
@@ -209,7 +207,9 @@ fn unix(path: &str) -> Result<Place, &'static str> {
 pub(super) fn is_host(host: &str) -> bool {
     !host.is_empty()
         && host.len() <= HOST_MOST
-        && host.chars().all(|c| c.is_ascii_alphanumeric() || "._-:%".contains(c) || !c.is_ascii() && c.is_alphanumeric())
+        && host
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "._-:%".contains(c) || !c.is_ascii() && c.is_alphanumeric())
 }
 
 fn listener(bind: &str, port: &str) -> Result<Place, &'static str> {
@@ -259,9 +259,26 @@ mod tests {
             assert_eq!(said(want), want, "what is shown can be read again");
         }
         for bad in [
-            "", "L:", "L:8080", "D:8080:web:80", "X:1:a:2", "L:99999:a:1", "L:1:a:0", "L:+1:a:2", "L:1:2:3:4:5",
-            "L:[::1:8080:a:1", "L:::1:8080:a:1", "L:1:a b:2", "L:a;b:1:c:2", "L:1:\u{1b}[2J:2", "L:./s:/t",
-            "L:1:-:", "R:", "R:a", "L:1:web:/x", "L:/a\n:/b",
+            "",
+            "L:",
+            "L:8080",
+            "D:8080:web:80",
+            "X:1:a:2",
+            "L:99999:a:1",
+            "L:1:a:0",
+            "L:+1:a:2",
+            "L:1:2:3:4:5",
+            "L:[::1:8080:a:1",
+            "L:::1:8080:a:1",
+            "L:1:a b:2",
+            "L:a;b:1:c:2",
+            "L:1:\u{1b}[2J:2",
+            "L:./s:/t",
+            "L:1:-:",
+            "R:",
+            "R:a",
+            "L:1:web:/x",
+            "L:/a\n:/b",
         ] {
             let f = Spec::parse(bad).unwrap_err();
             assert_eq!(f.code(), 2, "{bad}");
