@@ -222,3 +222,31 @@ fn the_panel() {
     }
     assert_eq!(far.thub(&["--json", "forward", "ls"]).ok().trim(), "[]");
 }
+
+#[test]
+fn what_ssh_config_insists_on_and_can_not_be_ends_the_connection() {
+    let taken = echo();
+    let Some(far) = Far::deployed() else { return };
+    let config = |must: &str| {
+        let more = format!("Host test\n  ExitOnForwardFailure {must}\n  LocalForward {taken} localhost:1\n");
+        far.sshd.config(&more).display().to_string()
+    };
+    // it is said, and the host is there
+    let (no, yes) = (config("no"), config("yes"));
+    let mut tty = Tty::thub(&far.home, 120, 30, &["-F", &no, "test"]);
+    tty.until_text("is taken here");
+    tty.prefix("P");
+    tty.until_text("failed");
+    tty.type_("x");
+    tty.until_no_text("failed");
+    tty.type_("q");
+    tty.prefix("d");
+    assert_eq!(tty.wait_exit(), 0);
+    // it is said, and the host is not
+    let mut tty = Tty::thub(&far.home, 120, 30, &["-F", &yes, "test"]);
+    tty.until("the host to be given up", |s| {
+        s.iter().any(|l| l.contains("is taken here")) && !s.iter().any(|l| l.contains("ready$"))
+    });
+    tty.prefix("d");
+    tty.wait_exit();
+}

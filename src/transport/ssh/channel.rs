@@ -5,15 +5,16 @@
 //! every other one, typed keys included. Past 8 MiB unread the reader stops all the same, for memory has an end; a link
 //! carries one agent channel, whose credit keeps far less in flight, and the short commands beside it are read to their
 //! end by [`super::Ssh::output`], so that is a bound for a host that ignores the limits, not a way things run.
-//! Forwarded data has no such credit, and its readers no such manners: past 1 MiB it goes into a file (`spill`), and the
+//! Forwarded data has no such credit, and its readers no such manners: past 256 KiB it goes into a file (`bulk`, `spill`), and the
 //! reader goes on. Only where 1 GiB waits there is the connection held, for a moment, and then the channel broken off.
 //! The writer takes from a 256 KiB buffer: russh's own `AsyncWrite` reserves window for the bytes of a write that may be
 //! cancelled, and then reports more bytes written than the next one has. Nothing waits on a timer: a write wakes the
 //! writer, which hands it to russh at once.
 
+mod bulk;
+
 use super::connect::Keep;
 use super::lane::{Lane, PIECE};
-use super::spill::Spill;
 use bytes::{Buf, Bytes};
 use russh::ChannelMsg;
 use std::collections::VecDeque;
@@ -21,20 +22,12 @@ use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Notify;
 
 const UNREAD_MOST: usize = 8 << 20;
 const UNWRITTEN_MOST: usize = 256 << 10;
 const STDERR_KEPT: usize = 4 << 10;
-/// Forwarded bytes held in memory for one reader; more wait in a file, and come back as it goes below the second.
-const BULK_MOST: usize = 1 << 20;
-const BULK_LOW: usize = 256 << 10;
-/// What comes while a file is written waits up to here; then the whole connection does.
-const FRESH_MOST: usize = 8 << 20;
-/// Where the files are full: a reader that takes nothing for so long is given up.
-const FULL_WITHIN: Duration = Duration::from_secs(2);
 
 /// How a command on the host ended.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -137,7 +130,7 @@ impl Channel {
     pub(super) fn bulk(channel: russh::Channel<russh::client::Msg>, keep: Keep, lane: Arc<Lane>) -> Channel {
         let shared = Arc::new(Shared::default());
         let (read, write) = channel.split();
-        tokio::spawn(read_bulk(read, shared.clone(), keep));
+        tokio::spawn(bulk::read_all(read, shared.clone(), keep));
         tokio::spawn(write_all(write, shared.clone(), Some(lane)));
         Channel { shared, piece: PIECE }
     }
@@ -264,195 +257,6 @@ async fn read_all(mut read: russh::ChannelReadHalf, shared: Arc<Shared>, keep: K
     // with the connection, so waiting here for its end would keep the connection for ever
     drop(read);
     drop(keep);
-}
-
-/// What a channel's reader has not taken, beyond memory.
-#[derive(Default)]
-struct Behind {
-    /// Not in a file yet.
-    fresh: VecDeque<Bytes>,
-    fresh_len: usize,
-    file: Option<Spill>,
-    /// The file is being written or read, on another thread.
-    work: Option<tokio::task::JoinHandle<io::Result<(Spill, Vec<u8>)>>>,
-    /// Since when there is no room for more.
-    full: Option<tokio::time::Instant>,
-}
-
-impl Behind {
-    fn is_empty(&self) -> bool {
-        self.fresh.is_empty() && self.work.is_none() && self.file.as_ref().is_none_or(Spill::is_empty)
-    }
-
-    fn add(&mut self, data: Bytes) {
-        self.fresh_len += data.len();
-        self.fresh.push_back(data);
-    }
-
-    /// Moves what can be moved, `unread` bytes being in memory. What is returned goes into memory.
-    fn turn(&mut self, unread: usize) -> Option<Bytes> {
-        if self.work.is_some() {
-            return None;
-        }
-        if self.file.as_ref().is_none_or(Spill::is_empty) {
-            if unread < BULK_MOST
-                && let Some(data) = self.fresh.pop_front()
-            {
-                self.fresh_len -= data.len();
-                return Some(data);
-            }
-        } else if unread < BULK_LOW {
-            self.start(Spill::pull);
-            return None;
-        }
-        if self.fresh_len >= BULK_MOST {
-            if Spill::has_room(self.fresh_len) {
-                self.full = None;
-                let all: Vec<Bytes> = std::mem::take(&mut self.fresh).into();
-                self.fresh_len = 0;
-                self.start(move |spill| spill.push(&all.concat()).map(|()| Vec::new()));
-            } else {
-                self.full.get_or_insert_with(tokio::time::Instant::now);
-            }
-        }
-        None
-    }
-
-    fn start(&mut self, work: impl FnOnce(&mut Spill) -> io::Result<Vec<u8>> + Send + 'static) {
-        let file = self.file.take();
-        self.work = Some(tokio::task::spawn_blocking(move || {
-            let mut file = match file {
-                Some(file) => file,
-                None => Spill::new()?,
-            };
-            let done = work(&mut file)?;
-            Ok((file, done))
-        }));
-    }
-
-    /// Waits for the file; None = it failed.
-    async fn worked(&mut self) -> Option<Vec<u8>> {
-        let Some(work) = &mut self.work else { return std::future::pending().await };
-        let done = work.await;
-        self.work = None;
-        match done {
-            Ok(Ok((file, bytes))) => {
-                self.file = Some(file);
-                Some(bytes)
-            }
-            Ok(Err(e)) => {
-                tracing::warn!(error = %e, "what a forward's reader does not take can't be kept");
-                None
-            }
-            Err(_) => None,
-        }
-    }
-}
-
-/// Like [`read_all`], for forwarded data: what its reader does not take yet does not make russh wait.
-async fn read_bulk(mut read: russh::ChannelReadHalf, shared: Arc<Shared>, keep: Keep) {
-    let mut behind = Behind::default();
-    // nothing more comes from there; it is said once all before it was handed on
-    let mut end: Option<End> = None;
-    let mut over = false;
-    loop {
-        {
-            let mut inner = shared.lock();
-            if inner.dropped {
-                break;
-            }
-            while let Some(data) = behind.turn(inner.unread_len) {
-                inner.unread_len += data.len();
-                inner.unread.push_back(data);
-            }
-            let empty = behind.is_empty();
-            inner.spilled = !empty;
-            if empty && let Some(end) = end {
-                inner.ended = inner.ended.or(Some(end));
-            }
-            wake_reader(inner);
-            if empty && over {
-                break;
-            }
-        }
-        if behind.full.is_some_and(|since| since.elapsed() > FULL_WITHIN) {
-            broken(&shared);
-            break;
-        }
-        let held = behind.fresh_len >= FRESH_MOST;
-        let full = behind.full.is_some();
-        let message = tokio::select! {
-            biased;
-            () = shared.gone.notified() => break,
-            () = shared.room.notified() => continue,
-            worked = behind.worked() => match worked {
-                Some(bytes) => {
-                    let mut inner = shared.lock();
-                    inner.unread_len += bytes.len();
-                    if !bytes.is_empty() {
-                        inner.unread.push_back(Bytes::from(bytes));
-                    }
-                    continue;
-                }
-                None => {
-                    broken(&shared);
-                    break;
-                }
-            },
-            message = read.wait(), if !over && !held => message,
-            // room is made by other channels' readers too, and nobody tells of that
-            () = tokio::time::sleep(Duration::from_millis(20)), if full => continue,
-        };
-        if std::mem::take(&mut shared.lock().shut_out) {
-            shared.window.notify_one();
-        }
-        match message {
-            Some(ChannelMsg::Data { data }) => {
-                if !data.is_empty() {
-                    behind.add(data);
-                }
-            }
-            Some(ChannelMsg::Eof) => end = end.or(Some(End::Eof)),
-            Some(ChannelMsg::Close) | None => {
-                end = end.or(Some(if message.is_some() { End::Eof } else { End::Lost }));
-                over = true;
-                close_inner(&shared);
-            }
-            Some(_) => {}
-        }
-    }
-    drop(read);
-    drop(keep);
-}
-
-fn wake_reader(mut inner: MutexGuard<'_, Inner>) {
-    let reader = inner.read_waker.take();
-    drop(inner);
-    if let Some(reader) = reader {
-        reader.wake();
-    }
-}
-
-/// Nothing can be written any more.
-fn close_inner(shared: &Shared) {
-    let mut inner = shared.lock();
-    inner.closed = true;
-    inner.exit = inner.exit.take().or(Some(Exit::Unknown));
-    let writer = inner.write_waker.take();
-    drop(inner);
-    if let Some(writer) = writer {
-        writer.wake();
-    }
-    shared.exited.notify_waiters();
-    shared.to_write.notify_one();
-}
-
-/// Broken off: its reader hears of an error.
-fn broken(shared: &Shared) {
-    let mut inner = shared.lock();
-    inner.ended = Some(End::Lost);
-    wake_reader(inner);
-    close_inner(shared);
 }
 
 /// Hands one piece to russh, as far as host and lane let it, and waits for neither at russh's queue.
@@ -589,7 +393,7 @@ impl AsyncRead for Channel {
         }
         inner.unread_len = inner.unread_len.saturating_sub(took);
         if took > 0 {
-            let room = was_full && inner.unread_len < UNREAD_MOST || inner.spilled && inner.unread_len < BULK_LOW;
+            let room = was_full && inner.unread_len < UNREAD_MOST || inner.spilled && inner.unread_len < bulk::LOW;
             drop(inner);
             if room {
                 self.shared.room.notify_one();

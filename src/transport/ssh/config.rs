@@ -570,6 +570,17 @@ mod tests {
             let c = parse_g(&format!("stricthostkeychecking {word}\n"), &dest(None, "a", None), Path::new("/h"), "me");
             assert_eq!(c.strict, want, "{word}");
         }
+        let forwards = |more: &str| {
+            let printed = format!(
+                "localforward 8080 [localhost]:80\nremoteforward 9000 [socks]:0\ndynamicforward 8081\n\
+                 localforward 8081 /run/x\ndynamicforward 1080\nlocalforward nonsense\n{more}"
+            );
+            let wanted = parse_g(&printed, &dest(None, "a", None), Path::new("/h"), "me").forwards;
+            (wanted.specs.iter().map(ToString::to_string).collect::<Vec<_>>(), wanted.must)
+        };
+        let all = ["L:8080:localhost:80", "R:9000", "L:8081:/run/x", "D:1080"].map(String::from).to_vec();
+        assert_eq!(forwards("exitonforwardfailure yes\n"), (all, true));
+        assert_eq!(forwards("clearallforwardings yes\n"), (Vec::new(), false));
         // nothing printed: the defaults
         let c = parse_g("", &dest(Some("u"), "a", Some(9)), Path::new("/h"), "me");
         assert_eq!((c.user.as_str(), c.port, c.strict), ("u", 9, Strict::Ask));

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// Bytes waiting in files, of all connections of this process together.
 pub(super) const MOST: u64 = 1 << 30;
 /// What is written and read at once.
-const RECORD: usize = 512 << 10;
+const RECORD: usize = 128 << 10;
 /// What was read is given back to the disk in pieces of this size.
 #[cfg(target_os = "linux")]
 const HOLE: u64 = 16 << 20;
@@ -81,7 +81,7 @@ impl Spill {
         Ok(())
     }
 
-    /// The oldest bytes: at most half a MiB.
+    /// The oldest bytes: at most 128 KiB.
     pub(super) fn pull(&mut self) -> io::Result<Vec<u8>> {
         let Some((number, len)) = self.records.pop_front() else { return Ok(Vec::new()) };
         WAITING.fetch_sub(len as u64, Ordering::Relaxed);
