@@ -235,6 +235,8 @@ fn what_ssh_config_insists_on_and_can_not_be_ends_the_connection() {
     let (no, yes) = (config("no"), config("yes"));
     let mut tty = Tty::thub(&far.home, 120, 30, &["-F", &no, "test"]);
     tty.until_text("is taken here");
+    let bar = |l: &String| l.split('┘').nth(1).unwrap_or(l).trim_start().starts_with("test");
+    tty.until("a pane of the host", |s| s.last().is_some_and(bar));
     tty.prefix("P");
     tty.until_text("failed");
     tty.type_("x");
@@ -244,9 +246,9 @@ fn what_ssh_config_insists_on_and_can_not_be_ends_the_connection() {
     assert_eq!(tty.wait_exit(), 0);
     // it is said, and the host is not
     let mut tty = Tty::thub(&far.home, 120, 30, &["-F", &yes, "test"]);
-    tty.until("the host to be given up", |s| {
-        s.iter().any(|l| l.contains("is taken here")) && !s.iter().any(|l| l.contains("ready$"))
-    });
+    tty.until_text("is taken here");
+    let failed = |l: &String| l.contains("test") && l.contains("failed");
+    tty.until("the host to be given up", |s| s.iter().any(failed));
     tty.prefix("d");
     tty.wait_exit();
 }
