@@ -54,6 +54,10 @@ fn ssh_config() {
     replay("ssh_config", bodies::ssh_config);
 }
 #[test]
+fn forward() {
+    replay("forward", bodies::forward);
+}
+#[test]
 fn store() {
     replay("store", bodies::store);
 }

@@ -29,6 +29,7 @@ pub async fn forward(env: &Arc<Env>, common: &Common, host: &HostId, verb: &Forw
     if host.is_local() {
         return Err(Failure::usage("a forward leads to another machine", "name it: thub forward -H HOST SPEC"));
     }
+    many_files();
     let mut quit = Quit::new()?;
     let ssh = tokio::select! {
         ssh = connect(env, host) => ssh?,
@@ -63,6 +64,13 @@ async fn connect(env: &Arc<Env>, host: &HostId) -> Result<Ssh, Failure> {
     ssh::connect(host.as_str(), env.ssh_config.as_deref(), Arc::new(Nobody)).await
 }
 
+/// A connection is an open file, and the usual limit of 1024 is one for programs that use select(2).
+fn many_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+}
+
 /// Until somebody has enough, or what must stand can't.
 async fn run(
     env: &Arc<Env>,
@@ -88,6 +96,7 @@ async fn run(
         }
         forwards.link(None);
         teller.link(Some(&ssh.lost().what));
+        teller.tell(&forwards.list(), must)?;
         let (mut wait, mut refusals) = (AGAIN.0, 0);
         ssh = loop {
             tokio::select! {

@@ -78,7 +78,7 @@ impl Kept {
         for f in &mut forwards {
             f.pid = self.record.pid;
         }
-        if forwards == self.record.forwards && self.there == !forwards.is_empty() {
+        if forwards == self.record.forwards && self.there != forwards.is_empty() {
             return Ok(());
         }
         self.record.forwards = forwards;

@@ -125,6 +125,8 @@ fn the_verb_forwards_until_it_is_told_to_stop() {
 #[test]
 fn what_can_not_be_is_an_exit_code() {
     let taken = echo();
+    // (an sshd that gets one of its loopback addresses is content with that)
+    let _also = TcpListener::bind(("::1", taken));
     let Some(far) = Far::new("Host test\n") else { return };
     far.thub(&["forward", "-H", "test", "L:1"]).fails(2);
     far.thub(&["forward", "1:localhost:2"]).fails(2);
@@ -148,7 +150,9 @@ fn a_cut_link_comes_back_with_its_forwards() {
     let config = far.through(&proxy).display().to_string();
     let to = format!("0:localhost:{}", echo());
     let mut verb = Verb::with(&far.home, &["-F", &config, "-H", "test", &to, &format!("R:{to}"), "D:0"]);
-    let ports: Vec<u16> = (0..3).map(|_| verb.next()["port"].as_u64().unwrap() as u16).collect();
+    let all = [verb.next(), verb.next(), verb.next()];
+    let port = |kind| all.iter().find(|l| l["kind"] == kind).unwrap()["port"].as_u64().unwrap() as u16;
+    let ports = [port("L"), port("R")];
     for round in 0..3 {
         proxy.cut();
         verb.until("state", "lost");
@@ -217,4 +221,38 @@ fn the_panel() {
         until("nobody listens", || TcpStream::connect(("127.0.0.1", port)).is_err().then_some(()));
     }
     assert_eq!(far.thub(&["--json", "forward", "ls"]).ok().trim(), "[]");
+}
+
+#[test]
+fn what_ssh_config_insists_on_and_can_not_be_ends_the_connection() {
+    let taken = echo();
+    let Some(far) = Far::deployed() else { return };
+    let config = |must: &str| {
+        let more = format!("Host test\n  ExitOnForwardFailure {must}\n  LocalForward {taken} localhost:1\n");
+        far.sshd.config(&more).display().to_string()
+    };
+    // it is said, and the host is there
+    let (no, yes) = (config("no"), config("yes"));
+    let mut tty = Tty::thub(&far.home, 120, 30, &["-F", &no, "test"]);
+    tty.until_text("is taken here");
+    let bar = |l: &String| l.split('┘').nth(1).unwrap_or(l).trim_start().starts_with("test");
+    tty.until("a pane of the host", |s| s.last().is_some_and(bar));
+    tty.prefix("P");
+    tty.until_text("failed");
+    tty.type_("x");
+    tty.until_no_text("failed");
+    tty.type_("q");
+    tty.prefix("d");
+    assert_eq!(tty.wait_exit(), 0);
+    // it is said, and the host is not
+    let mut tty = Tty::thub(&far.home, 120, 30, &["-F", &yes, "test"]);
+    let failed = |l: &String| l.contains("test") && l.contains("failed");
+    tty.until("the host to be given up", |s| s.iter().any(failed));
+    // (the line at the bottom may tell of other things by now)
+    tty.prefix("1");
+    tty.prefix("M");
+    tty.until_text("is taken here");
+    tty.type_("q");
+    tty.prefix("d");
+    tty.wait_exit();
 }

@@ -28,6 +28,8 @@ use thub::theme::Theme;
 use thub::transport::deploy::{choose, elf, remote};
 use thub::transport::ssh::config::own::world::{Opened, World};
 use thub::transport::ssh::config::{HostConfig, KEYS, Me, Tokens, expand, own, parse_dest, parse_g};
+use thub::transport::ssh::forward::socks;
+use thub::transport::ssh::forward::spec::{Kind as Forward, Place, Spec};
 use thub::transport::ssh::known_hosts::{self, File, HostKey, Verdict};
 use thub::transport::ssh::sftp_guard::{Guard, PACKET_MOST};
 
@@ -109,6 +111,42 @@ pub fn known_hosts(data: &[u8]) {
         }
     }
     let _ = known_hosts::revoked(&file[0], &key);
+}
+
+/// What a SOCKS client sends, a forward as it is typed, and one as `ssh -G` prints it.
+pub fn forward(data: &[u8]) {
+    let plain = |place: &Place| match place {
+        Place::Tcp { host, port } => {
+            let host = host.as_deref().unwrap_or("localhost");
+            assert!(*port > 0 && !host.is_empty() && host.len() <= 255);
+            assert!(!host.contains(|c: char| c.is_control() || c.is_whitespace() || c == '/'), "{host:?}");
+        }
+        Place::Unix(path) => assert!(path.starts_with('/') && !path.contains(char::is_control)),
+    };
+    if let Ok(Some((used, first))) = socks::first(data) {
+        assert!(used <= data.len() && used <= socks::MOST);
+        if let socks::First::Connect(place) = first {
+            plain(&place);
+        }
+    }
+    if let Ok(Some((used, place))) = socks::request(data) {
+        assert!(used <= data.len() && used <= socks::MOST);
+        plain(&place);
+    }
+    // however long it gets, it is understood or refused
+    let long = [data, &[1; socks::MOST]].concat();
+    let endless = |r: Result<bool, socks::Refused>| r == Ok(true);
+    assert!(!endless(socks::first(&long).map(|f| f.is_none())) && !endless(socks::request(&long).map(|r| r.is_none())));
+    let text = String::from_utf8_lossy(data);
+    if let Ok(spec) = Spec::parse(&text) {
+        spec.target.iter().for_each(plain);
+        assert_eq!(Spec::parse(&spec.to_string()).ok().as_ref(), Some(&spec));
+    }
+    for kind in [Forward::Local, Forward::Remote, Forward::Dynamic] {
+        if let Some(spec) = Spec::from_config(kind, &text) {
+            spec.target.iter().for_each(plain);
+        }
+    }
 }
 
 /// What `ssh -G` prints; a destination; an ssh_config, whole and for its aliases.

@@ -292,15 +292,23 @@ fn two_hundred_at_once() {
         let all: Vec<_> = (0..200u32)
             .map(|n| {
                 let port = if n % 2 == 0 { here.1 } else { there.1 };
-                tokio::spawn(async move {
+                // on threads of their own, as clients are
+                std::thread::spawn(move || {
                     let said: Vec<u8> = (0..1u32 << 20).map(|i| (i.wrapping_mul(n * 2 + 1) >> 7) as u8).collect();
-                    echoes(tcp(port).await, &said).await;
+                    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+                    let (mut write, copy) = (stream.try_clone().unwrap(), said.clone());
+                    let writer = std::thread::spawn(move || {
+                        write.write_all(&copy).unwrap();
+                        write.shutdown(Shutdown::Write).unwrap();
+                    });
+                    let mut got = Vec::new();
+                    stream.read_to_end(&mut got).unwrap();
+                    writer.join().unwrap();
+                    assert!(got == said, "{} of {} bytes came back", got.len(), said.len());
                 })
             })
             .collect();
-        for one in all {
-            one.await.unwrap();
-        }
+        tokio::task::spawn_blocking(|| all.into_iter().for_each(|one| one.join().unwrap())).await.unwrap();
         println!("the slowest echo of a key beside 200 MiB each way took {:?}", typed.await.unwrap());
         for id in [here.0, there.0] {
             let status = until(&f, id, "all through", |s| s.connections == 0).await;
@@ -390,5 +398,163 @@ fn a_cut_link_and_the_next_one() {
         echoes(tcp(far).await, b"again").await;
         echoes(tcp(at).await, b"again").await;
         f.end().await;
+    });
+}
+
+#[test]
+fn a_reader_that_takes_nothing_holds_up_nobody() {
+    if !sshd::here() {
+        return;
+    }
+    const SIZE: usize = 48 << 20;
+    let sshd = Sshd::start("");
+    let config = sshd.config("");
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let bytes: Arc<Vec<u8>> = Arc::new((0..SIZE as u32).map(|i| (i.wrapping_mul(2654435761) >> 13) as u8).collect());
+    let (sent, copy) = (Arc::new(AtomicUsize::new(0)), bytes.clone());
+    let count = sent.clone();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            for piece in copy.chunks(64 << 10) {
+                if stream.write_all(piece).is_err() {
+                    break;
+                }
+                count.fetch_add(piece.len(), Ordering::SeqCst);
+            }
+        }
+    });
+    run(async {
+        let ssh = connect(&config).await.unwrap();
+        let f = forwards(&ssh);
+        let (id, at) = open(&f, &format!("0:localhost:{port}")).await;
+        let mut lazy = tcp(at).await;
+        let mut typing = ssh.exec("exec cat").await.unwrap();
+        let mut slowest = Duration::ZERO;
+        // all of it is taken from the host though nobody reads, and keys come back meanwhile
+        while sent.load(Ordering::SeqCst) < SIZE {
+            let start = Instant::now();
+            typing.write_all(b"k").await.unwrap();
+            typing.read_u8().await.unwrap();
+            slowest = slowest.max(start.elapsed());
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        println!("the slowest echo of a key beside a reader that takes nothing took {slowest:?}");
+        assert_eq!(f.list().iter().find(|s| s.id == id).unwrap().connections, 1);
+        let mut got = Vec::new();
+        lazy.read_to_end(&mut got).await.unwrap();
+        assert!(got == *bytes, "{} of {SIZE}", got.len());
+        // one that goes away ends what was sent to it
+        let before = sent.load(Ordering::SeqCst);
+        let mut gone = tcp(at).await;
+        gone.read_u8().await.unwrap();
+        drop(gone);
+        until(&f, id, "it to be over", |s| s.total == 2 && s.connections <= 1).await;
+        drop(lazy);
+        until(&f, id, "all over", |s| s.connections == 0).await;
+        assert!(sent.load(Ordering::SeqCst) >= before);
+    });
+}
+
+/// A host that opens towards us what it likes.
+struct Forger;
+
+impl russh::server::Handler for Forger {
+    type Error = russh::Error;
+
+    async fn auth_publickey(
+        &mut self,
+        _: &str,
+        _: russh::server::VerifiedPublicKey<'_>,
+    ) -> Result<russh::server::Auth, russh::Error> {
+        Ok(russh::server::Auth::Accept)
+    }
+    async fn tcpip_forward(
+        &mut self,
+        _: &str,
+        port: &mut u32,
+        _: &mut russh::server::Session,
+    ) -> Result<bool, russh::Error> {
+        if *port == 0 {
+            *port = 40_000;
+        }
+        Ok(true)
+    }
+    async fn cancel_tcpip_forward(
+        &mut self,
+        _: &str,
+        _: u32,
+        _: &mut russh::server::Session,
+    ) -> Result<bool, russh::Error> {
+        Ok(true)
+    }
+}
+
+#[test]
+fn what_nobody_asked_for_is_refused() {
+    if !sshd::here() {
+        return;
+    }
+    // for its keys
+    let sshd = Sshd::start("");
+    let key = russh::keys::load_secret_key(sshd.at("host_ed25519"), None).unwrap();
+    let port = echo();
+    run(async {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let at = listener.local_addr().unwrap().port();
+        let config = sshd.config(&format!("Host test\n  Port {at}\n  HostKeyAlias [127.0.0.1]:{}\n", sshd.port));
+        let (tx, handle) = tokio::sync::oneshot::channel();
+        tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            let config = russh::server::Config { keys: vec![key], ..Default::default() };
+            let running = russh::server::run_stream(Arc::new(config), stream, Forger).await.unwrap();
+            let _ = tx.send(running.handle());
+            let _ = running.await;
+        });
+        let ssh = connect(&config).await.unwrap();
+        let forger = handle.await.unwrap();
+        let opens = async |address: &str, port: u32| {
+            let opened = forger.channel_open_forwarded_tcpip(address, port, "203.0.113.9", 1).await;
+            match opened {
+                Ok(channel) => {
+                    echoes(channel.into_stream(), b"through").await;
+                    true
+                }
+                Err(russh::Error::ChannelOpenFailure(_)) => false,
+                Err(e) => panic!("{e}"),
+            }
+        };
+        assert!(!opens("localhost", 9000).await, "nothing was asked for");
+        let f = forwards(&ssh);
+        let (id, _) = open(&f, &format!("R:9000:localhost:{port}")).await;
+        let (_, chosen) = open(&f, &format!("R:127.0.0.1:0:localhost:{port}")).await;
+        assert_eq!(chosen, 40_000);
+        assert!(opens("localhost", 9000).await, "what was");
+        assert!(opens("127.0.0.1", 40_000).await, "and what the host chose");
+        for (address, port) in [
+            ("localhost", 9001),
+            ("localhost", 0),
+            ("localhost", 40_000),
+            ("127.0.0.1", 9000),
+            ("0.0.0.0", 9000),
+            ("", 9000),
+            ("localhost\0", 9000),
+            ("localhost", 9000 + 65536),
+        ] {
+            assert!(!opens(address, port).await, "{address:?} {port}");
+        }
+        for path in ["/tmp/x", "9000", "localhost"] {
+            assert!(forger.channel_open_forwarded_streamlocal(path).await.is_err(), "{path}");
+        }
+        assert!(forger.channel_open_agent().await.is_err());
+        assert!(forger.channel_open_x11("203.0.113.9", 1).await.is_err());
+        assert!(forger.channel_open_direct_tcpip("localhost", u32::from(port), "203.0.113.9", 1).await.is_err());
+        assert!(forger.channel_open_session().await.is_err());
+        // no longer asked for
+        f.close(id);
+        while opens("localhost", 9000).await {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        assert_eq!(f.list().iter().map(|s| s.total).sum::<u64>(), 1);
     });
 }

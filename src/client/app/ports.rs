@@ -56,3 +56,116 @@ impl App {
         self.ports_of = want;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::app::tests::{Bench, setup};
+    use crate::client::host::{HostEvent, HostState};
+    use crate::failure::Kind;
+    use crate::proto::control::PortInfo;
+    use crate::transport::ssh::forward::Why;
+    use crate::transport::ssh::forward::spec::Spec;
+
+    fn status(id: u64, spec: &str, port: u16, state: State) -> Status {
+        Status {
+            id,
+            spec: Spec::parse(spec).unwrap(),
+            port: Some(port),
+            state,
+            configured: false,
+            connections: 2,
+            total: 3,
+            refused: 1,
+            up: 2048,
+            down: 10,
+            trouble: Some("web can't connect to localhost:80: nothing answers there".into()),
+        }
+    }
+    fn port(port: u16, command: &str) -> PortInfo {
+        PortInfo { port, address: "127.0.0.1".into(), pid: 7, command: command.into() }
+    }
+    fn commands(s: &mut Bench) -> Vec<HostCommand> {
+        let of = |e| match e {
+            Effect::Host(_, c) => Some(c),
+            _ => None,
+        };
+        s.take().into_iter().filter_map(of).collect()
+    }
+    /// On a host, its panel open.
+    fn open() -> Bench {
+        let mut s = Bench::new(crate::client::app::Setup { open_host: Some(HostId::new("web")), ..setup(100, 24) });
+        for host in ["local", "web"] {
+            let online = HostState::Online { build: "1".into(), hostname: "box".into() };
+            s.host(host, HostEvent::State(online));
+            s.host(host, HostEvent::Sessions(Vec::new()));
+        }
+        s.answer();
+        s.take();
+        assert_eq!(s.app.current_host(), HostId::new("web"));
+        s.keys("C-b P");
+        s
+    }
+
+    #[test]
+    fn it_is_looked_at_only_while_it_is_open() {
+        let mut s = open();
+        assert_eq!(commands(&mut s), [HostCommand::Ports(true)]);
+        assert!(s.screen().contains("nothing of yours listens there"), "{}", s.screen());
+        s.keys("Escape");
+        assert_eq!(commands(&mut s), [HostCommand::Ports(false)]);
+        // this machine has none
+        let mut s = Bench::full(100, 24);
+        s.keys("C-b P");
+        assert!(s.screen().contains("lead to another machine"), "{}", s.screen());
+    }
+
+    #[test]
+    fn what_is_there_and_what_could_be() {
+        let mut s = open();
+        s.take();
+        s.host("web", HostEvent::Ports(vec![port(3000, "node\u{1b}[2J"), port(8080, "x"), port(9000, "sshd")]));
+        let list = vec![
+            status(1, "8080:localhost:8080", 8080, State::Open),
+            status(2, "R:9000:localhost:1", 9000, State::Waiting),
+        ];
+        s.host("web", HostEvent::Forwards(list.clone()));
+        let screen = s.screen();
+        assert!(screen.contains("L  8080 → localhost:8080  2 open  ↑2.0K ↓10  1 refused"), "{screen}");
+        assert!(screen.contains("nothing answers there"), "{screen}");
+        assert!(screen.contains("R  9000 → localhost:1  waits for the link"), "{screen}");
+        assert!(screen.contains("listens there: 127.0.0.1 port 3000 (node\\u{1b}[2J)"), "escaped: {screen}");
+        assert!(!screen.contains("port 8080") && !screen.contains("port 9000"), "forwarded already: {screen}");
+        assert!(screen.lines().last().unwrap().contains("⇄2"), "{screen}");
+        // what was chosen stays so when others come
+        s.keys("j j Enter");
+        assert_eq!(commands(&mut s), [HostCommand::ForwardPort(port(3000, "node\u{1b}[2J"))]);
+        s.host("web", HostEvent::Ports(vec![port(22, "sshd"), port(3000, "node")]));
+        s.keys("Enter");
+        assert_eq!(commands(&mut s), [HostCommand::ForwardPort(port(3000, "node"))]);
+        s.keys("x k k k Delete");
+        assert_eq!(commands(&mut s), [HostCommand::Unforward(1)]);
+        // typed
+        s.keys("a 'nonsense Enter");
+        assert!(s.screen().contains("is no forward"), "{}", s.screen());
+        assert_eq!(commands(&mut s), []);
+        s.keys("C-u 'D:1080 Enter");
+        assert_eq!(commands(&mut s), [HostCommand::Forward(Spec::parse("D:1080").unwrap())]);
+        assert!(!s.screen().contains("add:"), "{}", s.screen());
+    }
+
+    #[test]
+    fn one_that_fails_is_said_once() {
+        let mut s = open();
+        s.keys("Escape");
+        let why = Why { kind: Kind::Failed, what: "8080 is taken here".into(), hints: vec!["choose another".into()] };
+        let list = vec![status(1, "8080:localhost:80", 0, State::Failed(why))];
+        s.host("web", HostEvent::Forwards(list.clone()));
+        assert!(s.screen().contains("web: forward L:8080:localhost:80: 8080 is taken here"), "{}", s.screen());
+        assert!(!s.screen().contains('⇄'), "{}", s.screen());
+        s.at(10.0);
+        s.event(crate::client::app::Event::Tick);
+        s.host("web", HostEvent::Forwards(list));
+        assert!(!s.screen().contains("is taken here"), "{}", s.screen());
+    }
+}

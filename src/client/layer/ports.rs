@@ -19,6 +19,8 @@ pub struct Panel {
     pub host: HostId,
     pub rows: Vec<Row>,
     pub chosen: usize,
+    /// A person moved: what is chosen stays so when rows come and go.
+    moved: bool,
     /// A forward being typed.
     pub field: Option<Field>,
     /// Why what was typed is none.
@@ -27,7 +29,7 @@ pub struct Panel {
 
 impl Panel {
     pub fn new(host: HostId) -> Panel {
-        Panel { host, rows: Vec::new(), chosen: 0, field: None, wrong: None }
+        Panel { host, rows: Vec::new(), chosen: 0, moved: false, field: None, wrong: None }
     }
 
     /// What there is now; what was chosen stays so.
@@ -36,7 +38,7 @@ impl Panel {
             Row::Forward(f) => (0, f.id),
             Row::Offer(p) => (1, u64::from(p.port)),
         };
-        let before = self.rows.get(self.chosen).map(key);
+        let before = self.rows.get(self.chosen).filter(|_| self.moved).map(key);
         let forwarded = |port: u16| {
             forwards.iter().any(|f| {
                 f.spec.kind == Kind::Local && matches!(f.spec.target, Some(Place::Tcp { port: to, .. }) if to == port)
@@ -57,6 +59,7 @@ impl Panel {
     }
 
     pub(super) fn step(&mut self, by: i64) {
+        self.moved = true;
         let last = self.rows.len() as i64 - 1;
         self.chosen = (self.chosen as i64 + by).clamp(0, last.max(0)) as usize;
     }

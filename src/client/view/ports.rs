@@ -46,10 +46,8 @@ pub fn draw(theme: &Theme, p: &Panel, whole: Rect, buf: &mut Buffer) -> Cursor {
         }
         put(buf, line(at), &text, if chosen { theme.chosen } else { own });
     }
-    let mut at = inner.height.saturating_sub(foot);
-    for text in &trouble {
+    for (at, text) in (inner.height.saturating_sub(foot)..).zip(&trouble) {
         put(buf, line(at), text, theme.warn);
-        at += 1;
     }
     let keys = line(inner.height.saturating_sub(1));
     match &p.field {

@@ -5,9 +5,13 @@
 //! every other one, typed keys included. Past 8 MiB unread the reader stops all the same, for memory has an end; a link
 //! carries one agent channel, whose credit keeps far less in flight, and the short commands beside it are read to their
 //! end by [`super::Ssh::output`], so that is a bound for a host that ignores the limits, not a way things run.
+//! Forwarded data has no such credit, and its readers no such manners: past 256 KiB it goes into a file (`bulk`, `spill`), and the
+//! reader goes on. Only where 1 GiB waits there is the connection held, for a moment, and then the channel broken off.
 //! The writer takes from a 256 KiB buffer: russh's own `AsyncWrite` reserves window for the bytes of a write that may be
 //! cancelled, and then reports more bytes written than the next one has. Nothing waits on a timer: a write wakes the
 //! writer, which hands it to russh at once.
+
+mod bulk;
 
 use super::connect::Keep;
 use super::lane::{Lane, PIECE};
@@ -55,6 +59,8 @@ struct Inner {
     resize: Option<(u16, u16)>,
     /// The stream was dropped: discard, close.
     dropped: bool,
+    /// Some of it waits in a file.
+    spilled: bool,
     /// The writer waits for the host to open its window.
     shut_out: bool,
     read_waker: Option<Waker>,
@@ -138,7 +144,7 @@ impl Channel {
     pub(super) fn bulk(channel: russh::Channel<russh::client::Msg>, keep: Keep, lane: Arc<Lane>) -> Channel {
         let shared = Arc::new(Shared::default());
         let (read, write) = channel.split();
-        tokio::spawn(read_all(read, shared.clone(), keep));
+        tokio::spawn(bulk::read_all(read, shared.clone(), keep));
         tokio::spawn(write_all(write, shared.clone(), Some(lane)));
         Channel { shared, piece: PIECE }
     }
@@ -425,7 +431,7 @@ impl AsyncRead for Channel {
         }
         inner.unread_len = inner.unread_len.saturating_sub(took);
         if took > 0 {
-            let room = was_full && inner.unread_len < UNREAD_MOST;
+            let room = was_full && inner.unread_len < UNREAD_MOST || inner.spilled && inner.unread_len < bulk::LOW;
             drop(inner);
             if room {
                 self.shared.room.notify_one();

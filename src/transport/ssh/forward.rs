@@ -199,6 +199,10 @@ impl Forwards {
 
     /// The link stands, or (None) is away.
     pub fn link(&self, ssh: Option<Ssh>) {
+        // what the host before this link listened on says nothing of this one
+        for held in self.lock().1.values().filter(|h| ssh.is_some() && h.spec.kind == Kind::Remote) {
+            held.counts.lock().state = State::Opening;
+        }
         self.inner.link.send_replace(ssh);
         self.inner.changed.send_modify(|n| *n = n.wrapping_add(1));
     }
@@ -390,6 +394,9 @@ impl Forward {
                     }
                     self.counts.opening();
                 }
+            }
+            if self.link.has_changed().is_err() {
+                return;
             }
         }
     }

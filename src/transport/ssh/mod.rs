@@ -6,7 +6,7 @@
 //! - [`krl`] binary lists of revoked keys · `hostcert` what a host's certificate is worth · `renewal` the host is the same when keys are renewed
 //! - `agent_forward` the person's ssh-agent, lent to a host · `x11` the display
 //! - `turn` how many handshakes at a time · `auth`, `keyfile` who we are · `patience` deadlines that stand still while a person is asked
-//! - [`forward`] ports and sockets passed on, both ways; `lane` bulk data gives way
+//! - [`forward`] ports and sockets passed on, both ways; `lane`, `spill` bulk data gives way
 //! - [`channel`] a command's streams · [`sftp`] files, behind [`sftp_guard`]
 
 mod agent_forward;
@@ -28,6 +28,7 @@ mod patience;
 mod renewal;
 pub mod sftp;
 pub mod sftp_guard;
+mod spill;
 mod stream;
 mod turn;
 mod x11;
