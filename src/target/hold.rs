@@ -68,7 +68,7 @@ impl Hold {
         tokio::spawn(async move {
             let file = hold.spec.ssh_config.clone().map(|p| PathBuf::from(OsString::from_vec(p)));
             let ask: Arc<dyn Ask> = hold.asks.clone();
-            match ssh::connect(&hold.spec.dest, file.as_deref(), ask).await {
+            match ssh::connect_patiently(&hold.spec.dest, file.as_deref(), ask).await {
                 Ok(ssh) => {
                     hold.state.send_replace(State::Up(ssh.clone()));
                     ssh.closed().await;

@@ -1,6 +1,7 @@
 //! A host without an agent: sessions of this machine that are channels of a target process, over a real sshd.
 
 use crate::support::home::{Output, exit_of, sweep};
+use crate::support::proxy::Proxy;
 use crate::support::sshd::{self, Sshd};
 use crate::support::{Home, PATIENCE, Tty, scale, signal, state_of, until, with_variable, words};
 use rustix::process::Signal;
@@ -233,6 +234,35 @@ fn a_session_that_stands_still_holds_up_no_other() {
     signal(pid, Signal::CONT);
     // it goes on, and the gap is said
     bare.home.shows("flood", "bytes of output are lost: this session was stopped");
+}
+
+#[test]
+fn a_network_that_stands_still_for_a_while_costs_nothing() {
+    let Some(bare) = Bare::new() else { return };
+    let proxy = Proxy::start(bare.sshd.port);
+    let more = format!("Host test\n  Port {}\n  HostKeyAlias [127.0.0.1]:{}\n", proxy.port, bare.sshd.port);
+    let config = bare.sshd.config(&more);
+    let config = config.to_str().unwrap();
+    let script = "i=0; while [ $i -lt 100000 ]; do echo $i; i=$((i+1)); done; echo end of it; cat";
+    let args = ["-F", config, "new", "-d", "-H", "test", "--no-agent", "-n", "s", "--ring", "16777216"];
+    bare.home.thub(&[&args[..], &["--", "sh", "-c", script]].concat()).ok();
+    proxy.stall(true);
+    // the thing tested is a clock: longer than a link to an agent would be borne
+    std::thread::sleep(Duration::from_secs(18));
+    assert_eq!(bare.home.session("s")["state"], "detached");
+    proxy.stall(false);
+    bare.home.shows("s", "end of it");
+    let raw = String::from_utf8(bare.home.raw("s")).unwrap();
+    let said: Vec<&str> = raw.split("\r\n").filter(|l| !l.starts_with("debug1")).collect();
+    let all = (0..100_000).map(|i| i.to_string()).chain(["end of it".into(), String::new()]);
+    assert!(said.iter().copied().eq(all), "{} lines", said.len());
+    // cut for good: said at once
+    proxy.cut();
+    let ended = until("its end", || {
+        let info = bare.home.session("s");
+        (info["state"] == "exited").then_some(info)
+    });
+    assert!(ended["cause"].as_str().unwrap().starts_with("connection lost"), "{ended}");
 }
 
 /// The log's line at which the target is killed, and whether a session stands by then.

@@ -21,5 +21,5 @@ mod stream;
 pub use aliases::hosts;
 pub use channel::{Channel, Control, Exit};
 pub use config::{HostConfig, resolve};
-pub use connect::{Ssh, Terminal, connect};
+pub use connect::{Ssh, Terminal, connect, connect_patiently};
 pub use sftp::Sftp;
