@@ -110,7 +110,7 @@ impl Hold {
             State::Up(ssh) => (ssh.name(), "connected", None),
             State::Down(why) => (escape(&self.spec.dest), "lost", Some(why.clone())),
         };
-        TargetInfo { host, state: state.into(), channels, pid: std::process::id(), failure }
+        TargetInfo { host, state: state.into(), channels, pid: std::process::id(), failure, chosen: false }
     }
 }
 

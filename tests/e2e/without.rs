@@ -216,7 +216,8 @@ fn a_connection_that_is_cut_ends_its_sessions_and_is_made_anew_when_wanted() {
 #[test]
 fn a_session_that_stands_still_holds_up_no_other() {
     let Some(bare) = Bare::new() else { return };
-    bare.new_session("flood", &["--", "sh", "-c", "while :; do seq 1 100000; done"]);
+    let script = "while [ ! -e stop ]; do seq 1 100000; done; exec cat";
+    bare.new_session("flood", &["--ring", "16777216", "--", "sh", "-c", script]);
     bare.new_session("keys", &["--", "sh", "-c", "stty -echo; while read -r l; do echo \"answer $l\"; done"]);
     // read as it comes: a key is answered meanwhile
     bare.home.shows("flood", "100000");
@@ -231,9 +232,11 @@ fn a_session_that_stands_still_holds_up_no_other() {
         bare.home.shows("keys", &format!("answer {word}"));
     }
     assert_eq!(state_of(pid), 'T', "the flood is unread still");
+    // it goes on, and the gap is said (where the flood ends, that is still to be found)
+    std::fs::write(bare.sshd.home().join("stop"), "").unwrap();
     signal(pid, Signal::CONT);
-    // it goes on, and the gap is said
-    bare.home.shows("flood", "bytes of output are lost: this session was stopped");
+    let said = b"bytes of output are lost: this session was stopped";
+    until("the gap to be said", || bare.home.raw_tail("flood").windows(said.len()).any(|w| w == said).then_some(()));
 }
 
 #[test]
@@ -408,6 +411,30 @@ fn the_tui_connects_without_an_agent() {
     tty.type_("echo anew-$((6*9))\r");
     tty.until_text("anew-54");
     assert_eq!(bare.files(), [] as [&str; 0], "something was written there");
+}
+
+#[test]
+fn a_host_with_an_agent_keeps_it_beside_a_session_without() {
+    let Some(bare) = Bare::new() else { return };
+    let said = bare.thub(&["deploy", "test"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    bare.thub(&["new", "-d", "-H", "test", "-n", "by-the-agent", "--", "sh", "-c", "echo by the agent; exec cat"]).ok();
+    bare.new_session("plain", &["--", "sh", "-c", "echo over plain SSH; exec cat"]);
+    let mut tty = bare.tty(110, 30, &["test"]);
+    tty.until_text("by the agent");
+    // a link that falls comes back to the agent
+    for pid in &bare.sshd.pids()[1..] {
+        signal(*pid as i32, Signal::KILL);
+    }
+    until("the plain one's end", || (bare.home.session("plain")["state"] == "exited").then_some(()));
+    bare.new_session("again", &["--", "cat"]);
+    tty.type_("still there\r");
+    tty.until("it twice", |s| s.iter().filter(|l| l.contains("still there")).count() == 2);
+    tty.prefix("d");
+    assert_eq!(tty.wait_exit(), 0);
+    let mut kill = bare.thub(&["kill", "-H", "test", "--all"]);
+    kill.err.clear();
+    kill.ok();
 }
 
 #[test]

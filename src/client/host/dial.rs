@@ -12,7 +12,7 @@ use crate::proto::ids::ClientId;
 use crate::transport::ask::Ask;
 use crate::transport::ssh::Ssh;
 use crate::transport::{self, DeployPolicy};
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -36,8 +36,8 @@ pub struct Env {
     /// Starts this machine's agent on the other end of the pipe it returns. The roof fills it in: roles are strangers.
     pub local: Box<dyn Fn() -> DuplexStream + Send + Sync>,
     handshakes: Semaphore,
-    /// Hosts that are reached without an agent, on a person's word.
-    without: Mutex<HashSet<HostId>>,
+    /// Hosts that are reached without an agent, and whether a person chose that for the host.
+    without: Mutex<HashMap<HostId, bool>>,
 }
 
 impl Env {
@@ -52,16 +52,20 @@ impl Env {
         Arc::new(Env { paths, ssh_config, client, deploy, local, handshakes, without: Mutex::default() })
     }
 
-    /// From here on the host is reached without an agent: plain SSH through a target process of this machine.
-    pub fn go_without(&self, host: &HostId) {
-        locked(&self.without).insert(host.clone());
+    /// From here on the host is reached without an agent: plain SSH through a target process of this machine. `chosen` =
+    /// for the host, by a person: later clients do so as well, as long as sessions are there.
+    pub fn go_without(&self, host: &HostId, chosen: bool) {
+        *locked(&self.without).entry(host.clone()).or_default() |= chosen;
     }
     /// The host is asked about its agent again.
     pub fn go_with(&self, host: &HostId) {
         locked(&self.without).remove(host);
     }
     pub fn goes_without(&self, host: &HostId) -> bool {
-        locked(&self.without).contains(host)
+        locked(&self.without).contains_key(host)
+    }
+    pub(super) fn was_chosen_without(&self, host: &HostId) -> bool {
+        locked(&self.without).get(host).copied().unwrap_or(false)
     }
 }
 

@@ -67,6 +67,7 @@ pub fn spawn(host: HostId, env: Arc<Env>, events: Events, first: Option<Dialed>)
         gauges: false,
         announced: HashMap::new(),
         searching: HashMap::new(),
+        had_agent: false,
     };
     tokio::spawn(task.run(rx, inner, first));
     tx
@@ -129,7 +130,7 @@ impl Ask for Asker {
         Box::pin(async move {
             let answer = rx.await.ok()?;
             if answer == Answer::Without {
-                self.env.go_without(&self.host);
+                self.env.go_without(&self.host, true);
             }
             Some(answer == Answer::Yes)
         })
@@ -188,6 +189,8 @@ struct Task {
     announced: HashMap<SessionId, usize>,
     /// The search under way in a session.
     searching: HashMap<SessionId, tokio::task::AbortHandle>,
+    /// An agent of the host answered.
+    had_agent: bool,
 }
 
 enum Turn {
@@ -204,9 +207,11 @@ impl Task {
 
     fn dial(&self) -> Dial {
         let (host, env, ask) = (self.host.clone(), self.env.clone(), self.asker.clone());
+        let had_agent = self.had_agent;
         Box::pin(async move {
-            if !host.is_local() && without::is_in_use(&host, &env).await {
-                env.go_without(&host);
+            // (whose agent was there has sessions of its own)
+            if !host.is_local() && !had_agent && without::is_in_use(&host, &env).await {
+                env.go_without(&host, true);
             }
             dial(&host, &env, ask).await
         })
@@ -394,7 +399,7 @@ impl Task {
                 }
             }
             HostCommand::Gauges(on) => self.gauges = on,
-            HostCommand::Without => self.env.go_without(&self.host),
+            HostCommand::Without => self.env.go_without(&self.host, true),
             HostCommand::Answer { id, answer } => self.asker.answer(id, answer),
             c @ (HostCommand::Create { .. }
             | HostCommand::Close { .. }
@@ -446,6 +451,7 @@ impl Task {
             _ssh: ssh,
             without,
         };
+        self.had_agent |= live.without.is_none();
         self.tell(HostEvent::State(HostState::Online { build: hello.build, hostname: hello.hostname }));
         let sessions: Vec<SessionId> = self.attached.values().filter(|a| !a.ended).map(|a| a.session.clone()).collect();
         for session in sessions {
@@ -468,7 +474,12 @@ impl Task {
                 biased;
                 command = commands.recv() => match command {
                     None => break Turn::Over,
-                    Some(HostCommand::Disconnect) => break Turn::Disconnect,
+                    Some(HostCommand::Disconnect) => {
+                        if let Some(without) = &live.without {
+                            without.let_go();
+                        }
+                        break Turn::Disconnect;
+                    }
                     Some(command) => self.command(&mut live, command),
                 },
                 frame = live.frames.recv() => if let Some(frame) = frame {
