@@ -381,8 +381,10 @@ fn cases() -> Vec<Case> {
         channels: 2,
         pid: 4711,
         failure: Some(told.clone()),
+        chosen: false,
     };
-    method(c, TargetAttach {}, info());
+    method(c, TargetAttach::default(), info());
+    variant(c, "chosen", TargetAttach { chosen: Some(true) }, TargetInfo { chosen: true, ..info() });
     method(c, TargetGet {}, info());
     method(c, TargetConnect {}, info());
     method(c, TargetStop {}, Done {});

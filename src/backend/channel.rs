@@ -62,12 +62,12 @@ pub async fn open(socket: StdUnixStream, open: ChannelOpen, within: Duration) ->
     ours.set_nonblocking(true).map_err(failed)?;
     theirs.set_nonblocking(true).map_err(failed)?;
     let (read, write) = UnixStream::from_std(theirs).map_err(failed)?.into_split();
-    let (ended, alive) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(|e| failed(e.into()))?;
+    let (ended, alive) = io::pipe().map_err(failed)?;
     let end = Arc::new(Mutex::new(None));
     let (limit, limits) = watch::channel(opened.input_limit);
     tokio::spawn(input(read, link.clone(), limits));
-    tokio::spawn(output(write, link.clone(), frames, limit, end.clone(), alive));
-    Ok(Channel { ours, ended, end, link, host: opened.host })
+    tokio::spawn(output(write, link.clone(), frames, limit, end.clone(), alive.into()));
+    Ok(Channel { ours, ended: ended.into(), end, link, host: opened.host })
 }
 
 impl Channel {

@@ -69,7 +69,7 @@ pub fn without_agent(env: &Arc<Env>, host: &HostId, new: &New) -> Result<(), Fai
             "leave out --cwd, or `cd` in the command",
         ));
     }
-    env.go_without(host);
+    env.go_without(host, false);
     Ok(())
 }
 

@@ -21,8 +21,9 @@ use tokio::time::{Instant, sleep_until};
 pub const INPUT: u64 = 256 << 10;
 /// Most credit a session may give: 16 MiB.
 const MOST: u64 = 16 << 20;
-/// A session that takes nothing for so long while the connection is full of its output loses output.
-const STUCK: Duration = Duration::from_secs(1);
+/// A session that takes nothing for so long while the connection is full of its output loses output. Longer than a busy
+/// machine leaves a process without a turn: what others wait for at most is less dear than what would be lost.
+const STUCK: Duration = Duration::from_secs(5);
 /// How a command ended is known this soon after its output has.
 const STATUS: Duration = Duration::from_secs(5);
 

@@ -68,7 +68,7 @@ impl Hold {
         tokio::spawn(async move {
             let file = hold.spec.ssh_config.clone().map(|p| PathBuf::from(OsString::from_vec(p)));
             let ask: Arc<dyn Ask> = hold.asks.clone();
-            match ssh::connect(&hold.spec.dest, file.as_deref(), ask).await {
+            match ssh::connect_patiently(&hold.spec.dest, file.as_deref(), ask).await {
                 Ok(ssh) => {
                     hold.state.send_replace(State::Up(ssh.clone()));
                     ssh.closed().await;
@@ -110,7 +110,7 @@ impl Hold {
             State::Up(ssh) => (ssh.name(), "connected", None),
             State::Down(why) => (escape(&self.spec.dest), "lost", Some(why.clone())),
         };
-        TargetInfo { host, state: state.into(), channels, pid: std::process::id(), failure }
+        TargetInfo { host, state: state.into(), channels, pid: std::process::id(), failure, chosen: false }
     }
 }
 

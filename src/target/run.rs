@@ -16,7 +16,7 @@ use crate::sys;
 use crate::transport::told::told;
 use serde_json::Value;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::signal::unix::{SignalKind, signal};
@@ -36,6 +36,7 @@ struct Target {
     /// Connections to the socket: sessions' channels and clients.
     links: AtomicU32,
     channels: AtomicU32,
+    chosen: AtomicBool,
     stop: Notify,
 }
 
@@ -68,6 +69,7 @@ pub async fn run(
         asks,
         links: AtomicU32::new(0),
         channels: AtomicU32::new(0),
+        chosen: AtomicBool::new(false),
         stop: Notify::new(),
     });
     let listen = |l: std::os::unix::net::UnixListener| {
@@ -161,10 +163,13 @@ impl Target {
     ) {
         let result = match method {
             Initialize::NAME => call::params(p).and_then(|i| call::reply(self.initialize(i)?)),
-            TargetAttach::NAME => {
+            TargetAttach::NAME => call::params::<TargetAttach>(p).and_then(|a| {
+                if let Some(chosen) = a.chosen {
+                    self.chosen.store(chosen, Ordering::Relaxed);
+                }
                 self.asks.add(conn, link.clone());
                 call::reply(self.info())
-            }
+            }),
             TargetGet::NAME => call::reply(self.info()),
             TargetConnect::NAME => {
                 let hurry = self.asks.hurry(conn);
@@ -196,7 +201,8 @@ impl Target {
     }
 
     fn info(&self) -> TargetInfo {
-        self.hold.info(self.channels.load(Ordering::Relaxed))
+        let chosen = self.chosen.load(Ordering::Relaxed);
+        TargetInfo { chosen, ..self.hold.info(self.channels.load(Ordering::Relaxed)) }
     }
 
     /// A channel from its opening to its end.

@@ -1,6 +1,7 @@
 //! A host without an agent: sessions of this machine that are channels of a target process, over a real sshd.
 
 use crate::support::home::{Output, exit_of, sweep};
+use crate::support::proxy::Proxy;
 use crate::support::sshd::{self, Sshd};
 use crate::support::{Home, PATIENCE, Tty, scale, signal, state_of, until, with_variable, words};
 use rustix::process::Signal;
@@ -215,7 +216,8 @@ fn a_connection_that_is_cut_ends_its_sessions_and_is_made_anew_when_wanted() {
 #[test]
 fn a_session_that_stands_still_holds_up_no_other() {
     let Some(bare) = Bare::new() else { return };
-    bare.new_session("flood", &["--", "sh", "-c", "while :; do seq 1 100000; done"]);
+    let script = "while [ ! -e stop ]; do seq 1 100000; done; exec cat";
+    bare.new_session("flood", &["--ring", "16777216", "--", "sh", "-c", script]);
     bare.new_session("keys", &["--", "sh", "-c", "stty -echo; while read -r l; do echo \"answer $l\"; done"]);
     // read as it comes: a key is answered meanwhile
     bare.home.shows("flood", "100000");
@@ -230,9 +232,40 @@ fn a_session_that_stands_still_holds_up_no_other() {
         bare.home.shows("keys", &format!("answer {word}"));
     }
     assert_eq!(state_of(pid), 'T', "the flood is unread still");
+    // it goes on, and the gap is said (where the flood ends, that is still to be found)
+    std::fs::write(bare.sshd.home().join("stop"), "").unwrap();
     signal(pid, Signal::CONT);
-    // it goes on, and the gap is said
-    bare.home.shows("flood", "bytes of output are lost: this session was stopped");
+    let said = b"bytes of output are lost: this session was stopped";
+    until("the gap to be said", || bare.home.raw_tail("flood").windows(said.len()).any(|w| w == said).then_some(()));
+}
+
+#[test]
+fn a_network_that_stands_still_for_a_while_costs_nothing() {
+    let Some(bare) = Bare::new() else { return };
+    let proxy = Proxy::start(bare.sshd.port);
+    let more = format!("Host test\n  Port {}\n  HostKeyAlias [127.0.0.1]:{}\n", proxy.port, bare.sshd.port);
+    let config = bare.sshd.config(&more);
+    let config = config.to_str().unwrap();
+    let script = "i=0; while [ $i -lt 100000 ]; do echo $i; i=$((i+1)); done; echo end of it; cat";
+    let args = ["-F", config, "new", "-d", "-H", "test", "--no-agent", "-n", "s", "--ring", "16777216"];
+    bare.home.thub(&[&args[..], &["--", "sh", "-c", script]].concat()).ok();
+    proxy.stall(true);
+    // the thing tested is a clock: longer than a link to an agent would be borne
+    std::thread::sleep(Duration::from_secs(18));
+    assert_eq!(bare.home.session("s")["state"], "detached");
+    proxy.stall(false);
+    bare.home.shows("s", "end of it");
+    let raw = String::from_utf8(bare.home.raw("s")).unwrap();
+    let said: Vec<&str> = raw.split("\r\n").filter(|l| !l.starts_with("debug1")).collect();
+    let all = (0..100_000).map(|i| i.to_string()).chain(["end of it".into(), String::new()]);
+    assert!(said.iter().copied().eq(all), "{} lines", said.len());
+    // cut for good: said at once
+    proxy.cut();
+    let ended = until("its end", || {
+        let info = bare.home.session("s");
+        (info["state"] == "exited").then_some(info)
+    });
+    assert!(ended["cause"].as_str().unwrap().starts_with("connection lost"), "{ended}");
 }
 
 /// The log's line at which the target is killed, and whether a session stands by then.
@@ -378,6 +411,30 @@ fn the_tui_connects_without_an_agent() {
     tty.type_("echo anew-$((6*9))\r");
     tty.until_text("anew-54");
     assert_eq!(bare.files(), [] as [&str; 0], "something was written there");
+}
+
+#[test]
+fn a_host_with_an_agent_keeps_it_beside_a_session_without() {
+    let Some(bare) = Bare::new() else { return };
+    let said = bare.thub(&["deploy", "test"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    bare.thub(&["new", "-d", "-H", "test", "-n", "by-the-agent", "--", "sh", "-c", "echo by the agent; exec cat"]).ok();
+    bare.new_session("plain", &["--", "sh", "-c", "echo over plain SSH; exec cat"]);
+    let mut tty = bare.tty(110, 30, &["test"]);
+    tty.until_text("by the agent");
+    // a link that falls comes back to the agent
+    for pid in &bare.sshd.pids()[1..] {
+        signal(*pid as i32, Signal::KILL);
+    }
+    until("the plain one's end", || (bare.home.session("plain")["state"] == "exited").then_some(()));
+    bare.new_session("again", &["--", "cat"]);
+    tty.type_("still there\r");
+    tty.until("it twice", |s| s.iter().filter(|l| l.contains("still there")).count() == 2);
+    tty.prefix("d");
+    assert_eq!(tty.wait_exit(), 0);
+    let mut kill = bare.thub(&["kill", "-H", "test", "--all"]);
+    kill.err.clear();
+    kill.ok();
 }
 
 #[test]

@@ -160,6 +160,13 @@ impl Home {
         assert!(got.code == 0 && got.err.is_empty(), "{} {}", got.code, got.err);
         got.bytes
     }
+    /// The bytes it still holds, where it may have let go of some.
+    #[track_caller]
+    pub fn raw_tail(&self, name: &str) -> Vec<u8> {
+        let got = self.thub(&["capture", name, "--all", "--raw"]);
+        assert_eq!(got.code, 0, "{}", got.err);
+        got.bytes
+    }
     /// Waits until the session shows what `regex` matches.
     #[track_caller]
     pub fn shows(&self, name: &str, regex: &str) {

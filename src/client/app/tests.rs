@@ -4,6 +4,7 @@ use super::*;
 use crate::client::host::{Answer, Question};
 use crate::client::layout::Dir;
 use crate::client::pane::Stage;
+use crate::client::tree::Place;
 use crate::client::view;
 use crate::proto::control::SessionCreate;
 use crate::proto::frame::tty;
@@ -450,6 +451,57 @@ fn a_host_key_is_asked_about_and_typing_does_not_answer_it() {
     let answer = HostCommand::Answer { id: 5, answer: Answer::Yes };
     assert!(s.effects.contains(&Effect::Host(HostId::new("nas"), answer)), "{:?}", s.effects);
     assert!(s.app.layers.is_empty());
+}
+
+#[test]
+fn a_host_without_an_agent() {
+    let mut s = Bench::full(80, 24);
+    let nas = HostId::new("nas");
+    s.at(10.0);
+    let steps = vec!["upload it".into()];
+    let question = Question::Deploy { host: "nas".into(), found: None, offered: "b".into(), steps };
+    s.host("nas", HostEvent::Ask { id: 7, question });
+    s.at(11.0);
+    assert!(s.has("w connect without it"), "{}", s.screen());
+    s.keys("w");
+    let answer = HostCommand::Answer { id: 7, answer: Answer::Without };
+    assert!(s.effects.contains(&Effect::Host(nas.clone(), answer)), "{:?}", s.effects);
+    // its sessions live on this machine and are shown where their host is
+    let far = SessionInfo { kind: "ssh".into(), target: "t-1".into(), ..info("far1", 80, 22) };
+    s.host("local", HostEvent::Sessions(vec![far.clone()]));
+    s.keys("C-b b");
+    let rows =
+        |s: &Bench| -> Vec<(Place, String)> { s.app.tree_rows().into_iter().map(|r| (r.place, r.aside)).collect() };
+    let there = |host: &HostId| Place::Session(host.clone(), id("far1"));
+    assert!(rows(&s).iter().any(|(p, _)| *p == there(&HostId::local())));
+    s.host("nas", HostEvent::State(HostState::Online { build: String::new(), hostname: "me@nas".into() }));
+    s.host("nas", HostEvent::Sessions(vec![far]));
+    let shown = rows(&s);
+    assert!(!shown.iter().any(|(p, _)| *p == there(&HostId::local())), "{shown:?}");
+    assert!(shown.iter().any(|(p, _)| *p == there(&nas)), "{shown:?}");
+    assert!(shown.contains(&(Place::Host(nas), "no agent".into())), "{shown:?}");
+}
+
+#[test]
+fn where_no_agent_can_be_put_a_key_goes_on_without() {
+    let mut s = Bench::full(80, 24);
+    let nas = HostId::new("nas");
+    s.app.new_tab(nas.clone(), &mut Vec::new());
+    s.host("nas", HostEvent::State(HostState::Failed { why: "its home is noexec".into(), hints: vec![], hard: false }));
+    assert!(s.has("its home is noexec") && s.has("w: connect without an agent"), "{}", s.screen());
+    s.take();
+    s.keys("w");
+    let asked: Vec<&HostCommand> = s
+        .effects
+        .iter()
+        .filter_map(|e| if let Effect::Host(h, c) = e { (*h == nas).then_some(c) } else { None })
+        .collect();
+    assert!(matches!(asked[..], [HostCommand::Without, HostCommand::Create { .. }]), "{asked:?}");
+    // by name as well, and not where there is one
+    s.host("nas", HostEvent::State(online()));
+    s.take();
+    s.app.without_agent(&nas, &mut Vec::new());
+    assert!(s.has("nas has its agent"), "{}", s.screen());
 }
 
 #[test]

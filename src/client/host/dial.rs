@@ -17,7 +17,7 @@ use crate::transport::deploy::{Offer, Release, choose};
 use crate::transport::ssh::Ssh;
 use crate::transport::ssh::forward::Status;
 use crate::transport::{self, DeployPolicy};
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -42,8 +42,8 @@ pub struct Env {
     /// Starts this machine's agent on the other end of the pipe it returns. The roof fills it in: roles are strangers.
     pub local: Box<dyn Fn() -> DuplexStream + Send + Sync>,
     records: Records,
-    /// Hosts that are reached without an agent, on a person's word.
-    without: Mutex<HashSet<HostId>>,
+    /// Hosts that are reached without an agent, and whether a person chose that for the host.
+    without: Mutex<HashMap<HostId, bool>>,
     /// Counts up when this machine slept or its network changed.
     wakes: OnceLock<watch::Receiver<u64>>,
     /// Where the tasks of other machines' hosts run.
@@ -110,16 +110,20 @@ impl Env {
         wakes
     }
 
-    /// From here on the host is reached without an agent: plain SSH through a target process of this machine.
-    pub fn go_without(&self, host: &HostId) {
-        locked(&self.without).insert(host.clone());
+    /// From here on the host is reached without an agent: plain SSH through a target process of this machine. `chosen` =
+    /// for the host, by a person: later clients do so as well, as long as sessions are there.
+    pub fn go_without(&self, host: &HostId, chosen: bool) {
+        *locked(&self.without).entry(host.clone()).or_default() |= chosen;
     }
     /// The host is asked about its agent again.
     pub fn go_with(&self, host: &HostId) {
         locked(&self.without).remove(host);
     }
     pub fn goes_without(&self, host: &HostId) -> bool {
-        locked(&self.without).contains(host)
+        locked(&self.without).contains_key(host)
+    }
+    pub(super) fn was_chosen_without(&self, host: &HostId) -> bool {
+        locked(&self.without).get(host).copied().unwrap_or(false)
     }
 
     /// Keeps what `thub forward ls` tells of a host.

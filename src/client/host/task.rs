@@ -75,6 +75,7 @@ pub fn spawn(host: HostId, env: Arc<Env>, events: Events, first: Option<Dialed>)
         renew: false,
         forwards,
         wakes: None,
+        had_agent: false,
     };
     let runtime = if task.host.is_local() { Handle::current() } else { task.env.network() };
     runtime.spawn(task.run(rx, inner, first));
@@ -140,7 +141,7 @@ impl Ask for Asker {
         Box::pin(async move {
             let answer = rx.await.ok()?;
             if answer == Answer::Without {
-                self.env.go_without(&self.host);
+                self.env.go_without(&self.host, true);
             }
             Some(answer == Answer::Yes)
         })
@@ -223,6 +224,8 @@ struct Task {
     forwards: Forwarding,
     /// This machine slept, or its network changed; none where that is no matter.
     wakes: Option<watch::Receiver<u64>>,
+    /// An agent of the host answered.
+    had_agent: bool,
 }
 
 enum Turn {
@@ -247,9 +250,11 @@ impl Task {
     }
     fn dial_asking(&self, ask: Arc<dyn Ask>, policy: DeployPolicy) -> Dial {
         let (host, env) = (self.host.clone(), self.env.clone());
+        let had_agent = self.had_agent;
         Box::pin(async move {
-            if !host.is_local() && without::is_in_use(&host, &env).await {
-                env.go_without(&host);
+            // (whose agent was there has sessions of its own)
+            if !host.is_local() && !had_agent && without::is_in_use(&host, &env).await {
+                env.go_without(&host, true);
             }
             dial_by(&host, &env, ask, policy).await
         })
@@ -500,7 +505,7 @@ impl Task {
             }
             HostCommand::Gauges(on) => self.gauges = on,
             HostCommand::Update => self.renew = true,
-            HostCommand::Without => self.env.go_without(&self.host),
+            HostCommand::Without => self.env.go_without(&self.host, true),
             HostCommand::Answer { id, answer } => self.asker.answer(id, answer),
             c @ (HostCommand::Create { .. }
             | HostCommand::Close { .. }
@@ -575,6 +580,7 @@ impl Task {
             _ssh: ssh,
             without,
         };
+        self.had_agent |= live.without.is_none();
         self.tell(HostEvent::State(HostState::Online { build: hello.build, hostname: hello.hostname }));
         if hello.ends_at_logout {
             self.tell(HostEvent::Said { what: super::ends_at_logout(&self.host) });
@@ -600,7 +606,12 @@ impl Task {
                 biased;
                 command = commands.recv() => match command {
                     None => break Turn::Over,
-                    Some(HostCommand::Disconnect) => break Turn::Disconnect,
+                    Some(HostCommand::Disconnect) => {
+                        if let Some(without) = &live.without {
+                            without.let_go();
+                        }
+                        break Turn::Disconnect;
+                    }
                     Some(command) => self.command(&mut live, command),
                 },
                 frame = live.frames.recv() => if let Some(frame) = frame {

@@ -45,6 +45,11 @@ impl Drop for Without {
 }
 
 impl Without {
+    /// A person lets go of the host: the next time it is asked for its agent again.
+    pub fn let_go(&self) {
+        drop(self.control.call(&TargetAttach { chosen: Some(false) }));
+    }
+
     /// Connects anew where the connection was lost.
     pub fn ready(&self) -> impl Future<Output = Result<(), Failure>> + Send + use<> {
         let asked = self.control.call_within(&TargetConnect {}, CONNECT);
@@ -73,7 +78,7 @@ pub fn target_of(host: &HostId, env: &Env) -> TargetId {
     target::id(host.as_str(), config_file(env).as_deref())
 }
 
-/// Whether sessions over plain SSH to this host are there: then it goes on without an agent.
+/// Whether a person chose to do without an agent there, and sessions of that are there still: then it goes on so.
 pub async fn is_in_use(host: &HostId, env: &Env) -> bool {
     let asked = async {
         let run = RunDir::open(&env.paths).ok()?;
@@ -82,7 +87,7 @@ pub async fn is_in_use(host: &HostId, env: &Env) -> bool {
         link.close();
         info
     };
-    asked.await.is_some_and(|info| info.channels > 0)
+    asked.await.is_some_and(|info| info.chosen && info.channels > 0)
 }
 
 /// Reaches a host without its agent: the target process connects, asking whom it has to.
@@ -114,7 +119,8 @@ pub async fn dial(host: &HostId, env: &Env, ask: Arc<dyn Ask>) -> Result<Dialed,
     };
     let without = Without { target, control: control.clone() };
     if ask.somebody() {
-        control.call(&TargetAttach {}).await.map_err(fault)?;
+        let chosen = env.was_chosen_without(host).then_some(true);
+        control.call(&TargetAttach { chosen }).await.map_err(fault)?;
     }
     tokio::spawn(answer(control.clone(), incoming, ask));
     let info = control.call_within(&TargetConnect {}, CONNECT).await.map_err(fault)?;

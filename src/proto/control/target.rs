@@ -40,12 +40,18 @@ pub struct TargetInfo {
     pub pid: u32,
     /// Why it is not connected.
     pub failure: Option<Told>,
+    /// A person chose it for the host; else for a session of its own.
+    pub chosen: bool,
 }
 
 /// Whoever calls this can be asked: the newest is asked first.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(default)]
-pub struct TargetAttach {}
+pub struct TargetAttach {
+    /// For this host a person chose to do without an agent (or no more).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chosen: Option<bool>,
+}
 method!(TargetAttach = "target.attach" -> TargetInfo);
 
 /// How it stands, at once.

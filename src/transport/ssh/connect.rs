@@ -45,6 +45,8 @@ const REACH_WITHIN: Duration = Duration::from_secs(150);
 const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 const KEEPALIVE: Duration = Duration::from_secs(5);
 const KEEPALIVE_MOST: usize = 2;
+/// Where nothing that is lost can come back, a network that stands still is waited for: two minutes.
+const KEEPALIVE_PATIENT: usize = 24;
 const WINDOW: u32 = 2 << 20;
 const JUMPS_MOST: usize = 8;
 
@@ -82,13 +84,25 @@ pub struct Terminal {
 
 /// Connects to `dest` (as [`config::parse_dest`] takes it) and proves who we are.
 pub async fn connect(dest: &str, file: Option<&Path>, ask: Arc<dyn Ask>) -> Result<Ssh, Failure> {
-    hop(dest.to_string(), file.map(Path::to_path_buf), ask, 0, None).await
+    hop(dest.to_string(), file.map(Path::to_path_buf), ask, 0, None, KEEPALIVE_MOST).await
+}
+
+/// The same for channels that end with the connection: a silence of up to two minutes is borne, as `ssh` itself does.
+pub async fn connect_patiently(dest: &str, file: Option<&Path>, ask: Arc<dyn Ask>) -> Result<Ssh, Failure> {
+    hop(dest.to_string(), file.map(Path::to_path_buf), ask, 0, None, KEEPALIVE_PATIENT).await
 }
 
 type Hop = Pin<Box<dyn Future<Output = Result<Ssh, Failure>> + Send>>;
 
 /// One hop; `via` = the jumps before it where the destination's own ProxyJump does not count.
-fn hop(dest: String, file: Option<PathBuf>, ask: Arc<dyn Ask>, depth: usize, via: Option<Vec<String>>) -> Hop {
+fn hop(
+    dest: String,
+    file: Option<PathBuf>,
+    ask: Arc<dyn Ask>,
+    depth: usize,
+    via: Option<Vec<String>>,
+    keepalives: usize,
+) -> Hop {
     Box::pin(async move {
         if depth > JUMPS_MOST {
             return Err(Failure::usage(
@@ -101,7 +115,7 @@ fn hop(dest: String, file: Option<PathBuf>, ask: Arc<dyn Ask>, depth: usize, via
         let jumps = via.unwrap_or_else(|| jumps_of(&config));
         let wire = if let Some((last, before)) = jumps.split_last() {
             let before = (!before.is_empty()).then(|| before.to_vec());
-            let jump = hop(last.clone(), file, ask.clone(), depth + 1, before)
+            let jump = hop(last.clone(), file, ask.clone(), depth + 1, before, keepalives)
                 .await
                 .map_err(|f| f.hint(format!("it is the jump host on the way to {}", config.shown())))?;
             Wire::jump(jump.direct(&config).await?)
@@ -110,7 +124,7 @@ fn hop(dest: String, file: Option<PathBuf>, ask: Arc<dyn Ask>, depth: usize, via
         } else {
             stream::tcp(&config).await?
         };
-        handshake(config, wire, ask).await
+        handshake(config, wire, ask, keepalives).await
     })
 }
 
@@ -118,7 +132,7 @@ fn hop(dest: String, file: Option<PathBuf>, ask: Arc<dyn Ask>, depth: usize, via
 #[cfg(test)]
 pub(super) async fn over_tcp(config: HostConfig, ask: Arc<dyn Ask>) -> Result<Ssh, Failure> {
     let wire = stream::tcp(&config).await?;
-    handshake(config, wire, ask).await
+    handshake(config, wire, ask, KEEPALIVE_MOST).await
 }
 
 /// The jumps in the order they are passed; one that leads to the host itself is none (`Host *` with a ProxyJump).
@@ -136,7 +150,7 @@ fn jumps_of(config: &HostConfig) -> Vec<String> {
     if itself { Vec::new() } else { jumps }
 }
 
-async fn handshake(config: HostConfig, mut wire: Wire, ask: Arc<dyn Ask>) -> Result<Ssh, Failure> {
+async fn handshake(config: HostConfig, mut wire: Wire, ask: Arc<dyn Ask>, keepalives: usize) -> Result<Ssh, Failure> {
     let (read_config, revoked_path) = (config.clone(), config.revoked_host_keys.clone());
     let (files, revoked) = tokio::task::spawn_blocking(move || {
         let paths = [read_config.user_known_hosts, read_config.global_known_hosts].concat();
@@ -169,7 +183,7 @@ async fn handshake(config: HostConfig, mut wire: Wire, ask: Arc<dyn Ask>) -> Res
         window_size: WINDOW,
         preferred: gate::preferred(&types, certificates, gate::has_aes()),
         keepalive_interval: Some(KEEPALIVE),
-        keepalive_max: KEEPALIVE_MOST,
+        keepalive_max: keepalives,
         nodelay: true,
         ..client::Config::default()
     };
