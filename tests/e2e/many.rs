@@ -113,6 +113,19 @@ fn come_back(live: usize, refusing: usize, holes: usize, hanging: usize) -> Opti
     window.save(&Layout { tabs, ..Layout::default() }).unwrap();
     drop(window);
 
+    // what these logins cost OpenSSH here
+    if live > 20 {
+        let begun = Instant::now();
+        let ssh = |i: usize| {
+            let mut ssh = farm.home.command("ssh");
+            ssh.args(["-F", &config, "-o", "BatchMode=yes", &format!("h{i:02}"), "true"]);
+            ssh.spawn().expect("ssh")
+        };
+        let mut all: Vec<_> = (0..live).map(ssh).collect();
+        let codes: Vec<i32> = all.iter_mut().map(crate::support::home::exit_of).collect();
+        assert!(codes.iter().all(|c| *c == 0), "{codes:?}");
+        println!("{live} times `ssh HOST true` at once: done after {:?}", begun.elapsed());
+    }
     let begun = Instant::now();
     let tty = Tty::thub(&farm.home, 160, 62, &["-F", &config]);
     tty.until_text("near-by");
