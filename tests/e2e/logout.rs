@@ -16,17 +16,27 @@ fn logins(machine: &Machine) -> Vec<(String, String, String)> {
     .collect()
 }
 
+fn set(machine: &Machine, kill: &str) {
+    let set = format!(
+        "printf '[Login]\\nUserStopDelaySec=0\\nKillUserProcesses={kill}\\n' >/etc/systemd/logind.conf.d/10-test.conf; \
+         systemctl restart systemd-logind"
+    );
+    machine.root(&["sh", "-c", &set]);
+}
+
+/// The last line of what was said.
+fn parsed(out: &str) -> Vec<Value> {
+    let line = out.lines().last().unwrap_or_default();
+    serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {out}"))
+}
+
 #[test]
 fn sessions_fare_at_logout_as_doctor_says() {
     let Some(machine) = Machine::boot() else { return };
     let home = Home::new();
     let mut said = Vec::new();
     for kill in ["no", "yes"] {
-        let set = format!(
-            "printf '[Login]\\nUserStopDelaySec=0\\nKillUserProcesses={kill}\\n' >/etc/systemd/logind.conf.d/10-test.conf; \
-             systemctl restart systemd-logind"
-        );
-        machine.root(&["sh", "-c", &set]);
+        set(&machine, kill);
         if kill == "yes" {
             // the TUI says it, too
             let mut tty = Tty::start(machine.terminal(home.command(Machine::script()), "plain", "thub"), 150, 30);
@@ -38,7 +48,7 @@ fn sessions_fare_at_logout_as_doctor_says() {
         }
         for user in ["plain", "linger"] {
             let doctor = machine.login(user, "thub doctor --json");
-            let all: Vec<Value> = serde_json::from_str(&doctor.out).unwrap_or_else(|e| panic!("{e}: {}", doctor.out));
+            let all = parsed(&doctor.out);
             let found = all.iter().find(|f| f["what"] == "logout").expect("a word on it").clone();
             assert_eq!(found["kill_user_processes"], kill == "yes", "{found}");
             assert_eq!(found["lingering"], user == "linger", "{found}");
@@ -47,8 +57,7 @@ fn sessions_fare_at_logout_as_doctor_says() {
                           thub wait s --text up --timeout 30 && thub ls --json";
             let login = machine.login(user, script);
             assert_eq!(login.code, Some(0), "{}{}", login.out, login.err);
-            let list: Vec<Value> = serde_json::from_str(login.out.lines().last().unwrap_or_default()).unwrap();
-            let pid = list[0]["pid"].as_i64().expect("a pid").to_string();
+            let pid = parsed(&login.out)[0]["pid"].as_i64().expect("a pid").to_string();
             let warned = login.err.contains("end when you log out");
             until("the login to be over", || {
                 logins(&machine).iter().all(|(_, of, state)| of != user || state != "active").then_some(())
@@ -83,4 +92,26 @@ fn sessions_fare_at_logout_as_doctor_says() {
     }
     let said: Vec<&str> = said.iter().map(|s| s.2.as_str()).collect();
     assert_eq!(said, ["outlive", "outlive", "end", "outlive"]);
+
+    // what stands under the user's own manager, as on a desktop, goes with that, whatever logind is told
+    set(&machine, "no");
+    for (user, wanted) in [("plain", "end"), ("linger", "outlive")] {
+        let run =
+            |script: &str| machine.login(user, &format!("systemd-run --user --scope --quiet sh -c '{script}' 2>&1"));
+        let doctor = parsed(&run("thub doctor --json").out);
+        let found = doctor.iter().find(|f| f["what"] == "logout").expect("a word on it").clone();
+        assert_eq!(found["sessions"], wanted, "{found}");
+        let pid = parsed(&run("thub new -d -n m -- sleep 10000; thub ls --json").out)[0]["pid"].to_string();
+        let alive = || machine.holds(&["test", "-e", &format!("/proc/{pid}/cgroup")]);
+        if wanted == "end" {
+            until("it to end", || (!alive()).then_some(()));
+        } else {
+            until("the login to be over", || {
+                logins(&machine).iter().all(|(_, of, state)| of != user || state != "active").then_some(())
+            });
+            assert!(alive());
+            assert!(parsed(&machine.login(user, "thub ls --json").out)[0]["state"] == "detached");
+        }
+        println!("under the user's manager, {user}: {} ({})", found["sessions"], found["said"]);
+    }
 }

@@ -74,8 +74,16 @@ impl Hole {
     }
 }
 
+/// How long these processes' first threads waited for a processor so far (proc(5), schedstat).
+fn starved(pids: &[i32]) -> Duration {
+    let paths = pids.iter().map(|p| format!("/proc/{p}/schedstat"));
+    let waited = paths
+        .filter_map(|path| std::fs::read_to_string(path).ok()?.split_ascii_whitespace().nth(1)?.parse::<u64>().ok());
+    Duration::from_nanos(waited.sum())
+}
+
 /// How a window with all of them comes back: when each host that answers was there, and how long echoes of the local pane
-/// took meanwhile.
+/// took meanwhile, without the time the TUI and the session waited for a processor.
 fn come_back(live: usize, refusing: usize, holes: usize, hanging: usize) -> Option<(Vec<Duration>, Vec<Duration>)> {
     let farm = Farm::new(4.min(live))?;
     let hole = Hole::new();
@@ -113,10 +121,24 @@ fn come_back(live: usize, refusing: usize, holes: usize, hanging: usize) -> Opti
     window.save(&Layout { tabs, ..Layout::default() }).unwrap();
     drop(window);
 
+    // what these logins cost OpenSSH here
+    if live > 20 {
+        let begun = Instant::now();
+        let ssh = |i: usize| {
+            let mut ssh = farm.home.command("ssh");
+            ssh.args(["-F", &config, "-o", "BatchMode=yes", &format!("h{i:02}"), "true"]);
+            ssh.spawn().expect("ssh")
+        };
+        let mut all: Vec<_> = (0..live).map(ssh).collect();
+        let codes: Vec<i32> = all.iter_mut().map(crate::support::home::exit_of).collect();
+        assert!(codes.iter().all(|c| *c == 0), "{codes:?}");
+        println!("{live} times `ssh HOST true` at once: done after {:?}", begun.elapsed());
+    }
     let begun = Instant::now();
     let tty = Tty::thub(&farm.home, 160, 62, &["-F", &config]);
     tty.until_text("near-by");
-    let (mut ready, mut echoes) = (BTreeMap::new(), Vec::new());
+    let (mut ready, mut echoes, mut worst) = (BTreeMap::new(), Vec::new(), Duration::ZERO);
+    let concerned = [tty.pid(), farm.home.pid_of("near")];
     let (mut n, mut typed) = (0, None);
     // for a while more: what is dead goes on being dialed
     let mut end = None;
@@ -133,13 +155,15 @@ fn come_back(live: usize, refusing: usize, holes: usize, hanging: usize) -> Opti
         }
         let mark = format!("<{n}>");
         match typed {
-            Some(at) if screen.iter().any(|l| l.contains(&mark)) => {
-                echoes.push(Instant::now() - at);
+            Some((at, before)) if screen.iter().any(|l| l.contains(&mark)) => {
+                let took: Duration = Instant::now() - at;
+                worst = worst.max(took);
+                echoes.push(took.saturating_sub(starved(&concerned).saturating_sub(before)));
                 (n, typed) = (n + 1, None);
             }
             Some(_) => {}
             None => {
-                typed = Some(Instant::now());
+                typed = Some((Instant::now(), starved(&concerned)));
                 tty.type_(format!("\r\n{mark}"));
             }
         }
@@ -160,8 +184,8 @@ fn come_back(live: usize, refusing: usize, holes: usize, hanging: usize) -> Opti
     echoes.sort();
     let at = |of: &[Duration], part: f64| of[((of.len() - 1) as f64 * part).round() as usize];
     println!(
-        "{} hosts, {live} answer: there after {:?} (median), {:?} (p99), {:?} (last); {} echoes of the local pane: {:?} \
-         (median), {:?} (p99), {:?} (worst)",
+        "{} hosts, {live} answer: there after {:?} (median), {:?} (p99), {:?} (last); {} echoes of the local pane, without \
+         waiting for a processor: {:?} (median), {:?} (p99), {:?} (worst); with it {worst:?} (worst)",
         ports.len(),
         at(&ready, 0.5),
         at(&ready, 0.99),
