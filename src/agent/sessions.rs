@@ -122,6 +122,7 @@ impl Agent {
         l: SessionList,
         frames: Option<Frames>,
     ) -> Result<SessionListed, Fault> {
+        sys::test_point("list");
         let mut sessions = self.list().await;
         let Some(frames) = frames else {
             shorten(&mut sessions, LIST);
@@ -172,6 +173,7 @@ impl Agent {
         }
         .in_directory(&cwd);
         self.run().collect();
+        sys::test_point("create");
         self.spawn(&id, &spec).await
     }
 

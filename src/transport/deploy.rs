@@ -227,6 +227,7 @@ async fn send(ssh: &Ssh, mine: &Mine, ask: &dyn Ask, dir: &str, temp: &str) -> R
     let step = format!("{host}: uploading the agent");
     let sftp = ssh.sftp().await?;
     sftp.write_new(temp, &mine.bytes, &|share| ask.progress(&step, Some(share))).await?;
+    crate::sys::test_point("deploy");
 
     ask.progress(&format!("{host}: verifying the agent"), None);
     let (out, _, _) = ssh.output(&remote::check(temp), PRINTED_MOST).await?;

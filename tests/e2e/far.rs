@@ -12,14 +12,14 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// A host `test` behind a real sshd; its agent and sessions go with it.
-struct Far {
-    home: Home,
-    sshd: Sshd,
-    config: PathBuf,
+pub struct Far {
+    pub home: Home,
+    pub sshd: Sshd,
+    pub config: PathBuf,
 }
 
 impl Far {
-    fn new(more: &str) -> Option<Far> {
+    pub fn new(more: &str) -> Option<Far> {
         if !sshd::here() {
             return None;
         }
@@ -28,7 +28,7 @@ impl Far {
         Some(Far { home: Home::new(), sshd, config })
     }
     /// The same with the agent put there.
-    fn deployed() -> Option<Far> {
+    pub fn deployed() -> Option<Far> {
         let far = Far::new("Host test\n")?;
         let said = far.thub(&["deploy", "test"]);
         assert_eq!(said.code, 0, "{said:?}");
@@ -39,36 +39,36 @@ impl Far {
         self.sshd.config(&format!("Host test\n  Port {}\n  HostKeyAlias [127.0.0.1]:{}\n", proxy.port, self.sshd.port))
     }
 
-    fn words<'a>(&'a self, args: &[&'a str]) -> Vec<&'a str> {
+    pub fn words<'a>(&'a self, args: &[&'a str]) -> Vec<&'a str> {
         [&["-F", self.config.to_str().unwrap()], args].concat()
     }
     #[track_caller]
-    fn thub(&self, args: &[&str]) -> Output {
+    pub fn thub(&self, args: &[&str]) -> Output {
         self.home.thub(&self.words(args))
     }
     #[track_caller]
-    fn ls(&self) -> Vec<Value> {
+    pub fn ls(&self) -> Vec<Value> {
         serde_json::from_str(&self.thub(&["ls", "-H", "test", "--json"]).ok()).expect("a JSON array")
     }
-    fn tty(&self, cols: u16, rows: u16, args: &[&str]) -> Tty {
+    pub fn tty(&self, cols: u16, rows: u16, args: &[&str]) -> Tty {
         Tty::thub(&self.home, cols, rows, &self.words(args))
     }
     #[track_caller]
-    fn shows(&self, name: &str, regex: &str) {
+    pub fn shows(&self, name: &str, regex: &str) {
         let waited = self.thub(&["wait", "-H", "test", name, "--text", regex, "--timeout", "30"]);
         assert_eq!(waited.code, 0, "{waited:?}\n{:?}", self.thub(&["capture", "-H", "test", name, "--all"]));
     }
 
     /// Processes there.
-    fn there(&self) -> Vec<i32> {
+    pub fn there(&self) -> Vec<i32> {
         with_variable("HOME", &self.sshd.home())
     }
     /// `thub agent --stdio` there.
-    fn agents(&self) -> Vec<i32> {
+    pub fn agents(&self) -> Vec<i32> {
         self.there().into_iter().filter(|p| words(*p).iter().any(|w| w == "--stdio")).collect()
     }
     /// The binary that was put there.
-    fn binaries(&self) -> Vec<PathBuf> {
+    pub fn binaries(&self) -> Vec<PathBuf> {
         let builds =
             std::fs::read_dir(self.sshd.home().join(".local/share/thub/agents")).into_iter().flatten().flatten();
         builds.map(|b| b.path().join("thub")).filter(|p| p.exists()).collect()
@@ -533,7 +533,7 @@ fn an_account_as_a_distribution_makes_it() {
     // (sshd's own config says HOME for everybody; here it is what passwd says)
     let text = std::fs::read_to_string(sshd.at("sshd_config")).unwrap();
     let mut sshd = sshd;
-    std::fs::write(sshd.at("sshd_config"), text.replace(&format!("SetEnv HOME={}", sshd.home().display()), ""))
+    std::fs::write(sshd.at("sshd_config"), text.replace(&format!(" HOME={}", sshd.home().display()), ""))
         .unwrap();
     sshd.crash();
     sshd.restart();

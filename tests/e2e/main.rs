@@ -8,6 +8,7 @@ mod debug;
 mod edges;
 mod far;
 mod find;
+mod kills;
 mod survive;
 mod tui;
 mod users;

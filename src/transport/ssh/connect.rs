@@ -70,6 +70,7 @@ fn hop(dest: String, file: Option<PathBuf>, ask: Arc<dyn Ask>, depth: usize, via
             ));
         }
         let config = config::resolve(&dest, file.as_deref()).await?;
+        crate::sys::test_point("connect");
         let jumps = via.unwrap_or_else(|| jumps_of(&config));
         let wire = if let Some((last, before)) = jumps.split_last() {
             let before = (!before.is_empty()).then(|| before.to_vec());
