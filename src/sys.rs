@@ -22,6 +22,20 @@ use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 
 pub mod listening;
 
+// ---- for tests
+
+/// A named event that a test may wait for: where `$THUB_TEST_STOP` is a directory with a file of that name, one process
+/// that comes by takes the file (it becomes `NAME.PID`) and stops (SIGSTOP) until somebody lets it go on. What is killed
+/// then is killed at that very point and at no other. Nothing but a look at a variable otherwise.
+pub fn test_point(name: &str) {
+    static DIR: std::sync::OnceLock<Option<PathBuf>> = std::sync::OnceLock::new();
+    let Some(dir) = DIR.get_or_init(|| std::env::var_os("THUB_TEST_STOP").map(PathBuf::from)) else { return };
+    let me = rustix::process::getpid();
+    if std::fs::rename(dir.join(name), dir.join(format!("{name}.{}", me.as_raw_nonzero()))).is_ok() {
+        let _ = rustix::process::kill_process(me, rustix::process::Signal::STOP);
+    }
+}
+
 // ---- who and where
 
 /// The socket of the ssh-agent that was lent to this process (`$SSH_AUTH_SOCK`), links followed; none where there is

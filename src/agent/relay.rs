@@ -40,6 +40,7 @@ impl Agent {
     ) -> Result<SessionAttached, Fault> {
         let frames = frames.ok_or_else(|| Fault::new(Fault::BAD_PARAMS, "stream 0 is the link itself"))?;
         a.lent = if a.watch || a.blind { Lent::default() } else { lent() };
+        crate::sys::test_point("attach");
         let (id, stream) = (a.session.clone(), a.stream);
         let until = Instant::now() + ENDING;
         loop {

@@ -121,6 +121,7 @@ impl Agent {
         l: SessionList,
         frames: Option<Frames>,
     ) -> Result<SessionListed, Fault> {
+        sys::test_point("list");
         let mut sessions = self.list().await;
         let Some(frames) = frames else {
             shorten(&mut sessions, LIST);
@@ -177,6 +178,7 @@ impl Agent {
         if self.ends_at_logout.swap(false, Ordering::Relaxed) {
             let _ = self.run().tell_of_logout();
         }
+        sys::test_point("create");
         self.spawn(&id, &spec).await
     }
 

@@ -6,6 +6,7 @@ use crate::proto::control::*;
 use crate::proto::frame::Body;
 use crate::proto::hello;
 use crate::proto::ids::{ClientId, Size};
+use crate::sys;
 use std::time::Instant;
 
 /// Missing output that is sent as bytes rather than as a Screen at a re-attach.
@@ -75,6 +76,7 @@ impl Session {
                 && a.resizes == before
                 && before == self.resizes
         });
+        sys::test_point("replay");
         let (offset, screen) = match have {
             Some(have) => (have, false),
             None => (end, true),
@@ -106,6 +108,7 @@ impl Session {
 
     pub(super) fn leave(&mut self, conn: u64) {
         if let Some(gone) = self.conns.remove(&conn) {
+            sys::test_point("detach");
             gone.out.close();
             if gone.viewer.is_some() {
                 self.follow_lent();
@@ -129,6 +132,7 @@ impl Session {
         if size == self.size || self.ended.is_some() {
             return;
         }
+        sys::test_point("resize");
         self.pump();
         self.engine.resize_under(size, self.pty.is_at_prompt());
         self.resized(size);

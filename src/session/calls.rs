@@ -22,6 +22,7 @@ impl Session {
         match call::parse(json) {
             Ok(Message::Call { id, method, params }) => {
                 if method == SessionClose::NAME {
+                    sys::test_point("close");
                     self.closing.push((out, id));
                     self.killed = true;
                     return self.hang_up();

@@ -10,6 +10,7 @@ mod edges;
 mod far;
 mod find;
 mod forward;
+mod kills;
 mod lent;
 mod logout;
 mod many;

@@ -32,7 +32,7 @@ type Log = Arc<(Mutex<Vec<String>>, Condvar)>;
 
 /// A running sshd; killed and swept away when dropped.
 pub struct Sshd {
-    child: Child,
+    pub child: Child,
     log: Log,
     pub port: u16,
     pub dir: tempfile::TempDir,
@@ -64,7 +64,7 @@ impl Sshd {
                 "{first}\nListenAddress 127.0.0.1:{port}\nHostKey {dir}/host_ed25519\nHostKey {dir}/host_rsa\nPidFile none\n\
                  AuthorizedKeysFile {dir}/authorized\nPermitRootLogin yes\nPasswordAuthentication no\n\
                  KbdInteractiveAuthentication no\nUsePAM no\nStrictModes no\nPrintMotd no\n\
-                 Subsystem sftp /usr/lib/openssh/sftp-server\nLogLevel DEBUG1\nSetEnv HOME={dir}/home\n{more}\n",
+                 Subsystem sftp /usr/lib/openssh/sftp-server\nLogLevel DEBUG1\nSetEnv THUB_TEST_STOP={dir}/stop HOME={dir}/home\n{more}\n",
                 dir = d.display(),
                 more = more.replace("{dir}", &d.to_string_lossy()),
                 first = first.replace("{dir}", &d.to_string_lossy()),

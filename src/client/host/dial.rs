@@ -229,6 +229,9 @@ where
         let _ = ended_tx.send(served.await);
     });
     let name = crate::text::escape(host.as_str());
+    if ssh.is_some() {
+        crate::sys::test_point("hello");
+    }
     let hello = match link.call(&hello::initialize(env.client.clone())).await {
         Ok(hello) => hello,
         Err(fault) if fault.code == Fault::REFUSED => {

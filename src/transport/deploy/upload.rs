@@ -259,6 +259,7 @@ async fn send(ssh: &Ssh, mine: &Mine, args: &Args<'_>, ask: &dyn Ask) -> Result<
             }
         }
         let _ = write.shutdown().await;
+        crate::sys::test_point("deploy");
         ask.progress(&format!("{host}: verifying the agent"), None);
         Ok(())
     };

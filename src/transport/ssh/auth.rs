@@ -67,6 +67,7 @@ pub(super) async fn prove(
     asker: &Asker,
     shared: &Shared,
 ) -> Result<(), Failure> {
+    crate::sys::test_point("auth");
     let mut p = Prover { handle, config, asker, shared, tried: Vec::new(), silent: config.batch, unsaid: true };
     let none = p.handle.authenticate_none(&config.user).await;
     let mut methods = match p.after(none)? {

@@ -112,6 +112,7 @@ fn hop(
         }
         let config = config::resolve(&dest, file.as_deref()).await?;
         config.refused()?;
+        crate::sys::test_point("connect");
         let jumps = via.unwrap_or_else(|| jumps_of(&config));
         let wire = if let Some((last, before)) = jumps.split_last() {
             let before = (!before.is_empty()).then(|| before.to_vec());
