@@ -135,12 +135,15 @@ impl Scroll {
 
     pub fn keep(&mut self, from: u64, lines: Vec<String>) {
         // what was asked for and did not come is not there: it must not be asked for again and again
-        if let Some((asked, to)) = self.asked.take() {
+        // (the answer to what was asked for before may come only now: it says nothing of what is asked for since)
+        let end = from.saturating_add(lines.len() as u64);
+        let answers = |(asked, to): &(u64, u64)| lines.is_empty() || (from >= *asked && end <= *to);
+        if let Some((asked, to)) = self.asked.take_if(|range| answers(range)) {
             let first = if lines.is_empty() { to } else { from };
             if first > asked {
                 self.floor = self.floor.max(first.min(to));
             }
-            for n in from.saturating_add(lines.len() as u64)..to {
+            for n in end..to {
                 self.lines.insert(n, String::new());
             }
             self.by(0);
@@ -382,6 +385,19 @@ mod tests {
         s.keep(500, (500..600).map(|n| n.to_string()).collect());
         assert_eq!((s.floor, s.up), (500, 500));
         assert_eq!(s.missing(24), None);
+    }
+
+    #[test]
+    fn an_earlier_answer_takes_no_history_away() {
+        let lines = |range: std::ops::Range<u64>| range.map(|n| n.to_string()).collect::<Vec<_>>();
+        let mut s = Scroll { total: Some(502), up: 373, ..Scroll::default() };
+        // asked for the newest, then, on a jump far up, for these: the first answer comes now
+        s.asked = Some((0, 153));
+        s.keep(302, lines(302..502));
+        assert_eq!((s.floor, s.up, s.asked), (0, 373, Some((0, 153))));
+        s.keep(0, lines(0..153));
+        assert_eq!((s.floor, s.up, s.asked), (0, 373, None));
+        assert_eq!(s.lines.len(), 353);
     }
 
     #[test]
