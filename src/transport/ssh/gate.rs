@@ -6,6 +6,7 @@
 
 use super::config::{HostConfig, Strict};
 use super::known_hosts::{self, File, HostKey, Verdict};
+use super::offer;
 use super::patience::Asker;
 use crate::failure::Failure;
 use crate::text::{escape, short};
@@ -169,6 +170,12 @@ impl client::Handler for Gate {
 impl Gate {
     async fn judge(&self, key: &HostKey) -> Result<(), Failure> {
         let (host, port) = self.config.recorded_as();
+        if let Some(bits) = offer::too_small(&self.config, &key.blob) {
+            return Err(Failure::refused(
+                format!("{}: its RSA host key has {bits} bits, fewer than RequiredRSASize", self.config.shown()),
+                "ask its admin for another host key (ssh-keygen -A makes them)",
+            ));
+        }
         let verdict = match self.revoked.as_ref().and_then(|f| known_hosts::revoked(f, key)) {
             Some(stop) => stop,
             None => known_hosts::verdict(&self.files, &host, port, key),
