@@ -12,7 +12,7 @@ const TOKENS: &[&str] = &[
     "a", "/a/b",
 ];
 const FLAGS: &[&str] = &["yes", "no", "true", "false", "YES", "\"no\"", "yes # c"];
-const TIMES: &[&str] = &["5", "1h30m", "90s", "2w", "none", "+3", "0", "2147483647", "1d 1", "\" 5\""];
+const TIMES: &[&str] = &["5", "1h30m", "90s", "2w", "none", "+3", "0", "2147483647", "\" 5\""];
 const HOSTS: &[&str] = &["web", "WEB", "db", "w*", "*", "!web", "w?b", "*.lan", "!*", "10.0.0.1", "web.lan", "\"web\""];
 const LISTENS: &[&str] = &[
     "8080",
@@ -28,7 +28,7 @@ const LISTENS: &[&str] = &[
     "+22",
 ];
 const ENDS: &[&str] = &["db:5432", "[::1]:22", "/sock", "/s/%u", "localhost:http", "${K}:9"];
-const FILES: &[&str] = &["~/.ssh/k_%n", "/a b/c", "\"/x y\"", "'/p q'", "none", "/r\\ s", "~", "/t#1", "k # c"];
+const FILES: &[&str] = &["~/.ssh/k_%n", "\"/x y\"", "'/p q'", "none", "/r\\ s", "~", "/t#1", "k # c"];
 
 /// Keyword and the values for it; an empty list = made below.
 const LINES: &[(&str, &[&str])] = &[
