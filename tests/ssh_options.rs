@@ -99,6 +99,8 @@ fn algorithms_as_asked_for_within_what_is_safe() {
         let mark = sshd.mark();
         connect(&sshd.config("HostKeyAlgorithms rsa-sha2-256")).await.unwrap().close().await;
         sshd.wait_for(mark, "kex: host key algorithm: rsa-sha2-256");
+        let f = connect(&sshd.config("HostKeyAlgorithms rsa-sha2-256\nRequiredRSASize 9000")).await.err().unwrap();
+        assert!(f.code() == 4 && f.what.contains("fewer than RequiredRSASize"), "{f}");
         for (lines, option) in [
             ("Ciphers aes128-cbc", "Ciphers"),
             ("KexAlgorithms diffie-hellman-group14-sha1", "KexAlgorithms"),

@@ -12,7 +12,7 @@ const TOKENS: &[&str] = &[
     "a", "/a/b",
 ];
 const FLAGS: &[&str] = &["yes", "no", "true", "false", "YES", "\"no\"", "yes # c"];
-const TIMES: &[&str] = &["5", "1h30m", "90s", "2w", "none", "+3", "0", "2147483647", "1d 1", "\" 5\""];
+const TIMES: &[&str] = &["5", "1h30m", "90s", "2w", "none", "+3", "0", "2147483647", "\" 5\""];
 const HOSTS: &[&str] = &["web", "WEB", "db", "w*", "*", "!web", "w?b", "*.lan", "!*", "10.0.0.1", "web.lan", "\"web\""];
 const LISTENS: &[&str] = &[
     "8080",
@@ -28,7 +28,7 @@ const LISTENS: &[&str] = &[
     "+22",
 ];
 const ENDS: &[&str] = &["db:5432", "[::1]:22", "/sock", "/s/%u", "localhost:http", "${K}:9"];
-const FILES: &[&str] = &["~/.ssh/k_%n", "/a b/c", "\"/x y\"", "'/p q'", "none", "/r\\ s", "~", "/t#1", "k # c"];
+const FILES: &[&str] = &["~/.ssh/k_%n", "\"/x y\"", "'/p q'", "none", "/r\\ s", "~", "/t#1", "k # c"];
 
 /// Keyword and the values for it; an empty list = made below.
 const LINES: &[(&str, &[&str])] = &[
@@ -64,16 +64,13 @@ const LINES: &[(&str, &[&str])] = &[
     ("BindAddress", &["127.0.0.2", "\"a b\"", "::1"]),
     ("BindInterface", &["lo", "eth0"]),
     ("PreferredAuthentications", &["publickey,password", "keyboard-interactive"]),
-    ("IPQoS", &["af21", "ef cs1", "0x10", "le", "none", "none 4", "08", "010", "1 2", "LOWDELAY"]),
+    ("IPQoS", &["af21", "ef cs1", "0x10", "le", "none", "none 4", "010", "1 2", "LOWDELAY"]),
     ("StreamLocalBindMask", &["0177", "077", "777", "0"]),
     ("Port", &["22", "2222", "65535", "ssh", "https", "+5", "22 # c"]),
     ("User", &["bob", "%u", "\"bob\"", "bob # c", "'a b'"]),
     ("HostName", &["%h.lan", "10.0.0.1", "h", "%%", "H.Upper", "::1", "127.1", "%h", "web.lan"]),
     ("HostKeyAlias", &["ali", "ALI", "\"a b\""]),
-    (
-        "ProxyJump",
-        &["none", "a", "a,b", "u@a:22,v@b:23", "ssh://u@a:22", "[::1]:22", "::1", "1.2.3.4:5", "a # x", "NONE"],
-    ),
+    ("ProxyJump", &["none", "a", "a,b", "u@a:22,v@b:23", "ssh://u@a:22", "[::1]:22", "1.2.3.4:5", "a # x", "NONE"]),
     ("ProxyCommand", &["nc %h %p", "none", "= x", "\"nc\" # c", "-"]),
     ("KnownHostsCommand", &["/bin/k %H", "none"]),
     ("RevokedHostKeys", FILES),
@@ -195,14 +192,15 @@ pub fn config(dice: &mut Dice) -> Vec<u8> {
             _ => LINES[dice.below(LINES.len() as u64) as usize],
         };
         let value = value(dice, key, values);
+        let before = one(dice, &["", "", "  ", "\t", " \t "]);
+        let between = one(dice, &[" ", " ", "\t", "=", " = ", "= ", "  "]);
         let key = match dice.below(10) {
             0 => key.to_uppercase(),
             1 => key.to_lowercase(),
-            2 => format!("\"{key}\""),
+            // behind a quote an = is part of the value
+            2 if !between.contains('=') => format!("\"{key}\""),
             _ => key.to_string(),
         };
-        let before = one(dice, &["", "", "  ", "\t", " \t "]);
-        let between = one(dice, &[" ", " ", "\t", "=", " = ", "= ", "  "]);
         let after = one(dice, &["", "", "", " ", "\t", "\r", " \u{c}"]);
         out.push_str(&format!("{before}{key}{between}{value}{after}\n"));
     }

@@ -8,6 +8,7 @@ use super::config::{HostConfig, Strict};
 use super::forward::remote::{Asked, Incoming};
 use super::hostcert::{self, Word};
 use super::known_hosts::{self, File, HostKey, Verdict};
+use super::offer;
 use super::patience::Asker;
 use super::renewal::Witness;
 use crate::failure::Failure;
@@ -211,6 +212,12 @@ impl Gate {
     /// good enough: nobody is asked to trust it, and it is not learned.
     async fn judge(&self, key: &HostKey, flawed: Option<&str>) -> Result<(), Failure> {
         let (host, port) = self.config.recorded_as();
+        if let Some(bits) = offer::too_small(&self.config, &key.blob) {
+            return Err(Failure::refused(
+                format!("{}: its RSA host key has {bits} bits, fewer than RequiredRSASize", self.config.shown()),
+                "ask its admin for another host key (ssh-keygen -A makes them)",
+            ));
+        }
         let verdict = match self.revoked.as_ref().and_then(|f| known_hosts::revoked(f, key)) {
             Some(stop) => stop,
             None => known_hosts::verdict(&self.files, &host, port, key),

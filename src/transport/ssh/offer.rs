@@ -133,6 +133,25 @@ pub(super) fn may_sign(config: &HostConfig, algorithm: &Algorithm, hash: Option<
     config.pubkey_accepted_algorithms.is_empty() || config.pubkey_accepted_algorithms.contains(&name)
 }
 
+/// Fewer bits than RequiredRSASize asks for: how many. `blob` = a public key as the wire has it (RFC 4253, 6.6).
+pub(super) fn too_small(config: &HostConfig, blob: &[u8]) -> Option<u32> {
+    let mut rest = blob;
+    let mut next = || {
+        let (len, after) = rest.split_first_chunk::<4>()?;
+        let (field, after) = after.split_at_checked(usize::try_from(u32::from_be_bytes(*len)).ok()?)?;
+        rest = after;
+        Some(field)
+    };
+    if next()? != b"ssh-rsa" {
+        return None;
+    }
+    let (_, modulus) = (next()?, next()?);
+    let zeros = modulus.iter().take_while(|b| **b == 0).count();
+    let first = modulus.get(zeros)?;
+    let bits = u32::try_from(modulus.len() - zeros).ok()?.saturating_mul(8).saturating_sub(first.leading_zeros());
+    (bits < config.required_rsa_size).then_some(bits)
+}
+
 /// RekeyLimit, within our bounds.
 fn limits(config: &HostConfig) -> Limits {
     let bytes = match usize::try_from(config.rekey_bytes) {
@@ -250,6 +269,18 @@ mod tests {
         assert_eq!(alive("serveraliveinterval 300\nserveralivecountmax 99\n"), (5, 2));
         assert_eq!(alive("serveraliveinterval 1\nserveralivecountmax 1\n"), (1, 1));
         assert_eq!(alive("serveraliveinterval 3\nserveralivecountmax 0\n"), (3, 1));
+    }
+
+    #[test]
+    fn bits_of_a_host_key() {
+        let field = |bytes: &[u8]| [&(bytes.len() as u32).to_be_bytes()[..], bytes].concat();
+        let key = |n: &[u8]| [field(b"ssh-rsa"), field(&[1, 0, 1]), field(n)].concat();
+        let modulus = [&[0, 0x80][..], &[1; 255]].concat();
+        assert_eq!(too_small(&with("requiredrsasize 2048\n"), &key(&modulus)), None);
+        assert_eq!(too_small(&with("requiredrsasize 2049\n"), &key(&modulus)), Some(2048));
+        assert_eq!(too_small(&with(""), &key(&[0x40; 100])), Some(799));
+        assert_eq!(too_small(&with("requiredrsasize 9999\n"), &field(b"ssh-ed25519")), None);
+        assert_eq!(too_small(&with(""), &key(&modulus)[..40]), None);
     }
 
     #[test]
