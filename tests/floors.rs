@@ -29,7 +29,7 @@ const ARROWS: &[(&str, u8, &[&str])] = &[
     ("filesys", 1, &["failure", "link", "proto", "text", "transport"]),
     // 2 roles: strangers
     ("session", 2, &["backend", "failure", "link", "log", "paths", "proto", "store", "sys", "term", "text"]),
-    ("target", 2, &["failure", "link", "log", "paths", "proto", "store", "sys", "text", "transport"]),
+    ("target", 2, &["failure", "link", "log", "paths", "proto", "secret", "store", "sys", "text", "transport"]),
     ("agent", 2, &["backend", "failure", "filesys", "link", "log", "paths", "proto", "store", "sys", "term", "text"]),
     (
         "client",

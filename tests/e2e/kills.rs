@@ -119,7 +119,11 @@ impl Kills {
                 let Doing::Shown(tty) = &doing else { unreachable!() };
                 tty.until_text(&format!("said-{}", self.lines));
                 self.arm(point);
-                if point == "resize" { tty.resize(90, 30) } else { tty.prefix("d") }
+                if point == "resize" {
+                    tty.resize(90, 30)
+                } else {
+                    tty.prefix("d")
+                }
                 doing
             }
             _ => {
