@@ -499,12 +499,13 @@ impl Drop for Quiet {
 // ---- time
 
 /// Seconds that the user's zone is ahead of UTC at a time given in seconds since 1970.
+#[allow(clippy::unnecessary_cast)] // both have 32 bits on some systems
 pub fn utc_offset(unix: i64) -> i64 {
-    let time: libc::time_t = unix;
+    let time = unix as _;
     // SAFETY: tm is plain data for which all zeroes is a value; localtime_r reads one integer and fills one struct, ours
     unsafe {
         let mut tm: libc::tm = std::mem::zeroed();
-        if libc::localtime_r(&raw const time, &raw mut tm).is_null() { 0 } else { tm.tm_gmtoff }
+        if libc::localtime_r(&raw const time, &raw mut tm).is_null() { 0 } else { tm.tm_gmtoff as i64 }
     }
 }
 
