@@ -6,7 +6,7 @@ mod support;
 use std::time::{Duration, Instant};
 use support::{Home, percentiles};
 use thub::link::Link;
-use thub::proto::control::SessionAttach;
+use thub::proto::control::{Lent, SessionAttach};
 use thub::proto::frame::Body;
 use thub::proto::ids::{ClientId, Size};
 
@@ -65,6 +65,9 @@ fn session(home: &Home) -> Vec<Duration> {
             watch: false,
             blind: false,
             input_sent: 0,
+            revision_min: 0,
+            revision_max: 0,
+            lent: Lent::default(),
         };
         let mut frames = link.open_stream(2);
         link.call(&attach).await.expect("it is attached");

@@ -100,6 +100,9 @@ _thub() {
             thub,session)
                 cmd="thub__subcmd__session"
                 ;;
+            thub,target)
+                cmd="thub__subcmd__target"
+                ;;
             thub,themes)
                 cmd="thub__subcmd__themes"
                 ;;
@@ -130,6 +133,9 @@ _thub() {
             thub__subcmd__debug,replay)
                 cmd="thub__subcmd__debug__subcmd__replay"
                 ;;
+            thub__subcmd__debug,ssh-config)
+                cmd="thub__subcmd__debug__subcmd__ssh__subcmd__config"
+                ;;
             *)
                 ;;
         esac
@@ -137,7 +143,7 @@ _thub() {
 
     case "${cmd}" in
         thub)
-            opts="-H -F -h -V --host --ssh-config --json --help --version new new-session ls list-sessions attach a attach-session send send-keys capture capture-pane search marks wait kill kill-session rename resize run forward deploy agent doctor debug reset config keys themes completions session"
+            opts="-H -F -h -V --host --ssh-config --json --help --version new new-session ls list-sessions attach a attach-session send send-keys capture capture-pane search marks wait kill kill-session rename resize run forward deploy agent doctor debug reset config keys themes completions session target"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -513,7 +519,7 @@ _thub() {
             return 0
             ;;
         thub__subcmd__debug)
-            opts="-H -F -h --host --ssh-config --json --help record replay"
+            opts="-H -F -h --host --ssh-config --json --help record replay ssh-config"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -622,14 +628,48 @@ _thub() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        thub__subcmd__debug__subcmd__ssh__subcmd__config)
+            opts="-H -F -h --own --host --ssh-config --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --host)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -H)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ssh-config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -F)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         thub__subcmd__deploy)
-            opts="-H -F -h --from --host --ssh-config --json --help"
+            opts="-H -F -h --from --dir --host --ssh-config --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dir)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -853,7 +893,7 @@ _thub() {
             return 0
             ;;
         thub__subcmd__new)
-            opts="-d -s -n -H -F -h --detached --name --cwd --size --ring --history --connection --host --ssh-config --json --help"
+            opts="-d -s -n -H -F -h --detached --name --cwd --size --ring --history --no-agent --connection --host --ssh-config --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1149,6 +1189,40 @@ _thub() {
             return 0
             ;;
         thub__subcmd__session)
+            opts="-H -F -h --id --host --ssh-config --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --host)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -H)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ssh-config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -F)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        thub__subcmd__target)
             opts="-H -F -h --id --host --ssh-config --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

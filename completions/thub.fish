@@ -59,6 +59,7 @@ complete -c thub -n "__fish_thub_needs_command" -a "keys" -d 'All keys and comma
 complete -c thub -n "__fish_thub_needs_command" -a "themes" -d 'All themes'
 complete -c thub -n "__fish_thub_needs_command" -a "completions" -d 'Print a completion script'
 complete -c thub -n "__fish_thub_needs_command" -a "session" -d 'A session\'s own process; started by thub itself'
+complete -c thub -n "__fish_thub_needs_command" -a "target" -d 'The process that holds an SSH connection to a host without an agent; started by thub itself'
 complete -c thub -n "__fish_thub_using_subcommand new" -s n -s s -l name -d 'Its name: 1 to 64 printable characters, no \'/\'' -r
 complete -c thub -n "__fish_thub_using_subcommand new" -l cwd -d 'Directory to start in' -r
 complete -c thub -n "__fish_thub_using_subcommand new" -l size -d 'Size of the screen' -r
@@ -68,6 +69,7 @@ complete -c thub -n "__fish_thub_using_subcommand new" -l connection -d 'Prepare
 complete -c thub -n "__fish_thub_using_subcommand new" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
 complete -c thub -n "__fish_thub_using_subcommand new" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
 complete -c thub -n "__fish_thub_using_subcommand new" -s d -l detached -d 'Leave it detached and print its id'
+complete -c thub -n "__fish_thub_using_subcommand new" -l no-agent -d 'Over plain SSH, with nothing put on the host: the session lives on this machine, and ends if the connection does'
 complete -c thub -n "__fish_thub_using_subcommand new" -l json -d 'Print JSON'
 complete -c thub -n "__fish_thub_using_subcommand new" -s h -l help -d 'Print help'
 complete -c thub -n "__fish_thub_using_subcommand new-session" -s n -s s -l name -d 'Its name: 1 to 64 printable characters, no \'/\'' -r
@@ -79,6 +81,7 @@ complete -c thub -n "__fish_thub_using_subcommand new-session" -l connection -d 
 complete -c thub -n "__fish_thub_using_subcommand new-session" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
 complete -c thub -n "__fish_thub_using_subcommand new-session" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
 complete -c thub -n "__fish_thub_using_subcommand new-session" -s d -l detached -d 'Leave it detached and print its id'
+complete -c thub -n "__fish_thub_using_subcommand new-session" -l no-agent -d 'Over plain SSH, with nothing put on the host: the session lives on this machine, and ends if the connection does'
 complete -c thub -n "__fish_thub_using_subcommand new-session" -l json -d 'Print JSON'
 complete -c thub -n "__fish_thub_using_subcommand new-session" -s h -l help -d 'Print help'
 complete -c thub -n "__fish_thub_using_subcommand ls" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
@@ -187,6 +190,7 @@ complete -c thub -n "__fish_thub_using_subcommand forward" -s F -l ssh-config -d
 complete -c thub -n "__fish_thub_using_subcommand forward" -l json -d 'Print JSON'
 complete -c thub -n "__fish_thub_using_subcommand forward" -s h -l help -d 'Print help'
 complete -c thub -n "__fish_thub_using_subcommand deploy" -l from -d 'Binary to put there instead of this one' -r -F
+complete -c thub -n "__fish_thub_using_subcommand deploy" -l dir -d 'Directory there to put it into, absolute, where programs may not run in the home (noexec); later ones go there too' -r
 complete -c thub -n "__fish_thub_using_subcommand deploy" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
 complete -c thub -n "__fish_thub_using_subcommand deploy" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
 complete -c thub -n "__fish_thub_using_subcommand deploy" -l json -d 'Print JSON'
@@ -198,7 +202,7 @@ complete -c thub -n "__fish_thub_using_subcommand agent; and not __fish_seen_sub
 complete -c thub -n "__fish_thub_using_subcommand agent; and not __fish_seen_subcommand_from status stop uninstall" -s h -l help -d 'Print help'
 complete -c thub -n "__fish_thub_using_subcommand agent; and not __fish_seen_subcommand_from status stop uninstall" -f -a "status" -d 'What is there and how it runs'
 complete -c thub -n "__fish_thub_using_subcommand agent; and not __fish_seen_subcommand_from status stop uninstall" -f -a "stop" -d 'End the user\'s other agents here in order; sessions live on'
-complete -c thub -n "__fish_thub_using_subcommand agent; and not __fish_seen_subcommand_from status stop uninstall" -f -a "uninstall" -d 'Remove uploaded agents; sessions live on'
+complete -c thub -n "__fish_thub_using_subcommand agent; and not __fish_seen_subcommand_from status stop uninstall" -f -a "uninstall" -d 'Remove all that agents left here, sessions\' records too where none runs; running sessions live on'
 complete -c thub -n "__fish_thub_using_subcommand agent; and __fish_seen_subcommand_from status" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
 complete -c thub -n "__fish_thub_using_subcommand agent; and __fish_seen_subcommand_from status" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
 complete -c thub -n "__fish_thub_using_subcommand agent; and __fish_seen_subcommand_from status" -l json -d 'Print JSON'
@@ -215,12 +219,13 @@ complete -c thub -n "__fish_thub_using_subcommand doctor" -s H -l host -d 'Host:
 complete -c thub -n "__fish_thub_using_subcommand doctor" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
 complete -c thub -n "__fish_thub_using_subcommand doctor" -l json -d 'Print JSON'
 complete -c thub -n "__fish_thub_using_subcommand doctor" -s h -l help -d 'Print help'
-complete -c thub -n "__fish_thub_using_subcommand debug; and not __fish_seen_subcommand_from record replay" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
-complete -c thub -n "__fish_thub_using_subcommand debug; and not __fish_seen_subcommand_from record replay" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
-complete -c thub -n "__fish_thub_using_subcommand debug; and not __fish_seen_subcommand_from record replay" -l json -d 'Print JSON'
-complete -c thub -n "__fish_thub_using_subcommand debug; and not __fish_seen_subcommand_from record replay" -s h -l help -d 'Print help'
-complete -c thub -n "__fish_thub_using_subcommand debug; and not __fish_seen_subcommand_from record replay" -f -a "record" -d 'Run a command in a terminal and keep every byte it writes'
-complete -c thub -n "__fish_thub_using_subcommand debug; and not __fish_seen_subcommand_from record replay" -f -a "replay" -d 'Print the screen that a recording ends with'
+complete -c thub -n "__fish_thub_using_subcommand debug; and not __fish_seen_subcommand_from record replay ssh-config" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
+complete -c thub -n "__fish_thub_using_subcommand debug; and not __fish_seen_subcommand_from record replay ssh-config" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
+complete -c thub -n "__fish_thub_using_subcommand debug; and not __fish_seen_subcommand_from record replay ssh-config" -l json -d 'Print JSON'
+complete -c thub -n "__fish_thub_using_subcommand debug; and not __fish_seen_subcommand_from record replay ssh-config" -s h -l help -d 'Print help'
+complete -c thub -n "__fish_thub_using_subcommand debug; and not __fish_seen_subcommand_from record replay ssh-config" -f -a "record" -d 'Run a command in a terminal and keep every byte it writes'
+complete -c thub -n "__fish_thub_using_subcommand debug; and not __fish_seen_subcommand_from record replay ssh-config" -f -a "replay" -d 'Print the screen that a recording ends with'
+complete -c thub -n "__fish_thub_using_subcommand debug; and not __fish_seen_subcommand_from record replay ssh-config" -f -a "ssh-config" -d 'Print what thub takes from ssh_config for a host, as `ssh -G` does'
 complete -c thub -n "__fish_thub_using_subcommand debug; and __fish_seen_subcommand_from record" -s o -l output -d 'Directory to make, with the bytes in its file \'in\' and COLSxROWS in \'size\'' -r -F
 complete -c thub -n "__fish_thub_using_subcommand debug; and __fish_seen_subcommand_from record" -l size -d 'Size of the command\'s terminal; left out = as yours, or 80x24' -r
 complete -c thub -n "__fish_thub_using_subcommand debug; and __fish_seen_subcommand_from record" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
@@ -234,6 +239,11 @@ complete -c thub -n "__fish_thub_using_subcommand debug; and __fish_seen_subcomm
 complete -c thub -n "__fish_thub_using_subcommand debug; and __fish_seen_subcommand_from replay" -l ansi -d 'With colours'
 complete -c thub -n "__fish_thub_using_subcommand debug; and __fish_seen_subcommand_from replay" -l json -d 'Print JSON'
 complete -c thub -n "__fish_thub_using_subcommand debug; and __fish_seen_subcommand_from replay" -s h -l help -d 'Print help'
+complete -c thub -n "__fish_thub_using_subcommand debug; and __fish_seen_subcommand_from ssh-config" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
+complete -c thub -n "__fish_thub_using_subcommand debug; and __fish_seen_subcommand_from ssh-config" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
+complete -c thub -n "__fish_thub_using_subcommand debug; and __fish_seen_subcommand_from ssh-config" -l own -d 'Read it as thub does where there is no program ssh'
+complete -c thub -n "__fish_thub_using_subcommand debug; and __fish_seen_subcommand_from ssh-config" -l json -d 'Print JSON'
+complete -c thub -n "__fish_thub_using_subcommand debug; and __fish_seen_subcommand_from ssh-config" -s h -l help -d 'Print help'
 complete -c thub -n "__fish_thub_using_subcommand reset" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
 complete -c thub -n "__fish_thub_using_subcommand reset" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
 complete -c thub -n "__fish_thub_using_subcommand reset" -l json -d 'Print JSON'
@@ -274,3 +284,8 @@ complete -c thub -n "__fish_thub_using_subcommand session" -s H -l host -d 'Host
 complete -c thub -n "__fish_thub_using_subcommand session" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
 complete -c thub -n "__fish_thub_using_subcommand session" -l json -d 'Print JSON'
 complete -c thub -n "__fish_thub_using_subcommand session" -s h -l help -d 'Print help'
+complete -c thub -n "__fish_thub_using_subcommand target" -l id -r
+complete -c thub -n "__fish_thub_using_subcommand target" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
+complete -c thub -n "__fish_thub_using_subcommand target" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
+complete -c thub -n "__fish_thub_using_subcommand target" -l json -d 'Print JSON'
+complete -c thub -n "__fish_thub_using_subcommand target" -s h -l help -d 'Print help'

@@ -2,6 +2,7 @@
 //! Leaves out what the verbs do.
 
 pub mod agent;
+pub mod ask;
 pub mod call;
 pub mod capture;
 pub mod debug;
@@ -139,6 +140,9 @@ pub enum Verb {
     /// A session's own process; started by thub itself
     #[command(hide = true)]
     Session(Session),
+    /// The process that holds an SSH connection to a host without an agent; started by thub itself
+    #[command(hide = true)]
+    Target(TargetProcess),
 }
 
 #[derive(Args, Debug)]
@@ -161,6 +165,9 @@ pub struct New {
     /// Lines of history kept (0 to 1000000; 10000 by default)
     #[arg(long, value_name = "LINES", allow_hyphen_values = true)]
     pub history: Option<String>,
+    /// Over plain SSH, with nothing put on the host: the session lives on this machine, and ends if the connection does
+    #[arg(long, requires = "host")]
+    pub no_agent: bool,
     /// Prepared connection to open
     #[arg(long, value_name = "NAME")]
     pub connection: Option<String>,
@@ -339,6 +346,9 @@ pub struct Deploy {
     /// Binary to put there instead of this one
     #[arg(long, value_name = "FILE")]
     pub from: Option<PathBuf>,
+    /// Directory there to put it into, absolute, where programs may not run in the home (noexec); later ones go there too
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<String>,
 }
 
 #[derive(Args, Debug)]
@@ -356,7 +366,7 @@ pub enum AgentVerb {
     Status,
     /// End the user's other agents here in order; sessions live on
     Stop,
-    /// Remove uploaded agents; sessions live on
+    /// Remove all that agents left here, sessions' records too where none runs; running sessions live on
     Uninstall,
 }
 
@@ -379,6 +389,12 @@ pub enum DebugVerb {
         after_help = "Example:\n  thub debug replay wrong\n  thub debug replay wrong --to 2000\n  thub debug replay --size 80x24 --ansi bytes.log"
     )]
     Replay(Replay),
+    /// Print what thub takes from ssh_config for a host, as `ssh -G` does
+    #[command(
+        name = "ssh-config",
+        after_help = "Example:\n  thub debug ssh-config build-server\n  thub debug ssh-config --own -F other_config build-server"
+    )]
+    SshConfig(SshConfig),
 }
 
 #[derive(Args, Debug)]
@@ -411,6 +427,16 @@ pub struct Replay {
 }
 
 #[derive(Args, Debug)]
+pub struct SshConfig {
+    /// Read it as thub does where there is no program ssh
+    #[arg(long)]
+    pub own: bool,
+    /// Host: an alias of ssh_config or user@host[:port]
+    #[arg(value_name = "HOST")]
+    pub dest: String,
+}
+
+#[derive(Args, Debug)]
 pub struct Config {
     #[command(subcommand)]
     pub verb: ConfigVerb,
@@ -435,6 +461,12 @@ pub struct Completions {
 
 #[derive(Args, Debug)]
 pub struct Session {
+    #[arg(long)]
+    pub id: String,
+}
+
+#[derive(Args, Debug)]
+pub struct TargetProcess {
     #[arg(long)]
     pub id: String,
 }

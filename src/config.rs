@@ -64,6 +64,10 @@ pub struct Config {
     pub history: u32,
     /// What new local sessions run; None = the user's own shell.
     pub shell: Option<String>,
+    /// Where programs for other machines are downloaded from; None = this version's own release.
+    pub release: Option<String>,
+    /// The minisign public key of that release; None = the one this thub was built with.
+    pub release_key: Option<String>,
 }
 
 impl Default for Config {
@@ -85,6 +89,8 @@ impl Default for Config {
             ring: 1 << 20,
             history: 10_000,
             shell: None,
+            release: None,
+            release_key: None,
         }
     }
 }
@@ -136,6 +142,13 @@ const DEFAULT_TOML: &str = r##"# thub's settings. Every line shows its default: 
 # What a new local session runs; left out, it is your own shell.
 #shell = "/bin/bash"
 
+# Where thub gets programs for hosts of another kind than this machine: thub-TARGET, SHA256SUMS and SHA256SUMS.minisig lie
+# below the address ("{version}" in it is this version); and the minisign key they are signed with.
+# Left out: the release of this version, and the key this thub was built with.
+[deploy]
+#release = "https://example.org/thub/{version}"
+#release_key = "RW..."
+
 # Keys after the prefix, and what they do; `thub keys` lists all names. "root KEY" needs no prefix, "" takes a key away.
 [keys]
 #"|" = "split-right"
@@ -160,6 +173,7 @@ const NAMES: &[&str] = &[
     "ring",
     "history",
     "shell",
+    "deploy",
     "keys",
 ];
 
@@ -273,6 +287,18 @@ impl Config {
                 }
                 self.shell = Some(shell);
             }
+            "deploy" => {
+                let example = "[deploy] holds release = \"https://...\" and release_key = \"RW...\"";
+                let Some(table) = value.as_table() else { return Err(("is not a table".into(), example.into())) };
+                for (name, value) in table {
+                    let text = Some(text_of(value.get_ref(), example)?);
+                    match name.get_ref().as_ref() {
+                        "release" => self.release = text,
+                        "release_key" => self.release_key = text,
+                        other => return Err((format!("there is no '{}'", short(other, 40)), example.into())),
+                    }
+                }
+            }
             _ => {
                 let example = "[keys] holds lines such as \"|\" = \"split-right\"";
                 let Some(table) = value.as_table() else { return Err(("is not a table".into(), example.into())) };
@@ -362,10 +388,14 @@ mod tests {
             .collect();
         let mut config = Config::parse(&told).unwrap();
         for name in NAMES {
-            assert!(told.contains(&format!("{name} =")) || *name == "keys", "{name} is not explained");
+            assert!(
+                told.contains(&format!("{name} =")) || ["deploy", "keys"].contains(name),
+                "{name} is not explained"
+            );
         }
         assert_eq!((config.prefix.take(), config.shell.take()), (Some("C-b".into()), Some("/bin/bash".into())));
         assert_eq!(std::mem::take(&mut config.keys).len(), 3);
+        assert!(config.release.take().is_some() && config.release_key.take().is_some());
         assert_eq!(config, Config::default());
     }
 

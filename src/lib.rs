@@ -9,7 +9,8 @@
 //! 2 roles   client     the TUI, and the client's side of every link
 //!           agent      one a link, disposable: finds sessions, copies frames
 //!           session    one a session: its program's terminal, ring, screen; must not die
-//! 1 ports   backend    ways to get a byte stream: a program on a pseudo terminal
+//!           target     one an SSH target without an agent: holds the connection, serves its channels
+//! 1 ports   backend    ways to get a byte stream: a program on a pseudo terminal, a channel of a target
 //!           transport  reach a machine: SSH, the agent's upload
 //!           link       frames over a byte stream: calls, streams, two lanes
 //!           store      records and JSON on disk, the run dir
@@ -23,6 +24,7 @@
 //!           paths      where every file and socket lies
 //!           failure    how a failure is worded
 //!           text       what came from outside, escaped
+//!           secret     what is wiped when it is let go of
 //! ```
 //!
 //! Imports go down, and roles never import each other: `tests/floors.rs` holds the table. ARCHITECTURE.md has the rest.
@@ -38,9 +40,11 @@ pub mod log;
 pub mod paths;
 pub mod proto;
 pub mod safedir;
+pub mod secret;
 pub mod session;
 pub mod store;
 pub mod sys;
+pub mod target;
 pub mod term;
 pub mod text;
 pub mod theme;

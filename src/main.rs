@@ -11,7 +11,7 @@ use thub::config::{Config, SizePolicy};
 use thub::failure::Failure;
 use thub::paths::Paths;
 use thub::transport::DeployPolicy;
-use thub::{session, sys};
+use thub::{session, sys, target};
 
 fn main() -> ExitCode {
     // a reader that went away is no reason to die with a signal half way
@@ -20,6 +20,7 @@ fn main() -> ExitCode {
     let args: Vec<_> = std::env::args_os().skip(1).take(4).collect();
     let result = match args.as_slice() {
         [verb, flag, id] if verb == "session" && flag == "--id" => session::main(&id.to_string_lossy()).map(|()| 0),
+        [verb, flag, id] if verb == "target" && flag == "--id" => target::main(&id.to_string_lossy()).map(|()| 0),
         _ => run(Cli::parse()),
     };
     match result {
@@ -46,6 +47,10 @@ fn run(cli: Cli) -> Result<u8, Failure> {
     // before a runtime is there: a session process forks while it has one thread
     if let Some(Verb::Session(s)) = &verb {
         session::main(&s.id)?;
+        return Ok(0);
+    }
+    if let Some(Verb::Target(t)) = &verb {
+        target::main(&t.id)?;
         return Ok(0);
     }
     let paths = Paths::from_env();
@@ -80,7 +85,9 @@ async fn verbs(
     inherited: sys::Inherited,
 ) -> Result<u8, Failure> {
     let tui = matches!(&verb, None | Some(Verb::Attach(_))) || matches!(&verb, Some(Verb::New(n)) if !n.detached);
-    let policy = if tui { DeployPolicy::Ask } else { DeployPolicy::Never };
+    // (a host whose agent is looked at, ended or taken away needs none first)
+    let asks = tui || (cli::ask::here() && !matches!(&verb, Some(Verb::Agent(_))));
+    let policy = if asks { DeployPolicy::Ask } else { DeployPolicy::Never };
     let ctx = agent::Context {
         paths: paths.clone(),
         local: true,
@@ -112,6 +119,11 @@ async fn verbs(
         Some(Verb::Run(_)) => HostId::local(),
         _ => call::host(&common)?,
     };
+    if let Some(Verb::New(n)) = &verb
+        && n.no_agent
+    {
+        cli::sessions::without_agent(&env, &host, n)?;
+    }
     match verb {
         Some(Verb::New(n)) if n.detached => cli::sessions::new_detached(&env, &common, &host, &n).await?,
         Some(Verb::Ls) => cli::sessions::ls(&env, &common, &host).await?,
@@ -130,8 +142,8 @@ async fn verbs(
                 Ok(cli::run::OWN)
             });
         }
+        Some(Verb::Deploy(d)) => cli::agent::deploy(&env, &common, &d).await?,
         Some(Verb::Forward(f)) => return cli::forward::forward(&env, &common, &host, &f).await,
-        Some(Verb::Deploy(d)) => cli::agent::deploy(&env, &common, &d.on, d.from.as_deref()).await?,
         Some(Verb::Agent(a)) => {
             let verb = a.verb.unwrap_or(cli::AgentVerb::Status);
             return cli::agent::verb(&env, &common, &host, &paths, verb).await;
@@ -144,7 +156,7 @@ async fn verbs(
         Some(Verb::Themes) => cli::show::themes(&common, &paths),
         Some(Verb::Reset) => thub::client::terminal::reset()?,
         // done before a runtime was there
-        Some(Verb::Session(_) | Verb::Debug(_) | Verb::Doctor | Verb::Completions(_)) => {}
+        Some(Verb::Session(_) | Verb::Target(_) | Verb::Debug(_) | Verb::Doctor | Verb::Completions(_)) => {}
     }
     Ok(0)
 }

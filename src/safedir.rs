@@ -179,6 +179,17 @@ impl SafeDir {
         Ok(fs::renameat(&self.fd, from, &self.fd, to)?)
     }
 
+    /// Makes the name a symlink to `target`, in one step; what had the name is replaced.
+    pub fn link(&self, name: &str, target: &Path) -> io::Result<()> {
+        check_name(name)?;
+        let temp = format!("{TEMP}{}", hex(&random_bytes::<8>()));
+        fs::symlinkat(target, &self.fd, temp.as_str())?;
+        fs::renameat(&self.fd, temp.as_str(), &self.fd, name).map_err(|e| {
+            let _ = fs::unlinkat(&self.fd, temp.as_str(), AtFlags::empty());
+            e.into()
+        })
+    }
+
     /// The names in it, sorted: those that are UTF-8, without our temporary ones, at most [`MOST_ENTRIES`].
     pub fn list(&self) -> io::Result<Vec<String>> {
         let mut names = Vec::new();

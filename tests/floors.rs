@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 const ARROWS: &[(&str, u8, &[&str])] = &[
     // 0 words: pure: no I/O, no async, no clock
     ("text", 0, &[]),
+    ("secret", 0, &[]),
     ("failure", 0, &["text"]),
     ("proto", 0, &["text"]),
     ("term", 0, &["proto", "text"]),
@@ -23,8 +24,8 @@ const ARROWS: &[(&str, u8, &[&str])] = &[
     ("config", 1, &["failure", "paths", "text", "theme"]),
     ("store", 1, &["failure", "paths", "proto", "safedir", "sys", "text"]),
     ("link", 1, &["proto", "text"]),
-    ("transport", 1, &["failure", "link", "paths", "proto", "sys", "text"]),
-    ("backend", 1, &["proto", "sys", "transport"]),
+    ("transport", 1, &["failure", "link", "paths", "proto", "safedir", "secret", "sys", "text"]),
+    ("backend", 1, &["link", "proto", "sys", "transport"]),
     ("filesys", 1, &["failure", "link", "proto", "text", "transport"]),
     // 2 roles: strangers
     ("session", 2, &["backend", "failure", "link", "log", "paths", "proto", "store", "sys", "term", "text"]),
@@ -41,6 +42,7 @@ const ARROWS: &[(&str, u8, &[&str])] = &[
             "log",
             "paths",
             "proto",
+            "secret",
             "store",
             "sys",
             "term",
@@ -65,6 +67,7 @@ const ARROWS: &[(&str, u8, &[&str])] = &[
             "paths",
             "proto",
             "safedir",
+            "secret",
             "session",
             "store",
             "sys",
@@ -124,6 +127,7 @@ const WORDS: &[(&str, &[&str], &str)] = &[
             "src/main.rs",
             "src/sys.rs",         // an agent's link
             "src/session/mod.rs", // the answer to who started it
+            "src/target/mod.rs",
             "src/client/terminal.rs",
         ],
         "only the verbs and the terminal's owner write to stdout",
@@ -132,7 +136,8 @@ const WORDS: &[(&str, &[&str], &str)] = &[
         "unsafe",
         &[
             "src/sys.rs",
-            "src/session/mod.rs",     // the call of fork
+            "src/session/mod.rs", // the call of fork
+            "src/target/mod.rs",
             "src/backend/pty.rs",     // the master's descriptor
             "src/client/terminal.rs", // signal dispositions and the saved terminal, which a panic hook must reach
         ],
@@ -141,6 +146,7 @@ const WORDS: &[(&str, &[&str], &str)] = &[
 ];
 const PORTS_AND_UP: &[&str] = &[
     "src/sys.rs",
+    "src/sys/",
     "src/safedir.rs",
     "src/store/",
     "src/link/",
@@ -170,7 +176,7 @@ const IMPURE: &[(&str, &[&str])] = &[
 ];
 
 /// Rooms that read what a peer sends: no `unwrap`, no indexing, and so many `expect` as here (each a promise of ours).
-const CAREFUL: &[(&str, usize)] = &[("proto", 1), ("link", 1), ("transport", 1)];
+const CAREFUL: &[(&str, usize)] = &[("proto", 1), ("link", 1), ("transport", 1), ("target", 0)];
 /// What such a room's `mod.rs` says.
 const DENY: &str = "#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::indexing_slicing))]";
 

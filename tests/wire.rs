@@ -12,7 +12,7 @@ use thub::proto::control::*;
 use thub::proto::frame::{self, Body, Frame, Kind, tty};
 use thub::proto::hello;
 use thub::proto::ids::Size;
-use thub::proto::notice::{Gauges, Notice, SessionExited};
+use thub::proto::notice::{Gauges, Notice, SessionExited, ShuttingDown};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 type Check = Box<dyn Fn(&Frame) -> Result<(), String>>;
@@ -148,6 +148,7 @@ fn info() -> SessionInfo {
         cwd: "/home/me/src".into(),
         ended_at: Some("2026-02-19T09:00:00Z".into()),
         bells: 3,
+        target: String::new(),
     }
 }
 
@@ -189,8 +190,23 @@ fn cases() -> Vec<Case> {
             exe: "/home/me/.local/share/thub/agents/0.1.0/thub".into(),
             home: "/home/me".into(),
             recovered: 2,
+            sessions: Vec::new(),
+            lost: 0,
+            ends_at_logout: false,
             capabilities: capabilities(),
         },
+    );
+    variant(
+        c,
+        "recovered",
+        Initialize::default(),
+        Initialized { recovered: 2, sessions: vec!["k3f9".into()], lost: 1, ..Initialized::default() },
+    );
+    variant(
+        c,
+        "logout",
+        Initialize { build: "0.1.0".into(), client: client(), ..Initialize::default() },
+        Initialized { revision: 1, ends_at_logout: true, ..Initialized::default() },
     );
     method(
         c,
@@ -204,9 +220,14 @@ fn cases() -> Vec<Case> {
             size_policy: Some("latest".into()),
             term: Some("xterm-256color".into()),
             history: None,
+            target: None,
         },
         SessionCreated { session: info() },
     );
+    let target = "t-0123456789abcdef";
+    let create = SessionCreate { target: target.parse().ok(), ..SessionCreate::default() };
+    let of_target = SessionInfo { kind: "ssh".into(), target: target.into(), ..info() };
+    variant(c, "target", create, SessionCreated { session: of_target });
     let create = SessionCreate { command: vec!["make".into()], history: Some(50_000), ..SessionCreate::default() };
     variant(c, "history", create, SessionCreated { session: info() });
     method(c, SessionList::default(), SessionListed { sessions: vec![info()], bytes: 0 });
@@ -225,9 +246,13 @@ fn cases() -> Vec<Case> {
             watch: true,
             blind: true,
             input_sent: 17,
+            revision_min: 0,
+            revision_max: 0,
+            lent: Lent::default(),
         },
         SessionAttached {
             revision: 1,
+            build: String::new(),
             features: vec!["a".into()],
             offset: 81234,
             screen: true,
@@ -237,6 +262,23 @@ fn cases() -> Vec<Case> {
             session: info(),
         },
     );
+    let attach = SessionAttach {
+        session: session(),
+        stream: 4,
+        client: client(),
+        have: None,
+        resizes: 0,
+        window: 0,
+        size: None,
+        auto: false,
+        watch: false,
+        blind: false,
+        input_sent: 0,
+        revision_min: 1,
+        revision_max: 2,
+        lent: Lent::default(),
+    };
+    variant(c, "revisions", attach, SessionAttached { build: "0.2.0".into(), ..SessionAttached::default() });
     method(c, SessionDetach { stream: 4 }, Done {});
     method(c, SessionResize { session: session(), size }, Done {});
     method(c, SessionRename { session: session(), name: "größe".into() }, Done {});
@@ -249,13 +291,13 @@ fn cases() -> Vec<Case> {
     );
     method(
         c,
-        SessionHistory { session: session(), stream: 6, from: 7, to: Some(9), window: 1 << 18 },
+        SessionHistory { session: session(), stream: 6, from: 7, to: Some(9), window: 1 << 18, revision: 0 },
         SessionHistoryReply { from: 8, to: 9, open: false, bytes: 12 },
     );
     variant(
         c,
         "open",
-        SessionHistory { session: session(), stream: 6, from: 7, to: None, window: 0 },
+        SessionHistory { session: session(), stream: 6, from: 7, to: None, window: 0, revision: 0 },
         SessionHistoryReply { from: 8, to: 9, open: true, bytes: 12 },
     );
     method(
@@ -298,7 +340,7 @@ fn cases() -> Vec<Case> {
     answer(c, "session.marks-mark", mark());
     method(
         c,
-        SessionCapture { session: session(), stream: 6, from: Some(0), window: 1 << 18 },
+        SessionCapture { session: session(), stream: 6, from: Some(0), window: 1 << 18, revision: 0 },
         SessionCaptured {
             from: 1,
             to: 3,
@@ -310,6 +352,10 @@ fn cases() -> Vec<Case> {
             offset: 81234,
         },
     );
+    let history = SessionHistory { session: session(), stream: 6, from: 7, to: None, window: 0, revision: 2 };
+    variant(c, "revision", history, SessionHistoryReply::default());
+    let capture = SessionCapture { session: session(), stream: 6, from: None, window: 0, revision: 2 };
+    variant(c, "revision", capture, SessionCaptured::default());
     method(
         c,
         ExecRun { stream: 6, command: vec!["uptime".into()], cwd: "/".into(), window: 1 << 18 },
@@ -322,7 +368,50 @@ fn cases() -> Vec<Case> {
     let port = PortInfo { port: 8080, address: "127.0.0.1".into(), pid: 4711, command: "python3".into() };
     method(c, PortsList {}, PortsListed { ports: vec![port] });
     method(c, MonitoringUnsubscribe {}, Done {});
-    method(c, AgentShutdown { reason: "update".into() }, Done {});
+    let shutdown = AgentShutdown { reason: "update".into(), expected_return_s: None };
+    method(c, shutdown.clone(), Done {});
+    variant(c, "return", AgentShutdown { expected_return_s: Some(5), ..shutdown }, Done {});
+    method(c, AgentUpdate { build: "0.2.0-0123456789ab".into() }, Done {});
+    method(c, SessionRecover {}, SessionRecovered { sessions: vec![info()], recovered: 2, orphaned: 1, lost: 1 });
+
+    let told = Told { kind: "refused".into(), what: "no".into(), hints: vec!["ask".into()], hard: true };
+    let info = || TargetInfo {
+        host: "me@web".into(),
+        state: "lost".into(),
+        channels: 2,
+        pid: 4711,
+        failure: Some(told.clone()),
+    };
+    method(c, TargetAttach {}, info());
+    method(c, TargetGet {}, info());
+    method(c, TargetConnect {}, info());
+    method(c, TargetStop {}, Done {});
+    method(
+        c,
+        ChannelOpen {
+            stream: 2,
+            kind: "exec".into(),
+            command: vec!["make".into(), "-j4".into()],
+            term: "xterm-256color".into(),
+            cols: 120,
+            rows: 40,
+            env: vec![("COLORTERM".into(), "truecolor".into())],
+            window: 1 << 18,
+        },
+        ChannelOpened { host: "me@web".into(), input_limit: 1 << 18 },
+    );
+    method(
+        c,
+        AskHostKey { host: "me@web".into(), kind: "ssh-ed25519".into(), fingerprint: "SHA256:abc".into() },
+        Trusted { trust: Some(true) },
+    );
+    method(
+        c,
+        AskSecret { host: "me@web".into(), prompt: "Password:".into(), echo: true },
+        Secret { answer: Some("golden".into()) },
+    );
+    let lost = SessionExited { exit_code: Some(130), cause: Some("connection lost".into()) };
+    notice(c, 2, Notice::ChannelExited(lost));
 
     let fault = Fault::new(Fault::UNKNOWN, "no session of that name");
     let told = fault.clone();
@@ -336,7 +425,7 @@ fn cases() -> Vec<Case> {
     });
 
     notice(c, 4, Notice::SessionExited(SessionExited { exit_code: Some(130), cause: Some("signal 2".into()) }));
-    notice(c, 4, Notice::SessionChanged(Box::new(info())));
+    notice(c, 4, Notice::SessionChanged(Box::new(self::info())));
     notice(c, 4, Notice::SessionBell);
     notice(c, 4, Notice::SessionDropped);
     notice(c, 4, Notice::SessionClipboard("copied".into()));
@@ -345,7 +434,12 @@ fn cases() -> Vec<Case> {
     notice(c, 0, Notice::SessionsChanged);
     let gauges = Gauges { cpu: 12.5, mem_used: 3 << 30, mem_total: 8 << 30, load: 0.5, uptime: 3600 };
     notice(c, 0, Notice::MonitoringData(gauges));
-    notice(c, 0, Notice::AgentShuttingDown { reason: "update".into() });
+    notice(c, 0, Notice::SessionsRecovered(vec!["k3f9".into()]));
+    let down = ShuttingDown { reason: "update".into(), expected_return_s: None };
+    notice(c, 0, Notice::AgentShuttingDown(down.clone()));
+    let from = c.len();
+    notice(c, 4, Notice::AgentShuttingDown(ShuttingDown { expected_return_s: Some(5), ..down }));
+    c.iter_mut().skip(from).for_each(|c| c.name.push_str("-return"));
     notice(c, 0, Notice::ExecExited { stream: 6, code: 7 });
     cases
 }

@@ -1,5 +1,6 @@
 //! Owns what a search has found, from all threads, and how it is told. Leaves out the search.
 
+use crate::clock::{self, Thread};
 use crate::cost::{self, Cost};
 use crate::differ::Verdict;
 use std::collections::BTreeMap;
@@ -8,7 +9,8 @@ use std::process::ExitCode;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-/// A run that takes longer hangs.
+/// A run that takes longer, of its thread's processor time where that can be seen, hangs. (A machine shared with others
+/// may stand still for as long.)
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Shapes of differences kept; made small at most so many times.
 const MOST_SHAPES: usize = 30;
@@ -35,6 +37,8 @@ struct Worst {
 
 struct Work {
     since: Instant,
+    thread: Thread,
+    spent: Duration,
     input: Vec<u8>,
 }
 
@@ -87,14 +91,20 @@ impl Report {
 
     /// The thread is at this from now on; at nothing, if it is empty.
     pub fn begin(&self, thread: usize, input: &[u8]) {
-        *self.at(thread) = (!input.is_empty()).then(|| Work { since: Instant::now(), input: input.to_vec() });
+        *self.at(thread) = (!input.is_empty()).then(|| Work {
+            since: Instant::now(),
+            thread: clock::this_thread(),
+            spent: clock::cpu(),
+            input: input.to_vec(),
+        });
     }
 
     /// Tells of a thread that does not come back from its input.
     pub fn hang(&self) -> bool {
         for thread in 0..self.now.len() {
-            if let Some(Work { since, input }) = &*self.at(thread)
+            if let Some(Work { since, thread, spent, input }) = &*self.at(thread)
                 && since.elapsed() > PATIENCE
+                && thread.cpu().is_none_or(|now| now.saturating_sub(*spent) > PATIENCE)
             {
                 let kept = keep("hang", input);
                 println!("FAILED hang: no end after {PATIENCE:?}\n    b\"{}\"\n    {kept}", input.escape_ascii());

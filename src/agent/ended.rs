@@ -10,7 +10,7 @@ use crate::proto::ids::StreamId;
 use crate::proto::notice::{Notice, SessionExited};
 use crate::store::rundir::End;
 use crate::term::engine::Engine;
-use crate::term::history::History;
+use crate::term::history::{self, History};
 use crate::term::search::Search;
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -20,6 +20,15 @@ const BATCH: usize = 1 << 20;
 
 fn unreadable(e: std::io::Error) -> Fault {
     Fault::new(Fault::INTERNAL, format!("the end record can't be read: {e}"))
+}
+
+/// As a client of this revision reads it.
+fn last_screen(end: &End, revision: u32) -> Result<Vec<u8>, Fault> {
+    let screen = end.screen().map_err(unreadable)?;
+    Ok(match revision {
+        2.. => screen,
+        _ => Engine::restore_with_history(end.size(), &screen, 0).snapshot_plain(),
+    })
 }
 
 impl Agent {
@@ -34,7 +43,8 @@ impl Agent {
         let end = self.open_end(&a.session)?;
         let info = end.header.info.clone();
         let attached = SessionAttached {
-            revision: hello::REVISION,
+            revision: hello::agree_on_stream((a.revision_min, a.revision_max))?,
+            build: hello::BUILD.into(),
             offset: info.offset,
             screen: true,
             input_applied: Some(a.input_sent),
@@ -43,17 +53,17 @@ impl Agent {
             ..SessionAttached::default()
         };
         // after the answer, which goes first: answers are urgent, these are not
-        self.show_end(&end, a.stream, a.blind)?;
+        self.show_end(&end, a.stream, (!a.blind).then_some(attached.revision))?;
         // nothing more is heard of it
         self.link.close_stream(a.stream);
         Ok(attached)
     }
 
-    /// The last screen of an ended session and the notice of its end.
-    pub(super) fn show_end(&self, end: &End, stream: StreamId, blind: bool) -> Result<(), Fault> {
+    /// The last screen of an ended session, for who wants it in a revision, and the notice of its end.
+    pub(super) fn show_end(&self, end: &End, stream: StreamId, screen: Option<u32>) -> Result<(), Fault> {
         let info = &end.header.info;
-        if !blind {
-            let (screen, to, size) = (end.screen().map_err(unreadable)?, info.offset, end.size());
+        if let Some(revision) = screen {
+            let (screen, to, size) = (last_screen(end, revision)?, info.offset, end.size());
             let count = screen.len().div_ceil(MAX_PIECE).max(1);
             for part in 0..count {
                 let bytes =
@@ -86,6 +96,7 @@ impl Agent {
         let end = self.open_end(&h.session)?;
         let history = self.history_of(&end)?;
         let (from, to, bytes) = history.range(h.from, h.to);
+        let bytes = history::lines_for(h.revision, bytes);
         let reply = SessionHistoryReply { from, to, open: history.is_open(), bytes: bytes.len() as u64 };
         self.serve_bytes(Feed::new(h.stream, 0, reply.bytes, h.window), frames, bytes);
         Ok(reply)
@@ -98,8 +109,9 @@ impl Agent {
     ) -> Result<SessionCaptured, Fault> {
         let end = self.open_end(&c.session)?;
         let history = self.history_of(&end)?;
-        let (from, to, mut bytes) = history.range(c.from.unwrap_or(u64::MAX), None);
-        let screen = end.screen().map_err(unreadable)?;
+        let (from, to, bytes) = history.range(c.from.unwrap_or(u64::MAX), None);
+        let mut bytes = history::lines_for(c.revision, bytes);
+        let screen = last_screen(&end, c.revision)?;
         let reply = SessionCaptured {
             from,
             to,

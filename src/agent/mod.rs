@@ -7,12 +7,16 @@
 //! - `relay.rs`    whole frames copied between a client's stream and a session
 //! - `ended.rs`    a session that has ended, served from its record
 //! - `exec.rs`     programs run to their end
+//! - `life.rs`     its hello, its end in order, what it finds again
 //! - `monitor.rs`  gauges
+//! - `builds.rs`   the builds that were put here: which go
 //! - `ports.rs`    what listens here
 //! - `watch.rs`    notices that the run dir is another
 
+pub mod builds;
 mod ended;
 mod exec;
+mod life;
 mod monitor;
 mod ports;
 mod relay;
@@ -24,22 +28,23 @@ use crate::link::{Incoming, Link, call, locked};
 use crate::paths::Paths;
 use crate::proto::control::*;
 use crate::proto::frame::Frame;
-use crate::proto::hello;
 use crate::proto::ids::{SessionId, StreamId};
-use crate::proto::notice::Notice;
+use crate::proto::notice::ShuttingDown;
 use crate::store::rundir::RunDir;
 use crate::sys;
 use serde_json::Value;
-use std::collections::HashMap;
-use std::path::PathBuf;
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 /// A link over a network that says nothing for this long is dead, and its agent goes.
 const SILENCE: Duration = Duration::from_secs(120);
+/// Bytes of a list of sessions, of the 256 KiB of an answer.
+const LIST: usize = 240 << 10;
 
 /// Where an agent stands.
 #[derive(Clone)]
@@ -78,7 +83,17 @@ struct Agent {
     run: Mutex<Arc<RunDir>>,
     link: Link,
     streams: Mutex<HashMap<StreamId, oneshot::Sender<()>>>,
+    /// Streams whose task has not come to its end.
+    held: AtomicUsize,
     subscriptions: Mutex<HashMap<&'static str, JoinHandle<()>>>,
+    /// It ends: nothing is begun any more.
+    leaving: Mutex<Option<ShuttingDown>>,
+    /// Sessions that were alive when it was looked last.
+    known: Mutex<HashSet<String>>,
+    /// Milliseconds since 1970.
+    began_ms: u64,
+    /// The client was told so: its first session is started knowing it.
+    ends_at_logout: AtomicBool,
 }
 
 /// A call's frames from the client, taken hold of before anything is awaited: what follows the call is not lost.
@@ -93,8 +108,27 @@ where
     let (tx, mut incoming) = mpsc::unbounded_channel();
     let (link, served) = Link::new(io, true, tx);
     let local = ctx.local;
-    let agent =
-        Arc::new(Agent { ctx, run, link: link.clone(), streams: Mutex::default(), subscriptions: Mutex::default() });
+    if !local {
+        let paths = ctx.paths.clone();
+        tokio::task::spawn_blocking(move || builds::collect(&paths));
+    }
+    let agent = Arc::new(Agent {
+        ctx,
+        run,
+        link: link.clone(),
+        streams: Mutex::default(),
+        held: AtomicUsize::new(0),
+        subscriptions: Mutex::default(),
+        leaving: Mutex::default(),
+        known: Mutex::default(),
+        ends_at_logout: AtomicBool::new(false),
+        began_ms: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64),
+    });
+    // the agent in a client's own process ends with that one
+    let mut term = match local {
+        true => None,
+        false => tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).ok(),
+    };
     tokio::pin!(served);
     let end = loop {
         tokio::select! {
@@ -105,20 +139,32 @@ where
                     let stream = params.get("stream").and_then(Value::as_u64).and_then(|s| u32::try_from(s).ok()).filter(|s| *s != 0);
                     let opened = stream.filter(|_| opens_stream(&method));
                     let frames = opened.map(|s| agent.link.open_stream(s));
-                    let (agent, down) = (agent.clone(), method == AgentShutdown::NAME);
-                    let link = link.clone();
+                    let (agent, link) = (agent.clone(), link.clone());
+                    let down = life::farewell(&method, &params);
                     tokio::spawn(async move {
+                        let ends = down.is_some();
+                        if let Some(why) = down {
+                            agent.leave(why).await;
+                        }
                         let result = agent.call(&method, params, frames).await;
                         // what failed has no stream
                         if let Some(stream) = opened.filter(|_| result.is_err()) {
                             agent.link.close_stream(stream);
                         }
                         call::answer(&agent.link.out, id, result);
-                        if down {
+                        if ends {
                             link.out.close();
                         }
                     });
                 }
+            }
+            _ = async { match &mut term { Some(t) => t.recv().await, None => std::future::pending().await } } => {
+                term = None;
+                let (agent, link) = (agent.clone(), link.clone());
+                tokio::spawn(async move {
+                    agent.leave(ShuttingDown { reason: life::STOPPED.into(), expected_return_s: Some(0) }).await;
+                    link.out.close();
+                });
             }
             () = tokio::time::sleep_until((link.heard() + SILENCE).into()), if !local => {
                 if link.heard().elapsed() >= SILENCE {
@@ -153,8 +199,14 @@ impl Agent {
     /// The router table.
     async fn call(self: &Arc<Agent>, method: &str, p: Value, frames: Option<Frames>) -> Result<Value, Fault> {
         use call::{params, reply};
+        if locked(&self.leaving).is_some() && (opens_stream(method) || method == SessionCreate::NAME) {
+            return Err(Fault::new(Fault::GONE, "this agent ends"));
+        }
         match method {
-            Initialize::NAME => reply(self.initialize(params(p)?)?),
+            Initialize::NAME => {
+                let warn = self.ends_at_logout().await;
+                reply(Initialized { ends_at_logout: warn, ..self.initialize(params(p)?)? })
+            }
             SessionList::NAME => reply(self.listed(params(p)?, frames).await?),
             SessionCreate::NAME => reply(SessionCreated { session: self.create(params(p)?).await? }),
             SessionGet::NAME => {
@@ -201,35 +253,24 @@ impl Agent {
             MonitoringSubscribe::NAME => self.subscribe("monitoring", monitor::run(self.link.clone())),
             MonitoringUnsubscribe::NAME => self.unsubscribe("monitoring"),
             PortsList::NAME => reply(ports::list().await?),
-            AgentShutdown::NAME => {
-                let reason = params::<AgentShutdown>(p)?.reason;
-                call::notify(&self.link.out, 0, &Notice::AgentShuttingDown { reason });
-                reply(Done {})
-            }
-            _ => Err(Fault::new(
-                Fault::UNKNOWN_METHOD,
-                format!("this agent knows no {}", crate::text::short(method, 64)),
-            )),
+            SessionRecover::NAME => reply(self.recover().await),
+            // everybody has been told by now
+            AgentShutdown::NAME => params::<AgentShutdown>(p).and_then(|_| reply(Done {})),
+            AgentUpdate::NAME => params::<AgentUpdate>(p).and_then(|_| reply(Done {})),
+            _ => Err(Fault::unknown_to_agent(method)),
         }
     }
 
-    fn initialize(&self, hello: Initialize) -> Result<Initialized, Fault> {
-        let revision = hello::agree((hello::REVISION_MIN, hello::REVISION), (hello.revision_min, hello.revision_max))
-            .map_err(|e| Fault::new(Fault::REFUSED, e))?;
-        let (os, arch) = sys::os_arch();
-        let exe = std::fs::read_link("/proc/self/exe").unwrap_or_else(|_| PathBuf::from("thub"));
-        Ok(Initialized {
-            revision,
-            build: hello::BUILD.into(),
-            hostname: sys::hostname(),
-            os: os.into(),
-            arch: arch.into(),
-            pid: std::process::id(),
-            exe: exe.to_string_lossy().into_owned(),
-            home: self.ctx.paths.home().to_string_lossy().into_owned(),
-            recovered: self.run().entries().iter().filter(|e| e.info().is_alive()).count() as u32,
-            capabilities: hello::capabilities(),
-        })
+    /// Whether it has to be said, before the first session of this boot, that sessions end at logout.
+    async fn ends_at_logout(&self) -> bool {
+        use sys::logout::{Facts, Fate};
+        if !sys::logout::matters() || self.run().told_of_logout() {
+            return false;
+        }
+        let facts = tokio::task::spawn_blocking(Facts::look).await;
+        let ends = facts.is_ok_and(|facts| facts.fate() == Fate::Ends);
+        self.ends_at_logout.store(ends, Ordering::Relaxed);
+        ends
     }
 
     /// The run dir; one that was deleted is made anew by its sessions, and is looked for where they are.
@@ -262,6 +303,7 @@ impl Agent {
     fn hold_stream(&self, stream: StreamId) -> oneshot::Receiver<()> {
         let (tx, rx) = oneshot::channel();
         locked(&self.streams).insert(stream, tx);
+        self.held.fetch_add(1, Ordering::SeqCst);
         rx
     }
 

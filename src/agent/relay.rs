@@ -3,11 +3,12 @@
 
 use super::sessions::{SessionLink, silent};
 use super::{Agent, Frames, unknown};
-use crate::link::call;
+use crate::link::{call, locked};
 use crate::proto::control::*;
 use crate::proto::frame::Kind;
 use crate::proto::ids::{SessionId, StreamId};
 use crate::proto::notice::{Notice, SessionExited};
+use crate::proto::x11::Display;
 use crate::store::rundir::Entry;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -21,13 +22,24 @@ const LOOK: Duration = Duration::from_millis(20);
 /// How a call is answered once its session has ended.
 type FromRecord<M> = fn(&Arc<Agent>, M, Frames) -> Result<<M as Method>::Reply, Fault>;
 
+/// What the client of this agent lends: what sshd (or, on this machine, the client's own shell) has put into our
+/// environment.
+fn lent() -> Lent {
+    let display = std::env::var("DISPLAY").ok();
+    Lent {
+        auth_sock: crate::sys::auth_sock(),
+        display: display.filter(|d| Display::parse(d).is_some_and(|d| d.is_forwarded())),
+    }
+}
+
 impl Agent {
     pub(super) async fn attach(
         self: &Arc<Agent>,
-        a: SessionAttach,
+        mut a: SessionAttach,
         frames: Option<Frames>,
     ) -> Result<SessionAttached, Fault> {
         let frames = frames.ok_or_else(|| Fault::new(Fault::BAD_PARAMS, "stream 0 is the link itself"))?;
+        a.lent = if a.watch || a.blind { Lent::default() } else { lent() };
         let (id, stream) = (a.session.clone(), a.stream);
         let until = Instant::now() + ENDING;
         loop {
@@ -51,7 +63,7 @@ impl Agent {
             };
             match asked.await {
                 Ok((session, theirs, attached)) => {
-                    self.copy(session, stream, frames, theirs, id, a.blind);
+                    self.copy(session, stream, frames, theirs, id, Some((!a.blind).then_some(attached.revision)));
                     return Ok(attached);
                 }
                 Err(f) if is_end(&f) && Instant::now() < until => tokio::time::sleep(LOOK).await,
@@ -125,7 +137,7 @@ impl Agent {
             };
             match asked.await {
                 Ok((session, theirs, reply)) => {
-                    self.copy(session, stream, frames, theirs, id.clone(), true);
+                    self.copy(session, stream, frames, theirs, id.clone(), None);
                     return Ok(reply);
                 }
                 Err(f) if is_end(&f) && Instant::now() < until => tokio::time::sleep(LOOK).await,
@@ -136,7 +148,8 @@ impl Agent {
     }
 
     /// Copies until either side is gone or the client lets go. Each direction waits for itself alone: a client that
-    /// does not read its output can still type.
+    /// does not read its output can still type. `attached` = it is no answer's stream but a session's, whose screens are of
+    /// that revision if there are any: the agent's own end is told there.
     fn copy(
         self: &Arc<Agent>,
         session: SessionLink,
@@ -144,7 +157,7 @@ impl Agent {
         mut ours: Frames,
         mut theirs: Frames,
         id: SessionId,
-        blind: bool,
+        attached: Option<Option<u32>>,
     ) {
         let agent = self.clone();
         let released = self.hold_stream(stream);
@@ -171,23 +184,28 @@ impl Agent {
                 () = down => {
                     // the session is gone without a word, or took another connection of this client instead
                     if !told {
-                        agent.explain(&id, stream, blind);
+                        agent.explain(&id, stream, attached.flatten());
                     }
                 }
-                _ = released => {}
+                _ = released => {
+                    let leaving = locked(&agent.leaving).clone();
+                    if let Some(why) = leaving.filter(|_| attached.is_some()) {
+                        call::notify(&agent.link.out, stream, &Notice::AgentShuttingDown(why));
+                    }
+                }
             }
             drop(session);
             agent.stream_ended(stream);
         });
     }
 
-    fn explain(&self, id: &SessionId, stream: StreamId, blind: bool) {
+    fn explain(&self, id: &SessionId, stream: StreamId, screen: Option<u32>) {
         let run = self.run();
         let exit = match run.entry(id) {
             // it let go of this client: that one attaches anew, where it has not done so already
             Some(Entry::Alive(_)) => return call::notify(&self.link.out, stream, &Notice::SessionDropped),
             // the last words did not get through in time: they are in the record
-            Some(Entry::Ended(_)) if run.end(id).is_ok_and(|end| self.show_end(&end, stream, blind).is_ok()) => return,
+            Some(Entry::Ended(_)) if run.end(id).is_ok_and(|end| self.show_end(&end, stream, screen).is_ok()) => return,
             Some(entry) => {
                 let info = entry.info();
                 SessionExited { exit_code: info.exit_code, cause: info.cause.clone() }

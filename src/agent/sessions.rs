@@ -1,6 +1,6 @@
 //! Owns how session processes are found, asked and started. Leaves out the frames of attached streams.
 
-use super::{Agent, Frames, unknown};
+use super::{Agent, Frames, LIST, unknown};
 use crate::link::feed::Feed;
 use crate::link::{Link, locked};
 use crate::proto::control::*;
@@ -12,6 +12,7 @@ use rustix::process::{Pid, Signal};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
@@ -21,8 +22,6 @@ use tokio::sync::mpsc;
 const ANSWER: Duration = Duration::from_millis(400);
 /// A session makes its lost socket again within this, or its end is recorded.
 const SOCKET: Duration = Duration::from_secs(5);
-/// Of the 256 KiB of an answer.
-const LIST: usize = 240 << 10;
 /// A new session process stands within this.
 const START: Duration = Duration::from_secs(10);
 
@@ -101,7 +100,7 @@ impl Agent {
     }
 
     /// All sessions of this user here: the living are asked side by side.
-    async fn list(&self) -> Vec<SessionInfo> {
+    pub(super) async fn list(&self) -> Vec<SessionInfo> {
         let run = self.run();
         run.collect();
         let entries = run.entries();
@@ -153,6 +152,9 @@ impl Agent {
         {
             return Err(bad(format!("a history of {history} lines is out of bounds: 0 to 1000000")));
         }
+        if create.target.is_some() && !create.cwd.is_empty() {
+            return Err(bad("a session over plain SSH starts in the home there: no directory can be given".into()));
+        }
         let cwd = self.directory(&create).await?;
         let defaults = &self.ctx.defaults;
         create.size.get_or_insert(Size::new(80, 24));
@@ -172,6 +174,9 @@ impl Agent {
         }
         .in_directory(&cwd);
         self.run().collect();
+        if self.ends_at_logout.swap(false, Ordering::Relaxed) {
+            let _ = self.run().tell_of_logout();
+        }
         self.spawn(&id, &spec).await
     }
 
@@ -282,6 +287,7 @@ impl Agent {
     pub(super) fn stream_ended(&self, stream: crate::proto::ids::StreamId) {
         locked(&self.streams).remove(&stream);
         self.link.close_stream(stream);
+        self.held.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -315,7 +321,7 @@ pub(super) fn silent(id: &SessionId, f: Fault) -> Fault {
 }
 
 /// Brings a list under what one answer may hold: long words first, then the oldest of those that have ended.
-fn shorten(all: &mut Vec<SessionInfo>, most: usize) {
+pub(super) fn shorten(all: &mut Vec<SessionInfo>, most: usize) {
     let large = |s: &SessionInfo| serde_json::to_vec(s).map_or(0, |j| j.len() + 1);
     let mut sum: usize = all.iter().map(large).sum();
     for words in [1024, 256, 64] {

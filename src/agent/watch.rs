@@ -25,6 +25,7 @@ pub async fn run(agent: Arc<Agent>) {
                 while rustix::io::read(fd.get_ref(), &mut buf).is_ok_and(|n| n > 0) {}
                 ready.clear_ready();
                 call::notify(&agent.link.out, 0, &Notice::SessionsChanged);
+                agent.look_again();
                 if !run.is_still_there() {
                     break;
                 }

@@ -1,2 +1,111 @@
-//! Ways to get a byte stream with a program, a port or a channel at its other end.
+//! Ways to get a byte stream with a program, a port or a channel at its other end: one face, [`Backend`].
+
+pub mod channel;
 pub mod pty;
+
+use crate::proto::ids::Size;
+use channel::Channel;
+use pty::Pty;
+use rustix::process::{Pid, Signal};
+use std::io;
+use std::os::fd::OwnedFd;
+
+/// How what is at the other end has ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct End {
+    /// Its own code, or 128 + signal; none = nobody knows.
+    pub code: Option<i32>,
+    /// Where there is more to say than the code.
+    pub cause: Option<String>,
+}
+
+/// What a session's bytes come from.
+pub enum Backend {
+    Pty(Pty),
+    Channel(Channel),
+}
+
+impl Backend {
+    /// The program's process, where it runs on this machine.
+    pub fn pid(&self) -> Option<Pid> {
+        match self {
+            Backend::Pty(p) => Some(p.pid()),
+            Backend::Channel(_) => None,
+        }
+    }
+
+    /// A copy of the descriptor, for reading and writing.
+    pub fn descriptor(&self) -> io::Result<OwnedFd> {
+        match self {
+            Backend::Pty(p) => p.descriptor(),
+            Backend::Channel(c) => c.descriptor(),
+        }
+    }
+
+    /// Becomes readable when there is an end to be [`Backend::reap`]ed.
+    pub fn end(&self) -> io::Result<OwnedFd> {
+        match self {
+            Backend::Pty(p) => pty::end_of(p.pid()),
+            Backend::Channel(c) => c.end(),
+        }
+    }
+
+    /// Writes what is taken just now; nothing where there is no room.
+    pub fn write(&self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Backend::Pty(p) => p.write(bytes),
+            Backend::Channel(c) => c.write(bytes),
+        }
+    }
+
+    pub fn resize(&self, size: Size) {
+        match self {
+            Backend::Pty(p) => p.resize(size),
+            Backend::Channel(c) => c.resize(size),
+        }
+    }
+
+    /// ECHO and ICANON as a Tty frame has them. SSH does not tell of another machine's: neither is promised.
+    pub fn flags(&self) -> u8 {
+        match self {
+            Backend::Pty(p) => p.flags(),
+            Backend::Channel(_) => 0,
+        }
+    }
+
+    /// The process group that has the terminal, where it is one of this machine.
+    pub fn foreground(&self) -> Option<Pid> {
+        match self {
+            Backend::Pty(p) => p.foreground(),
+            Backend::Channel(_) => None,
+        }
+    }
+
+    /// Whether a shell edits a line just now, as far as that can be told.
+    pub fn is_at_prompt(&self) -> bool {
+        match self {
+            Backend::Pty(p) => p.is_at_prompt(),
+            Backend::Channel(_) => false,
+        }
+    }
+
+    /// A channel knows one signal: HUP and KILL close it, and the host hangs up on what runs there.
+    pub fn signal(&self, signal: Signal) {
+        match self {
+            Backend::Pty(p) => p.signal(signal),
+            Backend::Channel(c) if signal == Signal::HUP || signal == Signal::KILL => c.close(),
+            Backend::Channel(_) => {}
+        }
+    }
+
+    /// How it ended, once it has.
+    pub fn reap(&self) -> Option<End> {
+        match self {
+            Backend::Pty(p) => {
+                let (code, signal) = p.reap()?;
+                Some(End { code: Some(code), cause: signal.map(|s| format!("ended by {s}")) })
+            }
+            Backend::Channel(c) => c.reap(),
+        }
+    }
+}

@@ -3,54 +3,43 @@
 
 use super::call::Client;
 use super::{AgentVerb, Common};
+use crate::agent::builds::uninstall;
 use crate::client::host::{Env, HostId};
-use crate::failure::Failure;
+use crate::failure::{Failure, Kind};
 use crate::paths::Paths;
+use crate::proto::control::{SessionRecover, SessionRecovered};
+use crate::sys;
 use crate::text::escape;
 use crate::transport::ask::Ask;
-use crate::transport::deploy::build_id;
-use crate::transport::{DeployPolicy, reach};
+use crate::transport::deploy::{Offer, build_id, put};
 use rustix::process::{Pid, Signal};
-use std::io::{IsTerminal, Write};
-use std::path::Path;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Progress on standard error; no questions.
-struct Told {
-    bar: bool,
-    open: AtomicBool,
-}
-
-impl Ask for Told {
-    fn progress(&self, step: &str, done: Option<f32>) {
-        let mut err = std::io::stderr().lock();
-        match done {
-            Some(done) if self.bar => {
-                self.open.store(true, Ordering::Relaxed);
-                let _ = write!(err, "\r{} {:3.0}%", escape(step), done * 100.0);
-            }
-            Some(_) => {}
-            None => {
-                let newline = if self.open.swap(false, Ordering::Relaxed) { "\n" } else { "" };
-                let _ = writeln!(err, "{newline}{}", escape(step));
-            }
-        }
-    }
-}
-
-pub async fn deploy(env: &Arc<Env>, common: &Common, on: &str, from: Option<&Path>) -> Result<(), Failure> {
-    let told = Arc::new(Told { bar: std::io::stderr().is_terminal(), open: AtomicBool::new(false) });
+/// `thub deploy HOST`: whatever lies there already. Ctrl-C ends it, and nothing of it stays there.
+pub async fn deploy(env: &Arc<Env>, common: &Common, args: &super::Deploy) -> Result<(), Failure> {
+    let told = super::ask::telling();
     let ask: Arc<dyn Ask> = told.clone();
-    let reached = reach(on, env.ssh_config.as_deref(), ask, DeployPolicy::Always, from.map(Path::to_path_buf)).await;
-    if told.open.load(Ordering::Relaxed) {
-        eprintln!();
+    let offer = Offer { from: args.from.clone(), dir: args.dir.clone(), ..env.offer.clone() };
+    if offer.dir.as_ref().is_some_and(|d| !d.starts_with('/')) {
+        return Err(Failure::usage("--dir takes an absolute path on the host", "such as --dir /var/lib/me"));
     }
-    let (ssh, _channel) = reached?;
-    let host = ssh.name();
+    let interrupted = async {
+        match tokio::signal::ctrl_c().await {
+            Ok(()) => Failure::new(Kind::Failed, "the upload was stopped", "the host removes what had come there"),
+            Err(_) => std::future::pending().await,
+        }
+    };
+    let put = tokio::select! {
+        put = put(&args.on, env.ssh_config.as_deref(), offer, ask) => put,
+        stopped = interrupted => Err(stopped),
+    };
+    told.end_line();
+    let host = put?.name();
     let build = build_id();
     if common.json {
-        println!("{}", serde_json::json!({"host": on, "build": build}));
+        println!("{}", serde_json::json!({"host": args.on, "build": build}));
     } else {
         println!("{host} has the agent of this build ({build})");
     }
@@ -69,21 +58,22 @@ pub async fn verb(
     }
     match verb {
         AgentVerb::Status => status(env, common, host).await?,
-        AgentVerb::Stop => println!("{} agents ended; sessions go on", stop()),
+        AgentVerb::Stop => stop(paths),
         AgentVerb::Uninstall => {
-            let agents = paths.data_dir().join("agents");
-            match std::fs::remove_dir_all(&agents) {
-                Ok(()) => println!("{} is removed; sessions go on", agents.display()),
-                Err(e) if e.kind() == std::io::ErrorKind::NotFound => println!("no agent is installed here"),
-                Err(e) => {
-                    return Err(Failure::failed(
-                        format!("{} can't be removed: {e}", agents.display()),
-                        "look at its permissions",
-                    ));
-                }
+            let removed = uninstall(paths)?;
+            let what = match removed.builds {
+                0 => "no agent is installed here".to_string(),
+                1 => "1 build is removed".to_string(),
+                n => format!("{n} builds are removed"),
+            };
+            println!("{what}");
+            if !removed.sessions.is_empty() {
+                println!(
+                    "{} go on, and their records stay: {} (after `thub kill` of them, uninstall again)",
+                    removed.sessions.len(),
+                    removed.sessions.join(", ")
+                );
             }
-            // the folder above goes where nothing else is in it
-            let _ = std::fs::remove_dir(paths.data_dir());
         }
     }
     Ok(0)
@@ -107,44 +97,82 @@ async fn there(env: &Arc<Env>, host: &HostId, verb: AgentVerb) -> Result<u8, Fai
 async fn status(env: &Arc<Env>, common: &Common, host: &HostId) -> Result<(), Failure> {
     let client = Client::connect(env, host).await?;
     let hello = &client.dialed.hello;
-    let sessions = client.sessions().await?;
-    let alive = sessions.iter().filter(|s| s.is_alive()).count();
+    let SessionRecovered { recovered, orphaned, lost, .. } = recover(&client).await?;
+    let alive = recovered + orphaned;
     if common.json {
         println!(
             "{}",
             serde_json::json!({
                 "host": host.as_str(), "hostname": hello.hostname, "build": hello.build, "revision": hello.revision,
                 "os": hello.os, "arch": hello.arch, "exe": hello.exe, "sessions": alive,
+                "orphaned": orphaned, "lost": lost,
             })
         );
     } else {
         println!("host      {} ({} {})", escape(&hello.hostname), escape(&hello.os), escape(&hello.arch));
         println!("build     {}, protocol revision {}", escape(&hello.build), hello.revision);
         println!("binary    {}", escape(&hello.exe));
-        println!("sessions  {alive}");
+        let beside = [(orphaned, "of them without an answer"), (lost, "lost")];
+        let beside: String = beside.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!(", {n} {what}")).collect();
+        println!("sessions  {alive}{beside}");
     }
     Ok(())
 }
 
-/// Ends the user's agents on this machine, each in order. Returns how many.
-fn stop() -> usize {
-    let me = rustix::process::geteuid().as_raw();
-    let Ok(all) = std::fs::read_dir("/proc") else { return 0 };
-    let mut ended = 0;
-    for entry in all.flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|n| n.parse::<i32>().ok()).and_then(Pid::from_raw) else {
-            continue;
-        };
-        use std::os::unix::fs::MetadataExt;
-        if !entry.metadata().is_ok_and(|m| m.uid() == me) {
-            continue;
+/// What is there, looked for anew; an agent from before there was this call lists what it finds.
+async fn recover(client: &Client) -> Result<SessionRecovered, Failure> {
+    match client.link().call(&SessionRecover {}).await {
+        Err(f) if f.older().is_some() => {
+            let sessions = client.sessions().await?;
+            let count = |states: &[&str]| sessions.iter().filter(|s| states.contains(&s.state.as_str())).count() as u32;
+            Ok(SessionRecovered {
+                recovered: count(&["running", "detached"]),
+                orphaned: count(&["orphaned"]),
+                lost: count(&["lost"]),
+                sessions: Vec::new(),
+            })
         }
-        let Ok(line) = std::fs::read(entry.path().join("cmdline")) else { continue };
+        other => other.map_err(|f| client.fault(f)),
+    }
+}
+
+/// Ends the user's agents on this machine, each in order: they tell their clients, who come back by themselves.
+fn stop(paths: &Paths) {
+    // one of them may have started us, and ends what it has started
+    sys::ignore(libc::SIGTERM);
+    let mut agents = agents(paths);
+    let ours = rustix::process::getppid();
+    agents.sort_by_key(|pid| Some(*pid) == ours);
+    let ended = agents.iter().filter(|pid| rustix::process::kill_process(**pid, Signal::TERM).is_ok()).count();
+    println!("{ended} agents ended; sessions go on");
+}
+
+/// The user's agents on this machine that serve the sessions of this run dir.
+fn agents(paths: &Paths) -> Vec<Pid> {
+    use std::os::unix::fs::MetadataExt;
+    let me = rustix::process::geteuid().as_raw();
+    let Ok(all) = std::fs::read_dir("/proc") else { return Vec::new() };
+    let is_agent = |entry: &std::fs::DirEntry| {
+        let Ok(line) = std::fs::read(entry.path().join("cmdline")) else { return false };
         let args: Vec<&[u8]> = line.split(|b| *b == 0).collect();
         let program = args.first().map(|a| a.rsplit(|b| *b == b'/').next().unwrap_or_default());
-        if program == Some(b"thub") && args.get(1) == Some(&&b"agent"[..]) && args.get(2) == Some(&&b"--stdio"[..]) {
-            ended += usize::from(rustix::process::kill_process(pid, Signal::TERM).is_ok());
-        }
-    }
-    ended
+        program == Some(b"thub") && args.get(1) == Some(&&b"agent"[..]) && args.get(2) == Some(&&b"--stdio"[..])
+    };
+    let is_ours = |entry: &std::fs::DirEntry| {
+        let Ok(environ) = std::fs::read(entry.path().join("environ")) else { return false };
+        let vars: Vec<&[u8]> = environ.split(|b| *b == 0).collect();
+        let var = |name: &str| {
+            let value = vars.iter().find_map(|v| v.strip_prefix(name.as_bytes())?.strip_prefix(b"="))?;
+            Some(OsStr::from_bytes(value).to_os_string())
+        };
+        let cwd = std::fs::read_link(entry.path().join("cwd")).ok();
+        let theirs = Paths::from_vars(var, sys::passwd().map(|p| p.home), cwd, "", "");
+        theirs.is_ok_and(|theirs| theirs.run_dir() == paths.run_dir())
+    };
+    all.flatten()
+        .filter(|e| e.metadata().is_ok_and(|m| m.uid() == me))
+        .filter_map(|e| Some((e.file_name().to_str()?.parse::<i32>().ok().and_then(Pid::from_raw)?, e)))
+        .filter(|(_, e)| is_agent(e) && is_ours(e))
+        .map(|(pid, _)| pid)
+        .collect()
 }

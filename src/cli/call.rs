@@ -1,12 +1,11 @@
 //! Owns what the verbs share: a runtime, a link to the host, a session by its name. Leaves out the verbs.
 
 use super::Common;
-use crate::client::host::{Dialed, Env, HostId, dial, list_sessions};
+use crate::client::host::{Dialed, Env, HostId, dial, ends_at_logout, list_sessions, mixed};
 use crate::failure::{Failure, Kind};
 use crate::link::Link;
 use crate::proto::control::{Fault, Method, SessionCreate, SessionInfo};
 use crate::proto::ids::{SessionId, StreamId};
-use crate::transport::ask::Nobody;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -41,7 +40,7 @@ async fn keep_alive(link: Link) {
     }
 }
 
-/// A host's agent, asked nothing and telling no progress.
+/// A host's agent, reached with questions on the terminal and no progress told.
 pub struct Client {
     pub host: HostId,
     pub dialed: Dialed,
@@ -50,7 +49,7 @@ pub struct Client {
 
 impl Client {
     pub async fn connect(env: &Arc<Env>, host: &HostId) -> Result<Client, Failure> {
-        let dialed = dial(host, env, Arc::new(Nobody)).await?;
+        let dialed = dial(host, env, super::ask::quietly()).await?;
         if !host.is_local() {
             tokio::spawn(keep_alive(dialed.link.clone()));
         }
@@ -61,23 +60,35 @@ impl Client {
         &self.dialed.link
     }
 
+    /// What a fault is to the command line; where a build is too old for a call, which.
+    pub fn fault(&self, f: Fault) -> Failure {
+        match mixed::worded(&f, &self.host, &self.dialed.hello.build) {
+            Some((what, next)) => Failure::failed(what, next),
+            None => fault(f),
+        }
+    }
+
     /// A stream not used before.
     pub fn stream(&self) -> StreamId {
         self.next.fetch_add(4, Ordering::Relaxed)
     }
 
     pub async fn call<M: Method>(&self, call: &M) -> Result<M::Reply, Failure> {
-        self.link().call(call).await.map_err(fault)
+        self.link().call(call).await.map_err(|f| self.fault(f))
     }
 
     /// Longer than the agent waits for the session to stand: no answer must not mean that one was started.
     pub async fn create(&self, create: &SessionCreate) -> Result<SessionInfo, Failure> {
-        let created = self.link().call_within(create, Duration::from_secs(15)).await;
-        Ok(created.map_err(fault)?.session)
+        if self.dialed.hello.ends_at_logout {
+            eprintln!("thub: {}", ends_at_logout(&self.host));
+        }
+        let create = self.dialed.wanted(create.clone());
+        let created = self.link().call_within(&create, Duration::from_secs(15)).await;
+        Ok(created.map_err(|f| self.fault(f))?.session)
     }
 
     pub async fn sessions(&self) -> Result<Vec<SessionInfo>, Failure> {
-        let mut sessions = list_sessions(self.link(), self.stream()).await.map_err(fault)?;
+        let mut sessions = list_sessions(self.link(), self.stream()).await.map_err(|f| self.fault(f))?;
         for s in &mut sessions {
             s.host = self.host.as_str().to_string();
         }
@@ -134,7 +145,8 @@ pub fn fault(f: Fault) -> Failure {
         Fault::TIMEOUT => (Kind::TimedOut, "try again; `thub doctor` looks into it"),
         Fault::SPAWN => (Kind::Failed, "look whether the command exists and may be run"),
         Fault::GONE => (Kind::Unreachable, "try again"),
-        Fault::UNKNOWN_METHOD => (Kind::Failed, "the agent there is of another build: `thub deploy HOST` renews it"),
+        // (the side that is older is told by `Client::fault`)
+        Fault::UNKNOWN_METHOD => (Kind::Failed, "it is of another build: `thub deploy HOST` puts this one there"),
         _ => (Kind::Failed, "run `thub doctor`"),
     };
     Failure::new(kind, what, hint)

@@ -5,6 +5,7 @@ use super::{Capture, Common};
 use crate::client::host::{Env, HostId, read_stream};
 use crate::failure::Failure;
 use crate::proto::control::*;
+use crate::proto::hello;
 use crate::proto::ids::{SessionId, Size};
 use crate::term::engine::Engine;
 use crate::term::history;
@@ -32,7 +33,7 @@ pub async fn shot(client: &mut Client, session: &SessionId, from: Option<u64>) -
     let stream = client.stream();
     let link = client.link().clone();
     let mut frames = link.open_stream(stream);
-    let call = SessionCapture { session: session.clone(), stream, from, window: 0 };
+    let call = SessionCapture { session: session.clone(), stream, from, window: 0, revision: hello::REVISION };
     let reply = client.call(&call).await?;
     let total = reply.history_bytes.saturating_add(reply.screen_bytes);
     let mut bytes = read_stream(&link, stream, &mut frames, 0, total).await.map_err(fault)?;

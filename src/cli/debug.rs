@@ -1,7 +1,8 @@
 //! Owns `thub debug`: what a recording on disk is, and `replay`, which shows the screen it ends with.
-//! Leaves out how one is taken (`debug/record.rs`).
+//! Leaves out how one is taken (`debug/record.rs`), and ssh_config (`debug/ssh_config.rs`).
 
 mod record;
+mod ssh_config;
 
 use super::{Common, DebugVerb, Replay};
 use crate::failure::Failure;
@@ -26,6 +27,7 @@ pub fn debug(common: &Common, verb: &DebugVerb, inherited: Inherited) -> Result<
     match verb {
         DebugVerb::Record(r) => record::record(r, inherited),
         DebugVerb::Replay(r) => replay(common, r).map(|()| 0),
+        DebugVerb::SshConfig(s) => ssh_config::print(common, s).map(|()| 0),
     }
 }
 

@@ -4,6 +4,7 @@ use super::Common;
 use crate::failure::Failure;
 use crate::paths::Paths;
 use crate::store::rundir::RunDir;
+use crate::sys::logout::{Facts, Fate, Place};
 use serde_json::json;
 use std::path::Path;
 use std::process::Command;
@@ -75,7 +76,8 @@ pub fn doctor(common: &Common, paths: &Result<Paths, Failure>) -> Result<(), Fai
             ),
         );
     }
-    let (level, said) = logout();
+    let facts = Facts::look();
+    let (level, said) = logout(&facts);
     add("logout", level, said);
     match std::env::var_os("SSH_AUTH_SOCK") {
         Some(sock) if Path::new(&sock).exists() => add("ssh-agent", "ok", format!("{}", Path::new(&sock).display())),
@@ -101,7 +103,20 @@ pub fn doctor(common: &Common, paths: &Result<Paths, Failure>) -> Result<(), Fai
     add("clipboard", "ok", "copied text goes to the outer terminal by OSC 52, where it takes it".into());
     let bad = found.iter().any(|f| f.level == "bad");
     if common.json {
-        let all: Vec<_> = found.iter().map(|f| json!({"what": f.what, "level": f.level, "said": f.said})).collect();
+        let one = |f: &Finding| {
+            let mut one = json!({"what": f.what, "level": f.level, "said": f.said});
+            if f.what == "logout" {
+                one["sessions"] = match facts.fate() {
+                    Fate::Outlives => json!("outlive"),
+                    Fate::Ends => json!("end"),
+                    Fate::Unknown => json!(null),
+                };
+                one["kill_user_processes"] = json!(facts.kills);
+                one["lingering"] = json!(facts.lingering);
+            }
+            one
+        };
+        let all: Vec<_> = found.iter().map(one).collect();
         println!("{}", serde_json::Value::Array(all));
     } else {
         for f in &found {
@@ -118,38 +133,34 @@ fn sockets_work(run: &RunDir) -> std::io::Result<()> {
     bound.map(|_| ())
 }
 
-/// What becomes of sessions when their user logs out: it depends on logind's KillUserProcesses and on lingering.
-fn logout() -> (&'static str, String) {
-    if !Path::new("/run/systemd/system").exists() {
-        return ("ok", "no systemd: sessions outlive a logout".into());
-    }
-    let ask = |args: &[&str]| {
-        let out = Command::new(args.first()?).args(args.get(1..)?).output().ok()?;
-        out.status.success().then(|| String::from_utf8_lossy(&out.stdout).trim().to_string())
+/// What becomes of sessions when their user logs out.
+fn logout(facts: &Facts) -> (&'static str, String) {
+    let kill = match facts.kills {
+        Some(true) => "KillUserProcesses=yes",
+        Some(false) => "KillUserProcesses=no",
+        None => "logind does not say whether it ends processes",
     };
-    let kill = ask(&[
-        "busctl",
-        "get-property",
-        "org.freedesktop.login1",
-        "/org/freedesktop/login1",
-        "org.freedesktop.login1.Manager",
-        "KillUserProcesses",
-    ]);
-    let user = rustix::process::geteuid().as_raw().to_string();
-    let linger = ask(&["loginctl", "show-user", &user, "--property=Linger", "--value"]);
-    verdict(kill.as_deref(), linger.as_deref())
-}
-
-/// The four cases, and not knowing.
-fn verdict(kill: Option<&str>, linger: Option<&str>) -> (&'static str, String) {
-    let kills = kill.map(|k| k.ends_with("true"));
-    let lingers = linger == Some("yes");
-    match (kills, lingers) {
-        (Some(false), true) => ("ok", "KillUserProcesses=no, lingering on: sessions outlive a logout".into()),
-        (Some(false), false) => ("ok", "KillUserProcesses=no: sessions outlive a logout".into()),
-        (Some(true), true) => ("warn", "KillUserProcesses=yes, lingering on: sessions started from a login end with it; start them from a lingering service (systemd-run --user)".into()),
-        (Some(true), false) => ("warn", "KillUserProcesses=yes and no lingering: logind ends sessions at logout; `loginctl enable-linger` or KillUserProcesses=no in logind.conf changes that".into()),
-        (None, _) => ("warn", "logind does not say whether it kills processes at logout".into()),
+    let linger = if facts.lingering { "lingering on" } else { "no lingering" };
+    let keep = "`loginctl enable-linger` keeps them";
+    match (facts.fate(), facts.place) {
+        _ if !facts.systemd => ("ok", "no systemd: sessions outlive a logout".into()),
+        (_, Place::Elsewhere) => ("ok", "this is no login of logind's: sessions outlive it".into()),
+        (Fate::Outlives, Place::Login) if facts.lingering && facts.manager => {
+            ("ok", format!("{kill}, {linger}: sessions outlive a logout, each in a scope of its own"))
+        }
+        (Fate::Outlives, _) => ("ok", format!("{kill}, {linger}: sessions outlive a logout")),
+        (Fate::Ends, Place::Manager) => (
+            "warn",
+            format!("{linger}: sessions started under the user's service manager end with the last logout; {keep}"),
+        ),
+        (Fate::Ends, _) if facts.lingering => (
+            "warn",
+            format!(
+                "{kill}, {linger}: sessions end at logout, as the user's service manager has no bus here; install dbus-user-session"
+            ),
+        ),
+        (Fate::Ends, _) => ("warn", format!("{kill}, {linger}: sessions end at logout; {keep}")),
+        (Fate::Unknown, _) => ("warn", format!("{kill} at logout, {linger}: sessions may end with it; {keep}")),
     }
 }
 
@@ -159,10 +170,14 @@ mod tests {
 
     #[test]
     fn four_cases_of_logout() {
-        assert_eq!(verdict(Some("b false"), Some("no")).0, "ok");
-        assert_eq!(verdict(Some("b false"), Some("yes")).0, "ok");
-        assert!(verdict(Some("b true"), Some("no")).1.contains("enable-linger"));
-        assert_eq!(verdict(Some("b true"), Some("yes")).0, "warn");
-        assert_eq!(verdict(None, None).0, "warn");
+        let facts = |kills, lingering| Facts { systemd: true, kills, lingering, manager: true, place: Place::Login };
+        let cases = [(Some(false), false), (Some(false), true), (Some(true), false), (Some(true), true), (None, false)];
+        let said = cases.map(|(kills, lingering)| logout(&facts(kills, lingering)));
+        assert_eq!(said.clone().map(|s| s.0), ["ok", "ok", "warn", "ok", "warn"]);
+        for (i, one) in said.iter().enumerate() {
+            assert!(said[..i].iter().all(|other| other.1 != one.1), "{one:?}");
+        }
+        assert!(said[2].1.contains("enable-linger"));
+        assert!(logout(&Facts { systemd: false, ..facts(Some(false), false) }).1.contains("no systemd"));
     }
 }

@@ -35,7 +35,7 @@ pub async fn forward(env: &Arc<Env>, common: &Common, host: &HostId, verb: &Forw
         ssh = connect(env, host) => ssh?,
         () = quit.asked() => return Ok(0),
     };
-    let wanted = ssh.config().forwards.clone();
+    let wanted = ssh.config().forwards();
     if specs.is_empty() && wanted.specs.is_empty() {
         return Err(Failure::usage(
             format!("there is nothing to forward: ssh_config has no forwards for {}", escape(host.as_str())),

@@ -1,6 +1,6 @@
 //! Owns `thub marks`: the commands that a shell marked, with when and how they ended. Leaves out the marks themselves.
 
-use super::call::{Client, fault};
+use super::call::Client;
 use super::{Common, Marks};
 use crate::client::host::{Env, HostId, find};
 use crate::failure::Failure;
@@ -61,7 +61,7 @@ pub async fn marks(env: &Arc<Env>, common: &Common, host: &HostId, m: &Marks) ->
     let client = Client::connect(env, host).await?;
     let (session, info) = client.find(m.target.name()).await?;
     super::capture::not_lost(&info, m.target.name())?;
-    let marks = find::marks(client.link(), &session, client.stream()).await.map_err(fault)?;
+    let marks = find::marks(client.link(), &session, client.stream()).await.map_err(|f| client.fault(f))?;
     let mut out = std::io::stdout().lock();
     let when = |ms: u64| SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(ms)).filter(|_| ms > 0);
     let ran = commands(&marks);

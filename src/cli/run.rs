@@ -28,7 +28,7 @@ pub async fn run(env: &Arc<Env>, common: &Common, run: &Run) -> Result<u8, Failu
     let hosts: Vec<HostId> =
         if common.host.is_empty() { vec![HostId::local()] } else { common.host.iter().map(HostId::new).collect() };
     if let [host] = hosts.as_slice() {
-        return one(env, host, run, None, Some(stdin())).await;
+        return one(env, host, run, None, true).await;
     }
     let width = hosts.iter().map(|h| crate::text::escape(h.as_str()).chars().count()).max().unwrap_or(0);
     let tasks: Vec<_> = hosts
@@ -37,7 +37,7 @@ pub async fn run(env: &Arc<Env>, common: &Common, run: &Run) -> Result<u8, Failu
             let env = env.clone();
             let run = Run { cwd: run.cwd.clone(), command: run.command.clone() };
             let label = format!("{:width$} | ", crate::text::escape(host.as_str()));
-            tokio::spawn(async move { one(&env, &host, &run, Some(label), None).await })
+            tokio::spawn(async move { one(&env, &host, &run, Some(label), false).await })
         })
         .collect();
     let mut code = 0;
@@ -69,16 +69,12 @@ fn stdin() -> mpsc::Receiver<Vec<u8>> {
     rx
 }
 
-async fn one(
-    env: &Arc<Env>,
-    host: &HostId,
-    run: &Run,
-    label: Option<String>,
-    mut input: Option<mpsc::Receiver<Vec<u8>>>,
-) -> Result<u8, Failure> {
+async fn one(env: &Arc<Env>, host: &HostId, run: &Run, label: Option<String>, reads: bool) -> Result<u8, Failure> {
     // from before it is started on: who interrupts us then means it as well
     let mut signals = Signals::new()?;
     let mut client = Client::connect(env, host).await?;
+    // only now: what is typed before it answers questions
+    let mut input = reads.then(stdin);
     let stream = client.stream();
     let link = client.link().clone();
     let (tx, mut frames) = mpsc::unbounded_channel();

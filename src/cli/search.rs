@@ -1,6 +1,6 @@
 //! Owns `thub search`: lines that match, as grep prints them. Leaves out how they are found (the session does).
 
-use super::call::{Client, fault};
+use super::call::Client;
 use super::{Common, Search};
 use crate::client::host::{Env, HostId, find};
 use crate::failure::Failure;
@@ -23,7 +23,7 @@ pub async fn search(env: &Arc<Env>, common: &Common, host: &HostId, s: &Search) 
         Fault::BAD_PARAMS => {
             Failure::usage(crate::text::escape(&f.message), "escape what is meant literally with a backslash")
         }
-        _ => fault(f),
+        _ => client.fault(f),
     })?;
     if found.more && s.max.is_none() {
         eprintln!("thub: only the newest {} lines that match: there are more", found.hits.len());

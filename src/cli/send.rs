@@ -5,8 +5,9 @@ use super::{Send, SendKeys};
 use crate::client::host::{Env, HostId};
 use crate::failure::Failure;
 use crate::link::call::{Message, parse};
-use crate::proto::control::SessionAttach;
+use crate::proto::control::{Lent, SessionAttach};
 use crate::proto::frame::{Body, MAX_PIECE};
+use crate::proto::hello;
 use crate::proto::ids::SessionId;
 use crate::proto::notice::Notice;
 use crate::term::engine::Engine;
@@ -105,8 +106,12 @@ async fn input(client: &mut Client, session: &SessionId, bytes: &[u8]) -> Result
         watch: false,
         blind: true,
         input_sent: 0,
+        revision_min: hello::REVISION_MIN,
+        revision_max: hello::REVISION,
+        lent: Lent::default(),
     };
     let attached = client.call(&attach).await?;
+    hello::check_stream(&attached).map_err(|f| client.fault(f))?;
     let (mut sent, mut applied, mut limit) = (0u64, 0u64, attached.input_limit);
     let gone = || Failure::failed("the session ended before all was typed", "`thub capture --all` shows what it wrote");
     let patience = || tokio::time::Instant::now() + Duration::from_secs(10);

@@ -58,11 +58,27 @@ pub fn create(new: &New) -> Result<SessionCreate, Failure> {
     })
 }
 
+/// `thub new -H HOST --no-agent`: from here on the host is reached without one.
+pub fn without_agent(env: &Arc<Env>, host: &HostId, new: &New) -> Result<(), Failure> {
+    if host.is_local() {
+        return Err(Failure::usage("this machine needs no SSH", "leave out --no-agent, or name a host with -H"));
+    }
+    if new.cwd.is_some() {
+        return Err(Failure::usage(
+            "a session over plain SSH starts in the home there: no directory can be given",
+            "leave out --cwd, or `cd` in the command",
+        ));
+    }
+    env.go_without(host);
+    Ok(())
+}
+
 pub async fn new_detached(env: &Arc<Env>, common: &Common, host: &HostId, new: &New) -> Result<(), Failure> {
     let create = create(new)?;
     let client = Client::connect(env, host).await?;
     let mut info = client.create(&create).await?;
-    info.host = host.as_str().to_string();
+    // one over plain SSH lives here
+    info.host = if info.target.is_empty() { host.as_str().to_string() } else { "local".into() };
     if common.json {
         println!("{}", serde_json::to_string(&info).map_err(anyhow::Error::from)?);
     } else {
@@ -82,6 +98,7 @@ pub async fn ls(env: &Arc<Env>, common: &Common, host: &HostId) -> Result<(), Fa
     for s in &sessions {
         let state = match (s.state.as_str(), s.exit_code, &s.cause) {
             ("exited", Some(code), _) => format!("exited {code}"),
+            ("exited", None, Some(cause)) => format!("exited: {cause}"),
             ("lost", _, Some(cause)) => format!("lost: {cause}"),
             (state, ..) => state.to_string(),
         };

@@ -7,6 +7,7 @@ use crate::client::host::{Env, HostId};
 use crate::failure::{Failure, Kind};
 use crate::link::call::{Message, parse};
 use crate::proto::frame::Body;
+use crate::proto::hello;
 use crate::proto::ids::{ClientId, SessionId, Size};
 use crate::proto::notice::{Notice, SessionExited};
 use crate::term::engine::Engine;
@@ -56,9 +57,11 @@ pub async fn wait(env: &Arc<Env>, common: &Common, host: &HostId, w: &Wait) -> R
             _ => {}
         }
         loop {
-            // dropped by the session, which lives on: looked at anew
-            if let Some(exit) = watch(&mut client, &session, &until).await? {
-                return Ok(exit);
+            match watch(&mut client, &session, &until).await? {
+                Watched::Over(exit) => return Ok(exit),
+                // the session lives on: looked at anew
+                Watched::Dropped => {}
+                Watched::AgentLeft(back) => client = again(env, host, back).await?,
             }
         }
     };
@@ -85,14 +88,37 @@ fn ended(session: &SessionId, why: &str) -> Failure {
     )
 }
 
-/// `None` = the session let go of us.
-async fn watch(client: &mut Client, session: &SessionId, until: &Until) -> Result<Option<SessionExited>, Failure> {
+/// An agent that ended in order is dialed again for so much longer than it said.
+const OVERDUE: Duration = Duration::from_secs(10);
+const AGAIN: Duration = Duration::from_millis(500);
+
+/// The next agent, after one ended in order that is expected back in so many seconds.
+async fn again(env: &Arc<Env>, host: &HostId, back: u64) -> Result<Client, Failure> {
+    let until = Instant::now() + OVERDUE + Duration::from_secs(back.min(3600));
+    loop {
+        match Client::connect(env, host).await {
+            Err(_) if Instant::now() < until => tokio::time::sleep(AGAIN).await,
+            connected => return connected,
+        }
+    }
+}
+
+enum Watched {
+    Over(SessionExited),
+    /// The session let go of us.
+    Dropped,
+    /// Its agent ends and is expected back in so many seconds.
+    AgentLeft(u64),
+}
+
+async fn watch(client: &mut Client, session: &SessionId, until: &Until) -> Result<Watched, Failure> {
     let link = client.link().clone();
     let stream = client.stream();
     // (ends with the link)
     let mut frames = link.open_stream(stream);
     let mut at = Attached::new(session.clone(), stream, Size::new(80, 24), true, WINDOW);
     let reply = client.call(&at.attach(&ClientId::random(), stream)).await?;
+    hello::check_stream(&reply).map_err(|f| client.fault(f))?;
     at.answered(&reply);
     let mut engine = Engine::new(Size { cols: reply.session.cols, rows: reply.session.rows }.clamped());
     let mut quiet_since = Instant::now();
@@ -104,7 +130,7 @@ async fn watch(client: &mut Client, session: &SessionId, until: &Until) -> Resul
         };
         let frame = tokio::select! {
             frame = frames.recv() => frame,
-            () = tokio::time::sleep_until(quiet_since + idle) => return Ok(Some(SessionExited::default())),
+            () = tokio::time::sleep_until(quiet_since + idle) => return Ok(Watched::Over(SessionExited::default())),
         };
         let Some(frame) = frame else {
             return Err(Failure::unreachable("the link fell while waiting", "start waiting again"));
@@ -136,7 +162,7 @@ async fn watch(client: &mut Client, session: &SessionId, until: &Until) -> Resul
                 if let Until::Text(regex) = until {
                     let shot = super::capture::shot(client, session, Some(0)).await?;
                     if shot.lines.iter().any(|l| regex.is_match(&history::plain(l))) {
-                        return Ok(Some(SessionExited::default()));
+                        return Ok(Watched::Over(SessionExited::default()));
                     }
                 }
                 first = false;
@@ -145,8 +171,12 @@ async fn watch(client: &mut Client, session: &SessionId, until: &Until) -> Resul
             Body::Call(json) => {
                 let Ok(Message::Notice { method, params }) = parse(json) else { continue };
                 let notice = Notice::from_wire(&method, params);
-                if notice == Some(Notice::SessionDropped) {
-                    return Ok(None);
+                match &notice {
+                    Some(Notice::SessionDropped) => return Ok(Watched::Dropped),
+                    Some(Notice::AgentShuttingDown(why)) => {
+                        return Ok(Watched::AgentLeft(why.expected_return_s.unwrap_or(0)));
+                    }
+                    _ => {}
                 }
                 if let Some(Notice::SessionExited(exit)) = notice {
                     return match until {
@@ -155,7 +185,7 @@ async fn watch(client: &mut Client, session: &SessionId, until: &Until) -> Resul
                             format!("`thub capture {session} --all` shows what it wrote"),
                         )),
                         Until::Exit if exit.exit_code.is_none() => Err(ended(session, &exit.cause.unwrap_or_default())),
-                        _ => Ok(Some(exit)),
+                        _ => Ok(Watched::Over(exit)),
                     };
                 }
                 continue;
@@ -165,7 +195,7 @@ async fn watch(client: &mut Client, session: &SessionId, until: &Until) -> Resul
         if let Until::Text(regex) = until
             && shows(&engine, regex, end)
         {
-            return Ok(Some(SessionExited::default()));
+            return Ok(Watched::Over(SessionExited::default()));
         }
     }
 }

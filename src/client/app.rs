@@ -1,6 +1,8 @@
 //! Owns the client's state and what changes it: `update(Event) -> Vec<Effect>`. No I/O; the clock is passed in.
 //! Leaves out drawing (view), the split tree (layout) and carrying out effects (driver).
 
+pub mod back;
+mod deploy;
 mod find;
 mod geometry;
 mod hosts;
@@ -116,6 +118,8 @@ pub struct Host {
     pub queue: Vec<HostCommand>,
     /// What was seen of each session: its output's length and its bells.
     pub looked: HashMap<String, (u64, u64)>,
+    /// An agent is on its way there, and its panel was shown.
+    pub deploying: bool,
 }
 
 /// A line at the bottom that goes by itself.
@@ -170,6 +174,8 @@ pub struct App {
     /// The tabs or splits are another than what was saved.
     changed: bool,
     opening: Option<open::Opening>,
+    /// Hosts of the kept layout that are not there by then are listed.
+    back_at: Option<Duration>,
     /// The kept layout is being brought back, and nothing of it is known to be alive yet.
     restoring: bool,
     inside: Inside,
@@ -311,6 +317,7 @@ impl App {
         {
             self.layers.pop();
         }
+        self.list_hosts_due();
         for pane in self.panes.values_mut() {
             if pane.sync_since.is_some_and(|t| t + SYNC <= self.now) {
                 pane.sync_since = None;
@@ -323,6 +330,7 @@ impl App {
     pub fn deadline(&self) -> Option<Duration> {
         let mut at: Vec<Duration> = Vec::new();
         at.extend(self.message.as_ref().map(|m| m.until));
+        at.extend(self.back_at);
         // the tree is asked for anew only where somebody can answer
         if self.hosts.keys().any(|id| self.is_online(id)) {
             at.extend(self.listed.map(|t| t + LIST));
@@ -382,6 +390,14 @@ impl App {
     pub fn say(&mut self, text: impl Into<String>) {
         self.message = Some(Message { text: text.into(), until: self.now + MESSAGE, trouble: None });
         self.dirty = true;
+    }
+
+    /// Like [`App::say`], for what takes longer to read.
+    pub(super) fn say_long(&mut self, text: impl Into<String>) {
+        self.say(text);
+        if let Some(message) = &mut self.message {
+            message.until = self.now + MESSAGE * 4;
+        }
     }
 
     /// Like [`App::say`], of trouble with a host: it goes as soon as the host is there again.

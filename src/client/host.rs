@@ -3,11 +3,15 @@
 
 pub mod attached;
 pub mod dial;
+mod dialing;
 pub mod find;
 mod forward;
+pub mod mixed;
+mod pulse;
 mod task;
+pub mod without;
 
-pub use dial::{Dialed, Env, dial};
+pub use dial::{Dialed, Env, dial, dial_by};
 pub use task::spawn;
 
 use crate::link::Link;
@@ -16,6 +20,7 @@ use crate::proto::control::{Fault, MarkInfo, PortInfo, SessionCreate, SessionDet
 use crate::proto::frame::{self, Body, Frame};
 use crate::proto::ids::{Offset, SessionId, Size, StreamId};
 use crate::proto::notice::{Gauges, SessionExited};
+use crate::secret::Secret;
 use crate::term::screen::Colors;
 use crate::transport::ssh::forward::Status;
 use crate::transport::ssh::forward::spec::Spec;
@@ -53,9 +58,14 @@ pub enum HostState {
         step: String,
         done: Option<f32>,
     },
+    /// `build` empty = without an agent there.
     Online {
         build: String,
         hostname: String,
+    },
+    /// Its agent ended in order and is expected back: why.
+    Updating {
+        why: String,
     },
     /// The link fell; `retry` counts from when the event was sent.
     Lost {
@@ -68,6 +78,13 @@ pub enum HostState {
         hints: Vec<String>,
         hard: bool,
     },
+}
+
+impl HostState {
+    /// Reached over plain SSH: its sessions live on this machine.
+    pub fn is_without_agent(&self) -> bool {
+        matches!(self, HostState::Online { build, .. } if build.is_empty())
+    }
 }
 
 /// A question for the person, answered by `HostCommand::Answer`.
@@ -85,7 +102,9 @@ pub enum Question {
 pub enum Answer {
     Yes,
     No,
-    Secret(String),
+    /// No agent there: plain SSH.
+    Without,
+    Secret(Secret),
 }
 
 /// What the client wants of a host. Sessions are attached at most once by a client process.
@@ -93,8 +112,12 @@ pub enum Answer {
 pub enum HostCommand {
     /// Connect now (also: stop waiting for the next try).
     Connect,
+    /// Connect without an agent there, over plain SSH, from now on.
+    Without,
     /// Let go of the link; nothing is ended.
     Disconnect,
+    /// Put this build's agent there and go over to it; sessions go on.
+    Update,
     Attach {
         session: SessionId,
         size: Size,
@@ -125,7 +148,7 @@ pub enum HostCommand {
     /// `tag` comes back in `Created`.
     Create {
         tag: u64,
-        create: SessionCreate,
+        create: Box<SessionCreate>,
     },
     Close {
         session: SessionId,
@@ -268,8 +291,12 @@ pub enum HostEvent {
     Failed {
         what: String,
     },
+    /// To be known of this host, for a message.
+    Said {
+        what: String,
+    },
     Rtt(Duration),
-    /// Nothing heard for this long.
+    /// Nothing that was sent was answered for this long; zero = it is answered again.
     Silent(Duration),
     Gauges(Gauges),
     /// All of the host's, when one is another (and every 2 s while somebody looks).
@@ -285,6 +312,15 @@ pub enum HostEvent {
 /// Whether the program echoes what is typed (a password prompt does not).
 pub fn echoes(flags: u8) -> bool {
     flags & frame::tty::ECHO != 0
+}
+
+/// Said before the first session on a host whose system ends sessions with the login.
+pub fn ends_at_logout(host: &HostId) -> String {
+    let place =
+        if host.is_local() { "here".to_string() } else { format!("on {}", crate::text::short(host.as_str(), 40)) };
+    format!(
+        "sessions end when you log out {place}: `loginctl enable-linger` there keeps them; `thub doctor` tells more"
+    )
 }
 
 /// Largest answer read from a stream: 1 GiB and what goes with it.

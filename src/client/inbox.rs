@@ -59,6 +59,7 @@ fn session_of(event: &HostEvent) -> Option<&SessionId> {
         | HostEvent::Sessions(_)
         | HostEvent::Created { .. }
         | HostEvent::Failed { .. }
+        | HostEvent::Said { .. }
         | HostEvent::Rtt(_)
         | HostEvent::Silent(_)
         | HostEvent::Gauges(_)

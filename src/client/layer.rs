@@ -1,5 +1,7 @@
 //! Owns the stack of modals: the top one takes the event first. State in, outcome out; nothing here knows the app.
 
+pub mod back;
+pub mod deploying;
 pub mod field;
 pub mod picker;
 pub mod ports;
@@ -15,6 +17,8 @@ use crate::proto::control::PortInfo;
 use crate::proto::ids::SessionId;
 use crate::term::input::Key;
 use crate::transport::ssh::forward::spec::Spec;
+use back::Back;
+use deploying::Deploying;
 use field::Field;
 use picker::Picker;
 use question::Asked;
@@ -41,10 +45,14 @@ pub enum Choice {
     Read(HostId, String),
     /// The pane with this number.
     Pane(usize),
+    /// No agent is put there after all.
+    StopDeploy(HostId),
     Forward(HostId, Spec),
     /// What listens there, to a port here.
     ForwardPort(HostId, PortInfo),
     Unforward(HostId, u64),
+    /// Connect these hosts now; the panel stays.
+    Retry(Vec<HostId>, Back),
 }
 
 pub enum Outcome {
@@ -76,6 +84,8 @@ pub enum Layer {
         purpose: Purpose,
     },
     Question(Box<Asked>),
+    /// An agent on its way to a host.
+    Deploying(Box<Deploying>),
     /// Must be read: only Close.
     Stop {
         host: HostId,
@@ -83,7 +93,10 @@ pub enum Layer {
         hints: Vec<String>,
         shown: Option<Duration>,
         armed: bool,
+        hush: bool,
     },
+    /// The hosts of a window that comes back.
+    Back(Back),
     /// How it stands with a host.
     Monitor(HostId),
     /// A host's forwards.
@@ -96,10 +109,18 @@ pub enum Layer {
 
 impl Layer {
     pub fn question(host: HostId, id: u64, question: Question, now: Duration) -> Layer {
-        Layer::Question(Box::new(Asked { host, id, question, field: Field::default(), shown: now, armed: false }))
+        Layer::Question(Box::new(Asked {
+            host,
+            id,
+            question,
+            field: Field::default(),
+            shown: now,
+            armed: false,
+            hush: false,
+        }))
     }
     pub fn stop(host: HostId, why: String, hints: Vec<String>) -> Layer {
-        Layer::Stop { host, why, hints, shown: None, armed: false }
+        Layer::Stop { host, why, hints, shown: None, armed: false, hush: false }
     }
     pub fn confirm(text: String, choice: Choice) -> Layer {
         Layer::Confirm { text, choice }
@@ -124,11 +145,38 @@ impl Layer {
         matches!(self, Layer::Question(a) if a.host == *host)
     }
 
+    /// Something secret is being typed for this host.
+    pub fn holds_secret_for(&self, host: &HostId) -> bool {
+        matches!(self, Layer::Question(a) if a.host == *host
+            && matches!(a.question, Question::Secret { .. }) && !a.field.text().is_empty())
+    }
+    /// It came where another question was: what is still typed for that one is neither its answer nor a program's input.
+    pub fn comes_after_another(&mut self, now: Duration) {
+        match self {
+            Layer::Question(a) => (a.shown, a.armed, a.hush) = (now, false, true),
+            Layer::Stop { shown, armed, hush, .. } => (*shown, *armed, *hush) = (Some(now), false, true),
+            _ => {}
+        }
+    }
+    pub fn hushes(&self) -> bool {
+        matches!(self, Layer::Stop { hush: true, .. }) || matches!(self, Layer::Question(a) if a.hush)
+    }
+
+    /// The panel of an agent's way to a host.
+    pub fn deploying(&mut self, host: &HostId) -> Option<&mut Deploying> {
+        match self {
+            Layer::Deploying(d) if d.host == *host => Some(d),
+            _ => None,
+        }
+    }
+
     /// For a panel nobody asked for: since when it is there, and whether it takes keys yet.
     pub fn unasked(&mut self) -> Option<(&Duration, &mut bool)> {
         const LONG_AGO: &Duration = &Duration::ZERO;
         match self {
             Layer::Question(a) => Some((&a.shown, &mut a.armed)),
+            Layer::Deploying(d) => Some((&d.shown, &mut d.armed)),
+            Layer::Back(b) => Some((&b.shown, &mut b.armed)),
             Layer::Stop { shown, armed, .. } => Some((shown.as_ref().unwrap_or(LONG_AGO), armed)),
             _ => None,
         }
@@ -160,10 +208,12 @@ impl Layer {
                 }
             },
             Layer::Question(asked) => asked.key(key, &name),
+            Layer::Deploying(d) => d.key(&name),
             Layer::Stop { host, why, .. } => match name.as_str() {
                 "Enter" | "Escape" | "c" => Outcome::Choose(Choice::Read(host.clone(), why.clone())),
                 _ => Outcome::Stay,
             },
+            Layer::Back(b) => b.key(&name),
             Layer::Monitor(_) => Outcome::Close,
             Layer::Ports(p) => p.key(key, &name),
             Layer::Numbers { .. } => match typed(key).and_then(|c| c.to_digit(10)) {

@@ -101,9 +101,11 @@ pub fn state_text(host: &Host, now: Duration) -> String {
         HostState::Connecting => "connecting".into(),
         HostState::Deploying { done: Some(d), .. } => format!("deploying {:.0}%", d * 100.0),
         HostState::Deploying { .. } => "deploying".into(),
+        HostState::Updating { .. } => "updating".into(),
         HostState::Online { .. } if host.silent => {
             format!("silent {}", age(now.saturating_sub(host.heard).as_secs() as i64))
         }
+        HostState::Online { .. } if host.state.is_without_agent() => "no agent".into(),
         HostState::Online { .. } => String::new(),
         HostState::Lost { .. } => format!("lost {}", age(now.saturating_sub(host.heard).as_secs() as i64)),
         HostState::Failed { .. } => "failed".into(),
@@ -113,7 +115,9 @@ pub fn state_text(host: &Host, now: Duration) -> String {
 pub fn standing(host: Option<&Host>) -> Standing {
     match host.map(|h| (&h.state, h.silent)) {
         None | Some((HostState::Offline, _)) => Standing::Offline,
-        Some((HostState::Connecting | HostState::Deploying { .. }, _)) => Standing::Working,
+        Some((HostState::Connecting | HostState::Deploying { .. } | HostState::Updating { .. }, _)) => {
+            Standing::Working
+        }
         Some((HostState::Online { .. }, false)) => Standing::Online,
         Some(_) => Standing::Troubled,
     }
@@ -190,6 +194,13 @@ impl App {
         rows
     }
 
+    /// A session over plain SSH lives on this machine, and is shown where its host is.
+    pub fn is_listed_elsewhere(&self, host: &HostId, info: &SessionInfo) -> bool {
+        host.is_local()
+            && !info.target.is_empty()
+            && self.hosts.iter().any(|(h, other)| !h.is_local() && other.sessions.iter().any(|s| s.id == info.id))
+    }
+
     fn host_rows(&self, id: &HostId, depth: u16, rows: &mut Vec<Row>) {
         let host = self.hosts.get(id);
         let place = Place::Host(id.clone());
@@ -208,6 +219,9 @@ impl App {
         let Some(host) = host.filter(|_| open) else { return };
         for info in sessions {
             let Ok(session) = info.id.parse::<SessionId>() else { continue };
+            if self.is_listed_elsewhere(id, info) {
+                continue;
+            }
             let pane = self.pane_of(id, &session).and_then(|p| self.panes.get(&p));
             let seconds = unix_of(&info.created_at).map(|t| self.unix_now() - t);
             rows.push(Row {

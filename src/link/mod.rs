@@ -38,6 +38,7 @@ pub enum Incoming {
 struct Shared {
     streams: Mutex<HashMap<StreamId, mpsc::UnboundedSender<Frame>>>,
     heard: Mutex<Instant>,
+    answered: Mutex<Option<(Instant, Duration)>>,
     pings: Mutex<HashMap<u64, Instant>>,
     epoch: Instant,
 }
@@ -72,6 +73,7 @@ impl Link {
             shared: Arc::new(Shared {
                 streams: Mutex::default(),
                 heard: Mutex::new(Instant::now()),
+                answered: Mutex::default(),
                 pings: Mutex::default(),
                 epoch: Instant::now(),
             }),
@@ -147,6 +149,7 @@ impl Link {
                 Body::Ping(n) => self.out.urgent(0, Body::Pong(n)),
                 Body::Pong(n) => {
                     if let Some(sent) = locked(&self.shared.pings).remove(&n) {
+                        *locked(&self.shared.answered) = Some((Instant::now(), sent.elapsed()));
                         let _ = incoming.send(Incoming::Rtt(sent.elapsed()));
                     }
                 }
@@ -197,6 +200,11 @@ impl Link {
     /// When the peer was last heard of.
     pub fn heard(&self) -> Instant {
         *locked(&self.shared.heard)
+    }
+
+    /// When a ping was answered last, and how long that took.
+    pub fn answered(&self) -> Option<(Instant, Duration)> {
+        *locked(&self.shared.answered)
     }
 
     /// Ends it: pending calls fail, streams end.

@@ -1,7 +1,7 @@
 //! Owns the calls of the protocol: one struct a method with its name, parameters and reply, and [`Fault`].
 //! Leaves out who answers them. Every field has a default, so that older and newer builds understand each other.
 
-use super::ids::{ClientId, Offset, SessionId, Size, StreamId};
+use super::ids::{ClientId, Offset, SessionId, Size, StreamId, TargetId};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -22,7 +22,11 @@ macro_rules! method {
 }
 
 mod find;
+mod life;
+mod target;
 pub use find::*;
+pub use life::*;
+pub use target::*;
 
 /// Why a call failed. Codes are stable; the message is for people.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq, thiserror::Error)]
@@ -53,6 +57,30 @@ impl Fault {
     pub fn new(code: i64, message: impl Into<String>) -> Fault {
         Fault { code, message: message.into() }
     }
+
+    /// What an agent answers to a method of a later build.
+    pub fn unknown_to_agent(method: &str) -> Fault {
+        Fault::new(Fault::UNKNOWN_METHOD, format!("this agent knows no {}", crate::text::short(method, 64)))
+    }
+    /// What a session answers to one; its agent hands it on.
+    pub fn unknown_to_session(method: &str) -> Fault {
+        Fault::new(Fault::UNKNOWN_METHOD, format!("{OLD_SESSION} {}", crate::text::short(method, 64)))
+    }
+    /// Which side is older than the method called, if that is what it is about.
+    pub fn older(&self) -> Option<Older> {
+        (self.code == Fault::UNKNOWN_METHOD)
+            .then(|| if self.message.starts_with(OLD_SESSION) { Older::Session } else { Older::Agent })
+    }
+}
+
+/// How a session's answer begins; the same since the first build, so that it is told from its agent's.
+const OLD_SESSION: &str = "a session knows no";
+
+/// Who does not know a method that this build calls.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Older {
+    Agent,
+    Session,
 }
 
 /// Nothing to say beyond "done".
@@ -93,7 +121,19 @@ pub struct Initialized {
     pub home: String,
     /// Sessions found alive.
     pub recovered: u32,
+    /// Their ids, the oldest first, at most [`Initialized::NAMED`].
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sessions: Vec<String>,
+    /// Sessions whose process was killed, as far as that is still on record.
+    #[serde(skip_serializing_if = "is_none")]
+    pub lost: u32,
+    /// The system will end sessions when the user logs out there; said until the first session of this boot is started.
+    pub ends_at_logout: bool,
     pub capabilities: BTreeMap<String, Capability>,
+}
+impl Initialized {
+    /// Sessions named in the hello: the list itself is asked for.
+    pub const NAMED: usize = 1000;
 }
 method!(Initialize = "initialize" -> Initialized);
 
@@ -128,6 +168,9 @@ pub struct SessionInfo {
     pub ended_at: Option<String>,
     /// Bells rung so far.
     pub bells: u64,
+    /// The target process whose channel it is; empty = a program of its own machine.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub target: String,
 }
 
 impl Default for SessionInfo {
@@ -153,11 +196,15 @@ impl Default for SessionInfo {
             cwd: String::new(),
             ended_at: None,
             bells: 0,
+            target: String::new(),
         }
     }
 }
 
 fn is_zero(n: &u64) -> bool {
+    *n == 0
+}
+fn is_none(n: &u32) -> bool {
     *n == 0
 }
 fn no_stream(n: &StreamId) -> bool {
@@ -197,6 +244,9 @@ pub struct SessionCreate {
     /// Lines of history kept, up to 1,000,000; 10,000 where neither this nor the settings say otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub history: Option<u64>,
+    /// A channel of this target process instead of a program of its own machine; directory and shell are the host's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<TargetId>,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
@@ -268,12 +318,43 @@ pub struct SessionAttach {
     /// How much input this client has ever sent to this session.
     #[serde(default)]
     pub input_sent: Offset,
+    /// Revisions the client speaks, for the session itself: the agent between may be of any build. 0 = 1, from builds
+    /// that said nothing of it.
+    #[serde(default)]
+    pub revision_min: u32,
+    #[serde(default)]
+    pub revision_max: u32,
+    /// What this client brings along: filled in by the agent it came through, whatever a client says.
+    #[serde(default, skip_serializing_if = "Lent::is_nothing")]
+    pub lent: Lent,
+}
+
+/// What a client lends to a session's program, as seen where that runs.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+pub struct Lent {
+    /// The socket of the ssh-agent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auth_sock: Option<String>,
+    /// The X display, as `$DISPLAY` names it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub display: Option<String>,
+}
+
+impl Lent {
+    fn is_nothing(&self) -> bool {
+        *self == Lent::default()
+    }
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(default)]
 pub struct SessionAttached {
+    /// What is spoken on this stream, whatever the agent between speaks.
     pub revision: u32,
+    /// The session's own build; empty from builds that did not name it.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub build: String,
     pub features: Vec<String>,
     /// Where output goes on from: the client's `have`, or where the Screen that follows stands.
     pub offset: Offset,
@@ -363,6 +444,9 @@ pub struct SessionHistory {
     pub to: Option<u64>,
     #[serde(default)]
     pub window: u64,
+    /// The newest revision the client reads; 0 = 1.
+    #[serde(default)]
+    pub revision: u32,
 }
 #[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(default)]
@@ -387,6 +471,9 @@ pub struct SessionCapture {
     pub from: Option<u64>,
     #[serde(default)]
     pub window: u64,
+    /// The newest revision the client reads; 0 = 1.
+    #[serde(default)]
+    pub revision: u32,
 }
 #[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(default)]
@@ -473,11 +560,3 @@ pub struct PortInfo {
     pub command: String,
 }
 method!(PortsList = "ports.list" -> PortsListed);
-
-/// Ends the agent in order; its sessions live on.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
-#[serde(default)]
-pub struct AgentShutdown {
-    pub reason: String,
-}
-method!(AgentShutdown = "agent.shutdown" -> Done);

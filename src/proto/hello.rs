@@ -1,11 +1,11 @@
 //! Owns the first words both ways: the banner and the pure [`agree`]. Leaves out how they travel.
 
-use super::control::{Capability, Initialize};
+use super::control::{Capability, Fault, Initialize, SessionAttached};
 use super::ids::ClientId;
 use std::collections::BTreeMap;
 
 /// Newest protocol revision this build speaks.
-pub const REVISION: u32 = 1;
+pub const REVISION: u32 = 2;
 /// Oldest one it still speaks.
 pub const REVISION_MIN: u32 = 1;
 /// This build, as the banner and `initialize` name it.
@@ -71,6 +71,44 @@ pub fn agree(mine: (u32, u32), theirs: (u32, u32)) -> Result<u32, String> {
     ))
 }
 
+/// The revision of an attached stream, asked of the session: the newest that both speak. A client that names none
+/// speaks 1.
+pub fn agree_on_stream(theirs: (u32, u32)) -> Result<u32, Fault> {
+    let theirs = (theirs.0.max(1), theirs.1.max(1));
+    agree((REVISION_MIN, REVISION), theirs).map_err(|_| {
+        Fault::new(
+            Fault::REFUSED,
+            format!(
+                "this session is thub {BUILD} and speaks protocol revisions {REVISION_MIN} to {REVISION}, the client \
+                 {} to {}: use a thub of that version, or start the session anew",
+                theirs.0, theirs.1
+            ),
+        )
+    })
+}
+
+/// A session's answer to an attach, looked at by the client: may the stream be read?
+pub fn check_stream(answer: &SessionAttached) -> Result<(), Fault> {
+    if speaks(answer.revision) {
+        return Ok(());
+    }
+    let build = if answer.build.is_empty() { "of another build" } else { &answer.build };
+    Err(Fault::new(
+        Fault::REFUSED,
+        format!(
+            "the session is thub {} and speaks protocol revision {}, this thub ({BUILD}) {REVISION_MIN} to {REVISION}: \
+             use a thub of that version for it, or start it anew",
+            crate::text::short(build, 60),
+            answer.revision
+        ),
+    ))
+}
+
+/// Whether this build speaks a revision that the other side says is agreed on.
+pub fn speaks(revision: u32) -> bool {
+    (REVISION_MIN..=REVISION).contains(&revision)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -87,6 +125,19 @@ mod tests {
         for cut in 0..noise.len() + banner().len() - 1 {
             assert_eq!(find_banner(&all[..cut]), None);
         }
+    }
+
+    #[test]
+    fn a_stream_speaks_what_its_session_does() {
+        assert_eq!(agree_on_stream((0, 0)), Ok(1), "builds before it was asked");
+        assert_eq!(agree_on_stream((REVISION_MIN, REVISION + 3)), Ok(REVISION));
+        let newer = agree_on_stream((REVISION + 1, REVISION + 2)).unwrap_err();
+        assert!(newer.code == Fault::REFUSED && newer.message.contains(BUILD), "{newer}");
+        let said = |revision| SessionAttached { revision, build: "9.9.9".into(), ..SessionAttached::default() };
+        assert_eq!(check_stream(&said(REVISION)), Ok(()));
+        let other = check_stream(&said(REVISION + 1)).unwrap_err();
+        assert!(other.message.contains("9.9.9") && other.message.contains(BUILD), "{other}");
+        assert!(check_stream(&said(0)).is_err());
     }
 
     #[test]

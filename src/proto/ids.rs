@@ -67,6 +67,29 @@ impl<'de> Deserialize<'de> for SessionId {
     }
 }
 
+/// A target process: one for each user and SSH target. As safe in a file name as a session's id.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub struct TargetId(SessionId);
+
+impl TargetId {
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+}
+
+impl FromStr for TargetId {
+    type Err = BadId;
+    fn from_str(s: &str) -> Result<TargetId, BadId> {
+        s.parse().map(TargetId)
+    }
+}
+
+impl fmt::Display for TargetId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 /// One client process: 128 random bits, 32 hexadecimal digits on the wire. Input offsets count per client and session.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize, Default)]
 pub struct ClientId(String);

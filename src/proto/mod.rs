@@ -1,4 +1,4 @@
-//! The protocol: all that crosses a wire, and nothing else. Pure. This page is its specification, revision 1.
+//! The protocol: all that crosses a wire, and nothing else. Pure. This page is its specification, revision 2.
 //!
 //! One protocol on every link: client to agent (an SSH channel, or a pipe in memory), agent to session process (a unix
 //! socket). What is here is for ever from the first release on: numbers are not used twice, every field has a default,
@@ -9,6 +9,11 @@
 //! the hello: revisions from and to, build, client, capabilities; both ends then speak the highest common revision
 //! ([`hello::agree`]). It and the first attaches may be sent before the banner has come. The reply to an attach has the
 //! session's own revision and features: they bind that stream, whatever the agent between is.
+//!
+//! # Revisions
+//! 1: as the first builds spoke it. 2: a Screen says all of a terminal's state in private strings (`term::engine::snapshot`),
+//! and lines of history have links (OSC 8). To a peer of revision 1, and where an agent of that revision hands on no
+//! revision, a session says Screens as those were and leaves the links out.
 //!
 //! # Frames
 //! [`frame`] has header, kinds and limits. Stream 0 is the link itself: calls, answers, notices, Ping, Pong. Clients pick
@@ -43,3 +48,4 @@ pub mod hello;
 pub mod ids;
 pub mod notice;
 pub mod spawn;
+pub mod x11;

@@ -22,14 +22,17 @@ pub enum Notice {
     SessionMark(MarkInfo),
     /// The list of sessions is another; ask for it.
     SessionsChanged,
+    /// Sessions that had been out of sight are there again: their ids.
+    SessionsRecovered(Vec<String>),
     MonitoringData(Gauges),
-    AgentShuttingDown {
-        reason: String,
-    },
+    /// The agent ends in order, its sessions live on. On stream 0, and as the last word on each attached stream.
+    AgentShuttingDown(ShuttingDown),
     ExecExited {
         stream: StreamId,
         code: i32,
     },
+    /// On a channel's stream, behind its last output.
+    ChannelExited(SessionExited),
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
@@ -38,6 +41,17 @@ pub struct SessionExited {
     /// The program's own code; 128 + signal where a signal ended it.
     pub exit_code: Option<i32>,
     pub cause: Option<String>,
+}
+
+/// Why an agent ends, and for how long.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+pub struct ShuttingDown {
+    #[serde(rename = "text")]
+    pub reason: String,
+    /// When one may be started there again, seconds from now; left out = nobody knows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expected_return_s: Option<u64>,
 }
 
 /// A host's load, sampled by its agent.
@@ -69,6 +83,11 @@ struct Words {
 }
 #[derive(Serialize, Deserialize, Default)]
 #[serde(default)]
+struct Recovered {
+    sessions: Vec<String>,
+}
+#[derive(Serialize, Deserialize, Default)]
+#[serde(default)]
 struct Ended {
     stream: StreamId,
     code: i32,
@@ -88,12 +107,14 @@ impl Notice {
             Notice::SessionMark(m) => ("session.mark", v(serde_json::to_value(m))),
             Notice::SessionsChanged => ("sessions.changed", Value::Object(Default::default())),
             Notice::MonitoringData(g) => ("monitoring.data", v(serde_json::to_value(g))),
-            Notice::AgentShuttingDown { reason } => {
-                ("agent.shutting_down", v(serde_json::to_value(Words { text: reason.clone() })))
+            Notice::SessionsRecovered(ids) => {
+                ("session.recovered", v(serde_json::to_value(Recovered { sessions: ids.clone() })))
             }
+            Notice::AgentShuttingDown(s) => ("agent.shutting_down", v(serde_json::to_value(s))),
             Notice::ExecExited { stream, code } => {
                 ("exec.exited", v(serde_json::to_value(Ended { stream: *stream, code: *code })))
             }
+            Notice::ChannelExited(e) => ("channel.exited", v(serde_json::to_value(e))),
         }
     }
 
@@ -110,11 +131,15 @@ impl Notice {
             "session.mark" => Notice::SessionMark(serde_json::from_value(params).ok()?),
             "sessions.changed" => Notice::SessionsChanged,
             "monitoring.data" => Notice::MonitoringData(serde_json::from_value(params).ok()?),
-            "agent.shutting_down" => Notice::AgentShuttingDown { reason: words(params)? },
+            "session.recovered" => {
+                Notice::SessionsRecovered(serde_json::from_value::<Recovered>(params).ok()?.sessions)
+            }
+            "agent.shutting_down" => Notice::AgentShuttingDown(serde_json::from_value(params).ok()?),
             "exec.exited" => {
                 let e: Ended = serde_json::from_value(params).ok()?;
                 Notice::ExecExited { stream: e.stream, code: e.code }
             }
+            "channel.exited" => Notice::ChannelExited(serde_json::from_value(params).ok()?),
             _ => return None,
         })
     }
@@ -135,8 +160,10 @@ mod tests {
             Notice::SessionMark(MarkInfo { line: 7, kind: MarkInfo::END.into(), exit: Some(1), ..MarkInfo::default() }),
             Notice::SessionsChanged,
             Notice::MonitoringData(Gauges { cpu: 1.5, mem_used: 1, mem_total: 2, load: 0.5, uptime: 9 }),
-            Notice::AgentShuttingDown { reason: "update".into() },
+            Notice::SessionsRecovered(vec!["k3f9".into()]),
+            Notice::AgentShuttingDown(ShuttingDown { reason: "update".into(), expected_return_s: Some(5) }),
             Notice::ExecExited { stream: 4, code: 7 },
+            Notice::ChannelExited(SessionExited { exit_code: None, cause: Some("connection lost".into()) }),
         ] {
             let (m, p) = n.to_wire();
             assert_eq!(Notice::from_wire(m, p), Some(n));

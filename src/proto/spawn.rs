@@ -68,3 +68,19 @@ impl Spec {
 pub struct Started {
     pub result: Result<SessionInfo, Fault>,
 }
+
+/// What a client tells a new target process, as JSON on its standard input.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TargetSpec {
+    /// As the user wrote it: an alias of ssh_config or `user@host[:port]`.
+    pub dest: String,
+    /// The ssh_config to use instead of the user's, an absolute path, byte for byte.
+    pub ssh_config: Option<Vec<u8>>,
+}
+
+/// What a new target process answers on its standard output once its socket stands.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct TargetStarted {
+    pub result: Result<super::control::TargetInfo, Fault>,
+}

@@ -19,6 +19,7 @@ impl Session {
         if a.size.is_some_and(|s| !s.is_valid()) {
             return Err(Fault::new(Fault::BAD_PARAMS, "the size is out of bounds"));
         }
+        let revision = hello::agree_on_stream((a.revision_min, a.revision_max))?;
         // an earlier connection of this client is a dead one: from here on its input is not taken any more
         let older: Vec<u64> = self
             .conns
@@ -59,9 +60,12 @@ impl Session {
             active,
             watch: a.watch,
             blind: a.blind,
+            revision,
             input_limit,
             info_due: false,
+            lent: if a.watch || a.blind { crate::proto::control::Lent::default() } else { a.lent },
         });
+        self.follow_lent();
         self.fit();
         let (start, end) = (self.ring.start(), self.ring.end());
         let have = a.have.filter(|h| {
@@ -88,7 +92,8 @@ impl Session {
             }
         }
         Ok(SessionAttached {
-            revision: hello::REVISION,
+            revision,
+            build: hello::BUILD.into(),
             features: Vec::new(),
             offset,
             screen,
@@ -103,6 +108,7 @@ impl Session {
         if let Some(gone) = self.conns.remove(&conn) {
             gone.out.close();
             if gone.viewer.is_some() {
+                self.follow_lent();
                 self.fit();
             }
         }

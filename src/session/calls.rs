@@ -10,6 +10,7 @@ use crate::proto::ids::Offset;
 use crate::proto::notice::Notice;
 use crate::sys;
 use crate::term::engine::Engine;
+use crate::term::history;
 use crate::term::keys;
 use crate::term::screen::Colors;
 use serde_json::Value;
@@ -77,6 +78,7 @@ impl Session {
             SessionHistory::NAME => {
                 let r: SessionHistory = call::params(p)?;
                 let (from, to, bytes) = self.engine.history().range(r.from, r.to);
+                let bytes = history::lines_for(r.revision, bytes);
                 let reply =
                     SessionHistoryReply { from, to, open: self.engine.history().is_open(), bytes: bytes.len() as u64 };
                 self.feed(conn, Feed::new(r.stream, 0, reply.bytes, r.window), Source::Bytes(Rc::new(bytes)));
@@ -84,7 +86,7 @@ impl Session {
             }
             SessionCapture::NAME => {
                 let c: SessionCapture = call::params(p)?;
-                let (reply, bytes) = captured(&self.engine, self.ring.end(), c.from);
+                let (reply, bytes) = captured(&self.engine, self.ring.end(), c.from, c.revision);
                 self.feed(conn, Feed::new(c.stream, 0, bytes.len() as u64, c.window), Source::Bytes(Rc::new(bytes)));
                 call::reply(reply)
             }
@@ -96,9 +98,7 @@ impl Session {
                 self.feed(conn, Feed::new(m.stream, 0, reply.bytes, m.window), Source::Bytes(Rc::new(bytes)));
                 call::reply(reply)
             }
-            _ => {
-                Err(Fault::new(Fault::UNKNOWN_METHOD, format!("a session knows no {}", crate::text::short(method, 64))))
-            }
+            _ => Err(Fault::unknown_to_session(method)),
         }
     }
 
@@ -154,7 +154,7 @@ impl Session {
         let directory = self.engine.directory();
         if !directory.is_empty() {
             info.cwd = directory.to_string();
-        } else if let Some(cwd) = sys::cwd_of(self.pty.pid().as_raw_nonzero().get()) {
+        } else if let Some(cwd) = self.pty.pid().and_then(|p| sys::cwd_of(p.as_raw_nonzero().get())) {
             info.cwd = cwd.to_string_lossy().into_owned();
         }
         if let Some(exit) = &self.ended {
@@ -166,11 +166,12 @@ impl Session {
 }
 
 /// History from a line on, and the screen, of this moment.
-fn captured(engine: &Engine, offset: Offset, from: Option<u64>) -> (SessionCaptured, Vec<u8>) {
+fn captured(engine: &Engine, offset: Offset, from: Option<u64>, revision: u32) -> (SessionCaptured, Vec<u8>) {
     let history = engine.history();
-    let (from, to, mut bytes) = history.range(from.unwrap_or(u64::MAX), None);
+    let (from, to, bytes) = history.range(from.unwrap_or(u64::MAX), None);
+    let mut bytes = history::lines_for(revision, bytes);
     let history_bytes = bytes.len() as u64;
-    let screen = engine.snapshot();
+    let screen = engine.snapshot_for(revision);
     bytes.extend_from_slice(&screen);
     let size = engine.size();
     let reply = SessionCaptured {

@@ -3,6 +3,7 @@
 
 use crate::link::conn::Outbox;
 use crate::link::feed::Feed;
+use crate::proto::control::Lent;
 use crate::proto::frame::{Body, MAX_PIECE};
 use crate::proto::ids::{ClientId, Offset, Size, StreamId};
 use crate::session::ring::Ring;
@@ -28,10 +29,14 @@ pub struct Viewer {
     pub active: u64,
     pub watch: bool,
     pub blind: bool,
+    /// What is spoken on the stream: Screens are said so.
+    pub revision: u32,
     /// The input limit it was told last.
     pub input_limit: Offset,
     /// It was busy when title or name changed: to be told when it has room.
     pub info_due: bool,
+    /// What it brought along.
+    pub lent: Lent,
 }
 
 pub enum Source {
@@ -58,8 +63,8 @@ impl Conn {
         self.feeds.iter_mut().map(|(f, _)| f).chain(searches).find(|f| f.stream == stream)
     }
 
-    /// Sends what credit allows. `screen` makes the Screen as of now.
-    pub fn pump(&mut self, ring: &Ring, size: Size, screen: &mut dyn FnMut() -> Rc<Vec<u8>>) {
+    /// Sends what credit allows. `screen` makes the Screen as of now, as a revision has it.
+    pub fn pump(&mut self, ring: &Ring, size: Size, screen: &mut dyn FnMut(u32) -> Rc<Vec<u8>>) {
         let out = &self.out;
         self.feeds.retain_mut(|(feed, source)| {
             !feed.pump(out, |at, most| match source {
@@ -79,7 +84,7 @@ impl Conn {
     }
 
     /// The last words: whatever the credit, the client gets the end, as a Screen if it is behind.
-    pub fn pump_last(&mut self, ring: &Ring, size: Size, screen: &mut dyn FnMut() -> Rc<Vec<u8>>) {
+    pub fn pump_last(&mut self, ring: &Ring, size: Size, screen: &mut dyn FnMut(u32) -> Rc<Vec<u8>>) {
         self.pump(ring, size, screen);
         if let Some(v) = self.viewer.as_mut().filter(|v| !v.blind) {
             v.pump(&self.out, ring, size, screen, true);
@@ -88,7 +93,7 @@ impl Conn {
 }
 
 impl Viewer {
-    fn pump(&mut self, out: &Outbox, ring: &Ring, size: Size, screen: &mut dyn FnMut() -> Rc<Vec<u8>>, last: bool) {
+    fn pump(&mut self, out: &Outbox, ring: &Ring, size: Size, screen: &mut dyn FnMut(u32) -> Rc<Vec<u8>>, last: bool) {
         let end = ring.end();
         loop {
             let behind = end - self.sent;
@@ -100,7 +105,7 @@ impl Viewer {
                 if self.unacked.is_some() && !last {
                     return;
                 }
-                self.send_screen(out, end, size, &screen());
+                self.send_screen(out, end, size, &screen(self.revision));
                 return;
             }
             if behind == 0 {
@@ -237,8 +242,10 @@ mod tests {
             active: 0,
             watch: false,
             blind: false,
+            revision: crate::proto::hello::REVISION,
             input_limit: 0,
             info_due: false,
+            lent: Lent::default(),
         }
     }
 
@@ -250,7 +257,7 @@ mod tests {
         let mut screens = 0;
         for _ in 0..100 {
             ring.push(&[b'x'; 500]);
-            conn.pump(&ring, Size::new(80, 24), &mut || {
+            conn.pump(&ring, Size::new(80, 24), &mut |_| {
                 screens += 1;
                 Rc::new(vec![0; 40_000])
             });
@@ -261,12 +268,12 @@ mod tests {
         assert!(v.sent == to && to < ring.end());
         v.ack(to, to + 1000, ring.end());
         assert!(v.screen_due, "what is missing does not fit the window");
-        conn.pump(&ring, Size::new(80, 24), &mut || Rc::new(vec![]));
+        conn.pump(&ring, Size::new(80, 24), &mut |_| Rc::new(vec![]));
         let v = conn.viewer.as_mut().unwrap();
         assert_eq!(v.sent, ring.end());
         v.ack(ring.end(), ring.end() + 1000, ring.end());
         ring.push(b"y");
-        conn.pump(&ring, Size::new(80, 24), &mut || panic!("data will do"));
+        conn.pump(&ring, Size::new(80, 24), &mut |_| panic!("data will do"));
         assert_eq!(conn.viewer.unwrap().sent, ring.end());
     }
 

@@ -60,6 +60,7 @@ impl Session {
                 self.activity += 1;
                 v.active = self.activity;
                 self.pinned = false;
+                self.follow_lent();
                 self.fit();
             }
             Body::Data { offset, bytes } if !v.watch => {
@@ -78,6 +79,7 @@ impl Session {
                 let was = v.active;
                 v.active = self.activity;
                 if was + 1 != self.activity {
+                    self.follow_lent();
                     self.fit();
                 }
                 self.write_now();

@@ -18,6 +18,7 @@ mod attach;
 mod calls;
 mod clients;
 mod input;
+mod lent;
 mod marks;
 mod output;
 pub mod ring;
@@ -25,7 +26,7 @@ mod run;
 mod search;
 mod start;
 
-use crate::backend::pty::Pty;
+use crate::backend::Backend;
 use crate::failure::Failure;
 use crate::link::conn::Outbox;
 use crate::paths::Paths;
@@ -38,6 +39,7 @@ use crate::sys;
 use crate::term::engine::Engine;
 use crate::term::screen::Colors;
 use clients::{Applied, Conn, Policy};
+use lent::Lent;
 use marks::Commands;
 use ring::Ring;
 use std::collections::HashMap;
@@ -75,13 +77,13 @@ pub fn main(id: &str) -> Result<(), Failure> {
         let _ = io::stdout().write_all(&json);
         let _ = io::stdout().flush();
     };
-    match Session::start(id, spec) {
+    // (threads are there for searches alone, and none before the program is started)
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_all().thread_keep_alive(Duration::from_secs(1)).build()?;
+    match Session::start(id, spec, &runtime) {
         Ok((session, listener)) => {
             report(Ok(session.info()));
-            detach_stdio();
-            // (threads are there for searches alone)
-            let mut runtime = tokio::runtime::Builder::new_current_thread();
-            let runtime = runtime.enable_all().thread_keep_alive(Duration::from_secs(1)).build()?;
+            sys::detach_stdio();
             runtime.block_on(session.run(listener));
             // a search that still runs is nobody's any more
             runtime.shutdown_background();
@@ -101,7 +103,7 @@ struct Session {
     paths: Paths,
     run: RunDir,
     held: Held,
-    pty: Pty,
+    pty: Backend,
     ring: Ring,
     engine: Engine,
     /// Input on its way to the program, from `queued` on.
@@ -126,20 +128,19 @@ struct Session {
     killed: bool,
     kill_at: Option<Instant>,
     closing: Vec<(Outbox, u64)>,
-    /// The screen as of an offset and size, made once for all who need it.
-    snapshot: Option<(Offset, u64, Rc<Vec<u8>>)>,
+    /// The screen as it was said last, in each revision that is spoken.
+    snapshot: Vec<Snapshot>,
     /// Those of the terminal that shows it, which its program may ask for.
     colors: Colors,
     /// The process group in the foreground when it was last looked at.
     foreground: Option<rustix::process::Pid>,
+    lent: Lent,
 }
 
-/// Nobody's terminal or pipe is held on to.
-fn detach_stdio() {
-    use rustix::fs::{Mode, OFlags};
-    if let Ok(null) = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty()) {
-        let _ = rustix::stdio::dup2_stdin(&null);
-        let _ = rustix::stdio::dup2_stdout(&null);
-        let _ = rustix::stdio::dup2_stderr(&null);
-    }
+/// A screen as of an offset and size.
+struct Snapshot {
+    at: Offset,
+    resizes: u64,
+    revision: u32,
+    bytes: Rc<Vec<u8>>,
 }

@@ -6,8 +6,8 @@ use super::ring::Ring;
 use super::{QUEUE, Session};
 use crate::link::call;
 use crate::proto::frame::Body;
-use crate::proto::ids::Offset;
 use crate::proto::notice::Notice;
+use crate::session::Snapshot;
 use crate::term::engine::Engine;
 use crate::term::screen::Event;
 use std::rc::Rc;
@@ -104,7 +104,7 @@ impl Session {
     pub(super) fn pump(&mut self) {
         let Session { conns, ring, engine, snapshot, size, resizes, .. } = self;
         for conn in conns.values_mut() {
-            conn.pump(ring, *size, &mut || screen(engine, ring, *resizes, snapshot));
+            conn.pump(ring, *size, &mut |revision| screen(engine, ring, *resizes, revision, snapshot));
         }
         let due = |c: &Conn| c.viewer.as_ref().is_some_and(|v| v.info_due) && c.out.waiting() < BUSY;
         if self.conns.values().any(due) {
@@ -119,18 +119,20 @@ impl Session {
     }
 }
 
+/// The screen as of now: made once for all who need it.
 pub(super) fn screen(
     engine: &Engine,
     ring: &Ring,
     resizes: u64,
-    cache: &mut Option<(Offset, u64, Rc<Vec<u8>>)>,
+    revision: u32,
+    cache: &mut Vec<Snapshot>,
 ) -> Rc<Vec<u8>> {
-    match cache {
-        Some((at, r, bytes)) if *at == ring.end() && *r == resizes => bytes.clone(),
-        _ => {
-            let bytes = Rc::new(engine.snapshot());
-            *cache = Some((ring.end(), resizes, bytes.clone()));
-            bytes
-        }
+    let now = |s: &Snapshot| s.at == ring.end() && s.resizes == resizes;
+    cache.retain(now);
+    if let Some(snapshot) = cache.iter().find(|s| s.revision == revision) {
+        return snapshot.bytes.clone();
     }
+    let bytes = Rc::new(engine.snapshot_for(revision));
+    cache.push(Snapshot { at: ring.end(), resizes, revision, bytes: bytes.clone() });
+    bytes
 }

@@ -3,7 +3,7 @@
 use super::clients::Conn;
 use super::output::screen;
 use super::{Session, start};
-use crate::backend::pty;
+use crate::backend::End;
 use crate::link::call;
 use crate::link::conn::{FrameReader, Outbox};
 use crate::proto::control::*;
@@ -54,7 +54,7 @@ impl Session {
             .map(|listener| Listening { listener, inode })
             .ok();
         let Ok(pty) = self.pty.descriptor().and_then(nonblocking).and_then(sys::watched) else { return };
-        let end = pty::end_of(self.pty.pid()).and_then(sys::watched).ok();
+        let end = self.pty.end().and_then(sys::watched).ok();
         let (events_tx, mut events) = mpsc::unbounded_channel::<(u64, ConnEvent)>();
         let (looked_tx, mut looked) = mpsc::unbounded_channel();
         let mut next_conn = 0u64;
@@ -69,6 +69,7 @@ impl Session {
         let mut eof = false;
         // nobody had the other end open when it was looked at last
         let mut left = false;
+        self.lent.serve();
         // once the program has ended: what it wrote is still to be read, but not for ever
         let mut drain: Option<(tokio::time::Instant, tokio::time::Instant)> = None;
         loop {
@@ -234,9 +235,8 @@ impl Session {
     }
 
     fn reaped(&mut self) {
-        if let Some((code, signal)) = self.pty.reap() {
-            let cause = signal.map(|s| format!("ended by {s}"));
-            self.ended = Some(SessionExited { exit_code: Some(code), cause });
+        if let Some(End { code, cause }) = self.pty.reap() {
+            self.ended = Some(SessionExited { exit_code: code, cause });
         }
     }
 
@@ -270,6 +270,7 @@ impl Session {
             && let Ok(held) = self.run.publish(&self.record)
         {
             self.held = held;
+            self.link_lent();
         }
         *listening = start::bind(&self.run, &self.id)
             .and_then(|l| {
@@ -307,7 +308,7 @@ impl Session {
         }
         let Session { conns, ring, engine, snapshot, size, resizes, .. } = &mut self;
         for conn in conns.values_mut() {
-            conn.pump_last(ring, *size, &mut || screen(engine, ring, *resizes, snapshot));
+            conn.pump_last(ring, *size, &mut |revision| screen(engine, ring, *resizes, revision, snapshot));
             if let Some(v) = &conn.viewer {
                 call::notify(&conn.out, v.stream, &Notice::SessionExited(exit.clone()));
             }

@@ -2,15 +2,17 @@
 //! Leaves out the process it stands in (`mod.rs`) and what it does from then on.
 
 use super::clients::{Applied, Policy};
+use super::lent::Lent;
 use super::marks::Commands;
 use super::ring::{self, Ring};
 use super::{NAMES, Session, internal};
-use crate::backend::pty;
+use crate::backend::{Backend, channel, pty};
 use crate::paths::Paths;
 use crate::proto::control::*;
 use crate::proto::hello;
-use crate::proto::ids::{SessionId, Size, check_name};
+use crate::proto::ids::{SessionId, Size, TargetId, check_name};
 use crate::proto::spawn::Spec;
+use crate::store;
 use crate::store::rundir::{Entry, Record, RunDir};
 use crate::sys;
 use crate::term::engine::Engine;
@@ -19,10 +21,19 @@ use rustix::process::Signal;
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::io;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
+
+/// TERM inside, where nobody says otherwise.
+const TERM: &str = "xterm-256color";
+/// A target process opens a channel within this: less than an agent waits for a session to stand.
+const CHANNEL: Duration = Duration::from_secs(8);
 
 impl Session {
-    pub(super) fn start(id: SessionId, spec: Spec) -> Result<(Session, std::os::unix::net::UnixListener), Fault> {
+    pub(super) fn start(
+        id: SessionId,
+        spec: Spec,
+        runtime: &tokio::runtime::Runtime,
+    ) -> Result<(Session, std::os::unix::net::UnixListener), Fault> {
         let _ = rustix::process::setsid();
         sys::set_process_name("thub");
         // the program inside starts as from a login, whatever our caller ignored
@@ -34,6 +45,10 @@ impl Session {
         // no keys are held here: the user's own limit holds again
         if let Some(core) = spec.core {
             let _ = sys::core_limit(u64::try_from(core).ok());
+        }
+        // where that outlives a logout; else it stays where it is
+        if let Err(e) = sys::logout::own_scope(id.as_str()) {
+            tracing::warn!(error = %e, "no scope of its own");
         }
         let paths = Paths::from_env().map_err(|f| Fault::new(Fault::INTERNAL, f.to_string()))?;
         let run = RunDir::open(&paths).map_err(|f| Fault::new(Fault::REFUSED, f.to_string()))?;
@@ -61,7 +76,7 @@ impl Session {
         };
         let shell = shell(spec.shell);
         let command: Vec<OsString> = create.command.iter().map(OsString::from).collect();
-        let info = SessionInfo {
+        let mut info = SessionInfo {
             id: id.to_string(),
             name: create.name.clone().unwrap_or_default(),
             kind: "shell".into(),
@@ -82,19 +97,22 @@ impl Session {
             pid: std::process::id(),
             ..SessionInfo::default()
         };
-        let program = pty::Program {
-            command,
-            env: environment(&id, &spec.host, create.term.as_deref(), &cwd),
-            shell,
-            login: spec.login,
-            cwd,
-            size,
-            umask: spec.umask,
+        let (lent, variables) =
+            if create.target.is_some() { Default::default() } else { Lent::start(&run, id.as_str()) };
+        let mut env = environment(&id, &spec.host, create.term.as_deref(), &cwd);
+        env.retain(|(k, _)| !variables.iter().any(|(set, _)| set == k));
+        env.extend(variables);
+        let pty = match &create.target {
+            Some(target) => {
+                let channel = far(&run, target, &create, size, runtime)?;
+                info = of_channel(info, target, channel.host(), !create.command.is_empty());
+                Backend::Channel(channel)
+            }
+            None => {
+                let program = pty::Program { command, env, shell, login: spec.login, cwd, size, umask: spec.umask };
+                Backend::Pty(near(program).inspect_err(|_| run.withdraw(&id))?)
+            }
         };
-        let pty = pty::spawn(program).map_err(|e| {
-            let said = format!("{e:#}");
-            Fault::new(Fault::SPAWN, crate::text::short(said.lines().next().unwrap_or_default(), 300))
-        })?;
         let record = Record {
             version: 1,
             machine: run.machine().to_string(),
@@ -138,12 +156,62 @@ impl Session {
             killed: false,
             kill_at: None,
             closing: Vec::new(),
-            snapshot: None,
+            snapshot: Vec::new(),
             colors: Colors::default(),
             foreground: None,
+            lent,
         };
         Ok((session, listener))
     }
+}
+
+fn near(program: pty::Program) -> Result<pty::Pty, Fault> {
+    pty::spawn(program).map_err(|e| {
+        let said = format!("{e:#}");
+        Fault::new(Fault::SPAWN, crate::text::short(said.lines().next().unwrap_or_default(), 300))
+    })
+}
+
+/// A channel of a target process. Whoever wants the session has made the target connect: no question comes up here.
+fn far(
+    run: &RunDir,
+    target: &TargetId,
+    create: &SessionCreate,
+    size: Size,
+    runtime: &tokio::runtime::Runtime,
+) -> Result<channel::Channel, Fault> {
+    let socket = store::target::connect(run, target).map_err(|e| {
+        Fault::new(Fault::GONE, format!("the process that holds the SSH connection can't be reached: {e}"))
+    })?;
+    let open = ChannelOpen {
+        kind: if create.command.is_empty() { "shell".into() } else { "exec".into() },
+        command: create.command.clone(),
+        term: create.term.clone().unwrap_or_else(|| TERM.into()),
+        cols: size.cols,
+        rows: size.rows,
+        env: [("COLORTERM", "truecolor")].map(|(k, v)| (k.to_string(), v.to_string())).to_vec(),
+        ..ChannelOpen::default()
+    };
+    runtime.block_on(channel::open(socket, open, CHANNEL)).map_err(|f| match f.code {
+        Fault::TIMEOUT => Fault::new(
+            Fault::TIMEOUT,
+            format!("the host opened no channel within {} s: its connection is slow, or gone", CHANNEL.as_secs()),
+        ),
+        Fault::GONE => Fault::new(Fault::GONE, "the process that holds the SSH connection went away"),
+        _ => f,
+    })
+}
+
+/// What a list says of a session without a program of its own: whom it is a channel to.
+fn of_channel(mut info: SessionInfo, target: &TargetId, host: &str, command: bool) -> SessionInfo {
+    let words = ["ssh".to_string(), host.to_string()];
+    let command = if command { info.command } else { Vec::new() };
+    info.command = words.into_iter().chain(command).collect();
+    info.kind = "ssh".into();
+    info.connection = host.to_string();
+    info.cwd = String::new();
+    info.target = target.to_string();
+    info
 }
 
 pub(super) fn bind(run: &RunDir, id: &SessionId) -> io::Result<std::os::unix::net::UnixListener> {
@@ -207,7 +275,7 @@ fn environment(id: &SessionId, host: &str, term: Option<&str>, cwd: &std::path::
         env.retain(|(have, _)| have != k);
         env.push((k.into(), v.into()));
     };
-    set("TERM", term.unwrap_or("xterm-256color"));
+    set("TERM", term.unwrap_or(TERM));
     set("COLORTERM", "truecolor");
     set("TERM_PROGRAM", "thub");
     set("TERM_PROGRAM_VERSION", hello::BUILD);

@@ -3,3 +3,4 @@ pub mod file;
 pub mod forwards;
 pub mod layout;
 pub mod rundir;
+pub mod target;

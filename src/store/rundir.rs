@@ -2,7 +2,8 @@
 //! Leaves out the sessions themselves.
 //!
 //! In the folder of this machine and boot: `ID.json` (locked by the session's process for life), `ID.sock`,
-//! `ID.end` (how it ended: screen, history, ring), `ID.lost` (its process was killed), `names.lock`.
+//! `ID.end` (how it ended: screen, history, ring), `ID.lost` (its process was killed), `names.lock`, `told.logout`
+//! (it was said that sessions end at logout).
 
 use crate::failure::Failure;
 use crate::paths::Paths;
@@ -188,6 +189,15 @@ impl RunDir {
         self.dir.is_still_there(&self.path)
     }
 
+    /// Whether it was said, in this boot, that sessions here end at logout.
+    pub fn told_of_logout(&self) -> bool {
+        matches!(self.dir.stat("told.logout"), Ok(Some(_)))
+    }
+    /// It was, and needs not be said again.
+    pub fn tell_of_logout(&self) -> io::Result<()> {
+        self.dir.write_atomic("told.logout", b"")
+    }
+
     /// Held while a name is looked for and taken.
     pub fn lock_names(&self, most: Duration) -> io::Result<File> {
         self.dir.lock("names.lock", most)
@@ -325,7 +335,8 @@ impl RunDir {
         }
         // left behind by a killed session: nobody holds a record of that id
         for name in &names {
-            let id = [".sock", ".end.tmp", ".json.tmp"].iter().find_map(|end| name.strip_suffix(end));
+            let id =
+                [".sock", ".agent", ".xauth", ".end.tmp", ".json.tmp"].iter().find_map(|end| name.strip_suffix(end));
             let Some(id) = id else { continue };
             if !names.iter().any(|n| n.strip_suffix(".json") == Some(id))
                 && self.open_at(&format!("{id}.json")).is_err()
@@ -363,13 +374,14 @@ impl RunDir {
                 info.clients = 0;
                 info.cause = Some("the machine was restarted".into());
                 self.mark_lost(&info);
-                for end in ["json", "sock"] {
+                for end in ["json", "sock", "agent", "xauth"] {
                     let _ = other.remove(&format!("{id}.{end}"));
                 }
             }
             // a folder of ends alone may be another machine's, but not when they are far past their time
             let past = || {
-                let kept = |n: &String| n.ends_with(".end") || n.ends_with(".lost") || n == "names.lock";
+                let ends = [".end", ".lost", ".target", ".tsock"];
+                let kept = |n: &String| ends.iter().any(|end| n.ends_with(end)) || n == "names.lock";
                 let old = |n: &String| {
                     let modified = other.stat(n).ok().flatten().map(|e| e.modified);
                     modified.and_then(|m| SystemTime::now().duration_since(m).ok()).is_some_and(|d| d > 24 * KEPT_FOR)
@@ -458,7 +470,7 @@ impl RunDir {
 
     /// A living session takes its own things away.
     pub fn withdraw(&self, id: &SessionId) {
-        for end in ["sock", "json"] {
+        for end in ["sock", "agent", "xauth", "json"] {
             self.gone(&format!("{id}.{end}"));
         }
     }

@@ -363,6 +363,24 @@ impl History {
     }
 }
 
+/// Lines as a client of this protocol revision reads them: the first one knows SGR alone.
+pub fn lines_for(revision: u32, lines: Vec<u8>) -> Vec<u8> {
+    const LINK: &[u8] = b"\x1b]";
+    if revision >= 2 || !lines.windows(LINK.len()).any(|w| w == LINK) {
+        return lines;
+    }
+    let mut out = Vec::with_capacity(lines.len());
+    let mut rest = lines.as_slice();
+    while let Some(at) = rest.windows(LINK.len()).position(|w| w == LINK) {
+        let (before, link) = rest.split_at(at);
+        out.extend_from_slice(before);
+        let end = link.windows(2).position(|w| w == b"\x1b\\").map_or(link.len(), |end| end + 2);
+        rest = link.get(end..).unwrap_or_default();
+    }
+    out.extend_from_slice(rest);
+    out
+}
+
 /// The text of a line without its SGR and OSC 8 sequences.
 pub fn plain(line: &str) -> String {
     let mut out = String::with_capacity(line.len());
@@ -494,6 +512,10 @@ mod tests {
         for bad in [&b""[..], b"x", b"thub-history 1 -3\n", b"thub-history 2 0 0\n", b"\xff\n"] {
             assert!(History::from_bytes(bad, 3).is_none());
         }
+        let linked = b"a\x1b]8;;http://example.com\x1b\\\x1b[1mb\x1b[m\x1b]8;;\x1b\\c\n".to_vec();
+        assert_eq!(lines_for(1, linked.clone()), b"a\x1b[1mb\x1b[mc\n");
+        assert_eq!(lines_for(2, linked.clone()), linked);
+        assert_eq!(lines_for(0, b"a\x1b]8;;x".to_vec()), b"a");
         assert_eq!(plain("\u{1b}[31mred\u{1b}[m ü\u{1b}["), "red ü");
     }
 }

@@ -1,5 +1,6 @@
 //! Owns the questions that reaching a machine may raise, without knowing a UI.
 
+use crate::secret::Secret;
 use std::future::Future;
 use std::pin::Pin;
 
@@ -14,11 +15,21 @@ pub trait Ask: Send + Sync {
         Box::pin(async { None })
     }
     /// A secret; `echo` = may be shown while typed.
-    fn secret(&self, _host: &str, _prompt: &str, _echo: bool) -> Answered<'_, String> {
+    fn secret(&self, _host: &str, _prompt: &str, _echo: bool) -> Answered<'_, Secret> {
         Box::pin(async { None })
     }
     /// No usable agent there: put this one there? `found` = the build that is there.
     fn deploy(&self, _host: &str, _found: Option<&str>, _offered: &str, _steps: &[String]) -> Answered<'_, bool> {
+        Box::pin(async { None })
+    }
+    /// What the host says before it asks (SSH's banner): escaped, its lines kept.
+    fn said(&self, _host: &str, _text: &str) {}
+    /// Is there anybody? Then a question without an answer was cancelled; else another may be asked first.
+    fn somebody(&self) -> bool {
+        true
+    }
+    /// The agent can't lie in the home there, and why: an absolute path of another directory for it?
+    fn directory(&self, _host: &str, _why: &str) -> Answered<'_, String> {
         Box::pin(async { None })
     }
     /// Progress to show: what is being done, and how far (0 to 1).
@@ -28,4 +39,8 @@ pub trait Ask: Send + Sync {
 /// Nobody is there: every question is answered with no.
 pub struct Nobody;
 
-impl Ask for Nobody {}
+impl Ask for Nobody {
+    fn somebody(&self) -> bool {
+        false
+    }
+}

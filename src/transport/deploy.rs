@@ -1,11 +1,20 @@
 //! Owns how this build's agent comes to a host: find, plan, upload, verify. Leaves out SSH itself and the protocol.
 //!
+//! - [`programs`] which program is sent, `release` one from this version's release · [`elf`] what a file says of itself
+//! - [`remote`] what a host is like · `dirs` where an agent may lie there · `upload` how it gets there
+//!
 //! The name in `~/.local/share/thub/agents/BUILD/thub` appears by one rename, after the host's hash of the upload was
 //! compared with what was sent and the program ran there once. So a file under that name has been verified.
 
+pub mod choose;
+mod dirs;
 pub mod elf;
+pub mod programs;
+mod release;
 pub mod remote;
+mod upload;
 
+pub use programs::{Offer, Release};
 pub use remote::{Have, Libc, Remote, quote};
 
 use super::ask::Ask;
@@ -113,15 +122,22 @@ pub fn read_program(from: Option<&Path>) -> Result<Mine, Failure> {
         Some(_) => Failure::usage(format!("{} can't be read: {e}", named()), "name a thub program that is there"),
         None => unreadable(&e),
     })?;
-    let program = elf::read(&bytes).ok_or_else(|| {
-        Failure::usage(
-            format!("{} is no program thub can send: neither ELF nor Mach-O for a machine it knows", named()),
-            "name a thub program built for the host, best a static one",
-        )
-    })?;
-    let sha256 = hex(&Sha256::digest(&bytes));
-    let build = if from.is_none() { name_build(&sha256) } else { build_id() };
-    Ok(Mine { build, sha256, program, given: from.is_some(), bytes })
+    Mine::of(bytes, from.is_some(), &named())
+}
+
+impl Mine {
+    /// A program's bytes; `named` = its file, for people.
+    fn of(bytes: Vec<u8>, given: bool, named: &str) -> Result<Mine, Failure> {
+        let program = elf::read(&bytes).ok_or_else(|| {
+            Failure::usage(
+                format!("{named} is no program thub can send: neither ELF nor Mach-O for a machine it knows"),
+                "name a thub program built for the host, best a static one",
+            )
+        })?;
+        let sha256 = hex(&Sha256::digest(&bytes));
+        let build = if given { build_id() } else { name_build(&sha256) };
+        Ok(Mine { build, sha256, program, given, bytes })
+    }
 }
 
 /// Asks a host what it is like and whether this build's agent is there: one command.
@@ -131,7 +147,7 @@ pub async fn find(ssh: &Ssh) -> Result<Remote, Failure> {
     remote::parse(&ssh.name(), &out)
 }
 
-async fn own_build() -> Result<String, Failure> {
+pub(super) async fn own_build() -> Result<String, Failure> {
     off_thread(|| Ok(build_id())).await
 }
 
@@ -139,6 +155,23 @@ async fn off_thread<T: Send + 'static>(f: impl FnOnce() -> Result<T, Failure> + 
     tokio::task::spawn_blocking(f)
         .await
         .unwrap_or_else(|e| Err(Failure::new(Kind::Internal, e.to_string(), "report this")))
+}
+
+/// What is to be done for an agent to be on the host, for the person who is asked: nothing is downloaded yet.
+pub(super) async fn preview(host: &str, remote: &Remote, offer: &Offer) -> Result<Plan, Failure> {
+    let target = match programs::look(host, remote, offer).await? {
+        programs::Found::Here(mine) => return plan(host, remote, &mine),
+        programs::Found::Release { target, .. } => target,
+    };
+    let build = own_build().await?;
+    let agent = Agent { path: remote.agent_path(&build), build };
+    let from = offer.release.as_ref().map(|r| short(&r.url, 200)).unwrap_or_default();
+    let steps = vec![
+        format!("download {} from {from} and check its signature", programs::file_name(target)),
+        "upload it, and compare its hash there".to_string(),
+        format!("run it once, then put it to {}", agent.path),
+    ];
+    Ok(Plan::Upload { agent, steps })
 }
 
 /// What is to be done for `mine` to be on the host; a failure says why it can't be.
@@ -155,7 +188,7 @@ pub fn plan(host: &str, remote: &Remote, mine: &Mine) -> Result<Plan, Failure> {
     }
     runs(host, remote, &mine.program)?;
     let steps = vec![
-        format!("upload thub {} ({} KiB) by SFTP", mine.build, mine.bytes.len().div_ceil(1024)),
+        format!("upload thub {} ({} KiB)", mine.build, mine.bytes.len().div_ceil(1024)),
         format!("compare its hash there: sha256 {}", mine.sha256),
         format!("run it once, then put it to {}", agent.path),
     ];
@@ -199,85 +232,39 @@ fn runs(host: &str, remote: &Remote, program: &Program) -> Result<(), Failure> {
 }
 
 /// Puts the agent on a host; nothing is sent where it is already.
-pub async fn deploy(ssh: &Ssh, remote: &Remote, from: Option<&Path>, ask: &dyn Ask) -> Result<Agent, Failure> {
-    let from = from.map(Path::to_path_buf);
-    let mine = off_thread(move || read_program(from.as_deref())).await?;
+pub async fn deploy(ssh: &Ssh, remote: &Remote, offer: impl Into<Offer>, ask: &dyn Ask) -> Result<Agent, Failure> {
+    let offer = offer.into();
+    let mine = programs::choose(&ssh.name(), remote, &offer, ask).await?;
     match plan(&ssh.name(), remote, &mine)? {
-        Plan::Nothing(agent) => Ok(agent),
-        Plan::Upload { .. } => upload(ssh, &mine, ask).await,
+        // asked for another directory, it is put there
+        Plan::Nothing(agent) if offer.dir.is_none() => Ok(agent),
+        Plan::Nothing(_) | Plan::Upload { .. } => upload::upload(ssh, &mine, offer.dir.as_deref(), ask).await,
     }
 }
 
-async fn upload(ssh: &Ssh, mine: &Mine, ask: &dyn Ask) -> Result<Agent, Failure> {
-    let host = ssh.name();
-    ask.progress(&format!("{host}: preparing"), None);
-    let (out, _, _) = ssh.output(&remote::prepare(&mine.build), PRINTED_MOST).await?;
-    let dir = remote::judge_dirs(&host, &out)?;
-    let nonce = super::random::<8>()?;
-    let temp = format!("{dir}/.thub.{}", hex(&nonce));
-    let done = send(ssh, mine, ask, &dir, &temp).await;
-    if done.is_err() && !ssh.is_closed() {
-        let _ = ssh.output(&remote::remove(&temp), PRINTED_MOST).await;
+/// Connects and puts the agent there, whatever lies there already; it has answered once when this returns.
+pub async fn put(dest: &str, file: Option<&Path>, offer: Offer, ask: std::sync::Arc<dyn Ask>) -> Result<Ssh, Failure> {
+    let ssh = super::ssh::connect(dest, file, ask.clone()).await?;
+    let remote = find(&ssh).await?;
+    let agent = deploy(&ssh, &remote, offer, &*ask).await?;
+    match first_words(&ssh, open_agent(&ssh, &agent).await?).await? {
+        Started::Agent(..) => Ok(ssh),
+        Started::Absent(_) => Err(Failure::failed(
+            format!("{}: the agent was put there and is not there any more", ssh.name()),
+            "see what removes files in ~/.local/share/thub there",
+        )),
     }
-    done
-}
-
-async fn send(ssh: &Ssh, mine: &Mine, ask: &dyn Ask, dir: &str, temp: &str) -> Result<Agent, Failure> {
-    let host = ssh.name();
-    let step = format!("{host}: uploading the agent");
-    let sftp = ssh.sftp().await?;
-    sftp.write_new(temp, &mine.bytes, &|share| ask.progress(&step, Some(share))).await?;
-
-    ask.progress(&format!("{host}: verifying the agent"), None);
-    let (out, _, _) = ssh.output(&remote::check(temp), PRINTED_MOST).await?;
-    let told = remote::words(&out).unwrap_or_default();
-    let value = |key: &str| told.iter().find(|(k, _)| k == key).map(|(_, v)| v.as_str()).unwrap_or_default();
-    let there = match remote::hash(value("hash")) {
-        Some(hash) => hash,
-        // nothing there computes it: read the file back
-        None => sftp.sha256(temp, mine.bytes.len() as u64).await?,
-    };
-    if there != mine.sha256 {
-        return Err(Failure::failed(
-            format!("{host}: the uploaded agent is not what was sent (sha256 {there} there, {} here)", mine.sha256),
-            "try again; if it happens again, that disk or something on the way changes files",
-        ));
-    }
-    let ran = value("ran");
-    if !ran.split_whitespace().any(|w| w == "thub") || !ran.contains(|c: char| c.is_ascii_digit()) {
-        let denied = ran.to_ascii_lowercase().contains("permission denied");
-        let said = if ran.is_empty() { "it printed nothing".into() } else { short(ran, 200) };
-        return Err(Failure::failed(
-            format!("{host}: the agent does not run there: {said}"),
-            if denied {
-                "the home directory may be mounted noexec: ask its admin, agents lie in ~/.local/share/thub/agents"
-            } else {
-                "send one that fits: `thub deploy HOST --from FILE`, best a static build (musl)"
-            },
-        ));
-    }
-    let path = format!("{dir}/thub");
-    let (out, _, _) = ssh.output(&remote::place(temp, &path), PRINTED_MOST).await?;
-    let told = remote::words(&out).unwrap_or_default();
-    if !told.iter().any(|(k, _)| k == "placed") {
-        let why = told.iter().find(|(k, _)| k == "error").map(|(_, v)| short(v, 200)).unwrap_or_default();
-        return Err(Failure::failed(
-            format!("{host}: the agent can't be put to {path}: {why}"),
-            "see what is in its place there",
-        ));
-    }
-    ask.progress(&format!("{host}: the agent is there"), Some(1.0));
-    Ok(Agent { path, build: mine.build.clone() })
 }
 
 /// Starts an agent: its stdin and stdout.
 pub async fn open_agent(ssh: &Ssh, agent: &Agent) -> Result<Channel, Failure> {
-    ssh.exec(&remote::start(&agent.path)).await
+    ssh.exec_lending(&remote::start(&agent.path)).await
 }
 
-/// What became of starting this build's agent without looking first.
+/// What became of starting an agent without looking first.
 pub(super) enum Started {
-    Agent(Channel),
+    /// It runs; the version its banner names.
+    Agent(Channel, String),
     /// It is not there; what the host is like instead.
     Absent(Remote),
 }
@@ -285,7 +272,7 @@ pub(super) enum Started {
 /// Starts this build's agent where it is there, else tells what the host is like: one command, one round trip.
 pub(super) async fn start(ssh: &Ssh) -> Result<Started, Failure> {
     let build = own_build().await?;
-    let channel = ssh.exec(&remote::start_or_probe(&build)).await?;
+    let channel = ssh.exec_lending(&remote::start_or_probe(&build)).await?;
     first_words(ssh, channel).await
 }
 
@@ -299,11 +286,11 @@ pub(super) async fn first_words(ssh: &Ssh, mut channel: Channel) -> Result<Start
             let n = channel.read(&mut piece).await;
             let n = n.map_err(|_| if channel.was_refused() { no_commands(&host) } else { ssh.lost() })?;
             seen.extend_from_slice(piece.get(..n).unwrap_or_default());
-            if hello::find_banner(&seen).is_some() {
-                return Ok(true);
+            if let Some((_, version)) = hello::find_banner(&seen) {
+                return Ok(Some(version));
             }
             if remote::probe_begins(&seen) && (n == 0 || remote::words(&seen).is_some()) {
-                return Ok(false);
+                return Ok(None);
             }
             if n == 0
                 || seen.len() > PRINTED_MOST
@@ -323,9 +310,9 @@ pub(super) async fn first_words(ssh: &Ssh, mut channel: Channel) -> Result<Start
             ));
         }
     };
-    if agent {
+    if let Some(version) = agent {
         channel.unread(&seen);
-        return Ok(Started::Agent(channel));
+        return Ok(Started::Agent(channel, version));
     }
     Ok(Started::Absent(remote::parse(&host, &seen)?))
 }
@@ -419,6 +406,20 @@ mod tests {
         }
         assert!(plan("h", &host("x86_64", Libc::Unknown, None), &mine(glibc, false)).is_ok(), "shown by running it");
         says(host("x86\u{1b}[31m", Libc::Musl, None), glibc, &["x86\\u{1b}[31m"]);
+    }
+
+    #[test]
+    fn what_would_be_downloaded_is_said_before_it_is() {
+        let rt = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let remote = host("aarch64", Libc::Musl, None);
+        // nobody listens there: a download would fail
+        let release = Some(Release { url: "http://127.0.0.1:1".into(), key: "RWx".into() });
+        let offer = Offer { release, ..Offer::default() };
+        let Plan::Upload { agent, steps } = rt.block_on(preview("h", &remote, &offer)).unwrap() else { panic!() };
+        assert_eq!(agent.build, build_id());
+        assert!(steps[0].contains("thub-aarch64-unknown-linux-musl from http://127.0.0.1:1"), "{steps:?}");
+        let f = rt.block_on(preview("h", &remote, &Offer::default())).unwrap_err();
+        assert!(f.to_string().contains("--target aarch64-unknown-linux-musl"), "{f}");
     }
 
     #[test]

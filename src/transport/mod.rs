@@ -5,13 +5,15 @@
 pub mod ask;
 pub mod deploy;
 pub mod ssh;
+pub mod told;
 
 use crate::failure::{Failure, Kind};
+use crate::proto::hello;
 use crate::text::escape;
 use ask::Ask;
-use deploy::{Plan, Started};
+use deploy::{Offer, Plan, Started, choose};
 use ssh::{Channel, Ssh};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 /// What to do about a host without this build's agent.
@@ -22,51 +24,112 @@ pub enum DeployPolicy {
     Always,
 }
 
-/// Connects, and starts this build's agent there; where it is missing, the policy decides. The channel's first bytes are
-/// those with the agent's banner. Where the agent is there, the way from login to banner is one command.
+/// Connects, and opens an agent there as [`agent`] does.
 pub async fn reach(
     dest: &str,
     file: Option<&Path>,
     ask: Arc<dyn Ask>,
     policy: DeployPolicy,
-    from: Option<PathBuf>,
+    offer: impl Into<Offer>,
 ) -> Result<(Ssh, Channel), Failure> {
+    let offer = offer.into();
     let ssh = ssh::connect(dest, file, ask.clone()).await?;
-    let remote = match deploy::start(&ssh).await {
-        Ok(Started::Agent(channel)) => return Ok((ssh, channel)),
-        Ok(Started::Absent(remote)) => remote,
-        // it is there and does not run: what lies there is compared, and put there anew where it is not what was sent
-        Err(e) if policy != DeployPolicy::Never && e.kind == Kind::Failed && !ssh.is_closed() => {
-            deploy::find(&ssh).await?
+    let opened = agent(&ssh, dest, ask, policy, offer, &[]).await?;
+    Ok((ssh, opened.channel))
+}
+
+/// An agent that runs: its first bytes, those with the banner, are still to be read.
+pub struct Opened {
+    pub channel: Channel,
+    /// The build's directory there.
+    pub build: String,
+}
+
+/// Starts an agent: this build's where it is there (the way from login to banner is then one command), else one that
+/// goes with it, else the policy decides whether this build's is put there. Builds in `unfit` are passed over: their
+/// hello said what their name and banner did not.
+pub async fn agent(
+    ssh: &Ssh,
+    dest: &str,
+    ask: Arc<dyn Ask>,
+    policy: DeployPolicy,
+    offer: Offer,
+    unfit: &[String],
+) -> Result<Opened, Failure> {
+    let own = deploy::own_build().await?;
+    let mut broken = None;
+    let remote = if unfit.contains(&own) {
+        deploy::find(ssh).await?
+    } else {
+        match deploy::start(ssh).await {
+            Ok(Started::Agent(channel, version)) if choose::fits(&version) => {
+                return Ok(Opened { channel, build: own });
+            }
+            Ok(Started::Absent(remote)) => remote,
+            // what lies there under this build's name is something else
+            Ok(Started::Agent(..)) => deploy::find(ssh).await?,
+            // it is there and does not run
+            Err(e) if e.kind == Kind::Failed && !ssh.is_closed() => {
+                broken = Some(e);
+                deploy::find(ssh).await?
+            }
+            Err(e) => return Err(e),
         }
-        Err(e) => return Err(e),
     };
+    if policy != DeployPolicy::Always {
+        let without: Vec<String> = unfit.iter().chain([&own]).cloned().collect();
+        for build in choose::candidates(&remote.builds, &without) {
+            let agent = deploy::Agent { path: remote.agent_path(build), build: build.to_string() };
+            match deploy::first_words(ssh, deploy::open_agent(ssh, &agent).await?).await {
+                Ok(Started::Agent(channel, version)) if choose::fits(&version) => {
+                    tracing::debug!(build = agent.build, "another build's agent is used");
+                    return Ok(Opened { channel, build: agent.build });
+                }
+                Err(e) if ssh.is_closed() => return Err(e),
+                Err(e) if !matches!(e.kind, Kind::Failed | Kind::TimedOut) => return Err(e),
+                // it does not run, or is none: the next one
+                Ok(_) | Err(_) => {}
+            }
+        }
+    }
     let host = ssh.name();
+    let found = choose::newest(&remote.builds).map(str::to_string);
     let missing = || {
-        Failure::refused(
-            format!("{host} has no thub agent of this build"),
-            format!("run `thub deploy {}`, or open it in the TUI", escape(dest)),
-        )
+        let put = format!("run `thub deploy {}`, or open it in the TUI", escape(dest));
+        match &found {
+            Some(build) => Failure::refused(
+                format!("{host} has {}", choose::verdict(build)),
+                format!("{put}: it is put beside the other, and sessions go on"),
+            ),
+            None => Failure::refused(format!("{host} has no thub agent of this build"), put),
+        }
     };
     if policy == DeployPolicy::Never {
-        return Err(missing());
+        return Err(broken.unwrap_or_else(missing));
     }
     if policy == DeployPolicy::Ask {
         // what does not run there is said before anybody is asked
-        let path = from.clone();
-        let mine = tokio::task::spawn_blocking(move || deploy::read_program(path.as_deref()))
-            .await
-            .map_err(anyhow::Error::from)??;
-        if let Plan::Upload { agent, steps } = deploy::plan(&host, &remote, &mine)? {
-            let found = remote.builds.last().map(ToString::to_string);
+        if let Plan::Upload { agent, mut steps } = deploy::preview(&host, &remote, &offer).await? {
+            if found.is_some() {
+                steps.push("what is there stays, and sessions go on".into());
+            }
             if ask.deploy(&host, found.as_deref(), &agent.build, &steps).await != Some(true) {
                 return Err(missing());
             }
         }
     }
-    let agent = deploy::deploy(&ssh, &remote, from.as_deref(), &*ask).await?;
-    match deploy::first_words(&ssh, deploy::open_agent(&ssh, &agent).await?).await? {
-        Started::Agent(channel) => Ok((ssh, channel)),
+    let agent = deploy::deploy(ssh, &remote, offer, &*ask).await?;
+    match deploy::first_words(ssh, deploy::open_agent(ssh, &agent).await?).await? {
+        Started::Agent(channel, version) if choose::fits(&version) => Ok(Opened { channel, build: agent.build }),
+        Started::Agent(_, version) => Err(Failure::refused(
+            format!(
+                "{host}: what was put there is thub {}, and this thub ({}) needs {}",
+                crate::text::short(&version, 60),
+                hello::BUILD,
+                choose::required()
+            ),
+            "put one there that goes with this one: `thub deploy HOST --from FILE`",
+        )),
         Started::Absent(_) => Err(missing()),
     }
 }

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use thub::proto::ids::Size;
 use thub::term::engine::Engine;
+use thub::term::screen::{Style, Underline};
 
 /// Bytes: a recording is kept for ever.
 const MOST: usize = 60_000;
@@ -88,6 +89,45 @@ fn recordings_may_be_cut_anywhere() {
                 rest = after;
             }
             assert!(whole == seen(&fed(r.size, chunks)), "{}: cut at random it is another screen", r.name);
+        }
+    }
+}
+
+/// What a client of protocol revision 1 is sent: what is seen, the cursor and the modes that keys depend on are there at
+/// any cut, and what is written after it lands where it should.
+#[test]
+fn said_for_revision_1() {
+    let mut dice = Dice::new();
+    for r in recordings() {
+        for _ in 0..6 {
+            let at = dice.below(r.bytes.len() as u64) as usize;
+            let mut engine = Engine::new(r.size);
+            engine.feed(&r.bytes[..at], &mut Vec::new());
+            let mut plain = Engine::restore(r.size, &engine.snapshot_plain());
+            let place = format!("{} cut at {at}", r.name);
+            let same = |a: &Engine, b: &Engine, place: &str| {
+                assert_eq!(a.text_rows(), b.text_rows(), "{place}");
+                let (x, y) = (a.cursor(), b.cursor());
+                assert_eq!((x.row, x.col, x.visible), (y.row, y.col, y.visible), "{place}");
+                assert_eq!(a.modes(), b.modes(), "{place}");
+            };
+            same(&plain, &engine, &place);
+            for row in 0..r.size.rows {
+                let wrapped = (plain.row_wrapped(row), engine.row_wrapped(row));
+                assert!(wrapped.0 == wrapped.1 || row + 1 == r.size.rows, "{place}: row {row}");
+                for col in 0..r.size.cols {
+                    let (a, b) = (plain.cell(row, col), engine.cell(row, col));
+                    assert_eq!((&*a.text, a.width), (&*b.text, b.width), "{place}: {row} {col}");
+                    let shown =
+                        |s: Style| (s.fg, s.bg, s.bold, s.dim, s.italic, s.inverse, s.underline != Underline::None);
+                    assert_eq!(shown(a.style), shown(b.style), "{place}: {row} {col}");
+                }
+            }
+            // a while after it: stops short of what only the whole state says (stacks, tab stops)
+            let end = (at + 300).min(r.bytes.len());
+            engine.feed(&r.bytes[at..end], &mut Vec::new());
+            plain.feed(&r.bytes[at..end], &mut Vec::new());
+            same(&plain, &engine, &format!("{place}, then to {end}"));
         }
     }
 }

@@ -4,11 +4,16 @@
 mod support;
 
 mod cli;
+mod cuts;
 mod debug;
 mod edges;
 mod far;
 mod find;
 mod forward;
+mod lent;
+mod logout;
+mod many;
 mod survive;
 mod tui;
 mod users;
+mod without;

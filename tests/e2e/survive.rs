@@ -240,7 +240,7 @@ fn many_sessions_come_and_go_and_leave_nothing() {
     let names = home.run_files();
     assert_eq!(names.iter().filter(|n| n.ends_with(".sock")).count(), 2, "{names:?}");
     assert_eq!(names.iter().filter(|n| n.ends_with(".json")).count(), 2, "{names:?}");
-    assert!(!names.iter().any(|n| n.contains("tmp")), "{names:?}");
+    assert!(!names.iter().any(|n| n.contains(".tmp")), "{names:?}");
     assert!(names.iter().filter(|n| n.ends_with(".end")).count() <= 200, "{}", names.len());
     let alive = home.processes().into_iter().filter(|p| words(*p).get(1).is_some_and(|w| w == "session")).count();
     assert_eq!(alive, 2, "no session process but those that live");

@@ -23,10 +23,11 @@ use thub::term::history::History;
 use thub::term::input::{Input, Key, Parser};
 use thub::term::keys;
 use thub::term::screen::Modes;
-use thub::text;
+use thub::text::{self, Untrusted};
 use thub::theme::Theme;
-use thub::transport::deploy::{elf, remote};
-use thub::transport::ssh::config::{HostConfig, Tokens, expand, parse_dest, parse_g};
+use thub::transport::deploy::{choose, elf, remote};
+use thub::transport::ssh::config::own::world::{Opened, World};
+use thub::transport::ssh::config::{HostConfig, KEYS, Me, Tokens, expand, own, parse_dest, parse_g};
 use thub::transport::ssh::forward::socks;
 use thub::transport::ssh::forward::spec::{Kind as Forward, Place, Spec};
 use thub::transport::ssh::known_hosts::{self, File, HostKey, Verdict};
@@ -102,6 +103,12 @@ pub fn known_hosts(data: &[u8]) {
         let said = String::from_utf8_lossy(data).contains("AAAAC3NzaC1lZDI1NTE5"); // ssh-ed25519
         assert!(verdict != Verdict::Known || said, "known from nothing");
         let _ = known_hosts::recorded_types(&file, host, port);
+        let stopped = known_hosts::stopped(&file, host, port, &key);
+        assert!(!matches!(stopped, Some(Verdict::Known | Verdict::Unknown | Verdict::Changed { .. })));
+        let _ = known_hosts::revoked_certificate(&file[0], &key, data.len() as u64, "id");
+        for authority in known_hosts::authorities(&file, host, port) {
+            assert_eq!(HostKey::from_blob(authority.blob.clone()), Some(authority));
+        }
     }
     let _ = known_hosts::revoked(&file[0], &key);
 }
@@ -143,6 +150,7 @@ pub fn forward(data: &[u8]) {
 }
 
 /// What `ssh -G` prints; a destination; an ssh_config read for its aliases.
+/// What `ssh -G` prints; a destination; an ssh_config, whole and for its aliases.
 pub fn ssh_config(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let home = Path::new("/home/me");
@@ -157,12 +165,74 @@ pub fn ssh_config(data: &[u8]) {
     let _ = (config.shown(), config.recorded_as());
     let tokens = Tokens { config: &config, home: "/home/me", me: "me", uid: 1000, machine: "box" };
     let _ = expand(first, &tokens);
+    let world = Nowhere { me: Me { uid: 1000, name: "me".into(), home: home.into() }, text: data };
+    match own::read(&dest, Some(Path::new("config")), &world) {
+        Ok(printed) => {
+            let printed = String::from_utf8_lossy(&printed);
+            for line in printed.lines() {
+                let (key, _) = line.split_once(' ').expect("key and value");
+                assert!(KEYS.contains(&key), "{key}");
+            }
+            let config = parse_g(&printed, &dest, home, "me");
+            assert!(config.port > 0 && !config.ciphers.iter().any(String::is_empty));
+            assert!(config.connection_attempts > 0);
+        }
+        Err(wrong) => {
+            assert!(!wrong.hints.is_empty());
+            assert!(wrong.what.chars().all(|c| !c.is_control()), "{}", wrong.what);
+        }
+    }
     if !text.to_ascii_lowercase().contains("include") {
         let path = DIR.path().join(format!("config-{:?}", std::thread::current().id()));
         std::fs::write(&path, data).expect("the temp dir takes it");
         for alias in thub::transport::ssh::hosts(Some(&path)) {
             assert!(parse_dest(&alias).is_ok(), "{alias:?}");
         }
+    }
+}
+
+/// A machine with one ssh_config, which includes nothing but a line; its commands say what their length is.
+struct Nowhere<'a> {
+    me: Me,
+    text: &'a [u8],
+}
+impl World for Nowhere<'_> {
+    fn me(&self) -> &Me {
+        &self.me
+    }
+    fn machine(&self) -> String {
+        "box.lan".into()
+    }
+    fn env(&self, name: &str) -> Option<String> {
+        (name.len() < 4).then(|| "value".into())
+    }
+    fn home_of(&self, user: &str) -> Option<String> {
+        (user.len() < 4).then(|| "/home/other".into())
+    }
+    fn read(&self, path: &str) -> std::io::Result<Opened> {
+        let text = if path == "config" { self.text.to_vec() } else { b"User included\n".to_vec() };
+        Ok(Opened { text, uid: 1000, gid: 1000, mode: 0o600 })
+    }
+    fn glob(&self, pattern: &str) -> Vec<String> {
+        if pattern.len().is_multiple_of(2) { vec![pattern.into()] } else { Vec::new() }
+    }
+    fn is_private(&self, _: u32, _: u32) -> bool {
+        false
+    }
+    fn run(&self, command: &str) -> Result<bool, String> {
+        if command.is_empty() { Err("empty".into()) } else { Ok(command.len().is_multiple_of(2)) }
+    }
+    fn service(&self, name: &str) -> Option<u16> {
+        (name == "ssh").then_some(22)
+    }
+    fn interface(&self, name: &str) -> Option<u32> {
+        (name == "lo").then_some(1)
+    }
+    fn has_address(&self, name: &str, _: Option<u8>) -> bool {
+        name.len().is_multiple_of(2)
+    }
+    fn exists(&self, path: &str) -> bool {
+        path.len().is_multiple_of(2)
     }
 }
 
@@ -330,6 +400,12 @@ pub fn deploy(data: &[u8]) {
     }
     assert!(!inside && !quoted.is_empty());
     assert_eq!(read, word.replace(['\n', '\0'], ""));
+    // a build's name becomes a part of a path there, and is shown
+    let names: Vec<Untrusted> = word.lines().map(Untrusted::new).collect();
+    for name in choose::candidates(&names, &[]).into_iter().chain(choose::newest(&names)) {
+        assert!(!name.contains(['/', '\0', ' ']) && !name.starts_with('.') && name.len() <= 128, "{name:?}");
+    }
+    assert!(!choose::verdict(&word).contains(char::is_control));
 }
 
 static DIR: LazyLock<tempfile::TempDir> = LazyLock::new(|| tempfile::tempdir().expect("a temp dir"));

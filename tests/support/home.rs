@@ -167,6 +167,13 @@ impl Home {
         assert_eq!(waited.code, 0, "{waited:?}\n{:?}", self.thub(&["capture", name, "--all"]));
     }
 
+    /// `thub target`: those that hold SSH connections to hosts without an agent.
+    pub fn targets(&self) -> Vec<i32> {
+        let mut all = self.processes();
+        all.retain(|p| super::words(*p).get(1).is_some_and(|w| w == "target"));
+        all
+    }
+
     /// Processes of this home.
     pub fn processes(&self) -> Vec<i32> {
         let mut all = with_variable("THUB_RUN_DIR", &self.run_dir());
@@ -187,6 +194,10 @@ impl Drop for Home {
         kill.stdout(Stdio::null()).stderr(Stdio::null());
         if let Ok(mut child) = kill.spawn() {
             wait_for(&mut child, PATIENCE);
+        }
+        // they would wait for half a minute whether somebody still needs them
+        for pid in self.targets() {
+            signal(pid, Signal::TERM);
         }
         sweep(|| self.processes());
     }

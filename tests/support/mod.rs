@@ -5,6 +5,7 @@
 pub mod home;
 pub mod proxy;
 pub mod sshd;
+pub mod systemd;
 pub mod tty;
 
 pub use home::{Home, Output};

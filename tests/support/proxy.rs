@@ -1,4 +1,5 @@
-//! Owns a network that fails: a TCP proxy that cuts, stalls and refuses on demand or after so many bytes.
+//! Owns a network that fails: a TCP proxy that cuts, resets, stalls (one way or both) and refuses, on demand or after so
+//! many bytes.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -13,7 +14,10 @@ struct State {
     budget: AtomicI64,
     cuts: AtomicUsize,
     opened: AtomicUsize,
-    stalled: AtomicBool,
+    /// The next end is a reset.
+    reset: AtomicBool,
+    /// Towards the server, and back.
+    stalled: [AtomicBool; 2],
     refusing: AtomicBool,
     over: AtomicBool,
 }
@@ -42,10 +46,10 @@ impl Proxy {
                 let Ok(server) = TcpStream::connect(("127.0.0.1", to)) else { continue };
                 shared.opened.fetch_add(1, Ordering::SeqCst);
                 let mut streams = shared.streams.lock().unwrap();
-                for (from, to) in [(&client, &server), (&server, &client)] {
+                for (way, from, to) in [(0, &client, &server), (1, &server, &client)] {
                     let (Ok(from), Ok(to)) = (from.try_clone(), to.try_clone()) else { continue };
                     let shared = shared.clone();
-                    std::thread::spawn(move || pump(&shared, from, to));
+                    std::thread::spawn(move || pump(&shared, way, from, to));
                 }
                 streams.extend([client, server]);
             }
@@ -68,9 +72,18 @@ impl Proxy {
     pub fn opened(&self) -> usize {
         self.state.opened.load(Ordering::SeqCst)
     }
+    /// What ends next ends by a reset (RST).
+    pub fn reset_next(&self) {
+        self.state.reset.store(true, Ordering::SeqCst);
+    }
     /// Nothing passes, and nothing ends: a cable pulled.
     pub fn stall(&self, on: bool) {
-        self.state.stalled.store(on, Ordering::SeqCst);
+        self.stall_ways(on, on);
+    }
+    /// The same for what goes to the server, and for what comes back.
+    pub fn stall_ways(&self, there: bool, back: bool) {
+        self.state.stalled[0].store(there, Ordering::SeqCst);
+        self.state.stalled[1].store(back, Ordering::SeqCst);
     }
     /// New connections are dropped.
     pub fn refuse(&self, on: bool) {
@@ -84,15 +97,19 @@ fn cut(state: &State) {
     if !streams.is_empty() {
         state.cuts.fetch_add(1, Ordering::SeqCst);
     }
+    let reset = state.reset.swap(false, Ordering::SeqCst);
     for stream in streams.drain(..) {
-        let _ = stream.shutdown(Shutdown::Both);
+        // (a socket that is connected to nothing any more resets what it was connected to)
+        if !reset || rustix::net::connect_unspec(&stream).is_err() {
+            let _ = stream.shutdown(Shutdown::Both);
+        }
     }
 }
 
-fn pump(state: &State, mut from: TcpStream, mut to: TcpStream) {
+fn pump(state: &State, way: usize, mut from: TcpStream, mut to: TcpStream) {
     let mut buf = [0; 8192];
     while let Ok(n @ 1..) = from.read(&mut buf) {
-        while state.stalled.load(Ordering::SeqCst) && !state.over.load(Ordering::SeqCst) {
+        while state.stalled[way].load(Ordering::SeqCst) && !state.over.load(Ordering::SeqCst) {
             std::thread::sleep(Duration::from_millis(5));
         }
         let left = state.budget.load(Ordering::SeqCst);

@@ -41,6 +41,11 @@ pub struct Sshd {
 impl Sshd {
     /// With more lines for its config (`{dir}` stands for its directory).
     pub fn start(more: &str) -> Sshd {
+        Sshd::start_as(Path::new(BIN), "", more)
+    }
+
+    /// As another program name (PAM's service is called by it), and with lines that come first, so they win.
+    pub fn start_as(program: &Path, first: &str, more: &str) -> Sshd {
         let dir = tempfile::tempdir().expect("a directory");
         let d = dir.path();
         for (name, kind) in [("host_ed25519", "ed25519"), ("host_rsa", "rsa"), ("id", "ed25519"), ("other", "ed25519")]
@@ -56,15 +61,16 @@ impl Sshd {
         for _ in 0..20 {
             let port = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port").port();
             let config = format!(
-                "ListenAddress 127.0.0.1:{port}\nHostKey {dir}/host_ed25519\nHostKey {dir}/host_rsa\nPidFile none\n\
+                "{first}\nListenAddress 127.0.0.1:{port}\nHostKey {dir}/host_ed25519\nHostKey {dir}/host_rsa\nPidFile none\n\
                  AuthorizedKeysFile {dir}/authorized\nPermitRootLogin yes\nPasswordAuthentication no\n\
                  KbdInteractiveAuthentication no\nUsePAM no\nStrictModes no\nPrintMotd no\n\
                  Subsystem sftp /usr/lib/openssh/sftp-server\nLogLevel DEBUG1\nSetEnv HOME={dir}/home\n{more}\n",
                 dir = d.display(),
                 more = more.replace("{dir}", &d.to_string_lossy()),
+                first = first.replace("{dir}", &d.to_string_lossy()),
             );
             std::fs::write(d.join("sshd_config"), config).expect("a config");
-            let mut child = Command::new(BIN)
+            let mut child = Command::new(program)
                 .args(["-D", "-e", "-f"])
                 .arg(d.join("sshd_config"))
                 .stdin(Stdio::null())

@@ -34,6 +34,7 @@ impl Host {
             silent: false,
             queue: Vec::new(),
             looked: Default::default(),
+            deploying: false,
         }
     }
 
@@ -96,12 +97,12 @@ impl App {
     pub(super) fn host_event(&mut self, id: HostId, event: HostEvent) -> Vec<Effect> {
         let now = self.now;
         let host = self.hosts.entry(id.clone()).or_insert_with(|| Host::new(now));
+        // (whether it is silent its task says: what comes from there does not tell that anything arrives)
         if !matches!(
             event,
             HostEvent::State(_) | HostEvent::Silent(_) | HostEvent::Pending { .. } | HostEvent::Forwards(_)
         ) {
             host.heard = now;
-            host.silent = false;
         }
         let mut out = Vec::new();
         self.dirty = true;
@@ -111,7 +112,7 @@ impl App {
             HostEvent::Rtt(rtt) => host.rtt = Some(rtt),
             HostEvent::Silent(quiet) => {
                 host.heard = now.saturating_sub(quiet);
-                host.silent = quiet >= Duration::from_secs(2);
+                host.silent = !quiet.is_zero();
             }
             HostEvent::Gauges(g) => host.gauges = Some(g),
             HostEvent::Forwards(list) => self.forwards(&id, list),
@@ -213,6 +214,7 @@ impl App {
             }
             HostEvent::Found { session, tag, result } => self.found(&id, &session, tag, result, &mut out),
             HostEvent::Marks { session, marks } => self.marked(&id, &session, &marks, &mut out),
+            HostEvent::Said { what } => self.say_long(what),
             HostEvent::Failed { what } => self.say_trouble(&id, &short(&what, 200)),
             HostEvent::Ask { id: question_id, question } => {
                 let layer = Layer::question(id, question_id, question, now);
@@ -236,11 +238,21 @@ impl App {
             host.silent = false;
         }
         if !matches!(state, HostState::Connecting | HostState::Deploying { .. }) {
+            // the rest of a secret must not go to the program below
+            let cut_off = self.layers.last().is_some_and(|l| l.holds_secret_for(id));
             self.layers.retain(|l| !l.is_question_of(id));
+            if cut_off {
+                let why = format!("{} asks no longer: what was typed is thrown away", short(id.as_str(), 100));
+                let mut stop = Layer::stop(id.clone(), why, Vec::new());
+                stop.comes_after_another(now);
+                self.layers.push(stop);
+            }
         }
+        self.show_deploy(id, &state);
         match state {
             HostState::Online { .. } => {
                 self.trouble_is_over(id);
+                self.hosts_are_back();
                 if self.gauges_of.as_ref() == Some(id) && !was_online {
                     self.gauges_of = None;
                 }
@@ -272,7 +284,10 @@ impl App {
                 }
             }
             HostState::Offline => self.give_up(id, "not connected", out),
-            HostState::Lost { .. } | HostState::Connecting | HostState::Deploying { .. } => {}
+            HostState::Lost { .. }
+            | HostState::Updating { .. }
+            | HostState::Connecting
+            | HostState::Deploying { .. } => {}
         }
     }
 

@@ -4,6 +4,7 @@ use super::{App, Effect, Farewell};
 use crate::client::command::{self, Command};
 use crate::client::host::{Answer, HostCommand, HostState, echoes};
 use crate::client::keymap::{Found, word};
+use crate::client::layer::back::Back;
 use crate::client::layer::{Choice, Layer, Outcome};
 use crate::client::layout::PaneId;
 use crate::client::pane::Stage;
@@ -21,6 +22,17 @@ const PASTE: usize = 64 << 20;
 /// A note stays at least this long.
 const NOTE: Duration = Duration::from_secs(2);
 
+/// What becomes of a key while a panel is there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Takes {
+    /// The panel's.
+    Yes,
+    /// The program's.
+    No,
+    /// Nobody's: it was typed for a question that is gone.
+    Drops,
+}
+
 impl App {
     pub(super) fn key(&mut self, key: Key) -> Vec<Effect> {
         let mut out = Vec::new();
@@ -28,7 +40,19 @@ impl App {
             return out;
         }
         let before = self.last_key.replace(self.now);
-        if !self.layers.is_empty() && self.layer_takes_keys(before) {
+        let takes = self.layer_takes_keys(before);
+        if takes == Takes::Drops {
+            return out;
+        }
+        let taken = |app: &App| takes == Takes::Yes && !app.layers.is_empty();
+        if let Some(Layer::Back(_)) = self.layers.last()
+            && taken(self)
+            && !Back::takes(&word(&keys::simplified(&key)))
+        {
+            self.layers.pop();
+            self.dirty = true;
+        }
+        if taken(self) {
             self.dirty = true;
             let outcome = self.layers.last_mut().map_or(Outcome::Close, |l| l.key(&keys::simplified(&key)));
             self.outcome(outcome, &mut out);
@@ -94,19 +118,26 @@ impl App {
     }
 
     /// A panel nobody asked for must not swallow (or be answered by) what is being typed into a program.
-    fn layer_takes_keys(&mut self, last_key: Option<Duration>) -> bool {
+    fn layer_takes_keys(&mut self, last_key: Option<Duration>) -> Takes {
         let typing = self.focused().is_some_and(|p| p.is_live()) && !self.tree.focused;
         let now = self.now;
         match self.layers.last_mut() {
-            None => false,
-            Some(layer) => match layer.unasked() {
-                None => true,
-                Some((shown, armed)) => {
-                    let calm_since = last_key.map_or(*shown, |k| k.max(*shown));
-                    *armed |= !typing || now >= calm_since + CALM;
-                    *armed
+            None => Takes::No,
+            Some(layer) => {
+                let hushes = layer.hushes();
+                match layer.unasked() {
+                    None => Takes::Yes,
+                    Some((shown, armed)) => {
+                        let calm_since = last_key.map_or(*shown, |k| k.max(*shown));
+                        *armed |= (!typing && !hushes) || now >= calm_since + CALM;
+                        match *armed {
+                            true => Takes::Yes,
+                            false if hushes => Takes::Drops,
+                            false => Takes::No,
+                        }
+                    }
                 }
-            },
+            }
         }
     }
 
@@ -173,6 +204,9 @@ impl App {
                     h.queue.clear();
                 }
                 out.push(Effect::Host(host, HostCommand::Answer { id, answer }));
+                if let Some(next) = self.layers.last_mut() {
+                    next.comes_after_another(self.now);
+                }
             }
             Choice::Paste(pane, bytes) => self.paste_now(pane, &bytes, out),
             Choice::Read(host, why) => {
@@ -182,9 +216,11 @@ impl App {
                     out.push(Effect::Quit(Farewell::Failed(format!("{host}: {why}"))));
                 }
             }
+            Choice::StopDeploy(host) => self.stop_deploy(host, out),
             Choice::Forward(host, spec) => out.push(Effect::Host(host, HostCommand::Forward(spec))),
             Choice::ForwardPort(host, port) => out.push(Effect::Host(host, HostCommand::ForwardPort(port))),
             Choice::Unforward(host, id) => out.push(Effect::Host(host, HostCommand::Unforward(id))),
+            Choice::Retry(hosts, panel) => self.retry(hosts, panel, out),
             Choice::Pane(n) => {
                 let pane = self.tabs.active().and_then(|t| t.panes().get(n).copied());
                 if let Some(pane) = pane {
@@ -215,6 +251,11 @@ impl App {
             (Stage::Exited(_) | Stage::Gone { .. }, "x" | "q") => self.close_pane(id, out),
             (Stage::Exited(_), "Enter") => self.close_pane(id, out),
             (Stage::Exited(_), "r") | (Stage::Gone { .. }, "Enter" | "r") => self.revive(id, out),
+            (Stage::Gone { .. }, "w") if !pane.host.is_local() => {
+                let host = pane.host.clone();
+                self.without_agent(&host, out);
+                self.revive(id, out);
+            }
             (Stage::Exited(_) | Stage::Gone { .. }, _) => {}
             _ => self.send_key(key, out),
         }
@@ -315,7 +356,11 @@ impl App {
             return out;
         }
         let whole = self.pasting.take().unwrap_or_default();
-        if !self.layers.is_empty() && self.layer_takes_keys(self.last_key) {
+        let takes = self.layer_takes_keys(self.last_key);
+        if takes == Takes::Drops {
+            return out;
+        }
+        if takes == Takes::Yes {
             self.dirty = true;
             if let Some(layer) = self.layers.last_mut() {
                 layer.paste(&String::from_utf8_lossy(&whole));

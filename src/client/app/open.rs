@@ -41,6 +41,20 @@ impl App {
         }
     }
 
+    /// From now on the host is reached over plain SSH, whatever is there.
+    pub fn without_agent(&mut self, id: &HostId, out: &mut Vec<Effect>) {
+        let now = self.now;
+        let host = self.hosts.entry(id.clone()).or_insert_with(|| Host::new(now));
+        if matches!(host.state, HostState::Online { .. }) {
+            let sign = if host.state.is_without_agent() { "is without an agent already" } else { "has its agent" };
+            self.say(format!("{} {sign}", crate::text::short(id.as_str(), 40)));
+            return;
+        }
+        host.state = HostState::Connecting;
+        host.since = now;
+        out.push(Effect::Host(id.clone(), HostCommand::Without));
+    }
+
     /// Sends it to the host, whose task keeps what it cannot do yet and goes on trying for what is to be shown. A
     /// client for one session keeps it back until the host is online: there, the first failure is the last word.
     pub fn request(&mut self, id: &HostId, command: HostCommand, out: &mut Vec<Effect>) {
@@ -68,7 +82,7 @@ impl App {
         let fresh = Pane { tag: Some(tag), shell: true, ahead, ..Pane::new(pane, host.clone(), size) };
         *p = fresh;
         let create = SessionCreate { size: Some(size), cwd_of, ..SessionCreate::default() };
-        self.request(&host, HostCommand::Create { tag, create }, out);
+        self.request(&host, HostCommand::Create { tag, create: Box::new(create) }, out);
         self.touch();
     }
 

@@ -91,6 +91,7 @@ impl App {
             urgent: false,
             changed: false,
             opening: None,
+            back_at: None,
             restoring: false,
             inside: setup.inside,
             pasting: None,
@@ -166,6 +167,7 @@ impl App {
             }
         }
         self.restoring = !self.tabs.list.is_empty();
+        self.await_hosts();
         match open_host {
             // where it is shown already, that is what is meant
             Some(host) => match self.first_pane_of(&host) {

@@ -186,7 +186,9 @@ fn it_starts_with_one_shell_on_this_machine() {
     s.host("local", HostEvent::State(online()));
     s.host("local", HostEvent::Sessions(Vec::new()));
     let created = SessionCreate { size: Some(Size::new(80, 22)), ..SessionCreate::default() };
-    assert!(s.effects.contains(&Effect::Host(HostId::local(), HostCommand::Create { tag: 1, create: created })));
+    assert!(
+        s.effects.contains(&Effect::Host(HostId::local(), HostCommand::Create { tag: 1, create: Box::new(created) }))
+    );
     s.answer();
     s.output("local", "s1", "$ hello");
     s.event(Event::Time { clock: "14:02".into(), unix: 0 });
@@ -463,6 +465,109 @@ fn a_secret_is_masked() {
     s.keys("Enter");
     let answer = HostCommand::Answer { id: 6, answer: Answer::Secret("hunter2".into()) };
     assert!(s.effects.contains(&Effect::Host(HostId::new("nas"), answer)));
+}
+
+#[test]
+fn hosts_that_ask_at_once_are_answered_in_turn_and_nothing_goes_astray() {
+    let mut s = Bench::full(80, 24);
+    s.at(10.0);
+    let asks = |host: &str, prompt: &str| Question::Secret { host: host.into(), prompt: prompt.into(), echo: false };
+    s.host("nas", HostEvent::Ask { id: 1, question: asks("me@nas", "me@nas's password") });
+    s.host("web", HostEvent::Ask { id: 2, question: asks("me@web", "Code \u{1b}[31m:") });
+    s.host("db", HostEvent::Ask { id: 3, question: asks("me@db", "Pin") });
+    assert!(s.has("me@nas will see") && !s.has("me@web"), "{}", s.screen());
+    s.at(11.0);
+    s.take();
+    // the rest that is typed too fast is nobody's: not the next host's, not the program's
+    s.keys("'one Enter 'more Enter");
+    let answered = |s: &Bench| {
+        let answers = s.effects.iter().filter_map(|e| match e {
+            Effect::Host(h, HostCommand::Answer { id, answer }) => Some((h.as_str().to_string(), *id, answer.clone())),
+            _ => None,
+        });
+        answers.collect::<Vec<_>>()
+    };
+    assert_eq!(answered(&s), [("nas".into(), 1, Answer::Secret("one".into()))]);
+    assert_eq!(s.typed(), [] as [&str; 0]);
+    assert!(s.has("me@web will see") && s.has("Code \\u{1b}[31m:") && !s.has("•"), "{}", s.screen());
+    s.take();
+    // Esc cancels this one alone
+    s.at(12.0);
+    s.keys("'tw Escape");
+    assert_eq!(answered(&s), [("web".into(), 2, Answer::No)]);
+    assert!(s.has("me@db will see"));
+    s.at(13.0);
+    s.keys("'thr");
+    s.take();
+    // the host gives up in the middle: said, and the rest is nobody's until there was a pause
+    let lost = HostState::Lost { why: "closed".into(), retry: Duration::from_secs(1) };
+    s.host("db", HostEvent::State(lost));
+    assert!(s.has("db asks no longer"), "{}", s.screen());
+    s.keys("'ee Enter");
+    assert!(s.has("db asks no longer"));
+    assert!(answered(&s).is_empty() && s.typed().is_empty());
+    s.at(14.0);
+    s.keys("Enter");
+    assert!(s.app.layers.is_empty());
+    s.keys("'ls");
+    assert_eq!(s.typed(), ["s1 l", "s1 s"]);
+}
+
+#[test]
+fn questions_fit_a_small_screen() {
+    let host = "someone@a-host-with-a-long-name.example.org:2222";
+    let print = "SHA256:abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQ";
+    let mut s = Bench::full(80, 24);
+    let question =
+        Question::HostKey { host: host.into(), kind: "ecdsa-sha2-nistp521".into(), fingerprint: print.into() };
+    s.host("nas", HostEvent::Ask { id: 1, question });
+    // whole, on one line, to be compared with another
+    assert!(s.has(print) && s.has(host) && s.has("y yes   n no"), "{}", s.screen());
+    let mut s = Bench::full(40, 12);
+    let question = Question::Secret { host: host.into(), prompt: format!("{host}'s password"), echo: false };
+    s.host("nas", HostEvent::Ask { id: 2, question });
+    s.at(11.0);
+    s.keys("'abc");
+    assert!(s.has("> •••") && s.has("Esc cancels"), "{}", s.screen());
+}
+
+#[test]
+fn an_agent_on_its_way_is_shown_and_stopped() {
+    let mut s = Bench::full(80, 24);
+    let on_its_way = |s: &mut Bench, step: &str, done| {
+        s.host("nas", HostEvent::State(HostState::Deploying { step: step.into(), done }));
+    };
+    on_its_way(&mut s, "me@nas: looking where the agent may lie", None);
+    on_its_way(&mut s, "me@nas: uploading the agent: 3.1 of 8.2 MiB, 1.4 MiB/s", Some(0.38));
+    for text in ["agent for nas", "✓ looking", "▸ uploading the agent", " 38%", "3.1 of 8.2 MiB, 1.4 MiB/s", "Esc stop"]
+    {
+        assert!(s.has(text), "{text}: {}", s.screen());
+    }
+    s.at(5.0);
+    // hidden, it goes on and stays hidden
+    s.keys("h");
+    on_its_way(&mut s, "me@nas: verifying the agent", None);
+    assert!(!s.has("verifying"), "{}", s.screen());
+    s.host("nas", HostEvent::State(online()));
+    assert!(s.has("nas: the agent is there"), "{}", s.screen());
+    // stopped
+    s.host("nas", HostEvent::State(HostState::Connecting));
+    on_its_way(&mut s, "me@nas: uploading the agent: 0.1 of 8.2 MiB", Some(0.01));
+    s.take();
+    s.at(9.0);
+    s.keys("Escape");
+    assert!(s.effects.contains(&Effect::Host(HostId::new("nas"), HostCommand::Disconnect)));
+    s.host("nas", HostEvent::State(HostState::Offline));
+    assert!(s.app.layers.is_empty(), "{}", s.screen());
+    // failed: it says why, and stays until it is read
+    s.host("nas", HostEvent::State(HostState::Connecting));
+    on_its_way(&mut s, "me@nas: uploading the agent: 0.1 of 8.2 MiB", Some(0.01));
+    let (why, hints) = ("me@nas: no space".to_string(), vec!["make room".to_string()]);
+    s.host("nas", HostEvent::State(HostState::Failed { why, hints, hard: false }));
+    assert!(s.has("✗ uploading") && s.has("no space") && s.has("make room"), "{}", s.screen());
+    s.at(12.0);
+    s.keys("Enter");
+    assert!(s.app.layers.is_empty());
 }
 
 #[test]
@@ -1282,4 +1387,69 @@ fn programs_that_asked_hear_of_the_focus() {
     s.output("local", "s1", "\x1b[?1004l");
     s.event(Event::Focus(false));
     assert!(s.typed().is_empty());
+}
+
+#[test]
+fn hosts_that_come_back_are_listed_until_all_are_there() {
+    let tab = |host: &str, session: &str| disk::Tab {
+        name: String::new(),
+        root: disk::Node::Pane(disk::Pane { host: host.into(), session: session.into(), ..disk::Pane::default() }),
+        focus: 0,
+        zoomed: false,
+    };
+    let tabs = vec![tab("local", "s1"), tab("nas", "r1"), tab("nas", "r2"), tab("pi", "r3")];
+    let saved = || Some(Layout { tabs: tabs.clone(), ..Layout::default() });
+    let attached = |s: &mut Bench, host: &str, session: &str| {
+        s.host(host, HostEvent::Attached { session: id(session), info: Box::new(info(session, 80, 22)), again: false });
+    };
+    let start = || {
+        let mut s = Bench::new(Setup { saved: saved(), ..setup(100, 30) });
+        s.host("local", HostEvent::State(online()));
+        attached(&mut s, "local", "s1");
+        s
+    };
+    // who is there in a moment is not worth a word
+    let mut s = start();
+    for host in ["nas", "pi"] {
+        s.host(host, HostEvent::State(online()));
+    }
+    s.at(0.6);
+    s.event(Event::Tick);
+    assert!(!s.has("coming back"), "{}", s.screen());
+
+    let mut s = start();
+    s.host("nas", HostEvent::State(HostState::Connecting));
+    s.host("pi", HostEvent::State(HostState::Connecting));
+    assert_eq!(s.app.deadline(), Some(Duration::from_millis(500)));
+    s.at(0.6);
+    s.event(Event::Tick);
+    assert!(s.has("coming back: 0 of 2") && s.has("◌ nas") && s.has("◌ pi"), "{}", s.screen());
+    // what is typed into a program goes there: nobody asked for the panel
+    s.take();
+    s.keys("'x");
+    assert_eq!(s.typed(), ["s1 x"]);
+    s.host("nas", HostEvent::State(online()));
+    attached(&mut s, "nas", "r1");
+    assert!(s.has("nas  1 of 2 sessions back"), "{}", s.screen());
+    attached(&mut s, "nas", "r2");
+    assert!(s.has("● nas  2 sessions back") && s.has("1 of 2"), "{}", s.screen());
+    s.host("pi", HostEvent::State(HostState::Lost { why: "no\x1b way".into(), retry: Duration::from_secs(30) }));
+    s.at(2.0);
+    assert!(s.has("○ pi  again in 29 s: no"), "{}", s.screen());
+    s.take();
+    s.keys("Down r");
+    assert_eq!(s.take(), [Effect::Host(HostId::new("pi"), HostCommand::Connect)]);
+    s.keys("a");
+    assert_eq!(s.take(), [Effect::Host(HostId::new("pi"), HostCommand::Connect)], "the other is there");
+    // any other key is not the panel's
+    s.keys("'l");
+    assert!(!s.has("coming back"), "{}", s.screen());
+    assert_eq!(s.typed(), ["s1 l"]);
+    s.app.list_hosts();
+    s.at(4.0);
+    s.keys("Escape");
+    assert!(!s.has("coming back"), "{}", s.screen());
+    s.app.list_hosts();
+    s.host("pi", HostEvent::State(online()));
+    assert!(!s.has("coming back"), "it goes by itself\n{}", s.screen());
 }

@@ -27,6 +27,24 @@ pub fn reconnect(app: &mut App) -> Vec<Effect> {
     vec![Effect::Host(app.current_host(), HostCommand::Connect)]
 }
 
+pub fn update_agent(app: &mut App) -> Vec<Effect> {
+    vec![Effect::Host(app.current_host(), HostCommand::Update)]
+}
+
+pub fn without_agent(app: &mut App) -> Vec<Effect> {
+    let host = app.current_host();
+    if host.is_local() {
+        app.say("this machine needs no SSH: open a host first");
+        return Vec::new();
+    }
+    with(app, |app, out| app.without_agent(&host, out))
+}
+
+pub fn hosts_back(app: &mut App) -> Vec<Effect> {
+    app.list_hosts();
+    Vec::new()
+}
+
 pub fn drop_input(app: &mut App) -> Vec<Effect> {
     let Some(pane) = app.focused_mut() else { return Vec::new() };
     pane.ahead.clear();

@@ -43,6 +43,9 @@ fn sessions(app: &App, items: &mut Vec<Item>) {
     for (id, host) in &app.hosts {
         for info in &host.sessions {
             let Ok(session) = info.id.parse::<SessionId>() else { continue };
+            if app.is_listed_elsewhere(id, info) {
+                continue;
+            }
             let mut text = command_of(info);
             if !info.name.is_empty() {
                 text = format!("{}  {text}", short(&info.name, 60));

@@ -1,7 +1,8 @@
 //! Owns where a client stands with one session over all links: output it has, input that is not yet applied.
 //! Pure. Leaves out the link itself.
 
-use crate::proto::control::{SessionAttach, SessionAttached};
+use crate::proto::control::{Lent, SessionAttach, SessionAttached};
+use crate::proto::hello;
 use crate::proto::ids::{ClientId, Offset, SessionId, Size, StreamId};
 
 /// What to do with a piece of output.
@@ -92,6 +93,9 @@ impl Attached {
             watch: self.watch,
             blind: false,
             input_sent: self.most_sent,
+            revision_min: hello::REVISION_MIN,
+            revision_max: hello::REVISION,
+            lent: Lent::default(),
         }
     }
 

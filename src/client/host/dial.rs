@@ -2,28 +2,32 @@
 //! Leaves out what is done with it.
 
 use super::HostId;
+use super::without::{self, Without};
 use crate::client::forwards::Records;
-use crate::failure::Failure;
-use crate::link::{Incoming, Link};
+use crate::config::Config;
+use crate::failure::{Failure, Kind};
+use crate::link::{Incoming, Link, locked};
 use crate::paths::Paths;
-use crate::proto::control::{Fault, Initialized};
+use crate::proto::control::{Fault, Initialized, SessionCreate};
 use crate::proto::hello;
 use crate::proto::ids::ClientId;
+use crate::sys;
 use crate::transport::ask::Ask;
+use crate::transport::deploy::{Offer, Release, choose};
 use crate::transport::ssh::Ssh;
 use crate::transport::ssh::forward::Status;
 use crate::transport::{self, DeployPolicy};
+use std::collections::HashSet;
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 use tokio::io::DuplexStream;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot, watch};
 
-/// SSH handshakes at a time.
-const HANDSHAKES: usize = 8;
-/// A handshake that takes longer does not count among them any more.
-const HELD: Duration = Duration::from_secs(10);
+/// News of sleep and network comes in bursts.
+const BURST: Duration = Duration::from_millis(100);
 
 /// What every host's link of this client shares.
 pub struct Env {
@@ -33,10 +37,17 @@ pub struct Env {
     pub client: ClientId,
     /// May a missing agent be put there on a person's word?
     pub deploy: DeployPolicy,
+    /// Where programs for hosts come from.
+    pub offer: Offer,
     /// Starts this machine's agent on the other end of the pipe it returns. The roof fills it in: roles are strangers.
     pub local: Box<dyn Fn() -> DuplexStream + Send + Sync>,
-    handshakes: Semaphore,
     records: Records,
+    /// Hosts that are reached without an agent, on a person's word.
+    without: Mutex<HashSet<HostId>>,
+    /// Counts up when this machine slept or its network changed.
+    wakes: OnceLock<watch::Receiver<u64>>,
+    /// Where the tasks of other machines' hosts run.
+    network: OnceLock<Handle>,
 }
 
 impl Env {
@@ -47,15 +58,68 @@ impl Env {
         local: Box<dyn Fn() -> DuplexStream + Send + Sync>,
     ) -> Arc<Env> {
         let client = ClientId::random();
+        let offer = offer(&paths);
         Arc::new(Env {
             paths,
             ssh_config,
             client,
             deploy,
+            offer,
             local,
-            handshakes: Semaphore::new(HANDSHAKES),
             records: Records::default(),
+            without: Mutex::default(),
+            wakes: OnceLock::new(),
+            network: OnceLock::new(),
         })
+    }
+
+    /// A thread of their own for the hosts of other machines: a handshake computes for milliseconds, and many at once
+    /// (after sleep, or when a window comes back) would hold up keys and frames. It goes with the process.
+    pub(super) fn network(&self) -> Handle {
+        let start = || {
+            let begun = tokio::runtime::Builder::new_current_thread().enable_all().build().and_then(|runtime| {
+                let handle = runtime.handle().clone();
+                let run = move || runtime.block_on(std::future::pending::<()>());
+                std::thread::Builder::new().name("thub-network".into()).spawn(run).map(|_| handle)
+            });
+            // (no thread to be had: as well as it goes)
+            begun.unwrap_or_else(|_| Handle::current())
+        };
+        self.network.get_or_init(start).clone()
+    }
+
+    /// Changes when this machine slept or its network changed: links are doubted then, and dials worth another try.
+    pub fn wakes(&self) -> watch::Receiver<u64> {
+        let listen = || {
+            let (tx, rx) = watch::channel(0);
+            let mut wake = sys::wake::Wake::listen();
+            tokio::spawn(async move {
+                loop {
+                    let why = wake.next().await;
+                    tracing::debug!(?why, "links are doubted");
+                    tx.send_modify(|n| *n += 1);
+                    // (the last of a burst counts: that is when all is in place)
+                    while tokio::time::timeout(BURST, wake.next()).await.is_ok() {}
+                    tx.send_modify(|n| *n += 1);
+                }
+            });
+            rx
+        };
+        let mut wakes = self.wakes.get_or_init(listen).clone();
+        wakes.mark_unchanged();
+        wakes
+    }
+
+    /// From here on the host is reached without an agent: plain SSH through a target process of this machine.
+    pub fn go_without(&self, host: &HostId) {
+        locked(&self.without).insert(host.clone());
+    }
+    /// The host is asked about its agent again.
+    pub fn go_with(&self, host: &HostId) {
+        locked(&self.without).remove(host);
+    }
+    pub fn goes_without(&self, host: &HostId) -> bool {
+        locked(&self.without).contains(host)
     }
 
     /// Keeps what `thub forward ls` tells of a host.
@@ -64,6 +128,17 @@ impl Env {
             let env = self.clone();
             tokio::task::spawn_blocking(move || env.records.write(&env.paths));
         }
+    }
+}
+
+/// Programs kept in the data dir, and the release that the settings or this build name.
+fn offer(paths: &Paths) -> Offer {
+    let text = Config::read(paths).ok().flatten().unwrap_or_default();
+    let (config, _) = Config::parse_what_can_be(&text);
+    Offer {
+        programs: Some(paths.data_dir().join("programs")),
+        release: Release::of(config.release.as_deref(), config.release_key.as_deref()),
+        ..Offer::default()
     }
 }
 
@@ -77,30 +152,69 @@ pub struct Dialed {
     pub hello: Initialized,
     /// Kept: the link lives on it.
     pub ssh: Option<Ssh>,
+    /// The host has no agent: the link is to this machine's, sessions are channels of this target process.
+    pub without: Option<Without>,
+}
+
+impl Dialed {
+    /// A session as it has to be asked for over this link.
+    pub fn wanted(&self, create: SessionCreate) -> SessionCreate {
+        match &self.without {
+            Some(without) => without.wanted(create),
+            None => create,
+        }
+    }
 }
 
 /// Reaches a host's agent and says hello.
 pub async fn dial(host: &HostId, env: &Env, ask: Arc<dyn Ask>) -> Result<Dialed, Failure> {
+    dial_by(host, env, ask, env.deploy).await
+}
+
+/// The same with a word of one's own on whether an agent is put there.
+pub async fn dial_by(host: &HostId, env: &Env, ask: Arc<dyn Ask>, policy: DeployPolicy) -> Result<Dialed, Failure> {
     if host.is_local() {
         let io = (env.local)();
         return greet(host, env, io, None).await;
     }
-    let permit = env.handshakes.acquire().await;
-    let reached = async {
-        let (ssh, channel) = transport::reach(host.as_str(), env.ssh_config.as_deref(), ask, env.deploy, None).await?;
-        greet(host, env, channel, Some(ssh)).await
-    };
-    tokio::pin!(reached);
-    tokio::select! {
-        greeted = &mut reached => return greeted,
-        () = tokio::time::sleep(HELD) => {}
+    if env.goes_without(host) {
+        return without::dial(host, env, ask).await;
     }
-    // a person is asked something, or the host is slow: others need not wait for that
-    drop(permit);
-    reached.await
+    let greeted = open(host, env, ask.clone(), policy).await;
+    // the question about the agent was answered so
+    if greeted.is_err() && env.goes_without(host) {
+        return without::dial(host, env, ask).await;
+    }
+    greeted
 }
 
-async fn greet<S>(host: &HostId, env: &Env, io: S, ssh: Option<Ssh>) -> Result<Dialed, Failure>
+/// Connects, and says hello to the agent that goes with this build. One whose hello says what its name and banner did
+/// not is passed over.
+async fn open(host: &HostId, env: &Env, ask: Arc<dyn Ask>, policy: DeployPolicy) -> Result<Dialed, Failure> {
+    let ssh = transport::ssh::connect(host.as_str(), env.ssh_config.as_deref(), ask.clone()).await?;
+    let mut unfit: Vec<String> = Vec::new();
+    let mut told = None;
+    loop {
+        let opened = match transport::agent(&ssh, host.as_str(), ask.clone(), policy, env.offer.clone(), &unfit).await {
+            Ok(opened) => opened,
+            // none other is there: what the last one said is why
+            Err(failure) if failure.kind == Kind::Refused => return Err(told.unwrap_or(failure)),
+            Err(failure) => return Err(failure),
+        };
+        match greet(host, env, opened.channel, Some(ssh.clone())).await {
+            // (a greeting is refused for that alone)
+            Err(failure)
+                if failure.kind == Kind::Refused && unfit.len() < choose::TRIED && !unfit.contains(&opened.build) =>
+            {
+                unfit.push(opened.build);
+                told = Some(failure);
+            }
+            greeted => return greeted,
+        }
+    }
+}
+
+pub(super) async fn greet<S>(host: &HostId, env: &Env, io: S, ssh: Option<Ssh>) -> Result<Dialed, Failure>
 where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + 'static,
 {
@@ -113,6 +227,10 @@ where
     let name = crate::text::escape(host.as_str());
     let hello = match link.call(&hello::initialize(env.client.clone())).await {
         Ok(hello) => hello,
+        Err(fault) if fault.code == Fault::REFUSED => {
+            link.close();
+            return Err(unfit(&name, &crate::text::short(&fault.message, 200)));
+        }
         Err(fault) => {
             link.close();
             let why = match ended.try_recv() {
@@ -131,5 +249,25 @@ where
             ));
         }
     };
-    Ok(Dialed { link, incoming, ended, hello, ssh })
+    // this side's own agent is this build
+    if !host.is_local() && (!choose::fits(&hello.build) || !hello::speaks(hello.revision)) {
+        link.close();
+        let what =
+            format!("it is thub {} and speaks revision {}", crate::text::short(&hello.build, 60), hello.revision);
+        return Err(unfit(&name, &what));
+    }
+    Ok(Dialed { link, incoming, ended, hello, ssh, without: None })
+}
+
+/// It answered, and does not go with this build.
+fn unfit(host: &str, what: &str) -> Failure {
+    Failure::refused(
+        format!(
+            "the agent on {host} and this thub ({}, protocol revisions {} to {}) do not go together: {what}",
+            hello::BUILD,
+            hello::REVISION_MIN,
+            hello::REVISION
+        ),
+        format!("renew the older of the two: `thub deploy {host}` puts this build there, and sessions go on"),
+    )
 }

@@ -85,9 +85,9 @@ impl Forwarding {
     pub(super) fn up(&mut self, ssh: Option<&Ssh>, link: &Link) {
         let Some(ssh) = ssh else { return };
         self.forwards.link(Some(ssh.clone()));
-        self.must = ssh.config().forwards.must;
+        self.must = ssh.config().forwards().must;
         if !std::mem::replace(&mut self.configured, true) {
-            for spec in &ssh.config().forwards.specs {
+            for spec in &ssh.config().forwards().specs {
                 self.tell(self.forwards.open(spec.clone(), true));
             }
         }

@@ -2,35 +2,35 @@
 //! Leaves out how a link comes to be (`dial.rs`) and where a session stands (`attached.rs`).
 
 use super::attached::{Attached, Take};
+use super::dialing::{Dial, Dialing};
 use super::find;
 use super::forward::Forwarding;
-use super::{Answer, Dialed, Env, HostCommand, HostEvent, HostId, HostState, Question, dial};
-use crate::failure::{Failure, Kind};
+use super::pulse::{Act, Pulse, Signs};
+use super::without::{self, Without};
+use super::{Answer, Dialed, Env, HostCommand, HostEvent, HostId, HostState, Question, dial_by, mixed};
+use crate::failure::Kind;
 use crate::link::{Incoming, Link};
 use crate::proto::control::*;
 use crate::proto::frame::{Body, Frame, MAX_PIECE};
+use crate::proto::hello;
 use crate::proto::ids::{SessionId, StreamId};
-use crate::proto::notice::Notice;
+use crate::proto::notice::{Notice, ShuttingDown};
+use crate::secret::Secret;
 use crate::term::screen::Colors;
-use crate::transport::ask::{Answered, Ask};
+use crate::transport::DeployPolicy;
+use crate::transport::ask::{Answered, Ask, Nobody};
+use crate::transport::deploy::build_id;
 use crate::transport::ssh::forward::Why;
 use std::collections::HashMap;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use tokio::sync::{mpsc, oneshot};
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::MissedTickBehavior;
 
 /// Credit for a session's output. On this machine a flood soon turns into Screens; over a network a queue is delay.
 const WINDOW_LOCAL: u64 = 32 << 10;
 const WINDOW_FAR: u64 = 64 << 10;
-/// A network link that is silent is asked for a sign of life this often.
-const PING: Duration = Duration::from_secs(2);
-/// It is shown as silent from here on.
-const SILENT: Duration = Duration::from_secs(3);
-/// A second dial starts beside the silent link.
-const BESIDE: Duration = Duration::from_secs(5);
-/// And it is given up.
-const DEAD: Duration = Duration::from_secs(10);
 /// Between dials while the drop is fresh.
 const AGAIN: Duration = Duration::from_millis(500);
 /// How long it counts as fresh.
@@ -44,18 +44,22 @@ const REFUSALS: u32 = 5;
 const HITS: u64 = 10_000;
 /// A session is started within this, or is not.
 const CREATE: Duration = Duration::from_secs(15);
+/// After an agent ended in order its return is waited for so much longer than it said, before that counts as a failure.
+const OVERDUE: Duration = Duration::from_secs(10);
+/// And no longer than this in all, whatever it said.
+const RETURN: Duration = Duration::from_secs(600);
 /// A link that falls this soon after it stood was none: the next try waits as after a failed one.
 const STOOD: Duration = Duration::from_secs(2);
 
 type Events = mpsc::UnboundedSender<(HostId, HostEvent)>;
-type Dial = Pin<Box<dyn Future<Output = Result<Dialed, Failure>> + Send>>;
 
 /// Starts a host's task; `first` = a link that stands already. It ends when the sender returned is dropped.
 pub fn spawn(host: HostId, env: Arc<Env>, events: Events, first: Option<Dialed>) -> mpsc::UnboundedSender<HostCommand> {
     let (tx, rx) = mpsc::unbounded_channel();
     let (inner_tx, inner) = mpsc::unbounded_channel();
     let forwards = Forwarding::new(host.clone(), env.clone(), events.clone());
-    let asker = Arc::new(Asker { host: host.clone(), events: events.clone(), state: Mutex::default() });
+    let asker =
+        Arc::new(Asker { host: host.clone(), env: env.clone(), events: events.clone(), state: Mutex::default() });
     let task = Task {
         host,
         env,
@@ -68,15 +72,19 @@ pub fn spawn(host: HostId, env: Arc<Env>, events: Events, first: Option<Dialed>)
         gauges: false,
         announced: HashMap::new(),
         searching: HashMap::new(),
+        renew: false,
         forwards,
+        wakes: None,
     };
-    tokio::spawn(task.run(rx, inner, first));
+    let runtime = if task.host.is_local() { Handle::current() } else { task.env.network() };
+    runtime.spawn(task.run(rx, inner, first));
     tx
 }
 
 /// Questions on their way to a person.
 struct Asker {
     host: HostId,
+    env: Arc<Env>,
     events: Events,
     state: Mutex<(u64, HashMap<u64, oneshot::Sender<Answer>>)>,
 }
@@ -88,6 +96,8 @@ impl Asker {
             let mut state = self.state.lock().unwrap_or_else(|e| e.into_inner());
             state.0 += 1;
             let id = state.0;
+            // nobody waits any longer for what was asked in a dial that was given up
+            state.1.retain(|_, waits| !waits.is_closed());
             state.1.insert(id, tx);
             id
         };
@@ -111,7 +121,7 @@ impl Ask for Asker {
         let rx = self.ask(Question::HostKey { host: host.into(), kind: kind.into(), fingerprint: fingerprint.into() });
         Box::pin(async move { Some(rx.await.ok()? == Answer::Yes) })
     }
-    fn secret(&self, host: &str, prompt: &str, echo: bool) -> Answered<'_, String> {
+    fn secret(&self, host: &str, prompt: &str, echo: bool) -> Answered<'_, Secret> {
         let rx = self.ask(Question::Secret { host: host.into(), prompt: prompt.into(), echo });
         Box::pin(async move {
             match rx.await.ok()? {
@@ -127,7 +137,27 @@ impl Ask for Asker {
             offered: offered.into(),
             steps: steps.to_vec(),
         });
-        Box::pin(async move { Some(rx.await.ok()? == Answer::Yes) })
+        Box::pin(async move {
+            let answer = rx.await.ok()?;
+            if answer == Answer::Without {
+                self.env.go_without(&self.host);
+            }
+            Some(answer == Answer::Yes)
+        })
+    }
+    fn said(&self, host: &str, text: &str) {
+        let what = format!("{host} says: {}", text.replace('\n', " | "));
+        let _ = self.events.send((self.host.clone(), HostEvent::Failed { what }));
+    }
+    fn directory(&self, host: &str, why: &str) -> Answered<'_, String> {
+        let prompt = format!("{why}: another directory there, absolute");
+        let rx = self.ask(Question::Secret { host: host.into(), prompt, echo: true });
+        Box::pin(async move {
+            match rx.await.ok()? {
+                Answer::Secret(path) => Some(path.expose().trim().to_string()).filter(|p| !p.is_empty()),
+                _ => None,
+            }
+        })
     }
     fn progress(&self, step: &str, done: Option<f32>) {
         let state = HostState::Deploying { step: step.into(), done };
@@ -162,9 +192,16 @@ struct Live {
     streams: HashMap<StreamId, SessionId>,
     /// Frames of streams whose attach is not answered yet.
     unanswered: HashMap<StreamId, Vec<Frame>>,
-    told_silent: bool,
+    /// As the agent's hello named them.
+    build: String,
+    exe: String,
+    /// It said that it ends.
+    leaving: Option<ShuttingDown>,
+    pulse: Pulse,
     /// Kept: the link lives on it.
     _ssh: Option<crate::transport::ssh::Ssh>,
+    /// No agent there: the link is to this machine's.
+    without: Option<Without>,
 }
 
 struct Task {
@@ -181,12 +218,18 @@ struct Task {
     announced: HashMap<SessionId, usize>,
     /// The search under way in a session.
     searching: HashMap<SessionId, tokio::task::AbortHandle>,
+    /// The next dial puts this build's agent there.
+    renew: bool,
     forwards: Forwarding,
+    /// This machine slept, or its network changed; none where that is no matter.
+    wakes: Option<watch::Receiver<u64>>,
 }
 
 enum Turn {
     Go,
     Down(String),
+    /// The agent ended in order: no failure, and it is back soon.
+    Left(ShuttingDown),
     Disconnect,
     Over,
     /// It must not be, as ssh_config has it.
@@ -198,9 +241,18 @@ impl Task {
         let _ = self.events.send((self.host.clone(), event));
     }
 
-    fn dial(&self) -> Dial {
-        let (host, env, ask) = (self.host.clone(), self.env.clone(), self.asker.clone());
-        Box::pin(async move { dial(&host, &env, ask).await })
+    fn dial(&mut self) -> Dial {
+        let policy = if std::mem::take(&mut self.renew) { DeployPolicy::Always } else { self.env.deploy };
+        self.dial_asking(self.asker.clone(), policy)
+    }
+    fn dial_asking(&self, ask: Arc<dyn Ask>, policy: DeployPolicy) -> Dial {
+        let (host, env) = (self.host.clone(), self.env.clone());
+        Box::pin(async move {
+            if !host.is_local() && without::is_in_use(&host, &env).await {
+                env.go_without(&host);
+            }
+            dial_by(&host, &env, ask, policy).await
+        })
     }
 
     async fn run(
@@ -231,19 +283,39 @@ impl Task {
                     break;
                 }
             }
+            if !self.host.is_local() && self.wakes.is_none() {
+                self.wakes = Some(self.env.wakes());
+            }
             let mut lost_at: Option<Instant> = None;
+            // since when it is wanted and not there
+            let mut away = Instant::now();
             let (mut tries, mut refusals) = (0u32, 0u32);
             let mut ready: Option<Dialed> = first.take();
+            // until then an agent that ended in order is expected back
+            let mut back: Option<Instant> = None;
             loop {
                 let asked = self.asker.asked();
+                let (expected, renewing) = (back.is_some_and(|b| Instant::now() < b), self.renew);
                 let dialed = match ready.take() {
                     Some(dialed) => Ok(dialed),
                     None => {
-                        self.tell(HostEvent::State(HostState::Connecting));
-                        let mut dialing = self.dial();
+                        if !expected {
+                            self.tell(HostEvent::State(HostState::Connecting));
+                        }
+                        let mut dialing = Dialing::default();
+                        dialing.start(self.dial());
+                        // a link that fell is missed: the way may heal while a dial is stuck in what was broken
+                        let missed = lost_at.is_some() && !self.attached.is_empty() && !renewing;
+                        let mut again = tokio::time::interval(AGAIN);
+                        again.set_missed_tick_behavior(MissedTickBehavior::Delay);
+                        again.reset();
                         loop {
                             tokio::select! {
-                                dialed = &mut dialing => break dialed,
+                                dialed = dialing.next() => break dialed,
+                                _ = again.tick(), if missed && away.elapsed() < FRESH => {
+                                    self.dial_beside(&mut dialing, asked);
+                                }
+                                () = woken(&mut self.wakes) => self.dial_beside(&mut dialing, asked),
                                 command = commands.recv() => match command {
                                     None => return,
                                     Some(HostCommand::Disconnect) => {
@@ -259,6 +331,7 @@ impl Task {
                 let why = match dialed {
                     Ok(dialed) => {
                         refusals = 0;
+                        back = None;
                         let since = Instant::now();
                         let turn = self.online(dialed, &mut commands, &mut inner, &mut ready).await;
                         if since.elapsed() > STOOD {
@@ -277,13 +350,24 @@ impl Task {
                                 continue 'offline;
                             }
                             Turn::Down(why) => {
-                                lost_at = Some(Instant::now());
+                                away = Instant::now();
+                                lost_at = Some(away);
                                 why
+                            }
+                            Turn::Left(ShuttingDown { reason, expected_return_s }) => {
+                                away = Instant::now();
+                                (lost_at, tries) = (Some(away), 0);
+                                let expected = Duration::from_secs(expected_return_s.unwrap_or(0)) + OVERDUE;
+                                back = Some(away + expected.min(RETURN));
+                                crate::text::short(&reason, 200)
                             }
                             Turn::Go => continue,
                         }
                     }
                     Err(failure) => {
+                        if renewing {
+                            self.tell(HostEvent::Failed { what: format!("no other agent: {}", failure.what) });
+                        }
                         let refused = failure.kind == Kind::Refused;
                         let perhaps_cut = refused
                             && !failure.hard
@@ -307,22 +391,35 @@ impl Task {
                         failure.what
                     }
                 };
+                let expected = back.is_some_and(|b| Instant::now() < b);
                 tries += 1;
-                let fresh = lost_at.is_none_or(|at| at.elapsed() < FRESH) && !self.attached.is_empty();
+                let fresh = away.elapsed() < FRESH && !self.attached.is_empty();
                 let wait = match (tries, fresh) {
                     _ if refusals > 0 => backoff(refusals),
                     (1, _) => Duration::from_millis(20),
                     (_, true) => AGAIN,
+                    _ if expected => AGAIN,
                     (n, false) => backoff(n),
                 };
-                self.tell(HostEvent::State(HostState::Lost { why, retry: wait }));
+                self.tell(HostEvent::State(match expected {
+                    true => HostState::Updating { why },
+                    false => HostState::Lost { why, retry: wait },
+                }));
                 let until = tokio::time::Instant::now() + wait;
                 loop {
                     tokio::select! {
                         () = tokio::time::sleep_until(until) => break,
+                        () = woken(&mut self.wakes) => {
+                            (away, tries) = (Instant::now(), 0);
+                            break;
+                        }
                         command = commands.recv() => match command {
                             None => return,
                             Some(HostCommand::Connect) => break,
+                            Some(HostCommand::Without) => {
+                                self.while_down(HostCommand::Without);
+                                break;
+                            }
                             Some(HostCommand::Disconnect) => {
                                 self.let_go();
                                 continue 'offline;
@@ -335,8 +432,18 @@ impl Task {
         }
     }
 
+    /// One more, which asks nobody anything; none where a person is being asked: `asked` = questions before the first.
+    fn dial_beside(&self, dialing: &mut Dialing, asked: u64) {
+        if self.asker.asked() == asked {
+            dialing.start(self.dial_asking(Arc::new(Nobody), DeployPolicy::Never));
+        } else {
+            dialing.keep_oldest();
+        }
+    }
+
     /// On a person's word: what was asked for meanwhile is not done at some later time.
     fn let_go(&mut self) {
+        self.env.go_with(&self.host);
         self.fail_early("the host was let go of");
         self.forwards.end();
         self.tell(HostEvent::State(HostState::Offline));
@@ -392,6 +499,8 @@ impl Task {
                 }
             }
             HostCommand::Gauges(on) => self.gauges = on,
+            HostCommand::Update => self.renew = true,
+            HostCommand::Without => self.env.go_without(&self.host),
             HostCommand::Answer { id, answer } => self.asker.answer(id, answer),
             c @ (HostCommand::Create { .. }
             | HostCommand::Close { .. }
@@ -421,9 +530,24 @@ impl Task {
         // a key that is on its way is no news
         let news = if a.live { told > 0 && pending == 0 } else { pending != told };
         if news {
-            self.announced.insert(session.clone(), pending);
-            self.tell(HostEvent::Pending { session: session.clone(), bytes: pending });
+            self.tell_pending(session);
         }
+    }
+
+    /// What was typed last may not have arrived.
+    fn announce_all(&mut self) {
+        let told = |a: &Attached| self.announced.get(&a.session).copied().unwrap_or(0);
+        let news = |a: &&Attached| !a.ended && a.pending() != told(a);
+        let sessions: Vec<SessionId> = self.attached.values().filter(news).map(|a| a.session.clone()).collect();
+        for session in sessions {
+            self.tell_pending(&session);
+        }
+    }
+
+    fn tell_pending(&mut self, session: &SessionId) {
+        let pending = self.attached.get(session).map_or(0, Attached::pending);
+        self.announced.insert(session.clone(), pending);
+        self.tell(HostEvent::Pending { session: session.clone(), bytes: pending });
     }
 
     async fn online(
@@ -433,7 +557,7 @@ impl Task {
         inner: &mut mpsc::UnboundedReceiver<Inner>,
         ready: &mut Option<Dialed>,
     ) -> Turn {
-        let Dialed { link, incoming, ended, hello, ssh } = dialed;
+        let Dialed { link, incoming, ended, hello, ssh, without } = dialed;
         let (frames_tx, frames) = mpsc::unbounded_channel();
         self.forwards.up(ssh.as_ref(), &link);
         let mut live = Live {
@@ -444,25 +568,33 @@ impl Task {
             frames_tx,
             streams: HashMap::new(),
             unanswered: HashMap::new(),
-            told_silent: false,
+            build: hello.build.clone(),
+            exe: hello.exe,
+            leaving: None,
+            pulse: Pulse::new(Instant::now()),
             _ssh: ssh,
+            without,
         };
         self.tell(HostEvent::State(HostState::Online { build: hello.build, hostname: hello.hostname }));
+        if hello.ends_at_logout {
+            self.tell(HostEvent::Said { what: super::ends_at_logout(&self.host) });
+        }
         let sessions: Vec<SessionId> = self.attached.values().filter(|a| !a.ended).map(|a| a.session.clone()).collect();
         for session in sessions {
             self.attach(&mut live, &session);
         }
         drop(link.call(&Subscribe { topic: "sessions".into() }));
-        if self.gauges {
+        // (this machine's gauges are not that host's)
+        if self.gauges && live.without.is_none() {
             drop(link.call(&MonitoringSubscribe {}));
         }
         self.list(&live);
         for command in std::mem::take(&mut self.early) {
             self.command(&mut live, command);
         }
-        let network = !self.host.is_local();
-        let mut ping = tokio::time::Instant::now() + Duration::from_millis(100);
-        let mut beside: Option<Dial> = None;
+        let network = !self.host.is_local() && live.without.is_none();
+        let mut beside = Dialing::default();
+        let asked = self.asker.asked();
         let turn = loop {
             tokio::select! {
                 biased;
@@ -478,8 +610,11 @@ impl Task {
                 Some(answer) = inner.recv() => self.answered(&mut live, answer),
                 // once the link is over this queue is, too, and must not be asked before the end is
                 Some(message) = live.incoming.recv() => match message {
-                    Incoming::Notice { method, params } => self.notice(&live, &method, params),
-                    Incoming::Rtt(rtt) => self.tell(HostEvent::Rtt(rtt)),
+                    Incoming::Notice { method, params } => self.notice(&mut live, &method, params),
+                    Incoming::Rtt(rtt) => {
+                        self.tell(HostEvent::Rtt(rtt));
+                        self.feel(&mut live, &mut beside, asked);
+                    }
                     Incoming::Call { id, method, .. } => crate::link::call::answer(&live.link.out, id, Err(Fault::new(Fault::UNKNOWN_METHOD, method))),
                 },
                 end = &mut live.ended => {
@@ -487,32 +622,19 @@ impl Task {
                     while let Ok(frame) = live.frames.try_recv() {
                         self.frame(&mut live, frame);
                     }
+                    if let Some(why) = live.leaving.take() {
+                        break Turn::Left(why);
+                    }
                     break Turn::Down(end.map_or_else(|_| "the link is gone".to_string(), |e| crate::text::escape(&e.to_string())));
                 }
-                dialed = async { match &mut beside { Some(d) => d.await, None => std::future::pending().await } } => {
-                    beside = None;
-                    if let Ok(dialed) = dialed {
-                        *ready = Some(dialed);
-                        break Turn::Go;
-                    }
+                Ok(dialed) = beside.next(), if !beside.is_empty() => {
+                    *ready = Some(dialed);
+                    break Turn::Go;
                 }
-                () = tokio::time::sleep_until(ping), if network => {
-                    let silent = live.link.heard().elapsed();
-                    ping = tokio::time::Instant::now() + if silent > PING { Duration::from_millis(500) } else { PING };
-                    live.link.ping();
-                    if silent >= SILENT {
-                        live.told_silent = true;
-                        self.tell(HostEvent::Silent(silent));
-                        if silent >= BESIDE && beside.is_none() {
-                            beside = Some(self.dial());
-                        }
-                        if silent >= DEAD {
-                            break Turn::Down(format!("nothing heard for {} s", silent.as_secs()));
-                        }
-                    } else if live.told_silent {
-                        live.told_silent = false;
-                        beside = None;
-                        self.tell(HostEvent::Silent(Duration::ZERO));
+                () = woken(&mut self.wakes), if network => live.pulse.doubt(Instant::now()),
+                () = tokio::time::sleep_until(live.pulse.due(Instant::now(), &signs(&live.link)).into()), if network => {
+                    if let Some(quiet) = self.feel(&mut live, &mut beside, asked) {
+                        break Turn::Down(format!("nothing heard for {} s", quiet.as_secs()));
                     }
                 }
             }
@@ -522,7 +644,35 @@ impl Task {
         for a in self.attached.values_mut() {
             a.live = false;
         }
+        self.announce_all();
         turn
+    }
+
+    /// Feels the link's pulse; how long it is dead, where it is.
+    fn feel(&mut self, live: &mut Live, beside: &mut Dialing, asked: u64) -> Option<Duration> {
+        let mut dead = None;
+        for act in live.pulse.look(Instant::now(), &signs(&live.link)) {
+            match act {
+                Act::Ping => live.link.ping(),
+                Act::Silent(quiet) => {
+                    self.tell(HostEvent::Silent(quiet));
+                    self.announce_all();
+                }
+                Act::Again => {
+                    *beside = Dialing::default();
+                    self.tell(HostEvent::Silent(Duration::ZERO));
+                    // what was held back meanwhile
+                    let sessions: Vec<SessionId> = self.attached.keys().cloned().collect();
+                    for session in sessions {
+                        self.send_input(live, &session);
+                        self.announce(&session);
+                    }
+                }
+                Act::Beside => self.dial_beside(beside, asked),
+                Act::Dead(quiet) => dead = Some(quiet),
+            }
+        }
+        dead
     }
 
     fn attach(&mut self, live: &mut Live, session: &SessionId) {
@@ -540,7 +690,7 @@ impl Task {
         let call = live.link.call(&a.attach(&self.env.client, stream));
         let (tx, session) = (self.inner_tx.clone(), session.clone());
         tokio::spawn(async move {
-            let reply = Box::new(call.await);
+            let reply = Box::new(call.await.and_then(|reply| hello::check_stream(&reply).map(|()| reply)));
             let _ = tx.send(Inner::Attached { session, stream, reply });
         });
     }
@@ -587,6 +737,9 @@ impl Task {
                 if let Some(a) = self.attached.get_mut(&session) {
                     a.typed(&bytes);
                     self.send_input(live, &session);
+                    if live.pulse.is_silent() {
+                        self.tell_pending(&session);
+                    }
                 }
             }
             HostCommand::Resize { session, size } => {
@@ -606,11 +759,24 @@ impl Task {
                 }
             }
             HostCommand::Create { tag, create } => {
-                // longer than the agent waits for the session to stand: no answer must not mean that one was started
-                let call = live.link.call_within(&create, CREATE);
-                let (events, host) = (self.events.clone(), self.host.clone());
+                let (create, ready) = match &live.without {
+                    Some(without) => (without.wanted(*create), Some(without.ready())),
+                    None => (*create, None),
+                };
+                let (events, host, link) = (self.events.clone(), self.host.clone(), live.link.clone());
+                let build = live.build.clone();
                 tokio::spawn(async move {
-                    let result = call.await.map(|c| Box::new(c.session)).map_err(|f| crate::text::escape(&f.message));
+                    // a connection that was lost is made anew first, and whoever is asked then has time
+                    let ready = async { if let Some(ready) = ready { ready.await } else { Ok(()) } };
+                    let result = match ready.await {
+                        Err(failure) => Err(failure.what),
+                        // longer than the agent waits for the session to stand: no answer must not mean that one was
+                        // started
+                        Ok(()) => {
+                            let created = link.call_within(&create, CREATE).await;
+                            created.map(|c| Box::new(c.session)).map_err(|f| mixed::told(&f, &host, &build))
+                        }
+                    };
                     let _ = events.send((host, HostEvent::Created { tag, result }));
                 });
             }
@@ -626,9 +792,12 @@ impl Task {
                 let limit = Some(HITS);
                 let call = SessionSearch { case, to, limit, ..SessionSearch::new(session.clone(), stream, pattern) };
                 let (link, events, host) = (live.link.clone(), self.events.clone(), self.host.clone());
-                let of = session.clone();
+                let (of, build) = (session.clone(), live.build.clone());
                 let task = tokio::spawn(async move {
-                    let result = find::search(&link, call).await.map_err(|f| f.message);
+                    let result = find::search(&link, call).await.map_err(|f| match f.older() {
+                        Some(_) => mixed::told(&f, &host, &build),
+                        None => f.message,
+                    });
                     let _ = events.send((host, HostEvent::Found { session, tag, result }));
                 });
                 if let Some(before) = self.searching.insert(of, task.abort_handle()) {
@@ -638,25 +807,27 @@ impl Task {
             HostCommand::Marks { session } => {
                 let stream = self.take_stream();
                 let (link, events, host) = (live.link.clone(), self.events.clone(), self.host.clone());
+                let build = live.build.clone();
                 tokio::spawn(async move {
                     let event = match find::marks(&link, &session, stream).await {
                         Ok(marks) => HostEvent::Marks { session, marks },
-                        Err(fault) => HostEvent::Failed { what: crate::text::escape(&fault.message) },
+                        Err(fault) => HostEvent::Failed { what: mixed::told(&fault, &host, &build) },
                     };
                     let _ = events.send((host, event));
                 });
             }
+            HostCommand::Update => self.update(live),
             HostCommand::List => self.list(live),
             HostCommand::Gauges(on) => {
                 self.gauges = on;
-                if on {
-                    drop(live.link.call(&MonitoringSubscribe {}));
-                } else {
-                    drop(live.link.call(&MonitoringUnsubscribe {}));
+                match (on, &live.without) {
+                    (true, None) => drop(live.link.call(&MonitoringSubscribe {})),
+                    (false, None) => drop(live.link.call(&MonitoringUnsubscribe {})),
+                    (_, Some(_)) => {}
                 }
             }
             c @ (HostCommand::DropInput { .. } | HostCommand::Answer { .. }) => self.while_down(c),
-            HostCommand::Connect | HostCommand::Disconnect => {}
+            HostCommand::Connect | HostCommand::Without | HostCommand::Disconnect => {}
             c @ (HostCommand::Forward(_)
             | HostCommand::ForwardPort(_)
             | HostCommand::Unforward(_)
@@ -666,12 +837,32 @@ impl Task {
         }
     }
 
+    /// This build's agent is put there and takes over from the one that runs. Where that fails, the next dial finds the
+    /// one that is there.
+    fn update(&mut self, live: &Live) {
+        let build = build_id();
+        if self.host.is_local() || live.exe.contains(&format!("/{build}/")) {
+            return self.tell(HostEvent::Failed { what: format!("the agent there is this build's already ({build})") });
+        }
+        self.renew = true;
+        let link = live.link.clone();
+        tokio::spawn(async move {
+            let reason = format!("it is updated to {build}");
+            // one from before there was this call knows the other
+            if link.call(&AgentUpdate { build }).await.is_err_and(|f| f.older().is_some()) {
+                let _ = link.call(&AgentShutdown { reason, expected_return_s: None }).await;
+            }
+        });
+    }
+
     /// A call of which only a failure is news.
     fn simple<M: Method + 'static>(&self, live: &Live, call: M) {
         let (call, events, host) = (live.link.call(&call), self.events.clone(), self.host.clone());
+        let build = live.build.clone();
         tokio::spawn(async move {
             if let Err(fault) = call.await {
-                let _ = events.send((host, HostEvent::Failed { what: crate::text::escape(&fault.message) }));
+                let what = mixed::told(&fault, &host, &build);
+                let _ = events.send((host, HostEvent::Failed { what }));
             }
         });
     }
@@ -695,7 +886,11 @@ impl Task {
         });
     }
 
+    /// Sends what was typed; into a link that answers nothing nothing is sent, so that it can still be thrown away.
     fn send_input(&mut self, live: &Live, session: &SessionId) {
+        if live.pulse.is_silent() {
+            return;
+        }
         let Some(a) = self.attached.get_mut(session) else { return };
         while let Some((offset, bytes)) = a.next_input(MAX_PIECE) {
             live.link.out.urgent(a.stream, Body::Data { offset, bytes: &bytes });
@@ -759,6 +954,8 @@ impl Task {
                             let _ = tx.send(Inner::AttachAgain(session));
                         });
                     }
+                    // what is typed from here on goes to the next agent
+                    Some(Notice::AgentShuttingDown(_)) => a.live = false,
                     Some(Notice::SessionBell) => self.tell(HostEvent::Bell { session }),
                     Some(Notice::SessionClipboard(text)) => self.tell(HostEvent::Clipboard { session, text }),
                     Some(Notice::SessionNotified(text)) => self.tell(HostEvent::Notified { session, text }),
@@ -816,6 +1013,10 @@ impl Task {
                 }
             }
             Inner::Listed(Ok(mut sessions)) => {
+                // of this machine's sessions, those that are channels to this host
+                if let Some(without) = &live.without {
+                    sessions.retain(|s| s.target == without.target.as_str());
+                }
                 for s in &mut sessions {
                     s.host = self.host.as_str().to_string();
                 }
@@ -835,16 +1036,32 @@ impl Task {
         }
     }
 
-    fn notice(&mut self, live: &Live, method: &str, params: serde_json::Value) {
+    fn notice(&mut self, live: &mut Live, method: &str, params: serde_json::Value) {
         match Notice::from_wire(method, params) {
-            Some(Notice::SessionsChanged) => self.list(live),
+            Some(Notice::SessionsChanged | Notice::SessionsRecovered(_)) => self.list(live),
             Some(Notice::MonitoringData(gauges)) => self.tell(HostEvent::Gauges(gauges)),
-            Some(Notice::AgentShuttingDown { reason }) => {
-                self.tell(HostEvent::Failed { what: format!("the agent ends: {}", crate::text::short(&reason, 200)) });
+            Some(Notice::AgentShuttingDown(why)) => {
+                self.tell(HostEvent::State(HostState::Updating { why: crate::text::short(&why.reason, 200) }));
+                live.leaving = Some(why);
             }
             _ => {}
         }
     }
+}
+
+fn signs(link: &Link) -> Signs {
+    Signs { heard: link.heard(), answered: link.answered() }
+}
+
+/// The next piece of such news; never, where there is none.
+async fn woken(wakes: &mut Option<watch::Receiver<u64>>) {
+    if let Some(rx) = wakes
+        && rx.changed().await.is_ok()
+    {
+        return;
+    }
+    *wakes = None;
+    std::future::pending().await
 }
 
 /// 1 s, 2 s, 4 s ... to 30 s, each with up to a fifth more or less.
@@ -864,7 +1081,9 @@ pub(super) async fn read_history(
 ) -> Result<(SessionHistoryReply, Vec<String>), Fault> {
     let mut frames = link.open_stream(stream);
     let read = async {
-        let reply = link.call(&SessionHistory { session: session.clone(), stream, from, to, window: 0 }).await?;
+        let reply = link
+            .call(&SessionHistory { session: session.clone(), stream, from, to, window: 0, revision: hello::REVISION })
+            .await?;
         let bytes = super::read_stream(link, stream, &mut frames, 0, reply.bytes).await?;
         Ok::<_, Fault>((reply, bytes))
     };

@@ -1,46 +1,50 @@
 //! Owns a line of text being typed. Leaves out whether it may be shown.
 
 use crate::client::keymap::typed;
+use crate::secret::Secret;
 use crate::term::input::Key;
 
-/// Longest text taken.
-const MOST: usize = 1024;
-
+/// What is typed may be a secret: it is wiped with the field.
 #[derive(Default)]
 pub struct Field {
-    text: String,
+    text: Secret,
 }
 
 impl Field {
     pub fn new(text: &str) -> Field {
-        Field { text: text.chars().filter(|c| !c.is_control()).collect() }
+        let mut field = Field::default();
+        field.extend(text);
+        field
     }
     pub fn text(&self) -> &str {
-        &self.text
+        self.text.expose()
     }
     pub fn take(&mut self) -> String {
+        self.take_secret().expose().to_string()
+    }
+    pub fn take_secret(&mut self) -> Secret {
         std::mem::take(&mut self.text)
+    }
+    fn extend(&mut self, text: &str) {
+        text.chars().filter(|c| !c.is_control()).for_each(|c| _ = self.text.push(c));
     }
 
     /// Whether the text is another now.
     pub fn key(&mut self, key: &Key, name: &str) -> bool {
         match name {
-            "Backspace" | "C-h" => self.text.pop().is_some(),
+            "Backspace" | "C-h" => self.text.pop(),
             "C-u" => {
                 self.text.clear();
                 true
             }
             "C-w" => {
-                let kept = self.text.trim_end().rfind(' ').map_or(0, |i| i + 1);
+                let kept = self.text().trim_end().rfind(' ').map_or(0, |i| i + 1);
                 self.text.truncate(kept);
                 true
             }
             _ => match typed(key) {
-                Some(c) if self.text.len() < MOST => {
-                    self.text.push(c);
-                    true
-                }
-                _ => false,
+                Some(c) => self.text.push(c),
+                None => false,
             },
         }
     }
@@ -48,6 +52,6 @@ impl Field {
     /// The first line of a paste.
     pub fn insert(&mut self, text: &str) {
         let line = text.lines().next().unwrap_or("");
-        self.text.extend(line.chars().filter(|c| !c.is_control()).take(MOST.saturating_sub(self.text.len())));
+        self.extend(line);
     }
 }

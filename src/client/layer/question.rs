@@ -14,6 +14,8 @@ pub struct Asked {
     pub shown: Duration,
     /// It takes keys: what was being typed elsewhere has come to a pause.
     pub armed: bool,
+    /// Until then keys are thrown away: they were meant for a question that was here before.
+    pub hush: bool,
 }
 
 impl Asked {
@@ -22,8 +24,7 @@ impl Asked {
         match (&self.question, name) {
             (_, "Escape" | "C-c") => answer(Answer::No),
             (Question::Secret { .. }, "Enter") => {
-                let text = self.field.take();
-                Outcome::Choose(Choice::Answer(self.host.clone(), self.id, Answer::Secret(text)))
+                Outcome::Choose(Choice::Answer(self.host.clone(), self.id, Answer::Secret(self.field.take_secret())))
             }
             (Question::Secret { .. }, _) => {
                 self.field.key(key, name);
@@ -32,6 +33,7 @@ impl Asked {
             // trusting a key takes the letter, not a stray Enter
             (Question::HostKey { .. } | Question::Deploy { .. }, "y" | "Y") => answer(Answer::Yes),
             (Question::Deploy { .. }, "Enter") => answer(Answer::Yes),
+            (Question::Deploy { .. }, "w" | "W") => answer(Answer::Without),
             (_, "n" | "N") => answer(Answer::No),
             _ => Outcome::Stay,
         }

@@ -3,14 +3,17 @@
 use super::status::{bar, rtt_text};
 use super::{boxed, fill, pane, ports, put, put_cut, put_right, wrap};
 use crate::client::app::App;
+use crate::client::app::back::Coming;
 use crate::client::host::{HostId, HostState, Question};
 use crate::client::layer::Layer;
+use crate::client::layer::deploying::Deploying;
 use crate::client::layer::picker::Picker;
 use crate::client::layer::question::Asked;
 use crate::client::tree::{age, host_text, state_text};
 use crate::term::screen::CursorShape;
 use crate::text::{escape, short};
 use crate::theme::Theme;
+use crate::transport::deploy::choose;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
@@ -33,12 +36,43 @@ pub fn draw(app: &App, theme: &Theme, layer: &Layer, whole: Rect, buf: &mut Buff
             typed(inner, "", &escape(field.text()), theme.text, buf)
         }
         Layer::Question(asked) => question(theme, asked, whole, buf),
+        Layer::Deploying(d) => {
+            deploying(theme, d, whole, buf);
+            None
+        }
         Layer::Stop { host, why, hints, .. } => {
             let mut lines = vec![(why.clone(), theme.text), (String::new(), theme.text)];
             lines.extend(hints.iter().map(|h| (h.clone(), theme.text)));
             lines.push((String::new(), theme.text));
             lines.push(("Enter close".into(), theme.dim));
             panel(theme, whole, &format!("{}: stopped", host_text(host)), theme.error, &lines, buf);
+            None
+        }
+        Layer::Back(back) => {
+            let coming = app.hosts_coming(back);
+            let line = |(n, (how, host, text)): (usize, &(Coming, HostId, String))| {
+                let (mark, style) = match how {
+                    Coming::There => ("●", theme.ok),
+                    Coming::Working => ("◌", theme.text),
+                    Coming::Away => ("○", theme.warn),
+                };
+                let style = if n == back.chosen { theme.chosen } else { style };
+                // one line each, but for the one chosen
+                let host = host_text(host);
+                let room = if n == back.chosen { 200 } else { 62usize.saturating_sub(host.width()).max(12) };
+                (format!("{mark} {host}  {}", short(text, room)), style)
+            };
+            let mut lines: Vec<(String, Style)> = coming.iter().enumerate().map(line).collect();
+            // the chosen one in sight, and the keys
+            let room = usize::from(whole.height.saturating_sub(8)).max(1);
+            let from = (back.chosen + 1).saturating_sub(room).min(lines.len().saturating_sub(room));
+            lines.drain(..from);
+            lines.truncate(room);
+            lines.push((String::new(), theme.text));
+            lines.push(("r try again   a try all again   Esc go on".into(), theme.dim));
+            let there = coming.iter().filter(|c| c.0 == Coming::There).count();
+            let title = format!("hosts coming back: {there} of {}", coming.len());
+            panel(theme, whole, &title, theme.accent, &lines, buf);
             None
         }
         Layer::Monitor(host) => {
@@ -144,13 +178,13 @@ fn question(theme: &Theme, asked: &Asked, whole: Rect, buf: &mut Buffer) -> Curs
         }
         Question::Deploy { host, found, offered, steps } => {
             let there = match found {
-                Some(build) => format!("{} has thub {}.", short(host, 100), short(build, 40)),
+                Some(build) => format!("{} has {}.", short(host, 100), choose::verdict(build)),
                 None => format!("{} has no thub yet.", short(host, 100)),
             };
             let mut lines = vec![plain(there), plain(format!("Put build {} there?", short(offered, 60)))];
             lines.extend(steps.iter().map(|s| (format!("  {}", short(s, 120)), theme.dim)));
             lines.push((String::new(), theme.text));
-            lines.push(("y yes   n no".into(), theme.dim));
+            lines.push(("y yes   n no   w connect without it".into(), theme.dim));
             panel(theme, whole, "agent", theme.accent, &lines, buf);
             None
         }
@@ -162,7 +196,8 @@ fn question(theme: &Theme, asked: &Asked, whole: Rect, buf: &mut Buffer) -> Curs
                 ("Enter sends it   Esc cancels".into(), theme.dim),
                 (String::new(), theme.text),
             ];
-            let line = panel(theme, whole, "secret", theme.warn, &lines, buf);
+            let title = if *echo { "question" } else { "secret" };
+            let line = panel(theme, whole, title, theme.warn, &lines, buf);
             let text = asked.field.text();
             let text = if *echo { escape(text) } else { "•".repeat(text.chars().count()) };
             typed(line, "> ", &text, theme.accent, buf)
@@ -170,14 +205,48 @@ fn question(theme: &Theme, asked: &Asked, whole: Rect, buf: &mut Buffer) -> Curs
     }
 }
 
+fn deploying(theme: &Theme, d: &Deploying, whole: Rect, buf: &mut Buffer) {
+    let mut lines: Vec<(String, Style)> = d.done.iter().map(|s| (format!("✓ {}", short(s, 100)), theme.dim)).collect();
+    let (style, keys) = match &d.failed {
+        Some((why, hints)) => {
+            lines.push((format!("✗ {}", short(&d.step, 100)), theme.error));
+            lines.push((String::new(), theme.text));
+            lines.push((why.clone(), theme.text));
+            lines.extend(hints.iter().map(|h| (h.clone(), theme.text)));
+            (theme.error, "Enter close")
+        }
+        None => {
+            lines.push((format!("▸ {}", short(&d.step, 100)), theme.text));
+            let share = d.share.unwrap_or(0.0).clamp(0.0, 1.0);
+            const WIDE: usize = 40;
+            let full = (share * WIDE as f32) as usize;
+            let bar = format!("{}{}", "█".repeat(full), "░".repeat(WIDE - full));
+            // always so many rows: the panel stands still
+            lines.push(match d.share {
+                Some(share) => (format!("  {bar} {:3.0}%", share * 100.0), theme.accent),
+                None => (String::new(), theme.text),
+            });
+            lines.push((format!("  {}", short(&d.amount, 60)), theme.text));
+            (theme.accent, "Esc stop, nothing stays there   h hide")
+        }
+    };
+    lines.push((String::new(), theme.text));
+    lines.push((keys.into(), theme.dim));
+    panel(theme, whole, &format!("agent for {}", host_text(&d.host)), style, &lines, buf);
+}
+
 fn monitor(app: &App, theme: &Theme, id: &HostId) -> Vec<(String, Style)> {
     let Some(host) = app.hosts.get(id) else { return vec![("offline".into(), theme.dim)] };
     let mut lines = Vec::new();
     match &host.state {
+        HostState::Online { hostname, .. } if host.state.is_without_agent() => {
+            lines.push((format!("online   {}   no agent: plain SSH", short(hostname, 60)), theme.ok));
+        }
         HostState::Online { build, hostname } => {
             lines.push((format!("online   {}   thub {}", short(hostname, 60), short(build, 40)), theme.ok));
         }
         HostState::Deploying { step, .. } => lines.push((short(step, 100), theme.accent)),
+        HostState::Updating { why } => lines.push((format!("updating: {}", short(why, 200)), theme.accent)),
         HostState::Lost { why, .. } => lines.push((format!("lost: {}", short(why, 200)), theme.warn)),
         HostState::Failed { why, hints, .. } => {
             lines.push((short(why, 300), theme.error));

@@ -165,15 +165,23 @@ fn draw_pane(app: &App, theme: &Theme, pane: &Pane, inner: Rect, framed: bool, b
                 (Some(code), None) => format!("exited {code}"),
                 (None, None) => "exited".into(),
             };
-            let text = format!("[{what}]  Enter or x: close   r: start again");
-            last_line(theme, inner, &text, theme.accent, buf);
+            let (what, keys) = (format!("[{what}]"), "Enter or x: close   r: start again");
+            // why it ended may be long: the keys are seen all the same
+            if what.width() + 2 + keys.len() > usize::from(inner.width) && inner.height > 2 {
+                last_line(theme, Rect { height: inner.height - 1, ..inner }, &what, theme.accent, buf);
+                last_line(theme, inner, keys, theme.accent, buf);
+            } else {
+                last_line(theme, inner, &format!("{what}  {keys}"), theme.accent, buf);
+            }
         }
         Stage::Gone { why, ended } => {
             let enter = if *ended { "Enter: new shell here" } else { "Enter: try again" };
+            let far = !pane.host.is_local() && !app.is_online(&pane.host);
+            let without = if far { "   w: connect without an agent" } else { "" };
             let lines = [
                 (host_text(&pane.host), theme.accent),
                 (why.clone(), theme.text),
-                (format!("{enter}   x: close"), theme.dim),
+                (format!("{enter}   x: close{without}"), theme.dim),
             ];
             centred(theme, inner, &lines, buf);
         }
@@ -199,10 +207,12 @@ fn draw_pane(app: &App, theme: &Theme, pane: &Pane, inner: Rect, framed: bool, b
 fn waiting_for(app: &App, pane: &Pane) -> Option<String> {
     match app.hosts.get(&pane.host).map(|h| &h.state) {
         Some(HostState::Online { .. }) => None,
-        Some(HostState::Deploying { step, done }) => Some(match done {
-            Some(d) => format!("{} {:.0}%", short(step, 80), d * 100.0),
-            None => short(step, 80),
+        // (the panel says more)
+        Some(HostState::Deploying { done, .. }) => Some(match done {
+            Some(d) => format!("the agent is on its way there, {:.0}%", d * 100.0),
+            None => "the agent is on its way there".into(),
         }),
+        Some(HostState::Updating { why }) => Some(format!("updating: {}", short(why, 100))),
         Some(HostState::Lost { why, .. }) => Some(format!("{}; trying again", short(why, 100))),
         _ if pane.host.is_local() => None,
         _ => Some("connecting".into()),
@@ -243,12 +253,17 @@ pub fn state(app: &App, pane: &Pane, inner: Rect) -> Option<String> {
                 let retry = if left == 0 { "retrying".to_string() } else { format!("retrying in {left} s") };
                 return Some(format!("last heard {} s ago, {retry}", since(host.heard)));
             }
+            HostState::Updating { .. } => return Some("updating, back in a moment".into()),
             HostState::Connecting | HostState::Deploying { .. } => return Some("connecting again".into()),
             HostState::Failed { .. } | HostState::Offline => {
                 return Some(format!("not connected: {} R connects", shown(app.keymap.prefix_word())));
             }
             HostState::Online { .. } if host.silent => {
-                return Some(format!("last heard {} s ago", since(host.heard)));
+                return Some(match since(host.heard) {
+                    // its output comes, and nothing gets there
+                    0 => "nothing sent is answered".to_string(),
+                    heard => format!("last heard {heard} s ago"),
+                });
             }
             HostState::Online { .. } => {}
         }

@@ -374,6 +374,18 @@ impl Engine {
         out
     }
 
+    /// The same for a build of protocol revision 1: what is seen, and what later bytes commonly depend on.
+    pub fn snapshot_plain(&self) -> Vec<u8> {
+        let mut out = self.terminal.snapshot_plain();
+        out.extend_from_slice(&self.parser.unfinished());
+        out
+    }
+
+    /// As a client that speaks this protocol revision reads it.
+    pub fn snapshot_for(&self, revision: u32) -> Vec<u8> {
+        if revision < 2 { self.snapshot_plain() } else { self.snapshot() }
+    }
+
     /// The lines that have left the primary screen.
     pub fn history(&self) -> &History {
         &self.terminal.history

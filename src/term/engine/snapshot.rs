@@ -32,8 +32,11 @@
 //!   c ; ROW ; COL ; PENDING                   the cursor
 //! ```
 //!
+//! `plain` says the same, as far as they can be told it, to builds of protocol revision 1; what those say is read, too.
+//!
 //! Between them is the pen (SGR, DECSCA, OSC 8), and after them what is unfinished of a sequence, string or character.
 
+mod plain;
 mod restore;
 
 use super::cell::Cell;

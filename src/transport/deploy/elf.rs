@@ -112,7 +112,7 @@ fn glibc(file: &[u8]) -> Option<(u32, u32)> {
     most.map(|minor| (2, minor))
 }
 
-fn find(text: &[u8], what: &[u8]) -> Option<usize> {
+pub(super) fn find(text: &[u8], what: &[u8]) -> Option<usize> {
     let first = *what.first()?;
     let mut from = 0;
     loop {

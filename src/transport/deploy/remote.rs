@@ -35,7 +35,7 @@ pub struct Remote {
     pub home: String,
     pub libc: Libc,
     pub have: Option<Have>,
-    /// Builds that lie there.
+    /// Builds that lie there, the newest file first.
     pub builds: Vec<Untrusted>,
 }
 
@@ -49,7 +49,8 @@ impl Remote {
 /// Reports what the host is like; `$1` = the build. One line, no single quote, no `!`, no newline: so it can be quoted
 /// for csh and fish as well.
 const PROBE: &str = concat!(
-    r#"printf "\nTHUB1 begin\n"; "#,
+    // tools of the system first: what a shell's rc files put before them is not asked
+    r#"PATH=/usr/bin:/bin:/usr/sbin:/sbin:$PATH; export PATH; printf "\nTHUB1 begin\n"; "#,
     r#"printf "THUB1 sys %s %s\n" "$(uname -s)" "$(uname -m)"; "#,
     r#"printf "THUB1 home %s\n" "$HOME"; "#,
     r#"g=$(getconf GNU_LIBC_VERSION 2>/dev/null) || g=; "#,
@@ -57,41 +58,15 @@ const PROBE: &str = concat!(
     r#"printf "THUB1 libc %s\n" "$g"; "#,
     r#"a="$HOME/.local/share/thub/agents"; f="$a/$1/thub"; "#,
     r#"if [ -f "$f" ] && [ -x "$f" ]; then "#,
-    r#"h=$( (sha256sum < "$f" || shasum -a 256 < "$f" || openssl dgst -sha256 < "$f") 2>/dev/null ); "#,
+    r#"h=$( (sha256sum < "$f" || shasum -a 256 < "$f" || openssl dgst -sha256 < "$f" || sha256 -q < "$f") 2>/dev/null ); "#,
     r#"printf "THUB1 have %s\n" "$h"; fi; "#,
-    r#"for d in "$a"/*/thub; do [ -f "$d" ] && printf "THUB1 build %s\n" "$d"; done; "#,
+    // the newest file first
+    r#"cd "$a" 2>/dev/null && ls -1tL -- */thub 2>/dev/null | while read -r d; do printf "THUB1 build %s\n" "$d"; done; "#,
     r#"printf "THUB1 end\n""#
 );
 
 /// The agent where this build's is there, else what the probe tells.
 const START: &str = r#"f="$HOME/.local/share/thub/agents/$1/thub"; [ -x "$f" ] && exec "$f" agent --stdio; "#;
-
-/// Makes the directory of a build and lists it with all that lies above it, for [`judge_dirs`]; `$1` = the build.
-const PREPARE: &str = concat!(
-    r#"umask 077; a="$HOME/.local/share/thub/agents"; "#,
-    r#"if e=$(mkdir -p "$a/$1" 2>&1) && cd "$a/$1"; then "#,
-    r#"p=$(pwd -P); printf "\nTHUB1 top %s\nTHUB1 dir %s\n" "$(cd "$HOME" && pwd -P)" "$p"; "#,
-    r#"printf "THUB1 id %s %s %s %s\n" "$(id -u)" "$(id -g)" "$(id -un)" "$(id -gn)"; "#,
-    r#"while :; do cd "$p" || break; printf "THUB1 ls %s\n" "$(ls -ldn . | head -n 1)"; "#,
-    r#"[ "$p" = / ] && break; p="${p%/*}"; [ -n "$p" ] || p=/; done; printf "THUB1 end\n"; "#,
-    r#"else printf "\nTHUB1 error %s\nTHUB1 end\n" "$e"; fi"#
-);
-
-/// Makes a file a program, hashes it, runs it; `$1` = the file.
-const CHECK: &str = concat!(
-    r#"printf "\n"; e=$(chmod 755 "$1" 2>&1) || printf "THUB1 error %s\n" "$e"; "#,
-    r#"h=$( (sha256sum < "$1" || shasum -a 256 < "$1" || openssl dgst -sha256 < "$1") 2>/dev/null ); "#,
-    r#"printf "THUB1 hash %s\n" "$h"; "#,
-    r#"v=$("$1" --version 2>&1 < /dev/null | head -c 400 | head -n 1); printf "THUB1 ran %s\nTHUB1 end\n" "$v""#
-);
-
-/// The temp `$1` becomes `$2`.
-const PLACE: &str = concat!(
-    r#"if e=$(mv -f "$1" "$2" 2>&1); then printf "\nTHUB1 placed\n"; "#,
-    r#"else printf "\nTHUB1 error %s\n" "$e"; fi; printf "THUB1 end\n""#
-);
-
-const REMOVE: &str = r#"rm -f "$1""#;
 
 pub(super) fn probe(build: &str) -> String {
     run(PROBE, &[build])
@@ -99,23 +74,12 @@ pub(super) fn probe(build: &str) -> String {
 pub(super) fn start_or_probe(build: &str) -> String {
     run(&format!("{START}{PROBE}"), &[build])
 }
-pub(super) fn prepare(build: &str) -> String {
-    run(PREPARE, &[build])
-}
-pub(super) fn check(temp: &str) -> String {
-    run(CHECK, &[temp])
-}
-pub(super) fn place(temp: &str, to: &str) -> String {
-    run(PLACE, &[temp, to])
-}
-pub(super) fn remove(temp: &str) -> String {
-    run(REMOVE, &[temp])
-}
 pub(super) fn start(path: &str) -> String {
     format!("exec {} agent --stdio", quote(path))
 }
 
-fn run(script: &str, args: &[&str]) -> String {
+/// A command line for any login shell: the script for sh, with its arguments.
+pub(super) fn run(script: &str, args: &[&str]) -> String {
     let args: String = args.iter().map(|a| format!(" {}", quote(a))).collect();
     format!("exec sh -c {} thub{args}", quote(script))
 }
@@ -183,7 +147,12 @@ pub(super) fn parse(host: &str, printed: &[u8]) -> Result<Remote, Failure> {
     };
     let Some(found) = words(printed) else {
         let said = short(String::from_utf8_lossy(printed).trim(), 200);
-        let said = if said.is_empty() { "nothing".into() } else { said };
+        if said.is_empty() {
+            return Err(Failure::refused(
+                format!("{host} runs no commands for this account (an SFTP-only one, perhaps): it printed nothing"),
+                "ask its admin for a login shell, or use an account that has one",
+            ));
+        }
         return Err(odd(&format!("it did not say what it is; its shell printed: {said}")));
     };
     let value = |key: &str| found.iter().find(|(k, _)| k == key).map(|(_, v)| v.as_str());
@@ -235,61 +204,6 @@ pub(super) fn hash(printed: &str) -> Option<String> {
         .split_whitespace()
         .find(|w| w.len() == 64 && w.bytes().all(|b| b.is_ascii_hexdigit()))
         .map(str::to_ascii_lowercase)
-}
-
-/// The directory made by [`PREPARE`], if nobody else can write to it or swap a part of its path.
-pub(super) fn judge_dirs(host: &str, printed: &[u8]) -> Result<String, Failure> {
-    let failed = |what: String| {
-        Failure::failed(
-            format!("{host}: {what}"),
-            "make room or give yourself the right to write there, then try again",
-        )
-    };
-    let found = words(printed).ok_or_else(|| failed("its shell did not finish making the agent's directory".into()))?;
-    let value = |key: &str| found.iter().find(|(k, _)| k == key).map(|(_, v)| v.as_str());
-    if let Some(e) = value("error") {
-        return Err(failed(format!("the agent's directory can't be made: {}", short(e, 200))));
-    }
-    let dir =
-        value("dir").filter(|d| usable_path(d)).ok_or_else(|| failed("the agent's directory has no name".into()))?;
-    let id: Vec<&str> = value("id").unwrap_or_default().split_whitespace().collect();
-    let [uid, gid, user, group] = id.as_slice() else {
-        return Err(failed("it did not say who you are there".into()));
-    };
-    // a group of one's own: named like the user, or with the user's number
-    let private = user == group || uid == gid;
-    // above the home whose a directory is is the admin's affair, as for sshd; who can write to it is not
-    let top = value("top").filter(|t| *t == dir || dir.starts_with(&format!("{}/", t.trim_end_matches('/'))));
-    let mut above_home = false;
-    let mut path = dir.to_string();
-    let listed: Vec<&str> = found.iter().filter(|(k, _)| k == "ls").map(|(_, v)| v.as_str()).collect();
-    if listed.len() != dir.split('/').filter(|p| !p.is_empty()).count() + 1 {
-        return Err(failed("the directories above the agent's can't all be seen".into()));
-    }
-    for (depth, line) in listed.iter().enumerate() {
-        let fields: Vec<&str> = line.split_whitespace().collect();
-        let (Some(mode), Some(owner), Some(of_group)) = (fields.first(), fields.get(2), fields.get(3)) else {
-            return Err(failed(format!("the owner of {path} can't be seen")));
-        };
-        let bit = |at: usize| mode.as_bytes().get(at).copied().unwrap_or(b'w');
-        let mine = owner == uid || (depth > 0 && *owner == "0");
-        // sticky: others may add, not swap what is ours
-        let sticky = depth > 0 && matches!(bit(9), b't' | b'T');
-        let by_group = bit(5) == b'w' && !(private && of_group == gid) && !(*of_group == "0" && *owner == "0");
-        let by_others = bit(8) == b'w';
-        if !(mine || above_home) || ((by_group || by_others) && !sticky) {
-            return Err(Failure::refused(
-                format!("{host}: others can write to {path} ({mode}, owner {owner}): no agent is put below it"),
-                format!("take that right away (`chmod go-w {}`), then try again", quote(&path)),
-            ));
-        }
-        above_home |= top == Some(path.as_str());
-        path = match path.rsplit_once('/') {
-            Some(("", _)) | None => "/".into(),
-            Some((up, _)) => up.to_string(),
-        };
-    }
-    Ok(dir.to_string())
 }
 
 #[cfg(test)]
@@ -345,7 +259,7 @@ mod tests {
 
     #[test]
     fn scripts_fit_every_login_shell() {
-        for script in [PROBE, START, PREPARE, CHECK, PLACE, REMOVE] {
+        for script in [PROBE, START, super::super::dirs::LOOK, super::super::upload::PUT] {
             assert!(!script.contains(['\'', '!', '\n']), "{script}");
             assert!(!script.contains("\\\\"), "fish reads two backslashes as one: {script}");
         }
@@ -407,38 +321,12 @@ mod tests {
         assert_eq!(hash("sha256sum: not found"), None);
     }
 
-    #[test]
-    fn directories_others_can_write() {
-        let judge = |id: &str, ls: &[&str]| {
-            let list: String = ls.iter().map(|l| format!("THUB1 ls {l} 4096 Nov 20 .\n")).collect();
-            judge_dirs(
-                "h",
-                format!("\nTHUB1 top /home/al\nTHUB1 dir /home/al\nTHUB1 id {id}\n{list}THUB1 end\n").as_bytes(),
-            )
-        };
-        let (home, root) = ("drwxr-xr-x 2 0 0", "drwxr-xr-x 2 0 0");
-        let me = "1000 1000 al al";
-        assert_eq!(judge(me, &["drwx------ 2 1000 1000", home, root]).unwrap(), "/home/al");
-        assert!(judge(me, &["drwxrwxr-x 2 1000 1000", home, root]).is_ok(), "the private group");
-        assert!(judge("1000 100 al users", &["drwxrwxr-x 2 1000 100", home, root]).is_err(), "a shared group");
-        assert!(judge(me, &["drwxrwxr-x 2 1000 50", home, root]).is_err(), "another group");
-        assert!(judge(me, &["drwxr-xrwx 2 1000 1000", home, root]).is_err(), "everybody");
-        assert!(judge(me, &["drwx------ 2 1001 1000", home, root]).is_err(), "somebody else's");
-        assert!(judge(me, &["drwxr-xr-x 2 0 0", home, root]).is_err(), "root's own is not mine");
-        assert!(judge(me, &["drwx------ 2 1000 1000", "drwxrwxrwx 2 0 0", root]).is_err(), "a parent");
-        assert!(judge(me, &["drwx------ 2 1000 1000", "drwxrwxrwt 2 0 0", root]).is_ok(), "a sticky parent");
-        assert!(judge(me, &["drwxrwxrwt 2 1000 1000", home, root]).is_err(), "itself sticky");
-        assert!(judge(me, &["drwx------ 2 1000 1000", "drwxr-xr-x 2 65534 65534", root]).is_ok(), "the admin's affair");
-        assert!(judge(me, &["drwx------ 2 1000 1000", home]).is_err(), "one is missing");
-        assert!(judge_dirs("h", b"\nTHUB1 error mkdir: no space\nTHUB1 end\n").unwrap_err().what.contains("no space"));
-    }
-
     proptest::proptest! {
         #[test]
         fn no_answer_makes_it_panic(raw: Vec<u8>, text in "(\nTHUB1 (begin|end|sys|home|libc|have|dir|id|ls|top|build)[ -~]{0,30}){0,12}\n") {
             for printed in [&raw[..], text.as_bytes()] {
                 let _ = parse("h", printed);
-                let _ = judge_dirs("h", printed);
+                let _ = super::super::dirs::judge("h", printed);
                 probe_begins(printed);
             }
         }

@@ -1,7 +1,11 @@
 //! Owns the list of hosts a person has named in ssh_config: [`hosts`], for the tree. Leaves out what it says about them.
 
+use super::config::own::glob;
+use super::config::own::words::{BLANK, arguments, bytes, latin, next_word};
 use super::config::{me, parse_dest};
 use std::collections::HashSet;
+use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 /// Include in Include in Include: OpenSSH's own bound.
@@ -46,7 +50,7 @@ fn collect(file: &Path, ssh: &Path, home: &Path, depth: usize, found: &mut Found
                     Some(rest) => home.join(rest),
                     None => ssh.join(&pattern),
                 };
-                for file in glob(&pattern) {
+                for file in files(&pattern) {
                     collect(&file, ssh, home, depth + 1, found);
                 }
             }
@@ -64,16 +68,13 @@ enum Entry {
 fn entries(text: &str) -> Vec<Entry> {
     let mut out = Vec::new();
     for line in text.lines() {
-        let line = line.trim_start_matches([' ', '\t', '\u{c}']);
-        let end = line.find([' ', '\t', '=']).unwrap_or(line.len());
-        let (key, rest) = line.split_at_checked(end).unwrap_or((line, ""));
+        let mut rest = Some(line.trim_start_matches(BLANK));
+        let key = next_word(&mut rest).unwrap_or_default();
         let host = key.eq_ignore_ascii_case("host");
         if !host && !key.eq_ignore_ascii_case("include") {
             continue;
         }
-        let rest = rest.trim_start_matches([' ', '\t']);
-        let rest = rest.strip_prefix('=').unwrap_or(rest);
-        for word in words(rest) {
+        for word in arguments(rest.unwrap_or_default().trim_end_matches(BLANK)).unwrap_or_default() {
             if !host {
                 out.push(Entry::Include(word));
             } else if !word.contains(['*', '?', '!']) && parse_dest(&word).is_ok_and(|d| d.host == word) {
@@ -84,63 +85,11 @@ fn entries(text: &str) -> Vec<Entry> {
     out
 }
 
-/// Words of a line, double quotes kept together, a `#` word ends it.
-fn words(rest: &str) -> Vec<String> {
-    let (mut out, mut word, mut open, mut quoted) = (Vec::new(), String::new(), false, false);
-    for c in rest.chars() {
-        match c {
-            '"' => {
-                quoted = !quoted;
-                open = true;
-            }
-            ' ' | '\t' | '\r' if !quoted => {
-                if std::mem::take(&mut open) {
-                    out.push(std::mem::take(&mut word));
-                }
-            }
-            '#' if !quoted && !open => return out,
-            c => {
-                open = true;
-                word.push(c);
-            }
-        }
-    }
-    if open {
-        out.push(word);
-    }
-    out.retain(|w| !w.is_empty());
-    out
-}
-
-/// Files that a pattern with `*` and `?` names, sorted, dotted names only when the pattern has the dot.
-fn glob(pattern: &Path) -> Vec<PathBuf> {
-    const MOST: usize = 1000;
-    let mut found = vec![PathBuf::new()];
-    for part in pattern.components() {
-        let name = part.as_os_str().to_string_lossy();
-        if !name.contains(['*', '?']) {
-            for path in &mut found {
-                path.push(part);
-            }
-            continue;
-        }
-        let mut next = Vec::new();
-        for dir in &found {
-            let Ok(list) = std::fs::read_dir(dir) else { continue };
-            for entry in list.flatten() {
-                let file = entry.file_name();
-                let file_name = file.to_string_lossy();
-                let hidden = file_name.starts_with('.') && !name.starts_with('.');
-                if !hidden && super::known_hosts::matches(&name, &file_name) && next.len() < MOST {
-                    next.push(dir.join(&file));
-                }
-            }
-        }
-        next.sort();
-        found = next;
-    }
-    found.retain(|p| p.is_file());
-    found
+/// The files that a pattern names.
+fn files(pattern: &Path) -> Vec<PathBuf> {
+    let found = glob::files(&latin(pattern.as_os_str().as_bytes()));
+    let paths = found.iter().map(|path| PathBuf::from(OsString::from_vec(bytes(path))));
+    paths.filter(|p| p.is_file()).collect()
 }
 
 #[cfg(test)]

@@ -5,21 +5,23 @@ use super::config::{AgentSocket, HostConfig};
 use super::connect::rsa_hash;
 use super::gate::{Gate, Shared};
 use super::keyfile::{KeyFile, Secret};
+use super::offer;
 use super::patience::Asker;
 use crate::failure::Failure;
+use crate::secret::Secret as Typed;
 use crate::text::{escape, short};
 use russh::MethodKind;
 use russh::client::{AuthResult, Handle, KeyboardInteractiveAuthResponse as Interactive, Prompt};
 use russh::keys::agent::AgentIdentity;
 use russh::keys::agent::client::{AgentClient, AgentStream};
-use russh::keys::{HashAlg, PrivateKeyWithHashAlg, PublicKey};
+use russh::keys::{Certificate, HashAlg, PrivateKeyWithHashAlg, PublicKey};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 const AGENT_WITHIN: Duration = Duration::from_secs(5);
-/// How often a secret is asked for.
-const TRIES: usize = 3;
+/// A secret is asked for as often as NumberOfPasswordPrompts says, and no more often than this.
+const TRIES_MOST: u32 = 20;
 /// Methods one after the other (several factors).
 const STAGES: usize = 8;
 const PROMPTS_MOST: usize = 16;
@@ -54,6 +56,8 @@ struct Prover<'a> {
     tried: Vec<String>,
     /// Nobody answered: nothing more is asked.
     silent: bool,
+    /// The host's banner was not shown yet.
+    unsaid: bool,
 }
 
 /// Proves who we are to a host whose key was accepted.
@@ -63,7 +67,7 @@ pub(super) async fn prove(
     asker: &Asker,
     shared: &Shared,
 ) -> Result<(), Failure> {
-    let mut p = Prover { handle, config, asker, shared, tried: Vec::new(), silent: config.batch };
+    let mut p = Prover { handle, config, asker, shared, tried: Vec::new(), silent: config.batch, unsaid: true };
     let none = p.handle.authenticate_none(&config.user).await;
     let mut methods = match p.after(none)? {
         After::In => return Ok(()),
@@ -91,16 +95,19 @@ pub(super) async fn prove(
     Err(p.refused(&methods))
 }
 
-/// ssh's order; what the config turns off is not tried.
+/// PreferredAuthentications' order, else ssh's own; what the config turns off or leaves out is not tried.
 fn next_method(offered: &[MethodKind], spent: &[MethodKind], config: &HostConfig) -> Option<MethodKind> {
-    [
+    let mut ways = vec![
         (MethodKind::PublicKey, config.publickey),
         (MethodKind::KeyboardInteractive, config.keyboard_interactive),
         (MethodKind::Password, config.password),
-    ]
-    .into_iter()
-    .find(|(m, on)| *on && offered.contains(m) && !spent.contains(m))
-    .map(|(m, _)| m)
+    ];
+    if !config.preferred_authentications.is_empty() {
+        let place = |m: &MethodKind| config.preferred_authentications.iter().position(|p| p == <&str>::from(m));
+        ways.retain(|(m, _)| place(m).is_some());
+        ways.sort_by_key(|(m, _)| place(m));
+    }
+    ways.into_iter().find(|(m, on)| *on && offered.contains(m) && !spent.contains(m)).map(|(m, _)| m)
 }
 
 impl Prover<'_> {
@@ -139,11 +146,17 @@ impl Prover<'_> {
     fn refused(&self, offered: &[MethodKind]) -> Failure {
         let at = self.config.shown();
         let tried = if self.tried.is_empty() { "nothing to try was there".to_string() } else { self.tried.join("; ") };
+        if self.silent && !self.config.batch && self.asker.ask.somebody() {
+            return Failure::refused(
+                format!("{at}: the login was cancelled (tried: {tried})"),
+                "connect again and answer, or load your key into the ssh-agent",
+            );
+        }
         let wants = offered.iter().map(<&str>::from).collect::<Vec<_>>().join(", ");
         let wants = if wants.is_empty() { "nothing thub knows".into() } else { wants };
         let banner = match self.shared.lock().banner.as_str() {
             "" => String::new(),
-            said => format!("; the host says: {}", short(said, 200)),
+            said => format!("; the host says: {}", short(&said.replace('\n', " | "), 200)),
         };
         let mut failure = Failure::refused(
             format!("{at} refused every way tried ({tried}); it takes {wants}{banner}"),
@@ -153,42 +166,61 @@ impl Prover<'_> {
                 escape(&self.config.alias)
             ),
         );
-        if self.silent && !self.config.batch {
-            failure = failure.hint("passwords and passphrases are asked for in the TUI (`thub`)");
+        if self.silent && !self.config.batch && !self.asker.ask.somebody() {
+            failure = failure.hint("passwords and passphrases are asked for where there is a terminal");
         }
         failure
     }
 
-    async fn ask(&mut self, prompt: &str, echo: bool) -> Option<String> {
+    async fn ask(&mut self, prompt: &str, echo: bool) -> Option<Typed> {
         if self.silent {
             return None;
+        }
+        let banner = std::mem::take(&mut self.unsaid).then(|| self.shared.lock().banner.clone());
+        if let Some(said) = banner.filter(|b| !b.is_empty()) {
+            self.asker.ask.said(&self.config.shown(), &said);
         }
         let answer = self.asker.secret(&self.config.shown(), prompt, echo).await;
         self.silent = answer.is_none();
         answer
     }
 
+    fn tries(&self) -> u32 {
+        self.config.number_of_password_prompts.min(TRIES_MOST)
+    }
+
+    /// Why there is no answer.
+    fn unanswered(&self) -> &'static str {
+        if !self.config.batch && self.asker.ask.somebody() { "cancelled" } else { "nobody to ask" }
+    }
+
     // ---- keys
 
     async fn keys(&mut self) -> Result<Option<After>, Failure> {
         let paths = (self.config.identity_files.clone(), self.config.certificate_files.clone());
-        let files =
-            tokio::task::spawn_blocking(move || KeyFile::read_all(&paths.0, &paths.1)).await.unwrap_or_default();
+        let (files, certificates) = tokio::task::spawn_blocking(move || {
+            let read = KeyFile::read_all(&paths.0, &paths.1);
+            crate::secret::wipe_stack();
+            read
+        })
+        .await
+        .unwrap_or_default();
         let mut agent = open_agent(&self.config.identity_agent).await;
-        let held = match &mut agent {
-            Some(agent) => {
-                if let Some(binding) = self.handle.agent_session_binding() {
-                    // agents older than that know nothing of it
-                    let _ = tokio::time::timeout(AGENT_WITHIN, agent.bind_session(binding, false)).await;
-                }
-                match tokio::time::timeout(AGENT_WITHIN, agent.request_identities()).await {
-                    Ok(Ok(held)) => held,
-                    other => {
-                        tracing::warn!(timed_out = other.is_err(), "the ssh-agent does not list its keys");
-                        Vec::new()
-                    }
-                }
+        if let (Some(asked), Some(binding)) = (&mut agent, self.handle.agent_session_binding()) {
+            // agents older than that know nothing of it, which they say; one that says nothing is not asked again
+            if tokio::time::timeout(AGENT_WITHIN, asked.bind_session(binding, false)).await.is_err() {
+                tracing::warn!("the ssh-agent does not answer");
+                agent = None;
             }
+        }
+        let held = match &mut agent {
+            Some(agent) => match tokio::time::timeout(AGENT_WITHIN, agent.request_identities()).await {
+                Ok(Ok(held)) => held,
+                other => {
+                    tracing::warn!(timed_out = other.is_err(), "the ssh-agent does not list its keys");
+                    Vec::new()
+                }
+            },
             None => Vec::new(),
         };
         let held_keys: Vec<PublicKey> = held.iter().map(|i| i.public_key().into_owned()).collect();
@@ -197,7 +229,7 @@ impl Prover<'_> {
 
         // RSA needs a word from the host; it is waited for only where there is such a key
         let mut hash: Option<Option<HashAlg>> = None;
-        let (mut from_agent, mut no_sha2) = (0, 0);
+        let (mut from_agent, mut no_sha2, mut not_accepted) = (0, 0, 0);
         let mut words = Vec::new();
         let mut last = None;
         for candidate in order {
@@ -218,12 +250,34 @@ impl Prover<'_> {
             } else {
                 None
             };
+            let kind = match candidate {
+                Candidate::Agent(i) => held_keys.get(i).map(PublicKey::algorithm),
+                Candidate::File(i) => files.get(i).and_then(|f| f.public.as_ref()).map(PublicKey::algorithm),
+            };
+            if kind.is_some_and(|kind| !offer::may_sign(self.config, &kind, hash)) {
+                not_accepted += 1;
+                continue;
+            }
             let after = match candidate {
                 Candidate::Agent(i) => {
                     let (Some(agent), Some(identity)) = (&mut agent, held.get(i)) else { continue };
                     from_agent += 1;
                     self.tried.push("publickey".into());
-                    let after = self.with_agent(agent, identity, hash).await;
+                    // a certificate in a file, its key in the agent
+                    let fits = |c: &&Certificate| *c.public_key() == *identity.public_key().key_data();
+                    let certificate = match identity {
+                        AgentIdentity::PublicKey { .. } => {
+                            files.iter().filter_map(|f| f.certificate.as_ref()).chain(&certificates).find(fits)
+                        }
+                        AgentIdentity::Certificate { .. } => None,
+                    };
+                    let mut after = Ok(None);
+                    if let Some(certificate) = certificate {
+                        after = self.with_agent(agent, identity, Some(certificate), hash).await;
+                    }
+                    if matches!(after, Ok(None | Some(After::Out(_, false)))) {
+                        after = self.with_agent(agent, identity, None, hash).await;
+                    }
                     self.tried.pop();
                     if after.is_err() {
                         self.tried.push(format!("publickey: {from_agent} from the agent"));
@@ -255,6 +309,9 @@ impl Prover<'_> {
         if no_sha2 > 0 {
             words.push(format!("{no_sha2} RSA left out: the host knows only SHA-1 for them"));
         }
+        if not_accepted > 0 {
+            words.push(format!("{not_accepted} left out by PubkeyAcceptedAlgorithms"));
+        }
         if words.is_empty() {
             words.push("no key found, neither in an agent nor in a file".into());
         }
@@ -266,17 +323,21 @@ impl Prover<'_> {
         &mut self,
         agent: &mut Agent,
         identity: &AgentIdentity,
+        beside: Option<&Certificate>,
         hash: Option<HashAlg>,
     ) -> Result<Option<After>, Failure> {
         // a token may want to be touched: that is a question too
         let patience = self.asker.patience.clone();
-        let mut signer = Signer { agent, patience: &patience };
+        let mut signer = Signer { agent, by: beside.map(|_| identity), patience: &patience };
         let user = self.config.user.clone();
-        let done = match identity {
-            AgentIdentity::PublicKey { key, .. } => {
+        let done = match (identity, beside) {
+            (_, Some(certificate)) => {
+                self.handle.authenticate_certificate_with(user, certificate.clone(), hash, &mut signer).await
+            }
+            (AgentIdentity::PublicKey { key, .. }, None) => {
                 self.handle.authenticate_publickey_with(user, key.clone(), hash, &mut signer).await
             }
-            AgentIdentity::Certificate { certificate, .. } => {
+            (AgentIdentity::Certificate { certificate, .. }, None) => {
                 self.handle.authenticate_certificate_with(user, certificate.clone(), hash, &mut signer).await
             }
         };
@@ -306,13 +367,15 @@ impl Prover<'_> {
                     }
                 }
                 let mut opened = None;
-                for _ in 0..TRIES {
+                for _ in 0..self.tries() {
                     let prompt = format!("Passphrase for {name}");
                     let Some(passphrase) = self.ask(&prompt, false).await else { break };
                     let text = text.clone();
                     // bcrypt takes its time: not on the thread that draws
                     let done = tokio::task::spawn_blocking(move || {
-                        russh::keys::decode_secret_key(&text, Some(&passphrase)).ok()
+                        let key = russh::keys::decode_secret_key(&text, Some(passphrase.expose())).ok().map(Arc::new);
+                        crate::secret::wipe_stack();
+                        key
                     });
                     if let Ok(Some(key)) = done.await {
                         opened = Some(key);
@@ -320,8 +383,10 @@ impl Prover<'_> {
                     }
                 }
                 match opened {
-                    Some(key) => Arc::new(key),
-                    None if self.silent => return Ok((None, format!("{name} (its passphrase: nobody to ask)"))),
+                    Some(key) => key,
+                    None if self.silent => {
+                        return Ok((None, format!("{name} (its passphrase: {})", self.unanswered())));
+                    }
                     None => return Ok((None, format!("{name} (wrong passphrase)"))),
                 }
             }
@@ -343,18 +408,18 @@ impl Prover<'_> {
 
     async fn password(&mut self) -> Result<Option<After>, Failure> {
         let mut last = None;
-        for round in 0..TRIES {
+        for round in 0..self.tries() {
             let prompt = format!("{}'s password", self.config.shown());
             let Some(password) = self.ask(&prompt, false).await else {
                 if round == 0 {
-                    self.tried.push("password: nobody to ask".into());
+                    self.tried.push(format!("password: {}", self.unanswered()));
                 }
                 break;
             };
             if round == 0 {
                 self.tried.push("password".into());
             }
-            let done = self.handle.authenticate_password(&self.config.user, password).await;
+            let done = self.handle.authenticate_password(&self.config.user, password.expose()).await;
             match self.after(done)? {
                 After::Out(left, false) if left.contains(&MethodKind::Password) => {
                     last = Some(After::Out(left, false));
@@ -367,11 +432,11 @@ impl Prover<'_> {
 
     async fn interactive(&mut self) -> Result<Option<After>, Failure> {
         if self.silent {
-            self.tried.push("keyboard-interactive: nobody to ask".into());
+            self.tried.push(format!("keyboard-interactive: {}", self.unanswered()));
             return Ok(None);
         }
         let mut last = None;
-        for round in 0..TRIES {
+        for round in 0..self.tries() {
             if round == 0 {
                 self.tried.push("keyboard-interactive".into());
             }
@@ -381,7 +446,7 @@ impl Prover<'_> {
                 let Ok(Interactive::InfoRequest { name, instructions, prompts }) = &step else { break };
                 let Some(answers) = self.answers(name, instructions, prompts).await else {
                     self.tried.pop();
-                    self.tried.push("keyboard-interactive: nobody to ask".into());
+                    self.tried.push(format!("keyboard-interactive: {}", self.unanswered()));
                     return Ok(last);
                 };
                 step = self.handle.authenticate_keyboard_interactive_respond(answers).await;
@@ -409,6 +474,14 @@ impl Prover<'_> {
         if prompts.len() > PROMPTS_MOST {
             return None;
         }
+        if prompts.is_empty() {
+            // a word, and no question
+            let lines = [name, instructions].into_iter().flat_map(|s| s.lines()).map(|l| short(l.trim(), 200));
+            let said = lines.filter(|l| !l.is_empty()).take(20).collect::<Vec<_>>().join("\n");
+            if !said.is_empty() {
+                self.asker.ask.said(&self.config.shown(), &said);
+            }
+        }
         let mut answers = Vec::new();
         for prompt in prompts {
             let said = [name, instructions, prompt.prompt.as_str()]
@@ -417,7 +490,7 @@ impl Prover<'_> {
                 .filter(|s| !s.is_empty())
                 .collect::<Vec<_>>()
                 .join(": ");
-            answers.push(self.ask(&said, prompt.echo).await?);
+            answers.push(self.ask(&said, prompt.echo).await?.expose().to_string());
         }
         Some(answers)
     }
@@ -480,6 +553,8 @@ async fn open_agent(socket: &AgentSocket) -> Option<Agent> {
 
 struct Signer<'a> {
     agent: &'a mut Agent,
+    /// The agent's own key, where what is shown to the host is a certificate it does not hold.
+    by: Option<&'a AgentIdentity>,
     patience: &'a super::patience::Patience,
 }
 
@@ -505,7 +580,7 @@ impl russh::Signer for Signer<'_> {
     ) -> Result<Vec<u8>, SignError> {
         const TOUCH_WITHIN: Duration = Duration::from_secs(60);
         let _open = self.patience.asking();
-        let signing = self.agent.sign_request(key, hash, to_sign);
+        let signing = self.agent.sign_request(self.by.unwrap_or(key), hash, to_sign);
         match tokio::time::timeout(TOUCH_WITHIN, signing).await {
             Ok(Ok(signed)) => Ok(signed),
             _ => Err(SignError::Agent),
@@ -566,6 +641,11 @@ mod tests {
         assert_eq!(next_method(&[Q], &[Q], &c), None);
         c.publickey = false;
         assert_eq!(next_method(&[P, Q], &[], &c), Some(P));
+        c.publickey = true;
+        c.preferred_authentications = ["password", "hostbased", "publickey"].map(String::from).to_vec();
+        assert_eq!(next_method(&[P, K, Q], &[], &c), Some(P));
+        assert_eq!(next_method(&[P, K, Q], &[P], &c), Some(Q));
+        assert_eq!(next_method(&[K], &[], &c), None);
     }
 
     // ---- against russh's own server: what the test's sshd can't be made to do without PAM
@@ -627,9 +707,9 @@ mod tests {
         fn host_key(&self, _: &str, _: &str, _: &str) -> Answered<'_, bool> {
             Box::pin(async { Some(true) })
         }
-        fn secret(&self, host: &str, prompt: &str, echo: bool) -> Answered<'_, String> {
+        fn secret(&self, host: &str, prompt: &str, echo: bool) -> Answered<'_, Typed> {
             self.asked.lock().unwrap().push(format!("{host}|{prompt}|{echo}"));
-            let answer = self.answers.lock().unwrap().pop().map(str::to_string);
+            let answer = self.answers.lock().unwrap().pop().map(Typed::from);
             Box::pin(async { answer })
         }
         fn deploy(&self, _: &str, _: Option<&str>, _: &str, _: &[String]) -> Answered<'_, bool> {
@@ -699,11 +779,11 @@ mod tests {
         // a person who leaves
         let p = Arc::new(Person::default());
         let f = log_in(false, p.clone()).await.err().unwrap();
-        assert!(f.what.contains("nobody to ask"), "{f}");
+        assert!(f.what.contains("cancelled"), "{f}");
         assert_eq!(p.asked.lock().unwrap().len(), 1);
         // nobody at all
         let f = log_in(true, Arc::new(Nobody)).await.err().unwrap();
-        assert!(f.code() == 4 && f.to_string().contains("in the TUI"), "{f}");
+        assert!(f.code() == 4 && f.to_string().contains("where there is a terminal"), "{f}");
     }
 
     #[tokio::test]

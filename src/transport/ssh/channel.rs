@@ -55,6 +55,8 @@ struct Inner {
     /// Our side writes no more; sent once the buffer is empty.
     finish: bool,
     finished: bool,
+    /// The terminal there is to have this size: columns, rows.
+    resize: Option<(u16, u16)>,
     /// The stream was dropped: discard, close.
     dropped: bool,
     /// Some of it waits in a file.
@@ -89,6 +91,18 @@ impl Shared {
     /// No code of others runs under the lock, and none is held over an await.
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(|e| e.into_inner())
+    }
+
+    async fn wait(&self) -> Exit {
+        loop {
+            let exited = self.exited.notified();
+            tokio::pin!(exited);
+            exited.as_mut().enable();
+            if let Some(exit) = self.lock().exit.clone() {
+                return exit;
+            }
+            exited.await;
+        }
     }
 }
 
@@ -156,15 +170,12 @@ impl Channel {
 
     /// Waits until the command has ended.
     pub async fn wait(&self) -> Exit {
-        loop {
-            let exited = self.shared.exited.notified();
-            tokio::pin!(exited);
-            exited.as_mut().enable();
-            if let Some(exit) = self.exit() {
-                return exit;
-            }
-            exited.await;
-        }
+        self.shared.wait().await
+    }
+
+    /// What can be asked and told while the stream itself is being read and written.
+    pub fn control(&self) -> Control {
+        Control { shared: self.shared.clone() }
     }
 
     /// Puts bytes back in front: they are what is read next.
@@ -175,6 +186,29 @@ impl Channel {
         let mut inner = self.shared.lock();
         inner.unread_len += bytes.len();
         inner.unread.push_front(Bytes::copy_from_slice(bytes));
+    }
+}
+
+/// A channel beside its stream; it keeps nothing open.
+pub struct Control {
+    shared: Arc<Shared>,
+}
+
+impl Control {
+    /// The terminal there gets another size (RFC 4254, 6.7). The last one asked for is the one that counts.
+    pub fn resize(&self, cols: u16, rows: u16) {
+        self.shared.lock().resize = Some((cols, rows));
+        self.shared.to_write.notify_one();
+    }
+
+    /// So much waits to be read that nothing more is taken: the whole connection stands still until somebody reads.
+    pub fn is_full(&self) -> bool {
+        self.shared.lock().unread_len >= UNREAD_MOST
+    }
+
+    /// Waits until the command has ended.
+    pub async fn wait(&self) -> Exit {
+        self.shared.wait().await
     }
 }
 
@@ -286,6 +320,7 @@ async fn send(
 async fn write_all(write: russh::ChannelWriteHalf<russh::client::Msg>, shared: Arc<Shared>, lane: Option<Arc<Lane>>) {
     enum Next {
         Data(Bytes),
+        Resize(u16, u16),
         Eof,
         Close,
         Wait,
@@ -295,6 +330,8 @@ async fn write_all(write: russh::ChannelWriteHalf<russh::client::Msg>, shared: A
             let mut inner = shared.lock();
             if inner.dropped || inner.closed {
                 Next::Close
+            } else if let Some((cols, rows)) = inner.resize.take() {
+                Next::Resize(cols, rows)
             } else if let Some(chunk) = inner.unwritten.pop_front() {
                 Next::Data(chunk)
             } else if inner.finish && !inner.finished {
@@ -327,6 +364,7 @@ async fn write_all(write: russh::ChannelWriteHalf<russh::client::Msg>, shared: A
                 }
                 sent
             }
+            Next::Resize(cols, rows) => write.window_change(u32::from(cols), u32::from(rows), 0, 0).await,
             Next::Eof => {
                 let sent = write.eof().await;
                 let mut inner = shared.lock();

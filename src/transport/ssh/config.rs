@@ -1,13 +1,23 @@
-//! Owns what ssh_config says about a host: [`HostConfig`], asked of `ssh -G`.
+//! Owns what ssh_config says about a host: [`HostConfig`], asked of `ssh -G`, or of [`own`] where there is no ssh.
 //! Leaves out what is done with it. Parsing and expanding are pure; programs and files are touched at the edge.
 
+mod dest;
+mod expand;
+mod g;
+pub mod own;
+
+pub use dest::{Dest, parse_dest};
+pub use expand::{Tokens, expand};
+pub use g::{KEYS, parse_g};
+
 use super::forward::spec::{self, Spec};
-use crate::failure::{Failure, Kind};
-use crate::text::{escape, short};
+use crate::failure::Failure;
+use crate::text::short;
+use dest::{valid_host, valid_user};
+use expand::expand_path;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-const ASK_SSH_WITHIN: Duration = Duration::from_secs(10);
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 
 /// What to do about a host whose key is not on record.
@@ -47,6 +57,8 @@ pub struct HostConfig {
     pub strict: Strict,
     pub hash_known_hosts: bool,
     pub host_key_alias: Option<String>,
+    /// The key must not be another one than what is on record for the address.
+    pub check_host_ip: bool,
     pub proxy_jump: Option<String>,
     pub proxy_command: Option<String>,
     /// The proxy command hands back a descriptor: not spoken here.
@@ -54,12 +66,65 @@ pub struct HostConfig {
     pub connect_timeout: Duration,
     /// Only these addresses: `Some(4)`, `Some(6)`.
     pub family: Option<u8>,
+    /// Who issues host keys on the spot: a command.
+    pub known_hosts_command: Option<String>,
+    /// No host key check where the address is loopback: not followed, for it is less strict.
+    pub no_host_authentication_for_localhost: bool,
+    pub verify_host_key_dns: bool,
+    pub connection_attempts: u32,
+    pub bind_address: Option<String>,
+    pub bind_interface: Option<String>,
+    /// The TOS byte of an interactive connection; `None` = the system's.
+    pub ipqos: Option<u8>,
+    pub tcp_keep_alive: bool,
+    /// Keys are renewed after so many bytes; 0 = the cipher's own bound.
+    pub rekey_bytes: u64,
+    /// Keys are renewed after so long; zero = never by time.
+    pub rekey_every: Duration,
+    /// Zero = not asked for.
+    pub server_alive_interval: Duration,
+    pub server_alive_count_max: u32,
+    /// Algorithm lists in the order of preference; empty = nothing said.
+    pub ciphers: Vec<String>,
+    pub macs: Vec<String>,
+    pub kex_algorithms: Vec<String>,
+    pub host_key_algorithms: Vec<String>,
+    pub pubkey_accepted_algorithms: Vec<String>,
+    pub ca_signature_algorithms: Vec<String>,
+    /// Bits.
+    pub required_rsa_size: u32,
+    /// Names (patterns resolved against our own environment by whoever sends them).
+    pub send_env: Vec<String>,
+    pub set_env: Vec<(String, String)>,
+    /// `[bind]:port [host]:hostport` as `ssh -G` prints them: `8080 [db]:5432`, `[::1]:8080 [db]:5432`, `/a/socket /b`.
+    pub local_forwards: Vec<String>,
+    pub remote_forwards: Vec<String>,
+    /// `1080` or `[bind]:1080`
+    pub dynamic_forwards: Vec<String>,
+    /// `None` = not forwarded.
+    pub forward_agent: Option<AgentSocket>,
+    pub forward_x11: bool,
+    pub forward_x11_trusted: bool,
+    /// Zero = for ever.
+    pub forward_x11_timeout: Duration,
+    pub xauth_location: Option<PathBuf>,
+    /// Others may connect to local forwards.
+    pub gateway_ports: bool,
+    pub exit_on_forward_failure: bool,
+    pub clear_all_forwardings: bool,
+    /// An old socket file in a forward's place is removed first.
+    pub stream_local_bind_unlink: bool,
+    /// umask of forwards' socket files.
+    pub stream_local_bind_mask: u32,
     /// Never ask for a secret.
     pub batch: bool,
     pub publickey: bool,
     pub password: bool,
     pub keyboard_interactive: bool,
-    pub forwards: Wanted,
+    /// In this order and no other ones; empty = ssh's order.
+    pub preferred_authentications: Vec<String>,
+    /// How often a secret is asked for.
+    pub number_of_password_prompts: u32,
 }
 
 /// The forwards that ssh_config asks for.
@@ -92,17 +157,70 @@ impl HostConfig {
             strict: Strict::Ask,
             hash_known_hosts: false,
             host_key_alias: None,
+            check_host_ip: false,
             proxy_jump: None,
             proxy_command: None,
             proxy_use_fdpass: false,
             connect_timeout: CONNECT_WITHIN,
             family: None,
+            known_hosts_command: None,
+            no_host_authentication_for_localhost: false,
+            verify_host_key_dns: false,
+            connection_attempts: 1,
+            bind_address: None,
+            bind_interface: None,
+            ipqos: None,
+            tcp_keep_alive: true,
+            rekey_bytes: 0,
+            rekey_every: Duration::ZERO,
+            server_alive_interval: Duration::ZERO,
+            server_alive_count_max: 3,
+            ciphers: Vec::new(),
+            macs: Vec::new(),
+            kex_algorithms: Vec::new(),
+            host_key_algorithms: Vec::new(),
+            pubkey_accepted_algorithms: Vec::new(),
+            ca_signature_algorithms: Vec::new(),
+            required_rsa_size: 1024,
+            send_env: Vec::new(),
+            set_env: Vec::new(),
+            local_forwards: Vec::new(),
+            remote_forwards: Vec::new(),
+            dynamic_forwards: Vec::new(),
+            forward_agent: None,
+            forward_x11: false,
+            forward_x11_trusted: false,
+            forward_x11_timeout: Duration::from_secs(1200),
+            xauth_location: None,
+            gateway_ports: false,
+            exit_on_forward_failure: false,
+            clear_all_forwardings: false,
+            stream_local_bind_unlink: false,
+            stream_local_bind_mask: 0o177,
             batch: false,
             publickey: true,
             password: true,
             keyboard_interactive: true,
-            forwards: Wanted::default(),
+            preferred_authentications: Vec::new(),
+            number_of_password_prompts: 3,
         }
+    }
+
+    /// The forwards asked for.
+    pub fn forwards(&self) -> Wanted {
+        let of = |kind: spec::Kind, values: &[String]| -> Vec<Spec> {
+            values.iter().filter_map(|v| Spec::from_config(kind, v)).collect()
+        };
+        let mut specs = of(spec::Kind::Local, &self.local_forwards);
+        let local: Vec<_> = specs.iter().map(|s| s.listen.clone()).collect();
+        specs.extend(of(spec::Kind::Remote, &self.remote_forwards));
+        // `ssh -G` prints one that leads to a socket a second time, as a dynamic one
+        specs
+            .extend(of(spec::Kind::Dynamic, &self.dynamic_forwards).into_iter().filter(|s| !local.contains(&s.listen)));
+        if self.clear_all_forwardings {
+            specs.clear();
+        }
+        Wanted { specs, must: self.exit_on_forward_failure, unlink: self.stream_local_bind_unlink }
     }
 
     /// `user@host`, with the port where it is not 22: how questions and errors name it. Escaped.
@@ -118,6 +236,40 @@ impl HostConfig {
         short(&format!("{}@{at}", self.user), 200)
     }
 
+    /// What ssh_config asks for and thub does not do: a stop, where passing over it could be less strict than ssh.
+    pub(super) fn refused(&self) -> Result<(), Failure> {
+        let not = |option: &str, hint: &str| {
+            Err(Failure::usage(format!("{}: {option} is not supported", self.shown()), hint))
+        };
+        if self.known_hosts_command.is_some() {
+            return not("KnownHostsCommand", "put what it prints into a file and name that with UserKnownHostsFile");
+        }
+        if self.proxy_use_fdpass && self.proxy_command.is_some() {
+            return not("ProxyUseFdpass", "use a ProxyCommand that copies the bytes (`nc %h %p`), or ProxyJump");
+        }
+        Ok(())
+    }
+
+    /// What is sent of our environment, then what is set: SendEnv, SetEnv. At most 100 of at most 16 KiB each; what is
+    /// not UTF-8 is left out.
+    pub fn environment(
+        &self,
+        ours: impl Iterator<Item = (std::ffi::OsString, std::ffi::OsString)>,
+    ) -> Vec<(String, String)> {
+        const MOST: usize = 100;
+        const LONGEST: usize = 16 << 10;
+        let sent = |name: &String| self.send_env.iter().any(|pattern| own::fits(name, pattern));
+        let mut ours: Vec<(String, String)> = ours
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .filter(|(name, _)| sent(name))
+            .collect();
+        ours.sort();
+        let set = self.set_env.iter().cloned();
+        let fits = |(name, value): &(String, String)| !name.is_empty() && name.len() + value.len() <= LONGEST;
+        // a host takes the later of two with one name
+        ours.into_iter().chain(set).filter(fits).take(MOST).collect()
+    }
+
     /// The name under which the host's key is on record, and the port that belongs to it (an alias has none).
     pub fn recorded_as(&self) -> (String, u16) {
         match &self.host_key_alias {
@@ -125,246 +277,6 @@ impl HostConfig {
             None => (self.hostname.to_lowercase(), self.port),
         }
     }
-}
-
-/// A destination as typed.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Dest {
-    pub user: Option<String>,
-    pub host: String,
-    pub port: Option<u16>,
-}
-
-/// An alias, `user@host`, `user@host:port`, `[v6]:port` or `ssh://[user@]host[:port]`.
-pub fn parse_dest(dest: &str) -> Result<Dest, Failure> {
-    let wrong = |why: &str| {
-        Failure::usage(
-            format!("\"{}\" is no destination: {why}", short(dest, 100)),
-            "write an ssh_config alias, user@host, user@host:port or [address]:port",
-        )
-    };
-    let rest = match dest.strip_prefix("ssh://") {
-        Some(rest) => rest.strip_suffix('/').unwrap_or(rest),
-        None => dest,
-    };
-    let (user, at) = match rest.rsplit_once('@') {
-        Some((user, at)) => (Some(user), at),
-        None => (None, rest),
-    };
-    let port_of = |p: &str| match p.parse::<u16>() {
-        Ok(n) if n > 0 && p.bytes().all(|b| b.is_ascii_digit()) => Ok(n),
-        _ => Err(wrong("a port is a number from 1 to 65535")),
-    };
-    let (host, port) = if let Some(inner) = at.strip_prefix('[') {
-        let (host, after) = inner.split_once(']').ok_or_else(|| wrong("the ] is missing"))?;
-        match after.strip_prefix(':') {
-            Some(p) => (host, Some(port_of(p)?)),
-            None if after.is_empty() => (host, None),
-            None => return Err(wrong("after ] comes a colon and the port")),
-        }
-    } else {
-        match at.split_once(':') {
-            Some((host, p)) if !p.contains(':') => (host, Some(port_of(p)?)),
-            // several colons: an IPv6 address without a port
-            _ => (at, None),
-        }
-    };
-    if dest.starts_with('-') || host.starts_with('-') {
-        return Err(wrong("it may not begin with a dash"));
-    }
-    if !valid_host(host) {
-        return Err(wrong("the host is empty or holds characters no host name has"));
-    }
-    if let Some(user) = user
-        && !valid_user(user)
-    {
-        return Err(wrong("the user is empty or holds characters no user name has"));
-    }
-    Ok(Dest { user: user.map(str::to_string), host: host.to_string(), port })
-}
-
-/// Nothing that a shell (ProxyCommand), a terminal or known_hosts would take for more than a name.
-fn valid_host(host: &str) -> bool {
-    !host.is_empty()
-        && host.len() <= 1025
-        && !host.starts_with('-')
-        && host
-            .chars()
-            .all(|c| !c.is_ascii() && c.is_alphanumeric() || c.is_ascii_alphanumeric() || "._-:%+".contains(c))
-}
-fn valid_user(user: &str) -> bool {
-    !user.is_empty()
-        && user.len() <= 256
-        && !user.starts_with('-')
-        && user.chars().all(|c| {
-            let active = "'`\";&<>|(){}$\\!*?#~".contains(c);
-            !(active || c.is_control() || c.is_whitespace() || crate::text::is_deceptive(c))
-        })
-}
-
-/// What `ssh -G` printed, over the defaults.
-pub fn parse_g(printed: &str, dest: &Dest, home: &Path, me: &str) -> HostConfig {
-    let mut c = HostConfig::defaults(dest, home, me);
-    let (mut files, mut certs) = (Vec::new(), Vec::new());
-    let mut clear = false;
-    for line in printed.lines() {
-        let (key, value) = line.split_once(' ').unwrap_or((line, ""));
-        let value = value.trim_end_matches('\r');
-        let on = matches!(value, "yes" | "true");
-        let some = || (!value.is_empty() && value != "none").then(|| value.to_string());
-        match key.to_ascii_lowercase().as_str() {
-            "hostname" if !value.is_empty() => c.hostname = value.to_string(),
-            "user" if !value.is_empty() => c.user = value.to_string(),
-            "port" => c.port = value.parse().ok().filter(|p| *p > 0).unwrap_or(c.port),
-            "identityfile" => files.extend(some()),
-            "certificatefile" => certs.extend(some()),
-            "identitiesonly" => c.identities_only = on,
-            "identityagent" => {
-                c.identity_agent = match value {
-                    "none" => AgentSocket::None,
-                    "" | "SSH_AUTH_SOCK" | "$SSH_AUTH_SOCK" | "${SSH_AUTH_SOCK}" => AgentSocket::Environment,
-                    path => AgentSocket::Path(path.into()),
-                }
-            }
-            "userknownhostsfile" => c.user_known_hosts = paths(value),
-            "globalknownhostsfile" => c.global_known_hosts = paths(value),
-            "revokedhostkeys" => c.revoked_host_keys = some().map(PathBuf::from),
-            "stricthostkeychecking" => {
-                c.strict = match value {
-                    "ask" => Strict::Ask,
-                    "no" | "false" | "off" => Strict::No,
-                    "accept-new" => Strict::AcceptNew,
-                    // yes, true, and whatever comes one day
-                    _ => Strict::Yes,
-                }
-            }
-            "hashknownhosts" => c.hash_known_hosts = on,
-            "hostkeyalias" => c.host_key_alias = some(),
-            "proxyjump" => c.proxy_jump = some(),
-            "proxycommand" => c.proxy_command = some(),
-            "proxyusefdpass" => c.proxy_use_fdpass = on,
-            "connecttimeout" => {
-                if let Some(s) = value.parse::<u64>().ok().filter(|s| *s > 0) {
-                    c.connect_timeout = Duration::from_secs(s.min(3600));
-                }
-            }
-            "addressfamily" => {
-                c.family = match value {
-                    "inet" => Some(4),
-                    "inet6" => Some(6),
-                    _ => None,
-                }
-            }
-            "localforward" => c.forwards.specs.extend(Spec::from_config(spec::Kind::Local, value)),
-            "remoteforward" => c.forwards.specs.extend(Spec::from_config(spec::Kind::Remote, value)),
-            "dynamicforward" => c.forwards.specs.extend(Spec::from_config(spec::Kind::Dynamic, value)),
-            "clearallforwardings" => clear = on,
-            "exitonforwardfailure" => c.forwards.must = on,
-            "streamlocalbindunlink" => c.forwards.unlink = on,
-            "batchmode" => c.batch = on,
-            "pubkeyauthentication" => c.publickey = !matches!(value, "no" | "false"),
-            "passwordauthentication" => c.password = on,
-            "kbdinteractiveauthentication" | "challengeresponseauthentication" => c.keyboard_interactive = on,
-            _ => {}
-        }
-    }
-    if clear {
-        c.forwards.specs.clear();
-    }
-    // `ssh -G` prints one that leads to a socket a second time, as a dynamic one
-    let local: Vec<_> =
-        c.forwards.specs.iter().filter(|s| s.kind == spec::Kind::Local).map(|s| s.listen.clone()).collect();
-    c.forwards.specs.retain(|s| s.kind != spec::Kind::Dynamic || !local.contains(&s.listen));
-    if !files.is_empty() {
-        c.identity_files = files.into_iter().map(PathBuf::from).collect();
-    }
-    c.certificate_files = certs.into_iter().map(PathBuf::from).collect();
-    c
-}
-
-/// Paths in one line, parted by blanks; a word that begins no path belongs to the one before it (`ssh -G` does not
-/// quote).
-fn paths(value: &str) -> Vec<PathBuf> {
-    let mut out: Vec<String> = Vec::new();
-    for word in value.split(' ').filter(|w| !w.is_empty()) {
-        match out.last_mut() {
-            Some(last) if !word.starts_with(['/', '~', '%', '$']) => {
-                last.push(' ');
-                last.push_str(word);
-            }
-            _ => out.push(word.to_string()),
-        }
-    }
-    out.into_iter().filter(|p| p != "none").map(PathBuf::from).collect()
-}
-
-/// What stands for itself in `%` tokens.
-pub struct Tokens<'a> {
-    pub config: &'a HostConfig,
-    pub home: &'a str,
-    /// The person at this machine.
-    pub me: &'a str,
-    pub uid: u32,
-    pub machine: &'a str,
-}
-
-/// `%h %p %r %n %k %d %u %i %l %L %%`; any other token is an error.
-pub fn expand(text: &str, t: &Tokens) -> Result<String, Failure> {
-    let c = t.config;
-    let mut out = String::with_capacity(text.len());
-    let mut chars = text.chars();
-    while let Some(ch) = chars.next() {
-        if ch != '%' {
-            out.push(ch);
-            continue;
-        }
-        match chars.next() {
-            Some('%') => out.push('%'),
-            Some('h') => out.push_str(&c.hostname),
-            Some('n') => out.push_str(&c.alias),
-            Some('k') => out.push_str(c.host_key_alias.as_ref().unwrap_or(&c.alias)),
-            Some('p') => out.push_str(&c.port.to_string()),
-            Some('r') => out.push_str(&c.user),
-            Some('d') => out.push_str(t.home),
-            Some('u') => out.push_str(t.me),
-            Some('i') => out.push_str(&t.uid.to_string()),
-            Some('l') => out.push_str(t.machine),
-            Some('L') => out.push_str(t.machine.split('.').next().unwrap_or_default()),
-            other => {
-                let token = other.map(String::from).unwrap_or_default();
-                return Err(Failure::usage(
-                    format!("ssh_config for {} uses %{}, which thub does not know", c.shown(), escape(&token)),
-                    "write the value itself there; known are %h %n %k %p %r %d %u %i %l %L %%",
-                ));
-            }
-        }
-    }
-    Ok(out)
-}
-
-/// `~` and `~/...`, `${NAME}`, then the tokens.
-fn expand_path(path: &Path, t: &Tokens, env: &dyn Fn(&str) -> Option<String>) -> Result<PathBuf, Failure> {
-    let Some(text) = path.to_str() else { return Ok(path.to_path_buf()) };
-    let mut plain = String::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once("${") {
-        let Some((name, tail)) = after.split_once('}') else { break };
-        plain.push_str(before);
-        plain.push_str(&env(name).ok_or_else(|| {
-            Failure::usage(
-                format!("ssh_config for {} uses ${{{}}}, which is not set", t.config.shown(), escape(name)),
-                "set it, or write the path itself there",
-            )
-        })?);
-        rest = tail;
-    }
-    plain.push_str(rest);
-    let expanded = expand(&plain, t)?;
-    Ok(match expanded.strip_prefix("~/") {
-        Some(inner) => Path::new(t.home).join(inner),
-        None if expanded == "~" => PathBuf::from(t.home),
-        None => PathBuf::from(expanded),
-    })
 }
 
 /// This account, from its uid; `$HOME` and `$USER` only where nothing knows the uid (a static build and LDAP).
@@ -392,23 +304,21 @@ pub(crate) fn machine() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
-/// What ssh_config says about `dest`: asked of `ssh -G` where ssh is there, else OpenSSH's defaults.
+/// What ssh_config says about `dest`, in the words of `ssh -G`: asked of it, or of the own parser where there is no ssh.
+/// `file` = that one alone. Times out after 10 s.
+pub async fn printed(dest: &Dest, file: Option<&Path>) -> Result<Vec<u8>, Failure> {
+    match g::ask(dest, file).await? {
+        Some(printed) => Ok(printed),
+        None => own::ask(dest, file).await,
+    }
+}
+
+/// What ssh_config says about `dest`, ready to be used.
 pub async fn resolve(dest: &str, file: Option<&Path>) -> Result<HostConfig, Failure> {
     let parsed = parse_dest(dest)?;
     let me = me();
-    let mut config = match ask_ssh(&parsed, file).await? {
-        Some(printed) => parse_g(&printed, &parsed, &me.home, &me.name),
-        None => {
-            if let Some(file) = file {
-                return Err(Failure::usage(
-                    format!("-F {} needs the program `ssh`, which is not here", escape(&file.to_string_lossy())),
-                    "install the OpenSSH client, or leave out -F and write user@host:port",
-                ));
-            }
-            tracing::warn!("no ssh program: ssh_config is not read");
-            HostConfig::defaults(&parsed, &me.home, &me.name)
-        }
-    };
+    let printed = printed(&parsed, file).await?;
+    let mut config = parse_g(&String::from_utf8_lossy(&printed), &parsed, &me.home, &me.name);
     if !valid_host(&config.hostname) || !valid_user(&config.user) {
         return Err(Failure::usage(
             format!("ssh_config gives {} a host or user name with characters no name has", config.shown()),
@@ -419,75 +329,26 @@ pub async fn resolve(dest: &str, file: Option<&Path>) -> Result<HostConfig, Fail
     let plain = config.clone();
     let tokens = Tokens { config: &plain, home: &home, me: &me.name, uid: me.uid, machine: &machine };
     let env = |name: &str| std::env::var(name).ok();
-    for list in [
-        &mut config.identity_files,
-        &mut config.certificate_files,
-        &mut config.user_known_hosts,
-        &mut config.global_known_hosts,
-    ] {
-        for path in list.iter_mut() {
-            *path = expand_path(path, &tokens, &env)?;
-        }
+    for path in config.identity_files.iter_mut().chain(&mut config.certificate_files) {
+        *path = expand_path(path, &tokens, &env)?;
+    }
+    // `ssh -G` has filled them in, but for versions before 8.4; the global ones take neither tokens nor `~`
+    for path in config.user_known_hosts.iter_mut().filter(|p| p.starts_with("~")) {
+        *path = expand_path(path, &tokens, &env)?;
     }
     if let Some(path) = &mut config.revoked_host_keys {
         *path = expand_path(path, &tokens, &env)?;
     }
-    let socket = match &config.identity_agent {
-        AgentSocket::Path(p) => match p.to_str().and_then(|p| p.strip_prefix('$')).filter(|n| !n.starts_with('{')) {
+    for socket in [Some(&mut config.identity_agent), config.forward_agent.as_mut()].into_iter().flatten() {
+        let AgentSocket::Path(path) = &socket else { continue };
+        *socket = match path.to_str().and_then(|p| p.strip_prefix('$')).filter(|n| !n.starts_with('{')) {
             // `$NAME` alone names a variable that holds the path
-            Some(name) => match env(name) {
-                Some(path) => AgentSocket::Path(path.into()),
-                None => AgentSocket::None,
-            },
-            None => AgentSocket::Path(expand_path(p, &tokens, &env)?),
-        },
-        other => other.clone(),
-    };
-    config.identity_agent = socket;
+            Some(name) => env(name).map_or(AgentSocket::None, |path| AgentSocket::Path(path.into())),
+            None if path.is_absolute() => continue,
+            None => AgentSocket::Path(expand_path(path, &tokens, &env)?),
+        };
+    }
     Ok(config)
-}
-
-/// What `ssh -G` prints; `None` = there is no ssh here.
-async fn ask_ssh(dest: &Dest, file: Option<&Path>) -> Result<Option<String>, Failure> {
-    let mut command = tokio::process::Command::new("ssh");
-    command.arg("-G");
-    if let Some(file) = file {
-        command.arg("-F").arg(file);
-    }
-    if let Some(user) = &dest.user {
-        command.arg("-l").arg(user);
-    }
-    if let Some(port) = dest.port {
-        command.arg("-p").arg(port.to_string());
-    }
-    command.arg("--").arg(&dest.host);
-    command.stdin(std::process::Stdio::null()).kill_on_drop(true);
-    let ran = match tokio::time::timeout(ASK_SSH_WITHIN, command.output()).await {
-        Ok(Ok(ran)) => ran,
-        Ok(Err(e)) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Ok(Err(e)) => {
-            return Err(Failure::failed(
-                format!("`ssh -G` could not be started: {e}"),
-                "see whether `ssh -V` works here",
-            ));
-        }
-        Err(_) => {
-            return Err(Failure::new(
-                Kind::TimedOut,
-                format!("`ssh -G {}` did not answer within {} s", escape(&dest.host), ASK_SSH_WITHIN.as_secs()),
-                "look for a slow `Match exec` in your ssh_config",
-            ));
-        }
-    };
-    if !ran.status.success() {
-        let said = String::from_utf8_lossy(&ran.stderr);
-        let said = said.lines().filter(|l| !l.starts_with("Pseudo-terminal")).collect::<Vec<_>>().join("; ");
-        return Err(Failure::usage(
-            format!("ssh_config can't be used for {}: {}", escape(&dest.host), short(&said, 400)),
-            "put that right; `ssh -G ALIAS` shows the same error",
-        ));
-    }
-    Ok(Some(String::from_utf8_lossy(&ran.stdout).into_owned()))
 }
 
 #[cfg(test)]
@@ -499,108 +360,18 @@ mod tests {
     }
 
     #[test]
-    fn destinations() {
-        for (text, want) in [
-            ("web", dest(None, "web", None)),
-            ("alice@web", dest(Some("alice"), "web", None)),
-            ("alice@web:2222", dest(Some("alice"), "web", Some(2222))),
-            ("web:22", dest(None, "web", Some(22))),
-            ("[::1]:2222", dest(None, "::1", Some(2222))),
-            ("[fe80::1%eth0]", dest(None, "fe80::1%eth0", None)),
-            ("::1", dest(None, "::1", None)),
-            ("a@b@web", dest(Some("a@b"), "web", None)),
-            ("ssh://alice@web:9/", dest(Some("alice"), "web", Some(9))),
-            ("ssh://web", dest(None, "web", None)),
-        ] {
-            assert_eq!(parse_dest(text).unwrap(), want, "{text}");
-        }
-        for bad in [
-            "",
-            "-oProxyCommand=x",
-            "-web",
-            "a@-web",
-            "-a@web",
-            "web:",
-            "web:0",
-            "web:70000",
-            "web:+2",
-            "[::1",
-            "[::1]x",
-            "a b",
-            "web;id",
-            "$(id)@web",
-            "a`id`@web",
-            "web\n",
-            "@web",
-            "a@",
-            "we\u{202e}b",
-            "ssh://",
-            "web/x",
-            "a'b@web",
-        ] {
-            let e = parse_dest(bad).unwrap_err();
-            assert_eq!(e.code(), 2, "{bad}");
-            assert!(!e.hints.is_empty());
-        }
-    }
-
-    #[test]
-    fn reads_what_ssh_prints() {
-        let printed = "host a\nuser bob\nhostname 10.0.0.1\nport 2200\nidentityfile ~/x y\nidentityfile /k\n\
-            certificatefile /q\nidentitiesonly yes\nidentityagent none\nuserknownhostsfile /a/b /c d\n\
-            globalknownhostsfile none\nstricthostkeychecking false\nhashknownhosts yes\nhostkeyalias Other\n\
-            proxyjump u@b:23,c\nconnecttimeout 7\naddressfamily inet6\nbatchmode yes\npubkeyauthentication false\n\
-            passwordauthentication no\nport x\nport 0\n";
-        let c = parse_g(printed, &dest(None, "a", None), Path::new("/h"), "me");
-        assert_eq!((c.user.as_str(), c.hostname.as_str(), c.port), ("bob", "10.0.0.1", 2200));
-        assert_eq!(c.identity_files, [PathBuf::from("~/x y"), "/k".into()]);
-        assert_eq!(c.certificate_files, [PathBuf::from("/q")]);
-        assert!(c.identities_only && c.hash_known_hosts && c.batch && !c.publickey && !c.password);
-        assert_eq!(c.identity_agent, AgentSocket::None);
-        assert_eq!(c.user_known_hosts, [PathBuf::from("/a/b"), "/c d".into()]);
-        assert_eq!(c.global_known_hosts, [] as [PathBuf; 0]);
-        assert_eq!(c.strict, Strict::No);
-        assert_eq!(c.recorded_as(), ("other".into(), 22));
-        assert_eq!(c.proxy_jump.as_deref(), Some("u@b:23,c"));
-        assert_eq!((c.connect_timeout, c.family), (Duration::from_secs(7), Some(6)));
-        assert_eq!(c.shown(), "bob@a:2200");
-        for (word, want) in
-            [("true", Strict::Yes), ("ask", Strict::Ask), ("accept-new", Strict::AcceptNew), ("hm", Strict::Yes)]
-        {
-            let c = parse_g(&format!("stricthostkeychecking {word}\n"), &dest(None, "a", None), Path::new("/h"), "me");
-            assert_eq!(c.strict, want, "{word}");
-        }
+    fn forwards() {
         let forwards = |more: &str| {
             let printed = format!(
                 "localforward 8080 [localhost]:80\nremoteforward 9000 [socks]:0\ndynamicforward 8081\n\
                  localforward 8081 /run/x\ndynamicforward 1080\nlocalforward nonsense\n{more}"
             );
-            let wanted = parse_g(&printed, &dest(None, "a", None), Path::new("/h"), "me").forwards;
+            let wanted = parse_g(&printed, &dest(None, "a", None), Path::new("/h"), "me").forwards();
             (wanted.specs.iter().map(ToString::to_string).collect::<Vec<_>>(), wanted.must)
         };
-        let all = ["L:8080:localhost:80", "R:9000", "L:8081:/run/x", "D:1080"].map(String::from).to_vec();
+        let all = ["L:8080:localhost:80", "L:8081:/run/x", "R:9000", "D:1080"].map(String::from).to_vec();
         assert_eq!(forwards("exitonforwardfailure yes\n"), (all, true));
         assert_eq!(forwards("clearallforwardings yes\n"), (Vec::new(), false));
-        // nothing printed: the defaults
-        let c = parse_g("", &dest(Some("u"), "a", Some(9)), Path::new("/h"), "me");
-        assert_eq!((c.user.as_str(), c.port, c.strict), ("u", 9, Strict::Ask));
-        assert_eq!(c.user_known_hosts.first(), Some(&PathBuf::from("/h/.ssh/known_hosts")));
-    }
-
-    #[test]
-    fn tokens() {
-        let mut c = HostConfig::defaults(&dest(Some("bob"), "web", Some(2200)), Path::new("/h"), "me");
-        c.hostname = "10.0.0.1".into();
-        let t = Tokens { config: &c, home: "/h", me: "me", uid: 7, machine: "box.lan" };
-        assert_eq!(
-            expand("nc %h %p %r %n %% %d %u %i %l %L", &t).unwrap(),
-            "nc 10.0.0.1 2200 bob web % /h me 7 box.lan box"
-        );
-        assert!(expand("nc %q", &t).is_err());
-        assert!(expand("nc %", &t).is_err());
-        let env = |n: &str| (n == "K").then(|| "key".to_string());
-        assert_eq!(expand_path(Path::new("~/.ssh/${K}_%n"), &t, &env).unwrap(), Path::new("/h/.ssh/key_web"));
-        assert!(expand_path(Path::new("${NO}"), &t, &env).is_err());
     }
 
     proptest::proptest! {

@@ -1,6 +1,7 @@
 //! Owns the way to a host: stream, handshake, and [`Ssh`], the handle to what came of it.
 //! Leaves out the word on its key (`gate`), how we prove who we are (`auth`) and what flows (`channel`).
 
+use super::agent_forward;
 use super::auth;
 use super::channel::{Channel, Exit};
 use super::config::{self, HostConfig};
@@ -9,12 +10,19 @@ use super::forward::spec::Place;
 use super::gate::{self, Gate, Shared};
 use super::known_hosts;
 use super::lane::Lane;
+use super::offer;
 use super::patience::{Asker, Patience};
+use super::renewal;
 use super::sftp::Sftp;
 use super::stream::{self, Cut, Wire};
+use super::turn;
+use super::x11::{self, X11};
 use crate::failure::{Failure, Kind};
+use crate::proto::ids::Size;
+use crate::proto::x11::COOKIE;
 use crate::text::{escape, short};
 use crate::transport::ask::Ask;
+use russh::ChannelMsg;
 use russh::client::{self, Handle};
 use russh::keys::HashAlg;
 use std::borrow::Cow;
@@ -24,7 +32,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::sync::watch;
+use tokio::sync::{OnceCell, mpsc, watch};
 
 /// Handshake, then authentication: each so long, without the time of questions.
 const HANDSHAKE_WITHIN: Duration = Duration::from_secs(30);
@@ -50,7 +58,9 @@ pub(super) struct Inner {
     gone: watch::Receiver<()>,
     /// What the host may open towards us.
     asked: Arc<Asked>,
-    lane: Arc<Lane>,
+    pub(super) lane: Arc<Lane>,
+    /// The display, once it was lent.
+    x11: OnceCell<Option<Arc<X11>>>,
     /// Dropped with the last user: the stream ends, whatever russh still waits for.
     _cut: Cut,
 }
@@ -59,6 +69,15 @@ pub(super) struct Inner {
 #[derive(Clone)]
 pub struct Ssh {
     inner: Arc<Inner>,
+}
+
+/// A terminal wanted on a host (RFC 4254, 6.2 to 6.5).
+pub struct Terminal {
+    /// One line for the login shell there; none = the shell itself.
+    pub command: Option<String>,
+    pub term: String,
+    pub size: Size,
+    pub env: Vec<(String, String)>,
 }
 
 /// Connects to `dest` (as [`config::parse_dest`] takes it) and proves who we are.
@@ -78,6 +97,7 @@ fn hop(dest: String, file: Option<PathBuf>, ask: Arc<dyn Ask>, depth: usize, via
             ));
         }
         let config = config::resolve(&dest, file.as_deref()).await?;
+        config.refused()?;
         let jumps = via.unwrap_or_else(|| jumps_of(&config));
         let wire = if let Some((last, before)) = jumps.split_last() {
             let before = (!before.is_empty()).then(|| before.to_vec());
@@ -86,12 +106,6 @@ fn hop(dest: String, file: Option<PathBuf>, ask: Arc<dyn Ask>, depth: usize, via
                 .map_err(|f| f.hint(format!("it is the jump host on the way to {}", config.shown())))?;
             Wire::jump(jump.direct(&config).await?)
         } else if let Some(command) = &config.proxy_command {
-            if config.proxy_use_fdpass {
-                return Err(Failure::usage(
-                    format!("{}: ProxyUseFdpass is not supported", config.shown()),
-                    "use a ProxyCommand that copies the bytes (`nc %h %p`), or ProxyJump",
-                ));
-            }
             stream::command(&config, command)?
         } else {
             stream::tcp(&config).await?
@@ -126,7 +140,7 @@ async fn handshake(config: HostConfig, mut wire: Wire, ask: Arc<dyn Ask>) -> Res
     let (read_config, revoked_path) = (config.clone(), config.revoked_host_keys.clone());
     let (files, revoked) = tokio::task::spawn_blocking(move || {
         let paths = [read_config.user_known_hosts, read_config.global_known_hosts].concat();
-        (known_hosts::read(&paths), revoked_path.and_then(|p| known_hosts::read(&[p]).pop()))
+        (known_hosts::read(&paths), revoked_path.map(|p| known_hosts::read_list(&p)))
     })
     .await
     .map_err(|e| Failure::new(Kind::Internal, e.to_string(), "report this"))?;
@@ -136,29 +150,36 @@ async fn handshake(config: HostConfig, mut wire: Wire, ask: Arc<dyn Ask>) -> Res
     let asker = Asker { ask, patience: Arc::new(Patience::default()) };
     let shared = Arc::new(Shared::default());
     let (alive, gone) = watch::channel(());
+    let certificates = !known_hosts::authorities(&files, &host, port).is_empty();
+    renewal::listen();
     let asked = Arc::new(Asked::default());
     let gate = Gate {
         config: config.clone(),
         files,
         revoked,
+        address: wire.address.filter(|ip| config.check_host_ip && config.hostname != ip.to_string()),
         asker: asker.clone(),
         shared: shared.clone(),
         asked: asked.clone(),
+        witness: renewal::Witness::default(),
         _alive: alive,
     };
     let settings = client::Config {
         client_id: russh::SshId::Standard(Cow::Borrowed(concat!("SSH-2.0-thub_", env!("CARGO_PKG_VERSION")))),
         window_size: WINDOW,
-        preferred: gate::preferred(&types, gate::has_aes()),
+        preferred: gate::preferred(&types, certificates, gate::has_aes()),
         keepalive_interval: Some(KEEPALIVE),
         keepalive_max: KEEPALIVE_MOST,
         nodelay: true,
         ..client::Config::default()
     };
+    let settings = offer::narrowed(settings, &config)?;
     // a handshake given up leaves a task of russh's behind: cutting its stream ends it
     let cut = wire.cut();
     let lane = wire.lane();
     let complaint = wire.complaint();
+    // (ours until the login is done)
+    let (wire, _turn) = turn::take(wire);
     let shaking = client::connect_stream(Arc::new(settings), wire, gate);
     let at = config.shown();
     let mut handle = match asker.patience.within(HANDSHAKE_WITHIN, shaking).await {
@@ -168,7 +189,9 @@ async fn handshake(config: HostConfig, mut wire: Wire, ask: Arc<dyn Ask>) -> Res
                 return Err(refusal);
             }
             let hint = match &e {
-                russh::Error::NoCommonAlgo { .. } => "the host knows only algorithms that are not safe any more",
+                russh::Error::NoCommonAlgo { .. } => {
+                    "the host knows only algorithms that are not safe any more, or that ssh_config leaves out"
+                }
                 _ => "see whether an SSH server answers there: `ssh -v` tells more",
             };
             let said = match complaint {
@@ -186,8 +209,15 @@ async fn handshake(config: HostConfig, mut wire: Wire, ask: Arc<dyn Ask>) -> Res
             ));
         }
     };
-    match asker.patience.within(AUTH_WITHIN, auth::prove(&mut handle, &config, &asker, &shared)).await {
-        Some(proved) => proved?,
+    shared.lock().binding = handle.agent_session_binding().cloned();
+    let proved = asker.patience.within(AUTH_WITHIN, auth::prove(&mut handle, &config, &asker, &shared)).await;
+    // from a task's own frame, which lies above those that keys passed through
+    let _ = tokio::spawn(async { crate::secret::wipe_stack() }).await;
+    match proved {
+        Some(proved) => {
+            proved?;
+            tracing::info!(host = at, "logged in");
+        }
         None => {
             return Err(Failure::unreachable(
                 format!("{at}: logging in took longer than {} s", AUTH_WITHIN.as_secs()),
@@ -195,7 +225,9 @@ async fn handshake(config: HostConfig, mut wire: Wire, ask: Arc<dyn Ask>) -> Res
             ));
         }
     }
-    Ok(Ssh { inner: Arc::new(Inner { handle, config, shared, gone, asked, lane, _cut: cut }) })
+    let x11 = OnceCell::new();
+    let inner = Arc::new(Inner { handle, config, shared, gone, asked, lane, x11, _cut: cut });
+    Ok(Ssh { inner })
 }
 
 impl Ssh {
@@ -211,8 +243,94 @@ impl Ssh {
     /// Runs a command through the login shell there; both streams of it.
     pub async fn exec(&self, command: &str) -> Result<Channel, Failure> {
         let channel = self.open(self.inner.handle.channel_open_session()).await?;
+        // no answer is waited for: a host that takes none of them says so and no more, as with ssh
+        for (name, value) in self.inner.config.environment(std::env::vars_os()) {
+            self.open(channel.set_env(false, name, value)).await?;
+        }
         self.open(channel.exec(true, command)).await?;
         Ok(Channel::spawn(channel, self.inner.clone()))
+    }
+
+    /// The same with what ssh_config lends the host: the ssh-agent, the display.
+    pub async fn exec_lending(&self, command: &str) -> Result<Channel, Failure> {
+        let channel = self.open(self.inner.handle.channel_open_session()).await?;
+        self.lend(&channel).await?;
+        self.open(channel.exec(true, command)).await?;
+        Ok(Channel::spawn(channel, self.inner.clone()))
+    }
+
+    /// Lends the host what ssh_config says for what runs on this channel. Not answered whether it may: a host that
+    /// forbids it runs the command without.
+    async fn lend(&self, channel: &russh::Channel<client::Msg>) -> Result<(), Failure> {
+        if self.inner.config.forward_agent.as_ref().and_then(agent_forward::path_of).is_some() {
+            self.open(channel.agent_forward(false)).await?;
+        }
+        if let Some(x11) = self.inner.x11.get_or_init(|| self.lend_display()).await {
+            let asking = channel.request_x11(false, false, COOKIE, x11.cookie(), x11.screen());
+            self.open(asking).await?;
+        }
+        Ok(())
+    }
+
+    /// From here on the host may open connections to the display.
+    async fn lend_display(&self) -> Option<Arc<X11>> {
+        let x11 = Arc::new(X11::prepare(&self.inner.config).await?);
+        let (tx, opened) = mpsc::unbounded_channel();
+        self.inner.shared.lock().x11 = Some(tx);
+        tokio::spawn(x11::serve(x11.clone(), opened, Arc::downgrade(&self.inner)));
+        Some(x11)
+    }
+
+    /// A terminal there: the login shell, or a command run by it. An environment variable the host does not take
+    /// (AcceptEnv in sshd_config(5)) is left out by it without a word.
+    pub async fn terminal(&self, terminal: &Terminal) -> Result<Channel, Failure> {
+        let mut channel = self.open(self.inner.handle.channel_open_session()).await?;
+        self.lend(&channel).await?;
+        let size = terminal.size.clamped();
+        let (cols, rows) = (u32::from(size.cols), u32::from(size.rows));
+        let modes = [(russh::Pty::IUTF8, 1)];
+        self.open(channel.request_pty(true, &terminal.term, cols, rows, 0, 0, &modes)).await?;
+        for (name, value) in &terminal.env {
+            self.open(channel.set_env(false, name.as_str(), value.as_str())).await?;
+        }
+        match &terminal.command {
+            None => self.open(channel.request_shell(true)).await?,
+            Some(command) => self.open(channel.exec(true, command.as_str())).await?,
+        }
+        // an answer to each of the two, in their order; what comes between them is kept
+        let mut early = Vec::new();
+        for wanted in ["terminal", "shell"] {
+            let answered = async {
+                loop {
+                    match channel.wait().await {
+                        Some(ChannelMsg::Success) => return Some(true),
+                        Some(ChannelMsg::Failure) => return Some(false),
+                        Some(ChannelMsg::Data { data }) => early.extend_from_slice(&data),
+                        Some(ChannelMsg::Close) | None => return None,
+                        Some(_) => {}
+                    }
+                }
+            };
+            match tokio::time::timeout(OPEN_WITHIN, answered).await {
+                Ok(Some(true)) => {}
+                Ok(Some(false)) => {
+                    return Err(Failure::refused(
+                        format!("{} gives this account no {wanted}", self.name()),
+                        "ask its admin, or use an account that has one",
+                    ));
+                }
+                Ok(None) => return Err(self.lost()),
+                Err(_) => {
+                    return Err(Failure::unreachable(
+                        format!("{} gave no {wanted} within {} s", self.name(), OPEN_WITHIN.as_secs()),
+                        "see whether the network there still works",
+                    ));
+                }
+            }
+        }
+        let mut channel = Channel::spawn(channel, self.inner.clone());
+        channel.unread(&early);
+        Ok(channel)
     }
 
     /// Runs a short command to its end: stdout (at most `limit` bytes), the end of stderr, the exit code.

@@ -337,7 +337,7 @@ impl Forward {
 
     /// Listens on this machine.
     async fn here(&mut self) {
-        let unlink = self.link.borrow().as_ref().is_some_and(|ssh| ssh.config().forwards.unlink);
+        let unlink = self.link.borrow().as_ref().is_some_and(|ssh| ssh.config().forwards().unlink);
         let listener = match Listener::bind(&self.spec.listen, unlink).await {
             Ok(listener) => listener,
             Err(why) => return self.counts.failed(why),

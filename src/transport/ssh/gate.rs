@@ -1,34 +1,44 @@
 //! Owns what stands between a host and everything else: [`Gate`] passes its key or words why not, refuses what it opens
 //! towards us, and hears its last words; and the algorithms we speak. Leaves out how a verdict is found (`known_hosts`).
 //!
-//! The host key is checked at the first key exchange. russh does not ask again when keys are renewed: that exchange runs
-//! inside the encrypted connection to the holder of the first key.
+//! The host key is checked at the first key exchange, and at each later one it must be the same (`renewal`).
 
+use super::agent_forward;
 use super::config::{HostConfig, Strict};
 use super::forward::remote::{Asked, Incoming};
+use super::hostcert::{self, Word};
 use super::known_hosts::{self, File, HostKey, Verdict};
 use super::patience::Asker;
+use super::renewal::Witness;
 use crate::failure::Failure;
 use crate::text::{escape, short};
 use russh::client::{self, DisconnectReason, Session};
-use russh::keys::{Algorithm, PublicKeyOrCertificate};
+use russh::keys::agent::AgentSessionBinding;
+use russh::keys::{Algorithm, Certificate, PublicKeyOrCertificate};
 use russh::{Preferred, cipher};
 use std::borrow::Cow;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
-use tokio::sync::watch;
+use std::time::SystemTime;
+use tokio::sync::{mpsc, watch};
 
-const BANNER_KEPT: usize = 1000;
+const BANNER_LINES: usize = 20;
 
 /// What the handler learns and the caller words.
 #[derive(Default)]
 pub(super) struct Heard {
     pub(super) refusal: Option<Failure>,
-    /// Escaped already.
+    /// Escaped already, its lines kept.
     pub(super) banner: String,
     pub(super) last_words: Option<String>,
     /// They were a goodbye of the host's; else the connection broke.
     pub(super) dismissed: bool,
+    /// The host showed another key when keys were renewed.
+    pub(super) another: bool,
+    /// Which connection this is, for an ssh-agent.
+    pub(super) binding: Option<AgentSessionBinding>,
+    /// Where a program's connection to the display goes, if it was lent.
+    pub(super) x11: Option<mpsc::UnboundedSender<Incoming>>,
 }
 
 #[derive(Default)]
@@ -45,8 +55,11 @@ pub(super) struct Gate {
     pub(super) config: HostConfig,
     pub(super) files: Vec<File>,
     pub(super) revoked: Option<File>,
+    /// Its key is on record for this address as well, where CheckHostIP asks for that.
+    pub(super) address: Option<std::net::IpAddr>,
     pub(super) asker: Asker,
     pub(super) shared: Arc<Shared>,
+    pub(super) witness: Witness,
     pub(super) asked: Arc<Asked>,
     /// Its end tells that the connection has ended.
     pub(super) _alive: watch::Sender<()>,
@@ -56,13 +69,18 @@ impl client::Handler for Gate {
     type Error = russh::Error;
 
     async fn check_server_key(&mut self, offered: &PublicKeyOrCertificate) -> Result<bool, russh::Error> {
-        // certificates are never asked for
-        if offered.certificate().is_some() {
-            return Ok(false);
-        }
-        let Some(key) = host_key(offered) else { return Ok(false) };
-        match self.judge(&key).await {
-            Ok(()) => Ok(true),
+        let judged = match offered.certificate() {
+            Some(certificate) => self.judge_certificate(certificate).await,
+            None => match offered.public_key().to_bytes().ok().and_then(HostKey::from_blob) {
+                Some(key) => self.judge(&key, None).await,
+                None => return Ok(false),
+            },
+        };
+        match judged {
+            Ok(()) => {
+                self.witness.accepted(&offered.public_key(), offered.certificate().is_some());
+                Ok(true)
+            }
             Err(refusal) => {
                 self.shared.lock().refusal = Some(refusal);
                 Ok(false)
@@ -70,8 +88,17 @@ impl client::Handler for Gate {
         }
     }
 
+    async fn kex_done(&mut self, _: Option<&[u8]>, _: &russh::Names, _: &mut Session) -> Result<(), russh::Error> {
+        if self.witness.renewed() {
+            return Ok(());
+        }
+        self.shared.lock().another = true;
+        Err(russh::Error::UnknownKey)
+    }
+
     async fn auth_banner(&mut self, banner: &str, _: &mut Session) -> Result<(), russh::Error> {
-        self.shared.lock().banner = short(banner.trim(), BANNER_KEPT);
+        let lines: Vec<String> = banner.trim().lines().take(BANNER_LINES).map(|l| short(l.trim_end(), 200)).collect();
+        self.shared.lock().banner = lines.join("\n");
         Ok(())
     }
 
@@ -81,7 +108,8 @@ impl client::Handler for Gate {
             DisconnectReason::Error(e) => short(&e.to_string(), 200),
         };
         let mut heard = self.shared.lock();
-        heard.last_words = Some(words);
+        let another = heard.another.then(|| "it showed ANOTHER HOST KEY when keys were renewed".to_string());
+        heard.last_words = Some(another.unwrap_or(words));
         heard.dismissed = matches!(reason, DisconnectReason::ReceivedDisconnect(_));
         Ok(())
     }
@@ -114,12 +142,20 @@ impl client::Handler for Gate {
     }
     async fn server_channel_open_agent_forward(
         &mut self,
-        _: russh::Channel<client::Msg>,
-
+        channel: russh::Channel<client::Msg>,
         reply: client::ChannelOpenHandle,
         _: &mut Session,
     ) -> Result<(), russh::Error> {
-        drop(reply);
+        // only where ssh_config lends the agent to this host
+        if let Some(path) = self.config.forward_agent.as_ref().and_then(agent_forward::path_of) {
+            let binding = self.shared.lock().binding.clone();
+            tokio::spawn(async move {
+                if let Some(agent) = agent_forward::open(path, binding).await {
+                    reply.accept().await;
+                    agent_forward::copy(channel, agent).await;
+                }
+            });
+        }
         Ok(())
     }
     async fn server_channel_open_session(
@@ -157,25 +193,46 @@ impl client::Handler for Gate {
     }
     async fn server_channel_open_x11(
         &mut self,
-        _: russh::Channel<client::Msg>,
+        channel: russh::Channel<client::Msg>,
         _: &str,
         _: u32,
         reply: client::ChannelOpenHandle,
         _: &mut Session,
     ) -> Result<(), russh::Error> {
-        drop(reply);
+        if let Some(x11) = &self.shared.lock().x11 {
+            let _ = x11.send(Incoming { channel, reply });
+        }
         Ok(())
     }
 }
 
 impl Gate {
-    async fn judge(&self, key: &HostKey) -> Result<(), Failure> {
+    /// The word on a key; `flawed` = why the certificate it came in is not believed. Then only a key on record is
+    /// good enough: nobody is asked to trust it, and it is not learned.
+    async fn judge(&self, key: &HostKey, flawed: Option<&str>) -> Result<(), Failure> {
         let (host, port) = self.config.recorded_as();
         let verdict = match self.revoked.as_ref().and_then(|f| known_hosts::revoked(f, key)) {
             Some(stop) => stop,
             None => known_hosts::verdict(&self.files, &host, port, key),
         };
-        match decide(&verdict, self.config.strict) {
+        // CheckHostIP: what is on record for the address says otherwise (OpenSSH asks; this stops)
+        let by_address = self
+            .address
+            .filter(|_| matches!(verdict, Verdict::Known | Verdict::Unknown))
+            .map(|ip| known_hosts::verdict(&self.files, &ip.to_string(), port, key));
+        let verdict = by_address.filter(|v| !matches!(v, Verdict::Known | Verdict::Unknown)).unwrap_or(verdict);
+        if let (Verdict::Unknown, Some(why)) = (&verdict, flawed) {
+            return Err(Failure::refused(
+                format!(
+                    "{}: its host certificate is not accepted: {why}; the key in it, {} {}, is not on record",
+                    self.config.shown(),
+                    escape(&key.kind),
+                    key.fingerprint()
+                ),
+                "ask its admin for a new certificate, or add the key to known_hosts once you know that it is right",
+            ));
+        }
+        match decide(&verdict, self.config.strict, self.config.batch) {
             Decision::Accept => Ok(()),
             Decision::Refuse => Err(refusal(&self.config, &verdict, key)),
             Decision::Ask => {
@@ -185,6 +242,25 @@ impl Gate {
                 }
             }
             Decision::Learn => self.learn(key).await,
+        }
+    }
+
+    /// As OpenSSH: a certificate nobody on record vouches for counts as the plain key in it.
+    async fn judge_certificate(&self, certificate: &Certificate) -> Result<(), Failure> {
+        let (host, port) = self.config.recorded_as();
+        let principal = self.config.host_key_alias.clone().unwrap_or_else(|| host.clone());
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_secs());
+        let revoked = self.revoked.as_ref();
+        match hostcert::judge(&self.files, revoked, (&host, port), &principal, certificate, now) {
+            Word::Vouched => Ok(()),
+            Word::Stop(verdict, key) => Err(refusal(&self.config, &verdict, &key)),
+            Word::Nothing(why) => match hostcert::plain(certificate.public_key()) {
+                Some(key) => self.judge(&key, why.as_deref()).await,
+                None => Err(Failure::refused(
+                    format!("{}: its host certificate can't be read", self.config.shown()),
+                    "ask its admin for a new one; `ssh -v` tells more",
+                )),
+            },
         }
     }
 
@@ -217,10 +293,11 @@ enum Decision {
     Refuse,
 }
 
-/// Changed, revoked and unreadable stop under every setting.
-fn decide(verdict: &Verdict, strict: Strict) -> Decision {
+/// Changed, revoked and unreadable stop under every setting; `batch` = nobody may be asked.
+fn decide(verdict: &Verdict, strict: Strict, batch: bool) -> Decision {
     match (verdict, strict) {
         (Verdict::Known, _) => Decision::Accept,
+        (Verdict::Unknown, Strict::Ask) if batch => Decision::Refuse,
         (Verdict::Unknown, Strict::Ask) => Decision::Ask,
         (Verdict::Unknown, Strict::AcceptNew | Strict::No) => Decision::Learn,
         _ => Decision::Refuse,
@@ -231,7 +308,10 @@ fn decide(verdict: &Verdict, strict: Strict) -> Decision {
 fn refusal(config: &HostConfig, verdict: &Verdict, key: &HostKey) -> Failure {
     let (at, print) = (config.shown(), key.fingerprint());
     let kind = escape(&key.kind);
-    let place = |file: &Path, line: usize| format!("{}:{line}", escape(&file.to_string_lossy()));
+    let place = |file: &Path, line: usize| match line {
+        0 => escape(&file.to_string_lossy()),
+        line => format!("{}:{line}", escape(&file.to_string_lossy())),
+    };
     match verdict {
         Verdict::Changed { file, line } => {
             let (host, port) = config.recorded_as();
@@ -248,11 +328,13 @@ fn refusal(config: &HostConfig, verdict: &Verdict, key: &HostKey) -> Failure {
                 shell(&file.to_string_lossy()),
                 shell(&known_hosts::name_of(&host, port))
             ))
+            .hard()
         }
         Verdict::Revoked { file, line } => Failure::refused(
             format!("{at}: its host key {kind} {print} is marked revoked in {}", place(file, *line)),
             "do not connect to it; ask its admin for the new key",
-        ),
+        )
+        .hard(),
         Verdict::Unreadable { file, why } => Failure::refused(
             format!("{at}: its host key can't be checked: {}: {}", escape(&file.to_string_lossy()), escape(why)),
             "make that file readable, or correct the line",
@@ -277,15 +359,9 @@ fn shell(word: &str) -> String {
     if word.chars().all(plain) { word.to_string() } else { format!("'{}'", escape(word).replace('\'', "'\\''")) }
 }
 
-fn host_key(offered: &PublicKeyOrCertificate) -> Option<HostKey> {
-    let blob = offered.public_key().to_bytes().ok()?;
-    let len = u32::from_be_bytes(blob.get(..4)?.try_into().ok()?) as usize;
-    let kind = String::from_utf8(blob.get(4..4usize.checked_add(len)?)?.to_vec()).ok()?;
-    Some(HostKey { kind, blob })
-}
-
-/// The algorithms offered, those of keys on record first. No SHA-1, no CBC, no `none`, no compression.
-pub(super) fn preferred(types: &[String], aes: bool) -> Preferred {
+/// The algorithms offered, those of keys on record first; certificates before them where an authority is on record for
+/// the host. No SHA-1, no CBC, no `none`, no compression.
+pub(super) fn preferred(types: &[String], certificates: bool, aes: bool) -> Preferred {
     let place = |a: &Algorithm| {
         let kind = match a {
             Algorithm::Rsa { .. } => "ssh-rsa",
@@ -296,6 +372,7 @@ pub(super) fn preferred(types: &[String], aes: bool) -> Preferred {
     let mut keys: Vec<Algorithm> =
         Preferred::DEFAULT.key.iter().filter(|a| !matches!(a, Algorithm::Rsa { hash: None })).cloned().collect();
     keys.sort_by_key(place);
+    let certificates = if certificates { keys.clone() } else { Vec::new() };
     let gcm = [cipher::AES_256_GCM, cipher::AES_128_GCM];
     let ctr = [cipher::AES_256_CTR, cipher::AES_192_CTR, cipher::AES_128_CTR];
     let chacha = [cipher::CHACHA20_POLY1305];
@@ -303,7 +380,7 @@ pub(super) fn preferred(types: &[String], aes: bool) -> Preferred {
     Preferred {
         key: Cow::Owned(keys),
         cipher: Cow::Owned(ciphers),
-        host_key_certificates: Cow::Borrowed(&[]),
+        host_key_certificates: Cow::Owned(certificates),
         compression: Cow::Borrowed(&[russh::compression::NONE]),
         ..Preferred::DEFAULT
     }
@@ -337,15 +414,16 @@ mod tests {
             Verdict::Unreadable { file: "/kh".into(), why: "denied".into() },
         ];
         for strict in [Strict::Yes, Strict::Ask, Strict::AcceptNew, Strict::No] {
-            assert_eq!(decide(&Verdict::Known, strict), Decision::Accept);
+            assert_eq!(decide(&Verdict::Known, strict, false), Decision::Accept);
             for verdict in &bad {
-                assert_eq!(decide(verdict, strict), Decision::Refuse, "{verdict:?} {strict:?}");
+                assert_eq!(decide(verdict, strict, false), Decision::Refuse, "{verdict:?} {strict:?}");
             }
         }
-        assert_eq!(decide(&Verdict::Unknown, Strict::Yes), Decision::Refuse);
-        assert_eq!(decide(&Verdict::Unknown, Strict::Ask), Decision::Ask);
-        assert_eq!(decide(&Verdict::Unknown, Strict::AcceptNew), Decision::Learn);
-        assert_eq!(decide(&Verdict::Unknown, Strict::No), Decision::Learn);
+        assert_eq!(decide(&Verdict::Unknown, Strict::Yes, false), Decision::Refuse);
+        assert_eq!(decide(&Verdict::Unknown, Strict::Ask, false), Decision::Ask);
+        assert_eq!(decide(&Verdict::Unknown, Strict::AcceptNew, false), Decision::Learn);
+        assert_eq!(decide(&Verdict::Unknown, Strict::No, false), Decision::Learn);
+        assert_eq!(decide(&Verdict::Unknown, Strict::Ask, true), Decision::Refuse);
     }
 
     #[test]
@@ -364,20 +442,23 @@ mod tests {
     #[test]
     fn algorithms() {
         let names = |p: &Preferred| p.key.iter().map(|a| a.to_string()).collect::<Vec<_>>();
-        let plain = preferred(&[], true);
+        let plain = preferred(&[], false, true);
         assert_eq!(names(&plain).first().map(String::as_str), Some("ssh-ed25519"));
         assert!(!names(&plain).iter().any(|n| n == "ssh-rsa"), "SHA-1 is never offered");
-        let rsa = preferred(&["ssh-rsa".into(), "ssh-dss".into()], false);
+        let rsa = preferred(&["ssh-rsa".into(), "ssh-dss".into()], true, false);
         assert_eq!(names(&rsa).first().map(String::as_str), Some("rsa-sha2-512"));
         assert_eq!(names(&rsa).get(2).map(String::as_str), Some("ssh-ed25519"));
         let first = |p: &Preferred| p.cipher.first().map(|n| n.as_ref().to_string());
         assert_eq!(first(&plain).as_deref(), Some("aes256-gcm@openssh.com"));
         assert_eq!(first(&rsa).as_deref(), Some("chacha20-poly1305@openssh.com"));
+        // certificates only where there is somebody whose word they carry
+        assert_eq!((plain.host_key_certificates.len(), &rsa.host_key_certificates), (0, &rsa.key));
         for p in [&plain, &rsa] {
             assert!(p.cipher.iter().all(|c| !c.as_ref().contains("cbc") && c.as_ref() != "none"));
             assert!(p.mac.iter().all(|m| !m.as_ref().contains("sha1")));
             assert!(p.kex.iter().all(|k| !k.as_ref().ends_with("sha1")));
             assert_eq!(p.compression.len(), 1);
+            assert!(p.host_key_certificates.iter().all(|a| *a != Algorithm::Rsa { hash: None }));
         }
     }
 }

@@ -5,6 +5,7 @@ use russh::keys::{Certificate, PrivateKey, PublicKey};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use zeroize::Zeroizing;
 
 const KEY_FILE_MOST: u64 = 1 << 20;
 
@@ -12,7 +13,7 @@ const KEY_FILE_MOST: u64 = 1 << 20;
 pub(super) enum Secret {
     Open(Arc<PrivateKey>),
     /// The text, to be opened with a passphrase.
-    Locked(String),
+    Locked(Zeroizing<String>),
     Unusable(&'static str),
 }
 
@@ -25,8 +26,8 @@ pub(super) struct KeyFile {
 }
 
 impl KeyFile {
-    /// The files that are there, in the config's order.
-    pub(super) fn read_all(paths: &[PathBuf], certificates: &[PathBuf]) -> Vec<KeyFile> {
+    /// The files that are there, in the config's order, and the certificates of CertificateFile.
+    pub(super) fn read_all(paths: &[PathBuf], certificates: &[PathBuf]) -> (Vec<KeyFile>, Vec<Certificate>) {
         let given: Vec<Certificate> = certificates.iter().filter_map(|p| certificate(p)).collect();
         let mut files: Vec<KeyFile> = paths.iter().filter_map(|p| KeyFile::read(p)).collect();
         for file in &mut files {
@@ -37,11 +38,15 @@ impl KeyFile {
                 .cloned()
                 .or_else(|| certificate(&beside(&file.path, "-cert.pub")).filter(fits));
         }
-        files
+        (files, given)
     }
 
     fn read(path: &Path) -> Option<KeyFile> {
         let beside_public = text(&beside(path, ".pub")).and_then(|t| PublicKey::from_openssh(t.trim()).ok());
+        if open_to_others(path) {
+            let secret = Secret::Unusable("others can read it, so it is not used: chmod 600 it");
+            return Some(KeyFile { path: path.into(), public: beside_public, certificate: None, secret });
+        }
         let Some(text) = text(path) else {
             // only the public half is here: it picks a key of the agent
             let public = beside_public?;
@@ -51,6 +56,15 @@ impl KeyFile {
         if let Ok(public) = PublicKey::from_openssh(text.trim()) {
             let secret = Secret::Unusable("a public key, and not in the agent");
             return Some(KeyFile { path: path.into(), public: Some(public), certificate: None, secret });
+        }
+        if old_cipher(&text) {
+            let why = "locked in an old format thub can't open: `ssh-keygen -p -f FILE` writes it anew";
+            return Some(KeyFile {
+                path: path.into(),
+                public: beside_public,
+                certificate: None,
+                secret: Secret::Unusable(why),
+            });
         }
         let (public, secret) = match russh::keys::decode_secret_key(&text, None) {
             Ok(key) if !signs(&key) => {
@@ -90,13 +104,28 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
     name.into()
 }
 
-fn text(path: &Path) -> Option<String> {
+/// Of the PEM files that say how they are locked, only an RSA key under AES-128 can be opened.
+fn old_cipher(text: &str) -> bool {
+    let cipher = text.lines().take(10).find_map(|l| l.strip_prefix("DEK-Info: "));
+    cipher.is_some_and(|c| !(c.starts_with("AES-128-CBC,") && text.contains("BEGIN RSA PRIVATE KEY")))
+}
+
+/// As ssh: a private key of ours that anybody else can read is none. (A public one in its place may be read by all.)
+fn open_to_others(path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let open = std::fs::metadata(path)
+        .is_ok_and(|m| m.is_file() && m.uid() == rustix::process::getuid().as_raw() && m.mode() & 0o077 != 0);
+    open && text(path).is_some_and(|t| t.contains("PRIVATE KEY-----") || t.starts_with("PuTTY-User-Key-File-"))
+}
+
+fn text(path: &Path) -> Option<Zeroizing<String>> {
     use std::os::unix::fs::OpenOptionsExt;
     let file = std::fs::OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path).ok()?;
     if !file.metadata().ok()?.is_file() {
         return None;
     }
-    let mut text = String::new();
+    // room from the start: growing would leave copies behind
+    let mut text = Zeroizing::new(String::with_capacity(file.metadata().ok()?.len().min(KEY_FILE_MOST) as usize + 64));
     file.take(KEY_FILE_MOST).read_to_string(&mut text).ok()?;
     Some(text)
 }

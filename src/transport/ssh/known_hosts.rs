@@ -4,6 +4,7 @@
 //! Same verdict as OpenSSH's or stricter. Stricter: a host on record only under keys of another type has *changed*,
 //! a matching line that can't be read stops, so does a file that can't be read.
 
+use super::krl;
 use crate::transport::random;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
@@ -16,6 +17,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 const FILE_MOST: u64 = 64 << 20;
+const REVOKES: &str = "revokes a key that can't be read";
 
 /// A known_hosts file as it was read: no file is an empty one.
 #[derive(Clone, Debug)]
@@ -33,6 +35,13 @@ pub struct HostKey {
 }
 
 impl HostKey {
+    /// A key by its blob, which begins with its type.
+    pub fn from_blob(blob: Vec<u8>) -> Option<HostKey> {
+        let len = u32::from_be_bytes(blob.get(..4)?.try_into().ok()?) as usize;
+        let kind = String::from_utf8(blob.get(4..4usize.checked_add(len)?)?.to_vec()).ok()?;
+        Some(HostKey { kind, blob })
+    }
+
     /// `SHA256:...`, as `ssh-keygen -l` prints it.
     pub fn fingerprint(&self) -> String {
         format!("SHA256:{}", STANDARD_NO_PAD.encode(Sha256::digest(&self.blob)))
@@ -61,6 +70,12 @@ pub enum Verdict {
 /// Reads the files at the edge.
 pub fn read(paths: &[PathBuf]) -> Vec<File> {
     paths.iter().map(|p| File { path: p.clone(), text: read_one(p) }).collect()
+}
+
+/// Reads a list of revoked keys: one that is named and not there stops, as in OpenSSH.
+pub fn read_list(path: &Path) -> File {
+    let there = std::fs::metadata(path).map_err(|e| e.to_string());
+    File { path: path.to_path_buf(), text: there.and_then(|_| read_one(path)) }
 }
 
 fn read_one(path: &Path) -> Result<Vec<u8>, String> {
@@ -117,7 +132,7 @@ fn verdict_by_name(files: &[File], name: &str, key: &HostKey) -> Verdict {
                 (Mark::None, Some(_)) => changed = changed.or_else(|| Some(here())),
                 (Mark::Revoked, None) => {
                     let (file, line) = here();
-                    return Verdict::Unreadable { file, why: format!("line {line} revokes a key that can't be read") };
+                    return Verdict::Unreadable { file, why: format!("line {line} {REVOKES}") };
                 }
                 (Mark::None | Mark::Other, _) => unsure = unsure.or_else(|| Some(here())),
             }
@@ -131,12 +146,49 @@ fn verdict_by_name(files: &[File], name: &str, key: &HostKey) -> Verdict {
     }
 }
 
+/// The names under which a host is looked for: with its port, then without.
+fn names(host: &str, port: u16) -> Vec<String> {
+    let (name, plain) = (name_of(host, port), name_of(host, 22));
+    if name == plain { vec![name] } else { vec![name, plain] }
+}
+
+/// Why a key counts for nothing whatever else is on record: it is revoked, or the files can't be read.
+pub fn stopped(files: &[File], host: &str, port: u16, key: &HostKey) -> Option<Verdict> {
+    names(host, port).iter().map(|name| verdict_by_name(files, name, key)).find(|v| {
+        let no_file = |file: &Path| files.iter().any(|f| f.path == file && f.text.is_err());
+        match v {
+            Verdict::Revoked { .. } => true,
+            Verdict::Unreadable { file, why } => no_file(file) || why.contains(REVOKES),
+            _ => false,
+        }
+    })
+}
+
+/// Keys of the authorities (`@cert-authority`) whose certificates count for a host: those on record for the name with
+/// its port, else for the plain name.
+pub fn authorities(files: &[File], host: &str, port: u16) -> Vec<HostKey> {
+    let mut out = Vec::new();
+    for name in names(host, port) {
+        for file in files {
+            for (_, entry) in file.text.as_deref().map(lines).into_iter().flatten() {
+                if let (Mark::Authority, Some(key)) = (entry.mark, entry.key)
+                    && hosts_match(entry.hosts, &name)
+                {
+                    out.push(key);
+                }
+            }
+        }
+        if !out.is_empty() {
+            break;
+        }
+    }
+    out
+}
+
 /// The key types on record for a host, in the files' order, each once: to be offered first, as OpenSSH does.
 pub fn recorded_types(files: &[File], host: &str, port: u16) -> Vec<String> {
     let mut out: Vec<String> = Vec::new();
-    let name = name_of(host, port);
-    let plain = name_of(host, 22);
-    for name in if name == plain { vec![name] } else { vec![name, plain] } {
+    for name in names(host, port) {
         for file in files {
             for (_, entry) in file.text.as_deref().map(lines).into_iter().flatten() {
                 if let (Mark::None, Some(key)) = (entry.mark, entry.key)
@@ -154,15 +206,19 @@ pub fn recorded_types(files: &[File], host: &str, port: u16) -> Vec<String> {
     out
 }
 
-/// Is the key in a list of revoked keys (`RevokedHostKeys`)? The binary form is not read: that stops.
+/// Is the key in a list of revoked keys (`RevokedHostKeys`), a text or a binary one (then the line is 0)?
 pub fn revoked(file: &File, key: &HostKey) -> Option<Verdict> {
     let stop = |why: &str| Some(Verdict::Unreadable { file: file.path.clone(), why: why.into() });
     let text = match &file.text {
         Ok(text) => text,
         Err(why) => return stop(why),
     };
-    if text.starts_with(b"SSHKRL\n") {
-        return stop("thub does not read binary key revocation lists");
+    if krl::is_one(text) {
+        return match krl::revokes(text, key) {
+            Ok(true) => Some(Verdict::Revoked { file: file.path.clone(), line: 0 }),
+            Ok(false) => None,
+            Err(why) => stop(why.0),
+        };
     }
     let text = String::from_utf8_lossy(text);
     for (i, line) in text.lines().enumerate() {
@@ -174,6 +230,16 @@ pub fn revoked(file: &File, key: &HostKey) -> Option<Verdict> {
         }
     }
     None
+}
+
+/// Is a certificate in it, by its serial number or key id? Only binary lists hold those.
+pub fn revoked_certificate(file: &File, authority: &HostKey, serial: u64, id: &str) -> Option<Verdict> {
+    let text = file.text.as_ref().ok().filter(|t| krl::is_one(t))?;
+    match krl::revokes_certificate(text, authority, serial, id) {
+        Ok(true) => Some(Verdict::Revoked { file: file.path.clone(), line: 0 }),
+        Ok(false) => None,
+        Err(why) => Some(Verdict::Unreadable { file: file.path.clone(), why: why.0.into() }),
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -297,7 +363,8 @@ fn record(name: &str, key: &HostKey, salt: Option<[u8; 20]>) -> String {
     format!("{host} {} {}\n", key.kind, STANDARD.encode(&key.blob))
 }
 
-/// Records a key: the whole file anew beside itself, then renamed. Two at a time wait for each other.
+/// Records a key: the whole file anew beside itself, then renamed. Two at a time wait for each other. What is no plain
+/// file (`/dev/null`, as many set it) keeps nothing, and stays what it is.
 pub fn learn(file: &Path, host: &str, port: u16, key: &HostKey, hash: bool) -> std::io::Result<()> {
     let bad = |why: &str| std::io::Error::new(std::io::ErrorKind::InvalidInput, why.to_string());
     let name = name_of(host, port);
@@ -306,6 +373,10 @@ pub fn learn(file: &Path, host: &str, port: u16, key: &HostKey, hash: bool) -> s
     }
     // a link (dotfiles kept elsewhere) stays one: its target is written
     let target = std::fs::canonicalize(file).unwrap_or_else(|_| file.to_path_buf());
+    if std::fs::metadata(&target).is_ok_and(|m| !m.is_file()) {
+        tracing::warn!("known_hosts is no plain file: the key is not kept");
+        return Ok(());
+    }
     let dir = target.parent().ok_or_else(|| bad("no directory"))?;
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
     // the lock is the directory itself: nothing is left behind
@@ -485,6 +556,12 @@ mod tests {
         assert!(link.is_symlink());
         assert_eq!(std::fs::read_to_string(&real).unwrap(), format!("old {}\nweb {}\n", b64(&ed(9)), b64(&ed(1))));
         assert_eq!(std::fs::metadata(&real).unwrap().permissions().mode() & 0o777, 0o644);
+        // a device is not replaced by a file
+        let device = dir.path().join("null");
+        std::os::unix::fs::symlink("/dev/null", &device).unwrap();
+        learn(&device, "web", 22, &ed(1), false).unwrap();
+        assert!(!std::fs::metadata("/dev/null").unwrap().is_file());
+        assert_eq!(std::fs::read(&device).unwrap(), b"");
         for bad in ["a b", "a,b", "*", "", "@revoked", "a\nb"] {
             assert!(learn(&link, bad, 22, &ed(1), false).is_err(), "{bad}");
         }

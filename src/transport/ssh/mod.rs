@@ -1,30 +1,41 @@
 //! SSH to a real OpenSSH: the only folder that names russh. Decisions are pure functions, files are read at the edge.
 //!
 //! - [`config`] what ssh_config says, `aliases` whom it names · [`known_hosts`] the verdict on a host's key
-//! - `stream` what SSH runs over · [`connect`] the handshake and [`Ssh`] · `gate` passes the host's key or says why not
-//! - `auth`, `keyfile` who we are · `patience` deadlines that stand still while a person is asked
+//! - `stream` what SSH runs over, `dial` its TCP · [`connect`] the handshake and [`Ssh`] · `gate` passes the host's key or says why not
+//! - `offer` algorithms and limits, as ssh_config wants them within what is safe
+//! - [`krl`] binary lists of revoked keys · `hostcert` what a host's certificate is worth · `renewal` the host is the same when keys are renewed
+//! - `agent_forward` the person's ssh-agent, lent to a host · `x11` the display
+//! - `turn` how many handshakes at a time · `auth`, `keyfile` who we are · `patience` deadlines that stand still while a person is asked
 //! - [`forward`] ports and sockets passed on, both ways; `lane`, `spill` bulk data gives way
 //! - [`channel`] a command's streams · [`sftp`] files, behind [`sftp_guard`]
 
+mod agent_forward;
 mod aliases;
 mod auth;
 pub mod channel;
 pub mod config;
 pub mod connect;
+mod dial;
 pub mod forward;
 mod gate;
+mod hostcert;
 mod keyfile;
 pub mod known_hosts;
+pub mod krl;
 mod lane;
+mod offer;
 mod patience;
+mod renewal;
 pub mod sftp;
 pub mod sftp_guard;
 mod spill;
 mod stream;
+mod turn;
+mod x11;
 
 pub use aliases::hosts;
-pub use channel::{Channel, Exit};
+pub use channel::{Channel, Control, Exit};
 pub use config::{HostConfig, resolve};
-pub use connect::{Ssh, connect};
+pub use connect::{Ssh, Terminal, connect};
 pub use forward::Forwards;
 pub use sftp::Sftp;

@@ -1,6 +1,7 @@
 //! Owns deadlines on a host that stand still while a person is asked: [`Patience`], and [`Asker`] that asks.
 //! Leaves out the questions' words.
 
+use crate::secret::Secret;
 use crate::transport::ask::Ask;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -93,7 +94,7 @@ impl Asker {
         let _open = self.patience.asking();
         self.ask.host_key(host, kind, fingerprint).await
     }
-    pub(super) async fn secret(&self, host: &str, prompt: &str, echo: bool) -> Option<String> {
+    pub(super) async fn secret(&self, host: &str, prompt: &str, echo: bool) -> Option<Secret> {
         let _open = self.patience.asking();
         self.ask.secret(host, prompt, echo).await
     }

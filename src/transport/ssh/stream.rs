@@ -3,12 +3,12 @@
 
 use super::channel::Channel;
 use super::config::{self, HostConfig, Tokens};
+use super::dial::dial;
 use super::lane::Lane;
 use crate::failure::Failure;
-use crate::text::{escape, short};
+use crate::text::short;
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::process::Stdio;
 use std::sync::Arc;
@@ -17,11 +17,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
-use tokio::task::JoinSet;
 
-/// The next address is tried beside one that has not answered for so long.
-const NEXT_ADDRESS: Duration = Duration::from_millis(250);
-const ADDRESSES_MOST: usize = 16;
 /// What lies in the kernel and was never sent, at most: what is written then waits here, where keys go first.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const UNSENT_MOST: u32 = 128 << 10;
@@ -34,6 +30,8 @@ pub(super) struct Wire {
     over: Over,
     cut: Option<oneshot::Receiver<()>>,
     complaint: Option<Complaint>,
+    /// Whom TCP reached.
+    pub(super) address: Option<std::net::IpAddr>,
     lane: Arc<Lane>,
 }
 
@@ -61,7 +59,7 @@ pub(super) struct Cut {
 
 impl Wire {
     fn new(over: Over) -> Wire {
-        Wire { over, cut: None, complaint: None, lane: Arc::default() }
+        Wire { over, cut: None, complaint: None, address: None, lane: Arc::default() }
     }
     /// Whose turns end as the wire takes what was written.
     pub(super) fn lane(&self) -> Arc<Lane> {
@@ -89,27 +87,7 @@ pub(super) struct Piped {
 
 /// TCP to any of the host's addresses, the first that answers.
 pub(super) async fn tcp(config: &HostConfig) -> Result<Wire, Failure> {
-    let at = config.shown();
-    let look = "see whether the name and the port are right, the host is up and the network there: `ssh -v` tells more";
-    let dial = async {
-        let found = tokio::net::lookup_host((config.hostname.as_str(), config.port)).await.map_err(|e| {
-            Failure::unreachable(
-                format!(
-                    "{at} can't be reached: {} has no address: {}",
-                    escape(&config.hostname),
-                    escape(&e.to_string())
-                ),
-                "see whether the name is right and the network there",
-            )
-        })?;
-        let addresses: Vec<SocketAddr> =
-            found.filter(|a| config.family.is_none_or(|f| (f == 4) == a.is_ipv4())).take(ADDRESSES_MOST).collect();
-        first_of(addresses).await.map_err(|why| Failure::unreachable(format!("{at} can't be reached: {why}"), look))
-    };
-    let stream = tokio::time::timeout(config.connect_timeout, dial).await.unwrap_or_else(|_| {
-        let s = config.connect_timeout.as_secs();
-        Err(Failure::unreachable(format!("{at} can't be reached: no answer within {s} s"), look))
-    })?;
+    let stream = dial(config).await?;
     if let Err(e) = stream.set_nodelay(true) {
         tracing::warn!(error = %e, "TCP_NODELAY");
     }
@@ -117,28 +95,8 @@ pub(super) async fn tcp(config: &HostConfig) -> Result<Wire, Failure> {
     if let Err(e) = socket2::SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT_MOST) {
         tracing::debug!(error = %e, "TCP_NOTSENT_LOWAT");
     }
-    Ok(Wire::new(Over::Tcp(stream)))
-}
-
-async fn first_of(addresses: Vec<SocketAddr>) -> Result<TcpStream, String> {
-    let mut left = addresses.into_iter();
-    let mut dials = JoinSet::new();
-    let mut why = String::from("it has no address of the family asked for");
-    loop {
-        if let Some(address) = left.next() {
-            dials.spawn(async move { TcpStream::connect(address).await.map_err(|e| format!("{address}: {e}")) });
-        } else if dials.is_empty() {
-            return Err(why);
-        }
-        tokio::select! {
-            Some(done) = dials.join_next() => match done {
-                Ok(Ok(stream)) => return Ok(stream),
-                Ok(Err(e)) => why = e,
-                Err(e) => why = e.to_string(),
-            },
-            () = tokio::time::sleep(NEXT_ADDRESS), if left.len() > 0 => {}
-        }
-    }
+    let address = stream.peer_addr().ok().map(|a| a.ip());
+    Ok(Wire { address, ..Wire::new(Over::Tcp(stream)) })
 }
 
 /// The user's ProxyCommand, through sh as OpenSSH does.

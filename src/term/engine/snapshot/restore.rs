@@ -28,6 +28,10 @@ impl Terminal {
         let number = |i: usize| word(i).parse::<usize>().unwrap_or(0);
         let is = |i: usize| word(i) == "1";
         let (rows, cols) = (self.rows(), self.cols());
+        let numbers_alone: Option<Vec<u32>> = words.iter().map(|w| w.parse().ok()).collect();
+        if numbers_alone.is_some_and(|n| self.restore_plain(key, &n)) {
+            return;
+        }
         match key {
             "p" => self.switch(is(0)),
             "g" => {

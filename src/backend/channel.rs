@@ -1,0 +1,168 @@
+//! Owns a terminal on another machine, reached through a target process: a channel of its socket behind the face of a
+//! pseudo terminal. Leaves out SSH, and how the socket is found.
+//!
+//! A session's loop reads and writes descriptors. So here is a socket pair: the session has one end of it, two tasks copy
+//! between the other end and the link's frames. The reader gives the target new credit for what the session has taken,
+//! so a session that is stopped holds up itself and nobody else.
+
+use super::End;
+use crate::link::{Incoming, Link, call, locked};
+use crate::proto::control::{ChannelOpen, Fault};
+use crate::proto::frame::{Body, Frame, MAX_PIECE};
+use crate::proto::ids::{Offset, Size, StreamId};
+use crate::proto::notice::Notice;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream as StdUnixStream;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::{mpsc, watch};
+
+/// The one stream of its link.
+const STREAM: StreamId = 2;
+/// Output on its way to the session at most: 256 KiB.
+const WINDOW: u64 = 256 << 10;
+/// What the target process says when it is told nothing any more.
+const LOST: &str = "connection lost: the process that held it is gone";
+
+/// A channel's end as a session has it.
+pub struct Channel {
+    /// Keeps the descriptor.
+    ours: StdUnixStream,
+    /// Readable once the channel has ended: nothing is ever written into it.
+    ended: OwnedFd,
+    end: Arc<Mutex<Option<End>>>,
+    link: Link,
+    host: String,
+}
+
+/// Opens a channel over a socket of a target process. To be called within the runtime that serves it from then on.
+pub async fn open(socket: StdUnixStream, open: ChannelOpen, within: Duration) -> Result<Channel, Fault> {
+    let failed = |e: io::Error| Fault::new(Fault::SPAWN, format!("no channel to the target process: {e}"));
+    socket.set_nonblocking(true).map_err(failed)?;
+    let socket = UnixStream::from_std(socket).map_err(failed)?;
+    let (tx, mut incoming) = mpsc::unbounded_channel::<Incoming>();
+    let (link, served) = Link::new(socket, false, tx);
+    tokio::spawn(served);
+    // nothing is asked of a session: its user is asked by the client that wants the host
+    tokio::spawn(async move { while incoming.recv().await.is_some() {} });
+    let frames = link.open_stream(STREAM);
+    let open = ChannelOpen { stream: STREAM, window: WINDOW, ..open };
+    let opened = match link.call_within(&open, within).await {
+        Ok(opened) => opened,
+        Err(fault) => {
+            link.close();
+            return Err(fault);
+        }
+    };
+    let (ours, theirs) = StdUnixStream::pair().map_err(failed)?;
+    ours.set_nonblocking(true).map_err(failed)?;
+    theirs.set_nonblocking(true).map_err(failed)?;
+    let (read, write) = UnixStream::from_std(theirs).map_err(failed)?.into_split();
+    let (ended, alive) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(|e| failed(e.into()))?;
+    let end = Arc::new(Mutex::new(None));
+    let (limit, limits) = watch::channel(opened.input_limit);
+    tokio::spawn(input(read, link.clone(), limits));
+    tokio::spawn(output(write, link.clone(), frames, limit, end.clone(), alive));
+    Ok(Channel { ours, ended, end, link, host: opened.host })
+}
+
+impl Channel {
+    /// `user@host`, as the target process names it.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    pub fn descriptor(&self) -> io::Result<OwnedFd> {
+        Ok(self.ours.try_clone()?.into())
+    }
+
+    pub fn end(&self) -> io::Result<OwnedFd> {
+        self.ended.try_clone()
+    }
+
+    pub fn write(&self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(rustix::io::write(&self.ours, bytes)?)
+    }
+
+    pub fn resize(&self, size: Size) {
+        self.link.out.urgent(STREAM, Body::Size { offset: 0, size });
+    }
+
+    /// The target process lets go of the channel, and the host hangs up on what runs there.
+    pub fn close(&self) {
+        locked(&self.end).get_or_insert(End { code: None, cause: Some("hung up".into()) });
+        self.link.close();
+    }
+
+    pub fn reap(&self) -> Option<End> {
+        locked(&self.end).clone()
+    }
+}
+
+/// What is typed, as far as the target's credit goes.
+async fn input(mut read: OwnedReadHalf, link: Link, mut limits: watch::Receiver<Offset>) {
+    let mut buf = vec![0; MAX_PIECE];
+    let mut at: Offset = 0;
+    loop {
+        let room = limits.borrow_and_update().saturating_sub(at);
+        if room == 0 {
+            if limits.changed().await.is_err() {
+                return;
+            }
+            continue;
+        }
+        let most = usize::try_from(room).unwrap_or(MAX_PIECE).min(MAX_PIECE);
+        let Ok(n @ 1..) = read.read(buf.get_mut(..most).unwrap_or_default()).await else { return };
+        link.out.urgent(STREAM, Body::Data { offset: at, bytes: buf.get(..n).unwrap_or_default() });
+        at += n as u64;
+    }
+}
+
+/// What comes from there, to its end.
+async fn output(
+    mut write: OwnedWriteHalf,
+    link: Link,
+    mut frames: mpsc::UnboundedReceiver<Frame>,
+    limit: watch::Sender<Offset>,
+    end: Arc<Mutex<Option<End>>>,
+    // its end tells of ours
+    alive: OwnedFd,
+) {
+    let mut acked: Offset = 0;
+    let mut exit = None;
+    while let Some(frame) = frames.recv().await {
+        match frame.body() {
+            Ok(Body::Data { offset, bytes }) => {
+                if write.write_all(bytes).await.is_err() {
+                    break;
+                }
+                let seen = offset.saturating_add(bytes.len() as u64);
+                if seen.saturating_sub(acked) >= WINDOW / 2 {
+                    acked = seen;
+                    link.out.urgent(STREAM, Body::Ack { seen, limit: seen.saturating_add(WINDOW) });
+                }
+            }
+            Ok(Body::Ack { limit: to, .. }) => {
+                limit.send_if_modified(|l| std::mem::replace(l, to.max(*l)) < to);
+            }
+            Ok(Body::Call(json)) => {
+                if let Ok(call::Message::Notice { method, params }) = call::parse(json)
+                    && let Some(Notice::ChannelExited(e)) = Notice::from_wire(&method, params)
+                {
+                    exit = Some(End { code: e.exit_code, cause: e.cause });
+                    break;
+                }
+            }
+            _ => {}
+        }
+    }
+    let lost = || End { code: None, cause: Some(LOST.into()) };
+    locked(&end).get_or_insert_with(|| exit.unwrap_or_else(lost));
+    link.close();
+    drop(write);
+    drop(alive);
+}

@@ -1,0 +1,326 @@
+//! Owns questions on the terminal that a verb was started from, and progress on standard error. Leaves out the TUI's
+//! panels, and what is asked.
+//!
+//! As ssh does, it asks on `/dev/tty`: standard input may be a pipe. Without a controlling terminal nobody is asked.
+//! Ctrl-C (or an empty Ctrl-D) cancels the question and every later one of this process.
+
+use crate::secret::Secret;
+use crate::sys::Quiet;
+use crate::text::escape;
+use crate::transport::ask::{Answered, Ask};
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+use std::io::{IsTerminal, Write};
+use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+/// How often a word that is no answer is asked anew.
+const ANEW: usize = 10;
+
+/// The terminal of this process: one question at a time, whichever host asks.
+pub struct Terminal {
+    turn: tokio::sync::Mutex<()>,
+    cancelled: AtomicBool,
+    /// Progress is told.
+    told: bool,
+    /// A line of it is open.
+    open: AtomicBool,
+}
+
+impl Terminal {
+    fn new(told: bool) -> Terminal {
+        Terminal { turn: Default::default(), cancelled: Default::default(), told, open: Default::default() }
+    }
+    /// Ends an open line of progress.
+    pub fn end_line(&self) {
+        if self.open.swap(false, Ordering::Relaxed) {
+            eprintln!();
+        }
+    }
+}
+
+/// Asks, and tells no progress: what every verb reaches its hosts with.
+pub fn quietly() -> Arc<Terminal> {
+    static SHARED: LazyLock<Arc<Terminal>> = LazyLock::new(|| Arc::new(Terminal::new(false)));
+    SHARED.clone()
+}
+
+/// Asks, and tells progress.
+pub fn telling() -> Arc<Terminal> {
+    Arc::new(Terminal::new(true))
+}
+
+/// Is there a terminal to ask on?
+pub fn here() -> bool {
+    open().is_some()
+}
+
+fn open() -> Option<OwnedFd> {
+    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let tty = rustix::fs::open("/dev/tty", flags, Mode::empty()).ok()?;
+    rustix::termios::isatty(&tty).then_some(tty)
+}
+
+/// How a line of typing ended.
+enum Typed {
+    Line(Secret),
+    Cancelled,
+    /// Ctrl-Z: the process group was stopped, and goes on.
+    Stopped,
+}
+
+impl Terminal {
+    /// A line; `None` = nobody is there, or it was cancelled.
+    async fn line(&self, lines: &[String], prompt: &str, echo: bool) -> Option<Secret> {
+        let mut text = String::new();
+        self.end_line();
+        for line in lines {
+            text.push_str(&format!("{}\r\n", escape(line)));
+        }
+        loop {
+            if self.cancelled.load(Ordering::Relaxed) {
+                return None;
+            }
+            let typed = match type_line(&format!("{text}{} ", escape(prompt)), echo).await {
+                Ok(typed) => typed,
+                Err(e) => {
+                    tracing::warn!(error = %e, "the terminal can't be asked on");
+                    return None;
+                }
+            };
+            match typed {
+                Typed::Line(line) => return Some(line),
+                Typed::Cancelled => self.cancelled.store(true, Ordering::Relaxed),
+                Typed::Stopped => {}
+            }
+        }
+    }
+
+    /// `Some(true)` for yes and for `word`; asked anew for anything that is neither yes nor no.
+    async fn yes(&self, lines: &[String], prompt: &str, word: Option<&str>) -> Option<bool> {
+        let _turn = self.turn.lock().await;
+        let mut lines = lines.to_vec();
+        let mut prompt = prompt.to_string();
+        for _ in 0..ANEW {
+            let answer = self.line(&lines, &prompt, true).await?;
+            let answer = answer.expose().trim();
+            if answer.eq_ignore_ascii_case("yes") || word.is_some_and(|w| w == answer) {
+                return Some(true);
+            }
+            if answer.eq_ignore_ascii_case("no") {
+                return Some(false);
+            }
+            lines.clear();
+            prompt = format!("Type yes{} or no:", if word.is_some() { ", the fingerprint" } else { "" });
+        }
+        Some(false)
+    }
+}
+
+/// Asks once on `/dev/tty`. The terminal is what it was whenever this ends, or is let go of.
+async fn type_line(prompt: &str, echo: bool) -> std::io::Result<Typed> {
+    let tty = open().ok_or(std::io::ErrorKind::NotFound)?;
+    let reader = rustix::fs::open(
+        "/dev/tty",
+        OFlags::RDONLY | OFlags::NOCTTY | OFlags::CLOEXEC | OFlags::NONBLOCK,
+        Mode::empty(),
+    )?;
+    let reader: AsyncFd<OwnedFd> = crate::sys::async_fd(reader, Interest::READABLE).map_err(|e| e.1)?;
+    let quiet = Quiet::new(tty)?;
+    let say = |bytes: &[u8]| std::fs::File::from(quiet.tty().try_clone_to_owned()?).write_all(bytes);
+    say(prompt.as_bytes())?;
+    let mut line = Line { text: Secret::new(), bytes: Vec::with_capacity(4) };
+    loop {
+        let mut ready = reader.readable().await?;
+        let mut byte = [0u8; 1];
+        match rustix::io::read(reader.get_ref(), &mut byte) {
+            Ok(0) => return Ok(Typed::Cancelled),
+            Ok(_) => {}
+            Err(Errno::AGAIN) => {
+                ready.clear_ready();
+                continue;
+            }
+            Err(Errno::INTR) => continue,
+            Err(e) => return Err(e.into()),
+        }
+        match line.take(byte[0]) {
+            Step::More(shown) if echo => say(shown.as_bytes())?,
+            Step::More(_) => {}
+            Step::Done => {
+                say(b"\r\n")?;
+                return Ok(Typed::Line(line.text));
+            }
+            Step::Cancel => {
+                say(b"\r\n")?;
+                return Ok(Typed::Cancelled);
+            }
+            Step::Stop => {
+                say(b"\r\n")?;
+                drop(quiet);
+                rustix::process::kill_current_process_group(rustix::process::Signal::TSTP)?;
+                return Ok(Typed::Stopped);
+            }
+        }
+    }
+}
+
+/// What is being typed.
+struct Line {
+    text: Secret,
+    /// A character's bytes so far.
+    bytes: Vec<u8>,
+}
+
+enum Step {
+    /// Go on; what is shown of it where it may be.
+    More(String),
+    Done,
+    Cancel,
+    Stop,
+}
+
+impl Line {
+    /// One byte of the terminal.
+    fn take(&mut self, byte: u8) -> Step {
+        const RUB: &str = "\u{8} \u{8}";
+        match byte {
+            b'\n' | b'\r' => return Step::Done,
+            3 | 0x1c => return Step::Cancel,
+            4 if self.text.expose().is_empty() => return Step::Cancel,
+            0x1a => return Step::Stop,
+            8 | 0x7f => {
+                return Step::More(if self.text.pop() { RUB.into() } else { String::new() });
+            }
+            0x15 => {
+                let typed = self.text.expose().chars().count();
+                self.text.clear();
+                return Step::More(RUB.repeat(typed));
+            }
+            0..0x20 => return Step::More(String::new()),
+            _ => self.bytes.push(byte),
+        }
+        let Ok(whole) = std::str::from_utf8(&self.bytes) else {
+            if self.bytes.len() >= 4 {
+                self.bytes.clear();
+            }
+            return Step::More(String::new());
+        };
+        let mut shown = String::new();
+        for c in whole.chars() {
+            if self.text.push(c) {
+                shown.push_str(&escape(c.encode_utf8(&mut [0; 4])));
+            }
+        }
+        self.bytes.fill(0);
+        self.bytes.clear();
+        Step::More(shown)
+    }
+}
+
+impl Ask for Terminal {
+    fn somebody(&self) -> bool {
+        here()
+    }
+    fn host_key(&self, host: &str, kind: &str, fingerprint: &str) -> Answered<'_, bool> {
+        let lines = vec![
+            format!("thub: {host} is not known yet. It shows this {kind} key:"),
+            format!("  {fingerprint}"),
+            "Compare it with what the machine's owner says.".to_string(),
+        ];
+        let word = fingerprint.to_string();
+        Box::pin(async move {
+            self.yes(&lines, "Trust it and keep it? Type yes, no, or the fingerprint:", Some(&word)).await
+        })
+    }
+    fn secret(&self, host: &str, prompt: &str, echo: bool) -> Answered<'_, Secret> {
+        // each question names who sees the answer
+        let prompt = prompt.trim_end().trim_end_matches(':');
+        let prompt =
+            if prompt.contains(host) { format!("thub: {prompt}:") } else { format!("thub: {host}: {prompt}:") };
+        Box::pin(async move {
+            let _turn = self.turn.lock().await;
+            self.line(&[], &prompt, echo).await
+        })
+    }
+    fn deploy(&self, host: &str, found: Option<&str>, offered: &str, steps: &[String]) -> Answered<'_, bool> {
+        let there = found.map_or("no thub yet".to_string(), |build| format!("thub {build}"));
+        let mut lines = vec![format!("thub: {host} has {there}. To work there, build {offered} is put there:")];
+        lines.extend(steps.iter().map(|s| format!("  {s}")));
+        Box::pin(async move { self.yes(&lines, "Put it there? Type yes or no:", None).await })
+    }
+    fn directory(&self, host: &str, why: &str) -> Answered<'_, String> {
+        let line = format!("thub: {host}: {why}");
+        Box::pin(async move {
+            let _turn = self.turn.lock().await;
+            let typed = self.line(&[line], "Another directory there, absolute (nothing stops it):", true).await?;
+            Some(typed.expose().trim().to_string()).filter(|d| !d.is_empty())
+        })
+    }
+    fn said(&self, host: &str, text: &str) {
+        if here() {
+            self.end_line();
+            text.lines().for_each(|line| eprintln!("{} says: {}", escape(host), escape(line)));
+        }
+    }
+    fn progress(&self, step: &str, done: Option<f32>) {
+        if !self.told {
+            return;
+        }
+        let mut err = std::io::stderr().lock();
+        match done {
+            Some(done) if err.is_terminal() => {
+                self.open.store(true, Ordering::Relaxed);
+                // (a step's length varies: what is right of it is erased)
+                let _ = write!(err, "\r{} {:3.0}%\x1b[K", escape(step), done * 100.0);
+            }
+            Some(_) => {}
+            None => {
+                let newline = if self.open.swap(false, Ordering::Relaxed) { "\n" } else { "" };
+                let _ = writeln!(err, "{newline}{}", escape(step));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn typed(keys: &[u8]) -> (String, String, &'static str) {
+        let mut line = Line { text: Secret::new(), bytes: Vec::new() };
+        let mut shown = String::new();
+        for key in keys {
+            let end = match line.take(*key) {
+                Step::More(more) => {
+                    shown.push_str(&more);
+                    continue;
+                }
+                Step::Done => "done",
+                Step::Cancel => "cancel",
+                Step::Stop => "stop",
+            };
+            return (line.text.expose().to_string(), shown, end);
+        }
+        (line.text.expose().to_string(), shown, "more")
+    }
+
+    #[test]
+    fn a_line_of_typing() {
+        assert_eq!(typed(b"abc\n"), ("abc".into(), "abc".into(), "done"));
+        assert_eq!(typed(b"abd\x7fc\r"), ("abc".into(), "abd\u{8} \u{8}c".into(), "done"));
+        assert_eq!(typed("wörd\n".as_bytes()), ("wörd".into(), "wörd".into(), "done"));
+        assert_eq!(typed(b"ab\x15c\n").0, "c");
+        assert_eq!(typed(b"\x7f\n"), (String::new(), String::new(), "done"));
+        assert_eq!(typed(b"a\x1b[A\x00b\n").0, "a[Ab", "keys that are no characters");
+        for (keys, end) in [(&b"ab\x03"[..], "cancel"), (b"\x04", "cancel"), (b"a\x04b", "more"), (b"a\x1a", "stop")] {
+            assert_eq!(typed(keys).2, end);
+        }
+        // bytes that are no text are dropped, and a character that hides is shown as what it is
+        assert_eq!(typed(b"\xff\xff\xff\xffa\n").0, "a");
+        assert_eq!(typed("\u{202e}\n".as_bytes()).1, "\\u{202e}");
+        assert_eq!(typed(&[b'x'; 5000]).0.len(), crate::secret::MOST);
+    }
+}

@@ -1,0 +1,236 @@
+//! Owns a host without an agent: its target process on this machine, found or started, and the answers to what that asks.
+//! The link is then to this machine's own agent, and sessions are channels of the target process.
+//! Leaves out SSH: that is the target process' matter.
+
+use super::dial::greet;
+use super::{Dialed, Env, HostId};
+use crate::failure::Failure;
+use crate::link::{Incoming, Link, call};
+use crate::proto::control::*;
+use crate::proto::hello;
+use crate::proto::ids::TargetId;
+use crate::proto::spawn::{TargetSpec, TargetStarted};
+use crate::store::rundir::RunDir;
+use crate::store::target;
+use crate::text::escape;
+use crate::transport::ask::Ask;
+use crate::transport::told::told;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
+use tokio::sync::{mpsc, oneshot};
+
+/// A new target process stands within this.
+const START: Duration = Duration::from_secs(10);
+/// Connecting has deadlines of its own, which stand still while a person is asked.
+const CONNECT: Duration = Duration::from_secs(7200);
+/// How a target process stands is answered within this.
+const ANSWER: Duration = Duration::from_secs(2);
+
+/// A connection to a host's target process. It ends with its owner.
+pub struct Without {
+    pub target: TargetId,
+    control: Link,
+}
+
+impl Drop for Without {
+    fn drop(&mut self) {
+        self.control.close();
+    }
+}
+
+impl Without {
+    /// Connects anew where the connection was lost.
+    pub fn ready(&self) -> impl Future<Output = Result<(), Failure>> + Send + use<> {
+        let asked = self.control.call_within(&TargetConnect {}, CONNECT);
+        async move {
+            let lost = |f: Fault| Failure::unreachable(escape(&f.message), "connect the host again");
+            match asked.await.map_err(lost)?.failure {
+                Some(failure) => Err(told(&failure)),
+                None => Ok(()),
+            }
+        }
+    }
+
+    /// A session over plain SSH: where another one's program is can't be told.
+    pub fn wanted(&self, create: SessionCreate) -> SessionCreate {
+        SessionCreate { target: Some(self.target.clone()), cwd_of: None, ..create }
+    }
+}
+
+/// The user's ssh_config as another process finds it.
+fn config_file(env: &Env) -> Option<PathBuf> {
+    env.ssh_config.as_ref().map(|p| std::path::absolute(p).unwrap_or_else(|_| p.clone()))
+}
+
+/// The target process of a host.
+pub fn target_of(host: &HostId, env: &Env) -> TargetId {
+    target::id(host.as_str(), config_file(env).as_deref())
+}
+
+/// Whether sessions over plain SSH to this host are there: then it goes on without an agent.
+pub async fn is_in_use(host: &HostId, env: &Env) -> bool {
+    let asked = async {
+        let run = RunDir::open(&env.paths).ok()?;
+        let (link, _incoming) = connect(&run, &target_of(host, env)).ok()?;
+        let info = link.call_within(&TargetGet {}, ANSWER).await.ok();
+        link.close();
+        info
+    };
+    asked.await.is_some_and(|info| info.channels > 0)
+}
+
+/// Reaches a host without its agent: the target process connects, asking whom it has to.
+pub async fn dial(host: &HostId, env: &Env, ask: Arc<dyn Ask>) -> Result<Dialed, Failure> {
+    let target = target_of(host, env);
+    let run = RunDir::open(&env.paths)?;
+    let fault = |f: Fault| silent(host, &escape(&f.message));
+    // one that nobody has needed for a while may be about to go just now
+    let until = tokio::time::Instant::now() + START;
+    let (control, incoming) = loop {
+        let found = match connect(&run, &target) {
+            Ok((control, incoming)) => match control.call(&hello::initialize(env.client.clone())).await {
+                Ok(_) => break (control, incoming),
+                Err(f) => {
+                    control.close();
+                    f
+                }
+            },
+            Err(e) => {
+                start(host, env, &target).await?;
+                Fault::new(Fault::GONE, e.to_string())
+            }
+        };
+        if found.code != Fault::GONE || tokio::time::Instant::now() >= until {
+            return Err(fault(found));
+        }
+        // (who was faster in starting it may not have its socket yet)
+        tokio::time::sleep(START / 200).await;
+    };
+    let without = Without { target, control: control.clone() };
+    if ask.somebody() {
+        control.call(&TargetAttach {}).await.map_err(fault)?;
+    }
+    tokio::spawn(answer(control.clone(), incoming, ask));
+    let info = control.call_within(&TargetConnect {}, CONNECT).await.map_err(fault)?;
+    if let Some(failure) = info.failure {
+        return Err(told(&failure));
+    }
+    let mut dialed = greet(host, env, (env.local)(), None).await?;
+    // without its target process the host is as far as behind a link that fell
+    let (tx, ended) = oneshot::channel();
+    let local = std::mem::replace(&mut dialed.ended, ended);
+    let link = dialed.link.clone();
+    tokio::spawn(async move {
+        let why = tokio::select! {
+            why = local => why.unwrap_or_else(|_| io::Error::other("the link is gone")),
+            () = gone(&control) => io::Error::other("the process that held the SSH connection is gone"),
+        };
+        link.close();
+        let _ = tx.send(why);
+    });
+    // no agent there, no build
+    dialed.hello.build = String::new();
+    dialed.hello.hostname = info.host;
+    dialed.without = Some(without);
+    Ok(dialed)
+}
+
+/// Returns once the link is closed: nothing else ever comes on this stream.
+async fn gone(control: &Link) {
+    const NEVER_USED: u32 = 2;
+    let mut frames = control.open_stream(NEVER_USED);
+    if !control.is_closed() {
+        while frames.recv().await.is_some() {}
+    }
+}
+
+fn silent(host: &HostId, why: &str) -> Failure {
+    Failure::failed(
+        format!("the process that reaches {} over plain SSH does not answer: {why}", escape(host.as_str())),
+        "try again; `thub doctor` looks at the directory where its socket is",
+    )
+}
+
+type Control = (Link, mpsc::UnboundedReceiver<Incoming>);
+
+fn connect(run: &RunDir, target: &TargetId) -> io::Result<Control> {
+    let stream = target::connect(run, target)?;
+    stream.set_nonblocking(true)?;
+    let (tx, incoming) = mpsc::unbounded_channel();
+    let (link, served) = Link::new(UnixStream::from_std(stream)?, false, tx);
+    tokio::spawn(served);
+    Ok((link, incoming))
+}
+
+/// Answers what the target process asks, as long as the link stands.
+async fn answer(link: Link, mut incoming: mpsc::UnboundedReceiver<Incoming>, ask: Arc<dyn Ask>) {
+    while let Some(message) = incoming.recv().await {
+        let Incoming::Call { id, method, params } = message else { continue };
+        let (out, ask) = (link.out.clone(), ask.clone());
+        tokio::spawn(async move {
+            let result = match method.as_str() {
+                AskHostKey::NAME => match call::params::<AskHostKey>(params) {
+                    Ok(q) => call::reply(Trusted { trust: ask.host_key(&q.host, &q.kind, &q.fingerprint).await }),
+                    Err(fault) => Err(fault),
+                },
+                AskSecret::NAME => match call::params::<AskSecret>(params) {
+                    Ok(q) => {
+                        let answer = ask.secret(&q.host, &q.prompt, q.echo).await;
+                        call::reply(Secret { answer: answer.map(|s| s.expose().to_string()) })
+                    }
+                    Err(fault) => Err(fault),
+                },
+                other => Err(Fault::new(Fault::UNKNOWN_METHOD, crate::text::short(other, 64))),
+            };
+            call::answer(&out, id, result);
+        });
+    }
+}
+
+/// Starts the target process, unless somebody else was faster.
+async fn start(host: &HostId, env: &Env, target: &TargetId) -> Result<(), Failure> {
+    let failed = |e: io::Error| {
+        Failure::failed(format!("no process can be started for {}: {e}", escape(host.as_str())), "run `thub doctor`")
+    };
+    // what runs now, also where its file was replaced or removed meanwhile
+    let exe = if cfg!(target_os = "linux") {
+        PathBuf::from("/proc/self/exe")
+    } else {
+        std::env::current_exe().map_err(failed)?
+    };
+    let spec = TargetSpec {
+        dest: host.as_str().to_string(),
+        ssh_config: config_file(env).map(|p| p.as_os_str().as_bytes().to_vec()),
+    };
+    let json = serde_json::to_vec(&spec).map_err(|e| failed(e.into()))?;
+    let mut command = tokio::process::Command::new(exe);
+    command.arg0("thub").args(["target", "--id", target.as_str()]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(false);
+    let mut child = command.spawn().map_err(failed)?;
+    let talk = async {
+        if let Some(mut stdin) = child.stdin.take() {
+            stdin.write_all(&json).await?;
+        }
+        let mut said = Vec::new();
+        if let Some(stdout) = child.stdout.take() {
+            stdout.take(1 << 20).read_to_end(&mut said).await?;
+        }
+        child.wait().await?;
+        Ok::<_, io::Error>(said)
+    };
+    let said = match tokio::time::timeout(START, talk).await {
+        Ok(said) => said.map_err(failed)?,
+        Err(_) => return Err(silent(host, "it did not stand within 10 s")),
+    };
+    match serde_json::from_slice::<TargetStarted>(&said).map(|s| s.result) {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(fault)) => Err(silent(host, &escape(&fault.message))),
+        Err(_) => Err(silent(host, "it ended before it stood")),
+    }
+}

@@ -1,0 +1,145 @@
+//! Owns what is said to a target process: how it stands with its host, its channels, and what it asks a person.
+//! Leaves out SSH.
+
+use super::{Done, Method};
+use crate::proto::ids::{Offset, StreamId};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+macro_rules! method {
+    ($params:ident = $name:literal -> $reply:ident) => {
+        impl Method for $params {
+            const NAME: &'static str = $name;
+            type Reply = $reply;
+        }
+    };
+}
+
+/// A failure on its way to who words it for a person.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+pub struct Told {
+    /// usage, failed, unreachable, refused, timed-out, internal
+    pub kind: String,
+    pub what: String,
+    pub hints: Vec<String>,
+    /// Must be read before anything goes on: a changed host key.
+    pub hard: bool,
+}
+
+/// How a target process stands.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+pub struct TargetInfo {
+    /// `user@host` once it is known, else what it was asked to reach.
+    pub host: String,
+    /// idle, connecting, waiting (a question is open and nobody is there to be asked), connected, lost
+    pub state: String,
+    /// Channels open.
+    pub channels: u32,
+    pub pid: u32,
+    /// Why it is not connected.
+    pub failure: Option<Told>,
+}
+
+/// Whoever calls this can be asked: the newest is asked first.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+pub struct TargetAttach {}
+method!(TargetAttach = "target.attach" -> TargetInfo);
+
+/// How it stands, at once.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+pub struct TargetGet {}
+method!(TargetGet = "target.get" -> TargetInfo);
+
+/// Connects, unless that is done; answered once it stands or has failed (`failure`), questions included.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+pub struct TargetConnect {}
+method!(TargetConnect = "target.connect" -> TargetInfo);
+
+/// Ends it and its channels, now.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+pub struct TargetStop {}
+method!(TargetStop = "target.stop" -> Done);
+
+/// Opens a terminal on the host: Data both ways on `stream`, sizes to it, its end as the notice `channel.exited`. The
+/// stream's end is the terminal's.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+pub struct ChannelOpen {
+    pub stream: StreamId,
+    /// shell, exec
+    pub kind: String,
+    /// argv of `exec`.
+    pub command: Vec<String>,
+    pub term: String,
+    pub cols: u16,
+    pub rows: u16,
+    pub env: Vec<(String, String)>,
+    /// Output may be sent up to here: the first credit, bytes.
+    pub window: u64,
+}
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+pub struct ChannelOpened {
+    /// `user@host`
+    pub host: String,
+    /// Input may be sent up to here.
+    pub input_limit: Offset,
+}
+method!(ChannelOpen = "channel.open" -> ChannelOpened);
+
+/// Towards a person: an unknown host key.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+pub struct AskHostKey {
+    pub host: String,
+    pub kind: String,
+    pub fingerprint: String,
+}
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+pub struct Trusted {
+    /// None = nobody answered.
+    pub trust: Option<bool>,
+}
+method!(AskHostKey = "ask.host_key" -> Trusted);
+
+/// Towards a person: a secret that `host` will see.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+pub struct AskSecret {
+    pub host: String,
+    pub prompt: String,
+    /// May be shown while typed.
+    pub echo: bool,
+}
+#[derive(Clone, Default, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+pub struct Secret {
+    /// None = nobody answered, or it was cancelled.
+    pub answer: Option<String>,
+}
+method!(AskSecret = "ask.secret" -> Secret);
+
+/// Never says what it holds.
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.answer.is_some() { "Secret(..)" } else { "Secret(none)" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_does_not_show_itself() {
+        let secret = Secret { answer: Some("hunter2".into()) };
+        assert_eq!(format!("{secret:?}"), "Secret(..)");
+    }
+}

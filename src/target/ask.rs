@@ -1,0 +1,196 @@
+//! Owns questions to a person: each goes to the newest client that can be asked, and to the next one when that goes away
+//! before it is answered. Leaves out what is asked.
+
+use crate::link::{Link, locked};
+use crate::proto::control::{AskHostKey, AskSecret, Fault, Method, Secret, Trusted};
+use crate::transport::ask::{Answered, Ask};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::sync::Notify;
+
+/// A person has so long for an answer.
+const PERSON: Duration = Duration::from_secs(3600);
+/// Somebody who can be asked has so long to come: an sshd waits no longer for a login (LoginGraceTime).
+const NOBODY: Duration = Duration::from_secs(120);
+
+/// Who can be asked, the newest last.
+#[derive(Default)]
+pub struct Newest {
+    links: Mutex<Vec<(u64, Link)>>,
+    came: Notify,
+    /// Questions that wait for somebody.
+    waiting: AtomicUsize,
+    /// Clients that want the host now and can't be asked: for them nobody is waited for.
+    hasty: AtomicUsize,
+}
+
+impl Newest {
+    pub fn add(&self, id: u64, link: Link) {
+        let mut links = locked(&self.links);
+        links.retain(|(i, _)| *i != id);
+        links.push((id, link));
+        drop(links);
+        self.came.notify_waiters();
+    }
+
+    pub fn remove(&self, id: u64) {
+        locked(&self.links).retain(|(i, _)| *i != id);
+    }
+
+    /// As long as this lives a client waits that can't be asked; none = it can.
+    pub fn hurry(&self, id: u64) -> Option<Waits<'_>> {
+        let asked = locked(&self.links).iter().any(|(i, _)| *i == id);
+        (!asked).then(|| {
+            let waits = Waits::new(&self.hasty);
+            self.came.notify_waiters();
+            waits
+        })
+    }
+
+    /// A question is open and nobody is there to be asked.
+    pub fn is_waiting(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) > 0
+    }
+
+    fn newest(&self) -> Option<(u64, Link)> {
+        let mut links = locked(&self.links);
+        links.retain(|(_, l)| !l.is_closed());
+        links.last().cloned()
+    }
+
+    /// The answer of whoever is there, or comes in time.
+    async fn ask<M: Method>(&self, question: M) -> Option<M::Reply> {
+        loop {
+            let came = self.came.notified();
+            tokio::pin!(came);
+            came.as_mut().enable();
+            let Some((id, link)) = self.newest() else {
+                if self.hasty.load(Ordering::Relaxed) > 0 {
+                    return None;
+                }
+                let _waits = Waits::new(&self.waiting);
+                tokio::time::timeout(NOBODY, came).await.ok()?;
+                continue;
+            };
+            match link.call_within(&question, PERSON).await {
+                Ok(answer) => return Some(answer),
+                // it went away with the question open
+                Err(f) if f.code == Fault::GONE => self.remove(id),
+                // it can't be asked after all
+                Err(_) => return None,
+            }
+        }
+    }
+}
+
+/// Counts for as long as it lives.
+pub struct Waits<'a>(&'a AtomicUsize);
+
+impl Waits<'_> {
+    fn new(count: &AtomicUsize) -> Waits<'_> {
+        count.fetch_add(1, Ordering::Relaxed);
+        Waits(count)
+    }
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Ask for Newest {
+    fn host_key(&self, host: &str, kind: &str, fingerprint: &str) -> Answered<'_, bool> {
+        let question = AskHostKey { host: host.into(), kind: kind.into(), fingerprint: fingerprint.into() };
+        Box::pin(async move {
+            let Trusted { trust } = self.ask(question).await?;
+            trust
+        })
+    }
+
+    fn secret(&self, host: &str, prompt: &str, echo: bool) -> Answered<'_, crate::secret::Secret> {
+        let question = AskSecret { host: host.into(), prompt: prompt.into(), echo };
+        Box::pin(async move {
+            let Secret { answer } = self.ask(question).await?;
+            answer.map(crate::secret::Secret::from_text)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::link::{Incoming, call};
+    use std::sync::Arc;
+    use tokio::sync::mpsc;
+
+    fn text(secret: Option<crate::secret::Secret>) -> Option<String> {
+        secret.map(|s| s.expose().to_string())
+    }
+
+    /// A client's end that answers every question so; none = it never does.
+    fn client(newest: &Newest, id: u64, says: Option<&'static str>) -> Link {
+        let (a, b) = tokio::io::duplex(4096);
+        let (tx, _) = mpsc::unbounded_channel();
+        let (ours, served) = Link::new(a, true, tx);
+        tokio::spawn(served);
+        let (tx, mut incoming) = mpsc::unbounded_channel();
+        let (theirs, served) = Link::new(b, false, tx);
+        tokio::spawn(served);
+        let out = theirs.out.clone();
+        tokio::spawn(async move {
+            while let Some(Incoming::Call { id, .. }) = incoming.recv().await {
+                if let Some(says) = says {
+                    call::answer(&out, id, call::reply(Secret { answer: Some(says.into()) }));
+                }
+            }
+        });
+        newest.add(id, ours);
+        theirs
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn the_newest_is_asked_and_then_the_one_before() {
+        let newest = Arc::new(Newest::default());
+        let _old = client(&newest, 1, Some("old"));
+        let silent = client(&newest, 2, None);
+        let asked = {
+            let newest = newest.clone();
+            tokio::spawn(async move { newest.secret("me@web", "Password:", false).await })
+        };
+        tokio::task::yield_now().await;
+        assert!(!asked.is_finished());
+        silent.close();
+        assert_eq!(text(asked.await.unwrap()).as_deref(), Some("old"));
+        let _new = client(&newest, 3, Some("new"));
+        assert_eq!(text(newest.secret("me@web", "Password:", false).await).as_deref(), Some("new"));
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn who_cannot_be_asked_is_not_kept_waiting() {
+        let newest = Newest::default();
+        let hurry = newest.hurry(7);
+        assert!(hurry.is_some());
+        assert_eq!(newest.secret("me@web", "Password:", false).await, None);
+        // unless somebody else is there
+        let _other = client(&newest, 1, Some("other"));
+        assert_eq!(text(newest.secret("me@web", "Password:", false).await).as_deref(), Some("other"));
+        assert!(newest.hurry(1).is_none());
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn nobody_there_is_waited_for() {
+        let newest = Arc::new(Newest::default());
+        let asked = {
+            let newest = newest.clone();
+            tokio::spawn(async move { newest.secret("me@web", "Password:", false).await })
+        };
+        while !newest.is_waiting() {
+            tokio::task::yield_now().await;
+        }
+        let _late = client(&newest, 1, Some("late"));
+        assert_eq!(text(asked.await.unwrap()).as_deref(), Some("late"));
+        assert!(!newest.is_waiting());
+    }
+}

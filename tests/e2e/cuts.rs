@@ -1,0 +1,242 @@
+//! A network that fails in every way it has, between the real client and a real sshd: nothing is lost, doubled or out of
+//! order, and a person sees that it fails.
+//!
+//! `THUB_TEST_CUTS=all` does all of it (20 minutes); else a short form.
+
+use crate::far::Far;
+use crate::support::proxy::Proxy;
+use crate::support::tty::frame;
+use crate::support::{Dice, PATIENCE, Tty, until};
+use crate::survive::{counting, in_order};
+use std::time::{Duration, Instant};
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Fault {
+    /// In the middle of what flows: an end, or a reset.
+    Cut,
+    Reset,
+    /// Cut, and every new connection is refused for 3 s.
+    Refuse,
+    /// 15 s without a byte, nothing ends: there, back.
+    Stall(bool, bool),
+}
+
+/// A dead link is shown within this.
+const SHOWN: Duration = Duration::from_secs(3);
+/// What this machine, busy with other tests, may take longer to draw it.
+const SLACK: Duration = Duration::from_millis(700);
+
+/// What the panes say of a host that is away, in the words of `view::pane`.
+fn tells(screen: &[String]) -> bool {
+    let said = ["last heard", "retrying", "connecting again", "nothing sent is answered", "not connected"];
+    screen.iter().any(|l| said.iter().any(|w| l.contains(w)))
+}
+
+/// All faults, in an order nobody chose.
+fn schedule(dice: &mut Dice) -> Vec<Fault> {
+    let all = std::env::var("THUB_TEST_CUTS").as_deref() == Ok("all");
+    let (cuts, resets, refusals, stalls) = if all { (300, 20, 20, 20) } else { (20, 3, 2, 1) };
+    let mut todo = vec![Fault::Cut; cuts];
+    todo.extend(vec![Fault::Reset; resets]);
+    todo.extend(vec![Fault::Refuse; refusals]);
+    let ways = [(true, false), (true, true), (false, true)];
+    todo.extend((0..stalls).map(|i| Fault::Stall(ways[i % 3].0, ways[i % 3].1)));
+    for i in (1..todo.len()).rev() {
+        todo.swap(i, dice.below(i as u64 + 1) as usize);
+    }
+    todo
+}
+
+#[test]
+fn a_network_that_fails_loses_nothing_and_is_seen_to_fail() {
+    let Some(far) = Far::deployed() else { return };
+    let proxy = Proxy::start(far.sshd.port);
+    let config = far.through(&proxy).display().to_string();
+    let go = far.home.at("go");
+    std::fs::write(&go, "").unwrap();
+    let new = |name: &str, script: &str| {
+        far.thub(&["new", "-d", "-H", "test", "-n", name, "--ring", "67108864", "--", "sh", "-c", script]).ok();
+    };
+    new("count", &counting(&go));
+    new("cmds", "stty -echo; echo up; n=0; while read l; do n=$((n+1)); echo \"got $n $l\"; done");
+    far.shows("cmds", "up");
+    let attach = |name| Tty::thub(&far.home, 80, 24, &["-F", &config, "attach", "-H", "test", name]);
+    let (watching, typing) = (attach("count"), attach("cmds"));
+    watching.until_text("line-");
+    typing.until_text("up");
+    let mut dice = Dice::new();
+    let todo = schedule(&mut dice);
+    let begun = Instant::now();
+    let mut typed = 0;
+    let line = |typed: &mut usize| {
+        *typed += 1;
+        typing.type_(format!("command {typed}\r"));
+    };
+    // how long until it was shown, and until all was well again
+    let (mut shown, mut healed): (Vec<(Duration, Fault)>, Vec<Duration>) = (Vec::new(), Vec::new());
+    let there = |typed: usize| {
+        let last = format!("got {typed} command {typed}");
+        let at = Instant::now();
+        typing.until_text(&last);
+        at.elapsed()
+    };
+    for (i, fault) in todo.iter().enumerate() {
+        let see = |from: Instant, shown: &mut Vec<(Duration, Fault)>| {
+            typing.until("that the link is dead", tells);
+            let took = from.elapsed();
+            assert!(took <= SHOWN + SLACK, "fault {i}, {fault:?}: shown after {took:?}\n{}", frame(&typing.screen()));
+            shown.push((took, *fault));
+        };
+        match *fault {
+            Fault::Cut | Fault::Reset => {
+                let before = proxy.cuts();
+                if *fault == Fault::Reset {
+                    proxy.reset_next();
+                }
+                proxy.cut_after(200 + dice.below(25_000));
+                let end = Instant::now() + PATIENCE;
+                while proxy.cuts() == before {
+                    line(&mut typed);
+                    // a person's pace, so that cuts fall between and into what is typed
+                    std::thread::sleep(Duration::from_millis(dice.below(60)));
+                    assert!(Instant::now() < end, "fault {i}: no traffic\n{}", frame(&typing.screen()));
+                }
+                // some of it while there is no link
+                for _ in 0..dice.below(5) {
+                    line(&mut typed);
+                }
+                // now and then the next comes before all is well
+                if dice.below(3) > 0 {
+                    healed.push(there(typed));
+                }
+            }
+            Fault::Refuse => {
+                let from = Instant::now();
+                proxy.refuse(true);
+                proxy.cut();
+                line(&mut typed);
+                see(from, &mut shown);
+                typing.until_text("typed, held back:");
+                std::thread::sleep((from + Duration::from_secs(3)).saturating_duration_since(Instant::now()));
+                proxy.refuse(false);
+                healed.push(there(typed));
+            }
+            Fault::Stall(ahead, back) => {
+                // (what is shown must be of this one)
+                there(typed);
+                typing.until("that all is well", |s| !tells(s));
+                let from = Instant::now();
+                proxy.stall_ways(ahead, back);
+                line(&mut typed);
+                see(from, &mut shown);
+                line(&mut typed);
+                typing.until_text("typed, held back:");
+                std::thread::sleep((from + Duration::from_secs(15)).saturating_duration_since(Instant::now()));
+                proxy.stall(false);
+                healed.push(there(typed));
+            }
+        }
+    }
+    let worst = |of: &dyn Fn(&Fault) -> bool| shown.iter().filter(|s| of(&s.1)).map(|s| s.0).max().unwrap_or_default();
+    healed.sort();
+    println!(
+        "{} faults in {:.0?}: {} cuts and resets, {} connections, {typed} lines typed; shown at the latest after {:?} \
+         (refused), {:?} (stalled both ways), {:?} (one way); well again after {:?} (median), {:?} (worst)",
+        todo.len(),
+        begun.elapsed(),
+        proxy.cuts(),
+        proxy.opened(),
+        worst(&|f| *f == Fault::Refuse),
+        worst(&|f| *f == Fault::Stall(true, true)),
+        worst(&|f| matches!(f, Fault::Stall(a, b) if a != b)),
+        healed[healed.len() / 2],
+        healed[healed.len() - 1],
+    );
+    std::fs::remove_file(&go).unwrap();
+    there(typed);
+    watching.until_text("done-");
+    let raw = far.thub(&["capture", "-H", "test", "count", "--all", "--raw"]);
+    assert!(raw.code == 0 && raw.err.is_empty(), "{} {}", raw.code, raw.err);
+    println!("{} lines printed meanwhile, in order", in_order(&raw.bytes));
+    let got = far.thub(&["capture", "-H", "test", "cmds", "--all", "--raw"]).ok();
+    let got: Vec<&str> = got.split("\r\n").filter(|l| l.starts_with("got ")).collect();
+    let wanted: Vec<String> = (1..=typed).map(|n| format!("got {n} command {n}")).collect();
+    assert_eq!(got.len(), wanted.len());
+    assert_eq!(got, wanted, "each once, in order");
+    for (tty, name) in [(&watching, "count"), (&typing, "cmds")] {
+        until("the screen to be what is captured", || {
+            let captured = far.thub(&["capture", "-H", "test", name]).ok();
+            (captured.lines().collect::<Vec<_>>() == tty.screen()).then_some(())
+        });
+    }
+}
+
+/// What was typed into a dead link can be thrown away, and then never arrives.
+#[test]
+fn input_held_back_can_be_thrown_away() {
+    let Some(far) = Far::deployed() else { return };
+    let proxy = Proxy::start(far.sshd.port);
+    let config = far.through(&proxy).display().to_string();
+    let script = "echo up; while read l; do echo \"got $l\"; done";
+    far.thub(&["new", "-d", "-H", "test", "-n", "cmds", "--", "sh", "-c", script]).ok();
+    let tty = Tty::thub(&far.home, 90, 24, &["-F", &config, "attach", "-H", "test", "cmds"]);
+    tty.until_text("up");
+    for (stall, word) in [(true, "first"), (false, "second")] {
+        if stall {
+            proxy.stall(true);
+        } else {
+            proxy.refuse(true);
+            proxy.cut();
+        }
+        tty.until("that the link is dead", tells);
+        tty.type_(format!("rm -r {word}\r"));
+        tty.until_text(&format!("typed, held back: rm -r {word}"));
+        tty.until_text("Del throws it away");
+        tty.prefix("\x1b[3~");
+        tty.until_no_text("held back");
+        proxy.stall(false);
+        proxy.refuse(false);
+        tty.until("that all is well", |s| !tells(s));
+        tty.type_(format!("echo {word}\r"));
+        tty.until_text(&format!("got echo {word}"));
+    }
+    let raw = far.thub(&["capture", "-H", "test", "cmds", "--all", "--raw"]).ok();
+    assert!(!raw.contains("rm -r"), "{raw}");
+}
+
+/// A change of the network is heard of: a dead link is found at once, not when its next sign of life is due.
+#[test]
+fn a_change_of_the_network_makes_it_look() {
+    let ip = |what: &str, address: &str| {
+        let done = std::process::Command::new("ip").args(["addr", what, address, "dev", "lo"]).output();
+        done.is_ok_and(|o| o.status.success())
+    };
+    // (an address of the loopback nobody uses)
+    let address = format!("127.83.{}.{}/32", std::process::id() / 250 % 250, std::process::id() % 250 + 1);
+    if !crate::support::is_root() || !ip("add", &address) {
+        return crate::support::skip("right to change addresses");
+    }
+    ip("del", &address);
+    let Some(far) = Far::deployed() else { return };
+    let proxy = Proxy::start(far.sshd.port);
+    let config = far.through(&proxy).display().to_string();
+    far.thub(&["new", "-d", "-H", "test", "-n", "p", "--", "sh", "-c", "echo up; exec cat"]).ok();
+    let tty = Tty::thub(&far.home, 90, 24, &["-F", &config, "attach", "-H", "test", "p"]);
+    tty.until_text("up");
+    let mut took: Vec<Duration> = Vec::new();
+    for i in 0..5 {
+        tty.until("that all is well", |s| !tells(s));
+        // at any moment between two pings
+        std::thread::sleep(Duration::from_millis(400 * i));
+        proxy.stall(true);
+        let from = Instant::now();
+        assert!(ip("add", &address));
+        tty.until("that the link is dead", tells);
+        took.push(from.elapsed());
+        ip("del", &address);
+        proxy.stall(false);
+    }
+    // by itself it would take from 0.9 to 2.9 s, so that not all five are this soon
+    println!("shown after {took:?}");
+    assert!(took.iter().all(|t| *t < Duration::from_millis(1400)), "{took:?}");
+}

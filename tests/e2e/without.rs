@@ -1,0 +1,512 @@
+//! A host without an agent: sessions of this machine that are channels of a target process, over a real sshd.
+
+use crate::support::home::{Output, exit_of, sweep};
+use crate::support::sshd::{self, Sshd};
+use crate::support::{Home, PATIENCE, Tty, scale, signal, state_of, until, with_variable, words};
+use rustix::process::Signal;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// A host `test` with nothing of ours on it.
+struct Bare {
+    home: Home,
+    sshd: Sshd,
+    config: PathBuf,
+}
+
+impl Bare {
+    fn new() -> Option<Bare> {
+        Bare::with("", "Host test\n")
+    }
+    fn with(sshd_config: &str, ssh_config: &str) -> Option<Bare> {
+        if !sshd::here() {
+            return None;
+        }
+        let sshd = Sshd::start(sshd_config);
+        let config = sshd.config(ssh_config);
+        Some(Bare { home: Home::new(), sshd, config })
+    }
+    fn words<'a>(&'a self, args: &[&'a str]) -> Vec<&'a str> {
+        [&["-F", self.config.to_str().unwrap()], args].concat()
+    }
+    #[track_caller]
+    fn thub(&self, args: &[&str]) -> Output {
+        self.home.thub(&self.words(args))
+    }
+    /// A detached session over plain SSH.
+    #[track_caller]
+    fn new_session(&self, name: &str, more: &[&str]) -> String {
+        let args = [&["new", "-d", "-H", "test", "--no-agent", "-n", name], more].concat();
+        self.thub(&args).ok().trim().to_string()
+    }
+    fn tty(&self, cols: u16, rows: u16, args: &[&str]) -> Tty {
+        Tty::thub(&self.home, cols, rows, &self.words(args))
+    }
+    /// Logins so far.
+    fn logins(&self) -> usize {
+        self.sshd.since(0).matches("Accepted publickey for").count()
+    }
+    /// Processes of the account there: shells, no sshd.
+    fn there(&self) -> Vec<i32> {
+        with_variable("HOME", &self.sshd.home())
+    }
+    /// What lies in the account's home there.
+    fn files(&self) -> Vec<String> {
+        let all = std::fs::read_dir(self.sshd.home()).unwrap().flatten();
+        // (the shell's own)
+        all.map(|e| e.file_name().to_string_lossy().into_owned()).filter(|n| n != ".bash_history").collect()
+    }
+    #[track_caller]
+    fn exit_of(&self, name: &str) -> serde_json::Value {
+        let waited = self.home.thub(&["wait", name, "--timeout", "30", "--json"]);
+        assert_eq!(waited.code, 0, "{waited:?}");
+        serde_json::from_str(&waited.out).unwrap()
+    }
+    /// The one target process.
+    #[track_caller]
+    fn target(&self) -> i32 {
+        let all = self.home.targets();
+        assert_eq!(all.len(), 1, "{all:?}");
+        all[0]
+    }
+}
+
+impl Drop for Bare {
+    fn drop(&mut self) {
+        for pid in self.there().into_iter().filter(|p| state_of(*p) == 'T') {
+            signal(pid, Signal::CONT);
+        }
+        for pid in self.home.targets() {
+            signal(pid, Signal::TERM);
+        }
+        self.sshd.crash();
+        sweep(|| self.there());
+    }
+}
+
+#[test]
+fn shells_and_commands_with_nothing_put_there() {
+    let Some(bare) = Bare::new() else { return };
+    bare.new_session("shell", &["--size", "90x30"]);
+    let info = bare.home.session("shell");
+    assert_eq!((info["kind"].as_str(), info["host"].as_str()), (Some("ssh"), Some("local")), "{info}");
+    let who = info["connection"].as_str().unwrap();
+    assert!(who.contains('@') && info["command"][1] == who, "{info}");
+    bare.home.thub(&["send", "shell", "stty size; echo $TERM-$COLORTERM-$((6 * 7))", "--keys", "Enter"]).ok();
+    bare.home.shows("shell", "30 90");
+    bare.home.shows("shell", "xterm-256color-.*-42");
+    // a size takes effect there
+    bare.home.thub(&["resize", "shell", "101x37"]).ok();
+    bare.home.thub(&["send", "shell", "stty size", "--keys", "Enter"]).ok();
+    bare.home.shows("shell", "37 101");
+
+    bare.new_session("seven", &["--", "sh", "-c", "echo 'a  b'\\''s'; exit 7"]);
+    assert_eq!(bare.exit_of("seven")["exit_code"], 7);
+    // (an sshd that logs to its standard error says a line of its own first)
+    assert!(bare.home.capture("seven").contains(&"a  b's".to_string()));
+    bare.new_session("script", &["--", "sh", "-c", "echo one\necho two\nexit 8"]);
+    assert_eq!(bare.exit_of("script")["exit_code"], 8);
+    let shown = bare.home.capture("script");
+    assert!(shown.contains(&"one".to_string()) && shown.contains(&"two".to_string()), "{shown:?}");
+    bare.new_session("killed", &["--", "sh", "-c", "kill -TERM $$"]);
+    let exit = bare.exit_of("killed");
+    assert_eq!(exit["exit_code"], 143, "{exit}");
+    assert!(exit["cause"].as_str().unwrap().contains("SIGTERM"), "{exit}");
+
+    // the shell's own exit is the session's
+    bare.home.thub(&["send", "shell", "exit 5", "--keys", "Enter"]).ok();
+    assert_eq!(bare.exit_of("shell")["exit_code"], 5);
+    assert_eq!(bare.logins(), 1, "one login for all of them");
+    assert_eq!(bare.files(), [] as [&str; 0], "something was written there");
+}
+
+#[test]
+fn twenty_megabytes_arrive_as_they_were() {
+    let Some(bare) = Bare::new() else { return };
+    // 20 MB that no terminal changes: lines of a counter, CR LF as its line discipline makes them
+    bare.new_session("flood", &["--ring", "33554432", "--", "sh", "-c", "seq -f %019.0f 1 1000000"]);
+    assert_eq!(bare.exit_of("flood")["exit_code"], 0);
+    let raw = bare.home.raw("flood");
+    // (an sshd that logs to its standard error says a line of its own first)
+    let first = format!("{:019}\r\n", 1).into_bytes();
+    let raw = &raw[raw.windows(21).position(|w| w == first).unwrap()..];
+    assert_eq!(raw.len(), 21_000_000);
+    for (i, line) in raw.chunks(21).enumerate() {
+        assert_eq!(line, format!("{:019}\r\n", i + 1).as_bytes());
+    }
+}
+
+#[test]
+fn a_target_that_dies_takes_its_own_sessions_alone() {
+    let Some(bare) = Bare::new() else { return };
+    let other = Sshd::start("");
+    let other_config = other.config("Host test\n");
+    bare.new_session("one", &["--", "sh", "-c", "echo the screen of one; exec cat"]);
+    bare.new_session("two", &["--", "sh", "-c", "seq 1 100; echo the screen of two; exec cat"]);
+    bare.home.thub(&["-F", other_config.to_str().unwrap(), "new", "-d", "-H", "test", "--no-agent", "-n", "far"]).ok();
+    bare.home.new_session(&["-n", "near", "--", "cat"]);
+    bare.home.shows("one", "screen of one");
+    bare.home.shows("two", "screen of two");
+    assert_eq!(bare.home.targets().len(), 2, "one for each target");
+    let reaches = |pid: &i32| {
+        let files = std::fs::read_dir(bare.home.run_root()).unwrap().flatten();
+        let locks = files.filter(|f| f.file_name().to_string_lossy().ends_with(".target"));
+        let said: Vec<String> = locks.map(|f| std::fs::read_to_string(f.path()).unwrap()).collect();
+        let mine = said.iter().find(|s| s.contains(&format!("\"pid\":{pid}"))).unwrap().clone();
+        let id = bare.home.session("one")["target"].as_str().unwrap().to_string();
+        mine.contains("test") && words(*pid).contains(&id)
+    };
+    let pid = bare.home.targets().into_iter().find(|p| reaches(p)).unwrap();
+    signal(pid, Signal::KILL);
+    for (name, screen) in [("one", "the screen of one"), ("two", "the screen of two")] {
+        let ended = until("its end", || {
+            let info = bare.home.session(name);
+            (info["state"] == "exited").then_some(info)
+        });
+        assert!(ended["exit_code"].is_null(), "{ended}");
+        assert!(ended["cause"].as_str().unwrap().starts_with("connection lost"), "{ended}");
+        assert!(bare.home.capture(name).contains(&screen.to_string()));
+    }
+    assert!(bare.home.thub(&["capture", "two", "--all"]).ok().contains("\n17\n"), "its history is there");
+    let listed = bare.home.thub(&["ls"]).ok();
+    assert!(listed.contains("exited: connection lost"), "{listed}");
+    let waited = bare.home.thub(&["wait", "one"]);
+    assert!(waited.code == 1 || waited.code == 0, "{waited:?}");
+    // the others know nothing of it
+    for name in ["far", "near"] {
+        assert_eq!(bare.home.session(name)["state"], "detached");
+        bare.home.thub(&["send", name, "echo still-$((40 + 2))", "--keys", "Enter"]).ok();
+        bare.home.shows(name, "still-");
+    }
+    bare.home.shows("far", "still-42");
+    // and a new one finds a new target
+    bare.new_session("three", &["--", "sh", "-c", "exit 3"]);
+    assert_eq!(bare.exit_of("three")["exit_code"], 3);
+    other.crash();
+    until("the end of the other", || (bare.home.session("far")["state"] == "exited").then_some(()));
+}
+
+#[test]
+fn a_connection_that_is_cut_ends_its_sessions_and_is_made_anew_when_wanted() {
+    let Some(bare) = Bare::new() else { return };
+    bare.new_session("cut", &["--", "sh", "-c", "echo before the cut; exec cat"]);
+    bare.home.shows("cut", "before the cut");
+    let target = bare.target();
+    // the processes of the connection, not the one that listens
+    for pid in &bare.sshd.pids()[1..] {
+        signal(*pid as i32, Signal::KILL);
+    }
+    let ended = until("its end", || {
+        let info = bare.home.session("cut");
+        (info["state"] == "exited").then_some(info)
+    });
+    assert!(ended["cause"].as_str().unwrap().starts_with("connection lost"), "{ended}");
+    assert!(bare.home.capture("cut").contains(&"before the cut".to_string()));
+    bare.new_session("again", &["--", "sh", "-c", "echo after it; exec cat"]);
+    bare.home.shows("again", "after it");
+    assert_eq!(bare.target(), target, "the same process serves on");
+    assert_eq!(bare.logins(), 2);
+    // a person's word: the host hangs up on what runs there
+    bare.home.thub(&["kill", "again"]).ok();
+    until("nothing of it to run there", || bare.there().is_empty().then_some(()));
+    assert_eq!(bare.home.ls().len(), 1);
+}
+
+#[test]
+fn a_session_that_stands_still_holds_up_no_other() {
+    let Some(bare) = Bare::new() else { return };
+    bare.new_session("flood", &["--", "sh", "-c", "while :; do seq 1 100000; done"]);
+    bare.new_session("keys", &["--", "sh", "-c", "stty -echo; while read -r l; do echo \"answer $l\"; done"]);
+    // read as it comes: a key is answered meanwhile
+    bare.home.shows("flood", "100000");
+    bare.home.thub(&["send", "keys", "one", "--keys", "Enter"]).ok();
+    bare.home.shows("keys", "answer one");
+    // not read at all: as well
+    let pid = bare.home.pid_of("flood");
+    signal(pid, Signal::STOP);
+    until("it to stand still", || (state_of(pid) == 'T').then_some(()));
+    for word in ["two", "three", "four"] {
+        bare.home.thub(&["send", "keys", word, "--keys", "Enter"]).ok();
+        bare.home.shows("keys", &format!("answer {word}"));
+    }
+    assert_eq!(state_of(pid), 'T', "the flood is unread still");
+    signal(pid, Signal::CONT);
+    // it goes on, and the gap is said
+    bare.home.shows("flood", "bytes of output are lost: this session was stopped");
+}
+
+/// The log's line at which the target is killed, and whether a session stands by then.
+const MOMENTS: [(&str, &str); 4] = [
+    ("a connection", "Connection from"),
+    ("the login", "Accepted publickey for"),
+    ("a channel", "server_input_channel_open"),
+    ("a terminal", "Starting session"),
+];
+
+#[test]
+fn a_target_killed_at_any_moment_costs_nothing_else() {
+    let Some(bare) = Bare::new() else { return };
+    let near = bare.home.new_session(&["-n", "near", "--ring", "16777216", "--", "sh", "-c", "seq 1 200000; exec cat"]);
+    for (moment, line) in MOMENTS {
+        for round in 0..scale(2) {
+            // each begins with a login
+            for pid in bare.home.targets() {
+                signal(pid, Signal::TERM);
+            }
+            until("the one before to be gone", || bare.home.targets().is_empty().then_some(()));
+            let mark = bare.sshd.mark();
+            let name = format!("n{round}-{}", mark);
+            let args = ["new", "-d", "-H", "test", "--no-agent", "-n", &name, "--", "cat"];
+            let mut starting = bare.home.thub_command(&bare.words(&args)).spawn().unwrap();
+            bare.sshd.wait_for(mark, line);
+            for pid in bare.home.targets() {
+                signal(pid, Signal::KILL);
+            }
+            let code = exit_of(&mut starting);
+            // it stood already, or one sentence says why not
+            assert!([0, 1, 3].contains(&code), "{moment}: {code}");
+            let ended = |info: &serde_json::Value| info["state"] == "exited" && info["exit_code"].is_null();
+            until(moment, || bare.home.ls().iter().filter(|s| s["name"] == name.as_str()).all(ended).then_some(()));
+            until("none to be left", || bare.home.targets().is_empty().then_some(()));
+            let next = format!("after-{name}");
+            bare.new_session(&next, &["--", "sh", "-c", "exit 9"]);
+            assert_eq!(bare.exit_of(&next)["exit_code"], 9, "after {moment}");
+        }
+    }
+    let info = bare.home.session(&near);
+    assert_eq!(info["state"], "detached");
+    let said: Vec<u8> = (1..=200_000).flat_map(|n| format!("{n}\r\n").into_bytes()).collect();
+    until("all that the other wrote", || (bare.home.raw("near") == said).then_some(()));
+}
+
+#[test]
+fn a_host_that_gives_no_terminal_says_so() {
+    let Some(bare) = Bare::with("PermitTTY no", "Host test\n") else { return };
+    let err = bare.thub(&["new", "-d", "-H", "test", "--no-agent"]).fails(1);
+    assert!(err.contains("gives this account no terminal"), "{err}");
+    assert!(bare.home.ls().is_empty());
+}
+
+#[test]
+fn a_host_that_gives_no_more_channels_says_so() {
+    let Some(bare) = Bare::with("MaxSessions 2", "Host test\n") else { return };
+    bare.new_session("one", &["--", "cat"]);
+    bare.new_session("two", &["--", "cat"]);
+    let err = bare.thub(&["new", "-d", "-H", "test", "--no-agent", "-n", "three"]).fails(1);
+    assert!(err.contains("MaxSessions"), "{err}");
+    for name in ["one", "two"] {
+        assert_eq!(bare.home.session(name)["state"], "detached");
+    }
+    bare.home.thub(&["kill", "one"]).ok();
+    until("room for another", || {
+        (bare.thub(&["new", "-d", "-H", "test", "--no-agent", "-n", "four"]).code == 0).then_some(())
+    });
+    assert_eq!(bare.logins(), 1);
+}
+
+#[test]
+fn clients_come_and_go() {
+    let Some(bare) = Bare::new() else { return };
+    let config = bare.config.to_str().unwrap().to_string();
+    let args = ["-F", &config, "new", "-H", "test", "--no-agent", "-n", "shared"];
+    let mut first = Tty::thub(&bare.home, 100, 30, &args);
+    first.type_("PS1=; for i in $(seq 1 200); do echo line-$i; done; echo first-$((6*7))\r");
+    first.until_text("first-42");
+    let second = bare.tty(100, 30, &["attach", "shared"]);
+    second.until_text("first-42");
+    second.type_("echo second-$((6*8))\r");
+    first.until_text("second-48");
+    first.kill9();
+    second.type_("echo third-$((6*9))\r");
+    second.until_text("third-54");
+    drop(second);
+    let third = bare.tty(80, 24, &["attach", "shared"]);
+    third.until_text("third-54");
+    until("its size", || (bare.home.session("shared")["cols"] == 80).then_some(()));
+    third.type_("stty size\r");
+    third.until_text("24 80");
+    assert!(bare.home.thub(&["capture", "shared", "--all"]).ok().contains("\nline-17\n"));
+    assert_eq!(bare.logins(), 1);
+}
+
+/// A host whose only key needs a passphrase.
+fn with_a_passphrase(passphrase: &str) -> Option<Bare> {
+    let bare = Bare::with("", "Host test\n  IdentityFile {dir}/locked\n")?;
+    sshd::keygen(bare.sshd.dir.path(), &["-q", "-t", "ed25519", "-N", passphrase, "-C", "locked", "-f", "locked"]);
+    std::fs::copy(bare.sshd.at("locked.pub"), bare.sshd.at("authorized")).unwrap();
+    Some(bare)
+}
+
+#[test]
+fn the_tui_connects_without_an_agent() {
+    let Some(bare) = Bare::new() else { return };
+    let mut tty = bare.tty(110, 30, &["test"]);
+    tty.until_text("has no thub yet");
+    tty.until_text("w connect without it");
+    tty.type_("w");
+    tty.until("a shell there", |s| s.iter().any(|l| l.contains('#') || l.contains("bash-")));
+    tty.type_("echo there-$((6*7))\r");
+    tty.until_text("there-42");
+    let all = bare.home.ls();
+    assert_eq!((all.len(), all[0]["kind"].as_str()), (1, Some("ssh")), "{all:?}");
+    let logins = bare.logins();
+    tty.prefix("%");
+    until("a second session", || (bare.home.ls().len() == 2).then_some(()));
+    tty.type_("echo beside-$((6*8))\r");
+    tty.until_text("beside-48");
+    assert_eq!(bare.logins(), logins, "a second pane logs in a second time");
+    tty.prefix("b");
+    tty.until_text("no agent");
+    tty.prefix("d");
+    assert_eq!(tty.wait_exit(), 0);
+    // the next client finds both again, and is asked nothing
+    let mut tty = bare.tty(110, 30, &[]);
+    tty.until_text("there-42");
+    tty.until_text("beside-48");
+    assert_eq!(bare.logins(), logins);
+    tty.kill9();
+    assert_eq!(bare.home.ls().iter().filter(|s| s["state"] == "detached").count(), 2);
+    // what held the connection dies: both say so, and a key starts anew
+    let tty = bare.tty(110, 30, &[]);
+    tty.until_text("beside-48");
+    signal(bare.target(), Signal::KILL);
+    tty.until("both ends", |s| s.iter().filter(|l| l.contains("connection lost")).count() >= 1);
+    until("both ends", || bare.home.ls().iter().all(|s| s["state"] == "exited").then_some(()));
+    tty.until_text("r: start again");
+    tty.type_("r");
+    until("a new session", || bare.home.ls().iter().any(|s| s["state"] == "running").then_some(()));
+    tty.type_("echo anew-$((6*9))\r");
+    tty.until_text("anew-54");
+    assert_eq!(bare.files(), [] as [&str; 0], "something was written there");
+}
+
+#[test]
+fn where_no_agent_can_be_put_there_is_a_shell_all_the_same() {
+    let Some(bare) = Bare::new() else { return };
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o777);
+    std::fs::set_permissions(bare.sshd.home(), mode).unwrap();
+    let tty = bare.tty(110, 30, &["test"]);
+    tty.until_text("has no thub yet");
+    tty.type_("y");
+    tty.until_text("others can write");
+    tty.until_text("w: connect without an agent");
+    tty.type_("w");
+    tty.until("a shell there", |s| s.iter().any(|l| l.contains('#') || l.contains("bash-")));
+    tty.type_("echo all-the-same-$((6*7))\r");
+    tty.until_text("all-the-same-42");
+    assert_eq!(bare.home.ls()[0]["kind"], "ssh");
+    // (the directories it would have been put into)
+    assert!(bare.files().iter().all(|f| f == ".local"), "{:?}", bare.files());
+}
+
+#[test]
+fn an_unknown_key_is_not_trusted_by_the_target_either() {
+    let Some(bare) = Bare::new() else { return };
+    let known = bare.sshd.at("known_hosts");
+    for (key, said) in [("", "SHA256:"), ("other", "HAS CHANGED")] {
+        if key.is_empty() {
+            std::fs::write(&known, "").unwrap();
+        } else {
+            bare.sshd.know(key);
+        }
+        let before = std::fs::read(&known).unwrap();
+        let mark = bare.sshd.mark();
+        let err = bare.thub(&["new", "-d", "-H", "test", "--no-agent"]).fails(4);
+        assert!(err.contains(said), "{err}");
+        assert!(!bare.sshd.since(mark).contains("userauth-request"), "nothing is offered");
+        assert_eq!(std::fs::read(&known).unwrap(), before, "nothing is learned");
+    }
+    // the same process, once the key is right
+    let target = bare.target();
+    bare.sshd.know("host_ed25519");
+    bare.new_session("now", &["--", "sh", "-c", "exit 4"]);
+    assert_eq!(bare.exit_of("now")["exit_code"], 4);
+    assert_eq!(bare.target(), target);
+}
+
+#[test]
+fn a_secret_goes_through_the_socket_alone() {
+    const SECRET: &str = "correct-horse-battery-staple";
+    let Some(mut bare) = with_a_passphrase(SECRET) else { return };
+    bare.home.env.push(("THUB_LOG".into(), "trace".into()));
+    // nobody to ask: refused, and no session
+    bare.thub(&["new", "-d", "-H", "test", "--no-agent"]).fails(4);
+    assert!(bare.home.ls().is_empty());
+    let tty = bare.tty(110, 30, &["test"]);
+    tty.until_text("Passphrase for");
+    tty.type_(format!("{SECRET}\r"));
+    tty.until_text("has no thub yet");
+    tty.type_("w");
+    // asked by the target process now, which names the host that will see it
+    tty.until_text("will see the answer");
+    tty.until_text("Passphrase for");
+    tty.type_(format!("{SECRET}\r"));
+    tty.until("a shell there", |s| s.iter().any(|l| l.contains('#') || l.contains("bash-")));
+    tty.type_("echo in-$((6*7))\r");
+    tty.until_text("in-42");
+    // a second session needs no second answer
+    bare.new_session("more", &["--", "sh", "-c", "exit 0"]);
+    assert_eq!(bare.exit_of("more")["exit_code"], 0);
+    // the connection is cut: who cannot be asked is helped by who can
+    for pid in &bare.sshd.pids()[1..] {
+        signal(*pid as i32, Signal::KILL);
+    }
+    tty.until_text("connection lost");
+    let args = ["new", "-d", "-H", "test", "--no-agent", "-n", "helped", "--", "sh", "-c", "exit 6"];
+    let mut helped = bare.home.thub_command(&bare.words(&args)).spawn().unwrap();
+    tty.until_text("will see the answer");
+    tty.type_(format!("{SECRET}\r"));
+    assert_eq!(exit_of(&mut helped), 0);
+    assert_eq!(bare.exit_of("helped")["exit_code"], 6);
+    let holds = |what: &[u8]| what.windows(SECRET.len()).any(|w| w == SECRET.as_bytes());
+    let mut todo = vec![bare.home.dir().to_path_buf(), bare.sshd.home()];
+    let mut read = 0;
+    while let Some(path) = todo.pop() {
+        if path.is_dir() {
+            todo.extend(std::fs::read_dir(path).unwrap().flatten().map(|e| e.path()));
+        } else if let Ok(bytes) = std::fs::read(&path).or_else(|e| if path.is_file() { Err(e) } else { Ok(Vec::new()) })
+        {
+            read += 1;
+            assert!(!holds(&bytes), "{} holds it", path.display());
+        }
+    }
+    assert!(read > 3, "records and a log were read");
+    assert!(bare.home.at("state/log/thub.log").exists());
+    for pid in bare.home.processes() {
+        for name in ["cmdline", "environ"] {
+            assert!(!holds(&std::fs::read(format!("/proc/{pid}/{name}")).unwrap_or_default()), "{pid} {name}");
+        }
+    }
+    assert!(!holds(bare.sshd.since(0).as_bytes()));
+}
+
+#[test]
+fn what_nobody_needs_goes() {
+    let Some(bare) = Bare::new() else { return };
+    bare.new_session("short", &["--", "sh", "-c", "exit 0"]);
+    assert_eq!(bare.exit_of("short")["exit_code"], 0);
+    let target = bare.target();
+    // by itself, half a minute after the last that needed it (more than others are waited for)
+    let gone = Instant::now() + 2 * PATIENCE;
+    while !bare.home.targets().is_empty() {
+        assert!(Instant::now() < gone, "it stays");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    // told to, at once, with what it holds
+    bare.new_session("long", &["--", "cat"]);
+    assert_ne!(bare.target(), target);
+    let target = bare.target();
+    signal(target, Signal::TERM);
+    until("its end", || bare.home.targets().is_empty().then_some(()));
+    let ended = until("the session's", || {
+        let info = bare.home.session("long");
+        (info["state"] == "exited").then_some(info)
+    });
+    assert!(ended["cause"].as_str().unwrap().starts_with("connection lost"), "{ended}");
+    let left: Vec<String> = bare.home.run_files().into_iter().filter(|n| n.starts_with("t-")).collect();
+    assert_eq!(left, [] as [&str; 0]);
+    // wrong use is one sentence
+    bare.home.thub(&["new", "-d", "--no-agent"]).fails(2);
+    bare.thub(&["new", "-d", "-H", "test", "--no-agent", "--cwd", "/"]).fails(2);
+    bare.thub(&["new", "-d", "-H", "127.0.0.1:1", "--no-agent"]).fails(3);
+}

@@ -1,0 +1,441 @@
+//! The verdict on a host's key beside that of the real `ssh`, against the same sshd.
+
+use crate::support::sshd::{self, Sshd, keygen};
+use crate::{Person, run};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use thub::transport::ssh;
+
+/// From the mildest on.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Verdict {
+    Accepts,
+    Asks,
+    Refuses,
+}
+use Verdict::{Accepts, Asks, Refuses};
+
+struct Row {
+    name: &'static str,
+    /// `{port}`, `{dir}`, `{ed}`, `{rsa}`, `{ecdsa}`, `{other}` (an ed25519 of somebody else), `{ca}`, `{ca2}`.
+    known: &'static str,
+    options: &'static str,
+    /// What `ssh-keygen -s ca` makes of the host's key.
+    certificate: &'static str,
+    ssh: Verdict,
+    thub: Verdict,
+}
+
+const fn row(name: &'static str, known: &'static str, options: &'static str, ssh: Verdict, thub: Verdict) -> Row {
+    Row { name, known, options, certificate: "", ssh, thub }
+}
+const fn cert(name: &'static str, known: &'static str, certificate: &'static str, ssh: Verdict, thub: Verdict) -> Row {
+    Row { name, known, options: "", certificate, ssh, thub }
+}
+
+const NAME: &str = "[127.0.0.1]:{port}";
+const GOOD: &str = "-n 127.0.0.1";
+
+/// NAME stands for [`NAME`].
+const ROWS: &[Row] = &[
+    row("known", "NAME {ed}\n", "", Accepts, Accepts),
+    row("unknown, ask", "", "", Asks, Asks),
+    row("unknown, yes", "", "StrictHostKeyChecking yes", Refuses, Refuses),
+    row("unknown, accept-new", "", "StrictHostKeyChecking accept-new", Accepts, Accepts),
+    row("unknown, no", "", "StrictHostKeyChecking no", Accepts, Accepts),
+    row("unknown, batch", "", "BatchMode yes", Refuses, Refuses),
+    row("changed, ask", "NAME {other}\n", "", Refuses, Refuses),
+    row("changed, yes", "NAME {other}\n", "StrictHostKeyChecking yes", Refuses, Refuses),
+    row("changed, accept-new", "NAME {other}\n", "StrictHostKeyChecking accept-new", Refuses, Refuses),
+    row("changed, no", "NAME {other}\n", "StrictHostKeyChecking no", Accepts, Refuses),
+    row("another type is on record, and shown", "NAME {rsa}\n", "", Accepts, Accepts),
+    row("another type is on record, and changed", "NAME {other-rsa}\n", "", Refuses, Refuses),
+    row("only a type is on record that the host has not", "NAME {ecdsa}\n", "", Refuses, Refuses),
+    row("right and wrong on record", "NAME {other}\nNAME {ed}\n", "", Accepts, Accepts),
+    row("hashed", "{hashed-ed}\n", "", Accepts, Accepts),
+    row("hashed, changed", "{hashed-other}\n", "", Refuses, Refuses),
+    row("hashed, of another name", "{hashed-elsewhere}\n", "", Asks, Asks),
+    row("the plain name for any port", "127.0.0.1 {ed}\n", "", Accepts, Accepts),
+    row("the plain name, another key", "127.0.0.1 {other}\n", "", Asks, Asks),
+    row("another port", "[127.0.0.1]:1 {ed}\n", "", Asks, Asks),
+    row("wildcard", "[127.0.0.?]:* {ed}\n", "", Accepts, Accepts),
+    row("wildcard, changed", "*,x {other}\n", "", Refuses, Refuses),
+    row("negated with the port, not without", "*,!NAME {ed}\n", "", Accepts, Accepts),
+    row("negated", "*,!NAME,!127.0.0.1 {ed}\n", "", Asks, Asks),
+    row("revoked", "NAME {ed}\n@revoked * {ed}\n", "", Refuses, Refuses),
+    row("another one revoked", "NAME {ed}\n@revoked * {other}\n", "", Accepts, Accepts),
+    row("revoked for another name", "NAME {ed}\n@revoked elsewhere {ed}\n", "", Accepts, Accepts),
+    row("a directory for a file", "", "UserKnownHostsFile {dir}", Asks, Refuses),
+    row("a malformed line about the host", "NAME ssh-ed25519 !!!\n", "", Asks, Refuses),
+    row("malformed lines about others", "x\n@y z\n\u{1}\nNAME {ed}\n", "", Accepts, Accepts),
+    row("HostKeyAlias", "other {ed}\n", "HostKeyAlias Other", Accepts, Accepts),
+    row("HostKeyAlias, the address is on record", "NAME {ed}\n", "HostKeyAlias other", Asks, Asks),
+    row("the second file", "", "UserKnownHostsFile {dir}/none {dir}/second", Accepts, Accepts),
+    row(
+        "revoked in the second file",
+        "NAME {ed}\n",
+        "UserKnownHostsFile {dir}/known_hosts {dir}/revoking",
+        Refuses,
+        Refuses,
+    ),
+    row("the global file", "", "GlobalKnownHostsFile {dir}/second", Accepts, Accepts),
+    row("changed in the global file", "", "GlobalKnownHostsFile {dir}/changed", Refuses, Refuses),
+    row("/dev/null, ask", "NAME {ed}\n", "UserKnownHostsFile /dev/null", Asks, Asks),
+    row("/dev/null, no", "NAME {ed}\n", "UserKnownHostsFile /dev/null\n  StrictHostKeyChecking no", Accepts, Accepts),
+    row("RevokedHostKeys", "NAME {ed}\n", "RevokedHostKeys {dir}/list", Refuses, Refuses),
+    row("RevokedHostKeys with others", "NAME {ed}\n", "RevokedHostKeys {dir}/otherlist", Accepts, Accepts),
+    row("RevokedHostKeys, binary", "NAME {ed}\n", "RevokedHostKeys {dir}/krl", Refuses, Refuses),
+    row("RevokedHostKeys, binary, with others", "NAME {ed}\n", "RevokedHostKeys {dir}/otherkrl", Accepts, Accepts),
+    row("RevokedHostKeys, binary, by hashes", "NAME {ed}\n", "RevokedHostKeys {dir}/hashkrl", Refuses, Refuses),
+    row("RevokedHostKeys, binary, cut off", "NAME {ed}\n", "RevokedHostKeys {dir}/cutkrl", Refuses, Refuses),
+    row("RevokedHostKeys that is not there", "NAME {ed}\n", "RevokedHostKeys {dir}/none", Refuses, Refuses),
+    row(
+        "CheckHostIP, another key for the address",
+        "[localhost]:{port} {ed}\nNAME {other}\n",
+        "HostName localhost\n  AddressFamily inet\n  CheckHostIP yes",
+        // (OpenSSH looks at no loopback address)
+        Accepts,
+        Refuses,
+    ),
+    row("NoHostAuthenticationForLocalhost", "NAME {other}\n", "NoHostAuthenticationForLocalhost yes", Accepts, Refuses),
+    cert("authority", "@cert-authority NAME {ca}\n", GOOD, Accepts, Accepts),
+    cert("authority, by the plain name", "@cert-authority 127.0.0.1 {ca}\n", GOOD, Accepts, Accepts),
+    cert("authority for a pattern", "@cert-authority *,!x {ca}\n", GOOD, Accepts, Accepts),
+    cert("authority for others", "@cert-authority x {ca}\n", GOOD, Asks, Asks),
+    cert("authority, and no certificate", "@cert-authority * {ca}\n", "", Asks, Asks),
+    cert("another authority", "@cert-authority * {ca2}\n", GOOD, Asks, Asks),
+    cert("the authority's key as a host's", "NAME {ca}\n", GOOD, Refuses, Refuses),
+    cert("expired", "@cert-authority * {ca}\n", "-n 127.0.0.1 -V 20200101:20200102", Asks, Refuses),
+    cert(
+        "expired, its key is on record",
+        "@cert-authority * {ca}\nNAME {ed}\n",
+        "-n 127.0.0.1 -V 20200101:20200102",
+        Accepts,
+        Accepts,
+    ),
+    cert(
+        "expired, another key is on record",
+        "@cert-authority * {ca}\nNAME {other}\n",
+        "-n 127.0.0.1 -V 20200101:20200102",
+        Refuses,
+        Refuses,
+    ),
+    cert("not valid yet", "@cert-authority * {ca}\n", "-n 127.0.0.1 -V +1d:+2d", Asks, Refuses),
+    cert("for another name", "@cert-authority * {ca}\n", "-n elsewhere", Asks, Refuses),
+    cert("for a pattern", "@cert-authority * {ca}\n", "-n *", Asks, Refuses),
+    cert("for several names", "@cert-authority * {ca}\n", "-n elsewhere,127.0.0.1", Accepts, Accepts),
+    cert("for no name", "@cert-authority * {ca}\n", "", Accepts, Refuses),
+    cert("authority revoked", "@cert-authority * {ca}\n@revoked * {ca}\n", GOOD, Refuses, Refuses),
+    cert("certified key revoked", "@cert-authority * {ca}\n@revoked * {ed}\n", GOOD, Refuses, Refuses),
+    Row {
+        name: "authority in RevokedHostKeys",
+        known: "@cert-authority * {ca}\n",
+        options: "RevokedHostKeys {dir}/calist",
+        certificate: GOOD,
+        ssh: Refuses,
+        thub: Refuses,
+    },
+    Row {
+        name: "certificate in RevokedHostKeys, by serial",
+        known: "@cert-authority * {ca}\n",
+        options: "RevokedHostKeys {dir}/serialkrl",
+        certificate: "-n 127.0.0.1 -z 77",
+        ssh: Refuses,
+        thub: Refuses,
+    },
+    Row {
+        name: "certificate with another serial",
+        known: "@cert-authority * {ca}\n",
+        options: "RevokedHostKeys {dir}/serialkrl",
+        certificate: "-n 127.0.0.1 -z 78",
+        ssh: Accepts,
+        thub: Accepts,
+    },
+    Row {
+        name: "certificate in RevokedHostKeys, by key id",
+        known: "@cert-authority * {ca}\n",
+        options: "RevokedHostKeys {dir}/idkrl",
+        certificate: "-n 127.0.0.1",
+        ssh: Refuses,
+        thub: Refuses,
+    },
+    Row {
+        name: "HostKeyAlias names the principal",
+        known: "@cert-authority other {ca}\n",
+        options: "HostKeyAlias other",
+        certificate: "-n other",
+        ssh: Accepts,
+        thub: Accepts,
+    },
+    Row {
+        name: "HostKeyAlias, the certificate is for the address",
+        known: "@cert-authority other {ca}\n",
+        options: "HostKeyAlias other",
+        certificate: GOOD,
+        ssh: Asks,
+        thub: Refuses,
+    },
+    cert("a user's certificate", "@cert-authority * {ca}\n", "USER -n 127.0.0.1", Asks, Refuses),
+    cert("a critical option", "@cert-authority * {ca}\n", "-n 127.0.0.1 -O critical:x@y=z", Asks, Refuses),
+    cert("signed with SHA-1", "@cert-authority * {ca-rsa}\n", "SHA1 -n 127.0.0.1", Asks, Refuses),
+    cert("signed by RSA with SHA-2", "@cert-authority * {ca-rsa}\n", "SHA2 -n 127.0.0.1", Accepts, Accepts),
+];
+
+fn public(sshd: &Sshd, name: &str) -> String {
+    let text = std::fs::read_to_string(sshd.at(&format!("{name}.pub"))).unwrap();
+    text.split_whitespace().take(2).collect::<Vec<_>>().join(" ")
+}
+
+/// The real thing's: a program answers yes where it asks.
+fn of_ssh(sshd: &Sshd, config: &Path) -> Verdict {
+    let (asked, helper) = (sshd.at("asked"), sshd.at("askpass"));
+    let _ = std::fs::remove_file(&asked);
+    std::fs::write(&helper, format!("#!/bin/sh\necho x >> {}\necho yes\n", asked.display())).unwrap();
+    std::fs::set_permissions(&helper, std::fs::Permissions::from_mode(0o700)).unwrap();
+    let mut command = Command::new("ssh");
+    command.arg("-F").arg(config).args(["-T", "test", "true"]).stdin(Stdio::null());
+    command.env("SSH_ASKPASS", &helper).env("SSH_ASKPASS_REQUIRE", "force").process_group(0);
+    let ran = command.output().unwrap();
+    match (ran.status.success(), asked.exists()) {
+        (true, false) => Accepts,
+        (true, true) => Asks,
+        (false, false) => Refuses,
+        (false, true) => panic!("ssh asked, and did not log in: {}", String::from_utf8_lossy(&ran.stderr)),
+    }
+}
+
+/// Ours; nothing is offered to the host before it, which the host's own log shows.
+fn of_thub(sshd: &Arc<Sshd>, config: &Path, name: &str) -> (Verdict, String) {
+    struct Watching {
+        person: Person,
+        sshd: Arc<Sshd>,
+        mark: usize,
+    }
+    impl thub::transport::ask::Ask for Watching {
+        fn host_key(&self, host: &str, kind: &str, print: &str) -> thub::transport::ask::Answered<'_, bool> {
+            let log = self.sshd.since(self.mark);
+            assert!(!log.contains("userauth"), "offered before the answer: {log}");
+            self.person.host_key(host, kind, print)
+        }
+    }
+    let mark = sshd.mark();
+    let person = Person { trust: true, ..Person::default() };
+    let ask = Arc::new(Watching { person, sshd: sshd.clone(), mark });
+    let done = run(async {
+        let done = ssh::connect("test", Some(config), ask.clone()).await;
+        if let Ok(ssh) = &done {
+            ssh.close().await;
+        }
+        done
+    });
+    let asked = !ask.person.asked().is_empty();
+    match done {
+        Ok(_) => {
+            // the log is where it is looked for
+            sshd.wait_for(mark, "Accepted publickey");
+            assert!(sshd.since(mark).contains("userauth-request"));
+            (if asked { Asks } else { Accepts }, String::new())
+        }
+        Err(f) => {
+            assert!(f.code() == 4 && !f.hints.is_empty() && !asked, "{name}: {f}");
+            let log = sshd.refused_one(mark);
+            assert!(log.contains("kex: "), "{name}: {log}");
+            assert!(!log.contains("userauth"), "{name}: offered without a verdict: {log}");
+            (Refuses, f.what)
+        }
+    }
+}
+
+#[test]
+fn host_key_rows() {
+    if !sshd::here() {
+        return;
+    }
+    let sshd = Arc::new(Sshd::start("HostCertificate {dir}/certificate.pub"));
+    let d = sshd.dir.path().to_path_buf();
+    for (name, kind) in
+        [("ecdsa", "ecdsa"), ("other-rsa", "rsa"), ("ca", "ed25519"), ("ca2", "ed25519"), ("ca-rsa", "rsa")]
+    {
+        keygen(&d, &["-q", "-t", kind, "-N", "", "-f", name]);
+    }
+    let keys: Vec<(String, String)> = [
+        ("ed", "host_ed25519"),
+        ("rsa", "host_rsa"),
+        ("ecdsa", "ecdsa"),
+        ("other", "other"),
+        ("other-rsa", "other-rsa"),
+        ("ca", "ca"),
+        ("ca2", "ca2"),
+        ("ca-rsa", "ca-rsa"),
+    ]
+    .map(|(word, file)| (format!("{{{word}}}"), public(&sshd, file)))
+    .to_vec();
+    let port = sshd.port.to_string();
+    let fill = |text: &str| {
+        let mut text = text.replace("NAME", NAME);
+        for (word, key) in &keys {
+            text = text.replace(word, key);
+        }
+        text.replace("{port}", &port).replace("{dir}", d.to_str().unwrap())
+    };
+    // hashed by ssh-keygen itself
+    let hashed = |line: &str| {
+        std::fs::write(d.join("hashing"), fill(line)).unwrap();
+        keygen(&d, &["-q", "-H", "-f", "hashing"]);
+        std::fs::read_to_string(d.join("hashing")).unwrap().trim().to_string()
+    };
+    let hashes = [
+        ("{hashed-ed}", hashed("NAME {ed}\n")),
+        ("{hashed-other}", hashed("NAME {other}\n")),
+        ("{hashed-elsewhere}", hashed("elsewhere {ed}\n")),
+    ];
+    for (name, text) in [
+        ("second", "NAME {ed}\n"),
+        ("revoking", "@revoked * {ed}\n"),
+        ("changed", "NAME {other}\n"),
+        ("list", "# x\n{ed} me\n"),
+        ("otherlist", "{other}\n"),
+        ("calist", "{ca}\n"),
+    ] {
+        std::fs::write(d.join(name), fill(text)).unwrap();
+    }
+    keygen(&d, &["-q", "-k", "-f", "krl", "host_ed25519.pub"]);
+    keygen(&d, &["-q", "-k", "-f", "otherkrl", "other.pub"]);
+    let hash = Command::new("ssh-keygen").args(["-lf", "host_ed25519.pub"]).current_dir(&d).output().unwrap();
+    let hash = String::from_utf8(hash.stdout).unwrap().split_whitespace().nth(1).unwrap().to_string();
+    for (name, spec) in [
+        ("hashkrl", format!("hash: {hash}\n")),
+        ("serialkrl", "serial: 3\nserial: 70-77\nserial: 1000\n".into()),
+        ("idkrl", "id: x\n".into()),
+    ] {
+        std::fs::write(d.join("spec"), spec).unwrap();
+        keygen(&d, &["-q", "-k", "-s", "ca.pub", "-f", name, "spec"]);
+    }
+    let whole = std::fs::read(d.join("krl")).unwrap();
+    std::fs::write(d.join("cutkrl"), &whole[..whole.len() - 3]).unwrap();
+
+    let mut milder = Vec::new();
+    let mut table = String::new();
+    for row in ROWS {
+        let made = d.join("certificate.pub");
+        let _ = std::fs::remove_file(&made);
+        let wanted = !row.certificate.is_empty() || row.name == "for no name";
+        if wanted {
+            let (mut flags, mut ca, mut words) = (vec!["-h"], vec!["-s", "ca"], row.certificate);
+            for (mark, sign) in [("SHA1 ", "ssh-rsa"), ("SHA2 ", "rsa-sha2-512")] {
+                if let Some(rest) = words.strip_prefix(mark) {
+                    (ca, words) = (vec!["-s", "ca-rsa", "-t", sign], rest);
+                }
+            }
+            if let Some(rest) = words.strip_prefix("USER ") {
+                (flags, words) = (vec![], rest);
+            }
+            let words: Vec<&str> = words.split_whitespace().collect();
+            keygen(&d, &[&["-q", "-I", "x"][..], &ca, &flags, &words, &["host_ed25519.pub"]].concat());
+            std::fs::rename(d.join("host_ed25519-cert.pub"), &made).unwrap();
+        }
+        let known = hashes.iter().fold(fill(row.known), |t, (word, line)| t.replace(word, line));
+        let config = sshd.config(&format!("Host *\n  {}\n", fill(row.options)));
+        let fresh = || {
+            std::fs::write(d.join("known_hosts"), &known).unwrap();
+        };
+        fresh();
+        let theirs = of_ssh(&sshd, &config);
+        fresh();
+        let (ours, why) = of_thub(&sshd, &config, row.name);
+        table += &format!("{:50} ssh {:8} thub {:8} {why}\n", row.name, format!("{theirs:?}"), format!("{ours:?}"));
+        if ours < theirs {
+            milder.push(row.name);
+        }
+        if (theirs, ours) != (row.ssh, row.thub) {
+            table += "    ^ not as expected\n";
+        }
+    }
+    println!("{table}");
+    assert!(milder.is_empty(), "milder than ssh: {milder:?}\n{table}");
+    assert!(!table.contains("not as expected"), "{table}");
+}
+
+/// A key that can't be kept: one sentence, nothing is sent, and what was on record is whole.
+#[test]
+fn keys_that_can_not_be_kept() {
+    if !sshd::here() {
+        return;
+    }
+    let sshd = Sshd::start("");
+    let small = sshd.at("small");
+    std::fs::create_dir(&small).unwrap();
+    let mount =
+        |words: &[&str]| Command::new("mount").args(words).arg(&small).output().is_ok_and(|o| o.status.success());
+    if !mount(&["-t", "tmpfs", "-o", "size=8k,mode=0700", "none"]) {
+        crate::support::skip("file system to fill (root mounts one)");
+        return;
+    }
+    struct Mounted(std::path::PathBuf);
+    impl Drop for Mounted {
+        fn drop(&mut self) {
+            let _ = Command::new("umount").arg(&self.0).status();
+        }
+    }
+    let _mounted = Mounted(small.clone());
+    let known = small.join("known_hosts");
+    let before = format!("elsewhere {}\n", public(&sshd, "other"));
+    std::fs::write(&known, &before).unwrap();
+    // a page is what is left, and then nothing
+    std::fs::write(small.join("filler"), [0; 4096]).unwrap();
+    let config =
+        sshd.config("Host *\n  StrictHostKeyChecking accept-new\n  UserKnownHostsFile {dir}/small/known_hosts\n");
+    let refused = || {
+        let mark = sshd.mark();
+        let done = run(async { ssh::connect("test", Some(&config), Arc::new(Person::default())).await });
+        let failure = done.err().expect("it must be refused");
+        assert!(failure.code() == 4 && failure.what.contains("can't be kept in"), "{failure}");
+        assert!(!sshd.refused_one(mark).contains("userauth"));
+        assert_eq!(std::fs::read_to_string(&known).unwrap(), before);
+        assert_eq!(std::fs::read_dir(&small).unwrap().count(), 2, "a temp file is left");
+        failure.what
+    };
+    let said = refused();
+    assert!(said.contains("No space left"), "{said}");
+    assert!(mount(&["-o", "remount,ro"]));
+    let said = refused();
+    assert!(said.contains("Read-only"), "{said}");
+    assert!(mount(&["-o", "remount,rw"]));
+    std::fs::remove_file(small.join("filler")).unwrap();
+    run(async { ssh::connect("test", Some(&config), Arc::new(Person::default())).await.unwrap().close().await });
+    assert!(std::fs::read_to_string(&known).unwrap().starts_with(&before));
+}
+
+/// Keys are renewed over and over by a real sshd, and the host stays the same one.
+#[test]
+fn renewals() {
+    if !sshd::here() {
+        return;
+    }
+    let sshd = Sshd::start("RekeyLimit 1M\nHostCertificate {dir}/certificate.pub");
+    let d = sshd.dir.path().to_path_buf();
+    keygen(&d, &["-q", "-t", "ed25519", "-N", "", "-f", "ca"]);
+    keygen(&d, &["-q", "-I", "x", "-s", "ca", "-h", "-n", "127.0.0.1", "host_ed25519.pub"]);
+    std::fs::rename(d.join("host_ed25519-cert.pub"), d.join("certificate.pub")).unwrap();
+    for known in [public(&sshd, "host_ed25519"), public(&sshd, "host_rsa"), format!("CA {}", public(&sshd, "ca"))] {
+        let line = match known.strip_prefix("CA ") {
+            Some(ca) => format!("@cert-authority * {ca}\n"),
+            None => format!("[127.0.0.1]:{} {known}\n", sshd.port),
+        };
+        std::fs::write(d.join("known_hosts"), &line).unwrap();
+        let mark = sshd.mark();
+        run(async {
+            let ssh = ssh::connect("test", Some(&sshd.config("")), Arc::new(Person::default())).await.unwrap();
+            let (out, _, code) = ssh.output("head -c 6000000 /dev/zero", 7_000_000).await.unwrap();
+            assert_eq!((out.len(), code), (6_000_000, Some(0)), "{line}");
+            ssh.close().await;
+        });
+        // the host told its other keys (hostkeys-00@openssh.com): what is on record stays what it was
+        assert_eq!(std::fs::read_to_string(d.join("known_hosts")).unwrap(), line);
+        let log = sshd.since(mark);
+        assert!(log.matches("set_newkeys: rekeying").count() >= 4, "{line}: {log}");
+    }
+}
