@@ -246,7 +246,7 @@ impl Ask for Terminal {
         })
     }
     fn deploy(&self, host: &str, found: Option<&str>, offered: &str, steps: &[String]) -> Answered<'_, bool> {
-        let there = found.map_or("no thub yet".to_string(), |build| format!("thub {build}"));
+        let there = found.map_or("no thub yet".to_string(), crate::transport::deploy::choose::verdict);
         let mut lines = vec![format!("thub: {host} has {there}. To work there, build {offered} is put there:")];
         lines.extend(steps.iter().map(|s| format!("  {s}")));
         Box::pin(async move { self.yes(&lines, "Put it there? Type yes or no:", None).await })

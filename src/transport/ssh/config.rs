@@ -359,6 +359,21 @@ mod tests {
         Dest { user: user.map(str::to_string), host: host.into(), port }
     }
 
+    #[test]
+    fn forwards() {
+        let forwards = |more: &str| {
+            let printed = format!(
+                "localforward 8080 [localhost]:80\nremoteforward 9000 [socks]:0\ndynamicforward 8081\n\
+                 localforward 8081 /run/x\ndynamicforward 1080\nlocalforward nonsense\n{more}"
+            );
+            let wanted = parse_g(&printed, &dest(None, "a", None), Path::new("/h"), "me").forwards();
+            (wanted.specs.iter().map(ToString::to_string).collect::<Vec<_>>(), wanted.must)
+        };
+        let all = ["L:8080:localhost:80", "L:8081:/run/x", "R:9000", "D:1080"].map(String::from).to_vec();
+        assert_eq!(forwards("exitonforwardfailure yes\n"), (all, true));
+        assert_eq!(forwards("clearallforwardings yes\n"), (Vec::new(), false));
+    }
+
     proptest::proptest! {
         #[test]
         fn nothing_makes_it_panic(text: String, printed in "((port|user|identityfile|proxyjump|x) ?[^\n]{0,20}\n){0,5}") {
