@@ -173,7 +173,7 @@ impl Kills {
                 // (a first connection that breaks is an error, not something to wait for)
                 tty = self.shown();
             }
-            tty.screen().iter().any(|l| *l == last).then_some(())
+            tty.screen().contains(&last).then_some(())
         });
         self.lines += 1;
         tty.type_(format!("{}\r", self.lines));
