@@ -47,6 +47,8 @@ pub enum Choice {
     Pane(usize),
     /// No agent is put there after all.
     StopDeploy(HostId),
+    /// Plain SSH instead.
+    WithoutAgent(HostId),
     Forward(HostId, Spec),
     /// What listens there, to a port here.
     ForwardPort(HostId, PortInfo),

@@ -524,11 +524,8 @@ fn an_account_as_a_distribution_makes_it() {
         std::os::unix::fs::chown(path, Some(user.id), Some(user.group)).unwrap();
     }
     // (sshd's own config says HOME for everybody; here it is what passwd says)
-    let text = std::fs::read_to_string(sshd.at("sshd_config")).unwrap();
     let mut sshd = sshd;
-    std::fs::write(sshd.at("sshd_config"), text.replace(&format!(" HOME={}", sshd.home().display()), "")).unwrap();
-    sshd.crash();
-    sshd.restart();
+    sshd.set_no_environment();
     let config = sshd.config(&format!("Host test\n  User {}\n", user.name)).display().to_string();
     let home = Home::new();
     let thub = |args: &[&str]| home.thub(&[&["-F", &config], args].concat());

@@ -187,6 +187,17 @@ impl Sshd {
         }
     }
 
+    /// Sets no environment any more, for whose home another one is (sshd takes the first of several SetEnv).
+    pub fn set_no_environment(&mut self) {
+        let text = std::fs::read_to_string(self.at("sshd_config")).expect("its config");
+        let ours = format!("SetEnv THUB_TEST_STOP={}/stop", self.dir.path().display());
+        let rest: String = text.lines().filter(|l| !l.starts_with(&ours)).flat_map(|l| [l, "\n"]).collect();
+        assert_ne!(rest, text);
+        std::fs::write(self.at("sshd_config"), rest).expect("its config");
+        self.crash();
+        self.restart();
+    }
+
     /// It and every connection's process.
     pub fn pids(&self) -> Vec<u32> {
         let mut all = vec![self.child.id()];

@@ -217,6 +217,7 @@ impl App {
                 }
             }
             Choice::StopDeploy(host) => self.stop_deploy(host, out),
+            Choice::WithoutAgent(host) => self.without_agent(&host, out),
             Choice::Forward(host, spec) => out.push(Effect::Host(host, HostCommand::Forward(spec))),
             Choice::ForwardPort(host, port) => out.push(Effect::Host(host, HostCommand::ForwardPort(port))),
             Choice::Unforward(host, id) => out.push(Effect::Host(host, HostCommand::Unforward(id))),

@@ -1,28 +1,29 @@
 //! Owns one host's task: its link, its attached sessions, its calls; dials again when the link falls.
 //! Leaves out how a link comes to be (`dial.rs`) and where a session stands (`attached.rs`).
 
-use super::attached::{Attached, Take};
+mod asker;
+mod calls;
+mod frames;
+
+use super::attached::Attached;
 use super::dialing::{Dial, Dialing};
-use super::find;
 use super::forward::Forwarding;
 use super::pulse::{Act, Pulse, Signs};
 use super::without::{self, Without};
-use super::{Answer, Dialed, Env, HostCommand, HostEvent, HostId, HostState, Question, dial_by, mixed};
+use super::{Dialed, Env, HostCommand, HostEvent, HostId, HostState, dial_by};
 use crate::failure::Kind;
 use crate::link::{Incoming, Link};
 use crate::proto::control::*;
-use crate::proto::frame::{Body, Frame, MAX_PIECE};
+use crate::proto::frame::Frame;
 use crate::proto::hello;
 use crate::proto::ids::{SessionId, StreamId};
-use crate::proto::notice::{Notice, ShuttingDown};
-use crate::secret::Secret;
-use crate::term::screen::Colors;
+use crate::proto::notice::ShuttingDown;
 use crate::transport::DeployPolicy;
-use crate::transport::ask::{Answered, Ask, Nobody};
-use crate::transport::deploy::build_id;
+use crate::transport::ask::{Ask, Nobody};
 use crate::transport::ssh::forward::Why;
+use asker::Asker;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -58,8 +59,7 @@ pub fn spawn(host: HostId, env: Arc<Env>, events: Events, first: Option<Dialed>)
     let (tx, rx) = mpsc::unbounded_channel();
     let (inner_tx, inner) = mpsc::unbounded_channel();
     let forwards = Forwarding::new(host.clone(), env.clone(), events.clone());
-    let asker =
-        Arc::new(Asker { host: host.clone(), env: env.clone(), events: events.clone(), state: Mutex::default() });
+    let asker = Asker::new(host.clone(), env.clone(), events.clone());
     let task = Task {
         host,
         env,
@@ -80,90 +80,6 @@ pub fn spawn(host: HostId, env: Arc<Env>, events: Events, first: Option<Dialed>)
     let runtime = if task.host.is_local() { Handle::current() } else { task.env.network() };
     runtime.spawn(task.run(rx, inner, first));
     tx
-}
-
-/// Questions on their way to a person.
-struct Asker {
-    host: HostId,
-    env: Arc<Env>,
-    events: Events,
-    state: Mutex<(u64, HashMap<u64, oneshot::Sender<Answer>>)>,
-}
-
-impl Asker {
-    fn ask(&self, question: Question) -> oneshot::Receiver<Answer> {
-        let (tx, rx) = oneshot::channel();
-        let id = {
-            let mut state = self.state.lock().unwrap_or_else(|e| e.into_inner());
-            state.0 += 1;
-            let id = state.0;
-            // nobody waits any longer for what was asked in a dial that was given up
-            state.1.retain(|_, waits| !waits.is_closed());
-            state.1.insert(id, tx);
-            id
-        };
-        let _ = self.events.send((self.host.clone(), HostEvent::Ask { id, question }));
-        rx
-    }
-    /// How many questions were asked so far.
-    fn asked(&self) -> u64 {
-        self.state.lock().unwrap_or_else(|e| e.into_inner()).0
-    }
-    fn answer(&self, id: u64, answer: Answer) {
-        let tx = self.state.lock().unwrap_or_else(|e| e.into_inner()).1.remove(&id);
-        if let Some(tx) = tx {
-            let _ = tx.send(answer);
-        }
-    }
-}
-
-impl Ask for Asker {
-    fn host_key(&self, host: &str, kind: &str, fingerprint: &str) -> Answered<'_, bool> {
-        let rx = self.ask(Question::HostKey { host: host.into(), kind: kind.into(), fingerprint: fingerprint.into() });
-        Box::pin(async move { Some(rx.await.ok()? == Answer::Yes) })
-    }
-    fn secret(&self, host: &str, prompt: &str, echo: bool) -> Answered<'_, Secret> {
-        let rx = self.ask(Question::Secret { host: host.into(), prompt: prompt.into(), echo });
-        Box::pin(async move {
-            match rx.await.ok()? {
-                Answer::Secret(s) => Some(s),
-                _ => None,
-            }
-        })
-    }
-    fn deploy(&self, host: &str, found: Option<&str>, offered: &str, steps: &[String]) -> Answered<'_, bool> {
-        let rx = self.ask(Question::Deploy {
-            host: host.into(),
-            found: found.map(Into::into),
-            offered: offered.into(),
-            steps: steps.to_vec(),
-        });
-        Box::pin(async move {
-            let answer = rx.await.ok()?;
-            if answer == Answer::Without {
-                self.env.go_without(&self.host, true);
-            }
-            Some(answer == Answer::Yes)
-        })
-    }
-    fn said(&self, host: &str, text: &str) {
-        let what = format!("{host} says: {}", text.replace('\n', " | "));
-        let _ = self.events.send((self.host.clone(), HostEvent::Failed { what }));
-    }
-    fn directory(&self, host: &str, why: &str) -> Answered<'_, String> {
-        let prompt = format!("{why}: another directory there, absolute");
-        let rx = self.ask(Question::Secret { host: host.into(), prompt, echo: true });
-        Box::pin(async move {
-            match rx.await.ok()? {
-                Answer::Secret(path) => Some(path.expose().trim().to_string()).filter(|p| !p.is_empty()),
-                _ => None,
-            }
-        })
-    }
-    fn progress(&self, step: &str, done: Option<f32>) {
-        let state = HostState::Deploying { step: step.into(), done };
-        let _ = self.events.send((self.host.clone(), HostEvent::State(state)));
-    }
 }
 
 /// Answers to calls, as they come.
@@ -719,345 +635,6 @@ impl Task {
             let _ = tx.send(Inner::Listed(super::list_sessions(&link, stream).await));
         });
     }
-
-    fn command(&mut self, live: &mut Live, command: HostCommand) {
-        match command {
-            c @ HostCommand::Attach { .. } => {
-                let HostCommand::Attach { session, .. } = &c else { return };
-                let session = session.clone();
-                self.while_down(c);
-                if let Some(a) = self.attached.get_mut(&session) {
-                    a.forget_output();
-                    a.again = false;
-                    a.ended = false;
-                }
-                self.attach(live, &session);
-            }
-            HostCommand::Detach { session } => {
-                self.announced.remove(&session);
-                if let Some(search) = self.searching.remove(&session) {
-                    search.abort();
-                }
-                if let Some(a) = self.attached.remove(&session) {
-                    live.streams.remove(&a.stream);
-                    live.link.close_stream(a.stream);
-                    drop(live.link.call(&SessionDetach { stream: a.stream }));
-                }
-            }
-            HostCommand::Input { session, bytes } => {
-                if let Some(a) = self.attached.get_mut(&session) {
-                    a.typed(&bytes);
-                    self.send_input(live, &session);
-                    if live.pulse.is_silent() {
-                        self.tell_pending(&session);
-                    }
-                }
-            }
-            HostCommand::Resize { session, size } => {
-                if let Some(a) = self.attached.get_mut(&session) {
-                    let size = size.clamped();
-                    a.size = size;
-                    if a.live && !a.watch {
-                        live.link.out.urgent(a.stream, Body::Size { offset: 0, size });
-                    }
-                }
-            }
-            HostCommand::Seen { session, offset } => {
-                if let Some(a) = self.attached.get_mut(&session)
-                    && let Some((seen, limit)) = a.seen(offset)
-                {
-                    live.link.out.urgent(a.stream, Body::Ack { seen, limit });
-                }
-            }
-            HostCommand::Create { tag, create } => {
-                let (create, ready) = match &live.without {
-                    Some(without) => (without.wanted(*create), Some(without.ready())),
-                    None => (*create, None),
-                };
-                let (events, host, link) = (self.events.clone(), self.host.clone(), live.link.clone());
-                let build = live.build.clone();
-                tokio::spawn(async move {
-                    // a connection that was lost is made anew first, and whoever is asked then has time
-                    let ready = async { if let Some(ready) = ready { ready.await } else { Ok(()) } };
-                    let result = match ready.await {
-                        Err(failure) => Err(failure.what),
-                        // longer than the agent waits for the session to stand: no answer must not mean that one was
-                        // started
-                        Ok(()) => {
-                            let created = link.call_within(&create, CREATE).await;
-                            created.map(|c| Box::new(c.session)).map_err(|f| mixed::told(&f, &host, &build))
-                        }
-                    };
-                    let _ = events.send((host, HostEvent::Created { tag, result }));
-                });
-            }
-            HostCommand::Close { session } => self.simple(live, SessionClose { session }),
-            HostCommand::Rename { session, name } => self.simple(live, SessionRename { session, name }),
-            // an older session knows no such call, and no harm is done
-            HostCommand::Colors { session, colors: Colors { text, back } } => {
-                drop(live.link.call(&SessionColors { session, text: Some(text), back: Some(back) }));
-            }
-            HostCommand::History { session, from, to } => self.history(live, session, from, to),
-            HostCommand::Search { session, tag, pattern, case, to } => {
-                let stream = self.take_stream();
-                let limit = Some(HITS);
-                let call = SessionSearch { case, to, limit, ..SessionSearch::new(session.clone(), stream, pattern) };
-                let (link, events, host) = (live.link.clone(), self.events.clone(), self.host.clone());
-                let (of, build) = (session.clone(), live.build.clone());
-                let task = tokio::spawn(async move {
-                    let result = find::search(&link, call).await.map_err(|f| match f.older() {
-                        Some(_) => mixed::told(&f, &host, &build),
-                        None => f.message,
-                    });
-                    let _ = events.send((host, HostEvent::Found { session, tag, result }));
-                });
-                if let Some(before) = self.searching.insert(of, task.abort_handle()) {
-                    before.abort();
-                }
-            }
-            HostCommand::Marks { session } => {
-                let stream = self.take_stream();
-                let (link, events, host) = (live.link.clone(), self.events.clone(), self.host.clone());
-                let build = live.build.clone();
-                tokio::spawn(async move {
-                    let event = match find::marks(&link, &session, stream).await {
-                        Ok(marks) => HostEvent::Marks { session, marks },
-                        Err(fault) => HostEvent::Failed { what: mixed::told(&fault, &host, &build) },
-                    };
-                    let _ = events.send((host, event));
-                });
-            }
-            HostCommand::Update => self.update(live),
-            HostCommand::List => self.list(live),
-            HostCommand::Gauges(on) => {
-                self.gauges = on;
-                match (on, &live.without) {
-                    (true, None) => drop(live.link.call(&MonitoringSubscribe {})),
-                    (false, None) => drop(live.link.call(&MonitoringUnsubscribe {})),
-                    (_, Some(_)) => {}
-                }
-            }
-            c @ (HostCommand::DropInput { .. } | HostCommand::Answer { .. }) => self.while_down(c),
-            HostCommand::Connect | HostCommand::Without | HostCommand::Disconnect => {}
-            c @ (HostCommand::Forward(_)
-            | HostCommand::ForwardPort(_)
-            | HostCommand::Unforward(_)
-            | HostCommand::Ports(_)) => {
-                self.forwards.command(&c, Some(&live.link));
-            }
-        }
-    }
-
-    /// This build's agent is put there and takes over from the one that runs. Where that fails, the next dial finds the
-    /// one that is there.
-    fn update(&mut self, live: &Live) {
-        let build = build_id();
-        if self.host.is_local() || live.exe.contains(&format!("/{build}/")) {
-            return self.tell(HostEvent::Failed { what: format!("the agent there is this build's already ({build})") });
-        }
-        self.renew = true;
-        let link = live.link.clone();
-        tokio::spawn(async move {
-            let reason = format!("it is updated to {build}");
-            // one from before there was this call knows the other
-            if link.call(&AgentUpdate { build }).await.is_err_and(|f| f.older().is_some()) {
-                let _ = link.call(&AgentShutdown { reason, expected_return_s: None }).await;
-            }
-        });
-    }
-
-    /// A call of which only a failure is news.
-    fn simple<M: Method + 'static>(&self, live: &Live, call: M) {
-        let (call, events, host) = (live.link.call(&call), self.events.clone(), self.host.clone());
-        let build = live.build.clone();
-        tokio::spawn(async move {
-            if let Err(fault) = call.await {
-                let what = mixed::told(&fault, &host, &build);
-                let _ = events.send((host, HostEvent::Failed { what }));
-            }
-        });
-    }
-
-    fn history(&mut self, live: &Live, session: SessionId, from: u64, to: Option<u64>) {
-        let stream = self.take_stream();
-        let (link, events, host) = (live.link.clone(), self.events.clone(), self.host.clone());
-        let again = self.inner_tx.clone();
-        tokio::spawn(async move {
-            let event = match read_history(&link, &session, stream, from, to).await {
-                Ok((reply, lines)) => {
-                    HostEvent::History { session, from: reply.from, total: reply.to, lines, open: reply.open }
-                }
-                Err(fault) if fault.code == Fault::GONE => {
-                    let _ = again.send(Inner::HistoryAgain { session, from, to });
-                    return;
-                }
-                Err(fault) => HostEvent::Failed { what: crate::text::escape(&fault.message) },
-            };
-            let _ = events.send((host, event));
-        });
-    }
-
-    /// Sends what was typed; into a link that answers nothing nothing is sent, so that it can still be thrown away.
-    fn send_input(&mut self, live: &Live, session: &SessionId) {
-        if live.pulse.is_silent() {
-            return;
-        }
-        let Some(a) = self.attached.get_mut(session) else { return };
-        while let Some((offset, bytes)) = a.next_input(MAX_PIECE) {
-            live.link.out.urgent(a.stream, Body::Data { offset, bytes: &bytes });
-        }
-    }
-
-    fn frame(&mut self, live: &mut Live, frame: Frame) {
-        let Some(session) = live.streams.get(&frame.stream).cloned() else { return };
-        let Some(a) = self.attached.get_mut(&session) else { return };
-        // the answer to the attach goes before all that follows it, whichever arrives first
-        if live.unanswered.contains_key(&frame.stream) {
-            return live.unanswered.entry(frame.stream).or_default().push(frame);
-        }
-        let Ok(body) = frame.body() else { return };
-        match body {
-            Body::Data { offset, bytes } => match a.output(offset, bytes.len()) {
-                Take::From(at) => {
-                    let bytes = bytes.get(at..).unwrap_or_default().to_vec();
-                    self.tell(HostEvent::Output { session, offset: offset + at as u64, bytes });
-                }
-                Take::Nothing => {}
-                Take::Gap => {
-                    a.forget_output();
-                    self.attach(live, &session);
-                }
-            },
-            Body::Screen { to, size, part, last, bytes } => {
-                if let Some(bytes) = a.screen_part(to, part, last, bytes) {
-                    self.tell(HostEvent::Screen { session, to, size, bytes });
-                }
-            }
-            Body::Size { offset, size } => {
-                a.resized();
-                self.tell(HostEvent::Size { session, offset, size });
-            }
-            Body::Tty { flags, .. } => self.tell(HostEvent::Tty { session, flags }),
-            Body::Ack { seen, limit } => {
-                a.input_ack(seen, limit);
-                self.send_input(live, &session);
-                self.announce(&session);
-            }
-            Body::Call(json) => {
-                let Ok(crate::link::call::Message::Notice { method, params }) = crate::link::call::parse(json) else {
-                    return;
-                };
-                match Notice::from_wire(&method, params) {
-                    Some(Notice::SessionExited(exit)) => {
-                        a.ended = true;
-                        a.live = false;
-                        live.streams.remove(&frame.stream);
-                        live.link.close_stream(frame.stream);
-                        self.tell(HostEvent::Exited { session, exit });
-                    }
-                    Some(Notice::SessionChanged(info)) => self.tell(HostEvent::Changed { session, info }),
-                    // the stream is over, the session is not
-                    Some(Notice::SessionDropped) => {
-                        a.live = false;
-                        let tx = self.inner_tx.clone();
-                        tokio::spawn(async move {
-                            tokio::time::sleep(Duration::from_millis(200)).await;
-                            let _ = tx.send(Inner::AttachAgain(session));
-                        });
-                    }
-                    // what is typed from here on goes to the next agent
-                    Some(Notice::AgentShuttingDown(_)) => a.live = false,
-                    Some(Notice::SessionBell) => self.tell(HostEvent::Bell { session }),
-                    Some(Notice::SessionClipboard(text)) => self.tell(HostEvent::Clipboard { session, text }),
-                    Some(Notice::SessionNotified(text)) => self.tell(HostEvent::Notified { session, text }),
-                    // (what the shell marks is asked for when somebody looks back)
-                    _ => {}
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn answered(&mut self, live: &mut Live, answer: Inner) {
-        match answer {
-            Inner::Attached { session, stream, reply } => {
-                let early = live.unanswered.remove(&stream).unwrap_or_default();
-                let Some(a) = self.attached.get_mut(&session).filter(|a| a.stream == stream) else { return };
-                match *reply {
-                    Ok(reply) => {
-                        let again = a.again;
-                        let undelivered = a.answered(&reply);
-                        // it was made another size while the attach was on its way
-                        if !a.watch && a.size != a.asked {
-                            live.link.out.urgent(stream, Body::Size { offset: 0, size: a.size });
-                        }
-                        if !undelivered.is_empty() {
-                            self.tell(HostEvent::Undelivered { session: session.clone(), bytes: undelivered });
-                        }
-                        self.tell(HostEvent::Attached {
-                            session: session.clone(),
-                            info: Box::new(reply.session),
-                            again,
-                        });
-                        self.send_input(live, &session);
-                        self.announce(&session);
-                        for frame in early {
-                            self.frame(live, frame);
-                        }
-                    }
-                    // alive, but not reachable just now: its socket comes back within 5 s
-                    Err(f) if f.code == Fault::TIMEOUT => {
-                        let tx = self.inner_tx.clone();
-                        tokio::spawn(async move {
-                            tokio::time::sleep(Duration::from_secs(1)).await;
-                            let _ = tx.send(Inner::AttachAgain(session));
-                        });
-                    }
-                    Err(f) if f.code == Fault::GONE => {}
-                    Err(f) => {
-                        live.streams.remove(&stream);
-                        live.link.close_stream(stream);
-                        let ended = f.code == Fault::UNKNOWN || f.code == Fault::ENDED;
-                        a.ended = true;
-                        self.tell(HostEvent::AttachFailed { session, why: crate::text::escape(&f.message), ended });
-                    }
-                }
-            }
-            Inner::Listed(Ok(mut sessions)) => {
-                // of this machine's sessions, those that are channels to this host
-                if let Some(without) = &live.without {
-                    sessions.retain(|s| s.target == without.target.as_str());
-                }
-                for s in &mut sessions {
-                    s.host = self.host.as_str().to_string();
-                }
-                self.tell(HostEvent::Sessions(sessions));
-            }
-            Inner::Listed(Err(_)) => {}
-            Inner::HistoryAgain { session, from, to } => {
-                if self.attached.contains_key(&session) {
-                    self.history(live, session, from, to);
-                }
-            }
-            Inner::AttachAgain(session) => {
-                if self.attached.get(&session).is_some_and(|a| !a.ended && !a.live) {
-                    self.attach(live, &session);
-                }
-            }
-        }
-    }
-
-    fn notice(&mut self, live: &mut Live, method: &str, params: serde_json::Value) {
-        match Notice::from_wire(method, params) {
-            Some(Notice::SessionsChanged | Notice::SessionsRecovered(_)) => self.list(live),
-            Some(Notice::MonitoringData(gauges)) => self.tell(HostEvent::Gauges(gauges)),
-            Some(Notice::AgentShuttingDown(why)) => {
-                self.tell(HostEvent::State(HostState::Updating { why: crate::text::short(&why.reason, 200) }));
-                live.leaving = Some(why);
-            }
-            _ => {}
-        }
-    }
 }
 
 fn signs(link: &Link) -> Signs {
@@ -1080,30 +657,4 @@ fn backoff(tries: u32) -> Duration {
     let base = Duration::from_millis(500).saturating_mul(1 << tries.min(7)).min(SLOWEST);
     let jitter = f64::from(u8::from_le_bytes(crate::proto::ids::random_bytes::<1>())) / 255.0 * 0.4 + 0.8;
     base.mul_f64(jitter).min(SLOWEST)
-}
-
-/// Reads history lines to their end.
-pub(super) async fn read_history(
-    link: &Link,
-    session: &SessionId,
-    stream: StreamId,
-    from: u64,
-    to: Option<u64>,
-) -> Result<(SessionHistoryReply, Vec<String>), Fault> {
-    let mut frames = link.open_stream(stream);
-    let read = async {
-        let reply = link
-            .call(&SessionHistory { session: session.clone(), stream, from, to, window: 0, revision: hello::REVISION })
-            .await?;
-        let bytes = super::read_stream(link, stream, &mut frames, 0, reply.bytes).await?;
-        Ok::<_, Fault>((reply, bytes))
-    };
-    let read = read.await;
-    // also where it failed half way: nobody reads on
-    drop(link.call(&SessionDetach { stream }));
-    link.close_stream(stream);
-    let (reply, bytes) = read?;
-    let text = String::from_utf8_lossy(&bytes);
-    let lines = text.split_terminator('\n').map(str::to_string).collect();
-    Ok((reply, lines))
 }

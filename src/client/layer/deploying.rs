@@ -58,6 +58,7 @@ impl Deploying {
     pub(super) fn key(&self, name: &str) -> Outcome {
         match (name, &self.failed) {
             ("Escape" | "C-c", None) => Outcome::Choose(Choice::StopDeploy(self.host.clone())),
+            ("w", Some(_)) => Outcome::Choose(Choice::WithoutAgent(self.host.clone())),
             ("Escape" | "C-c" | "Enter", Some(_)) | ("h" | "Enter", None) => Outcome::Close,
             _ => Outcome::Stay,
         }

@@ -213,7 +213,7 @@ fn deploying(theme: &Theme, d: &Deploying, whole: Rect, buf: &mut Buffer) {
             lines.push((String::new(), theme.text));
             lines.push((why.clone(), theme.text));
             lines.extend(hints.iter().map(|h| (h.clone(), theme.text)));
-            (theme.error, "Enter close")
+            (theme.error, "Enter close   w connect without an agent")
         }
         None => {
             lines.push((format!("▸ {}", short(&d.step, 100)), theme.text));
