@@ -33,6 +33,7 @@ use crate::proto::notice::Gauges;
 use crate::store::layout::Layout;
 use crate::term::input::{Key, Mouse};
 use crate::term::screen::Colors;
+use crate::transport::ssh::Lends;
 use crate::transport::ssh::forward::Status;
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -107,6 +108,8 @@ pub struct Host {
     pub sessions: Vec<SessionInfo>,
     pub gauges: Option<Gauges>,
     pub forwards: Vec<Status>,
+    /// The person's ssh-agent and display, as far as it has them.
+    pub lends: Lends,
     /// What listens there, while somebody looks.
     pub ports: Vec<PortInfo>,
     pub rtt: Option<Duration>,

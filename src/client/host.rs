@@ -22,6 +22,7 @@ use crate::proto::ids::{Offset, SessionId, Size, StreamId};
 use crate::proto::notice::{Gauges, SessionExited};
 use crate::secret::Secret;
 use crate::term::screen::Colors;
+use crate::transport::ssh::Lends;
 use crate::transport::ssh::forward::Status;
 use crate::transport::ssh::forward::spec::Spec;
 use std::time::Duration;
@@ -299,6 +300,8 @@ pub enum HostEvent {
     /// Nothing that was sent was answered for this long; zero = it is answered again.
     Silent(Duration),
     Gauges(Gauges),
+    /// What the host is lent over the link that stands now.
+    Lends(Lends),
     /// All of the host's, when one is another (and every 2 s while somebody looks).
     Forwards(Vec<Status>),
     /// What listens there; by port.

@@ -64,6 +64,7 @@ fn session_of(event: &HostEvent) -> Option<&SessionId> {
         | HostEvent::Silent(_)
         | HostEvent::Gauges(_)
         | HostEvent::Forwards(_)
+        | HostEvent::Lends(_)
         | HostEvent::Ports(_)
         | HostEvent::Ask { .. } => None,
     }

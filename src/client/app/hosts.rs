@@ -11,6 +11,7 @@ use crate::proto::ids::{Offset, SessionId, Size};
 use crate::proto::notice::SessionExited;
 use crate::term::engine::Engine;
 use crate::text::{escape, short};
+use crate::transport::ssh::Lends;
 use std::time::Duration;
 
 /// Bells closer together than this are one.
@@ -28,6 +29,7 @@ impl Host {
             sessions: Vec::new(),
             gauges: None,
             forwards: Vec::new(),
+            lends: Lends::default(),
             ports: Vec::new(),
             rtt: None,
             heard: now,
@@ -116,6 +118,7 @@ impl App {
             }
             HostEvent::Gauges(g) => host.gauges = Some(g),
             HostEvent::Forwards(list) => self.forwards(&id, list),
+            HostEvent::Lends(lends) => host.lends = lends,
             HostEvent::Ports(list) => {
                 host.ports = list;
                 self.refresh_ports(&id);

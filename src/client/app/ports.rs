@@ -137,6 +137,9 @@ mod tests {
         assert!(screen.contains("listens there: 127.0.0.1 port 3000 (node\\u{1b}[2J)"), "escaped: {screen}");
         assert!(!screen.contains("port 8080") && !screen.contains("port 9000"), "forwarded already: {screen}");
         assert!(screen.lines().last().unwrap().contains("⇄2"), "{screen}");
+        assert!(!screen.contains("lends"), "{screen}");
+        s.host("web", HostEvent::Lends(crate::transport::ssh::Lends { agent: true, display: true }));
+        assert!(s.screen().lines().last().unwrap().contains("lends agent, X11"), "{}", s.screen());
         // what was chosen stays so when others come
         s.keys("j j Enter");
         assert_eq!(commands(&mut s), [HostCommand::ForwardPort(port(3000, "node\u{1b}[2J"))]);

@@ -498,6 +498,7 @@ impl Task {
         };
         self.had_agent |= live.without.is_none();
         self.tell(HostEvent::State(HostState::Online { build: hello.build, hostname: hello.hostname }));
+        self.tell(HostEvent::Lends(live._ssh.as_ref().map(|ssh| ssh.lends()).unwrap_or_default()));
         if hello.ends_at_logout {
             self.tell(HostEvent::Said { what: super::ends_at_logout(&self.host) });
         }

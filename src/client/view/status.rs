@@ -80,6 +80,10 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
     if forwards > 0 {
         add(&format!("⇄{forwards}"), theme.accent, false);
     }
+    let lends = host.lends.words();
+    if !lends.is_empty() {
+        add(&format!("lends {lends}"), theme.accent, false);
+    }
     if let Some(rtt) = host.rtt.filter(|_| !id.is_local()) {
         add(&format!("rtt {}", rtt_text(rtt)), theme.dim, false);
     }

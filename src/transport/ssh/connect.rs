@@ -245,6 +245,27 @@ async fn handshake(config: HostConfig, mut wire: Wire, ask: Arc<dyn Ask>, keepal
     Ok(Ssh { inner })
 }
 
+/// What of the person's a host may use as long as it is connected: said where it is shown.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Lends {
+    /// ForwardAgent
+    pub agent: bool,
+    /// ForwardX11
+    pub display: bool,
+}
+
+impl Lends {
+    /// `agent`, `X11`, both or nothing.
+    pub fn words(self) -> &'static str {
+        match (self.agent, self.display) {
+            (true, true) => "agent, X11",
+            (true, false) => "agent",
+            (false, true) => "X11",
+            (false, false) => "",
+        }
+    }
+}
+
 impl Ssh {
     /// `user@host`, escaped: how questions and errors name it.
     pub fn name(&self) -> String {
@@ -272,6 +293,14 @@ impl Ssh {
         self.lend(&channel).await?;
         self.open(channel.exec(true, command)).await?;
         Ok(Channel::spawn(channel, self.inner.clone()))
+    }
+
+    /// What the host has been lent.
+    pub fn lends(&self) -> Lends {
+        Lends {
+            agent: self.inner.config.forward_agent.as_ref().and_then(agent_forward::path_of).is_some(),
+            display: self.inner.x11.get().is_some_and(Option::is_some),
+        }
     }
 
     /// Lends the host what ssh_config says for what runs on this channel. Not answered whether it may: a host that

@@ -36,6 +36,6 @@ mod x11;
 pub use aliases::hosts;
 pub use channel::{Channel, Control, Exit};
 pub use config::{HostConfig, resolve};
-pub use connect::{Ssh, Terminal, connect, connect_patiently};
+pub use connect::{Lends, Ssh, Terminal, connect, connect_patiently};
 pub use forward::Forwards;
 pub use sftp::Sftp;
