@@ -103,6 +103,10 @@ impl Home {
         unsafe {
             command.pre_exec(|| {
                 let _ = rustix::process::setsid();
+                // what a shell in the background ignores would be ignored by all that is started here
+                for signal in [libc::SIGINT, libc::SIGQUIT, libc::SIGHUP, libc::SIGTERM, libc::SIGPIPE] {
+                    libc::signal(signal, libc::SIG_DFL);
+                }
                 Ok(())
             });
         }
