@@ -492,6 +492,10 @@ fn disks_that_are_full_read_only_or_noexec() {
         let offer = Offer { dir: Some(place.to_str().unwrap().into()), ..host.offer() };
         says("an open place", host.deploy_by(&host.config, offer, &Nobody).await, &["others can write"]);
         assert!(temps(&place).is_empty());
+        // nor is it where an earlier build lies
+        std::fs::remove_file(host.placed().parent().unwrap()).unwrap();
+        says("a place that was opened since", host.deploy().await, &["others can write"]);
+        assert!(temps(&place).is_empty() && !there.join("thub").exists() && !host.placed().exists());
     });
 }
 

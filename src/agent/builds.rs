@@ -88,9 +88,37 @@ pub fn collect(paths: &Paths) {
     let now = SystemTime::now();
     for build in all.iter().skip(KEPT) {
         let old = now.duration_since(build.used_last).is_ok_and(|d| d > YOUNG);
-        if old && !used.contains(&build.dir) && remove(build).is_ok() {
+        if old && !used.contains(&build.dir) && !is_shared(&build.dir) && remove(build).is_ok() {
             tracing::info!(build = %escape(&build.path.to_string_lossy()), "an unused build is removed");
         }
+    }
+}
+
+/// Other machines may run what lies there, as in a home on a network: what they run can't be seen here, and what is removed
+/// there is gone for those who run it (their sessions would die of SIGBUS).
+fn is_shared(dir: &Path) -> bool {
+    // statfs(2): NFS, SMB, CIFS, SMB2, AFS, Coda, Ceph, Lustre, GPFS, OCFS2, GFS2, FUSE
+    #[cfg(target_os = "linux")]
+    const SHARED: [u32; 12] = [
+        0x6969,
+        0x517b,
+        0xff53_4d42,
+        0xfe53_4d42,
+        0x5346_414f,
+        0x7375_7245,
+        0x00c3_6400,
+        0x0bd0_0bd0,
+        0x4750_4653,
+        0x7461_636f,
+        0x0116_1970,
+        0x6573_5546,
+    ];
+    #[cfg(target_os = "linux")]
+    return rustix::fs::statfs(dir).is_ok_and(|s| SHARED.contains(&(s.f_type as u32)));
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = dir;
+        false
     }
 }
 

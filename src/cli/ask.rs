@@ -220,6 +220,12 @@ impl Line {
     }
 }
 
+/// Each question begins with who sees the answer, whatever a host's own words name.
+fn naming(host: &str, prompt: &str) -> String {
+    let prompt = prompt.trim_end().trim_end_matches(':');
+    if prompt.starts_with(host) { format!("thub: {prompt}:") } else { format!("thub: {host}: {prompt}:") }
+}
+
 impl Ask for Terminal {
     fn somebody(&self) -> bool {
         here()
@@ -236,10 +242,7 @@ impl Ask for Terminal {
         })
     }
     fn secret(&self, host: &str, prompt: &str, echo: bool) -> Answered<'_, Secret> {
-        // each question names who sees the answer
-        let prompt = prompt.trim_end().trim_end_matches(':');
-        let prompt =
-            if prompt.contains(host) { format!("thub: {prompt}:") } else { format!("thub: {host}: {prompt}:") };
+        let prompt = naming(host, prompt);
         Box::pin(async move {
             let _turn = self.turn.lock().await;
             self.line(&[], &prompt, echo).await
@@ -305,6 +308,16 @@ mod tests {
             return (line.text.expose().to_string(), shown, end);
         }
         (line.text.expose().to_string(), shown, "more")
+    }
+
+    #[test]
+    fn a_question_names_who_sees_the_answer() {
+        assert_eq!(naming("me@web", "me@web's password"), "thub: me@web's password:");
+        assert_eq!(naming("me@web", "Password: "), "thub: me@web: Password:");
+        assert_eq!(
+            naming("me@evil", "root@bank's password (me@evil)"),
+            "thub: me@evil: root@bank's password (me@evil):"
+        );
     }
 
     #[test]

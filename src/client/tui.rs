@@ -20,6 +20,7 @@ use crate::theme::Theme;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
+use zeroize::Zeroize;
 
 /// At most one frame in this time while output keeps coming.
 const FRAME: Duration = Duration::from_millis(16);
@@ -205,8 +206,9 @@ async fn show(options: Options, terminal: &mut Terminal, mut writer: Writer) -> 
             event = terminal.next() => {
                 app.set_now(begun.elapsed());
                 match event {
-                    TerminalEvent::Bytes(bytes) => {
+                    TerminalEvent::Bytes(mut bytes) => {
                         parser.feed(&bytes, &mut inputs);
+                        bytes.zeroize();
                         escape_at = parser.pending().then(|| Instant::now() + escape);
                     }
                     TerminalEvent::Resized(size) => {

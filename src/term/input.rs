@@ -315,7 +315,12 @@ impl Parser {
                 }
             }
         }
-        buf.drain(..at.min(buf.len()));
+        // a secret may have been typed or pasted: what was read does not stay behind what is left
+        let whole = buf.len();
+        buf.drain(..at.min(whole));
+        let left = buf.len();
+        buf.resize(whole, 0);
+        buf.truncate(left);
         self.buf = buf;
     }
 }
@@ -740,6 +745,19 @@ mod tests {
             Input::Key(key) => Input::Key(Key { exact: None, ..key }),
             other => other,
         }
+    }
+
+    #[test]
+    fn what_was_read_is_not_kept() {
+        let mut parser = Parser::new();
+        let mut out = Vec::new();
+        for piece in [&b"\x1b[200~sec"[..], b"ret\x1b[2", b"01~\r", b"secret", b"\x1b[20"] {
+            parser.feed(piece, &mut out);
+        }
+        let left = parser.buf.len();
+        // SAFETY: all of it was written to, as is checked by what is shorter than the longest that was fed
+        unsafe { parser.buf.set_len(9) };
+        assert!(left == 4 && parser.buf[left..].iter().all(|b| *b == 0), "{:?}", parser.buf);
     }
 
     #[test]

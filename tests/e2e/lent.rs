@@ -194,13 +194,14 @@ fn the_display_of_whoever_was_here_last() {
     assert!(says(connect(&[0; 16])).is_err(), "a wrong cookie goes nowhere");
     let second = Tty::start(with(1, &attach), 80, 24);
     second.until_text("at localhost");
-    second.type_("x");
-    second.until_text("x");
+    // (a character that stands nowhere on the screen yet)
+    second.type_("#");
+    second.until_text("#");
     says(connect(&ours)).unwrap();
     assert_eq!(people[1].0.recv().unwrap(), [2; 16]);
     // whoever types is who is here
     first.type_("y");
-    first.until_text("xy");
+    first.until_text("#y");
     says(connect(&ours)).unwrap();
     assert_eq!(people[0].0.recv().unwrap(), [1; 16]);
 }

@@ -11,6 +11,7 @@ use crate::client::pane::Stage;
 use crate::term::input::Key;
 use crate::term::keys;
 use std::time::Duration;
+use zeroize::Zeroize;
 
 const REPEAT: Duration = Duration::from_millis(500);
 /// A panel that nobody asked for takes keys only after a pause in the typing this long.
@@ -347,16 +348,17 @@ impl App {
         }
     }
 
-    pub(super) fn paste(&mut self, bytes: Vec<u8>, last: bool) -> Vec<Effect> {
+    pub(super) fn paste(&mut self, mut bytes: Vec<u8>, last: bool) -> Vec<Effect> {
         let whole = self.pasting.get_or_insert_default();
         if whole.len() + bytes.len() <= PASTE {
             whole.extend_from_slice(&bytes);
         }
+        bytes.zeroize();
         let mut out = Vec::new();
         if !last {
             return out;
         }
-        let whole = self.pasting.take().unwrap_or_default();
+        let mut whole = self.pasting.take().unwrap_or_default();
         let takes = self.layer_takes_keys(self.last_key);
         if takes == Takes::Drops {
             return out;
@@ -366,6 +368,7 @@ impl App {
             if let Some(layer) = self.layers.last_mut() {
                 layer.paste(&String::from_utf8_lossy(&whole));
             }
+            whole.zeroize();
         } else if !self.tree.focused
             && let Some(id) = self.tabs.focused()
         {

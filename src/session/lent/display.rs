@@ -127,7 +127,10 @@ impl LentDisplay {
 
 /// One connection, from its first message to its end.
 async fn pass(mut client: TcpStream, cookie: [u8; COOKIE_LEN], to: Display, theirs: PathBuf) -> Option<()> {
-    let real = x11::cookie(&read(&theirs), &to, &sys::hostname());
+    // not here: a home may be far away, and whoever connects may be anybody on this machine
+    let display = to.clone();
+    let reading = tokio::task::spawn_blocking(move || x11::cookie(&read(&theirs), &display, &sys::hostname()));
+    let real = reading.await.ok()?;
     let first = tokio::time::timeout(SETUP_WITHIN, first_words(&mut client, &cookie, real.as_deref())).await.ok()??;
     let mut server = TcpStream::connect((Ipv4Addr::LOCALHOST, PORTS + to.number)).await.ok()?;
     let _ = (client.set_nodelay(true), server.set_nodelay(true));

@@ -114,12 +114,14 @@ impl Me<'_> {
                     format!("see what `ls -ldn {}` prints there", quote(&path)),
                 ));
             };
+            // (the host's words: it may say anything)
+            let seen = format!("{}, owner {}", short(mode, 20), short(owner, 20));
             let bit = |at: usize| mode.as_bytes().get(at).copied().unwrap_or(b'w');
             // sticky: others may add, not swap what is ours
             let sticky = (depth > 0 || above_home) && matches!(bit(9), b't' | b'T');
             if !(*owner == self.uid || (depth > 0 && *owner == "0") || above_home) {
                 return Err(Failure::refused(
-                    format!("{}: {path} is not yours ({mode}, owner {owner}): no agent is put below it", self.host),
+                    format!("{}: {path} is not yours ({seen}): no agent is put below it", self.host),
                     "choose a directory of your own there: `thub deploy HOST --dir DIR`",
                 ));
             }
@@ -127,10 +129,7 @@ impl Me<'_> {
                 bit(5) == b'w' && !(self.private && *of_group == self.gid) && !(*of_group == "0" && *owner == "0");
             if (by_group || bit(8) == b'w') && !sticky {
                 return Err(Failure::refused(
-                    format!(
-                        "{}: others can write to {path} ({mode}, owner {owner}): no agent is put below it",
-                        self.host
-                    ),
+                    format!("{}: others can write to {path} ({seen}): no agent is put below it", self.host),
                     format!("take that right away (`chmod go-w {}`), then try again", quote(&path)),
                 ));
             }
@@ -170,6 +169,11 @@ mod tests {
         assert!(judge(me, &["drwx------ 2 1000 1000", home]).is_err(), "one is missing");
         assert!(judge("1000 1000", &["drwx------ 2 1000 1000", home, root]).is_ok(), "an account without a name");
         assert!(judge("", &["drwx------ 2 1000 1000", home, root]).is_err());
+        for bad in ["drwx\u{1b}]0;x\u{7} 2 1001 1000", "drwx------ 2 \u{1b}[2J 1000", "d\u{1b}[2Jw\u{9b}1mrw 2 1000 50"]
+        {
+            let said = judge(me, &[bad, home, root]).unwrap_err().to_string();
+            assert!(!said.contains(|c: char| c.is_control() && c != '\n'), "{said:?}");
+        }
     }
 
     #[test]

@@ -13,6 +13,7 @@ use crate::proto::ids::hex;
 use crate::text::{escape, short};
 use crate::transport::ask::Ask;
 use sha2::{Digest, Sha256};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// Largest program that is found or downloaded, bytes. (Release builds have about ten million.)
@@ -204,10 +205,24 @@ pub(super) fn found(path: &Path, target: &str) -> Result<Mine, Failure> {
     if std::fs::metadata(path).is_ok_and(|m| m.len() > FOUND_MOST) {
         return Err(Failure::failed(format!("{shown} is too large to be thub"), "put a program of thub in its place"));
     }
+    if !is_ours(path) {
+        return Err(Failure::failed(
+            format!("{shown} may have been put there by another user: it is not sent"),
+            "remove it, or see that it belongs to you and others can't write to it; `--from FILE` sends any file",
+        ));
+    }
     let mine = read_program(Some(path))?;
     listed(path, &mine.sha256)?;
     check(path, &mine.bytes, target)?;
     Ok(mine)
+}
+
+/// Nobody put it there but this user, root, or whoever owns this very program (as beside it in /tmp anybody could).
+fn is_ours(path: &Path) -> bool {
+    let owner = |p: &Path| std::fs::metadata(p).map(|m| m.uid()).ok();
+    let ours =
+        [Some(0), Some(rustix::process::geteuid().as_raw()), std::env::current_exe().ok().and_then(|e| owner(&e))];
+    std::fs::metadata(path).is_ok_and(|m| ours.contains(&Some(m.uid())) && m.mode() & 0o002 == 0)
 }
 
 /// Is it this version's program for the target, by its stamp?
@@ -292,6 +307,22 @@ mod tests {
             ["", "\u{1}thub-program ", "\u{1}thub-program 1 t", "\u{1}thub-program 1 \u{7}\u{1}", "thub-program 1 t"]
         {
             assert_eq!(of(none), None, "{none:?}");
+        }
+    }
+
+    #[test]
+    fn what_another_user_put_there_is_not_sent() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("thub-x");
+        std::fs::write(&path, b"x").unwrap();
+        assert!(is_ours(&path));
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o777)).unwrap();
+        assert!(!is_ours(&path) && found(&path, "x").err().unwrap().what.contains("another user"));
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        if rustix::process::geteuid().is_root() {
+            std::os::unix::fs::chown(&path, Some(12345), None).unwrap();
+            assert!(!is_ours(&path));
         }
     }
 

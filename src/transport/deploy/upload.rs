@@ -80,9 +80,14 @@ pub(super) async fn upload(ssh: &Ssh, mine: &Mine, dir: Option<&str>, ask: &dyn 
     ask.progress(&format!("{host}: looking where the agent may lie"), None);
     let (out, _, _) = ssh.output(&dirs::look(&mine.build, dir.unwrap_or_default()), PRINTED_MOST).await?;
     let looked = dirs::judge(&host, &out)?;
-    let to = match dir {
-        Some(_) => looked.to.ok_or_else(|| unfit(&host))?,
-        None => looked.moved.unwrap_or_default(),
+    let to = match (dir, looked.moved) {
+        (Some(_), _) => looked.to.ok_or_else(|| unfit(&host))?,
+        (None, None) => String::new(),
+        // others may be able to write there by now
+        (None, Some(moved)) => {
+            let (out, _, _) = ssh.output(&dirs::look(&mine.build, &moved), PRINTED_MOST).await?;
+            dirs::judge(&host, &out)?.to.ok_or_else(|| unfit(&host))?
+        }
     };
     let args = Args {
         build: &mine.build,

@@ -18,6 +18,9 @@ const AGENT_WITHIN: Duration = Duration::from_secs(5);
 /// Sent by the host and not yet read by the agent, bytes. An agent's longest message is 256 KiB.
 const UNREAD_MOST: usize = 512 << 10;
 
+/// Connections to the agent at a time, for each host: what a host opens beyond that is refused.
+pub(super) const MOST: usize = 64;
+
 /// Where that agent listens; `None` = there is none.
 pub(super) fn path_of(socket: &AgentSocket) -> Option<PathBuf> {
     match socket {

@@ -32,7 +32,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::sync::{OnceCell, mpsc, watch};
+use tokio::sync::{OnceCell, Semaphore, mpsc, watch};
 
 /// Handshake, then authentication: each so long, without the time of questions.
 const HANDSHAKE_WITHIN: Duration = Duration::from_secs(30);
@@ -48,6 +48,8 @@ const KEEPALIVE_MOST: usize = 2;
 /// Where nothing that is lost can come back, a network that stands still is waited for: two minutes.
 const KEEPALIVE_PATIENT: usize = 24;
 const WINDOW: u32 = 2 << 20;
+/// What a terminal prints before the host has said that there is one.
+const EARLY_MOST: usize = 1 << 20;
 const JUMPS_MOST: usize = 8;
 
 /// What has to outlive a channel.
@@ -177,6 +179,7 @@ async fn handshake(config: HostConfig, mut wire: Wire, ask: Arc<dyn Ask>, keepal
         shared: shared.clone(),
         asked: asked.clone(),
         witness: renewal::Witness::default(),
+        agents: Arc::new(Semaphore::new(agent_forward::MOST)),
         _alive: alive,
     };
     let settings = client::Config {
@@ -349,7 +352,11 @@ impl Ssh {
                     match channel.wait().await {
                         Some(ChannelMsg::Success) => return Some(true),
                         Some(ChannelMsg::Failure) => return Some(false),
-                        Some(ChannelMsg::Data { data }) => early.extend_from_slice(&data),
+                        Some(ChannelMsg::Data { data }) if early.len() + data.len() <= EARLY_MOST => {
+                            early.extend_from_slice(&data);
+                        }
+                        // (who sends on and on and never answers would fill the memory here)
+                        Some(ChannelMsg::Data { .. }) => return Some(false),
                         Some(ChannelMsg::Close) | None => return None,
                         Some(_) => {}
                     }
@@ -615,5 +622,111 @@ mod tests {
         assert_eq!(jumps_of(&c), [] as [String; 0], "a circle of one");
         c.proxy_jump = Some("web:2222".into());
         assert_eq!(jumps_of(&c), ["web:2222"]);
+    }
+
+    // ---- against russh's own server
+
+    use crate::transport::ask::Nobody;
+    use crate::transport::ssh::config::{AgentSocket, Strict};
+    use russh::ChannelId;
+    use russh::keys::PrivateKey;
+    use russh::keys::ssh_key::private::Ed25519Keypair;
+    use russh::server;
+
+    /// Lets everybody in; what is asked for as a terminal prints, and is never said to be one.
+    struct Endless;
+    impl server::Handler for Endless {
+        type Error = russh::Error;
+        async fn auth_none(&mut self, _: &str) -> Result<server::Auth, russh::Error> {
+            Ok(server::Auth::Accept)
+        }
+        async fn channel_open_session(
+            &mut self,
+            _: russh::Channel<server::Msg>,
+            reply: server::ChannelOpenHandle,
+            _: &mut server::Session,
+        ) -> Result<(), russh::Error> {
+            reply.accept().await;
+            Ok(())
+        }
+        async fn pty_request(
+            &mut self,
+            channel: ChannelId,
+            _: &str,
+            _: u32,
+            _: u32,
+            _: u32,
+            _: u32,
+            _: &[(russh::Pty, u32)],
+            session: &mut server::Session,
+        ) -> Result<(), russh::Error> {
+            session.data(channel, vec![b'x'; EARLY_MOST + 1])
+        }
+    }
+
+    async fn endless(agent: AgentSocket) -> (Ssh, server::Handle) {
+        let key = PrivateKey::from(Ed25519Keypair::from_seed(&[7; 32]));
+        let settings =
+            server::Config { keys: vec![key], auth_rejection_time: Duration::ZERO, ..server::Config::default() };
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let port = listener.local_addr().ok().map(|a| a.port());
+        let dest = Dest { user: Some("al".into()), host: "127.0.0.1".into(), port };
+        let mut config = HostConfig::defaults(&dest, dir.path(), "me");
+        (config.strict, config.identity_agent) = (Strict::AcceptNew, AgentSocket::None);
+        config.forward_agent = Some(agent);
+        let (tell, told) = tokio::sync::oneshot::channel();
+        tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            let running = server::run_stream(Arc::new(settings), stream, Endless).await.unwrap();
+            let _ = tell.send(running.handle());
+            let _ = running.await;
+        });
+        (over_tcp(config, Arc::new(Nobody)).await.unwrap(), told.await.unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_host_that_prints_and_never_answers_is_not_listened_to() {
+        let (ssh, _server) = endless(AgentSocket::None).await;
+        let wanted = Terminal { command: None, term: "x".into(), size: Size::new(80, 24), env: Vec::new() };
+        let asked = tokio::time::timeout(OPEN_WITHIN / 2, ssh.terminal(&wanted)).await;
+        let f = asked.expect("it is given up at once").err().unwrap();
+        assert!(f.what.contains("no terminal"), "{f}");
+    }
+
+    #[tokio::test]
+    async fn a_host_gets_so_many_connections_to_the_agent_and_no_more() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("agent");
+        let listener = tokio::net::UnixListener::bind(&path).unwrap();
+        tokio::spawn(async move {
+            loop {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                tokio::spawn(async move {
+                    // it knows nothing of what it is asked
+                    let mut piece = [0; 4096];
+                    while stream.read(&mut piece).await.is_ok_and(|n| n > 0) {
+                        let _ = stream.write_all(&[0, 0, 0, 1, 5]).await;
+                    }
+                });
+            }
+        });
+        let (_ssh, server) = endless(AgentSocket::Path(path)).await;
+        let mut held = Vec::new();
+        for _ in 0..agent_forward::MOST {
+            held.push(server.channel_open_agent().await.unwrap());
+        }
+        assert!(server.channel_open_agent().await.is_err());
+        // one goes, another may come
+        held.pop().unwrap().close().await.unwrap();
+        let mut again = false;
+        for _ in 0..500 {
+            again = server.channel_open_agent().await.is_ok();
+            if again {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        assert!(again);
     }
 }

@@ -21,7 +21,7 @@ use std::borrow::Cow;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::SystemTime;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 
 const BANNER_LINES: usize = 20;
 
@@ -62,6 +62,8 @@ pub(super) struct Gate {
     pub(super) shared: Arc<Shared>,
     pub(super) witness: Witness,
     pub(super) asked: Arc<Asked>,
+    /// Connections to the ssh-agent that may still come.
+    pub(super) agents: Arc<Semaphore>,
     /// Its end tells that the connection has ended.
     pub(super) _alive: watch::Sender<()>,
 }
@@ -70,6 +72,7 @@ impl client::Handler for Gate {
     type Error = russh::Error;
 
     async fn check_server_key(&mut self, offered: &PublicKeyOrCertificate) -> Result<bool, russh::Error> {
+        self.witness.shown();
         let judged = match offered.certificate() {
             Some(certificate) => self.judge_certificate(certificate).await,
             None => match offered.public_key().to_bytes().ok().and_then(HostKey::from_blob) {
@@ -150,7 +153,9 @@ impl client::Handler for Gate {
         // only where ssh_config lends the agent to this host
         if let Some(path) = self.config.forward_agent.as_ref().and_then(agent_forward::path_of) {
             let binding = self.shared.lock().binding.clone();
+            let Ok(room) = self.agents.clone().try_acquire_owned() else { return Ok(()) };
             tokio::spawn(async move {
+                let _room = room;
                 if let Some(agent) = agent_forward::open(path, binding).await {
                     reply.accept().await;
                     agent_forward::copy(channel, agent).await;
@@ -212,12 +217,7 @@ impl Gate {
     /// good enough: nobody is asked to trust it, and it is not learned.
     async fn judge(&self, key: &HostKey, flawed: Option<&str>) -> Result<(), Failure> {
         let (host, port) = self.config.recorded_as();
-        if let Some(bits) = offer::too_small(&self.config, &key.blob) {
-            return Err(Failure::refused(
-                format!("{}: its RSA host key has {bits} bits, fewer than RequiredRSASize", self.config.shown()),
-                "ask its admin for another host key (ssh-keygen -A makes them)",
-            ));
-        }
+        large_enough(&self.config, key)?;
         let verdict = match self.revoked.as_ref().and_then(|f| known_hosts::revoked(f, key)) {
             Some(stop) => stop,
             None => known_hosts::verdict(&self.files, &host, port, key),
@@ -257,9 +257,11 @@ impl Gate {
         let (host, port) = self.config.recorded_as();
         let principal = self.config.host_key_alias.clone().unwrap_or_else(|| host.clone());
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_secs());
-        let revoked = self.revoked.as_ref();
-        match hostcert::judge(&self.files, revoked, (&host, port), &principal, certificate, now) {
-            Word::Vouched => Ok(()),
+        let (revoked, signed_by) = (self.revoked.as_ref(), &self.config.ca_signature_algorithms);
+        match hostcert::judge(&self.files, revoked, (&host, port), &principal, certificate, signed_by, now) {
+            Word::Vouched => {
+                hostcert::plain(certificate.public_key()).map_or(Ok(()), |k| large_enough(&self.config, &k))
+            }
             Word::Stop(verdict, key) => Err(refusal(&self.config, &verdict, &key)),
             Word::Nothing(why) => match hostcert::plain(certificate.public_key()) {
                 Some(key) => self.judge(&key, why.as_deref()).await,
@@ -288,6 +290,17 @@ impl Gate {
             format!("{}: its key can't be kept in {}: {why}", self.config.shown(), escape(&path.to_string_lossy())),
             "make that file writable, or name another one with UserKnownHostsFile",
         ))
+    }
+}
+
+/// RequiredRSASize, whoever vouches for the key.
+fn large_enough(config: &HostConfig, key: &HostKey) -> Result<(), Failure> {
+    match offer::too_small(config, &key.blob) {
+        None => Ok(()),
+        Some(bits) => Err(Failure::refused(
+            format!("{}: its RSA host key has {bits} bits, fewer than RequiredRSASize", config.shown()),
+            "ask its admin for another host key (ssh-keygen -A makes them)",
+        )),
     }
 }
 
@@ -467,5 +480,39 @@ mod tests {
             assert_eq!(p.compression.len(), 1);
             assert!(p.host_key_certificates.iter().all(|a| *a != Algorithm::Rsa { hash: None }));
         }
+    }
+
+    #[tokio::test]
+    async fn a_certificate_makes_no_small_key_large() {
+        use russh::keys::ssh_key::certificate::{Builder, CertType};
+        use russh::keys::ssh_key::private::Ed25519Keypair;
+        use russh::keys::{PrivateKey, PublicKey};
+        let mut blob = Vec::new();
+        for field in [&b"ssh-rsa"[..], &[1, 0, 1], &[&[0, 0xc1][..], &[0x55; 254], &[1]].concat()] {
+            blob.extend((field.len() as u32).to_be_bytes());
+            blob.extend(field);
+        }
+        let authority = PrivateKey::from(Ed25519Keypair::from_seed(&[9; 32]));
+        let key = PublicKey::from_bytes(&blob).unwrap();
+        let mut b = Builder::new(vec![7; 16], key.key_data().clone(), 0, u64::MAX >> 1).unwrap();
+        b.cert_type(CertType::Host).unwrap().key_id("x").unwrap().valid_principal("web").unwrap();
+        let certificate = b.sign(&authority).unwrap();
+        let text = format!("@cert-authority web {}\n", authority.public_key().to_openssh().unwrap());
+        let mut gate = Gate {
+            config: host("web"),
+            files: vec![File { path: "/kh".into(), text: Ok(text.into_bytes()) }],
+            revoked: None,
+            address: None,
+            asker: Asker { ask: Arc::new(crate::transport::ask::Nobody), patience: Arc::default() },
+            shared: Arc::default(),
+            witness: Witness::default(),
+            asked: Arc::default(),
+            agents: Arc::new(Semaphore::new(1)),
+            _alive: watch::channel(()).0,
+        };
+        gate.judge_certificate(&certificate).await.unwrap();
+        gate.config.required_rsa_size = 4096;
+        let f = gate.judge_certificate(&certificate).await.unwrap_err();
+        assert!(f.what.contains("2048 bits"), "{f}");
     }
 }

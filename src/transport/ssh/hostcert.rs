@@ -27,13 +27,15 @@ pub(super) fn plain(key: &KeyData) -> Option<HostKey> {
     HostKey::from_blob(PublicKey::new(key.clone(), "").to_bytes().ok()?)
 }
 
-/// `list` = the file of revoked keys, `principal` = the name a certificate must hold, `now` in seconds since 1970.
+/// `list` = the file of revoked keys, `principal` = the name a certificate must hold, `signed_by` = the algorithms an
+/// authority may sign with (CASignatureAlgorithms; none said = the safe ones), `now` in seconds since 1970.
 pub(super) fn judge(
     files: &[File],
     list: Option<&File>,
     (host, port): (&str, u16),
     principal: &str,
     certificate: &Certificate,
+    signed_by: &[String],
     now: u64,
 ) -> Word {
     let (Some(key), Some(authority)) = (plain(certificate.public_key()), plain(certificate.signature_key())) else {
@@ -52,14 +54,14 @@ pub(super) fn judge(
     if !known_hosts::authorities(files, host, port).contains(&authority) {
         return Word::Nothing(None);
     }
-    match flaw(certificate, principal, now) {
+    match flaw(certificate, principal, signed_by, now) {
         None => Word::Vouched,
         Some(why) => Word::Nothing(Some(why)),
     }
 }
 
 /// Why a certificate is not to be believed, whoever signed it.
-fn flaw(c: &Certificate, principal: &str, now: u64) -> Option<String> {
+fn flaw(c: &Certificate, principal: &str, signed_by: &[String], now: u64) -> Option<String> {
     // OpenSSH's CASignatureAlgorithms: no SHA-1, no DSA
     let safe = match c.signature().algorithm() {
         Algorithm::Rsa { hash } => matches!(hash, Some(HashAlg::Sha256 | HashAlg::Sha512)),
@@ -68,6 +70,9 @@ fn flaw(c: &Certificate, principal: &str, now: u64) -> Option<String> {
     };
     if !safe {
         return Some("it is signed by an algorithm that is not safe".into());
+    }
+    if !signed_by.is_empty() && !signed_by.iter().any(|a| a == c.signature().algorithm().as_str()) {
+        return Some("it is signed by an algorithm that CASignatureAlgorithms leaves out".into());
     }
     if c.verify_signature().is_err() {
         return Some("its signature is wrong".into());
@@ -136,7 +141,8 @@ mod tests {
     fn what_a_certificate_is_worth() {
         let (host, ca) = (line(&key(1)), line(&key(9)));
         let good = made(|b| _ = b.valid_principal("web").unwrap());
-        let at = |text: String, port, now, c: &Certificate| judge(&files(text), None, ("web", port), "web", c, now);
+        let at =
+            |text: String, port, now, c: &Certificate| judge(&files(text), None, ("web", port), "web", c, &[], now);
         let trusted = format!("@cert-authority web {ca}\n");
         assert_eq!(at(trusted.clone(), 22, 1500, &good), Word::Vouched);
         // dates: from, until
@@ -162,12 +168,12 @@ mod tests {
             let text = format!("{trusted}@revoked * {bad}\n");
             assert!(matches!(at(text, 22, 1500, &good), Word::Stop(Verdict::Revoked { line: 2, .. }, _)));
             let list = File { path: "/rl".into(), text: Ok(bad.clone().into_bytes()) };
-            let word = judge(&files(trusted.clone()), Some(&list), ("web", 22), "web", &good, 1500);
+            let word = judge(&files(trusted.clone()), Some(&list), ("web", 22), "web", &good, &[], 1500);
             assert!(matches!(word, Word::Stop(Verdict::Revoked { .. }, _)), "{word:?}");
         }
         let gone = [File { path: "/kh".into(), text: Err("denied".into()) }];
         assert!(matches!(
-            judge(&gone, None, ("web", 22), "web", &good, 1500),
+            judge(&gone, None, ("web", 22), "web", &good, &[], 1500),
             Word::Stop(Verdict::Unreadable { .. }, _)
         ));
         // what makes it worth nothing
@@ -183,6 +189,13 @@ mod tests {
             made(|b| _ = b.valid_principal("web").unwrap().critical_option("force-command", "x").unwrap()),
             "critical",
         );
+        // CASignatureAlgorithms
+        let signed = |by: &str| {
+            let by = [by.to_string()];
+            judge(&files(trusted.clone()), None, ("web", 22), "web", &good, &by, 1500)
+        };
+        assert_eq!(signed("ssh-ed25519"), Word::Vouched);
+        assert!(matches!(signed("rsa-sha2-512"), Word::Nothing(Some(why)) if why.contains("CASignatureAlgorithms")));
         // one bit of what was signed is another
         let mut bytes = good.to_bytes().unwrap();
         let at_name = bytes.windows(3).position(|w| w == b"web").unwrap();

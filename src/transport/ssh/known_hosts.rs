@@ -221,15 +221,24 @@ pub fn revoked(file: &File, key: &HostKey) -> Option<Verdict> {
         };
     }
     let text = String::from_utf8_lossy(text);
+    let mut unread = None;
     for (i, line) in text.lines().enumerate() {
         let mut words = line.split_whitespace();
+        let (mut any, mut found) = (false, false);
         while let Some(word) = words.next().filter(|w| !w.starts_with('#')) {
-            if words.clone().next().and_then(|b64| decode(word, b64)).as_ref() == Some(key) {
+            any = true;
+            let listed = words.clone().next().and_then(|b64| decode(word, b64));
+            if listed.as_ref() == Some(key) {
                 return Some(Verdict::Revoked { file: file.path.clone(), line: i + 1 });
             }
+            found |= listed.is_some();
+        }
+        if any && !found {
+            unread = unread.or(Some(i + 1));
         }
     }
-    None
+    // which key it revokes can't be known: as in OpenSSH, that stops
+    unread.and_then(|line| stop(&format!("line {line} {REVOKES}")))
 }
 
 /// Is a certificate in it, by its serial number or key id? Only binary lists hold those.
@@ -521,6 +530,12 @@ mod tests {
         let list = |text: &str| File { path: "/rl".into(), text: Ok(text.as_bytes().to_vec()) };
         assert_eq!(revoked(&list(&format!("# x\n{}\n", b64(&ed(2)))), &ed(1)), None);
         assert!(matches!(revoked(&list(&b64(&ed(1))), &ed(1)), Some(Verdict::Revoked { line: 1, .. })));
+        let other = b64(&ed(2));
+        assert_eq!(revoked(&list(&format!("\n  # x\n{other} al@x y\n")), &ed(1)), None);
+        for bad in ["ssh-ed25519 AAAA!\n", "ssh-ed25519\n", "\u{feff}ssh-ed25519 AAAA\n"] {
+            let stops = revoked(&list(&format!("{bad}{other}\n")), &ed(1));
+            assert!(matches!(stops, Some(Verdict::Unreadable { ref why, .. }) if why.contains("line 1")), "{stops:?}");
+        }
         assert!(matches!(revoked(&list("SSHKRL\n\0..."), &ed(1)), Some(Verdict::Unreadable { .. })));
     }
 

@@ -64,6 +64,11 @@ pub(super) struct Witness {
 }
 
 impl Witness {
+    /// A key is shown, and about to be judged: what was heard of it goes with this, however that ends.
+    pub(super) fn shown(&mut self) {
+        self.task = tokio::task::try_id();
+    }
+
     /// The key that was passed.
     pub(super) fn accepted(&mut self, key: &PublicKey, certificate: bool) {
         self.task = tokio::task::try_id();

@@ -18,12 +18,14 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
 const XAUTH_WITHIN: Duration = Duration::from_secs(10);
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 /// For a connection's first message.
 const SETUP_WITHIN: Duration = Duration::from_secs(10);
+/// Connections to the display at a time, for each host: what it opens beyond that is refused.
+const MOST: usize = 256;
 const FILE_MOST: u64 = 1 << 20;
 
 /// The display that is lent.
@@ -122,13 +124,19 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Both for T {}
 
 /// Takes what the host opens until the connection ends.
 pub(super) async fn serve(x11: Arc<X11>, mut opened: mpsc::UnboundedReceiver<Incoming>, ssh: Weak<Inner>) {
+    let room = Arc::new(Semaphore::new(MOST));
     while let Some(Incoming { channel, reply }) = opened.recv().await {
         if x11.until.is_some_and(|t| Instant::now() > t) {
             tracing::warn!("ForwardX11Timeout is over: a program's connection is refused");
             continue;
         }
+        let Ok(room) = room.clone().try_acquire_owned() else {
+            tracing::warn!("too many programs there are connected to the display");
+            continue;
+        };
         let (x11, ssh) = (x11.clone(), ssh.clone());
         tokio::spawn(async move {
+            let _room = room;
             let server = match tokio::time::timeout(CONNECT_WITHIN, x11.connect()).await {
                 Ok(Ok(server)) => server,
                 other => {
@@ -167,7 +175,15 @@ async fn generate(config: &HostConfig, display: &str, time: Duration) -> Option<
     let dir = std::env::temp_dir().join(format!("thub-xauth-{}", hex(&random::<16>().ok()?)));
     use std::os::unix::fs::DirBuilderExt;
     std::fs::DirBuilder::new().mode(0o700).create(&dir).ok()?;
-    let file = dir.join("xauth");
+    // gone with the cookie, also where this is given up half way
+    struct Gone(PathBuf);
+    impl Drop for Gone {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+    let dir = Gone(dir);
+    let file = dir.0.join("xauth");
     let xauth = config.xauth_location.clone().unwrap_or_else(|| "xauth".into());
     let mut command = tokio::process::Command::new(xauth);
     command.arg("-f").arg(&file).args(["generate", display, COOKIE, "untrusted", "timeout"]);
@@ -176,6 +192,5 @@ async fn generate(config: &HostConfig, display: &str, time: Duration) -> Option<
     let ran =
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true).status().await;
     let made = entries(file).into_iter().find(|e| e.name == COOKIE.as_bytes()).map(|e| e.data);
-    let _ = std::fs::remove_dir_all(&dir);
     ran.ok().filter(|s| s.success()).and(made)
 }

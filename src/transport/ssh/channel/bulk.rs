@@ -70,6 +70,9 @@ impl Behind {
             } else {
                 self.full.get_or_insert_with(Instant::now);
             }
+        } else {
+            // it was taken after all
+            self.full = None;
         }
         None
     }
@@ -209,4 +212,19 @@ fn broken(shared: &Shared) {
     inner.ended = Some(End::Lost);
     wake_reader(inner);
     close_inner(shared);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reader_that_takes_it_after_all_is_not_given_up() {
+        let mut behind = Behind { full: Some(Instant::now()), ..Behind::default() };
+        behind.add(Bytes::from_static(&[7; 1000]));
+        assert!(behind.turn(MOST).is_none() && behind.full.is_none(), "little waits: nothing is full");
+        behind.full = Some(Instant::now());
+        while behind.turn(0).is_some() {}
+        assert!(behind.full.is_none() && behind.is_empty());
+    }
 }

@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::sys::listening;
 use crate::text::{escape, short};
 use rustix::net::sockopt;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
@@ -99,7 +99,25 @@ impl Listener {
             Place::Unix(path) => unix(Path::new(path), unlink).map(Listener::Unix),
             Place::Tcp { host, port } => {
                 let wanted = addresses(host.as_deref(), *port).await?;
-                tcp(&wanted, at, *port).map(Listener::Tcp)
+                match tcp(&wanted, *port) {
+                    Ok(all) => Ok(Listener::Tcp(all)),
+                    // a walk through /proc: not where keys go through
+                    Err(No::Taken(port)) => {
+                        let by = tokio::task::spawn_blocking(move || listening::on(port)).await.ok().flatten();
+                        Err(taken(at, by))
+                    }
+                    Err(No::NotAllowed(port)) => Err(Failure::refused(
+                        format!("this user may not listen on port {port}"),
+                        "choose one from 1024 on",
+                    )),
+                    Err(No::Nowhere(why)) => Err(Failure::failed(
+                        format!(
+                            "nothing can listen on {at}: {}",
+                            why.map(|e| short(&e.to_string(), 100)).unwrap_or_default()
+                        ),
+                        "leave the address out to listen on the loopback address, or write one that `ip addr` lists",
+                    )),
+                }
             }
         }
     }
@@ -163,7 +181,14 @@ fn one(address: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::from_std(socket.into())
 }
 
-fn tcp(wanted: &[SocketAddr], at: &Place, port: u16) -> Result<Vec<TcpListener>, Failure> {
+/// Why nothing listens.
+enum No {
+    Taken(u16),
+    NotAllowed(u16),
+    Nowhere(Option<io::Error>),
+}
+
+fn tcp(wanted: &[SocketAddr], port: u16) -> Result<Vec<TcpListener>, No> {
     let mut tries = 0;
     'again: loop {
         tries += 1;
@@ -181,30 +206,19 @@ fn tcp(wanted: &[SocketAddr], at: &Place, port: u16) -> Result<Vec<TcpListener>,
                     if port == 0 && tries < 8 {
                         continue 'again;
                     }
-                    return Err(taken(at, address.port()));
+                    return Err(No::Taken(address.port()));
                 }
-                Err(e) if e.kind() == io::ErrorKind::PermissionDenied => {
-                    return Err(Failure::refused(
-                        format!("this user may not listen on port {}", address.port()),
-                        "choose one from 1024 on",
-                    ));
-                }
+                Err(e) if e.kind() == io::ErrorKind::PermissionDenied => return Err(No::NotAllowed(address.port())),
                 // a machine without IPv6, or an address that is another's
                 Err(e) => why = Some(e),
             }
         }
-        return match (all.is_empty(), why) {
-            (false, _) => Ok(all),
-            (true, why) => Err(Failure::failed(
-                format!("nothing can listen on {at}: {}", why.map(|e| short(&e.to_string(), 100)).unwrap_or_default()),
-                "leave the address out to listen on the loopback address, or write one that `ip addr` lists",
-            )),
-        };
+        return if all.is_empty() { Err(No::Nowhere(why)) } else { Ok(all) };
     }
 }
 
-fn taken(at: &Place, port: u16) -> Failure {
-    let by = match listening::on(port) {
+fn taken(at: &Place, by: Option<listening::Listening>) -> Failure {
+    let by = match by {
         Some(l) => match l.pid {
             Some(pid) => format!(" by {} (process {pid})", short(&l.command, 40)),
             None => format!(" by a process of user {}", l.uid),
@@ -223,11 +237,7 @@ fn unix(path: &Path, unlink: bool) -> Result<Bound, Failure> {
     if unlink && is_socket(path) {
         let _ = std::fs::remove_file(path);
     }
-    // only this user may connect, from the first moment on
-    let before = crate::sys::umask(0o177);
-    let bound = UnixListener::bind(path);
-    crate::sys::umask(before);
-    let listener = bound.map_err(|e| match e.kind() {
+    let listener = bind_unix(path).map_err(|e| match e.kind() {
         io::ErrorKind::AddrInUse => Failure::failed(
             format!("{shown} is there already"),
             "remove it where nothing listens on it any more, or choose another path (StreamLocalBindUnlink yes in ssh_config removes it)",
@@ -244,11 +254,49 @@ fn unix(path: &Path, unlink: bool) -> Result<Bound, Failure> {
     Ok(Bound { listener, path: path.to_path_buf(), is })
 }
 
+/// Only this user may connect, from the first moment on.
+fn bind_unix(path: &Path) -> io::Result<UnixListener> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM.nonblocking().cloexec(), None)?;
+    // (the umask is the whole process's: other threads make files meanwhile)
+    #[cfg(target_os = "linux")]
+    rustix::fs::fchmod(&socket, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR)?;
+    #[cfg(not(target_os = "linux"))]
+    let before = crate::sys::umask(0o177);
+    let bound = socket.bind(&SockAddr::unix(path)?);
+    #[cfg(not(target_os = "linux"))]
+    crate::sys::umask(before);
+    bound?;
+    socket.listen(BACKLOG)?;
+    UnixListener::from_std(socket.into())
+}
+
 impl Drop for Bound {
     fn drop(&mut self) {
         // another one's that took its place stays
         if std::fs::symlink_metadata(&self.path).is_ok_and(|m| (m.dev(), m.ino()) == self.is) {
             let _ = std::fs::remove_file(&self.path);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[tokio::test]
+    async fn only_this_user_may_connect_to_a_socket() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("s");
+        let at = Place::Unix(path.to_string_lossy().into_owned());
+        let listener = Listener::bind(&at, false).await.unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        let connected = UnixStream::connect(&path).await.unwrap();
+        listener.accept().await.unwrap();
+        drop(connected);
+        let why = Listener::bind(&at, false).await.err().unwrap();
+        assert!(why.what.contains("is there already"), "{why}");
+        drop(listener);
+        assert!(!path.exists());
     }
 }
