@@ -38,6 +38,9 @@ pub async fn reach(
     Ok((ssh, opened.channel))
 }
 
+/// How often a host's other builds are tried while they change.
+const ROUNDS: usize = 4;
+
 /// An agent that runs: its first bytes, those with the banner, are still to be read.
 pub struct Opened {
     pub channel: Channel,
@@ -58,10 +61,15 @@ pub async fn agent(
 ) -> Result<Opened, Failure> {
     let own = deploy::own_build().await?;
     let mut broken = None;
-    let remote = if unfit.contains(&own) {
+    let mut remote = if unfit.contains(&own) {
         deploy::find(ssh).await?
     } else {
-        match deploy::start(ssh).await {
+        let started = match deploy::start(ssh).await {
+            // one that was ended as it began (`thub agent stop`) is no broken one
+            Err(e) if e.kind == Kind::Failed && !ssh.is_closed() => deploy::start(ssh).await,
+            started => started,
+        };
+        match started {
             Ok(Started::Agent(channel, version)) if choose::fits(&version) => {
                 return Ok(Opened { channel, build: own });
             }
@@ -78,17 +86,30 @@ pub async fn agent(
     };
     if policy != DeployPolicy::Always {
         let without: Vec<String> = unfit.iter().chain([&own]).cloned().collect();
-        for build in choose::candidates(&remote.builds, &without) {
-            let agent = deploy::Agent { path: remote.agent_path(build), build: build.to_string() };
-            match deploy::first_words(ssh, deploy::open_agent(ssh, &agent).await?).await {
-                Ok(Started::Agent(channel, version)) if choose::fits(&version) => {
-                    tracing::debug!(build = agent.build, "another build's agent is used");
-                    return Ok(Opened { channel, build: agent.build });
+        for round in 0..ROUNDS {
+            let candidates = choose::candidates(&remote.builds, &without);
+            if candidates.is_empty() {
+                break;
+            }
+            for build in candidates {
+                let agent = deploy::Agent { path: remote.agent_path(build), build: build.to_string() };
+                match deploy::first_words(ssh, deploy::open_agent(ssh, &agent).await?).await {
+                    Ok(Started::Agent(channel, version)) if choose::fits(&version) => {
+                        tracing::debug!(build = agent.build, "another build's agent is used");
+                        return Ok(Opened { channel, build: agent.build });
+                    }
+                    Err(e) if ssh.is_closed() => return Err(e),
+                    Err(e) if !matches!(e.kind, Kind::Failed | Kind::TimedOut) => return Err(e),
+                    // it does not run, or is none: the next one
+                    Ok(_) | Err(_) => {}
                 }
-                Err(e) if ssh.is_closed() => return Err(e),
-                Err(e) if !matches!(e.kind, Kind::Failed | Kind::TimedOut) => return Err(e),
-                // it does not run, or is none: the next one
-                Ok(_) | Err(_) => {}
+            }
+            // it may have been ended as it began, or others have come in its place meanwhile
+            let now = deploy::find(ssh).await?;
+            let same = now.builds == remote.builds;
+            remote = now;
+            if same && round > 0 {
+                break;
             }
         }
     }

@@ -27,7 +27,6 @@ fn fifty_changes_of_build_lose_no_line() {
     for change in 0..changes {
         // up and down between three builds
         let (old, new) = (&builds[change % 3], &builds[(change + 1) % 3]);
-        let before = last_number(&tty);
         if change % 12 == 0 {
             // as a person does it, with that build
             assert_eq!(far.by(new, &["deploy", "test"]).code, 0);
@@ -37,11 +36,19 @@ fn fifty_changes_of_build_lose_no_line() {
         far.take_away(&old.id);
         // agents of whatever build end and are found anew
         far.there(&new.program, &["agent", "stop"]);
-        until("an agent of the other build", || {
-            let agents = far.agents();
-            let is_new = |p: &i32| exe(*p).to_string_lossy().contains(&format!("/{}/", new.id));
-            (agents.len() == 1 && agents.iter().all(is_new)).then_some(())
-        });
+        let mut last = Vec::new();
+        let what = format!("an agent of {} (change {change})", new.id);
+        let found = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            until(&what, || {
+                last = far.agents().into_iter().map(&exe).collect();
+                let is_new = |p: &std::path::PathBuf| p.to_string_lossy().contains(&format!("/{}/", new.id));
+                (last.len() == 1 && last.iter().all(is_new)).then_some(())
+            })
+        }));
+        assert!(found.is_ok(), "{last:?}\n{}", crate::support::tty::frame(&tty.screen()));
+        // (lines that came before the change say nothing of the client)
+        tty.until("it to be back", |s| !s.iter().any(|l| l.contains("back in a moment")));
+        let before = last_number(&tty);
         until("more lines", || (last_number(&tty) > before).then_some(()));
     }
     std::fs::write(far.sshd.home().join("stop"), "").unwrap();
