@@ -29,13 +29,14 @@ fn fifty_changes_of_build_lose_no_line() {
         let (old, new) = (&builds[change % 3], &builds[(change + 1) % 3]);
         if change % 12 == 0 {
             // as a person does it, with that build
-            assert_eq!(far.by(new, &["deploy", "test"]).code, 0);
+            let said = far.by(new, &["deploy", "test"]);
+            assert_eq!(said.code, 0, "change {change}: {said:?}");
         } else {
             far.put(&new.id, &new.program);
         }
         far.take_away(&old.id);
-        // agents of whatever build end and are found anew
-        far.there(&new.program, &["agent", "stop"]);
+        // agents of whatever build end and are found anew (an older build's own verb ends those of other homes, too)
+        far.there(&builds[0].program, &["agent", "stop"]);
         let mut last = Vec::new();
         let what = format!("an agent of {} (change {change})", new.id);
         let found = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
