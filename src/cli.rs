@@ -291,7 +291,7 @@ pub struct Wait {
 #[derive(Args, Debug)]
 pub struct Kill {
     /// Sessions: ids, unique prefixes (of an id 4 characters) or names
-    #[arg(value_name = "SESSION", required_unless_present_any = ["all", "target"], allow_hyphen_values = true)]
+    #[arg(value_name = "SESSION", required_unless_present_any = ["all", "target"])]
     pub sessions: Vec<String>,
     /// As tmux names it
     #[arg(short = 't', long = "target", value_name = "SESSION", hide = true)]

@@ -591,3 +591,12 @@ fn as_much_history_as_was_asked_for() {
     home.shows("set", "^end$");
     assert!((73..=74).contains(&lines("set")), "{}", lines("set"));
 }
+
+#[test]
+fn options_may_follow_the_sessions_to_kill() {
+    let home = Home::new();
+    home.new_session(&["-n", "first", "--", "cat"]);
+    home.new_session(&["-n", "second", "--", "cat"]);
+    home.thub(&["kill", "first", "second", "--json"]).ok();
+    assert!(home.ls().iter().all(|s| s["state"] != "detached"), "{:?}", home.ls());
+}
