@@ -21,6 +21,8 @@ use tokio::io::unix::AsyncFd;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 
 pub mod listening;
+pub mod own;
+pub mod x11;
 
 // ---- for tests
 

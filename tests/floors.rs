@@ -18,7 +18,7 @@ const ARROWS: &[(&str, u8, &[&str])] = &[
     ("theme", 0, &["failure", "text"]),
     ("paths", 0, &["failure", "proto"]),
     // 1 ports: each touches one outside thing
-    ("sys", 1, &["failure", "paths"]),
+    ("sys", 1, &["failure", "paths", "proto"]),
     ("safedir", 1, &["failure", "proto", "sys", "text"]),
     ("log", 1, &["paths", "safedir"]),
     ("config", 1, &["failure", "paths", "text", "theme"]),

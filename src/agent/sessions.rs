@@ -10,11 +10,9 @@ use crate::store::rundir::{Entry, Record, same_process};
 use crate::sys;
 use rustix::process::{Pid, Signal};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::sync::mpsc;
 
@@ -207,32 +205,14 @@ impl Agent {
 
     async fn spawn(&self, id: &SessionId, spec: &Spec) -> Result<SessionInfo, Fault> {
         let failed = |e: std::io::Error| Fault::new(Fault::SPAWN, format!("no session process can be started: {e}"));
-        // what runs now, also where its file was replaced or removed meanwhile
-        let exe = if cfg!(target_os = "linux") {
-            PathBuf::from("/proc/self/exe")
-        } else {
-            std::env::current_exe().map_err(failed)?
-        };
-        let mut command = tokio::process::Command::new(exe);
-        command.arg0("thub").args(["session", "--id", id.as_str()]);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(false);
-        let mut child = command.spawn().map_err(failed)?;
         let json = serde_json::to_vec(spec).map_err(|e| failed(e.into()))?;
-        let talk = async {
-            if let Some(mut stdin) = child.stdin.take() {
-                stdin.write_all(&json).await?;
-            }
-            let mut said = Vec::new();
-            if let Some(stdout) = child.stdout.take() {
-                stdout.take(1 << 20).read_to_end(&mut said).await?;
-            }
-            child.wait().await?;
-            Ok::<_, std::io::Error>(said)
-        };
-        let said = tokio::time::timeout(START, talk)
-            .await
-            .map_err(|_| Fault::new(Fault::TIMEOUT, "the session process did not stand within 10 s"))?
-            .map_err(failed)?;
+        let said =
+            sys::own::start(&["session", "--id", id.as_str()], &json, START).await.map_err(|e| match e.kind() {
+                std::io::ErrorKind::TimedOut => {
+                    Fault::new(Fault::TIMEOUT, "the session process did not stand within 10 s")
+                }
+                _ => failed(e),
+            })?;
         match serde_json::from_slice::<Started>(&said) {
             Ok(started) => started.result,
             Err(_) => Err(Fault::new(Fault::SPAWN, "the session process ended before it stood")),

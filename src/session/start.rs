@@ -34,13 +34,7 @@ impl Session {
         spec: Spec,
         runtime: &tokio::runtime::Runtime,
     ) -> Result<(Session, std::os::unix::net::UnixListener), Fault> {
-        let _ = rustix::process::setsid();
-        sys::set_process_name("thub");
-        // the program inside starts as from a login, whatever our caller ignored
-        sys::reset_signals();
-        sys::ignore(libc::SIGHUP);
-        sys::ignore(libc::SIGPIPE);
-        let _ = std::env::set_current_dir("/");
+        sys::own::stand_alone();
         sys::umask(0o077);
         // no keys are held here: the user's own limit holds again
         if let Some(core) = spec.core {

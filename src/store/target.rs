@@ -4,10 +4,9 @@
 //! `t-HASH.target` (locked by the process for life; says whom it reaches), `t-HASH.tsock`.
 
 use super::rundir::RunDir;
-use crate::proto::ids::TargetId;
+use crate::proto::ids::{TargetId, hex};
 use crate::sys;
 use sha2::{Digest, Sha256};
-use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::os::unix::ffi::OsStrExt;
@@ -21,10 +20,8 @@ pub fn id(dest: &str, ssh_config: Option<&Path>) -> TargetId {
         sha.update(part);
         sha.update([0]);
     }
-    let mut name = String::from("t-");
-    for byte in sha.finalize().as_slice().iter().take(8) {
-        let _ = write!(name, "{byte:02x}");
-    }
+    let hash = sha.finalize();
+    let name = format!("t-{}", hex(hash.get(..8).unwrap_or_default()));
     name.parse().expect("hexadecimal digits make an id")
 }
 

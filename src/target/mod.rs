@@ -43,12 +43,7 @@ pub fn main(id: &str) -> Result<(), Failure> {
     if let sys::Fork::Parent { .. } = unsafe { sys::fork() }? {
         return Ok(());
     }
-    let _ = rustix::process::setsid();
-    sys::set_process_name("thub");
-    sys::reset_signals();
-    sys::ignore(libc::SIGHUP);
-    sys::ignore(libc::SIGPIPE);
-    let _ = std::env::set_current_dir("/");
+    sys::own::stand_alone();
     // keys and answers are held here: no dump, no file for others
     sys::take_care();
     let report = |result: Result<TargetInfo, Fault>| {

@@ -12,16 +12,15 @@ use crate::proto::ids::TargetId;
 use crate::proto::spawn::{TargetSpec, TargetStarted};
 use crate::store::rundir::RunDir;
 use crate::store::target;
+use crate::sys;
 use crate::text::escape;
 use crate::transport::ask::Ask;
 use crate::transport::told::told;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
-use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::sync::{mpsc, oneshot};
 
@@ -204,35 +203,14 @@ async fn start(host: &HostId, env: &Env, target: &TargetId) -> Result<(), Failur
     let failed = |e: io::Error| {
         Failure::failed(format!("no process can be started for {}: {e}", escape(host.as_str())), "run `thub doctor`")
     };
-    // what runs now, also where its file was replaced or removed meanwhile
-    let exe = if cfg!(target_os = "linux") {
-        PathBuf::from("/proc/self/exe")
-    } else {
-        std::env::current_exe().map_err(failed)?
-    };
     let spec = TargetSpec {
         dest: host.as_str().to_string(),
         ssh_config: config_file(env).map(|p| p.as_os_str().as_bytes().to_vec()),
     };
     let json = serde_json::to_vec(&spec).map_err(|e| failed(e.into()))?;
-    let mut command = tokio::process::Command::new(exe);
-    command.arg0("thub").args(["target", "--id", target.as_str()]);
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(false);
-    let mut child = command.spawn().map_err(failed)?;
-    let talk = async {
-        if let Some(mut stdin) = child.stdin.take() {
-            stdin.write_all(&json).await?;
-        }
-        let mut said = Vec::new();
-        if let Some(stdout) = child.stdout.take() {
-            stdout.take(1 << 20).read_to_end(&mut said).await?;
-        }
-        child.wait().await?;
-        Ok::<_, io::Error>(said)
-    };
-    let said = match tokio::time::timeout(START, talk).await {
-        Ok(said) => said.map_err(failed)?,
-        Err(_) => return Err(silent(host, "it did not stand within 10 s")),
+    let said = match sys::own::start(&["target", "--id", target.as_str()], &json, START).await {
+        Err(e) if e.kind() == io::ErrorKind::TimedOut => return Err(silent(host, "it did not stand within 10 s")),
+        said => said.map_err(failed)?,
     };
     match serde_json::from_slice::<TargetStarted>(&said).map(|s| s.result) {
         Ok(Ok(_)) => Ok(()),

@@ -4,26 +4,24 @@
 //! The port is on the loopback, where other users of the machine get at it too: who connects must know the session's own
 //! cookie, which lies in the run dir (`ID.xauth`, for `$XAUTHORITY`). Only then is the client's cookie put in its place.
 
+use crate::link::locked;
 use crate::proto::ids::random_bytes;
-use crate::proto::x11::{self, COOKIE_LEN, Display, Entry, PORTS, Setup};
+use crate::proto::x11::{self, COOKIE_LEN, Display, Entry, PORTS};
 use crate::store::rundir::RunDir;
 use crate::sys;
 use std::ffi::OsString;
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 /// Numbers of our displays; sshd begins at 10 and goes up, a real display has 0.
 const NUMBERS: std::ops::Range<u16> = 200..1000;
 /// Connections at a time.
 const MOST: usize = 256;
-/// For a connection's first message.
-const SETUP_WITHIN: Duration = Duration::from_secs(10);
-const FILE_MOST: u64 = 1 << 20;
 
 pub(super) struct LentDisplay {
     listener: Option<TcpListener>,
@@ -35,31 +33,15 @@ pub(super) struct LentDisplay {
     theirs: PathBuf,
 }
 
-fn locked(to: &Mutex<Display>) -> MutexGuard<'_, Display> {
-    to.lock().unwrap_or_else(|e| e.into_inner())
-}
-
 fn file(id: &str) -> String {
     format!("{id}.xauth")
-}
-
-fn read(path: &PathBuf) -> Vec<Entry> {
-    use std::io::Read;
-    let mut bytes = Vec::new();
-    match std::fs::File::open(path).and_then(|f| f.take(FILE_MOST).read_to_end(&mut bytes)) {
-        Ok(_) => x11::entries(&bytes),
-        Err(_) => Vec::new(),
-    }
 }
 
 impl LentDisplay {
     /// Where whoever starts the session has a display that is forwarded to here: a port, and the variables for it.
     pub(super) fn start(run: &RunDir, id: &str) -> Option<(LentDisplay, Vec<(OsString, OsString)>)> {
         let display = Display::parse(&std::env::var("DISPLAY").ok()?).filter(Display::is_forwarded)?;
-        let theirs = match std::env::var_os("XAUTHORITY").filter(|p| !p.is_empty()) {
-            Some(path) => path.into(),
-            None => PathBuf::from(std::env::var_os("HOME")?).join(".Xauthority"),
-        };
+        let theirs = sys::x11::authority()?;
         let [a, b] = random_bytes::<2>();
         let count = NUMBERS.end - NUMBERS.start;
         let first = u16::from_le_bytes([a, b]) % count;
@@ -88,7 +70,7 @@ impl LentDisplay {
     pub(super) fn write(&self, run: &RunDir, id: &str) -> io::Result<()> {
         let mut bytes = Vec::new();
         Entry::any_address(self.number, &self.cookie).write(&mut bytes);
-        for entry in read(&self.theirs) {
+        for entry in sys::x11::cookies(&self.theirs) {
             entry.write(&mut bytes);
         }
         run.dir().write_atomic(&file(id), &bytes)
@@ -129,31 +111,13 @@ impl LentDisplay {
 async fn pass(mut client: TcpStream, cookie: [u8; COOKIE_LEN], to: Display, theirs: PathBuf) -> Option<()> {
     // not here: a home may be far away, and whoever connects may be anybody on this machine
     let display = to.clone();
-    let reading = tokio::task::spawn_blocking(move || x11::cookie(&read(&theirs), &display, &sys::hostname()));
+    let reading =
+        tokio::task::spawn_blocking(move || x11::cookie(&sys::x11::cookies(&theirs), &display, &sys::hostname()));
     let real = reading.await.ok()?;
-    let first = tokio::time::timeout(SETUP_WITHIN, first_words(&mut client, &cookie, real.as_deref())).await.ok()??;
+    let first = sys::x11::introduce(&mut client, &cookie, real.as_deref()).await?;
     let mut server = TcpStream::connect((Ipv4Addr::LOCALHOST, PORTS + to.number)).await.ok()?;
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
     server.write_all(&first).await.ok()?;
     tokio::io::copy_bidirectional(&mut client, &mut server).await.ok()?;
     Some(())
-}
-
-/// What goes to the display in place of what has come; none for whoever does not know the cookie.
-async fn first_words(client: &mut (impl AsyncRead + Unpin), given: &[u8], real: Option<&[u8]>) -> Option<Vec<u8>> {
-    let mut first = Vec::new();
-    loop {
-        match x11::admit(&first, given, real) {
-            Setup::Part => {
-                let mut piece = [0; 1024];
-                let n = client.read(&mut piece).await.ok().filter(|n| *n > 0)?;
-                first.extend_from_slice(piece.get(..n)?);
-            }
-            Setup::Refused => return None,
-            Setup::Admitted { taken, mut instead } => {
-                instead.extend_from_slice(first.get(taken..)?);
-                return Some(instead);
-            }
-        }
-    }
 }

@@ -2,7 +2,6 @@
 //! Leaves out who may ask (`gate`). Nothing of it is looked at: what is signed is the agent's affair, and it hears first
 //! over which connection it is asked (`session-bind@openssh.com`), so that keys bound to hosts stay bound.
 
-use super::config::AgentSocket;
 use russh::ChannelMsg;
 use russh::client::Msg;
 use russh::keys::agent::AgentSessionBinding;
@@ -20,15 +19,6 @@ const UNREAD_MOST: usize = 512 << 10;
 
 /// Connections to the agent at a time, for each host: what a host opens beyond that is refused.
 pub(super) const MOST: usize = 64;
-
-/// Where that agent listens; `None` = there is none.
-pub(super) fn path_of(socket: &AgentSocket) -> Option<PathBuf> {
-    match socket {
-        AgentSocket::None => None,
-        AgentSocket::Path(path) => Some(path.clone()),
-        AgentSocket::Environment => std::env::var_os("SSH_AUTH_SOCK").filter(|s| !s.is_empty()).map(PathBuf::from),
-    }
-}
 
 /// A connection to the agent that knows over which SSH connection it is asked.
 pub(super) async fn open(path: PathBuf, binding: Option<AgentSessionBinding>) -> Option<UnixStream> {

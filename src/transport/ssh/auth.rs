@@ -15,7 +15,6 @@ use russh::client::{AuthResult, Handle, KeyboardInteractiveAuthResponse as Inter
 use russh::keys::agent::AgentIdentity;
 use russh::keys::agent::client::{AgentClient, AgentStream};
 use russh::keys::{Certificate, HashAlg, PrivateKeyWithHashAlg, PublicKey};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -538,11 +537,7 @@ impl KeyData for PublicKey {
 }
 
 async fn open_agent(socket: &AgentSocket) -> Option<Agent> {
-    let path = match socket {
-        AgentSocket::None => return None,
-        AgentSocket::Path(path) => path.clone(),
-        AgentSocket::Environment => PathBuf::from(std::env::var_os("SSH_AUTH_SOCK").filter(|s| !s.is_empty())?),
-    };
+    let path = socket.path()?;
     match tokio::time::timeout(AGENT_WITHIN, AgentClient::connect_uds(&path)).await {
         Ok(Ok(agent)) => Some(agent.dynamic()),
         _ => {

@@ -39,6 +39,17 @@ pub enum AgentSocket {
     Path(PathBuf),
 }
 
+impl AgentSocket {
+    /// Where that agent listens; `None` = there is none.
+    pub fn path(&self) -> Option<PathBuf> {
+        match self {
+            AgentSocket::None => None,
+            AgentSocket::Path(path) => Some(path.clone()),
+            AgentSocket::Environment => std::env::var_os("SSH_AUTH_SOCK").filter(|s| !s.is_empty()).map(PathBuf::from),
+        }
+    }
+}
+
 /// What ssh_config says about one destination.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct HostConfig {
@@ -204,6 +215,11 @@ impl HostConfig {
             preferred_authentications: Vec::new(),
             number_of_password_prompts: 3,
         }
+    }
+
+    /// The socket of the ssh-agent that is lent to the host.
+    pub fn lent_agent(&self) -> Option<PathBuf> {
+        self.forward_agent.as_ref().and_then(AgentSocket::path)
     }
 
     /// The forwards asked for.

@@ -301,7 +301,7 @@ impl Ssh {
     /// What the host has been lent.
     pub fn lends(&self) -> Lends {
         Lends {
-            agent: self.inner.config.forward_agent.as_ref().and_then(agent_forward::path_of).is_some(),
+            agent: self.inner.config.lent_agent().is_some(),
             display: self.inner.x11.get().is_some_and(Option::is_some),
         }
     }
@@ -309,7 +309,7 @@ impl Ssh {
     /// Lends the host what ssh_config says for what runs on this channel. Not answered whether it may: a host that
     /// forbids it runs the command without.
     async fn lend(&self, channel: &russh::Channel<client::Msg>) -> Result<(), Failure> {
-        if self.inner.config.forward_agent.as_ref().and_then(agent_forward::path_of).is_some() {
+        if self.inner.config.lent_agent().is_some() {
             self.open(channel.agent_forward(false)).await?;
         }
         if let Some(x11) = self.inner.x11.get_or_init(|| self.lend_display()).await {

@@ -151,7 +151,7 @@ impl client::Handler for Gate {
         _: &mut Session,
     ) -> Result<(), russh::Error> {
         // only where ssh_config lends the agent to this host
-        if let Some(path) = self.config.forward_agent.as_ref().and_then(agent_forward::path_of) {
+        if let Some(path) = self.config.lent_agent() {
             let binding = self.shared.lock().binding.clone();
             let Ok(room) = self.agents.clone().try_acquire_owned() else { return Ok(()) };
             tokio::spawn(async move {

@@ -97,7 +97,7 @@ impl Sftp {
             }
             hash.update(piece.get(..n).unwrap_or_default());
         }
-        Ok(hash.finalize().iter().map(|b| format!("{b:02x}")).collect())
+        Ok(crate::proto::ids::hex(&hash.finalize()))
     }
 
     /// Removes a file; one that is not there is no error.

@@ -4,6 +4,7 @@
 
 use super::super::random;
 use crate::paths::Paths;
+use crate::proto::ids::hex;
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use std::collections::VecDeque;
 use std::fs::{DirBuilder, File, OpenOptions};
@@ -40,7 +41,7 @@ impl Spill {
     pub(super) fn new() -> io::Result<Spill> {
         let paths = Paths::from_env().map_err(|f| io::Error::other(f.what))?;
         DirBuilder::new().recursive(true).mode(0o700).create(paths.state_dir())?;
-        let name = random::<16>()?.iter().map(|b| format!("{b:02x}")).collect::<String>();
+        let name = hex(&random::<16>()?);
         let path = paths.state_dir().join(format!(".spill-{name}"));
         let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path)?;
         std::fs::remove_file(&path)?;

@@ -9,24 +9,21 @@ use super::config::HostConfig;
 use super::connect::Inner;
 use super::forward::remote::Incoming;
 use crate::proto::ids::hex;
-use crate::proto::x11::{self, COOKIE, COOKIE_LEN, Display, Entry, PORTS, Setup};
+use crate::proto::x11::{self, COOKIE, COOKIE_LEN, Display, PORTS};
 use crate::sys;
 use crate::transport::random;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::{Semaphore, mpsc};
 
 const XAUTH_WITHIN: Duration = Duration::from_secs(10);
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
-/// For a connection's first message.
-const SETUP_WITHIN: Duration = Duration::from_secs(10);
 /// Connections to the display at a time, for each host: what it opens beyond that is refused.
 const MOST: usize = 256;
-const FILE_MOST: u64 = 1 << 20;
 
 /// The display that is lent.
 pub(super) struct X11 {
@@ -51,7 +48,7 @@ impl X11 {
             return None;
         };
         let (real, until) = if config.forward_x11_trusted {
-            (x11::cookie(&entries(xauthority()?), &display, &sys::hostname()), None)
+            (x11::cookie(&sys::x11::cookies(&sys::x11::authority()?), &display, &sys::hostname()), None)
         } else {
             let time = config.forward_x11_timeout;
             let made = tokio::time::timeout(XAUTH_WITHIN, generate(config, &name, time)).await.ok().flatten();
@@ -92,27 +89,7 @@ impl X11 {
     }
 
     async fn pass(&self, mut channel: Channel, mut server: Box<dyn Both>) -> Option<()> {
-        let first = async {
-            let mut first = Vec::new();
-            loop {
-                match x11::admit(&first, &self.given, self.real.as_deref()) {
-                    Setup::Part => {
-                        let mut piece = [0; 1024];
-                        let n = channel.read(&mut piece).await.ok().filter(|n| *n > 0)?;
-                        first.extend_from_slice(piece.get(..n)?);
-                    }
-                    Setup::Refused => {
-                        tracing::warn!("a program there does not know the display's cookie");
-                        return None;
-                    }
-                    Setup::Admitted { taken, mut instead } => {
-                        instead.extend_from_slice(first.get(taken..)?);
-                        return Some(instead);
-                    }
-                }
-            }
-        };
-        let first = tokio::time::timeout(SETUP_WITHIN, first).await.ok()??;
+        let first = sys::x11::introduce(&mut channel, &self.given, self.real.as_deref()).await?;
         server.write_all(&first).await.ok()?;
         tokio::io::copy_bidirectional(&mut channel, &mut server).await.ok()?;
         Some(())
@@ -154,22 +131,6 @@ pub(super) async fn serve(x11: Arc<X11>, mut opened: mpsc::UnboundedReceiver<Inc
     }
 }
 
-fn xauthority() -> Option<PathBuf> {
-    match std::env::var_os("XAUTHORITY").filter(|p| !p.is_empty()) {
-        Some(path) => Some(path.into()),
-        None => Some(PathBuf::from(std::env::var_os("HOME")?).join(".Xauthority")),
-    }
-}
-
-fn entries(path: PathBuf) -> Vec<Entry> {
-    use std::io::Read;
-    let mut bytes = Vec::new();
-    match std::fs::File::open(path).and_then(|f| f.take(FILE_MOST).read_to_end(&mut bytes)) {
-        Ok(_) => x11::entries(&bytes),
-        Err(_) => Vec::new(),
-    }
-}
-
 /// A cookie with which a program can do less, as xauth gets it from the display: for ssh's time and a minute.
 async fn generate(config: &HostConfig, display: &str, time: Duration) -> Option<Vec<u8>> {
     let dir = std::env::temp_dir().join(format!("thub-xauth-{}", hex(&random::<16>().ok()?)));
@@ -191,6 +152,6 @@ async fn generate(config: &HostConfig, display: &str, time: Duration) -> Option<
     command.arg(if time.is_zero() { u32::MAX.to_string() } else { (time.as_secs() + 60).to_string() });
     let ran =
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true).status().await;
-    let made = entries(file).into_iter().find(|e| e.name == COOKIE.as_bytes()).map(|e| e.data);
+    let made = sys::x11::cookies(&file).into_iter().find(|e| e.name == COOKIE.as_bytes()).map(|e| e.data);
     ran.ok().filter(|s| s.success()).and(made)
 }

@@ -46,7 +46,7 @@ pub(super) fn connection(parts: &[&[u8]; 4]) -> String {
     for part in parts {
         hash.update(part);
     }
-    hash.finalize().iter().map(|b| format!("{b:02x}")).collect()
+    crate::proto::ids::hex(&hash.finalize())
 }
 
 /// The value of a variable.
