@@ -10,6 +10,7 @@ pub mod keymap;
 pub mod layer;
 pub mod layout;
 pub mod pane;
+pub mod predict;
 pub mod tabs;
 pub mod terminal;
 pub mod tree;

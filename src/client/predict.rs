@@ -1,0 +1,593 @@
+//! Owns predicted echo: what typed keys are going to show, before the session answers, and whether it may be shown.
+//! Pure: the clock is passed in. Leaves out how it is drawn (view) and how slow the link is (the host's task).
+//!
+//! Keys are *steps*: each puts a character, takes one away or moves the cursor. Whatever comes from the session, the longest
+//! run of steps that the screen bears out is confirmed, the others are applied to the screen as it is now. A key whose
+//! effect is not known (or Enter) is a *barrier*: what is typed behind it waits until the session has taken it in.
+//!
+//! Nothing is shown on trust alone: only once an echo has been seen at this place. Trust ends with each barrier, unless the
+//! cursor comes to rest where echo was seen before: behind the same prompt, or at the beginning of an editor's next line.
+//! A terminal that reads lines without echo (a password's prompt) shows nothing at all.
+
+use super::pane::{OwnedCell, row_of};
+use crate::proto::frame::tty;
+use crate::term::engine::Engine;
+use crate::term::screen::Style;
+use crate::term::width;
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+/// A key that the session has taken in shows within this, or was foreseen wrongly. Long enough for an editor to draw, and
+/// with the round trip before it what is wrong is gone within one round trip and 50 ms.
+const GRACE: Duration = Duration::from_millis(40);
+/// Longer input at once is a paste: its echo is not foreseen.
+const PASTE: usize = 64;
+/// Keys foreseen at once.
+const MOST: usize = 400;
+/// Prompts remembered.
+const PROMPTS: usize = 16;
+/// A prompt that speaks of such a thing is answered in the dark.
+const SECRETS: [&str; 8] = ["passw", "passphrase", "passcode", "pin", "secret", "token", "otp", "verification"];
+
+type Place = (u16, u16);
+
+/// What a key does, as far as one can tell from here.
+#[derive(Clone, PartialEq, Debug)]
+enum Key {
+    Put(char),
+    Back,
+    Left,
+    Right,
+    Enter,
+    /// Not known; `resumes` = at a shell's prompt letters typed after it are letters still.
+    Other {
+        resumes: bool,
+    },
+    /// Of no effect on a line: a report that the terminal was asked for.
+    Nothing,
+}
+
+/// A key whose effect is foreseen.
+#[derive(Clone, Debug)]
+struct Step {
+    key: Key,
+    /// Bytes typed up to its end.
+    end: u64,
+    from: Place,
+    /// The cursor behind it.
+    to: Place,
+    /// Where the cursor may be instead: at a row's end, before the wrap.
+    or: Option<Place>,
+    /// Its echo can be told from what was there before.
+    news: bool,
+    /// There was text to the right of it.
+    amid: bool,
+    /// When the session was known to have taken it in.
+    applied: Option<Duration>,
+    shown: bool,
+}
+
+/// A key behind which nothing is foreseen until the session has taken it in.
+#[derive(Clone, Debug)]
+struct Barrier {
+    end: u64,
+    key: Key,
+    from: Place,
+    /// Echo was seen at the line that it ends.
+    trusted: bool,
+    alt: bool,
+    applied: Option<Duration>,
+}
+
+/// A prompt behind which echo was seen.
+#[derive(Clone, PartialEq, Debug)]
+struct Prompt {
+    text: String,
+    flags: u8,
+}
+
+#[derive(Default)]
+pub struct Predictor {
+    /// Bytes typed, and of those what the session has taken in.
+    typed: u64,
+    applied: u64,
+    steps: VecDeque<Step>,
+    barrier: Option<Barrier>,
+    /// Typed behind the barrier: the key, and the bytes typed up to its end.
+    waiting: VecDeque<(u64, Key)>,
+    trust: bool,
+    /// The cursor when nothing was under way any more.
+    rest: Option<Place>,
+    /// Where the line that is edited begins, and its prompt.
+    line: Option<(Place, Prompt)>,
+    prompts: VecDeque<Prompt>,
+    /// The program overwrites what is right of the cursor.
+    overwrites: bool,
+    /// The program goes on in the next row at a row's end.
+    wraps: bool,
+    flags: u8,
+    /// Rows as they are going to be, by row.
+    rows: BTreeMap<u16, Vec<OwnedCell>>,
+    tally: Tally,
+}
+
+/// What became of the keys so far.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct Tally {
+    pub keys: u64,
+    /// Shown before the session's answer.
+    pub shown: u64,
+    /// Of those, taken back.
+    pub wrong: u64,
+}
+
+impl Predictor {
+    pub fn tally(&self) -> Tally {
+        self.tally
+    }
+
+    /// Whether anything is foreseen that [`Predictor::look`] has to come back to: when.
+    pub fn due(&self) -> Option<Duration> {
+        let step = self.steps.front().and_then(|s| s.applied);
+        let barrier = self.barrier.as_ref().and_then(|b| b.applied);
+        step.or(barrier.filter(|_| self.steps.is_empty())).map(|at| at + GRACE)
+    }
+
+    /// Whether what is foreseen may be shown.
+    pub fn is_shown(&self) -> bool {
+        self.trust && !self.steps.is_empty() && !self.is_dark()
+    }
+
+    /// The cursor as it is going to be.
+    pub fn cursor(&self) -> Option<Place> {
+        self.steps.back().filter(|_| self.is_shown()).map(|s| s.to)
+    }
+
+    /// A row as it is going to be.
+    pub fn row(&self, row: u16) -> Option<&[OwnedCell]> {
+        self.rows.get(&row).filter(|_| self.is_shown()).map(Vec::as_slice)
+    }
+
+    /// The rows that are going to change.
+    pub fn rows(&self) -> impl Iterator<Item = u16> {
+        self.rows.keys().copied().filter(|_| self.is_shown())
+    }
+
+    fn is_dark(&self) -> bool {
+        self.flags & tty::ICANON != 0 && self.flags & tty::ECHO == 0
+    }
+
+    /// ECHO and ICANON of the session's terminal, in order with its output.
+    pub fn tty(&mut self, flags: u8) {
+        if std::mem::replace(&mut self.flags, flags) != flags && self.is_dark() {
+            self.trust = false;
+        }
+    }
+
+    /// Whatever was foreseen is void: another screen, another size.
+    pub fn reset(&mut self) {
+        self.steps.clear();
+        self.waiting.clear();
+        self.rows.clear();
+        self.line = None;
+        self.rest = None;
+        self.trust = false;
+        self.barrier = (self.applied < self.typed).then(|| Barrier {
+            end: self.typed,
+            key: Key::Other { resumes: false },
+            from: (0, 0),
+            trusted: false,
+            alt: false,
+            applied: None,
+        });
+    }
+
+    /// What was typed did not arrive and never will: the count begins anew.
+    pub fn forget(&mut self, pending: usize) {
+        self.applied = self.typed.saturating_sub(pending as u64);
+        self.reset();
+    }
+
+    /// Typed at this pane and on its way to the program.
+    pub fn typed(&mut self, bytes: &[u8], engine: &Engine, now: Duration) {
+        if bytes.len() > PASTE {
+            self.typed += bytes.len() as u64;
+            return self.key(self.typed, Key::Other { resumes: false }, engine, now);
+        }
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let (key, used) = read(rest);
+            rest = rest.get(used..).unwrap_or_default();
+            self.typed += used as u64;
+            self.key(self.typed, key, engine, now);
+        }
+    }
+
+    fn key(&mut self, end: u64, key: Key, engine: &Engine, now: Duration) {
+        if key == Key::Nothing {
+            return;
+        }
+        self.tally.keys += 1;
+        if self.barrier.is_some() {
+            if self.waiting.len() < MOST {
+                self.waiting.push_back((end, key));
+            }
+            return;
+        }
+        if self.steps.len() >= MOST {
+            return self.reset();
+        }
+        self.place(end, key, engine, now);
+        self.tally.shown += u64::from(self.mark_shown());
+    }
+
+    /// Steps that are to be seen from here on; whether any is.
+    fn mark_shown(&mut self) -> bool {
+        let shown = self.is_shown();
+        if shown {
+            self.steps.iter_mut().for_each(|s| s.shown = true);
+        }
+        shown
+    }
+
+    fn place(&mut self, end: u64, key: Key, engine: &Engine, now: Duration) {
+        let at = engine.cursor();
+        if self.steps.is_empty() {
+            let here = (at.row, at.col);
+            if self.rest != Some(here) {
+                // something else has moved the cursor since
+                self.line = None;
+                self.trust = self.is_known(engine, here);
+            }
+            if self.line.is_none() {
+                self.line = Some((here, self.prompt(engine, here)));
+            }
+        }
+        let from = self.steps.back().map_or((at.row, at.col), |s| s.to);
+        match self.foresee(&key, from, engine) {
+            Some(step) => {
+                self.steps.push_back(Step { end, applied: (end <= self.applied).then_some(now), ..step });
+            }
+            None => {
+                let alt = engine.modes().alt_screen;
+                self.barrier = Some(Barrier { end, key, from, trusted: self.trust, alt, applied: None });
+            }
+        }
+    }
+
+    /// What a key does at `from`, where that can be told, and the rows with it done.
+    fn foresee(&mut self, key: &Key, from: Place, engine: &Engine) -> Option<Step> {
+        let size = engine.size();
+        let overwrites = self.overwrites;
+        let wraps = self.wraps;
+        let first = self.line.as_ref().map(|(place, _)| *place);
+        let (row, col) = (from.0, usize::from(from.1));
+        let cells = self.rows.entry(row).or_insert_with(|| row_of(engine, row));
+        let step = |to: Place, or, news, amid| Step {
+            key: key.clone(),
+            end: 0,
+            from,
+            to,
+            or,
+            news,
+            amid,
+            applied: None,
+            shown: false,
+        };
+        match *key {
+            Key::Put(c) => {
+                let wide = width::of(c);
+                let amid = cells.get(col..)?.iter().any(|c| !is_blank(c));
+                let last = col + wide >= cells.len();
+                // the rest of the line would be pushed into the next row, or the screen be scrolled
+                if wide == 0 || (last && (amid || !wraps || col + wide > cells.len() || row + 1 >= size.rows)) {
+                    return None;
+                }
+                let news = cells.get(col).is_some_and(|cell| !shows(cell, c));
+                let style = style_at(cells, col);
+                for n in (0..wide).rev() {
+                    let cell = OwnedCell {
+                        text: if n == 0 { c.to_string() } else { String::new() },
+                        width: if n == 0 { wide as u8 } else { 0 },
+                        style,
+                    };
+                    if amid && !overwrites {
+                        if cells.last().is_some_and(|c| !is_blank(c)) {
+                            return None;
+                        }
+                        cells.pop();
+                        cells.insert(col, cell);
+                    } else if let Some(old) = cells.get_mut(col + n) {
+                        *old = cell;
+                    }
+                }
+                Some(match last {
+                    true => step((row + 1, 0), Some((row, size.cols - 1)), news, amid),
+                    false => step((row, (col + wide) as u16), None, news, amid),
+                })
+            }
+            Key::Back => {
+                let wide = before(cells, col)?;
+                if first.is_some_and(|(r, c)| r == row && col < usize::from(c) + wide) {
+                    return None;
+                }
+                let to = col - wide;
+                let amid = cells.get(col..)?.iter().any(|c| !is_blank(c));
+                let news = cells.get(to).is_some_and(|c| !is_blank(c)) && !amid;
+                for _ in 0..wide {
+                    cells.remove(to);
+                    cells.push(OwnedCell { text: String::new(), width: 1, style: Style::default() });
+                }
+                Some(step((row, to as u16), None, news, amid))
+            }
+            Key::Left => {
+                let wide = before(cells, col)?;
+                if first.is_some_and(|(r, c)| r == row && col < usize::from(c) + wide) {
+                    return None;
+                }
+                Some(step((row, (col - wide) as u16), None, false, false))
+            }
+            Key::Right => {
+                // (a cursor does not go beyond the text)
+                let cell =
+                    cells.get(col).filter(|_| cells.get(col..).is_some_and(|r| r.iter().any(|c| !is_blank(c))))?;
+                let to = col + usize::from(cell.width.max(1));
+                (to < cells.len()).then(|| step((row, to as u16), None, false, false))
+            }
+            Key::Enter | Key::Other { .. } | Key::Nothing => None,
+        }
+    }
+
+    /// To be called when output was taken in, when the session took input in (`pending` bytes are on their way still), and
+    /// when it is due. Says whether something is to be drawn anew.
+    pub fn look(&mut self, engine: &Engine, pending: usize, now: Duration) -> bool {
+        self.applied = self.applied.max(self.typed.saturating_sub(pending as u64));
+        if self.steps.is_empty() && self.barrier.is_none() {
+            return false;
+        }
+        let was = (self.is_shown(), self.steps.len());
+        for s in self.steps.iter_mut().filter(|s| s.end <= self.applied && s.applied.is_none()) {
+            s.applied = Some(now);
+        }
+        if let Some(b) = self.barrier.as_mut().filter(|b| b.end <= self.applied && b.applied.is_none()) {
+            b.applied = Some(now);
+        }
+        self.confirm(engine);
+        let late = |at: Option<Duration>| at.is_some_and(|at| now >= at + GRACE);
+        if self.steps.front().is_some_and(|s| late(s.applied)) {
+            self.tally.wrong += u64::from(self.steps.iter().any(|s| s.shown));
+            self.refuted(engine);
+        }
+        while self.steps.is_empty()
+            && let Some(b) = self.barrier.as_ref().filter(|b| b.applied.is_some())
+            && (self.resumes(b, engine) || late(b.applied))
+        {
+            let trust = b.trusted && self.resumes(b, engine);
+            self.barrier = None;
+            self.rest = None;
+            self.line = None;
+            self.land(trust, engine, now);
+        }
+        self.foresee_again(engine);
+        self.tally.shown += u64::from(self.mark_shown() && !was.0);
+        was != (self.is_shown(), self.steps.len()) || self.is_shown()
+    }
+
+    /// The longest run of steps that the screen bears out is done with.
+    fn confirm(&mut self, engine: &Engine) {
+        let at = engine.cursor();
+        let at = (at.row, at.col);
+        let arrived = self.steps.iter().take_while(|s| s.applied.is_some()).count();
+        let run = (1..=arrived).rev().find(|n| {
+            let Some(last) = self.steps.get(n - 1) else { return false };
+            (last.to == at || last.or == Some(at)) && self.is_borne_out(*n, engine)
+        });
+        let Some(run) = run else { return };
+        let mut echoed = false;
+        for step in self.steps.drain(..run) {
+            echoed |= step.news;
+            self.wraps |= step.or.is_some();
+        }
+        if echoed && !self.is_dark() {
+            self.trust = true;
+            if let Some((_, prompt)) = self.line.as_ref().filter(|(_, p)| !p.text.is_empty())
+                && !self.prompts.contains(prompt)
+            {
+                self.prompts.truncate(PROMPTS - 1);
+                self.prompts.push_front(prompt.clone());
+            }
+        }
+        self.rest = Some(at);
+    }
+
+    /// Whether what the first `n` steps have put is there.
+    fn is_borne_out(&self, n: usize, engine: &Engine) -> bool {
+        let mut put: Vec<(Place, Option<char>)> = Vec::new();
+        for s in self.steps.iter().take(n) {
+            match s.key {
+                Key::Put(c) => {
+                    // what is shifted by it is not looked at
+                    put.retain(|(p, _)| p.0 != s.from.0 || p.1 < s.from.1);
+                    put.push((s.from, Some(c)));
+                }
+                Key::Back => {
+                    put.retain(|(p, _)| p.0 != s.to.0 || p.1 < s.to.1);
+                    put.push((s.to, None).clone());
+                    if s.amid {
+                        put.pop();
+                    }
+                }
+                _ => {}
+            }
+        }
+        put.iter().all(|((row, col), c)| {
+            let cell = engine.cell(*row, *col);
+            match c {
+                Some(c) => is_char(&cell.text.to_string(), *c),
+                None => matches!(cell.text.to_string().as_str(), "" | " "),
+            }
+        })
+    }
+
+    /// The session shows something else.
+    fn refuted(&mut self, engine: &Engine) {
+        // it may be only this that was wrong: then the next key is foreseen the other way
+        let at = engine.cursor();
+        if let Some(s) = self.steps.front()
+            && s.amid
+            && (at.row, at.col) == s.to
+        {
+            self.overwrites = !self.overwrites;
+        }
+        self.reset();
+    }
+
+    /// Whether the cursor has come to rest where letters are letters again.
+    fn resumes(&self, b: &Barrier, engine: &Engine) -> bool {
+        if self.is_dark() || !b.trusted {
+            return false;
+        }
+        let at = engine.cursor();
+        let here = (at.row, at.col);
+        let modes = engine.modes();
+        match b.key {
+            Key::Enter if b.alt && modes.alt_screen && self.flags & tty::ICANON == 0 => {
+                let below = at.row == b.from.0 + 1 || (at.row == b.from.0 && here != b.from && at.col < b.from.1);
+                below
+                    && at.visible
+                    && (0..at.col).all(|c| matches!(engine.cell(at.row, c).text.to_string().as_str(), "" | " "))
+            }
+            Key::Enter => !b.alt && !modes.alt_screen && here != b.from && self.is_known(engine, here),
+            Key::Other { resumes: true } => !b.alt && !modes.alt_screen && self.is_known(engine, here),
+            // a row's end: the text goes on in the next row
+            Key::Put(_) => at.col <= 2 && here.0 >= b.from.0 && here != b.from,
+            _ => false,
+        }
+    }
+
+    /// Behind a barrier: what waited is placed where the cursor is now.
+    fn land(&mut self, trust: bool, engine: &Engine, now: Duration) {
+        let at = engine.cursor();
+        let here = (at.row, at.col);
+        // what the session has taken in meanwhile is on the screen, or soon will be: where, nobody knows
+        let before = self.waiting.len();
+        self.waiting.retain(|(end, _)| *end > self.applied);
+        let trust = trust && self.waiting.len() == before;
+        self.rest = trust.then_some(here);
+        self.trust = trust;
+        if trust {
+            self.line = Some((here, self.prompt(engine, here)));
+        }
+        while self.barrier.is_none()
+            && let Some((end, key)) = self.waiting.pop_front()
+        {
+            self.place(end, key, engine, now);
+        }
+    }
+
+    /// The steps once more, on the screen as it is now.
+    fn foresee_again(&mut self, engine: &Engine) {
+        self.rows.clear();
+        for i in 0..self.steps.len() {
+            let Some((key, from)) = self.steps.get(i).map(|s| (s.key.clone(), s.from)) else { return };
+            if self.foresee(&key, from, engine).is_none() {
+                return self.reset();
+            }
+        }
+    }
+
+    /// What stands left of a place, in which way.
+    fn prompt(&self, engine: &Engine, (row, col): Place) -> Prompt {
+        let mut text = String::new();
+        for c in 0..col {
+            let cell = engine.cell(row, c).text.to_string();
+            let digit = cell.starts_with(|c: char| c.is_ascii_digit());
+            match cell.as_str() {
+                // a number that counts, or a clock
+                _ if digit && text.ends_with('0') => {}
+                _ if digit => text.push('0'),
+                "" => text.push(' '),
+                other => text.push_str(other),
+            }
+        }
+        // a number in another column moves all the rest
+        if text.trim().is_empty() {
+            text.clear();
+        }
+        Prompt { text, flags: self.flags }
+    }
+
+    fn is_known(&self, engine: &Engine, here: Place) -> bool {
+        let prompt = self.prompt(engine, here);
+        let lower = prompt.text.to_lowercase();
+        !prompt.text.is_empty() && self.prompts.contains(&prompt) && !SECRETS.iter().any(|s| lower.contains(s))
+    }
+}
+
+fn is_blank(cell: &OwnedCell) -> bool {
+    cell.width == 1 && matches!(cell.text.as_str(), "" | " ")
+}
+
+fn is_char(text: &str, c: char) -> bool {
+    let mut chars = text.chars();
+    match (chars.next(), chars.next()) {
+        (Some(first), None) => first == c,
+        (None, _) => c == ' ',
+        _ => false,
+    }
+}
+
+fn shows(cell: &OwnedCell, c: char) -> bool {
+    is_char(&cell.text, c)
+}
+
+/// Text that is typed looks as that left of it, where there is some.
+fn style_at(cells: &[OwnedCell], col: usize) -> Style {
+    let left = col.checked_sub(1).and_then(|c| cells.get(c)).filter(|c| !is_blank(c));
+    left.map_or_else(Style::default, |c| c.style)
+}
+
+/// Columns of the character left of `col`.
+fn before(cells: &[OwnedCell], col: usize) -> Option<usize> {
+    let left = cells.get(col.checked_sub(1)?)?;
+    match left.width {
+        0 if col >= 2 => Some(2),
+        0 => None,
+        _ => Some(1),
+    }
+}
+
+/// The first key of `bytes`, and its length.
+fn read(bytes: &[u8]) -> (Key, usize) {
+    let Some(first) = bytes.first().copied() else { return (Key::Nothing, 0) };
+    match first {
+        b'\r' | b'\n' => (Key::Enter, 1),
+        0x7f | 0x08 => (Key::Back, 1),
+        0x1b => match (bytes.get(1), bytes.get(2)) {
+            (Some(b'[' | b'O'), Some(b'C')) => (Key::Right, 3),
+            (Some(b'[' | b'O'), Some(b'D')) => (Key::Left, 3),
+            (Some(b'[' | b'O'), Some(b'A' | b'B' | b'H' | b'F')) => (Key::Other { resumes: true }, 3),
+            // focus
+            (Some(b'['), Some(b'I' | b'O')) if bytes.len() == 3 => (Key::Nothing, 3),
+            _ => (Key::Other { resumes: false }, bytes.len()),
+        },
+        // (^[ is above; ^V quotes what comes)
+        0..=0x1f => (Key::Other { resumes: first != 0x16 }, 1),
+        _ => {
+            let long = match first {
+                0..=0x7f => 1,
+                0xc0..=0xdf => 2,
+                0xe0..=0xef => 3,
+                _ => 4,
+            };
+            let c = bytes.get(..long).and_then(|b| std::str::from_utf8(b).ok()).and_then(|s| s.chars().next());
+            match c.filter(|c| width::of(*c) > 0) {
+                Some(c) => (Key::Put(c), long),
+                None => (Key::Other { resumes: false }, bytes.len()),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
