@@ -95,6 +95,7 @@ async fn input(client: &mut Client, session: &SessionId, bytes: &[u8]) -> Result
     let link = client.link().clone();
     let mut frames = link.open_stream(stream);
     let attach = SessionAttach {
+        screens: 1,
         session: session.clone(),
         stream,
         client: crate::proto::ids::ClientId::random(),

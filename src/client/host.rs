@@ -2,6 +2,7 @@
 //! The verbs use it too. Leaves out what is drawn.
 
 pub mod attached;
+mod credit;
 pub mod dial;
 mod dialing;
 pub mod find;

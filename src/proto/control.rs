@@ -303,6 +303,9 @@ pub struct SessionAttach {
     /// Output may be sent up to this far beyond where it starts: the first credit, bytes.
     #[serde(default)]
     pub window: u64,
+    /// Screens that may be on their way at once, as far as the window has room for them; 0 = 1.
+    #[serde(default)]
+    pub screens: u32,
     /// The size wished for; a watcher has none.
     #[serde(default)]
     pub size: Option<Size>,

@@ -7,6 +7,7 @@ use crate::proto::frame::Body;
 use crate::proto::hello;
 use crate::proto::ids::{ClientId, Size};
 use crate::sys;
+use std::collections::VecDeque;
 use std::time::Instant;
 
 /// Missing output that is sent as bytes rather than as a Screen at a re-attach.
@@ -55,7 +56,9 @@ impl Session {
             client: a.client,
             sent: 0,
             limit: 0,
-            unacked: None,
+            seen: 0,
+            screens: (a.screens as usize).clamp(1, clients::MOST_SCREENS),
+            unacked: VecDeque::new(),
             screen_due: true,
             wish: if a.watch || a.blind { None } else { a.size },
             active,
@@ -83,6 +86,7 @@ impl Session {
         };
         if let Some(v) = self.conns.get_mut(&conn).and_then(|c| c.viewer.as_mut()) {
             v.sent = offset;
+            v.seen = offset;
             v.limit = offset.saturating_add(a.window.min(clients::MOST_WINDOW));
             v.screen_due = screen;
             if !v.blind {

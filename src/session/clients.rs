@@ -8,7 +8,7 @@ use crate::proto::frame::{Body, MAX_PIECE};
 use crate::proto::ids::{ClientId, Offset, Size, StreamId};
 use crate::session::ring::Ring;
 use crate::session::search::Searching;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -20,8 +20,12 @@ pub struct Viewer {
     pub sent: Offset,
     /// And allowed up to here.
     pub limit: Offset,
-    /// A Screen is on its way that the client has not acknowledged; no second one is sent.
-    pub unacked: Option<Offset>,
+    /// The client has taken in so far.
+    pub seen: Offset,
+    /// Screens that may be on their way at once.
+    pub screens: usize,
+    /// Screens on their way that the client has not acknowledged, and their sizes in bytes.
+    pub unacked: VecDeque<(Offset, usize)>,
     /// A Screen must go before any further Data.
     pub screen_due: bool,
     pub wish: Option<Size>,
@@ -99,10 +103,9 @@ impl Viewer {
             let behind = end - self.sent;
             // what the window can't take in one go, or the ring has let go of, is skipped: the client gets the screen instead
             let room = self.limit.saturating_sub(self.sent);
-            let skip =
-                self.screen_due || (behind > 0 && (self.sent < ring.start() || room == 0 || (last && room < behind)));
+            let skip = self.screen_due || (behind > 0 && (self.sent < ring.start() || room < behind));
             if skip {
-                if self.unacked.is_some() && !last {
+                if !self.has_room_for_screen() && !last {
                     return;
                 }
                 self.send_screen(out, end, size, &screen(self.revision));
@@ -125,15 +128,27 @@ impl Viewer {
             out.bulk(self.stream, body);
         }
         self.sent = to;
-        self.unacked = Some(to);
+        self.unacked.push_back((to, bytes.len()));
         self.screen_due = false;
+    }
+
+    /// A first Screen always has room; another one where what is on its way, and it, are within the window. It is taken
+    /// to be as large as the last: it is not made only to be thrown away.
+    fn has_room_for_screen(&self) -> bool {
+        let Some((last, size)) = self.unacked.back() else { return true };
+        let data = self.sent.saturating_sub(*last.max(&self.seen));
+        let screens: u64 = self.unacked.iter().map(|(_, size)| *size as u64).sum();
+        let window = self.limit.saturating_sub(self.seen);
+        self.unacked.len() < self.screens && data + screens + *size as u64 <= window
     }
 
     /// The client's acknowledgement.
     pub fn ack(&mut self, seen: Offset, limit: Offset, end: Offset) {
         self.limit = self.limit.max(limit.min(seen.saturating_add(MOST_WINDOW)));
-        if self.unacked.is_some_and(|to| seen >= to) {
-            self.unacked = None;
+        self.seen = self.seen.max(seen.min(self.sent));
+        let before = self.unacked.len();
+        self.unacked.retain(|(to, _)| *to > seen);
+        if self.unacked.len() < before {
             // still far behind: another screen serves better than a backlog
             if end - self.sent > self.limit.saturating_sub(self.sent) {
                 self.screen_due = true;
@@ -142,6 +157,8 @@ impl Viewer {
     }
 }
 
+/// Screens that may be on their way to one client at once, whatever it says.
+pub const MOST_SCREENS: usize = 8;
 /// Largest credit a client may give beyond what it has seen: 64 MiB.
 pub const MOST_WINDOW: u64 = 64 << 20;
 
@@ -236,7 +253,9 @@ mod tests {
             client: ClientId::random(),
             sent: 0,
             limit: window,
-            unacked: None,
+            seen: 0,
+            screens: 1,
+            unacked: VecDeque::new(),
             screen_due: false,
             wish: None,
             active: 0,
@@ -264,7 +283,7 @@ mod tests {
         }
         assert_eq!(screens, 1);
         let v = conn.viewer.as_mut().unwrap();
-        let to = v.unacked.unwrap();
+        let to = v.unacked.back().unwrap().0;
         assert!(v.sent == to && to < ring.end());
         v.ack(to, to + 1000, ring.end());
         assert!(v.screen_due, "what is missing does not fit the window");

@@ -27,6 +27,7 @@ pub struct Attached {
     have: Option<Offset>,
     resizes: u64,
     window: u64,
+    screens: u32,
     /// The last acknowledgement sent.
     acked: Offset,
     /// A Screen up to here waits to be acknowledged.
@@ -60,6 +61,7 @@ impl Attached {
             have: None,
             resizes: 0,
             window,
+            screens: 1,
             acked: 0,
             screen: None,
             parts: None,
@@ -88,6 +90,7 @@ impl Attached {
             have: self.have,
             resizes: self.resizes,
             window: self.window,
+            screens: self.screens,
             size: (!self.watch).then_some(self.size),
             auto: self.again,
             watch: self.watch,
@@ -97,6 +100,11 @@ impl Attached {
             revision_max: hello::REVISION,
             lent: Lent::default(),
         }
+    }
+
+    /// What may be on its way from here on: bytes of output, and Screens among them.
+    pub fn allow(&mut self, window: u64, screens: u32) {
+        (self.window, self.screens) = (window, screens);
     }
 
     /// Starts over: the next attach brings a Screen.

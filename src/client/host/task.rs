@@ -6,6 +6,7 @@ mod calls;
 mod frames;
 
 use super::attached::Attached;
+use super::credit::Credit;
 use super::dialing::{Dial, Dialing};
 use super::forward::Forwarding;
 use super::pulse::{Act, Pulse, Signs};
@@ -32,6 +33,8 @@ use tokio::time::MissedTickBehavior;
 /// Credit for a session's output. On this machine a flood soon turns into Screens; over a network a queue is delay.
 const WINDOW_LOCAL: u64 = 32 << 10;
 const WINDOW_FAR: u64 = 64 << 10;
+/// Screens on their way at once over a network: one alone would come once a round trip.
+const SCREENS_FAR: u32 = 8;
 /// Between dials while the drop is fresh.
 const AGAIN: Duration = Duration::from_millis(500);
 /// How long it counts as fresh.
@@ -71,6 +74,7 @@ pub fn spawn(host: HostId, env: Arc<Env>, events: Events, first: Option<Dialed>)
         next_stream: 2,
         gauges: false,
         announced: HashMap::new(),
+        typed_last: None,
         searching: HashMap::new(),
         renew: false,
         forwards,
@@ -115,6 +119,8 @@ struct Live {
     /// It said that it ends.
     leaving: Option<ShuttingDown>,
     pulse: Pulse,
+    /// What the link may carry; none where it is within this machine.
+    credit: Option<Credit>,
     /// Kept: the link lives on it.
     _ssh: Option<crate::transport::ssh::Ssh>,
     /// No agent there: the link is to this machine's.
@@ -133,6 +139,8 @@ struct Task {
     next_stream: StreamId,
     gauges: bool,
     announced: HashMap<SessionId, usize>,
+    /// Whom its echo is waited for: it gets more of the link than the others.
+    typed_last: Option<SessionId>,
     /// The search under way in a session.
     searching: HashMap<SessionId, tokio::task::AbortHandle>,
     /// The next dial puts this build's agent there.
@@ -493,6 +501,7 @@ impl Task {
             exe: hello.exe,
             leaving: None,
             pulse: Pulse::new(Instant::now()),
+            credit: (!self.host.is_local() && without.is_none()).then(Credit::default),
             _ssh: ssh,
             without,
         };
@@ -540,6 +549,9 @@ impl Task {
                 Some(message) = live.incoming.recv() => match message {
                     Incoming::Notice { method, params } => self.notice(&mut live, &method, params),
                     Incoming::Rtt(rtt) => {
+                        if let Some(credit) = &mut live.credit {
+                            credit.round(rtt, Instant::now());
+                        }
                         self.tell(HostEvent::Rtt(rtt));
                         self.feel(&mut live, &mut beside, asked);
                     }
@@ -605,6 +617,7 @@ impl Task {
 
     fn attach(&mut self, live: &mut Live, session: &SessionId) {
         let stream = self.take_stream();
+        self.allow(live, session);
         let Some(a) = self.attached.get_mut(session) else { return };
         let old = a.stream;
         if live.streams.remove(&old).is_some() {
@@ -621,6 +634,15 @@ impl Task {
             let reply = Box::new(call.await.and_then(|reply| hello::check_stream(&reply).map(|()| reply)));
             let _ = tx.send(Inner::Attached { session, stream, reply });
         });
+    }
+
+    /// A session's share of what the link may carry, as it is now.
+    fn allow(&mut self, live: &Live, session: &SessionId) {
+        let Some(credit) = &live.credit else { return };
+        let share = credit.share(self.typed_last.as_ref() == Some(session), live.streams.len());
+        if let Some(a) = self.attached.get_mut(session) {
+            a.allow(share, SCREENS_FAR);
+        }
     }
 
     /// A stream not in use: even ones are the client's; 4 apart leaves room for a second one beside it.

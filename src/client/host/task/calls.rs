@@ -38,6 +38,7 @@ impl Task {
             HostCommand::Input { session, bytes } => {
                 if let Some(a) = self.attached.get_mut(&session) {
                     a.typed(&bytes);
+                    self.typed_last = Some(session.clone());
                     self.send_input(live, &session);
                     if live.pulse.is_silent() {
                         self.tell_pending(&session);
@@ -54,6 +55,7 @@ impl Task {
                 }
             }
             HostCommand::Seen { session, offset } => {
+                self.allow(live, &session);
                 if let Some(a) = self.attached.get_mut(&session)
                     && let Some((seen, limit)) = a.seen(offset)
                 {

@@ -7,7 +7,7 @@ use crate::proto::control::*;
 use crate::proto::frame::{Body, Frame, MAX_PIECE};
 use crate::proto::ids::SessionId;
 use crate::proto::notice::Notice;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 impl Task {
     /// Sends what was typed; into a link that answers nothing nothing is sent, so that it can still be thrown away.
@@ -29,6 +29,12 @@ impl Task {
             return live.unanswered.entry(frame.stream).or_default().push(frame);
         }
         let Ok(body) = frame.body() else { return };
+        if let (Some(credit), Body::Data { bytes, .. } | Body::Screen { bytes, .. }) = (&mut live.credit, &body) {
+            credit.arrived(bytes.len());
+            if credit.asks(Instant::now()) {
+                live.link.ping();
+            }
+        }
         match body {
             Body::Data { offset, bytes } => match a.output(offset, bytes.len()) {
                 Take::From(at) => {

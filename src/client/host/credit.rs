@@ -1,0 +1,162 @@
+//! Owns how much output a link may have on its way to us: measured from what arrives and from round trips, shared among
+//! the streams. Pure: the clock is passed in. Leaves out acknowledging it (`attached.rs`).
+//!
+//! Nothing is known of a link's rate beforehand, and a queue once built is in the way of every key's echo. So it begins
+//! small, grows while round trips stay what they were, and shrinks as soon as they tell of a queue.
+
+use std::time::{Duration, Instant};
+
+/// What a link of which nothing is known may have on its way.
+const FIRST: u64 = 16 << 10;
+/// A link that answers within this has no queue worth speaking of: it begins with more.
+const NEAR: Duration = Duration::from_millis(5);
+const FIRST_NEAR: u64 = 256 << 10;
+/// Never less than a screen takes.
+const LEAST: u64 = 4 << 10;
+const MOST: u64 = 4 << 20;
+/// A stream nobody looks at, at least.
+const LEAST_SHARE: u64 = 2 << 10;
+/// A queue of so much beyond the round trip is borne.
+const QUEUE: Duration = Duration::from_millis(20);
+/// The shortest round trip is forgotten after this: the way may have become another.
+const MEMORY: Duration = Duration::from_secs(60);
+/// While much arrives, round trips are measured this often, or once in a round trip.
+const OFTEN: Duration = Duration::from_millis(50);
+
+pub struct Credit {
+    /// For all streams together.
+    total: u64,
+    /// The shortest round trip, that of the way without a queue, and when it was seen.
+    base: Option<(Duration, Instant)>,
+    /// Output that came since the last round trip.
+    arrived: u64,
+    /// No queue was ever met.
+    fresh: bool,
+    asked: Option<Instant>,
+}
+
+impl Default for Credit {
+    fn default() -> Credit {
+        Credit { total: FIRST, base: None, arrived: 0, fresh: true, asked: None }
+    }
+}
+
+impl Credit {
+    /// Bytes of output came.
+    pub fn arrived(&mut self, bytes: usize) {
+        self.arrived = self.arrived.saturating_add(bytes as u64);
+    }
+
+    /// Whether to measure a round trip now: much arrives, and the last one was a while ago.
+    pub fn asks(&mut self, now: Instant) -> bool {
+        let pause = self.base.map_or(OFTEN, |(base, _)| base.max(OFTEN));
+        let due = self.asked.is_none_or(|at| now.saturating_duration_since(at) >= pause);
+        let asks = due && self.arrived >= self.total / 4;
+        if asks {
+            self.asked = Some(now);
+        }
+        asks
+    }
+
+    /// A round trip took this long.
+    pub fn round(&mut self, rtt: Duration, now: Instant) {
+        let first = self.base.is_none();
+        if self.base.is_none_or(|(base, at)| rtt <= base || now.saturating_duration_since(at) > MEMORY) {
+            self.base = Some((rtt, now));
+        }
+        let base = self.base.map_or(rtt, |(base, _)| base);
+        if first && rtt <= NEAR {
+            self.total = FIRST_NEAR;
+        }
+        let queue = rtt.saturating_sub(base);
+        if queue > QUEUE {
+            self.fresh = false;
+            let (may, took) = ((base + QUEUE / 2).as_secs_f64(), rtt.as_secs_f64());
+            // never to less than half at once: one lost packet makes a long round trip, too
+            self.total = ((self.total as f64 * (may / took).max(0.5)) as u64).max(LEAST);
+        } else if self.arrived >= self.total / 2 {
+            let more = if self.fresh { self.total } else { self.total / 8 };
+            self.total = (self.total + more).min(MOST);
+        }
+        self.arrived = 0;
+    }
+
+    /// For one stream: the focused one gets half of all, the others share the rest.
+    pub fn share(&self, focused: bool, streams: usize) -> u64 {
+        match (focused, streams) {
+            (_, 0 | 1) => self.total,
+            (true, _) => self.total / 2,
+            (false, n) => (self.total / 2 / (n as u64 - 1)).max(LEAST_SHARE),
+        }
+    }
+
+    /// The shortest round trip there was of late.
+    #[cfg(test)]
+    pub fn base(&self) -> Option<Duration> {
+        self.base.map(|(base, _)| base)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A link of this rate (bytes a second) and round trip, kept full for a while: the longest queue in the second half,
+    /// and the share of the rate that was used then.
+    fn play(rate: f64, rtt: Duration, secs: u64) -> (Duration, f64) {
+        let mut credit = Credit::default();
+        let t0 = Instant::now();
+        credit.round(rtt, t0);
+        let (mut now, end) = (t0, t0 + Duration::from_secs(secs));
+        let (mut worst, mut sent, mut counted) = (Duration::ZERO, 0.0, Duration::ZERO);
+        while now < end {
+            // a window a round trip: what the link does not carry meanwhile waits before it
+            let window = credit.share(true, 1) as f64;
+            let took = rtt.as_secs_f64().max(window / rate);
+            let round = Duration::from_secs_f64(took);
+            credit.arrived(window as usize);
+            now += round;
+            assert!(credit.asks(now) || round < OFTEN);
+            credit.round(round, now);
+            if now > t0 + Duration::from_secs(secs / 2) {
+                worst = worst.max(round - rtt);
+                sent += window;
+                counted += round;
+            }
+        }
+        (worst, sent / counted.as_secs_f64() / rate)
+    }
+
+    #[test]
+    fn a_link_is_filled_and_no_queue_is_built() {
+        for (kbit, ms) in [(1000, 200), (10_000, 200), (10_000, 20), (100_000, 50), (300, 600)] {
+            let (queue, used) = play(f64::from(kbit) * 125.0, Duration::from_millis(ms), 60);
+            assert!(queue <= Duration::from_millis(50 + ms / 8), "{kbit} kbit/s, {ms} ms: {queue:?}");
+            assert!(used > 0.8, "{kbit} kbit/s, {ms} ms: {used}");
+        }
+    }
+
+    #[test]
+    fn a_change_of_the_way_is_followed() {
+        let mut credit = Credit::default();
+        let mut now = Instant::now();
+        for _ in 0..200 {
+            credit.arrived(1 << 20);
+            credit.round(Duration::from_millis(20), now);
+            now += Duration::from_millis(50);
+        }
+        assert_eq!(credit.share(true, 1), MOST);
+        for _ in 0..200 {
+            now += Duration::from_millis(500);
+            credit.arrived(1 << 20);
+            credit.round(Duration::from_millis(100), now);
+        }
+        assert_eq!(credit.base(), Some(Duration::from_millis(100)));
+        for _ in 0..40 {
+            credit.arrived(1 << 20);
+            credit.round(Duration::from_secs(1), now);
+        }
+        assert_eq!(credit.share(true, 1), LEAST);
+        assert!(credit.share(false, 100) >= LEAST_SHARE);
+    }
+}
