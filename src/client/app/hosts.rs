@@ -180,7 +180,7 @@ impl App {
             HostEvent::Bell { session } => self.bell(&id, &session, &mut out),
             HostEvent::Clipboard { session, text } => {
                 if self.settings.clipboard && text.len() <= CLIPBOARD && self.pane_of(&id, &session).is_some() {
-                    self.say(format!("{} copied {} characters", short(id.as_str(), 40), text.chars().count()));
+                    self.say(format!("{} copied {}", short(id.as_str(), 40), count(text.chars().count(), "character")));
                     self.copied.clone_from(&text);
                     out.push(Effect::Copy(text));
                 }
@@ -272,6 +272,8 @@ impl App {
         if matches!(state, HostState::Online { .. }) {
             host.heard = now;
             host.silent = false;
+            // those from before are not of now
+            host.gauges = host.gauges.take().filter(|_| was_online);
         }
         if !matches!(state, HostState::Connecting | HostState::Deploying { .. }) {
             // the rest of a secret must not go to the program below

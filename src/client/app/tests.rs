@@ -451,6 +451,33 @@ fn what_was_sent_and_what_was_not_is_told_apart() {
 }
 
 #[test]
+fn what_a_host_showed_last_is_not_shown_as_of_now() {
+    let mut s = two_hosts();
+    let host = "build-server";
+    s.at(10.0);
+    s.host(host, HostEvent::Rtt(Duration::from_millis(31)));
+    s.host(host, HostEvent::Gauges(Gauges { cpu: 42.0, mem_used: 1, mem_total: 2, ..Gauges::default() }));
+    s.host(host, HostEvent::Sessions(vec![info("r1", 50, 20)]));
+    assert!(s.has("CPU ▄ 42%"), "{}", s.screen());
+    s.keys("C-b M");
+    assert!(s.has("CPU   ▄ 42%") && s.has("1 session runs"), "{}", s.screen());
+    s.at(14.0);
+    s.host(host, HostEvent::Silent(Duration::from_secs(3)));
+    let silent = s.screen();
+    assert!(silent.contains("CPU   —   last heard 3s ago") && silent.contains("rtt   —"), "{silent}");
+    assert!(!silent.contains("42%") && !silent.contains("31ms"), "{silent}");
+    let why = "the connection was lost";
+    s.host(host, HostEvent::State(HostState::Lost { why: why.into(), retry: Duration::from_secs(3) }));
+    s.at(22.0);
+    let lost = s.screen();
+    assert!(lost.contains("last heard 11s ago") && lost.contains("1 session ran"), "{lost}");
+    assert!(!lost.contains("42%"), "{lost}");
+    assert!(lost.contains("away: the connection was lost"), "{lost}");
+    s.host(host, HostEvent::State(online()));
+    assert!(!s.has("42%"), "{}", s.screen());
+}
+
+#[test]
 fn credit_is_given_for_what_is_drawn() {
     let mut s = Bench::full(80, 24);
     s.take();
