@@ -56,6 +56,11 @@ pub fn escape(s: &str) -> String {
     out
 }
 
+/// `1 byte`, `2 bytes`: a number and the noun it counts, which takes an s where there is another number than one.
+pub fn count(n: usize, one: &str) -> String {
+    format!("{n} {one}{}", if n == 1 { "" } else { "s" })
+}
+
 /// Keeps the first `most` bytes of an argv, whole characters, and says with `…` that there was more.
 pub fn shorten_words(words: &mut Vec<String>, most: usize) {
     let mut left = most;

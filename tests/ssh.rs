@@ -411,6 +411,7 @@ fn through_commands_and_jump_hosts() {
         assert_eq!(f.code(), 2, "{f}");
         let f = ssh::connect("deaf", Some(&jumps), Arc::new(Nobody)).await.err().unwrap();
         assert_eq!(f.code(), 3, "{f}");
+        assert!(f.to_string().contains("nothing answers there"), "{f}");
     });
 }
 

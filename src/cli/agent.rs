@@ -144,7 +144,7 @@ fn stop(paths: &Paths) {
     let ours = rustix::process::getppid();
     agents.sort_by_key(|pid| Some(*pid) == ours);
     let ended = agents.iter().filter(|pid| rustix::process::kill_process(**pid, Signal::TERM).is_ok()).count();
-    println!("{ended} agents ended; sessions go on");
+    println!("{} ended; sessions go on", crate::text::count(ended, "agent"));
 }
 
 /// The user's agents on this machine that serve the sessions of this run dir.

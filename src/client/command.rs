@@ -102,7 +102,7 @@ pub static COMMANDS: &[Command] = &[
     c("update-agent", "put this build's agent on the host, go over to it", &[], session::update_agent),
     c("without-agent", "connect the host over plain SSH, without an agent", &[], session::without_agent),
     c("hosts-back", "how the hosts of this window come back", &[], session::hosts_back),
-    c("drop-input", "throw away what was typed while the link is down", &["Delete"], session::drop_input),
+    c("drop-input", "drop what was typed while the link is down", &["Delete"], session::drop_input),
     c("send-prefix", "send the prefix key to the program", &[], session::send_prefix),
     c("paste", "paste what was copied last", &["]"], session::paste),
     c("scroll", "look back into the history", &["["], session::scroll),

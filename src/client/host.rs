@@ -26,6 +26,7 @@ use crate::term::screen::Colors;
 use crate::transport::ssh::Lends;
 use crate::transport::ssh::forward::Status;
 use crate::transport::ssh::forward::spec::Spec;
+use attached::{Settled, Waiting};
 use std::time::Duration;
 use tokio::sync::mpsc;
 
@@ -133,7 +134,7 @@ pub enum HostCommand {
         session: SessionId,
         bytes: Vec<u8>,
     },
-    /// Throw away input not yet sent.
+    /// Throw away input not yet sent, and what was sent where it has not arrived. Answered by `Dropped`.
     DropInput {
         session: SessionId,
     },
@@ -257,10 +258,21 @@ pub enum HostEvent {
         session: SessionId,
         text: String,
     },
-    /// Bytes typed that the session has not applied yet (0 = all applied).
+    /// What was typed and the session has not applied yet.
     Pending {
         session: SessionId,
-        bytes: usize,
+        waiting: Waiting,
+    },
+    /// The answer to `DropInput`, in bytes: `dropped` were never sent, `sent` may still arrive; of those `Settled` follows.
+    Dropped {
+        session: SessionId,
+        dropped: usize,
+        sent: usize,
+    },
+    /// What became of input that was sent before it was dropped.
+    Settled {
+        session: SessionId,
+        settled: Settled,
     },
     /// Text that was typed and may never have arrived: shown, not sent again.
     Undelivered {

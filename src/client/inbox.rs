@@ -51,6 +51,8 @@ fn session_of(event: &HostEvent) -> Option<&SessionId> {
         | HostEvent::Clipboard { session, .. }
         | HostEvent::Notified { session, .. }
         | HostEvent::Pending { session, .. }
+        | HostEvent::Dropped { session, .. }
+        | HostEvent::Settled { session, .. }
         | HostEvent::Undelivered { session, .. }
         | HostEvent::History { session, .. }
         | HostEvent::Found { session, .. }

@@ -3,6 +3,7 @@
 
 use super::find::Find;
 use super::host::HostId;
+use super::host::attached::Waiting;
 use super::layout::PaneId;
 use crate::proto::control::SessionInfo;
 use crate::proto::ids::{Offset, SessionId, Size};
@@ -48,10 +49,10 @@ pub struct Pane {
     pub tag: Option<u64>,
     /// Typed before the session was there.
     pub ahead: Vec<u8>,
-    /// Typed while the link is down.
+    /// Typed while the link is down, and not sent.
     pub held: Vec<u8>,
-    /// Bytes typed that the session has not applied yet.
-    pub pending: usize,
+    /// Of what was typed, what the session has not applied yet.
+    pub waiting: Waiting,
     /// Flags of the session's terminal (`proto::frame::tty`).
     pub tty: u8,
     /// Something to be read that belongs to this pane, and since when it is there.
@@ -219,7 +220,7 @@ impl Pane {
             tag: None,
             ahead: Vec::new(),
             held: Vec::new(),
-            pending: 0,
+            waiting: Waiting::default(),
             tty: 0,
             note: None,
             scroll: None,

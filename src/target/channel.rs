@@ -197,7 +197,8 @@ async fn ended(ssh: &Ssh, control: &Control) -> SessionExited {
 }
 
 fn lost(ssh: &Ssh) -> SessionExited {
-    SessionExited { exit_code: None, cause: Some(format!("connection lost: {}", ssh.lost().what)) }
+    let why = ssh.last_words().map(|w| format!(": {w}")).unwrap_or_default();
+    SessionExited { exit_code: None, cause: Some(format!("connection lost{why}")) }
 }
 
 /// As SSH names them (RFC 4254, 6.10), by Linux' numbers.

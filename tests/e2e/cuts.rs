@@ -116,7 +116,7 @@ fn a_network_that_fails_loses_nothing_and_is_seen_to_fail() {
                 proxy.cut();
                 line(&mut typed);
                 see(from, &mut shown);
-                typing.until_text("typed, held back:");
+                typing.until_text("typed, not sent:");
                 std::thread::sleep((from + Duration::from_secs(3)).saturating_duration_since(Instant::now()));
                 proxy.refuse(false);
                 healed.push(there(typed));
@@ -130,7 +130,7 @@ fn a_network_that_fails_loses_nothing_and_is_seen_to_fail() {
                 line(&mut typed);
                 see(from, &mut shown);
                 line(&mut typed);
-                typing.until_text("typed, held back:");
+                typing.until_text("typed, not sent:");
                 std::thread::sleep((from + Duration::from_secs(15)).saturating_duration_since(Instant::now()));
                 proxy.stall(false);
                 healed.push(there(typed));
@@ -190,10 +190,11 @@ fn input_held_back_can_be_thrown_away() {
         }
         tty.until("that the link is dead", tells);
         tty.type_(format!("rm -r {word}\r"));
-        tty.until_text(&format!("typed, held back: rm -r {word}"));
-        tty.until_text("Del throws it away");
+        tty.until_text(&format!("typed, not sent: rm -r {word}"));
+        tty.until_text("Del drops it");
         tty.prefix("\x1b[3~");
-        tty.until_no_text("held back");
+        tty.until_no_text("not sent:");
+        tty.until_text("never sent");
         proxy.stall(false);
         proxy.refuse(false);
         tty.until("that all is well", |s| !tells(s));
@@ -202,6 +203,55 @@ fn input_held_back_can_be_thrown_away() {
     }
     let raw = far.thub(&["capture", "-H", "test", "cmds", "--all", "--raw"]).ok();
     assert!(!raw.contains("rm -r"), "{raw}");
+}
+
+/// What went into a link that was dead already is dropped as well, where it had not arrived; and it is said which it was.
+#[test]
+fn input_sent_into_a_dead_link_can_be_thrown_away() {
+    let Some(far) = Far::deployed() else { return };
+    let proxy = Proxy::start(far.sshd.port);
+    let config = far.through(&proxy).display().to_string();
+    let script = "echo up; while read l; do echo \"got $l\"; done";
+    far.thub(&["new", "-d", "-H", "test", "-n", "cmds", "--", "sh", "-c", script]).ok();
+    let tty = Tty::thub(&far.home, 100, 24, &["-F", &config, "attach", "-H", "test", "cmds"]);
+    tty.until_text("up");
+    // nobody knows yet that nothing passes
+    proxy.stall(true);
+    tty.type_("rm -r early\r");
+    tty.until_text("12 bytes sent, not confirmed");
+    tty.type_("rm -r late\r");
+    tty.until("both to be told apart", |s| {
+        let has = |what: &str| s.iter().any(|l| l.contains(what));
+        has("typed, not sent: rm -r late") && has("12 bytes sent, not confirmed")
+    });
+    tty.prefix("\x1b[3~");
+    tty.until("what was dropped, and what may not be", |s| {
+        let has = |what: &str| s.iter().any(|l| l.contains(what));
+        has("dropped: 11 bytes, never sent") && has("12 bytes sent may still arrive")
+    });
+    tty.type_("echo next\r");
+    tty.until_text("typed, not sent: echo next");
+    proxy.refuse(true);
+    proxy.cut();
+    proxy.stall(false);
+    proxy.refuse(false);
+    tty.until_text("dropped: 12 bytes, nothing of it had arrived");
+    tty.until_text("got echo next");
+    // it gets there, and nobody hears that it did
+    tty.until("that all is well", |s| !tells(s));
+    proxy.stall_ways(false, true);
+    tty.type_("echo there\r");
+    far.shows("cmds", "got echo there");
+    tty.until_text("11 bytes sent, not confirmed");
+    tty.prefix("\x1b[3~");
+    tty.until_text("11 bytes sent may still arrive");
+    proxy.stall(false);
+    tty.until_text("not dropped: 11 bytes had arrived already");
+    tty.type_("echo last\r");
+    tty.until_text("got echo last");
+    let raw = far.thub(&["capture", "-H", "test", "cmds", "--all", "--raw"]).ok();
+    let got: Vec<&str> = raw.split("\r\n").filter(|l| l.starts_with("got ")).collect();
+    assert_eq!(got, ["got echo next", "got echo there", "got echo last"]);
 }
 
 /// A change of the network is heard of: a dead link is found at once, not when its next sign of life is due.

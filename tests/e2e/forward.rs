@@ -120,6 +120,13 @@ fn the_verb_forwards_until_it_is_told_to_stop() {
     verb.child.kill().unwrap();
     verb.child.wait().unwrap();
     assert_eq!(far.thub(&["--json", "forward", "ls"]).ok().trim(), "[]");
+    // the way through another host falls: said once, not in the words of both connections
+    let mut verb = Verb::start(&far, &["-H", "later", &to]);
+    verb.next();
+    far.sshd.crash();
+    let fell = verb.until("event", "link");
+    let why = fell["why"].as_str().unwrap_or_default();
+    assert_eq!((fell["state"].as_str(), why.matches("lost").count()), (Some("lost"), 1), "{fell}");
 }
 
 #[test]

@@ -335,7 +335,7 @@ fn a_host_that_gives_no_more_channels_says_so() {
     bare.new_session("one", &["--", "cat"]);
     bare.new_session("two", &["--", "cat"]);
     let err = bare.thub(&["new", "-d", "-H", "test", "--no-agent", "-n", "three"]).fails(1);
-    assert!(err.contains("MaxSessions"), "{err}");
+    assert!(err.contains("MaxSessions") && err.contains("as many open as it allows"), "{err}");
     for name in ["one", "two"] {
         assert_eq!(bare.home.session(name)["state"], "detached");
     }

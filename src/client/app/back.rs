@@ -74,7 +74,7 @@ impl App {
         let one = |id: &HostId| {
             let panes = || self.panes.values().filter(|p| p.host == *id && p.session.is_some());
             let (live, all) = (panes().filter(|p| p.is_live()).count(), panes().count());
-            let sessions = |n: usize| if n == 1 { "1 session".to_string() } else { format!("{n} sessions") };
+            let sessions = |n: usize| crate::text::count(n, "session");
             let Some(host) = self.hosts.get(id) else { return (Coming::Away, id.clone(), "not connected".into()) };
             let (coming, text) = match &host.state {
                 HostState::Online { .. } if live < all => {

@@ -2,6 +2,7 @@
 
 use super::{App, ECHO, Effect, Farewell, Host};
 use crate::client::find;
+use crate::client::host::attached::{Settled, Waiting};
 use crate::client::host::{HostCommand, HostEvent, HostId, HostState, echoes};
 use crate::client::layer::Layer;
 use crate::client::layout::PaneId;
@@ -10,7 +11,7 @@ use crate::proto::control::SessionInfo;
 use crate::proto::ids::{Offset, SessionId, Size};
 use crate::proto::notice::SessionExited;
 use crate::term::engine::Engine;
-use crate::text::{escape, short};
+use crate::text::{count, escape, short};
 use crate::transport::ssh::Lends;
 use std::time::Duration;
 
@@ -102,7 +103,12 @@ impl App {
         // (whether it is silent its task says: what comes from there does not tell that anything arrives)
         if !matches!(
             event,
-            HostEvent::State(_) | HostEvent::Silent(_) | HostEvent::Pending { .. } | HostEvent::Forwards(_)
+            HostEvent::State(_)
+                | HostEvent::Silent(_)
+                | HostEvent::Pending { .. }
+                | HostEvent::Dropped { .. }
+                | HostEvent::Forwards(_)
+                | HostEvent::Failed { .. }
         ) {
             host.heard = now;
         }
@@ -115,6 +121,10 @@ impl App {
             HostEvent::Silent(quiet) => {
                 host.heard = now.saturating_sub(quiet);
                 host.silent = !quiet.is_zero();
+                if !host.silent {
+                    // what was held back is sent now
+                    self.panes.values_mut().filter(|p| p.host == id).for_each(|p| p.held.clear());
+                }
             }
             HostEvent::Gauges(g) => host.gauges = Some(g),
             HostEvent::Forwards(list) => self.forwards(&id, list),
@@ -170,7 +180,7 @@ impl App {
             HostEvent::Bell { session } => self.bell(&id, &session, &mut out),
             HostEvent::Clipboard { session, text } => {
                 if self.settings.clipboard && text.len() <= CLIPBOARD && self.pane_of(&id, &session).is_some() {
-                    self.say(format!("{} copied {} characters", short(id.as_str(), 40), text.chars().count()));
+                    self.say(format!("{} copied {}", short(id.as_str(), 40), count(text.chars().count(), "character")));
                     self.copied.clone_from(&text);
                     out.push(Effect::Copy(text));
                 }
@@ -179,12 +189,35 @@ impl App {
                 self.mark_bell(&id, &session);
                 self.say(format!("{}: {}", short(id.as_str(), 40), short(&text, 200)));
             }
-            HostEvent::Pending { session, bytes } => {
+            HostEvent::Pending { session, waiting } => {
                 if let Some(pane) = self.shown(&id, &session) {
-                    pane.pending = bytes;
-                    if bytes == 0 {
+                    pane.waiting = waiting;
+                    if waiting.unsent == 0 {
                         pane.held.clear();
                     }
+                }
+            }
+            HostEvent::Dropped { session, dropped, sent } => {
+                // (that some may still arrive is shown for as long as it may)
+                let said = match (dropped, sent) {
+                    (0, 0) => Some("nothing typed waits: nothing was dropped".to_string()),
+                    (0, _) => None,
+                    (n, _) => Some(format!("dropped: {}, never sent", count(n, "byte"))),
+                };
+                if let Some(pane) = self.shown(&id, &session) {
+                    pane.note = said.map(|said| (now, said));
+                }
+            }
+            HostEvent::Settled { session, settled: Settled { dropped, arrived } } => {
+                if let Some(pane) = self.shown(&id, &session) {
+                    let said = match (dropped, arrived) {
+                        (n, 0) => format!("dropped: {}, nothing of it had arrived", count(n, "byte")),
+                        (0, n) => format!("not dropped: {} had arrived already", count(n, "byte")),
+                        (n, arrived) => {
+                            format!("dropped: {}; {} had arrived already", count(n, "byte"), count(arrived, "byte"))
+                        }
+                    };
+                    pane.note = Some((now, said));
                 }
             }
             HostEvent::Undelivered { session, bytes } => {
@@ -239,6 +272,8 @@ impl App {
         if matches!(state, HostState::Online { .. }) {
             host.heard = now;
             host.silent = false;
+            // those from before are not of now
+            host.gauges = host.gauges.take().filter(|_| was_online);
         }
         if !matches!(state, HostState::Connecting | HostState::Deploying { .. }) {
             // the rest of a secret must not go to the program below
@@ -375,6 +410,8 @@ impl App {
         pane.shell = info.kind == "shell" && info.command.len() <= 1;
         pane.info = Some(info);
         pane.stage = Stage::Live;
+        // it is sent now
+        pane.held.clear();
         self.restoring = false;
         let Some(pane) = self.shown(id, session) else { return };
         let pane = pane.id;
@@ -424,7 +461,7 @@ impl App {
         let (pane_id, shell) = (pane.id, pane.shell);
         pane.stage = Stage::Exited(exit.clone());
         pane.held.clear();
-        pane.pending = 0;
+        pane.waiting = Waiting::default();
         if last_of_solo {
             out.push(Effect::Quit(Farewell::Exited { code: exit.exit_code, cause: exit.cause }));
             return;

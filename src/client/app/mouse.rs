@@ -177,7 +177,7 @@ impl App {
                 let text = pane.selected();
                 if !text.is_empty() {
                     self.copied.clone_from(&text);
-                    self.say(format!("{} characters copied", text.chars().count()));
+                    self.say(format!("{} copied", crate::text::count(text.chars().count(), "character")));
                     out.push(Effect::Copy(text));
                 }
             }

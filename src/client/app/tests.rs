@@ -1,6 +1,7 @@
 //! Key scripts in; effects and text screens out.
 
 use super::*;
+use crate::client::host::attached::{Settled, Waiting};
 use crate::client::host::{Answer, Question};
 use crate::client::layout::Dir;
 use crate::client::pane::Stage;
@@ -397,16 +398,83 @@ fn a_lost_host_dims_only_its_panes() {
     assert_eq!(s.app.deadline(), Some(Duration::from_secs(15)), "it counts down");
     s.host("build-server", HostEvent::Tty { session: id("r1"), flags: tty::ECHO });
     s.keys("'ls");
-    assert!(s.has("typed, held back: ls"), "{}", s.screen());
+    assert!(s.has("typed, not sent: ls"), "{}", s.screen());
     s.keys("C-b Delete");
     assert!(
         s.effects.contains(&Effect::Host(HostId::new("build-server"), HostCommand::DropInput { session: id("r1") }))
     );
+    assert!(!s.has("not sent"), "{}", s.screen());
+    s.host("build-server", HostEvent::Dropped { session: id("r1"), dropped: 2, sent: 0 });
+    assert!(s.has("dropped: 2 bytes, never sent"), "{}", s.screen());
     s.host("build-server", HostEvent::State(online()));
     let (buf, _) = s.buffer();
     assert!(!buf[(51, 2)].modifier.contains(Modifier::DIM));
     s.at(20.0);
     assert_eq!(s.app.deadline(), None, "nothing wakes up by itself");
+}
+
+#[test]
+fn what_was_sent_and_what_was_not_is_told_apart() {
+    let mut s = two_hosts();
+    let host = "build-server";
+    s.keys("'rm C-m");
+    let pending =
+        |unsent, sent, doubted| HostEvent::Pending { session: id("r1"), waiting: Waiting { unsent, sent, doubted } };
+    s.host(host, HostEvent::Silent(Duration::from_secs(2)));
+    s.host(host, pending(0, 3, 0));
+    assert!(s.has("3 bytes sent, not confirmed"), "{}", s.screen());
+    assert!(!s.has("not sent:"), "{}", s.screen());
+    s.host(host, HostEvent::Tty { session: id("r1"), flags: tty::ECHO });
+    s.keys("l");
+    s.host(host, pending(1, 3, 0));
+    assert!(s.has("typed, not sent: l") && s.has("3 bytes sent, not confirmed"), "{}", s.screen());
+    s.keys("C-b Delete");
+    s.host(host, pending(0, 3, 3));
+    s.host(host, HostEvent::Dropped { session: id("r1"), dropped: 1, sent: 3 });
+    assert!(s.has("dropped: 1 byte, never sent") && !s.has("not sent:"), "{}", s.screen());
+    assert!(s.has("3 bytes sent may still arrive; dropped if not"), "{}", s.screen());
+    s.host(host, HostEvent::Silent(Duration::ZERO));
+    s.host(host, pending(0, 0, 0));
+    s.host(host, HostEvent::Settled { session: id("r1"), settled: Settled { dropped: 2, arrived: 1 } });
+    assert!(s.has("dropped: 2 bytes; 1 byte had arrived already"), "{}", s.screen());
+    // a bare Delete is the program's, whatever waits
+    s.take();
+    s.keys("Delete");
+    let typed = HostCommand::Input { session: id("r1"), bytes: b"\x1b[3~".to_vec() };
+    assert_eq!(s.take(), [Effect::Host(HostId::new(host), typed)]);
+    // a pane that still waits for its session drops what waits for it, and says so
+    s.host("local", HostEvent::State(online()));
+    s.keys("C-b c 'ab C-b Delete");
+    assert!(s.has("dropped: 2 bytes, never sent"), "{}", s.screen());
+    s.keys("C-b Delete");
+    assert!(s.has("nothing was dropped"), "{}", s.screen());
+}
+
+#[test]
+fn what_a_host_showed_last_is_not_shown_as_of_now() {
+    let mut s = two_hosts();
+    let host = "build-server";
+    s.at(10.0);
+    s.host(host, HostEvent::Rtt(Duration::from_millis(31)));
+    s.host(host, HostEvent::Gauges(Gauges { cpu: 42.0, mem_used: 1, mem_total: 2, ..Gauges::default() }));
+    s.host(host, HostEvent::Sessions(vec![info("r1", 50, 20)]));
+    assert!(s.has("CPU ▄ 42%"), "{}", s.screen());
+    s.keys("C-b M");
+    assert!(s.has("CPU   ▄ 42%") && s.has("1 session runs"), "{}", s.screen());
+    s.at(14.0);
+    s.host(host, HostEvent::Silent(Duration::from_secs(3)));
+    let silent = s.screen();
+    assert!(silent.contains("CPU   —   last heard 3s ago") && silent.contains("rtt   —"), "{silent}");
+    assert!(!silent.contains("42%") && !silent.contains("31ms"), "{silent}");
+    let why = "the connection was lost";
+    s.host(host, HostEvent::State(HostState::Lost { why: why.into(), retry: Duration::from_secs(3) }));
+    s.at(22.0);
+    let lost = s.screen();
+    assert!(lost.contains("last heard 11s ago") && lost.contains("1 session ran"), "{lost}");
+    assert!(!lost.contains("42%"), "{lost}");
+    assert!(lost.contains("away: the connection was lost"), "{lost}");
+    s.host(host, HostEvent::State(online()));
+    assert!(!s.has("42%"), "{}", s.screen());
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use crate::client::app::{App, Effect, Farewell};
 use crate::client::host::HostCommand;
 use crate::client::layer::Layer;
+use crate::text::count;
 
 pub fn detach(app: &mut App) -> Vec<Effect> {
     let mut out = Vec::new();
@@ -47,11 +48,19 @@ pub fn hosts_back(app: &mut App) -> Vec<Effect> {
 
 pub fn drop_input(app: &mut App) -> Vec<Effect> {
     let Some(pane) = app.focused_mut() else { return Vec::new() };
-    pane.ahead.clear();
     pane.held.clear();
+    let ahead = std::mem::take(&mut pane.ahead).len();
     match pane.session.clone() {
-        Some(session) => vec![Effect::Host(pane.host.clone(), HostCommand::DropInput { session })],
-        None => Vec::new(),
+        // (the answer says what was dropped)
+        Some(session) if pane.is_live() => vec![Effect::Host(pane.host.clone(), HostCommand::DropInput { session })],
+        _ if ahead > 0 => {
+            app.say(format!("dropped: {}, never sent", count(ahead, "byte")));
+            Vec::new()
+        }
+        _ => {
+            app.say("nothing typed waits: nothing was dropped");
+            Vec::new()
+        }
     }
 }
 

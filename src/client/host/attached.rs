@@ -16,6 +16,26 @@ pub enum Take {
     Gap,
 }
 
+/// What was typed and is not known to have arrived, in bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Waiting {
+    /// Never sent: dropped, it never arrives.
+    pub unsent: usize,
+    /// Sent, not confirmed by the session.
+    pub sent: usize,
+    /// Of `sent`, what a person dropped: it may still arrive over the link it went into.
+    pub doubted: usize,
+}
+
+/// What became of input that was dropped after it had been sent, in bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Settled {
+    /// Had not arrived, and never will.
+    pub dropped: usize,
+    /// Had arrived.
+    pub arrived: usize,
+}
+
 pub struct Attached {
     pub session: SessionId,
     pub stream: StreamId,
@@ -41,6 +61,9 @@ pub struct Attached {
     sent: Offset,
     /// Ever sent, on any link.
     most_sent: Offset,
+    /// Dropped by a person after it was sent, `from..to`, and not known to have arrived in whole.
+    doubted: Option<(Offset, Offset)>,
+    settled: Option<Settled>,
     /// The session takes input up to here.
     limit: Offset,
     /// The attach on this link was answered.
@@ -69,6 +92,8 @@ impl Attached {
             base: 0,
             sent: 0,
             most_sent: 0,
+            doubted: None,
+            settled: None,
             limit: 0,
             live: false,
             again: false,
@@ -130,8 +155,12 @@ impl Attached {
                 self.base = applied;
                 self.most_sent = applied;
             }
-            Some(applied) => self.applied(applied),
+            Some(applied) => {
+                self.applied(applied);
+                self.take_back();
+            }
             None => {
+                self.doubted = None;
                 let n = (self.most_sent - self.base).min(self.input.len() as u64) as usize;
                 undelivered = self.input.drain(..n).collect();
                 self.base += n as u64;
@@ -150,6 +179,24 @@ impl Attached {
         self.input.drain(..n);
         self.base += n as u64;
         self.sent = self.sent.max(self.base);
+        if let Some((from, to)) = self.doubted.take_if(|(_, to)| *to <= self.base) {
+            self.settled = Some(Settled { dropped: 0, arrived: (to - from) as usize });
+        }
+    }
+
+    /// At an attach: the session no longer takes anything from the link before, so what it has not applied of what was
+    /// dropped never arrives. What follows is sent in its place, from the offset where the session is.
+    fn take_back(&mut self) {
+        let Some((from, to)) = self.doubted.take() else { return };
+        let n = to.saturating_sub(self.base).min(self.input.len() as u64);
+        self.input.drain(..n as usize);
+        self.most_sent -= n;
+        self.settled = Some(Settled { dropped: n as usize, arrived: self.base.saturating_sub(from) as usize });
+    }
+
+    /// What became of dropped input, once it is known.
+    pub fn settled(&mut self) -> Option<Settled> {
+        self.settled.take()
     }
 
     pub fn input_ack(&mut self, seen: Offset, limit: Offset) {
@@ -161,15 +208,25 @@ impl Attached {
         self.input.extend_from_slice(bytes);
     }
 
-    /// Throws away what was never sent.
-    pub fn drop_unsent(&mut self) {
-        let keep = (self.most_sent - self.base).min(self.input.len() as u64) as usize;
-        self.input.truncate(keep);
+    /// Drops what the session has not confirmed: what was never sent at once (returned, bytes), and what was sent as soon
+    /// as a new link tells that it has not arrived (returned, bytes that may still arrive).
+    pub fn drop_input(&mut self) -> (usize, usize) {
+        let sent = self.waiting().sent;
+        let unsent = self.input.len() - sent;
+        self.input.truncate(sent);
+        if sent > 0 {
+            let from = self.doubted.map_or(self.base, |(from, _)| from);
+            self.doubted = Some((from, self.most_sent));
+        }
+        (unsent, sent)
     }
 
-    /// Bytes typed and not applied.
-    pub fn pending(&self) -> usize {
-        self.input.len()
+    /// What was typed and is not applied.
+    pub fn waiting(&self) -> Waiting {
+        let up_to = |to: Offset| to.saturating_sub(self.base).min(self.input.len() as u64) as usize;
+        let sent = up_to(self.most_sent);
+        let doubted = self.doubted.map_or(0, |(_, to)| up_to(to));
+        Waiting { unsent: self.input.len() - sent, sent, doubted }
     }
 
     /// The next piece of input to send, at most `most` bytes; it counts as sent.
@@ -270,7 +327,64 @@ mod tests {
         assert!(a.answered(&reply(Some(4))).is_empty());
         assert_eq!(a.next_input(10), Some((4, b"o!".to_vec())));
         a.input_ack(6, 106);
-        assert_eq!(a.pending(), 0);
+        assert_eq!(a.waiting(), Waiting::default());
+    }
+
+    #[test]
+    fn dropped_input_that_was_sent_is_taken_back_where_it_has_not_arrived() {
+        let mut a = attached();
+        let c = ClientId::random();
+        a.answered(&reply(Some(0)));
+        a.typed(b"rm x\r");
+        a.next_input(10);
+        a.typed(b"rm y\r");
+        assert_eq!(a.waiting(), Waiting { unsent: 5, sent: 5, doubted: 0 });
+        assert_eq!(a.drop_input(), (5, 5));
+        assert_eq!(a.waiting(), Waiting { unsent: 0, sent: 5, doubted: 5 });
+        assert_eq!(a.settled(), None);
+        a.typed(b"ls\r");
+        assert_eq!(a.attach(&c, 4).input_sent, 5);
+        assert!(a.answered(&reply(Some(2))).is_empty());
+        assert_eq!(a.settled(), Some(Settled { dropped: 3, arrived: 2 }));
+        assert_eq!(a.next_input(10), Some((2, b"ls\r".to_vec())), "from where the session is");
+        assert_eq!(a.attach(&c, 6).input_sent, 5);
+        a.answered(&reply(Some(3)));
+        assert_eq!(a.next_input(10), Some((3, b"s\r".to_vec())));
+        a.input_ack(5, 105);
+        assert_eq!((a.waiting(), a.settled()), (Waiting::default(), None));
+        assert_eq!(a.drop_input(), (0, 0));
+    }
+
+    #[test]
+    fn dropped_input_that_arrives_after_all_is_told() {
+        let mut a = attached();
+        a.answered(&reply(Some(0)));
+        a.typed(b"rm x\r");
+        a.next_input(10);
+        a.input_ack(1, 101);
+        assert_eq!(a.drop_input(), (0, 4));
+        // the link heals: what is typed now follows what went into it
+        a.typed(b"ls\r");
+        assert_eq!(a.next_input(10), Some((5, b"ls\r".to_vec())));
+        a.input_ack(4, 104);
+        assert_eq!((a.settled(), a.waiting().doubted), (None, 1));
+        // dropped once more: all that is not confirmed
+        assert_eq!(a.drop_input(), (0, 4));
+        a.input_ack(8, 108);
+        assert_eq!(a.settled(), Some(Settled { dropped: 0, arrived: 7 }));
+        // or it falls, and what was sent after it is sent again in its place
+        a.typed(b"rm z\r");
+        a.next_input(10);
+        a.drop_input();
+        a.typed(b"pwd\r");
+        assert_eq!(a.next_input(10), Some((13, b"pwd\r".to_vec())));
+        a.answered(&reply(Some(9)));
+        assert_eq!(a.settled(), Some(Settled { dropped: 4, arrived: 1 }));
+        assert_eq!(a.next_input(10), Some((9, b"pwd\r".to_vec())));
+        // a session that has forgotten says nothing of what arrived
+        a.drop_input();
+        assert_eq!(a.answered(&reply(None)), b"pwd\r");
+        assert_eq!((a.settled(), a.waiting()), (None, Waiting::default()));
     }
 
     #[test]
@@ -291,7 +405,7 @@ mod tests {
         assert!(a.answered(&SessionAttached { input_limit: 300, ..reply(Some(200)) }).is_empty());
         assert_eq!(a.next_input(10), Some((200, b"early".to_vec())), "typed before the answer, and never sent");
         a.input_ack(205, 305);
-        assert_eq!(a.pending(), 0);
+        assert_eq!(a.waiting(), Waiting::default());
         assert_eq!(a.attach(&ClientId::random(), 4).input_sent, 205);
     }
 
@@ -302,10 +416,10 @@ mod tests {
         a.resized();
         a.typed(b"abc");
         a.input_ack(u64::MAX, u64::MAX);
-        assert_eq!(a.pending(), 3, "nothing was sent");
+        assert_eq!(a.waiting(), Waiting { unsent: 3, ..Waiting::default() });
         a.next_input(10);
         a.input_ack(u64::MAX, u64::MAX);
-        a.drop_unsent();
+        a.drop_input();
         assert!(a.answered(&reply(None)).is_empty());
         assert_eq!(a.output(u64::MAX, 5), Take::Gap);
         a.screen_part(u64::MAX, 0, true, b"");

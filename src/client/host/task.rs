@@ -5,7 +5,7 @@ mod asker;
 mod calls;
 mod frames;
 
-use super::attached::Attached;
+use super::attached::{Attached, Waiting};
 use super::credit::Credit;
 use super::dialing::{Dial, Dialing};
 use super::forward::Forwarding;
@@ -138,7 +138,7 @@ struct Task {
     early: Vec<HostCommand>,
     next_stream: StreamId,
     gauges: bool,
-    announced: HashMap<SessionId, usize>,
+    announced: HashMap<SessionId, Waiting>,
     /// Whom its echo is waited for: it gets more of the link than the others.
     typed_last: Option<SessionId>,
     /// The search under way in a session.
@@ -417,10 +417,9 @@ impl Task {
                 }
             }
             HostCommand::DropInput { session } => {
-                if let Some(a) = self.attached.get_mut(&session) {
-                    a.drop_unsent();
-                    self.announce(&session);
-                }
+                let (dropped, sent) = self.attached.get_mut(&session).map_or((0, 0), Attached::drop_input);
+                self.tell_pending(&session);
+                self.tell(HostEvent::Dropped { session, dropped, sent });
             }
             HostCommand::Resize { session, size } => {
                 if let Some(a) = self.attached.get_mut(&session) {
@@ -451,22 +450,25 @@ impl Task {
         }
     }
 
-    /// Says how much typed input waits, where that is another number worth showing.
+    /// Says how much typed input waits, where that is another number worth showing, and what became of what was dropped.
     fn announce(&mut self, session: &SessionId) {
-        let Some(a) = self.attached.get(session) else { return };
-        let pending = a.pending();
-        let told = self.announced.get(session).copied().unwrap_or(0);
+        let Some(a) = self.attached.get_mut(session) else { return };
+        let (waiting, settled, none) = (a.waiting(), a.settled(), Waiting::default());
+        let told = self.announced.get(session).copied().unwrap_or(none);
         // a key that is on its way is no news
-        let news = if a.live { told > 0 && pending == 0 } else { pending != told };
+        let news = if a.live { told != none && (waiting == none || settled.is_some()) } else { waiting != told };
         if news {
             self.tell_pending(session);
+        }
+        if let Some(settled) = settled {
+            self.tell(HostEvent::Settled { session: session.clone(), settled });
         }
     }
 
     /// What was typed last may not have arrived.
     fn announce_all(&mut self) {
-        let told = |a: &Attached| self.announced.get(&a.session).copied().unwrap_or(0);
-        let news = |a: &&Attached| !a.ended && a.pending() != told(a);
+        let told = |a: &Attached| self.announced.get(&a.session).copied().unwrap_or_default();
+        let news = |a: &&Attached| !a.ended && a.waiting() != told(a);
         let sessions: Vec<SessionId> = self.attached.values().filter(news).map(|a| a.session.clone()).collect();
         for session in sessions {
             self.tell_pending(&session);
@@ -474,9 +476,9 @@ impl Task {
     }
 
     fn tell_pending(&mut self, session: &SessionId) {
-        let pending = self.attached.get(session).map_or(0, Attached::pending);
-        self.announced.insert(session.clone(), pending);
-        self.tell(HostEvent::Pending { session: session.clone(), bytes: pending });
+        let waiting = self.attached.get(session).map(Attached::waiting).unwrap_or_default();
+        self.announced.insert(session.clone(), waiting);
+        self.tell(HostEvent::Pending { session: session.clone(), waiting });
     }
 
     async fn online(

@@ -11,7 +11,7 @@ use crate::client::layer::picker::Picker;
 use crate::client::layer::question::Asked;
 use crate::client::tree::{age, host_text, state_text};
 use crate::term::screen::CursorShape;
-use crate::text::{escape, short};
+use crate::text::{count, escape, short};
 use crate::theme::Theme;
 use crate::transport::deploy::choose;
 use ratatui::buffer::Buffer;
@@ -239,6 +239,9 @@ fn monitor(app: &App, theme: &Theme, id: &HostId) -> Vec<(String, Style)> {
     let Some(host) = app.hosts.get(id) else { return vec![("offline".into(), theme.dim)] };
     let mut lines = Vec::new();
     match &host.state {
+        HostState::Online { .. } if host.silent => {
+            lines.push((format!("online, {}: nothing sent is answered", state_text(host, app.now)), theme.warn));
+        }
         HostState::Online { hostname, .. } if host.state.is_without_agent() => {
             lines.push((format!("online   {}   no agent: plain SSH", short(hostname, 60)), theme.ok));
         }
@@ -247,7 +250,7 @@ fn monitor(app: &App, theme: &Theme, id: &HostId) -> Vec<(String, Style)> {
         }
         HostState::Deploying { step, .. } => lines.push((short(step, 100), theme.accent)),
         HostState::Updating { why } => lines.push((format!("updating: {}", short(why, 200)), theme.accent)),
-        HostState::Lost { why, .. } => lines.push((format!("lost: {}", short(why, 200)), theme.warn)),
+        HostState::Lost { why, .. } => lines.push((format!("away: {}", short(why, 200)), theme.warn)),
         HostState::Failed { why, hints, .. } => {
             lines.push((short(why, 300), theme.error));
             lines.extend(hints.iter().map(|h| (format!("  {}", short(h, 200)), theme.text)));
@@ -255,20 +258,37 @@ fn monitor(app: &App, theme: &Theme, id: &HostId) -> Vec<(String, Style)> {
         HostState::Offline => lines.push(("offline".into(), theme.dim)),
         HostState::Connecting => lines.push((state_text(host, app.now), theme.accent)),
     }
-    if let Some(g) = &host.gauges {
-        let mem = |b: u64| format!("{:.1} GiB", b as f64 / f64::from(1 << 30));
-        lines.push((format!("CPU   {} {:.0}%   load {:.2}", bar(g.cpu), g.cpu, g.load), theme.text));
-        lines.push((
-            format!("MEM   {} {:.0}%   {} of {}", bar(g.mem()), g.mem(), mem(g.mem_used), mem(g.mem_total)),
-            theme.text,
-        ));
-        lines.push((format!("up    {}", age(i64::try_from(g.uptime).unwrap_or(0))), theme.text));
+    // what it showed last says nothing of now
+    let there = matches!(host.state, HostState::Online { .. }) && !host.silent;
+    let heard = format!("last heard {} ago", age(app.now.saturating_sub(host.heard).as_secs() as i64));
+    match &host.gauges {
+        Some(g) if there => {
+            let mem = |b: u64| format!("{:.1} GiB", b as f64 / f64::from(1 << 30));
+            lines.push((format!("CPU   {} {:.0}%   load {:.2}", bar(g.cpu), g.cpu, g.load), theme.text));
+            lines.push((
+                format!("MEM   {} {:.0}%   {} of {}", bar(g.mem()), g.mem(), mem(g.mem_used), mem(g.mem_total)),
+                theme.text,
+            ));
+            lines.push((format!("up    {}", age(i64::try_from(g.uptime).unwrap_or(0))), theme.text));
+        }
+        Some(_) => {
+            lines.push((format!("CPU   —   {heard}"), theme.dim));
+            lines.push(("MEM   —".into(), theme.dim));
+        }
+        None => {}
     }
-    if let Some(rtt) = host.rtt {
-        lines.push((format!("rtt   {}", rtt_text(rtt)), theme.text));
+    match host.rtt {
+        Some(rtt) if there => lines.push((format!("rtt   {}", rtt_text(rtt)), theme.text)),
+        Some(_) if host.gauges.is_none() => lines.push((format!("rtt   —   {heard}"), theme.dim)),
+        Some(_) => lines.push(("rtt   —".into(), theme.dim)),
+        None => {}
     }
     let alive = host.sessions.iter().filter(|s| s.is_alive()).count();
-    lines.push((format!("{alive} sessions run"), theme.text));
+    lines.push(match (there, alive) {
+        (true, 1) => ("1 session runs".into(), theme.text),
+        (true, n) => (format!("{} run", count(n, "session")), theme.text),
+        (false, n) => (format!("{} ran when it was heard last", count(n, "session")), theme.dim),
+    });
     lines.push((String::new(), theme.text));
     lines.push(("any key closes".into(), theme.dim));
     lines

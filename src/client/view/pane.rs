@@ -3,13 +3,14 @@
 use super::{boxed, fill, look, put, put_cut, put_right, wrap};
 use crate::client::app::{App, SIZE_MARK};
 use crate::client::host::HostState;
+use crate::client::host::attached::Waiting;
 use crate::client::keymap::shown;
 use crate::client::layout::PaneId;
 use crate::client::pane::{Pane, Stage};
 use crate::client::tree::host_text;
 use crate::term::screen::{self, CursorShape};
 use crate::term::width;
-use crate::text::short;
+use crate::text::{count, short};
 use crate::theme::Theme;
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::{Position, Rect};
@@ -192,10 +193,18 @@ fn draw_pane(app: &App, theme: &Theme, pane: &Pane, inner: Rect, framed: bool, b
         }
         Stage::Live => {}
     }
-    if let Some((_, note)) = &pane.note {
-        last_line(theme, inner, note, theme.warn, buf);
-    } else if let Some(held) = held(app, pane) {
-        last_line(theme, inner, &held, theme.warn, buf);
+    let held = held(app, pane, inner);
+    let said: Vec<String> = match &pane.note {
+        // with what is held above it, where there is room
+        Some((_, note)) if inner.height > 2 => {
+            held.map(|h| lines_of(h, inner)).into_iter().flatten().chain([note.clone()]).collect()
+        }
+        Some((_, note)) => vec![note.clone()],
+        None => held.map(|h| lines_of(h, inner)).unwrap_or_default(),
+    };
+    for (up, line) in said.iter().rev().enumerate() {
+        let up = u16::try_from(up).unwrap_or(u16::MAX);
+        last_line(theme, Rect { height: inner.height.saturating_sub(up), ..inner }, line, theme.warn, buf);
     }
     if !framed && let Some(state) = state(app, pane, inner) {
         let line = Rect { height: inner.height.min(1), ..inner };
@@ -219,17 +228,42 @@ fn waiting_for(app: &App, pane: &Pane) -> Option<String> {
     }
 }
 
-fn held(app: &App, pane: &Pane) -> Option<String> {
+/// What was typed and may not have arrived, while the host is away: what was never sent, and what was, each with what
+/// dropping it does.
+fn held(app: &App, pane: &Pane, inner: Rect) -> Option<Vec<String>> {
     let away = !app.is_online(&pane.host) || app.hosts.get(&pane.host).is_some_and(|h| h.silent);
-    if !away || !pane.is_live() || (pane.held.is_empty() && pane.pending == 0) {
+    if !away || !pane.is_live() {
         return None;
     }
-    let what = if pane.held.is_empty() {
-        format!("{} bytes", pane.pending)
-    } else {
-        short(&String::from_utf8_lossy(&pane.held), 60)
-    };
-    Some(format!("typed, held back: {what}  ({} Del throws it away)", shown(app.keymap.prefix_word())))
+    let Waiting { unsent, sent, doubted } = pane.waiting;
+    let del = format!("{} Del", shown(app.keymap.prefix_word()));
+    let mut said = Vec::new();
+    if !pane.held.is_empty() || unsent > 0 {
+        let what = match pane.held.is_empty() {
+            true => count(unsent, "byte"),
+            // (the keys are seen all the same)
+            false => {
+                short(&String::from_utf8_lossy(&pane.held), usize::from(inner.width.saturating_sub(40)).clamp(8, 60))
+            }
+        };
+        said.push(format!("typed, not sent: {what}  ({del} drops it)"));
+    }
+    if sent > 0 {
+        let bytes = count(sent, "byte");
+        said.push(match (doubted >= sent, said.is_empty()) {
+            (true, _) => format!("{bytes} sent may still arrive; dropped if not"),
+            (false, true) => format!("{bytes} sent, not confirmed  ({del} drops what has not arrived)"),
+            (false, false) => format!("{bytes} sent, not confirmed"),
+        });
+    }
+    (!said.is_empty()).then_some(said)
+}
+
+/// On one line, or each on its own where that is too narrow.
+fn lines_of(said: Vec<String>, inner: Rect) -> Vec<String> {
+    let one = said.join(" · ");
+    let narrow = one.width() > usize::from(inner.width) && usize::from(inner.height) > said.len();
+    if narrow { said } else { vec![one] }
 }
 
 /// What a person should know of a pane, in a few words.

@@ -66,7 +66,8 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
     if !matches!(host.state, HostState::Online { .. }) {
         return;
     }
-    if let Some(g) = &host.gauges {
+    // (what a silent one showed last says nothing of now)
+    if let Some(g) = host.gauges.as_ref().filter(|_| !host.silent) {
         for (name, percent) in [("CPU", g.cpu), ("MEM", g.mem())] {
             let style = match percent {
                 p if p >= 90.0 => theme.gauge_high,
@@ -84,7 +85,7 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
     if !lends.is_empty() {
         add(&format!("lends {lends}"), theme.accent, false);
     }
-    if let Some(rtt) = host.rtt.filter(|_| !id.is_local()) {
+    if let Some(rtt) = host.rtt.filter(|_| !id.is_local() && !host.silent) {
         add(&format!("rtt {}", rtt_text(rtt)), theme.dim, false);
     }
 }

@@ -25,6 +25,8 @@ use std::task::{Context, Poll, Waker};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Notify;
 
+/// How a stream says that its connection ended; what runs over it hears these words.
+pub(super) const LOST: &str = "the connection was lost";
 const UNREAD_MOST: usize = 8 << 20;
 const UNWRITTEN_MOST: usize = 256 << 10;
 const STDERR_KEPT: usize = 4 << 10;
@@ -444,9 +446,7 @@ impl AsyncRead for Channel {
                 "the host does not run commands for this account",
             ))),
             Some(End::Eof) => Poll::Ready(Ok(())),
-            Some(End::Lost) => {
-                Poll::Ready(Err(io::Error::new(io::ErrorKind::ConnectionAborted, "the connection was lost")))
-            }
+            Some(End::Lost) => Poll::Ready(Err(io::Error::new(io::ErrorKind::ConnectionAborted, LOST))),
             None => {
                 inner.read_waker = Some(cx.waker().clone());
                 Poll::Pending

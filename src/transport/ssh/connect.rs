@@ -437,7 +437,12 @@ impl Ssh {
         match tokio::time::timeout(to.connect_timeout.max(OPEN_WITHIN), opening).await {
             Ok(Ok(channel)) => Ok(Channel::spawn(channel, self.inner.clone())),
             Ok(Err(russh::Error::ChannelOpenFailure(why))) => Err(Failure::unreachable(
-                format!("{} can't be reached from {}: {why:?}", to.shown(), self.name()),
+                format!(
+                    "{} can't be reached from {}: {}",
+                    to.shown(),
+                    self.name(),
+                    not_opened(&why, "nothing answers there")
+                ),
                 "see whether the jump host may forward (AllowTcpForwarding) and reaches it",
             )),
             Ok(Err(_)) => Err(self.lost()),
@@ -532,7 +537,11 @@ impl Ssh {
         match tokio::time::timeout(OPEN_WITHIN, opening).await {
             Ok(Ok(channel)) => Ok(channel),
             Ok(Err(russh::Error::ChannelOpenFailure(why))) => Err(Failure::refused(
-                format!("{} opens no channel: {why:?}", self.name()),
+                format!(
+                    "{} opens no channel: {}",
+                    self.name(),
+                    not_opened(&why, "it has as many open as it allows, or can't")
+                ),
                 "close sessions over the same connection, or raise MaxSessions there",
             )),
             Ok(Err(_)) => Err(self.lost()),
@@ -543,10 +552,15 @@ impl Ssh {
         }
     }
 
+    /// Why it ended, as far as more is known than that it did; escaped.
+    pub(crate) fn last_words(&self) -> Option<String> {
+        // (what ran through another host's connection ends with that one, in these words)
+        self.inner.shared.lock().last_words.clone().filter(|w| !w.is_empty() && w != super::channel::LOST)
+    }
+
     /// The connection is gone: with its last words.
     pub(crate) fn lost(&self) -> Failure {
-        let words = self.inner.shared.lock().last_words.clone().filter(|w| !w.is_empty());
-        let why = words.map(|w| format!(": {w}")).unwrap_or_default();
+        let why = self.last_words().map(|w| format!(": {w}")).unwrap_or_default();
         Failure::unreachable(
             format!("{}: the connection was lost{why}", self.name()),
             "connect again; see whether the network there still works",
@@ -586,6 +600,18 @@ pub(super) enum NotOpened {
     TooLate,
     /// The connection to the host is gone.
     Lost,
+}
+
+/// Why a host did not open a channel (RFC 4254, 5.1), in words; `failed` = what a failed try means for this one (OpenSSH
+/// says so too where there are as many sessions as it allows).
+fn not_opened(why: &russh::ChannelOpenFailure, failed: &'static str) -> &'static str {
+    match why {
+        russh::ChannelOpenFailure::AdministrativelyProhibited => "it does not allow that",
+        russh::ChannelOpenFailure::ConnectFailed => failed,
+        russh::ChannelOpenFailure::UnknownChannelType => "it knows no such channel",
+        russh::ChannelOpenFailure::ResourceShortage => "it has too much to do",
+        _ => "it gave no reason",
+    }
 }
 
 /// The address to listen on as the wire has it (RFC 4254, 7.1).
