@@ -54,6 +54,7 @@ fn session(home: &Home) -> Vec<Duration> {
         let (link, served) = Link::new(socket, false, tx);
         tokio::spawn(served);
         let attach = SessionAttach {
+            screens: 1,
             session: id.parse().expect("an id"),
             stream: 2,
             client: ClientId::random(),

@@ -34,6 +34,16 @@ pub enum SizePolicy {
     Fixed,
 }
 
+/// When typed keys are shown before the host's answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Predict {
+    /// Where the link is slow.
+    #[default]
+    Adaptive,
+    On,
+    Off,
+}
+
 /// The user's settings, whole and checked.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Config {
@@ -58,6 +68,7 @@ pub struct Config {
     /// Copies go to the outer terminal's clipboard too (OSC 52).
     pub clipboard: bool,
     pub size_policy: SizePolicy,
+    pub predict: Predict,
     /// Bytes of output a new session keeps for whoever comes back.
     pub ring: u64,
     /// Lines of scrollback a new session keeps.
@@ -86,6 +97,7 @@ impl Default for Config {
             scroll_lines: 3,
             clipboard: true,
             size_policy: SizePolicy::Latest,
+            predict: Predict::Adaptive,
             ring: 1 << 20,
             history: 10_000,
             shell: None,
@@ -133,6 +145,10 @@ const DEFAULT_TOML: &str = r##"# thub's settings. Every line shows its default: 
 # Whose size a session takes that is open in several places: "latest" (who typed last), "smallest", "largest".
 #size_policy = "latest"
 
+# Show what you type before a far host answers: "adaptive" (where round trips take longer than 30 ms), "on", "off".
+# It is underlined until it is certain, where that takes long; passwords are never shown.
+#predict = "adaptive"
+
 # Output a new session keeps for whoever comes back, in bytes ("512K" and "4M" are understood): 64K to 1G.
 #ring = "1M"
 
@@ -170,6 +186,7 @@ const NAMES: &[&str] = &[
     "confirm",
     "clipboard",
     "size_policy",
+    "predict",
     "ring",
     "history",
     "shell",
@@ -276,6 +293,10 @@ impl Config {
                     ("fixed", SizePolicy::Fixed),
                 ];
                 self.size_policy = one_of(value, &all)?;
+            }
+            "predict" => {
+                let all = [("adaptive", Predict::Adaptive), ("on", Predict::On), ("off", Predict::Off)];
+                self.predict = one_of(value, &all)?;
             }
             "ring" => self.ring = bytes(value, 64 << 10..=1 << 30)?,
             "history" => self.history = number(value, 0..=1_000_000)? as u32,

@@ -26,7 +26,7 @@ use super::layout::{Border, PaneId};
 use super::pane::Pane;
 use super::tabs::Tabs;
 use super::tree::Tree;
-use crate::config::Config;
+use crate::config::{Config, Predict};
 use crate::proto::control::{PortInfo, SessionInfo};
 use crate::proto::ids::{SessionId, Size};
 use crate::proto::notice::Gauges;
@@ -113,6 +113,10 @@ pub struct Host {
     /// What listens there, while somebody looks.
     pub ports: Vec<PortInfo>,
     pub rtt: Option<Duration>,
+    /// Round trips of late, smoothed as TCP does (RFC 6298).
+    pub srtt: Option<Duration>,
+    /// How typed keys are shown there before the answer.
+    pub foresight: Foresight,
     /// The last moment something was heard from it.
     pub heard: Duration,
     /// Silent for longer than a link should be.
@@ -206,6 +210,22 @@ pub struct App {
 
 /// While the tree is open the sessions' titles and marks are at most this old.
 const LIST: Duration = Duration::from_secs(5);
+/// How typed keys are shown before a host's answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Foresight {
+    #[default]
+    Off,
+    Shown,
+    /// Underlined, for it takes long until it is certain.
+    Marked,
+}
+
+/// Keys are shown before the answer where round trips are longer than the first, and no more where they are shorter than
+/// the second. Mosh's bounds.
+const FORESEE: [Duration; 2] = [Duration::from_millis(30), Duration::from_millis(20)];
+/// The same for underlining them.
+const MARK: [Duration; 2] = [Duration::from_millis(80), Duration::from_millis(50)];
+
 /// How long a message stays.
 const MESSAGE: Duration = Duration::from_secs(4);
 /// The which-key panel comes this long after the prefix.
@@ -311,6 +331,22 @@ impl App {
         self.tabs.active().map(|t| if t.zoomed { vec![t.focus] } else { t.panes() }).unwrap_or_default()
     }
 
+    /// A round trip to a host took this long: whether its keys are worth being foreseen.
+    pub(super) fn round_trip(&mut self, id: &HostId, rtt: Duration) {
+        let setting = self.settings.predict;
+        let Some(host) = self.hosts.get_mut(id) else { return };
+        let srtt = host.srtt.map_or(rtt, |old| (old * 7 + rtt) / 8);
+        (host.rtt, host.srtt) = (Some(rtt), Some(srtt));
+        let over = |was: bool, [above, below]: [Duration; 2]| srtt > if was { below } else { above };
+        let marked = over(host.foresight == Foresight::Marked, MARK);
+        host.foresight = match setting {
+            Predict::Off => Foresight::Off,
+            Predict::Adaptive if !over(host.foresight != Foresight::Off, FORESEE) => Foresight::Off,
+            _ if marked => Foresight::Marked,
+            _ => Foresight::Shown,
+        };
+    }
+
     fn tick(&mut self) {
         if self.message.as_ref().is_some_and(|m| m.until <= self.now) {
             self.message = None;
@@ -324,6 +360,9 @@ impl App {
         for pane in self.panes.values_mut() {
             if pane.sync_since.is_some_and(|t| t + SYNC <= self.now) {
                 pane.sync_since = None;
+            }
+            if pane.predict.due().is_some_and(|t| t <= self.now) {
+                pane.foresee(self.now);
             }
         }
         self.dirty = true;
@@ -353,6 +392,7 @@ impl App {
         }
         for pane in self.panes.values() {
             at.extend(pane.sync_since.map(|t| t + SYNC));
+            at.extend(pane.predict.due());
             if pane.is_live() && pane.asked.is_some_and(|s| s != pane.engine.size()) {
                 at.push(pane.asked_at + SIZE_MARK);
             }

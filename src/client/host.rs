@@ -133,6 +133,8 @@ pub enum HostCommand {
     Input {
         session: SessionId,
         bytes: Vec<u8>,
+        /// Bytes typed with these in all, as the pane counts them.
+        count: u64,
     },
     /// Throw away input not yet sent, and what was sent where it has not arrived. Answered by `Dropped`.
     DropInput {
@@ -262,6 +264,11 @@ pub enum HostEvent {
     Pending {
         session: SessionId,
         waiting: Waiting,
+    },
+    /// The session has taken in what was typed, up to here in the pane's count; told of networks' hosts only.
+    Applied {
+        session: SessionId,
+        count: u64,
     },
     /// The answer to `DropInput`, in bytes: `dropped` were never sent, `sent` may still arrive; of those `Settled` follows.
     Dropped {

@@ -51,6 +51,7 @@ fn session_of(event: &HostEvent) -> Option<&SessionId> {
         | HostEvent::Clipboard { session, .. }
         | HostEvent::Notified { session, .. }
         | HostEvent::Pending { session, .. }
+        | HostEvent::Applied { session, .. }
         | HostEvent::Dropped { session, .. }
         | HostEvent::Settled { session, .. }
         | HostEvent::Undelivered { session, .. }

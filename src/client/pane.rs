@@ -5,6 +5,7 @@ use super::find::Find;
 use super::host::HostId;
 use super::host::attached::Waiting;
 use super::layout::PaneId;
+use super::predict::Predictor;
 use crate::proto::control::SessionInfo;
 use crate::proto::ids::{Offset, SessionId, Size};
 use crate::proto::notice::SessionExited;
@@ -53,6 +54,8 @@ pub struct Pane {
     pub held: Vec<u8>,
     /// Of what was typed, what the session has not applied yet.
     pub waiting: Waiting,
+    /// What its keys are going to show.
+    pub predict: Predictor,
     /// Flags of the session's terminal (`proto::frame::tty`).
     pub tty: u8,
     /// Something to be read that belongs to this pane, and since when it is there.
@@ -221,6 +224,7 @@ impl Pane {
             ahead: Vec::new(),
             held: Vec::new(),
             waiting: Waiting::default(),
+            predict: Predictor::default(),
             tty: 0,
             note: None,
             scroll: None,
@@ -230,6 +234,11 @@ impl Pane {
             typed_at: None,
             sync_since: None,
         }
+    }
+
+    /// Holds what was foreseen against the screen; whether something is to be drawn anew.
+    pub fn foresee(&mut self, now: Duration) -> bool {
+        self.predict.look(&self.engine, now)
     }
 
     pub fn is_live(&self) -> bool {

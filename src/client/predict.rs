@@ -182,10 +182,22 @@ impl Predictor {
         });
     }
 
-    /// What was typed did not arrive and never will: the count begins anew.
-    pub fn forget(&mut self, pending: usize) {
-        self.applied = self.typed.saturating_sub(pending as u64);
-        self.reset();
+    /// Bytes on their way to the program so far.
+    pub fn count(&self) -> u64 {
+        self.typed
+    }
+
+    /// Bytes on their way to the program of which nothing is foreseen.
+    pub fn unforeseen(&mut self, bytes: usize) {
+        self.typed += bytes as u64;
+        if !self.steps.is_empty() || self.barrier.is_some() {
+            self.reset();
+        }
+    }
+
+    /// Bytes that change no line: focus and colour reports.
+    pub fn reported(&mut self, bytes: usize) {
+        self.typed += bytes as u64;
     }
 
     /// Typed at this pane and on its way to the program.
@@ -338,10 +350,14 @@ impl Predictor {
         }
     }
 
-    /// To be called when output was taken in, when the session took input in (`pending` bytes are on their way still), and
-    /// when it is due. Says whether something is to be drawn anew.
-    pub fn look(&mut self, engine: &Engine, pending: usize, now: Duration) -> bool {
-        self.applied = self.applied.max(self.typed.saturating_sub(pending as u64));
+    /// The session has taken in what was typed, up to `count` ([`Predictor::count`]).
+    pub fn applied(&mut self, count: u64) {
+        self.applied = self.applied.max(count.min(self.typed));
+    }
+
+    /// To be called when output was taken in, when the session took input in, and when it is due. Says whether something
+    /// is to be drawn anew.
+    pub fn look(&mut self, engine: &Engine, now: Duration) -> bool {
         if self.steps.is_empty() && self.barrier.is_none() {
             return false;
         }

@@ -405,7 +405,7 @@ mod tests {
                         HostCommand::Attach { session, .. } => {
                             HostEvent::Attached { info: info(session.as_str()), session, again: false }
                         }
-                        HostCommand::Input { session, bytes } => {
+                        HostCommand::Input { session, bytes, .. } => {
                             let offset = at;
                             at += bytes.len() as u64;
                             HostEvent::Output { session, offset, bytes }

@@ -150,7 +150,7 @@ impl App {
         }
         let old = std::mem::replace(&mut self.focus_told, now);
         for (id, on) in [(old, false), (now, true)] {
-            let Some(pane) = id.and_then(|id| self.panes.get(&id)) else { continue };
+            let Some(pane) = id.and_then(|id| self.panes.get_mut(&id)) else { continue };
             let modes = pane.modes();
             if !modes.focus || !pane.is_live() || pane.watch {
                 continue;
@@ -158,7 +158,9 @@ impl App {
             let mut bytes = Vec::new();
             crate::term::keys::encode_focus(on, &modes, &mut bytes);
             if let (Some(session), false) = (&pane.session, bytes.is_empty()) {
-                let input = HostCommand::Input { session: session.clone(), bytes };
+                pane.predict.reported(bytes.len());
+                let count = pane.predict.count();
+                let input = HostCommand::Input { session: session.clone(), bytes, count };
                 out.push(Effect::Host(pane.host.clone(), input));
             }
         }

@@ -1,6 +1,6 @@
 //! Owns what the hosts' events change.
 
-use super::{App, ECHO, Effect, Farewell, Host};
+use super::{App, ECHO, Effect, Farewell, Foresight, Host};
 use crate::client::find;
 use crate::client::host::attached::{Settled, Waiting};
 use crate::client::host::{HostCommand, HostEvent, HostId, HostState, echoes};
@@ -33,6 +33,8 @@ impl Host {
             lends: Lends::default(),
             ports: Vec::new(),
             rtt: None,
+            srtt: None,
+            foresight: Foresight::default(),
             heard: now,
             silent: false,
             queue: Vec::new(),
@@ -72,6 +74,7 @@ impl App {
         }
         // what a program says besides cells was fired by the session's own screen
         pane.engine.feed(fresh, &mut Vec::new());
+        pane.foresee(now);
         let echo = pane.typed_at.is_some_and(|t| now < t + ECHO);
         let holds = pane.modes().sync;
         pane.sync_since = match (holds, pane.sync_since) {
@@ -113,11 +116,11 @@ impl App {
             host.heard = now;
         }
         let mut out = Vec::new();
-        self.dirty = true;
+        let was_dirty = std::mem::replace(&mut self.dirty, true);
         match event {
             HostEvent::State(state) => self.host_state(&id, state, &mut out),
             HostEvent::Sessions(list) => self.sessions(&id, list, &mut out),
-            HostEvent::Rtt(rtt) => host.rtt = Some(rtt),
+            HostEvent::Rtt(rtt) => self.round_trip(&id, rtt),
             HostEvent::Silent(quiet) => {
                 host.heard = now.saturating_sub(quiet);
                 host.silent = !quiet.is_zero();
@@ -139,6 +142,7 @@ impl App {
                     let new = Engine::restore_with_history(size.clamped(), &bytes, 0);
                     pane.rescreen(|engine| *engine = new);
                     pane.seen = to;
+                    pane.foresee(now);
                     // the first screen is waited for: no frame's time is lost on it
                     let first = !std::mem::replace(&mut pane.shown_once, true);
                     pane.restored = true;
@@ -150,6 +154,7 @@ impl App {
             HostEvent::Size { session, size, .. } => {
                 if let Some(pane) = self.shown(&id, &session) {
                     pane.rescreen(|engine| engine.resize(size.clamped()));
+                    pane.predict.reset();
                 }
             }
             HostEvent::Attached { session, info, again } => self.attached(&id, &session, info, again, &mut out),
@@ -163,6 +168,7 @@ impl App {
             HostEvent::Tty { session, flags } => {
                 if let Some(pane) = self.shown(&id, &session) {
                     pane.tty = flags;
+                    pane.predict.tty(flags);
                     if !echoes(flags) {
                         pane.held.clear();
                     }
@@ -197,6 +203,14 @@ impl App {
                     }
                 }
             }
+            HostEvent::Applied { session, count } => {
+                // no news where nothing was foreseen: an answer to each key, and nothing to be drawn
+                self.dirty = was_dirty;
+                if let Some(pane) = self.shown(&id, &session) {
+                    pane.predict.applied(count);
+                    self.dirty |= pane.foresee(now);
+                }
+            }
             HostEvent::Dropped { session, dropped, sent } => {
                 // (that some may still arrive is shown for as long as it may)
                 let said = match (dropped, sent) {
@@ -205,6 +219,7 @@ impl App {
                     (n, _) => Some(format!("dropped: {}, never sent", count(n, "byte"))),
                 };
                 if let Some(pane) = self.shown(&id, &session) {
+                    pane.predict.reset();
                     pane.note = said.map(|said| (now, said));
                 }
             }
@@ -404,6 +419,7 @@ impl App {
         let size = Size { rows: info.rows, cols: info.cols }.clamped();
         if !again {
             pane.engine = blank(size);
+            pane.predict.reset();
             pane.seen = 0;
         }
         // one word is a shell, or as good as one: the pane closes with it
@@ -420,7 +436,9 @@ impl App {
         let Some(pane) = self.panes.get_mut(&pane) else { return };
         let ahead = std::mem::take(&mut pane.ahead);
         if !ahead.is_empty() && !pane.watch {
-            out.push(Effect::Host(id.clone(), HostCommand::Input { session: session.clone(), bytes: ahead }));
+            pane.predict.unforeseen(ahead.len());
+            let count = pane.predict.count();
+            out.push(Effect::Host(id.clone(), HostCommand::Input { session: session.clone(), bytes: ahead, count }));
         }
     }
 
@@ -460,6 +478,7 @@ impl App {
         let quiet = pane.shell && exit.cause.is_none() && (exit.exit_code == Some(0) || by_hand);
         let (pane_id, shell) = (pane.id, pane.shell);
         pane.stage = Stage::Exited(exit.clone());
+        pane.predict.reset();
         pane.held.clear();
         pane.waiting = Waiting::default();
         if last_of_solo {

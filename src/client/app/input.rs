@@ -1,6 +1,6 @@
 //! Owns where a key goes: to the layer on top, a command, the tree, the history view, or the program.
 
-use super::{App, Effect, Farewell};
+use super::{App, Effect, Farewell, Foresight};
 use crate::client::command::{self, Command};
 use crate::client::host::{Answer, HostCommand, HostState, echoes};
 use crate::client::keymap::{Found, word};
@@ -340,7 +340,17 @@ impl App {
                         pane.held.extend_from_slice(bytes);
                     }
                 }
-                let input = HostCommand::Input { session: session.clone(), bytes: bytes.to_vec() };
+                let foresight = self.hosts.get(&pane.host).map_or(Foresight::Off, |h| h.foresight);
+                if foresight == Foresight::Off || pane.scroll.is_some() {
+                    pane.predict.unforeseen(bytes.len());
+                } else {
+                    pane.predict.typed(bytes, &pane.engine, now);
+                    if pane.predict.is_shown() {
+                        (self.dirty, self.urgent) = (true, true);
+                    }
+                }
+                let count = pane.predict.count();
+                let input = HostCommand::Input { session: session.clone(), bytes: bytes.to_vec(), count };
                 out.push(Effect::Host(pane.host.clone(), input));
             }
             (Stage::Starting, _) if pane.ahead.len() + bytes.len() <= AHEAD => pane.ahead.extend_from_slice(bytes),

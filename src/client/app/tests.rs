@@ -134,7 +134,7 @@ impl Bench {
         self.take()
             .into_iter()
             .filter_map(|e| match e {
-                Effect::Host(_, HostCommand::Input { session, bytes }) => {
+                Effect::Host(_, HostCommand::Input { session, bytes, .. }) => {
                     Some(format!("{session} {}", String::from_utf8_lossy(&bytes).escape_debug()))
                 }
                 _ => None,
@@ -440,7 +440,7 @@ fn what_was_sent_and_what_was_not_is_told_apart() {
     // a bare Delete is the program's, whatever waits
     s.take();
     s.keys("Delete");
-    let typed = HostCommand::Input { session: id("r1"), bytes: b"\x1b[3~".to_vec() };
+    let typed = HostCommand::Input { session: id("r1"), bytes: b"\x1b[3~".to_vec(), count: 8 };
     assert_eq!(s.take(), [Effect::Host(HostId::new(host), typed)]);
     // a pane that still waits for its session drops what waits for it, and says so
     s.host("local", HostEvent::State(online()));

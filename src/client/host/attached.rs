@@ -57,6 +57,8 @@ pub struct Attached {
     /// Input not yet applied, the first byte at offset `base`.
     input: Vec<u8>,
     base: Offset,
+    /// All that was typed, as who types counts it.
+    count: u64,
     /// Sent on this link up to here.
     sent: Offset,
     /// Ever sent, on any link.
@@ -90,6 +92,7 @@ impl Attached {
             parts: None,
             input: Vec::new(),
             base: 0,
+            count: 0,
             sent: 0,
             most_sent: 0,
             doubted: None,
@@ -204,8 +207,15 @@ impl Attached {
         self.limit = self.limit.max(limit);
     }
 
-    pub fn typed(&mut self, bytes: &[u8]) {
+    /// `count`: bytes typed with these in all, as who types counts them.
+    pub fn typed(&mut self, bytes: &[u8], count: u64) {
         self.input.extend_from_slice(bytes);
+        self.count = count;
+    }
+
+    /// How far the session has taken them in, in that count.
+    pub fn applied_count(&self) -> u64 {
+        self.count.saturating_sub(self.input.len() as u64)
     }
 
     /// Drops what the session has not confirmed: what was never sent at once (returned, bytes), and what was sent as soon
@@ -317,13 +327,13 @@ mod tests {
         a.attach(&c, 2);
         assert_eq!(a.next_input(10), None, "nothing before the answer");
         assert!(a.answered(&reply(Some(0))).is_empty());
-        a.typed(b"hello");
+        a.typed(b"hello", 0);
         assert_eq!(a.next_input(3), Some((0, b"hel".to_vec())));
         assert_eq!(a.next_input(3), Some((3, b"lo".to_vec())));
         assert_eq!(a.next_input(3), None);
         // cut: the session had taken four bytes
         assert_eq!(a.attach(&c, 4).input_sent, 5);
-        a.typed(b"!");
+        a.typed(b"!", 0);
         assert!(a.answered(&reply(Some(4))).is_empty());
         assert_eq!(a.next_input(10), Some((4, b"o!".to_vec())));
         a.input_ack(6, 106);
@@ -335,14 +345,14 @@ mod tests {
         let mut a = attached();
         let c = ClientId::random();
         a.answered(&reply(Some(0)));
-        a.typed(b"rm x\r");
+        a.typed(b"rm x\r", 0);
         a.next_input(10);
-        a.typed(b"rm y\r");
+        a.typed(b"rm y\r", 0);
         assert_eq!(a.waiting(), Waiting { unsent: 5, sent: 5, doubted: 0 });
         assert_eq!(a.drop_input(), (5, 5));
         assert_eq!(a.waiting(), Waiting { unsent: 0, sent: 5, doubted: 5 });
         assert_eq!(a.settled(), None);
-        a.typed(b"ls\r");
+        a.typed(b"ls\r", 0);
         assert_eq!(a.attach(&c, 4).input_sent, 5);
         assert!(a.answered(&reply(Some(2))).is_empty());
         assert_eq!(a.settled(), Some(Settled { dropped: 3, arrived: 2 }));
@@ -359,12 +369,12 @@ mod tests {
     fn dropped_input_that_arrives_after_all_is_told() {
         let mut a = attached();
         a.answered(&reply(Some(0)));
-        a.typed(b"rm x\r");
+        a.typed(b"rm x\r", 0);
         a.next_input(10);
         a.input_ack(1, 101);
         assert_eq!(a.drop_input(), (0, 4));
         // the link heals: what is typed now follows what went into it
-        a.typed(b"ls\r");
+        a.typed(b"ls\r", 0);
         assert_eq!(a.next_input(10), Some((5, b"ls\r".to_vec())));
         a.input_ack(4, 104);
         assert_eq!((a.settled(), a.waiting().doubted), (None, 1));
@@ -373,10 +383,10 @@ mod tests {
         a.input_ack(8, 108);
         assert_eq!(a.settled(), Some(Settled { dropped: 0, arrived: 7 }));
         // or it falls, and what was sent after it is sent again in its place
-        a.typed(b"rm z\r");
+        a.typed(b"rm z\r", 0);
         a.next_input(10);
         a.drop_input();
-        a.typed(b"pwd\r");
+        a.typed(b"pwd\r", 0);
         assert_eq!(a.next_input(10), Some((13, b"pwd\r".to_vec())));
         a.answered(&reply(Some(9)));
         assert_eq!(a.settled(), Some(Settled { dropped: 4, arrived: 1 }));
@@ -391,9 +401,9 @@ mod tests {
     fn forgotten_input_is_told_and_not_sent_again() {
         let mut a = attached();
         a.answered(&reply(Some(0)));
-        a.typed(b"rm x\r");
+        a.typed(b"rm x\r", 0);
         a.next_input(10);
-        a.typed(b"ls\r");
+        a.typed(b"ls\r", 0);
         assert_eq!(a.answered(&reply(None)), b"rm x\r");
         assert_eq!(a.next_input(10), Some((5, b"ls\r".to_vec())));
     }
@@ -401,7 +411,7 @@ mod tests {
     #[test]
     fn a_client_that_comes_again_is_not_taken_for_its_earlier_self() {
         let mut a = attached();
-        a.typed(b"early");
+        a.typed(b"early", 0);
         assert!(a.answered(&SessionAttached { input_limit: 300, ..reply(Some(200)) }).is_empty());
         assert_eq!(a.next_input(10), Some((200, b"early".to_vec())), "typed before the answer, and never sent");
         a.input_ack(205, 305);
@@ -414,7 +424,7 @@ mod tests {
         let mut a = attached();
         a.answered(&SessionAttached { resizes: u64::MAX, offset: u64::MAX, ..reply(Some(0)) });
         a.resized();
-        a.typed(b"abc");
+        a.typed(b"abc", 0);
         a.input_ack(u64::MAX, u64::MAX);
         assert_eq!(a.waiting(), Waiting { unsent: 3, ..Waiting::default() });
         a.next_input(10);

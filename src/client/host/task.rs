@@ -410,9 +410,9 @@ impl Task {
                 self.attached.remove(&session);
                 self.announced.remove(&session);
             }
-            HostCommand::Input { session, bytes } => {
+            HostCommand::Input { session, bytes, count } => {
                 if let Some(a) = self.attached.get_mut(&session) {
-                    a.typed(&bytes);
+                    a.typed(&bytes, count);
                     self.announce(&session);
                 }
             }

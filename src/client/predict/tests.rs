@@ -241,8 +241,9 @@ impl<P: Program> Play<P> {
                     News::Tty(flags) => self.predict.tty(flags),
                 }
             }
-            let (pending, now) = ((self.typed - self.applied) as usize, self.at());
-            self.predict.look(&self.engine, pending, now);
+            let now = self.at();
+            self.predict.applied(self.applied);
+            self.predict.look(&self.engine, now);
             self.look_at_it();
         }
         self.now = until;
@@ -399,7 +400,8 @@ fn wide_letters_and_odd_input_are_borne() {
     for bytes in ["日本".as_bytes(), b"\xff\xfe", b"\x1b", b"\x1b[", b"\x1b[200~", &[b'x'; 500], "e\u{301}".as_bytes()]
     {
         play.predict.typed(bytes, &play.engine, now);
-        play.predict.look(&play.engine, 0, now + Duration::from_secs(1));
+        play.predict.applied(play.predict.count());
+        play.predict.look(&play.engine, now + Duration::from_secs(1));
     }
     play.predict.reset();
     for size in [Size::new(1, 1), Size::new(2, 1), Size::new(500, 200)] {
@@ -411,7 +413,8 @@ fn wide_letters_and_odd_input_are_borne() {
             if n % 3 == 0 {
                 engine.feed(&[key], &mut Vec::new());
             }
-            p.look(&engine, (n % 7) as usize, Duration::from_millis((n * 11).into()));
+            p.applied(p.count().saturating_sub((n % 7).into()));
+            p.look(&engine, Duration::from_millis((n * 11).into()));
             let _ = (p.row(0).map(<[_]>::len), p.cursor(), p.rows().count());
         }
     }

@@ -1,12 +1,12 @@
 //! Draws the panes: cells straight from the engine, borders with titles and states, notes.
 
 use super::{boxed, fill, look, put, put_cut, put_right, wrap};
-use crate::client::app::{App, SIZE_MARK};
+use crate::client::app::{App, Foresight, SIZE_MARK};
 use crate::client::host::HostState;
 use crate::client::host::attached::Waiting;
 use crate::client::keymap::shown;
 use crate::client::layout::PaneId;
-use crate::client::pane::{Pane, Stage};
+use crate::client::pane::{OwnedCell, Pane, Stage};
 use crate::client::tree::host_text;
 use crate::term::screen::{self, CursorShape};
 use crate::term::width;
@@ -61,6 +61,7 @@ pub fn is_plain(app: &App, pane: &Pane, inner: Rect) -> bool {
         && pane.scroll.is_none()
         && pane.selection.is_none()
         && pane.note.is_none()
+        && !pane.predict.is_shown()
         && (size.cols, size.rows) == (inner.width, inner.height)
         && app.hosts.get(&pane.host).is_some_and(there)
 }
@@ -144,8 +145,9 @@ fn cursor_of(pane: &Pane, inner: Rect) -> Option<(Position, CursorShape)> {
         return None;
     }
     let (top, left) = origin(pane, inner);
-    let row = u16::try_from(i64::from(cursor.row) - top).ok()?;
-    let col = cursor.col.checked_sub(left)?;
+    let (row, col) = pane.predict.cursor().unwrap_or((cursor.row, cursor.col));
+    let row = u16::try_from(i64::from(row) - top).ok()?;
+    let col = col.checked_sub(left)?;
     (row < inner.height && col < inner.width).then(|| (Position { x: inner.x + col, y: inner.y + row }, cursor.shape))
 }
 
@@ -368,10 +370,12 @@ fn cells(app: &App, theme: &Theme, pane: &Pane, inner: Rect, buf: &mut Buffer) {
     let size = pane.engine.size();
     let recolored = pane.engine.has_colors();
     let looking_back = pane.scroll.as_ref().is_some_and(|s| s.total.is_some());
+    let marked = app.hosts.get(&pane.host).is_some_and(|h| h.foresight == Foresight::Marked);
     for row in 0..inner.height {
         let line = top + i64::from(row);
         let owned = if looking_back { pane.line(line) } else { None };
         let found = owned.as_ref().and_then(|cells| pane.scroll.as_ref()?.found(line, cells));
+        let foreseen = u16::try_from(line).ok().filter(|_| !looking_back).and_then(|line| pane.predict.row(line));
         for col in 0..inner.width {
             let at = col + left;
             let (cell, link) = match (&owned, looking_back) {
@@ -389,6 +393,12 @@ fn cells(app: &App, theme: &Theme, pane: &Pane, inner: Rect, buf: &mut Buffer) {
                     _ => continue,
                 },
             };
+            // what is going to stand there, where that is something else
+            let foreseen = foreseen.and_then(|cells| cells.get(usize::from(at))).filter(|c| !is_same(c, &cell));
+            let (cell, link) = match foreseen {
+                Some(c) => (screen::Cell { text: screen::Text::many(&c.text), width: c.width, style: c.style }, None),
+                None => (cell, link),
+            };
             let mut look = cell.style;
             if recolored {
                 pane.engine.recolor(&mut look);
@@ -396,6 +406,9 @@ fn cells(app: &App, theme: &Theme, pane: &Pane, inner: Rect, buf: &mut Buffer) {
             let mut style = style_of(&look);
             if stale {
                 style = style.add_modifier(Modifier::DIM);
+            }
+            if marked && foreseen.is_some_and(|c| !c.text.trim().is_empty()) {
+                style = style.add_modifier(Modifier::UNDERLINED);
             }
             if let Some((columns, current)) = &found
                 && columns.contains(&usize::from(at))
@@ -410,6 +423,13 @@ fn cells(app: &App, theme: &Theme, pane: &Pane, inner: Rect, buf: &mut Buffer) {
             set(out, &cell, inner.width - col, style, link);
         }
     }
+}
+
+/// Whether a cell shows what was foreseen: then it is drawn as it is.
+fn is_same(foreseen: &OwnedCell, cell: &screen::Cell<'_>) -> bool {
+    let text: &str = &cell.text;
+    foreseen.width == cell.width
+        && (foreseen.text == text || (foreseen.text.trim().is_empty() && text.trim().is_empty()))
 }
 
 /// What may stand in a cell: nothing active, nothing wider than the cells it was given.

@@ -35,9 +35,9 @@ impl Task {
                     drop(live.link.call(&SessionDetach { stream: a.stream }));
                 }
             }
-            HostCommand::Input { session, bytes } => {
+            HostCommand::Input { session, bytes, count } => {
                 if let Some(a) = self.attached.get_mut(&session) {
-                    a.typed(&bytes);
+                    a.typed(&bytes, count);
                     self.typed_last = Some(session.clone());
                     self.send_input(live, &session);
                     if live.pulse.is_silent() {

@@ -59,6 +59,10 @@ impl Task {
             Body::Tty { flags, .. } => self.tell(HostEvent::Tty { session, flags }),
             Body::Ack { seen, limit } => {
                 a.input_ack(seen, limit);
+                let count = a.applied_count();
+                if live.credit.is_some() {
+                    self.tell(HostEvent::Applied { session: session.clone(), count });
+                }
                 self.send_input(live, &session);
                 self.announce(&session);
             }
