@@ -64,6 +64,10 @@ impl Session {
                 self.fit();
             }
             Body::Data { offset, bytes } if !v.watch => {
+                // whether what is typed next will be seen: told before this has changed anything
+                self.tty_flags();
+                let Some(c) = self.conns.get_mut(&conn) else { return };
+                let Some(v) = c.viewer.as_mut() else { return };
                 let at = self.applied.get(&v.client);
                 // what was applied before a drop is skipped; a gap can't be bridged and is asked for again by the Ack
                 let skip = at.saturating_sub(offset).min(bytes.len() as u64) as usize;

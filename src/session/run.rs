@@ -25,6 +25,8 @@ use tokio::time::sleep_until;
 const TURN: Duration = Duration::from_millis(1);
 /// How often a lost socket or run dir is looked for. Twice a tick fits well into the 5 s that are promised.
 const TICK: Duration = Duration::from_secs(2);
+/// A program that asks for a password turns its terminal's echo off this soon after its prompt: nothing else tells of it.
+const ASKS: Duration = Duration::from_millis(15);
 /// A session that has started rests from here on.
 const SETTLED: Duration = Duration::from_millis(700);
 /// Read of what an ended program left in its terminal, at most: more than a terminal holds.
@@ -67,6 +69,8 @@ impl Session {
         let mut pause: Option<tokio::time::Instant> = None;
         let mut buf = vec![0u8; 8 << 10];
         let mut eof = false;
+        // when to look whether the program, having printed, waits for something that is not to be seen
+        let mut asks_at: Option<tokio::time::Instant> = None;
         // nobody had the other end open when it was looked at last
         let mut left = false;
         self.lent.serve();
@@ -151,6 +155,10 @@ impl Session {
                         own_pages.get_or_insert_with(sys::OwnPages::find).give_back();
                     }
                 }
+                () = sleep_until(asks_at.unwrap_or_else(tokio::time::Instant::now)), if asks_at.is_some() => {
+                    asks_at = None;
+                    self.tty_flags();
+                }
                 Some(back) = looked.recv() => {
                     busy = true;
                     self.looked(back);
@@ -177,6 +185,9 @@ impl Session {
                         }
                     }
                     self.tty_flags();
+                    if !self.conns.is_empty() {
+                        asks_at = Some(tokio::time::Instant::now() + ASKS);
+                    }
                     if let Some((quiet, _)) = &mut drain && taken > 0 {
                         *quiet = tokio::time::Instant::now() + Duration::from_millis(100);
                     }

@@ -169,6 +169,7 @@ impl App {
                 if let Some(pane) = self.shown(&id, &session) {
                     pane.tty = flags;
                     pane.predict.tty(flags);
+                    pane.foresee(now);
                     if !echoes(flags) {
                         pane.held.clear();
                     }
