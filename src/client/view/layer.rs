@@ -1,7 +1,7 @@
 //! Draws the layers: panels over everything else.
 
 use super::status::{bar, rtt_text};
-use super::{boxed, fill, pane, ports, put, put_cut, put_right, wrap};
+use super::{boxed, fill, ground, pane, ports, put, put_cut, put_right, wrap};
 use crate::client::app::App;
 use crate::client::app::back::Coming;
 use crate::client::host::{HostId, HostState, Question};
@@ -31,7 +31,7 @@ pub fn draw(app: &App, theme: &Theme, layer: &Layer, whole: Rect, buf: &mut Buff
         }
         Layer::Prompt { title, field, .. } => {
             let area = place(whole, 50, 3);
-            fill(buf, area, theme.panel);
+            ground(buf, area, whole, theme.panel);
             let inner = boxed(buf, area, title, theme.border_focused, theme.accent);
             typed(inner, "", &escape(field.text()), theme.text, buf)
         }
@@ -101,7 +101,7 @@ fn panel(theme: &Theme, whole: Rect, title: &str, style: Style, lines: &[(String
     let widest = wrapped.iter().map(|(l, _)| l.width()).max().unwrap_or(0).max(title.width() + 2);
     let width = u16::try_from(widest).unwrap_or(most).min(most) + 4;
     let area = place(whole, width, wrapped.len() as u16 + 2);
-    fill(buf, area, theme.panel);
+    ground(buf, area, whole, theme.panel);
     let inner = boxed(buf, area, title, style, style);
     let (x, room) = if inner.width > 2 { (inner.x + 1, inner.width - 2) } else { (inner.x, inner.width) };
     let mut y = inner.y;
@@ -130,7 +130,7 @@ pub(super) fn typed(line: Rect, before: &str, text: &str, style: Style, buf: &mu
 
 fn picker(theme: &Theme, p: &Picker, whole: Rect, buf: &mut Buffer) -> Cursor {
     let area = p.area(whole);
-    fill(buf, area, theme.panel);
+    ground(buf, area, whole, theme.panel);
     let list = p.list_area(area);
     let query = if list.y > area.y + 1 {
         boxed(buf, area, &p.title, theme.border_focused, theme.accent)

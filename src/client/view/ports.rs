@@ -1,7 +1,7 @@
 //! Draws the panel of a host's forwards and of what could be forwarded.
 
 use super::layer::{Cursor, place, typed};
-use super::{boxed, fill, put_cut};
+use super::{boxed, fill, ground, put_cut};
 use crate::client::layer::ports::{Panel, Row};
 use crate::client::tree::host_text;
 use crate::text::{escape, short};
@@ -20,7 +20,7 @@ pub fn draw(theme: &Theme, p: &Panel, whole: Rect, buf: &mut Buffer) -> Cursor {
     };
     let lines = p.rows.len().max(1) + trouble.len() + 3;
     let area = place(whole, WIDTH, u16::try_from(lines).unwrap_or(u16::MAX).saturating_add(2));
-    fill(buf, area, theme.panel);
+    ground(buf, area, whole, theme.panel);
     let title = format!("forwards: {}", host_text(&p.host));
     let inner = boxed(buf, area, &title, theme.border_focused, theme.accent);
     let line =
