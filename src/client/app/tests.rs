@@ -18,7 +18,7 @@ use crate::term::keys;
 use crate::theme::Theme;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
-use ratatui::style::Modifier;
+use ratatui::style::{Color, Modifier};
 
 /// A client and the hosts it thinks it talks to.
 pub struct Bench {
@@ -475,6 +475,41 @@ fn what_a_host_showed_last_is_not_shown_as_of_now() {
     assert!(lost.contains("away: the connection was lost"), "{lost}");
     s.host(host, HostEvent::State(online()));
     assert!(!s.has("42%"), "{}", s.screen());
+}
+
+/// Of the rows within these columns that have a text: the blanks before and after it.
+fn margins(buf: &Buffer, columns: std::ops::Range<u16>, rows: std::ops::Range<u16>) -> Vec<(usize, usize)> {
+    let row = |y: u16| columns.clone().map(|x| buf[(x, y)].symbol()).collect::<String>();
+    let blanks = |s: &str| (s.len() - s.trim_start().len(), s.len() - s.trim_end().len());
+    rows.map(row).filter(|r| !r.trim().is_empty()).map(|r| blanks(&r)).collect()
+}
+
+#[test]
+fn what_a_pane_says_is_in_its_middle() {
+    let mut s = Bench::full(80, 24);
+    s.app.open_host(&HostId::new("nas"), &mut Vec::new());
+    let (why, hints) = ("nas can't be reached: no answer".to_string(), vec!["see whether it is up".to_string()]);
+    s.host("nas", HostEvent::State(HostState::Failed { why, hints, hard: false }));
+    let (buf, _) = s.buffer();
+    let said = margins(&buf, 0..80, 1..23);
+    assert!(said.len() == 4 && said.iter().all(|(a, b)| a.abs_diff(*b) <= 1), "{said:?} {}", s.screen());
+    // on the terminal's ground, whatever the theme's is
+    let light = Theme::built_in("light").unwrap();
+    let mut buf = Buffer::empty(Rect::new(0, 0, 80, 24));
+    view::draw(&s.app, &light, &mut buf);
+    let own = |x: u16, y: u16| (buf[(x, y)].fg, buf[(x, y)].bg) == (Color::Reset, Color::Reset);
+    assert!((1..23).all(|y| (0..80).all(|x| own(x, y))), "{}", s.screen());
+}
+
+#[test]
+fn what_a_pane_says_over_what_it_showed_has_a_frame() {
+    let mut s = two_hosts();
+    s.output("build-server", "r1", &"long words and more of them ".repeat(60));
+    let failed = HostEvent::AttachFailed { session: id("r1"), why: "it has ended".into(), ended: true };
+    s.host("build-server", failed);
+    let screen = s.screen();
+    let framed = |what: &str| screen.lines().any(|l| l.contains('│') && l.contains(&format!("{what} ")));
+    assert!(framed("it has ended") && screen.matches('┌').count() == 3, "{screen}");
 }
 
 #[test]
