@@ -13,7 +13,7 @@ use std::time::Duration;
 use thub::failure::Failure;
 use thub::proto::hello;
 use thub::secret::Secret;
-use thub::transport::ask::{Answered, Ask, Nobody};
+use thub::transport::ask::{Answered, Ask, Nobody, SecretAsked};
 use thub::transport::ssh::{self, Exit, Ssh};
 use thub::transport::{DeployPolicy, deploy, reach};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -42,7 +42,8 @@ impl Ask for Person {
         self.asked.lock().unwrap().push(format!("host_key {host} {kind} {fingerprint}"));
         Box::pin(async { Some(self.trust) })
     }
-    fn secret(&self, host: &str, prompt: &str, _: bool) -> Answered<'_, Secret> {
+    fn secret(&self, asked: &SecretAsked) -> Answered<'_, Secret> {
+        let SecretAsked { host, prompt, .. } = asked;
         self.asked.lock().unwrap().push(format!("secret {host} {prompt}"));
         let answer = self.secrets.lock().unwrap().pop().map(Secret::from);
         Box::pin(async { answer })

@@ -409,9 +409,12 @@ fn cases() -> Vec<Case> {
     );
     method(
         c,
-        AskSecret { host: "me@web".into(), prompt: "Password:".into(), echo: true },
+        AskSecret { host: "me@web".into(), prompt: "Password:".into(), echo: true, ..AskSecret::default() },
         Secret { answer: Some("golden".into()) },
     );
+    let (host, prompt) = ("me@web".to_string(), "Passphrase for /k".to_string());
+    let passphrase = AskSecret { host, prompt, kind: "passphrase".into(), ..AskSecret::default() };
+    variant(c, "passphrase", passphrase, Secret { answer: Some("golden".into()) });
     let lost = SessionExited { exit_code: Some(130), cause: Some("connection lost".into()) };
     notice(c, 2, Notice::ChannelExited(lost));
 

@@ -7,7 +7,7 @@
 use crate::secret::Secret;
 use crate::sys::Quiet;
 use crate::text::escape;
-use crate::transport::ask::{Answered, Ask};
+use crate::transport::ask::{Answered, Ask, SecretAsked, SecretKind};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use std::io::{IsTerminal, Write};
@@ -220,10 +220,23 @@ impl Line {
     }
 }
 
-/// Each question begins with who sees the answer, whatever a host's own words name.
-fn naming(host: &str, prompt: &str) -> String {
-    let prompt = prompt.trim_end().trim_end_matches(':');
-    if prompt.starts_with(host) { format!("thub: {prompt}:") } else { format!("thub: {host}: {prompt}:") }
+/// Each question begins with who sees the answer, whatever a host's own words name: its name, or for a passphrase
+/// ourselves.
+fn naming(asked: &SecretAsked) -> String {
+    let prompt = asked.prompt.trim_end().trim_end_matches(':');
+    match asked.kind {
+        SecretKind::Passphrase => format!("thub: {prompt} (stays on this machine):"),
+        SecretKind::Password | SecretKind::Answer if prompt.starts_with(&asked.host) => format!("thub: {prompt}:"),
+        SecretKind::Password | SecretKind::Answer => format!("thub: {}: {prompt}:", asked.host),
+    }
+}
+
+/// What is said before a secret is asked for.
+fn before(asked: &SecretAsked) -> Vec<String> {
+    match asked.kind {
+        SecretKind::Passphrase => vec![format!("thub: {}: a locked key is needed to log in", asked.host)],
+        SecretKind::Password | SecretKind::Answer => Vec::new(),
+    }
 }
 
 impl Ask for Terminal {
@@ -241,11 +254,11 @@ impl Ask for Terminal {
             self.yes(&lines, "Trust it and keep it? Type yes, no, or the fingerprint:", Some(&word)).await
         })
     }
-    fn secret(&self, host: &str, prompt: &str, echo: bool) -> Answered<'_, Secret> {
-        let prompt = naming(host, prompt);
+    fn secret(&self, asked: &SecretAsked) -> Answered<'_, Secret> {
+        let (lines, prompt, echo) = (before(asked), naming(asked), asked.echo);
         Box::pin(async move {
             let _turn = self.turn.lock().await;
-            self.line(&[], &prompt, echo).await
+            self.line(&lines, &prompt, echo).await
         })
     }
     fn deploy(&self, host: &str, found: Option<&str>, offered: &str, steps: &[String]) -> Answered<'_, bool> {
@@ -312,12 +325,21 @@ mod tests {
 
     #[test]
     fn a_question_names_who_sees_the_answer() {
-        assert_eq!(naming("me@web", "me@web's password"), "thub: me@web's password:");
-        assert_eq!(naming("me@web", "Password: "), "thub: me@web: Password:");
+        let naming = |kind, host: &str, prompt: &str| {
+            naming(&SecretAsked { host: host.into(), prompt: prompt.into(), echo: false, kind })
+        };
+        let (answer, phrase) = (SecretKind::Answer, SecretKind::Passphrase);
+        assert_eq!(naming(SecretKind::Password, "me@web", "me@web's password"), "thub: me@web's password:");
+        assert_eq!(naming(answer, "me@web", "Password: "), "thub: me@web: Password:");
         assert_eq!(
-            naming("me@evil", "root@bank's password (me@evil)"),
+            naming(answer, "me@evil", "root@bank's password (me@evil)"),
             "thub: me@evil: root@bank's password (me@evil):"
         );
+        // where it stays is our word, and no host's
+        let ours = naming(phrase, "me@web", "Passphrase for /h/.ssh/id");
+        assert_eq!(ours, "thub: Passphrase for /h/.ssh/id (stays on this machine):");
+        let theirs = naming(answer, "me@evil", "Passphrase for /h/.ssh/id (stays on this machine):");
+        assert_eq!(theirs, "thub: me@evil: Passphrase for /h/.ssh/id (stays on this machine):");
     }
 
     #[test]

@@ -22,6 +22,7 @@ use crate::proto::ids::{Offset, SessionId, Size, StreamId};
 use crate::proto::notice::{Gauges, SessionExited};
 use crate::secret::Secret;
 use crate::term::screen::Colors;
+use crate::transport::ask::SecretAsked;
 use crate::transport::ssh::Lends;
 use crate::transport::ssh::forward::Status;
 use crate::transport::ssh::forward::spec::Spec;
@@ -95,8 +96,8 @@ pub enum Question {
     HostKey { host: String, kind: String, fingerprint: String },
     /// No agent of this build there: may it be put there?
     Deploy { host: String, found: Option<String>, offered: String, steps: Vec<String> },
-    /// A secret (passphrase, password); `echo` = may be shown while typed.
-    Secret { host: String, prompt: String, echo: bool },
+    /// A secret (passphrase, password).
+    Secret(SecretAsked),
 }
 
 #[derive(Clone, PartialEq, Debug)]

@@ -4,6 +4,49 @@ use crate::secret::Secret;
 use std::future::Future;
 use std::pin::Pin;
 
+/// Who sees a secret that is asked for. Set by our own code where it asks, never read out of a prompt's words: a host
+/// may word its questions as it likes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum SecretKind {
+    /// An answer in the host's own words' stead (keyboard-interactive, RFC 4256): it may be good only once.
+    #[default]
+    Answer,
+    /// The account's password: the host sees it.
+    Password,
+    /// It opens a key file on the machine that asks, and stays there.
+    Passphrase,
+}
+
+impl SecretKind {
+    /// As it is called on the wire; empty = an answer.
+    pub fn word(self) -> &'static str {
+        match self {
+            SecretKind::Answer => "",
+            SecretKind::Password => "password",
+            SecretKind::Passphrase => "passphrase",
+        }
+    }
+    /// What is not known is taken for what the host will see.
+    pub fn of(word: &str) -> SecretKind {
+        match word {
+            "password" => SecretKind::Password,
+            "passphrase" => SecretKind::Passphrase,
+            _ => SecretKind::Answer,
+        }
+    }
+}
+
+/// A secret that is asked for.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct SecretAsked {
+    /// `user@host`: whom it is for.
+    pub host: String,
+    pub prompt: String,
+    /// May be shown while typed.
+    pub echo: bool,
+    pub kind: SecretKind,
+}
+
 /// What a person answers, or nobody: `None` = there is nobody to ask, or it was cancelled.
 pub type Answered<'a, T> = Pin<Box<dyn Future<Output = Option<T>> + Send + 'a>>;
 
@@ -14,8 +57,8 @@ pub trait Ask: Send + Sync {
     fn host_key(&self, _host: &str, _kind: &str, _fingerprint: &str) -> Answered<'_, bool> {
         Box::pin(async { None })
     }
-    /// A secret; `echo` = may be shown while typed.
-    fn secret(&self, _host: &str, _prompt: &str, _echo: bool) -> Answered<'_, Secret> {
+    /// A secret.
+    fn secret(&self, _asked: &SecretAsked) -> Answered<'_, Secret> {
         Box::pin(async { None })
     }
     /// No usable agent there: put this one there? `found` = the build that is there.

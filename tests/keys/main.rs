@@ -13,7 +13,7 @@ mod tui;
 use std::sync::Mutex;
 use std::time::Duration;
 use thub::secret::Secret;
-use thub::transport::ask::{Answered, Ask};
+use thub::transport::ask::{Answered, Ask, SecretAsked};
 
 /// Answers as told, and keeps what it was asked.
 #[derive(Default)]
@@ -38,7 +38,8 @@ impl Ask for Person {
         self.asked.lock().unwrap().push(format!("host_key {host} {kind} {fingerprint}"));
         Box::pin(async { Some(self.trust) })
     }
-    fn secret(&self, host: &str, prompt: &str, echo: bool) -> Answered<'_, Secret> {
+    fn secret(&self, asked: &SecretAsked) -> Answered<'_, Secret> {
+        let SecretAsked { host, prompt, echo, .. } = asked;
         self.asked.lock().unwrap().push(format!("{host}|{prompt}|{echo}"));
         let answer = self.secrets.lock().unwrap().pop().map(Secret::from_text);
         Box::pin(async { answer })

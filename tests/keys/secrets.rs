@@ -115,7 +115,8 @@ fn a_passphrase_typed_in_the_tui() {
     let mut home = Home::new();
     home.env.push(("THUB_LOG".into(), "trace".into()));
     let tty = Tty::thub(&home, 100, 30, &["-F", config.to_str().unwrap(), "test"]);
-    tty.until_text("Passphrase for");
+    let screen = tty.until_text("Passphrase for").concat();
+    assert!(screen.contains("stays on this machine") && !screen.contains("will see"), "{screen}");
     // it takes keys once what was typed elsewhere has come to a pause
     let typed = |text: &str| {
         for c in text.chars() {

@@ -68,12 +68,12 @@ fn everything_a_verb_may_ask() {
     times(&tty, "Type yes, the fingerprint or no:", 1);
     tty.type_(format!("{}\r", h.fingerprint));
     // the host's banner, escaped, before the first secret
-    times(&tty, "locked:", 1);
+    times(&tty, "stays on this machine", 1);
     let screen = tty.screen().concat();
     assert!(screen.contains("says: Only\\u{1b}[31m friends") && screen.contains("says: may enter"), "{screen}");
     assert!(h.sshd.at("known_hosts").exists());
     tty.type_("wrong\r");
-    times(&tty, "locked:", 2);
+    times(&tty, "stays on this machine", 2);
     tty.type_("opem\x7fn sesame\r");
     times(&tty, "Put it there? Type yes or no:", 1);
     tty.type_("yes\r");
@@ -85,7 +85,7 @@ fn everything_a_verb_may_ask() {
     // and now nothing but the passphrase
     tty.type_("clear\r");
     tty.type_(h.line("", "ls -H test --json"));
-    times(&tty, "locked:", 1);
+    times(&tty, "stays on this machine", 1);
     tty.type_("open sesame\r");
     tty.until_text("code=0");
 }
@@ -104,12 +104,12 @@ fn cancelled_stopped_and_ended() {
     tty.type_("clear\r");
     tty.until_no_text("code=4");
     tty.type_(h.line("", "ls -H test"));
-    times(&tty, "locked:", 1);
+    times(&tty, "stays on this machine", 1);
     tty.type_("abc\x03");
     tty.until_text("code=4");
     let screen = tty.screen().concat();
     assert!(screen.contains("(its passphrase: cancelled)"), "{screen}");
-    assert_eq!(screen.matches("locked:").count(), 1, "cancelled is cancelled: {screen}");
+    assert_eq!(screen.matches("stays on this machine").count(), 1, "cancelled is cancelled: {screen}");
     assert!(echoes(&tty));
     // wrong three times: no fourth
     tty.type_("clear\r");

@@ -15,6 +15,7 @@ use crate::term::engine::Engine;
 use crate::term::input::{Button, Input, Mods, MouseKind, Parser};
 use crate::term::keys;
 use crate::theme::Theme;
+use crate::transport::ask::{SecretAsked, SecretKind};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Modifier;
@@ -504,11 +505,15 @@ fn where_no_agent_can_be_put_a_key_goes_on_without() {
     assert!(s.has("nas has its agent"), "{}", s.screen());
 }
 
+fn secret(host: &str, prompt: &str) -> Question {
+    Question::Secret(SecretAsked { host: host.into(), prompt: prompt.into(), ..SecretAsked::default() })
+}
+
 #[test]
 fn a_secret_is_masked() {
     let mut s = Bench::full(80, 24);
     s.at(10.0);
-    let question = Question::Secret { host: "nas".into(), prompt: "Password:".into(), echo: false };
+    let question = secret("nas", "Password:");
     s.host("nas", HostEvent::Ask { id: 6, question });
     s.at(11.0);
     s.keys("'hunter2");
@@ -520,10 +525,24 @@ fn a_secret_is_masked() {
 }
 
 #[test]
+fn a_passphrase_is_said_to_stay_here_and_no_host_can_say_that() {
+    let mut s = Bench::full(80, 24);
+    let prompt = "Passphrase for /h/.ssh/id";
+    let ours = SecretAsked { host: "me@web".into(), prompt: prompt.into(), echo: false, kind: SecretKind::Passphrase };
+    s.host("web", HostEvent::Ask { id: 1, question: Question::Secret(ours) });
+    assert!(s.has(prompt) && s.has("stays on this machine") && s.has("me@web"), "{}", s.screen());
+    assert!(!s.has("will see"), "{}", s.screen());
+    // the same words, as a host's question
+    let mut s = Bench::full(80, 24);
+    s.host("web", HostEvent::Ask { id: 2, question: secret("me@web", prompt) });
+    assert!(s.has("me@web will see the answer") && !s.has("stays on this machine"), "{}", s.screen());
+}
+
+#[test]
 fn hosts_that_ask_at_once_are_answered_in_turn_and_nothing_goes_astray() {
     let mut s = Bench::full(80, 24);
     s.at(10.0);
-    let asks = |host: &str, prompt: &str| Question::Secret { host: host.into(), prompt: prompt.into(), echo: false };
+    let asks = |host: &str, prompt: &str| secret(host, prompt);
     s.host("nas", HostEvent::Ask { id: 1, question: asks("me@nas", "me@nas's password") });
     s.host("web", HostEvent::Ask { id: 2, question: asks("me@web", "Code \u{1b}[31m:") });
     s.host("db", HostEvent::Ask { id: 3, question: asks("me@db", "Pin") });
@@ -576,7 +595,7 @@ fn questions_fit_a_small_screen() {
     // whole, on one line, to be compared with another
     assert!(s.has(print) && s.has(host) && s.has("y yes   n no"), "{}", s.screen());
     let mut s = Bench::full(40, 12);
-    let question = Question::Secret { host: host.into(), prompt: format!("{host}'s password"), echo: false };
+    let question = secret(host, &format!("{host}'s password"));
     s.host("nas", HostEvent::Ask { id: 2, question });
     s.at(11.0);
     s.keys("'abc");

@@ -14,7 +14,7 @@ use crate::store::rundir::RunDir;
 use crate::store::target;
 use crate::sys;
 use crate::text::escape;
-use crate::transport::ask::Ask;
+use crate::transport::ask::{Ask, SecretAsked, SecretKind};
 use crate::transport::told::told;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
@@ -186,7 +186,10 @@ async fn answer(link: Link, mut incoming: mpsc::UnboundedReceiver<Incoming>, ask
                 },
                 AskSecret::NAME => match call::params::<AskSecret>(params) {
                     Ok(q) => {
-                        let answer = ask.secret(&q.host, &q.prompt, q.echo).await;
+                        // (it runs on this machine, as this user: its word on what stays here is ours)
+                        let kind = SecretKind::of(&q.kind);
+                        let asked = SecretAsked { host: q.host, prompt: q.prompt, echo: q.echo, kind };
+                        let answer = ask.secret(&asked).await;
                         call::reply(Secret { answer: answer.map(|s| s.expose().to_string()) })
                     }
                     Err(fault) => Err(fault),

@@ -13,6 +13,7 @@ use crate::client::tree::{age, host_text, state_text};
 use crate::term::screen::CursorShape;
 use crate::text::{escape, short};
 use crate::theme::Theme;
+use crate::transport::ask::{SecretAsked, SecretKind};
 use crate::transport::deploy::choose;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -188,15 +189,21 @@ fn question(theme: &Theme, asked: &Asked, whole: Rect, buf: &mut Buffer) -> Curs
             panel(theme, whole, "agent", theme.accent, &lines, buf);
             None
         }
-        Question::Secret { host, prompt, echo } => {
-            let lines = vec![
-                plain(format!("{} will see the answer.", short(host, 100))),
-                plain(short(prompt, 200)),
-                (String::new(), theme.text),
-                ("Enter sends it   Esc cancels".into(), theme.dim),
-                (String::new(), theme.text),
-            ];
-            let title = if *echo { "question" } else { "secret" };
+        Question::Secret(SecretAsked { host, prompt, echo, kind }) => {
+            let (host, prompt) = (short(host, 100), short(prompt, 200));
+            let (title, mut lines, does) = match kind {
+                SecretKind::Passphrase => {
+                    let stays = format!("It stays on this machine, and opens the key to log in to {host}.");
+                    ("passphrase", vec![plain(prompt), plain(stays)], "uses")
+                }
+                SecretKind::Password | SecretKind::Answer => {
+                    let title = if *echo { "question" } else { "secret" };
+                    (title, vec![plain(format!("{host} will see the answer.")), plain(prompt)], "sends")
+                }
+            };
+            lines.push((String::new(), theme.text));
+            lines.push((format!("Enter {does} it   Esc cancels"), theme.dim));
+            lines.push((String::new(), theme.text));
             let line = panel(theme, whole, title, theme.warn, &lines, buf);
             let text = asked.field.text();
             let text = if *echo { escape(text) } else { "•".repeat(text.chars().count()) };

@@ -115,7 +115,7 @@ pub struct Trusted {
 }
 method!(AskHostKey = "ask.host_key" -> Trusted);
 
-/// Towards a person: a secret that `host` will see.
+/// Towards a person: a secret that `host` will see, unless it is a passphrase.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(default)]
 pub struct AskSecret {
@@ -123,6 +123,10 @@ pub struct AskSecret {
     pub prompt: String,
     /// May be shown while typed.
     pub echo: bool,
+    /// password, passphrase (of a key file on the machine that asks: it stays there), else an answer in the host's own
+    /// words' stead. Believed only of a process of this machine: for who asks from elsewhere, what is typed is seen there.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub kind: String,
 }
 #[derive(Clone, Default, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(default)]

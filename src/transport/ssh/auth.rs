@@ -10,6 +10,7 @@ use super::patience::Asker;
 use crate::failure::Failure;
 use crate::secret::Secret as Typed;
 use crate::text::{escape, short};
+use crate::transport::ask::{SecretAsked, SecretKind};
 use russh::MethodKind;
 use russh::client::{AuthResult, Handle, KeyboardInteractiveAuthResponse as Interactive, Prompt};
 use russh::keys::agent::AgentIdentity;
@@ -172,7 +173,7 @@ impl Prover<'_> {
         failure
     }
 
-    async fn ask(&mut self, prompt: &str, echo: bool) -> Option<Typed> {
+    async fn ask(&mut self, kind: SecretKind, prompt: &str, echo: bool) -> Option<Typed> {
         if self.silent {
             return None;
         }
@@ -180,7 +181,8 @@ impl Prover<'_> {
         if let Some(said) = banner.filter(|b| !b.is_empty()) {
             self.asker.ask.said(&self.config.shown(), &said);
         }
-        let answer = self.asker.secret(&self.config.shown(), prompt, echo).await;
+        let asked = SecretAsked { host: self.config.shown(), prompt: prompt.to_string(), echo, kind };
+        let answer = self.asker.secret(&asked).await;
         self.silent = answer.is_none();
         answer
     }
@@ -369,7 +371,7 @@ impl Prover<'_> {
                 let mut opened = None;
                 for _ in 0..self.tries() {
                     let prompt = format!("Passphrase for {name}");
-                    let Some(passphrase) = self.ask(&prompt, false).await else { break };
+                    let Some(passphrase) = self.ask(SecretKind::Passphrase, &prompt, false).await else { break };
                     let text = text.clone();
                     // bcrypt takes its time: not on the thread that draws
                     let done = tokio::task::spawn_blocking(move || {
@@ -410,7 +412,7 @@ impl Prover<'_> {
         let mut last = None;
         for round in 0..self.tries() {
             let prompt = format!("{}'s password", self.config.shown());
-            let Some(password) = self.ask(&prompt, false).await else {
+            let Some(password) = self.ask(SecretKind::Password, &prompt, false).await else {
                 if round == 0 {
                     self.tried.push(format!("password: {}", self.unanswered()));
                 }
@@ -490,7 +492,7 @@ impl Prover<'_> {
                 .filter(|s| !s.is_empty())
                 .collect::<Vec<_>>()
                 .join(": ");
-            answers.push(self.ask(&said, prompt.echo).await?.expose().to_string());
+            answers.push(self.ask(SecretKind::Answer, &said, prompt.echo).await?.expose().to_string());
         }
         Some(answers)
     }
@@ -703,7 +705,8 @@ mod tests {
         fn host_key(&self, _: &str, _: &str, _: &str) -> Answered<'_, bool> {
             Box::pin(async { Some(true) })
         }
-        fn secret(&self, host: &str, prompt: &str, echo: bool) -> Answered<'_, Typed> {
+        fn secret(&self, asked: &SecretAsked) -> Answered<'_, Typed> {
+            let SecretAsked { host, prompt, echo, .. } = asked;
             self.asked.lock().unwrap().push(format!("{host}|{prompt}|{echo}"));
             let answer = self.answers.lock().unwrap().pop().map(Typed::from);
             Box::pin(async { answer })

@@ -2,7 +2,7 @@
 //! Leaves out the questions' words.
 
 use crate::secret::Secret;
-use crate::transport::ask::Ask;
+use crate::transport::ask::{Ask, SecretAsked};
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -94,9 +94,9 @@ impl Asker {
         let _open = self.patience.asking();
         self.ask.host_key(host, kind, fingerprint).await
     }
-    pub(super) async fn secret(&self, host: &str, prompt: &str, echo: bool) -> Option<Secret> {
+    pub(super) async fn secret(&self, asked: &SecretAsked) -> Option<Secret> {
         let _open = self.patience.asking();
-        self.ask.secret(host, prompt, echo).await
+        self.ask.secret(asked).await
     }
 }
 
