@@ -414,7 +414,8 @@ fn cases() -> Vec<Case> {
     );
     let (host, prompt) = ("me@web".to_string(), "Passphrase for /k".to_string());
     let passphrase = AskSecret { host, prompt, kind: "passphrase".into(), ..AskSecret::default() };
-    variant(c, "passphrase", passphrase, Secret { answer: Some("golden".into()) });
+    variant(c, "passphrase", passphrase.clone(), Secret { answer: Some("golden".into()) });
+    variant(c, "wrong", AskSecret { left: Some(2), ..passphrase }, Secret { answer: None });
     let lost = SessionExited { exit_code: Some(130), cause: Some("connection lost".into()) };
     notice(c, 2, Notice::ChannelExited(lost));
 

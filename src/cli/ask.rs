@@ -233,6 +233,9 @@ fn naming(asked: &SecretAsked) -> String {
 
 /// What is said before a secret is asked for.
 fn before(asked: &SecretAsked) -> Vec<String> {
+    if let Some(wrong) = asked.wrong() {
+        return vec![format!("thub: {}: {wrong}", asked.host)];
+    }
     match asked.kind {
         SecretKind::Passphrase => vec![format!("thub: {}: a locked key is needed to log in", asked.host)],
         SecretKind::Password | SecretKind::Answer => Vec::new(),
@@ -326,7 +329,7 @@ mod tests {
     #[test]
     fn a_question_names_who_sees_the_answer() {
         let naming = |kind, host: &str, prompt: &str| {
-            naming(&SecretAsked { host: host.into(), prompt: prompt.into(), echo: false, kind })
+            naming(&SecretAsked { host: host.into(), prompt: prompt.into(), kind, ..SecretAsked::default() })
         };
         let (answer, phrase) = (SecretKind::Answer, SecretKind::Passphrase);
         assert_eq!(naming(SecretKind::Password, "me@web", "me@web's password"), "thub: me@web's password:");

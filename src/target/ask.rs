@@ -110,8 +110,8 @@ impl Ask for Newest {
     }
 
     fn secret(&self, asked: &SecretAsked) -> Answered<'_, crate::secret::Secret> {
-        let SecretAsked { host, prompt, echo, kind } = asked.clone();
-        let question = AskSecret { host, prompt, echo, kind: kind.word().into() };
+        let SecretAsked { host, prompt, echo, kind, left } = asked.clone();
+        let question = AskSecret { host, prompt, echo, kind: kind.word().into(), left };
         Box::pin(async move {
             let Secret { answer } = self.ask(question).await?;
             answer.map(crate::secret::Secret::from_text)
@@ -183,12 +183,14 @@ mod tests {
         let (theirs, served) = Link::new(b, false, tx);
         tokio::spawn(served);
         newest.add(1, ours);
-        for kind in [SecretKind::Answer, SecretKind::Password, SecretKind::Passphrase] {
-            let question = SecretAsked { kind, ..password() };
+        for (kind, left) in
+            [(SecretKind::Answer, None), (SecretKind::Password, Some(1)), (SecretKind::Passphrase, Some(2))]
+        {
+            let question = SecretAsked { kind, left, ..password() };
             let answering = async {
                 let Some(Incoming::Call { id, params, .. }) = incoming.recv().await else { panic!("no call") };
                 let asked = call::params::<AskSecret>(params).unwrap();
-                assert_eq!(SecretKind::of(&asked.kind), kind);
+                assert_eq!((SecretKind::of(&asked.kind), asked.left), (kind, left));
                 call::answer(&theirs.out, id, call::reply(Secret { answer: Some("x".into()) }));
             };
             let (answer, ()) = tokio::join!(newest.secret(&question), answering);

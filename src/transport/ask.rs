@@ -45,6 +45,17 @@ pub struct SecretAsked {
     /// May be shown while typed.
     pub echo: bool,
     pub kind: SecretKind,
+    /// What was answered before was wrong, and so many tries are left, this one included.
+    pub left: Option<u32>,
+}
+
+impl SecretAsked {
+    /// What is said of the answer before.
+    pub fn wrong(&self) -> Option<String> {
+        let left = self.left?;
+        let what = if self.kind == SecretKind::Answer { "not accepted" } else { "wrong" };
+        Some(format!("that was {what}; {left} {} left", if left == 1 { "try" } else { "tries" }))
+    }
 }
 
 /// What a person answers, or nobody: `None` = there is nobody to ask, or it was cancelled.

@@ -23,11 +23,16 @@ pub struct Person {
     pub secrets: Mutex<Vec<String>>,
     pub asked: Mutex<Vec<String>>,
     pub told: Mutex<Vec<String>>,
+    /// Tries left, as said with each secret asked for.
+    pub left: Mutex<Vec<Option<u32>>>,
 }
 impl Person {
     pub fn knowing(answers: &[&str]) -> std::sync::Arc<Person> {
         let secrets = Mutex::new(answers.iter().rev().map(|a| a.to_string()).collect());
         std::sync::Arc::new(Person { trust: true, secrets, ..Person::default() })
+    }
+    pub fn left(&self) -> Vec<Option<u32>> {
+        self.left.lock().unwrap().clone()
     }
     pub fn asked(&self) -> Vec<String> {
         self.asked.lock().unwrap().clone()
@@ -39,7 +44,8 @@ impl Ask for Person {
         Box::pin(async { Some(self.trust) })
     }
     fn secret(&self, asked: &SecretAsked) -> Answered<'_, Secret> {
-        let SecretAsked { host, prompt, echo, .. } = asked;
+        let SecretAsked { host, prompt, echo, left, .. } = asked;
+        self.left.lock().unwrap().push(*left);
         self.asked.lock().unwrap().push(format!("{host}|{prompt}|{echo}"));
         let answer = self.secrets.lock().unwrap().pop().map(Secret::from_text);
         Box::pin(async { answer })

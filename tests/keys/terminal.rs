@@ -72,8 +72,9 @@ fn everything_a_verb_may_ask() {
     let screen = tty.screen().concat();
     assert!(screen.contains("says: Only\\u{1b}[31m friends") && screen.contains("says: may enter"), "{screen}");
     assert!(h.sshd.at("known_hosts").exists());
-    tty.type_("wrong\r");
+    tty.type_("mistaken\r");
     times(&tty, "stays on this machine", 2);
+    assert!(tty.screen().concat().contains("that was wrong; 2 tries left"));
     tty.type_("opem\x7fn sesame\r");
     times(&tty, "Put it there? Type yes or no:", 1);
     tty.type_("yes\r");
@@ -81,7 +82,7 @@ fn everything_a_verb_may_ask() {
     tty.until_text("code=0");
     tty.until("the terminal as it was", |_| echoes(&tty));
     let log = String::from_utf8_lossy(&tty.log()).into_owned();
-    assert!(!log.contains("sesame") && !log.contains("wrong"), "a secret was echoed");
+    assert!(!log.contains("sesame") && !log.contains("mistaken"), "a secret was echoed");
     // and now nothing but the passphrase
     tty.type_("clear\r");
     tty.type_(h.line("", "ls -H test --json"));
@@ -121,7 +122,8 @@ fn cancelled_stopped_and_ended() {
         tty.type_("wrong\r");
     }
     tty.until_text("code=4");
-    assert!(tty.screen().concat().contains("wrong passphrase"));
+    let screen = tty.screen().concat();
+    assert!(screen.contains("wrong passphrase") && screen.contains("that was wrong; 1 try left"), "{screen}");
     // stopped: the shell has its terminal back, and then it asks anew
     tty.type_("clear\r");
     tty.until_no_text("code=4");

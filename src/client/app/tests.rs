@@ -528,7 +528,8 @@ fn a_secret_is_masked() {
 fn a_passphrase_is_said_to_stay_here_and_no_host_can_say_that() {
     let mut s = Bench::full(80, 24);
     let prompt = "Passphrase for /h/.ssh/id";
-    let ours = SecretAsked { host: "me@web".into(), prompt: prompt.into(), echo: false, kind: SecretKind::Passphrase };
+    let (host, kind) = ("me@web".to_string(), SecretKind::Passphrase);
+    let ours = SecretAsked { host, prompt: prompt.into(), kind, ..SecretAsked::default() };
     s.host("web", HostEvent::Ask { id: 1, question: Question::Secret(ours) });
     assert!(s.has(prompt) && s.has("stays on this machine") && s.has("me@web"), "{}", s.screen());
     assert!(!s.has("will see"), "{}", s.screen());
@@ -536,6 +537,26 @@ fn a_passphrase_is_said_to_stay_here_and_no_host_can_say_that() {
     let mut s = Bench::full(80, 24);
     s.host("web", HostEvent::Ask { id: 2, question: secret("me@web", prompt) });
     assert!(s.has("me@web will see the answer") && !s.has("stays on this machine"), "{}", s.screen());
+}
+
+#[test]
+fn a_wrong_answer_is_said_to_be_wrong() {
+    let mut s = Bench::full(80, 24);
+    let ask = |s: &mut Bench, id, kind, left| {
+        let (host, prompt) = ("me@web".to_string(), "Passphrase for /k".to_string());
+        let asked = SecretAsked { host, prompt, kind, left, ..SecretAsked::default() };
+        s.host("web", HostEvent::Ask { id, question: Question::Secret(asked) });
+    };
+    ask(&mut s, 1, SecretKind::Passphrase, None);
+    assert!(!s.has("left"), "{}", s.screen());
+    s.at(11.0);
+    s.keys("Enter");
+    ask(&mut s, 2, SecretKind::Passphrase, Some(2));
+    assert!(s.has("that was wrong; 2 tries left"), "{}", s.screen());
+    s.at(12.0);
+    s.keys("Enter");
+    ask(&mut s, 3, SecretKind::Password, Some(1));
+    assert!(s.has("that was wrong; 1 try left"), "{}", s.screen());
 }
 
 #[test]

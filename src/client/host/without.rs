@@ -188,7 +188,8 @@ async fn answer(link: Link, mut incoming: mpsc::UnboundedReceiver<Incoming>, ask
                     Ok(q) => {
                         // (it runs on this machine, as this user: its word on what stays here is ours)
                         let kind = SecretKind::of(&q.kind);
-                        let asked = SecretAsked { host: q.host, prompt: q.prompt, echo: q.echo, kind };
+                        let AskSecret { host, prompt, echo, left, .. } = q;
+                        let asked = SecretAsked { host, prompt, echo, kind, left };
                         let answer = ask.secret(&asked).await;
                         call::reply(Secret { answer: answer.map(|s| s.expose().to_string()) })
                     }

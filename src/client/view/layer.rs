@@ -189,7 +189,7 @@ fn question(theme: &Theme, asked: &Asked, whole: Rect, buf: &mut Buffer) -> Curs
             panel(theme, whole, "agent", theme.accent, &lines, buf);
             None
         }
-        Question::Secret(SecretAsked { host, prompt, echo, kind }) => {
+        Question::Secret(secret @ SecretAsked { host, prompt, echo, kind, .. }) => {
             let (host, prompt) = (short(host, 100), short(prompt, 200));
             let (title, mut lines, does) = match kind {
                 SecretKind::Passphrase => {
@@ -201,6 +201,7 @@ fn question(theme: &Theme, asked: &Asked, whole: Rect, buf: &mut Buffer) -> Curs
                     (title, vec![plain(format!("{host} will see the answer.")), plain(prompt)], "sends")
                 }
             };
+            lines.extend(secret.wrong().map(|wrong| (wrong, theme.error)));
             lines.push((String::new(), theme.text));
             lines.push((format!("Enter {does} it   Esc cancels"), theme.dim));
             lines.push((String::new(), theme.text));

@@ -127,6 +127,9 @@ pub struct AskSecret {
     /// words' stead. Believed only of a process of this machine: for who asks from elsewhere, what is typed is seen there.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub kind: String,
+    /// The answer before was wrong: so many tries are left, this one included.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left: Option<u32>,
 }
 #[derive(Clone, Default, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(default)]
