@@ -7,6 +7,7 @@ mod dialing;
 pub mod find;
 mod forward;
 pub mod mixed;
+mod once;
 mod pulse;
 mod task;
 pub mod without;

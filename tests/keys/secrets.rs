@@ -155,6 +155,35 @@ fn a_passphrase_typed_in_the_tui() {
     assert!(holds(&tty.log(), PHRASE).is_none(), "it was shown");
 }
 
+/// Who goes on without an agent has the answer kept until the target process has logged in, and no longer.
+#[test]
+fn a_password_given_again_to_the_target_process() {
+    let Some(account) = Account::new("again") else { return };
+    let sshd = account.sshd("PasswordAuthentication yes\nUsePAM no");
+    let _ending = Ending(&sshd);
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o711);
+    std::fs::set_permissions(sshd.dir.path(), mode).unwrap();
+    let config = account.config(&sshd, "PubkeyAuthentication no");
+    let mut home = Home::new();
+    home.env.push(("THUB_LOG".into(), "trace".into()));
+    let tty = Tty::thub(&home, 100, 30, &["-F", config.to_str().unwrap(), "test"]);
+    tty.until_text("password");
+    tty.type_(PASSWORD);
+    tty.until_text(&"•".repeat(PASSWORD.len()));
+    tty.type_("\r");
+    tty.until_text("Put build");
+    assert!(!in_memory(tty.pid(), PASSWORD).is_empty(), "it is kept for w");
+    tty.type_("w");
+    tty.until_text("$");
+    tty.type_("echo in-$((1+1))\r");
+    tty.until_text("in-2");
+    assert_eq!(sshd.since(0).matches("Accepted password for").count(), 2);
+    nowhere(&home, &sshd, tty.pid(), PASSWORD);
+    tty.type_("exit\r");
+    drop(tty);
+    home.targets().into_iter().for_each(|pid| crate::support::signal(pid, rustix::process::Signal::TERM));
+}
+
 #[test]
 fn a_password_typed_on_the_terminal() {
     let Some(account) = Account::new("sec") else { return };
