@@ -7,7 +7,7 @@
 use crate::secret::Secret;
 use crate::sys::Quiet;
 use crate::text::escape;
-use crate::transport::ask::{Answered, Ask, SecretAsked, SecretKind};
+use crate::transport::ask::{Answered, Ask, KeyAsked, SecretAsked, SecretKind};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use std::io::{IsTerminal, Write};
@@ -246,13 +246,13 @@ impl Ask for Terminal {
     fn somebody(&self) -> bool {
         here()
     }
-    fn host_key(&self, host: &str, kind: &str, fingerprint: &str) -> Answered<'_, bool> {
-        let lines = vec![
-            format!("thub: {host} is not known yet. It shows this {kind} key:"),
-            format!("  {fingerprint}"),
-            "Compare it with what the machine's owner says.".to_string(),
-        ];
-        let word = fingerprint.to_string();
+    fn host_key(&self, asked: &KeyAsked) -> Answered<'_, bool> {
+        let KeyAsked { host, kind, fingerprint, .. } = asked;
+        let mut lines = vec![format!("thub: {host} is not known yet. It shows this {kind} key:")];
+        lines.push(format!("  {fingerprint}"));
+        lines.extend(asked.facts().into_iter().map(|(word, fact)| format!("  {word}: {fact}")));
+        lines.push("Compare it with what the machine's owner says.".to_string());
+        let word = fingerprint.clone();
         Box::pin(async move {
             self.yes(&lines, "Trust it and keep it? Type yes, no, or the fingerprint:", Some(&word)).await
         })

@@ -23,7 +23,7 @@ use crate::proto::ids::{Offset, SessionId, Size, StreamId};
 use crate::proto::notice::{Gauges, SessionExited};
 use crate::secret::Secret;
 use crate::term::screen::Colors;
-use crate::transport::ask::SecretAsked;
+use crate::transport::ask::{KeyAsked, SecretAsked};
 use crate::transport::ssh::Lends;
 use crate::transport::ssh::forward::Status;
 use crate::transport::ssh::forward::spec::Spec;
@@ -94,7 +94,7 @@ impl HostState {
 #[derive(Clone, PartialEq, Debug)]
 pub enum Question {
     /// An unknown host key: may it be trusted and kept?
-    HostKey { host: String, kind: String, fingerprint: String },
+    HostKey(KeyAsked),
     /// No agent of this build there: may it be put there?
     Deploy { host: String, found: Option<String>, offered: String, steps: Vec<String> },
     /// A secret (passphrase, password).

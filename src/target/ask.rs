@@ -3,7 +3,7 @@
 
 use crate::link::{Link, locked};
 use crate::proto::control::{AskHostKey, AskSecret, Fault, Method, Secret, Trusted};
-use crate::transport::ask::{Answered, Ask, SecretAsked};
+use crate::transport::ask::{Answered, Ask, KeyAsked, SecretAsked};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -101,8 +101,9 @@ impl Drop for Waits<'_> {
 }
 
 impl Ask for Newest {
-    fn host_key(&self, host: &str, kind: &str, fingerprint: &str) -> Answered<'_, bool> {
-        let question = AskHostKey { host: host.into(), kind: kind.into(), fingerprint: fingerprint.into() };
+    fn host_key(&self, asked: &KeyAsked) -> Answered<'_, bool> {
+        let KeyAsked { host, address, way, kind, fingerprint, kept } = asked.clone();
+        let question = AskHostKey { host, kind, fingerprint, address, way, kept };
         Box::pin(async move {
             let Trusted { trust } = self.ask(question).await?;
             trust

@@ -1,6 +1,7 @@
 //! Owns the questions that reaching a machine may raise, without knowing a UI.
 
 use crate::secret::Secret;
+use crate::text::short;
 use std::future::Future;
 use std::pin::Pin;
 
@@ -58,6 +59,31 @@ impl SecretAsked {
     }
 }
 
+/// A host key that nobody knows yet.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct KeyAsked {
+    /// `user@host`, as every question names it.
+    pub host: String,
+    /// Where it was reached: the name asked for, the address that answered, the port; or what it was reached through.
+    pub address: String,
+    /// Which jump host it is and on the way to whom; empty = the host itself.
+    pub way: String,
+    /// As in known_hosts (ssh-ed25519).
+    pub kind: String,
+    pub fingerprint: String,
+    /// The file that gets the key, and the name it gets there; empty = it is not kept.
+    pub kept: String,
+}
+
+impl KeyAsked {
+    /// What is told beside the key: each a word and what it stands for. Escaped, and no longer than a panel can show.
+    pub fn facts(&self) -> Vec<(&'static str, String)> {
+        let kept = if self.kept.is_empty() { "nowhere: no UserKnownHostsFile is named" } else { &self.kept };
+        let facts = [("It is", &*self.way), ("Address", &*self.address), ("Kept in", kept)];
+        facts.into_iter().filter(|(_, fact)| !fact.is_empty()).map(|(word, fact)| (word, short(fact, 300))).collect()
+    }
+}
+
 /// What a person answers, or nobody: `None` = there is nobody to ask, or it was cancelled.
 pub type Answered<'a, T> = Pin<Box<dyn Future<Output = Option<T>> + Send + 'a>>;
 
@@ -65,7 +91,7 @@ pub type Answered<'a, T> = Pin<Box<dyn Future<Output = Option<T>> + Send + 'a>>;
 /// answered by nobody.
 pub trait Ask: Send + Sync {
     /// An unknown host key: trust and keep it?
-    fn host_key(&self, _host: &str, _kind: &str, _fingerprint: &str) -> Answered<'_, bool> {
+    fn host_key(&self, _asked: &KeyAsked) -> Answered<'_, bool> {
         Box::pin(async { None })
     }
     /// A secret.

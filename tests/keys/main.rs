@@ -13,7 +13,7 @@ mod tui;
 use std::sync::Mutex;
 use std::time::Duration;
 use thub::secret::Secret;
-use thub::transport::ask::{Answered, Ask, SecretAsked};
+use thub::transport::ask::{Answered, Ask, KeyAsked, SecretAsked};
 
 /// Answers as told, and keeps what it was asked.
 #[derive(Default)]
@@ -39,7 +39,8 @@ impl Person {
     }
 }
 impl Ask for Person {
-    fn host_key(&self, host: &str, kind: &str, fingerprint: &str) -> Answered<'_, bool> {
+    fn host_key(&self, asked: &KeyAsked) -> Answered<'_, bool> {
+        let KeyAsked { host, kind, fingerprint, .. } = asked;
         self.asked.lock().unwrap().push(format!("host_key {host} {kind} {fingerprint}"));
         Box::pin(async { Some(self.trust) })
     }

@@ -62,6 +62,9 @@ fn everything_a_verb_may_ask() {
     times(&tty, "Type yes, no, or the fingerprint:", 1);
     let screen = tty.until_text(&h.fingerprint).concat();
     assert!(screen.contains("@test:") && screen.contains("is not known yet") && screen.contains("ssh-ed25519"));
+    let screen = tty.until_text("Compare it with").concat();
+    assert!(screen.contains(&format!("Address: 127.0.0.1 port {}", h.sshd.port)), "{screen}");
+    assert!(screen.contains("Kept in: ") && screen.contains(&format!("as [127.0.0.1]:{}", h.sshd.port)), "{screen}");
     assert!(!echoes(&tty));
     assert!(!h.sshd.at("known_hosts").exists());
     tty.type_("perhaps\r");

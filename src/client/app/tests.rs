@@ -15,7 +15,7 @@ use crate::term::engine::Engine;
 use crate::term::input::{Button, Input, Mods, MouseKind, Parser};
 use crate::term::keys;
 use crate::theme::Theme;
-use crate::transport::ask::{SecretAsked, SecretKind};
+use crate::transport::ask::{KeyAsked, SecretAsked, SecretKind};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Modifier;
@@ -441,9 +441,23 @@ fn a_host_key_is_asked_about_and_typing_does_not_answer_it() {
     s.take();
     s.at(10.0);
     s.keys("'x");
-    let question = Question::HostKey { host: "nas".into(), kind: "ed25519".into(), fingerprint: "SHA256:abc".into() };
+    let question = Question::HostKey(KeyAsked {
+        host: "me@nas".into(),
+        address: "nas.example.org (192.0.2.7) port 22\u{1b}[2J".into(),
+        way: "jump host 1 of 2 on the way to me@web".into(),
+        kind: "ed25519".into(),
+        fingerprint: "SHA256:abc".into(),
+        kept: "/h/.ssh/known_hosts, as nas.example.org".into(),
+    });
     s.host("nas", HostEvent::Ask { id: 5, question });
-    assert!(s.has("SHA256:abc"), "{}", s.screen());
+    for text in [
+        "SHA256:abc",
+        "Address: nas.example.org (192.0.2.7) port 22\\u{1b}[2J",
+        "It is: jump host 1 of 2 on the way to me@web",
+        "Kept in: /h/.ssh/known_hosts, as nas.example.org",
+    ] {
+        assert!(s.has(text), "{text}: {}", s.screen());
+    }
     s.at(10.1);
     s.keys("y");
     assert_eq!(s.typed(), ["s1 x", "s1 y"]);
@@ -610,11 +624,20 @@ fn questions_fit_a_small_screen() {
     let host = "someone@a-host-with-a-long-name.example.org:2222";
     let print = "SHA256:abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQ";
     let mut s = Bench::full(80, 24);
-    let question =
-        Question::HostKey { host: host.into(), kind: "ecdsa-sha2-nistp521".into(), fingerprint: print.into() };
-    s.host("nas", HostEvent::Ask { id: 1, question });
+    let question = Question::HostKey(KeyAsked {
+        host: host.into(),
+        address: "h".repeat(5000),
+        way: "w".repeat(5000),
+        kind: "ecdsa-sha2-nistp521".into(),
+        fingerprint: print.into(),
+        kept: "k".repeat(5000),
+    });
+    s.host("nas", HostEvent::Ask { id: 1, question: question.clone() });
     // whole, on one line, to be compared with another
     assert!(s.has(print) && s.has(host) && s.has("y yes   n no"), "{}", s.screen());
+    let mut s = Bench::full(40, 12);
+    s.host("nas", HostEvent::Ask { id: 1, question });
+    assert!(s.has("SHA256:abc") && s.has("y yes   n no"), "{}", s.screen());
     let mut s = Bench::full(40, 12);
     let question = secret(host, &format!("{host}'s password"));
     s.host("nas", HostEvent::Ask { id: 2, question });

@@ -7,7 +7,7 @@
 
 use crate::link::locked;
 use crate::secret::Secret;
-use crate::transport::ask::{Answered, Ask, SecretAsked, SecretKind};
+use crate::transport::ask::{Answered, Ask, KeyAsked, SecretAsked, SecretKind};
 use std::sync::{Arc, Mutex};
 
 /// Asks somebody else, and keeps the answers for a second login.
@@ -106,8 +106,8 @@ impl Ask for Once {
             answer
         })
     }
-    fn host_key(&self, host: &str, kind: &str, fingerprint: &str) -> Answered<'_, bool> {
-        self.ask.host_key(host, kind, fingerprint)
+    fn host_key(&self, asked: &KeyAsked) -> Answered<'_, bool> {
+        self.ask.host_key(asked)
     }
     fn said(&self, host: &str, text: &str) {
         self.ask.said(host, text);

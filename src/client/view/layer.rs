@@ -94,9 +94,19 @@ pub(super) fn place(whole: Rect, width: u16, height: u16) -> Rect {
     Rect { x: whole.x + (whole.width - width) / 2, y: whole.y + (whole.height - height) / 3, width, height }
 }
 
+/// Columns of text in a panel.
+fn columns(whole: Rect) -> u16 {
+    whole.width.saturating_sub(4).clamp(1, 72)
+}
+
+/// Rows that lines take in a panel.
+fn rows(whole: Rect, lines: &[(String, Style)]) -> usize {
+    lines.iter().map(|(text, _)| wrap(text, usize::from(columns(whole))).len()).sum()
+}
+
 /// A panel with lines of text; returns the place under the last of them.
 fn panel(theme: &Theme, whole: Rect, title: &str, style: Style, lines: &[(String, Style)], buf: &mut Buffer) -> Rect {
-    let most = whole.width.saturating_sub(4).clamp(1, 72);
+    let most = columns(whole);
     let wrapped: Vec<(String, Style)> =
         lines.iter().flat_map(|(text, style)| wrap(text, usize::from(most)).into_iter().map(|l| (l, *style))).collect();
     let widest = wrapped.iter().map(|(l, _)| l.width()).max().unwrap_or(0).max(title.width() + 2);
@@ -166,14 +176,22 @@ fn picker(theme: &Theme, p: &Picker, whole: Rect, buf: &mut Buffer) -> Cursor {
 fn question(theme: &Theme, asked: &Asked, whole: Rect, buf: &mut Buffer) -> Cursor {
     let plain = |t: String| (t, theme.text);
     match &asked.question {
-        Question::HostKey { host, kind, fingerprint } => {
-            let lines = vec![
-                plain(format!("{} is not known yet. It shows this {} key:", short(host, 100), short(kind, 40))),
-                (short(fingerprint, 120), theme.accent),
+        Question::HostKey(key) => {
+            let (host, kind) = (short(&key.host, 100), short(&key.kind, 40));
+            let mut lines = vec![
+                plain(format!("{host} is not known yet. It shows this {kind} key:")),
+                (short(&key.fingerprint, 120), theme.accent),
                 plain("Trust it and keep it? Compare it with what the machine's owner says.".into()),
                 (String::new(), theme.text),
                 ("y yes   n no".into(), theme.dim),
             ];
+            // as many of the facts as leave room for the question
+            for (word, fact) in key.facts().into_iter().rev() {
+                let line = (format!("{word}: {fact}"), theme.text);
+                if rows(whole, &lines) + rows(whole, std::slice::from_ref(&line)) + 2 <= usize::from(whole.height) {
+                    lines.insert(2, line);
+                }
+            }
             panel(theme, whole, "unknown host key", theme.warn, &lines, buf);
             None
         }

@@ -106,6 +106,15 @@ pub struct AskHostKey {
     pub host: String,
     pub kind: String,
     pub fingerprint: String,
+    /// Name, address and port it was reached at.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub address: String,
+    /// Which jump host it is, and on the way to whom; empty = none.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub way: String,
+    /// The file that gets the key, and the name it gets there; empty = none.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub kept: String,
 }
 #[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(default)]

@@ -740,7 +740,7 @@ mod tests {
         asked: Mutex<Vec<String>>,
     }
     impl Ask for Person {
-        fn host_key(&self, _: &str, _: &str, _: &str) -> Answered<'_, bool> {
+        fn host_key(&self, _: &crate::transport::ask::KeyAsked) -> Answered<'_, bool> {
             Box::pin(async { Some(true) })
         }
         fn secret(&self, asked: &SecretAsked) -> Answered<'_, Typed> {

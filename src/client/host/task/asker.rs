@@ -3,7 +3,7 @@
 use super::Events;
 use crate::client::host::{Answer, Env, HostEvent, HostId, HostState, Question};
 use crate::secret::Secret;
-use crate::transport::ask::{Answered, Ask, SecretAsked};
+use crate::transport::ask::{Answered, Ask, KeyAsked, SecretAsked};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use tokio::sync::oneshot;
@@ -47,8 +47,8 @@ impl Asker {
 }
 
 impl Ask for Asker {
-    fn host_key(&self, host: &str, kind: &str, fingerprint: &str) -> Answered<'_, bool> {
-        let rx = self.ask(Question::HostKey { host: host.into(), kind: kind.into(), fingerprint: fingerprint.into() });
+    fn host_key(&self, asked: &KeyAsked) -> Answered<'_, bool> {
+        let rx = self.ask(Question::HostKey(asked.clone()));
         Box::pin(async move { Some(rx.await.ok()? == Answer::Yes) })
     }
     fn secret(&self, asked: &SecretAsked) -> Answered<'_, Secret> {
