@@ -115,7 +115,7 @@ impl Ask for Newest {
         let question = AskSecret { host, prompt, echo, kind: kind.word().into(), left };
         Box::pin(async move {
             let Secret { answer } = self.ask(question).await?;
-            answer.map(crate::secret::Secret::from_text)
+            answer.and_then(crate::secret::Secret::from_text)
         })
     }
 }

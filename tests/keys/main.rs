@@ -48,7 +48,7 @@ impl Ask for Person {
         let SecretAsked { host, prompt, echo, left, .. } = asked;
         self.left.lock().unwrap().push(*left);
         self.asked.lock().unwrap().push(format!("{host}|{prompt}|{echo}"));
-        let answer = self.secrets.lock().unwrap().pop().map(Secret::from_text);
+        let answer = self.secrets.lock().unwrap().pop().and_then(Secret::from_text);
         Box::pin(async { answer })
     }
     fn said(&self, host: &str, text: &str) {

@@ -188,3 +188,28 @@ fn nothing_is_asked_without_a_terminal() {
     tty.type_(format!("clear; $THUB -F {} ls -H test; echo code=$?\r", batch.display()));
     tty.until_text("not on record");
 }
+
+/// A secret is taken whole or refused with a sentence: never cut, and never without what is no text.
+#[test]
+fn long_secrets_and_those_that_are_no_text() {
+    let Some(h) = host("") else { return };
+    h.sshd.know("host_ed25519");
+    let phrase = "long ".repeat(600);
+    let d = h.sshd.dir.path();
+    keygen(d, &["-q", "-p", "-P", "open sesame", "-N", &phrase, "-f", "locked"]);
+    let tty = h.shell();
+    tty.type_(h.line("", "ls -H test"));
+    times(&tty, "stays on this machine", 1);
+    tty.until("no echo", |_| !echoes(&tty));
+    tty.type_(b"caf\xe9\r");
+    tty.until_text("that was not UTF-8 text");
+    tty.type_(format!("{}\r", "x".repeat(40_000)));
+    tty.until_text("that was longer than 32 KiB");
+    tty.type_(format!("{phrase}x\r"));
+    tty.until_text("that was wrong; 2 tries left");
+    tty.type_(format!("{phrase}\r"));
+    tty.until_text("Put it there? Type yes or no:");
+    tty.type_("no\r");
+    tty.until_text("code=");
+    assert!(!String::from_utf8_lossy(&tty.log()).contains("long long"), "it was shown");
+}

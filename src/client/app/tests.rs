@@ -519,6 +519,31 @@ fn where_no_agent_can_be_put_a_key_goes_on_without() {
     assert!(s.has("nas has its agent"), "{}", s.screen());
 }
 
+#[test]
+fn a_secret_is_taken_whole_or_not_at_all() {
+    let long = "x".repeat(crate::secret::MOST + 1);
+    for (pasted, said) in
+        [(long.as_bytes(), "longer than 32 KiB"), (b"caf\xe9", "not UTF-8 text"), (b"a\tb", "control characters")]
+    {
+        let mut s = Bench::full(80, 24);
+        s.at(10.0);
+        s.host("nas", HostEvent::Ask { id: 6, question: secret("nas", "Password:") });
+        s.at(11.0);
+        s.take();
+        s.event(Event::Paste { bytes: pasted.to_vec(), last: true });
+        assert!(s.has(said) && !s.has("•"), "{said}: {}", s.screen());
+        s.keys("'a Enter");
+        assert!(s.effects.is_empty() && s.has(said), "{:?}", s.effects);
+        s.keys("C-u 'right");
+        assert!(!s.has(said), "{}", s.screen());
+        // the line's end is none of it
+        s.event(Event::Paste { bytes: b"er\rnext".to_vec(), last: true });
+        s.keys("Enter");
+        let answer = HostCommand::Answer { id: 6, answer: Answer::Secret("righter".into()) };
+        assert!(s.effects.contains(&Effect::Host(HostId::new("nas"), answer)), "{:?}", s.effects);
+    }
+}
+
 fn secret(host: &str, prompt: &str) -> Question {
     Question::Secret(SecretAsked { host: host.into(), prompt: prompt.into(), ..SecretAsked::default() })
 }

@@ -219,7 +219,8 @@ fn question(theme: &Theme, asked: &Asked, whole: Rect, buf: &mut Buffer) -> Curs
                     (title, vec![plain(format!("{host} will see the answer.")), plain(prompt)], "sends")
                 }
             };
-            lines.extend(secret.wrong().map(|wrong| (wrong, theme.error)));
+            let flaw = asked.field.flaw().map(|flaw| format!("{flaw}; C-u, and type it anew"));
+            lines.extend(flaw.or_else(|| secret.wrong()).map(|wrong| (wrong, theme.error)));
             lines.push((String::new(), theme.text));
             lines.push((format!("Enter {does} it   Esc cancels"), theme.dim));
             lines.push((String::new(), theme.text));
