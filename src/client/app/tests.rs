@@ -669,6 +669,22 @@ fn questions_fit_a_small_screen() {
     s.at(11.0);
     s.keys("'abc");
     assert!(s.has("> •••") && s.has("Esc cancels"), "{}", s.screen());
+    // with all that may be said, and a host that says much: the line to type in is there, and what is asked
+    for (kind, prompt, seen) in [
+        (SecretKind::Passphrase, format!("Passphrase for /home/someone/{}/id_of_work", "dir/".repeat(50)), "_work"),
+        (SecretKind::Answer, format!("{} Code:", "words ".repeat(200)), "Code:"),
+    ] {
+        for (cols, rows) in [(40, 12), (80, 24)] {
+            let mut s = Bench::full(cols, rows);
+            let (host, prompt) = (host.to_string(), prompt.clone());
+            let asked = SecretAsked { host, prompt, kind, left: Some(2), ..SecretAsked::default() };
+            s.host("nas", HostEvent::Ask { id: 2, question: Question::Secret(asked) });
+            s.at(11.0);
+            s.keys("'abc");
+            let shown = [seen, "2 tries left", "> •••", "Esc cancels"];
+            assert!(shown.iter().all(|text| s.has(text)), "{}", s.screen());
+        }
+    }
 }
 
 #[test]

@@ -94,6 +94,15 @@ pub(super) fn place(whole: Rect, width: u16, height: u16) -> Rect {
     Rect { x: whole.x + (whole.width - width) / 2, y: whole.y + (whole.height - height) / 3, width, height }
 }
 
+/// Like [`short`], but what is cut is its beginning: a question stands at the end.
+fn ending(text: &str, most: usize) -> String {
+    let text = escape(text);
+    match text.chars().count().checked_sub(most) {
+        None | Some(0) => text,
+        Some(over) => format!("…{}", text.chars().skip(over + 1).collect::<String>()),
+    }
+}
+
 /// Columns of text in a panel.
 fn columns(whole: Rect) -> u16 {
     whole.width.saturating_sub(4).clamp(1, 72)
@@ -208,22 +217,36 @@ fn question(theme: &Theme, asked: &Asked, whole: Rect, buf: &mut Buffer) -> Curs
             None
         }
         Question::Secret(secret @ SecretAsked { host, prompt, echo, kind, .. }) => {
-            let (host, prompt) = (short(host, 100), short(prompt, 200));
-            let (title, mut lines, does) = match kind {
-                SecretKind::Passphrase => {
-                    let stays = format!("It stays on this machine, and opens the key to log in to {host}.");
-                    ("passphrase", vec![plain(prompt), plain(stays)], "uses")
-                }
-                SecretKind::Password | SecretKind::Answer => {
-                    let title = if *echo { "question" } else { "secret" };
-                    (title, vec![plain(format!("{host} will see the answer.")), plain(prompt)], "sends")
-                }
+            let (title, does) = match kind {
+                SecretKind::Passphrase => ("passphrase", "uses"),
+                SecretKind::Password | SecretKind::Answer if *echo => ("question", "sends"),
+                SecretKind::Password | SecretKind::Answer => ("secret", "sends"),
             };
             let flaw = asked.field.flaw().map(|flaw| format!("{flaw}; C-u, and type it anew"));
-            lines.extend(flaw.or_else(|| secret.wrong()).map(|wrong| (wrong, theme.error)));
-            lines.push((String::new(), theme.text));
-            lines.push((format!("Enter {does} it   Esc cancels"), theme.dim));
-            lines.push((String::new(), theme.text));
+            let wrong = flaw.or_else(|| secret.wrong());
+            let said = |most: usize, apart: bool| {
+                let (host, prompt) = (short(host, most.min(100)), ending(prompt, most));
+                let mut lines = match kind {
+                    SecretKind::Passphrase => {
+                        let stays = format!("It stays on this machine, and opens the key to log in to {host}.");
+                        vec![plain(prompt), plain(stays)]
+                    }
+                    SecretKind::Password | SecretKind::Answer => {
+                        vec![plain(format!("{host} will see the answer.")), plain(prompt)]
+                    }
+                };
+                lines.extend(wrong.clone().map(|wrong| (wrong, theme.error)));
+                lines.extend(apart.then(|| plain(String::new())));
+                lines.push((format!("Enter {does} it   Esc cancels"), theme.dim));
+                // where it is typed
+                lines.push(plain(String::new()));
+                lines
+            };
+            // in a small place the words are cut, not the line to type in
+            let most = [(600, true), (200, true), (200, false), (60, false)];
+            let fitting = most.into_iter().map(|(most, apart)| said(most, apart));
+            let lines = fitting.into_iter().find(|lines| rows(whole, lines) + 2 <= usize::from(whole.height));
+            let lines = lines.unwrap_or_else(|| said(30, false));
             let line = panel(theme, whole, title, theme.warn, &lines, buf);
             let text = asked.field.text();
             let text = if *echo { escape(text) } else { "•".repeat(text.chars().count()) };
