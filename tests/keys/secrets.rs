@@ -162,6 +162,12 @@ fn a_password_given_again_to_the_target_process() {
     tty.until_text("in-2");
     assert_eq!(sshd.since(0).matches("Accepted password for").count(), 2);
     nowhere(&home, &sshd, tty.pid(), PASSWORD);
+    let targets = home.targets();
+    assert_eq!(targets.len(), 1, "{targets:?}");
+    for target in targets {
+        let left = in_memory(target, PASSWORD);
+        assert!(left.is_empty(), "{} in the target's memory:\n{}", left.len(), left.join("\n"));
+    }
     tty.type_("exit\r");
     drop(tty);
     home.targets().into_iter().for_each(|pid| crate::support::signal(pid, rustix::process::Signal::TERM));
