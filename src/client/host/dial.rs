@@ -2,6 +2,7 @@
 //! Leaves out what is done with it.
 
 use super::HostId;
+use super::once::Once;
 use super::without::{self, Without};
 use crate::client::forwards::Records;
 use crate::config::Config;
@@ -184,10 +185,12 @@ pub async fn dial_by(host: &HostId, env: &Env, ask: Arc<dyn Ask>, policy: Deploy
     if env.goes_without(host) {
         return without::dial(host, env, ask).await;
     }
-    let greeted = open(host, env, ask.clone(), policy).await;
-    // the question about the agent was answered so
+    let dial = Once::dial(ask);
+    let greeted = open(host, env, dial.0.clone(), policy).await;
+    // the question about the agent was answered so: another process logs in, and asks what it has to through us
     if greeted.is_err() && env.goes_without(host) {
-        return without::dial(host, env, ask).await;
+        dial.0.again();
+        return without::dial(host, env, dial.0.clone()).await;
     }
     greeted
 }

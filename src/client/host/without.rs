@@ -14,7 +14,7 @@ use crate::store::rundir::RunDir;
 use crate::store::target;
 use crate::sys;
 use crate::text::escape;
-use crate::transport::ask::Ask;
+use crate::transport::ask::{Ask, KeyAsked, SecretAsked, SecretKind};
 use crate::transport::told::told;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
@@ -181,12 +181,19 @@ async fn answer(link: Link, mut incoming: mpsc::UnboundedReceiver<Incoming>, ask
         tokio::spawn(async move {
             let result = match method.as_str() {
                 AskHostKey::NAME => match call::params::<AskHostKey>(params) {
-                    Ok(q) => call::reply(Trusted { trust: ask.host_key(&q.host, &q.kind, &q.fingerprint).await }),
+                    Ok(AskHostKey { host, kind, fingerprint, address, way, kept }) => {
+                        let asked = KeyAsked { host, address, way, kind, fingerprint, kept };
+                        call::reply(Trusted { trust: ask.host_key(&asked).await })
+                    }
                     Err(fault) => Err(fault),
                 },
                 AskSecret::NAME => match call::params::<AskSecret>(params) {
                     Ok(q) => {
-                        let answer = ask.secret(&q.host, &q.prompt, q.echo).await;
+                        // (it runs on this machine, as this user: its word on what stays here is ours)
+                        let kind = SecretKind::of(&q.kind);
+                        let AskSecret { host, prompt, echo, left, .. } = q;
+                        let asked = SecretAsked { host, prompt, echo, kind, left };
+                        let answer = ask.secret(&asked).await;
                         call::reply(Secret { answer: answer.map(|s| s.expose().to_string()) })
                     }
                     Err(fault) => Err(fault),
