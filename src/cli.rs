@@ -33,7 +33,7 @@ use std::path::PathBuf;
 pub struct Cli {
     #[command(flatten)]
     pub common: Common,
-    /// Host to connect and open (an alias of ssh_config, or user@host[:port])
+    /// Host to connect and open (an alias of ssh_config, or user@host[:port]); one that is named as a command is: `thub -- HOST`
     #[arg(value_name = "HOST")]
     pub open: Option<String>,
     #[command(subcommand)]
@@ -137,12 +137,6 @@ pub enum Verb {
     /// Print a completion script
     #[command(after_help = "Example:\n  thub completions bash > ~/.local/share/bash-completion/completions/thub")]
     Completions(Completions),
-    /// A session's own process; started by thub itself
-    #[command(hide = true)]
-    Session(Session),
-    /// The process that holds an SSH connection to a host without an agent; started by thub itself
-    #[command(hide = true)]
-    Target(TargetProcess),
 }
 
 #[derive(Args, Debug)]
@@ -457,16 +451,4 @@ pub struct Completions {
     /// Shell
     #[arg(value_enum)]
     pub shell: clap_complete::Shell,
-}
-
-#[derive(Args, Debug)]
-pub struct Session {
-    #[arg(long)]
-    pub id: String,
-}
-
-#[derive(Args, Debug)]
-pub struct TargetProcess {
-    #[arg(long)]
-    pub id: String,
 }

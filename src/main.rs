@@ -16,7 +16,8 @@ use thub::{session, sys, target};
 fn main() -> ExitCode {
     // a reader that went away is no reason to die with a signal half way
     sys::ignore(libc::SIGPIPE);
-    // a session process is started often and lives long: it does without the command line's whole tree
+    // what thub starts of itself: these three words alone, so that a host may be named as the first of them. A session
+    // forks before there is a runtime, is started often and lives long: it does without the command line's whole tree
     let args: Vec<_> = std::env::args_os().skip(1).take(4).collect();
     let result = match args.as_slice() {
         [verb, flag, id] if verb == "session" && flag == "--id" => session::main(&id.to_string_lossy()).map(|()| 0),
@@ -44,14 +45,12 @@ fn is_broken_pipe(failure: &Failure) -> bool {
 
 fn run(cli: Cli) -> Result<u8, Failure> {
     let Cli { common, open, verb } = cli;
-    // before a runtime is there: a session process forks while it has one thread
-    if let Some(Verb::Session(s)) = &verb {
-        session::main(&s.id)?;
-        return Ok(0);
-    }
-    if let Some(Verb::Target(t)) = &verb {
-        target::main(&t.id)?;
-        return Ok(0);
+    if let (Some(host), Some(_)) = (&open, &verb) {
+        let host = thub::text::escape(host);
+        return Err(Failure::usage(
+            format!("'{host}' stands before a verb, which does not make it its host"),
+            format!("write the verb first, then -H {host}; `thub {host}` alone opens it"),
+        ));
     }
     let paths = Paths::from_env();
     if let Some(Verb::Doctor) = &verb {
@@ -156,7 +155,7 @@ async fn verbs(
         Some(Verb::Themes) => cli::show::themes(&common, &paths),
         Some(Verb::Reset) => thub::client::terminal::reset()?,
         // done before a runtime was there
-        Some(Verb::Session(_) | Verb::Target(_) | Verb::Debug(_) | Verb::Doctor | Verb::Completions(_)) => {}
+        Some(Verb::Debug(_) | Verb::Doctor | Verb::Completions(_)) => {}
     }
     Ok(0)
 }

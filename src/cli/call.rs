@@ -139,7 +139,7 @@ pub fn fault(f: Fault) -> Failure {
     let (kind, hint) = match f.code {
         Fault::UNKNOWN => (Kind::Usage, "`thub ls` lists what is there"),
         Fault::NAME_TAKEN => (Kind::Usage, "choose another name, or end that session with `thub kill`"),
-        Fault::BAD_PARAMS => (Kind::Usage, "`thub help` and each verb's --help say what is taken"),
+        Fault::BAD_PARAMS => (Kind::Usage, "`thub --help` and each verb's --help say what is taken"),
         Fault::REFUSED => (Kind::Refused, "run `thub doctor`"),
         Fault::ENDED => (Kind::Failed, "`thub capture --all` still shows what it wrote"),
         Fault::TIMEOUT => (Kind::TimedOut, "try again; `thub doctor` looks into it"),

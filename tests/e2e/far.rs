@@ -580,3 +580,19 @@ fn a_wait_hears_that_the_link_fell() {
     let ended = until("it to end", || waiting.try_wait().unwrap());
     assert_eq!(ended.code(), Some(3), "{ended:?}");
 }
+
+#[test]
+fn hosts_that_are_named_as_words_of_thub() {
+    let Some(far) = Far::new("Host target session agent ls\n") else { return };
+    for words in [&["target"][..], &["session"], &["--", "ls"], &["-H", "agent"], &["--", "agent"]] {
+        let mut tty = far.tty(110, 30, words);
+        tty.until_text("has no thub yet");
+        tty.until_text(&format!("{}  connecting", words.last().unwrap()));
+        tty.kill9();
+    }
+    // a host before a verb is not taken for its host, nor let fall
+    let said = far.thub(&["target", "ls"]).fails(2);
+    assert!(said.contains("-H target"), "{said}");
+    let said = far.thub(&["target", "-H", "session"]).fails(2);
+    assert!(said.contains("one host"), "{said}");
+}
