@@ -28,7 +28,7 @@ use std::path::PathBuf;
     version = version(),
     disable_help_subcommand = true,
     after_help = "Examples:\n  thub                      your sessions, or a new shell\n  thub build-server         the same with a host of your ssh_config opened\n  thub new -d -n build -- cargo build\n  thub ls -H build-server --json",
-    after_long_help = "Exit codes: 0 done, 1 it failed there, 2 wrong use, 3 host unreachable, 4 refused (authentication, host key, permission), 124 timed out.\n\nExamples:\n  thub                      your sessions, or a new shell\n  thub build-server         the same with a host of your ssh_config opened\n  thub new -d -n build -- cargo build\n  thub ls -H build-server --json"
+    after_long_help = "Exit codes: 0 done, 1 it failed there, 2 wrong use, 3 host unreachable, 4 refused (authentication, host key, permission), 124 timed out. `thub run` ends with the command's own code, and with 255 where thub itself fails.\n\nExamples:\n  thub                      your sessions, or a new shell\n  thub build-server         the same with a host of your ssh_config opened\n  thub new -d -n build -- cargo build\n  thub ls -H build-server --json"
 )]
 pub struct Cli {
     #[command(flatten)]
@@ -101,7 +101,9 @@ pub enum Verb {
     #[command(after_help = "Example:\n  thub resize build 120x40")]
     Resize(Resize),
     /// Run a command to its end and pass on its exit code
-    #[command(after_help = "Example:\n  thub run -H web1 -H web2 -- uptime")]
+    #[command(
+        after_help = "The exit code is the command's: 128 and the signal's number where a signal ended it; with several hosts the first that is not 0. 255: thub itself failed (host unreachable or refused, no such command), and says why.\n\nExample:\n  thub run -H web1 -H web2 -- uptime"
+    )]
     Run(Run),
     /// Forward ports and sockets between this machine and a host, until Ctrl-C
     #[command(

@@ -22,7 +22,18 @@ fn main() -> ExitCode {
     let result = match args.as_slice() {
         [verb, flag, id] if verb == "session" && flag == "--id" => session::main(&id.to_string_lossy()).map(|()| 0),
         [verb, flag, id] if verb == "target" && flag == "--id" => target::main(&id.to_string_lossy()).map(|()| 0),
-        _ => run(Cli::parse()),
+        _ => {
+            let cli = Cli::parse();
+            let runs = matches!(cli.verb, Some(Verb::Run(_)));
+            match run(cli) {
+                // its other codes are the command's
+                Err(e) if runs => {
+                    eprintln!("thub: {e}");
+                    Ok(cli::run::OWN)
+                }
+                other => other,
+            }
+        }
     };
     match result {
         Ok(code) => ExitCode::from(code),
@@ -135,12 +146,7 @@ async fn verbs(
         Some(Verb::Kill(k)) => cli::sessions::kill(&env, &host, &k).await?,
         Some(Verb::Rename(r)) => cli::sessions::rename(&env, &host, &r).await?,
         Some(Verb::Resize(r)) => cli::sessions::resize(&env, &host, &r).await?,
-        Some(Verb::Run(r)) => {
-            return cli::run::run(&env, &common, &r).await.or_else(|e| {
-                eprintln!("thub: {e}");
-                Ok(cli::run::OWN)
-            });
-        }
+        Some(Verb::Run(r)) => return cli::run::run(&env, &common, &r).await,
         Some(Verb::Deploy(d)) => cli::agent::deploy(&env, &common, &d).await?,
         Some(Verb::Forward(f)) => return cli::forward::forward(&env, &common, &host, &f).await,
         Some(Verb::Agent(a)) => {

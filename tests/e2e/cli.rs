@@ -340,6 +340,11 @@ fn running_commands() {
     assert_eq!(home.thub(&["run", "--", "printf", "%s|", "a b", "$HOME", "*", "'", ""]).ok(), "a b|$HOME|*|'||");
     assert_eq!(home.thub(&["run", "--cwd", "/", "--", "pwd"]).ok(), "/\n");
     home.thub(&["run", "--", "/no/such/program"]).fails(255);
+    home.thub(&["run", "--cwd", "/no/such/dir", "--", "true"]).fails(255);
+    home.thub(&["run", "-F", "/no/such/file", "-H", "web", "--", "true"]).fails(255);
+    let mut nowhere = home.thub_command(&["run", "--", "true"]);
+    nowhere.env("THUB_RUN_DIR", "/dev/null/x");
+    crate::support::home::finish(nowhere, b"").fails(255);
     home.thub(&["run"]).fails(2);
     // much of it, both ways, byte for byte
     let bytes: Vec<u8> = (0..3_000_000u32).map(|i| (i.wrapping_mul(2654435761) >> 11) as u8).collect();

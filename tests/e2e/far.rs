@@ -270,7 +270,12 @@ fn commands_run_there() {
     far.home.thub(&["-F", &refused, "ls", "-H", "test"]).fails(4);
     assert!(!far.sshd.since(mark).contains("Accepted"));
     far.home.thub(&["-F", &refused, "ls", "-H", "nowhere"]).fails(3);
-    assert_eq!(far.home.thub(&["-F", &refused, "run", "-H", "nowhere", "--", "true"]).code, 255);
+    far.home.thub(&["-F", &refused, "run", "-H", "nowhere", "--", "true"]).fails(255);
+    far.home.thub(&["-F", &refused, "run", "-H", "test", "--", "true"]).fails(255);
+    far.thub(&["run", "-H", "test", "--", "/no/such/program"]).fails(255);
+    assert_eq!(far.thub(&["run", "-H", "test", "--", "sh", "-c", "kill -TERM $$"]).code, 143);
+    let several = ["run", "-H", "nowhere", "-H", "test", "--", "true"];
+    assert_eq!(far.home.thub(&[&["-F", &refused][..], &several].concat()).code, 255);
 }
 
 #[test]
