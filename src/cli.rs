@@ -58,6 +58,14 @@ pub struct Common {
     pub json: bool,
 }
 
+/// A command to type next, with the ssh_config that was named for this one.
+pub fn with_config(common: &Common, command: &str) -> String {
+    match &common.ssh_config {
+        Some(file) => format!("{command} -F {}", crate::text::escape(&file.to_string_lossy())),
+        None => command.to_string(),
+    }
+}
+
 #[derive(Subcommand, Debug)]
 pub enum Verb {
     /// Start a session
@@ -116,8 +124,8 @@ pub enum Verb {
     /// The agent: the other end of a link
     #[command(after_help = "Example:\n  thub agent status -H build-server")]
     Agent(Agent),
-    /// What will and will not work here, and why
-    #[command(after_help = "Example:\n  thub doctor")]
+    /// What will and will not work here, or with -H on a host that has the agent, and why
+    #[command(after_help = "Example:\n  thub doctor\n  thub doctor -H build-server")]
     Doctor,
     /// Keep what a program writes, and show it again: for a report of a screen that is wrong
     #[command(

@@ -64,7 +64,9 @@ fn run(cli: Cli) -> Result<u8, Failure> {
         ));
     }
     let paths = Paths::from_env();
-    if let Some(Verb::Doctor) = &verb {
+    if let Some(Verb::Doctor) = &verb
+        && call::host(&common)?.is_local()
+    {
         cli::doctor::doctor(&common, &paths)?;
         return Ok(0);
     }
@@ -96,7 +98,7 @@ async fn verbs(
 ) -> Result<u8, Failure> {
     let tui = matches!(&verb, None | Some(Verb::Attach(_))) || matches!(&verb, Some(Verb::New(n)) if !n.detached);
     // (a host whose agent is looked at, ended or taken away needs none first)
-    let asks = tui || (cli::ask::here() && !matches!(&verb, Some(Verb::Agent(_))));
+    let asks = tui || (cli::ask::here() && !matches!(&verb, Some(Verb::Agent(_) | Verb::Doctor)));
     let policy = if asks { DeployPolicy::Ask } else { DeployPolicy::Never };
     let ctx = agent::Context {
         paths: paths.clone(),
@@ -153,6 +155,7 @@ async fn verbs(
             let verb = a.verb.unwrap_or(cli::AgentVerb::Status);
             return cli::agent::verb(&env, &common, &host, &paths, verb).await;
         }
+        Some(Verb::Doctor) => cli::doctor::there(&env, &common, &host).await?,
         None => return cli::open::tui(&env, &common, open).await,
         Some(Verb::Attach(a)) => return cli::open::attach(&env, &host, &a).await,
         Some(Verb::New(n)) => return cli::open::new(&env, &host, &n).await,
@@ -161,7 +164,7 @@ async fn verbs(
         Some(Verb::Themes) => cli::show::themes(&common, &paths),
         Some(Verb::Reset) => thub::client::terminal::reset()?,
         // done before a runtime was there
-        Some(Verb::Debug(_) | Verb::Doctor | Verb::Completions(_)) => {}
+        Some(Verb::Debug(_) | Verb::Completions(_)) => {}
     }
     Ok(0)
 }

@@ -120,7 +120,7 @@ async fn status(env: &Arc<Env>, common: &Common, host: &HostId) -> Result<(), Fa
 }
 
 /// What is there, looked for anew; an agent from before there was this call lists what it finds.
-async fn recover(client: &Client) -> Result<SessionRecovered, Failure> {
+pub(super) async fn recover(client: &Client) -> Result<SessionRecovered, Failure> {
     match client.link().call(&SessionRecover {}).await {
         Err(f) if f.older().is_some() => {
             let sessions = client.sessions().await?;

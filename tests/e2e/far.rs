@@ -601,3 +601,26 @@ fn hosts_that_are_named_as_words_of_thub() {
     let said = far.thub(&["target", "-H", "session"]).fails(2);
     assert!(said.contains("one host"), "{said}");
 }
+
+#[test]
+fn doctor_looks_at_a_host() {
+    let Some(far) = Far::new("Host test\n") else { return };
+    let said = far.thub(&["doctor", "-H", "test"]).fails(4);
+    assert!(said.contains("deploy test"), "{said}");
+    assert_eq!(far.thub(&["deploy", "test"]).code, 0);
+    let found: Vec<Value> = serde_json::from_str(&far.thub(&["doctor", "-H", "test", "--json"]).ok()).unwrap();
+    let said = |what: &str| found.iter().find(|f| f["what"] == what).unwrap_or_else(|| panic!("no {what}: {found:?}"));
+    let there = far.sshd.home().display().to_string();
+    for (what, part) in
+        [("link", "ready after"), ("agent", there.as_str()), ("sessions", "0 there"), ("run dir", &there)]
+    {
+        assert!(said(what)["said"].as_str().unwrap().contains(part) && said(what)["level"] == "ok", "{:?}", said(what));
+    }
+    assert!(said("logout").get("lingering").is_some(), "{found:?}");
+    assert!(!found.iter().any(|f| f["what"] == "terminal"), "{found:?}");
+    // in words as well
+    let text = far.thub(&["doctor", "-H", "test"]).ok();
+    assert!(text.lines().any(|l| l.starts_with("ok   agent ")), "{text}");
+    far.thub(&["doctor", "-H", "test", "-H", "other"]).fails(2);
+    far.home.thub(&["doctor", "-H", "local"]).ok();
+}
