@@ -119,13 +119,13 @@ pub struct HostConfig {
     /// Zero = for ever.
     pub forward_x11_timeout: Duration,
     pub xauth_location: Option<PathBuf>,
-    /// Others may connect to local forwards.
+    /// Others may connect to local forwards: not followed, a forward's own address says it.
     pub gateway_ports: bool,
     pub exit_on_forward_failure: bool,
     pub clear_all_forwardings: bool,
     /// An old socket file in a forward's place is removed first.
     pub stream_local_bind_unlink: bool,
-    /// umask of forwards' socket files.
+    /// umask of forwards' socket files: not followed, they are 0600.
     pub stream_local_bind_mask: u32,
     /// Never ask for a secret.
     pub batch: bool,
