@@ -58,14 +58,6 @@ pub struct Common {
     pub json: bool,
 }
 
-/// A command to type next, with the ssh_config that was named for this one.
-pub fn with_config(common: &Common, command: &str) -> String {
-    match &common.ssh_config {
-        Some(file) => format!("{command} -F {}", crate::text::escape(&file.to_string_lossy())),
-        None => command.to_string(),
-    }
-}
-
 #[derive(Subcommand, Debug)]
 pub enum Verb {
     /// Start a session

@@ -624,3 +624,21 @@ fn doctor_looks_at_a_host() {
     far.thub(&["doctor", "-H", "test", "-H", "other"]).fails(2);
     far.home.thub(&["doctor", "-H", "local"]).ok();
 }
+
+#[test]
+fn what_to_type_next_names_the_host_and_the_file() {
+    let Some(far) = Far::new("Host test\n") else { return };
+    let file = far.config.display().to_string();
+    let said = far.thub(&["ls", "-H", "test"]).fails(4);
+    assert!(said.contains(&format!("`thub deploy test -F {file}`")) && !said.contains("TUI"), "{said}");
+    assert!(said.contains(&format!("`thub new -H test --no-agent -F {file}`")), "{said}");
+    std::fs::write(far.sshd.at("known_hosts"), "").unwrap();
+    let said = far.thub(&["ls", "-H", "test"]).fails(4);
+    assert!(said.contains(&format!("`ssh test -F {file}`")) && !said.contains("TUI"), "{said}");
+    far.sshd.know("host_ed25519");
+    assert_eq!(far.thub(&["deploy", "test"]).code, 0);
+    let said = far.thub(&["capture", "-H", "test", "nope"]).fails(2);
+    assert!(said.contains(&format!("`thub ls -H test -F {file}`")), "{said}");
+    let said = far.home.thub(&["capture", "nope"]).fails(2);
+    assert!(said.contains("`thub ls`"), "{said}");
+}

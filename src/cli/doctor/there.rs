@@ -7,7 +7,7 @@ use crate::cli::{Common, agent, run};
 use crate::client::host::{Env, HostId};
 use crate::failure::Failure;
 use crate::proto::hello::{BUILD, REVISION};
-use crate::text::{escape, short};
+use crate::text::{escape, shell, short};
 use serde_json::{Map, Value};
 use std::sync::Arc;
 use std::time::Instant;
@@ -33,7 +33,7 @@ pub async fn there(env: &Arc<Env>, common: &Common, host: &HostId) -> Result<(),
             format!(
                 "{0} has none: sessions are over plain SSH and end with the connection; `{1}` puts it there",
                 escape(host.as_str()),
-                crate::cli::with_config(common, &format!("thub deploy {}", escape(host.as_str())))
+                env.typed(&format!("thub deploy {}", shell(host.as_str())))
             ),
         ));
         print(common, &found);

@@ -12,7 +12,7 @@ use super::offer;
 use super::patience::Asker;
 use super::renewal::Witness;
 use crate::failure::Failure;
-use crate::text::{escape, short};
+use crate::text::{escape, shell, short, typed};
 use russh::client::{self, DisconnectReason, Session};
 use russh::keys::agent::AgentSessionBinding;
 use russh::keys::{Algorithm, Certificate, PublicKeyOrCertificate};
@@ -366,17 +366,11 @@ fn refusal(config: &HostConfig, verdict: &Verdict, key: &HostKey) -> Failure {
         Verdict::Unknown | Verdict::Known => Failure::refused(
             format!("{at}: its host key {kind} {print} is not on record and nobody accepted it"),
             format!(
-                "compare the fingerprint and accept it once: open the host in the TUI (`thub`), or `ssh {}`",
-                escape(&config.alias)
+                "compare the fingerprint and accept it once: you are asked when you connect at a terminal, by thub or `{}`",
+                typed(&format!("ssh {}", shell(&config.alias)), config.file.as_deref())
             ),
         ),
     }
-}
-
-/// A word as a person can paste it into a shell.
-fn shell(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
-    if word.chars().all(plain) { word.to_string() } else { format!("'{}'", escape(word).replace('\'', "'\\''")) }
 }
 
 /// The algorithms offered, those of keys on record first; certificates before them where an authority is on record for
