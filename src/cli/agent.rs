@@ -62,11 +62,20 @@ pub async fn verb(
         AgentVerb::Uninstall => {
             let removed = uninstall(paths)?;
             let what = match removed.builds {
-                0 => "no agent is installed here".to_string(),
+                0 if removed.kept == 0 => "no agent is installed here".to_string(),
+                0 => "no build was this machine's alone".to_string(),
                 1 => "1 build is removed".to_string(),
                 n => format!("{n} builds are removed"),
             };
             println!("{what}");
+            if removed.kept > 0 {
+                let machines: Vec<_> = removed.machines.into_iter().collect();
+                println!(
+                    "{} stay for {}, which share this home: `thub agent uninstall` there takes them away",
+                    removed.kept,
+                    machines.join(", ")
+                );
+            }
             if !removed.sessions.is_empty() {
                 println!(
                     "{} go on, and their records stay: {} (after `thub kill` of them, uninstall again)",
