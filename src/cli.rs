@@ -336,9 +336,9 @@ pub struct Forward {
 
 #[derive(Args, Debug)]
 pub struct Deploy {
-    /// Host to put it on
-    #[arg(value_name = "HOST")]
-    pub on: String,
+    /// Host to put it on (or -H HOST)
+    #[arg(value_name = "HOST", required_unless_present = "host")]
+    pub on: Option<String>,
     /// Binary to put there instead of this one
     #[arg(long, value_name = "FILE")]
     pub from: Option<PathBuf>,

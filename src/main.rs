@@ -63,6 +63,13 @@ fn run(cli: Cli) -> Result<u8, Failure> {
             format!("write the verb first, then -H {host}; `thub {host}` alone opens it"),
         ));
     }
+    let here = matches!(
+        verb,
+        Some(Verb::Config(_) | Verb::Keys | Verb::Themes | Verb::Reset | Verb::Completions(_) | Verb::Debug(_))
+    );
+    if here && common.host.iter().any(|h| !HostId::new(h).is_local()) {
+        return Err(Failure::usage("this verb is about this machine alone", "leave out -H"));
+    }
     let paths = Paths::from_env();
     if let Some(Verb::Doctor) = &verb
         && call::host(&common)?.is_local()
@@ -128,7 +135,7 @@ async fn verbs(
     }
     let env: Arc<Env> = Env::new(paths.clone(), common.ssh_config.clone(), policy, Box::new(local));
     let host: HostId = match &verb {
-        Some(Verb::Run(_)) => HostId::local(),
+        Some(Verb::Run(_) | Verb::Deploy(_)) => HostId::local(),
         _ => call::host(&common)?,
     };
     if let Some(Verb::New(n)) = &verb

@@ -19,6 +19,13 @@ use std::sync::Arc;
 
 /// `thub deploy HOST`: whatever lies there already. Ctrl-C ends it, and nothing of it stays there.
 pub async fn deploy(env: &Arc<Env>, common: &Common, args: &super::Deploy) -> Result<(), Failure> {
+    let mut hosts = args.on.iter().chain(&common.host);
+    let (Some(on), None) = (hosts.next(), hosts.next()) else {
+        return Err(Failure::usage("deploy puts the agent on one host", "name one; several take one call each"));
+    };
+    if HostId::new(on).is_local() {
+        return Err(Failure::usage("this machine needs no agent put there", "name a host of your ssh_config"));
+    }
     let told = super::ask::telling();
     let ask: Arc<dyn Ask> = told.clone();
     let offer = Offer { from: args.from.clone(), dir: args.dir.clone(), ..env.offer.clone() };
@@ -32,14 +39,14 @@ pub async fn deploy(env: &Arc<Env>, common: &Common, args: &super::Deploy) -> Re
         }
     };
     let put = tokio::select! {
-        put = put(&args.on, env.ssh_config.as_deref(), offer, ask) => put,
+        put = put(on, env.ssh_config.as_deref(), offer, ask) => put,
         stopped = interrupted => Err(stopped),
     };
     told.end_line();
     let host = put?.name();
     let build = build_id();
     if common.json {
-        println!("{}", serde_json::json!({"host": args.on, "build": build}));
+        println!("{}", serde_json::json!({"host": on, "build": build}));
     } else {
         println!("{host} has the agent of this build ({build})");
     }

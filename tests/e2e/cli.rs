@@ -605,3 +605,28 @@ fn options_may_follow_the_sessions_to_kill() {
     home.thub(&["kill", "first", "second", "--json"]).ok();
     assert!(home.ls().iter().all(|s| s["state"] != "detached"), "{:?}", home.ls());
 }
+
+#[test]
+fn a_host_that_a_verb_has_no_use_for_is_not_passed_over() {
+    let home = Home::new();
+    for verb in [&["keys"][..], &["themes"], &["config", "path"], &["config", "check"], &["completions", "bash"]] {
+        let said = home.thub(&[verb, &["-H", "web"]].concat()).fails(2);
+        assert!(said.contains("leave out -H"), "{said}");
+        home.thub(&[verb, &["-H", "local"]].concat()).ok();
+    }
+    home.thub(&["reset", "-H", "web"]).fails(2);
+    home.thub(&["debug", "replay", "x", "-H", "web"]).fails(2);
+    home.thub(&["deploy", "-H", "web", "other"]).fails(2);
+    home.thub(&["deploy", "local"]).fails(2);
+    home.thub(&["deploy"]).fails(2);
+    home.thub(&["web", "ls"]).fails(2);
+    for several in [&["ls"][..], &["doctor"], &["new", "-d"], &["capture", "x"]] {
+        home.thub(&[several, &["-H", "web", "-H", "db"]].concat()).fails(2);
+    }
+    // thub's own words for what it starts are none of the command line's
+    for own in ["session", "target"] {
+        home.thub(&[own, "--id"]).fails(2);
+        let said = home.thub(&[own]).fails(2);
+        assert!(said.contains("terminal"), "a host as any other: {said}");
+    }
+}
