@@ -4,7 +4,7 @@ use crate::support::home::{Output, sweep};
 use crate::support::proxy::Proxy;
 use crate::support::sshd::{self, Sshd};
 use crate::support::tty::frame;
-use crate::support::{Home, PATIENCE, Tty, scale, signal, state_of, until, with_variable, words};
+use crate::support::{Home, Tty, scale, signal, state_of, there, until, with_variable, words};
 use crate::survive::{counting, in_order};
 use rustix::process::Signal;
 use serde_json::Value;
@@ -81,20 +81,7 @@ impl Far {
 
 impl Drop for Far {
     fn drop(&mut self) {
-        for pid in self.there().into_iter().filter(|p| state_of(*p) == 'T') {
-            signal(pid, Signal::CONT);
-        }
-        let mut kill = self.home.thub_command(&["kill", "--all"]);
-        kill.env("HOME", self.sshd.home());
-        for name in ["THUB_RUN_DIR", "THUB_STATE_DIR", "THUB_CONFIG_DIR"] {
-            kill.env_remove(name);
-        }
-        kill.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
-        if let Ok(mut child) = kill.spawn() {
-            crate::support::home::wait_for(&mut child, PATIENCE);
-        }
-        self.sshd.crash();
-        sweep(|| self.there());
+        there::end(&self.home, &self.sshd);
     }
 }
 
