@@ -12,7 +12,7 @@ use super::offer;
 use super::patience::Asker;
 use super::renewal::Witness;
 use crate::failure::Failure;
-use crate::text::{escape, shell, short, typed};
+use crate::text::{escape, short};
 use russh::client::{self, DisconnectReason, Session};
 use russh::keys::agent::AgentSessionBinding;
 use russh::keys::{Algorithm, Certificate, PublicKeyOrCertificate};
@@ -345,8 +345,8 @@ fn refusal(config: &HostConfig, verdict: &Verdict, key: &HostKey) -> Failure {
             )
             .hint(format!(
                 "only if you are sure it is right: ssh-keygen -f {} -R {}, then connect again",
-                shell(&file.to_string_lossy()),
-                shell(&known_hosts::name_of(&host, port))
+                crate::text::shell(&file.to_string_lossy()),
+                crate::text::shell(&known_hosts::name_of(&host, port))
             ))
             .hard()
         }
@@ -367,7 +367,7 @@ fn refusal(config: &HostConfig, verdict: &Verdict, key: &HostKey) -> Failure {
             format!("{at}: its host key {kind} {print} is not on record and nobody accepted it"),
             format!(
                 "compare the fingerprint and accept it once: you are asked when you connect at a terminal, by thub or `{}`",
-                typed(&format!("ssh {}", shell(&config.alias)), config.file.as_deref())
+                crate::text::typed(&format!("ssh {}", crate::text::shell(&config.alias)), config.file.as_deref())
             ),
         ),
     }
