@@ -380,4 +380,13 @@ fn without_ssh_the_own_reader_is_asked() {
     let said = environment(&mut refused).output().unwrap();
     let text = String::from_utf8_lossy(&said.stderr);
     assert!(said.status.code() == Some(4) && said.stdout.is_empty() && text.contains("do not use"), "{said:?}");
+    // the same where a newer ssh is asked
+    let ssh = nowhere.join("ssh");
+    std::fs::write(&ssh, "#!/bin/sh\necho 'cfg line 3: RefuseConnection: leave it alone' >&2\nexit 255\n").unwrap();
+    std::fs::set_permissions(&ssh, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let mut refused = files.thub();
+    refused.args(["run", "-H", "other", "--", "true"]).env("PATH", &nowhere);
+    let said = environment(&mut refused).output().unwrap();
+    let text = String::from_utf8_lossy(&said.stderr);
+    assert!(said.status.code() == Some(255) && text.contains("refuses the connection: leave it alone"), "{said:?}");
 }
