@@ -5,7 +5,7 @@ use sshd::Sshd;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::unix::net::UnixListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -114,6 +114,13 @@ async fn echoes<S: tokio::io::AsyncRead + tokio::io::AsyncWrite>(stream: S, said
 
 async fn tcp(port: u16) -> tokio::net::TcpStream {
     tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap()
+}
+
+/// A host to connect to, where there is a sshd.
+fn host() -> Option<(Sshd, PathBuf)> {
+    let sshd = sshd::here().then(|| Sshd::start(""))?;
+    let config = sshd.config("");
+    Some((sshd, config))
 }
 
 #[test]
@@ -265,11 +272,7 @@ fn what_is_refused_is_said() {
 
 #[test]
 fn two_hundred_at_once() {
-    if !sshd::here() {
-        return;
-    }
-    let sshd = Sshd::start("");
-    let config = sshd.config("");
+    let Some((_sshd, config)) = host() else { return };
     let port = echo();
     run(async {
         let ssh = connect(&config).await.unwrap();
@@ -320,11 +323,7 @@ fn two_hundred_at_once() {
 
 #[test]
 fn each_direction_ends_by_itself() {
-    if !sshd::here() {
-        return;
-    }
-    let sshd = Sshd::start("");
-    let config = sshd.config("");
+    let Some((_sshd, config)) = host() else { return };
     // says a word, ends that, and counts what it still gets
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -364,11 +363,7 @@ fn each_direction_ends_by_itself() {
 
 #[test]
 fn a_cut_link_and_the_next_one() {
-    if !sshd::here() {
-        return;
-    }
-    let sshd = Sshd::start("");
-    let config = sshd.config("");
+    let Some((sshd, config)) = host() else { return };
     let port = echo();
     run(async {
         let first = connect(&config).await.unwrap();

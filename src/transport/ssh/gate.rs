@@ -363,8 +363,8 @@ fn refusal(config: &HostConfig, verdict: &Verdict, key: &HostKey) -> Failure {
             )
             .hint(format!(
                 "only if you are sure it is right: ssh-keygen -f {} -R {}, then connect again",
-                shell(&file.to_string_lossy()),
-                shell(&known_hosts::name_of(&host, port))
+                crate::text::shell(&file.to_string_lossy()),
+                crate::text::shell(&known_hosts::name_of(&host, port))
             ))
             .hard()
         }
@@ -384,17 +384,11 @@ fn refusal(config: &HostConfig, verdict: &Verdict, key: &HostKey) -> Failure {
         Verdict::Unknown | Verdict::Known => Failure::refused(
             format!("{at}: its host key {kind} {print} is not on record and nobody accepted it"),
             format!(
-                "compare the fingerprint and accept it once: open the host in the TUI (`thub`), or `ssh {}`",
-                escape(&config.alias)
+                "compare the fingerprint and accept it once: you are asked when you connect at a terminal, by thub or `{}`",
+                crate::text::typed(&format!("ssh {}", crate::text::shell(&config.alias)), config.file.as_deref())
             ),
         ),
     }
-}
-
-/// A word as a person can paste it into a shell.
-fn shell(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
-    if word.chars().all(plain) { word.to_string() } else { format!("'{}'", escape(word).replace('\'', "'\\''")) }
 }
 
 /// The algorithms offered, those of keys on record first; certificates before them where an authority is on record for

@@ -107,6 +107,9 @@ pub(super) async fn ask(dest: &Dest, file: Option<&Path>) -> Result<Option<Vec<u
     if !ran.status.success() {
         let said = String::from_utf8_lossy(&ran.stderr);
         let said = said.lines().filter(|l| !l.starts_with("Pseudo-terminal")).collect::<Vec<_>>().join("; ");
+        if let Some((_, why)) = said.split_once("RefuseConnection: ") {
+            return Err(super::own::refused(&short(why, 300)));
+        }
         return Err(Failure::usage(
             format!("ssh_config can't be used for {}: {}", escape(&dest.host), short(&said, 400)),
             "put that right; `ssh -G ALIAS` shows the same error",
@@ -252,6 +255,7 @@ fn tos(name: &str) -> Option<u8> {
     Some(match name {
         "ef" => 46 << 2,
         "le" => 1 << 2,
+        "va" => 44 << 2,
         "lowdelay" => 0x10,
         "throughput" => 0x08,
         "reliability" => 0x04,
