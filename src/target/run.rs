@@ -195,6 +195,7 @@ impl Target {
     }
 
     fn initialize(&self, hello: Initialize) -> Result<Initialized, Fault> {
+        sys::test_point("hello");
         let revision = hello::agree((hello::REVISION_MIN, hello::REVISION), (hello.revision_min, hello.revision_max))
             .map_err(|e| Fault::new(Fault::REFUSED, e))?;
         Ok(Initialized { revision, build: hello::BUILD.into(), pid: std::process::id(), ..Initialized::default() })
@@ -210,6 +211,7 @@ impl Target {
         let _counted = Counted::new(&self.channels);
         let opened = async {
             let ssh = self.hold.get().await.map_err(|why| told(&why))?;
+            sys::test_point("channel");
             let channel = ssh.terminal(&channel::terminal(&open)).await?;
             Ok::<_, crate::failure::Failure>((ssh, channel))
         };

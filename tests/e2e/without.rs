@@ -9,14 +9,14 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// A host `test` with nothing of ours on it.
-struct Bare {
-    home: Home,
-    sshd: Sshd,
-    config: PathBuf,
+pub struct Bare {
+    pub home: Home,
+    pub sshd: Sshd,
+    pub config: PathBuf,
 }
 
 impl Bare {
-    fn new() -> Option<Bare> {
+    pub fn new() -> Option<Bare> {
         Bare::with("", "Host test\n")
     }
     fn with(sshd_config: &str, ssh_config: &str) -> Option<Bare> {
@@ -27,11 +27,11 @@ impl Bare {
         let config = sshd.config(ssh_config);
         Some(Bare { home: Home::new(), sshd, config })
     }
-    fn words<'a>(&'a self, args: &[&'a str]) -> Vec<&'a str> {
+    pub fn words<'a>(&'a self, args: &[&'a str]) -> Vec<&'a str> {
         [&["-F", self.config.to_str().unwrap()], args].concat()
     }
     #[track_caller]
-    fn thub(&self, args: &[&str]) -> Output {
+    pub fn thub(&self, args: &[&str]) -> Output {
         self.home.thub(&self.words(args))
     }
     /// A detached session over plain SSH.
