@@ -12,7 +12,7 @@ mod task;
 pub mod without;
 
 pub use dial::{Dialed, Env, dial, dial_by};
-pub use task::spawn;
+pub use task::{LAST_WORDS, spawn};
 
 use crate::link::Link;
 use crate::link::feed::WINDOW;
