@@ -5,7 +5,7 @@ pub mod attached;
 pub mod dial;
 mod dialing;
 pub mod find;
-mod forward;
+pub mod forward;
 pub mod mixed;
 mod pulse;
 mod task;

@@ -239,6 +239,7 @@ impl App {
         if matches!(state, HostState::Online { .. }) {
             host.heard = now;
             host.silent = false;
+            self.refresh_ports(id);
         }
         if !matches!(state, HostState::Connecting | HostState::Deploying { .. }) {
             // the rest of a secret must not go to the program below
