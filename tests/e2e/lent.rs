@@ -1,8 +1,11 @@
 //! The person's ssh-agent, lent to a host and to a session: it follows whoever was there last.
 
 use crate::far::Far;
+use crate::support::home::finish;
 use crate::support::proxy::Proxy;
-use crate::support::{Home, Tty, skip, until};
+use crate::support::{Home, Tty, signal, skip, until};
+use crate::without::Bare;
+use rustix::process::Signal;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -204,4 +207,56 @@ fn the_display_of_whoever_was_here_last() {
     first.until_text("#y");
     says(connect(&ours)).unwrap();
     assert_eq!(people[0].0.recv().unwrap(), [1; 16]);
+}
+
+#[test]
+fn a_target_process_asks_the_ssh_agent_of_whoever_wants_its_host() {
+    let Some(mut bare) =
+        Bare::with("", "Host test\n  IdentityAgent SSH_AUTH_SOCK\n  IdentitiesOnly no\n  ForwardAgent yes\n")
+    else {
+        return;
+    };
+    let dir = bare.home.dir().to_path_buf();
+    let (Some(old), Some(new)) = (Keys::start(&dir, "old"), Keys::start(&dir, "new")) else { return };
+    // only the agents' keys are let in
+    let both = ["old", "new"].map(|k| std::fs::read_to_string(dir.join(format!("key-{k}.pub"))).unwrap()).concat();
+    std::fs::write(bare.sshd.at("authorized"), both).unwrap();
+    let new_session = |bare: &Bare, keys: Option<&Keys>, name: &str| {
+        let shows = "ssh-add -l; exec cat";
+        let words = ["new", "-d", "-H", "test", "--no-agent", "-n", name, "--", "sh", "-c", shows];
+        let mut command = bare.home.thub_command(&bare.words(&words));
+        if let Some(keys) = keys {
+            command.env("SSH_AUTH_SOCK", &keys.socket);
+        }
+        finish(command, b"")
+    };
+    let cut = |bare: &Bare| {
+        let logins = bare.logins();
+        bare.sshd.pids()[1..].iter().for_each(|p| signal(*p as i32, Signal::KILL));
+        until("the sessions' end", || bare.home.ls().iter().all(|s| s["state"] == "exited").then_some(()));
+        logins
+    };
+    new_session(&bare, Some(&old), "one").ok();
+    bare.home.shows("one", r"old \(ED25519\)");
+    let target = bare.target();
+    // its login ends, and the network cuts the connection
+    drop(old);
+    let _ = std::fs::remove_file(dir.join("agent-old"));
+    cut(&bare);
+    new_session(&bare, Some(&new), "two").ok();
+    bare.home.shows("two", r"new \(ED25519\)");
+    assert_eq!(bare.target(), target, "the same process");
+    // one that has none leaves it as it is
+    cut(&bare);
+    new_session(&bare, None, "three").ok();
+    bare.home.shows("three", r"new \(ED25519\)");
+    // begun by one that has none: the next one's all the same, and nothing is left of it
+    signal(target, Signal::TERM);
+    until("its end", || bare.home.targets().is_empty().then_some(()));
+    assert!(!bare.home.run_files().iter().any(|n| n.starts_with("t-")), "{:?}", bare.home.run_files());
+    bare.home.env.retain(|(name, _)| name != "SSH_AUTH_SOCK");
+    assert_eq!(new_session(&bare, None, "four").code, 4);
+    let target = bare.target();
+    new_session(&bare, Some(&new), "five").ok();
+    assert_eq!(bare.target(), target);
 }
