@@ -558,3 +558,65 @@ fn what_nobody_asked_for_is_refused() {
         assert_eq!(f.list().iter().map(|s| s.total).sum::<u64>(), 1);
     });
 }
+
+/// A host that never answers whether it listens.
+struct Deaf;
+
+impl russh::server::Handler for Deaf {
+    type Error = russh::Error;
+
+    async fn auth_publickey(
+        &mut self,
+        _: &str,
+        _: russh::server::VerifiedPublicKey<'_>,
+    ) -> Result<russh::server::Auth, russh::Error> {
+        Ok(russh::server::Auth::Accept)
+    }
+    async fn tcpip_forward(
+        &mut self,
+        _: &str,
+        _: &mut u32,
+        _: &mut russh::server::Session,
+    ) -> Result<bool, russh::Error> {
+        std::future::pending().await
+    }
+}
+
+#[test]
+fn a_host_that_does_not_say_whether_it_listens_is_told_of_and_let_go_at_once() {
+    if !sshd::here() {
+        return;
+    }
+    // for its keys
+    let sshd = Sshd::start("");
+    let key = russh::keys::load_secret_key(sshd.at("host_ed25519"), None).unwrap();
+    run(async {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let at = listener.local_addr().unwrap().port();
+        let config = sshd.config(&format!("Host test\n  Port {at}\n  HostKeyAlias [127.0.0.1]:{}\n", sshd.port));
+        tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            let config = russh::server::Config { keys: vec![key], ..Default::default() };
+            let _ = russh::server::run_stream(Arc::new(config), stream, Deaf).await.unwrap().await;
+        });
+        let ssh = connect(&config).await.unwrap();
+        let f = forwards(&ssh);
+        let spec = Spec::parse("R:9000:localhost:1").unwrap();
+        let id = f.open(spec.clone(), false).unwrap();
+        // long before it is given up
+        let begun = Instant::now();
+        let slow = until(&f, id, "news", |s| s.trouble.is_some() || s.state != State::Opening).await;
+        assert_eq!(slow.state, State::Opening, "{slow:?}");
+        assert!(slow.trouble.unwrap().contains("has not answered yet"));
+        assert!(begun.elapsed() < Duration::from_secs(10));
+        // closed while it waits: the same may be asked for again, and the end waits for no answer
+        f.close(id);
+        tokio::task::yield_now().await;
+        let again = f.open(spec, false).unwrap();
+        until(&f, again, "news", |s| s.trouble.is_some() || s.state != State::Opening).await;
+        assert_eq!(f.list()[0].state, State::Opening, "{:?}", f.list());
+        let ending = Instant::now();
+        f.end().await;
+        assert!(ending.elapsed() < Duration::from_secs(1), "{:?}", ending.elapsed());
+    });
+}

@@ -113,6 +113,7 @@ fn trouble_of(f: &Status) -> Vec<String> {
         State::Failed(why) => {
             std::iter::once(why.what.clone()).chain(why.hints.iter().map(|h| format!("  {h}"))).collect()
         }
+        State::Opening => f.trouble.iter().cloned().collect(),
         _ => f.trouble.iter().map(|t| format!("last refused: {t}")).collect(),
     }
 }
