@@ -620,3 +620,78 @@ fn a_host_that_does_not_say_whether_it_listens_is_told_of_and_let_go_at_once() {
         assert!(ending.elapsed() < Duration::from_secs(1), "{:?}", ending.elapsed());
     });
 }
+
+/// A line that takes so many bytes a second towards `to`, and holds few itself; says how many have passed.
+fn narrow(to: u16, rate: u64) -> (u16, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    // what comes in is held back where it comes from
+    rustix::net::sockopt::set_socket_recv_buffer_size(&listener, 16 << 10).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let passed = Arc::new(AtomicUsize::new(0));
+    let count = passed.clone();
+    std::thread::spawn(move || {
+        for client in listener.incoming().flatten() {
+            let server = TcpStream::connect(("127.0.0.1", to)).unwrap();
+            let (from, back, count) = (client.try_clone().unwrap(), server.try_clone().unwrap(), count.clone());
+            std::thread::spawn(move || serve(&back, &from));
+            std::thread::spawn(move || {
+                let (mut from, mut buf) = (&client, [0; 4096]);
+                while let Ok(n @ 1..) = from.read(&mut buf) {
+                    if (&server).write_all(&buf[..n]).is_err() {
+                        break;
+                    }
+                    count.fetch_add(n, Ordering::SeqCst);
+                    std::thread::sleep(Duration::from_micros(n as u64 * 1_000_000 / rate));
+                }
+                let _ = server.shutdown(Shutdown::Both);
+            });
+        }
+    });
+    (port, passed)
+}
+
+#[test]
+fn keys_go_first_through_a_jump_host_as_well() {
+    if !sshd::here() {
+        return;
+    }
+    let sshd = Sshd::start("");
+    let (line, passed) = narrow(sshd.port, 2_000_000);
+    let near = format!("Host near\n  Port {line}\n  HostKeyAlias [127.0.0.1]:{}\n", sshd.port);
+    let config = sshd.config(&format!("{near}Host test\n  ProxyJump near\n"));
+    // takes all it gets
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let sink = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            std::thread::spawn(move || std::io::copy(&mut stream, &mut std::io::sink()));
+        }
+    });
+    run(async {
+        let ssh = connect(&config).await.unwrap();
+        let f = forwards(&ssh);
+        let (_, at) = open(&f, &format!("0:localhost:{sink}")).await;
+        let mut bulk = tcp(at).await;
+        let sending = tokio::spawn(async move {
+            let piece = vec![7; 64 << 10];
+            while bulk.write_all(&piece).await.is_ok() {}
+        });
+        let mut typing = ssh.exec("exec cat").await.unwrap();
+        let start = passed.load(Ordering::SeqCst);
+        while passed.load(Ordering::SeqCst) < start + (2 << 20) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        // how much goes over the line between a key and its echo
+        let mut most = 0;
+        for _ in 0..10 {
+            let before = passed.load(Ordering::SeqCst);
+            typing.write_all(b"k").await.unwrap();
+            typing.read_u8().await.unwrap();
+            most = most.max(passed.load(Ordering::SeqCst) - before);
+        }
+        println!("at most {most} bytes before a key");
+        sending.abort();
+        assert!(most < 640 << 10, "{most} bytes went before a key");
+        f.end().await;
+    });
+}

@@ -435,7 +435,7 @@ impl Ssh {
     async fn direct(&self, to: &HostConfig) -> Result<Channel, Failure> {
         let opening = self.inner.handle.channel_open_direct_tcpip(&to.hostname, u32::from(to.port), "127.0.0.1", 0);
         match tokio::time::timeout(to.connect_timeout.max(OPEN_WITHIN), opening).await {
-            Ok(Ok(channel)) => Ok(Channel::spawn(channel, self.inner.clone())),
+            Ok(Ok(channel)) => Ok(Channel::under(channel, self.inner.clone(), self.inner.lane.clone())),
             Ok(Err(russh::Error::ChannelOpenFailure(why))) => Err(Failure::unreachable(
                 format!("{} can't be reached from {}: {why:?}", to.shown(), self.name()),
                 "see whether the jump host may forward (AllowTcpForwarding) and reaches it",

@@ -180,7 +180,11 @@ impl AsyncWrite for Wire {
     }
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        let done = each!(&mut this.over, stdin => poll_flush(cx));
+        let done = match &mut this.over {
+            // a channel's own flush waits for nothing: bulk data would fill all there is on the way
+            Over::Jump(channel) => channel.poll_handed_on(cx),
+            over => each!(over, stdin => poll_flush(cx)),
+        };
         if done.is_ready() {
             this.lane.flushed();
         }
