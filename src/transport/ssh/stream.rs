@@ -4,7 +4,7 @@
 use super::channel::Channel;
 use super::config::{self, HostConfig, Tokens};
 use super::dial::dial;
-use super::lane::Lane;
+use super::lane::{Lane, SHORT_TURN};
 use crate::failure::Failure;
 use crate::text::short;
 use std::future::Future;
@@ -66,7 +66,7 @@ impl Wire {
         self.lane.clone()
     }
     pub(super) fn jump(channel: Channel) -> Wire {
-        Wire::new(Over::Jump(channel))
+        Wire { lane: Arc::new(Lane::of(SHORT_TURN)), ..Wire::new(Over::Jump(channel)) }
     }
     pub(super) fn complaint(&mut self) -> Option<Complaint> {
         self.complaint.take()
