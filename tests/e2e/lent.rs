@@ -132,6 +132,21 @@ fn display(dir: &Path) -> std::sync::mpsc::Receiver<Vec<u8>> {
     rx
 }
 
+type Shown = (std::sync::mpsc::Receiver<Vec<u8>>, PathBuf);
+
+/// Two people at two displays, whose cookies are ones and twos: what each is shown, and where both lie.
+fn people(home: &Home) -> Vec<Shown> {
+    let person = |(n, name): (usize, &&str)| {
+        let dir = home.at(name);
+        std::fs::create_dir(&dir).unwrap();
+        let mut file = Vec::new();
+        thub::proto::x11::Entry::any_address(0, &[n as u8 + 1; 16]).write(&mut file);
+        std::fs::write(dir.join("xauth"), file).unwrap();
+        (display(&dir), dir)
+    };
+    ["ann", "bob"].iter().enumerate().map(person).collect()
+}
+
 /// The first message of an X client that knows this cookie.
 fn setup(cookie: &[u8]) -> Vec<u8> {
     let mut out = b"l\0\x0b\0\0\0\x12\0\x10\0\0\0MIT-MAGIC-COOKIE-1\0\0".to_vec();
@@ -142,7 +157,7 @@ fn setup(cookie: &[u8]) -> Vec<u8> {
 #[test]
 fn the_display_of_whoever_was_here_last() {
     use std::io::{Read, Write};
-    use thub::proto::x11::{Display, Entry, cookie, entries};
+    use thub::proto::x11::{Display, cookie, entries};
     if Command::new("xauth").arg("-V").stdout(Stdio::null()).stderr(Stdio::null()).status().is_err() {
         return skip("xauth");
     }
@@ -151,19 +166,7 @@ fn the_display_of_whoever_was_here_last() {
     }
     let far = Far::start("X11Forwarding yes\n", "Host test\n  ForwardX11 yes\n  ForwardX11Trusted yes\n");
     assert_eq!(far.thub(&["deploy", "test"]).code, 0);
-    // two people at two displays
-    let people: Vec<_> = ["ann", "bob"]
-        .iter()
-        .enumerate()
-        .map(|(n, name)| {
-            let dir = far.home.at(name);
-            std::fs::create_dir(&dir).unwrap();
-            let mut file = Vec::new();
-            Entry::any_address(0, &[n as u8 + 1; 16]).write(&mut file);
-            std::fs::write(dir.join("xauth"), file).unwrap();
-            (display(&dir), dir)
-        })
-        .collect();
+    let people = people(&far.home);
     let with = |n: usize, args: &[&str]| {
         let mut command = far.home.thub_command(&far.words(args));
         let dir: &PathBuf = &people[n].1;
@@ -259,4 +262,40 @@ fn a_target_process_asks_the_ssh_agent_of_whoever_wants_its_host() {
     let target = bare.target();
     new_session(&bare, Some(&new), "five").ok();
     assert_eq!(bare.target(), target);
+}
+
+#[test]
+fn a_target_process_lends_the_display_of_whoever_wants_its_host() {
+    use std::io::{Read, Write};
+    use thub::proto::x11::Display;
+    if Command::new("xauth").arg("-V").stdout(Stdio::null()).stderr(Stdio::null()).status().is_err() {
+        return skip("xauth");
+    }
+    let config = "Host test\n  ForwardX11 yes\n  ForwardX11Trusted yes\n";
+    let Some(bare) = Bare::with("X11Forwarding yes\n", config) else { return };
+    let people = people(&bare.home);
+    for (n, name) in ["one", "two"].iter().enumerate() {
+        let shows = "echo at $DISPLAY $(xauth list $DISPLAY) here; exec cat";
+        let words = ["new", "-d", "-H", "test", "--no-agent", "-n", name, "--size", "200x20", "--", "sh", "-c", shows];
+        let mut command = bare.home.thub_command(&bare.words(&words));
+        let dir = &people[n].1;
+        command.env("DISPLAY", format!("{}/x:0", dir.display())).env("XAUTHORITY", dir.join("xauth"));
+        finish(command, b"").ok();
+        bare.home.shows(name, "^at .* here$");
+        let screen = bare.home.capture(name);
+        let line = screen.iter().find(|l| l.starts_with("at ")).unwrap();
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let number = Display::parse(words[1]).unwrap().number;
+        let hex = words[words.len() - 2];
+        let ours: Vec<u8> = (0..16).map(|i| u8::from_str_radix(&hex[2 * i..2 * i + 2], 16).unwrap()).collect();
+        let mut stream = std::net::TcpStream::connect(("127.0.0.1", 6000 + number)).unwrap();
+        stream.write_all(&setup(&ours)).unwrap();
+        let mut said = [0; 22];
+        stream.read_exact(&mut said).unwrap();
+        assert_eq!(&said, b"hello from the display");
+        assert_eq!(people[n].0.recv().unwrap(), [n as u8 + 1; 16], "the display's own cookie");
+        // the next one comes once the connection was lost
+        bare.sshd.pids()[1..].iter().for_each(|p| signal(*p as i32, Signal::KILL));
+        until("its end", || bare.home.ls().iter().all(|s| s["state"] == "exited").then_some(()));
+    }
 }
