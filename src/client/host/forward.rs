@@ -77,6 +77,8 @@ impl Forwarding {
         if host.is_local() {
             return;
         }
+        // (who leaves waits for the tasks that have news: this one has none once the host's has ended)
+        let events = events.downgrade();
         tokio::spawn(async move {
             while changes.changed().await.is_ok() {
                 tokio::time::sleep(TOGETHER).await;
@@ -88,6 +90,7 @@ impl Forwarding {
                 });
                 stop.send_replace(failed);
                 env.record(host.as_str(), &now);
+                let Some(events) = events.upgrade() else { break };
                 let _ = events.send((host.clone(), HostEvent::Forwards(now)));
             }
             env.record(host.as_str(), &[]);
