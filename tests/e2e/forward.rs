@@ -202,7 +202,8 @@ fn the_panel() {
     tty.type_("jj");
     tty.until_text("Enter forwards it here");
     tty.type_("\r");
-    let to = format!("→ localhost:{offered}");
+    // (a longer number may begin with it)
+    let to = format!("→ localhost:{offered} ");
     let screen = tty.until("it to be forwarded", |s| s.iter().any(|l| l.contains(&to)));
     let line = screen.iter().find(|l| l.contains(&to)).unwrap();
     let near: u16 = line.split("L  ").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
