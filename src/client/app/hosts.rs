@@ -109,7 +109,10 @@ impl App {
         let mut out = Vec::new();
         self.dirty = true;
         match event {
-            HostEvent::State(state) => self.host_state(&id, state, &mut out),
+            HostEvent::State(state) => {
+                self.host_state(&id, state, &mut out);
+                self.refresh_ports(&id);
+            }
             HostEvent::Sessions(list) => self.sessions(&id, list, &mut out),
             HostEvent::Rtt(rtt) => host.rtt = Some(rtt),
             HostEvent::Silent(quiet) => {
@@ -239,7 +242,6 @@ impl App {
         if matches!(state, HostState::Online { .. }) {
             host.heard = now;
             host.silent = false;
-            self.refresh_ports(id);
         }
         if !matches!(state, HostState::Connecting | HostState::Deploying { .. }) {
             // the rest of a secret must not go to the program below
