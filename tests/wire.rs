@@ -386,7 +386,13 @@ fn cases() -> Vec<Case> {
     method(c, TargetAttach::default(), info());
     variant(c, "chosen", TargetAttach { chosen: Some(true) }, TargetInfo { chosen: true, ..info() });
     method(c, TargetGet {}, info());
-    method(c, TargetConnect {}, info());
+    method(c, TargetConnect::default(), info());
+    let lends = TargetConnect {
+        auth_sock: Some("/tmp/ssh-X/agent.1".into()),
+        display: Some("localhost:10.0".into()),
+        xauthority: Some("/home/me/.Xauthority".into()),
+    };
+    variant(c, "lends", lends, info());
     method(c, TargetStop {}, Done {});
     method(
         c,

@@ -5,7 +5,7 @@ pub mod attached;
 pub mod dial;
 mod dialing;
 pub mod find;
-mod forward;
+pub mod forward;
 pub mod mixed;
 mod once;
 mod pulse;
@@ -13,7 +13,7 @@ mod task;
 pub mod without;
 
 pub use dial::{Dialed, Env, dial, dial_by};
-pub use task::spawn;
+pub use task::{LAST_WORDS, spawn};
 
 use crate::link::Link;
 use crate::link::feed::WINDOW;

@@ -264,7 +264,7 @@ async fn show(options: Options, terminal: &mut Terminal, mut writer: Writer) -> 
         await_answers(terminal, &mut parser).await;
     }
     let _ = tokio::time::timeout(Duration::from_millis(100), terminal.flush()).await;
-    (driver.finish().await, signal)
+    (driver.finish(events).await, signal)
 }
 
 /// What the outer terminal says of itself. True = everything looks another now.

@@ -115,7 +115,10 @@ impl App {
         let mut out = Vec::new();
         self.dirty = true;
         match event {
-            HostEvent::State(state) => self.host_state(&id, state, &mut out),
+            HostEvent::State(state) => {
+                self.host_state(&id, state, &mut out);
+                self.refresh_ports(&id);
+            }
             HostEvent::Sessions(list) => self.sessions(&id, list, &mut out),
             HostEvent::Rtt(rtt) => host.rtt = Some(rtt),
             HostEvent::Silent(quiet) => {

@@ -1712,3 +1712,18 @@ fn hosts_that_come_back_are_listed_until_all_are_there() {
     s.host("pi", HostEvent::State(online()));
     assert!(!s.has("coming back"), "it goes by itself\n{}", s.screen());
 }
+
+#[test]
+fn no_shell_of_this_machine_takes_the_place_of_one_on_another() {
+    let mut s = Bench::full(80, 24);
+    s.keys("C-b %");
+    s.answer();
+    let info = SessionInfo { target: "t-0123456789abcdef".into(), connection: "me@web".into(), ..info("s2", 80, 22) };
+    s.host("local", HostEvent::Changed { session: id("s2"), info: Box::new(info) });
+    let cause = Some("connection lost: the process that held it is gone".to_string());
+    s.host("local", HostEvent::Exited { session: id("s2"), exit: SessionExited { exit_code: None, cause } });
+    s.take();
+    s.keys("r");
+    assert!(!s.effects.iter().any(|e| matches!(e, Effect::Host(_, HostCommand::Create { .. }))), "{:?}", s.effects);
+    assert!(s.has("a session on me@web over plain SSH"), "{}", s.screen());
+}

@@ -60,10 +60,21 @@ method!(TargetAttach = "target.attach" -> TargetInfo);
 pub struct TargetGet {}
 method!(TargetGet = "target.get" -> TargetInfo);
 
-/// Connects, unless that is done; answered once it stands or has failed (`failure`), questions included.
+/// Connects, unless that is done; answered once it stands or has failed (`failure`), questions included. What the caller
+/// lends is used from then on, until another one lends such a thing.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(default)]
-pub struct TargetConnect {}
+pub struct TargetConnect {
+    /// The socket of its ssh-agent, an absolute path.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auth_sock: Option<String>,
+    /// The X display, as `$DISPLAY` names it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub display: Option<String>,
+    /// The file of that display's cookies, an absolute path.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub xauthority: Option<String>,
+}
 method!(TargetConnect = "target.connect" -> TargetInfo);
 
 /// Ends it and its channels, now.

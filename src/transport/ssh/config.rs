@@ -220,9 +220,10 @@ impl HostConfig {
         }
     }
 
-    /// The socket of the ssh-agent that is lent to the host.
+    /// The socket of the ssh-agent that is lent to the host, where there is one.
     pub fn lent_agent(&self) -> Option<PathBuf> {
-        self.forward_agent.as_ref().and_then(AgentSocket::path)
+        // (a target process' own name for it may lead nowhere)
+        self.forward_agent.as_ref().and_then(AgentSocket::path).filter(|p| p.exists())
     }
 
     /// The forwards asked for.

@@ -456,7 +456,7 @@ impl Ssh {
     async fn direct(&self, to: &HostConfig) -> Result<Channel, Failure> {
         let opening = self.inner.handle.channel_open_direct_tcpip(&to.hostname, u32::from(to.port), "127.0.0.1", 0);
         match tokio::time::timeout(to.connect_timeout.max(OPEN_WITHIN), opening).await {
-            Ok(Ok(channel)) => Ok(Channel::spawn(channel, self.inner.clone())),
+            Ok(Ok(channel)) => Ok(Channel::under(channel, self.inner.clone(), self.inner.lane.clone())),
             Ok(Err(russh::Error::ChannelOpenFailure(why))) => Err(Failure::unreachable(
                 format!(
                     "{} can't be reached from {}: {}",
@@ -775,5 +775,34 @@ mod tests {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         assert!(again);
+    }
+
+    #[tokio::test]
+    async fn who_asks_the_agent_and_says_no_more_is_answered() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("agent");
+        let listener = tokio::net::UnixListener::bind(&path).unwrap();
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            // (who is asked over which connection comes first)
+            let mut head = [0; 4];
+            stream.read_exact(&mut head).await.unwrap();
+            let mut binding = vec![0; u32::from_be_bytes(head) as usize];
+            stream.read_exact(&mut binding).await.unwrap();
+            stream.write_all(&[0, 0, 0, 1, 5]).await.unwrap();
+            let mut asked = Vec::new();
+            stream.read_to_end(&mut asked).await.unwrap();
+            stream.write_all(b"you asked ").await.unwrap();
+            stream.write_all(&asked).await.unwrap();
+        });
+        let (_ssh, server) = endless(AgentSocket::Path(path)).await;
+        let channel = server.channel_open_agent().await.unwrap();
+        let mut stream = channel.into_stream();
+        stream.write_all(b"this").await.unwrap();
+        stream.shutdown().await.unwrap();
+        let mut said = String::new();
+        let read = tokio::time::timeout(Duration::from_secs(20), stream.read_to_string(&mut said)).await;
+        read.expect("an end").unwrap();
+        assert_eq!(said, "you asked this");
     }
 }
