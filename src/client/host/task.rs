@@ -586,7 +586,11 @@ impl Task {
 
     /// The window goes: what was typed before arrives all the same, where the link is any good.
     async fn last_words(&mut self, live: &mut Live, inner: &mut mpsc::UnboundedReceiver<Inner>) {
-        let waits = |a: &Attached| !a.ended && !a.watch && a.pending() > 0;
+        let waits = |a: &Attached| {
+            let waiting = a.waiting();
+            // (what was dropped after it was sent is not waited for)
+            !a.ended && !a.watch && waiting.unsent + waiting.sent > waiting.doubted
+        };
         let arrived = async {
             while !live.pulse.is_silent() && self.attached.values().any(waits) {
                 tokio::select! {
