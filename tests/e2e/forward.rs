@@ -268,11 +268,12 @@ fn what_ssh_config_insists_on_and_can_not_be_ends_the_connection() {
 
 #[test]
 fn without_an_agent_the_panel_says_what_forwards_and_that_does() {
-    let Some(bare) = Bare::new() else { return };
+    let Some(bare) = Bare::with("", "Host test\n    DynamicForward 127.0.0.1:1\n") else { return };
     let port = echo();
     let tty = bare.tty(110, 30, &["test"]);
     tty.until_text("has no thub yet");
     tty.type_("w");
+    tty.until_text("1 forward of ssh_config not opened");
     tty.until("a shell there", |s| s.iter().any(|l| l.contains('#') || l.contains("bash-")));
     tty.prefix("P");
     tty.until_text("without an agent");
@@ -281,6 +282,8 @@ fn without_an_agent_the_panel_says_what_forwards_and_that_does() {
     assert!(!shown.contains("listens there"), "{shown}");
     tty.type_("q");
     tty.until_no_text("thub forward -H test SPEC");
+    std::fs::write(&bare.config, std::fs::read_to_string(&bare.config).unwrap().replace("DynamicForward", "#"))
+        .unwrap();
     let mut verb = Verb::with(&bare.home, &bare.words(&["-H", "test", &format!("0:localhost:{port}")]));
     let open = verb.next();
     assert_eq!(open["state"], "open", "{open}");

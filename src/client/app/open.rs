@@ -4,7 +4,7 @@ use super::{App, Effect, Host};
 use crate::client::host::{HostCommand, HostId, HostState};
 use crate::client::layout::{Dir, PaneId};
 use crate::client::pane::{Pane, Scroll, Stage};
-use crate::proto::control::{SessionCreate, SessionInfo};
+use crate::proto::control::SessionCreate;
 use crate::proto::ids::SessionId;
 
 /// Where one can go.
@@ -23,11 +23,6 @@ pub(super) struct Opening {
     pub pane: PaneId,
     /// Every free session gets a tab, not the newest alone.
     pub all: bool,
-}
-
-/// A channel to another machine, held by a target process of this one.
-fn over_ssh(info: Option<&SessionInfo>) -> bool {
-    info.is_some_and(|i| !i.target.is_empty())
 }
 
 /// Most sessions that get a tab each at the start.
@@ -259,7 +254,7 @@ impl App {
                 self.attach(pane, session, watch, out);
             }
             // a shell of this machine in the place of one on another would be taken for that
-            (Stage::Gone { .. } | Stage::Exited(_), _) if p.host.is_local() && over_ssh(p.info.as_deref()) => {
+            (Stage::Gone { .. } | Stage::Exited(_), _) if p.is_elsewhere() => {
                 let host = p.info.as_ref().map(|i| crate::text::short(&i.connection, 60)).unwrap_or_default();
                 self.say_long(format!("this was a session on {host} over plain SSH: open that host for another"));
             }

@@ -1723,6 +1723,7 @@ fn no_shell_of_this_machine_takes_the_place_of_one_on_another() {
     let cause = Some("connection lost: the process that held it is gone".to_string());
     s.host("local", HostEvent::Exited { session: id("s2"), exit: SessionExited { exit_code: None, cause } });
     s.take();
+    assert!(s.has("Enter or x: close") && !s.has("start again"), "{}", s.screen());
     s.keys("r");
     assert!(!s.effects.iter().any(|e| matches!(e, Effect::Host(_, HostCommand::Create { .. }))), "{:?}", s.effects);
     assert!(s.has("a session on me@web over plain SSH"), "{}", s.screen());

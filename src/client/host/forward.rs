@@ -106,6 +106,9 @@ impl Forwarding {
                 self.end();
                 self.tell(Err(without_agent(&self.host)));
             }
+            if self.without && !std::mem::replace(&mut self.configured, true) {
+                self.say_configured();
+            }
             return;
         };
         self.forwards.link(Some(ssh.clone()));
@@ -118,6 +121,24 @@ impl Forwarding {
         if self.looking {
             self.look(Some(link));
         }
+    }
+
+    /// Those that ssh_config asks for are not opened without an agent: nobody should wait for them.
+    fn say_configured(&self) {
+        let (host, env, events) = (self.host.clone(), self.env.clone(), self.events.clone());
+        tokio::spawn(async move {
+            let Ok(config) = crate::transport::ssh::config::resolve(host.as_str(), env.ssh_config.as_deref()).await
+            else {
+                return;
+            };
+            let specs = config.forwards().specs;
+            if specs.is_empty() {
+                return;
+            }
+            let count = crate::text::count(specs.len(), "forward");
+            let what = format!("{count} of ssh_config not opened: {}", without_agent(&host).what);
+            let _ = events.send((host, HostEvent::Said { what }));
+        });
     }
 
     pub(super) fn down(&mut self) {

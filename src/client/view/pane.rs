@@ -167,11 +167,12 @@ fn draw_pane(app: &App, theme: &Theme, pane: &Pane, inner: Rect, framed: bool, b
                 (Some(code), None) => format!("exited {code}"),
                 (None, None) => "exited".into(),
             };
-            let (what, keys) = (format!("[{what}]"), "Enter or x: close   r: start again");
+            let again = if pane.is_elsewhere() { "" } else { "   r: start again" };
+            let (what, keys) = (format!("[{what}]"), format!("Enter or x: close{again}"));
             // why it ended may be long: the keys are seen all the same
             if what.width() + 2 + keys.len() > usize::from(inner.width) && inner.height > 2 {
                 last_line(theme, Rect { height: inner.height - 1, ..inner }, &what, theme.accent, buf);
-                last_line(theme, inner, keys, theme.accent, buf);
+                last_line(theme, inner, &keys, theme.accent, buf);
             } else {
                 last_line(theme, inner, &format!("{what}  {keys}"), theme.accent, buf);
             }
