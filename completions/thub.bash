@@ -97,12 +97,6 @@ _thub() {
             thub,send-keys)
                 cmd="thub__subcmd__send__subcmd__keys"
                 ;;
-            thub,session)
-                cmd="thub__subcmd__session"
-                ;;
-            thub,target)
-                cmd="thub__subcmd__target"
-                ;;
             thub,themes)
                 cmd="thub__subcmd__themes"
                 ;;
@@ -143,7 +137,7 @@ _thub() {
 
     case "${cmd}" in
         thub)
-            opts="-H -F -h -V --host --ssh-config --json --help --version new new-session ls list-sessions attach a attach-session send send-keys capture capture-pane search marks wait kill kill-session rename resize run forward deploy agent doctor debug reset config keys themes completions session target"
+            opts="-H -F -h -V --host --ssh-config --json --help --version new new-session ls list-sessions attach a attach-session send send-keys capture capture-pane search marks wait kill kill-session rename resize run forward deploy agent doctor debug reset config keys themes completions"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1162,74 +1156,6 @@ _thub() {
                     return 0
                     ;;
                 -t)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --host)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                -H)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --ssh-config)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                -F)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        thub__subcmd__session)
-            opts="-H -F -h --id --host --ssh-config --json --help"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                --id)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --host)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                -H)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --ssh-config)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                -F)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        thub__subcmd__target)
-            opts="-H -F -h --id --host --ssh-config --json --help"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                --id)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -51,15 +51,13 @@ complete -c thub -n "__fish_thub_needs_command" -a "run" -d 'Run a command to it
 complete -c thub -n "__fish_thub_needs_command" -a "forward" -d 'Forward ports and sockets between this machine and a host, until Ctrl-C'
 complete -c thub -n "__fish_thub_needs_command" -a "deploy" -d 'Put the agent on a host'
 complete -c thub -n "__fish_thub_needs_command" -a "agent" -d 'The agent: the other end of a link'
-complete -c thub -n "__fish_thub_needs_command" -a "doctor" -d 'What will and will not work here, and why'
+complete -c thub -n "__fish_thub_needs_command" -a "doctor" -d 'What will and will not work here, or with -H on a host that has the agent, and why'
 complete -c thub -n "__fish_thub_needs_command" -a "debug" -d 'Keep what a program writes, and show it again: for a report of a screen that is wrong'
 complete -c thub -n "__fish_thub_needs_command" -a "reset" -d 'Put this terminal right after a crash'
 complete -c thub -n "__fish_thub_needs_command" -a "config" -d 'The configuration file'
 complete -c thub -n "__fish_thub_needs_command" -a "keys" -d 'All keys and commands'
 complete -c thub -n "__fish_thub_needs_command" -a "themes" -d 'All themes'
 complete -c thub -n "__fish_thub_needs_command" -a "completions" -d 'Print a completion script'
-complete -c thub -n "__fish_thub_needs_command" -a "session" -d 'A session\'s own process; started by thub itself'
-complete -c thub -n "__fish_thub_needs_command" -a "target" -d 'The process that holds an SSH connection to a host without an agent; started by thub itself'
 complete -c thub -n "__fish_thub_using_subcommand new" -s n -s s -l name -d 'Its name: 1 to 64 printable characters, no \'/\'' -r
 complete -c thub -n "__fish_thub_using_subcommand new" -l cwd -d 'Directory to start in' -r
 complete -c thub -n "__fish_thub_using_subcommand new" -l size -d 'Size of the screen' -r
@@ -279,13 +277,3 @@ complete -c thub -n "__fish_thub_using_subcommand completions" -s H -l host -d '
 complete -c thub -n "__fish_thub_using_subcommand completions" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
 complete -c thub -n "__fish_thub_using_subcommand completions" -l json -d 'Print JSON'
 complete -c thub -n "__fish_thub_using_subcommand completions" -s h -l help -d 'Print help'
-complete -c thub -n "__fish_thub_using_subcommand session" -l id -r
-complete -c thub -n "__fish_thub_using_subcommand session" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
-complete -c thub -n "__fish_thub_using_subcommand session" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
-complete -c thub -n "__fish_thub_using_subcommand session" -l json -d 'Print JSON'
-complete -c thub -n "__fish_thub_using_subcommand session" -s h -l help -d 'Print help'
-complete -c thub -n "__fish_thub_using_subcommand target" -l id -r
-complete -c thub -n "__fish_thub_using_subcommand target" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
-complete -c thub -n "__fish_thub_using_subcommand target" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
-complete -c thub -n "__fish_thub_using_subcommand target" -l json -d 'Print JSON'
-complete -c thub -n "__fish_thub_using_subcommand target" -s h -l help -d 'Print help'

@@ -28,12 +28,12 @@ use std::path::PathBuf;
     version = version(),
     disable_help_subcommand = true,
     after_help = "Examples:\n  thub                      your sessions, or a new shell\n  thub build-server         the same with a host of your ssh_config opened\n  thub new -d -n build -- cargo build\n  thub ls -H build-server --json",
-    after_long_help = "Exit codes: 0 done, 1 it failed there, 2 wrong use, 3 host unreachable, 4 refused (authentication, host key, permission), 124 timed out.\n\nExamples:\n  thub                      your sessions, or a new shell\n  thub build-server         the same with a host of your ssh_config opened\n  thub new -d -n build -- cargo build\n  thub ls -H build-server --json"
+    after_long_help = "Exit codes: 0 done, 1 it failed there, 2 wrong use, 3 host unreachable, 4 refused (authentication, host key, permission), 124 timed out. `thub run` ends with the command's own code, and with 255 where thub itself fails.\n\nExamples:\n  thub                      your sessions, or a new shell\n  thub build-server         the same with a host of your ssh_config opened\n  thub new -d -n build -- cargo build\n  thub ls -H build-server --json"
 )]
 pub struct Cli {
     #[command(flatten)]
     pub common: Common,
-    /// Host to connect and open (an alias of ssh_config, or user@host[:port])
+    /// Host to connect and open (an alias of ssh_config, or user@host[:port]); one that is named as a command is: `thub -- HOST`
     #[arg(value_name = "HOST")]
     pub open: Option<String>,
     #[command(subcommand)]
@@ -101,7 +101,9 @@ pub enum Verb {
     #[command(after_help = "Example:\n  thub resize build 120x40")]
     Resize(Resize),
     /// Run a command to its end and pass on its exit code
-    #[command(after_help = "Example:\n  thub run -H web1 -H web2 -- uptime")]
+    #[command(
+        after_help = "The exit code is the command's: 128 and the signal's number where a signal ended it; with several hosts the first that is not 0. 255: thub itself failed (host unreachable or refused, no such command), and says why.\n\nExample:\n  thub run -H web1 -H web2 -- uptime"
+    )]
     Run(Run),
     /// Forward ports and sockets between this machine and a host, until Ctrl-C
     #[command(
@@ -114,8 +116,8 @@ pub enum Verb {
     /// The agent: the other end of a link
     #[command(after_help = "Example:\n  thub agent status -H build-server")]
     Agent(Agent),
-    /// What will and will not work here, and why
-    #[command(after_help = "Example:\n  thub doctor")]
+    /// What will and will not work here, or with -H on a host that has the agent, and why
+    #[command(after_help = "Example:\n  thub doctor\n  thub doctor -H build-server")]
     Doctor,
     /// Keep what a program writes, and show it again: for a report of a screen that is wrong
     #[command(
@@ -137,12 +139,6 @@ pub enum Verb {
     /// Print a completion script
     #[command(after_help = "Example:\n  thub completions bash > ~/.local/share/bash-completion/completions/thub")]
     Completions(Completions),
-    /// A session's own process; started by thub itself
-    #[command(hide = true)]
-    Session(Session),
-    /// The process that holds an SSH connection to a host without an agent; started by thub itself
-    #[command(hide = true)]
-    Target(TargetProcess),
 }
 
 #[derive(Args, Debug)]
@@ -340,9 +336,9 @@ pub struct Forward {
 
 #[derive(Args, Debug)]
 pub struct Deploy {
-    /// Host to put it on
-    #[arg(value_name = "HOST")]
-    pub on: String,
+    /// Host to put it on (or -H HOST)
+    #[arg(value_name = "HOST", required_unless_present = "host")]
+    pub on: Option<String>,
     /// Binary to put there instead of this one
     #[arg(long, value_name = "FILE")]
     pub from: Option<PathBuf>,
@@ -457,16 +453,4 @@ pub struct Completions {
     /// Shell
     #[arg(value_enum)]
     pub shell: clap_complete::Shell,
-}
-
-#[derive(Args, Debug)]
-pub struct Session {
-    #[arg(long)]
-    pub id: String,
-}
-
-#[derive(Args, Debug)]
-pub struct TargetProcess {
-    #[arg(long)]
-    pub id: String,
 }

@@ -16,12 +16,24 @@ use thub::{session, sys, target};
 fn main() -> ExitCode {
     // a reader that went away is no reason to die with a signal half way
     sys::ignore(libc::SIGPIPE);
-    // a session process is started often and lives long: it does without the command line's whole tree
+    // what thub starts of itself: these three words alone, so that a host may be named as the first of them. A session
+    // forks before there is a runtime, is started often and lives long: it does without the command line's whole tree
     let args: Vec<_> = std::env::args_os().skip(1).take(4).collect();
     let result = match args.as_slice() {
         [verb, flag, id] if verb == "session" && flag == "--id" => session::main(&id.to_string_lossy()).map(|()| 0),
         [verb, flag, id] if verb == "target" && flag == "--id" => target::main(&id.to_string_lossy()).map(|()| 0),
-        _ => run(Cli::parse()),
+        _ => {
+            let cli = Cli::parse();
+            let runs = matches!(cli.verb, Some(Verb::Run(_)));
+            match run(cli) {
+                // its other codes are the command's
+                Err(e) if runs => {
+                    eprintln!("thub: {e}");
+                    Ok(cli::run::OWN)
+                }
+                other => other,
+            }
+        }
     };
     match result {
         Ok(code) => ExitCode::from(code),
@@ -44,17 +56,24 @@ fn is_broken_pipe(failure: &Failure) -> bool {
 
 fn run(cli: Cli) -> Result<u8, Failure> {
     let Cli { common, open, verb } = cli;
-    // before a runtime is there: a session process forks while it has one thread
-    if let Some(Verb::Session(s)) = &verb {
-        session::main(&s.id)?;
-        return Ok(0);
+    if let (Some(host), Some(_)) = (&open, &verb) {
+        let host = thub::text::escape(host);
+        return Err(Failure::usage(
+            format!("'{host}' stands before a verb, which does not make it its host"),
+            format!("write the verb first, then -H {host}; `thub {host}` alone opens it"),
+        ));
     }
-    if let Some(Verb::Target(t)) = &verb {
-        target::main(&t.id)?;
-        return Ok(0);
+    let here = matches!(
+        verb,
+        Some(Verb::Config(_) | Verb::Keys | Verb::Themes | Verb::Reset | Verb::Completions(_) | Verb::Debug(_))
+    );
+    if here && common.host.iter().any(|h| !HostId::new(h).is_local()) {
+        return Err(Failure::usage("this verb is about this machine alone", "leave out -H"));
     }
     let paths = Paths::from_env();
-    if let Some(Verb::Doctor) = &verb {
+    if let Some(Verb::Doctor) = &verb
+        && call::host(&common)?.is_local()
+    {
         cli::doctor::doctor(&common, &paths)?;
         return Ok(0);
     }
@@ -86,7 +105,7 @@ async fn verbs(
 ) -> Result<u8, Failure> {
     let tui = matches!(&verb, None | Some(Verb::Attach(_))) || matches!(&verb, Some(Verb::New(n)) if !n.detached);
     // (a host whose agent is looked at, ended or taken away needs none first)
-    let asks = tui || (cli::ask::here() && !matches!(&verb, Some(Verb::Agent(_))));
+    let asks = tui || (cli::ask::here() && !matches!(&verb, Some(Verb::Agent(_) | Verb::Doctor)));
     let policy = if asks { DeployPolicy::Ask } else { DeployPolicy::Never };
     let ctx = agent::Context {
         paths: paths.clone(),
@@ -116,7 +135,7 @@ async fn verbs(
     }
     let env: Arc<Env> = Env::new(paths.clone(), common.ssh_config.clone(), policy, Box::new(local));
     let host: HostId = match &verb {
-        Some(Verb::Run(_)) => HostId::local(),
+        Some(Verb::Run(_) | Verb::Deploy(_)) => HostId::local(),
         _ => call::host(&common)?,
     };
     if let Some(Verb::New(n)) = &verb
@@ -136,18 +155,14 @@ async fn verbs(
         Some(Verb::Kill(k)) => cli::sessions::kill(&env, &host, &k).await?,
         Some(Verb::Rename(r)) => cli::sessions::rename(&env, &host, &r).await?,
         Some(Verb::Resize(r)) => cli::sessions::resize(&env, &host, &r).await?,
-        Some(Verb::Run(r)) => {
-            return cli::run::run(&env, &common, &r).await.or_else(|e| {
-                eprintln!("thub: {e}");
-                Ok(cli::run::OWN)
-            });
-        }
+        Some(Verb::Run(r)) => return cli::run::run(&env, &common, &r).await,
         Some(Verb::Deploy(d)) => cli::agent::deploy(&env, &common, &d).await?,
         Some(Verb::Forward(f)) => return cli::forward::forward(&env, &common, &host, &f).await,
         Some(Verb::Agent(a)) => {
             let verb = a.verb.unwrap_or(cli::AgentVerb::Status);
             return cli::agent::verb(&env, &common, &host, &paths, verb).await;
         }
+        Some(Verb::Doctor) => cli::doctor::there(&env, &common, &host).await?,
         None => return cli::open::tui(&env, &common, open).await,
         Some(Verb::Attach(a)) => return cli::open::attach(&env, &host, &a).await,
         Some(Verb::New(n)) => return cli::open::new(&env, &host, &n).await,
@@ -156,7 +171,7 @@ async fn verbs(
         Some(Verb::Themes) => cli::show::themes(&common, &paths),
         Some(Verb::Reset) => thub::client::terminal::reset()?,
         // done before a runtime was there
-        Some(Verb::Session(_) | Verb::Target(_) | Verb::Debug(_) | Verb::Doctor | Verb::Completions(_)) => {}
+        Some(Verb::Debug(_) | Verb::Completions(_)) => {}
     }
     Ok(0)
 }

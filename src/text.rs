@@ -76,6 +76,21 @@ pub fn shorten_words(words: &mut Vec<String>, most: usize) {
     }
 }
 
+/// A word as a person can paste it into a shell.
+pub fn shell(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-@:".contains(c);
+    let is_plain = !word.is_empty() && word.chars().all(plain);
+    if is_plain { word.to_string() } else { format!("'{}'", escape(word).replace('\'', "'\\''")) }
+}
+
+/// A command to be typed next, with the ssh_config that was named in place of the user's: thub and ssh take the same `-F`.
+pub fn typed(command: &str, ssh_config: Option<&std::path::Path>) -> String {
+    match ssh_config {
+        Some(file) => format!("{command} -F {}", shell(&file.to_string_lossy())),
+        None => command.to_string(),
+    }
+}
+
 /// Like [`escape`], cut to one line of at most `most` characters.
 pub fn short(s: &str, most: usize) -> String {
     let escaped = escape(s);

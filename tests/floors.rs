@@ -125,7 +125,7 @@ const WORDS: &[(&str, &[&str], &str)] = &[
         &[
             "src/cli/",
             "src/main.rs",
-            "src/sys.rs",         // an agent's link
+            "src/sys/stream.rs",  // an agent's link
             "src/session/mod.rs", // the answer to who started it
             "src/target/mod.rs",
             "src/client/terminal.rs",
@@ -135,7 +135,12 @@ const WORDS: &[(&str, &[&str], &str)] = &[
     (
         "unsafe",
         &[
-            "src/sys.rs",
+            "src/sys/who.rs",
+            "src/sys/process.rs",
+            "src/sys/quiet.rs",
+            "src/sys/time.rs", // the user's zone
+            "src/sys/stream.rs",
+            "src/sys/idle.rs",
             "src/session/mod.rs", // the call of fork
             "src/target/mod.rs",
             "src/backend/pty.rs",     // the master's descriptor

@@ -13,7 +13,7 @@ use std::time::Duration;
 use thub::failure::Failure;
 use thub::proto::hello;
 use thub::secret::Secret;
-use thub::transport::ask::{Answered, Ask, Nobody};
+use thub::transport::ask::{Answered, Ask, KeyAsked, Nobody, SecretAsked};
 use thub::transport::ssh::{self, Exit, Ssh};
 use thub::transport::{DeployPolicy, deploy, reach};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -38,11 +38,13 @@ impl Person {
     }
 }
 impl Ask for Person {
-    fn host_key(&self, host: &str, kind: &str, fingerprint: &str) -> Answered<'_, bool> {
+    fn host_key(&self, asked: &KeyAsked) -> Answered<'_, bool> {
+        let KeyAsked { host, kind, fingerprint, .. } = asked;
         self.asked.lock().unwrap().push(format!("host_key {host} {kind} {fingerprint}"));
         Box::pin(async { Some(self.trust) })
     }
-    fn secret(&self, host: &str, prompt: &str, _: bool) -> Answered<'_, Secret> {
+    fn secret(&self, asked: &SecretAsked) -> Answered<'_, Secret> {
+        let SecretAsked { host, prompt, .. } = asked;
         self.asked.lock().unwrap().push(format!("secret {host} {prompt}"));
         let answer = self.secrets.lock().unwrap().pop().map(Secret::from);
         Box::pin(async { answer })

@@ -146,6 +146,23 @@ fn compared(files: &Files) -> Option<Vec<&'static str>> {
     Some(same)
 }
 
+/// What an ssh says of a file that is too new for it, up to the word: thub takes such files.
+const TOO_NEW: [(&str, &[&str]); 3] = [
+    (
+        "Bad configuration option: ",
+        &["tag", "refuseconnection", "channeltimeout", "obscurekeystroketiming", "versionaddendum", "warnweakcrypto"],
+    ),
+    ("Unsupported Match attribute ", &["tagged", "localnetwork", "command", "sessiontype", "version"]),
+    ("percent_expand: unknown key %", &["j"]),
+];
+
+fn is_too_new(said: &str) -> bool {
+    said.lines().any(|line| {
+        let word = |before: &str| line.split_once(before).map(|(_, word)| word.trim().to_ascii_lowercase());
+        TOO_NEW.iter().any(|(before, words)| word(before).is_some_and(|w| words.contains(&w.as_str())))
+    })
+}
+
 /// What is not the same; empty = nothing.
 fn difference(theirs: &Read, ours: &Read, keys: &[&str]) -> String {
     let of = |lines: &Read| -> Option<Vec<Vec<u8>>> {
@@ -154,6 +171,7 @@ fn difference(theirs: &Read, ours: &Read, keys: &[&str]) -> String {
     };
     match (of(theirs), of(ours)) {
         (None, None) => String::new(),
+        (None, Some(_)) if theirs.as_ref().is_err_and(|said| is_too_new(said)) => String::new(),
         (Some(a), Some(b)) => {
             let mut out = String::new();
             for line in a.iter().filter(|l| !b.contains(l)) {
@@ -263,6 +281,9 @@ impl World for Fixed {
     fn has_address(&self, _: &str, _: Option<u8>) -> bool {
         false
     }
+    fn addresses(&self) -> Vec<std::net::IpAddr> {
+        ["127.0.0.1", "192.168.7.9", "fd00::9"].iter().map(|a| a.parse().unwrap()).collect()
+    }
     fn exists(&self, path: &str) -> bool {
         path == "/tmp/sock"
     }
@@ -353,4 +374,19 @@ fn without_ssh_the_own_reader_is_asked() {
     assert!(said.contains("look for a circle"), "{said}");
     let said = read(&[], &files.at("unknown_elsewhere")).unwrap_err();
     assert!(said.contains("unknown_elsewhere:2: there is no option usekeychain"), "{said}");
+    // a host that is not to be connected to: no try, and the user's own words why
+    let mut refused = files.thub();
+    refused.arg("-F").arg(files.at("newer")).args(["ls", "-H", "other"]).env("PATH", &nowhere);
+    let said = environment(&mut refused).output().unwrap();
+    let text = String::from_utf8_lossy(&said.stderr);
+    assert!(said.status.code() == Some(4) && said.stdout.is_empty() && text.contains("do not use"), "{said:?}");
+    // the same where a newer ssh is asked
+    let ssh = nowhere.join("ssh");
+    std::fs::write(&ssh, "#!/bin/sh\necho 'cfg line 3: RefuseConnection: leave it alone' >&2\nexit 255\n").unwrap();
+    std::fs::set_permissions(&ssh, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let mut refused = files.thub();
+    refused.args(["run", "-H", "other", "--", "true"]).env("PATH", &nowhere);
+    let said = environment(&mut refused).output().unwrap();
+    let text = String::from_utf8_lossy(&said.stderr);
+    assert!(said.status.code() == Some(255) && text.contains("refuses the connection: leave it alone"), "{said:?}");
 }

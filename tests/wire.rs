@@ -388,7 +388,13 @@ fn cases() -> Vec<Case> {
     method(c, TargetAttach::default(), info());
     variant(c, "chosen", TargetAttach { chosen: Some(true) }, TargetInfo { chosen: true, ..info() });
     method(c, TargetGet {}, info());
-    method(c, TargetConnect {}, info());
+    method(c, TargetConnect::default(), info());
+    let lends = TargetConnect {
+        auth_sock: Some("/tmp/ssh-X/agent.1".into()),
+        display: Some("localhost:10.0".into()),
+        xauthority: Some("/home/me/.Xauthority".into()),
+    };
+    variant(c, "lends", lends, info());
     method(c, TargetStop {}, Done {});
     method(
         c,
@@ -406,14 +412,31 @@ fn cases() -> Vec<Case> {
     );
     method(
         c,
-        AskHostKey { host: "me@web".into(), kind: "ssh-ed25519".into(), fingerprint: "SHA256:abc".into() },
+        AskHostKey {
+            host: "me@web".into(),
+            kind: "ssh-ed25519".into(),
+            fingerprint: "SHA256:abc".into(),
+            ..AskHostKey::default()
+        },
         Trusted { trust: Some(true) },
     );
+    let key = AskHostKey {
+        host: "me@web".into(),
+        address: "web (192.0.2.7) port 22".into(),
+        way: "jump host 1 of 2 on the way to me@far".into(),
+        kept: "/h/.ssh/known_hosts, as web".into(),
+        ..AskHostKey::default()
+    };
+    variant(c, "address", key, Trusted { trust: Some(false) });
     method(
         c,
-        AskSecret { host: "me@web".into(), prompt: "Password:".into(), echo: true },
+        AskSecret { host: "me@web".into(), prompt: "Password:".into(), echo: true, ..AskSecret::default() },
         Secret { answer: Some("golden".into()) },
     );
+    let (host, prompt) = ("me@web".to_string(), "Passphrase for /k".to_string());
+    let passphrase = AskSecret { host, prompt, kind: "passphrase".into(), ..AskSecret::default() };
+    variant(c, "passphrase", passphrase.clone(), Secret { answer: Some("golden".into()) });
+    variant(c, "wrong", AskSecret { left: Some(2), ..passphrase }, Secret { answer: None });
     let lost = SessionExited { exit_code: Some(130), cause: Some("connection lost".into()) };
     notice(c, 2, Notice::ChannelExited(lost));
 

@@ -3,12 +3,14 @@
 //!
 //! `~/.local/share/thub/agents/BUILD` is a folder, or a symlink to `DIR/thub-agents/BUILD` where programs may not run in
 //! the home. A running program outlives its file: what is in use is kept for whoever starts it again, not for itself.
+//! What another machine uses (`used`) stays: where a home is shared, its programs run from the same files.
 
+use super::used;
 use crate::failure::Failure;
 use crate::paths::Paths;
 use crate::store::rundir::{Entry, RunDir};
 use crate::text::escape;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
@@ -27,6 +29,10 @@ const FOLDER: &str = "thub-agents";
 #[derive(Debug, Default)]
 pub struct Removed {
     pub builds: usize,
+    /// Builds that stay, for other machines that share the home.
+    pub kept: usize,
+    /// Names of those machines, escaped.
+    pub machines: BTreeSet<String>,
     /// Names of the sessions that go on.
     pub sessions: Vec<String>,
 }
@@ -37,6 +43,12 @@ struct Build {
     /// Where it lies in truth.
     dir: PathBuf,
     used_last: SystemTime,
+}
+
+impl Build {
+    fn name(&self) -> &OsStr {
+        self.path.file_name().unwrap_or_default()
+    }
 }
 
 fn agents_of(paths: &Paths) -> PathBuf {
@@ -73,22 +85,30 @@ fn in_use() -> Option<HashSet<PathBuf>> {
     (!used.is_empty()).then_some(used)
 }
 
-/// Notes that this build is used, and removes those that nobody runs beyond the two used last. What can't be told or
-/// removed stays.
-pub fn collect(paths: &Paths) {
+/// Notes that this build is used now, on this machine.
+pub fn note(paths: &Paths) {
     let mine = std::env::current_exe().ok().and_then(|exe| exe.parent().map(Path::to_path_buf));
     let Ok(all) = list(paths) else { return };
     if let Some(mine) = all.iter().find(|b| Some(&b.dir) == mine.as_ref()) {
         let _ = std::fs::File::open(&mine.dir).and_then(|d| d.set_modified(SystemTime::now()));
+        used::note(paths, mine.name(), &crate::sys::hostname());
     }
+}
+
+/// Removes builds that nobody runs beyond the two used last. What can't be told or removed stays.
+pub fn collect(paths: &Paths) {
+    let Ok(all) = list(paths) else { return };
     if all.len() <= KEPT {
         return;
     }
     let Some(used) = in_use() else { return };
+    let elsewhere = used::elsewhere(paths);
     let now = SystemTime::now();
     for build in all.iter().skip(KEPT) {
         let old = now.duration_since(build.used_last).is_ok_and(|d| d > YOUNG);
-        if old && !used.contains(&build.dir) && !is_shared(&build.dir) && remove(build).is_ok() {
+        let free = !used.contains(&build.dir) && !elsewhere.contains_key(build.name());
+        if old && free && !is_shared(&build.dir) && remove(build).is_ok() {
+            used::forget(paths, Some(build.name()));
             tracing::info!(build = %escape(&build.path.to_string_lossy()), "an unused build is removed");
         }
     }
@@ -143,7 +163,7 @@ fn remove(build: &Build) -> io::Result<()> {
 }
 
 /// Takes all of it away: the builds, and, where no session runs, what agents and sessions wrote; then the folders that
-/// are empty. Sessions that run go on, and their records stay.
+/// are empty. Sessions that run go on, and their records stay; so does what other machines use that share the home.
 ///
 /// # Errors
 /// What can't be removed, and why.
@@ -153,9 +173,15 @@ pub fn uninstall(paths: &Paths) -> Result<Removed, Failure> {
     let failed = |path: &Path, e: io::Error| {
         Failure::failed(format!("{} can't be removed: {e}", escape(&path.to_string_lossy())), "look at its permissions")
     };
+    let elsewhere = used::elsewhere(paths);
     match list(paths) {
         Ok(all) => {
             for build in &all {
+                if let Some(machines) = elsewhere.get(build.name()) {
+                    removed.kept += 1;
+                    removed.machines.extend(machines.iter().cloned());
+                    continue;
+                }
                 remove(build).map_err(|e| failed(&build.path, e))?;
                 removed.builds += 1;
             }
@@ -163,6 +189,7 @@ pub fn uninstall(paths: &Paths) -> Result<Removed, Failure> {
         Err(e) if e.kind() == io::ErrorKind::NotFound => {}
         Err(e) => return Err(failed(&agents, e)),
     }
+    used::forget(paths, None);
     let run = RunDir::open(paths)?;
     let alive = run.entries().into_iter().filter_map(|e| match e {
         Entry::Alive(record) => {
@@ -178,7 +205,7 @@ pub fn uninstall(paths: &Paths) -> Result<Removed, Failure> {
         // a layout beside it: this machine is somebody's client as well, and the log is that one's
         let only_log = std::fs::read_dir(state)
             .is_ok_and(|all| all.flatten().all(|e| e.file_name() == "log" || e.file_name() == "run"));
-        if only_log {
+        if only_log && elsewhere.is_empty() {
             for name in ["thub.log", "thub.log.1"] {
                 let _ = std::fs::remove_file(paths.log_dir().join(name));
             }
@@ -265,5 +292,39 @@ mod tests {
         put(&agents.join("a"), 0);
         uninstall(&paths).unwrap();
         assert!(paths.home().join(".local/share/other").exists() && !paths.data_dir().exists());
+    }
+
+    #[test]
+    fn a_home_that_machines_share() {
+        let (_home, here) = home();
+        let at = here.home().to_path_buf();
+        let there = Paths::from_vars(|n| (n == "HOME").then(|| at.clone().into()), None, None, "other", "b").unwrap();
+        let agents = agents_of(&here);
+        for (paths, build, name) in
+            [(&here, "a", "here"), (&here, "b", "here"), (&there, "b", "there\u{1b}[2J"), (&there, "d", "")]
+        {
+            used::note(paths, OsStr::new(build), name);
+        }
+        drop(RunDir::open(&there).unwrap());
+        std::fs::write(there.run_root().join("x.sock"), "").unwrap();
+        std::fs::create_dir_all(here.log_dir()).unwrap();
+        std::fs::write(here.log_dir().join("thub.log"), "x").unwrap();
+        // b and d are the oldest, and run nowhere that is seen here
+        for (build, hours) in [("a", 2), ("c", 3), ("b", 4), ("d", 5), ("e", 6)] {
+            put(&agents.join(build), hours);
+        }
+        collect(&here);
+        let left = || ["a", "b", "c", "d", "e"].map(|b| agents.join(b).exists());
+        assert_eq!(left(), [true, true, true, true, false]);
+        let removed = uninstall(&here).unwrap();
+        assert_eq!(left(), [false, true, false, true, false]);
+        assert_eq!(removed.kept, 2);
+        let machines: Vec<_> = removed.machines.iter().collect();
+        assert!(machines.len() == 2 && !machines.iter().any(|m| m.contains('\u{1b}')), "{machines:?}");
+        assert!(there.run_root().exists() && here.log_dir().join("thub.log").exists(), "it is the other one's as well");
+        // the last one leaves nothing
+        let removed = uninstall(&there).unwrap();
+        assert_eq!((removed.builds, removed.kept), (2, 0));
+        assert!(!at.join(".local").exists());
     }
 }

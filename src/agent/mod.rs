@@ -21,6 +21,7 @@ mod monitor;
 mod ports;
 mod relay;
 mod sessions;
+mod used;
 mod watch;
 
 use crate::failure::Failure;
@@ -109,6 +110,8 @@ where
     let (link, served) = Link::new(io, true, tx);
     let local = ctx.local;
     if !local {
+        // before anybody can ask for an uninstall
+        builds::note(&ctx.paths);
         let paths = ctx.paths.clone();
         tokio::task::spawn_blocking(move || builds::collect(&paths));
     }

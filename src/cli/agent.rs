@@ -19,6 +19,13 @@ use std::sync::Arc;
 
 /// `thub deploy HOST`: whatever lies there already. Ctrl-C ends it, and nothing of it stays there.
 pub async fn deploy(env: &Arc<Env>, common: &Common, args: &super::Deploy) -> Result<(), Failure> {
+    let mut hosts = args.on.iter().chain(&common.host);
+    let (Some(on), None) = (hosts.next(), hosts.next()) else {
+        return Err(Failure::usage("deploy puts the agent on one host", "name one; several take one call each"));
+    };
+    if HostId::new(on).is_local() {
+        return Err(Failure::usage("this machine needs no agent put there", "name a host of your ssh_config"));
+    }
     let told = super::ask::telling();
     let ask: Arc<dyn Ask> = told.clone();
     let offer = Offer { from: args.from.clone(), dir: args.dir.clone(), ..env.offer.clone() };
@@ -32,14 +39,14 @@ pub async fn deploy(env: &Arc<Env>, common: &Common, args: &super::Deploy) -> Re
         }
     };
     let put = tokio::select! {
-        put = put(&args.on, env.ssh_config.as_deref(), offer, ask) => put,
+        put = put(on, env.ssh_config.as_deref(), offer, ask) => put,
         stopped = interrupted => Err(stopped),
     };
     told.end_line();
     let host = put?.name();
     let build = build_id();
     if common.json {
-        println!("{}", serde_json::json!({"host": args.on, "build": build}));
+        println!("{}", serde_json::json!({"host": on, "build": build}));
     } else {
         println!("{host} has the agent of this build ({build})");
     }
@@ -62,11 +69,20 @@ pub async fn verb(
         AgentVerb::Uninstall => {
             let removed = uninstall(paths)?;
             let what = match removed.builds {
-                0 => "no agent is installed here".to_string(),
+                0 if removed.kept == 0 => "no agent is installed here".to_string(),
+                0 => "no build was this machine's alone".to_string(),
                 1 => "1 build is removed".to_string(),
                 n => format!("{n} builds are removed"),
             };
             println!("{what}");
+            if removed.kept > 0 {
+                let machines: Vec<_> = removed.machines.into_iter().collect();
+                println!(
+                    "{} stay for {}, which share this home: `thub agent uninstall` there takes them away",
+                    removed.kept,
+                    machines.join(", ")
+                );
+            }
             if !removed.sessions.is_empty() {
                 println!(
                     "{} go on, and their records stay: {} (after `thub kill` of them, uninstall again)",
@@ -120,7 +136,7 @@ async fn status(env: &Arc<Env>, common: &Common, host: &HostId) -> Result<(), Fa
 }
 
 /// What is there, looked for anew; an agent from before there was this call lists what it finds.
-async fn recover(client: &Client) -> Result<SessionRecovered, Failure> {
+pub(super) async fn recover(client: &Client) -> Result<SessionRecovered, Failure> {
     match client.link().call(&SessionRecover {}).await {
         Err(f) if f.older().is_some() => {
             let sessions = client.sessions().await?;

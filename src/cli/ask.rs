@@ -4,10 +4,10 @@
 //! As ssh does, it asks on `/dev/tty`: standard input may be a pipe. Without a controlling terminal nobody is asked.
 //! Ctrl-C (or an empty Ctrl-D) cancels the question and every later one of this process.
 
-use crate::secret::Secret;
+use crate::secret::{NOT_TEXT, Secret, TOO_LONG};
 use crate::sys::Quiet;
 use crate::text::escape;
-use crate::transport::ask::{Answered, Ask};
+use crate::transport::ask::{Answered, Ask, KeyAsked, SecretAsked, SecretKind};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use std::io::{IsTerminal, Write};
@@ -67,6 +67,8 @@ fn open() -> Option<OwnedFd> {
 /// How a line of typing ended.
 enum Typed {
     Line(Secret),
+    /// It can't be sent, and why.
+    Flawed(&'static str),
     Cancelled,
     /// Ctrl-Z: the process group was stopped, and goes on.
     Stopped,
@@ -80,8 +82,9 @@ impl Terminal {
         for line in lines {
             text.push_str(&format!("{}\r\n", escape(line)));
         }
+        let mut refused = 0;
         loop {
-            if self.cancelled.load(Ordering::Relaxed) {
+            if self.cancelled.load(Ordering::Relaxed) || refused >= ANEW {
                 return None;
             }
             let typed = match type_line(&format!("{text}{} ", escape(prompt)), echo).await {
@@ -93,6 +96,10 @@ impl Terminal {
             };
             match typed {
                 Typed::Line(line) => return Some(line),
+                Typed::Flawed(why) => {
+                    refused += 1;
+                    text = format!("thub: that was {why}\r\n");
+                }
                 Typed::Cancelled => self.cancelled.store(true, Ordering::Relaxed),
                 Typed::Stopped => {}
             }
@@ -132,7 +139,7 @@ async fn type_line(prompt: &str, echo: bool) -> std::io::Result<Typed> {
     let quiet = Quiet::new(tty)?;
     let say = |bytes: &[u8]| std::fs::File::from(quiet.tty().try_clone_to_owned()?).write_all(bytes);
     say(prompt.as_bytes())?;
-    let mut line = Line { text: Secret::new(), bytes: Vec::with_capacity(4) };
+    let mut line = Line::new();
     loop {
         let mut ready = reader.readable().await?;
         let mut byte = [0u8; 1];
@@ -151,7 +158,7 @@ async fn type_line(prompt: &str, echo: bool) -> std::io::Result<Typed> {
             Step::More(_) => {}
             Step::Done => {
                 say(b"\r\n")?;
-                return Ok(Typed::Line(line.text));
+                return Ok(line.flaw.map_or(Typed::Line(line.text), Typed::Flawed));
             }
             Step::Cancel => {
                 say(b"\r\n")?;
@@ -172,6 +179,8 @@ struct Line {
     text: Secret,
     /// A character's bytes so far.
     bytes: Vec<u8>,
+    /// Something was typed that it can't hold: half of it is never taken for the whole. C-u does away with that.
+    flaw: Option<&'static str>,
 }
 
 enum Step {
@@ -183,9 +192,17 @@ enum Step {
 }
 
 impl Line {
+    fn new() -> Line {
+        Line { text: Secret::new(), bytes: Vec::with_capacity(4), flaw: None }
+    }
+
     /// One byte of the terminal.
     fn take(&mut self, byte: u8) -> Step {
         const RUB: &str = "\u{8} \u{8}";
+        // (what ends a character ends also half of one)
+        if byte < 0x80 && !self.bytes.is_empty() {
+            self.drop_half();
+        }
         match byte {
             b'\n' | b'\r' => return Step::Done,
             3 | 0x1c => return Step::Cancel,
@@ -197,55 +214,80 @@ impl Line {
             0x15 => {
                 let typed = self.text.expose().chars().count();
                 self.text.clear();
+                self.flaw = None;
                 return Step::More(RUB.repeat(typed));
             }
             0..0x20 => return Step::More(String::new()),
             _ => self.bytes.push(byte),
         }
-        let Ok(whole) = std::str::from_utf8(&self.bytes) else {
-            if self.bytes.len() >= 4 {
+        match std::str::from_utf8(&self.bytes) {
+            Ok(whole) => {
+                let taken = self.text.push_str(whole);
+                let shown = if taken { escape(whole) } else { String::new() };
+                if !taken {
+                    self.flaw = Some(TOO_LONG);
+                }
+                self.bytes.fill(0);
                 self.bytes.clear();
+                return Step::More(shown);
             }
-            return Step::More(String::new());
-        };
-        let mut shown = String::new();
-        for c in whole.chars() {
-            if self.text.push(c) {
-                shown.push_str(&escape(c.encode_utf8(&mut [0; 4])));
-            }
+            // it may become one
+            Err(e) if e.error_len().is_none() => {}
+            Err(_) => self.drop_half(),
         }
+        Step::More(String::new())
+    }
+
+    /// Bytes that are no character.
+    fn drop_half(&mut self) {
         self.bytes.fill(0);
         self.bytes.clear();
-        Step::More(shown)
+        self.flaw = Some(NOT_TEXT);
     }
 }
 
-/// Each question begins with who sees the answer, whatever a host's own words name.
-fn naming(host: &str, prompt: &str) -> String {
-    let prompt = prompt.trim_end().trim_end_matches(':');
-    if prompt.starts_with(host) { format!("thub: {prompt}:") } else { format!("thub: {host}: {prompt}:") }
+/// Each question begins with who sees the answer, whatever a host's own words name: its name, or for a passphrase
+/// ourselves.
+fn naming(asked: &SecretAsked) -> String {
+    let prompt = asked.prompt.trim_end().trim_end_matches(':');
+    match asked.kind {
+        SecretKind::Passphrase => format!("thub: {prompt} (stays on this machine):"),
+        SecretKind::Password | SecretKind::Answer if prompt.starts_with(&asked.host) => format!("thub: {prompt}:"),
+        SecretKind::Password | SecretKind::Answer => format!("thub: {}: {prompt}:", asked.host),
+    }
+}
+
+/// What is said before a secret is asked for.
+fn before(asked: &SecretAsked) -> Vec<String> {
+    if let Some(wrong) = asked.wrong() {
+        return vec![format!("thub: {}: {wrong}", asked.host)];
+    }
+    match asked.kind {
+        SecretKind::Passphrase => vec![format!("thub: {}: a locked key is needed to log in", asked.host)],
+        SecretKind::Password | SecretKind::Answer => Vec::new(),
+    }
 }
 
 impl Ask for Terminal {
     fn somebody(&self) -> bool {
         here()
     }
-    fn host_key(&self, host: &str, kind: &str, fingerprint: &str) -> Answered<'_, bool> {
-        let lines = vec![
-            format!("thub: {host} is not known yet. It shows this {kind} key:"),
-            format!("  {fingerprint}"),
-            "Compare it with what the machine's owner says.".to_string(),
-        ];
-        let word = fingerprint.to_string();
+    fn host_key(&self, asked: &KeyAsked) -> Answered<'_, bool> {
+        let KeyAsked { host, kind, fingerprint, .. } = asked;
+        let mut lines = vec![format!("thub: {host} is not known yet. It shows this {kind} key:")];
+        lines.push(format!("  {fingerprint}"));
+        lines.extend(asked.facts().into_iter().map(|(word, fact)| format!("  {word}: {fact}")));
+        lines.push("Compare it with what the machine's owner says.".to_string());
+        let word = fingerprint.clone();
         Box::pin(async move {
             self.yes(&lines, "Trust it and keep it? Type yes, no, or the fingerprint:", Some(&word)).await
         })
     }
-    fn secret(&self, host: &str, prompt: &str, echo: bool) -> Answered<'_, Secret> {
-        let prompt = naming(host, prompt);
+    fn secret(&self, asked: &SecretAsked) -> Answered<'_, Secret> {
+        let (lines, prompt, echo) = (before(asked), naming(asked), asked.echo);
         Box::pin(async move {
             let _turn = self.turn.lock().await;
-            self.line(&[], &prompt, echo).await
+            self.line(&lines, &prompt, echo).await
         })
     }
     fn deploy(&self, host: &str, found: Option<&str>, offered: &str, steps: &[String]) -> Answered<'_, bool> {
@@ -293,7 +335,7 @@ mod tests {
     use super::*;
 
     fn typed(keys: &[u8]) -> (String, String, &'static str) {
-        let mut line = Line { text: Secret::new(), bytes: Vec::new() };
+        let mut line = Line::new();
         let mut shown = String::new();
         for key in keys {
             let end = match line.take(*key) {
@@ -301,7 +343,7 @@ mod tests {
                     shown.push_str(&more);
                     continue;
                 }
-                Step::Done => "done",
+                Step::Done => line.flaw.unwrap_or("done"),
                 Step::Cancel => "cancel",
                 Step::Stop => "stop",
             };
@@ -312,12 +354,21 @@ mod tests {
 
     #[test]
     fn a_question_names_who_sees_the_answer() {
-        assert_eq!(naming("me@web", "me@web's password"), "thub: me@web's password:");
-        assert_eq!(naming("me@web", "Password: "), "thub: me@web: Password:");
+        let naming = |kind, host: &str, prompt: &str| {
+            naming(&SecretAsked { host: host.into(), prompt: prompt.into(), kind, ..SecretAsked::default() })
+        };
+        let (answer, phrase) = (SecretKind::Answer, SecretKind::Passphrase);
+        assert_eq!(naming(SecretKind::Password, "me@web", "me@web's password"), "thub: me@web's password:");
+        assert_eq!(naming(answer, "me@web", "Password: "), "thub: me@web: Password:");
         assert_eq!(
-            naming("me@evil", "root@bank's password (me@evil)"),
+            naming(answer, "me@evil", "root@bank's password (me@evil)"),
             "thub: me@evil: root@bank's password (me@evil):"
         );
+        // where it stays is our word, and no host's
+        let ours = naming(phrase, "me@web", "Passphrase for /h/.ssh/id");
+        assert_eq!(ours, "thub: Passphrase for /h/.ssh/id (stays on this machine):");
+        let theirs = naming(answer, "me@evil", "Passphrase for /h/.ssh/id (stays on this machine):");
+        assert_eq!(theirs, "thub: me@evil: Passphrase for /h/.ssh/id (stays on this machine):");
     }
 
     #[test]
@@ -331,9 +382,18 @@ mod tests {
         for (keys, end) in [(&b"ab\x03"[..], "cancel"), (b"\x04", "cancel"), (b"a\x04b", "more"), (b"a\x1a", "stop")] {
             assert_eq!(typed(keys).2, end);
         }
-        // bytes that are no text are dropped, and a character that hides is shown as what it is
-        assert_eq!(typed(b"\xff\xff\xff\xffa\n").0, "a");
+        // a character that hides is shown as what it is
         assert_eq!(typed("\u{202e}\n".as_bytes()).1, "\\u{202e}");
-        assert_eq!(typed(&[b'x'; 5000]).0.len(), crate::secret::MOST);
+        // bytes that are no text are never lost without a word: the whole is refused, until it is begun anew
+        for bytes in [&b"a\xff\n"[..], b"\xffabc\n", b"a\xc3\n", b"a\xc3b\n", b"\xe2\x82\xc3\xa9\n", b"\xff\x7f\n"] {
+            assert_eq!(typed(bytes).2, NOT_TEXT, "{bytes:?}");
+        }
+        assert_eq!(typed(b"\xff\x15ab\n"), ("ab".into(), "ab".into(), "done"));
+        // nor is what is too long cut
+        let mut long = vec![b'x'; crate::secret::MOST];
+        long.push(b'\n');
+        assert_eq!((typed(&long).0.len(), typed(&long).2), (crate::secret::MOST, "done"));
+        long.insert(0, b'x');
+        assert_eq!(typed(&long).2, TOO_LONG);
     }
 }

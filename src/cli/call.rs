@@ -6,6 +6,7 @@ use crate::failure::{Failure, Kind};
 use crate::link::Link;
 use crate::proto::control::{Fault, Method, SessionCreate, SessionInfo};
 use crate::proto::ids::{SessionId, StreamId};
+use crate::text::shell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -44,6 +45,7 @@ async fn keep_alive(link: Link) {
 pub struct Client {
     pub host: HostId,
     pub dialed: Dialed,
+    env: Arc<Env>,
     next: AtomicU32,
 }
 
@@ -53,7 +55,15 @@ impl Client {
         if !host.is_local() {
             tokio::spawn(keep_alive(dialed.link.clone()));
         }
-        Ok(Client { host: host.clone(), dialed, next: AtomicU32::new(2) })
+        Ok(Client { host: host.clone(), dialed, env: env.clone(), next: AtomicU32::new(2) })
+    }
+
+    /// A command of thub's to be typed next, for this host.
+    fn typed(&self, verb: &str) -> String {
+        match self.host.is_local() {
+            true => format!("thub {verb}"),
+            false => self.env.typed(&format!("thub {verb} -H {}", shell(self.host.as_str()))),
+        }
     }
 
     pub fn link(&self) -> &Link {
@@ -62,10 +72,34 @@ impl Client {
 
     /// What a fault is to the command line; where a build is too old for a call, which.
     pub fn fault(&self, f: Fault) -> Failure {
-        match mixed::worded(&f, &self.host, &self.dialed.hello.build) {
+        match mixed::worded(&f, &self.host, &self.dialed.hello.build, self.env.ssh_config.as_deref()) {
             Some((what, next)) => Failure::failed(what, next),
-            None => fault(f),
+            None => self.worded(f),
         }
+    }
+
+    /// What a fault is to the command line.
+    fn worded(&self, f: Fault) -> Failure {
+        let what = crate::text::escape(&f.message);
+        let doctor = || format!("run `{}`", self.typed("doctor"));
+        let (kind, hint) = match f.code {
+            Fault::UNKNOWN => (Kind::Usage, format!("`{}` lists what is there", self.typed("ls"))),
+            Fault::NAME_TAKEN => {
+                (Kind::Usage, format!("choose another name, or end that session with `{}`", self.typed("kill")))
+            }
+            Fault::BAD_PARAMS => (Kind::Usage, "`thub --help` and each verb's --help say what is taken".into()),
+            Fault::REFUSED => (Kind::Refused, doctor()),
+            Fault::ENDED => (Kind::Failed, format!("`{}` still shows what it wrote", self.typed("capture --all"))),
+            Fault::TIMEOUT => (Kind::TimedOut, format!("try again; `{}` looks into it", self.typed("doctor"))),
+            Fault::SPAWN => (Kind::Failed, "look whether the command exists and may be run".into()),
+            Fault::GONE => (Kind::Unreachable, "try again".into()),
+            // (the side that is older is told above)
+            Fault::UNKNOWN_METHOD => {
+                (Kind::Failed, "it is of another build: `thub deploy HOST` puts this one there".into())
+            }
+            _ => (Kind::Failed, doctor()),
+        };
+        Failure::new(kind, what, hint)
     }
 
     /// A stream not used before.
@@ -99,7 +133,7 @@ impl Client {
     /// least four characters).
     pub async fn find(&self, word: &str) -> Result<(SessionId, SessionInfo), Failure> {
         let sessions = self.sessions().await?;
-        let info = pick(&sessions, word)?.clone();
+        let info = self.pick(&sessions, word)?.clone();
         let id = info.id.parse().map_err(|_| {
             Failure::failed("the agent names a session in a way this build does not know", "deploy it anew")
         })?;
@@ -107,11 +141,18 @@ impl Client {
     }
 }
 
+impl Client {
+    /// The session a word means.
+    pub fn pick<'a>(&self, sessions: &'a [SessionInfo], word: &str) -> Result<&'a SessionInfo, Failure> {
+        pick(sessions, word, || self.typed("ls"))
+    }
+}
+
 /// Ids are random: fewer of their first characters would match some session now and then, whatever was meant.
 const LEAST_OF_ID: usize = 4;
 
-/// The session a word means.
-pub fn pick<'a>(sessions: &'a [SessionInfo], word: &str) -> Result<&'a SessionInfo, Failure> {
+/// The session a word means; `list` = the command that lists them.
+fn pick<'a>(sessions: &'a [SessionInfo], word: &str, list: impl Fn() -> String) -> Result<&'a SessionInfo, Failure> {
     let shown = crate::text::escape(word);
     let by_id = sessions.iter().find(|s| s.id == word);
     let by_name = || sessions.iter().find(|s| s.name == word && s.is_alive());
@@ -125,31 +166,14 @@ pub fn pick<'a>(sessions: &'a [SessionInfo], word: &str) -> Result<&'a SessionIn
     let alike: Vec<&SessionInfo> = sessions.iter().filter(by_start).collect();
     match alike.as_slice() {
         [one] => Ok(one),
-        [] => Err(Failure::usage(format!("there is no session '{shown}'"), "`thub ls` lists what is there")),
+        [] => {
+            Err(Failure::usage(format!("there is no session '{shown}'"), format!("`{}` lists what is there", list())))
+        }
         many => {
             let names: Vec<String> = many.iter().map(|s| crate::text::escape(s.label())).collect();
             Err(Failure::usage(format!("'{shown}' may be any of {}", names.join(", ")), "write more of it"))
         }
     }
-}
-
-/// What a fault is to the command line.
-pub fn fault(f: Fault) -> Failure {
-    let what = crate::text::escape(&f.message);
-    let (kind, hint) = match f.code {
-        Fault::UNKNOWN => (Kind::Usage, "`thub ls` lists what is there"),
-        Fault::NAME_TAKEN => (Kind::Usage, "choose another name, or end that session with `thub kill`"),
-        Fault::BAD_PARAMS => (Kind::Usage, "`thub help` and each verb's --help say what is taken"),
-        Fault::REFUSED => (Kind::Refused, "run `thub doctor`"),
-        Fault::ENDED => (Kind::Failed, "`thub capture --all` still shows what it wrote"),
-        Fault::TIMEOUT => (Kind::TimedOut, "try again; `thub doctor` looks into it"),
-        Fault::SPAWN => (Kind::Failed, "look whether the command exists and may be run"),
-        Fault::GONE => (Kind::Unreachable, "try again"),
-        // (the side that is older is told by `Client::fault`)
-        Fault::UNKNOWN_METHOD => (Kind::Failed, "it is of another build: `thub deploy HOST` puts this one there"),
-        _ => (Kind::Failed, "run `thub doctor`"),
-    };
-    Failure::new(kind, what, hint)
 }
 
 #[cfg(test)]
@@ -160,16 +184,20 @@ mod tests {
         SessionInfo { id: id.into(), name: name.into(), state: state.into(), ..SessionInfo::default() }
     }
 
+    fn picked<'a>(all: &'a [SessionInfo], word: &str) -> Result<&'a SessionInfo, Failure> {
+        pick(all, word, || "thub ls".into())
+    }
+
     #[test]
     fn words_for_sessions() {
         let all = [s("k3f9a", "build", "exited"), s("k3f9b", "build", "running"), s("zz1112", "logs", "detached")];
-        assert_eq!(pick(&all, "build").unwrap().id, "k3f9b", "the living one");
-        assert_eq!(pick(&all, "k3f9a").unwrap().id, "k3f9a");
-        assert_eq!(pick(&all, "zz11").unwrap().id, "zz1112");
-        assert_eq!(pick(&all, "lo").unwrap().id, "zz1112");
+        assert_eq!(picked(&all, "build").unwrap().id, "k3f9b", "the living one");
+        assert_eq!(picked(&all, "k3f9a").unwrap().id, "k3f9a");
+        assert_eq!(picked(&all, "zz11").unwrap().id, "zz1112");
+        assert_eq!(picked(&all, "lo").unwrap().id, "zz1112");
         // "z" was somebody's name once: it must not come to mean a session whose id happens to start so
         for bad in ["k3f9", "z", "zz1", "nope", "", "../x", "\u{1b}[2J"] {
-            let e = pick(&all, bad).unwrap_err();
+            let e = picked(&all, bad).unwrap_err();
             assert_eq!(e.code(), 2, "{bad}");
             assert!(!e.to_string().contains('\u{1b}'));
         }

@@ -1,6 +1,6 @@
 //! Owns `thub capture`: the screen, the history, the raw bytes. Leaves out how they are kept.
 
-use super::call::{Client, fault};
+use super::call::Client;
 use super::{Capture, Common};
 use crate::client::host::{Env, HostId, read_stream};
 use crate::failure::Failure;
@@ -36,7 +36,7 @@ pub async fn shot(client: &mut Client, session: &SessionId, from: Option<u64>) -
     let call = SessionCapture { session: session.clone(), stream, from, window: 0, revision: hello::REVISION };
     let reply = client.call(&call).await?;
     let total = reply.history_bytes.saturating_add(reply.screen_bytes);
-    let mut bytes = read_stream(&link, stream, &mut frames, 0, total).await.map_err(fault)?;
+    let mut bytes = read_stream(&link, stream, &mut frames, 0, total).await.map_err(|f| client.fault(f))?;
     drop(link.call(&SessionDetach { stream }));
     link.close_stream(stream);
     let screen = bytes.split_off((reply.history_bytes as usize).min(bytes.len()));
@@ -130,7 +130,7 @@ async fn raw(client: &mut Client, session: &SessionId, out: &mut impl Write) -> 
     // in pieces, so that a large ring is not held here as a whole
     while at < reply.to {
         let upto = at.saturating_add(1 << 20).min(reply.to);
-        let bytes = read_stream(&link, stream, &mut frames, at, upto).await.map_err(fault)?;
+        let bytes = read_stream(&link, stream, &mut frames, at, upto).await.map_err(|f| client.fault(f))?;
         out.write_all(&bytes)?;
         at = at.saturating_add(bytes.len() as u64);
         if at < upto {

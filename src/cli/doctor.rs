@@ -1,11 +1,14 @@
-//! Owns `thub doctor`: what will and will not work here, and why. Leaves out mending it.
+//! Owns `thub doctor`: what will and will not work here, and why. Leaves out mending it, and other machines (`there`).
+
+mod there;
+pub use there::there;
 
 use super::Common;
 use crate::failure::Failure;
 use crate::paths::Paths;
 use crate::store::rundir::RunDir;
 use crate::sys::logout::{Facts, Fate, Place};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::path::Path;
 use std::process::Command;
 
@@ -13,12 +16,21 @@ struct Finding {
     what: &'static str,
     /// ok, warn, bad
     level: &'static str,
+    /// Escaped already where it quotes something.
     said: String,
+    /// The same for programs, in the JSON beside it.
+    fields: Vec<(&'static str, Value)>,
+}
+
+impl Finding {
+    fn new(what: &'static str, level: &'static str, said: String) -> Finding {
+        Finding { what, level, said, fields: Vec::new() }
+    }
 }
 
 pub fn doctor(common: &Common, paths: &Result<Paths, Failure>) -> Result<(), Failure> {
     let mut found = Vec::new();
-    let mut add = |what, level, said: String| found.push(Finding { what, level, said });
+    let mut add = |what, level, said: String| found.push(Finding::new(what, level, said));
     match paths {
         Err(e) => add("run dir", "bad", e.to_string()),
         Ok(paths) => {
@@ -78,7 +90,18 @@ pub fn doctor(common: &Common, paths: &Result<Paths, Failure>) -> Result<(), Fai
     }
     let facts = Facts::look();
     let (level, said) = logout(&facts);
-    add("logout", level, said);
+    let sessions = match facts.fate() {
+        Fate::Outlives => json!("outlive"),
+        Fate::Ends => json!("end"),
+        Fate::Unknown => json!(null),
+    };
+    let fields = vec![
+        ("sessions", sessions),
+        ("kill_user_processes", json!(facts.kills)),
+        ("lingering", json!(facts.lingering)),
+    ];
+    found.push(Finding { fields, ..Finding::new("logout", level, said) });
+    let mut add = |what, level, said: String| found.push(Finding::new(what, level, said));
     match std::env::var_os("SSH_AUTH_SOCK") {
         Some(sock) if Path::new(&sock).exists() => add("ssh-agent", "ok", format!("{}", Path::new(&sock).display())),
         Some(sock) => add(
@@ -86,7 +109,9 @@ pub fn doctor(common: &Common, paths: &Result<Paths, Failure>) -> Result<(), Fai
             "warn",
             format!("SSH_AUTH_SOCK points at {}, which is not there", Path::new(&sock).display()),
         ),
-        None => add("ssh-agent", "warn", "none: only key files without a passphrase are offered to hosts".into()),
+        None => {
+            add("ssh-agent", "warn", "none: keys come from files alone, and thub asks for their passphrases".into())
+        }
     }
     match Command::new("ssh").arg("-V").output() {
         Ok(o) => add(
@@ -96,34 +121,37 @@ pub fn doctor(common: &Common, paths: &Result<Paths, Failure>) -> Result<(), Fai
         ),
         Err(_) => add(
             "ssh_config",
-            "warn",
-            "no `ssh` here: hosts are reached as user@host[:port] with the usual key files".into(),
+            "ok",
+            "there is no `ssh` here: thub reads it itself (`thub debug ssh-config HOST` prints what it takes)".into(),
         ),
     }
     add("clipboard", "ok", "copied text goes to the outer terminal by OSC 52, where it takes it".into());
-    let bad = found.iter().any(|f| f.level == "bad");
+    print(common, &found);
+    ended(&found)
+}
+
+fn print(common: &Common, found: &[Finding]) {
     if common.json {
         let one = |f: &Finding| {
             let mut one = json!({"what": f.what, "level": f.level, "said": f.said});
-            if f.what == "logout" {
-                one["sessions"] = match facts.fate() {
-                    Fate::Outlives => json!("outlive"),
-                    Fate::Ends => json!("end"),
-                    Fate::Unknown => json!(null),
-                };
-                one["kill_user_processes"] = json!(facts.kills);
-                one["lingering"] = json!(facts.lingering);
+            for (key, value) in &f.fields {
+                one[*key] = value.clone();
             }
             one
         };
-        let all: Vec<_> = found.iter().map(one).collect();
-        println!("{}", serde_json::Value::Array(all));
+        println!("{}", Value::Array(found.iter().map(one).collect()));
     } else {
-        for f in &found {
+        for f in found {
             println!("{:4} {:11} {}", f.level, f.what, f.said);
         }
     }
-    if bad { Err(Failure::failed("something will not work here", "see the lines marked 'bad'")) } else { Ok(()) }
+}
+
+fn ended(found: &[Finding]) -> Result<(), Failure> {
+    match found.iter().any(|f| f.level == "bad") {
+        true => Err(Failure::failed("something will not work here", "see the lines marked 'bad'")),
+        false => Ok(()),
+    }
 }
 
 fn sockets_work(run: &RunDir) -> std::io::Result<()> {

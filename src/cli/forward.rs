@@ -11,7 +11,7 @@ use crate::transport::ask::Nobody;
 use crate::transport::ssh::forward::spec::Spec;
 use crate::transport::ssh::forward::{State, Status};
 use crate::transport::ssh::{self, Forwards, Ssh};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
@@ -145,12 +145,14 @@ struct Teller {
     kept: Option<Kept>,
     /// The state last told, by forward.
     told: BTreeMap<u64, State>,
+    /// Those of which it was told that they take long.
+    slow: BTreeSet<u64>,
 }
 
 impl Teller {
     fn new(env: &Env, common: &Common, host: &HostId) -> Teller {
         let kept = Kept::new(&env.paths).inspect_err(|e| tracing::warn!(why = %e.what, "no record of forwards")).ok();
-        Teller { host: escape(host.as_str()), json: common.json, kept, told: BTreeMap::new() }
+        Teller { host: escape(host.as_str()), json: common.json, kept, told: BTreeMap::new(), slow: BTreeSet::new() }
     }
 
     fn tell(&mut self, all: &[Status], must: bool) -> Result<(), Failure> {
@@ -161,6 +163,12 @@ impl Teller {
         }
         for status in all {
             let before = self.told.insert(status.id, status.state.clone());
+            if status.state == State::Opening
+                && let Some(slow) = &status.trouble
+                && self.slow.insert(status.id)
+            {
+                if self.json { json(&shown(&self.host, status), "forward") } else { eprintln!("thub: {slow}") }
+            }
             if before.as_ref() == Some(&status.state) {
                 continue;
             }

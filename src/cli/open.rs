@@ -21,13 +21,21 @@ use tokio::sync::mpsc;
 
 /// `thub [HOST]`
 pub async fn tui(env: &Arc<Env>, common: &Common, open: Option<String>) -> Result<u8, Failure> {
+    let mut hosts = open.iter().chain(&common.host);
+    let first = hosts.next().map(HostId::new);
+    if hosts.next().is_some() {
+        return Err(Failure::usage(
+            "thub is opened with one host",
+            "name one; in it the tree (prefix b) has the others",
+        ));
+    }
     terminal()?;
     let state = SafeDir::open_or_create(env.paths.state_dir())?;
     let (window, saved, trouble) = Window::take(state)?;
     let mut options = options(env, None)?;
     let told = trouble.map(|f| f.what).or(options.greeting.take());
     options.greeting = told;
-    options.open_host = open.or_else(|| common.host.first().cloned()).map(HostId::new);
+    options.open_host = first;
     options.ssh_hosts = ssh::hosts(common.ssh_config.as_deref());
     options.saved = saved;
     options.keep = Some(driver::keep_in(window));

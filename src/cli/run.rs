@@ -3,7 +3,7 @@
 use super::call::Client;
 use super::{Common, Run};
 use crate::client::host::{Env, HostId};
-use crate::failure::Failure;
+use crate::failure::{Failure, Kind};
 use crate::link::feed::WINDOW;
 use crate::proto::control::{ExecRun, ExecStop};
 use crate::proto::frame::{Body, MAX_PIECE};
@@ -22,6 +22,9 @@ const PIPE: u8 = 128 + 13;
 
 /// How long the end of what was stopped is waited for.
 const STOP_WITHIN: Duration = Duration::from_secs(2);
+
+/// A command that only says something has ended within this.
+const SAID_WITHIN: Duration = Duration::from_secs(20);
 
 /// The command's own exit code; with several hosts the first that is not 0.
 pub async fn run(env: &Arc<Env>, common: &Common, run: &Run) -> Result<u8, Failure> {
@@ -149,6 +152,52 @@ async fn one(env: &Arc<Env>, host: &HostId, run: &Run, label: Option<String>, re
             () = async { match stopped { Some((_, until)) => sleep_until(until).await, None => std::future::pending().await } } => {
                 return Ok(stopped.map_or(OWN, |(code, _)| code));
             }
+        }
+    }
+}
+
+/// What a command writes on standard output, a window of it at most, whatever it ends with; nothing is given to it.
+///
+/// # Errors
+/// It can't be run there, does not end within [`SAID_WITHIN`], or the link falls.
+pub async fn said(client: &mut Client, command: Vec<String>) -> Result<Vec<u8>, Failure> {
+    let stream = client.stream();
+    let link = client.link().clone();
+    let (tx, mut frames) = mpsc::unbounded_channel();
+    link.route_stream(stream, tx);
+    client.call(&ExecRun { stream, command, cwd: String::new(), window: WINDOW }).await?;
+    link.out.urgent(stream, Body::Data { offset: 0, bytes: &[] });
+    let fell = || Failure::unreachable("the link fell while the command ran", "try again");
+    let mut said = Vec::new();
+    let reading = async {
+        loop {
+            let frame = tokio::select! {
+                frame = frames.recv() => frame.ok_or_else(fell)?,
+                _ = &mut client.dialed.ended => return Err(fell()),
+            };
+            match frame.body() {
+                Ok(Body::Data { bytes, .. }) if (said.len() + bytes.len()) as u64 <= WINDOW => {
+                    said.extend_from_slice(bytes)
+                }
+                Ok(Body::Data { .. }) => {
+                    return Err(Failure::failed("the command there says more than it should", "deploy it anew"));
+                }
+                Ok(Body::Call(json)) => {
+                    if let Ok(crate::link::call::Message::Notice { method, params }) = crate::link::call::parse(json)
+                        && let Some(Notice::ExecExited { .. }) = Notice::from_wire(&method, params)
+                    {
+                        return Ok(());
+                    }
+                }
+                _ => {}
+            }
+        }
+    };
+    match tokio::time::timeout(SAID_WITHIN, reading).await {
+        Ok(read) => read.map(|()| said),
+        Err(_) => {
+            let _ = link.call(&ExecStop { stream }).await;
+            Err(Failure::new(Kind::TimedOut, "the command there does not end", "try again"))
         }
     }
 }

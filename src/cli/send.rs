@@ -1,6 +1,6 @@
 //! Owns `thub send`: typing without a terminal. Leaves out how keys are encoded.
 
-use super::call::{Client, fault};
+use super::call::Client;
 use super::{Send, SendKeys};
 use crate::client::host::{Env, HostId};
 use crate::failure::Failure;
@@ -126,7 +126,7 @@ async fn input(client: &mut Client, session: &SessionId, bytes: &[u8]) -> Result
         }
         // a program that does not read holds it up: that is said, not waited for
         let frame = tokio::time::timeout_at(until, frames.recv()).await.map_err(|_| {
-            fault(crate::proto::control::Fault::new(
+            client.fault(crate::proto::control::Fault::new(
                 crate::proto::control::Fault::TIMEOUT,
                 format!("the program inside does not read: {applied} of {} bytes are typed", bytes.len()),
             ))

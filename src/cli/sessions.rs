@@ -1,7 +1,7 @@
 //! Owns the verbs that work on sessions without showing them: new -d, ls, kill, rename, resize.
 //! Leaves out those that open a terminal (`open.rs`).
 
-use super::call::{Client, fault};
+use super::call::Client;
 use super::{Common, Kill, New, Rename, Resize};
 use crate::client::host::{Env, HostId};
 use crate::failure::Failure;
@@ -158,7 +158,7 @@ pub async fn kill(env: &Arc<Env>, host: &HostId, kill: &Kill) -> Result<(), Fail
     }
     // all words are looked up before the first session is ended
     for word in kill.sessions.iter().chain(&kill.target) {
-        let info = super::call::pick(&sessions, word)?;
+        let info = client.pick(&sessions, word)?;
         chosen.extend(info.id.parse::<SessionId>());
     }
     chosen.sort();
@@ -176,7 +176,7 @@ pub async fn kill(env: &Arc<Env>, host: &HostId, kill: &Kill) -> Result<(), Fail
             Err(f) => failed = Some(f),
         }
     }
-    failed.map_or(Ok(()), |f| Err(fault(f)))
+    failed.map_or(Ok(()), |f| Err(client.fault(f)))
 }
 
 pub async fn rename(env: &Arc<Env>, host: &HostId, r: &Rename) -> Result<(), Failure> {

@@ -2,7 +2,7 @@
 //! keeper. Never blocks. Leaves out deciding anything.
 
 use super::app::{Effect, Farewell};
-use super::host::{HostCommand, HostId};
+use super::host::{HostCommand, HostEvent, HostId, LAST_WORDS};
 use super::terminal::Terminal;
 use super::view::out::Writer;
 use crate::store::layout::{Layout, Window};
@@ -108,10 +108,13 @@ impl Driver {
         self.hosts.insert(host, task);
     }
 
-    /// The end: waits until the last layout is kept. The hosts' tasks end as nobody talks to them any more.
-    pub async fn finish(mut self) -> Option<Farewell> {
+    /// The end: waits until the last layout is kept. The hosts' tasks end as nobody talks to them any more, and have a
+    /// moment for what was typed last: `events` ends with them.
+    pub async fn finish(mut self, mut events: mpsc::UnboundedReceiver<(HostId, HostEvent)>) -> Option<Farewell> {
         self.hosts.clear();
+        self.start = Box::new(|_| mpsc::unbounded_channel().0);
         drop(self.save.take());
+        let _ = tokio::time::timeout(LAST_WORDS, async { while events.recv().await.is_some() {} }).await;
         if let Some(keeper) = self.keeper.take() {
             let _ = keeper.await;
         }

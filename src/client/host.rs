@@ -6,14 +6,15 @@ mod credit;
 pub mod dial;
 mod dialing;
 pub mod find;
-mod forward;
+pub mod forward;
 pub mod mixed;
+mod once;
 mod pulse;
 mod task;
 pub mod without;
 
 pub use dial::{Dialed, Env, dial, dial_by};
-pub use task::spawn;
+pub use task::{LAST_WORDS, spawn};
 
 use crate::link::Link;
 use crate::link::feed::WINDOW;
@@ -23,6 +24,7 @@ use crate::proto::ids::{Offset, SessionId, Size, StreamId};
 use crate::proto::notice::{Gauges, SessionExited};
 use crate::secret::Secret;
 use crate::term::screen::Colors;
+use crate::transport::ask::{KeyAsked, SecretAsked};
 use crate::transport::ssh::Lends;
 use crate::transport::ssh::forward::Status;
 use crate::transport::ssh::forward::spec::Spec;
@@ -94,11 +96,11 @@ impl HostState {
 #[derive(Clone, PartialEq, Debug)]
 pub enum Question {
     /// An unknown host key: may it be trusted and kept?
-    HostKey { host: String, kind: String, fingerprint: String },
+    HostKey(KeyAsked),
     /// No agent of this build there: may it be put there?
     Deploy { host: String, found: Option<String>, offered: String, steps: Vec<String> },
-    /// A secret (passphrase, password); `echo` = may be shown while typed.
-    Secret { host: String, prompt: String, echo: bool },
+    /// A secret (passphrase, password).
+    Secret(SecretAsked),
 }
 
 #[derive(Clone, PartialEq, Debug)]

@@ -225,12 +225,13 @@ impl Layer {
         }
     }
 
-    pub fn paste(&mut self, text: &str) {
+    pub fn paste(&mut self, bytes: &[u8]) {
+        let text = || String::from_utf8_lossy(bytes);
         match self {
-            Layer::Picker(p) => p.paste(text),
-            Layer::Prompt { field, .. } => field.insert(text),
-            Layer::Ports(p) => p.paste(text),
-            Layer::Question(a) if matches!(a.question, Question::Secret { .. }) => a.field.insert(text),
+            Layer::Picker(p) => p.paste(&text()),
+            Layer::Prompt { field, .. } => field.insert(&text()),
+            Layer::Ports(p) => p.paste(&text()),
+            Layer::Question(a) if matches!(a.question, Question::Secret { .. }) => a.paste(bytes),
             _ => {}
         }
     }

@@ -241,6 +241,11 @@ impl Pane {
         self.predict.look(&self.engine, now)
     }
 
+    /// A channel to another machine, held by a target process of this one, and shown among this one's.
+    pub fn is_elsewhere(&self) -> bool {
+        self.host.is_local() && self.info.as_ref().is_some_and(|i| !i.target.is_empty())
+    }
+
     pub fn is_live(&self) -> bool {
         self.stage == Stage::Live
     }

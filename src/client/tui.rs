@@ -264,7 +264,7 @@ async fn show(options: Options, terminal: &mut Terminal, mut writer: Writer) -> 
         await_answers(terminal, &mut parser).await;
     }
     let _ = tokio::time::timeout(Duration::from_millis(100), terminal.flush()).await;
-    (driver.finish().await, signal)
+    (driver.finish(events).await, signal)
 }
 
 /// What the outer terminal says of itself. True = everything looks another now.
@@ -442,27 +442,28 @@ mod tests {
         let mut reader = master.try_clone().unwrap();
         let person = std::thread::spawn(move || {
             let (mut seen, mut buf) = (String::new(), [0u8; 4096]);
-            let mut until = |what: &str, reader: &mut std::fs::File| {
+            // where in all that was seen it ends, the first time from `from` on
+            let mut until = |what: &str, from: usize, reader: &mut std::fs::File| {
                 loop {
-                    if let Some(at) = seen.find(what) {
-                        seen.drain(..at + what.len());
-                        return;
+                    if let Some(at) = seen[from..].find(what) {
+                        return from + at + what.len();
                     }
                     let n = reader.read(&mut buf).unwrap();
                     seen.push_str(&String::from_utf8_lossy(&buf[..n]));
                 }
             };
-            until("\x1b[c", &mut reader);
+            until("\x1b[c", 0, &mut reader);
             master.write_all(b"\x1b]11;rgb:0/0/0\x07\x1b[?2026;2$y\x1b[?2031;2$y\x1b[?0u\x1b[?62c").unwrap();
-            until("\x1b[?2031h", &mut reader);
-            until("\x1b[>0u", &mut reader);
+            until("\x1b[?2031h", 0, &mut reader);
+            let asked = until("\x1b[>0u", 0, &mut reader);
             // it turned light: what it is now is asked
             master.write_all(b"\x1b[?997;2n").unwrap();
-            until("\x1b]10;?\x1b\\\x1b]11;?\x1b\\", &mut reader);
-            until("this machine", &mut reader);
+            let asked = until("\x1b]10;?\x1b\\\x1b]11;?\x1b\\", asked, &mut reader);
+            // (the first frame may have come before)
+            let drawn = until("this machine", 0, &mut reader).max(asked);
             master.write_all(b"echo-me").unwrap();
             // each letter is a frame of its own or part of one
-            until("e", &mut reader);
+            until("e", drawn, &mut reader);
             master.write_all(b"\x02d").unwrap();
             (reader, master)
         });

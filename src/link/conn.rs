@@ -1,7 +1,7 @@
 //! Owns one connection's frames: read them one by one, write them in two lanes.
 //! Leaves out what they mean.
 
-use crate::proto::frame::{self, Body, Frame, FrameError};
+use crate::proto::frame::{self, Body, Frame, FrameError, Kind};
 use crate::proto::hello;
 use crate::proto::ids::StreamId;
 use std::io;
@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::Notify;
+use zeroize::Zeroize;
 
 /// Bulk bytes that go out in one write before urgent ones get their turn again.
 const TURN: usize = 64 << 10;
@@ -52,6 +53,12 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
         let rest = self.buf.get(self.start..).unwrap_or_default();
         match frame::decode(rest) {
             Ok(Some((frame, used))) => {
+                // (a call or an answer may hold a secret, and this buffer lives as long as the connection)
+                if frame.kind == Kind::CALL
+                    && let Some(read) = self.buf.get_mut(self.start..self.start + used)
+                {
+                    read.zeroize();
+                }
                 self.start += used;
                 if self.start == self.buf.len() {
                     self.buf.clear();

@@ -20,6 +20,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
+use zeroize::Zeroize;
 
 /// Whoever accepts a link says who it is within this.
 const BANNER: Duration = Duration::from_secs(30);
@@ -116,7 +117,7 @@ impl Link {
             }
         }
         loop {
-            let frame = match reader.read_frame().await {
+            let mut frame = match reader.read_frame().await {
                 Ok(Some(frame)) => frame,
                 Ok(None) => return io::Error::new(io::ErrorKind::UnexpectedEof, "the other side closed the link"),
                 Err(e) => return e,
@@ -155,6 +156,8 @@ impl Link {
                 }
                 _ => {}
             }
+            // (it may have held a secret)
+            frame.payload.zeroize();
         }
     }
 

@@ -34,7 +34,8 @@
 //! # Input
 //! Data towards the session, counted per client and session, applied exactly once: the attach's reply has `input_applied`, what
 //! is before it is dropped, what is after it is sent again after the attach. `None` = the session has forgotten this client:
-//! nothing may be sent again. Ack towards the client says what was applied and how far it may send.
+//! nothing may be sent again. An attach also ends what the client had open before: nothing more is taken from there, so a client
+//! may go on from `input_applied` with something else than it had sent. Ack towards the client says what was applied and how far it may send.
 //!
 //! # Notices
 //! [`notice`]: on a session's stream what concerns it, in order with its output; on stream 0 the others. The last one on a

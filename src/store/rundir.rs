@@ -380,7 +380,7 @@ impl RunDir {
             }
             // a folder of ends alone may be another machine's, but not when they are far past their time
             let past = || {
-                let ends = [".end", ".lost", ".target", ".tsock"];
+                let ends = [".end", ".lost", ".target", ".tsock", ".tagent"];
                 let kept = |n: &String| ends.iter().any(|end| n.ends_with(end)) || n == "names.lock";
                 let old = |n: &String| {
                     let modified = other.stat(n).ok().flatten().map(|e| e.modified);

@@ -1,7 +1,8 @@
 //! Owns where a target process is found: its name, its lock, its socket, in the run dir's folder of this machine and boot.
 //! Leaves out what is said over the socket.
 //!
-//! `t-HASH.target` (locked by the process for life; says whom it reaches), `t-HASH.tsock`.
+//! `t-HASH.target` (locked by the process for life; says whom it reaches), `t-HASH.tsock`, `t-HASH.tagent` (leads to the
+//! ssh-agent of the client that asked last).
 
 use super::rundir::RunDir;
 use crate::proto::ids::{TargetId, hex};
@@ -11,7 +12,7 @@ use std::fs::File;
 use std::io::{self, Write as _};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The one of a destination, as the user wrote it, under an ssh_config (an absolute path; none = the user's own).
 pub fn id(dest: &str, ssh_config: Option<&Path>) -> TargetId {
@@ -32,6 +33,20 @@ fn socket_name(id: &TargetId) -> String {
     format!("{id}.tsock")
 }
 
+fn agent_name(id: &TargetId) -> String {
+    format!("{id}.tagent")
+}
+
+/// Where its ssh-agent is found, whoever lends it.
+pub fn agent_path(run: &RunDir, id: &TargetId) -> PathBuf {
+    run.path().join(agent_name(id))
+}
+
+/// That name leads there from now on.
+pub fn link_agent(run: &RunDir, id: &TargetId, to: &Path) -> io::Result<()> {
+    run.dir().link(&agent_name(id), to)
+}
+
 /// A connection to a target process that is there, and is ours.
 pub fn connect(run: &RunDir, id: &TargetId) -> io::Result<UnixStream> {
     let stream = UnixStream::connect(run.dir().socket_path(&socket_name(id))?)?;
@@ -44,7 +59,8 @@ pub fn connect(run: &RunDir, id: &TargetId) -> io::Result<UnixStream> {
 /// What a target process holds for life.
 pub struct Seat {
     id: TargetId,
-    _lock: File,
+    dest: String,
+    lock: File,
 }
 
 impl Seat {
@@ -54,7 +70,24 @@ impl Seat {
         lock.set_len(0)?;
         let json = serde_json::json!({"dest": dest, "pid": std::process::id()});
         lock.write_all(json.to_string().as_bytes())?;
-        Ok(Some(Seat { id: id.clone(), _lock: lock }))
+        Ok(Some(Seat { id: id.clone(), dest: dest.to_string(), lock }))
+    }
+
+    /// Whether the lock held is the one that whoever comes next would ask for: not where the run dir was made anew.
+    fn is_held(&self, run: &RunDir) -> bool {
+        let there = run.dir().stat(&lock_name(&self.id)).ok().flatten();
+        let ours = rustix::fs::fstat(&self.lock).ok();
+        #[allow(clippy::unnecessary_cast)] // the types differ between systems
+        there.zip(ours).is_some_and(|(a, b)| (a.device, a.inode) == (b.st_dev as u64, b.st_ino as u64))
+    }
+
+    /// Takes the place again where its lock was taken away. False = another has it by now.
+    pub fn keep(&mut self, run: &RunDir) -> io::Result<bool> {
+        if self.is_held(run) {
+            return Ok(true);
+        }
+        let again = Seat::take(run, &self.id, &self.dest)?;
+        Ok(again.map(|seat| *self = seat).is_some())
     }
 
     /// The socket, made anew; only who has the seat may.
@@ -69,10 +102,13 @@ impl Seat {
         run.dir().stat(&socket_name(&self.id)).ok().flatten().map(|e| e.inode)
     }
 
-    /// Takes its own things away.
+    /// Takes its own things away; another one's stay.
     pub fn leave(self, run: &RunDir) {
-        let _ = run.dir().remove(&socket_name(&self.id));
-        let _ = run.dir().remove(&lock_name(&self.id));
+        if self.is_held(run) {
+            for name in [agent_name(&self.id), socket_name(&self.id), lock_name(&self.id)] {
+                let _ = run.dir().remove(&name);
+            }
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 
 use crate::proto::x11::{Entry, Setup, admit, entries};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
@@ -10,8 +11,29 @@ const FILE_MOST: u64 = 1 << 20;
 /// For the first message.
 const SETUP_WITHIN: Duration = Duration::from_secs(10);
 
-/// `$XAUTHORITY`, else `~/.Xauthority`.
+/// A display and its file of cookies that somebody lends this process, in the place of the environment's.
+static LENT: Mutex<Option<(String, Option<PathBuf>)>> = Mutex::new(None);
+
+/// From now on the display is this one.
+pub fn lend(display: String, authority: Option<PathBuf>) {
+    *LENT.lock().unwrap_or_else(|e| e.into_inner()) = Some((display, authority));
+}
+
+fn lent() -> Option<(String, Option<PathBuf>)> {
+    LENT.lock().unwrap_or_else(|e| e.into_inner()).clone()
+}
+
+/// The display: the one that was lent last, else `$DISPLAY`.
+pub fn display() -> Option<String> {
+    let own = || std::env::var("DISPLAY").ok();
+    lent().map(|(display, _)| display).or_else(own).filter(|d| !d.is_empty())
+}
+
+/// The file of its cookies: as it was lent, else `$XAUTHORITY`, else `~/.Xauthority`.
 pub fn authority() -> Option<PathBuf> {
+    if let Some((_, Some(path))) = lent() {
+        return Some(path);
+    }
     match std::env::var_os("XAUTHORITY").filter(|p| !p.is_empty()) {
         Some(path) => Some(path.into()),
         None => Some(PathBuf::from(std::env::var_os("HOME")?).join(".Xauthority")),

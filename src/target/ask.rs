@@ -3,7 +3,7 @@
 
 use crate::link::{Link, locked};
 use crate::proto::control::{AskHostKey, AskSecret, Fault, Method, Secret, Trusted};
-use crate::transport::ask::{Answered, Ask};
+use crate::transport::ask::{Answered, Ask, KeyAsked, SecretAsked};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -101,19 +101,21 @@ impl Drop for Waits<'_> {
 }
 
 impl Ask for Newest {
-    fn host_key(&self, host: &str, kind: &str, fingerprint: &str) -> Answered<'_, bool> {
-        let question = AskHostKey { host: host.into(), kind: kind.into(), fingerprint: fingerprint.into() };
+    fn host_key(&self, asked: &KeyAsked) -> Answered<'_, bool> {
+        let KeyAsked { host, address, way, kind, fingerprint, kept } = asked.clone();
+        let question = AskHostKey { host, kind, fingerprint, address, way, kept };
         Box::pin(async move {
             let Trusted { trust } = self.ask(question).await?;
             trust
         })
     }
 
-    fn secret(&self, host: &str, prompt: &str, echo: bool) -> Answered<'_, crate::secret::Secret> {
-        let question = AskSecret { host: host.into(), prompt: prompt.into(), echo };
+    fn secret(&self, asked: &SecretAsked) -> Answered<'_, crate::secret::Secret> {
+        let SecretAsked { host, prompt, echo, kind, left } = asked.clone();
+        let question = AskSecret { host, prompt, echo, kind: kind.word().into(), left };
         Box::pin(async move {
             let Secret { answer } = self.ask(question).await?;
-            answer.map(crate::secret::Secret::from_text)
+            answer.and_then(crate::secret::Secret::from_text)
         })
     }
 }
@@ -122,8 +124,13 @@ impl Ask for Newest {
 mod tests {
     use super::*;
     use crate::link::{Incoming, call};
+    use crate::transport::ask::SecretKind;
     use std::sync::Arc;
     use tokio::sync::mpsc;
+
+    fn password() -> SecretAsked {
+        SecretAsked { host: "me@web".into(), prompt: "Password:".into(), ..SecretAsked::default() }
+    }
 
     fn text(secret: Option<crate::secret::Secret>) -> Option<String> {
         secret.map(|s| s.expose().to_string())
@@ -157,14 +164,39 @@ mod tests {
         let silent = client(&newest, 2, None);
         let asked = {
             let newest = newest.clone();
-            tokio::spawn(async move { newest.secret("me@web", "Password:", false).await })
+            tokio::spawn(async move { newest.secret(&password()).await })
         };
         tokio::task::yield_now().await;
         assert!(!asked.is_finished());
         silent.close();
         assert_eq!(text(asked.await.unwrap()).as_deref(), Some("old"));
         let _new = client(&newest, 3, Some("new"));
-        assert_eq!(text(newest.secret("me@web", "Password:", false).await).as_deref(), Some("new"));
+        assert_eq!(text(newest.secret(&password()).await).as_deref(), Some("new"));
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn what_stays_here_is_said_with_the_question() {
+        let newest = Newest::default();
+        let (a, b) = tokio::io::duplex(4096);
+        let (ours, served) = Link::new(a, true, mpsc::unbounded_channel().0);
+        tokio::spawn(served);
+        let (tx, mut incoming) = mpsc::unbounded_channel();
+        let (theirs, served) = Link::new(b, false, tx);
+        tokio::spawn(served);
+        newest.add(1, ours);
+        for (kind, left) in
+            [(SecretKind::Answer, None), (SecretKind::Password, Some(1)), (SecretKind::Passphrase, Some(2))]
+        {
+            let question = SecretAsked { kind, left, ..password() };
+            let answering = async {
+                let Some(Incoming::Call { id, params, .. }) = incoming.recv().await else { panic!("no call") };
+                let asked = call::params::<AskSecret>(params).unwrap();
+                assert_eq!((SecretKind::of(&asked.kind), asked.left), (kind, left));
+                call::answer(&theirs.out, id, call::reply(Secret { answer: Some("x".into()) }));
+            };
+            let (answer, ()) = tokio::join!(newest.secret(&question), answering);
+            assert_eq!(text(answer).as_deref(), Some("x"));
+        }
     }
 
     #[tokio::test(flavor = "current_thread")]
@@ -172,10 +204,10 @@ mod tests {
         let newest = Newest::default();
         let hurry = newest.hurry(7);
         assert!(hurry.is_some());
-        assert_eq!(newest.secret("me@web", "Password:", false).await, None);
+        assert_eq!(newest.secret(&password()).await, None);
         // unless somebody else is there
         let _other = client(&newest, 1, Some("other"));
-        assert_eq!(text(newest.secret("me@web", "Password:", false).await).as_deref(), Some("other"));
+        assert_eq!(text(newest.secret(&password()).await).as_deref(), Some("other"));
         assert!(newest.hurry(1).is_none());
     }
 
@@ -184,7 +216,7 @@ mod tests {
         let newest = Arc::new(Newest::default());
         let asked = {
             let newest = newest.clone();
-            tokio::spawn(async move { newest.secret("me@web", "Password:", false).await })
+            tokio::spawn(async move { newest.secret(&password()).await })
         };
         while !newest.is_waiting() {
             tokio::task::yield_now().await;

@@ -2,7 +2,7 @@
 //! Leaves out what flows over it.
 
 use super::ask::Newest;
-use crate::failure::Failure;
+use crate::failure::{Failure, Kind};
 use crate::link::locked;
 use crate::proto::control::{TargetInfo, Told};
 use crate::proto::spawn::TargetSpec;
@@ -64,28 +64,39 @@ impl Hold {
             _ => {}
         }
         self.state.send_replace(State::Connecting);
-        let hold = self.clone();
+        let (spec, asks) = (self.spec.clone(), self.asks.clone());
+        self.attempt(async move {
+            let file = spec.ssh_config.clone().map(|p| PathBuf::from(OsString::from_vec(p)));
+            let ask: Arc<dyn Ask> = asks;
+            ssh::connect_patiently(&spec.dest, file.as_deref(), ask).await
+        });
+    }
+
+    /// Connects on a task of its own, and follows the connection to its end.
+    fn attempt(&self, connecting: impl Future<Output = Result<Ssh, Failure>> + Send + 'static) {
+        let (state, open) = (self.state.clone(), Attempt(self.state.clone()));
         tokio::spawn(async move {
-            let file = hold.spec.ssh_config.clone().map(|p| PathBuf::from(OsString::from_vec(p)));
-            let ask: Arc<dyn Ask> = hold.asks.clone();
-            match ssh::connect_patiently(&hold.spec.dest, file.as_deref(), ask).await {
-                Ok(ssh) => {
-                    hold.state.send_replace(State::Up(ssh.clone()));
-                    ssh.closed().await;
-                    let why = tell(&ssh.lost());
-                    drop(ssh);
-                    hold.state.send_if_modified(|s| {
-                        let mine = matches!(s, State::Up(ssh) if ssh.is_closed());
-                        if mine {
-                            *s = State::Down(why);
-                        }
-                        mine
-                    });
-                }
+            let connected = connecting.await;
+            let ssh = match connected {
+                Ok(ssh) => ssh,
                 Err(failure) => {
-                    hold.state.send_replace(State::Down(tell(&failure)));
+                    state.send_replace(State::Down(tell(&failure)));
+                    return;
                 }
-            }
+            };
+            state.send_replace(State::Up(ssh.clone()));
+            // from here on another attempt may be under way
+            drop(open);
+            ssh.closed().await;
+            let why = tell(&ssh.lost());
+            drop(ssh);
+            state.send_if_modified(|s| {
+                let mine = matches!(s, State::Up(ssh) if ssh.is_closed());
+                if mine {
+                    *s = State::Down(why);
+                }
+                mine
+            });
         });
     }
 
@@ -114,10 +125,42 @@ impl Hold {
     }
 }
 
+/// An attempt to connect. One that comes to its end without a word (it panicked) is over all the same: whoever waits
+/// for it hears so, and the next one may begin.
+struct Attempt(watch::Sender<State>);
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        self.0.send_if_modified(|s| {
+            let open = matches!(s, State::Connecting);
+            if open {
+                let what = "connecting broke off inside thub";
+                *s = State::Down(tell(&Failure::new(Kind::Internal, what, "try again; if it stays so, report it")));
+            }
+            open
+        });
+    }
+}
+
 /// The sentence of a failure and what to do next, in one.
 pub fn words(failure: &Failure) -> String {
     match failure.hints.first() {
         Some(hint) => format!("{}; {hint}", failure.what),
         None => failure.what.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn an_attempt_that_panics_is_over() {
+        let hold = Hold::new(TargetSpec::default(), Arc::default());
+        hold.state.send_replace(State::Connecting);
+        hold.attempt(async { panic!("a slip in connecting") });
+        let told = tokio::time::timeout(std::time::Duration::from_secs(10), hold.get()).await.expect("an answer");
+        assert_eq!(told.err().unwrap().kind, "internal");
+        assert_eq!(hold.info(0).state, "lost");
     }
 }

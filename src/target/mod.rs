@@ -6,6 +6,7 @@
 //! - `mod.rs`      the process: how it starts
 //! - `run.rs`      its socket, its calls, and when it ends
 //! - `hold.rs`     the SSH connection: made when wanted, by one at a time
+//! - `lent.rs`     ssh-agent and display of the client that asked last
 //! - `ask.rs`      questions to the newest client that can be asked
 //! - `channel.rs`  one channel: bytes both ways, within credit
 
@@ -14,6 +15,7 @@
 mod ask;
 mod channel;
 mod hold;
+mod lent;
 mod run;
 
 use crate::failure::Failure;
@@ -24,6 +26,7 @@ use crate::proto::spawn::{TargetSpec, TargetStarted};
 use crate::store::rundir::RunDir;
 use crate::store::target::Seat;
 use crate::sys;
+use lent::Lent;
 use std::io::{self, Read, Write};
 
 /// `thub target --id ID`: starts a target process and returns once its socket stands, or once it is clear that another
@@ -65,9 +68,15 @@ pub fn main(id: &str) -> Result<(), Failure> {
     };
     report(Ok(TargetInfo { host: spec.dest.clone(), pid: std::process::id(), ..TargetInfo::default() }));
     sys::detach_stdio();
+    let starters = sys::auth_sock();
+    if let Some(path) = lent::variable(&run, &id) {
+        // SAFETY: this process has one thread.
+        unsafe { std::env::set_var("SSH_AUTH_SOCK", path) };
+    }
+    let lent = Lent::new(id, paths.clone(), starters);
     crate::log::start(&paths);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(run::run(spec, paths, run, seat, listener));
+    runtime.block_on(run::run(spec, paths, run, seat, lent, listener));
     runtime.shutdown_background();
     Ok(())
 }

@@ -3,6 +3,7 @@
 use super::ask::Newest;
 use super::channel;
 use super::hold::{Hold, words};
+use super::lent::Lent;
 use crate::link::{Incoming, Link, call};
 use crate::paths::Paths;
 use crate::proto::control::*;
@@ -32,6 +33,7 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 
 struct Target {
     hold: Hold,
+    lent: Lent,
     asks: Arc<Newest>,
     /// Connections to the socket: sessions' channels and clients.
     links: AtomicU32,
@@ -60,12 +62,14 @@ pub async fn run(
     spec: TargetSpec,
     paths: Paths,
     mut run: RunDir,
-    seat: Seat,
+    mut seat: Seat,
+    lent: Lent,
     listener: std::os::unix::net::UnixListener,
 ) {
     let asks = Arc::new(Newest::default());
     let target = Arc::new(Target {
         hold: Hold::new(spec, asks.clone()),
+        lent,
         asks,
         links: AtomicU32::new(0),
         channels: AtomicU32::new(0),
@@ -76,7 +80,9 @@ pub async fn run(
         l.set_nonblocking(true)?;
         UnixListener::from_std(l)
     };
-    let Ok(mut listener) = listen(listener) else { return };
+    let Ok(listener) = listen(listener) else { return };
+    // none = another process has the place by now: this one serves whom it has, and no more
+    let mut listener = Some(listener);
     let mut inode = seat.socket(&run);
     let mut term = signal(SignalKind::terminate()).ok();
     let mut next = 0u64;
@@ -88,7 +94,7 @@ pub async fn run(
             idle = Instant::now();
         }
         tokio::select! {
-            accepted = listener.accept() => match accepted {
+            accepted = accept(listener.as_ref()) => match accepted {
                 Ok((stream, _)) => {
                     next += 1;
                     idle = Instant::now();
@@ -98,16 +104,28 @@ pub async fn run(
                 Err(_) => sleep(Duration::from_millis(200)).await,
             },
             _ = beat.tick() => {
-                // a run dir or socket that is gone is made again
+                // a run dir, lock or socket that is gone is made again
                 if !run.is_still_there() && let Ok(again) = RunDir::open(&paths) {
                     run = again;
                     inode = None;
+                    target.lent.link(&run);
                 }
-                if (inode.is_none() || seat.socket(&run) != inode)
-                    && let Ok(again) = seat.bind(&run).and_then(listen)
-                {
-                    listener = again;
-                    inode = seat.socket(&run);
+                match seat.keep(&run) {
+                    Ok(true) => {
+                        if (inode.is_none() || seat.socket(&run) != inode)
+                            && let Ok(again) = seat.bind(&run).and_then(listen)
+                        {
+                            listener = Some(again);
+                            inode = seat.socket(&run);
+                        }
+                    }
+                    // somebody was faster
+                    Ok(false) => listener = None,
+                    Err(e) => tracing::warn!(error = %e, "its place in the run dir can't be looked at"),
+                }
+                // clients find the other one when this one goes
+                if listener.is_none() && target.channels.load(Ordering::Relaxed) == 0 {
+                    break;
                 }
             }
             () = sleep_until(idle + IDLE), if target.links.load(Ordering::Relaxed) == 0 => break,
@@ -122,6 +140,13 @@ pub async fn run(
     let until = Instant::now() + LAST_WORDS;
     while target.channels.load(Ordering::Relaxed) > 0 && Instant::now() < until {
         sleep(Duration::from_millis(5)).await;
+    }
+}
+
+async fn accept(listener: Option<&UnixListener>) -> std::io::Result<(UnixStream, tokio::net::unix::SocketAddr)> {
+    match listener {
+        Some(listener) => listener.accept().await,
+        None => std::future::pending().await,
     }
 }
 
@@ -171,12 +196,16 @@ impl Target {
                 call::reply(self.info())
             }),
             TargetGet::NAME => call::reply(self.info()),
-            TargetConnect::NAME => {
-                let hurry = self.asks.hurry(conn);
-                let failure = self.hold.get().await.err();
-                drop(hurry);
-                call::reply(TargetInfo { failure, ..self.info() })
-            }
+            TargetConnect::NAME => match call::params::<TargetConnect>(p) {
+                Ok(lends) => {
+                    self.lent.follow(&lends);
+                    let hurry = self.asks.hurry(conn);
+                    let failure = self.hold.get().await.err();
+                    drop(hurry);
+                    call::reply(TargetInfo { failure, ..self.info() })
+                }
+                Err(fault) => Err(fault),
+            },
             TargetStop::NAME => {
                 self.stop.notify_one();
                 call::reply(Done {})
@@ -195,6 +224,7 @@ impl Target {
     }
 
     fn initialize(&self, hello: Initialize) -> Result<Initialized, Fault> {
+        sys::test_point("hello");
         let revision = hello::agree((hello::REVISION_MIN, hello::REVISION), (hello.revision_min, hello.revision_max))
             .map_err(|e| Fault::new(Fault::REFUSED, e))?;
         Ok(Initialized { revision, build: hello::BUILD.into(), pid: std::process::id(), ..Initialized::default() })
@@ -210,6 +240,7 @@ impl Target {
         let _counted = Counted::new(&self.channels);
         let opened = async {
             let ssh = self.hold.get().await.map_err(|why| told(&why))?;
+            sys::test_point("channel");
             let channel = ssh.terminal(&channel::terminal(&open)).await?;
             Ok::<_, crate::failure::Failure>((ssh, channel))
         };

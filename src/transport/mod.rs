@@ -9,7 +9,7 @@ pub mod told;
 
 use crate::failure::{Failure, Kind};
 use crate::proto::hello;
-use crate::text::escape;
+use crate::text::{shell, typed};
 use ask::Ask;
 use deploy::{Offer, Plan, Started, choose};
 use ssh::{Channel, Ssh};
@@ -116,13 +116,15 @@ pub async fn agent(
     let host = ssh.name();
     let found = choose::newest(&remote.builds).map(str::to_string);
     let missing = || {
-        let put = format!("run `thub deploy {}`, or open it in the TUI", escape(dest));
+        let file = ssh.config().file.as_deref();
+        let put = format!("`{}` puts it there", typed(&format!("thub deploy {}", shell(dest)), file));
         match &found {
             Some(build) => Failure::refused(
                 format!("{host} has {}", choose::verdict(build)),
-                format!("{put}: it is put beside the other, and sessions go on"),
+                format!("{put}, beside the other, and sessions go on"),
             ),
-            None => Failure::refused(format!("{host} has no thub agent of this build"), put),
+            None => Failure::refused(format!("{host} has no thub agent of this build"), put)
+                .hint(format!("`{}` does without it", typed(&format!("thub new -H {} --no-agent", shell(dest)), file))),
         }
     };
     if policy == DeployPolicy::Never {

@@ -340,6 +340,11 @@ fn running_commands() {
     assert_eq!(home.thub(&["run", "--", "printf", "%s|", "a b", "$HOME", "*", "'", ""]).ok(), "a b|$HOME|*|'||");
     assert_eq!(home.thub(&["run", "--cwd", "/", "--", "pwd"]).ok(), "/\n");
     home.thub(&["run", "--", "/no/such/program"]).fails(255);
+    home.thub(&["run", "--cwd", "/no/such/dir", "--", "true"]).fails(255);
+    home.thub(&["run", "-F", "/no/such/file", "-H", "web", "--", "true"]).fails(255);
+    let mut nowhere = home.thub_command(&["run", "--", "true"]);
+    nowhere.env("THUB_RUN_DIR", "/dev/null/x");
+    crate::support::home::finish(nowhere, b"").fails(255);
     home.thub(&["run"]).fails(2);
     // much of it, both ways, byte for byte
     let bytes: Vec<u8> = (0..3_000_000u32).map(|i| (i.wrapping_mul(2654435761) >> 11) as u8).collect();
@@ -599,4 +604,29 @@ fn options_may_follow_the_sessions_to_kill() {
     home.new_session(&["-n", "second", "--", "cat"]);
     home.thub(&["kill", "first", "second", "--json"]).ok();
     assert!(home.ls().iter().all(|s| s["state"] != "detached"), "{:?}", home.ls());
+}
+
+#[test]
+fn a_host_that_a_verb_has_no_use_for_is_not_passed_over() {
+    let home = Home::new();
+    for verb in [&["keys"][..], &["themes"], &["config", "path"], &["config", "check"], &["completions", "bash"]] {
+        let said = home.thub(&[verb, &["-H", "web"]].concat()).fails(2);
+        assert!(said.contains("leave out -H"), "{said}");
+        home.thub(&[verb, &["-H", "local"]].concat()).ok();
+    }
+    home.thub(&["reset", "-H", "web"]).fails(2);
+    home.thub(&["debug", "replay", "x", "-H", "web"]).fails(2);
+    home.thub(&["deploy", "-H", "web", "other"]).fails(2);
+    home.thub(&["deploy", "local"]).fails(2);
+    home.thub(&["deploy"]).fails(2);
+    home.thub(&["web", "ls"]).fails(2);
+    for several in [&["ls"][..], &["doctor"], &["new", "-d"], &["capture", "x"]] {
+        home.thub(&[several, &["-H", "web", "-H", "db"]].concat()).fails(2);
+    }
+    // thub's own words for what it starts are none of the command line's
+    for own in ["session", "target"] {
+        home.thub(&[own, "--id"]).fails(2);
+        let said = home.thub(&[own]).fails(2);
+        assert!(said.contains("terminal"), "a host as any other: {said}");
+    }
 }

@@ -116,13 +116,16 @@ fn a_network_that_fails_loses_nothing_and_is_seen_to_fail() {
                 proxy.cut();
                 line(&mut typed);
                 see(from, &mut shown);
-                typing.until_text("typed, not sent:");
+                // (it may have gone into the link before that was seen to be cut)
+                let waits = ["typed, not sent:", "sent, not confirmed"];
+                typing.until("what waits", |s| s.iter().any(|l| waits.iter().any(|w| l.contains(w))));
                 std::thread::sleep((from + Duration::from_secs(3)).saturating_duration_since(Instant::now()));
                 proxy.refuse(false);
                 healed.push(there(typed));
             }
             Fault::Stall(ahead, back) => {
                 // (what is shown must be of this one)
+                line(&mut typed);
                 there(typed);
                 typing.until("that all is well", |s| !tells(s));
                 let from = Instant::now();

@@ -4,7 +4,7 @@ use crate::support::home::{Output, sweep};
 use crate::support::proxy::Proxy;
 use crate::support::sshd::{self, Sshd};
 use crate::support::tty::frame;
-use crate::support::{Home, PATIENCE, Tty, scale, signal, state_of, until, with_variable, words};
+use crate::support::{Home, Tty, scale, signal, state_of, there, until, with_variable, words};
 use crate::survive::{counting, in_order};
 use rustix::process::Signal;
 use serde_json::Value;
@@ -81,20 +81,7 @@ impl Far {
 
 impl Drop for Far {
     fn drop(&mut self) {
-        for pid in self.there().into_iter().filter(|p| state_of(*p) == 'T') {
-            signal(pid, Signal::CONT);
-        }
-        let mut kill = self.home.thub_command(&["kill", "--all"]);
-        kill.env("HOME", self.sshd.home());
-        for name in ["THUB_RUN_DIR", "THUB_STATE_DIR", "THUB_CONFIG_DIR"] {
-            kill.env_remove(name);
-        }
-        kill.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
-        if let Ok(mut child) = kill.spawn() {
-            crate::support::home::wait_for(&mut child, PATIENCE);
-        }
-        self.sshd.crash();
-        sweep(|| self.there());
+        there::end(&self.home, &self.sshd);
     }
 }
 
@@ -270,7 +257,12 @@ fn commands_run_there() {
     far.home.thub(&["-F", &refused, "ls", "-H", "test"]).fails(4);
     assert!(!far.sshd.since(mark).contains("Accepted"));
     far.home.thub(&["-F", &refused, "ls", "-H", "nowhere"]).fails(3);
-    assert_eq!(far.home.thub(&["-F", &refused, "run", "-H", "nowhere", "--", "true"]).code, 255);
+    far.home.thub(&["-F", &refused, "run", "-H", "nowhere", "--", "true"]).fails(255);
+    far.home.thub(&["-F", &refused, "run", "-H", "test", "--", "true"]).fails(255);
+    far.thub(&["run", "-H", "test", "--", "/no/such/program"]).fails(255);
+    assert_eq!(far.thub(&["run", "-H", "test", "--", "sh", "-c", "kill -TERM $$"]).code, 143);
+    let several = ["run", "-H", "nowhere", "-H", "test", "--", "true"];
+    assert_eq!(far.home.thub(&[&["-F", &refused][..], &several].concat()).code, 255);
 }
 
 #[test]
@@ -579,4 +571,61 @@ fn a_wait_hears_that_the_link_fell() {
     proxy.cut();
     let ended = until("it to end", || waiting.try_wait().unwrap());
     assert_eq!(ended.code(), Some(3), "{ended:?}");
+}
+
+#[test]
+fn hosts_that_are_named_as_words_of_thub() {
+    let Some(far) = Far::new("Host target session agent ls\n") else { return };
+    for words in [&["target"][..], &["session"], &["--", "ls"], &["-H", "agent"], &["--", "agent"]] {
+        let mut tty = far.tty(110, 30, words);
+        tty.until_text("has no thub yet");
+        tty.until_text(&format!("{}  connecting", words.last().unwrap()));
+        tty.kill9();
+    }
+    // a host before a verb is not taken for its host, nor let fall
+    let said = far.thub(&["target", "ls"]).fails(2);
+    assert!(said.contains("-H target"), "{said}");
+    let said = far.thub(&["target", "-H", "session"]).fails(2);
+    assert!(said.contains("one host"), "{said}");
+}
+
+#[test]
+fn doctor_looks_at_a_host() {
+    let Some(far) = Far::new("Host test\n") else { return };
+    let said = far.thub(&["doctor", "-H", "test"]).fails(4);
+    assert!(said.contains("deploy test"), "{said}");
+    assert_eq!(far.thub(&["deploy", "test"]).code, 0);
+    let found: Vec<Value> = serde_json::from_str(&far.thub(&["doctor", "-H", "test", "--json"]).ok()).unwrap();
+    let said = |what: &str| found.iter().find(|f| f["what"] == what).unwrap_or_else(|| panic!("no {what}: {found:?}"));
+    let there = far.sshd.home().display().to_string();
+    for (what, part) in
+        [("link", "ready after"), ("agent", there.as_str()), ("sessions", "0 there"), ("run dir", &there)]
+    {
+        assert!(said(what)["said"].as_str().unwrap().contains(part) && said(what)["level"] == "ok", "{:?}", said(what));
+    }
+    assert!(said("logout").get("lingering").is_some(), "{found:?}");
+    assert!(!found.iter().any(|f| f["what"] == "terminal"), "{found:?}");
+    // in words as well
+    let text = far.thub(&["doctor", "-H", "test"]).ok();
+    assert!(text.lines().any(|l| l.starts_with("ok   agent ")), "{text}");
+    far.thub(&["doctor", "-H", "test", "-H", "other"]).fails(2);
+    far.home.thub(&["doctor", "-H", "local"]).ok();
+}
+
+#[test]
+fn what_to_type_next_names_the_host_and_the_file() {
+    let Some(far) = Far::new("Host test\n") else { return };
+    let file = far.config.display().to_string();
+    let said = far.thub(&["ls", "-H", "test"]).fails(4);
+    assert!(said.contains(&format!("`thub deploy test -F {file}`")) && !said.contains("TUI"), "{said}");
+    assert!(said.contains(&format!("`thub new -H test --no-agent -F {file}`")), "{said}");
+    std::fs::write(far.sshd.at("known_hosts"), "").unwrap();
+    let said = far.thub(&["ls", "-H", "test"]).fails(4);
+    assert!(said.contains(&format!("`ssh test -F {file}`")) && !said.contains("TUI"), "{said}");
+    far.sshd.know("host_ed25519");
+    assert_eq!(far.thub(&["deploy", "test"]).code, 0);
+    let said = far.thub(&["capture", "-H", "test", "nope"]).fails(2);
+    assert!(said.contains(&format!("`thub ls -H test -F {file}`")), "{said}");
+    let said = far.home.thub(&["capture", "nope"]).fails(2);
+    assert!(said.contains("`thub ls`"), "{said}");
 }

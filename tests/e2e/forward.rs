@@ -4,6 +4,7 @@ use crate::far::Far;
 use crate::support::home::exit_of;
 use crate::support::proxy::Proxy;
 use crate::support::{Home, Tty, is_root, signal, until};
+use crate::without::Bare;
 use rustix::process::Signal;
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -208,7 +209,8 @@ fn the_panel() {
     tty.type_("jj");
     tty.until_text("Enter forwards it here");
     tty.type_("\r");
-    let to = format!("→ localhost:{offered}");
+    // (a longer number may begin with it)
+    let to = format!("→ localhost:{offered} ");
     let screen = tty.until("it to be forwarded", |s| s.iter().any(|l| l.contains(&to)));
     let line = screen.iter().find(|l| l.contains(&to)).unwrap();
     let near: u16 = line.split("L  ").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
@@ -262,4 +264,28 @@ fn what_ssh_config_insists_on_and_can_not_be_ends_the_connection() {
     tty.type_("q");
     tty.prefix("d");
     tty.wait_exit();
+}
+
+#[test]
+fn without_an_agent_the_panel_says_what_forwards_and_that_does() {
+    let Some(bare) = Bare::with("", "Host test\n    DynamicForward 127.0.0.1:1\n") else { return };
+    let port = echo();
+    let tty = bare.tty(110, 30, &["test"]);
+    tty.until_text("has no thub yet");
+    tty.type_("w");
+    tty.until_text("1 forward of ssh_config not opened");
+    tty.until("a shell there", |s| s.iter().any(|l| l.contains('#') || l.contains("bash-")));
+    tty.prefix("P");
+    tty.until_text("without an agent");
+    let shown = tty.until_text("thub forward -H test SPEC").join("\n");
+    // (what listens on this machine, as the echo does, is not the host's)
+    assert!(!shown.contains("listens there"), "{shown}");
+    tty.type_("q");
+    tty.until_no_text("thub forward -H test SPEC");
+    std::fs::write(&bare.config, std::fs::read_to_string(&bare.config).unwrap().replace("DynamicForward", "#"))
+        .unwrap();
+    let mut verb = Verb::with(&bare.home, &bare.words(&["-H", "test", &format!("0:localhost:{port}")]));
+    let open = verb.next();
+    assert_eq!(open["state"], "open", "{open}");
+    assert_eq!(said(open["port"].as_u64().unwrap() as u16, "over it").as_deref(), Some("over it"));
 }

@@ -1,10 +1,12 @@
 //! Somebody is killed at a named point: nothing is lost, nothing doubled, nobody else touched. Where a point is, the
 //! binary says (`sys::test_point`): whoever comes by stops there, and goes on when the killing is done.
 
+mod without;
+
 use crate::far::Far;
 use crate::support::{Dice, Tty, scale, signal, state_of, until, words};
 use rustix::process::Signal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -27,6 +29,30 @@ const SAYS: &str = "stty -echo; echo said-0; while read -r l; do echo said-$l; d
 enum Doing {
     Shown(Tty),
     Verb(Child),
+}
+
+/// From here on whoever comes by stops there.
+fn arm(stop: &Path, point: &str) {
+    std::fs::write(stop.join(point), "").unwrap();
+}
+/// Who stopped there.
+#[track_caller]
+fn stopped(stop: &Path, point: &str) -> i32 {
+    let prefix = format!("{point}.");
+    let pid = until(point, || {
+        let names = std::fs::read_dir(stop).unwrap().flatten();
+        names.filter_map(|n| n.file_name().to_str()?.strip_prefix(&prefix)?.parse::<i32>().ok()).next()
+    });
+    std::fs::remove_file(stop.join(format!("{prefix}{pid}"))).unwrap();
+    until("it to stand still", || (state_of(pid) == 'T').then_some(()));
+    pid
+}
+
+/// How long it took until all was well again.
+fn tell(mut back: Vec<Duration>) {
+    back.sort();
+    let at = |share: f64| back[((back.len() - 1) as f64 * share) as usize];
+    println!("{} kills; back after p50 {:?}, p99 {:?}, at most {:?}", back.len(), at(0.5), at(0.99), at(1.0));
 }
 
 struct Kills {
@@ -77,20 +103,11 @@ impl Kills {
         Doing::Verb(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
     }
 
-    /// From here on whoever comes by stops there.
     fn arm(&self, point: &str) {
-        std::fs::write(self.stop.join(point), "").unwrap();
+        arm(&self.stop, point);
     }
-    /// Who stopped there.
     fn stopped(&self, point: &str) -> i32 {
-        let prefix = format!("{point}.");
-        let pid = until(point, || {
-            let names = std::fs::read_dir(&self.stop).unwrap().flatten();
-            names.filter_map(|n| n.file_name().to_str()?.strip_prefix(&prefix)?.parse::<i32>().ok()).next()
-        });
-        std::fs::remove_file(self.stop.join(format!("{prefix}{pid}"))).unwrap();
-        until("it to stand still", || (state_of(pid) == 'T').then_some(()));
-        pid
+        stopped(&self.stop, point)
     }
 
     /// One kill. `false` = there is no such process at that point.
@@ -216,7 +233,5 @@ fn whoever_is_killed_at_whatever_point() {
             }
         }
     }
-    k.back.sort();
-    let at = |share: f64| k.back[((k.back.len() - 1) as f64 * share) as usize];
-    println!("{} kills; back after p50 {:?}, p99 {:?}, at most {:?}", k.back.len(), at(0.5), at(0.99), at(1.0));
+    tell(std::mem::take(&mut k.back));
 }

@@ -1,8 +1,11 @@
 //! The person's ssh-agent, lent to a host and to a session: it follows whoever was there last.
 
 use crate::far::Far;
+use crate::support::home::finish;
 use crate::support::proxy::Proxy;
-use crate::support::{Home, Tty, skip, until};
+use crate::support::{Home, Tty, signal, skip, until};
+use crate::without::Bare;
+use rustix::process::Signal;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -129,6 +132,21 @@ fn display(dir: &Path) -> std::sync::mpsc::Receiver<Vec<u8>> {
     rx
 }
 
+type Shown = (std::sync::mpsc::Receiver<Vec<u8>>, PathBuf);
+
+/// Two people at two displays, whose cookies are ones and twos: what each is shown, and where both lie.
+fn people(home: &Home) -> Vec<Shown> {
+    let person = |(n, name): (usize, &&str)| {
+        let dir = home.at(name);
+        std::fs::create_dir(&dir).unwrap();
+        let mut file = Vec::new();
+        thub::proto::x11::Entry::any_address(0, &[n as u8 + 1; 16]).write(&mut file);
+        std::fs::write(dir.join("xauth"), file).unwrap();
+        (display(&dir), dir)
+    };
+    ["ann", "bob"].iter().enumerate().map(person).collect()
+}
+
 /// The first message of an X client that knows this cookie.
 fn setup(cookie: &[u8]) -> Vec<u8> {
     let mut out = b"l\0\x0b\0\0\0\x12\0\x10\0\0\0MIT-MAGIC-COOKIE-1\0\0".to_vec();
@@ -139,7 +157,7 @@ fn setup(cookie: &[u8]) -> Vec<u8> {
 #[test]
 fn the_display_of_whoever_was_here_last() {
     use std::io::{Read, Write};
-    use thub::proto::x11::{Display, Entry, cookie, entries};
+    use thub::proto::x11::{Display, cookie, entries};
     if Command::new("xauth").arg("-V").stdout(Stdio::null()).stderr(Stdio::null()).status().is_err() {
         return skip("xauth");
     }
@@ -148,19 +166,7 @@ fn the_display_of_whoever_was_here_last() {
     }
     let far = Far::start("X11Forwarding yes\n", "Host test\n  ForwardX11 yes\n  ForwardX11Trusted yes\n");
     assert_eq!(far.thub(&["deploy", "test"]).code, 0);
-    // two people at two displays
-    let people: Vec<_> = ["ann", "bob"]
-        .iter()
-        .enumerate()
-        .map(|(n, name)| {
-            let dir = far.home.at(name);
-            std::fs::create_dir(&dir).unwrap();
-            let mut file = Vec::new();
-            Entry::any_address(0, &[n as u8 + 1; 16]).write(&mut file);
-            std::fs::write(dir.join("xauth"), file).unwrap();
-            (display(&dir), dir)
-        })
-        .collect();
+    let people = people(&far.home);
     let with = |n: usize, args: &[&str]| {
         let mut command = far.home.thub_command(&far.words(args));
         let dir: &PathBuf = &people[n].1;
@@ -204,4 +210,92 @@ fn the_display_of_whoever_was_here_last() {
     first.until_text("#y");
     says(connect(&ours)).unwrap();
     assert_eq!(people[0].0.recv().unwrap(), [1; 16]);
+}
+
+#[test]
+fn a_target_process_asks_the_ssh_agent_of_whoever_wants_its_host() {
+    let Some(mut bare) =
+        Bare::with("", "Host test\n  IdentityAgent SSH_AUTH_SOCK\n  IdentitiesOnly no\n  ForwardAgent yes\n")
+    else {
+        return;
+    };
+    let dir = bare.home.dir().to_path_buf();
+    let (Some(old), Some(new)) = (Keys::start(&dir, "old"), Keys::start(&dir, "new")) else { return };
+    // only the agents' keys are let in
+    let both = ["old", "new"].map(|k| std::fs::read_to_string(dir.join(format!("key-{k}.pub"))).unwrap()).concat();
+    std::fs::write(bare.sshd.at("authorized"), both).unwrap();
+    let new_session = |bare: &Bare, keys: Option<&Keys>, name: &str| {
+        let shows = "ssh-add -l; exec cat";
+        let words = ["new", "-d", "-H", "test", "--no-agent", "-n", name, "--", "sh", "-c", shows];
+        let mut command = bare.home.thub_command(&bare.words(&words));
+        if let Some(keys) = keys {
+            command.env("SSH_AUTH_SOCK", &keys.socket);
+        }
+        finish(command, b"")
+    };
+    let cut = |bare: &Bare| {
+        let logins = bare.logins();
+        bare.sshd.pids()[1..].iter().for_each(|p| signal(*p as i32, Signal::KILL));
+        until("the sessions' end", || bare.home.ls().iter().all(|s| s["state"] == "exited").then_some(()));
+        logins
+    };
+    new_session(&bare, Some(&old), "one").ok();
+    bare.home.shows("one", r"old \(ED25519\)");
+    let target = bare.target();
+    // its login ends, and the network cuts the connection
+    drop(old);
+    let _ = std::fs::remove_file(dir.join("agent-old"));
+    cut(&bare);
+    new_session(&bare, Some(&new), "two").ok();
+    bare.home.shows("two", r"new \(ED25519\)");
+    assert_eq!(bare.target(), target, "the same process");
+    // one that has none leaves it as it is
+    cut(&bare);
+    new_session(&bare, None, "three").ok();
+    bare.home.shows("three", r"new \(ED25519\)");
+    // begun by one that has none: the next one's all the same, and nothing is left of it
+    signal(target, Signal::TERM);
+    until("its end", || bare.home.targets().is_empty().then_some(()));
+    assert!(!bare.home.run_files().iter().any(|n| n.starts_with("t-")), "{:?}", bare.home.run_files());
+    bare.home.env.retain(|(name, _)| name != "SSH_AUTH_SOCK");
+    assert_eq!(new_session(&bare, None, "four").code, 4);
+    let target = bare.target();
+    new_session(&bare, Some(&new), "five").ok();
+    assert_eq!(bare.target(), target);
+}
+
+#[test]
+fn a_target_process_lends_the_display_of_whoever_wants_its_host() {
+    use std::io::{Read, Write};
+    use thub::proto::x11::Display;
+    if Command::new("xauth").arg("-V").stdout(Stdio::null()).stderr(Stdio::null()).status().is_err() {
+        return skip("xauth");
+    }
+    let config = "Host test\n  ForwardX11 yes\n  ForwardX11Trusted yes\n";
+    let Some(bare) = Bare::with("X11Forwarding yes\n", config) else { return };
+    let people = people(&bare.home);
+    for (n, name) in ["one", "two"].iter().enumerate() {
+        let shows = "echo at $DISPLAY $(xauth list $DISPLAY) here; exec cat";
+        let words = ["new", "-d", "-H", "test", "--no-agent", "-n", name, "--size", "200x20", "--", "sh", "-c", shows];
+        let mut command = bare.home.thub_command(&bare.words(&words));
+        let dir = &people[n].1;
+        command.env("DISPLAY", format!("{}/x:0", dir.display())).env("XAUTHORITY", dir.join("xauth"));
+        finish(command, b"").ok();
+        bare.home.shows(name, "^at .* here$");
+        let screen = bare.home.capture(name);
+        let line = screen.iter().find(|l| l.starts_with("at ")).unwrap();
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let number = Display::parse(words[1]).unwrap().number;
+        let hex = words[words.len() - 2];
+        let ours: Vec<u8> = (0..16).map(|i| u8::from_str_radix(&hex[2 * i..2 * i + 2], 16).unwrap()).collect();
+        let mut stream = std::net::TcpStream::connect(("127.0.0.1", 6000 + number)).unwrap();
+        stream.write_all(&setup(&ours)).unwrap();
+        let mut said = [0; 22];
+        stream.read_exact(&mut said).unwrap();
+        assert_eq!(&said, b"hello from the display");
+        assert_eq!(people[n].0.recv().unwrap(), [n as u8 + 1; 16], "the display's own cookie");
+        // the next one comes once the connection was lost
+        bare.sshd.pids()[1..].iter().for_each(|p| signal(*p as i32, Signal::KILL));
+        until("its end", || bare.home.ls().iter().all(|s| s["state"] == "exited").then_some(()));
+    }
 }

@@ -1,7 +1,7 @@
 //! The TUI as a person sees it: keys in, cells out, and the terminal as it was afterwards.
 
 use crate::support::tty::{cells, frame};
-use crate::support::{Home, Tty, state_of, until};
+use crate::support::{Home, Tty, scale, state_of, until};
 use rustix::process::Signal;
 use rustix::termios::Termios;
 use thub::proto::ids::Size;
@@ -829,4 +829,18 @@ fn a_program_that_asks_hears_that_it_turned_light() {
     // it has turned; asked what it is now, it says so
     tty.type_("\x1b[?997;2n\x1b]11;rgb:ffff/ffff/ffff\x1b\\");
     tty.until_text("1b 5b 3f 39 39 37 3b 32 6e");
+}
+
+#[test]
+fn what_was_typed_before_one_leaves_arrives() {
+    let home = Home::new();
+    home.new_session(&["-n", "s", "--", "sh", "-c", "stty -echo; echo said-0; while read -r l; do echo said-$l; done"]);
+    for n in 1..=scale(10) {
+        let mut tty = Tty::thub(&home, 80, 24, &["attach", "s"]);
+        tty.until_text(&format!("said-{}", n - 1));
+        // in one go, as fast hands and pasted text are
+        tty.type_(format!("{n}\r\x02d"));
+        assert_eq!(tty.wait_exit(), 0);
+        home.shows("s", &format!("said-{n}$"));
+    }
 }

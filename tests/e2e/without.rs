@@ -9,17 +9,17 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// A host `test` with nothing of ours on it.
-struct Bare {
-    home: Home,
-    sshd: Sshd,
-    config: PathBuf,
+pub struct Bare {
+    pub home: Home,
+    pub sshd: Sshd,
+    pub config: PathBuf,
 }
 
 impl Bare {
-    fn new() -> Option<Bare> {
+    pub fn new() -> Option<Bare> {
         Bare::with("", "Host test\n")
     }
-    fn with(sshd_config: &str, ssh_config: &str) -> Option<Bare> {
+    pub fn with(sshd_config: &str, ssh_config: &str) -> Option<Bare> {
         if !sshd::here() {
             return None;
         }
@@ -27,24 +27,24 @@ impl Bare {
         let config = sshd.config(ssh_config);
         Some(Bare { home: Home::new(), sshd, config })
     }
-    fn words<'a>(&'a self, args: &[&'a str]) -> Vec<&'a str> {
+    pub fn words<'a>(&'a self, args: &[&'a str]) -> Vec<&'a str> {
         [&["-F", self.config.to_str().unwrap()], args].concat()
     }
     #[track_caller]
-    fn thub(&self, args: &[&str]) -> Output {
+    pub fn thub(&self, args: &[&str]) -> Output {
         self.home.thub(&self.words(args))
     }
     /// A detached session over plain SSH.
     #[track_caller]
-    fn new_session(&self, name: &str, more: &[&str]) -> String {
+    pub fn new_session(&self, name: &str, more: &[&str]) -> String {
         let args = [&["new", "-d", "-H", "test", "--no-agent", "-n", name], more].concat();
         self.thub(&args).ok().trim().to_string()
     }
-    fn tty(&self, cols: u16, rows: u16, args: &[&str]) -> Tty {
+    pub fn tty(&self, cols: u16, rows: u16, args: &[&str]) -> Tty {
         Tty::thub(&self.home, cols, rows, &self.words(args))
     }
     /// Logins so far.
-    fn logins(&self) -> usize {
+    pub fn logins(&self) -> usize {
         self.sshd.since(0).matches("Accepted publickey for").count()
     }
     /// Processes of the account there: shells, no sshd.
@@ -65,7 +65,7 @@ impl Bare {
     }
     /// The one target process.
     #[track_caller]
-    fn target(&self) -> i32 {
+    pub fn target(&self) -> i32 {
         let all = self.home.targets();
         assert_eq!(all.len(), 1, "{all:?}");
         all[0]
@@ -503,13 +503,11 @@ fn a_secret_goes_through_the_socket_alone() {
     tty.type_(format!("{SECRET}\r"));
     tty.until_text("has no thub yet");
     tty.type_("w");
-    // asked by the target process now, which names the host that will see it
-    tty.until_text("will see the answer");
-    tty.until_text("Passphrase for");
-    tty.type_(format!("{SECRET}\r"));
+    // the target process logs in, and nobody is asked a second time
     tty.until("a shell there", |s| s.iter().any(|l| l.contains('#') || l.contains("bash-")));
     tty.type_("echo in-$((6*7))\r");
     tty.until_text("in-42");
+    assert_eq!(bare.logins(), 2);
     // a second session needs no second answer
     bare.new_session("more", &["--", "sh", "-c", "exit 0"]);
     assert_eq!(bare.exit_of("more")["exit_code"], 0);
@@ -520,7 +518,8 @@ fn a_secret_goes_through_the_socket_alone() {
     tty.until_text("connection lost");
     let args = ["new", "-d", "-H", "test", "--no-agent", "-n", "helped", "--", "sh", "-c", "exit 6"];
     let mut helped = bare.home.thub_command(&bare.words(&args)).spawn().unwrap();
-    tty.until_text("will see the answer");
+    // (asked by the target process, on this machine as well)
+    tty.until_text("stays on this machine");
     tty.type_(format!("{SECRET}\r"));
     assert_eq!(exit_of(&mut helped), 0);
     assert_eq!(bare.exit_of("helped")["exit_code"], 6);
@@ -575,4 +574,54 @@ fn what_nobody_needs_goes() {
     bare.home.thub(&["new", "-d", "--no-agent"]).fails(2);
     bare.thub(&["new", "-d", "-H", "test", "--no-agent", "--cwd", "/"]).fails(2);
     bare.thub(&["new", "-d", "-H", "127.0.0.1:1", "--no-agent"]).fails(3);
+}
+
+#[test]
+fn a_run_dir_made_anew_has_one_target_for_a_host() {
+    let Some(bare) = Bare::new() else { return };
+    bare.new_session("one", &["--", "sh", "-c", "echo here; exec cat"]);
+    bare.home.shows("one", "here");
+    let first = bare.target();
+    // taken away while it can't look: another takes the place
+    signal(first, Signal::STOP);
+    until("it to stand still", || (state_of(first) == 'T').then_some(()));
+    let root = bare.home.run_root();
+    std::fs::remove_dir_all(&root).unwrap();
+    bare.new_session("two", &["--", "cat"]);
+    let all = bare.home.targets();
+    let second = *all.iter().find(|p| **p != first).expect("another");
+    let socket = |what: &str| {
+        let names = std::fs::read_dir(&root).unwrap().flatten();
+        names.map(|n| n.path()).find(|p| p.extension().is_some_and(|e| e == what)).expect("its file")
+    };
+    let inode = |path: &PathBuf| std::os::unix::fs::MetadataExt::ino(&std::fs::metadata(path).unwrap());
+    let before = inode(&socket("tsock"));
+    signal(first, Signal::CONT);
+    // the first serves the session it has, until that ends, and then goes at once: not after half a minute
+    until("the session to be found again", || bare.home.ls().iter().any(|s| s["name"] == "one").then_some(()));
+    bare.home.thub(&["send", "one", "still", "--keys", "Enter"]).ok();
+    bare.home.shows("one", "still");
+    let killed = Instant::now();
+    bare.home.thub(&["kill", "one"]).ok();
+    until("its end", || (bare.home.targets() == [second]).then_some(()));
+    assert!(killed.elapsed() < Duration::from_secs(20), "it waited for somebody");
+    assert_eq!(inode(&socket("tsock")), before, "the second one's place was taken");
+    assert_eq!(bare.home.session("two")["state"], "detached");
+    bare.new_session("three", &["--", "sh", "-c", "exit 3"]);
+    assert_eq!(bare.exit_of("three")["exit_code"], 3);
+    assert_eq!(bare.target(), second);
+    // nobody takes it: the same process has a place in the new one, with a lock that counts
+    std::fs::remove_dir_all(&root).unwrap();
+    until("its lock", || {
+        std::fs::read_dir(&root).ok()?.flatten().find(|n| n.path().extension() == Some("tsock".as_ref()))
+    });
+    bare.new_session("four", &["--", "cat"]);
+    assert_eq!(bare.target(), second);
+    let id = words(second)
+        .pop()
+        .filter(|w| !w.is_empty())
+        .or_else(|| words(second).into_iter().find(|w| w.starts_with("t-")));
+    let lock = std::fs::File::open(root.join(format!("{}.target", id.unwrap()))).unwrap();
+    let taken = rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive);
+    assert!(taken.is_err(), "its lock is no lock any more");
 }

@@ -7,6 +7,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
+use thub::transport::ask::KeyAsked;
 use thub::transport::ssh;
 
 /// From the mildest on.
@@ -215,10 +216,10 @@ fn of_thub(sshd: &Arc<Sshd>, config: &Path, name: &str) -> (Verdict, String) {
         mark: usize,
     }
     impl thub::transport::ask::Ask for Watching {
-        fn host_key(&self, host: &str, kind: &str, print: &str) -> thub::transport::ask::Answered<'_, bool> {
+        fn host_key(&self, asked: &KeyAsked) -> thub::transport::ask::Answered<'_, bool> {
             let log = self.sshd.since(self.mark);
             assert!(!log.contains("userauth"), "offered before the answer: {log}");
-            self.person.host_key(host, kind, print)
+            self.person.host_key(asked)
         }
     }
     let mark = sshd.mark();
@@ -443,5 +444,43 @@ fn renewals() {
         assert_eq!(std::fs::read_to_string(d.join("known_hosts")).unwrap(), line);
         let log = sshd.since(mark);
         assert!(log.matches("set_newkeys: rekeying").count() >= 4, "{line}: {log}");
+    }
+}
+
+/// Who is asked to trust a key knows where it was found, whose way it is on, and where it goes.
+#[test]
+fn a_question_says_where_the_host_is() {
+    struct Told(std::sync::Mutex<Vec<KeyAsked>>);
+    impl thub::transport::ask::Ask for Told {
+        fn host_key(&self, asked: &KeyAsked) -> thub::transport::ask::Answered<'_, bool> {
+            self.0.lock().unwrap().push(asked.clone());
+            Box::pin(async { Some(true) })
+        }
+    }
+    if !sshd::here() {
+        return;
+    }
+    let sshd = Sshd::start("AllowTcpForwarding yes");
+    std::fs::remove_file(sshd.at("known_hosts")).unwrap();
+    let config = sshd.config(
+        "Host one\n  HostKeyAlias one\n  HostName localhost\n  AddressFamily inet\nHost two\n  HostKeyAlias two\n\
+         Host far\n  HostKeyAlias far\n  ProxyJump one,two\n",
+    );
+    let told = Arc::new(Told(std::sync::Mutex::default()));
+    run(async { ssh::connect("far", Some(&config), told.clone()).await.unwrap().close().await });
+    let told = told.0.lock().unwrap();
+    let port = sshd.port;
+    let at = |name: &str| told.iter().find(|k| k.host.contains(&format!("@{name}:"))).unwrap().clone();
+    assert_eq!(told.len(), 3, "{told:?}");
+    let (one, two, far) = (at("one"), at("two"), at("far"));
+    assert_eq!(one.address, format!("localhost (127.0.0.1) port {port}"));
+    assert_eq!(one.way, format!("jump host 1 of 2 on the way to {}", far.host));
+    assert_eq!(two.address, format!("127.0.0.1 port {port}, through {}", one.host));
+    assert_eq!(two.way, format!("jump host 2 of 2 on the way to {}", far.host));
+    assert_eq!((far.address, far.way), (format!("127.0.0.1 port {port}, through {}", two.host), String::new()));
+    assert_eq!(far.kept, format!("{}, as far", sshd.at("known_hosts").display()));
+    let known = std::fs::read_to_string(sshd.at("known_hosts")).unwrap();
+    for name in ["one", "two", "far"] {
+        assert!(known.lines().any(|l| l.starts_with(&format!("{name} "))), "{known}");
     }
 }

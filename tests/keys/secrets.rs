@@ -115,31 +115,15 @@ fn a_passphrase_typed_in_the_tui() {
     let mut home = Home::new();
     home.env.push(("THUB_LOG".into(), "trace".into()));
     let tty = Tty::thub(&home, 100, 30, &["-F", config.to_str().unwrap(), "test"]);
-    tty.until_text("Passphrase for");
-    // it takes keys once what was typed elsewhere has come to a pause
-    let typed = |text: &str| {
-        for c in text.chars() {
-            tty.type_(c.to_string());
-        }
-    };
-    let takes_keys = || {
-        until("the panel to take keys", || {
-            tty.type_("x");
-            std::thread::sleep(std::time::Duration::from_millis(300));
-            tty.screen().concat().contains("> •").then_some(())
-        });
-        tty.type_("\x15");
-        tty.until_no_text("•");
-    };
+    let screen = tty.until_text("Passphrase for").concat();
+    assert!(screen.contains("stays on this machine") && !screen.contains("will see"), "{screen}");
     // pasted, and wrong
-    takes_keys();
     tty.type_(format!("\x1b[200~{PASTED}\x1b[201~"));
     tty.until_text(&"•".repeat(PASTED.len()));
     tty.type_("\r");
-    tty.until_no_text("•");
-    tty.until_text("Passphrase for");
-    takes_keys();
-    typed(PHRASE);
+    tty.until_text("that was wrong; 2 tries left");
+    // typed
+    PHRASE.chars().for_each(|c| tty.type_(c.to_string()));
     tty.until_text(&"•".repeat(PHRASE.len()));
     // what is looked for is found as long as it is there
     assert!(!in_memory(tty.pid(), PHRASE).is_empty());
@@ -152,6 +136,41 @@ fn a_passphrase_typed_in_the_tui() {
     let left = in_memory(tty.pid(), seed);
     assert!(left.is_empty(), "the opened key, {} times in memory:\n{}", left.len(), left.join("\n"));
     assert!(holds(&tty.log(), PHRASE).is_none(), "it was shown");
+}
+
+/// Who goes on without an agent has the answer kept until the target process has logged in, and no longer.
+#[test]
+fn a_password_given_again_to_the_target_process() {
+    let Some(account) = Account::new("again") else { return };
+    let sshd = account.sshd("PasswordAuthentication yes\nUsePAM no");
+    let _ending = Ending(&sshd);
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o711);
+    std::fs::set_permissions(sshd.dir.path(), mode).unwrap();
+    let config = account.config(&sshd, "PubkeyAuthentication no");
+    let mut home = Home::new();
+    home.env.push(("THUB_LOG".into(), "trace".into()));
+    let tty = Tty::thub(&home, 100, 30, &["-F", config.to_str().unwrap(), "test"]);
+    tty.until_text("password");
+    tty.type_(PASSWORD);
+    tty.until_text(&"•".repeat(PASSWORD.len()));
+    tty.type_("\r");
+    tty.until_text("Put build");
+    assert!(!in_memory(tty.pid(), PASSWORD).is_empty(), "it is kept for w");
+    tty.type_("w");
+    tty.until_text("$");
+    tty.type_("echo in-$((1+1))\r");
+    tty.until_text("in-2");
+    assert_eq!(sshd.since(0).matches("Accepted password for").count(), 2);
+    nowhere(&home, &sshd, tty.pid(), PASSWORD);
+    let targets = home.targets();
+    assert_eq!(targets.len(), 1, "{targets:?}");
+    for target in targets {
+        let left = in_memory(target, PASSWORD);
+        assert!(left.is_empty(), "{} in the target's memory:\n{}", left.len(), left.join("\n"));
+    }
+    tty.type_("exit\r");
+    drop(tty);
+    home.targets().into_iter().for_each(|pid| crate::support::signal(pid, rustix::process::Signal::TERM));
 }
 
 #[test]

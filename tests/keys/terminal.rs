@@ -62,18 +62,22 @@ fn everything_a_verb_may_ask() {
     times(&tty, "Type yes, no, or the fingerprint:", 1);
     let screen = tty.until_text(&h.fingerprint).concat();
     assert!(screen.contains("@test:") && screen.contains("is not known yet") && screen.contains("ssh-ed25519"));
+    let screen = tty.until_text("Compare it with").concat();
+    assert!(screen.contains(&format!("Address: 127.0.0.1 port {}", h.sshd.port)), "{screen}");
+    assert!(screen.contains("Kept in: ") && screen.contains(&format!("as [127.0.0.1]:{}", h.sshd.port)), "{screen}");
     assert!(!echoes(&tty));
     assert!(!h.sshd.at("known_hosts").exists());
     tty.type_("perhaps\r");
     times(&tty, "Type yes, the fingerprint or no:", 1);
     tty.type_(format!("{}\r", h.fingerprint));
     // the host's banner, escaped, before the first secret
-    times(&tty, "locked:", 1);
+    times(&tty, "stays on this machine", 1);
     let screen = tty.screen().concat();
     assert!(screen.contains("says: Only\\u{1b}[31m friends") && screen.contains("says: may enter"), "{screen}");
     assert!(h.sshd.at("known_hosts").exists());
-    tty.type_("wrong\r");
-    times(&tty, "locked:", 2);
+    tty.type_("mistaken\r");
+    times(&tty, "stays on this machine", 2);
+    assert!(tty.screen().concat().contains("that was wrong; 2 tries left"));
     tty.type_("opem\x7fn sesame\r");
     times(&tty, "Put it there? Type yes or no:", 1);
     tty.type_("yes\r");
@@ -81,11 +85,11 @@ fn everything_a_verb_may_ask() {
     tty.until_text("code=0");
     tty.until("the terminal as it was", |_| echoes(&tty));
     let log = String::from_utf8_lossy(&tty.log()).into_owned();
-    assert!(!log.contains("sesame") && !log.contains("wrong"), "a secret was echoed");
+    assert!(!log.contains("sesame") && !log.contains("mistaken"), "a secret was echoed");
     // and now nothing but the passphrase
     tty.type_("clear\r");
     tty.type_(h.line("", "ls -H test --json"));
-    times(&tty, "locked:", 1);
+    times(&tty, "stays on this machine", 1);
     tty.type_("open sesame\r");
     tty.until_text("code=0");
 }
@@ -104,12 +108,12 @@ fn cancelled_stopped_and_ended() {
     tty.type_("clear\r");
     tty.until_no_text("code=4");
     tty.type_(h.line("", "ls -H test"));
-    times(&tty, "locked:", 1);
+    times(&tty, "stays on this machine", 1);
     tty.type_("abc\x03");
     tty.until_text("code=4");
     let screen = tty.screen().concat();
     assert!(screen.contains("(its passphrase: cancelled)"), "{screen}");
-    assert_eq!(screen.matches("locked:").count(), 1, "cancelled is cancelled: {screen}");
+    assert_eq!(screen.matches("stays on this machine").count(), 1, "cancelled is cancelled: {screen}");
     assert!(echoes(&tty));
     // wrong three times: no fourth
     tty.type_("clear\r");
@@ -121,7 +125,8 @@ fn cancelled_stopped_and_ended() {
         tty.type_("wrong\r");
     }
     tty.until_text("code=4");
-    assert!(tty.screen().concat().contains("wrong passphrase"));
+    let screen = tty.screen().concat();
+    assert!(screen.contains("wrong passphrase") && screen.contains("that was wrong; 1 try left"), "{screen}");
     // stopped: the shell has its terminal back, and then it asks anew
     tty.type_("clear\r");
     tty.until_no_text("code=4");
@@ -182,4 +187,29 @@ fn nothing_is_asked_without_a_terminal() {
     std::fs::remove_file(h.sshd.at("known_hosts")).unwrap();
     tty.type_(format!("clear; $THUB -F {} ls -H test; echo code=$?\r", batch.display()));
     tty.until_text("not on record");
+}
+
+/// A secret is taken whole or refused with a sentence: never cut, and never without what is no text.
+#[test]
+fn long_secrets_and_those_that_are_no_text() {
+    let Some(h) = host("") else { return };
+    h.sshd.know("host_ed25519");
+    let phrase = "long ".repeat(600);
+    let d = h.sshd.dir.path();
+    keygen(d, &["-q", "-p", "-P", "open sesame", "-N", &phrase, "-f", "locked"]);
+    let tty = h.shell();
+    tty.type_(h.line("", "ls -H test"));
+    times(&tty, "stays on this machine", 1);
+    tty.until("no echo", |_| !echoes(&tty));
+    tty.type_(b"caf\xe9\r");
+    tty.until_text("that was not UTF-8 text");
+    tty.type_(format!("{}\r", "x".repeat(40_000)));
+    tty.until_text("that was longer than 32 KiB");
+    tty.type_(format!("{phrase}x\r"));
+    tty.until_text("that was wrong; 2 tries left");
+    tty.type_(format!("{phrase}\r"));
+    tty.until_text("Put it there? Type yes or no:");
+    tty.type_("no\r");
+    tty.until_text("code=");
+    assert!(!String::from_utf8_lossy(&tty.log()).contains("long long"), "it was shown");
 }

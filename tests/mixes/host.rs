@@ -1,10 +1,9 @@
 //! Owns a host behind a real sshd, with any build's agent on it, and clients of any build that reach it.
 
 use crate::old::Build;
-use crate::support::home::{Output, finish, sweep, wait_for};
+use crate::support::home::{Output, finish};
 use crate::support::sshd::{self, Sshd};
-use crate::support::{Home, PATIENCE, THUB, Tty, signal, state_of, with_variable, words};
-use rustix::process::Signal;
+use crate::support::{Home, THUB, Tty, there, with_variable, words};
 use serde_json::Value;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -109,19 +108,6 @@ impl Far {
 
 impl Drop for Far {
     fn drop(&mut self) {
-        for pid in self.processes().into_iter().filter(|p| state_of(*p) == 'T') {
-            signal(pid, Signal::CONT);
-        }
-        let mut kill = self.home.thub_command(&["kill", "--all"]);
-        kill.env("HOME", self.sshd.home());
-        for name in ["THUB_RUN_DIR", "THUB_STATE_DIR", "THUB_CONFIG_DIR"] {
-            kill.env_remove(name);
-        }
-        kill.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
-        if let Ok(mut child) = kill.spawn() {
-            wait_for(&mut child, PATIENCE);
-        }
-        self.sshd.crash();
-        sweep(|| self.processes());
+        there::end(&self.home, &self.sshd);
     }
 }

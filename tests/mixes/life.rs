@@ -54,6 +54,7 @@ impl Agent {
 
 fn attach(session: &str, stream: u32) -> SessionAttach {
     SessionAttach {
+        screens: 1,
         session: session.parse().expect("an id"),
         stream,
         client: ClientId::random(),
@@ -133,6 +134,44 @@ fn it_ends_in_order() {
         home.shows("one", "typed");
         assert_eq!(home.pid_of("one"), pid, "sessions go on");
     }
+}
+
+/// What a client had sent over a link that it has left is not taken any more once it is attached over another: it may go
+/// on from `input_applied` with something else.
+#[test]
+fn input_of_a_link_that_was_left_is_not_taken() {
+    let home = Home::new();
+    let id = home.new_session(&["-n", "one", "--", "cat"]);
+    run(async {
+        let (mut before, _) = Agent::start(&home).await;
+        let (mut now, _) = Agent::start(&home).await;
+        let mut frames = before.link.open_stream(2);
+        let first = attach(&id, 2);
+        before.link.call(&first).await.expect("attached");
+        before.link.out.urgent(2, Body::Data { offset: 0, bytes: b"come" });
+        while !matches!(frames.recv().await.expect("an acknowledgement").body(), Ok(Body::Ack { seen: 4, .. })) {}
+        let _frames = now.link.open_stream(2);
+        let again = SessionAttach { auto: true, input_sent: 9, ..first };
+        let attached = now.link.call(&again).await.expect("attached again");
+        assert_eq!(attached.input_applied, Some(4));
+        // late, and no longer wanted
+        before.link.out.urgent(2, Body::Data { offset: 4, bytes: b"-rm x\n" });
+        before.link.call(&SessionDetach { stream: 6 }).await.ok();
+        now.link.out.urgent(2, Body::Data { offset: 4, bytes: b"-ls\n" });
+        home_shows(&home).await;
+        for agent in [&mut before, &mut now] {
+            agent.child.kill().await.expect("its end");
+        }
+    });
+    let raw = home.thub(&["capture", "one", "--all", "--raw"]).ok();
+    assert!(raw.contains("come-ls") && !raw.contains("rm"), "{raw}");
+}
+
+/// (The verb is a process of its own: what it waits for goes on meanwhile.)
+async fn home_shows(home: &Home) {
+    let mut wait = tokio::process::Command::from(home.command(THUB));
+    wait.args(["wait", "one", "--text", "come-", "--timeout", "30"]).stdout(Stdio::null());
+    assert!(wait.status().await.expect("it runs").success());
 }
 
 #[test]

@@ -5,7 +5,7 @@ use sshd::Sshd;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::unix::net::UnixListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -114,6 +114,13 @@ async fn echoes<S: tokio::io::AsyncRead + tokio::io::AsyncWrite>(stream: S, said
 
 async fn tcp(port: u16) -> tokio::net::TcpStream {
     tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap()
+}
+
+/// A host to connect to, where there is a sshd.
+fn host() -> Option<(Sshd, PathBuf)> {
+    let sshd = sshd::here().then(|| Sshd::start(""))?;
+    let config = sshd.config("");
+    Some((sshd, config))
 }
 
 #[test]
@@ -265,11 +272,7 @@ fn what_is_refused_is_said() {
 
 #[test]
 fn two_hundred_at_once() {
-    if !sshd::here() {
-        return;
-    }
-    let sshd = Sshd::start("");
-    let config = sshd.config("");
+    let Some((_sshd, config)) = host() else { return };
     let port = echo();
     run(async {
         let ssh = connect(&config).await.unwrap();
@@ -320,11 +323,7 @@ fn two_hundred_at_once() {
 
 #[test]
 fn each_direction_ends_by_itself() {
-    if !sshd::here() {
-        return;
-    }
-    let sshd = Sshd::start("");
-    let config = sshd.config("");
+    let Some((_sshd, config)) = host() else { return };
     // says a word, ends that, and counts what it still gets
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -364,11 +363,7 @@ fn each_direction_ends_by_itself() {
 
 #[test]
 fn a_cut_link_and_the_next_one() {
-    if !sshd::here() {
-        return;
-    }
-    let sshd = Sshd::start("");
-    let config = sshd.config("");
+    let Some((sshd, config)) = host() else { return };
     let port = echo();
     run(async {
         let first = connect(&config).await.unwrap();
@@ -556,5 +551,143 @@ fn what_nobody_asked_for_is_refused() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         assert_eq!(f.list().iter().map(|s| s.total).sum::<u64>(), 1);
+    });
+}
+
+/// A host that never answers whether it listens.
+struct Deaf;
+
+impl russh::server::Handler for Deaf {
+    type Error = russh::Error;
+
+    async fn auth_publickey(
+        &mut self,
+        _: &str,
+        _: russh::server::VerifiedPublicKey<'_>,
+    ) -> Result<russh::server::Auth, russh::Error> {
+        Ok(russh::server::Auth::Accept)
+    }
+    async fn tcpip_forward(
+        &mut self,
+        _: &str,
+        _: &mut u32,
+        _: &mut russh::server::Session,
+    ) -> Result<bool, russh::Error> {
+        std::future::pending().await
+    }
+}
+
+#[test]
+fn a_host_that_does_not_say_whether_it_listens_is_told_of_and_let_go_at_once() {
+    if !sshd::here() {
+        return;
+    }
+    // for its keys
+    let sshd = Sshd::start("");
+    let key = russh::keys::load_secret_key(sshd.at("host_ed25519"), None).unwrap();
+    run(async {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let at = listener.local_addr().unwrap().port();
+        let config = sshd.config(&format!("Host test\n  Port {at}\n  HostKeyAlias [127.0.0.1]:{}\n", sshd.port));
+        tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            let config = russh::server::Config { keys: vec![key], ..Default::default() };
+            let _ = russh::server::run_stream(Arc::new(config), stream, Deaf).await.unwrap().await;
+        });
+        let ssh = connect(&config).await.unwrap();
+        let f = forwards(&ssh);
+        let spec = Spec::parse("R:9000:localhost:1").unwrap();
+        let id = f.open(spec.clone(), false).unwrap();
+        // long before it is given up
+        let begun = Instant::now();
+        let slow = until(&f, id, "news", |s| s.trouble.is_some() || s.state != State::Opening).await;
+        assert_eq!(slow.state, State::Opening, "{slow:?}");
+        assert!(slow.trouble.unwrap().contains("has not answered yet"));
+        assert!(begun.elapsed() < Duration::from_secs(10));
+        // closed while it waits: the same may be asked for again, and the end waits for no answer
+        f.close(id);
+        tokio::task::yield_now().await;
+        let again = f.open(spec, false).unwrap();
+        until(&f, again, "news", |s| s.trouble.is_some() || s.state != State::Opening).await;
+        assert_eq!(f.list()[0].state, State::Opening, "{:?}", f.list());
+        let ending = Instant::now();
+        f.end().await;
+        assert!(ending.elapsed() < Duration::from_secs(1), "{:?}", ending.elapsed());
+    });
+}
+
+/// A line that takes so many bytes a second towards `to`, and holds few itself; says how many have passed.
+fn narrow(to: u16, rate: u64) -> (u16, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    // what comes in is held back where it comes from
+    rustix::net::sockopt::set_socket_recv_buffer_size(&listener, 16 << 10).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let passed = Arc::new(AtomicUsize::new(0));
+    let count = passed.clone();
+    std::thread::spawn(move || {
+        for client in listener.incoming().flatten() {
+            let server = TcpStream::connect(("127.0.0.1", to)).unwrap();
+            let (from, back, count) = (client.try_clone().unwrap(), server.try_clone().unwrap(), count.clone());
+            std::thread::spawn(move || serve(&back, &from));
+            std::thread::spawn(move || {
+                let (mut from, mut buf) = (&client, [0; 4096]);
+                while let Ok(n @ 1..) = from.read(&mut buf) {
+                    if (&server).write_all(&buf[..n]).is_err() {
+                        break;
+                    }
+                    count.fetch_add(n, Ordering::SeqCst);
+                    std::thread::sleep(Duration::from_micros(n as u64 * 1_000_000 / rate));
+                }
+                let _ = server.shutdown(Shutdown::Both);
+            });
+        }
+    });
+    (port, passed)
+}
+
+#[test]
+fn keys_go_first_through_a_jump_host_as_well() {
+    if !sshd::here() {
+        return;
+    }
+    let sshd = Sshd::start("");
+    let (line, passed) = narrow(sshd.port, 700_000);
+    let near = format!("Host near\n  Port {line}\n  HostKeyAlias [127.0.0.1]:{}\n", sshd.port);
+    let config = sshd.config(&format!("{near}Host test\n  ProxyJump near\n"));
+    // takes all it gets
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let sink = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            std::thread::spawn(move || std::io::copy(&mut stream, &mut std::io::sink()));
+        }
+    });
+    run(async {
+        let ssh = connect(&config).await.unwrap();
+        let f = forwards(&ssh);
+        let (_, at) = open(&f, &format!("0:localhost:{sink}")).await;
+        let mut bulk = tcp(at).await;
+        let sending = tokio::spawn(async move {
+            let piece = vec![7; 64 << 10];
+            while bulk.write_all(&piece).await.is_ok() {}
+        });
+        let mut typing = ssh.exec("exec cat").await.unwrap();
+        let start = passed.load(Ordering::SeqCst);
+        while passed.load(Ordering::SeqCst) < start + (1 << 20) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        // how much goes over the line between a key and its echo (the middle one: a machine that is busy adds to some)
+        let mut between = Vec::new();
+        for _ in 0..7 {
+            let before = passed.load(Ordering::SeqCst);
+            typing.write_all(b"k").await.unwrap();
+            typing.read_u8().await.unwrap();
+            between.push(passed.load(Ordering::SeqCst) - before);
+        }
+        between.sort();
+        println!("bytes before a key: {between:?}");
+        sending.abort();
+        assert!(between[3] < 640 << 10, "so many bytes went before a key: {between:?}");
+        f.end().await;
     });
 }

@@ -6,6 +6,7 @@ pub mod home;
 pub mod proxy;
 pub mod sshd;
 pub mod systemd;
+pub mod there;
 pub mod tty;
 
 pub use home::{Home, Output};

@@ -20,6 +20,8 @@ pub struct Frame {
 
 /// From this width on the tree lies beside the panes.
 pub const WIDE: u16 = 100;
+/// The widest panel, and a blank on both sides of it.
+const PANEL: u16 = 94;
 
 impl App {
     pub fn frame(&self) -> Frame {
@@ -50,6 +52,14 @@ impl App {
             body.height -= 1;
         }
         Frame { tabs, status, tree, drawer: open && !beside, body }
+    }
+
+    /// Where panels lie: beside the tree, where there is room for all of one.
+    pub fn stage(&self) -> Rect {
+        let whole = Rect::new(0, 0, self.size.cols, self.size.rows);
+        let Frame { tree, drawer, body, .. } = self.frame();
+        let beside = tree.is_some() && !drawer && body.width >= PANEL;
+        if beside { Rect { x: body.x, width: body.width, ..whole } } else { whole }
     }
 
     /// The rectangles of a tab's panes that are to be seen, borders included.

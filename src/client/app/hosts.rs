@@ -118,7 +118,10 @@ impl App {
         let mut out = Vec::new();
         let was_dirty = std::mem::replace(&mut self.dirty, true);
         match event {
-            HostEvent::State(state) => self.host_state(&id, state, &mut out),
+            HostEvent::State(state) => {
+                self.host_state(&id, state, &mut out);
+                self.refresh_ports(&id);
+            }
             HostEvent::Sessions(list) => self.sessions(&id, list, &mut out),
             HostEvent::Rtt(rtt) => self.round_trip(&id, rtt),
             HostEvent::Silent(quiet) => {

@@ -376,7 +376,7 @@ impl App {
         if takes == Takes::Yes {
             self.dirty = true;
             if let Some(layer) = self.layers.last_mut() {
-                layer.paste(&String::from_utf8_lossy(&whole));
+                layer.paste(&whole);
             }
             whole.zeroize();
         } else if !self.tree.focused

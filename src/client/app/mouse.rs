@@ -48,7 +48,7 @@ impl App {
             (MouseKind::Press, Button::WheelUp) => layer.step(-3),
             (MouseKind::Press, Button::WheelDown) => layer.step(3),
             (MouseKind::Press, Button::Left) => {
-                let whole = Rect::new(0, 0, self.size.cols, self.size.rows);
+                let whole = self.stage();
                 let outcome = match self.layers.last_mut() {
                     Some(layer) => layer.click(whole, m.col, m.row),
                     None => Outcome::Stay,

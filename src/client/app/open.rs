@@ -253,6 +253,11 @@ impl App {
                 let watch = p.watch;
                 self.attach(pane, session, watch, out);
             }
+            // a shell of this machine in the place of one on another would be taken for that
+            (Stage::Gone { .. } | Stage::Exited(_), _) if p.is_elsewhere() => {
+                let host = p.info.as_ref().map(|i| crate::text::short(&i.connection, 60)).unwrap_or_default();
+                self.say_long(format!("this was a session on {host} over plain SSH: open that host for another"));
+            }
             (Stage::Gone { .. } | Stage::Exited(_), _) => self.start_shell(pane, None, out),
             _ => {}
         }

@@ -1,7 +1,7 @@
 //! Owns what the client knows of forwards: a host's list, and its panel while it is open.
 
 use super::{App, Effect};
-use crate::client::host::{HostCommand, HostId};
+use crate::client::host::{HostCommand, HostId, forward};
 use crate::client::layer::Layer;
 use crate::transport::ssh::forward::{State, Status};
 
@@ -25,11 +25,13 @@ impl App {
     /// The panel shows what there is.
     pub fn refresh_ports(&mut self, id: &HostId) {
         let Some(host) = self.hosts.get(id) else { return };
+        let refused = if host.state.is_without_agent() { forward::without_agent(id).hints } else { Vec::new() };
         for layer in &mut self.layers {
             if let Layer::Ports(panel) = layer
                 && panel.host == *id
             {
                 panel.refresh(&host.forwards, &host.ports);
+                panel.refuse(refused.clone());
             }
         }
         self.dirty = true;
@@ -118,6 +120,24 @@ mod tests {
         let mut s = Bench::full(100, 24);
         s.keys("C-b P");
         assert!(s.screen().contains("lead to another machine"), "{}", s.screen());
+    }
+
+    #[test]
+    fn without_an_agent_it_says_what_does_it() {
+        let mut s = open();
+        s.keys("a");
+        s.host("web", HostEvent::State(HostState::Online { build: String::new(), hostname: "box".into() }));
+        let screen = s.screen();
+        assert!(screen.contains("without an agent") && screen.contains("`thub forward -H web SPEC`"), "{screen}");
+        assert!(screen.contains("`thub deploy web`") && !screen.contains("listens there"), "{screen}");
+        assert!(!screen.contains("add"), "{screen}");
+        s.take();
+        s.keys("a 'D:1080 Enter");
+        assert!(!commands(&mut s).iter().any(|c| matches!(c, HostCommand::Forward(_))));
+        // its agent is there after all
+        s.host("web", HostEvent::State(HostState::Online { build: "1".into(), hostname: "box".into() }));
+        s.keys("q C-b P");
+        assert!(s.screen().contains("nothing of yours listens there"), "{}", s.screen());
     }
 
     #[test]

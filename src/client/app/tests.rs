@@ -16,9 +16,10 @@ use crate::term::engine::Engine;
 use crate::term::input::{Button, Input, Mods, MouseKind, Parser};
 use crate::term::keys;
 use crate::theme::Theme;
+use crate::transport::ask::{KeyAsked, SecretAsked, SecretKind};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
-use ratatui::style::Modifier;
+use ratatui::style::{Color, Modifier};
 
 /// A client and the hosts it thinks it talks to.
 pub struct Bench {
@@ -477,6 +478,41 @@ fn what_a_host_showed_last_is_not_shown_as_of_now() {
     assert!(!s.has("42%"), "{}", s.screen());
 }
 
+/// Of the rows within these columns that have a text: the blanks before and after it.
+fn margins(buf: &Buffer, columns: std::ops::Range<u16>, rows: std::ops::Range<u16>) -> Vec<(usize, usize)> {
+    let row = |y: u16| columns.clone().map(|x| buf[(x, y)].symbol()).collect::<String>();
+    let blanks = |s: &str| (s.len() - s.trim_start().len(), s.len() - s.trim_end().len());
+    rows.map(row).filter(|r| !r.trim().is_empty()).map(|r| blanks(&r)).collect()
+}
+
+#[test]
+fn what_a_pane_says_is_in_its_middle() {
+    let mut s = Bench::full(80, 24);
+    s.app.open_host(&HostId::new("nas"), &mut Vec::new());
+    let (why, hints) = ("nas can't be reached: no answer".to_string(), vec!["see whether it is up".to_string()]);
+    s.host("nas", HostEvent::State(HostState::Failed { why, hints, hard: false }));
+    let (buf, _) = s.buffer();
+    let said = margins(&buf, 0..80, 1..23);
+    assert!(said.len() == 4 && said.iter().all(|(a, b)| a.abs_diff(*b) <= 1), "{said:?} {}", s.screen());
+    // on the terminal's ground, whatever the theme's is
+    let light = Theme::built_in("light").unwrap();
+    let mut buf = Buffer::empty(Rect::new(0, 0, 80, 24));
+    view::draw(&s.app, &light, &mut buf);
+    let own = |x: u16, y: u16| (buf[(x, y)].fg, buf[(x, y)].bg) == (Color::Reset, Color::Reset);
+    assert!((1..23).all(|y| (0..80).all(|x| own(x, y))), "{}", s.screen());
+}
+
+#[test]
+fn what_a_pane_says_over_what_it_showed_has_a_frame() {
+    let mut s = two_hosts();
+    s.output("build-server", "r1", &"long words and more of them ".repeat(60));
+    let failed = HostEvent::AttachFailed { session: id("r1"), why: "it has ended".into(), ended: true };
+    s.host("build-server", failed);
+    let screen = s.screen();
+    let framed = |what: &str| screen.lines().any(|l| l.contains('│') && l.contains(&format!("{what} ")));
+    assert!(framed("it has ended") && screen.matches('┌').count() == 3, "{screen}");
+}
+
 #[test]
 fn credit_is_given_for_what_is_drawn() {
     let mut s = Bench::full(80, 24);
@@ -508,9 +544,23 @@ fn a_host_key_is_asked_about_and_typing_does_not_answer_it() {
     s.take();
     s.at(10.0);
     s.keys("'x");
-    let question = Question::HostKey { host: "nas".into(), kind: "ed25519".into(), fingerprint: "SHA256:abc".into() };
+    let question = Question::HostKey(KeyAsked {
+        host: "me@nas".into(),
+        address: "nas.example.org (192.0.2.7) port 22\u{1b}[2J".into(),
+        way: "jump host 1 of 2 on the way to me@web".into(),
+        kind: "ed25519".into(),
+        fingerprint: "SHA256:abc".into(),
+        kept: "/h/.ssh/known_hosts, as nas.example.org".into(),
+    });
     s.host("nas", HostEvent::Ask { id: 5, question });
-    assert!(s.has("SHA256:abc"), "{}", s.screen());
+    for text in [
+        "SHA256:abc",
+        "Address: nas.example.org (192.0.2.7) port 22\\u{1b}[2J",
+        "It is: jump host 1 of 2 on the way to me@web",
+        "Kept in: /h/.ssh/known_hosts, as nas.example.org",
+    ] {
+        assert!(s.has(text), "{text}: {}", s.screen());
+    }
     s.at(10.1);
     s.keys("y");
     assert_eq!(s.typed(), ["s1 x", "s1 y"]);
@@ -573,10 +623,39 @@ fn where_no_agent_can_be_put_a_key_goes_on_without() {
 }
 
 #[test]
+fn a_secret_is_taken_whole_or_not_at_all() {
+    let long = "x".repeat(crate::secret::MOST + 1);
+    for (pasted, said) in
+        [(long.as_bytes(), "longer than 32 KiB"), (b"caf\xe9", "not UTF-8 text"), (b"a\tb", "control characters")]
+    {
+        let mut s = Bench::full(80, 24);
+        s.at(10.0);
+        s.host("nas", HostEvent::Ask { id: 6, question: secret("nas", "Password:") });
+        s.at(11.0);
+        s.take();
+        s.event(Event::Paste { bytes: pasted.to_vec(), last: true });
+        assert!(s.has(said) && !s.has("•"), "{said}: {}", s.screen());
+        s.keys("'a Enter");
+        assert!(s.effects.is_empty() && s.has(said), "{:?}", s.effects);
+        s.keys("C-u 'right");
+        assert!(!s.has(said), "{}", s.screen());
+        // the line's end is none of it
+        s.event(Event::Paste { bytes: b"er\rnext".to_vec(), last: true });
+        s.keys("Enter");
+        let answer = HostCommand::Answer { id: 6, answer: Answer::Secret("righter".into()) };
+        assert!(s.effects.contains(&Effect::Host(HostId::new("nas"), answer)), "{:?}", s.effects);
+    }
+}
+
+fn secret(host: &str, prompt: &str) -> Question {
+    Question::Secret(SecretAsked { host: host.into(), prompt: prompt.into(), ..SecretAsked::default() })
+}
+
+#[test]
 fn a_secret_is_masked() {
     let mut s = Bench::full(80, 24);
     s.at(10.0);
-    let question = Question::Secret { host: "nas".into(), prompt: "Password:".into(), echo: false };
+    let question = secret("nas", "Password:");
     s.host("nas", HostEvent::Ask { id: 6, question });
     s.at(11.0);
     s.keys("'hunter2");
@@ -588,10 +667,45 @@ fn a_secret_is_masked() {
 }
 
 #[test]
+fn a_passphrase_is_said_to_stay_here_and_no_host_can_say_that() {
+    let mut s = Bench::full(80, 24);
+    let prompt = "Passphrase for /h/.ssh/id";
+    let (host, kind) = ("me@web".to_string(), SecretKind::Passphrase);
+    let ours = SecretAsked { host, prompt: prompt.into(), kind, ..SecretAsked::default() };
+    s.host("web", HostEvent::Ask { id: 1, question: Question::Secret(ours) });
+    assert!(s.has(prompt) && s.has("stays on this machine") && s.has("me@web"), "{}", s.screen());
+    assert!(!s.has("will see"), "{}", s.screen());
+    // the same words, as a host's question
+    let mut s = Bench::full(80, 24);
+    s.host("web", HostEvent::Ask { id: 2, question: secret("me@web", prompt) });
+    assert!(s.has("me@web will see the answer") && !s.has("stays on this machine"), "{}", s.screen());
+}
+
+#[test]
+fn a_wrong_answer_is_said_to_be_wrong() {
+    let mut s = Bench::full(80, 24);
+    let ask = |s: &mut Bench, id, kind, left| {
+        let (host, prompt) = ("me@web".to_string(), "Passphrase for /k".to_string());
+        let asked = SecretAsked { host, prompt, kind, left, ..SecretAsked::default() };
+        s.host("web", HostEvent::Ask { id, question: Question::Secret(asked) });
+    };
+    ask(&mut s, 1, SecretKind::Passphrase, None);
+    assert!(!s.has("left"), "{}", s.screen());
+    s.at(11.0);
+    s.keys("Enter");
+    ask(&mut s, 2, SecretKind::Passphrase, Some(2));
+    assert!(s.has("that was wrong; 2 tries left"), "{}", s.screen());
+    s.at(12.0);
+    s.keys("Enter");
+    ask(&mut s, 3, SecretKind::Password, Some(1));
+    assert!(s.has("that was wrong; 1 try left"), "{}", s.screen());
+}
+
+#[test]
 fn hosts_that_ask_at_once_are_answered_in_turn_and_nothing_goes_astray() {
     let mut s = Bench::full(80, 24);
     s.at(10.0);
-    let asks = |host: &str, prompt: &str| Question::Secret { host: host.into(), prompt: prompt.into(), echo: false };
+    let asks = |host: &str, prompt: &str| secret(host, prompt);
     s.host("nas", HostEvent::Ask { id: 1, question: asks("me@nas", "me@nas's password") });
     s.host("web", HostEvent::Ask { id: 2, question: asks("me@web", "Code \u{1b}[31m:") });
     s.host("db", HostEvent::Ask { id: 3, question: asks("me@db", "Pin") });
@@ -638,17 +752,42 @@ fn questions_fit_a_small_screen() {
     let host = "someone@a-host-with-a-long-name.example.org:2222";
     let print = "SHA256:abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQ";
     let mut s = Bench::full(80, 24);
-    let question =
-        Question::HostKey { host: host.into(), kind: "ecdsa-sha2-nistp521".into(), fingerprint: print.into() };
-    s.host("nas", HostEvent::Ask { id: 1, question });
+    let question = Question::HostKey(KeyAsked {
+        host: host.into(),
+        address: "h".repeat(5000),
+        way: "w".repeat(5000),
+        kind: "ecdsa-sha2-nistp521".into(),
+        fingerprint: print.into(),
+        kept: "k".repeat(5000),
+    });
+    s.host("nas", HostEvent::Ask { id: 1, question: question.clone() });
     // whole, on one line, to be compared with another
     assert!(s.has(print) && s.has(host) && s.has("y yes   n no"), "{}", s.screen());
     let mut s = Bench::full(40, 12);
-    let question = Question::Secret { host: host.into(), prompt: format!("{host}'s password"), echo: false };
+    s.host("nas", HostEvent::Ask { id: 1, question });
+    assert!(s.has("SHA256:abc") && s.has("y yes   n no"), "{}", s.screen());
+    let mut s = Bench::full(40, 12);
+    let question = secret(host, &format!("{host}'s password"));
     s.host("nas", HostEvent::Ask { id: 2, question });
     s.at(11.0);
     s.keys("'abc");
     assert!(s.has("> •••") && s.has("Esc cancels"), "{}", s.screen());
+    // with all that may be said, and a host that says much: the line to type in is there, and what is asked
+    for (kind, prompt, seen) in [
+        (SecretKind::Passphrase, format!("Passphrase for /home/someone/{}/id_of_work", "dir/".repeat(50)), "_work"),
+        (SecretKind::Answer, format!("{} Code:", "words ".repeat(200)), "Code:"),
+    ] {
+        for (cols, rows) in [(40, 12), (80, 24)] {
+            let mut s = Bench::full(cols, rows);
+            let (host, prompt) = (host.to_string(), prompt.clone());
+            let asked = SecretAsked { host, prompt, kind, left: Some(2), ..SecretAsked::default() };
+            s.host("nas", HostEvent::Ask { id: 2, question: Question::Secret(asked) });
+            s.at(11.0);
+            s.keys("'abc");
+            let shown = [seen, "2 tries left", "> •••", "Esc cancels"];
+            assert!(shown.iter().all(|text| s.has(text)), "{}", s.screen());
+        }
+    }
 }
 
 #[test]
@@ -1572,4 +1711,20 @@ fn hosts_that_come_back_are_listed_until_all_are_there() {
     s.app.list_hosts();
     s.host("pi", HostEvent::State(online()));
     assert!(!s.has("coming back"), "it goes by itself\n{}", s.screen());
+}
+
+#[test]
+fn no_shell_of_this_machine_takes_the_place_of_one_on_another() {
+    let mut s = Bench::full(80, 24);
+    s.keys("C-b %");
+    s.answer();
+    let info = SessionInfo { target: "t-0123456789abcdef".into(), connection: "me@web".into(), ..info("s2", 80, 22) };
+    s.host("local", HostEvent::Changed { session: id("s2"), info: Box::new(info) });
+    let cause = Some("connection lost: the process that held it is gone".to_string());
+    s.host("local", HostEvent::Exited { session: id("s2"), exit: SessionExited { exit_code: None, cause } });
+    s.take();
+    assert!(s.has("Enter or x: close") && !s.has("start again"), "{}", s.screen());
+    s.keys("r");
+    assert!(!s.effects.iter().any(|e| matches!(e, Effect::Host(_, HostCommand::Create { .. }))), "{:?}", s.effects);
+    assert!(s.has("a session on me@web over plain SSH"), "{}", s.screen());
 }

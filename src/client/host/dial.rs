@@ -2,6 +2,7 @@
 //! Leaves out what is done with it.
 
 use super::HostId;
+use super::once::Once;
 use super::without::{self, Without};
 use crate::client::forwards::Records;
 use crate::config::Config;
@@ -12,6 +13,7 @@ use crate::proto::control::{Fault, Initialized, SessionCreate};
 use crate::proto::hello;
 use crate::proto::ids::ClientId;
 use crate::sys;
+use crate::text::{shell, typed};
 use crate::transport::ask::Ask;
 use crate::transport::deploy::{Offer, Release, choose};
 use crate::transport::ssh::Ssh;
@@ -51,6 +53,10 @@ pub struct Env {
 }
 
 impl Env {
+    /// A command to be typed next, with our `-F FILE`.
+    pub fn typed(&self, command: &str) -> String {
+        typed(command, self.ssh_config.as_deref())
+    }
     pub fn new(
         paths: Paths,
         ssh_config: Option<PathBuf>,
@@ -184,10 +190,12 @@ pub async fn dial_by(host: &HostId, env: &Env, ask: Arc<dyn Ask>, policy: Deploy
     if env.goes_without(host) {
         return without::dial(host, env, ask).await;
     }
-    let greeted = open(host, env, ask.clone(), policy).await;
-    // the question about the agent was answered so
+    let dial = Once::dial(ask);
+    let greeted = open(host, env, dial.0.clone(), policy).await;
+    // the question about the agent was answered so: another process logs in, and asks what it has to through us
     if greeted.is_err() && env.goes_without(host) {
-        return without::dial(host, env, ask).await;
+        dial.0.again();
+        return without::dial(host, env, dial.0.clone()).await;
     }
     greeted
 }
@@ -236,7 +244,7 @@ where
         Ok(hello) => hello,
         Err(fault) if fault.code == Fault::REFUSED => {
             link.close();
-            return Err(unfit(&name, &crate::text::short(&fault.message, 200)));
+            return Err(unfit(host, env, &crate::text::short(&fault.message, 200)));
         }
         Err(fault) => {
             link.close();
@@ -250,7 +258,9 @@ where
                     "run `thub doctor`".to_string()
                 } else {
                     format!(
-                        "look whether `ssh {name}` works and prints nothing unusual; `thub deploy {name}` puts the agent there anew"
+                        "look whether `{}` works and prints nothing unusual; `{}` puts the agent there anew",
+                        env.typed(&format!("ssh {}", shell(host.as_str()))),
+                        env.typed(&format!("thub deploy {}", shell(host.as_str())))
                     )
                 },
             ));
@@ -261,20 +271,24 @@ where
         link.close();
         let what =
             format!("it is thub {} and speaks revision {}", crate::text::short(&hello.build, 60), hello.revision);
-        return Err(unfit(&name, &what));
+        return Err(unfit(host, env, &what));
     }
     Ok(Dialed { link, incoming, ended, hello, ssh, without: None })
 }
 
 /// It answered, and does not go with this build.
-fn unfit(host: &str, what: &str) -> Failure {
+fn unfit(host: &HostId, env: &Env, what: &str) -> Failure {
     Failure::refused(
         format!(
-            "the agent on {host} and this thub ({}, protocol revisions {} to {}) do not go together: {what}",
+            "the agent on {} and this thub ({}, protocol revisions {} to {}) do not go together: {what}",
+            crate::text::escape(host.as_str()),
             hello::BUILD,
             hello::REVISION_MIN,
             hello::REVISION
         ),
-        format!("renew the older of the two: `thub deploy {host}` puts this build there, and sessions go on"),
+        format!(
+            "renew the older of the two: `{}` puts this build there, and sessions go on",
+            env.typed(&format!("thub deploy {}", shell(host.as_str())))
+        ),
     )
 }

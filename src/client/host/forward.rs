@@ -36,6 +36,18 @@ pub(super) struct Forwarding {
     /// Why the connection can't be (ExitOnForwardFailure).
     stop: watch::Sender<Option<Why>>,
     must: bool,
+    /// The host is reached by a process of its own, whose connection carries none.
+    without: bool,
+}
+
+/// Why there are none where the host is reached without an agent, and what to do.
+pub fn without_agent(host: &HostId) -> Failure {
+    let host = escape(host.as_str());
+    Failure::failed(
+        format!("no forwards from here without an agent: use `thub forward -H {host} SPEC`"),
+        format!("`thub forward -H {host} SPEC` forwards over a connection of its own"),
+    )
+    .hint(format!("`thub deploy {host}` puts the agent there; then this panel forwards too"))
 }
 
 impl Forwarding {
@@ -52,6 +64,7 @@ impl Forwarding {
             look: None,
             stop,
             must: false,
+            without: false,
         };
         one.follow();
         one
@@ -64,6 +77,8 @@ impl Forwarding {
         if host.is_local() {
             return;
         }
+        // (who leaves waits for the tasks that have news: this one has none once the host's has ended)
+        let events = events.downgrade();
         tokio::spawn(async move {
             while changes.changed().await.is_ok() {
                 tokio::time::sleep(TOGETHER).await;
@@ -75,15 +90,27 @@ impl Forwarding {
                 });
                 stop.send_replace(failed);
                 env.record(host.as_str(), &now);
+                let Some(events) = events.upgrade() else { break };
                 let _ = events.send((host.clone(), HostEvent::Forwards(now)));
             }
             env.record(host.as_str(), &[]);
         });
     }
 
-    /// The link stands.
+    /// The link stands; without `ssh` it is one to this machine's own agent.
     pub(super) fn up(&mut self, ssh: Option<&Ssh>, link: &Link) {
-        let Some(ssh) = ssh else { return };
+        self.without = ssh.is_none() && !self.host.is_local();
+        let Some(ssh) = ssh else {
+            // those would wait for ever
+            if self.without && self.forwards.lister().list().is_some_and(|l| !l.is_empty()) {
+                self.end();
+                self.tell(Err(without_agent(&self.host)));
+            }
+            if self.without && !std::mem::replace(&mut self.configured, true) {
+                self.say_configured();
+            }
+            return;
+        };
         self.forwards.link(Some(ssh.clone()));
         self.must = ssh.config().forwards().must;
         if !std::mem::replace(&mut self.configured, true) {
@@ -94,6 +121,24 @@ impl Forwarding {
         if self.looking {
             self.look(Some(link));
         }
+    }
+
+    /// Those that ssh_config asks for are not opened without an agent: nobody should wait for them.
+    fn say_configured(&self) {
+        let (host, env, events) = (self.host.clone(), self.env.clone(), self.events.clone());
+        tokio::spawn(async move {
+            let Ok(config) = crate::transport::ssh::config::resolve(host.as_str(), env.ssh_config.as_deref()).await
+            else {
+                return;
+            };
+            let specs = config.forwards().specs;
+            if specs.is_empty() {
+                return;
+            }
+            let count = crate::text::count(specs.len(), "forward");
+            let what = format!("{count} of ssh_config not opened: {}", without_agent(&host).what);
+            let _ = events.send((host, HostEvent::Said { what }));
+        });
     }
 
     pub(super) fn down(&mut self) {
@@ -131,6 +176,9 @@ impl Forwarding {
     /// Whether the command was one of these; `link` = where it stands.
     pub(super) fn command(&mut self, command: &HostCommand, link: Option<&Link>) -> bool {
         match command {
+            HostCommand::Forward(_) | HostCommand::ForwardPort(_) if self.without => {
+                self.tell(Err(without_agent(&self.host)));
+            }
             HostCommand::Forward(spec) => self.tell(self.forwards.open(spec.clone(), false)),
             HostCommand::ForwardPort(port) => match near(port) {
                 Some(spec) => self.tell(self.forwards.open(spec, false)),
@@ -141,7 +189,8 @@ impl Forwarding {
             }
             HostCommand::Ports(on) => {
                 self.looking = *on;
-                self.look(link.filter(|_| *on));
+                // (what listens on this machine is not the host's)
+                self.look(link.filter(|_| *on && !self.without));
             }
             _ => return false,
         }

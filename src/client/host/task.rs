@@ -55,6 +55,9 @@ const RETURN: Duration = Duration::from_secs(600);
 /// A link that falls this soon after it stood was none: the next try waits as after a failed one.
 const STOOD: Duration = Duration::from_secs(2);
 
+/// What was typed before the window goes has so long to arrive.
+pub const LAST_WORDS: Duration = Duration::from_secs(1);
+
 type Events = mpsc::UnboundedSender<(HostId, HostEvent)>;
 
 /// Starts a host's task; `first` = a link that stands already. It ends when the sender returned is dropped.
@@ -533,7 +536,10 @@ impl Task {
             tokio::select! {
                 biased;
                 command = commands.recv() => match command {
-                    None => break Turn::Over,
+                    None => {
+                        self.last_words(&mut live, inner).await;
+                        break Turn::Over;
+                    }
                     Some(HostCommand::Disconnect) => {
                         if let Some(without) = &live.without {
                             without.let_go();
@@ -588,6 +594,29 @@ impl Task {
         }
         self.announce_all();
         turn
+    }
+
+    /// The window goes: what was typed before arrives all the same, where the link is any good.
+    async fn last_words(&mut self, live: &mut Live, inner: &mut mpsc::UnboundedReceiver<Inner>) {
+        let waits = |a: &Attached| {
+            let waiting = a.waiting();
+            // (what was dropped after it was sent is not waited for)
+            !a.ended && !a.watch && waiting.unsent + waiting.sent > waiting.doubted
+        };
+        let arrived = async {
+            while !live.pulse.is_silent() && self.attached.values().any(waits) {
+                tokio::select! {
+                    biased;
+                    frame = live.frames.recv() => match frame {
+                        Some(frame) => self.frame(live, frame),
+                        None => return,
+                    },
+                    Some(answer) = inner.recv() => self.answered(live, answer),
+                    _ = &mut live.ended => return,
+                }
+            }
+        };
+        let _ = tokio::time::timeout(LAST_WORDS, arrived).await;
     }
 
     /// Feels the link's pulse; how long it is dead, where it is.

@@ -14,7 +14,7 @@ use crate::store::rundir::RunDir;
 use crate::store::target;
 use crate::sys;
 use crate::text::escape;
-use crate::transport::ask::Ask;
+use crate::transport::ask::{Ask, KeyAsked, SecretAsked, SecretKind};
 use crate::transport::told::told;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
@@ -51,7 +51,7 @@ impl Without {
 
     /// Connects anew where the connection was lost.
     pub fn ready(&self) -> impl Future<Output = Result<(), Failure>> + Send + use<> {
-        let asked = self.control.call_within(&TargetConnect {}, CONNECT);
+        let asked = self.control.call_within(&wanted(), CONNECT);
         async move {
             let lost = |f: Fault| Failure::unreachable(escape(&f.message), "connect the host again");
             match asked.await.map_err(lost)?.failure {
@@ -70,6 +70,14 @@ impl Without {
 /// The user's ssh_config as another process finds it.
 fn config_file(env: &Env) -> Option<PathBuf> {
     env.ssh_config.as_ref().map(|p| std::path::absolute(p).unwrap_or_else(|_| p.clone()))
+}
+
+/// The host is wanted, by whoever runs this client: with its own ssh-agent and display.
+fn wanted() -> TargetConnect {
+    let display = sys::x11::display();
+    let xauthority = display.as_ref().and_then(|_| sys::x11::authority());
+    let xauthority = xauthority.and_then(|p| std::path::absolute(p).ok()?.into_os_string().into_string().ok());
+    TargetConnect { auth_sock: sys::auth_sock(), display, xauthority }
 }
 
 /// The target process of a host.
@@ -122,7 +130,7 @@ pub async fn dial(host: &HostId, env: &Env, ask: Arc<dyn Ask>) -> Result<Dialed,
         control.call(&TargetAttach { chosen }).await.map_err(fault)?;
     }
     tokio::spawn(answer(control.clone(), incoming, ask));
-    let info = control.call_within(&TargetConnect {}, CONNECT).await.map_err(fault)?;
+    let info = control.call_within(&wanted(), CONNECT).await.map_err(fault)?;
     if let Some(failure) = info.failure {
         return Err(told(&failure));
     }
@@ -181,12 +189,19 @@ async fn answer(link: Link, mut incoming: mpsc::UnboundedReceiver<Incoming>, ask
         tokio::spawn(async move {
             let result = match method.as_str() {
                 AskHostKey::NAME => match call::params::<AskHostKey>(params) {
-                    Ok(q) => call::reply(Trusted { trust: ask.host_key(&q.host, &q.kind, &q.fingerprint).await }),
+                    Ok(AskHostKey { host, kind, fingerprint, address, way, kept }) => {
+                        let asked = KeyAsked { host, address, way, kind, fingerprint, kept };
+                        call::reply(Trusted { trust: ask.host_key(&asked).await })
+                    }
                     Err(fault) => Err(fault),
                 },
                 AskSecret::NAME => match call::params::<AskSecret>(params) {
                     Ok(q) => {
-                        let answer = ask.secret(&q.host, &q.prompt, q.echo).await;
+                        // (it runs on this machine, as this user: its word on what stays here is ours)
+                        let kind = SecretKind::of(&q.kind);
+                        let AskSecret { host, prompt, echo, left, .. } = q;
+                        let asked = SecretAsked { host, prompt, echo, kind, left };
+                        let answer = ask.secret(&asked).await;
                         call::reply(Secret { answer: answer.map(|s| s.expose().to_string()) })
                     }
                     Err(fault) => Err(fault),

@@ -1,13 +1,15 @@
 //! Owns a line of text being typed. Leaves out whether it may be shown.
 
 use crate::client::keymap::typed;
-use crate::secret::Secret;
+use crate::secret::{Secret, TOO_LONG};
 use crate::term::input::Key;
 
 /// What is typed may be a secret: it is wiped with the field.
 #[derive(Default)]
 pub struct Field {
     text: Secret,
+    /// Why it can't be sent: something of it was not taken.
+    flaw: Option<&'static str>,
 }
 
 impl Field {
@@ -19,14 +21,26 @@ impl Field {
     pub fn text(&self) -> &str {
         self.text.expose()
     }
+    /// Why it can't be sent as it is; C-u empties the field and does away with that.
+    pub fn flaw(&self) -> Option<&'static str> {
+        self.flaw
+    }
+    pub fn refuse(&mut self, why: &'static str) {
+        self.flaw = Some(why);
+    }
     pub fn take(&mut self) -> String {
         self.take_secret().expose().to_string()
     }
     pub fn take_secret(&mut self) -> Secret {
         std::mem::take(&mut self.text)
     }
+    /// All of it or nothing.
     fn extend(&mut self, text: &str) {
-        text.chars().filter(|c| !c.is_control()).for_each(|c| _ = self.text.push(c));
+        let before = self.text.expose().len();
+        if !text.chars().filter(|c| !c.is_control()).all(|c| self.text.push(c)) {
+            self.text.truncate(before);
+            self.refuse(TOO_LONG);
+        }
     }
 
     /// Whether the text is another now.
@@ -35,6 +49,7 @@ impl Field {
             "Backspace" | "C-h" => self.text.pop(),
             "C-u" => {
                 self.text.clear();
+                self.flaw = None;
                 true
             }
             "C-w" => {
@@ -43,7 +58,12 @@ impl Field {
                 true
             }
             _ => match typed(key) {
-                Some(c) => self.text.push(c),
+                Some(c) => {
+                    if !self.text.push(c) {
+                        self.refuse(TOO_LONG);
+                    }
+                    true
+                }
                 None => false,
             },
         }
@@ -51,7 +71,7 @@ impl Field {
 
     /// The first line of a paste.
     pub fn insert(&mut self, text: &str) {
-        let line = text.lines().next().unwrap_or("");
+        let line = text.split(['\r', '\n']).next().unwrap_or("");
         self.extend(line);
     }
 }

@@ -25,11 +25,13 @@ pub struct Panel {
     pub field: Option<Field>,
     /// Why what was typed is none.
     pub wrong: Option<String>,
+    /// Why there can be none, and what to do: nothing is added then.
+    pub refused: Vec<String>,
 }
 
 impl Panel {
     pub fn new(host: HostId) -> Panel {
-        Panel { host, rows: Vec::new(), chosen: 0, moved: false, field: None, wrong: None }
+        Panel { host, rows: Vec::new(), chosen: 0, moved: false, field: None, wrong: None, refused: Vec::new() }
     }
 
     /// What there is now; what was chosen stays so.
@@ -56,6 +58,14 @@ impl Panel {
         }
         let again = before.and_then(|b| self.rows.iter().position(|r| key(r) == b));
         self.chosen = again.unwrap_or(self.chosen).min(self.rows.len().saturating_sub(1));
+    }
+
+    /// There can be none here, for these reasons; none = there can.
+    pub fn refuse(&mut self, why: Vec<String>) {
+        if !why.is_empty() {
+            (self.field, self.wrong) = (None, None);
+        }
+        self.refused = why;
     }
 
     pub(super) fn step(&mut self, by: i64) {
@@ -87,7 +97,7 @@ impl Panel {
             "Down" | "j" | "C-n" | "Tab" => self.step(1),
             "PageUp" => self.step(-10),
             "PageDown" => self.step(10),
-            "a" | "+" => self.field = Some(Field::default()),
+            "a" | "+" if self.refused.is_empty() => self.field = Some(Field::default()),
             "x" | "Delete" => {
                 if let Some(Row::Forward(f)) = self.rows.get(self.chosen) {
                     return Outcome::Do(Choice::Unforward(self.host.clone(), f.id));

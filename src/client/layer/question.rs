@@ -3,6 +3,7 @@
 use super::field::Field;
 use super::{Choice, Outcome};
 use crate::client::host::{Answer, HostId, Question};
+use crate::secret::NOT_TEXT;
 use crate::term::input::Key;
 use std::time::Duration;
 
@@ -19,10 +20,23 @@ pub struct Asked {
 }
 
 impl Asked {
+    /// What is pasted is taken as it is, or not at all.
+    pub(super) fn paste(&mut self, bytes: &[u8]) {
+        match std::str::from_utf8(bytes) {
+            Ok(text) if text.split(['\r', '\n']).next().is_some_and(|line| line.chars().any(char::is_control)) => {
+                self.field.refuse("control characters in what was pasted: not taken");
+            }
+            Ok(text) => self.field.insert(text),
+            Err(_) => self.field.refuse(NOT_TEXT),
+        }
+    }
+
     pub(super) fn key(&mut self, key: &Key, name: &str) -> Outcome {
         let answer = |a| Outcome::Choose(Choice::Answer(self.host.clone(), self.id, a));
         match (&self.question, name) {
             (_, "Escape" | "C-c") => answer(Answer::No),
+            // half of it is never sent
+            (Question::Secret { .. }, "Enter") if self.field.flaw().is_some() => Outcome::Stay,
             (Question::Secret { .. }, "Enter") => {
                 Outcome::Choose(Choice::Answer(self.host.clone(), self.id, Answer::Secret(self.field.take_secret())))
             }

@@ -1,7 +1,7 @@
 //! Draws the layers: panels over everything else.
 
 use super::status::{bar, rtt_text};
-use super::{boxed, fill, pane, ports, put, put_cut, put_right, wrap};
+use super::{boxed, fill, ground, pane, ports, put, put_cut, put_right, wrap};
 use crate::client::app::App;
 use crate::client::app::back::Coming;
 use crate::client::host::{HostId, HostState, Question};
@@ -13,6 +13,7 @@ use crate::client::tree::{age, host_text, state_text};
 use crate::term::screen::CursorShape;
 use crate::text::{count, escape, short};
 use crate::theme::Theme;
+use crate::transport::ask::{SecretAsked, SecretKind};
 use crate::transport::deploy::choose;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -31,7 +32,7 @@ pub fn draw(app: &App, theme: &Theme, layer: &Layer, whole: Rect, buf: &mut Buff
         }
         Layer::Prompt { title, field, .. } => {
             let area = place(whole, 50, 3);
-            fill(buf, area, theme.panel);
+            ground(buf, area, whole, theme.panel);
             let inner = boxed(buf, area, title, theme.border_focused, theme.accent);
             typed(inner, "", &escape(field.text()), theme.text, buf)
         }
@@ -93,15 +94,34 @@ pub(super) fn place(whole: Rect, width: u16, height: u16) -> Rect {
     Rect { x: whole.x + (whole.width - width) / 2, y: whole.y + (whole.height - height) / 3, width, height }
 }
 
+/// Like [`short`], but what is cut is its beginning: a question stands at the end.
+fn ending(text: &str, most: usize) -> String {
+    let text = escape(text);
+    match text.chars().count().checked_sub(most) {
+        None | Some(0) => text,
+        Some(over) => format!("…{}", text.chars().skip(over + 1).collect::<String>()),
+    }
+}
+
+/// Columns of text in a panel.
+fn columns(whole: Rect) -> u16 {
+    whole.width.saturating_sub(4).clamp(1, 72)
+}
+
+/// Rows that lines take in a panel.
+fn rows(whole: Rect, lines: &[(String, Style)]) -> usize {
+    lines.iter().map(|(text, _)| wrap(text, usize::from(columns(whole))).len()).sum()
+}
+
 /// A panel with lines of text; returns the place under the last of them.
 fn panel(theme: &Theme, whole: Rect, title: &str, style: Style, lines: &[(String, Style)], buf: &mut Buffer) -> Rect {
-    let most = whole.width.saturating_sub(4).clamp(1, 72);
+    let most = columns(whole);
     let wrapped: Vec<(String, Style)> =
         lines.iter().flat_map(|(text, style)| wrap(text, usize::from(most)).into_iter().map(|l| (l, *style))).collect();
     let widest = wrapped.iter().map(|(l, _)| l.width()).max().unwrap_or(0).max(title.width() + 2);
     let width = u16::try_from(widest).unwrap_or(most).min(most) + 4;
     let area = place(whole, width, wrapped.len() as u16 + 2);
-    fill(buf, area, theme.panel);
+    ground(buf, area, whole, theme.panel);
     let inner = boxed(buf, area, title, style, style);
     let (x, room) = if inner.width > 2 { (inner.x + 1, inner.width - 2) } else { (inner.x, inner.width) };
     let mut y = inner.y;
@@ -130,7 +150,7 @@ pub(super) fn typed(line: Rect, before: &str, text: &str, style: Style, buf: &mu
 
 fn picker(theme: &Theme, p: &Picker, whole: Rect, buf: &mut Buffer) -> Cursor {
     let area = p.area(whole);
-    fill(buf, area, theme.panel);
+    ground(buf, area, whole, theme.panel);
     let list = p.list_area(area);
     let query = if list.y > area.y + 1 {
         boxed(buf, area, &p.title, theme.border_focused, theme.accent)
@@ -165,14 +185,22 @@ fn picker(theme: &Theme, p: &Picker, whole: Rect, buf: &mut Buffer) -> Cursor {
 fn question(theme: &Theme, asked: &Asked, whole: Rect, buf: &mut Buffer) -> Cursor {
     let plain = |t: String| (t, theme.text);
     match &asked.question {
-        Question::HostKey { host, kind, fingerprint } => {
-            let lines = vec![
-                plain(format!("{} is not known yet. It shows this {} key:", short(host, 100), short(kind, 40))),
-                (short(fingerprint, 120), theme.accent),
+        Question::HostKey(key) => {
+            let (host, kind) = (short(&key.host, 100), short(&key.kind, 40));
+            let mut lines = vec![
+                plain(format!("{host} is not known yet. It shows this {kind} key:")),
+                (short(&key.fingerprint, 120), theme.accent),
                 plain("Trust it and keep it? Compare it with what the machine's owner says.".into()),
                 (String::new(), theme.text),
                 ("y yes   n no".into(), theme.dim),
             ];
+            // as many of the facts as leave room for the question
+            for (word, fact) in key.facts().into_iter().rev() {
+                let line = (format!("{word}: {fact}"), theme.text);
+                if rows(whole, &lines) + rows(whole, std::slice::from_ref(&line)) + 2 <= usize::from(whole.height) {
+                    lines.insert(2, line);
+                }
+            }
             panel(theme, whole, "unknown host key", theme.warn, &lines, buf);
             None
         }
@@ -188,15 +216,37 @@ fn question(theme: &Theme, asked: &Asked, whole: Rect, buf: &mut Buffer) -> Curs
             panel(theme, whole, "agent", theme.accent, &lines, buf);
             None
         }
-        Question::Secret { host, prompt, echo } => {
-            let lines = vec![
-                plain(format!("{} will see the answer.", short(host, 100))),
-                plain(short(prompt, 200)),
-                (String::new(), theme.text),
-                ("Enter sends it   Esc cancels".into(), theme.dim),
-                (String::new(), theme.text),
-            ];
-            let title = if *echo { "question" } else { "secret" };
+        Question::Secret(secret @ SecretAsked { host, prompt, echo, kind, .. }) => {
+            let (title, does) = match kind {
+                SecretKind::Passphrase => ("passphrase", "uses"),
+                SecretKind::Password | SecretKind::Answer if *echo => ("question", "sends"),
+                SecretKind::Password | SecretKind::Answer => ("secret", "sends"),
+            };
+            let flaw = asked.field.flaw().map(|flaw| format!("{flaw}; C-u, and type it anew"));
+            let wrong = flaw.or_else(|| secret.wrong());
+            let said = |most: usize, apart: bool| {
+                let (host, prompt) = (short(host, most.min(100)), ending(prompt, most));
+                let mut lines = match kind {
+                    SecretKind::Passphrase => {
+                        let stays = format!("It stays on this machine, and opens the key to log in to {host}.");
+                        vec![plain(prompt), plain(stays)]
+                    }
+                    SecretKind::Password | SecretKind::Answer => {
+                        vec![plain(format!("{host} will see the answer.")), plain(prompt)]
+                    }
+                };
+                lines.extend(wrong.clone().map(|wrong| (wrong, theme.error)));
+                lines.extend(apart.then(|| plain(String::new())));
+                lines.push((format!("Enter {does} it   Esc cancels"), theme.dim));
+                // where it is typed
+                lines.push(plain(String::new()));
+                lines
+            };
+            // in a small place the words are cut, not the line to type in
+            let most = [(600, true), (200, true), (200, false), (60, false)];
+            let fitting = most.into_iter().map(|(most, apart)| said(most, apart));
+            let lines = fitting.into_iter().find(|lines| rows(whole, lines) + 2 <= usize::from(whole.height));
+            let lines = lines.unwrap_or_else(|| said(30, false));
             let line = panel(theme, whole, title, theme.warn, &lines, buf);
             let text = asked.field.text();
             let text = if *echo { escape(text) } else { "•".repeat(text.chars().count()) };

@@ -45,7 +45,7 @@ pub fn draw(app: &App, theme: &Theme, buf: &mut Buffer) -> Option<(Position, Cur
         cursor = cursor.filter(|(p, _)| !panel.contains(*p));
     }
     for each in &app.layers {
-        cursor = layer::draw(app, theme, each, whole, buf);
+        cursor = layer::draw(app, theme, each, app.stage(), buf);
     }
     cursor.filter(|(p, _)| whole.contains(*p))
 }
@@ -63,6 +63,7 @@ pub fn put(buf: &mut Buffer, x: u16, y: u16, width: u16, text: &str, style: Styl
         return x;
     }
     let width = width.min(area.right() - x);
+    cut_before(buf, x, y);
     // what lies under it gives the ground, not its effects: on a dimmed line an accent is none
     let style = style.remove_modifier(look::EVERY.difference(style.add_modifier));
     let style = Style { underline_color: style.underline_color.or(Some(Color::Reset)), ..style };
@@ -93,10 +94,52 @@ pub fn put_right(buf: &mut Buffer, area: Rect, text: &str, style: Style) -> u16 
     x
 }
 
+/// A wide character that reaches into this place goes: half of one is nothing, and the terminal would show all of it.
+fn cut_before(buf: &mut Buffer, x: u16, y: u16) {
+    if let Some(before) = x.checked_sub(1)
+        && let Some(cell) = buf.cell_mut((before, y))
+        && cell.symbol().len() > 1
+        && cell.symbol().width() > 1
+    {
+        cell.set_symbol(" ");
+    }
+}
+
+/// The ground of a panel, parted from what lies beside it within `room` by a blank, and by what is left of words that
+/// it cuts.
+pub fn ground(buf: &mut Buffer, area: Rect, room: Rect, style: Style) {
+    let x = area.x.saturating_sub(1);
+    let apart = Rect { x, width: area.right().saturating_add(1) - x, ..area }.intersection(room);
+    for y in apart.y..apart.bottom() {
+        cut_word(buf, apart.x, y, (room.x..apart.x).rev());
+        cut_word(buf, apart.right().saturating_sub(1), y, apart.right()..room.right());
+    }
+    fill(buf, apart, Style::new());
+    fill(buf, area, style);
+}
+
+/// Blanks the rest of a word whose cell at `x` is about to go; a long one is more than a loose end, and stays.
+fn cut_word(buf: &mut Buffer, x: u16, y: u16, rest: impl Iterator<Item = u16>) {
+    const MOST: usize = 16;
+    let in_word = |buf: &Buffer, x: u16| {
+        let symbol = buf.cell((x, y)).map_or("", |cell| cell.symbol());
+        symbol.width() == 1 && symbol.chars().all(char::is_alphanumeric)
+    };
+    if in_word(buf, x) {
+        let loose: Vec<u16> = rest.take_while(|x| in_word(buf, *x)).take(MOST + 1).collect();
+        for x in loose.iter().filter(|_| loose.len() <= MOST) {
+            if let Some(cell) = buf.cell_mut((*x, y)) {
+                cell.set_symbol(" ");
+            }
+        }
+    }
+}
+
 /// Blanks in a style.
 pub fn fill(buf: &mut Buffer, area: Rect, style: Style) {
     let area = area.intersection(buf.area);
     for y in area.y..area.bottom() {
+        cut_before(buf, area.x, y);
         for x in area.x..area.right() {
             if let Some(cell) = buf.cell_mut((x, y)) {
                 cell.reset();
@@ -170,6 +213,34 @@ mod tests {
         put(&mut buf, 0, 0, 3, "a", Style::new().fg(Color::Red).add_modifier(Modifier::BOLD));
         assert_eq!((buf[(0, 0)].bg, buf[(0, 0)].modifier), (Color::Blue, Modifier::BOLD));
         assert_eq!(buf[(1, 0)].modifier, Modifier::DIM);
+    }
+
+    #[test]
+    fn no_half_of_a_wide_character_is_left() {
+        let row = |buf: &Buffer| (0..buf.area.width).map(|x| buf[(x, 0)].symbol().to_string()).collect::<Vec<_>>();
+        let mut buf = Buffer::empty(Rect::new(0, 0, 8, 1));
+        put(&mut buf, 0, 0, 8, "漢漢漢漢", Style::new());
+        fill(&mut buf, Rect::new(3, 0, 2, 1), Style::new());
+        assert_eq!(row(&buf), ["漢", " ", " ", " ", " ", " ", "漢", " "]);
+        put(&mut buf, 0, 0, 8, "漢漢漢漢", Style::new());
+        put(&mut buf, 1, 0, 1, "x", Style::new());
+        assert_eq!(row(&buf), [" ", "x", "漢", " ", "漢", " ", "漢", " "]);
+    }
+
+    #[test]
+    fn a_panel_leaves_no_loose_ends_beside_it() {
+        let beside = |text: &str| {
+            let mut buf = Buffer::empty(Rect::new(0, 0, 40, 1));
+            let area = buf.area;
+            put(&mut buf, 0, 0, 40, text, Style::new());
+            ground(&mut buf, Rect::new(12, 0, 4, 1), area, Style::new());
+            (0..40).map(|x| buf[(x, 0)].symbol().to_string()).collect::<String>().trim_end().to_string()
+        };
+        assert_eq!(beside("one two abcdefghijklmnop three"), "one two                  three");
+        assert_eq!(beside("one two abc defghi three four"), "one two abc        three four");
+        // more than an end, or none
+        assert_eq!(beside("│0123456789abcdefghijklmnopqrstuvwxyz│"), "│                ghijklmnopqrstuvwxyz│");
+        assert_eq!(beside("───────────────────────────────"), "───────────      ──────────────");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Draws the panes: cells straight from the engine, borders with titles and states, notes.
 
-use super::{boxed, fill, look, put, put_cut, put_right, wrap};
+use super::{boxed, fill, ground, look, put, put_cut, put_right, wrap};
 use crate::client::app::{App, Foresight, SIZE_MARK};
 use crate::client::host::HostState;
 use crate::client::host::attached::Waiting;
@@ -158,7 +158,8 @@ pub fn is_stale(app: &App, pane: &Pane) -> bool {
 
 fn draw_pane(app: &App, theme: &Theme, pane: &Pane, inner: Rect, framed: bool, buf: &mut Buffer) {
     let blank = matches!(pane.stage, Stage::Starting | Stage::Gone { .. });
-    if !blank || pane.seen > 0 {
+    let over = pane.seen > 0;
+    if !blank || over {
         cells(app, theme, pane, inner, buf);
     }
     match &pane.stage {
@@ -168,11 +169,12 @@ fn draw_pane(app: &App, theme: &Theme, pane: &Pane, inner: Rect, framed: bool, b
                 (Some(code), None) => format!("exited {code}"),
                 (None, None) => "exited".into(),
             };
-            let (what, keys) = (format!("[{what}]"), "Enter or x: close   r: start again");
+            let again = if pane.is_elsewhere() { "" } else { "   r: start again" };
+            let (what, keys) = (format!("[{what}]"), format!("Enter or x: close{again}"));
             // why it ended may be long: the keys are seen all the same
             if what.width() + 2 + keys.len() > usize::from(inner.width) && inner.height > 2 {
                 last_line(theme, Rect { height: inner.height - 1, ..inner }, &what, theme.accent, buf);
-                last_line(theme, inner, keys, theme.accent, buf);
+                last_line(theme, inner, &keys, theme.accent, buf);
             } else {
                 last_line(theme, inner, &format!("{what}  {keys}"), theme.accent, buf);
             }
@@ -186,11 +188,11 @@ fn draw_pane(app: &App, theme: &Theme, pane: &Pane, inner: Rect, framed: bool, b
                 (why.clone(), theme.text),
                 (format!("{enter}   x: close{without}"), theme.dim),
             ];
-            centred(theme, inner, &lines, buf);
+            centred(theme, inner, &lines, over, buf);
         }
         Stage::Starting => {
             if let Some(step) = waiting_for(app, pane) {
-                centred(theme, inner, &[(host_text(&pane.host), theme.accent), (step, theme.dim)], buf);
+                centred(theme, inner, &[(host_text(&pane.host), theme.accent), (step, theme.dim)], over, buf);
             }
         }
         Stage::Live => {}
@@ -344,23 +346,38 @@ fn last_line(theme: &Theme, inner: Rect, text: &str, style: Style, buf: &mut Buf
     put_cut(buf, line.x, line.y, line.width, text, style);
 }
 
-/// Lines in the middle, broken where there is no room.
-fn centred(theme: &Theme, inner: Rect, lines: &[(String, Style)], buf: &mut Buffer) {
-    let width = usize::from(inner.width.saturating_sub(2).clamp(1, 70));
-    let lines: Vec<(String, Style)> = lines
-        .iter()
-        .flat_map(|(text, style)| text.lines().flat_map(|l| wrap(l, width)).map(|l| (l, *style)).collect::<Vec<_>>())
-        .collect();
+/// Lines in the middle, broken where there is no room. `over` = something is shown there already: they get a ground and
+/// a frame of their own. Else the ground is the terminal's, whatever the theme: so are their colours, where the theme's
+/// are made for another one.
+fn centred(theme: &Theme, inner: Rect, lines: &[(String, Style)], over: bool, buf: &mut Buffer) {
+    let framed = over && inner.width > 8 && inner.height > 4;
+    let width = usize::from(inner.width.saturating_sub(if framed { 6 } else { 2 }).clamp(1, 70));
+    let wrapped = |text: &str| text.lines().flat_map(|l| wrap(l.trim(), width)).collect::<Vec<_>>();
+    let lines: Vec<(String, Style)> =
+        lines.iter().flat_map(|(text, style)| wrapped(text).into_iter().map(|l| (l, *style))).collect();
     let high = u16::try_from(lines.len()).unwrap_or(u16::MAX);
-    let y = inner.y + inner.height.saturating_sub(high) / 2;
-    // on a ground of its own: what the pane showed before may be there yet
     let widest = lines.iter().map(|(l, _)| l.width()).max().unwrap_or(0) as u16;
-    let x = (inner.x + inner.width.saturating_sub(widest) / 2).saturating_sub(1);
-    let ground = Rect { x, y: y.saturating_sub(1), width: widest + 2, height: high.saturating_add(2) };
-    fill(buf, ground.intersection(inner), theme.panel);
-    for ((line, style), y) in lines.iter().zip(y..inner.bottom()) {
+    let middle = |wide: u16| inner.x + inner.width.saturating_sub(wide) / 2;
+    let mut room = inner;
+    if framed {
+        let (wide, high) = (widest + 4, high.saturating_add(2).min(inner.height));
+        let area = Rect { x: middle(wide), y: inner.y + (inner.height - high) / 2, width: wide, height: high };
+        ground(buf, area, inner, theme.panel);
+        room = boxed(buf, area, "", theme.border, theme.border);
+    } else {
+        fill(buf, inner, Style::new());
+    }
+    let own = framed || theme.panel.bg.is_none_or(|bg| bg == Color::Reset);
+    let y = room.y + room.height.saturating_sub(high) / 2;
+    for ((line, style), y) in lines.iter().zip(y..room.bottom()) {
+        let style = match *style {
+            style if own => style,
+            style if style == theme.accent => Style::new().add_modifier(Modifier::BOLD),
+            style if style == theme.dim => Style::new().add_modifier(Modifier::DIM),
+            _ => Style::new(),
+        };
         let wide = u16::try_from(line.width()).unwrap_or(u16::MAX).min(inner.width);
-        put_cut(buf, inner.x + (inner.width - wide) / 2, y, inner.width, line, *style);
+        put_cut(buf, middle(wide), y, inner.width, line, style);
     }
 }
 

@@ -1,7 +1,7 @@
 //! Draws the panel of a host's forwards and of what could be forwarded.
 
 use super::layer::{Cursor, place, typed};
-use super::{boxed, fill, put_cut};
+use super::{boxed, fill, ground, put_cut};
 use crate::client::layer::ports::{Panel, Row};
 use crate::client::tree::host_text;
 use crate::text::{escape, short};
@@ -18,9 +18,9 @@ pub fn draw(theme: &Theme, p: &Panel, whole: Rect, buf: &mut Buffer) -> Cursor {
         Some(Row::Forward(f)) => trouble_of(f),
         _ => Vec::new(),
     };
-    let lines = p.rows.len().max(1) + trouble.len() + 3;
+    let lines = p.rows.len().max(1).max(p.refused.len() + 1) + trouble.len() + 3;
     let area = place(whole, WIDTH, u16::try_from(lines).unwrap_or(u16::MAX).saturating_add(2));
-    fill(buf, area, theme.panel);
+    ground(buf, area, whole, theme.panel);
     let title = format!("forwards: {}", host_text(&p.host));
     let inner = boxed(buf, area, &title, theme.border_focused, theme.accent);
     let line =
@@ -28,6 +28,14 @@ pub fn draw(theme: &Theme, p: &Panel, whole: Rect, buf: &mut Buffer) -> Cursor {
     // the keys, and over them what is typed or wrong
     let foot = 2 + trouble.len() as u16;
     let room = inner.height.saturating_sub(foot).max(1);
+    if !p.refused.is_empty() {
+        put(buf, line(0), "none: the host is reached without an agent", theme.warn);
+        for (n, text) in (1..room).zip(&p.refused) {
+            put(buf, line(n), text, theme.text);
+        }
+        put(buf, line(inner.height.saturating_sub(1)), "q close", theme.dim);
+        return None;
+    }
     if p.rows.is_empty() {
         put(buf, line(0), "none; nothing of yours listens there either", theme.dim);
     }
@@ -105,6 +113,7 @@ fn trouble_of(f: &Status) -> Vec<String> {
         State::Failed(why) => {
             std::iter::once(why.what.clone()).chain(why.hints.iter().map(|h| format!("  {h}"))).collect()
         }
+        State::Opening => f.trouble.iter().cloned().collect(),
         _ => f.trouble.iter().map(|t| format!("last refused: {t}")).collect(),
     }
 }

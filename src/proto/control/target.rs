@@ -60,10 +60,21 @@ method!(TargetAttach = "target.attach" -> TargetInfo);
 pub struct TargetGet {}
 method!(TargetGet = "target.get" -> TargetInfo);
 
-/// Connects, unless that is done; answered once it stands or has failed (`failure`), questions included.
+/// Connects, unless that is done; answered once it stands or has failed (`failure`), questions included. What the caller
+/// lends is used from then on, until another one lends such a thing.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(default)]
-pub struct TargetConnect {}
+pub struct TargetConnect {
+    /// The socket of its ssh-agent, an absolute path.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auth_sock: Option<String>,
+    /// The X display, as `$DISPLAY` names it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub display: Option<String>,
+    /// The file of that display's cookies, an absolute path.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub xauthority: Option<String>,
+}
 method!(TargetConnect = "target.connect" -> TargetInfo);
 
 /// Ends it and its channels, now.
@@ -106,6 +117,15 @@ pub struct AskHostKey {
     pub host: String,
     pub kind: String,
     pub fingerprint: String,
+    /// Name, address and port it was reached at.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub address: String,
+    /// Which jump host it is, and on the way to whom; empty = none.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub way: String,
+    /// The file that gets the key, and the name it gets there; empty = none.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub kept: String,
 }
 #[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(default)]
@@ -115,7 +135,7 @@ pub struct Trusted {
 }
 method!(AskHostKey = "ask.host_key" -> Trusted);
 
-/// Towards a person: a secret that `host` will see.
+/// Towards a person: a secret that `host` will see, unless it is a passphrase.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(default)]
 pub struct AskSecret {
@@ -123,6 +143,13 @@ pub struct AskSecret {
     pub prompt: String,
     /// May be shown while typed.
     pub echo: bool,
+    /// password, passphrase (of a key file on the machine that asks: it stays there), else an answer in the host's own
+    /// words' stead. Believed only of a process of this machine: for who asks from elsewhere, what is typed is seen there.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub kind: String,
+    /// The answer before was wrong: so many tries are left, this one included.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left: Option<u32>,
 }
 #[derive(Clone, Default, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(default)]

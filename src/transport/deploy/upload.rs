@@ -81,12 +81,12 @@ pub(super) async fn upload(ssh: &Ssh, mine: &Mine, dir: Option<&str>, ask: &dyn 
     let (out, _, _) = ssh.output(&dirs::look(&mine.build, dir.unwrap_or_default()), PRINTED_MOST).await?;
     let looked = dirs::judge(&host, &out)?;
     let to = match (dir, looked.moved) {
-        (Some(_), _) => looked.to.ok_or_else(|| unfit(&host))?,
+        (Some(dir), _) => looked.to.ok_or_else(|| unfit(&host, dir))?,
         (None, None) => String::new(),
         // others may be able to write there by now
         (None, Some(moved)) => {
             let (out, _, _) = ssh.output(&dirs::look(&mine.build, &moved), PRINTED_MOST).await?;
-            dirs::judge(&host, &out)?.to.ok_or_else(|| unfit(&host))?
+            dirs::judge(&host, &out)?.to.ok_or_else(|| unfit(&host, &moved))?
         }
     };
     let args = Args {
@@ -107,7 +107,7 @@ pub(super) async fn upload(ssh: &Ssh, mine: &Mine, dir: Option<&str>, ask: &dyn 
         if other.starts_with('/') && remote::usable_path(&other) && to != other {
             return Box::pin(upload(ssh, mine, Some(&other), ask)).await;
         }
-        return Err(unfit(&host));
+        return Err(unfit(&host, &other));
     }
     if let Some(failure) = told.failure(&host, mine) {
         return Err(failure);
@@ -122,9 +122,12 @@ pub(super) async fn upload(ssh: &Ssh, mine: &Mine, dir: Option<&str>, ask: &dyn 
     Ok(path)
 }
 
-fn unfit(host: &str) -> Failure {
+fn unfit(host: &str, dir: &str) -> Failure {
     Failure::usage(
-        format!("{host}: that directory can't be used"),
+        format!(
+            "{host}: the directory {} can't be used: you may not enter it, or its name is no path",
+            short(dir, 200)
+        ),
         "name another one by its absolute path, of your own there",
     )
 }

@@ -7,6 +7,7 @@ use russh::client::Msg;
 use russh::keys::agent::AgentSessionBinding;
 use russh::keys::agent::client::AgentClient;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
@@ -39,18 +40,22 @@ pub(super) async fn copy(channel: russh::Channel<Msg>, agent: UnixStream) {
     let (mut from_host, to_host) = channel.split();
     let (mut from_agent, mut to_agent) = agent.into_split();
     let (queue, mut queued) = mpsc::unbounded_channel::<bytes::Bytes>();
-    let waiting = std::sync::atomic::AtomicUsize::new(0);
+    let waiting = AtomicUsize::new(0);
     let waiting = &waiting;
     let read = async move {
+        let mut queue = Some(queue);
         while let Some(message) = from_host.wait().await {
             match message {
                 ChannelMsg::Data { data } => {
-                    let before = waiting.fetch_add(data.len(), std::sync::atomic::Ordering::Relaxed);
-                    if before + data.len() > UNREAD_MOST || queue.send(data).is_err() {
+                    let before = waiting.fetch_add(data.len(), Ordering::Relaxed);
+                    let taken = queue.as_ref().is_some_and(|q| q.send(data.clone()).is_ok());
+                    if before + data.len() > UNREAD_MOST || !taken {
                         return;
                     }
                 }
-                ChannelMsg::Eof | ChannelMsg::Close => return,
+                // it asks no more; what it asked is answered all the same
+                ChannelMsg::Eof => queue = None,
+                ChannelMsg::Close => return,
                 _ => {}
             }
         }
@@ -60,7 +65,7 @@ pub(super) async fn copy(channel: russh::Channel<Msg>, agent: UnixStream) {
             if to_agent.write_all(&data).await.is_err() {
                 return;
             }
-            waiting.fetch_sub(data.len(), std::sync::atomic::Ordering::Relaxed);
+            waiting.fetch_sub(data.len(), Ordering::Relaxed);
         }
     };
     let answer = async {
@@ -76,5 +81,6 @@ pub(super) async fn copy(channel: russh::Channel<Msg>, agent: UnixStream) {
         () = async { tokio::join!(read, write); } => {}
         () = answer => {}
     }
+    // (also where the agent's answer was its last word)
     let _ = to_host.close().await;
 }

@@ -10,6 +10,7 @@ use super::patience::Asker;
 use crate::failure::Failure;
 use crate::secret::Secret as Typed;
 use crate::text::{escape, short};
+use crate::transport::ask::{SecretAsked, SecretKind};
 use russh::MethodKind;
 use russh::client::{AuthResult, Handle, KeyboardInteractiveAuthResponse as Interactive, Prompt};
 use russh::keys::agent::AgentIdentity;
@@ -57,6 +58,8 @@ struct Prover<'a> {
     silent: bool,
     /// The host's banner was not shown yet.
     unsaid: bool,
+    /// A person typed what was wrong, and how to do without that.
+    mistyped: Option<&'static str>,
 }
 
 /// Proves who we are to a host whose key was accepted.
@@ -67,7 +70,8 @@ pub(super) async fn prove(
     shared: &Shared,
 ) -> Result<(), Failure> {
     crate::sys::test_point("auth");
-    let mut p = Prover { handle, config, asker, shared, tried: Vec::new(), silent: config.batch, unsaid: true };
+    let mut p =
+        Prover { handle, config, asker, shared, tried: Vec::new(), silent: config.batch, unsaid: true, mistyped: None };
     let none = p.handle.authenticate_none(&config.user).await;
     let mut methods = match p.after(none)? {
         After::In => return Ok(()),
@@ -158,21 +162,24 @@ impl Prover<'_> {
             "" => String::new(),
             said => format!("; the host says: {}", short(&said.replace('\n', " | "), 200)),
         };
-        let mut failure = Failure::refused(
-            format!("{at} refused every way tried ({tried}); it takes {wants}{banner}"),
-            format!(
+        let alias = escape(&self.config.alias);
+        let next = match self.mistyped {
+            Some(next) => format!("connect again to type it anew; {next}"),
+            None => format!(
                 "put your public key into ~/.ssh/authorized_keys there, or name the right one with IdentityFile; \
-                 `ssh -v {}` shows every step",
-                escape(&self.config.alias)
+                 `ssh -v {alias}` shows every step"
             ),
-        );
+        };
+        let what = format!("{at} refused every way tried ({tried}); it takes {wants}{banner}");
+        let mut failure = Failure::refused(what, next);
         if self.silent && !self.config.batch && !self.asker.ask.somebody() {
             failure = failure.hint("passwords and passphrases are asked for where there is a terminal");
         }
         failure
     }
 
-    async fn ask(&mut self, prompt: &str, echo: bool) -> Option<Typed> {
+    /// `left` = the answer before was wrong, and so many tries are left.
+    async fn ask(&mut self, kind: SecretKind, prompt: &str, echo: bool, left: Option<u32>) -> Option<Typed> {
         if self.silent {
             return None;
         }
@@ -180,13 +187,26 @@ impl Prover<'_> {
         if let Some(said) = banner.filter(|b| !b.is_empty()) {
             self.asker.ask.said(&self.config.shown(), &said);
         }
-        let answer = self.asker.secret(&self.config.shown(), prompt, echo).await;
+        let asked = SecretAsked { host: self.config.shown(), prompt: prompt.to_string(), echo, kind, left };
+        let answer = self.asker.secret(&asked).await;
         self.silent = answer.is_none();
         answer
     }
 
     fn tries(&self) -> u32 {
         self.config.number_of_password_prompts.min(TRIES_MOST)
+    }
+
+    /// What is left of the tries, where one was wrong.
+    fn left(&self, round: u32) -> Option<u32> {
+        (round > 0).then(|| self.tries().saturating_sub(round))
+    }
+
+    /// The way tried last: so often was wrong what a person typed.
+    fn wrong(&mut self, way: &str, times: u32) {
+        self.tried.pop();
+        self.tried.push(if times == 1 { format!("{way}: wrong") } else { format!("{way}: wrong {times} times") });
+        self.mistyped = Some("a public key in ~/.ssh/authorized_keys there does without, where the host takes keys");
     }
 
     /// Why there is no answer.
@@ -367,9 +387,9 @@ impl Prover<'_> {
                     }
                 }
                 let mut opened = None;
-                for _ in 0..self.tries() {
-                    let prompt = format!("Passphrase for {name}");
-                    let Some(passphrase) = self.ask(&prompt, false).await else { break };
+                for round in 0..self.tries() {
+                    let (prompt, left) = (format!("Passphrase for {name}"), self.left(round));
+                    let Some(passphrase) = self.ask(SecretKind::Passphrase, &prompt, false, left).await else { break };
                     let text = text.clone();
                     // bcrypt takes its time: not on the thread that draws
                     let done = tokio::task::spawn_blocking(move || {
@@ -387,7 +407,10 @@ impl Prover<'_> {
                     None if self.silent => {
                         return Ok((None, format!("{name} (its passphrase: {})", self.unanswered())));
                     }
-                    None => return Ok((None, format!("{name} (wrong passphrase)"))),
+                    None => {
+                        self.mistyped = Some("a key loaded into the ssh-agent (ssh-add) needs no passphrase here");
+                        return Ok((None, format!("{name} (wrong passphrase)")));
+                    }
                 }
             }
             Secret::Unusable(why) => return Ok((None, format!("{name} ({why})"))),
@@ -410,7 +433,7 @@ impl Prover<'_> {
         let mut last = None;
         for round in 0..self.tries() {
             let prompt = format!("{}'s password", self.config.shown());
-            let Some(password) = self.ask(&prompt, false).await else {
+            let Some(password) = self.ask(SecretKind::Password, &prompt, false, self.left(round)).await else {
                 if round == 0 {
                     self.tried.push(format!("password: {}", self.unanswered()));
                 }
@@ -421,8 +444,13 @@ impl Prover<'_> {
             }
             let done = self.handle.authenticate_password(&self.config.user, password.expose()).await;
             match self.after(done)? {
-                After::Out(left, false) if left.contains(&MethodKind::Password) => {
-                    last = Some(After::Out(left, false));
+                After::Out(methods, false) => {
+                    self.wrong("password", round + 1);
+                    let again = methods.contains(&MethodKind::Password);
+                    last = Some(After::Out(methods, false));
+                    if !again {
+                        break;
+                    }
                 }
                 done => return Ok(Some(done)),
             }
@@ -440,11 +468,11 @@ impl Prover<'_> {
             if round == 0 {
                 self.tried.push("keyboard-interactive".into());
             }
-            let user = self.config.user.clone();
+            let (user, mut left) = (self.config.user.clone(), self.left(round));
             let mut step = self.handle.authenticate_keyboard_interactive_start(user, None::<String>).await;
             for _ in 0..INFO_MOST {
                 let Ok(Interactive::InfoRequest { name, instructions, prompts }) = &step else { break };
-                let Some(answers) = self.answers(name, instructions, prompts).await else {
+                let Some(answers) = self.answers(name, instructions, prompts, &mut left).await else {
                     self.tried.pop();
                     self.tried.push(format!("keyboard-interactive: {}", self.unanswered()));
                     return Ok(last);
@@ -456,8 +484,13 @@ impl Prover<'_> {
                 Ok(Interactive::Failure { remaining_methods, partial_success }) => {
                     let out = AuthResult::Failure { remaining_methods, partial_success };
                     match self.after(Ok(out))? {
-                        After::Out(left, false) if left.contains(&MethodKind::KeyboardInteractive) => {
-                            last = Some(After::Out(left, false));
+                        After::Out(methods, false) => {
+                            self.wrong("keyboard-interactive", round + 1);
+                            let again = methods.contains(&MethodKind::KeyboardInteractive);
+                            last = Some(After::Out(methods, false));
+                            if !again {
+                                break;
+                            }
                         }
                         done => return Ok(Some(done)),
                     }
@@ -470,7 +503,14 @@ impl Prover<'_> {
         Ok(last)
     }
 
-    async fn answers(&mut self, name: &str, instructions: &str, prompts: &[Prompt]) -> Option<Vec<String>> {
+    /// `left` = tries left after a wrong one: said with the first question of this one.
+    async fn answers(
+        &mut self,
+        name: &str,
+        instructions: &str,
+        prompts: &[Prompt],
+        left: &mut Option<u32>,
+    ) -> Option<Vec<String>> {
         if prompts.len() > PROMPTS_MOST {
             return None;
         }
@@ -490,7 +530,7 @@ impl Prover<'_> {
                 .filter(|s| !s.is_empty())
                 .collect::<Vec<_>>()
                 .join(": ");
-            answers.push(self.ask(&said, prompt.echo).await?.expose().to_string());
+            answers.push(self.ask(SecretKind::Answer, &said, prompt.echo, left.take()).await?.expose().to_string());
         }
         Some(answers)
     }
@@ -700,11 +740,13 @@ mod tests {
         asked: Mutex<Vec<String>>,
     }
     impl Ask for Person {
-        fn host_key(&self, _: &str, _: &str, _: &str) -> Answered<'_, bool> {
+        fn host_key(&self, _: &crate::transport::ask::KeyAsked) -> Answered<'_, bool> {
             Box::pin(async { Some(true) })
         }
-        fn secret(&self, host: &str, prompt: &str, echo: bool) -> Answered<'_, Typed> {
-            self.asked.lock().unwrap().push(format!("{host}|{prompt}|{echo}"));
+        fn secret(&self, asked: &SecretAsked) -> Answered<'_, Typed> {
+            let SecretAsked { host, prompt, echo, left, .. } = asked;
+            let left = left.map(|n| format!("|{n} left")).unwrap_or_default();
+            self.asked.lock().unwrap().push(format!("{host}|{prompt}|{echo}{left}"));
             let answer = self.answers.lock().unwrap().pop().map(Typed::from);
             Box::pin(async { answer })
         }
@@ -761,8 +803,11 @@ mod tests {
         let p = Arc::new(Person::default());
         *p.answers.lock().unwrap() = vec!["right", "no", "no", "no"];
         let f = log_in(false, p.clone()).await.err().unwrap();
-        assert!(f.code() == 4 && f.what.contains("(password)"), "{f}");
-        assert_eq!(p.asked.lock().unwrap().len(), 3);
+        assert!(f.code() == 4 && f.what.contains("(password: wrong 3 times)"), "{f}");
+        assert!(f.to_string().contains("type it anew"), "{f}");
+        let asked = p.asked.lock().unwrap().clone();
+        assert_eq!(asked.len(), 3);
+        assert!(asked[0].ends_with("|false") && asked[1].ends_with("|2 left") && asked[2].ends_with("|1 left"));
         // password, then the questions of a second factor
         let p = Arc::new(Person::default());
         *p.answers.lock().unwrap() = vec!["456", "123", "right"];

@@ -151,6 +151,26 @@ impl Channel {
         Channel { shared, piece: PIECE }
     }
 
+    /// For another SSH connection that runs over this one: what it writes goes out turn by turn, so that little of it
+    /// waits on the way and its own keys go first; see [`Channel::poll_handed_on`].
+    pub(super) fn under(channel: russh::Channel<russh::client::Msg>, keep: Keep, lane: Arc<Lane>) -> Channel {
+        let shared = Arc::new(Shared::default());
+        let (read, write) = channel.split();
+        tokio::spawn(read_all(read, shared.clone(), keep));
+        tokio::spawn(write_all(write, shared.clone(), Some(lane)));
+        Channel { shared, piece: UNWRITTEN_MOST }
+    }
+
+    /// Ready once all that was written has had its turn; also where the channel is over.
+    pub(super) fn poll_handed_on(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut inner = self.shared.lock();
+        if inner.unwritten_len == 0 || inner.closed {
+            return Poll::Ready(Ok(()));
+        }
+        inner.write_waker = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
     pub(super) fn closing(&self) -> Closing {
         Closing(self.shared.clone())
     }

@@ -53,6 +53,8 @@ impl AgentSocket {
 /// What ssh_config says about one destination.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct HostConfig {
+    /// The ssh_config that was named in place of the user's.
+    pub file: Option<PathBuf>,
     /// As it was asked for.
     pub alias: String,
     pub hostname: String,
@@ -119,13 +121,13 @@ pub struct HostConfig {
     /// Zero = for ever.
     pub forward_x11_timeout: Duration,
     pub xauth_location: Option<PathBuf>,
-    /// Others may connect to local forwards.
+    /// Others may connect to local forwards: not followed, a forward's own address says it.
     pub gateway_ports: bool,
     pub exit_on_forward_failure: bool,
     pub clear_all_forwardings: bool,
     /// An old socket file in a forward's place is removed first.
     pub stream_local_bind_unlink: bool,
-    /// umask of forwards' socket files.
+    /// umask of forwards' socket files: not followed, they are 0600.
     pub stream_local_bind_mask: u32,
     /// Never ask for a secret.
     pub batch: bool,
@@ -154,6 +156,7 @@ impl HostConfig {
     pub fn defaults(dest: &Dest, home: &Path, me: &str) -> HostConfig {
         let ssh = home.join(".ssh");
         HostConfig {
+            file: None,
             alias: dest.host.clone(),
             hostname: dest.host.clone(),
             user: dest.user.clone().unwrap_or_else(|| me.to_string()),
@@ -217,9 +220,10 @@ impl HostConfig {
         }
     }
 
-    /// The socket of the ssh-agent that is lent to the host.
+    /// The socket of the ssh-agent that is lent to the host, where there is one.
     pub fn lent_agent(&self) -> Option<PathBuf> {
-        self.forward_agent.as_ref().and_then(AgentSocket::path)
+        // (a target process' own name for it may lead nowhere)
+        self.forward_agent.as_ref().and_then(AgentSocket::path).filter(|p| p.exists())
     }
 
     /// The forwards asked for.
@@ -335,6 +339,7 @@ pub async fn resolve(dest: &str, file: Option<&Path>) -> Result<HostConfig, Fail
     let me = me();
     let printed = printed(&parsed, file).await?;
     let mut config = parse_g(&String::from_utf8_lossy(&printed), &parsed, &me.home, &me.name);
+    config.file = file.map(Path::to_path_buf);
     if !valid_host(&config.hostname) || !valid_user(&config.user) {
         return Err(Failure::usage(
             format!("ssh_config gives {} a host or user name with characters no name has", config.shown()),

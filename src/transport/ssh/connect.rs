@@ -16,6 +16,7 @@ use super::renewal;
 use super::sftp::Sftp;
 use super::stream::{self, Cut, Wire};
 use super::turn;
+use super::way::{Jump, Through, Way};
 use super::x11::{self, X11};
 use crate::failure::{Failure, Kind};
 use crate::proto::ids::Size;
@@ -96,13 +97,16 @@ pub async fn connect_patiently(dest: &str, file: Option<&Path>, ask: Arc<dyn Ask
 
 type Hop = Pin<Box<dyn Future<Output = Result<Ssh, Failure>> + Send>>;
 
-/// One hop; `via` = the jumps before it where the destination's own ProxyJump does not count.
+/// A jump host: which one, and those before it where its own ProxyJump does not count.
+type Passed = (Jump, Option<Vec<String>>);
+
+/// One hop; `passed` = it is a jump host.
 fn hop(
     dest: String,
     file: Option<PathBuf>,
     ask: Arc<dyn Ask>,
     depth: usize,
-    via: Option<Vec<String>>,
+    passed: Option<Passed>,
     keepalives: usize,
 ) -> Hop {
     Box::pin(async move {
@@ -115,19 +119,29 @@ fn hop(
         let config = config::resolve(&dest, file.as_deref()).await?;
         config.refused()?;
         crate::sys::test_point("connect");
-        let jumps = via.unwrap_or_else(|| jumps_of(&config));
+        let (itself, via) = passed.unzip();
+        let jumps = via.clone().flatten().unwrap_or_else(|| jumps_of(&config));
+        let mut way = Way { jump: itself.clone(), ..Way::default() };
         let wire = if let Some((last, before)) = jumps.split_last() {
             let before = (!before.is_empty()).then(|| before.to_vec());
-            let jump = hop(last.clone(), file, ask.clone(), depth + 1, before, keepalives)
+            // (jumps of its own lead to it, those of a list all to the list's end)
+            let which = match (&itself, via.flatten()) {
+                (Some(itself), Some(_)) => itself.before(),
+                _ => Jump::last(jumps.len(), config.shown()),
+            };
+            let jump = hop(last.clone(), file, ask.clone(), depth + 1, Some((which, before)), keepalives)
                 .await
                 .map_err(|f| f.hint(format!("it is the jump host on the way to {}", config.shown())))?;
+            way.through = Through::Host(jump.name());
             Wire::jump(jump.direct(&config).await?)
         } else if let Some(command) = &config.proxy_command {
+            way.through = Through::ProxyCommand;
             stream::command(&config, command)?
         } else {
             stream::tcp(&config).await?
         };
-        handshake(config, wire, ask, keepalives).await
+        way.address = wire.address;
+        handshake(config, wire, way, ask, keepalives).await
     })
 }
 
@@ -135,7 +149,7 @@ fn hop(
 #[cfg(test)]
 pub(super) async fn over_tcp(config: HostConfig, ask: Arc<dyn Ask>) -> Result<Ssh, Failure> {
     let wire = stream::tcp(&config).await?;
-    handshake(config, wire, ask, KEEPALIVE_MOST).await
+    handshake(config, wire, Way::default(), ask, KEEPALIVE_MOST).await
 }
 
 /// The jumps in the order they are passed; one that leads to the host itself is none (`Host *` with a ProxyJump).
@@ -153,7 +167,13 @@ fn jumps_of(config: &HostConfig) -> Vec<String> {
     if itself { Vec::new() } else { jumps }
 }
 
-async fn handshake(config: HostConfig, mut wire: Wire, ask: Arc<dyn Ask>, keepalives: usize) -> Result<Ssh, Failure> {
+async fn handshake(
+    config: HostConfig,
+    mut wire: Wire,
+    way: Way,
+    ask: Arc<dyn Ask>,
+    keepalives: usize,
+) -> Result<Ssh, Failure> {
     let (read_config, revoked_path) = (config.clone(), config.revoked_host_keys.clone());
     let (files, revoked) = tokio::task::spawn_blocking(move || {
         let paths = [read_config.user_known_hosts, read_config.global_known_hosts].concat();
@@ -175,6 +195,7 @@ async fn handshake(config: HostConfig, mut wire: Wire, ask: Arc<dyn Ask>, keepal
         files,
         revoked,
         address: wire.address.filter(|ip| config.check_host_ip && config.hostname != ip.to_string()),
+        way,
         asker: asker.clone(),
         shared: shared.clone(),
         asked: asked.clone(),
@@ -435,7 +456,7 @@ impl Ssh {
     async fn direct(&self, to: &HostConfig) -> Result<Channel, Failure> {
         let opening = self.inner.handle.channel_open_direct_tcpip(&to.hostname, u32::from(to.port), "127.0.0.1", 0);
         match tokio::time::timeout(to.connect_timeout.max(OPEN_WITHIN), opening).await {
-            Ok(Ok(channel)) => Ok(Channel::spawn(channel, self.inner.clone())),
+            Ok(Ok(channel)) => Ok(Channel::under(channel, self.inner.clone(), self.inner.lane.clone())),
             Ok(Err(russh::Error::ChannelOpenFailure(why))) => Err(Failure::unreachable(
                 format!(
                     "{} can't be reached from {}: {}",
@@ -754,5 +775,34 @@ mod tests {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         assert!(again);
+    }
+
+    #[tokio::test]
+    async fn who_asks_the_agent_and_says_no_more_is_answered() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("agent");
+        let listener = tokio::net::UnixListener::bind(&path).unwrap();
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            // (who is asked over which connection comes first)
+            let mut head = [0; 4];
+            stream.read_exact(&mut head).await.unwrap();
+            let mut binding = vec![0; u32::from_be_bytes(head) as usize];
+            stream.read_exact(&mut binding).await.unwrap();
+            stream.write_all(&[0, 0, 0, 1, 5]).await.unwrap();
+            let mut asked = Vec::new();
+            stream.read_to_end(&mut asked).await.unwrap();
+            stream.write_all(b"you asked ").await.unwrap();
+            stream.write_all(&asked).await.unwrap();
+        });
+        let (_ssh, server) = endless(AgentSocket::Path(path)).await;
+        let channel = server.channel_open_agent().await.unwrap();
+        let mut stream = channel.into_stream();
+        stream.write_all(b"this").await.unwrap();
+        stream.shutdown().await.unwrap();
+        let mut said = String::new();
+        let read = tokio::time::timeout(Duration::from_secs(20), stream.read_to_string(&mut said)).await;
+        read.expect("an end").unwrap();
+        assert_eq!(said, "you asked this");
     }
 }

@@ -38,6 +38,8 @@ const SAID_WITHIN: Duration = Duration::from_secs(30);
 const CONNECT_WITHIN: Duration = Duration::from_secs(30);
 /// A listener that stood on an earlier link and is refused now: the host may not have noticed that link's end.
 const AGAIN: Duration = Duration::from_secs(2);
+/// A host that has not said for so long whether it listens is told of.
+const SLOW: Duration = Duration::from_secs(3);
 /// The host is told that nobody listens any more.
 const END_WITHIN: Duration = Duration::from_secs(3);
 /// Too many open files: others have to end first.
@@ -80,7 +82,7 @@ pub struct Status {
     /// Bytes: to the host, and from it.
     pub up: u64,
     pub down: u64,
-    /// Why the last refused connection was; escaped.
+    /// Why the last refused connection was, or why it takes so long to open; escaped.
     pub trouble: Option<String>,
 }
 
@@ -134,6 +136,10 @@ impl Counts {
     }
     fn opening(&self) {
         self.lock().state = State::Opening;
+        self.changed();
+    }
+    fn slow(&self, what: String) {
+        self.lock().trouble = Some(what);
         self.changed();
     }
     fn refused(&self, why: String) {
@@ -414,7 +420,28 @@ impl Forward {
                 "close that one first",
             ));
         };
-        let port = match ssh.listen_there(&at).await {
+        let answer = {
+            let mut asking = std::pin::pin!(ssh.listen_there(&at));
+            let mut slow = false;
+            loop {
+                tokio::select! {
+                    biased;
+                    _ = self.stopped.changed() => {
+                        // nobody waits for an answer; should it listen after all, it is to stop
+                        let (ssh, at) = (ssh.clone(), at.clone());
+                        let port = if let Place::Tcp { port, .. } = &at { *port } else { 0 };
+                        tokio::spawn(async move { ssh.listen_no_more(&at, port).await });
+                        return Turn::Stop;
+                    }
+                    answer = &mut asking => break answer,
+                    () = tokio::time::sleep(SLOW), if !slow => {
+                        slow = true;
+                        self.counts.slow(format!("{} has not answered yet whether it listens there", self.host));
+                    }
+                }
+            }
+        };
+        let port = match answer {
             Ok(Some(port)) => port,
             Ok(None) => return Turn::Refused(self.not_there(&at)),
             // the link fell: the next one decides

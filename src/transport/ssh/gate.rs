@@ -11,8 +11,10 @@ use super::known_hosts::{self, File, HostKey, Verdict};
 use super::offer;
 use super::patience::Asker;
 use super::renewal::Witness;
+use super::way::Way;
 use crate::failure::Failure;
 use crate::text::{escape, short};
+use crate::transport::ask::KeyAsked;
 use russh::client::{self, DisconnectReason, Session};
 use russh::keys::agent::AgentSessionBinding;
 use russh::keys::{Algorithm, Certificate, PublicKeyOrCertificate};
@@ -58,6 +60,8 @@ pub(super) struct Gate {
     pub(super) revoked: Option<File>,
     /// Its key is on record for this address as well, where CheckHostIP asks for that.
     pub(super) address: Option<std::net::IpAddr>,
+    /// How it was reached, for who is asked about its key.
+    pub(super) way: Way,
     pub(super) asker: Asker,
     pub(super) shared: Arc<Shared>,
     pub(super) witness: Witness,
@@ -242,13 +246,27 @@ impl Gate {
         match decide(&verdict, self.config.strict, self.config.batch) {
             Decision::Accept => Ok(()),
             Decision::Refuse => Err(refusal(&self.config, &verdict, key)),
-            Decision::Ask => {
-                match self.asker.host_key(&self.config.shown(), &escape(&key.kind), &key.fingerprint()).await {
-                    Some(true) => self.learn(key).await,
-                    _ => Err(refusal(&self.config, &verdict, key)),
-                }
-            }
+            Decision::Ask => match self.asker.host_key(&self.question(key)).await {
+                Some(true) => self.learn(key).await,
+                _ => Err(refusal(&self.config, &verdict, key)),
+            },
             Decision::Learn => self.learn(key).await,
+        }
+    }
+
+    /// What a person has to know to answer for a key.
+    fn question(&self, key: &HostKey) -> KeyAsked {
+        let (host, port) = self.config.recorded_as();
+        let kept = self.config.user_known_hosts.first().map_or(String::new(), |file| {
+            short(&format!("{}, as {}", file.to_string_lossy(), known_hosts::name_of(&host, port)), 300)
+        });
+        KeyAsked {
+            host: self.config.shown(),
+            address: self.way.address(&self.config),
+            way: self.way.role(),
+            kind: short(&key.kind, 100),
+            fingerprint: key.fingerprint(),
+            kept,
         }
     }
 
@@ -345,8 +363,8 @@ fn refusal(config: &HostConfig, verdict: &Verdict, key: &HostKey) -> Failure {
             )
             .hint(format!(
                 "only if you are sure it is right: ssh-keygen -f {} -R {}, then connect again",
-                shell(&file.to_string_lossy()),
-                shell(&known_hosts::name_of(&host, port))
+                crate::text::shell(&file.to_string_lossy()),
+                crate::text::shell(&known_hosts::name_of(&host, port))
             ))
             .hard()
         }
@@ -366,17 +384,11 @@ fn refusal(config: &HostConfig, verdict: &Verdict, key: &HostKey) -> Failure {
         Verdict::Unknown | Verdict::Known => Failure::refused(
             format!("{at}: its host key {kind} {print} is not on record and nobody accepted it"),
             format!(
-                "compare the fingerprint and accept it once: open the host in the TUI (`thub`), or `ssh {}`",
-                escape(&config.alias)
+                "compare the fingerprint and accept it once: you are asked when you connect at a terminal, by thub or `{}`",
+                crate::text::typed(&format!("ssh {}", crate::text::shell(&config.alias)), config.file.as_deref())
             ),
         ),
     }
-}
-
-/// A word as a person can paste it into a shell.
-fn shell(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
-    if word.chars().all(plain) { word.to_string() } else { format!("'{}'", escape(word).replace('\'', "'\\''")) }
 }
 
 /// The algorithms offered, those of keys on record first; certificates before them where an authority is on record for
@@ -503,6 +515,7 @@ mod tests {
             files: vec![File { path: "/kh".into(), text: Ok(text.into_bytes()) }],
             revoked: None,
             address: None,
+            way: Way::default(),
             asker: Asker { ask: Arc::new(crate::transport::ask::Nobody), patience: Arc::default() },
             shared: Arc::default(),
             witness: Witness::default(),

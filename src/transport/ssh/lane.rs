@@ -7,6 +7,9 @@ use tokio::sync::Semaphore;
 
 /// Bytes of all forwards together between two flushes of the connection.
 pub(super) const TURN: usize = 64 << 10;
+/// The same for a connection that runs over a jump host's, whose turns come on top. While its turn goes out, it neither
+/// takes keys nor reads what comes back.
+pub(super) const SHORT_TURN: usize = 32 << 10;
 /// Bytes of one forwarded connection at a time: the others come in between.
 pub(super) const PIECE: usize = 16 << 10;
 
@@ -17,11 +20,16 @@ pub(super) struct Lane {
 
 impl Default for Lane {
     fn default() -> Lane {
-        Lane { room: Semaphore::new(TURN), taken: AtomicUsize::new(0) }
+        Lane::of(TURN)
     }
 }
 
 impl Lane {
+    /// With turns of so many bytes, at least a [`PIECE`].
+    pub(super) fn of(turn: usize) -> Lane {
+        Lane { room: Semaphore::new(turn.max(PIECE)), taken: AtomicUsize::new(0) }
+    }
+
     /// Waits, first come first served, until `bytes` (at most [`PIECE`]) may be handed on.
     pub(super) async fn take(&self, bytes: usize) {
         let bytes = bytes.min(PIECE);

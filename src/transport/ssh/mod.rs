@@ -31,6 +31,7 @@ pub mod sftp_guard;
 mod spill;
 mod stream;
 mod turn;
+mod way;
 mod x11;
 
 pub use aliases::hosts;

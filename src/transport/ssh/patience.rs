@@ -2,7 +2,7 @@
 //! Leaves out the questions' words.
 
 use crate::secret::Secret;
-use crate::transport::ask::Ask;
+use crate::transport::ask::{Ask, KeyAsked, SecretAsked};
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -90,13 +90,13 @@ pub(super) struct Asker {
 }
 
 impl Asker {
-    pub(super) async fn host_key(&self, host: &str, kind: &str, fingerprint: &str) -> Option<bool> {
+    pub(super) async fn host_key(&self, asked: &KeyAsked) -> Option<bool> {
         let _open = self.patience.asking();
-        self.ask.host_key(host, kind, fingerprint).await
+        self.ask.host_key(asked).await
     }
-    pub(super) async fn secret(&self, host: &str, prompt: &str, echo: bool) -> Option<Secret> {
+    pub(super) async fn secret(&self, asked: &SecretAsked) -> Option<Secret> {
         let _open = self.patience.asking();
-        self.ask.secret(host, prompt, echo).await
+        self.ask.secret(asked).await
     }
 }
 

@@ -4,7 +4,7 @@
 use super::channel::Channel;
 use super::config::{self, HostConfig, Tokens};
 use super::dial::dial;
-use super::lane::Lane;
+use super::lane::{Lane, SHORT_TURN};
 use crate::failure::Failure;
 use crate::text::short;
 use std::future::Future;
@@ -66,7 +66,7 @@ impl Wire {
         self.lane.clone()
     }
     pub(super) fn jump(channel: Channel) -> Wire {
-        Wire::new(Over::Jump(channel))
+        Wire { lane: Arc::new(Lane::of(SHORT_TURN)), ..Wire::new(Over::Jump(channel)) }
     }
     pub(super) fn complaint(&mut self) -> Option<Complaint> {
         self.complaint.take()
@@ -180,7 +180,11 @@ impl AsyncWrite for Wire {
     }
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        let done = each!(&mut this.over, stdin => poll_flush(cx));
+        let done = match &mut this.over {
+            // a channel's own flush waits for nothing: bulk data would fill all there is on the way
+            Over::Jump(channel) => channel.poll_handed_on(cx),
+            over => each!(over, stdin => poll_flush(cx)),
+        };
         if done.is_ready() {
             this.lane.flushed();
         }

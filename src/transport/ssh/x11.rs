@@ -42,7 +42,7 @@ impl X11 {
         if !config.forward_x11 {
             return None;
         }
-        let name = std::env::var("DISPLAY").ok().filter(|d| !d.is_empty())?;
+        let name = sys::x11::display()?;
         let Some(display) = Display::parse(&name) else {
             tracing::warn!("DISPLAY is no display's name: X11 is not forwarded");
             return None;
@@ -144,12 +144,15 @@ async fn generate(config: &HostConfig, display: &str, time: Duration) -> Option<
         }
     }
     let dir = Gone(dir);
+    let authority = sys::x11::authority();
     let file = dir.0.join("xauth");
     let xauth = config.xauth_location.clone().unwrap_or_else(|| "xauth".into());
     let mut command = tokio::process::Command::new(xauth);
     command.arg("-f").arg(&file).args(["generate", display, COOKIE, "untrusted", "timeout"]);
     // (0 would be the display's own default of a minute)
     command.arg(if time.is_zero() { u32::MAX.to_string() } else { (time.as_secs() + 60).to_string() });
+    // (the display asks xauth itself for its own cookie)
+    command.envs(authority.map(|path| ("XAUTHORITY", path)));
     let ran =
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true).status().await;
     let made = sys::x11::cookies(&file).into_iter().find(|e| e.name == COOKIE.as_bytes()).map(|e| e.data);

@@ -3,7 +3,7 @@
 use super::Events;
 use crate::client::host::{Answer, Env, HostEvent, HostId, HostState, Question};
 use crate::secret::Secret;
-use crate::transport::ask::{Answered, Ask};
+use crate::transport::ask::{Answered, Ask, KeyAsked, SecretAsked};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use tokio::sync::oneshot;
@@ -47,12 +47,12 @@ impl Asker {
 }
 
 impl Ask for Asker {
-    fn host_key(&self, host: &str, kind: &str, fingerprint: &str) -> Answered<'_, bool> {
-        let rx = self.ask(Question::HostKey { host: host.into(), kind: kind.into(), fingerprint: fingerprint.into() });
+    fn host_key(&self, asked: &KeyAsked) -> Answered<'_, bool> {
+        let rx = self.ask(Question::HostKey(asked.clone()));
         Box::pin(async move { Some(rx.await.ok()? == Answer::Yes) })
     }
-    fn secret(&self, host: &str, prompt: &str, echo: bool) -> Answered<'_, Secret> {
-        let rx = self.ask(Question::Secret { host: host.into(), prompt: prompt.into(), echo });
+    fn secret(&self, asked: &SecretAsked) -> Answered<'_, Secret> {
+        let rx = self.ask(Question::Secret(asked.clone()));
         Box::pin(async move {
             match rx.await.ok()? {
                 Answer::Secret(s) => Some(s),
@@ -81,7 +81,8 @@ impl Ask for Asker {
     }
     fn directory(&self, host: &str, why: &str) -> Answered<'_, String> {
         let prompt = format!("{why}: another directory there, absolute");
-        let rx = self.ask(Question::Secret { host: host.into(), prompt, echo: true });
+        let asked = SecretAsked { host: host.into(), prompt, echo: true, ..SecretAsked::default() };
+        let rx = self.ask(Question::Secret(asked));
         Box::pin(async move {
             match rx.await.ok()? {
                 Answer::Secret(path) => Some(path.expose().trim().to_string()).filter(|p| !p.is_empty()),

@@ -68,7 +68,7 @@ impl Task {
                     None => (*create, None),
                 };
                 let (events, host, link) = (self.events.clone(), self.host.clone(), live.link.clone());
-                let build = live.build.clone();
+                let (build, file) = (live.build.clone(), self.env.ssh_config.clone());
                 tokio::spawn(async move {
                     // a connection that was lost is made anew first, and whoever is asked then has time
                     let ready = async { if let Some(ready) = ready { ready.await } else { Ok(()) } };
@@ -78,7 +78,9 @@ impl Task {
                         // started
                         Ok(()) => {
                             let created = link.call_within(&create, CREATE).await;
-                            created.map(|c| Box::new(c.session)).map_err(|f| mixed::told(&f, &host, &build))
+                            created
+                                .map(|c| Box::new(c.session))
+                                .map_err(|f| mixed::told(&f, &host, &build, file.as_deref()))
                         }
                     };
                     let _ = events.send((host, HostEvent::Created { tag, result }));
@@ -96,10 +98,10 @@ impl Task {
                 let limit = Some(HITS);
                 let call = SessionSearch { case, to, limit, ..SessionSearch::new(session.clone(), stream, pattern) };
                 let (link, events, host) = (live.link.clone(), self.events.clone(), self.host.clone());
-                let (of, build) = (session.clone(), live.build.clone());
+                let (of, build, file) = (session.clone(), live.build.clone(), self.env.ssh_config.clone());
                 let task = tokio::spawn(async move {
                     let result = find::search(&link, call).await.map_err(|f| match f.older() {
-                        Some(_) => mixed::told(&f, &host, &build),
+                        Some(_) => mixed::told(&f, &host, &build, file.as_deref()),
                         None => f.message,
                     });
                     let _ = events.send((host, HostEvent::Found { session, tag, result }));
@@ -111,11 +113,11 @@ impl Task {
             HostCommand::Marks { session } => {
                 let stream = self.take_stream();
                 let (link, events, host) = (live.link.clone(), self.events.clone(), self.host.clone());
-                let build = live.build.clone();
+                let (build, file) = (live.build.clone(), self.env.ssh_config.clone());
                 tokio::spawn(async move {
                     let event = match find::marks(&link, &session, stream).await {
                         Ok(marks) => HostEvent::Marks { session, marks },
-                        Err(fault) => HostEvent::Failed { what: mixed::told(&fault, &host, &build) },
+                        Err(fault) => HostEvent::Failed { what: mixed::told(&fault, &host, &build, file.as_deref()) },
                     };
                     let _ = events.send((host, event));
                 });
@@ -162,10 +164,10 @@ impl Task {
     /// A call of which only a failure is news.
     pub(super) fn simple<M: Method + 'static>(&self, live: &Live, call: M) {
         let (call, events, host) = (live.link.call(&call), self.events.clone(), self.host.clone());
-        let build = live.build.clone();
+        let (build, file) = (live.build.clone(), self.env.ssh_config.clone());
         tokio::spawn(async move {
             if let Err(fault) = call.await {
-                let what = mixed::told(&fault, &host, &build);
+                let what = mixed::told(&fault, &host, &build, file.as_deref());
                 let _ = events.send((host, HostEvent::Failed { what }));
             }
         });

@@ -28,6 +28,7 @@ impl Tokens<'_> {
             'd' => self.home.to_string(),
             'u' => self.me.to_string(),
             'i' => self.uid.to_string(),
+            'j' => c.proxy_jump.as_deref().map(jump_host).unwrap_or_default().to_string(),
             'l' => self.machine.to_string(),
             'L' => self.machine.split('.').next().unwrap_or_default().to_string(),
             'C' => {
@@ -36,6 +37,16 @@ impl Tokens<'_> {
             }
             _ => return None,
         })
+    }
+}
+
+/// The last host of a ProxyJump, as `ssh -G` prints one: `[user@]host[:port]`, or an address in brackets.
+fn jump_host(jump: &str) -> &str {
+    let last = jump.rsplit(',').next().unwrap_or_default();
+    let at = last.rsplit_once('@').map_or(last, |(_, at)| at);
+    match at.strip_prefix('[').and_then(|a| a.split_once(']')) {
+        Some((address, _)) => address,
+        None => at.split_once(':').map_or(at, |(host, _)| host),
     }
 }
 
@@ -107,7 +118,7 @@ impl Why {
         match self {
             Why::Token(token) => Failure::usage(
                 format!("ssh_config for {host} uses %{}, which thub does not know", escape(&token)),
-                "write the value itself there; known are %h %n %k %p %r %d %u %i %l %L %C %%",
+                "write the value itself there; known are %h %n %k %p %r %d %u %i %j %l %L %C %%",
             ),
             Why::Open => Failure::usage(
                 format!("ssh_config for {host} has ${{ without a name and }} behind it"),
@@ -121,7 +132,7 @@ impl Why {
     }
 }
 
-/// `%h %p %r %n %k %d %u %i %l %L %C %%`; any other token is an error.
+/// `%h %p %r %n %k %d %u %i %j %l %L %C %%`; any other token is an error.
 pub fn expand(text: &str, t: &Tokens) -> Result<String, Failure> {
     fill(text, &|letter| t.value(letter), None).map_err(|why| why.worded(&t.config.shown()))
 }
@@ -157,6 +168,9 @@ mod tests {
             "nc 10.0.0.1 2200 bob web % /h me 7 box.lan box"
         );
         assert!(expand("nc %q", &t).is_err());
+        for (jump, host) in [("a", "a"), ("x@a:22,y@b:2", "b"), ("c,[::1]:22", "::1"), ("u@10.0.0.1", "10.0.0.1")] {
+            assert_eq!(jump_host(jump), host, "{jump}");
+        }
         assert!(expand("nc %", &t).is_err());
         let env = |n: &str| (n == "K").then(|| "key".to_string());
         assert_eq!(expand_path(Path::new("~/.ssh/${K}_%n"), &t, &env).unwrap(), Path::new("/h/.ssh/key_web"));

@@ -6,6 +6,7 @@ use crate::failure::{Failure, Kind};
 use crate::text::{escape, short};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use tokio::sync::Semaphore;
 
 /// Keys of `ssh -G` that [`parse_g`] reads, in the order they are printed.
 pub const KEYS: &[&str] = &[
@@ -71,6 +72,10 @@ pub const KEYS: &[&str] = &[
 ];
 
 const ASK_SSH_WITHIN: Duration = Duration::from_secs(10);
+/// As many are asked at once: fifty processes that start together leave no processor for who types.
+static ASKING: Semaphore = Semaphore::const_new(4);
+/// One that takes longer (a slow `Match exec`) holds up nobody else.
+const TURN: Duration = Duration::from_millis(200);
 
 /// What `ssh -G` prints; `None` = there is no ssh here.
 pub(super) async fn ask(dest: &Dest, file: Option<&Path>) -> Result<Option<Vec<u8>>, Failure> {
@@ -87,7 +92,19 @@ pub(super) async fn ask(dest: &Dest, file: Option<&Path>) -> Result<Option<Vec<u
     }
     command.arg("--").arg(&dest.host);
     command.stdin(std::process::Stdio::null()).kill_on_drop(true);
-    let ran = match tokio::time::timeout(ASK_SSH_WITHIN, command.output()).await {
+    // (nobody closes it)
+    let mut turn = ASKING.acquire().await.ok();
+    let asking = tokio::time::timeout(ASK_SSH_WITHIN, command.output());
+    tokio::pin!(asking);
+    let ran = match tokio::time::timeout(TURN, &mut asking).await {
+        Ok(ran) => ran,
+        Err(_) => {
+            turn = None;
+            asking.await
+        }
+    };
+    drop(turn);
+    let ran = match ran {
         Ok(Ok(ran)) => ran,
         Ok(Err(e)) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Ok(Err(e)) => {
@@ -107,6 +124,9 @@ pub(super) async fn ask(dest: &Dest, file: Option<&Path>) -> Result<Option<Vec<u
     if !ran.status.success() {
         let said = String::from_utf8_lossy(&ran.stderr);
         let said = said.lines().filter(|l| !l.starts_with("Pseudo-terminal")).collect::<Vec<_>>().join("; ");
+        if let Some((_, why)) = said.split_once("RefuseConnection: ") {
+            return Err(super::own::refused(&short(why, 300)));
+        }
         return Err(Failure::usage(
             format!("ssh_config can't be used for {}: {}", escape(&dest.host), short(&said, 400)),
             "put that right; `ssh -G ALIAS` shows the same error",
@@ -252,6 +272,7 @@ fn tos(name: &str) -> Option<u8> {
     Some(match name {
         "ef" => 46 << 2,
         "le" => 1 << 2,
+        "va" => 44 << 2,
         "lowdelay" => 0x10,
         "throughput" => 0x08,
         "reliability" => 0x04,

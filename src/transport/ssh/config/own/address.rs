@@ -1,7 +1,7 @@
 //! Owns host names that are numbers: which are, and the one way to write each. Leaves out names. RFC 5952, inet_aton(3).
 
 use super::world::World;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Looks it like an address, whether or not it is one?
 pub(super) fn looks(name: &str) -> bool {
@@ -71,6 +71,46 @@ fn shown(v6: Ipv6Addr) -> String {
         }
         _ => v6.to_string(),
     }
+}
+
+/// A network: `10.0.0.0/8`, `fd00::/8`, or one address.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Network(IpAddr, u32);
+
+impl Network {
+    fn parse(said: &str) -> Option<Network> {
+        let (address, bits) = said.split_once('/').map_or((said, None), |(a, b)| (a, Some(b)));
+        let address: IpAddr = address.parse().ok()?;
+        let most = if address.is_ipv4() { 32 } else { 128 };
+        let digits = |b: &&str| !b.is_empty() && b.bytes().all(|c| c.is_ascii_digit());
+        let bits = match bits {
+            None => most,
+            Some(bits) => Some(bits).filter(digits)?.parse().ok().filter(|b| *b <= most)?,
+        };
+        // nothing may be set behind the mask
+        let network = Network(address, bits);
+        (network.masked(address)? == network.bits(address)?).then_some(network)
+    }
+    fn masked(self, address: IpAddr) -> Option<u128> {
+        let whole = self.bits(address)?;
+        Some(if self.1 == 0 { 0 } else { whole >> (128 - self.1) << (128 - self.1) })
+    }
+    /// Its bits from the highest on; `None` = of the other family.
+    fn bits(self, address: IpAddr) -> Option<u128> {
+        match (self.0, address) {
+            (IpAddr::V4(_), IpAddr::V4(a)) => Some(u128::from(u32::from(a)) << 96),
+            (IpAddr::V6(_), IpAddr::V6(a)) => Some(u128::from(a)),
+            _ => None,
+        }
+    }
+    pub(super) fn has(self, address: &IpAddr) -> bool {
+        self.masked(*address).is_some_and(|a| Some(a) == self.masked(self.0))
+    }
+}
+
+/// Networks parted by commas; `None` = one of them is none.
+pub(super) fn networks(list: &str) -> Option<Vec<Network>> {
+    list.split(',').map(Network::parse).collect()
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Owns the names of algorithms OpenSSH 9.2 knows, and how `+`, `-` and `^` change a default list. Pure.
+//! Owns the names of algorithms OpenSSH 9.2 knows (of key exchanges also later ones), and how `+`, `-` and `^` change a default list. Pure.
 //! Leaves out which of them are safe (`gate`).
 
 use super::patterns::{Listed, listed};
@@ -38,7 +38,8 @@ pub(super) static KEX: Family = Family {
     all: "diffie-hellman-group1-sha1,diffie-hellman-group14-sha1,diffie-hellman-group14-sha256,\
         diffie-hellman-group16-sha512,diffie-hellman-group18-sha512,diffie-hellman-group-exchange-sha1,\
         diffie-hellman-group-exchange-sha256,ecdh-sha2-nistp256,ecdh-sha2-nistp384,ecdh-sha2-nistp521,\
-        curve25519-sha256,curve25519-sha256@libssh.org,sntrup761x25519-sha512,sntrup761x25519-sha512@openssh.com",
+        curve25519-sha256,curve25519-sha256@libssh.org,sntrup761x25519-sha512,sntrup761x25519-sha512@openssh.com,\
+        mlkem768x25519-sha256,mlkem768nistp256-sha256",
     wild: false,
 };
 
@@ -70,6 +71,12 @@ pub(super) static SIGNATURES: Family = Family {
 
 /// What keys may be called as well; such a name is taken and then stands for nothing.
 const SHORT: [&str; 6] = ["ed25519", "ed25519-sk", "ecdsa", "ecdsa-sk", "dsa", "rsa"];
+/// Keys' names that came after 9.2: taken, and then passed over, as thub has no such keys.
+const NEWER: [&str; 3] = [
+    "ssh-mldsa44-ed25519@openssh.com",
+    "ssh-mldsa44-ed25519-cert-v01@openssh.com",
+    "webauthn-sk-ecdsa-sha2-nistp256-cert-v01@openssh.com",
+];
 /// What names of GSSAPI's exchanges begin with, which Debian's OpenSSH checks.
 const GSS: [&str; 7] = [
     "gss-gex-sha1-",
@@ -97,6 +104,7 @@ pub(super) fn valid(family: &Family, list: &str) -> bool {
         let all = if family.wild { KEYS.all } else { family.all };
         all.split(',').any(|n| n == name || family.wild && listed(n, name, false) != Listed::No)
             || std::ptr::eq(family, &KEX) && valid_gss(name)
+            || family.wild && NEWER.contains(&name)
             || family.wild && SHORT.iter().any(|s| s.eq_ignore_ascii_case(name))
     };
     !list.is_empty() && until_empty(list).all(known)

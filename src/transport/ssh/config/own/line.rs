@@ -62,6 +62,12 @@ impl Reader<'_> {
         let mut args = VecDeque::from(args);
         match takes {
             Takes::Include => self.include(&mut args, at, active, flags, depth)?,
+            Takes::Refuse => {
+                let why = some(args.pop_front()).map_err(|why| at.bad(&format!("{shown}: {why}")))?;
+                if *active {
+                    return Err(at.refused(&why));
+                }
+            }
             Takes::Match => {
                 let mut left = Some(rest);
                 let applies = self.matches(&mut left, at)?;
@@ -405,7 +411,7 @@ impl Reader<'_> {
                 }
             }
             // done by the caller
-            Takes::Include | Takes::Match => {}
+            Takes::Include | Takes::Refuse | Takes::Match => {}
         }
         Ok(())
     }

@@ -1,13 +1,22 @@
 //! Owns `Match`: whether its conditions hold. ssh_config(5). Leaves out what follows it.
 //!
-//! As in OpenSSH 9.2: `exec` is the user's shell with the command, and runs only if what stands before it holds.
+//! As in OpenSSH 9.2, with the conditions that came until 10.5: `exec` is the user's shell with the command, and runs only if what stands before it holds.
 
 use super::super::expand::{connection, fill};
+use super::address::networks;
 use super::patterns::{Listed, listed};
-use super::words::{bytes, next_word};
+use super::words::{blank, bytes, next_word};
 use super::{Place, Reader};
 use crate::failure::Failure;
 use crate::text::short;
+
+/// Whose options and conditions are known.
+const VERSION: &str = "OpenSSH_10.5p1";
+
+/// What is not set fits only what is empty.
+fn said_of(said: &str, list: &str) -> bool {
+    if said.is_empty() { list.is_empty() } else { listed(said, list, false) == Listed::Yes }
+}
 
 impl Reader<'_> {
     /// Reads the conditions out of `rest`; what is left of it is more than they take.
@@ -46,7 +55,10 @@ impl Reader<'_> {
                 result &= self.last_pass != not;
                 continue;
             }
-            let value = next_word(rest).filter(|v| !v.is_empty() && !v.starts_with('#'));
+            // (an empty one in quotes is a value of its own)
+            let there = rest.is_some_and(|r| !blank(r).is_empty());
+            let may_be_empty = there && matches!(word.as_str(), "tagged" | "command");
+            let value = next_word(rest).filter(|v| (may_be_empty || !v.is_empty()) && !v.starts_with('#'));
             let Some(value) = value else {
                 return Err(at.bad(&format!("Match: a value for {} is missing", short(&word, 60))));
             };
@@ -55,6 +67,18 @@ impl Reader<'_> {
                 "originalhost" => listed(&self.original.to_ascii_lowercase(), &value, true) == Listed::Yes,
                 "user" => listed(&user, &value, false) == Listed::Yes,
                 "localuser" => listed(&self.me, &value, false) == Listed::Yes,
+                "tagged" => said_of(self.options.get("tag").unwrap_or_default(), &value),
+                // thub starts no command in ssh's sense
+                "command" => value.is_empty(),
+                "sessiontype" => {
+                    let kind = self.options.get("sessiontype").filter(|kind| *kind != "default");
+                    listed(kind.unwrap_or("shell"), &value, false) == Listed::Yes
+                }
+                "version" => listed(VERSION, &value, false) == Listed::Yes,
+                "localnetwork" => {
+                    let networks = networks(&value).ok_or_else(|| at.bad("Match localnetwork: no list of networks"))?;
+                    self.world.addresses().iter().any(|a| networks.iter().any(|n| n.has(a)))
+                }
                 "exec" => {
                     let command = self.command(&value, &host, &port, &user).map_err(|why| at.bad(&why))?;
                     if !result {
@@ -76,6 +100,12 @@ impl Reader<'_> {
         Ok(result)
     }
 
+    /// `%j`: the host that is jumped through last.
+    pub(super) fn jump_host(&self) -> String {
+        let jump = self.options.jump.as_ref().filter(|j| j.host != "none" || j.port != 0);
+        jump.map(|j| j.host.clone()).unwrap_or_default()
+    }
+
     fn command(&self, text: &str, host: &str, port: &str, user: &str) -> Result<String, String> {
         let machine = self.world.machine();
         let token = |letter: char| {
@@ -90,6 +120,7 @@ impl Reader<'_> {
                 'p' => port.to_string(),
                 'r' => user.to_string(),
                 'u' => self.me.clone(),
+                'j' => self.jump_host(),
                 'i' => self.world.me().uid.to_string(),
                 _ => return None,
             })

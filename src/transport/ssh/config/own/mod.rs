@@ -2,7 +2,7 @@
 //! prints, so that one reader of it serves both. Leaves out what is done with it.
 //!
 //! It follows OpenSSH 9.2 as Debian 12 has it, what looks like its slips included: a file must mean one thing, whether
-//! or not ssh is installed. What it does not do (CanonicalizePermittedCNAMEs that would be looked up) is a sentence.
+//! or not ssh is installed. Of what came later it takes the options, conditions of `Match`, `%j` and names of algorithms. What it does not do (CanonicalizePermittedCNAMEs that would be looked up) is a sentence.
 //!
 //! - `line`, `matches` what lines do · `options` keywords · `print` defaults, tokens, the end
 //! - `words`, `patterns`, `algorithms`, `address`, `forward`, `glob` values, pure · [`world`] this machine
@@ -65,6 +65,18 @@ impl Place<'_> {
             "put that line of your ssh_config right: thub reads it as ssh does",
         )
     }
+    /// RefuseConnection.
+    pub(super) fn refused(&self, why: &str) -> Failure {
+        refused(&format!("{}:{}: {}", escape(self.file), self.line, short(why, 300)))
+    }
+}
+
+/// RefuseConnection: your own word that a host is not to be connected to. `said` = escaped already.
+pub(super) fn refused(said: &str) -> Failure {
+    Failure::refused(
+        format!("ssh_config refuses the connection: {said}"),
+        "RefuseConnection there says so; `thub debug ssh-config HOST` reads it again",
+    )
 }
 
 /// Something wrong that has no one line.

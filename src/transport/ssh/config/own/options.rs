@@ -1,4 +1,5 @@
-//! Owns the keywords of ssh_config as OpenSSH 9.2 (Debian 12) knows them, and what was said of each: [`Options`].
+//! Owns the keywords of ssh_config as OpenSSH 9.2 (Debian 12) knows them, those that came until 10.5, and what was said of
+//! each: [`Options`].
 //! Leaves out how a line is read (`line`) and what is printed (`print`).
 
 use super::algorithms::{self, Family};
@@ -43,6 +44,7 @@ pub(super) enum Takes {
     Persist,
     TunnelDevice,
     Include,
+    Refuse,
     IpQos,
     Domains,
     Cnames,
@@ -215,6 +217,13 @@ const KEYWORDS: &[(&str, &str, Takes)] = &[
     ("knownhostscommand", "knownhostscommand", Command),
     ("requiredrsasize", "requiredrsasize", Number),
     ("enableescapecommandline", "enableescapecommandline", Word(FLAG)),
+    // newer than 9.2; what thub does none of is passed over
+    ("tag", "tag", Text),
+    ("refuseconnection", "", Refuse),
+    ("channeltimeout", "", Anything),
+    ("obscurekeystroketiming", "", Anything),
+    ("versionaddendum", "", Anything),
+    ("warnweakcrypto", "", Anything),
 ];
 
 pub(super) fn keyword(lower: &str) -> Option<(&'static str, Takes)> {

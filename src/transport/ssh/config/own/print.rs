@@ -87,7 +87,10 @@ pub(super) fn tos_shown(said: &str) -> Option<String> {
     if said.eq_ignore_ascii_case("none") {
         return Some("none".into());
     }
-    let class = CLASSES.iter().find(|(name, _)| name.eq_ignore_ascii_case(said)).map(|(_, tos)| *tos);
+    // 9.2 has no name for this one
+    const NEWER: (&str, u8) = ("va", 0xb0);
+    let known = || CLASSES.iter().chain([&NEWER]);
+    let class = known().find(|(name, _)| name.eq_ignore_ascii_case(said)).map(|(_, tos)| *tos);
     let number = || {
         let digits = said.trim_start_matches([' ', '\t', '\n', '\r', '\u{b}', '\u{c}']);
         let digits = digits.strip_prefix('+').unwrap_or(digits);
@@ -236,6 +239,7 @@ impl Reader<'_> {
         let uid = self.world.me().uid.to_string();
         let key = if alias.is_empty() { self.original.clone() } else { alias };
         let hash = connection(&[&bytes(&machine), &bytes(host), &bytes(&port), &bytes(&user)].map(|b| b.as_slice()));
+        let jump = self.jump_host();
         let (original, home, me) = (self.original.clone(), self.home.clone(), self.me.clone());
         let token = |letter: char| {
             Some(match letter {
@@ -244,6 +248,7 @@ impl Reader<'_> {
                 'd' => home.clone(),
                 'h' => host.to_string(),
                 'i' => uid.clone(),
+                'j' => jump.clone(),
                 'k' => key.clone(),
                 'l' => machine.clone(),
                 'n' => original.clone(),
@@ -327,6 +332,7 @@ mod tests {
             ("010", Some("throughput")),
             ("1", Some("0x01")),
             ("none", Some("none")),
+            ("va", Some("0xb0")),
             ("256", None),
             ("", None),
             ("x", None),

@@ -4,6 +4,7 @@ use super::super::Me;
 use super::glob;
 use super::words::{latin, os};
 use std::io::Read;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -39,6 +40,8 @@ pub trait World {
     fn interface(&self, name: &str) -> Option<u32>;
     /// Has this name an address of that family (4, 6, or any)?
     fn has_address(&self, name: &str, family: Option<u8>) -> bool;
+    /// The addresses of this machine's interfaces.
+    fn addresses(&self) -> Vec<IpAddr>;
     fn exists(&self, path: &str) -> bool;
 }
 
@@ -143,7 +146,39 @@ impl World for Machine {
         let found = (name, 22).to_socket_addrs();
         found.is_ok_and(|mut all| all.any(|a| family.is_none_or(|f| (f == 4) == a.is_ipv4())))
     }
+    fn addresses(&self) -> Vec<IpAddr> {
+        let trie = std::fs::read_to_string("/proc/net/fib_trie").unwrap_or_default();
+        let six = std::fs::read_to_string("/proc/net/if_inet6").unwrap_or_default();
+        local_v4(&trie).map(IpAddr::V4).chain(local_v6(&six).map(IpAddr::V6)).collect()
+    }
     fn exists(&self, path: &str) -> bool {
         Path::new(&os(path)).exists()
+    }
+}
+
+/// Addresses of `/proc/net/fib_trie` that are this machine's: one in a line, under it what it is (proc(5), "LOCAL").
+fn local_v4(trie: &str) -> impl Iterator<Item = Ipv4Addr> {
+    let lines =
+        trie.lines().zip(trie.lines().skip(1)).filter(|(_, next)| next.trim_start().starts_with("/32 host LOCAL"));
+    lines.filter_map(|(line, _)| line.trim_start().strip_prefix("|-- ")?.parse().ok())
+}
+
+/// Addresses of `/proc/net/if_inet6`: 32 hexadecimal digits begin a line.
+fn local_v6(list: &str) -> impl Iterator<Item = Ipv6Addr> {
+    list.lines()
+        .filter_map(|l| u128::from_str_radix(l.split(' ').next().filter(|a| a.len() == 32)?, 16).ok())
+        .map(Ipv6Addr::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_of_this_machine() {
+        let trie = "Main:\n  +-- 0.0.0.0/0 2 0 2\n     |-- 0.0.0.0\n        /0 universe UNICAST\n     +-- 10.0.0.0/24 2 1 2\n        |-- 10.0.0.5\n           /32 host LOCAL\n        |-- 10.0.0.255\n           /32 link BROADCAST\n";
+        assert_eq!(local_v4(trie).collect::<Vec<_>>(), [Ipv4Addr::new(10, 0, 0, 5)]);
+        let six = "00000000000000000000000000000001 01 80 10 80       lo\nx\n";
+        assert_eq!(local_v6(six).collect::<Vec<_>>(), [Ipv6Addr::LOCALHOST]);
     }
 }
