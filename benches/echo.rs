@@ -55,6 +55,7 @@ fn session(home: &Home) -> Vec<Duration> {
         tokio::spawn(served);
         let attach = SessionAttach {
             screens: 1,
+            packed: false,
             session: id.parse().expect("an id"),
             stream: 2,
             client: ClientId::random(),

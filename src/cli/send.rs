@@ -96,6 +96,7 @@ async fn input(client: &mut Client, session: &SessionId, bytes: &[u8]) -> Result
     let mut frames = link.open_stream(stream);
     let attach = SessionAttach {
         screens: 1,
+        packed: false,
         session: session.clone(),
         stream,
         client: crate::proto::ids::ClientId::random(),

@@ -306,6 +306,9 @@ pub struct SessionAttach {
     /// Screens that may be on their way at once, as far as the window has room for them; 0 = 1.
     #[serde(default)]
     pub screens: u32,
+    /// Screens may come packed (`proto::pack`).
+    #[serde(default)]
+    pub packed: bool,
     /// The size wished for; a watcher has none.
     #[serde(default)]
     pub size: Option<Size>,

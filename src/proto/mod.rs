@@ -48,5 +48,6 @@ pub mod frame;
 pub mod hello;
 pub mod ids;
 pub mod notice;
+pub mod pack;
 pub mod spawn;
 pub mod x11;

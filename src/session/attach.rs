@@ -57,6 +57,7 @@ impl Session {
             sent: 0,
             limit: 0,
             seen: 0,
+            packed: a.packed,
             screens: (a.screens as usize).clamp(1, clients::MOST_SCREENS),
             unacked: VecDeque::new(),
             screen_due: true,

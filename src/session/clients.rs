@@ -6,8 +6,10 @@ use crate::link::feed::Feed;
 use crate::proto::control::Lent;
 use crate::proto::frame::{Body, MAX_PIECE};
 use crate::proto::ids::{ClientId, Offset, Size, StreamId};
+use crate::proto::pack::pack;
 use crate::session::ring::Ring;
 use crate::session::search::Searching;
+use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -24,6 +26,8 @@ pub struct Viewer {
     pub seen: Offset,
     /// Screens that may be on their way at once.
     pub screens: usize,
+    /// They are packed.
+    pub packed: bool,
     /// Screens on their way that the client has not acknowledged, and their sizes in bytes.
     pub unacked: VecDeque<(Offset, usize)>,
     /// A Screen must go before any further Data.
@@ -121,6 +125,8 @@ impl Viewer {
     }
 
     fn send_screen(&mut self, out: &Outbox, to: Offset, size: Size, bytes: &[u8]) {
+        let packed = if self.packed { pack(bytes) } else { Cow::Borrowed(bytes) };
+        let bytes = packed.as_ref();
         let count = bytes.len().div_ceil(MAX_PIECE).max(1);
         for part in 0..count {
             let piece = bytes.get(part * MAX_PIECE..((part + 1) * MAX_PIECE).min(bytes.len())).unwrap_or_default();
@@ -132,14 +138,15 @@ impl Viewer {
         self.screen_due = false;
     }
 
-    /// A first Screen always has room; another one where what is on its way, and it, are within the window. It is taken
-    /// to be as large as the last: it is not made only to be thrown away.
+    /// A first Screen always has room; another one where what is on its way, and it, are within half of the window: the
+    /// answer to a key must not find the link full. It is taken to be as large as the last: it is not made only to be
+    /// thrown away.
     fn has_room_for_screen(&self) -> bool {
         let Some((last, size)) = self.unacked.back() else { return true };
         let data = self.sent.saturating_sub(*last.max(&self.seen));
         let screens: u64 = self.unacked.iter().map(|(_, size)| *size as u64).sum();
         let window = self.limit.saturating_sub(self.seen);
-        self.unacked.len() < self.screens && data + screens + *size as u64 <= window
+        self.unacked.len() < self.screens && data + screens + *size as u64 <= window / 2
     }
 
     /// The client's acknowledgement.
@@ -255,6 +262,7 @@ mod tests {
             limit: window,
             seen: 0,
             screens: 1,
+            packed: false,
             unacked: VecDeque::new(),
             screen_due: false,
             wish: None,

@@ -55,6 +55,7 @@ impl Agent {
 fn attach(session: &str, stream: u32) -> SessionAttach {
     SessionAttach {
         screens: 1,
+        packed: false,
         session: session.parse().expect("an id"),
         stream,
         client: ClientId::random(),

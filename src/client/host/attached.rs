@@ -4,6 +4,7 @@
 use crate::proto::control::{Lent, SessionAttach, SessionAttached};
 use crate::proto::hello;
 use crate::proto::ids::{ClientId, Offset, SessionId, Size, StreamId};
+use crate::proto::pack::unpack;
 
 /// What to do with a piece of output.
 #[derive(Debug, PartialEq, Eq)]
@@ -119,6 +120,7 @@ impl Attached {
             resizes: self.resizes,
             window: self.window,
             screens: self.screens,
+            packed: self.screens > 1,
             size: (!self.watch).then_some(self.size),
             auto: self.again,
             watch: self.watch,
@@ -282,6 +284,7 @@ impl Attached {
             return None;
         }
         let (to, _, bytes) = self.parts.take()?;
+        let bytes = unpack(bytes, MOST)?;
         self.have = Some(to);
         self.screen = Some(to);
         Some(bytes)
