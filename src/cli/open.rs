@@ -126,6 +126,7 @@ fn options(env: &Arc<Env>, first: Option<Dialed>) -> Result<Options, Failure> {
         open_host: None,
         changes: Some(watch_config(env.paths.clone())),
         ssh_hosts: Vec::new(),
+        ssh_config: env.ssh_config.clone(),
         saved: None,
         keep: None,
         inside: Inside::from_env(|name| std::env::var(name).ok()),

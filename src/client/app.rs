@@ -36,6 +36,7 @@ use crate::term::screen::Colors;
 use crate::transport::ssh::Lends;
 use crate::transport::ssh::forward::Status;
 use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// What happened.
@@ -153,6 +154,8 @@ pub struct App {
     pub clock: String,
     pub unix: i64,
     pub hosts: BTreeMap<HostId, Host>,
+    /// Named in place of the user's ssh_config: what is to be typed next names it, too.
+    pub(super) ssh_config: Option<PathBuf>,
     /// Names of ssh_config.
     pub known: Vec<String>,
     pub panes: BTreeMap<PaneId, Pane>,

@@ -17,6 +17,7 @@ use crate::store::layout::Layout;
 use crate::term::input::{Input, Parser, Reply};
 use crate::term::screen::Colors;
 use crate::theme::Theme;
+use std::path::PathBuf;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
@@ -48,6 +49,8 @@ pub struct Options {
     pub changes: Option<mpsc::UnboundedReceiver<(Config, Theme)>>,
     /// Names of ssh_config, for the tree.
     pub ssh_hosts: Vec<String>,
+    /// Named in place of the user's ssh_config.
+    pub ssh_config: Option<PathBuf>,
     /// The layout as it was loaded, and who keeps it.
     pub saved: Option<Layout>,
     pub keep: Option<KeepLayout>,
@@ -109,6 +112,7 @@ async fn show(options: Options, terminal: &mut Terminal, mut writer: Writer) -> 
         solo,
         open_host,
         ssh_hosts,
+        ssh_config,
         saved,
         keep,
         inside,
@@ -120,7 +124,8 @@ async fn show(options: Options, terminal: &mut Terminal, mut writer: Writer) -> 
     let (trouble_tx, mut trouble) = mpsc::unbounded_channel();
     let mut driver = Driver::new(start, keep, trouble_tx);
     let (size, escape) = (terminal.size(), settings.escape);
-    let (mut app, first) = App::new(Setup { settings, size, solo, open_host, known: ssh_hosts, saved, inside });
+    let (mut app, first) =
+        App::new(Setup { settings, size, solo, open_host, known: ssh_hosts, ssh_config, saved, inside });
     if let Some(greeting) = greeting {
         app.say(greeting);
     }
@@ -427,6 +432,7 @@ mod tests {
             solo: None,
             open_host: None,
             ssh_hosts: Vec::new(),
+            ssh_config: None,
             saved: None,
             keep: None,
             inside: Inside::default(),

@@ -25,7 +25,11 @@ impl App {
     /// The panel shows what there is.
     pub fn refresh_ports(&mut self, id: &HostId) {
         let Some(host) = self.hosts.get(id) else { return };
-        let refused = if host.state.is_without_agent() { forward::without_agent(id).hints } else { Vec::new() };
+        let refused = if host.state.is_without_agent() {
+            forward::without_agent(id, self.ssh_config.as_deref()).hints
+        } else {
+            Vec::new()
+        };
         for layer in &mut self.layers {
             if let Layer::Ports(panel) = layer
                 && panel.host == *id

@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::proto::ids::{SessionId, Size};
 use crate::store::layout::{self as disk, Layout};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// One session, the whole screen.
@@ -58,6 +59,8 @@ pub struct Setup {
     pub open_host: Option<HostId>,
     /// Names of ssh_config.
     pub known: Vec<String>,
+    /// Named in place of the user's ssh_config.
+    pub ssh_config: Option<PathBuf>,
     pub saved: Option<Layout>,
     pub inside: Inside,
 }
@@ -71,6 +74,7 @@ impl App {
             keymap,
             solo: setup.solo.is_some(),
             size: setup.size,
+            ssh_config: setup.ssh_config,
             now: Duration::ZERO,
             clock: String::new(),
             unix: 0,

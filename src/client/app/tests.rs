@@ -177,6 +177,7 @@ pub fn setup(cols: u16, rows: u16) -> Setup {
         solo: None,
         open_host: None,
         known: vec!["build-server".into(), "nas".into()],
+        ssh_config: None,
         saved: None,
         inside: Inside::default(),
     }
