@@ -13,6 +13,10 @@ use thub::paths::Paths;
 use thub::transport::DeployPolicy;
 use thub::{session, sys, target};
 
+/// Keys and passwords leave nothing behind in memory that was freed.
+#[global_allocator]
+static ALLOCATOR: sys::Allocator = sys::Allocator;
+
 fn main() -> ExitCode {
     // a reader that went away is no reason to die with a signal half way
     sys::ignore(libc::SIGPIPE);

@@ -220,7 +220,7 @@ impl Prover<'_> {
         let paths = (self.config.identity_files.clone(), self.config.certificate_files.clone());
         let (files, certificates) = tokio::task::spawn_blocking(move || {
             let read = KeyFile::read_all(&paths.0, &paths.1);
-            crate::secret::wipe_stack();
+            crate::sys::wipe_stack();
             read
         })
         .await
@@ -394,7 +394,7 @@ impl Prover<'_> {
                     // bcrypt takes its time: not on the thread that draws
                     let done = tokio::task::spawn_blocking(move || {
                         let key = russh::keys::decode_secret_key(&text, Some(passphrase.expose())).ok().map(Arc::new);
-                        crate::secret::wipe_stack();
+                        crate::sys::wipe_stack();
                         key
                     });
                     if let Ok(Some(key)) = done.await {

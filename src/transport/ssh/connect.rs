@@ -249,9 +249,11 @@ async fn handshake(
         }
     };
     shared.lock().binding = handle.agent_session_binding().cloned();
+    let wiping = crate::sys::Wiping::begin();
     let proved = asker.patience.within(AUTH_WITHIN, auth::prove(&mut handle, &config, &asker, &shared)).await;
     // from a task's own frame, which lies above those that keys passed through
-    let _ = tokio::spawn(async { crate::secret::wipe_stack() }).await;
+    let _ = tokio::spawn(async { crate::sys::wipe_stack() }).await;
+    drop(wiping);
     match proved {
         Some(proved) => {
             proved?;
