@@ -11,6 +11,7 @@ mod keyboard;
 mod mouse;
 mod open;
 mod ports;
+mod rest;
 mod start;
 #[cfg(test)]
 pub mod tests;
@@ -187,6 +188,8 @@ pub struct App {
     inside: Inside,
     pasting: Option<Vec<u8>>,
     last_key: Option<Duration>,
+    /// Of an answer that was understood already.
+    rest: Option<rest::Rest>,
     /// Keys of which the release is still to come.
     pressed: Vec<keyboard::Pressed>,
     /// What the outer terminal was asked for last.
@@ -248,7 +251,9 @@ impl App {
             Event::Host(host, event) => self.host_event(host, event),
             Event::Tick => {
                 self.tick();
-                Vec::new()
+                let mut out = Vec::new();
+                self.rest_due(&mut out);
+                out
             }
             Event::Config(config) => self.configure(*config),
             Event::Colors(colors) => self.recolor(colors),
@@ -337,6 +342,7 @@ impl App {
         let mut at: Vec<Duration> = Vec::new();
         at.extend(self.message.as_ref().map(|m| m.until));
         at.extend(self.back_at);
+        at.extend(self.rest.as_ref().map(|rest| rest.until));
         // the tree is asked for anew only where somebody can answer
         if self.hosts.keys().any(|id| self.is_online(id)) {
             at.extend(self.listed.map(|t| t + LIST));

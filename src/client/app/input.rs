@@ -35,7 +35,7 @@ enum Takes {
 }
 
 impl App {
-    pub(super) fn key(&mut self, key: Key) -> Vec<Effect> {
+    pub(super) fn key_now(&mut self, key: Key) -> Vec<Effect> {
         let mut out = Vec::new();
         if self.beside(&key, &mut out) {
             return out;
@@ -55,7 +55,12 @@ impl App {
         }
         if taken(self) {
             self.dirty = true;
-            let outcome = self.layers.last_mut().map_or(Outcome::Close, |l| l.key(&keys::simplified(&key)));
+            let key = keys::simplified(&key);
+            let letter = self.layers.last().is_some_and(Layer::takes_a_letter);
+            let outcome = self.layers.last_mut().map_or(Outcome::Close, |l| l.key(&key));
+            if letter && !matches!(outcome, Outcome::Stay) {
+                self.answered_by(&key);
+            }
             self.outcome(outcome, &mut out);
             return out;
         }

@@ -100,6 +100,7 @@ impl App {
             inside: setup.inside,
             pasting: None,
             last_key: None,
+            rest: None,
             pressed: Vec::new(),
             keyboard: 0,
             colors: None,
