@@ -101,6 +101,20 @@ fn wipe_registers() {
                 options(nomem, nostack, preserves_flags));
         }
     }
+    // libc's memcpy goes through these where they are; code for every x86-64 does not
+    #[cfg(not(target_feature = "avx512f"))]
+    if std::is_x86_feature_detected!("avx512f") {
+        macro_rules! wipe {
+            ($($register:literal)*) => {
+                // SAFETY: none of them is ever in use by code that was built without them
+                unsafe {
+                    std::arch::asm!($(concat!("vpxord zmm", $register, ", zmm", $register, ", zmm", $register)),*,
+                        options(nomem, nostack, preserves_flags));
+                }
+            };
+        }
+        wipe!(16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31);
+    }
 }
 /// Elsewhere what runs next overwrites them.
 #[cfg(not(target_arch = "x86_64"))]
