@@ -21,7 +21,8 @@ use Verdict::{Accepts, Asks, Refuses};
 
 struct Row {
     name: &'static str,
-    /// `{port}`, `{dir}`, `{ed}`, `{rsa}`, `{ecdsa}`, `{other}` (an ed25519 of somebody else), `{ca}`, `{ca2}`.
+    /// `{port}`, `{dir}`, `{ed}`, `{rsa}`, `{ecdsa}`, `{other}` (an ed25519 of somebody else), `{ca}`, `{ca2}`,
+    /// `{ed-cert}` (a certificate of the host's key). It is written as Latin-1.
     known: &'static str,
     options: &'static str,
     /// What `ssh-keygen -s ca` makes of the host's key.
@@ -183,6 +184,31 @@ const ROWS: &[Row] = &[
     cert("a critical option", "@cert-authority * {ca}\n", "-n 127.0.0.1 -O critical:x@y=z", Asks, Refuses),
     cert("signed with SHA-1", "@cert-authority * {ca-rsa}\n", "SHA1 -n 127.0.0.1", Asks, Refuses),
     cert("signed by RSA with SHA-2", "@cert-authority * {ca-rsa}\n", "SHA2 -n 127.0.0.1", Accepts, Accepts),
+    // bytes that are no UTF-8 stand for themselves
+    row("Latin-1 among the names", "h\u{f6}st,NAME {ed}\n", "", Accepts, Accepts),
+    row("Latin-1 among the names, changed", "h\u{f6}st,NAME {other}\n", "", Refuses, Refuses),
+    row(
+        "Latin-1 among the names, changed, accept-new",
+        "h\u{f6}st,NAME {other}\n",
+        "StrictHostKeyChecking accept-new",
+        Refuses,
+        Refuses,
+    ),
+    row("Latin-1 among the names, revoked", "NAME {ed}\n@revoked h\u{f6}st,* {ed}\n", "", Refuses, Refuses),
+    row("Latin-1 among the names, negated", "*,\u{f6},!h\u{f6},!NAME,!127.0.0.1 {other}\n", "", Asks, Asks),
+    cert("Latin-1, authority revoked", "@cert-authority * {ca}\n@revoked \u{f6},* {ca}\n", GOOD, Refuses, Refuses),
+    cert("Latin-1, authority", "@cert-authority h\u{f6},* {ca}\n", GOOD, Accepts, Accepts),
+    // what ends a field, and what does not
+    row("NUL behind the names, revoked", "NAME {ed}\n@revoked *\0 {ed}\n", "", Refuses, Refuses),
+    row("NUL behind the names, changed", "NAME\0 {other}\n", "", Refuses, Refuses),
+    row("NUL before the names", "\0NAME {ed}\n", "", Asks, Asks),
+    row("NUL behind the mark", "NAME {ed}\n@revoked\0 * {ed}\n", "", Accepts, Refuses),
+    row("NUL behind the type", "NAME ssh-ed25519\0 {ed-blob}\n", "", Asks, Refuses),
+    row("CR for the end of a line", "# x\rNAME {ed}\r", "", Asks, Asks),
+    row("CR before the name", "\rNAME {ed}\n", "", Asks, Asks),
+    row("CR behind the key", "NAME {ed}\rNAME {ed}\n", "", Asks, Refuses),
+    row("CR LF", "x {other}\r\nNAME {ed}\r\n", "", Accepts, Accepts),
+    row("CR LF, revoked", "NAME {ed}\r\n@revoked * {ed}\r\n", "", Refuses, Refuses),
 ];
 
 fn public(sshd: &Sshd, name: &str) -> String {
@@ -268,6 +294,9 @@ fn host_key_rows() {
     {
         keygen(&d, &["-q", "-t", kind, "-N", "", "-f", name]);
     }
+    // (of some other authority, for some other name: it is the key in it that counts)
+    keygen(&d, &["-q", "-I", "y", "-s", "ca2", "-h", "-n", "elsewhere", "host_ed25519.pub"]);
+    let certificate = public(&sshd, "host_ed25519-cert");
     let keys: Vec<(String, String)> = [
         ("ed", "host_ed25519"),
         ("rsa", "host_rsa"),
@@ -282,7 +311,9 @@ fn host_key_rows() {
     .to_vec();
     let port = sshd.port.to_string();
     let fill = |text: &str| {
-        let mut text = text.replace("NAME", NAME);
+        let mut text = text.replace("NAME", NAME).replace("{ed-cert}", &certificate);
+        text = text.replace("{bad-cert}", &certificate[..certificate.len() - 8]);
+        text = text.replace("{ed-blob}", public(&sshd, "host_ed25519").split_once(' ').unwrap().1);
         for (word, key) in &keys {
             text = text.replace(word, key);
         }
@@ -306,6 +337,8 @@ fn host_key_rows() {
         ("list", "# x\n{ed} me\n"),
         ("otherlist", "{other}\n"),
         ("calist", "{ca}\n"),
+        ("certlist", "{other}\n{ed-cert} me\n"),
+        ("plain", "127.0.0.1 {ed}\n"),
     ] {
         std::fs::write(d.join(name), fill(text)).unwrap();
     }
@@ -347,7 +380,8 @@ fn host_key_rows() {
         let known = hashes.iter().fold(fill(row.known), |t, (word, line)| t.replace(word, line));
         let config = sshd.config(&format!("Host *\n  {}\n", fill(row.options)));
         let fresh = || {
-            std::fs::write(d.join("known_hosts"), &known).unwrap();
+            let latin: Vec<u8> = known.chars().map(|c| u8::try_from(c).unwrap()).collect();
+            std::fs::write(d.join("known_hosts"), latin).unwrap();
         };
         fresh();
         let theirs = of_ssh(&sshd, &config);
