@@ -209,6 +209,20 @@ const ROWS: &[Row] = &[
     row("CR behind the key", "NAME {ed}\rNAME {ed}\n", "", Asks, Refuses),
     row("CR LF", "x {other}\r\nNAME {ed}\r\n", "", Accepts, Accepts),
     row("CR LF, revoked", "NAME {ed}\r\n@revoked * {ed}\r\n", "", Refuses, Refuses),
+    // a certificate that is revoked takes its key with it
+    row("a certificate of the key revoked", "NAME {ed}\n@revoked * {ed-cert}\n", "", Refuses, Refuses),
+    row("a certificate that can't be read revoked", "NAME {ed}\n@revoked * {bad-cert}\n", "", Accepts, Refuses),
+    row("a certificate as a host's key", "NAME {ed-cert}\n", "", Refuses, Refuses),
+    cert("the certificate revoked", "@cert-authority * {ca}\n@revoked * {ed-cert}\n", GOOD, Refuses, Refuses),
+    row("a certificate in RevokedHostKeys", "NAME {ed}\n", "RevokedHostKeys {dir}/certlist", Refuses, Refuses),
+    Row {
+        name: "a certificate in RevokedHostKeys, and shown",
+        known: "@cert-authority * {ca}\n",
+        options: "RevokedHostKeys {dir}/certlist",
+        certificate: GOOD,
+        ssh: Refuses,
+        thub: Refuses,
+    },
 ];
 
 fn public(sshd: &Sshd, name: &str) -> String {

@@ -7,10 +7,11 @@
 mod line;
 
 use self::line::{Mark, decode, lines, record};
-use super::krl;
+use super::{hostcert, krl};
 use crate::transport::random;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
+use russh::keys::Certificate;
 use sha2::{Digest, Sha256};
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
@@ -41,6 +42,14 @@ impl HostKey {
         let len = u32::from_be_bytes(blob.get(..4)?.try_into().ok()?) as usize;
         let kind = String::from_utf8(blob.get(4..4usize.checked_add(len)?)?.to_vec()).ok()?;
         Some(HostKey { kind, blob })
+    }
+
+    /// The key itself: of a certificate the one in it. `None` = a certificate that can't be read.
+    fn plain(&self) -> Option<HostKey> {
+        if !self.kind.ends_with("-cert-v01@openssh.com") {
+            return Some(self.clone());
+        }
+        hostcert::plain(Certificate::from_bytes(&self.blob).ok()?.public_key())
     }
 
     /// `SHA256:...`, as `ssh-keygen -l` prints it.
@@ -122,7 +131,9 @@ fn verdict_by_name(files: &[File], name: &str, key: &HostKey) -> Verdict {
             if !entry.names(name) {
                 continue;
             }
-            match (entry.mark, entry.key) {
+            // a revoked certificate revokes its key, as in OpenSSH
+            let said = if entry.mark == Mark::Revoked { entry.key.and_then(|k| k.plain()) } else { entry.key };
+            match (entry.mark, said) {
                 (Mark::Revoked, Some(k)) if k == *key => {
                     let (file, line) = here();
                     return Verdict::Revoked { file, line };
@@ -209,7 +220,7 @@ pub fn recorded_types(files: &[File], host: &str, port: u16) -> Vec<String> {
     out
 }
 
-/// Is the key in a list of revoked keys (`RevokedHostKeys`), a text or a binary one (then the line is 0)?
+/// Is the key in a list of revoked keys (`RevokedHostKeys`), itself or in a certificate: a text or a binary one (then the line is 0)?
 pub fn revoked(file: &File, key: &HostKey) -> Option<Verdict> {
     let stop = |why: &str| Some(Verdict::Unreadable { file: file.path.clone(), why: why.into() });
     let text = match &file.text {
@@ -230,7 +241,7 @@ pub fn revoked(file: &File, key: &HostKey) -> Option<Verdict> {
         let (mut any, mut found) = (false, false);
         while let Some(word) = words.next().filter(|w| !w.starts_with('#')) {
             any = true;
-            let listed = words.clone().next().and_then(|b64| decode(word.as_bytes(), b64.as_bytes()));
+            let listed = words.clone().next().and_then(|b64| decode(word.as_bytes(), b64.as_bytes())?.plain());
             if listed.as_ref() == Some(key) {
                 return Some(Verdict::Revoked { file: file.path.clone(), line: i + 1 });
             }
