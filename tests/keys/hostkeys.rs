@@ -223,6 +223,32 @@ const ROWS: &[Row] = &[
         ssh: Refuses,
         thub: Refuses,
     },
+    // nowhere to keep a key
+    row("no file, ask", "", "UserKnownHostsFile none", Refuses, Refuses),
+    row("no file, accept-new", "", "UserKnownHostsFile none\n  StrictHostKeyChecking accept-new", Refuses, Refuses),
+    row("no file, no", "", "UserKnownHostsFile none\n  StrictHostKeyChecking no", Refuses, Refuses),
+    row(
+        "no file, known in the global one",
+        "",
+        "UserKnownHostsFile none\n  GlobalKnownHostsFile {dir}/second",
+        Accepts,
+        Accepts,
+    ),
+    row(
+        "no file, known in the global one by its plain name",
+        "",
+        "UserKnownHostsFile none\n  GlobalKnownHostsFile {dir}/plain",
+        Accepts,
+        Accepts,
+    ),
+    row(
+        "no file, the global one is empty",
+        "",
+        "UserKnownHostsFile none\n  GlobalKnownHostsFile /dev/null\n  StrictHostKeyChecking no",
+        Refuses,
+        Refuses,
+    ),
+    row("no name to keep it by", "", "HostKeyAlias a,b\n  StrictHostKeyChecking accept-new", Accepts, Refuses),
 ];
 
 fn public(sshd: &Sshd, name: &str) -> String {
@@ -530,5 +556,29 @@ fn a_question_says_where_the_host_is() {
     let known = std::fs::read_to_string(sshd.at("known_hosts")).unwrap();
     for name in ["one", "two", "far"] {
         assert!(known.lines().any(|l| l.starts_with(&format!("{name} "))), "{known}");
+    }
+}
+
+/// A key that no line could keep: who reads that learns which option is in the way, and is not asked first.
+#[test]
+fn keys_that_nothing_could_keep() {
+    if !sshd::here() {
+        return;
+    }
+    let sshd = Sshd::start("");
+    std::fs::remove_file(sshd.at("known_hosts")).unwrap();
+    for (options, why, option) in [
+        ("HostKeyAlias a,b", "`a,b` is no name", "HostKeyAlias"),
+        ("HostKeyAlias \"a b\"", "`a b` is no name", "HostKeyAlias"),
+        ("UserKnownHostsFile none", "UserKnownHostsFile is none", "GlobalKnownHostsFile"),
+    ] {
+        for strict in ["ask", "accept-new", "no"] {
+            let config = sshd.config(&format!("Host *\n  {options}\n  StrictHostKeyChecking {strict}\n"));
+            let person = Arc::new(Person { trust: true, ..Person::default() });
+            let failure = run(async { ssh::connect("test", Some(&config), person.clone()).await }).err().unwrap();
+            assert!(failure.code() == 4 && failure.what.contains(why), "{failure}");
+            assert!(failure.hints.iter().any(|h| h.contains(option)), "{failure}");
+            assert!(person.asked().is_empty() && !sshd.at("known_hosts").exists(), "{failure}");
+        }
     }
 }

@@ -20,7 +20,7 @@ use russh::keys::agent::AgentSessionBinding;
 use russh::keys::{Algorithm, Certificate, PublicKeyOrCertificate};
 use russh::{Preferred, cipher};
 use std::borrow::Cow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::SystemTime;
 use tokio::sync::{Semaphore, mpsc, watch};
@@ -246,11 +246,14 @@ impl Gate {
         match decide(&verdict, self.config.strict, self.config.batch) {
             Decision::Accept => Ok(()),
             Decision::Refuse => Err(refusal(&self.config, &verdict, key)),
-            Decision::Ask => match self.asker.host_key(&self.question(key)).await {
-                Some(true) => self.learn(key).await,
-                _ => Err(refusal(&self.config, &verdict, key)),
-            },
-            Decision::Learn => self.learn(key).await,
+            Decision::Ask => {
+                let file = self.keepable(key)?;
+                match self.asker.host_key(&self.question(key)).await {
+                    Some(true) => self.learn(key, file).await,
+                    _ => Err(refusal(&self.config, &verdict, key)),
+                }
+            }
+            Decision::Learn => self.learn(key, self.keepable(key)?).await,
         }
     }
 
@@ -291,12 +294,32 @@ impl Gate {
         }
     }
 
-    async fn learn(&self, key: &HostKey) -> Result<(), Failure> {
-        let (host, port) = self.config.recorded_as();
-        let Some(file) = self.config.user_known_hosts.first().cloned() else {
-            tracing::warn!("no UserKnownHostsFile: the key is not kept");
-            return Ok(());
+    /// The file that would keep a key. Where there is none nobody is asked, and as in OpenSSH the host is not let in
+    /// (`/dev/null` is a file: who names that wants to be asked each time).
+    fn keepable(&self, key: &HostKey) -> Result<PathBuf, Failure> {
+        let (at, print) = (self.config.shown(), key.fingerprint());
+        let unknown = format!("{at}: its host key {} {print} is not on record and can't be kept", escape(&key.kind));
+        let Some(file) = self.config.user_known_hosts.first() else {
+            return Err(Failure::refused(
+                format!("{unknown}: UserKnownHostsFile is none"),
+                "name a file with UserKnownHostsFile, or once you know that the key is right, add it to a \
+                 GlobalKnownHostsFile",
+            ));
         };
+        let (host, port) = self.config.recorded_as();
+        let name = known_hosts::name_of(&host, port);
+        if !known_hosts::can_hold(&name) {
+            let option = if self.config.host_key_alias.is_some() { "HostKeyAlias" } else { "HostName" };
+            return Err(Failure::refused(
+                format!("{unknown}: `{}` is no name that known_hosts can hold", short(&name, 200)),
+                format!("let {option} in ssh_config be one plain name: no blank, comma or any of * ? ! | # @"),
+            ));
+        }
+        Ok(file.clone())
+    }
+
+    async fn learn(&self, key: &HostKey, file: PathBuf) -> Result<(), Failure> {
+        let (host, port) = self.config.recorded_as();
         let (path, key, hash) = (file.clone(), key.clone(), self.config.hash_known_hosts);
         let learned = tokio::task::spawn_blocking(move || known_hosts::learn(&file, &host, port, &key, hash)).await;
         let why = match learned {

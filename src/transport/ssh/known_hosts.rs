@@ -265,16 +265,31 @@ pub fn revoked_certificate(file: &File, authority: &HostKey, serial: u64, id: &s
     }
 }
 
+/// A link (dotfiles kept elsewhere) stays one: the file it leads to, which need not be there yet.
+fn behind_links(file: &Path) -> std::io::Result<PathBuf> {
+    let mut path = file.to_path_buf();
+    // (as many as the kernel follows)
+    for _ in 0..40 {
+        let Ok(to) = std::fs::read_link(&path) else { return Ok(path) };
+        path = path.parent().map_or(to.clone(), |dir| dir.join(&to));
+    }
+    Err(rustix::io::Errno::LOOP.into())
+}
+
+/// Could a line name it and be found again, by that name and no other?
+pub fn can_hold(name: &str) -> bool {
+    !name.is_empty() && !name.contains(|c: char| c.is_whitespace() || c.is_control() || ",*?!|#@".contains(c))
+}
+
 /// Records a key: the whole file anew beside itself, then renamed. Two at a time wait for each other. What is no plain
 /// file (`/dev/null`, as many set it) keeps nothing, and stays what it is.
 pub fn learn(file: &Path, host: &str, port: u16, key: &HostKey, hash: bool) -> std::io::Result<()> {
     let bad = |why: &str| std::io::Error::new(std::io::ErrorKind::InvalidInput, why.to_string());
     let name = name_of(host, port);
-    if name.is_empty() || name.contains(|c: char| c.is_whitespace() || c.is_control() || ",*?!|#@".contains(c)) {
+    if !can_hold(&name) {
         return Err(bad("that name can't be written to known_hosts"));
     }
-    // a link (dotfiles kept elsewhere) stays one: its target is written
-    let target = std::fs::canonicalize(file).unwrap_or_else(|_| file.to_path_buf());
+    let target = behind_links(file)?;
     if std::fs::metadata(&target).is_ok_and(|m| !m.is_file()) {
         tracing::warn!("known_hosts is no plain file: the key is not kept");
         return Ok(());
@@ -456,6 +471,19 @@ mod tests {
         assert!(link.is_symlink());
         assert_eq!(std::fs::read_to_string(&real).unwrap(), format!("old {}\nweb {}\n", b64(&ed(9)), b64(&ed(1))));
         assert_eq!(std::fs::metadata(&real).unwrap().permissions().mode() & 0o777, 0o644);
+        // a link's target need not be there yet; a chain of them, from another directory
+        std::fs::create_dir(dir.path().join("dots")).unwrap();
+        let (first, second) = (dir.path().join("first"), dir.path().join("dots/second"));
+        std::os::unix::fs::symlink("dots/second", &first).unwrap();
+        std::os::unix::fs::symlink("../made/target", &second).unwrap();
+        for seed in [1, 2] {
+            learn(&first, &format!("h{seed}"), 22, &ed(seed), false).unwrap();
+            assert!(first.is_symlink() && second.is_symlink());
+        }
+        assert_eq!(std::fs::read_to_string(dir.path().join("made/target")).unwrap().lines().count(), 2);
+        let round = dir.path().join("round");
+        std::os::unix::fs::symlink("round", &round).unwrap();
+        assert!(learn(&round, "web", 22, &ed(1), false).is_err() && round.is_symlink());
         // a device is not replaced by a file
         let device = dir.path().join("null");
         std::os::unix::fs::symlink("/dev/null", &device).unwrap();
