@@ -209,6 +209,8 @@ const ROWS: &[Row] = &[
     row("CR behind the key", "NAME {ed}\rNAME {ed}\n", "", Asks, Refuses),
     row("CR LF", "x {other}\r\nNAME {ed}\r\n", "", Accepts, Accepts),
     row("CR LF, revoked", "NAME {ed}\r\n@revoked * {ed}\r\n", "", Refuses, Refuses),
+    cert("TAB behind the authority's mark", "@cert-authority\t* {ca}\n", GOOD, Asks, Refuses),
+    cert("TABs alone", "@cert-authority\t*\t{ca-tab}\n", GOOD, Accepts, Accepts),
     // a certificate that is revoked takes its key with it
     row("a certificate of the key revoked", "NAME {ed}\n@revoked * {ed-cert}\n", "", Refuses, Refuses),
     row("a certificate that can't be read revoked", "NAME {ed}\n@revoked * {bad-cert}\n", "", Accepts, Refuses),
@@ -249,6 +251,19 @@ const ROWS: &[Row] = &[
         Refuses,
     ),
     row("no name to keep it by", "", "HostKeyAlias a,b\n  StrictHostKeyChecking accept-new", Accepts, Refuses),
+    // which of its keys a host is asked for
+    row("a stale key of another type first", "NAME {other-rsa}\nNAME {ed}\n", "", Accepts, Accepts),
+    row("a stale key of the best type, another right", "NAME {other}\nNAME {rsa}\n", "", Refuses, Refuses),
+    row("of another type, by the plain name", "127.0.0.1 {rsa}\n", "", Asks, Asks),
+    row("two types, one revoked", "NAME {rsa}\nNAME {ed}\n@revoked * {ed}\n", "", Accepts, Accepts),
+    row("another type, revoked", "NAME {rsa}\n@revoked * {rsa}\n", "", Refuses, Refuses),
+    cert(
+        "authority, and a stale key of another type",
+        "NAME {other-rsa}\n@cert-authority * {ca}\n",
+        GOOD,
+        Accepts,
+        Accepts,
+    ),
 ];
 
 fn public(sshd: &Sshd, name: &str) -> String {
@@ -353,6 +368,7 @@ fn host_key_rows() {
     let fill = |text: &str| {
         let mut text = text.replace("NAME", NAME).replace("{ed-cert}", &certificate);
         text = text.replace("{bad-cert}", &certificate[..certificate.len() - 8]);
+        text = text.replace("{ca-tab}", &public(&sshd, "ca").replace(' ', "\t"));
         text = text.replace("{ed-blob}", public(&sshd, "host_ed25519").split_once(' ').unwrap().1);
         for (word, key) in &keys {
             text = text.replace(word, key);

@@ -414,20 +414,24 @@ fn refusal(config: &HostConfig, verdict: &Verdict, key: &HostKey) -> Failure {
     }
 }
 
-/// The algorithms offered, those of keys on record first; certificates before them where an authority is on record for
-/// the host. No SHA-1, no CBC, no `none`, no compression.
+/// The algorithms offered; certificates before plain keys where an authority is on record for the host. The order is
+/// OpenSSH's (`order_hostkeyalgs` of its sshconnect2.c): where a key of the best type is on record it stays as it is,
+/// else `types`, those on record, come first as a set. So one stale key of another type is not asked for.
+/// No SHA-1, no CBC, no `none`, no compression.
 pub(super) fn preferred(types: &[String], certificates: bool, aes: bool) -> Preferred {
-    let place = |a: &Algorithm| {
+    let known = |a: &Algorithm| {
         let kind = match a {
             Algorithm::Rsa { .. } => "ssh-rsa",
             other => other.as_str(),
         };
-        types.iter().position(|t| t == kind).unwrap_or(types.len())
+        types.iter().any(|t| t == kind)
     };
     let mut keys: Vec<Algorithm> =
         Preferred::DEFAULT.key.iter().filter(|a| !matches!(a, Algorithm::Rsa { hash: None })).cloned().collect();
-    keys.sort_by_key(place);
     let certificates = if certificates { keys.clone() } else { Vec::new() };
+    if !keys.first().is_some_and(known) {
+        keys.sort_by_key(|a| !known(a));
+    }
     let gcm = [cipher::AES_256_GCM, cipher::AES_128_GCM];
     let ctr = [cipher::AES_256_CTR, cipher::AES_192_CTR, cipher::AES_128_CTR];
     let chacha = [cipher::CHACHA20_POLY1305];
@@ -507,7 +511,15 @@ mod tests {
         assert_eq!(first(&plain).as_deref(), Some("aes256-gcm@openssh.com"));
         assert_eq!(first(&rsa).as_deref(), Some("chacha20-poly1305@openssh.com"));
         // certificates only where there is somebody whose word they carry
-        assert_eq!((plain.host_key_certificates.len(), &rsa.host_key_certificates), (0, &rsa.key));
+        assert_eq!((plain.host_key_certificates.len(), &rsa.host_key_certificates), (0, &plain.key));
+        // the best one on record: the order stays; else those on record, in that order
+        let order = |types: &[&str]| {
+            let types: Vec<String> = types.iter().map(|t| t.to_string()).collect();
+            names(&preferred(&types, false, true))
+        };
+        assert_eq!(order(&["ssh-rsa", "ssh-ed25519"]), names(&plain));
+        let two = order(&["ssh-rsa", "ecdsa-sha2-nistp384"]);
+        assert_eq!(two.get(..3).unwrap(), ["ecdsa-sha2-nistp384", "rsa-sha2-512", "rsa-sha2-256"]);
         for p in [&plain, &rsa] {
             assert!(p.cipher.iter().all(|c| !c.as_ref().contains("cbc") && c.as_ref() != "none"));
             assert!(p.mac.iter().all(|m| !m.as_ref().contains("sha1")));

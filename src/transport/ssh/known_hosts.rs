@@ -198,26 +198,22 @@ pub fn authorities(files: &[File], host: &str, port: u16) -> Vec<HostKey> {
     out
 }
 
-/// The key types on record for a host, in the files' order, each once: to be offered first, as OpenSSH does.
+/// The key types on record for a host under its name with its port, each once: to be asked for first, as OpenSSH does.
+/// (A plain name that stands for any port does not count here, and a type whose first key is revoked neither.)
 pub fn recorded_types(files: &[File], host: &str, port: u16) -> Vec<String> {
-    let mut out: Vec<String> = Vec::new();
-    for name in names(host, port) {
-        for file in files {
-            for (_, entry) in file.text.as_deref().map(lines).into_iter().flatten() {
-                if entry.mark == Mark::None
-                    && entry.names(&name)
-                    && let Some(key) = entry.key
-                    && !out.contains(&key.kind)
-                {
-                    out.push(key.kind);
-                }
+    let name = name_of(host, port);
+    let (mut keys, mut revoked): (Vec<HostKey>, Vec<HostKey>) = (Vec::new(), Vec::new());
+    for file in files {
+        for (_, entry) in file.text.as_deref().map(lines).into_iter().flatten().filter(|(_, e)| e.names(&name)) {
+            match (entry.mark, entry.key) {
+                (Mark::None, Some(key)) if !keys.iter().any(|k| k.kind == key.kind) => keys.push(key),
+                (Mark::Revoked, Some(key)) => revoked.extend(key.plain()),
+                _ => {}
             }
         }
-        if !out.is_empty() {
-            break;
-        }
     }
-    out
+    keys.retain(|k| !revoked.contains(k));
+    keys.into_iter().map(|k| k.kind).collect()
 }
 
 /// Is the key in a list of revoked keys (`RevokedHostKeys`), itself or in a certificate: a text or a binary one (then the line is 0)?
@@ -421,7 +417,9 @@ mod tests {
             format!("web {}\n*.lan {}\nweb {}\n[web]:9 {}\n", b64(&rsa(1)), b64(&ed(2)), b64(&rsa(3)), b64(&ed(4)));
         assert_eq!(recorded_types(&file(&text), "web", 22), ["ssh-rsa"]);
         assert_eq!(recorded_types(&file(&text), "web", 9), ["ssh-ed25519"]);
-        assert_eq!(recorded_types(&file(&text), "web", 10), ["ssh-rsa"]);
+        assert_eq!(recorded_types(&file(&text), "web", 10), [] as [String; 0]);
+        let text = format!("{text}web {}\n@revoked * {}\n", b64(&ed(5)), b64(&rsa(1)));
+        assert_eq!(recorded_types(&file(&text), "web", 22), ["ssh-ed25519"]);
         assert_eq!(recorded_types(&file(&text), "none", 22), [] as [String; 0]);
     }
 
