@@ -15,7 +15,7 @@ use russh::keys::Certificate;
 use sha2::{Digest, Sha256};
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 const FILE_MOST: u64 = 64 << 20;
@@ -90,8 +90,12 @@ pub fn read_list(path: &Path) -> File {
 
 fn read_one(path: &Path) -> Result<Vec<u8>, String> {
     let mut text = Vec::new();
-    // not blocking: a fifo in its place is no reason to wait for ever
+    // not blocking: a pipe in its place is no reason to wait for ever
     let open = std::fs::OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path);
+    if open.as_ref().is_ok_and(|f| f.metadata().is_ok_and(|m| m.file_type().is_fifo())) {
+        // (ssh waits for whoever writes; an empty one would hide what it revokes)
+        return Err("it is a pipe, not a file".into());
+    }
     match open.and_then(|f| f.take(FILE_MOST + 1).read_to_end(&mut text)) {
         Ok(n) if n as u64 > FILE_MOST => Err("it is larger than 64 MiB".into()),
         Ok(_) => Ok(text),
@@ -435,6 +439,19 @@ mod tests {
             assert!(matches!(stops, Some(Verdict::Unreadable { ref why, .. }) if why.contains("line 1")), "{stops:?}");
         }
         assert!(matches!(revoked(&list("SSHKRL\n\0..."), &ed(1)), Some(Verdict::Unreadable { .. })));
+    }
+
+    #[test]
+    fn a_pipe_is_not_an_empty_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let pipe = dir.path().join("pipe");
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+        let mut files = file(&format!("web {}\n", b64(&ed(1))));
+        files.extend(read(&[pipe, "/dev/null".into()]));
+        let verdict = verdict(&files, "web", 22, &ed(1));
+        assert!(matches!(verdict, Verdict::Unreadable { ref why, .. } if why.contains("pipe")), "{verdict:?}");
+        files.remove(1);
+        assert_eq!(super::verdict(&files, "web", 22, &ed(1)), Verdict::Known, "a device is one");
     }
 
     #[test]
