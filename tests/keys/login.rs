@@ -566,3 +566,22 @@ fn which_of_our_keys_may_be_shown() {
     }
     enters(&sshd, &sshd.config("Host *\n  RequiredRSASize 3072\n  IdentityFile {dir}/rsa\n"), Arc::new(Nobody));
 }
+
+#[test]
+fn too_many_wrong_answers() {
+    let Some(account) = Account::new("max") else { return };
+    let sshd = account.sshd("PasswordAuthentication yes\nUsePAM no\nMaxAuthTries 2");
+    let person = Person::knowing(&["a", "b", "c"]);
+    let said = refused(&account.config(&sshd, "PubkeyAuthentication no"), person.clone());
+    assert_eq!(person.asked().len(), 2);
+    assert!(said.contains("Too many authentication failures"), "{said}");
+    assert!(said.contains("password: wrong 2 times") && said.contains("type it anew"), "{said}");
+    assert!(!said.contains("IdentitiesOnly"), "no key was shown: {said}");
+    // a key that is refused counts as well: both are said
+    allow(&sshd, &[]);
+    let person = Person::knowing(&["a", "b", "c"]);
+    let said = refused(&account.config(&sshd, ""), person.clone());
+    assert_eq!(person.asked().len(), 1);
+    assert!(said.contains("password: wrong)") && said.contains("type it anew"), "{said}");
+    assert!(said.contains("IdentitiesOnly"), "{said}");
+}

@@ -63,6 +63,8 @@ struct Prover<'a> {
     rsa: Option<Option<HashAlg>>,
     /// Keys that were not shown.
     left: Left,
+    /// So many times the host would not have a key of ours, in one form or another.
+    refused_keys: usize,
 }
 
 /// Proves who we are to a host whose key was accepted.
@@ -84,6 +86,7 @@ pub(super) async fn prove(
         mistyped: None,
         rsa: None,
         left: Left::default(),
+        refused_keys: 0,
     };
     let none = p.handle.authenticate_none(&config.user).await;
     let mut methods = match p.after(none)? {
@@ -110,6 +113,11 @@ pub(super) async fn prove(
         spent.push(method);
     }
     Err(p.refused(&methods))
+}
+
+/// What to do where something mistyped was the end of it.
+fn anew(next: &str) -> String {
+    format!("connect again to type it anew; {next}")
 }
 
 /// PreferredAuthentications' order, else ssh's own; what the config turns off or leaves out is not tried.
@@ -154,10 +162,28 @@ impl Prover<'_> {
                 "connect again; if it stays so, the host's log tells why",
             );
         }
-        Failure::refused(
-            format!("{at}: the host ended the connection during the login: {words} (tried: {})", self.tried.join("; ")),
-            "with many keys in the agent set IdentitiesOnly and IdentityFile for this host: servers count every key",
-        )
+        let what =
+            format!("{at}: the host ended the connection during the login: {words} (tried: {})", self.tried.join("; "));
+        const KEYS: &str =
+            "with many keys in the agent set IdentitiesOnly and IdentityFile for this host: servers count every key";
+        match (self.mistyped, self.refused_keys > 0) {
+            (Some(next), false) => Failure::refused(what, anew(next)),
+            (Some(next), true) => Failure::refused(what, anew(next)).hint(KEYS),
+            (None, true) => Failure::refused(what, KEYS),
+            (None, false) => Failure::refused(what, "connect again; if it stays so, the host's log tells why"),
+        }
+    }
+
+    /// A host that has had enough (MaxAuthTries) hangs up where it would have said that the answer is wrong.
+    fn last_straw(&mut self, way: &str, round: u32) {
+        let enough = |words: &str| words.to_ascii_lowercase().contains("too many authentication failures");
+        let had = {
+            let heard = self.shared.lock();
+            heard.dismissed && heard.last_words.as_deref().is_some_and(enough)
+        };
+        if had && self.handle.is_closed() {
+            self.wrong(way, round + 1);
+        }
     }
 
     fn refused(&self, offered: &[MethodKind]) -> Failure {
@@ -177,7 +203,7 @@ impl Prover<'_> {
         };
         let alias = escape(&self.config.alias);
         let next = match self.mistyped {
-            Some(next) => format!("connect again to type it anew; {next}"),
+            Some(next) => anew(next),
             None => format!(
                 "put your public key into ~/.ssh/authorized_keys there, or name the right one with IdentityFile; \
                  `ssh -v {alias}` shows every step"
@@ -340,10 +366,14 @@ impl Prover<'_> {
         signer: &mut S,
     ) -> Result<AuthResult, S::Error> {
         let user = self.config.user.clone();
-        match &form.certificate {
+        let shown = match &form.certificate {
             Some(with) => self.handle.authenticate_certificate_with(user, with.clone(), form.hash, signer).await,
             None => self.handle.authenticate_publickey_with(user, public.clone(), form.hash, signer).await,
+        };
+        if matches!(shown, Ok(AuthResult::Failure { partial_success: false, .. })) {
+            self.refused_keys += 1;
         }
+        shown
     }
 
     /// None = it was not signed: the next one.
@@ -483,6 +513,7 @@ impl Prover<'_> {
                 self.tried.push("password".into());
             }
             let done = self.handle.authenticate_password(&self.config.user, password.expose()).await;
+            self.last_straw("password", round);
             match self.after(done)? {
                 After::Out(methods, false) => {
                     self.wrong("password", round + 1);
@@ -519,6 +550,7 @@ impl Prover<'_> {
                 };
                 step = self.handle.authenticate_keyboard_interactive_respond(answers).await;
             }
+            self.last_straw("keyboard-interactive", round);
             match step {
                 Ok(Interactive::Success) => return Ok(Some(After::In)),
                 Ok(Interactive::Failure { remaining_methods, partial_success }) => {
