@@ -8,7 +8,6 @@ pub mod find;
 pub mod forward;
 pub mod mixed;
 mod once;
-mod pulse;
 mod task;
 pub mod without;
 

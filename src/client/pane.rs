@@ -51,6 +51,8 @@ pub struct Pane {
     pub ahead: Vec<u8>,
     /// Typed while the link is down, and not sent.
     pub held: Vec<u8>,
+    /// Bytes typed since its host, which has no agent, fell silent: on their way, and not to be called back.
+    pub afloat: usize,
     /// Of what was typed, what the session has not applied yet.
     pub waiting: Waiting,
     /// Flags of the session's terminal (`proto::frame::tty`).
@@ -220,6 +222,7 @@ impl Pane {
             tag: None,
             ahead: Vec::new(),
             held: Vec::new(),
+            afloat: 0,
             waiting: Waiting::default(),
             tty: 0,
             note: None,

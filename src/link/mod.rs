@@ -6,6 +6,7 @@
 pub mod call;
 pub mod conn;
 pub mod feed;
+pub mod pulse;
 
 use crate::proto::control::{Fault, Method};
 use crate::proto::frame::{Body, Frame};

@@ -100,16 +100,20 @@ impl App {
     pub(super) fn host_event(&mut self, id: HostId, event: HostEvent) -> Vec<Effect> {
         let now = self.now;
         let host = self.hosts.entry(id.clone()).or_insert_with(|| Host::new(now));
-        // (whether it is silent its task says: what comes from there does not tell that anything arrives)
-        if !matches!(
-            event,
-            HostEvent::State(_)
-                | HostEvent::Silent(_)
-                | HostEvent::Pending { .. }
-                | HostEvent::Dropped { .. }
-                | HostEvent::Forwards(_)
-                | HostEvent::Failed { .. }
-        ) {
+        // (whether it is silent its task says: what comes from there does not tell that anything arrives; without an agent
+        // there much comes from this machine)
+        let here = host.silent && host.state.is_without_agent();
+        if !here
+            && !matches!(
+                event,
+                HostEvent::State(_)
+                    | HostEvent::Silent(_)
+                    | HostEvent::Pending { .. }
+                    | HostEvent::Dropped { .. }
+                    | HostEvent::Forwards(_)
+                    | HostEvent::Failed { .. }
+            )
+        {
             host.heard = now;
         }
         let mut out = Vec::new();
@@ -123,8 +127,11 @@ impl App {
             HostEvent::Rtt(rtt) => host.rtt = Some(rtt),
             HostEvent::Silent(quiet) => {
                 host.heard = now.saturating_sub(quiet);
-                host.silent = !quiet.is_zero();
-                if !host.silent {
+                let before = std::mem::replace(&mut host.silent, !quiet.is_zero());
+                if before != host.silent {
+                    self.panes.values_mut().filter(|p| p.host == id).for_each(|p| p.afloat = 0);
+                }
+                if quiet.is_zero() {
                     // what was held back is sent now
                     self.panes.values_mut().filter(|p| p.host == id).for_each(|p| p.held.clear());
                 }

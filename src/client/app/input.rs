@@ -335,13 +335,14 @@ impl App {
         self.urgent |= pane.restored || pane.fed;
         match (&pane.stage, &pane.session) {
             (Stage::Live, Some(session)) => {
-                let lost = self
-                    .hosts
-                    .get(&pane.host)
-                    .is_some_and(|h| h.silent || !matches!(h.state, HostState::Online { .. }));
+                let host = self.hosts.get(&pane.host);
+                let lost = host.is_some_and(|h| h.silent || !matches!(h.state, HostState::Online { .. }));
                 if lost {
                     self.dirty = true;
-                    if echoes(pane.tty) && pane.held.len() < AHEAD {
+                    if host.is_some_and(|h| h.state.is_without_agent()) {
+                        // this machine's session takes it all the same
+                        pane.afloat = pane.afloat.saturating_add(bytes.len());
+                    } else if echoes(pane.tty) && pane.held.len() < AHEAD {
                         pane.held.extend_from_slice(bytes);
                     }
                 }

@@ -8,10 +8,10 @@ mod frames;
 use super::attached::{Attached, Waiting};
 use super::dialing::{Dial, Dialing};
 use super::forward::Forwarding;
-use super::pulse::{Act, Pulse, Signs};
 use super::without::{self, Without};
 use super::{Dialed, Env, HostCommand, HostEvent, HostId, HostState, dial_by};
 use crate::failure::Kind;
+use crate::link::pulse::{Act, Pulse, Signs};
 use crate::link::{Incoming, Link};
 use crate::proto::control::*;
 use crate::proto::frame::Frame;
@@ -516,6 +516,9 @@ impl Task {
         if self.gauges && live.without.is_none() {
             drop(link.call(&MonitoringSubscribe {}));
         }
+        if let Some(without) = &live.without {
+            without.look();
+        }
         self.list(&live);
         for command in std::mem::take(&mut self.early) {
             self.command(&mut live, command);
@@ -567,6 +570,7 @@ impl Task {
                     *ready = Some(dialed);
                     break Turn::Go;
                 }
+                quiet = silence(&mut live.without) => self.tell(HostEvent::Silent(quiet)),
                 () = woken(&mut self.wakes), if network => live.pulse.doubt(Instant::now()),
                 () = tokio::time::sleep_until(live.pulse.due(Instant::now(), &signs(&live.link)).into()), if network => {
                     if let Some(quiet) = self.feel(&mut live, &mut beside, asked) {
@@ -671,6 +675,14 @@ impl Task {
 
 fn signs(link: &Link) -> Signs {
     Signs { heard: link.heard(), answered: link.answered() }
+}
+
+/// What is told next of the silence of a host without an agent; never, where it has one.
+async fn silence(without: &mut Option<Without>) -> Duration {
+    match without {
+        Some(without) => without.silence().await,
+        None => std::future::pending().await,
+    }
 }
 
 /// The next piece of such news; never, where there is none.

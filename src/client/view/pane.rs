@@ -237,6 +237,10 @@ fn held(app: &App, pane: &Pane, inner: Rect) -> Option<Vec<String>> {
     if !away || !pane.is_live() {
         return None;
     }
+    if app.hosts.get(&pane.host).is_some_and(|h| h.state.is_without_agent()) {
+        let typed = || vec![format!("{} typed since: they arrive if it answers again", count(pane.afloat, "byte"))];
+        return (pane.afloat > 0).then(typed);
+    }
     let Waiting { unsent, sent, doubted } = pane.waiting;
     let del = format!("{} Del", shown(app.keymap.prefix_word()));
     let mut said = Vec::new();

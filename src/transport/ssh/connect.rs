@@ -14,7 +14,7 @@ use super::offer;
 use super::patience::{Asker, Patience};
 use super::renewal;
 use super::sftp::Sftp;
-use super::stream::{self, Cut, Wire};
+use super::stream::{self, Cut, Heard, Wire};
 use super::turn;
 use super::way::{Jump, Through, Way};
 use super::x11::{self, X11};
@@ -31,7 +31,7 @@ use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{OnceCell, Semaphore, mpsc, watch};
 
@@ -64,6 +64,7 @@ pub(super) struct Inner {
     /// What the host may open towards us.
     asked: Arc<Asked>,
     pub(super) lane: Arc<Lane>,
+    heard: Arc<Heard>,
     /// The display, once it was lent.
     x11: OnceCell<Option<Arc<X11>>>,
     /// Dropped with the last user: the stream ends, whatever russh still waits for.
@@ -215,7 +216,7 @@ async fn handshake(
     let settings = offer::narrowed(settings, &config)?;
     // a handshake given up leaves a task of russh's behind: cutting its stream ends it
     let cut = wire.cut();
-    let lane = wire.lane();
+    let (lane, heard) = (wire.lane(), wire.heard());
     let complaint = wire.complaint();
     // (ours until the login is done)
     let (wire, _turn) = turn::take(wire);
@@ -267,7 +268,7 @@ async fn handshake(
         }
     }
     let x11 = OnceCell::new();
-    let inner = Arc::new(Inner { handle, config, shared, gone, asked, lane, x11, _cut: cut });
+    let inner = Arc::new(Inner { handle, config, shared, gone, asked, lane, heard, x11, _cut: cut });
     Ok(Ssh { inner })
 }
 
@@ -588,6 +589,17 @@ impl Ssh {
             format!("{}: the connection was lost{why}", self.name()),
             "connect again; see whether the network there still works",
         )
+    }
+
+    /// When bytes came last from the host, whatever they were.
+    pub fn heard(&self) -> Instant {
+        self.inner.heard.at()
+    }
+
+    /// Asks for a sign of life, and waits for it, or for the connection's end: a request that every server answers, if
+    /// only to say that it does not know it (RFC 4254, 4; `keepalive@openssh.com` in OpenSSH's PROTOCOL).
+    pub async fn ping(&self) {
+        let _ = self.inner.handle.send_ping().await;
     }
 
     pub fn is_closed(&self) -> bool {
