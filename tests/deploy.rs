@@ -20,6 +20,7 @@ use thub::proto::hello::BUILD;
 use thub::transport::ask::{Answered, Ask, Nobody};
 use thub::transport::deploy::{self, Offer, Release, programs};
 use thub::transport::ssh;
+use thub::transport::{DeployPolicy, reach};
 
 const AGENTS: &str = ".local/share/thub/agents";
 
@@ -712,5 +713,64 @@ fn programs_for_another_machine() {
         host.has_nothing("releases");
         let left = std::fs::read_dir(data.join("programs").join(BUILD)).into_iter().flatten().flatten().count();
         assert_eq!(left, 0, "nothing of them is kept");
+    });
+}
+
+/// What lies where others can write is not run, by whatever command, and nothing is put beside it.
+#[test]
+fn no_agent_is_run_where_others_can_write() {
+    let Some(host) = Host::new("") else { return };
+    let (home, agents) = (host.sshd.home(), host.agents());
+    let (build, ran) = (agents.join(deploy::build_id()), home.join("it-ran"));
+    let mode = |path: &Path, mode| std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
+    std::fs::create_dir_all(&build).unwrap();
+    let agent = format!("#!/bin/sh\ntouch \"$HOME/it-ran\"\nprintf \"\\nthub/1 {BUILD}\\n\"; cat\n");
+    std::fs::write(host.placed(), &agent).unwrap();
+    mode(&host.placed(), 0o755);
+    run(async {
+        let refused = async |what: &str, words: &[&str]| {
+            for policy in [DeployPolicy::Never, DeployPolicy::Ask, DeployPolicy::Always] {
+                let done = reach("test", Some(&host.config), Arc::new(Nobody), policy, host.offer()).await;
+                let f = done.map(|_| ()).expect_err(what);
+                println!("{what}: {}", f.what);
+                assert_eq!(f.code(), 4, "{what}: {f}");
+                assert!(words.iter().all(|w| f.to_string().contains(w)), "{what}: {f}");
+                assert!(!ran.exists(), "{what}: it ran");
+                assert!(std::fs::read(host.placed()).unwrap() == agent.as_bytes(), "{what}: nothing is put there");
+            }
+        };
+        for (path, open) in [
+            (&home.join(".local"), 0o777),
+            (&home.join(".local/share/thub"), 0o777),
+            (&agents, 0o772),
+            (&build, 0o777),
+            (&build, 0o1777),
+            (&host.placed(), 0o757),
+        ] {
+            mode(path, open);
+            let shown = path.to_str().unwrap();
+            refused(shown, &["others can write", shown, "chmod go-w", "not run"]).await;
+            mode(path, 0o755);
+        }
+        if is_root() {
+            for path in [&host.placed(), &build, &agents] {
+                chown(path, Some(12345), None).unwrap();
+                refused("somebody else's", &["not yours", "owner 12345"]).await;
+                chown(path, Some(0), None).unwrap();
+            }
+        }
+        // another build that goes with this one is as good, and as bad
+        let other = agents.join(format!("{BUILD}-ffffffffffff"));
+        std::fs::rename(&build, &other).unwrap();
+        mode(&other, 0o777);
+        let done = reach("test", Some(&host.config), Arc::new(Nobody), DeployPolicy::Never, host.offer()).await;
+        let f = done.map(|_| ()).expect_err("another build");
+        assert!(f.code() == 4 && f.what.contains("others can write") && !ran.exists(), "{f}");
+        mode(&other, 0o755);
+        std::fs::rename(&other, &build).unwrap();
+        // and it runs where nobody else can
+        let reached = reach("test", Some(&host.config), Arc::new(Nobody), DeployPolicy::Never, host.offer()).await;
+        reached.unwrap().0.close().await;
+        assert!(ran.exists());
     });
 }

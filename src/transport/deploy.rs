@@ -1,7 +1,8 @@
 //! Owns how this build's agent comes to a host: find, plan, upload, verify. Leaves out SSH itself and the protocol.
 //!
 //! - [`programs`] which program is sent, `release` one from this version's release · [`elf`] what a file says of itself
-//! - [`remote`] what a host is like · `dirs` where an agent may lie there · `upload` how it gets there
+//! - [`remote`] what a host is like · `dirs` where an agent may lie there · `upload` how it gets there ·
+//!   `start` the one command that runs it
 //!
 //! The name in `~/.local/share/thub/agents/BUILD/thub` appears by one rename, after the host's hash of the upload was
 //! compared with what was sent and the program ran there once. So a file under that name has been verified.
@@ -12,6 +13,7 @@ pub mod elf;
 pub mod programs;
 mod release;
 pub mod remote;
+mod start;
 mod upload;
 
 pub use programs::{Offer, Release};
@@ -256,9 +258,9 @@ pub async fn put(dest: &str, file: Option<&Path>, offer: Offer, ask: std::sync::
     }
 }
 
-/// Starts an agent: its stdin and stdout.
-pub async fn open_agent(ssh: &Ssh, agent: &Agent) -> Result<Channel, Failure> {
-    ssh.exec_lending(&remote::start(&agent.path)).await
+/// Starts an agent: its stdin and stdout, or what [`first_words`] makes a sentence of.
+pub(super) async fn open_agent(ssh: &Ssh, agent: &Agent) -> Result<Channel, Failure> {
+    ssh.exec_lending(&remote::start_or_probe(&agent.build)).await
 }
 
 /// What became of starting an agent without looking first.
@@ -276,8 +278,34 @@ pub(super) async fn start(ssh: &Ssh) -> Result<Started, Failure> {
     first_words(ssh, channel).await
 }
 
-/// Waits for the banner, which stays in front of what is read, or for the probe's words.
+/// Waits for the banner, which stays in front of what is read, or for the probe's words. An agent that others could have
+/// put there is refused.
 pub(super) async fn first_words(ssh: &Ssh, mut channel: Channel) -> Result<Started, Failure> {
+    let host = ssh.name();
+    let printed = match heard(ssh, &mut channel).await? {
+        Heard::Banner(version) => return Ok(Started::Agent(channel, version)),
+        Heard::Words(printed) => printed,
+    };
+    if !dirs::is_look(&printed) {
+        return Ok(Started::Absent(remote::parse(&host, &printed)?));
+    }
+    let path = dirs::judge_start(&host, &printed)?;
+    tracing::debug!("it was not plain whether others can write to the agent there: they can't");
+    let mut channel = ssh.exec_lending(&start::judged(&path)).await?;
+    match heard(ssh, &mut channel).await? {
+        Heard::Banner(version) => Ok(Started::Agent(channel, version)),
+        Heard::Words(printed) => Err(silent(&host, &printed, &channel)),
+    }
+}
+
+enum Heard {
+    /// The version an agent's banner names.
+    Banner(String),
+    /// What a script of ours printed.
+    Words(Vec<u8>),
+}
+
+async fn heard(ssh: &Ssh, channel: &mut Channel) -> Result<Heard, Failure> {
     let host = ssh.name();
     let mut seen = Vec::new();
     let read = async {
@@ -296,7 +324,7 @@ pub(super) async fn first_words(ssh: &Ssh, mut channel: Channel) -> Result<Start
                 || seen.len() > PRINTED_MOST
                 || (seen.len() > hello::BANNER_WITHIN && !remote::probe_begins(&seen))
             {
-                return Err(silent(&host, &seen, &channel));
+                return Err(silent(&host, &seen, channel));
             }
         }
     };
@@ -312,9 +340,9 @@ pub(super) async fn first_words(ssh: &Ssh, mut channel: Channel) -> Result<Start
     };
     if let Some(version) = agent {
         channel.unread(&seen);
-        return Ok(Started::Agent(channel, version));
+        return Ok(Heard::Banner(version));
     }
-    Ok(Started::Absent(remote::parse(&host, &seen)?))
+    Ok(Heard::Words(seen))
 }
 
 fn no_commands(host: &str) -> Failure {
