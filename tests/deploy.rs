@@ -459,7 +459,8 @@ fn disks_that_are_full_read_only_or_noexec() {
         host.has_nothing("a full disk");
         assert!(!host.placed().parent().unwrap().exists());
         Command::new("mount").args(["-o", "remount,ro"]).arg(&full.0).status().unwrap();
-        says("a read-only home", host.deploy().await, &["Read-only"]);
+        let f = says("a read-only home", host.deploy().await, &["Read-only", "--no-agent"]);
+        assert!(!f.to_string().contains("make room"), "{f}");
         host.has_nothing("a read-only home");
         drop(full);
         let Some(_noexec) = Mounted::on(&home.join(".local"), "mode=700") else { return };
@@ -773,4 +774,39 @@ fn no_agent_is_run_where_others_can_write() {
         reached.unwrap().0.close().await;
         assert!(ran.exists());
     });
+}
+
+/// A named program that would be waited for without an end.
+#[test]
+fn a_fifo_is_not_sent() {
+    let Some(host) = Host::new("") else { return };
+    let fifo = host.sshd.at("fifo");
+    assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    let ran = Command::new(env!("CARGO_BIN_EXE_thub"))
+        .args(["deploy", "test", "--from", fifo.to_str().unwrap(), "-F", host.config.to_str().unwrap()])
+        .env("HOME", host.sshd.at("client"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&ran.stderr);
+    assert!(ran.status.code() == Some(2) && said.contains("no regular file"), "{said}");
+    host.has_nothing("a fifo");
+}
+
+/// What rc files do to the upload is not put on the disk or on the account.
+#[test]
+fn rc_files_that_are_in_the_way() {
+    // (as bash does for a command of sshd's, with that file)
+    let with = |rc: &str| format!("ForceCommand {rc}; eval \"$SSH_ORIGINAL_COMMAND\"");
+    let Some(host) =
+        Host::new(&with("case \"$SSH_ORIGINAL_COMMAND\" in *noclobber*|*'.thub.$x'*) head -c 1000 >/dev/null;; esac"))
+    else {
+        return;
+    };
+    let f = says("input is read", run(host.deploy()), &["only", "came there", "bashrc"]);
+    assert!(!f.to_string().contains("full"), "{f}");
+    host.has_nothing("input is read");
+    let Some(host) = Host::new(&with("PATH=")) else { return };
+    let f = says("no PATH", run(host.deploy()), &["does not find sh", "PATH"]);
+    assert!(!f.to_string().contains("SFTP"), "{f}");
+    host.has_nothing("no PATH");
 }

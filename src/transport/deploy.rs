@@ -33,6 +33,8 @@ use tokio::io::AsyncReadExt;
 
 const PRINTED_MOST: usize = 256 << 10;
 const PROGRAM_MOST: u64 = 1 << 30;
+/// What a shell exits with that does not find a program (POSIX, 2.8.2).
+const NOT_FOUND: u32 = 127;
 /// An agent's banner, or the word that there is none.
 const BANNER_TIME: Duration = Duration::from_secs(20);
 
@@ -120,6 +122,13 @@ pub fn read_program(from: Option<&Path>) -> Result<Mine, Failure> {
     };
     let named = || escape(&path.to_string_lossy());
     let mut bytes = Vec::new();
+    // (a FIFO would be waited for as it is opened, a device would never end)
+    if std::fs::metadata(&path).is_ok_and(|m| !m.is_file()) {
+        return Err(Failure::usage(
+            format!("{} is no regular file: it can't be sent", named()),
+            "name the file of a thub program",
+        ));
+    }
     std::fs::File::open(&path).and_then(|f| f.take(PROGRAM_MOST).read_to_end(&mut bytes)).map_err(|e| match from {
         Some(_) => Failure::usage(format!("{} can't be read: {e}", named()), "name a thub program that is there"),
         None => unreadable(&e),
@@ -145,7 +154,10 @@ impl Mine {
 /// Asks a host what it is like and whether this build's agent is there: one command.
 pub async fn find(ssh: &Ssh) -> Result<Remote, Failure> {
     let build = own_build().await?;
-    let (out, _, _) = ssh.output(&remote::probe(&build), PRINTED_MOST).await?;
+    let (out, err, code) = ssh.output(&remote::probe(&build), PRINTED_MOST).await?;
+    if remote::words(&out).is_none() && code == Some(NOT_FOUND) {
+        return Err(no_sh(&ssh.name(), &err));
+    }
     remote::parse(&ssh.name(), &out)
 }
 
@@ -345,6 +357,17 @@ async fn heard(ssh: &Ssh, channel: &mut Channel) -> Result<Heard, Failure> {
     Ok(Heard::Words(seen))
 }
 
+fn no_sh(host: &str, err: &[u8]) -> Failure {
+    let said = match short(String::from_utf8_lossy(err).trim(), 200) {
+        said if said.is_empty() => String::new(),
+        said => format!(": {said}"),
+    };
+    Failure::failed(
+        format!("{host}: its login shell does not find sh{said}"),
+        "see to what PATH is set there by the files that shell reads as it starts (~/.bashrc or the like)",
+    )
+}
+
 fn no_commands(host: &str) -> Failure {
     Failure::refused(
         format!("{host} does not run commands for this account"),
@@ -458,5 +481,9 @@ mod tests {
         assert!(hash.len() == 12 && hash.bytes().all(|b| b.is_ascii_hexdigit()));
         assert_eq!(read_program(None).unwrap().build, id);
         assert_eq!(read_program(Some(Path::new("/etc/passwd"))).err().unwrap().code(), 2);
+        for odd in ["/dev/zero", "/"] {
+            let f = read_program(Some(Path::new(odd))).err().unwrap();
+            assert!(f.code() == 2 && f.what.contains("no regular file"), "{f}");
+        }
     }
 }
