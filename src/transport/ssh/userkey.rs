@@ -212,7 +212,7 @@ impl russh::Signer for ByFile {
         // RSA takes its time: not on the thread that draws
         let signing = tokio::task::spawn_blocking(move || {
             let signed = signed(&key, hash, to_sign);
-            crate::secret::wipe_stack();
+            crate::sys::wipe_stack();
             signed
         });
         signing.await.ok().flatten().ok_or(SignError::Unsigned)
