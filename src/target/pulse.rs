@@ -12,6 +12,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::time::sleep_until;
 
+/// No host is further than this: where an answer takes longer, it stood behind other output.
+const FAR: Duration = Duration::from_secs(2);
+
 /// A ping under way, and since when.
 type Ping<'a> = (Instant, Pin<Box<dyn Future<Output = ()> + Send + 'a>>);
 
@@ -68,15 +71,23 @@ impl Lookers {
         let mut rtt = Duration::ZERO;
         // one at a time: over a stream that stands still a second one says no more
         let mut ping: Option<Ping<'_>> = None;
+        // it was silent since that was sent: how long the answer takes tells nothing of how far the host is
+        let mut late = false;
         let closed = ssh.closed();
         tokio::pin!(closed);
         while !self.is_empty() {
             let signs = Signs { heard: ssh.heard(), answered: Some((ssh.heard(), rtt)) };
             for act in pulse.look(Instant::now(), &signs) {
                 match act {
-                    Act::Ping if ping.is_none() => ping = Some((Instant::now(), Box::pin(ssh.ping()))),
-                    // (0 is the word for one that is heard)
-                    Act::Silent(quiet) => self.tell(quiet.max(Duration::from_millis(1))),
+                    Act::Ping if ping.is_none() => {
+                        ping = Some((Instant::now(), Box::pin(ssh.ping())));
+                        late = false;
+                    }
+                    Act::Silent(quiet) => {
+                        late = true;
+                        // (0 is the word for one that is heard)
+                        self.tell(quiet.max(Duration::from_millis(1)));
+                    }
                     Act::Again => self.tell(Duration::ZERO),
                     // an end is the connection's own matter
                     Act::Ping | Act::Beside | Act::Dead(_) => {}
@@ -94,9 +105,8 @@ impl Lookers {
             tokio::select! {
                 took = answer => {
                     ping = None;
-                    // (a silence tells nothing of how far it is)
-                    if !pulse.is_silent() {
-                        rtt = took;
+                    if !late {
+                        rtt = took.min(FAR);
                     }
                 }
                 () = sleep_until(pulse.due(Instant::now(), &signs).into()) => {}

@@ -706,3 +706,16 @@ fn a_dead_link_is_shown_and_so_is_that_it_healed() {
     println!("asked each {looked_at:?} while somebody looks, each {alone:?} else");
     assert!(looked_at < Duration::from_millis(3500) && alone > Duration::from_millis(3500), "{looked_at:?} {alone:?}");
 }
+
+/// A sign of life that stands behind much output is none that is missing.
+#[test]
+fn a_host_that_floods_is_not_taken_for_a_silent_one() {
+    let Some(bare) = Bare::new() else { return };
+    let script = "timeout 8 yes; echo over-$((6*7)); exec cat";
+    let tty = bare.tty(80, 24, &["new", "-H", "test", "--no-agent", "-n", "flood", "--", "sh", "-c", script]);
+    tty.until_text("over-42");
+    let asked = bare.sshd.since(0).matches("keepalive@openssh.com").count();
+    assert!(asked >= 3, "asked {asked} times");
+    let said = String::from_utf8_lossy(&tty.log()).into_owned();
+    assert!(!said.contains("last heard"), "{}", crate::support::tty::frame(&tty.screen()));
+}
