@@ -184,6 +184,8 @@ pub struct App {
     back_at: Option<Duration>,
     /// The kept layout is being brought back, and nothing of it is known to be alive yet.
     restoring: bool,
+    /// `thub HOST`, where the kept layout shows that host: until a session there is seen to be alive.
+    named: Option<HostId>,
     inside: Inside,
     pasting: Option<Vec<u8>>,
     last_key: Option<Duration>,

@@ -1729,3 +1729,64 @@ fn no_shell_of_this_machine_takes_the_place_of_one_on_another() {
     assert!(!s.effects.iter().any(|e| matches!(e, Effect::Host(_, HostCommand::Create { .. }))), "{:?}", s.effects);
     assert!(s.has("a session on me@web over plain SSH"), "{}", s.screen());
 }
+
+#[test]
+fn a_host_named_is_never_another_one_when_the_last_window_is_gone() {
+    let ended = |n: &str| HostEvent::AttachFailed { session: id(n), why: "it ended".into(), ended: true };
+    let start = |panes: &[(&str, &str)]| {
+        let mut s = Bench::new(Setup { saved: kept(panes), open_host: Some(HostId::new("nas")), ..setup(80, 24) });
+        s.host("local", HostEvent::State(online()));
+        s.made = 10;
+        s
+    };
+    let live_on = |s: &Bench| s.app.focused().filter(|p| p.is_live()).map(|p| p.host.as_str().to_string());
+    // all of it has ended
+    let mut s = start(&[("nas", "a"), ("nas", "b")]);
+    s.host("nas", HostEvent::State(online()));
+    s.take();
+    s.host("nas", ended("a"));
+    s.host("nas", ended("b"));
+    assert!(s.has("nothing of the last window is alive"), "{}", s.screen());
+    s.answer();
+    assert_eq!((in_tabs(&s).as_str(), live_on(&s).as_deref()), ("[s11]", Some("nas")));
+    // what is free there is taken up
+    let mut s = start(&[("nas", "a")]);
+    s.there = vec![SessionInfo { state: "detached".into(), ..detached("x", "2026-01-01") }];
+    s.host("nas", HostEvent::State(online()));
+    s.take();
+    s.host("nas", ended("a"));
+    s.answer();
+    assert_eq!((in_tabs(&s).as_str(), live_on(&s).as_deref()), ("[x]", Some("nas")));
+    // a window with something else alive in it
+    let mut s = start(&[("local", "l"), ("nas", "a")]);
+    let info = Box::new(info("l", 80, 22));
+    s.host("local", HostEvent::Attached { session: id("l"), info, again: false });
+    s.host("nas", HostEvent::State(online()));
+    s.take();
+    s.host("nas", ended("a"));
+    s.answer();
+    assert_eq!((in_tabs(&s).as_str(), live_on(&s).as_deref()), ("l [s11]", Some("nas")));
+    // one of it lives: there it goes
+    let mut s = start(&[("nas", "a"), ("nas", "b")]);
+    s.host("nas", HostEvent::State(online()));
+    s.take();
+    s.host("nas", ended("a"));
+    let info = Box::new(super::tests::info("b", 80, 22));
+    s.host("nas", HostEvent::Attached { session: id("b"), info, again: false });
+    s.answer();
+    assert_eq!((in_tabs(&s).as_str(), live_on(&s).as_deref()), ("a [b]", Some("nas")));
+    // nobody wanted an agent there: its pane says so, and nothing of this machine comes in its place
+    let mut s = start(&[("nas", "a")]);
+    let failed = HostState::Failed { why: "nas has no thub agent".into(), hints: vec![], hard: false };
+    s.take();
+    s.host("nas", HostEvent::State(failed));
+    s.answer();
+    assert_eq!(in_tabs(&s), "[a]");
+    assert!(s.has("no thub agent") && s.has("Enter: try again"), "{}", s.screen());
+    s.keys("Enter");
+    s.host("nas", HostEvent::State(online()));
+    s.take();
+    s.host("nas", ended("a"));
+    s.answer();
+    assert_eq!((in_tabs(&s).as_str(), live_on(&s).as_deref()), ("[s11]", Some("nas")));
+}
