@@ -293,3 +293,52 @@ fn a_change_of_the_network_makes_it_look() {
     println!("shown after {took:?}");
     assert!(took.iter().all(|t| *t < Duration::from_millis(1400)), "{took:?}");
 }
+
+/// A shell that is wanted on a dead link is started once the link is there, and gets what was typed for it; where that can't
+/// be known it is said, and what was typed is not swallowed.
+#[test]
+fn a_shell_wanted_on_a_dead_link() {
+    let Some(far) = Far::deployed() else { return };
+    let proxy = Proxy::start(far.sshd.port);
+    let config = far.through(&proxy).display().to_string();
+    let mut tty = Tty::thub(&far.home, 100, 24, &["-F", &config, "test"]);
+    until("a session there", || (far.ls().len() == 1).then_some(()));
+    tty.type_("echo first-$((6*7))\r");
+    tty.until_text("first-42");
+    for (n, heals) in [(2, true), (3, false)] {
+        proxy.stall(true);
+        tty.until("that the link is dead", tells);
+        tty.prefix("c");
+        tty.until_text("waits for the link");
+        tty.type_(format!("echo shell-{n}-$((6*7))\r"));
+        tty.until_text(&format!("typed, not sent: echo shell-{n}-$((6*7))\\r"));
+        if !heals {
+            proxy.refuse(true);
+            proxy.cut();
+            tty.until_text("typed, not sent: echo");
+        }
+        proxy.stall(false);
+        proxy.refuse(false);
+        tty.until_text(&format!("shell-{n}-42"));
+        assert_eq!(far.ls().len(), n, "once");
+    }
+    // nobody knows yet that nothing passes
+    tty.until("that all is well", |s| !tells(s));
+    proxy.stall(true);
+    tty.prefix("c");
+    tty.type_("echo lost\r");
+    tty.until_text("typed, not sent: echo lost");
+    proxy.refuse(true);
+    proxy.cut();
+    tty.until_text("it may have started");
+    tty.until_text("typed, not delivered: echo lost");
+    proxy.stall(false);
+    proxy.refuse(false);
+    tty.type_("\r");
+    tty.until("another shell, and nothing of what was lost", |s| !s.iter().any(|l| l.contains("echo lost")));
+    tty.type_("echo last-$((6*7))\r");
+    tty.until_text("last-42");
+    assert_eq!(far.ls().len(), 4);
+    tty.prefix("d");
+    tty.wait_exit();
+}

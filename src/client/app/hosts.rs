@@ -158,8 +158,7 @@ impl App {
             HostEvent::Attached { session, info, again } => self.attached(&id, &session, info, again, &mut out),
             HostEvent::AttachFailed { session, why, ended } => {
                 if let Some(pane) = self.shown(&id, &session) {
-                    pane.stage = Stage::Gone { why: short(&why, 200), ended };
-                    pane.ahead.clear();
+                    pane.gone(&short(&why, 200), ended);
                 }
                 self.leave_if_nothing(&why, &mut out);
             }
@@ -338,9 +337,8 @@ impl App {
             host.queue.clear();
         }
         for pane in self.panes.values_mut().filter(|p| p.host == *id && p.stage == Stage::Starting) {
-            pane.stage = Stage::Gone { why: why.to_string(), ended: false };
+            pane.gone(why, false);
             pane.tag = None;
-            pane.ahead.clear();
             // it is attached anew when its time has come: not twice
             if let Some(session) = &pane.session {
                 out.push(Effect::Host(id.clone(), HostCommand::Detach { session: session.clone() }));
@@ -445,8 +443,7 @@ impl App {
             (Some(pane), Err(why)) => {
                 if let Some(p) = self.panes.get_mut(&pane) {
                     p.tag = None;
-                    p.ahead.clear();
-                    p.stage = Stage::Gone { why: format!("no shell: {}", short(&why, 200)), ended: true };
+                    p.gone(&format!("no shell: {}", short(&why, 200)), true);
                 }
                 self.leave_if_nothing(&why, out);
             }

@@ -1790,3 +1790,38 @@ fn a_host_named_is_never_another_one_when_the_last_window_is_gone() {
     s.answer();
     assert_eq!((in_tabs(&s).as_str(), live_on(&s).as_deref()), ("[s11]", Some("nas")));
 }
+
+#[test]
+fn what_is_typed_before_a_far_shell_is_there_is_seen() {
+    let host = "build-server";
+    let mut s = two_hosts();
+    s.at(10.0);
+    s.host(host, HostEvent::Silent(Duration::from_secs(4)));
+    s.keys("C-b c");
+    assert!(s.has("waits for the link: last heard 4 s ago"), "{}", s.screen());
+    s.app.dirty = false;
+    s.keys("'touch Enter");
+    assert!(s.app.dirty && s.has("typed, not sent: touch\\r  (^b Del drops it)"), "{}", s.screen());
+    s.host(host, HostEvent::State(HostState::Connecting));
+    assert!(s.has("connecting") && s.has("typed, not sent: touch"), "{}", s.screen());
+    // it is there: it gets it, and nothing more is said
+    s.host(host, HostEvent::State(online()));
+    s.answer();
+    assert_eq!(s.typed(), ["s2 touch\\r"]);
+    assert!(!s.has("not sent"), "{}", s.screen());
+    // it can't be: what was typed does not go without a word
+    s.host(host, HostEvent::Silent(Duration::from_secs(4)));
+    s.keys("C-b c 'rm");
+    let tag = s.app.focused().and_then(|p| p.tag).unwrap();
+    s.host(host, HostEvent::Created { tag, result: Err("not known".into()) });
+    assert!(s.has("no shell: not known") && s.has("typed, not delivered: rm"), "{}", s.screen());
+    // of a session that was there before nobody knows what it shows: how much, and no more
+    let mut s = two_hosts();
+    s.host(host, HostEvent::State(HostState::Connecting));
+    let mut out = Vec::new();
+    s.app.open_session(&HostId::new(host), &id("r2"), &mut out);
+    s.keys("'secret");
+    assert!(s.has("typed, not sent: 6 bytes") && !s.has("secret"), "{}", s.screen());
+    s.host(host, HostEvent::State(HostState::Failed { why: "no".into(), hints: vec![], hard: false }));
+    assert!(s.has("typed, not delivered: 6 bytes") && !s.has("secret"), "{}", s.screen());
+}

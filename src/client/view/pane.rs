@@ -216,8 +216,12 @@ fn draw_pane(app: &App, theme: &Theme, pane: &Pane, inner: Rect, framed: bool, b
 
 /// What a pane that starts waits for; nothing where it will be there in a moment.
 fn waiting_for(app: &App, pane: &Pane) -> Option<String> {
-    match app.hosts.get(&pane.host).map(|h| &h.state) {
-        Some(HostState::Online { .. }) => None,
+    let host = app.hosts.get(&pane.host);
+    match host.map(|h| &h.state) {
+        Some(HostState::Online { .. }) => {
+            let heard = host.filter(|h| h.silent)?.heard;
+            Some(format!("waits for the link: last heard {} s ago", app.now.saturating_sub(heard).as_secs()))
+        }
         // (the panel says more)
         Some(HostState::Deploying { done, .. }) => Some(match done {
             Some(d) => format!("the agent is on its way there, {:.0}%", d * 100.0),
@@ -234,6 +238,10 @@ fn waiting_for(app: &App, pane: &Pane) -> Option<String> {
 /// dropping it does.
 fn held(app: &App, pane: &Pane, inner: Rect) -> Option<Vec<String>> {
     let away = !app.is_online(&pane.host) || app.hosts.get(&pane.host).is_some_and(|h| h.silent);
+    if away && pane.stage == Stage::Starting && !pane.ahead.is_empty() && !pane.host.is_local() {
+        let what = pane.ahead_shown(room_for_typed(inner));
+        return Some(vec![format!("typed, not sent: {what}  ({} Del drops it)", shown(app.keymap.prefix_word()))]);
+    }
     if !away || !pane.is_live() {
         return None;
     }
@@ -243,10 +251,7 @@ fn held(app: &App, pane: &Pane, inner: Rect) -> Option<Vec<String>> {
     if !pane.held.is_empty() || unsent > 0 {
         let what = match pane.held.is_empty() {
             true => count(unsent, "byte"),
-            // (the keys are seen all the same)
-            false => {
-                short(&String::from_utf8_lossy(&pane.held), usize::from(inner.width.saturating_sub(40)).clamp(8, 60))
-            }
+            false => short(&String::from_utf8_lossy(&pane.held), room_for_typed(inner)),
         };
         said.push(format!("typed, not sent: {what}  ({del} drops it)"));
     }
@@ -259,6 +264,11 @@ fn held(app: &App, pane: &Pane, inner: Rect) -> Option<Vec<String>> {
         });
     }
     (!said.is_empty()).then_some(said)
+}
+
+/// Characters of what was typed: the keys after it are seen all the same.
+fn room_for_typed(inner: Rect) -> usize {
+    usize::from(inner.width.saturating_sub(40)).clamp(8, 60)
 }
 
 /// On one line, or each on its own where that is too narrow.
