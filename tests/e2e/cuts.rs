@@ -342,3 +342,45 @@ fn a_shell_wanted_on_a_dead_link() {
     tty.prefix("d");
     tty.wait_exit();
 }
+
+/// Who leaves while the link is dead is told what did not get there.
+#[test]
+fn what_is_left_behind_undelivered_is_said() {
+    let Some(far) = Far::deployed() else { return };
+    let proxy = Proxy::start(far.sshd.port);
+    let config = far.through(&proxy).display().to_string();
+    far.thub(&["new", "-d", "-H", "test", "-n", "cat", "--", "sh", "-c", "echo up; exec cat"]).ok();
+    let attach = || Tty::thub(&far.home, 100, 24, &["-F", &config, "attach", "-H", "test", "cat"]);
+    let last_words = |mut tty: Tty| {
+        tty.prefix("d");
+        assert_eq!(tty.wait_exit(), 0);
+        let log = String::from_utf8_lossy(&tty.log()).into_owned();
+        let said = log[log.rfind("[detached]").expect("a farewell")..].replace('\r', "");
+        said.split('\u{1b}').next().unwrap_or_default().trim_end().to_string()
+    };
+    let tty = attach();
+    tty.until_text("up");
+    proxy.stall(true);
+    tty.until("that the link is dead", tells);
+    tty.type_("IMPORTANT LINE\r");
+    tty.until_text("typed, not sent: IMPORTANT LINE");
+    assert_eq!(last_words(tty), "[detached]\nnot delivered to test: 15 bytes typed");
+    // into a link that nobody knows to be dead yet
+    proxy.cut();
+    proxy.stall(false);
+    let tty = attach();
+    tty.until_text("up");
+    proxy.stall(true);
+    tty.type_("early\r");
+    assert_eq!(last_words(tty), "[detached]\ntest: 6 bytes sent, not confirmed");
+    proxy.cut();
+    proxy.stall(false);
+    // all is well
+    let tty = attach();
+    tty.until_text("up");
+    tty.type_("there\r");
+    assert_eq!(last_words(tty), "[detached]");
+    far.shows("cat", "there");
+    let raw = far.thub(&["capture", "-H", "test", "cat", "--all", "--raw"]).ok();
+    assert!(!raw.contains("IMPORTANT") && !raw.contains("early"), "{raw}");
+}
