@@ -111,8 +111,8 @@ pub struct Host {
     pub forwards: Vec<Status>,
     /// The person's ssh-agent and display, as far as it has them.
     pub lends: Lends,
-    /// What listens there, while somebody looks.
-    pub ports: Vec<PortInfo>,
+    /// What listens there, as it was told last; None = not told since somebody looks.
+    pub ports: Option<Vec<PortInfo>>,
     pub rtt: Option<Duration>,
     /// The last moment something was heard from it.
     pub heard: Duration,
@@ -499,6 +499,11 @@ impl App {
 
     /// The tabs or splits are another: to be saved.
     pub fn touch(&mut self) {
+    /// Whether it is there and its link is not silent.
+    pub fn answers(&self, host: &HostId) -> bool {
+        self.is_online(host) && self.hosts.get(host).is_some_and(|h| !h.silent)
+    }
+
         self.changed = true;
         self.dirty = true;
     }

@@ -31,7 +31,7 @@ impl Host {
             gauges: None,
             forwards: Vec::new(),
             lends: Lends::default(),
-            ports: Vec::new(),
+            ports: None,
             rtt: None,
             heard: now,
             silent: false,
@@ -128,12 +128,13 @@ impl App {
                     // what was held back is sent now
                     self.panes.values_mut().filter(|p| p.host == id).for_each(|p| p.held.clear());
                 }
+                self.refresh_ports(&id);
             }
             HostEvent::Gauges(g) => host.gauges = Some(g),
             HostEvent::Forwards(list) => self.forwards(&id, list),
             HostEvent::Lends(lends) => host.lends = lends,
             HostEvent::Ports(list) => {
-                host.ports = list;
+                host.ports = Some(list);
                 self.refresh_ports(&id);
             }
             HostEvent::Output { session, offset, bytes } => self.output(&id, &session, offset, &bytes),

@@ -1712,6 +1712,13 @@ fn hosts_that_come_back_are_listed_until_all_are_there() {
     s.app.list_hosts();
     s.host("pi", HostEvent::State(online()));
     assert!(!s.has("coming back"), "it goes by itself\n{}", s.screen());
+    // one that is silent is not there
+    s.at(20.0);
+    s.host("nas", HostEvent::Silent(Duration::from_secs(5)));
+    s.app.list_hosts();
+    assert!(s.has("coming back: 0 of 2") && s.has("◌ nas  last heard 5 s ago"), "{}", s.screen());
+    s.host("nas", HostEvent::Silent(Duration::ZERO));
+    assert!(s.has("● nas  2 sessions back"), "{}", s.screen());
 }
 
 #[test]
