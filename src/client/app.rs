@@ -349,8 +349,10 @@ impl App {
         if let Some(Layer::Numbers { until }) = self.layers.last() {
             at.push(*until);
         }
-        for host in self.hosts.values() {
-            if matches!(host.state, HostState::Lost { .. }) || host.silent {
+        for (id, host) in &self.hosts {
+            let again = matches!(host.state, HostState::Connecting | HostState::Deploying { .. })
+                && self.panes.values().any(|p| p.is_live() && p.host == *id);
+            if again || matches!(host.state, HostState::Lost { .. }) || host.silent {
                 // the next whole second since the state came
                 let passed = self.now.saturating_sub(host.since).as_secs();
                 at.push(host.since + Duration::from_secs(passed + 1));
@@ -497,13 +499,13 @@ impl App {
         self.hosts.get(host).is_some_and(|h| matches!(h.state, HostState::Online { .. }))
     }
 
-    /// The tabs or splits are another: to be saved.
-    pub fn touch(&mut self) {
     /// Whether it is there and its link is not silent.
     pub fn answers(&self, host: &HostId) -> bool {
         self.is_online(host) && self.hosts.get(host).is_some_and(|h| !h.silent)
     }
 
+    /// The tabs or splits are another: to be saved.
+    pub fn touch(&mut self) {
         self.changed = true;
         self.dirty = true;
     }

@@ -1832,3 +1832,35 @@ fn what_is_typed_before_a_far_shell_is_there_is_seen() {
     s.host(host, HostEvent::State(HostState::Failed { why: "no".into(), hints: vec![], hard: false }));
     assert!(s.has("typed, not delivered: 6 bytes") && !s.has("secret"), "{}", s.screen());
 }
+
+#[test]
+fn a_dead_pane_is_dim_and_says_since_when_all_along() {
+    let host = "build-server";
+    let mut s = two_hosts();
+    let dim = |s: &Bench| s.buffer().0[(51, 2)].modifier.contains(Modifier::DIM);
+    s.at(10.0);
+    assert!(!dim(&s));
+    s.host(host, HostEvent::Silent(Duration::from_secs(4)));
+    assert!(dim(&s) && s.has("last heard 4 s ago"), "{}", s.screen());
+    s.at(18.0);
+    s.host(host, HostEvent::State(HostState::Connecting));
+    assert!(dim(&s) && s.has("last heard 12 s ago, connecting again"), "{}", s.screen());
+    s.at(18.5);
+    assert_eq!(s.app.deadline(), Some(Duration::from_secs(19)), "it counts on");
+    s.host(host, HostEvent::State(online()));
+    assert!(!dim(&s) && !s.has("last heard"), "{}", s.screen());
+}
+
+#[test]
+fn the_cursor_is_not_on_what_is_said_over_its_row() {
+    let host = "build-server";
+    let mut s = two_hosts();
+    s.output(host, "r1", "\x1b[20;1H$ ");
+    s.host(host, HostEvent::Tty { session: id("r1"), flags: tty::ECHO });
+    s.host(host, HostEvent::Silent(Duration::from_secs(4)));
+    assert!(s.buffer().1.is_some());
+    s.keys("'ls");
+    assert!(s.has("typed, not sent: ls") && s.buffer().1.is_none(), "{}", s.screen());
+    s.output(host, "r1", "\x1b[19;1H$ ");
+    assert!(s.buffer().1.is_some(), "{}", s.screen());
+}
