@@ -112,8 +112,8 @@ pub struct Host {
     pub forwards: Vec<Status>,
     /// The person's ssh-agent and display, as far as it has them.
     pub lends: Lends,
-    /// What listens there, while somebody looks.
-    pub ports: Vec<PortInfo>,
+    /// What listens there, as it was told last; None = not told since somebody looks.
+    pub ports: Option<Vec<PortInfo>>,
     pub rtt: Option<Duration>,
     /// The last moment something was heard from it.
     pub heard: Duration,
@@ -185,6 +185,8 @@ pub struct App {
     back_at: Option<Duration>,
     /// The kept layout is being brought back, and nothing of it is known to be alive yet.
     restoring: bool,
+    /// `thub HOST`, where the kept layout shows that host: until a session there is seen to be alive.
+    named: Option<HostId>,
     inside: Inside,
     pasting: Option<Vec<u8>>,
     last_key: Option<Duration>,
@@ -353,8 +355,10 @@ impl App {
         if let Some(Layer::Numbers { until }) = self.layers.last() {
             at.push(*until);
         }
-        for host in self.hosts.values() {
-            if matches!(host.state, HostState::Lost { .. }) || host.silent {
+        for (id, host) in &self.hosts {
+            let again = matches!(host.state, HostState::Connecting | HostState::Deploying { .. })
+                && self.panes.values().any(|p| p.is_live() && p.host == *id);
+            if again || matches!(host.state, HostState::Lost { .. }) || host.silent {
                 // the next whole second since the state came
                 let passed = self.now.saturating_sub(host.since).as_secs();
                 at.push(host.since + Duration::from_secs(passed + 1));
@@ -499,6 +503,11 @@ impl App {
 
     pub fn is_online(&self, host: &HostId) -> bool {
         self.hosts.get(host).is_some_and(|h| matches!(h.state, HostState::Online { .. }))
+    }
+
+    /// Whether it is there and its link is not silent.
+    pub fn answers(&self, host: &HostId) -> bool {
+        self.is_online(host) && self.hosts.get(host).is_some_and(|h| !h.silent)
     }
 
     /// The tabs or splits are another: to be saved.

@@ -14,4 +14,5 @@ pub mod tabs;
 pub mod terminal;
 pub mod tree;
 pub mod tui;
+pub mod undelivered;
 pub mod view;

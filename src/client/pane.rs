@@ -235,6 +235,22 @@ impl Pane {
         }
     }
 
+    /// What was typed before its session was there, to be shown: `most` characters, escaped. Only of a shell that is new is
+    /// it known that it would show it itself; else how much it is.
+    pub fn ahead_shown(&self, most: usize) -> String {
+        match self.shell && !self.shown_once {
+            true => crate::text::short(&String::from_utf8_lossy(&self.ahead), most),
+            false => crate::text::count(self.ahead.len(), "byte"),
+        }
+    }
+
+    /// There is no session for what was typed before it was there: why, and that it is not delivered.
+    pub fn gone(&mut self, why: &str, ended: bool) {
+        let lost = (!self.ahead.is_empty()).then(|| format!("\ntyped, not delivered: {}", self.ahead_shown(120)));
+        self.ahead.clear();
+        self.stage = Stage::Gone { why: format!("{why}{}", lost.unwrap_or_default()), ended };
+    }
+
     /// A channel to another machine, held by a target process of this one, and shown among this one's.
     pub fn is_elsewhere(&self) -> bool {
         self.host.is_local() && self.info.as_ref().is_some_and(|i| !i.target.is_empty())

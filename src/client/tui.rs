@@ -9,6 +9,7 @@ use super::driver::{Driver, KeepLayout, StartHost};
 use super::host::{HostEvent, HostId};
 use super::inbox::Inbox;
 use super::terminal::{Features, Terminal, TerminalEvent};
+use super::undelivered::Undelivered;
 use super::view::canvas::Canvas;
 use super::view::out::{self, ColorDepth, Writer};
 use crate::config::Config;
@@ -65,7 +66,7 @@ pub struct Options {
 /// How it ended, for the caller to say after the terminal is the user's again.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Outcome {
-    /// A line for the user; escaped.
+    /// For the user, and below it what was typed and did not arrive, a line for each host; escaped.
     pub text: String,
     /// The program's code, where one session was shown and it ended.
     pub code: Option<i32>,
@@ -84,13 +85,16 @@ pub async fn run(options: Options) -> Result<Outcome, Failure> {
     writer.set_modern(out::is_modern(var));
     let ended = show(options, &mut terminal, writer).await;
     drop(terminal);
-    let (farewell, signal) = ended;
-    let outcome = |text: &str, code| Outcome { text: text.to_string(), code, signal };
+    let (farewell, signal, undelivered) = ended;
+    let outcome = |text: &str, code| {
+        let lines: Vec<&str> = std::iter::once(text).chain(undelivered.iter().map(String::as_str)).collect();
+        Outcome { text: lines.join("\n"), code, signal }
+    };
     match farewell {
         Some(Farewell::Failed(why)) => {
             let mut lines = why.lines().map(str::trim);
             let mut failure = Failure::failed(lines.next().unwrap_or("failed"), "`thub ls` lists what there is");
-            for hint in lines {
+            for hint in lines.chain(undelivered.iter().map(String::as_str)) {
                 failure = failure.hint(hint);
             }
             Err(failure)
@@ -104,7 +108,10 @@ pub async fn run(options: Options) -> Result<Outcome, Failure> {
     }
 }
 
-async fn show(options: Options, terminal: &mut Terminal, mut writer: Writer) -> (Option<Farewell>, Option<i32>) {
+/// How it ended: why it left, the signal that ended it, and what was typed and did not arrive.
+type Ended = (Option<Farewell>, Option<i32>, Vec<String>);
+
+async fn show(options: Options, terminal: &mut Terminal, mut writer: Writer) -> Ended {
     let Options {
         config: settings,
         mut theme,
@@ -269,7 +276,12 @@ async fn show(options: Options, terminal: &mut Terminal, mut writer: Writer) -> 
         await_answers(terminal, &mut parser).await;
     }
     let _ = tokio::time::timeout(Duration::from_millis(100), terminal.flush()).await;
-    (driver.finish(events).await, signal)
+    let mut undelivered = Undelivered::of(&app);
+    while let Some((host, event)) = inbox.pop() {
+        undelivered.heed(&host, &event);
+    }
+    let farewell = driver.finish(events, &mut undelivered).await;
+    (farewell, signal, undelivered.lines())
 }
 
 /// What the outer terminal says of itself. True = everything looks another now.
@@ -481,7 +493,7 @@ mod tests {
             let work = show(options(echo(tx), rx), &mut terminal, writer);
             tokio::time::timeout(Duration::from_secs(20), work).await.expect("it ends")
         });
-        assert_eq!(ended, (Some(Farewell::Detached), None));
+        assert_eq!(ended, (Some(Farewell::Detached), None, Vec::new()));
         drop(person.join().unwrap());
     }
 

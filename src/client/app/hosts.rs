@@ -31,7 +31,7 @@ impl Host {
             gauges: None,
             forwards: Vec::new(),
             lends: Lends::default(),
-            ports: Vec::new(),
+            ports: None,
             rtt: None,
             heard: now,
             silent: false,
@@ -135,12 +135,13 @@ impl App {
                     // what was held back is sent now
                     self.panes.values_mut().filter(|p| p.host == id).for_each(|p| p.held.clear());
                 }
+                self.refresh_ports(&id);
             }
             HostEvent::Gauges(g) => host.gauges = Some(g),
             HostEvent::Forwards(list) => self.forwards(&id, list),
             HostEvent::Lends(lends) => host.lends = lends,
             HostEvent::Ports(list) => {
-                host.ports = list;
+                host.ports = Some(list);
                 self.refresh_ports(&id);
             }
             HostEvent::Output { session, offset, bytes } => self.output(&id, &session, offset, &bytes),
@@ -165,8 +166,7 @@ impl App {
             HostEvent::Attached { session, info, again } => self.attached(&id, &session, info, again, &mut out),
             HostEvent::AttachFailed { session, why, ended } => {
                 if let Some(pane) = self.shown(&id, &session) {
-                    pane.stage = Stage::Gone { why: short(&why, 200), ended };
-                    pane.ahead.clear();
+                    pane.gone(&short(&why, 200), ended);
                 }
                 self.leave_if_nothing(&why, &mut out);
             }
@@ -345,9 +345,8 @@ impl App {
             host.queue.clear();
         }
         for pane in self.panes.values_mut().filter(|p| p.host == *id && p.stage == Stage::Starting) {
-            pane.stage = Stage::Gone { why: why.to_string(), ended: false };
+            pane.gone(why, false);
             pane.tag = None;
-            pane.ahead.clear();
             // it is attached anew when its time has come: not twice
             if let Some(session) = &pane.session {
                 out.push(Effect::Host(id.clone(), HostCommand::Detach { session: session.clone() }));
@@ -452,8 +451,7 @@ impl App {
             (Some(pane), Err(why)) => {
                 if let Some(p) = self.panes.get_mut(&pane) {
                     p.tag = None;
-                    p.ahead.clear();
-                    p.stage = Stage::Gone { why: format!("no shell: {}", short(&why, 200)), ended: true };
+                    p.gone(&format!("no shell: {}", short(&why, 200)), true);
                 }
                 self.leave_if_nothing(&why, out);
             }

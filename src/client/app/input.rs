@@ -349,7 +349,11 @@ impl App {
                 let input = HostCommand::Input { session: session.clone(), bytes: bytes.to_vec() };
                 out.push(Effect::Host(pane.host.clone(), input));
             }
-            (Stage::Starting, _) if pane.ahead.len() + bytes.len() <= AHEAD => pane.ahead.extend_from_slice(bytes),
+            (Stage::Starting, _) if pane.ahead.len() + bytes.len() <= AHEAD => {
+                pane.ahead.extend_from_slice(bytes);
+                self.dirty |= !pane.host.is_local();
+            }
+            (Stage::Starting, _) => self.say("too much is typed before there is a session: the rest is not kept"),
             _ => {}
         }
     }

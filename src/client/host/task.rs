@@ -131,7 +131,7 @@ struct Task {
     asker: Arc<Asker>,
     inner_tx: mpsc::UnboundedSender<Inner>,
     attached: HashMap<SessionId, Attached>,
-    /// Calls wanted while there was no link.
+    /// Calls wanted while there was no link, or a silent one.
     early: Vec<HostCommand>,
     next_stream: StreamId,
     gauges: bool,
@@ -629,6 +629,9 @@ impl Task {
                     for session in sessions {
                         self.send_input(live, &session);
                         self.announce(&session);
+                    }
+                    for command in std::mem::take(&mut self.early) {
+                        self.command(live, command);
                     }
                 }
                 Act::Beside => self.dial_beside(beside, asked),
