@@ -3,7 +3,7 @@
 //! before an upload.
 //!
 //! Plain, as nearly always, is one round trip: every directory on the way and the program are the user's or root's, and
-//! neither a group (the user's own aside) nor others can write to them. Two programs more run there: `id` and `ls`.
+//! neither a group (the user's own aside) nor others can write to them. Two programs more run there: `id -u` and `ls`.
 
 use super::dirs::LOOK;
 use super::remote::{quote, run};
@@ -14,24 +14,22 @@ use super::remote::{quote, run};
 /// what is missing is seen. The subshell keeps what it sets from the agent's environment.
 pub(super) const START: &str = concat!(
     r#"a="$HOME/.local/share/thub/agents"; [ -f "$a/$1/thub" ] && [ -x "$a/$1/thub" ] && { ("#,
-    r#"f="$a/$1"; l=$(PATH=/usr/bin:/bin:/usr/sbin:/sbin:$PATH; LC_ALL=C; export PATH LC_ALL; x=; "#,
+    r#"PATH=/usr/bin:/bin:/usr/sbin:/sbin:$PATH; LC_ALL=C; export PATH LC_ALL; f="$a/$1"; U=$(id -u); x=; "#,
     r#"up() { p=${PWD%/}; u=..; while [ -n "$p" ]; do set -- "$@" "$u"; u="$u/.."; p=${p%/*}; done; "#,
-    r#"echo "= $#"; $x ls -ldn "$@"; }; id; "#,
+    r#"echo "= $#"; $x ls -ldn "$@"; }; "#,
+    // a group of one's own: asked only where it matters (names may come from far away)
+    r#"own() { [ "$(id -g)" = "$1" ] && { [ "$U" = "$1" ] || "#,
+    r#"{ i=$(id -un); [ -n "$i" ] && [ "$i" = "$(id -gn)" ]; }; }; }; l=$("#,
     // where a part of the way is a symlink: what holds it
     r#"for d in "$HOME" "$HOME/.local" "$HOME/.local/share" "$HOME/.local/share/thub" "$a" "$f"; do "#,
     r#"[ -h "$d" ] || continue; cd -P "${d%/*}/" || exit; up .; done; cd -P "$f" || exit; x=exec; up thub .) 2>/dev/null; "#,
-    // uid=1000(al) gid=1000(al) groups=...
-    r#"i=${l%%"= "*}; h=${i%%" gid="*}; j=${i#*" gid="}; j=${j%%" groups="*}; "#,
-    r#"U=${h%%"("*}; U=${U#uid=}; G=${j%%"("*}; N=${h#*"("}; M=${j#*"("}; "#,
-    // a group of one's own
-    r#"P=0; [ "$U" = "$G" ] && P=1; [ "$N" = "$M" ] && P=1; "#,
     // y = all is well, n = lines to come, s = lines seen, z = programs seen, q = not the first directory of its list,
     // k = words since a mode (or 20 since `=`)
-    r#"y=1; n=0; s=0; z=0; q=0; k=9; m=; set -f; for w in ${l#"$i"}; do k=$((k+1)); "#,
+    r#"y=1; n=0; s=0; z=0; q=0; k=9; m=; set -f; for w in $l; do k=$((k+1)); "#,
     r#"case "$w" in =) k=20; q=0; continue;; [-dlbcps]????????[-xtTsS]*) m=$w; k=0; continue;; esac; "#,
     r#"case "$k" in 21) n=$((n+w));; 2) o=$w; [ "$o" = "$U" ] || [ "$o" = 0 ] || y=0;; "#,
     r#"3) s=$((s+1)); case "$m" in [lbcps]*) y=0;; ?????-??-*) ;; "#,
-    r#"?????w??-*) { [ "$P" = 1 ] && [ "$w" = "$G" ]; } || [ "$o.$w" = 0.0 ] || y=0;; "#,
+    r#"?????w??-*) [ "$o.$w" = 0.0 ] || own "$w" || y=0;; "#,
     // sticky: others may add, not swap what is ours
     r#"d????????[tT]*) [ "$q" = 1 ] || y=0;; *) y=0;; esac; "#,
     r#"case "$m" in d*) q=1;; -*) z=$((z+1));; esac;; esac; done; "#,
@@ -169,12 +167,13 @@ mod tests {
     /// An account of its own, whose group is its own or is not.
     #[test]
     fn a_group_of_ones_own() {
-        let who = |script: &str, id: &str| {
+        let who = |ls: &str, [u, g, un, gn]: [&str; 4]| {
             let dir = tempfile::tempdir().unwrap();
             let home = home(dir.path());
             std::fs::set_permissions(home.join(".local/share"), PermissionsExt::from_mode(0o775)).unwrap();
-            let all =
-                format!("id() {{ echo \"{id}\"; }}; ls() {{ command ls \"$@\" | sed \"s/ 0 0 / {script} /\"; }}; ");
+            let id =
+                format!("id() {{ case $1 in -u) echo {u};; -g) echo {g};; -un) echo {un};; -gn) echo {gn};; esac; }}");
+            let all = format!("{id}; ls() {{ command ls \"$@\" | sed \"s/ 0 0 / {ls} /\"; }}; ");
             // (`exec ls` would not take the function)
             let start = START.replace("x=exec; ", "");
             let script = format!("{all}{start} echo no; }}");
@@ -186,17 +185,18 @@ mod tests {
             return;
         }
         for (ls, id, runs) in [
-            ("7 8", "uid=7(al) gid=8(al) groups=8(al),9(x)", true),
-            ("7 7", "uid=7(al) gid=7(users) groups=7(users)", true),
-            ("7 7", "uid=7 gid=7 groups=7", true),
-            ("7 8", "uid=7(al) gid=8(users) groups=8(users),7(al)", false),
-            ("7 8", "uid=7(al) gid=8 groups=8,9(al)", false),
-            ("7 8", "uid=7 gid=8(al) groups=8(al)", false),
-            ("7 9", "uid=7(al) gid=8(al) groups=8(al),9(x)", false),
-            ("7 8", "uid=7(d users) gid=8(d users) groups=8(d users)", true),
-            ("7 8", "", false),
+            ("7 8", ["7", "8", "al", "al"], true),
+            ("7 7", ["7", "7", "al", "users"], true),
+            ("7 7", ["7", "7", "", "7"], true),
+            ("7 8", ["7", "8", "al", "users"], false),
+            ("7 8", ["7", "8", "7", "8"], false),
+            ("7 9", ["7", "8", "al", "al"], false),
+            ("7 8", ["7", "8", "d users", "d users"], true),
+            ("7 8", ["6", "8", "al", "al"], false),
+            ("7 8", ["7", "8", "", ""], false),
+            ("7 8", ["", "", "", ""], false),
         ] {
-            assert_eq!(who(ls, id), runs, "{ls}: {id}");
+            assert_eq!(who(ls, id), runs, "{ls}: {id:?}");
         }
     }
 }
