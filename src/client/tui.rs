@@ -479,9 +479,9 @@ mod tests {
             let asked = until("\x1b]10;?\x1b\\\x1b]11;?\x1b\\", asked, &mut reader);
             // (the first frame may have come before)
             let drawn = until("this machine", 0, &mut reader).max(asked);
-            master.write_all(b"echo-me").unwrap();
-            // each letter is a frame of its own or part of one
-            until("e", drawn, &mut reader);
+            master.write_all(b"echo-Q").unwrap();
+            // each letter is a frame of its own or part of one, and this one is in nothing else that is drawn
+            until("Q", drawn, &mut reader);
             master.write_all(b"\x02d").unwrap();
             (reader, master)
         });
