@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// Handshakes at a time that compute.
-const MOST: usize = 4;
+const MOST: usize = 3;
 /// One that takes longer waits for something else (a far host, a person) and does not count any more.
 /// (A test's machine may stand still for longer.)
 const HELD: Duration = Duration::from_millis(if cfg!(test) { 10_000 } else { 250 });

@@ -73,7 +73,7 @@ pub const KEYS: &[&str] = &[
 
 const ASK_SSH_WITHIN: Duration = Duration::from_secs(10);
 /// As many are asked at once: fifty processes that start together leave no processor for who types.
-static ASKING: Semaphore = Semaphore::const_new(4);
+static ASKING: Semaphore = Semaphore::const_new(3);
 /// One that takes longer (a slow `Match exec`) holds up nobody else.
 const TURN: Duration = Duration::from_millis(200);
 
