@@ -17,6 +17,7 @@ mod ask;
 mod channel;
 mod hold;
 mod lent;
+mod links;
 mod pulse;
 mod run;
 

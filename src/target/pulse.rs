@@ -2,12 +2,12 @@
 //! Leaves out what that means for the connection: it is borne for long (`transport::ssh::connect_patiently`).
 
 use super::hold::Hold;
+use super::links::Links;
 use crate::link::pulse::{Act, Pulse, Signs};
-use crate::link::{Link, call, locked};
+use crate::link::{Link, call};
 use crate::proto::notice::Notice;
 use crate::transport::ssh::Ssh;
 use std::pin::Pin;
-use std::sync::Mutex;
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::time::sleep_until;
@@ -21,39 +21,30 @@ type Ping<'a> = (Instant, Pin<Box<dyn Future<Output = ()> + Send + 'a>>);
 /// The clients that look at the host.
 #[derive(Default)]
 pub struct Lookers {
-    links: Mutex<Vec<(u64, Link)>>,
+    links: Links,
     changed: Notify,
 }
 
 impl Lookers {
     pub fn add(&self, id: u64, link: Link) {
-        let mut links = locked(&self.links);
-        links.retain(|(i, _)| *i != id);
-        links.push((id, link));
-        drop(links);
+        self.links.add(id, link);
         self.changed.notify_one();
     }
 
     pub fn remove(&self, id: u64) {
-        locked(&self.links).retain(|(i, _)| *i != id);
+        self.links.remove(id);
         self.changed.notify_one();
-    }
-
-    fn is_empty(&self) -> bool {
-        locked(&self.links).is_empty()
     }
 
     fn tell(&self, quiet: Duration) {
         let ms = u64::try_from(quiet.as_millis()).unwrap_or(u64::MAX);
-        for (_, link) in locked(&self.links).iter() {
-            call::notify(&link.out, 0, &Notice::TargetSilent(ms));
-        }
+        self.links.each(|link| call::notify(&link.out, 0, &Notice::TargetSilent(ms)));
     }
 
     /// Looks after the host for as long as this process lives.
     pub async fn run(&self, hold: &Hold) {
         loop {
-            while self.is_empty() {
+            while self.links.is_empty() {
                 self.changed.notified().await;
             }
             tokio::select! {
@@ -75,7 +66,7 @@ impl Lookers {
         let mut late = false;
         let closed = ssh.closed();
         tokio::pin!(closed);
-        while !self.is_empty() {
+        while !self.links.is_empty() {
             let signs = Signs { heard: ssh.heard(), answered: Some((ssh.heard(), rtt)) };
             for act in pulse.look(Instant::now(), &signs) {
                 match act {

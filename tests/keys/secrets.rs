@@ -180,23 +180,22 @@ fn a_key_that_logs_in_is_gone_from_memory() {
     let sshd = Sshd::start("");
     let d = sshd.dir.path();
     let _ending = Ending(&sshd);
-    for (kind, more) in [("ed25519", ["-N", ""]), ("ecdsa", ["-N", ""]), ("rsa", ["-N", ""]), ("rsa", ["-N", PHRASE])] {
+    for (kind, phrase) in [("ed25519", ""), ("ecdsa", ""), ("rsa", ""), ("rsa", PHRASE)] {
         for old in ["k", "k.pub"] {
             let _ = std::fs::remove_file(d.join(old));
         }
         keygen(d, &["-q", "-t", kind, "-N", "", "-f", "k"]);
         let private = private_of(&sshd.at("k"));
-        let locked = !more[1].is_empty();
-        if locked {
-            keygen(d, &["-q", "-p", "-P", "", more[0], more[1], "-f", "k"]);
+        if !phrase.is_empty() {
+            keygen(d, &["-q", "-p", "-P", "", "-N", phrase, "-f", "k"]);
         }
         std::fs::copy(d.join("k.pub"), d.join("authorized")).unwrap();
         let config = sshd.config("Host *\n  IdentityFile {dir}/k\n  IdentitiesOnly yes\n");
         let home = Home::new();
         let tty = Tty::thub(&home, 100, 30, &["-F", config.to_str().unwrap(), "test"]);
-        if locked {
+        if !phrase.is_empty() {
             tty.until_text("Passphrase for");
-            tty.type_(format!("{PHRASE}\r"));
+            tty.type_(format!("{phrase}\r"));
         }
         tty.until_text("Put build");
         opened_and_gone(tty.pid(), &private);

@@ -6,7 +6,6 @@
 
 use super::{App, Effect};
 use crate::client::keymap::word;
-use crate::client::layer::Layer;
 use crate::term::input::Key;
 use crate::term::keys;
 use std::time::Duration;
@@ -63,14 +62,6 @@ impl App {
         if let Some(rest) = self.rest.take_if(|rest| rest.until <= self.now) {
             self.give_back(rest, out);
         }
-    }
-}
-
-impl Layer {
-    /// A host's question that one letter answers.
-    pub(super) fn takes_a_letter(&self) -> bool {
-        use crate::client::host::Question;
-        matches!(self, Layer::Question(a) if !matches!(a.question, Question::Secret { .. }))
     }
 }
 
