@@ -221,7 +221,10 @@ async fn open(host: &HostId, env: &Env, ask: Arc<dyn Ask>, policy: DeployPolicy)
                 unfit.push(opened.build);
                 told = Some(failure);
             }
-            greeted => return greeted,
+            greeted => {
+                ssh.begun();
+                return greeted;
+            }
         }
     }
 }

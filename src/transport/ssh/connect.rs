@@ -15,7 +15,7 @@ use super::patience::{Asker, Patience};
 use super::renewal;
 use super::sftp::Sftp;
 use super::stream::{self, Cut, Heard, Wire};
-use super::turn;
+use super::turn::{self, Turn};
 use super::way::{Jump, Through, Way};
 use super::x11::{self, X11};
 use crate::failure::{Failure, Kind};
@@ -67,6 +67,8 @@ pub(super) struct Inner {
     heard: Arc<Heard>,
     /// The display, once it was lent.
     x11: OnceCell<Option<Arc<X11>>>,
+    /// Of those that begin at once.
+    turn: Turn,
     /// Dropped with the last user: the stream ends, whatever russh still waits for.
     _cut: Cut,
 }
@@ -133,6 +135,7 @@ fn hop(
             let jump = hop(last.clone(), file, ask.clone(), depth + 1, Some((which, before)), keepalives)
                 .await
                 .map_err(|f| f.hint(format!("it is the jump host on the way to {}", config.shown())))?;
+            jump.begun();
             way.through = Through::Host(jump.name());
             Wire::jump(jump.direct(&config).await?)
         } else if let Some(command) = &config.proxy_command {
@@ -218,8 +221,7 @@ async fn handshake(
     let cut = wire.cut();
     let (lane, heard) = (wire.lane(), wire.heard());
     let complaint = wire.complaint();
-    // (ours until the login is done)
-    let (wire, _turn) = turn::take(wire);
+    let (wire, turn) = turn::take(wire);
     let shaking = client::connect_stream(Arc::new(settings), wire, gate);
     let at = config.shown();
     let mut handle = match asker.patience.within(HANDSHAKE_WITHIN, shaking).await {
@@ -268,7 +270,7 @@ async fn handshake(
         }
     }
     let x11 = OnceCell::new();
-    let inner = Arc::new(Inner { handle, config, shared, gone, asked, lane, heard, x11, _cut: cut });
+    let inner = Arc::new(Inner { handle, config, shared, gone, asked, lane, heard, x11, turn, _cut: cut });
     Ok(Ssh { inner })
 }
 
@@ -294,6 +296,11 @@ impl Lends {
 }
 
 impl Ssh {
+    /// What it was made for answers: the next may begin.
+    pub fn begun(&self) {
+        self.inner.turn.end();
+    }
+
     /// `user@host`, escaped: how questions and errors name it.
     pub fn name(&self) -> String {
         self.inner.config.shown()
