@@ -60,6 +60,7 @@ impl Client {
             solo: None,
             open_host: None,
             known: Vec::new(),
+            ssh_config: None,
             saved: None,
             inside: Inside::default(),
         };

@@ -10,8 +10,15 @@ use thub::client::host::{Env, HostId};
 use thub::config::{Config, SizePolicy};
 use thub::failure::Failure;
 use thub::paths::Paths;
+use thub::proto::hello;
+use thub::proto::ids::unhex;
 use thub::transport::DeployPolicy;
 use thub::{session, sys, target};
+use tokio::io::AsyncReadExt;
+
+/// Keys and passwords leave nothing behind in memory that was freed.
+#[global_allocator]
+static ALLOCATOR: sys::Allocator = sys::Allocator;
 
 fn main() -> ExitCode {
     // a reader that went away is no reason to die with a signal half way
@@ -197,8 +204,13 @@ fn defaults(paths: &Paths) -> agent::Defaults {
 /// `thub agent --stdio`: serves the link that sshd started it on.
 fn serve(paths: Paths, inherited: sys::Inherited) -> Result<u8, Failure> {
     sys::set_process_name("thub");
+    let first = std::env::var(hello::FIRST).ok().and_then(|first| unhex(&first)).unwrap_or_default();
+    // (it is nothing for the sessions)
+    // SAFETY: this process has one thread
+    unsafe { std::env::remove_var(hello::FIRST) };
     call::block_on(async move {
-        let io = sys::FdStream::stdio()?;
+        let (read, write) = tokio::io::split(sys::FdStream::stdio()?);
+        let io = tokio::io::join(std::io::Cursor::new(first).chain(read), write);
         let defaults = defaults(&paths);
         let ctx = agent::Context { paths, local: false, host: sys::hostname(), inherited, defaults };
         agent::run(io, ctx).await?;

@@ -65,15 +65,6 @@ impl Secret {
     }
 }
 
-/// Wipes the stack below its caller, half a MiB of it. Values that are moved leave copies in frames that are over: a
-/// private key passes through many before it signs.
-#[inline(never)]
-pub fn wipe_stack() {
-    let mut frames = [0u8; 512 << 10];
-    frames.zeroize();
-    std::hint::black_box(&frames);
-}
-
 impl Default for Secret {
     fn default() -> Secret {
         Secret::new()

@@ -2,7 +2,7 @@
 //! with it is its callers' matter.
 //!
 //! - `who` user and machine · `process` names, signals, limits · `own` processes of thub's own · `listening` ports
-//! - `stream` descriptors as streams · `quiet` a terminal asked on · `x11` cookies · `time` times as text
+//! - `stream` descriptors as streams · `quiet` a terminal asked on · `x11` cookies · `time` times as text · `wipe` freed memory
 //! - `idle` what costs nothing meanwhile · `wake` that the network may be another · `logout` what it does, over `dbus`
 
 mod dbus;
@@ -16,6 +16,7 @@ mod stream;
 mod time;
 pub mod wake;
 mod who;
+mod wipe;
 pub mod x11;
 
 pub use idle::*;
@@ -24,6 +25,7 @@ pub use quiet::*;
 pub use stream::*;
 pub use time::*;
 pub use who::*;
+pub use wipe::{Allocator, Wiping, wipe_stack};
 
 use std::path::PathBuf;
 

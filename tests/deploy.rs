@@ -20,6 +20,7 @@ use thub::proto::hello::BUILD;
 use thub::transport::ask::{Answered, Ask, Nobody};
 use thub::transport::deploy::{self, Offer, Release, programs};
 use thub::transport::ssh;
+use thub::transport::{DeployPolicy, reach};
 
 const AGENTS: &str = ".local/share/thub/agents";
 
@@ -458,7 +459,8 @@ fn disks_that_are_full_read_only_or_noexec() {
         host.has_nothing("a full disk");
         assert!(!host.placed().parent().unwrap().exists());
         Command::new("mount").args(["-o", "remount,ro"]).arg(&full.0).status().unwrap();
-        says("a read-only home", host.deploy().await, &["Read-only"]);
+        let f = says("a read-only home", host.deploy().await, &["Read-only", "--no-agent"]);
+        assert!(!f.to_string().contains("make room"), "{f}");
         host.has_nothing("a read-only home");
         drop(full);
         let Some(_noexec) = Mounted::on(&home.join(".local"), "mode=700") else { return };
@@ -713,4 +715,98 @@ fn programs_for_another_machine() {
         let left = std::fs::read_dir(data.join("programs").join(BUILD)).into_iter().flatten().flatten().count();
         assert_eq!(left, 0, "nothing of them is kept");
     });
+}
+
+/// What lies where others can write is not run, by whatever command, and nothing is put beside it.
+#[test]
+fn no_agent_is_run_where_others_can_write() {
+    let Some(host) = Host::new("") else { return };
+    let (home, agents) = (host.sshd.home(), host.agents());
+    let (build, ran) = (agents.join(deploy::build_id()), home.join("it-ran"));
+    let mode = |path: &Path, mode| std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
+    std::fs::create_dir_all(&build).unwrap();
+    let agent = format!("#!/bin/sh\ntouch \"$HOME/it-ran\"\nprintf \"\\nthub/1 {BUILD}\\n\"; cat\n");
+    std::fs::write(host.placed(), &agent).unwrap();
+    mode(&host.placed(), 0o755);
+    run(async {
+        let refused = async |what: &str, words: &[&str]| {
+            for policy in [DeployPolicy::Never, DeployPolicy::Ask, DeployPolicy::Always] {
+                let done = reach("test", Some(&host.config), Arc::new(Nobody), policy, host.offer()).await;
+                let f = done.map(|_| ()).expect_err(what);
+                println!("{what}: {}", f.what);
+                assert_eq!(f.code(), 4, "{what}: {f}");
+                assert!(words.iter().all(|w| f.to_string().contains(w)), "{what}: {f}");
+                assert!(!ran.exists(), "{what}: it ran");
+                assert!(std::fs::read(host.placed()).unwrap() == agent.as_bytes(), "{what}: nothing is put there");
+            }
+        };
+        for (path, open) in [
+            (&home.join(".local"), 0o777),
+            (&home.join(".local/share/thub"), 0o777),
+            (&agents, 0o772),
+            (&build, 0o777),
+            (&build, 0o1777),
+            (&host.placed(), 0o757),
+        ] {
+            mode(path, open);
+            let shown = path.to_str().unwrap();
+            refused(shown, &["others can write", shown, "chmod go-w", "not run"]).await;
+            mode(path, 0o755);
+        }
+        if is_root() {
+            for path in [&host.placed(), &build, &agents] {
+                chown(path, Some(12345), None).unwrap();
+                refused("somebody else's", &["not yours", "owner 12345"]).await;
+                chown(path, Some(0), None).unwrap();
+            }
+        }
+        // another build that goes with this one is as good, and as bad
+        let other = agents.join(format!("{BUILD}-ffffffffffff"));
+        std::fs::rename(&build, &other).unwrap();
+        mode(&other, 0o777);
+        let done = reach("test", Some(&host.config), Arc::new(Nobody), DeployPolicy::Never, host.offer()).await;
+        let f = done.map(|_| ()).expect_err("another build");
+        assert!(f.code() == 4 && f.what.contains("others can write") && !ran.exists(), "{f}");
+        mode(&other, 0o755);
+        std::fs::rename(&other, &build).unwrap();
+        // and it runs where nobody else can
+        let reached = reach("test", Some(&host.config), Arc::new(Nobody), DeployPolicy::Never, host.offer()).await;
+        reached.unwrap().0.close().await;
+        assert!(ran.exists());
+    });
+}
+
+/// A named program that would be waited for without an end.
+#[test]
+fn a_fifo_is_not_sent() {
+    let Some(host) = Host::new("") else { return };
+    let fifo = host.sshd.at("fifo");
+    assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    let ran = Command::new(env!("CARGO_BIN_EXE_thub"))
+        .args(["deploy", "test", "--from", fifo.to_str().unwrap(), "-F", host.config.to_str().unwrap()])
+        .env("HOME", host.sshd.at("client"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&ran.stderr);
+    assert!(ran.status.code() == Some(2) && said.contains("no regular file"), "{said}");
+    host.has_nothing("a fifo");
+}
+
+/// What rc files do to the upload is not put on the disk or on the account.
+#[test]
+fn rc_files_that_are_in_the_way() {
+    // (as bash does for a command of sshd's, with that file)
+    let with = |rc: &str| format!("ForceCommand {rc}; eval \"$SSH_ORIGINAL_COMMAND\"");
+    let Some(host) =
+        Host::new(&with("case \"$SSH_ORIGINAL_COMMAND\" in *noclobber*|*'.thub.$x'*) head -c 1000 >/dev/null;; esac"))
+    else {
+        return;
+    };
+    let f = says("input is read", run(host.deploy()), &["only", "came there", "bashrc"]);
+    assert!(!f.to_string().contains("full"), "{f}");
+    host.has_nothing("input is read");
+    let Some(host) = Host::new(&with("PATH=")) else { return };
+    let f = says("no PATH", run(host.deploy()), &["does not find sh", "PATH"]);
+    assert!(!f.to_string().contains("SFTP"), "{f}");
+    host.has_nothing("no PATH");
 }

@@ -141,6 +141,7 @@ const WORDS: &[(&str, &[&str], &str)] = &[
             "src/sys/time.rs", // the user's zone
             "src/sys/stream.rs",
             "src/sys/idle.rs",
+            "src/sys/wipe.rs",    // an allocator
             "src/session/mod.rs", // the call of fork
             "src/target/mod.rs",
             "src/backend/pty.rs",     // the master's descriptor

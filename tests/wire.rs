@@ -441,6 +441,7 @@ fn cases() -> Vec<Case> {
     variant(c, "wrong", AskSecret { left: Some(2), ..passphrase }, Secret { answer: None });
     let lost = SessionExited { exit_code: Some(130), cause: Some("connection lost".into()) };
     notice(c, 2, Notice::ChannelExited(lost));
+    notice(c, 0, Notice::TargetSilent(2900));
 
     let fault = Fault::new(Fault::UNKNOWN, "no session of that name");
     let told = fault.clone();

@@ -17,7 +17,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 
-/// `thub deploy HOST`: whatever lies there already. Ctrl-C ends it, and nothing of it stays there.
+/// `thub deploy HOST`: whatever lies there already. Ctrl-C ends it, and no part of an agent stays there.
 pub async fn deploy(env: &Arc<Env>, common: &Common, args: &super::Deploy) -> Result<(), Failure> {
     let mut hosts = args.on.iter().chain(&common.host);
     let (Some(on), None) = (hosts.next(), hosts.next()) else {
@@ -34,7 +34,11 @@ pub async fn deploy(env: &Arc<Env>, common: &Common, args: &super::Deploy) -> Re
     }
     let interrupted = async {
         match tokio::signal::ctrl_c().await {
-            Ok(()) => Failure::new(Kind::Failed, "the upload was stopped", "the host removes what had come there"),
+            Ok(()) => Failure::new(
+                Kind::Failed,
+                "the upload was stopped",
+                "the host removes what had come there; an agent that had come whole stays: `thub deploy HOST` tells",
+            ),
             Err(_) => std::future::pending().await,
         }
     };

@@ -1,14 +1,14 @@
 //! Owns what the verbs share: a runtime, a link to the host, a session by its name. Leaves out the verbs.
 
 use super::Common;
-use crate::client::host::{Dialed, Env, HostId, dial, ends_at_logout, list_sessions, mixed};
+use crate::client::host::{Dialed, Env, First, HostId, Reply, dial_by, ends_at_logout, list_sessions, mixed};
 use crate::failure::{Failure, Kind};
 use crate::link::Link;
 use crate::proto::control::{Fault, Method, SessionCreate, SessionInfo};
 use crate::proto::ids::{SessionId, StreamId};
 use crate::text::shell;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// Runs a verb's future to its end, on this thread.
@@ -41,21 +41,33 @@ async fn keep_alive(link: Link) {
     }
 }
 
+/// Streams of verbs: far from those of a TUI that goes on with the link. The end of one and the begin of another under the same
+/// number may pass each other on the agent's side.
+pub const LIST: StreamId = 1 << 20;
+
 /// A host's agent, reached with questions on the terminal and no progress told.
 pub struct Client {
     pub host: HostId,
     pub dialed: Dialed,
+    /// The list of sessions, where it was asked for with hello.
+    list: Mutex<Option<Reply<Vec<SessionInfo>>>>,
     env: Arc<Env>,
     next: AtomicU32,
 }
 
 impl Client {
     pub async fn connect(env: &Arc<Env>, host: &HostId) -> Result<Client, Failure> {
-        let dialed = dial(host, env, super::ask::quietly()).await?;
+        Client::connect_and(env, host, None).await
+    }
+
+    /// The same; `first` goes out together with hello, and may use stream 2 and [`LIST`].
+    pub async fn connect_and(env: &Arc<Env>, host: &HostId, first: Option<First>) -> Result<Client, Failure> {
+        let mut dialed = dial_by(host, env, super::ask::quietly(), env.deploy, first).await?;
         if !host.is_local() {
             tokio::spawn(keep_alive(dialed.link.clone()));
         }
-        Ok(Client { host: host.clone(), dialed, env: env.clone(), next: AtomicU32::new(2) })
+        let list = Mutex::new(dialed.begun.list.take());
+        Ok(Client { host: host.clone(), dialed, list, env: env.clone(), next: AtomicU32::new(LIST + 4) })
     }
 
     /// A command of thub's to be typed next, for this host.
@@ -122,7 +134,11 @@ impl Client {
     }
 
     pub async fn sessions(&self) -> Result<Vec<SessionInfo>, Failure> {
-        let mut sessions = list_sessions(self.link(), self.stream()).await.map_err(|f| self.fault(f))?;
+        let listed = match crate::link::locked(&self.list).take() {
+            Some(under_way) => under_way.await,
+            None => list_sessions(self.link(), self.stream()).await,
+        };
+        let mut sessions = listed.map_err(|f| self.fault(f))?;
         for s in &mut sessions {
             s.host = self.host.as_str().to_string();
         }

@@ -1,17 +1,18 @@
 //! Owns the verbs that open a terminal: the TUI, attach, new. Leaves out the TUI itself.
 
-use super::call::Client;
+use super::call::{Client, LIST};
 use super::{Attach, Common, New};
 use crate::client::app::{Inside, Solo};
 use crate::client::driver;
-use crate::client::host::{self, Dialed, Env, HostId};
+use crate::client::host::{self, Dialed, Env, First, HostId};
 use crate::client::tui::{self, Options};
 use crate::config::Config;
 use crate::failure::{Failure, Kind};
 use crate::paths::Paths;
-use crate::proto::ids::Size;
+use crate::proto::ids::{SessionId, Size};
 use crate::safedir::SafeDir;
 use crate::store::layout::Window;
+use crate::store::met;
 use crate::text::escape;
 use crate::theme::Theme;
 use crate::transport::ssh;
@@ -44,9 +45,11 @@ pub async fn tui(env: &Arc<Env>, common: &Common, open: Option<String>) -> Resul
 
 /// `thub attach`
 pub async fn attach(env: &Arc<Env>, host: &HostId, a: &Attach) -> Result<u8, Failure> {
-    terminal()?;
-    let client = Client::connect(env, host).await?;
-    let mut found = client.find(a.target.name()).await?;
+    let size = terminal()?;
+    let name = a.target.name();
+    let first = (!host.is_local()).then(|| attaching_at_once(env, host, name, size, a.watch));
+    let client = Client::connect_and(env, host, first).await?;
+    let mut found = client.find(name).await?;
     // one that has lost its socket has it again within 5 s
     for _ in 0..6 {
         if found.1.state != "orphaned" {
@@ -79,7 +82,28 @@ pub async fn attach(env: &Arc<Env>, host: &HostId, a: &Attach) -> Result<u8, Fai
             "its screen and history went with its process",
         ));
     }
+    remember(env, host, name, &session);
     solo(env, client.dialed, Solo { host: host.clone(), session, watch: a.watch }).await
+}
+
+/// For the next attach.
+fn remember(env: &Env, host: &HostId, name: &str, session: &SessionId) {
+    if !host.is_local() {
+        let (name, id) = (name.to_string(), session.to_string());
+        met::remember(&env.paths, host.as_str(), |met| drop(met.sessions.insert(name, id)));
+    }
+}
+
+/// In one flight with hello: the list of sessions, which tells what a name means, and an attach to what it meant last time.
+fn attaching_at_once(env: &Arc<Env>, host: &HostId, name: &str, size: Option<Size>, watch: bool) -> First {
+    let meant = met::recall(&env.paths, host.as_str()).sessions.remove(name).and_then(|id| id.parse().ok());
+    let wanted: Vec<_> =
+        meant.zip(size).map(|(id, size)| host::first_attach(env, id, size, watch, 2)).into_iter().collect();
+    Arc::new(move |link| {
+        let mut begun = host::attaching(link, &wanted);
+        begun.list = Some(Box::pin(host::list_sessions(link, LIST)));
+        begun
+    })
 }
 
 /// `thub new` without -d
@@ -91,6 +115,7 @@ pub async fn new(env: &Arc<Env>, host: &HostId, new: &New) -> Result<u8, Failure
     let info = client.create(&create).await?;
     let session =
         info.id.parse().map_err(|_| Failure::failed("the agent's answer is not understood", "deploy it anew"))?;
+    remember(env, host, info.label(), &session);
     solo(env, client.dialed, Solo { host: host.clone(), session, watch: false }).await
 }
 
@@ -126,6 +151,7 @@ fn options(env: &Arc<Env>, first: Option<Dialed>) -> Result<Options, Failure> {
         open_host: None,
         changes: Some(watch_config(env.paths.clone())),
         ssh_hosts: Vec::new(),
+        ssh_config: env.ssh_config.clone(),
         saved: None,
         keep: None,
         inside: Inside::from_env(|name| std::env::var(name).ok()),

@@ -11,6 +11,7 @@ mod keyboard;
 mod mouse;
 mod open;
 mod ports;
+mod rest;
 mod start;
 #[cfg(test)]
 pub mod tests;
@@ -36,6 +37,7 @@ use crate::term::screen::Colors;
 use crate::transport::ssh::Lends;
 use crate::transport::ssh::forward::Status;
 use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// What happened.
@@ -110,8 +112,8 @@ pub struct Host {
     pub forwards: Vec<Status>,
     /// The person's ssh-agent and display, as far as it has them.
     pub lends: Lends,
-    /// What listens there, while somebody looks.
-    pub ports: Vec<PortInfo>,
+    /// What listens there, as it was told last; None = not told since somebody looks.
+    pub ports: Option<Vec<PortInfo>>,
     pub rtt: Option<Duration>,
     /// Round trips of late, smoothed as TCP does (RFC 6298).
     pub srtt: Option<Duration>,
@@ -157,6 +159,8 @@ pub struct App {
     pub clock: String,
     pub unix: i64,
     pub hosts: BTreeMap<HostId, Host>,
+    /// Named in place of the user's ssh_config: what is to be typed next names it, too.
+    pub(super) ssh_config: Option<PathBuf>,
     /// Names of ssh_config.
     pub known: Vec<String>,
     pub panes: BTreeMap<PaneId, Pane>,
@@ -185,9 +189,13 @@ pub struct App {
     back_at: Option<Duration>,
     /// The kept layout is being brought back, and nothing of it is known to be alive yet.
     restoring: bool,
+    /// `thub HOST`, where the kept layout shows that host: until a session there is seen to be alive.
+    named: Option<HostId>,
     inside: Inside,
     pasting: Option<Vec<u8>>,
     last_key: Option<Duration>,
+    /// Of an answer that was understood already.
+    rest: Option<rest::Rest>,
     /// Keys of which the release is still to come.
     pressed: Vec<keyboard::Pressed>,
     /// What the outer terminal was asked for last.
@@ -265,7 +273,9 @@ impl App {
             Event::Host(host, event) => self.host_event(host, event),
             Event::Tick => {
                 self.tick();
-                Vec::new()
+                let mut out = Vec::new();
+                self.rest_due(&mut out);
+                out
             }
             Event::Config(config) => self.configure(*config),
             Event::Colors(colors) => self.recolor(colors),
@@ -373,6 +383,7 @@ impl App {
         let mut at: Vec<Duration> = Vec::new();
         at.extend(self.message.as_ref().map(|m| m.until));
         at.extend(self.back_at);
+        at.extend(self.rest.as_ref().map(|rest| rest.until));
         // the tree is asked for anew only where somebody can answer
         if self.hosts.keys().any(|id| self.is_online(id)) {
             at.extend(self.listed.map(|t| t + LIST));
@@ -383,8 +394,10 @@ impl App {
         if let Some(Layer::Numbers { until }) = self.layers.last() {
             at.push(*until);
         }
-        for host in self.hosts.values() {
-            if matches!(host.state, HostState::Lost { .. }) || host.silent {
+        for (id, host) in &self.hosts {
+            let again = matches!(host.state, HostState::Connecting | HostState::Deploying { .. })
+                && self.panes.values().any(|p| p.is_live() && p.host == *id);
+            if again || matches!(host.state, HostState::Lost { .. }) || host.silent {
                 // the next whole second since the state came
                 let passed = self.now.saturating_sub(host.since).as_secs();
                 at.push(host.since + Duration::from_secs(passed + 1));
@@ -530,6 +543,11 @@ impl App {
 
     pub fn is_online(&self, host: &HostId) -> bool {
         self.hosts.get(host).is_some_and(|h| matches!(h.state, HostState::Online { .. }))
+    }
+
+    /// Whether it is there and its link is not silent.
+    pub fn answers(&self, host: &HostId) -> bool {
+        self.is_online(host) && self.hosts.get(host).is_some_and(|h| !h.silent)
     }
 
     /// The tabs or splits are another: to be saved.

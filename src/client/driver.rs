@@ -4,15 +4,20 @@
 use super::app::{Effect, Farewell};
 use super::host::{HostCommand, HostEvent, HostId, LAST_WORDS};
 use super::terminal::Terminal;
+use super::undelivered::Undelivered;
 use super::view::out::Writer;
 use crate::store::layout::{Layout, Window};
 use std::collections::HashMap;
+use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 /// Starts the task of a host; its events come from there on.
 pub type StartHost = Box<dyn FnMut(&HostId) -> mpsc::UnboundedSender<HostCommand>>;
 /// Keeps a layout on disk; may take its time, as it is called on a thread of its own.
 pub type KeepLayout = Box<dyn FnMut(Layout) -> Result<(), String> + Send>;
+
+/// What did not arrive in the time for last words is told within this.
+const SAID: Duration = Duration::from_millis(200);
 
 /// Keeps layouts as a window of the state dir.
 pub fn keep_in(window: Window) -> KeepLayout {
@@ -109,12 +114,21 @@ impl Driver {
     }
 
     /// The end: waits until the last layout is kept. The hosts' tasks end as nobody talks to them any more, and have a
-    /// moment for what was typed last: `events` ends with them.
-    pub async fn finish(mut self, mut events: mpsc::UnboundedReceiver<(HostId, HostEvent)>) -> Option<Farewell> {
+    /// moment for what was typed last: `events` ends with them, and `undelivered` hears them out.
+    pub async fn finish(
+        mut self,
+        mut events: mpsc::UnboundedReceiver<(HostId, HostEvent)>,
+        undelivered: &mut Undelivered,
+    ) -> Option<Farewell> {
         self.hosts.clear();
         self.start = Box::new(|_| mpsc::unbounded_channel().0);
         drop(self.save.take());
-        let _ = tokio::time::timeout(LAST_WORDS, async { while events.recv().await.is_some() {} }).await;
+        let heard = async {
+            while let Some((host, event)) = events.recv().await {
+                undelivered.heed(&host, &event);
+            }
+        };
+        let _ = tokio::time::timeout(LAST_WORDS + SAID, heard).await;
         if let Some(keeper) = self.keeper.take() {
             let _ = keeper.await;
         }

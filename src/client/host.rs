@@ -9,12 +9,11 @@ pub mod find;
 pub mod forward;
 pub mod mixed;
 mod once;
-mod pulse;
 mod task;
 pub mod without;
 
-pub use dial::{Dialed, Env, dial, dial_by};
-pub use task::{LAST_WORDS, spawn};
+pub use dial::{Dialed, Env, First, Reply, attaching, dial, dial_by};
+pub use task::{LAST_WORDS, first_attach, spawn};
 
 use crate::link::Link;
 use crate::link::feed::WINDOW;
@@ -352,26 +351,33 @@ pub fn ends_at_logout(host: &HostId) -> String {
 const MOST_READ: u64 = 5 << 28;
 
 /// All sessions of a host, however many.
-pub async fn list_sessions(link: &Link, stream: StreamId) -> Result<Vec<SessionInfo>, Fault> {
+/// (It is asked for now; the future is the answer.)
+pub fn list_sessions(
+    link: &Link,
+    stream: StreamId,
+) -> impl Future<Output = Result<Vec<SessionInfo>, Fault>> + Send + Sync + use<> {
     /// No list of sessions is longer than this: 64 MiB.
     const MOST: u64 = 64 << 20;
     let mut frames = link.open_stream(stream);
-    let listed = async {
-        let reply = link.call(&SessionList { stream }).await?;
-        if reply.bytes == 0 {
-            return Ok(reply.sessions);
+    let (link, asked) = (link.clone(), link.call(&SessionList { stream }));
+    async move {
+        let listed = async {
+            let reply = asked.await?;
+            if reply.bytes == 0 {
+                return Ok(reply.sessions);
+            }
+            if reply.bytes > MOST {
+                return Err(Fault::new(Fault::INVALID, "the agent's list of sessions is too long to be one"));
+            }
+            let json = read_stream(&link, stream, &mut frames, 0, reply.bytes).await?;
+            serde_json::from_slice(&json)
+                .map_err(|e| Fault::new(Fault::PARSE, format!("the list of sessions is not understood: {e}")))
         }
-        if reply.bytes > MOST {
-            return Err(Fault::new(Fault::INVALID, "the agent's list of sessions is too long to be one"));
-        }
-        let json = read_stream(link, stream, &mut frames, 0, reply.bytes).await?;
-        serde_json::from_slice(&json)
-            .map_err(|e| Fault::new(Fault::PARSE, format!("the list of sessions is not understood: {e}")))
+        .await;
+        drop(link.call(&SessionDetach { stream }));
+        link.close_stream(stream);
+        listed
     }
-    .await;
-    drop(link.call(&SessionDetach { stream }));
-    link.close_stream(stream);
-    listed
 }
 
 /// What a stream brings, from offset `from` to `to`, acknowledged as it comes. Short where the session let go of some.

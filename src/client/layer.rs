@@ -143,6 +143,10 @@ impl Layer {
     pub fn is_question(&self) -> bool {
         matches!(self, Layer::Question(_))
     }
+    /// A host's question that one letter answers.
+    pub fn takes_a_letter(&self) -> bool {
+        matches!(self, Layer::Question(a) if !matches!(a.question, Question::Secret { .. }))
+    }
     pub fn is_question_of(&self, host: &HostId) -> bool {
         matches!(self, Layer::Question(a) if a.host == *host)
     }

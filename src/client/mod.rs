@@ -15,4 +15,5 @@ pub mod tabs;
 pub mod terminal;
 pub mod tree;
 pub mod tui;
+pub mod undelivered;
 pub mod view;

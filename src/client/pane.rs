@@ -52,6 +52,8 @@ pub struct Pane {
     pub ahead: Vec<u8>,
     /// Typed while the link is down, and not sent.
     pub held: Vec<u8>,
+    /// Bytes typed since its host, which has no agent, fell silent: on their way, and not to be called back.
+    pub afloat: usize,
     /// Of what was typed, what the session has not applied yet.
     pub waiting: Waiting,
     /// What its keys are going to show.
@@ -223,6 +225,7 @@ impl Pane {
             tag: None,
             ahead: Vec::new(),
             held: Vec::new(),
+            afloat: 0,
             waiting: Waiting::default(),
             predict: Predictor::default(),
             tty: 0,
@@ -239,6 +242,22 @@ impl Pane {
     /// Holds what was foreseen against the screen; whether something is to be drawn anew.
     pub fn foresee(&mut self, now: Duration) -> bool {
         self.predict.look(&self.engine, now)
+    }
+
+    /// What was typed before its session was there, to be shown: `most` characters, escaped. Only of a shell that is new is
+    /// it known that it would show it itself; else how much it is.
+    pub fn ahead_shown(&self, most: usize) -> String {
+        match self.shell && !self.shown_once {
+            true => crate::text::short(&String::from_utf8_lossy(&self.ahead), most),
+            false => crate::text::count(self.ahead.len(), "byte"),
+        }
+    }
+
+    /// There is no session for what was typed before it was there: why, and that it is not delivered.
+    pub fn gone(&mut self, why: &str, ended: bool) {
+        let lost = (!self.ahead.is_empty()).then(|| format!("\ntyped, not delivered: {}", self.ahead_shown(120)));
+        self.ahead.clear();
+        self.stage = Stage::Gone { why: format!("{why}{}", lost.unwrap_or_default()), ended };
     }
 
     /// A channel to another machine, held by a target process of this one, and shown among this one's.

@@ -9,6 +9,7 @@ use super::driver::{Driver, KeepLayout, StartHost};
 use super::host::{HostEvent, HostId};
 use super::inbox::Inbox;
 use super::terminal::{Features, Terminal, TerminalEvent};
+use super::undelivered::Undelivered;
 use super::view::canvas::Canvas;
 use super::view::out::{self, ColorDepth, Writer};
 use crate::config::Config;
@@ -17,6 +18,7 @@ use crate::store::layout::Layout;
 use crate::term::input::{Input, Parser, Reply};
 use crate::term::screen::Colors;
 use crate::theme::Theme;
+use std::path::PathBuf;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
@@ -48,6 +50,8 @@ pub struct Options {
     pub changes: Option<mpsc::UnboundedReceiver<(Config, Theme)>>,
     /// Names of ssh_config, for the tree.
     pub ssh_hosts: Vec<String>,
+    /// Named in place of the user's ssh_config.
+    pub ssh_config: Option<PathBuf>,
     /// The layout as it was loaded, and who keeps it.
     pub saved: Option<Layout>,
     pub keep: Option<KeepLayout>,
@@ -62,7 +66,7 @@ pub struct Options {
 /// How it ended, for the caller to say after the terminal is the user's again.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Outcome {
-    /// A line for the user; escaped.
+    /// For the user, and below it what was typed and did not arrive, a line for each host; escaped.
     pub text: String,
     /// The program's code, where one session was shown and it ended.
     pub code: Option<i32>,
@@ -81,13 +85,16 @@ pub async fn run(options: Options) -> Result<Outcome, Failure> {
     writer.set_modern(out::is_modern(var));
     let ended = show(options, &mut terminal, writer).await;
     drop(terminal);
-    let (farewell, signal) = ended;
-    let outcome = |text: &str, code| Outcome { text: text.to_string(), code, signal };
+    let (farewell, signal, undelivered) = ended;
+    let outcome = |text: &str, code| {
+        let lines: Vec<&str> = std::iter::once(text).chain(undelivered.iter().map(String::as_str)).collect();
+        Outcome { text: lines.join("\n"), code, signal }
+    };
     match farewell {
         Some(Farewell::Failed(why)) => {
             let mut lines = why.lines().map(str::trim);
             let mut failure = Failure::failed(lines.next().unwrap_or("failed"), "`thub ls` lists what there is");
-            for hint in lines {
+            for hint in lines.chain(undelivered.iter().map(String::as_str)) {
                 failure = failure.hint(hint);
             }
             Err(failure)
@@ -101,7 +108,10 @@ pub async fn run(options: Options) -> Result<Outcome, Failure> {
     }
 }
 
-async fn show(options: Options, terminal: &mut Terminal, mut writer: Writer) -> (Option<Farewell>, Option<i32>) {
+/// How it ended: why it left, the signal that ended it, and what was typed and did not arrive.
+type Ended = (Option<Farewell>, Option<i32>, Vec<String>);
+
+async fn show(options: Options, terminal: &mut Terminal, mut writer: Writer) -> Ended {
     let Options {
         config: settings,
         mut theme,
@@ -109,6 +119,7 @@ async fn show(options: Options, terminal: &mut Terminal, mut writer: Writer) -> 
         solo,
         open_host,
         ssh_hosts,
+        ssh_config,
         saved,
         keep,
         inside,
@@ -120,7 +131,8 @@ async fn show(options: Options, terminal: &mut Terminal, mut writer: Writer) -> 
     let (trouble_tx, mut trouble) = mpsc::unbounded_channel();
     let mut driver = Driver::new(start, keep, trouble_tx);
     let (size, escape) = (terminal.size(), settings.escape);
-    let (mut app, first) = App::new(Setup { settings, size, solo, open_host, known: ssh_hosts, saved, inside });
+    let (mut app, first) =
+        App::new(Setup { settings, size, solo, open_host, known: ssh_hosts, ssh_config, saved, inside });
     if let Some(greeting) = greeting {
         app.say(greeting);
     }
@@ -264,7 +276,12 @@ async fn show(options: Options, terminal: &mut Terminal, mut writer: Writer) -> 
         await_answers(terminal, &mut parser).await;
     }
     let _ = tokio::time::timeout(Duration::from_millis(100), terminal.flush()).await;
-    (driver.finish(events).await, signal)
+    let mut undelivered = Undelivered::of(&app);
+    while let Some((host, event)) = inbox.pop() {
+        undelivered.heed(&host, &event);
+    }
+    let farewell = driver.finish(events, &mut undelivered).await;
+    (farewell, signal, undelivered.lines())
 }
 
 /// What the outer terminal says of itself. True = everything looks another now.
@@ -427,6 +444,7 @@ mod tests {
             solo: None,
             open_host: None,
             ssh_hosts: Vec::new(),
+            ssh_config: None,
             saved: None,
             keep: None,
             inside: Inside::default(),
@@ -461,9 +479,9 @@ mod tests {
             let asked = until("\x1b]10;?\x1b\\\x1b]11;?\x1b\\", asked, &mut reader);
             // (the first frame may have come before)
             let drawn = until("this machine", 0, &mut reader).max(asked);
-            master.write_all(b"echo-me").unwrap();
-            // each letter is a frame of its own or part of one
-            until("e", drawn, &mut reader);
+            master.write_all(b"echo-Q").unwrap();
+            // each letter is a frame of its own or part of one, and this one is in nothing else that is drawn
+            until("Q", drawn, &mut reader);
             master.write_all(b"\x02d").unwrap();
             (reader, master)
         });
@@ -475,7 +493,7 @@ mod tests {
             let work = show(options(echo(tx), rx), &mut terminal, writer);
             tokio::time::timeout(Duration::from_secs(20), work).await.expect("it ends")
         });
-        assert_eq!(ended, (Some(Farewell::Detached), None));
+        assert_eq!(ended, (Some(Farewell::Detached), None, Vec::new()));
         drop(person.join().unwrap());
     }
 

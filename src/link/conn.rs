@@ -200,6 +200,18 @@ impl Outbox {
         self.shared.wake.notify_one();
     }
 
+    /// Keys and calls that wait to be written: for who writes them in another way, and then [skips](Outbox::skip) them.
+    pub fn peek(&self) -> Vec<u8> {
+        self.shared.lanes().urgent.clone()
+    }
+
+    /// The first so many bytes of those are written.
+    pub fn skip(&self, bytes: usize) {
+        let mut lanes = self.shared.lanes();
+        let bytes = bytes.min(lanes.urgent.len());
+        lanes.urgent.drain(..bytes);
+    }
+
     /// Bulk bytes not yet written.
     pub fn waiting(&self) -> usize {
         self.shared.lanes().bulk.len()

@@ -6,6 +6,7 @@
 pub mod call;
 pub mod conn;
 pub mod feed;
+pub mod pulse;
 
 use crate::proto::control::{Fault, Method};
 use crate::proto::frame::{Body, Frame};
@@ -68,7 +69,17 @@ impl Link {
     where
         S: AsyncRead + AsyncWrite + Send + 'static,
     {
-        let link = Link {
+        let link = Link::unserved();
+        if answering {
+            link.out.raw(hello::banner().as_bytes());
+        }
+        let task = link.serve(io, answering, incoming);
+        (link, task)
+    }
+
+    /// A link whose calls wait until it is served.
+    pub fn unserved() -> Link {
+        Link {
             out: Outbox::new(),
             calls: Calls::default(),
             shared: Arc::new(Shared {
@@ -78,12 +89,21 @@ impl Link {
                 pings: Mutex::default(),
                 epoch: Instant::now(),
             }),
-        };
-        if answering {
-            link.out.raw(hello::banner().as_bytes());
         }
-        let served = link.clone();
-        let task = async move {
+    }
+
+    /// Serves it over `io`, once; as [`Link::new`] says.
+    pub fn serve<S>(
+        &self,
+        io: S,
+        answering: bool,
+        incoming: mpsc::UnboundedSender<Incoming>,
+    ) -> impl Future<Output = io::Error> + Send + use<S>
+    where
+        S: AsyncRead + AsyncWrite + Send + 'static,
+    {
+        let served = self.clone();
+        async move {
             let (r, w) = tokio::io::split(io);
             let out = served.out.clone();
             let mut reader = FrameReader::new(r);
@@ -99,8 +119,7 @@ impl Link {
             };
             served.close();
             end
-        };
-        (link, task)
+        }
     }
 
     async fn read<R: AsyncRead + Unpin>(

@@ -520,7 +520,7 @@ pub struct ExecStop {
 }
 method!(ExecStop = "exec.stop" -> Done);
 
-/// Topics: "sessions" (notice `sessions.changed`).
+/// Topics: "sessions" (notice `sessions.changed`); of a target process "silence" (notice `target.silent`).
 #[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(default)]
 pub struct Subscribe {

@@ -4,6 +4,11 @@ use super::control::{Capability, Fault, Initialize, SessionAttached};
 use super::ids::ClientId;
 use std::collections::BTreeMap;
 
+/// Frames in hexadecimal in an agent's environment: it takes them in as if they had been the first on its link.
+pub const FIRST: &str = "THUB_FIRST";
+/// Bytes of them at most: one word of a command line holds 128 KiB (execve(2)), twice as many characters as bytes.
+pub const FIRST_MOST: usize = 24 << 10;
+
 /// Newest protocol revision this build speaks.
 pub const REVISION: u32 = 2;
 /// Oldest one it still speaks.

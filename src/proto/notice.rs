@@ -33,6 +33,9 @@ pub enum Notice {
     },
     /// On a channel's stream, behind its last output.
     ChannelExited(SessionExited),
+    /// A target process's host has sent nothing for this long, ms, though it was asked to; 0 = it is heard again.
+    /// Repeated while it is silent.
+    TargetSilent(u64),
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
@@ -92,6 +95,11 @@ struct Ended {
     stream: StreamId,
     code: i32,
 }
+#[derive(Serialize, Deserialize, Default)]
+#[serde(default)]
+struct Silent {
+    quiet_ms: u64,
+}
 
 impl Notice {
     /// Method name and parameters.
@@ -115,6 +123,9 @@ impl Notice {
                 ("exec.exited", v(serde_json::to_value(Ended { stream: *stream, code: *code })))
             }
             Notice::ChannelExited(e) => ("channel.exited", v(serde_json::to_value(e))),
+            Notice::TargetSilent(quiet_ms) => {
+                ("target.silent", v(serde_json::to_value(Silent { quiet_ms: *quiet_ms })))
+            }
         }
     }
 
@@ -140,6 +151,7 @@ impl Notice {
                 Notice::ExecExited { stream: e.stream, code: e.code }
             }
             "channel.exited" => Notice::ChannelExited(serde_json::from_value(params).ok()?),
+            "target.silent" => Notice::TargetSilent(serde_json::from_value::<Silent>(params).ok()?.quiet_ms),
             _ => return None,
         })
     }
@@ -164,6 +176,7 @@ mod tests {
             Notice::AgentShuttingDown(ShuttingDown { reason: "update".into(), expected_return_s: Some(5) }),
             Notice::ExecExited { stream: 4, code: 7 },
             Notice::ChannelExited(SessionExited { exit_code: None, cause: Some("connection lost".into()) }),
+            Notice::TargetSilent(2900),
         ] {
             let (m, p) = n.to_wire();
             assert_eq!(Notice::from_wire(m, p), Some(n));

@@ -2,5 +2,6 @@
 pub mod file;
 pub mod forwards;
 pub mod layout;
+pub mod met;
 pub mod rundir;
 pub mod target;

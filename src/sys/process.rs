@@ -97,6 +97,18 @@ pub fn hand_on(command: &mut tokio::process::Command, inherited: Inherited) {
     };
 }
 
+/// The program gets a session of its own: what is typed at this terminal (`^C`) is not meant for it, and where the
+/// scheduler shares processors out by session (sched(7), autogroup) its time is not counted as this process's.
+pub fn in_own_session(command: &mut tokio::process::Command) {
+    // SAFETY: one system call between fork and exec; who leads a session already is refused, which is as well
+    unsafe {
+        command.pre_exec(|| {
+            let _ = rustix::process::setsid();
+            Ok(())
+        })
+    };
+}
+
 /// Sees to it that no descriptor from `first` on outlives an exec. Allocates nothing: fit for between fork and exec.
 pub fn cloexec_from(first: RawFd) {
     #[cfg(target_os = "linux")]

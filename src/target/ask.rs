@@ -1,10 +1,10 @@
 //! Owns questions to a person: each goes to the newest client that can be asked, and to the next one when that goes away
 //! before it is answered. Leaves out what is asked.
 
-use crate::link::{Link, locked};
+use super::links::Links;
+use crate::link::Link;
 use crate::proto::control::{AskHostKey, AskSecret, Fault, Method, Secret, Trusted};
 use crate::transport::ask::{Answered, Ask, KeyAsked, SecretAsked};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -17,7 +17,7 @@ const NOBODY: Duration = Duration::from_secs(120);
 /// Who can be asked, the newest last.
 #[derive(Default)]
 pub struct Newest {
-    links: Mutex<Vec<(u64, Link)>>,
+    links: Links,
     came: Notify,
     /// Questions that wait for somebody.
     waiting: AtomicUsize,
@@ -27,21 +27,17 @@ pub struct Newest {
 
 impl Newest {
     pub fn add(&self, id: u64, link: Link) {
-        let mut links = locked(&self.links);
-        links.retain(|(i, _)| *i != id);
-        links.push((id, link));
-        drop(links);
+        self.links.add(id, link);
         self.came.notify_waiters();
     }
 
     pub fn remove(&self, id: u64) {
-        locked(&self.links).retain(|(i, _)| *i != id);
+        self.links.remove(id);
     }
 
     /// As long as this lives a client waits that can't be asked; none = it can.
     pub fn hurry(&self, id: u64) -> Option<Waits<'_>> {
-        let asked = locked(&self.links).iter().any(|(i, _)| *i == id);
-        (!asked).then(|| {
+        (!self.links.has(id)).then(|| {
             let waits = Waits::new(&self.hasty);
             self.came.notify_waiters();
             waits
@@ -53,19 +49,13 @@ impl Newest {
         self.waiting.load(Ordering::Relaxed) > 0
     }
 
-    fn newest(&self) -> Option<(u64, Link)> {
-        let mut links = locked(&self.links);
-        links.retain(|(_, l)| !l.is_closed());
-        links.last().cloned()
-    }
-
     /// The answer of whoever is there, or comes in time.
     async fn ask<M: Method>(&self, question: M) -> Option<M::Reply> {
         loop {
             let came = self.came.notified();
             tokio::pin!(came);
             came.as_mut().enable();
-            let Some((id, link)) = self.newest() else {
+            let Some((id, link)) = self.links.newest() else {
                 if self.hasty.load(Ordering::Relaxed) > 0 {
                     return None;
                 }

@@ -100,6 +100,22 @@ impl Hold {
         });
     }
 
+    /// The next connection that stands; the one that stands now, where there is one.
+    pub async fn up(&self) -> Ssh {
+        let mut state = self.state.subscribe();
+        loop {
+            if let State::Up(ssh) = &*state.borrow_and_update()
+                && !ssh.is_closed()
+            {
+                return ssh.clone();
+            }
+            // (the sender is ours)
+            if state.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
     /// Says goodbye to the host: every channel ends.
     pub async fn close(&self) {
         let ssh = match &*self.state.borrow() {

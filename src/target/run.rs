@@ -4,6 +4,7 @@ use super::ask::Newest;
 use super::channel;
 use super::hold::{Hold, words};
 use super::lent::Lent;
+use super::pulse::Lookers;
 use crate::link::{Incoming, Link, call};
 use crate::paths::Paths;
 use crate::proto::control::*;
@@ -35,6 +36,7 @@ struct Target {
     hold: Hold,
     lent: Lent,
     asks: Arc<Newest>,
+    lookers: Lookers,
     /// Connections to the socket: sessions' channels and clients.
     links: AtomicU32,
     channels: AtomicU32,
@@ -71,10 +73,15 @@ pub async fn run(
         hold: Hold::new(spec, asks.clone()),
         lent,
         asks,
+        lookers: Lookers::default(),
         links: AtomicU32::new(0),
         channels: AtomicU32::new(0),
         chosen: AtomicBool::new(false),
         stop: Notify::new(),
+    });
+    tokio::spawn({
+        let target = target.clone();
+        async move { target.lookers.run(&target.hold).await }
     });
     let listen = |l: std::os::unix::net::UnixListener| {
         l.set_nonblocking(true)?;
@@ -174,6 +181,7 @@ impl Target {
             }
         }
         self.asks.remove(id);
+        self.lookers.remove(id);
     }
 
     /// The router table.
@@ -203,6 +211,16 @@ impl Target {
                     let failure = self.hold.get().await.err();
                     drop(hurry);
                     call::reply(TargetInfo { failure, ..self.info() })
+                }
+                Err(fault) => Err(fault),
+            },
+            Subscribe::NAME => match call::params::<Subscribe>(p) {
+                Ok(Subscribe { topic }) if topic == "silence" => {
+                    self.lookers.add(conn, link.clone());
+                    call::reply(Done {})
+                }
+                Ok(Subscribe { topic }) => {
+                    Err(Fault::new(Fault::UNKNOWN, format!("no topic {}", crate::text::short(&topic, 64))))
                 }
                 Err(fault) => Err(fault),
             },

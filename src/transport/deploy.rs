@@ -1,7 +1,8 @@
 //! Owns how this build's agent comes to a host: find, plan, upload, verify. Leaves out SSH itself and the protocol.
 //!
 //! - [`programs`] which program is sent, `release` one from this version's release · [`elf`] what a file says of itself
-//! - [`remote`] what a host is like · `dirs` where an agent may lie there · `upload` how it gets there
+//! - [`remote`] what a host is like · `dirs` where an agent may lie there · `upload` how it gets there ·
+//!   `start` the one command that runs it
 //!
 //! The name in `~/.local/share/thub/agents/BUILD/thub` appears by one rename, after the host's hash of the upload was
 //! compared with what was sent and the program ran there once. So a file under that name has been verified.
@@ -12,6 +13,7 @@ pub mod elf;
 pub mod programs;
 mod release;
 pub mod remote;
+mod start;
 mod upload;
 
 pub use programs::{Offer, Release};
@@ -31,6 +33,8 @@ use tokio::io::AsyncReadExt;
 
 const PRINTED_MOST: usize = 256 << 10;
 const PROGRAM_MOST: u64 = 1 << 30;
+/// What a shell exits with that does not find a program (POSIX, 2.8.2).
+const NOT_FOUND: u32 = 127;
 /// An agent's banner, or the word that there is none.
 const BANNER_TIME: Duration = Duration::from_secs(20);
 
@@ -118,6 +122,13 @@ pub fn read_program(from: Option<&Path>) -> Result<Mine, Failure> {
     };
     let named = || escape(&path.to_string_lossy());
     let mut bytes = Vec::new();
+    // (a FIFO would be waited for as it is opened, a device would never end)
+    if std::fs::metadata(&path).is_ok_and(|m| !m.is_file()) {
+        return Err(Failure::usage(
+            format!("{} is no regular file: it can't be sent", named()),
+            "name the file of a thub program",
+        ));
+    }
     std::fs::File::open(&path).and_then(|f| f.take(PROGRAM_MOST).read_to_end(&mut bytes)).map_err(|e| match from {
         Some(_) => Failure::usage(format!("{} can't be read: {e}", named()), "name a thub program that is there"),
         None => unreadable(&e),
@@ -143,7 +154,10 @@ impl Mine {
 /// Asks a host what it is like and whether this build's agent is there: one command.
 pub async fn find(ssh: &Ssh) -> Result<Remote, Failure> {
     let build = own_build().await?;
-    let (out, _, _) = ssh.output(&remote::probe(&build), PRINTED_MOST).await?;
+    let (out, err, code) = ssh.output(&remote::probe(&build), PRINTED_MOST).await?;
+    if remote::words(&out).is_none() && code == Some(NOT_FOUND) {
+        return Err(no_sh(&ssh.name(), &err));
+    }
     remote::parse(&ssh.name(), &out)
 }
 
@@ -256,28 +270,56 @@ pub async fn put(dest: &str, file: Option<&Path>, offer: Offer, ask: std::sync::
     }
 }
 
-/// Starts an agent: its stdin and stdout.
-pub async fn open_agent(ssh: &Ssh, agent: &Agent) -> Result<Channel, Failure> {
-    ssh.exec_lending(&remote::start(&agent.path)).await
+/// Starts an agent: its stdin and stdout, or what [`first_words`] makes a sentence of.
+pub(super) async fn open_agent(ssh: &Ssh, agent: &Agent) -> Result<Channel, Failure> {
+    ssh.exec_lending(&remote::start_or_probe(&agent.build, &[])).await
 }
 
 /// What became of starting an agent without looking first.
 pub(super) enum Started {
-    /// It runs; the version its banner names.
-    Agent(Channel, String),
+    /// It runs; the version its banner names; whether it was the first command that started it, and has what was given
+    /// to that.
+    Agent(Channel, String, bool),
     /// It is not there; what the host is like instead.
     Absent(Remote),
 }
 
 /// Starts this build's agent where it is there, else tells what the host is like: one command, one round trip.
-pub(super) async fn start(ssh: &Ssh) -> Result<Started, Failure> {
+/// The agent is given `first`, as if that had come over its link; what else runs does not look at it.
+pub(super) async fn start(ssh: &Ssh, first: &[u8]) -> Result<Started, Failure> {
     let build = own_build().await?;
-    let channel = ssh.exec_lending(&remote::start_or_probe(&build)).await?;
+    let channel = ssh.exec_lending(&remote::start_or_probe(&build, first)).await?;
     first_words(ssh, channel).await
 }
 
-/// Waits for the banner, which stays in front of what is read, or for the probe's words.
+/// Waits for the banner, which stays in front of what is read, or for the probe's words. An agent that others could have
+/// put there is refused.
 pub(super) async fn first_words(ssh: &Ssh, mut channel: Channel) -> Result<Started, Failure> {
+    let host = ssh.name();
+    let printed = match heard(ssh, &mut channel).await? {
+        Heard::Banner(version) => return Ok(Started::Agent(channel, version, true)),
+        Heard::Words(printed) => printed,
+    };
+    if !dirs::is_look(&printed) {
+        return Ok(Started::Absent(remote::parse(&host, &printed)?));
+    }
+    let path = dirs::judge_start(&host, &printed)?;
+    tracing::debug!("it was not plain whether others can write to the agent there: they can't");
+    let mut channel = ssh.exec_lending(&start::judged(&path)).await?;
+    match heard(ssh, &mut channel).await? {
+        Heard::Banner(version) => Ok(Started::Agent(channel, version, false)),
+        Heard::Words(printed) => Err(silent(&host, &printed, &channel)),
+    }
+}
+
+enum Heard {
+    /// The version an agent's banner names.
+    Banner(String),
+    /// What a script of ours printed.
+    Words(Vec<u8>),
+}
+
+async fn heard(ssh: &Ssh, channel: &mut Channel) -> Result<Heard, Failure> {
     let host = ssh.name();
     let mut seen = Vec::new();
     let read = async {
@@ -296,7 +338,7 @@ pub(super) async fn first_words(ssh: &Ssh, mut channel: Channel) -> Result<Start
                 || seen.len() > PRINTED_MOST
                 || (seen.len() > hello::BANNER_WITHIN && !remote::probe_begins(&seen))
             {
-                return Err(silent(&host, &seen, &channel));
+                return Err(silent(&host, &seen, channel));
             }
         }
     };
@@ -312,9 +354,20 @@ pub(super) async fn first_words(ssh: &Ssh, mut channel: Channel) -> Result<Start
     };
     if let Some(version) = agent {
         channel.unread(&seen);
-        return Ok(Started::Agent(channel, version));
+        return Ok(Heard::Banner(version));
     }
-    Ok(Started::Absent(remote::parse(&host, &seen)?))
+    Ok(Heard::Words(seen))
+}
+
+fn no_sh(host: &str, err: &[u8]) -> Failure {
+    let said = match short(String::from_utf8_lossy(err).trim(), 200) {
+        said if said.is_empty() => String::new(),
+        said => format!(": {said}"),
+    };
+    Failure::failed(
+        format!("{host}: its login shell does not find sh{said}"),
+        "see to what PATH is set there by the files that shell reads as it starts (~/.bashrc or the like)",
+    )
 }
 
 fn no_commands(host: &str) -> Failure {
@@ -430,5 +483,9 @@ mod tests {
         assert!(hash.len() == 12 && hash.bytes().all(|b| b.is_ascii_hexdigit()));
         assert_eq!(read_program(None).unwrap().build, id);
         assert_eq!(read_program(Some(Path::new("/etc/passwd"))).err().unwrap().code(), 2);
+        for odd in ["/dev/zero", "/"] {
+            let f = read_program(Some(Path::new(odd))).err().unwrap();
+            assert!(f.code() == 2 && f.what.contains("no regular file"), "{f}");
+        }
     }
 }

@@ -34,7 +34,7 @@ pub async fn reach(
 ) -> Result<(Ssh, Channel), Failure> {
     let offer = offer.into();
     let ssh = ssh::connect(dest, file, ask.clone()).await?;
-    let opened = agent(&ssh, dest, ask, policy, offer, &[]).await?;
+    let opened = agent(&ssh, dest, ask, policy, offer, &[], &[]).await?;
     Ok((ssh, opened.channel))
 }
 
@@ -46,11 +46,14 @@ pub struct Opened {
     pub channel: Channel,
     /// The build's directory there.
     pub build: String,
+    /// It has been given the first bytes.
+    pub greeted: bool,
 }
 
 /// Starts an agent: this build's where it is there (the way from login to banner is then one command), else one that
 /// goes with it, else the policy decides whether this build's is put there. Builds in `unfit` are passed over: their
-/// hello said what their name and banner did not.
+/// hello said what their name and banner did not. `first` is what it is to be told, in the same flight with the command
+/// that starts this build's: at most [`hello::FIRST_MOST`] bytes; see [`Opened::greeted`].
 pub async fn agent(
     ssh: &Ssh,
     dest: &str,
@@ -58,20 +61,21 @@ pub async fn agent(
     policy: DeployPolicy,
     offer: Offer,
     unfit: &[String],
+    first: &[u8],
 ) -> Result<Opened, Failure> {
     let own = deploy::own_build().await?;
     let mut broken = None;
     let mut remote = if unfit.contains(&own) {
         deploy::find(ssh).await?
     } else {
-        let started = match deploy::start(ssh).await {
+        let started = match deploy::start(ssh, first).await {
             // one that was ended as it began (`thub agent stop`) is no broken one
-            Err(e) if e.kind == Kind::Failed && !ssh.is_closed() => deploy::start(ssh).await,
+            Err(e) if e.kind == Kind::Failed && !ssh.is_closed() => deploy::start(ssh, first).await,
             started => started,
         };
         match started {
-            Ok(Started::Agent(channel, version)) if choose::fits(&version) => {
-                return Ok(Opened { channel, build: own });
+            Ok(Started::Agent(channel, version, direct)) if choose::fits(&version) => {
+                return Ok(Opened { channel, build: own, greeted: direct && !first.is_empty() });
             }
             Ok(Started::Absent(remote)) => remote,
             // what lies there under this build's name is something else
@@ -94,9 +98,9 @@ pub async fn agent(
             for build in candidates {
                 let agent = deploy::Agent { path: remote.agent_path(build), build: build.to_string() };
                 match deploy::first_words(ssh, deploy::open_agent(ssh, &agent).await?).await {
-                    Ok(Started::Agent(channel, version)) if choose::fits(&version) => {
+                    Ok(Started::Agent(channel, version, _)) if choose::fits(&version) => {
                         tracing::debug!(build = agent.build, "another build's agent is used");
-                        return Ok(Opened { channel, build: agent.build });
+                        return Ok(Opened { channel, build: agent.build, greeted: false });
                     }
                     Err(e) if ssh.is_closed() => return Err(e),
                     Err(e) if !matches!(e.kind, Kind::Failed | Kind::TimedOut) => return Err(e),
@@ -143,8 +147,10 @@ pub async fn agent(
     }
     let agent = deploy::deploy(ssh, &remote, offer, &*ask).await?;
     match deploy::first_words(ssh, deploy::open_agent(ssh, &agent).await?).await? {
-        Started::Agent(channel, version) if choose::fits(&version) => Ok(Opened { channel, build: agent.build }),
-        Started::Agent(_, version) => Err(Failure::refused(
+        Started::Agent(channel, version, _) if choose::fits(&version) => {
+            Ok(Opened { channel, build: agent.build, greeted: false })
+        }
+        Started::Agent(_, version, _) => Err(Failure::refused(
             format!(
                 "{host}: what was put there is thub {}, and this thub ({}) needs {}",
                 crate::text::short(&version, 60),

@@ -293,3 +293,94 @@ fn a_change_of_the_network_makes_it_look() {
     println!("shown after {took:?}");
     assert!(took.iter().all(|t| *t < Duration::from_millis(1400)), "{took:?}");
 }
+
+/// A shell that is wanted on a dead link is started once the link is there, and gets what was typed for it; where that can't
+/// be known it is said, and what was typed is not swallowed.
+#[test]
+fn a_shell_wanted_on_a_dead_link() {
+    let Some(far) = Far::deployed() else { return };
+    let proxy = Proxy::start(far.sshd.port);
+    let config = far.through(&proxy).display().to_string();
+    let mut tty = Tty::thub(&far.home, 100, 24, &["-F", &config, "test"]);
+    until("a session there", || (far.ls().len() == 1).then_some(()));
+    tty.type_("echo first-$((6*7))\r");
+    tty.until_text("first-42");
+    for (n, heals) in [(2, true), (3, false)] {
+        proxy.stall(true);
+        tty.until("that the link is dead", tells);
+        tty.prefix("c");
+        tty.until_text("waits for the link");
+        tty.type_(format!("echo shell-{n}-$((6*7))\r"));
+        tty.until_text(&format!("typed, not sent: echo shell-{n}-$((6*7))\\r"));
+        if !heals {
+            proxy.refuse(true);
+            proxy.cut();
+            tty.until_text("typed, not sent: echo");
+        }
+        proxy.stall(false);
+        proxy.refuse(false);
+        tty.until_text(&format!("shell-{n}-42"));
+        assert_eq!(far.ls().len(), n, "once");
+    }
+    // nobody knows yet that nothing passes
+    tty.until("that all is well", |s| !tells(s));
+    proxy.stall(true);
+    tty.prefix("c");
+    tty.type_("echo lost\r");
+    tty.until_text("typed, not sent: echo lost");
+    proxy.refuse(true);
+    proxy.cut();
+    tty.until_text("it may have started");
+    tty.until_text("typed, not delivered: echo lost");
+    proxy.stall(false);
+    proxy.refuse(false);
+    tty.type_("\r");
+    tty.until("another shell, and nothing of what was lost", |s| !s.iter().any(|l| l.contains("echo lost")));
+    tty.type_("echo last-$((6*7))\r");
+    tty.until_text("last-42");
+    assert_eq!(far.ls().len(), 4);
+    tty.prefix("d");
+    tty.wait_exit();
+}
+
+/// Who leaves while the link is dead is told what did not get there.
+#[test]
+fn what_is_left_behind_undelivered_is_said() {
+    let Some(far) = Far::deployed() else { return };
+    let proxy = Proxy::start(far.sshd.port);
+    let config = far.through(&proxy).display().to_string();
+    far.thub(&["new", "-d", "-H", "test", "-n", "cat", "--", "sh", "-c", "echo up; exec cat"]).ok();
+    let attach = || Tty::thub(&far.home, 100, 24, &["-F", &config, "attach", "-H", "test", "cat"]);
+    let last_words = |mut tty: Tty| {
+        tty.prefix("d");
+        assert_eq!(tty.wait_exit(), 0);
+        let log = String::from_utf8_lossy(&tty.log()).into_owned();
+        let said = log[log.rfind("[detached]").expect("a farewell")..].replace('\r', "");
+        said.split('\u{1b}').next().unwrap_or_default().trim_end().to_string()
+    };
+    let tty = attach();
+    tty.until_text("up");
+    proxy.stall(true);
+    tty.until("that the link is dead", tells);
+    tty.type_("IMPORTANT LINE\r");
+    tty.until_text("typed, not sent: IMPORTANT LINE");
+    assert_eq!(last_words(tty), "[detached]\nnot delivered to test: 15 bytes typed");
+    // into a link that nobody knows to be dead yet
+    proxy.cut();
+    proxy.stall(false);
+    let tty = attach();
+    tty.until_text("up");
+    proxy.stall(true);
+    tty.type_("early\r");
+    assert_eq!(last_words(tty), "[detached]\ntest: 6 bytes sent, not confirmed");
+    proxy.cut();
+    proxy.stall(false);
+    // all is well
+    let tty = attach();
+    tty.until_text("up");
+    tty.type_("there\r");
+    assert_eq!(last_words(tty), "[detached]");
+    far.shows("cat", "there");
+    let raw = far.thub(&["capture", "-H", "test", "cat", "--all", "--raw"]).ok();
+    assert!(!raw.contains("IMPORTANT") && !raw.contains("early"), "{raw}");
+}

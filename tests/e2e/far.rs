@@ -629,3 +629,37 @@ fn what_to_type_next_names_the_host_and_the_file() {
     let said = far.home.thub(&["capture", "nope"]).fails(2);
     assert!(said.contains("`thub ls`"), "{said}");
 }
+
+/// The last window's sessions there have ended, with the agent there and without: `thub HOST` is that host all the same.
+#[test]
+fn a_host_named_is_that_host_when_its_sessions_are_gone() {
+    let Some(far) = Far::deployed() else { return };
+    for without in [false, true] {
+        let mut tty = far.tty(100, 30, &["test"]);
+        until("a session there", || (far.ls().len() == 1).then_some(()));
+        tty.type_("echo there-$((6*7))\r");
+        tty.until_text("there-42");
+        tty.prefix("d");
+        assert_eq!(tty.wait_exit(), 0);
+        far.thub(&["kill", "-H", "test", "--all"]).ok();
+        if without {
+            far.thub(&["agent", "uninstall", "-H", "test"]).ok();
+        }
+        let mut tty = far.tty(100, 30, &["test"]);
+        if without {
+            tty.until_text("has no thub yet");
+            tty.type_("w");
+            tty.until_no_text("has no thub yet");
+        }
+        tty.until_text("nothing of the last window is alive");
+        tty.type_("echo on:$SSH_CONNECTION:\r");
+        tty.until("a shell over there", |s| s.iter().any(|l| l.contains("on:127.0.0.1 ")));
+        tty.prefix("d");
+        assert_eq!(tty.wait_exit(), 0);
+        if !without {
+            assert!(far.home.ls().is_empty(), "nothing was started here");
+            far.thub(&["kill", "-H", "test", "--all"]).ok();
+            std::fs::remove_dir_all(far.home.at("state")).unwrap();
+        }
+    }
+}

@@ -277,7 +277,7 @@ fn without_an_agent_the_panel_says_what_forwards_and_that_does() {
     tty.until("a shell there", |s| s.iter().any(|l| l.contains('#') || l.contains("bash-")));
     tty.prefix("P");
     tty.until_text("without an agent");
-    let shown = tty.until_text("thub forward -H test SPEC").join("\n");
+    let shown = tty.until_text("thub forward -H test SPEC -F").join("\n");
     // (what listens on this machine, as the echo does, is not the host's)
     assert!(!shown.contains("listens there"), "{shown}");
     tty.type_("q");

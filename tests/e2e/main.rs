@@ -14,6 +14,7 @@ mod kills;
 mod lent;
 mod logout;
 mod many;
+mod slow;
 mod survive;
 mod tui;
 mod users;

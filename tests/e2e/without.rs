@@ -625,3 +625,97 @@ fn a_run_dir_made_anew_has_one_target_for_a_host() {
     let taken = rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive);
     assert!(taken.is_err(), "its lock is no lock any more");
 }
+
+/// How long ago the panes say that the host was heard of, seconds.
+fn last_heard(screen: &[String]) -> Option<u64> {
+    let line = screen.iter().find_map(|l| l.split_once("last heard ").map(|(_, rest)| rest))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
+/// A link that is dead is shown within 3 s, with what was typed into it, and so is that it healed; and nobody is asked
+/// for signs of life while nobody looks.
+#[test]
+fn a_dead_link_is_shown_and_so_is_that_it_healed() {
+    /// Within 3 s, and what this machine, busy with other tests, may take longer to draw it.
+    const SHOWN: Duration = Duration::from_millis(3700);
+    let Some(bare) = Bare::new() else { return };
+    let proxy = Proxy::start(bare.sshd.port);
+    let more = format!("Host test\n  Port {}\n  HostKeyAlias [127.0.0.1]:{}\n", proxy.port, bare.sshd.port);
+    let config = bare.sshd.config(&more).display().to_string();
+    let script = "echo up; while read -r l; do echo \"got $l\"; done";
+    let args = ["-F", &config, "new", "-H", "test", "--no-agent", "-n", "s", "--", "sh", "-c", script];
+    let mut tty = Tty::thub(&bare.home, 110, 24, &args);
+    tty.until_text("up");
+    let mut second = Tty::thub(&bare.home, 110, 24, &["-F", &config, "test"]);
+    second.until_text("has no thub yet");
+    second.type_("w");
+    second.until("a shell there", |s| s.iter().any(|l| l.contains('#') || l.contains("bash-")));
+    let (mut shown, mut healed) = (Vec::new(), Vec::new());
+    for (there, back) in [(true, true), (false, true), (true, false)] {
+        let word = format!("word-{}-{}", i32::from(there), i32::from(back));
+        tty.until("that all is well", |s| last_heard(s).is_none());
+        let from = Instant::now();
+        proxy.stall_ways(there, back);
+        tty.until("that the link is dead", |s| last_heard(s).is_some());
+        shown.push(from.elapsed());
+        tty.type_(format!("{word}\r"));
+        tty.until_text(&format!("{} bytes typed since", word.len() + 1));
+        // it is counted on
+        tty.until("its age", |s| last_heard(s).is_some_and(|n| n >= 5));
+        let heard = last_heard(&tty.screen()).unwrap();
+        assert!(heard <= from.elapsed().as_secs() + 2, "last heard {heard} s ago, dead for {:?}", from.elapsed());
+        second.until("that the link is dead", |s| last_heard(s).is_some());
+        let from = Instant::now();
+        proxy.stall(false);
+        for tty in [&tty, &second] {
+            tty.until("that it healed", |s| last_heard(s).is_none());
+            tty.until_no_text("typed since");
+        }
+        healed.push(from.elapsed());
+        tty.until_text(&format!("got {word}"));
+    }
+    println!("shown after {shown:?}, healed after {healed:?}");
+    assert!(shown.iter().all(|t| *t <= SHOWN), "{shown:?}");
+    assert!(healed.iter().all(|t| *t <= SHOWN), "{healed:?}");
+    let raw = String::from_utf8(bare.home.raw("s")).unwrap();
+    let got: Vec<&str> = raw.split("\r\n").filter(|l| l.starts_with("got ")).collect();
+    assert_eq!(got, ["got word-1-1", "got word-0-1", "got word-1-0"], "each once, in order");
+    // a host that stands still is as silent as one behind a dead link
+    let serving: Vec<i32> = bare.sshd.pids()[1..].iter().map(|pid| *pid as i32).collect();
+    serving.iter().for_each(|pid| signal(*pid, Signal::STOP));
+    tty.until("that it is silent", |s| last_heard(s).is_some());
+    serving.iter().for_each(|pid| signal(*pid, Signal::CONT));
+    tty.until("that it answers", |s| last_heard(s).is_none());
+    // asked every 2 s while somebody looks, and else as seldom as ever: each 5 s
+    let asked = |from: usize| bare.sshd.since(from).matches("keepalive@openssh.com").count();
+    let spacing = || {
+        let mark = bare.sshd.mark();
+        until("it to be asked", || (asked(mark) >= 1).then_some(()));
+        let first = Instant::now();
+        until("it to be asked again", || (asked(mark) >= 2).then_some(()));
+        first.elapsed()
+    };
+    let looked_at = spacing();
+    for tty in [&mut tty, &mut second] {
+        tty.prefix("d");
+        assert_eq!(tty.wait_exit(), 0);
+    }
+    // (one may be on its way)
+    spacing();
+    let alone = spacing();
+    println!("asked each {looked_at:?} while somebody looks, each {alone:?} else");
+    assert!(looked_at < Duration::from_millis(3500) && alone > Duration::from_millis(3500), "{looked_at:?} {alone:?}");
+}
+
+/// A sign of life that stands behind much output is none that is missing.
+#[test]
+fn a_host_that_floods_is_not_taken_for_a_silent_one() {
+    let Some(bare) = Bare::new() else { return };
+    let script = "timeout 8 yes; echo over-$((6*7)); exec cat";
+    let tty = bare.tty(80, 24, &["new", "-H", "test", "--no-agent", "-n", "flood", "--", "sh", "-c", script]);
+    tty.until_text("over-42");
+    let asked = bare.sshd.since(0).matches("keepalive@openssh.com").count();
+    assert!(asked >= 3, "asked {asked} times");
+    let said = String::from_utf8_lossy(&tty.log()).into_owned();
+    assert!(!said.contains("last heard"), "{}", crate::support::tty::frame(&tty.screen()));
+}

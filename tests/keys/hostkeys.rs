@@ -21,7 +21,8 @@ use Verdict::{Accepts, Asks, Refuses};
 
 struct Row {
     name: &'static str,
-    /// `{port}`, `{dir}`, `{ed}`, `{rsa}`, `{ecdsa}`, `{other}` (an ed25519 of somebody else), `{ca}`, `{ca2}`.
+    /// `{port}`, `{dir}`, `{ed}`, `{rsa}`, `{ecdsa}`, `{other}` (an ed25519 of somebody else), `{ca}`, `{ca2}`,
+    /// `{ed-cert}` (a certificate of the host's key). It is written as Latin-1.
     known: &'static str,
     options: &'static str,
     /// What `ssh-keygen -s ca` makes of the host's key.
@@ -183,6 +184,86 @@ const ROWS: &[Row] = &[
     cert("a critical option", "@cert-authority * {ca}\n", "-n 127.0.0.1 -O critical:x@y=z", Asks, Refuses),
     cert("signed with SHA-1", "@cert-authority * {ca-rsa}\n", "SHA1 -n 127.0.0.1", Asks, Refuses),
     cert("signed by RSA with SHA-2", "@cert-authority * {ca-rsa}\n", "SHA2 -n 127.0.0.1", Accepts, Accepts),
+    // bytes that are no UTF-8 stand for themselves
+    row("Latin-1 among the names", "h\u{f6}st,NAME {ed}\n", "", Accepts, Accepts),
+    row("Latin-1 among the names, changed", "h\u{f6}st,NAME {other}\n", "", Refuses, Refuses),
+    row(
+        "Latin-1 among the names, changed, accept-new",
+        "h\u{f6}st,NAME {other}\n",
+        "StrictHostKeyChecking accept-new",
+        Refuses,
+        Refuses,
+    ),
+    row("Latin-1 among the names, revoked", "NAME {ed}\n@revoked h\u{f6}st,* {ed}\n", "", Refuses, Refuses),
+    row("Latin-1 among the names, negated", "*,\u{f6},!h\u{f6},!NAME,!127.0.0.1 {other}\n", "", Asks, Asks),
+    cert("Latin-1, authority revoked", "@cert-authority * {ca}\n@revoked \u{f6},* {ca}\n", GOOD, Refuses, Refuses),
+    cert("Latin-1, authority", "@cert-authority h\u{f6},* {ca}\n", GOOD, Accepts, Accepts),
+    // what ends a field, and what does not
+    row("NUL behind the names, revoked", "NAME {ed}\n@revoked *\0 {ed}\n", "", Refuses, Refuses),
+    row("NUL behind the names, changed", "NAME\0 {other}\n", "", Refuses, Refuses),
+    row("NUL before the names", "\0NAME {ed}\n", "", Asks, Asks),
+    row("NUL behind the mark", "NAME {ed}\n@revoked\0 * {ed}\n", "", Accepts, Refuses),
+    row("NUL behind the type", "NAME ssh-ed25519\0 {ed-blob}\n", "", Asks, Refuses),
+    row("CR for the end of a line", "# x\rNAME {ed}\r", "", Asks, Asks),
+    row("CR before the name", "\rNAME {ed}\n", "", Asks, Asks),
+    row("CR behind the key", "NAME {ed}\rNAME {ed}\n", "", Asks, Refuses),
+    row("CR LF", "x {other}\r\nNAME {ed}\r\n", "", Accepts, Accepts),
+    row("CR LF, revoked", "NAME {ed}\r\n@revoked * {ed}\r\n", "", Refuses, Refuses),
+    cert("TAB behind the authority's mark", "@cert-authority\t* {ca}\n", GOOD, Asks, Refuses),
+    cert("TABs alone", "@cert-authority\t*\t{ca-tab}\n", GOOD, Accepts, Accepts),
+    // a certificate that is revoked takes its key with it
+    row("a certificate of the key revoked", "NAME {ed}\n@revoked * {ed-cert}\n", "", Refuses, Refuses),
+    row("a certificate that can't be read revoked", "NAME {ed}\n@revoked * {bad-cert}\n", "", Accepts, Refuses),
+    row("a certificate as a host's key", "NAME {ed-cert}\n", "", Refuses, Refuses),
+    cert("the certificate revoked", "@cert-authority * {ca}\n@revoked * {ed-cert}\n", GOOD, Refuses, Refuses),
+    row("a certificate in RevokedHostKeys", "NAME {ed}\n", "RevokedHostKeys {dir}/certlist", Refuses, Refuses),
+    Row {
+        name: "a certificate in RevokedHostKeys, and shown",
+        known: "@cert-authority * {ca}\n",
+        options: "RevokedHostKeys {dir}/certlist",
+        certificate: GOOD,
+        ssh: Refuses,
+        thub: Refuses,
+    },
+    // nowhere to keep a key
+    row("no file, ask", "", "UserKnownHostsFile none", Refuses, Refuses),
+    row("no file, accept-new", "", "UserKnownHostsFile none\n  StrictHostKeyChecking accept-new", Refuses, Refuses),
+    row("no file, no", "", "UserKnownHostsFile none\n  StrictHostKeyChecking no", Refuses, Refuses),
+    row(
+        "no file, known in the global one",
+        "",
+        "UserKnownHostsFile none\n  GlobalKnownHostsFile {dir}/second",
+        Accepts,
+        Accepts,
+    ),
+    row(
+        "no file, known in the global one by its plain name",
+        "",
+        "UserKnownHostsFile none\n  GlobalKnownHostsFile {dir}/plain",
+        Accepts,
+        Accepts,
+    ),
+    row(
+        "no file, the global one is empty",
+        "",
+        "UserKnownHostsFile none\n  GlobalKnownHostsFile /dev/null\n  StrictHostKeyChecking no",
+        Refuses,
+        Refuses,
+    ),
+    row("no name to keep it by", "", "HostKeyAlias a,b\n  StrictHostKeyChecking accept-new", Accepts, Refuses),
+    // which of its keys a host is asked for
+    row("a stale key of another type first", "NAME {other-rsa}\nNAME {ed}\n", "", Accepts, Accepts),
+    row("a stale key of the best type, another right", "NAME {other}\nNAME {rsa}\n", "", Refuses, Refuses),
+    row("of another type, by the plain name", "127.0.0.1 {rsa}\n", "", Asks, Asks),
+    row("two types, one revoked", "NAME {rsa}\nNAME {ed}\n@revoked * {ed}\n", "", Accepts, Accepts),
+    row("another type, revoked", "NAME {rsa}\n@revoked * {rsa}\n", "", Refuses, Refuses),
+    cert(
+        "authority, and a stale key of another type",
+        "NAME {other-rsa}\n@cert-authority * {ca}\n",
+        GOOD,
+        Accepts,
+        Accepts,
+    ),
 ];
 
 fn public(sshd: &Sshd, name: &str) -> String {
@@ -268,6 +349,9 @@ fn host_key_rows() {
     {
         keygen(&d, &["-q", "-t", kind, "-N", "", "-f", name]);
     }
+    // (of some other authority, for some other name: it is the key in it that counts)
+    keygen(&d, &["-q", "-I", "y", "-s", "ca2", "-h", "-n", "elsewhere", "host_ed25519.pub"]);
+    let certificate = public(&sshd, "host_ed25519-cert");
     let keys: Vec<(String, String)> = [
         ("ed", "host_ed25519"),
         ("rsa", "host_rsa"),
@@ -282,7 +366,10 @@ fn host_key_rows() {
     .to_vec();
     let port = sshd.port.to_string();
     let fill = |text: &str| {
-        let mut text = text.replace("NAME", NAME);
+        let mut text = text.replace("NAME", NAME).replace("{ed-cert}", &certificate);
+        text = text.replace("{bad-cert}", &certificate[..certificate.len() - 8]);
+        text = text.replace("{ca-tab}", &public(&sshd, "ca").replace(' ', "\t"));
+        text = text.replace("{ed-blob}", public(&sshd, "host_ed25519").split_once(' ').unwrap().1);
         for (word, key) in &keys {
             text = text.replace(word, key);
         }
@@ -306,6 +393,8 @@ fn host_key_rows() {
         ("list", "# x\n{ed} me\n"),
         ("otherlist", "{other}\n"),
         ("calist", "{ca}\n"),
+        ("certlist", "{other}\n{ed-cert} me\n"),
+        ("plain", "127.0.0.1 {ed}\n"),
     ] {
         std::fs::write(d.join(name), fill(text)).unwrap();
     }
@@ -347,7 +436,8 @@ fn host_key_rows() {
         let known = hashes.iter().fold(fill(row.known), |t, (word, line)| t.replace(word, line));
         let config = sshd.config(&format!("Host *\n  {}\n", fill(row.options)));
         let fresh = || {
-            std::fs::write(d.join("known_hosts"), &known).unwrap();
+            let latin: Vec<u8> = known.chars().map(|c| u8::try_from(c).unwrap()).collect();
+            std::fs::write(d.join("known_hosts"), latin).unwrap();
         };
         fresh();
         let theirs = of_ssh(&sshd, &config);
@@ -482,5 +572,29 @@ fn a_question_says_where_the_host_is() {
     let known = std::fs::read_to_string(sshd.at("known_hosts")).unwrap();
     for name in ["one", "two", "far"] {
         assert!(known.lines().any(|l| l.starts_with(&format!("{name} "))), "{known}");
+    }
+}
+
+/// A key that no line could keep: who reads that learns which option is in the way, and is not asked first.
+#[test]
+fn keys_that_nothing_could_keep() {
+    if !sshd::here() {
+        return;
+    }
+    let sshd = Sshd::start("");
+    std::fs::remove_file(sshd.at("known_hosts")).unwrap();
+    for (options, why, option) in [
+        ("HostKeyAlias a,b", "`a,b` is no name", "HostKeyAlias"),
+        ("HostKeyAlias \"a b\"", "`a b` is no name", "HostKeyAlias"),
+        ("UserKnownHostsFile none", "UserKnownHostsFile is none", "GlobalKnownHostsFile"),
+    ] {
+        for strict in ["ask", "accept-new", "no"] {
+            let config = sshd.config(&format!("Host *\n  {options}\n  StrictHostKeyChecking {strict}\n"));
+            let person = Arc::new(Person { trust: true, ..Person::default() });
+            let failure = run(async { ssh::connect("test", Some(&config), person.clone()).await }).err().unwrap();
+            assert!(failure.code() == 4 && failure.what.contains(why), "{failure}");
+            assert!(failure.hints.iter().any(|h| h.contains(option)), "{failure}");
+            assert!(person.asked().is_empty() && !sshd.at("known_hosts").exists(), "{failure}");
+        }
     }
 }

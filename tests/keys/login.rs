@@ -9,6 +9,7 @@ use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use thub::failure::Failure;
 use thub::transport::ask::{Ask, Nobody};
 use thub::transport::ssh::{self, Ssh};
@@ -130,7 +131,8 @@ struct Agent {
 }
 impl Agent {
     fn start(sshd: &Sshd, env: &[(&str, &str)]) -> Agent {
-        let socket = sshd.at(&format!("agent.{}", sshd.mark()));
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        let socket = sshd.at(&format!("agent.{}", NEXT.fetch_add(1, Ordering::Relaxed)));
         let mut command = Command::new("ssh-agent");
         command.args(["-D", "-a"]).arg(&socket).envs(env.iter().copied()).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
@@ -390,4 +392,196 @@ fn two_factors_and_several_rounds() {
     assert!(asked[1].contains("urrent") && asked[2].contains("ew password") && asked[3].contains("etype"), "{asked:?}");
     let person = Person::knowing(&[new]);
     enters(&sshd, &config, person);
+}
+
+/// An sshd that takes certificates of `uca` alone, none of the keys themselves; and the name to certify.
+fn certified_only(first: &str) -> (Sshd, String) {
+    let sshd = Sshd::start_as(Path::new("/usr/sbin/sshd"), first, "TrustedUserCAKeys {dir}/uca.pub");
+    keygen(sshd.dir.path(), &["-q", "-t", "ed25519", "-N", "", "-f", "uca"]);
+    std::fs::write(sshd.at("authorized"), "").unwrap();
+    let me = Command::new("id").arg("-un").output().unwrap();
+    (sshd, String::from_utf8(me.stdout).unwrap().trim().to_string())
+}
+
+/// Does OpenSSH's own ssh log in so? (No question can be answered.)
+fn theirs(config: &Path) -> bool {
+    let mut ssh = Command::new("ssh");
+    ssh.arg("-F").arg(config).args(["-oBatchMode=yes", "test", "true"]).stdin(Stdio::null());
+    ssh.output().unwrap().status.success()
+}
+
+#[test]
+fn a_certificate_beside_a_locked_key() {
+    if !sshd::here() {
+        return;
+    }
+    let (sshd, me) = certified_only("");
+    let d = sshd.dir.path();
+    // (what PKCS#8 and PEM lock says nothing of the public half: it comes from the file beside it, or not at all)
+    let kinds: &[(&str, &[&str])] = &[
+        ("new", &["-t", "ed25519"]),
+        ("rsa", &["-t", "rsa", "-b", "2048"]),
+        ("pkcs8", &["-t", "ecdsa", "-m", "PKCS8"]),
+        ("mute", &["-t", "ecdsa", "-m", "PKCS8"]),
+    ];
+    for (name, words) in kinds {
+        keygen(d, &[&["-q", "-N", "open sesame", "-f", name][..], words].concat());
+        keygen(d, &["-q", "-s", "uca", "-I", "x", "-n", &me, &format!("{name}.pub")]);
+        if *name == "mute" {
+            std::fs::remove_file(sshd.at("mute.pub")).unwrap();
+        }
+        let config = sshd.config(&format!("Host *\n  IdentityFile {{dir}}/{name}\n"));
+        let person = Person::knowing(&["wrong", "open sesame"]);
+        assert!(enters(&sshd, &config, person.clone()).contains("CERT"), "{name}");
+        let asked = person.asked();
+        assert!(asked.len() == 2 && asked.iter().all(|a| a.contains(&format!("/{name}|"))), "{name}: {asked:?}");
+    }
+    // what the host takes neither with nor without is not worth a question
+    keygen(d, &["-q", "-s", "uca", "-I", "x", "-n", "somebody-else", "new.pub"]);
+    let person = Person::knowing(&["open sesame"]);
+    refused(&sshd.config("Host *\n  IdentityFile {dir}/new\n"), person.clone());
+    assert_eq!(person.asked(), [""; 0]);
+}
+
+#[test]
+fn an_rsa_certificate_in_a_file() {
+    if !sshd::here() {
+        return;
+    }
+    // (sshd names every hash it knows, even where it takes only one: that is for the client's config to say)
+    let (sha256, only) = ("PubkeyAcceptedAlgorithms rsa-sha2-256-cert-v01@openssh.com", "rsa-sha2-256");
+    for (line, hash) in [("", "rsa-sha2-512"), (sha256, only)] {
+        let (sshd, me) = certified_only(&format!("{line}\nLogLevel DEBUG3"));
+        let d = sshd.dir.path();
+        keygen(d, &["-q", "-t", "rsa", "-b", "2048", "-N", "", "-f", "rsa"]);
+        keygen(d, &["-q", "-s", "uca", "-I", "x", "-n", &me, "rsa.pub"]);
+        let config = sshd.config(&format!("Host *\n  {line}\n  IdentityFile {{dir}}/rsa\n"));
+        assert!(theirs(&config));
+        let mark = sshd.mark();
+        assert!(enters(&sshd, &config, Arc::new(Nobody)).contains("RSA-CERT"));
+        let log = sshd.since(mark);
+        assert!(log.contains(&format!("{hash}-cert-v01@openssh.com")), "{log}");
+        assert!(!log.contains("ssh-rsa-cert-v01@openssh.com"), "nothing with SHA-1: {log}");
+    }
+}
+
+#[test]
+fn several_certificates_of_one_key() {
+    if !sshd::here() {
+        return;
+    }
+    let (sshd, me) = certified_only("");
+    let d = sshd.dir.path();
+    for (name, phrase) in [("open", ""), ("locked", "open sesame")] {
+        keygen(d, &["-q", "-t", "ed25519", "-N", phrase, "-f", name]);
+        for (file, who) in [("wrong", "somebody-else"), ("good", &me)] {
+            keygen(d, &["-q", "-s", "uca", "-I", "x", "-n", who, &format!("{name}.pub")]);
+            std::fs::rename(sshd.at(&format!("{name}-cert.pub")), sshd.at(&format!("{name}.{file}"))).unwrap();
+        }
+        let files = format!("CertificateFile {{dir}}/{name}.wrong\n  CertificateFile {{dir}}/{name}.good");
+        let config = sshd.config(&format!("Host *\n  IdentityFile {{dir}}/{name}\n  {files}\n"));
+        let person = Person::knowing(&[phrase][..usize::from(!phrase.is_empty())]);
+        assert!(!phrase.is_empty() || theirs(&config));
+        assert!(enters(&sshd, &config, person.clone()).contains("CERT"), "{name}");
+        assert_eq!(person.asked().len(), usize::from(!phrase.is_empty()));
+    }
+    // the key in the agent, the certificates in files
+    let agent = Agent::start(&sshd, &[]);
+    agent.add(&["open"]);
+    let config = agent.config(&sshd, "CertificateFile {dir}/open.wrong\n  CertificateFile {dir}/open.good");
+    assert!(theirs(&config));
+    assert!(enters(&sshd, &config, Arc::new(Nobody)).contains("CERT"));
+}
+
+#[test]
+fn which_of_our_keys_may_be_shown() {
+    if !sshd::here() {
+        return;
+    }
+    let (sshd, me) = certified_only("LogLevel DEBUG3");
+    let d = sshd.dir.path();
+    keygen(d, &["-q", "-t", "ed25519", "-N", "", "-f", "ed"]);
+    keygen(d, &["-q", "-s", "uca", "-I", "x", "-n", &me, "ed.pub"]);
+    keygen(d, &["-q", "-t", "rsa", "-b", "3072", "-N", "", "-f", "rsa"]);
+    let agent = Agent::start(&sshd, &[]);
+    let certificates = Agent::start(&sshd, &[]);
+    certificates.add(&["ed"]);
+    std::fs::create_dir(sshd.at("bare")).unwrap();
+    for name in ["ed", "ed.pub"] {
+        std::fs::copy(sshd.at(name), sshd.at(&format!("bare/{name}"))).unwrap();
+    }
+    agent.add(&["bare/ed", "rsa"]);
+    let kind = "ssh-ed25519-cert-v01@openssh.com";
+    let ways = [
+        sshd.config(&format!("Host *\n  PubkeyAcceptedAlgorithms {kind}\n  IdentityFile {{dir}}/ed\n")),
+        agent.config(&sshd, &format!("PubkeyAcceptedAlgorithms {kind}\n  CertificateFile {{dir}}/ed-cert.pub")),
+        certificates.config(&sshd, &format!("PubkeyAcceptedAlgorithms {kind}")),
+    ];
+    // (ssh passes over the agent's key in the second, and then has nothing to sign with)
+    assert!(theirs(&ways[0]) && theirs(&ways[2]));
+    for config in ways {
+        let mark = sshd.mark();
+        assert!(enters(&sshd, &config, Arc::new(Nobody)).contains("CERT"));
+        let log = sshd.since(mark);
+        assert!(!log.contains("pkalg ssh-ed25519 "), "the key alone is not shown: {log}");
+    }
+    // only the key, not its certificate
+    let only = "PubkeyAcceptedAlgorithms ssh-ed25519";
+    let ways = [
+        sshd.config(&format!("Host *\n  {only}\n  IdentityFile {{dir}}/ed\n")),
+        agent.config(&sshd, &format!("{only}\n  CertificateFile {{dir}}/ed-cert.pub")),
+        certificates.config(&sshd, only),
+    ];
+    for config in &ways {
+        assert!(!theirs(config));
+        let mark = sshd.mark();
+        let said = refused(config, Arc::new(Nobody));
+        assert!(said.contains("certificate left out by PubkeyAcceptedAlgorithms"), "{said}");
+        let log = sshd.refused_one(mark);
+        assert!(!log.contains(&format!("pkalg {kind}")), "{log}");
+    }
+    // RSA with the hash that both take; the server prefers the other one
+    allow(&sshd, &["rsa"]);
+    for hash in ["rsa-sha2-256", "rsa-sha2-512"] {
+        let line = format!("PubkeyAcceptedAlgorithms {hash}");
+        let ways =
+            [sshd.config(&format!("Host *\n  {line}\n  IdentityFile {{dir}}/rsa\n")), agent.config(&sshd, &line)];
+        for config in ways {
+            assert!(theirs(&config));
+            let mark = sshd.mark();
+            enters(&sshd, &config, Arc::new(Nobody));
+            assert!(sshd.since(mark).contains(&format!("pkalg {hash} ")), "{}", sshd.since(mark));
+        }
+    }
+    // RequiredRSASize
+    let small = "RequiredRSASize 4096\n  IdentityFile {dir}/rsa";
+    let ways = [sshd.config(&format!("Host *\n  {small}\n")), agent.config(&sshd, small)];
+    for config in ways {
+        assert!(!theirs(&config));
+        let mark = sshd.mark();
+        let said = refused(&config, Arc::new(Nobody));
+        assert!(said.contains("3072 bits") && said.contains("RequiredRSASize"), "{said}");
+        let log = sshd.refused_one(mark);
+        assert!(!log.contains("pkalg rsa"), "{log}");
+    }
+    enters(&sshd, &sshd.config("Host *\n  RequiredRSASize 3072\n  IdentityFile {dir}/rsa\n"), Arc::new(Nobody));
+}
+
+#[test]
+fn too_many_wrong_answers() {
+    let Some(account) = Account::new("max") else { return };
+    let sshd = account.sshd("PasswordAuthentication yes\nUsePAM no\nMaxAuthTries 2");
+    let person = Person::knowing(&["a", "b", "c"]);
+    let said = refused(&account.config(&sshd, "PubkeyAuthentication no"), person.clone());
+    assert_eq!(person.asked().len(), 2);
+    assert!(said.contains("Too many authentication failures"), "{said}");
+    assert!(said.contains("password: wrong 2 times") && said.contains("type it anew"), "{said}");
+    assert!(!said.contains("IdentitiesOnly"), "no key was shown: {said}");
+    // a key that is refused counts as well: both are said
+    allow(&sshd, &[]);
+    let person = Person::knowing(&["a", "b", "c"]);
+    let said = refused(&account.config(&sshd, ""), person.clone());
+    assert_eq!(person.asked().len(), 1);
+    assert!(said.contains("password: wrong)") && said.contains("type it anew"), "{said}");
+    assert!(said.contains("IdentitiesOnly"), "{said}");
 }

@@ -63,15 +63,39 @@ fn in_memory(pid: i32, secret: impl AsRef<[u8]>) -> Vec<String> {
     found
 }
 
-/// The private half of an ed25519 key file (made without a passphrase), as it lies in memory.
-fn seed_of(file: &Path) -> [u8; 32] {
+/// What only the owner of a key file (made without a passphrase) knows, as it may lie in memory: the private numbers, and a
+/// line of the file itself (openssh-key-v1, OpenSSH's PROTOCOL.key).
+fn private_of(file: &Path) -> Vec<Vec<u8>> {
     use base64::Engine;
     let text = std::fs::read_to_string(file).unwrap();
-    let body: String = text.lines().filter(|l| !l.starts_with('-')).collect();
-    let bytes = base64::engine::general_purpose::STANDARD.decode(body).unwrap();
-    // a string of 64 bytes: the seed, and the public key again
-    let at = bytes.windows(4).position(|w| w == [0, 0, 0, 64]).unwrap() + 4;
-    bytes[at..at + 32].try_into().unwrap()
+    let lines: Vec<&str> = text.lines().filter(|l| !l.starts_with('-')).collect();
+    let bytes = base64::engine::general_purpose::STANDARD.decode(lines.concat()).unwrap();
+    let fields = |mut rest: &[u8]| {
+        let mut all = Vec::new();
+        while let Some((head, tail)) = rest.split_first_chunk::<4>() {
+            let Some(field) = tail.get(..u32::from_be_bytes(*head) as usize) else { break };
+            all.push(field.to_vec());
+            rest = &tail[field.len()..];
+        }
+        all
+    };
+    let after_magic = &bytes[b"openssh-key-v1\0".len()..];
+    let head = fields(after_magic);
+    let skip: usize = head[..3].iter().map(|f| f.len() + 4).sum::<usize>() + 4;
+    let [public, private] = fields(&after_magic[skip..])[..2].to_vec().try_into().unwrap();
+    let public = fields(&public);
+    let mut known: Vec<Vec<u8>> = fields(&private[8..]).into_iter().filter(|f| !public.contains(f)).collect();
+    // the type and the comment are no secret; of an ed25519 key the public half follows
+    known.retain(|f| f.len() >= 24);
+    known.iter_mut().for_each(|f| {
+        f.truncate(if f.len() == 64 { 32 } else { f.len() });
+        let zeros = f.iter().take_while(|b| **b == 0).count();
+        f.drain(..zeros);
+    });
+    assert!(!known.is_empty());
+    // (the last whole line: in the middle of the private part)
+    known.push(lines[lines.len() - 2].as_bytes().to_vec());
+    known
 }
 
 /// Nothing of it is left, with the client still running.
@@ -107,7 +131,7 @@ fn a_passphrase_typed_in_the_tui() {
     let sshd = Sshd::start("");
     let d = sshd.dir.path();
     keygen(d, &["-q", "-t", "ed25519", "-N", "", "-f", "locked"]);
-    let seed = seed_of(&sshd.at("locked"));
+    let private = private_of(&sshd.at("locked"));
     keygen(d, &["-q", "-p", "-P", "", "-N", PHRASE, "-f", "locked"]);
     std::fs::copy(d.join("locked.pub"), d.join("authorized")).unwrap();
     let _ending = Ending(&sshd);
@@ -133,9 +157,50 @@ fn a_passphrase_typed_in_the_tui() {
     tty.until_text("▶ ");
     nowhere(&home, &sshd, tty.pid(), PHRASE);
     nowhere(&home, &sshd, tty.pid(), PASTED);
-    let left = in_memory(tty.pid(), seed);
-    assert!(left.is_empty(), "the opened key, {} times in memory:\n{}", left.len(), left.join("\n"));
+    opened_and_gone(tty.pid(), &private);
     assert!(holds(&tty.log(), PHRASE).is_none(), "it was shown");
+}
+
+#[track_caller]
+fn opened_and_gone(client: i32, private: &[Vec<u8>]) {
+    for number in private {
+        for (way, number) in [("", number.clone()), (", last byte first", number.iter().rev().copied().collect())] {
+            let left = in_memory(client, number);
+            assert!(left.is_empty(), "the key, {} times in memory{way}:\n{}", left.len(), left.join("\n"));
+        }
+    }
+}
+
+/// Nor is a key that needs no passphrase, of whatever kind.
+#[test]
+fn a_key_that_logs_in_is_gone_from_memory() {
+    if !sshd::here() {
+        return;
+    }
+    let sshd = Sshd::start("");
+    let d = sshd.dir.path();
+    let _ending = Ending(&sshd);
+    for (kind, phrase) in [("ed25519", ""), ("ecdsa", ""), ("rsa", ""), ("rsa", PHRASE)] {
+        for old in ["k", "k.pub"] {
+            let _ = std::fs::remove_file(d.join(old));
+        }
+        keygen(d, &["-q", "-t", kind, "-N", "", "-f", "k"]);
+        let private = private_of(&sshd.at("k"));
+        if !phrase.is_empty() {
+            keygen(d, &["-q", "-p", "-P", "", "-N", phrase, "-f", "k"]);
+        }
+        std::fs::copy(d.join("k.pub"), d.join("authorized")).unwrap();
+        let config = sshd.config("Host *\n  IdentityFile {dir}/k\n  IdentitiesOnly yes\n");
+        let home = Home::new();
+        let tty = Tty::thub(&home, 100, 30, &["-F", config.to_str().unwrap(), "test"]);
+        if !phrase.is_empty() {
+            tty.until_text("Passphrase for");
+            tty.type_(format!("{phrase}\r"));
+        }
+        tty.until_text("Put build");
+        opened_and_gone(tty.pid(), &private);
+        tty.type_("n");
+    }
 }
 
 /// Who goes on without an agent has the answer kept until the target process has logged in, and no longer.

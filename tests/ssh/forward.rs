@@ -451,10 +451,32 @@ fn a_reader_that_takes_nothing_holds_up_nobody() {
     });
 }
 
-/// A host that opens towards us what it likes.
-struct Forger;
+/// A host of ours.
+enum Odd {
+    /// Opens towards us what it likes.
+    Forger,
+    /// Never answers whether it listens.
+    Deaf,
+}
 
-impl russh::server::Handler for Forger {
+/// One such host, for a client with its key on record: the config to reach it by, and its handle once it was reached.
+async fn odd(sshd: &Sshd, host: Odd) -> (PathBuf, tokio::sync::oneshot::Receiver<russh::server::Handle>) {
+    let key = russh::keys::load_secret_key(sshd.at("host_ed25519"), None).unwrap();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = listener.local_addr().unwrap().port();
+    let config = sshd.config(&format!("Host test\n  Port {at}\n  HostKeyAlias [127.0.0.1]:{}\n", sshd.port));
+    let (tx, handle) = tokio::sync::oneshot::channel();
+    tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let config = russh::server::Config { keys: vec![key], ..Default::default() };
+        let running = russh::server::run_stream(Arc::new(config), stream, host).await.unwrap();
+        let _ = tx.send(running.handle());
+        let _ = running.await;
+    });
+    (config, handle)
+}
+
+impl russh::server::Handler for Odd {
     type Error = russh::Error;
 
     async fn auth_publickey(
@@ -470,6 +492,9 @@ impl russh::server::Handler for Forger {
         port: &mut u32,
         _: &mut russh::server::Session,
     ) -> Result<bool, russh::Error> {
+        if let Odd::Deaf = self {
+            std::future::pending::<()>().await;
+        }
         if *port == 0 {
             *port = 40_000;
         }
@@ -492,20 +517,9 @@ fn what_nobody_asked_for_is_refused() {
     }
     // for its keys
     let sshd = Sshd::start("");
-    let key = russh::keys::load_secret_key(sshd.at("host_ed25519"), None).unwrap();
     let port = echo();
     run(async {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let at = listener.local_addr().unwrap().port();
-        let config = sshd.config(&format!("Host test\n  Port {at}\n  HostKeyAlias [127.0.0.1]:{}\n", sshd.port));
-        let (tx, handle) = tokio::sync::oneshot::channel();
-        tokio::spawn(async move {
-            let (stream, _) = listener.accept().await.unwrap();
-            let config = russh::server::Config { keys: vec![key], ..Default::default() };
-            let running = russh::server::run_stream(Arc::new(config), stream, Forger).await.unwrap();
-            let _ = tx.send(running.handle());
-            let _ = running.await;
-        });
+        let (config, handle) = odd(&sshd, Odd::Forger).await;
         let ssh = connect(&config).await.unwrap();
         let forger = handle.await.unwrap();
         let opens = async |address: &str, port: u32| {
@@ -554,29 +568,6 @@ fn what_nobody_asked_for_is_refused() {
     });
 }
 
-/// A host that never answers whether it listens.
-struct Deaf;
-
-impl russh::server::Handler for Deaf {
-    type Error = russh::Error;
-
-    async fn auth_publickey(
-        &mut self,
-        _: &str,
-        _: russh::server::VerifiedPublicKey<'_>,
-    ) -> Result<russh::server::Auth, russh::Error> {
-        Ok(russh::server::Auth::Accept)
-    }
-    async fn tcpip_forward(
-        &mut self,
-        _: &str,
-        _: &mut u32,
-        _: &mut russh::server::Session,
-    ) -> Result<bool, russh::Error> {
-        std::future::pending().await
-    }
-}
-
 #[test]
 fn a_host_that_does_not_say_whether_it_listens_is_told_of_and_let_go_at_once() {
     if !sshd::here() {
@@ -584,16 +575,8 @@ fn a_host_that_does_not_say_whether_it_listens_is_told_of_and_let_go_at_once() {
     }
     // for its keys
     let sshd = Sshd::start("");
-    let key = russh::keys::load_secret_key(sshd.at("host_ed25519"), None).unwrap();
     run(async {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let at = listener.local_addr().unwrap().port();
-        let config = sshd.config(&format!("Host test\n  Port {at}\n  HostKeyAlias [127.0.0.1]:{}\n", sshd.port));
-        tokio::spawn(async move {
-            let (stream, _) = listener.accept().await.unwrap();
-            let config = russh::server::Config { keys: vec![key], ..Default::default() };
-            let _ = russh::server::run_stream(Arc::new(config), stream, Deaf).await.unwrap().await;
-        });
+        let (config, _) = odd(&sshd, Odd::Deaf).await;
         let ssh = connect(&config).await.unwrap();
         let f = forwards(&ssh);
         let spec = Spec::parse("R:9000:localhost:1").unwrap();

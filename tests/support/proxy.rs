@@ -1,11 +1,23 @@
-//! Owns a network that fails: a TCP proxy that cuts, resets, stalls (one way or both) and refuses, on demand or after so
-//! many bytes.
+//! Owns a network that fails or is far: a TCP proxy that cuts, resets, stalls (one way or both) and refuses, on demand or
+//! after so many bytes; and that takes its time, with a delay and a rate ([`Line`]).
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+/// What a line is like, each way by itself. What it does not carry yet waits in a queue before it, as in a modem.
+#[derive(Clone, Copy)]
+pub struct Line {
+    /// One way.
+    pub delay: Duration,
+    /// Bytes a second.
+    pub rate: u64,
+    /// Bytes that may wait; who sends more is held up.
+    pub queue: u64,
+}
 
 #[derive(Default)]
 struct State {
@@ -20,6 +32,10 @@ struct State {
     stalled: [AtomicBool; 2],
     refusing: AtomicBool,
     over: AtomicBool,
+    line: Mutex<Option<Line>>,
+    /// Something came back since the client sent last.
+    heard: AtomicBool,
+    turns: AtomicUsize,
 }
 
 pub struct Proxy {
@@ -45,6 +61,9 @@ impl Proxy {
                 }
                 let Ok(server) = TcpStream::connect(("127.0.0.1", to)) else { continue };
                 shared.opened.fetch_add(1, Ordering::SeqCst);
+                for end in [&client, &server] {
+                    let _ = end.set_nodelay(true);
+                }
                 let mut streams = shared.streams.lock().unwrap();
                 for (way, from, to) in [(0, &client, &server), (1, &server, &client)] {
                     let (Ok(from), Ok(to)) = (from.try_clone(), to.try_clone()) else { continue };
@@ -85,6 +104,14 @@ impl Proxy {
         self.state.stalled[0].store(there, Ordering::SeqCst);
         self.state.stalled[1].store(back, Ordering::SeqCst);
     }
+    /// Connections made from here on are of this kind.
+    pub fn line(&self, line: Line) {
+        *self.state.line.lock().unwrap() = Some(line);
+    }
+    /// How often the client went on after it had heard something: round trips, as far as one follows from the other.
+    pub fn turns(&self) -> usize {
+        self.state.turns.load(Ordering::SeqCst)
+    }
     /// New connections are dropped.
     pub fn refuse(&self, on: bool) {
         self.state.refusing.store(on, Ordering::SeqCst);
@@ -106,9 +133,28 @@ fn cut(state: &State) {
     }
 }
 
-fn pump(state: &State, way: usize, mut from: TcpStream, mut to: TcpStream) {
+fn pump(state: &Arc<State>, way: usize, mut from: TcpStream, mut to: TcpStream) {
     let mut buf = [0; 8192];
+    let line = *state.line.lock().unwrap();
+    let (tx, rx) = sync_channel::<(Instant, Vec<u8>)>(1 << 16);
+    if line.is_some() {
+        let (Ok(to), state) = (to.try_clone(), state.clone()) else { return };
+        std::thread::spawn(move || deliver(&state, way, &rx, to));
+    }
+    let mut free = Instant::now();
     while let Ok(n @ 1..) = from.read(&mut buf) {
+        if way == 0 && state.heard.swap(false, Ordering::SeqCst) {
+            state.turns.fetch_add(1, Ordering::SeqCst);
+        }
+        if let Some(line) = line {
+            let took = |bytes: u64| Duration::from_secs_f64(bytes as f64 / line.rate as f64);
+            free = free.max(Instant::now()) + took(n as u64);
+            if tx.send((free + line.delay, buf[..n].to_vec())).is_err() {
+                break;
+            }
+            std::thread::sleep(free.saturating_duration_since(Instant::now()).saturating_sub(took(line.queue)));
+            continue;
+        }
         while state.stalled[way].load(Ordering::SeqCst) && !state.over.load(Ordering::SeqCst) {
             std::thread::sleep(Duration::from_millis(5));
         }
@@ -117,6 +163,7 @@ fn pump(state: &State, way: usize, mut from: TcpStream, mut to: TcpStream) {
         if to.write_all(&buf[..passes]).is_err() {
             break;
         }
+        state.heard.fetch_or(way == 1, Ordering::SeqCst);
         if left >= 0 {
             let left = state.budget.fetch_sub(n as i64, Ordering::SeqCst) - n as i64;
             if left <= 0 {
@@ -125,8 +172,22 @@ fn pump(state: &State, way: usize, mut from: TcpStream, mut to: TcpStream) {
             }
         }
     }
+    if line.is_none() {
+        let _ = to.shutdown(Shutdown::Both);
+        let _ = from.shutdown(Shutdown::Both);
+    }
+}
+
+/// The other end of a line.
+fn deliver(state: &State, way: usize, line: &Receiver<(Instant, Vec<u8>)>, mut to: TcpStream) {
+    for (due, bytes) in line {
+        std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        state.heard.fetch_or(way == 1, Ordering::SeqCst);
+        if to.write_all(&bytes).is_err() {
+            break;
+        }
+    }
     let _ = to.shutdown(Shutdown::Both);
-    let _ = from.shutdown(Shutdown::Both);
 }
 
 impl Drop for Proxy {

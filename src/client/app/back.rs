@@ -77,6 +77,14 @@ impl App {
             let sessions = |n: usize| crate::text::count(n, "session");
             let Some(host) = self.hosts.get(id) else { return (Coming::Away, id.clone(), "not connected".into()) };
             let (coming, text) = match &host.state {
+                HostState::Online { .. } if host.silent => {
+                    let heard = self.now.saturating_sub(host.heard).as_secs();
+                    let said = match heard {
+                        0 => "nothing sent is answered".into(),
+                        heard => format!("last heard {heard} s ago"),
+                    };
+                    (Coming::Working, said)
+                }
                 HostState::Online { .. } if live < all => {
                     (Coming::Working, format!("{live} of {} back", sessions(all)))
                 }

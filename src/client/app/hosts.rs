@@ -31,7 +31,7 @@ impl Host {
             gauges: None,
             forwards: Vec::new(),
             lends: Lends::default(),
-            ports: Vec::new(),
+            ports: None,
             rtt: None,
             srtt: None,
             foresight: Foresight::default(),
@@ -103,16 +103,20 @@ impl App {
     pub(super) fn host_event(&mut self, id: HostId, event: HostEvent) -> Vec<Effect> {
         let now = self.now;
         let host = self.hosts.entry(id.clone()).or_insert_with(|| Host::new(now));
-        // (whether it is silent its task says: what comes from there does not tell that anything arrives)
-        if !matches!(
-            event,
-            HostEvent::State(_)
-                | HostEvent::Silent(_)
-                | HostEvent::Pending { .. }
-                | HostEvent::Dropped { .. }
-                | HostEvent::Forwards(_)
-                | HostEvent::Failed { .. }
-        ) {
+        // (whether it is silent its task says: what comes from there does not tell that anything arrives; without an agent
+        // there much comes from this machine)
+        let here = host.silent && host.state.is_without_agent();
+        if !here
+            && !matches!(
+                event,
+                HostEvent::State(_)
+                    | HostEvent::Silent(_)
+                    | HostEvent::Pending { .. }
+                    | HostEvent::Dropped { .. }
+                    | HostEvent::Forwards(_)
+                    | HostEvent::Failed { .. }
+            )
+        {
             host.heard = now;
         }
         let mut out = Vec::new();
@@ -126,17 +130,21 @@ impl App {
             HostEvent::Rtt(rtt) => self.round_trip(&id, rtt),
             HostEvent::Silent(quiet) => {
                 host.heard = now.saturating_sub(quiet);
-                host.silent = !quiet.is_zero();
-                if !host.silent {
+                let before = std::mem::replace(&mut host.silent, !quiet.is_zero());
+                if before != host.silent {
+                    self.panes.values_mut().filter(|p| p.host == id).for_each(|p| p.afloat = 0);
+                }
+                if quiet.is_zero() {
                     // what was held back is sent now
                     self.panes.values_mut().filter(|p| p.host == id).for_each(|p| p.held.clear());
                 }
+                self.refresh_ports(&id);
             }
             HostEvent::Gauges(g) => host.gauges = Some(g),
             HostEvent::Forwards(list) => self.forwards(&id, list),
             HostEvent::Lends(lends) => host.lends = lends,
             HostEvent::Ports(list) => {
-                host.ports = list;
+                host.ports = Some(list);
                 self.refresh_ports(&id);
             }
             HostEvent::Output { session, offset, bytes } => self.output(&id, &session, offset, &bytes),
@@ -163,8 +171,7 @@ impl App {
             HostEvent::Attached { session, info, again } => self.attached(&id, &session, info, again, &mut out),
             HostEvent::AttachFailed { session, why, ended } => {
                 if let Some(pane) = self.shown(&id, &session) {
-                    pane.stage = Stage::Gone { why: short(&why, 200), ended };
-                    pane.ahead.clear();
+                    pane.gone(&short(&why, 200), ended);
                 }
                 self.leave_if_nothing(&why, &mut out);
             }
@@ -354,9 +361,8 @@ impl App {
             host.queue.clear();
         }
         for pane in self.panes.values_mut().filter(|p| p.host == *id && p.stage == Stage::Starting) {
-            pane.stage = Stage::Gone { why: why.to_string(), ended: false };
+            pane.gone(why, false);
             pane.tag = None;
-            pane.ahead.clear();
             // it is attached anew when its time has come: not twice
             if let Some(session) = &pane.session {
                 out.push(Effect::Host(id.clone(), HostCommand::Detach { session: session.clone() }));
@@ -464,8 +470,7 @@ impl App {
             (Some(pane), Err(why)) => {
                 if let Some(p) = self.panes.get_mut(&pane) {
                     p.tag = None;
-                    p.ahead.clear();
-                    p.stage = Stage::Gone { why: format!("no shell: {}", short(&why, 200)), ended: true };
+                    p.gone(&format!("no shell: {}", short(&why, 200)), true);
                 }
                 self.leave_if_nothing(&why, out);
             }

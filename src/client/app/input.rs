@@ -35,7 +35,7 @@ enum Takes {
 }
 
 impl App {
-    pub(super) fn key(&mut self, key: Key) -> Vec<Effect> {
+    pub(super) fn key_now(&mut self, key: Key) -> Vec<Effect> {
         let mut out = Vec::new();
         if self.beside(&key, &mut out) {
             return out;
@@ -55,7 +55,12 @@ impl App {
         }
         if taken(self) {
             self.dirty = true;
-            let outcome = self.layers.last_mut().map_or(Outcome::Close, |l| l.key(&keys::simplified(&key)));
+            let key = keys::simplified(&key);
+            let letter = self.layers.last().is_some_and(Layer::takes_a_letter);
+            let outcome = self.layers.last_mut().map_or(Outcome::Close, |l| l.key(&key));
+            if letter && !matches!(outcome, Outcome::Stay) {
+                self.answered_by(&key);
+            }
             self.outcome(outcome, &mut out);
             return out;
         }
@@ -330,13 +335,14 @@ impl App {
         self.urgent |= pane.restored || pane.fed;
         match (&pane.stage, &pane.session) {
             (Stage::Live, Some(session)) => {
-                let lost = self
-                    .hosts
-                    .get(&pane.host)
-                    .is_some_and(|h| h.silent || !matches!(h.state, HostState::Online { .. }));
+                let host = self.hosts.get(&pane.host);
+                let lost = host.is_some_and(|h| h.silent || !matches!(h.state, HostState::Online { .. }));
                 if lost {
                     self.dirty = true;
-                    if echoes(pane.tty) && pane.held.len() < AHEAD {
+                    if host.is_some_and(|h| h.state.is_without_agent()) {
+                        // this machine's session takes it all the same
+                        pane.afloat = pane.afloat.saturating_add(bytes.len());
+                    } else if echoes(pane.tty) && pane.held.len() < AHEAD {
                         pane.held.extend_from_slice(bytes);
                     }
                 }
@@ -353,7 +359,11 @@ impl App {
                 let input = HostCommand::Input { session: session.clone(), bytes: bytes.to_vec(), count };
                 out.push(Effect::Host(pane.host.clone(), input));
             }
-            (Stage::Starting, _) if pane.ahead.len() + bytes.len() <= AHEAD => pane.ahead.extend_from_slice(bytes),
+            (Stage::Starting, _) if pane.ahead.len() + bytes.len() <= AHEAD => {
+                pane.ahead.extend_from_slice(bytes);
+                self.dirty |= !pane.host.is_local();
+            }
+            (Stage::Starting, _) => self.say("too much is typed before there is a session: the rest is not kept"),
             _ => {}
         }
     }

@@ -24,13 +24,18 @@ impl App {
 
     /// The panel shows what there is.
     pub fn refresh_ports(&mut self, id: &HostId) {
+        let away = !self.answers(id);
         let Some(host) = self.hosts.get(id) else { return };
-        let refused = if host.state.is_without_agent() { forward::without_agent(id).hints } else { Vec::new() };
+        let refused = if host.state.is_without_agent() {
+            forward::without_agent(id, self.ssh_config.as_deref()).hints
+        } else {
+            Vec::new()
+        };
         for layer in &mut self.layers {
             if let Layer::Ports(panel) = layer
                 && panel.host == *id
             {
-                panel.refresh(&host.forwards, &host.ports);
+                panel.refresh(&host.forwards, host.ports.as_deref(), away);
                 panel.refuse(refused.clone());
             }
         }
@@ -47,12 +52,15 @@ impl App {
             return;
         }
         if let Some(old) = self.ports_of.take() {
-            if let Some(host) = self.hosts.get_mut(&old) {
-                host.ports.clear();
-            }
             out.push(Effect::Host(old, HostCommand::Ports(false)));
         }
         if let Some(new) = &want {
+            // what was told when somebody looked before is of use only where nothing newer comes
+            let answers = self.answers(new);
+            if let Some(host) = self.hosts.get_mut(new).filter(|_| answers) {
+                host.ports = None;
+            }
+            self.refresh_ports(new);
             out.push(Effect::Host(new.clone(), HostCommand::Ports(true)));
         }
         self.ports_of = want;
@@ -113,6 +121,8 @@ mod tests {
     fn it_is_looked_at_only_while_it_is_open() {
         let mut s = open();
         assert_eq!(commands(&mut s), [HostCommand::Ports(true)]);
+        assert!(s.screen().contains("none; what listens there is not known yet"), "{}", s.screen());
+        s.host("web", HostEvent::Ports(Vec::new()));
         assert!(s.screen().contains("nothing of yours listens there"), "{}", s.screen());
         s.keys("Escape");
         assert_eq!(commands(&mut s), [HostCommand::Ports(false)]);
@@ -137,7 +147,7 @@ mod tests {
         // its agent is there after all
         s.host("web", HostEvent::State(HostState::Online { build: "1".into(), hostname: "box".into() }));
         s.keys("q C-b P");
-        assert!(s.screen().contains("nothing of yours listens there"), "{}", s.screen());
+        assert!(s.screen().contains("none; what listens there is not known yet"), "{}", s.screen());
     }
 
     #[test]
@@ -190,5 +200,39 @@ mod tests {
         s.event(crate::client::app::Event::Tick);
         s.host("web", HostEvent::Forwards(list));
         assert!(!s.screen().contains("is taken here"), "{}", s.screen());
+    }
+
+    #[test]
+    fn what_is_known_of_a_host_that_is_away_is_of_then() {
+        let mut s = open();
+        let silent = |s: &mut Bench, seconds| s.host("web", HostEvent::Silent(std::time::Duration::from_secs(seconds)));
+        silent(&mut s, 4);
+        assert!(s.screen().contains("what listens there is not known while the link is away"), "{}", s.screen());
+        silent(&mut s, 0);
+        s.host("web", HostEvent::Ports(vec![port(3000, "node")]));
+        s.host("web", HostEvent::Forwards(vec![status(1, "8080:localhost:8080", 8080, State::Open)]));
+        let there = "listens there: 127.0.0.1 port 3000 (node)";
+        assert!(s.screen().contains(there) && !s.screen().contains("listened"), "{}", s.screen());
+        // closed and opened again while it is silent: as it was
+        s.keys("q");
+        silent(&mut s, 4);
+        s.keys("C-b P");
+        let screen = s.screen();
+        assert!(screen.contains("when last heard, listened there: 127.0.0.1 port 3000 (node)"), "{screen}");
+        assert!(screen.contains("localhost:8080  the link is silent  2 open"), "{screen}");
+        s.host("web", HostEvent::State(HostState::Connecting));
+        assert!(s.screen().contains("when last heard, listened"), "{}", s.screen());
+        s.host("web", HostEvent::State(HostState::Online { build: "1".into(), hostname: "box".into() }));
+        assert!(s.screen().contains(there) && !s.screen().contains("silent"), "{}", s.screen());
+        // there was nothing then
+        s.host("web", HostEvent::Ports(Vec::new()));
+        s.host("web", HostEvent::Forwards(Vec::new()));
+        silent(&mut s, 4);
+        assert!(s.screen().contains("none; when last heard, nothing of yours listened there"), "{}", s.screen());
+        // where it answers, an old answer is not shown
+        silent(&mut s, 0);
+        s.host("web", HostEvent::Ports(vec![port(3000, "node")]));
+        s.keys("q C-b P");
+        assert!(!s.screen().contains("3000"), "{}", s.screen());
     }
 }

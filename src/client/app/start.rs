@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::proto::ids::{SessionId, Size};
 use crate::store::layout::{self as disk, Layout};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// One session, the whole screen.
@@ -58,6 +59,8 @@ pub struct Setup {
     pub open_host: Option<HostId>,
     /// Names of ssh_config.
     pub known: Vec<String>,
+    /// Named in place of the user's ssh_config.
+    pub ssh_config: Option<PathBuf>,
     pub saved: Option<Layout>,
     pub inside: Inside,
 }
@@ -71,6 +74,7 @@ impl App {
             keymap,
             solo: setup.solo.is_some(),
             size: setup.size,
+            ssh_config: setup.ssh_config,
             now: Duration::ZERO,
             clock: String::new(),
             unix: 0,
@@ -93,9 +97,11 @@ impl App {
             opening: None,
             back_at: None,
             restoring: false,
+            named: None,
             inside: setup.inside,
             pasting: None,
             last_key: None,
+            rest: None,
             pressed: Vec::new(),
             keyboard: 0,
             colors: None,
@@ -114,9 +120,12 @@ impl App {
         let mut out = Vec::new();
         match setup.solo {
             Some(solo) => {
-                let pane = app.new_pane(solo.host);
+                let pane = app.new_pane(solo.host.clone());
                 app.tabs.add_pane(pane);
                 app.attach(pane, solo.session, solo.watch, &mut out);
+                // (its link stands already)
+                let queued = app.hosts.get_mut(&solo.host).map(|host| std::mem::take(&mut host.queue));
+                out.extend(queued.into_iter().flatten().map(|c| Effect::Host(solo.host.clone(), c)));
             }
             None => app.restore(setup.saved, setup.open_host, &mut out),
         }
@@ -171,7 +180,10 @@ impl App {
         match open_host {
             // where it is shown already, that is what is meant
             Some(host) => match self.first_pane_of(&host) {
-                Some((pane, true)) => self.go_to_pane(pane),
+                Some((pane, true)) => {
+                    self.named = Some(host);
+                    self.go_to_pane(pane);
+                }
                 // left empty when the host could not be reached
                 Some((pane, false)) => {
                     if let Some(p) = self.panes.get_mut(&pane) {
@@ -200,16 +212,17 @@ impl App {
         of_host.reduce(|best, next| if next.1 && !best.1 { next } else { best })
     }
 
-    /// Of a kept layout nothing may be alive any more: there is a prompt all the same. Where a host could not be
-    /// reached its panes stay, as what they showed may live; else the layout is no use, and its generations keep it.
+    /// Of a kept layout nothing may be alive any more: there is a prompt all the same, of the host that was named. Where a
+    /// host could not be reached its panes stay, as what they showed may live; else the layout is no use, and its
+    /// generations keep it.
     pub(super) fn see_what_is_left(&mut self, out: &mut Vec<Effect>) {
         let gone = |p: &Pane| matches!(p.stage, Stage::Gone { .. } | Stage::Exited(_));
         self.restoring &= !self.panes.is_empty();
         if !self.restoring || !self.panes.values().all(gone) {
-            return;
+            return self.see_what_is_left_of_named(out);
         }
         self.restoring = false;
-        if self.panes.values().all(|p| !matches!(p.stage, Stage::Gone { ended: false, .. })) {
+        if self.panes.values().all(is_over) {
             for (_, pane) in std::mem::take(&mut self.panes) {
                 if let Some(session) = pane.session {
                     out.push(Effect::Host(pane.host, HostCommand::Detach { session }));
@@ -217,10 +230,50 @@ impl App {
             }
             self.tabs.list.clear();
             self.say("nothing of the last window is alive any more: a new one begins");
+            match self.named.take() {
+                Some(host) => self.open_host(&host, out),
+                None => self.open_what_is_there(out),
+            }
+        } else if self.named.is_some() {
+            // who named a host is not given another in its place: its pane says why, and tries again on a key
+            self.see_what_is_left_of_named(out);
         } else {
             self.say("nothing of the last window is there just now: a tab of this machine was added");
+            self.open_what_is_there(out);
         }
-        self.open_what_is_there(out);
+    }
+
+    /// The layout shows the host that was named, and all it shows of it may have ended: what is free there, or a new shell,
+    /// takes the place.
+    fn see_what_is_left_of_named(&mut self, out: &mut Vec<Effect>) {
+        let Some(host) = self.named.clone() else { return };
+        let of_host: Vec<&Pane> = self.panes.values().filter(|p| p.host == host).collect();
+        let focused = self.tabs.focused().filter(|id| of_host.iter().any(|p| p.id == *id && is_over(p)));
+        if let Some(alive) = of_host.iter().find(|p| p.is_live()).map(|p| p.id) {
+            self.named = None;
+            if focused.is_some() {
+                self.go_to_pane(alive);
+            }
+            return;
+        }
+        if !of_host.iter().all(|p| is_over(p)) {
+            return;
+        }
+        let first = focused.or_else(|| of_host.first().map(|p| p.id));
+        self.named = None;
+        let Some(pane) = first else { return };
+        if let Some(session) = self.panes.get_mut(&pane).and_then(|p| p.session.take()) {
+            out.push(Effect::Host(host.clone(), HostCommand::Detach { session }));
+        }
+        let fresh = Pane::new(pane, host.clone(), self.pane_size(pane));
+        self.panes.insert(pane, fresh);
+        self.say(format!("what the last window showed of {} has ended", crate::text::short(host.as_str(), 40)));
+        self.opening = Some(super::open::Opening { host: host.clone(), pane, all: false });
+        self.ensure(&host, out);
+        if self.is_online(&host) {
+            out.push(Effect::Host(host, HostCommand::List));
+        }
+        self.go_to_pane(pane);
     }
 
     /// The layout to keep.
@@ -258,6 +311,11 @@ impl App {
             }
         })
     }
+}
+
+/// What it showed is known to have ended.
+fn is_over(pane: &Pane) -> bool {
+    matches!(pane.stage, Stage::Gone { ended: true, .. } | Stage::Exited(_))
 }
 
 fn from_disk(node: disk::Node) -> Node<disk::Pane> {

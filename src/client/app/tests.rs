@@ -177,6 +177,7 @@ pub fn setup(cols: u16, rows: u16) -> Setup {
         solo: None,
         open_host: None,
         known: vec!["build-server".into(), "nas".into()],
+        ssh_config: None,
         saved: None,
         inside: Inside::default(),
     }
@@ -1711,6 +1712,13 @@ fn hosts_that_come_back_are_listed_until_all_are_there() {
     s.app.list_hosts();
     s.host("pi", HostEvent::State(online()));
     assert!(!s.has("coming back"), "it goes by itself\n{}", s.screen());
+    // one that is silent is not there
+    s.at(20.0);
+    s.host("nas", HostEvent::Silent(Duration::from_secs(5)));
+    s.app.list_hosts();
+    assert!(s.has("coming back: 0 of 2") && s.has("◌ nas  last heard 5 s ago"), "{}", s.screen());
+    s.host("nas", HostEvent::Silent(Duration::ZERO));
+    assert!(s.has("● nas  2 sessions back"), "{}", s.screen());
 }
 
 #[test]
@@ -1727,4 +1735,132 @@ fn no_shell_of_this_machine_takes_the_place_of_one_on_another() {
     s.keys("r");
     assert!(!s.effects.iter().any(|e| matches!(e, Effect::Host(_, HostCommand::Create { .. }))), "{:?}", s.effects);
     assert!(s.has("a session on me@web over plain SSH"), "{}", s.screen());
+}
+
+#[test]
+fn a_host_named_is_never_another_one_when_the_last_window_is_gone() {
+    let ended = |n: &str| HostEvent::AttachFailed { session: id(n), why: "it ended".into(), ended: true };
+    let start = |panes: &[(&str, &str)]| {
+        let mut s = Bench::new(Setup { saved: kept(panes), open_host: Some(HostId::new("nas")), ..setup(80, 24) });
+        s.host("local", HostEvent::State(online()));
+        s.made = 10;
+        s
+    };
+    let live_on = |s: &Bench| s.app.focused().filter(|p| p.is_live()).map(|p| p.host.as_str().to_string());
+    // all of it has ended
+    let mut s = start(&[("nas", "a"), ("nas", "b")]);
+    s.host("nas", HostEvent::State(online()));
+    s.take();
+    s.host("nas", ended("a"));
+    s.host("nas", ended("b"));
+    assert!(s.has("nothing of the last window is alive"), "{}", s.screen());
+    s.answer();
+    assert_eq!((in_tabs(&s).as_str(), live_on(&s).as_deref()), ("[s11]", Some("nas")));
+    // what is free there is taken up
+    let mut s = start(&[("nas", "a")]);
+    s.there = vec![SessionInfo { state: "detached".into(), ..detached("x", "2026-01-01") }];
+    s.host("nas", HostEvent::State(online()));
+    s.take();
+    s.host("nas", ended("a"));
+    s.answer();
+    assert_eq!((in_tabs(&s).as_str(), live_on(&s).as_deref()), ("[x]", Some("nas")));
+    // a window with something else alive in it
+    let mut s = start(&[("local", "l"), ("nas", "a")]);
+    let info = Box::new(info("l", 80, 22));
+    s.host("local", HostEvent::Attached { session: id("l"), info, again: false });
+    s.host("nas", HostEvent::State(online()));
+    s.take();
+    s.host("nas", ended("a"));
+    s.answer();
+    assert_eq!((in_tabs(&s).as_str(), live_on(&s).as_deref()), ("l [s11]", Some("nas")));
+    // one of it lives: there it goes
+    let mut s = start(&[("nas", "a"), ("nas", "b")]);
+    s.host("nas", HostEvent::State(online()));
+    s.take();
+    s.host("nas", ended("a"));
+    let info = Box::new(super::tests::info("b", 80, 22));
+    s.host("nas", HostEvent::Attached { session: id("b"), info, again: false });
+    s.answer();
+    assert_eq!((in_tabs(&s).as_str(), live_on(&s).as_deref()), ("a [b]", Some("nas")));
+    // nobody wanted an agent there: its pane says so, and nothing of this machine comes in its place
+    let mut s = start(&[("nas", "a")]);
+    let failed = HostState::Failed { why: "nas has no thub agent".into(), hints: vec![], hard: false };
+    s.take();
+    s.host("nas", HostEvent::State(failed));
+    s.answer();
+    assert_eq!(in_tabs(&s), "[a]");
+    assert!(s.has("no thub agent") && s.has("Enter: try again"), "{}", s.screen());
+    s.keys("Enter");
+    s.host("nas", HostEvent::State(online()));
+    s.take();
+    s.host("nas", ended("a"));
+    s.answer();
+    assert_eq!((in_tabs(&s).as_str(), live_on(&s).as_deref()), ("[s11]", Some("nas")));
+}
+
+#[test]
+fn what_is_typed_before_a_far_shell_is_there_is_seen() {
+    let host = "build-server";
+    let mut s = two_hosts();
+    s.at(10.0);
+    s.host(host, HostEvent::Silent(Duration::from_secs(4)));
+    s.keys("C-b c");
+    assert!(s.has("waits for the link: last heard 4 s ago"), "{}", s.screen());
+    s.app.dirty = false;
+    s.keys("'touch Enter");
+    assert!(s.app.dirty && s.has("typed, not sent: touch\\r  (^b Del drops it)"), "{}", s.screen());
+    s.host(host, HostEvent::State(HostState::Connecting));
+    assert!(s.has("connecting") && s.has("typed, not sent: touch"), "{}", s.screen());
+    // it is there: it gets it, and nothing more is said
+    s.host(host, HostEvent::State(online()));
+    s.answer();
+    assert_eq!(s.typed(), ["s2 touch\\r"]);
+    assert!(!s.has("not sent"), "{}", s.screen());
+    // it can't be: what was typed does not go without a word
+    s.host(host, HostEvent::Silent(Duration::from_secs(4)));
+    s.keys("C-b c 'rm");
+    let tag = s.app.focused().and_then(|p| p.tag).unwrap();
+    s.host(host, HostEvent::Created { tag, result: Err("not known".into()) });
+    assert!(s.has("no shell: not known") && s.has("typed, not delivered: rm"), "{}", s.screen());
+    // of a session that was there before nobody knows what it shows: how much, and no more
+    let mut s = two_hosts();
+    s.host(host, HostEvent::State(HostState::Connecting));
+    let mut out = Vec::new();
+    s.app.open_session(&HostId::new(host), &id("r2"), &mut out);
+    s.keys("'secret");
+    assert!(s.has("typed, not sent: 6 bytes") && !s.has("secret"), "{}", s.screen());
+    s.host(host, HostEvent::State(HostState::Failed { why: "no".into(), hints: vec![], hard: false }));
+    assert!(s.has("typed, not delivered: 6 bytes") && !s.has("secret"), "{}", s.screen());
+}
+
+#[test]
+fn a_dead_pane_is_dim_and_says_since_when_all_along() {
+    let host = "build-server";
+    let mut s = two_hosts();
+    let dim = |s: &Bench| s.buffer().0[(51, 2)].modifier.contains(Modifier::DIM);
+    s.at(10.0);
+    assert!(!dim(&s));
+    s.host(host, HostEvent::Silent(Duration::from_secs(4)));
+    assert!(dim(&s) && s.has("last heard 4 s ago"), "{}", s.screen());
+    s.at(18.0);
+    s.host(host, HostEvent::State(HostState::Connecting));
+    assert!(dim(&s) && s.has("last heard 12 s ago, connecting again"), "{}", s.screen());
+    s.at(18.5);
+    assert_eq!(s.app.deadline(), Some(Duration::from_secs(19)), "it counts on");
+    s.host(host, HostEvent::State(online()));
+    assert!(!dim(&s) && !s.has("last heard"), "{}", s.screen());
+}
+
+#[test]
+fn the_cursor_is_not_on_what_is_said_over_its_row() {
+    let host = "build-server";
+    let mut s = two_hosts();
+    s.output(host, "r1", "\x1b[20;1H$ ");
+    s.host(host, HostEvent::Tty { session: id("r1"), flags: tty::ECHO });
+    s.host(host, HostEvent::Silent(Duration::from_secs(4)));
+    assert!(s.buffer().1.is_some());
+    s.keys("'ls");
+    assert!(s.has("typed, not sent: ls") && s.buffer().1.is_none(), "{}", s.screen());
+    s.output(host, "r1", "\x1b[19;1H$ ");
+    assert!(s.buffer().1.is_some(), "{}", s.screen());
 }

@@ -107,11 +107,21 @@ impl Attached {
 
     /// The attach to send on a new link, on this stream.
     pub fn attach(&mut self, client: &ClientId, stream: StreamId) -> SessionAttach {
+        self.begun(stream, self.size);
+        self.request(client, stream)
+    }
+
+    /// An attach is on its way that asked for this stream and size.
+    pub fn begun(&mut self, stream: StreamId, size: Size) {
         self.stream = stream;
-        self.asked = self.size;
+        self.asked = size;
         self.live = false;
         self.screen = None;
         self.parts = None;
+    }
+
+    /// The attach as it would be asked for now.
+    pub fn request(&self, client: &ClientId, stream: StreamId) -> SessionAttach {
         SessionAttach {
             session: self.session.clone(),
             stream,

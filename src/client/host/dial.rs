@@ -9,9 +9,11 @@ use crate::config::Config;
 use crate::failure::{Failure, Kind};
 use crate::link::{Incoming, Link, locked};
 use crate::paths::Paths;
-use crate::proto::control::{Fault, Initialized, SessionCreate};
+use crate::proto::control::{Fault, Initialized, SessionAttach, SessionAttached, SessionCreate, SessionInfo};
+use crate::proto::frame::Frame;
 use crate::proto::hello;
 use crate::proto::ids::ClientId;
+use crate::store::met;
 use crate::sys;
 use crate::text::{shell, typed};
 use crate::transport::ask::Ask;
@@ -22,6 +24,7 @@ use crate::transport::{self, DeployPolicy};
 use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 use tokio::io::DuplexStream;
@@ -164,6 +167,8 @@ pub struct Dialed {
     pub ssh: Option<Ssh>,
     /// The host has no agent: the link is to this machine's, sessions are channels of this target process.
     pub without: Option<Without>,
+    /// What was asked for together with hello.
+    pub begun: Begun,
 }
 
 impl Dialed {
@@ -176,13 +181,50 @@ impl Dialed {
     }
 }
 
-/// Reaches a host's agent and says hello.
-pub async fn dial(host: &HostId, env: &Env, ask: Arc<dyn Ask>) -> Result<Dialed, Failure> {
-    dial_by(host, env, ask, env.deploy).await
+/// What is sent in one flight with hello, as calls on the link that is about to stand.
+pub type First = Arc<dyn Fn(&Link) -> Begun + Send + Sync>;
+
+/// Calls sent with hello; their answers come after its.
+#[derive(Default)]
+pub struct Begun {
+    pub attaches: Vec<Attaching>,
+    /// Frames of their streams.
+    pub frames: Option<mpsc::UnboundedReceiver<Frame>>,
+    /// The list of sessions.
+    pub list: Option<Reply<Vec<SessionInfo>>>,
 }
 
-/// The same with a word of one's own on whether an agent is put there.
-pub async fn dial_by(host: &HostId, env: &Env, ask: Arc<dyn Ask>, policy: DeployPolicy) -> Result<Dialed, Failure> {
+pub type Reply<T> = Pin<Box<dyn Future<Output = Result<T, Fault>> + Send + Sync>>;
+
+/// An attach whose answer is under way.
+pub struct Attaching {
+    pub asked: SessionAttach,
+    pub answer: Reply<SessionAttached>,
+}
+
+/// Attaches to be sent with hello.
+pub fn attaching(link: &Link, wanted: &[SessionAttach]) -> Begun {
+    let (tx, frames) = mpsc::unbounded_channel();
+    let attach = |asked: &SessionAttach| {
+        link.route_stream(asked.stream, tx.clone());
+        Attaching { asked: asked.clone(), answer: Box::pin(link.call(asked)) }
+    };
+    Begun { attaches: wanted.iter().map(attach).collect(), frames: Some(frames), list: None }
+}
+
+/// Reaches a host's agent and says hello.
+pub async fn dial(host: &HostId, env: &Env, ask: Arc<dyn Ask>) -> Result<Dialed, Failure> {
+    dial_by(host, env, ask, env.deploy, None).await
+}
+
+/// The same with a word of one's own on whether an agent is put there, and with what else is asked for at once.
+pub async fn dial_by(
+    host: &HostId,
+    env: &Env,
+    ask: Arc<dyn Ask>,
+    policy: DeployPolicy,
+    first: Option<First>,
+) -> Result<Dialed, Failure> {
     if host.is_local() {
         let io = (env.local)();
         return greet(host, env, io, None).await;
@@ -191,7 +233,7 @@ pub async fn dial_by(host: &HostId, env: &Env, ask: Arc<dyn Ask>, policy: Deploy
         return without::dial(host, env, ask).await;
     }
     let dial = Once::dial(ask);
-    let greeted = open(host, env, dial.0.clone(), policy).await;
+    let greeted = open(host, env, dial.0.clone(), policy, first).await;
     // the question about the agent was answered so: another process logs in, and asks what it has to through us
     if greeted.is_err() && env.goes_without(host) {
         dial.0.again();
@@ -202,18 +244,41 @@ pub async fn dial_by(host: &HostId, env: &Env, ask: Arc<dyn Ask>, policy: Deploy
 
 /// Connects, and says hello to the agent that goes with this build. One whose hello says what its name and banner did
 /// not is passed over.
-async fn open(host: &HostId, env: &Env, ask: Arc<dyn Ask>, policy: DeployPolicy) -> Result<Dialed, Failure> {
-    let ssh = transport::ssh::connect(host.as_str(), env.ssh_config.as_deref(), ask.clone()).await?;
+async fn open(
+    host: &HostId,
+    env: &Env,
+    ask: Arc<dyn Ask>,
+    policy: DeployPolicy,
+    first: Option<First>,
+) -> Result<Dialed, Failure> {
+    let met = met::recall(&env.paths, host.as_str());
+    let file = env.ssh_config.as_deref();
+    let ssh = match transport::ssh::connect_again(host.as_str(), file, ask.clone(), met.key).await {
+        Err(failure) if met.key && failure.kind == Kind::Refused => {
+            met::remember(&env.paths, host.as_str(), |met| met.key = false);
+            return Err(failure);
+        }
+        connected => connected?,
+    };
     let mut unfit: Vec<String> = Vec::new();
     let mut told = None;
     loop {
-        let opened = match transport::agent(&ssh, host.as_str(), ask.clone(), policy, env.offer.clone(), &unfit).await {
+        let greeting = Greeting::begin(env, first.as_ref());
+        let mut early = greeting.link.out.peek();
+        if early.len() > hello::FIRST_MOST {
+            early.clear();
+        }
+        let offer = env.offer.clone();
+        let opened = match transport::agent(&ssh, host.as_str(), ask.clone(), policy, offer, &unfit, &early).await {
             Ok(opened) => opened,
             // none other is there: what the last one said is why
             Err(failure) if failure.kind == Kind::Refused => return Err(told.unwrap_or(failure)),
             Err(failure) => return Err(failure),
         };
-        match greet(host, env, opened.channel, Some(ssh.clone())).await {
+        if opened.greeted {
+            greeting.link.out.skip(early.len());
+        }
+        match greeting.answered(host, env, opened.channel, Some(ssh.clone())).await {
             // (a greeting is refused for that alone)
             Err(failure)
                 if failure.kind == Kind::Refused && unfit.len() < choose::TRIED && !unfit.contains(&opened.build) =>
@@ -221,7 +286,11 @@ async fn open(host: &HostId, env: &Env, ask: Arc<dyn Ask>, policy: DeployPolicy)
                 unfit.push(opened.build);
                 told = Some(failure);
             }
-            greeted => return greeted,
+            greeted => {
+                ssh.begun();
+                met::remember(&env.paths, host.as_str(), |met| met.key = ssh.by_key());
+                return greeted;
+            }
         }
     }
 }
@@ -230,50 +299,74 @@ pub(super) async fn greet<S>(host: &HostId, env: &Env, io: S, ssh: Option<Ssh>) 
 where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + 'static,
 {
-    let (tx, incoming) = mpsc::unbounded_channel();
-    let (link, served) = Link::new(io, false, tx);
-    let (ended_tx, mut ended) = oneshot::channel();
-    tokio::spawn(async move {
-        let _ = ended_tx.send(served.await);
-    });
-    let name = crate::text::escape(host.as_str());
-    if ssh.is_some() {
-        crate::sys::test_point("hello");
+    Greeting::begin(env, None).answered(host, env, io, ssh).await
+}
+
+/// Hello, and what goes with it, on a link that is not served yet.
+struct Greeting {
+    link: Link,
+    hello: Reply<Initialized>,
+    begun: Begun,
+}
+
+impl Greeting {
+    fn begin(env: &Env, first: Option<&First>) -> Greeting {
+        let link = Link::unserved();
+        let hello = Box::pin(link.call(&hello::initialize(env.client.clone())));
+        let begun = first.map(|first| first(&link)).unwrap_or_default();
+        Greeting { link, hello, begun }
     }
-    let hello = match link.call(&hello::initialize(env.client.clone())).await {
-        Ok(hello) => hello,
-        Err(fault) if fault.code == Fault::REFUSED => {
-            link.close();
-            return Err(unfit(host, env, &crate::text::short(&fault.message, 200)));
+
+    async fn answered<S>(self, host: &HostId, env: &Env, io: S, ssh: Option<Ssh>) -> Result<Dialed, Failure>
+    where
+        S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + 'static,
+    {
+        let Greeting { link, hello, begun } = self;
+        let (tx, incoming) = mpsc::unbounded_channel();
+        let served = link.serve(io, false, tx);
+        let (ended_tx, mut ended) = oneshot::channel();
+        tokio::spawn(async move {
+            let _ = ended_tx.send(served.await);
+        });
+        let name = crate::text::escape(host.as_str());
+        if ssh.is_some() {
+            crate::sys::test_point("hello");
         }
-        Err(fault) => {
+        let hello = match hello.await {
+            Ok(hello) => hello,
+            Err(fault) if fault.code == Fault::REFUSED => {
+                link.close();
+                return Err(unfit(host, env, &crate::text::short(&fault.message, 200)));
+            }
+            Err(fault) => {
+                link.close();
+                let why = match ended.try_recv() {
+                    Ok(e) if fault.code == Fault::GONE => e.to_string(),
+                    _ => crate::text::escape(&fault.message),
+                };
+                return Err(Failure::unreachable(
+                    format!("the agent on {name} does not answer: {why}"),
+                    if host.is_local() {
+                        "run `thub doctor`".to_string()
+                    } else {
+                        format!(
+                            "look whether `{}` works and prints nothing unusual; `{}` puts the agent there anew",
+                            env.typed(&format!("ssh {}", shell(host.as_str()))),
+                            env.typed(&format!("thub deploy {}", shell(host.as_str())))
+                        )
+                    },
+                ));
+            }
+        };
+        // this side's own agent is this build
+        if !host.is_local() && (!choose::fits(&hello.build) || !hello::speaks(hello.revision)) {
             link.close();
-            let why = match ended.try_recv() {
-                Ok(e) if fault.code == Fault::GONE => e.to_string(),
-                _ => crate::text::escape(&fault.message),
-            };
-            return Err(Failure::unreachable(
-                format!("the agent on {name} does not answer: {why}"),
-                if host.is_local() {
-                    "run `thub doctor`".to_string()
-                } else {
-                    format!(
-                        "look whether `{}` works and prints nothing unusual; `{}` puts the agent there anew",
-                        env.typed(&format!("ssh {}", shell(host.as_str()))),
-                        env.typed(&format!("thub deploy {}", shell(host.as_str())))
-                    )
-                },
-            ));
+            let what =
+                format!("it is thub {} and speaks revision {}", crate::text::short(&hello.build, 60), hello.revision);
+            return Err(unfit(host, env, &what));
         }
-    };
-    // this side's own agent is this build
-    if !host.is_local() && (!choose::fits(&hello.build) || !hello::speaks(hello.revision)) {
-        link.close();
-        let what =
-            format!("it is thub {} and speaks revision {}", crate::text::short(&hello.build, 60), hello.revision);
-        return Err(unfit(host, env, &what));
+        Ok(Dialed { link, incoming, ended, hello, ssh, without: None, begun })
     }
-    Ok(Dialed { link, incoming, ended, hello, ssh, without: None })
 }
 
 /// It answered, and does not go with this build.

@@ -5,11 +5,12 @@ use super::{Env, HostCommand, HostEvent, HostId};
 use crate::failure::Failure;
 use crate::link::Link;
 use crate::proto::control::{PortInfo, PortsList};
-use crate::text::escape;
+use crate::text::{escape, shell, typed};
 use crate::transport::ssh::forward::spec::{Kind, Place, Spec};
 use crate::transport::ssh::forward::{State, Why};
 use crate::transport::ssh::{Forwards, Ssh};
 use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -41,13 +42,15 @@ pub(super) struct Forwarding {
 }
 
 /// Why there are none where the host is reached without an agent, and what to do.
-pub fn without_agent(host: &HostId) -> Failure {
-    let host = escape(host.as_str());
+pub fn without_agent(host: &HostId, ssh_config: Option<&Path>) -> Failure {
+    let host = shell(host.as_str());
+    let forward = typed(&format!("thub forward -H {host} SPEC"), ssh_config);
+    let deploy = typed(&format!("thub deploy {host}"), ssh_config);
     Failure::failed(
-        format!("no forwards from here without an agent: use `thub forward -H {host} SPEC`"),
-        format!("`thub forward -H {host} SPEC` forwards over a connection of its own"),
+        format!("no forwards from here without an agent: use `{forward}`"),
+        format!("`{forward}` forwards over a connection of its own"),
     )
-    .hint(format!("`thub deploy {host}` puts the agent there; then this panel forwards too"))
+    .hint(format!("`{deploy}` puts the agent there; then this panel forwards too"))
 }
 
 impl Forwarding {
@@ -104,7 +107,7 @@ impl Forwarding {
             // those would wait for ever
             if self.without && self.forwards.lister().list().is_some_and(|l| !l.is_empty()) {
                 self.end();
-                self.tell(Err(without_agent(&self.host)));
+                self.tell(Err(without_agent(&self.host, self.env.ssh_config.as_deref())));
             }
             if self.without && !std::mem::replace(&mut self.configured, true) {
                 self.say_configured();
@@ -136,7 +139,8 @@ impl Forwarding {
                 return;
             }
             let count = crate::text::count(specs.len(), "forward");
-            let what = format!("{count} of ssh_config not opened: {}", without_agent(&host).what);
+            let what =
+                format!("{count} of ssh_config not opened: {}", without_agent(&host, env.ssh_config.as_deref()).what);
             let _ = events.send((host, HostEvent::Said { what }));
         });
     }
@@ -177,7 +181,7 @@ impl Forwarding {
     pub(super) fn command(&mut self, command: &HostCommand, link: Option<&Link>) -> bool {
         match command {
             HostCommand::Forward(_) | HostCommand::ForwardPort(_) if self.without => {
-                self.tell(Err(without_agent(&self.host)));
+                self.tell(Err(without_agent(&self.host, self.env.ssh_config.as_deref())));
             }
             HostCommand::Forward(spec) => self.tell(self.forwards.open(spec.clone(), false)),
             HostCommand::ForwardPort(port) => match near(port) {

@@ -7,17 +7,18 @@ mod frames;
 
 use super::attached::{Attached, Waiting};
 use super::credit::Credit;
+use super::dial::{Attaching, First, attaching};
 use super::dialing::{Dial, Dialing};
 use super::forward::Forwarding;
-use super::pulse::{Act, Pulse, Signs};
 use super::without::{self, Without};
 use super::{Dialed, Env, HostCommand, HostEvent, HostId, HostState, dial_by};
 use crate::failure::Kind;
+use crate::link::pulse::{Act, Pulse, Signs};
 use crate::link::{Incoming, Link};
 use crate::proto::control::*;
 use crate::proto::frame::Frame;
 use crate::proto::hello;
-use crate::proto::ids::{SessionId, StreamId};
+use crate::proto::ids::{SessionId, Size, StreamId};
 use crate::proto::notice::ShuttingDown;
 use crate::transport::DeployPolicy;
 use crate::transport::ask::{Ask, Nobody};
@@ -89,6 +90,11 @@ pub fn spawn(host: HostId, env: Arc<Env>, events: Events, first: Option<Dialed>)
     tx
 }
 
+/// The attach that a task would send for a session nobody has shown yet: for who sends it with hello.
+pub fn first_attach(env: &Env, session: SessionId, size: Size, watch: bool, stream: StreamId) -> SessionAttach {
+    Attached::new(session, stream, size.clamped(), watch, WINDOW_FAR).request(&env.client, stream)
+}
+
 /// Answers to calls, as they come.
 enum Inner {
     Attached {
@@ -116,6 +122,8 @@ struct Live {
     streams: HashMap<StreamId, SessionId>,
     /// Frames of streams whose attach is not answered yet.
     unanswered: HashMap<StreamId, Vec<Frame>>,
+    /// Attaches sent together with hello, of sessions that nobody has asked to see yet.
+    begun: Vec<Attaching>,
     /// As the agent's hello named them.
     build: String,
     exe: String,
@@ -137,7 +145,7 @@ struct Task {
     asker: Arc<Asker>,
     inner_tx: mpsc::UnboundedSender<Inner>,
     attached: HashMap<SessionId, Attached>,
-    /// Calls wanted while there was no link.
+    /// Calls wanted while there was no link, or a silent one.
     early: Vec<HostCommand>,
     next_stream: StreamId,
     gauges: bool,
@@ -173,9 +181,17 @@ impl Task {
 
     fn dial(&mut self) -> Dial {
         let policy = if std::mem::take(&mut self.renew) { DeployPolicy::Always } else { self.env.deploy };
-        self.dial_asking(self.asker.clone(), policy)
+        // (of several dials the oldest alone: each attach ends the one before)
+        let sessions: Vec<SessionId> = self.attached.values().filter(|a| !a.ended).map(|a| a.session.clone()).collect();
+        let mut wanted = Vec::new();
+        for session in sessions {
+            let stream = self.take_stream();
+            wanted.extend(self.attached.get(&session).map(|a| a.request(&self.env.client, stream)));
+        }
+        let first: First = Arc::new(move |link: &Link| attaching(link, &wanted));
+        self.dial_asking(self.asker.clone(), policy, Some(first))
     }
-    fn dial_asking(&self, ask: Arc<dyn Ask>, policy: DeployPolicy) -> Dial {
+    fn dial_asking(&self, ask: Arc<dyn Ask>, policy: DeployPolicy, first: Option<First>) -> Dial {
         let (host, env) = (self.host.clone(), self.env.clone());
         let had_agent = self.had_agent;
         Box::pin(async move {
@@ -183,7 +199,7 @@ impl Task {
             if !host.is_local() && !had_agent && without::is_in_use(&host, &env).await {
                 env.go_without(&host, true);
             }
-            dial_by(&host, &env, ask, policy).await
+            dial_by(&host, &env, ask, policy, first).await
         })
     }
 
@@ -367,7 +383,7 @@ impl Task {
     /// One more, which asks nobody anything; none where a person is being asked: `asked` = questions before the first.
     fn dial_beside(&self, dialing: &mut Dialing, asked: u64) {
         if self.asker.asked() == asked {
-            dialing.start(self.dial_asking(Arc::new(Nobody), DeployPolicy::Never));
+            dialing.start(self.dial_asking(Arc::new(Nobody), DeployPolicy::Never, None));
         } else {
             dialing.keep_oldest();
         }
@@ -491,7 +507,7 @@ impl Task {
         inner: &mut mpsc::UnboundedReceiver<Inner>,
         ready: &mut Option<Dialed>,
     ) -> Turn {
-        let Dialed { link, incoming, ended, hello, ssh, without } = dialed;
+        let Dialed { link, incoming, ended, hello, ssh, without, begun } = dialed;
         let (frames_tx, frames) = mpsc::unbounded_channel();
         self.forwards.up(ssh.as_ref(), &link);
         let mut live = Live {
@@ -502,6 +518,7 @@ impl Task {
             frames_tx,
             streams: HashMap::new(),
             unanswered: HashMap::new(),
+            begun: Vec::new(),
             build: hello.build.clone(),
             exe: hello.exe,
             leaving: None,
@@ -516,6 +533,19 @@ impl Task {
         if hello.ends_at_logout {
             self.tell(HostEvent::Said { what: super::ends_at_logout(&self.host) });
         }
+        for attaching in begun.attaches {
+            let stream = attaching.asked.stream;
+            self.next_stream = self.next_stream.max(stream.saturating_add(4));
+            link.route_stream(stream, live.frames_tx.clone());
+            live.unanswered.insert(stream, Vec::new());
+            live.begun.push(attaching);
+        }
+        if let Some(mut early) = begun.frames {
+            // (nobody hands on to them any more: their streams lead here)
+            while let Ok(frame) = early.try_recv() {
+                self.frame(&mut live, frame);
+            }
+        }
         let sessions: Vec<SessionId> = self.attached.values().filter(|a| !a.ended).map(|a| a.session.clone()).collect();
         for session in sessions {
             self.attach(&mut live, &session);
@@ -524,6 +554,9 @@ impl Task {
         // (this machine's gauges are not that host's)
         if self.gauges && live.without.is_none() {
             drop(link.call(&MonitoringSubscribe {}));
+        }
+        if let Some(without) = &live.without {
+            without.look();
         }
         self.list(&live);
         for command in std::mem::take(&mut self.early) {
@@ -579,6 +612,7 @@ impl Task {
                     *ready = Some(dialed);
                     break Turn::Go;
                 }
+                quiet = silence(&mut live.without) => self.tell(HostEvent::Silent(quiet)),
                 () = woken(&mut self.wakes), if network => live.pulse.doubt(Instant::now()),
                 () = tokio::time::sleep_until(live.pulse.due(Instant::now(), &signs(&live.link)).into()), if network => {
                     if let Some(quiet) = self.feel(&mut live, &mut beside, asked) {
@@ -638,6 +672,9 @@ impl Task {
                         self.send_input(live, &session);
                         self.announce(&session);
                     }
+                    for command in std::mem::take(&mut self.early) {
+                        self.command(live, command);
+                    }
                 }
                 Act::Beside => self.dial_beside(beside, asked),
                 Act::Dead(quiet) => dead = Some(quiet),
@@ -647,6 +684,16 @@ impl Task {
     }
 
     fn attach(&mut self, live: &mut Live, session: &SessionId) {
+        let mut begun = std::mem::take(&mut live.begun);
+        let known = begun.iter().position(|b| b.asked.session == *session).map(|i| begun.swap_remove(i));
+        let goes_on = known.is_some_and(|known| self.goes_on(live, known));
+        let more_wanted = |b: &Attaching| self.attached.get(&b.asked.session).is_some_and(|a| !a.ended);
+        let (wanted, rest): (Vec<_>, Vec<_>) = begun.into_iter().partition(more_wanted);
+        live.begun = wanted;
+        rest.iter().for_each(|b| let_go(live, b.asked.stream));
+        if goes_on {
+            return;
+        }
         let stream = self.take_stream();
         self.allow(live, session);
         let Some(a) = self.attached.get_mut(session) else { return };
@@ -660,9 +707,37 @@ impl Task {
         live.unanswered.remove(&old);
         live.unanswered.insert(stream, Vec::new());
         let call = live.link.call(&a.attach(&self.env.client, stream));
-        let (tx, session) = (self.inner_tx.clone(), session.clone());
+        self.await_attach(session.clone(), stream, call);
+    }
+
+    /// Goes on with an attach that was sent together with hello, if it still is what is wanted.
+    fn goes_on(&mut self, live: &mut Live, attaching: Attaching) -> bool {
+        let Attaching { asked, answer } = attaching;
+        let (session, stream) = (asked.session.clone(), asked.stream);
+        let a = self.attached.get_mut(&session).filter(|a| {
+            let now = a.request(&self.env.client, stream);
+            // (another size is asked for once it is answered)
+            now.size.is_some() == asked.size.is_some() && SessionAttach { size: asked.size, ..now } == asked
+        });
+        let Some(a) = a else {
+            let_go(live, stream);
+            return false;
+        };
+        a.begun(stream, asked.size.unwrap_or(a.size));
+        live.streams.insert(stream, session.clone());
+        self.await_attach(session, stream, answer);
+        true
+    }
+
+    fn await_attach(
+        &self,
+        session: SessionId,
+        stream: StreamId,
+        answer: impl Future<Output = Result<SessionAttached, Fault>> + Send + 'static,
+    ) {
+        let tx = self.inner_tx.clone();
         tokio::spawn(async move {
-            let reply = Box::new(call.await.and_then(|reply| hello::check_stream(&reply).map(|()| reply)));
+            let reply = Box::new(answer.await.and_then(|reply| hello::check_stream(&reply).map(|()| reply)));
             let _ = tx.send(Inner::Attached { session, stream, reply });
         });
     }
@@ -691,8 +766,23 @@ impl Task {
     }
 }
 
+/// An attach that nobody wants any more.
+fn let_go(live: &mut Live, stream: StreamId) {
+    live.unanswered.remove(&stream);
+    live.link.close_stream(stream);
+    drop(live.link.call(&SessionDetach { stream }));
+}
+
 fn signs(link: &Link) -> Signs {
     Signs { heard: link.heard(), answered: link.answered() }
+}
+
+/// What is told next of the silence of a host without an agent; never, where it has one.
+async fn silence(without: &mut Option<Without>) -> Duration {
+    match without {
+        Some(without) => without.silence().await,
+        None => std::future::pending().await,
+    }
 }
 
 /// The next piece of such news; never, where there is none.

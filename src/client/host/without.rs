@@ -9,6 +9,7 @@ use crate::link::{Incoming, Link, call};
 use crate::proto::control::*;
 use crate::proto::hello;
 use crate::proto::ids::TargetId;
+use crate::proto::notice::Notice;
 use crate::proto::spawn::{TargetSpec, TargetStarted};
 use crate::store::rundir::RunDir;
 use crate::store::target;
@@ -22,7 +23,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::UnixStream;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 /// A new target process stands within this.
 const START: Duration = Duration::from_secs(10);
@@ -35,6 +36,8 @@ const ANSWER: Duration = Duration::from_secs(2);
 pub struct Without {
     pub target: TargetId,
     control: Link,
+    /// As the target process tells of its host.
+    silence: watch::Receiver<Duration>,
 }
 
 impl Drop for Without {
@@ -47,6 +50,20 @@ impl Without {
     /// A person lets go of the host: the next time it is asked for its agent again.
     pub fn let_go(&self) {
         drop(self.control.call(&TargetAttach { chosen: Some(false) }));
+    }
+
+    /// From here on it is told whether the host is heard: see [`Without::silence`]. (An older target process can't.)
+    pub fn look(&self) {
+        drop(self.control.call(&Subscribe { topic: "silence".into() }));
+    }
+
+    /// The next word on that: nothing was heard from the host for so long; zero = it is heard again.
+    pub async fn silence(&mut self) -> Duration {
+        if self.silence.changed().await.is_err() {
+            // (the link is gone, which ends more than this)
+            std::future::pending::<()>().await;
+        }
+        *self.silence.borrow_and_update()
     }
 
     /// Connects anew where the connection was lost.
@@ -124,12 +141,13 @@ pub async fn dial(host: &HostId, env: &Env, ask: Arc<dyn Ask>) -> Result<Dialed,
         // (who was faster in starting it may not have its socket yet)
         tokio::time::sleep(START / 200).await;
     };
-    let without = Without { target, control: control.clone() };
+    let (heard, silence) = watch::channel(Duration::ZERO);
+    let without = Without { target, control: control.clone(), silence };
     if ask.somebody() {
         let chosen = env.was_chosen_without(host).then_some(true);
         control.call(&TargetAttach { chosen }).await.map_err(fault)?;
     }
-    tokio::spawn(answer(control.clone(), incoming, ask));
+    tokio::spawn(answer(control.clone(), incoming, ask, heard));
     let info = control.call_within(&wanted(), CONNECT).await.map_err(fault)?;
     if let Some(failure) = info.failure {
         return Err(told(&failure));
@@ -181,10 +199,24 @@ fn connect(run: &RunDir, target: &TargetId) -> io::Result<Control> {
     Ok((link, incoming))
 }
 
-/// Answers what the target process asks, as long as the link stands.
-async fn answer(link: Link, mut incoming: mpsc::UnboundedReceiver<Incoming>, ask: Arc<dyn Ask>) {
+/// Answers what the target process asks, and takes what it tells, as long as the link stands.
+async fn answer(
+    link: Link,
+    mut incoming: mpsc::UnboundedReceiver<Incoming>,
+    ask: Arc<dyn Ask>,
+    heard: watch::Sender<Duration>,
+) {
     while let Some(message) = incoming.recv().await {
-        let Incoming::Call { id, method, params } = message else { continue };
+        let (id, method, params) = match message {
+            Incoming::Call { id, method, params } => (id, method, params),
+            Incoming::Notice { method, params } => {
+                if let Some(Notice::TargetSilent(ms)) = Notice::from_wire(&method, params) {
+                    heard.send_replace(Duration::from_millis(ms));
+                }
+                continue;
+            }
+            Incoming::Rtt(_) => continue,
+        };
         let (out, ask) = (link.out.clone(), ask.clone());
         tokio::spawn(async move {
             let result = match method.as_str() {

@@ -25,17 +25,33 @@ pub struct Panel {
     pub field: Option<Field>,
     /// Why what was typed is none.
     pub wrong: Option<String>,
+    /// What is known of it is of when it was heard last.
+    pub away: bool,
+    /// It was told what listens there.
+    pub told: bool,
     /// Why there can be none, and what to do: nothing is added then.
     pub refused: Vec<String>,
 }
 
 impl Panel {
     pub fn new(host: HostId) -> Panel {
-        Panel { host, rows: Vec::new(), chosen: 0, moved: false, field: None, wrong: None, refused: Vec::new() }
+        Panel {
+            host,
+            rows: Vec::new(),
+            chosen: 0,
+            moved: false,
+            field: None,
+            wrong: None,
+            away: false,
+            told: false,
+            refused: Vec::new(),
+        }
     }
 
-    /// What there is now; what was chosen stays so.
-    pub fn refresh(&mut self, forwards: &[Status], ports: &[PortInfo]) {
+    /// What there is now, or was when an `away` host was heard last; what was chosen stays so. `ports` None = not told.
+    pub fn refresh(&mut self, forwards: &[Status], ports: Option<&[PortInfo]>, away: bool) {
+        (self.away, self.told) = (away, ports.is_some());
+        let ports = ports.unwrap_or_default();
         let key = |row: &Row| match row {
             Row::Forward(f) => (0, f.id),
             Row::Offer(p) => (1, u64::from(p.port)),

@@ -49,7 +49,9 @@ pub fn shown_panes(app: &App) -> impl Iterator<Item = (&Pane, Rect)> {
 pub fn cursor(app: &App) -> Option<(Position, CursorShape)> {
     let focus = app.tabs.focused()?;
     let (pane, inner) = shown_panes(app).find(|(pane, _)| pane.id == focus)?;
-    cursor_of(pane, inner)
+    let free = inner.bottom().saturating_sub(u16::try_from(said(app, pane, inner).len()).unwrap_or(u16::MAX));
+    // (what lies over its row is not the program's)
+    cursor_of(pane, inner).filter(|(at, _)| at.y < free)
 }
 
 /// Whether within `inner` nothing is drawn but the pane's cells as they are in its engine, all of them: then
@@ -151,9 +153,9 @@ fn cursor_of(pane: &Pane, inner: Rect) -> Option<(Position, CursorShape)> {
     (row < inner.height && col < inner.width).then(|| (Position { x: inner.x + col, y: inner.y + row }, cursor.shape))
 }
 
-/// Whether what is shown may be old: its host is not there.
+/// Whether what is shown may be old: its host is not there, or does not answer.
 pub fn is_stale(app: &App, pane: &Pane) -> bool {
-    pane.is_live() && !app.is_online(&pane.host)
+    pane.is_live() && !app.answers(&pane.host)
 }
 
 fn draw_pane(app: &App, theme: &Theme, pane: &Pane, inner: Rect, framed: bool, buf: &mut Buffer) {
@@ -197,15 +199,7 @@ fn draw_pane(app: &App, theme: &Theme, pane: &Pane, inner: Rect, framed: bool, b
         }
         Stage::Live => {}
     }
-    let held = held(app, pane, inner);
-    let said: Vec<String> = match &pane.note {
-        // with what is held above it, where there is room
-        Some((_, note)) if inner.height > 2 => {
-            held.map(|h| lines_of(h, inner)).into_iter().flatten().chain([note.clone()]).collect()
-        }
-        Some((_, note)) => vec![note.clone()],
-        None => held.map(|h| lines_of(h, inner)).unwrap_or_default(),
-    };
+    let said = said(app, pane, inner);
     for (up, line) in said.iter().rev().enumerate() {
         let up = u16::try_from(up).unwrap_or(u16::MAX);
         last_line(theme, Rect { height: inner.height.saturating_sub(up), ..inner }, line, theme.warn, buf);
@@ -216,10 +210,27 @@ fn draw_pane(app: &App, theme: &Theme, pane: &Pane, inner: Rect, framed: bool, b
     }
 }
 
+/// The lines over the pane's last rows, from the top.
+fn said(app: &App, pane: &Pane, inner: Rect) -> Vec<String> {
+    let held = held(app, pane, inner);
+    match &pane.note {
+        // with what is held above it, where there is room
+        Some((_, note)) if inner.height > 2 => {
+            held.map(|h| lines_of(h, inner)).into_iter().flatten().chain([note.clone()]).collect()
+        }
+        Some((_, note)) => vec![note.clone()],
+        None => held.map(|h| lines_of(h, inner)).unwrap_or_default(),
+    }
+}
+
 /// What a pane that starts waits for; nothing where it will be there in a moment.
 fn waiting_for(app: &App, pane: &Pane) -> Option<String> {
-    match app.hosts.get(&pane.host).map(|h| &h.state) {
-        Some(HostState::Online { .. }) => None,
+    let host = app.hosts.get(&pane.host);
+    match host.map(|h| &h.state) {
+        Some(HostState::Online { .. }) => {
+            let heard = host.filter(|h| h.silent)?.heard;
+            Some(format!("waits for the link: last heard {} s ago", app.now.saturating_sub(heard).as_secs()))
+        }
         // (the panel says more)
         Some(HostState::Deploying { done, .. }) => Some(match done {
             Some(d) => format!("the agent is on its way there, {:.0}%", d * 100.0),
@@ -236,8 +247,16 @@ fn waiting_for(app: &App, pane: &Pane) -> Option<String> {
 /// dropping it does.
 fn held(app: &App, pane: &Pane, inner: Rect) -> Option<Vec<String>> {
     let away = !app.is_online(&pane.host) || app.hosts.get(&pane.host).is_some_and(|h| h.silent);
+    if away && pane.stage == Stage::Starting && !pane.ahead.is_empty() && !pane.host.is_local() {
+        let what = pane.ahead_shown(room_for_typed(inner));
+        return Some(vec![format!("typed, not sent: {what}  ({} Del drops it)", shown(app.keymap.prefix_word()))]);
+    }
     if !away || !pane.is_live() {
         return None;
+    }
+    if app.hosts.get(&pane.host).is_some_and(|h| h.state.is_without_agent()) {
+        let typed = || vec![format!("{} typed since: they arrive if it answers again", count(pane.afloat, "byte"))];
+        return (pane.afloat > 0).then(typed);
     }
     let Waiting { unsent, sent, doubted } = pane.waiting;
     let del = format!("{} Del", shown(app.keymap.prefix_word()));
@@ -245,10 +264,7 @@ fn held(app: &App, pane: &Pane, inner: Rect) -> Option<Vec<String>> {
     if !pane.held.is_empty() || unsent > 0 {
         let what = match pane.held.is_empty() {
             true => count(unsent, "byte"),
-            // (the keys are seen all the same)
-            false => {
-                short(&String::from_utf8_lossy(&pane.held), usize::from(inner.width.saturating_sub(40)).clamp(8, 60))
-            }
+            false => short(&String::from_utf8_lossy(&pane.held), room_for_typed(inner)),
         };
         said.push(format!("typed, not sent: {what}  ({del} drops it)"));
     }
@@ -261,6 +277,11 @@ fn held(app: &App, pane: &Pane, inner: Rect) -> Option<Vec<String>> {
         });
     }
     (!said.is_empty()).then_some(said)
+}
+
+/// Characters of what was typed: the keys after it are seen all the same.
+fn room_for_typed(inner: Rect) -> usize {
+    usize::from(inner.width.saturating_sub(40)).clamp(8, 60)
 }
 
 /// On one line, or each on its own where that is too narrow.
@@ -292,7 +313,9 @@ pub fn state(app: &App, pane: &Pane, inner: Rect) -> Option<String> {
                 return Some(format!("last heard {} s ago, {retry}", since(host.heard)));
             }
             HostState::Updating { .. } => return Some("updating, back in a moment".into()),
-            HostState::Connecting | HostState::Deploying { .. } => return Some("connecting again".into()),
+            HostState::Connecting | HostState::Deploying { .. } => {
+                return Some(format!("last heard {} s ago, connecting again", since(host.heard)));
+            }
             HostState::Failed { .. } | HostState::Offline => {
                 return Some(format!("not connected: {} R connects", shown(app.keymap.prefix_word())));
             }

@@ -37,15 +37,22 @@ pub fn draw(theme: &Theme, p: &Panel, whole: Rect, buf: &mut Buffer) -> Cursor {
         return None;
     }
     if p.rows.is_empty() {
-        put(buf, line(0), "none; nothing of yours listens there either", theme.dim);
+        let none = match (p.told, p.away) {
+            (true, false) => "none; nothing of yours listens there either",
+            (true, true) => "none; when last heard, nothing of yours listened there either",
+            (false, false) => "none; what listens there is not known yet",
+            (false, true) => "none; what listens there is not known while the link is away",
+        };
+        put(buf, line(0), none, theme.dim);
     }
     let first = p.chosen.saturating_sub(usize::from(room) - 1);
     for ((n, row), at) in p.rows.iter().enumerate().skip(first).zip(0..room) {
         let (text, own) = match row {
-            Row::Forward(f) => (forward(f), style(theme, f)),
+            Row::Forward(f) => (forward(f, p.away), style(theme, f, p.away)),
             Row::Offer(o) => {
                 let who = if o.command.is_empty() { String::new() } else { format!(" ({})", short(&o.command, 20)) };
-                (format!("·  listens there: {} port {}{who}", short(&o.address, 40), o.port), theme.dim)
+                let listens = if p.away { "when last heard, listened there" } else { "listens there" };
+                (format!("·  {listens}: {} port {}{who}", short(&o.address, 40), o.port), theme.dim)
             }
         };
         let chosen = n == p.chosen && p.field.is_none();
@@ -83,8 +90,9 @@ fn put(buf: &mut Buffer, line: Rect, text: &str, style: Style) {
     put_cut(buf, line.x + line.width.min(1), line.y, line.width.saturating_sub(2), text, style);
 }
 
-fn style(theme: &Theme, f: &Status) -> Style {
+fn style(theme: &Theme, f: &Status, away: bool) -> Style {
     match &f.state {
+        State::Open | State::Opening if away => theme.warn,
         State::Open => theme.text,
         State::Opening => theme.dim,
         State::Waiting => theme.warn,
@@ -92,7 +100,8 @@ fn style(theme: &Theme, f: &Status) -> Style {
     }
 }
 
-fn forward(f: &Status) -> String {
+fn forward(f: &Status, away: bool) -> String {
+    let silent = if away && matches!(f.state, State::Open | State::Opening) { "the link is silent  " } else { "" };
     let state = match &f.state {
         State::Open => match f.connections {
             0 => String::new(),
@@ -105,7 +114,7 @@ fn forward(f: &Status) -> String {
     };
     let moved = if f.up + f.down > 0 { format!("  ↑{} ↓{}", amount(f.up), amount(f.down)) } else { String::new() };
     let refused = if f.refused > 0 { format!("  {} refused", f.refused) } else { String::new() };
-    format!("{}  {} → {}  {state}{moved}{refused}", f.spec.kind.letter(), f.from(), f.to())
+    format!("{}  {} → {}  {silent}{state}{moved}{refused}", f.spec.kind.letter(), f.from(), f.to())
 }
 
 fn trouble_of(f: &Status) -> Vec<String> {

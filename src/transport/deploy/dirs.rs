@@ -7,7 +7,8 @@ use crate::text::short;
 
 /// Lists every directory on the way to a build's place, from the deepest that is there up to the root; where a part of
 /// the way is a symlink, the way to that too. `$1` = the build, `$2` = another directory to put it, or nothing. What a
-/// cut upload left more than an hour ago is removed: names of ours, plain files, in the builds' own folders.
+/// cut upload left more than an hour ago is removed: names of ours, plain files, in the builds' own folders. A program that
+/// lies there already is listed, too.
 pub(super) const LOOK: &str = concat!(
     r#"PATH=/usr/bin:/bin:/usr/sbin:/sbin:$PATH; export PATH; a="$HOME/.local/share/thub/agents"; "#,
     r#"walk() { p=$1; printf "THUB1 dir %s\n" "$p"; while :; do cd "$p" || break; "#,
@@ -21,6 +22,8 @@ pub(super) const LOOK: &str = concat!(
     r#"[ -h "$d" ] && cd "${d%/*}/" && walk "$(pwd -P)"; done; "#,
     r#"for d in "$a"/*; do [ -h "$d" ] && cd "$d" 2>/dev/null && printf "THUB1 moved %s\n" "$(pwd -P)"; done; "#,
     r#"if [ -n "$2" ]; then near "$2"; cd "$q" && q=$(pwd -P)"${2#"$q"}" && printf "THUB1 to %s\n" "$q"; fi; "#,
+    r#"f="$a/$1/thub"; [ -f "$f" ] && printf "THUB1 at %s\n" "$f" && "#,
+    r#"printf "THUB1 program %s\n" "$(ls -ldn "$f" | head -n 1)"; "#,
     r#"for d in "$a"/*/.thub.????????????????; do [ -f "$d" ] && { [ -h "$d" ] || "#,
     r#"find "$d" -mmin +60 -exec rm -f {} ";" 2>/dev/null; }; done; "#,
     r#"printf "THUB1 end\n""#
@@ -44,6 +47,43 @@ pub(super) struct Looked {
 
 /// What [`LOOK`] printed; a failure says which directory is not fit.
 pub(super) fn judge(host: &str, printed: &[u8]) -> Result<Looked, Failure> {
+    let found = safe(host, printed, Use::Put)?;
+    let value = |key: &str| found.iter().find(|(k, _)| k == key).map(|(_, v)| v.as_str());
+    let moved = found.iter().filter(|(k, _)| k == "moved").find_map(|(_, path)| {
+        let (dir, _) = path.rsplit_once('/')?;
+        dir.strip_suffix(FOLDER)?.strip_suffix('/').filter(|d| usable_path(d))
+    });
+    let to = value("to").map(|to| to.trim_end_matches('/')).filter(|to| usable_path(to));
+    Ok(Looked { to: to.map(str::to_string), moved: moved.map(str::to_string) })
+}
+
+/// Whether it is [`LOOK`] that printed this, and not the probe.
+pub(super) fn is_look(printed: &[u8]) -> bool {
+    words(printed).is_some_and(|found| found.iter().any(|(key, _)| key == "dir"))
+}
+
+/// What [`LOOK`] printed before an agent is started: its path, where nobody else could have put it there.
+pub(super) fn judge_start(host: &str, printed: &[u8]) -> Result<String, Failure> {
+    let found = safe(host, printed, Use::Run)?;
+    let value = |key: &str| found.iter().find(|(k, _)| k == key).map(|(_, v)| v.as_str());
+    match value("at") {
+        Some(path) if usable_path(path) => Ok(path.to_string()),
+        _ => Err(Failure::failed(
+            format!("{host}: its agent went away as it was looked at"),
+            "put it there anew with `thub deploy HOST`",
+        )),
+    }
+}
+
+/// What a place is looked at for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Use {
+    Put,
+    Run,
+}
+
+/// The words of [`LOOK`], where nobody else can write to what they tell.
+fn safe(host: &str, printed: &[u8], to: Use) -> Result<Vec<(String, String)>, Failure> {
     let failed = |what: String| {
         Failure::failed(
             format!("{host}: {what}"),
@@ -60,7 +100,7 @@ pub(super) fn judge(host: &str, printed: &[u8]) -> Result<Looked, Failure> {
         [uid, gid, ..] => (*uid, *gid, uid == gid),
         _ => return Err(failed("it did not say who you are there".into())),
     };
-    let me = Me { host, uid, gid, private, top: value("top") };
+    let me = Me { host, uid, gid, private, top: value("top"), to };
     let mut walks: Vec<(&str, Vec<&str>)> = Vec::new();
     for (key, value) in &found {
         match (key.as_str(), walks.last_mut()) {
@@ -81,12 +121,11 @@ pub(super) fn judge(host: &str, printed: &[u8]) -> Result<Looked, Failure> {
         }
         me.may_use(dir, listed)?;
     }
-    let moved = found.iter().filter(|(k, _)| k == "moved").find_map(|(_, path)| {
-        let (dir, _) = path.rsplit_once('/')?;
-        dir.strip_suffix(FOLDER)?.strip_suffix('/').filter(|d| usable_path(d))
-    });
-    let to = value("to").map(|to| to.trim_end_matches('/')).filter(|to| usable_path(to));
-    Ok(Looked { to: to.map(str::to_string), moved: moved.map(str::to_string) })
+    if to == Use::Run {
+        let path = value("at").map(|p| short(p, 200)).unwrap_or_default();
+        me.may_run(&path, value("program").unwrap_or_default())?;
+    }
+    Ok(found)
 }
 
 struct Me<'a> {
@@ -96,6 +135,7 @@ struct Me<'a> {
     /// The group is the user's alone.
     private: bool,
     top: Option<&'a str>,
+    to: Use,
 }
 
 impl Me<'_> {
@@ -107,31 +147,16 @@ impl Me<'_> {
             self.top.is_some_and(|t| t != dir && t.starts_with(&format!("{}/", dir.trim_end_matches('/'))));
         let mut path = dir.to_string();
         for (depth, line) in listed.iter().enumerate() {
-            let fields: Vec<&str> = line.split_whitespace().collect();
-            let (Some(mode), Some(owner), Some(of_group)) = (fields.first(), fields.get(2), fields.get(3)) else {
-                return Err(Failure::failed(
-                    format!("{}: the owner of {path} can't be seen", self.host),
-                    format!("see what `ls -ldn {}` prints there", quote(&path)),
-                ));
-            };
-            // (the host's words: it may say anything)
-            let seen = format!("{}, owner {}", short(mode, 20), short(owner, 20));
-            let bit = |at: usize| mode.as_bytes().get(at).copied().unwrap_or(b'w');
+            let of = Listed::of(line).ok_or_else(|| self.unseen(&path))?;
             // sticky: others may add, not swap what is ours
-            let sticky = (depth > 0 || above_home) && matches!(bit(9), b't' | b'T');
-            if !(*owner == self.uid || (depth > 0 && *owner == "0") || above_home) {
-                return Err(Failure::refused(
-                    format!("{}: {path} is not yours ({seen}): no agent is put below it", self.host),
-                    "choose a directory of your own there: `thub deploy HOST --dir DIR`",
-                ));
+            let sticky = (depth > 0 || above_home) && matches!(of.bit(9), b't' | b'T');
+            // (a program of root's is one to run, and its directory none to put one)
+            let roots = (depth > 0 || self.to == Use::Run) && of.owner == "0";
+            if !(of.owner == self.uid || roots || above_home) {
+                return Err(self.not_yours(&path, &of));
             }
-            let by_group =
-                bit(5) == b'w' && !(self.private && *of_group == self.gid) && !(*of_group == "0" && *owner == "0");
-            if (by_group || bit(8) == b'w') && !sticky {
-                return Err(Failure::refused(
-                    format!("{}: others can write to {path} ({seen}): no agent is put below it", self.host),
-                    format!("take that right away (`chmod go-w {}`), then try again", quote(&path)),
-                ));
+            if self.others_write(&of) && !sticky {
+                return Err(self.open(&path, &of));
             }
             above_home |= top == Some(path.as_str());
             path = match path.rsplit_once('/') {
@@ -140,6 +165,84 @@ impl Me<'_> {
             };
         }
         Ok(())
+    }
+
+    /// `line` = what `ls -ldn` says of the program.
+    fn may_run(&self, path: &str, line: &str) -> Result<(), Failure> {
+        let of = Listed::of(line).ok_or_else(|| self.unseen(path))?;
+        if of.bit(0) != b'-' {
+            return Err(Failure::refused(
+                format!("{}: {path} is no plain file, a symlink perhaps: it is not run", self.host),
+                "put the agent in its place with `thub deploy HOST`",
+            ));
+        }
+        if of.owner != self.uid && of.owner != "0" {
+            return Err(self.not_yours(path, &of));
+        }
+        if self.others_write(&of) { Err(self.open(path, &of)) } else { Ok(()) }
+    }
+
+    fn others_write(&self, of: &Listed) -> bool {
+        let own = (self.private && of.group == self.gid) || (of.group == "0" && of.owner == "0");
+        (of.bit(5) == b'w' && !own) || of.bit(8) == b'w'
+    }
+
+    fn unseen(&self, path: &str) -> Failure {
+        Failure::failed(
+            format!("{}: the owner of {path} can't be seen", self.host),
+            format!("see what `ls -ldn {}` prints there", quote(path)),
+        )
+    }
+
+    fn not_yours(&self, path: &str, of: &Listed) -> Failure {
+        let (host, seen) = (self.host, of.seen());
+        match self.to {
+            Use::Put => Failure::refused(
+                format!("{host}: {path} is not yours ({seen}): no agent is put below it"),
+                "choose a directory of your own there: `thub deploy HOST --dir DIR`",
+            ),
+            Use::Run => Failure::refused(
+                format!("{host}: {path} is not yours ({seen}): the agent there is not run"),
+                "have it given to you there, or taken away, then put the agent there with `thub deploy HOST`",
+            ),
+        }
+    }
+
+    fn open(&self, path: &str, of: &Listed) -> Failure {
+        let (host, seen) = (self.host, of.seen());
+        let right = format!("take that right away (`chmod go-w {}`), then", quote(path));
+        match self.to {
+            Use::Put => Failure::refused(
+                format!("{host}: others can write to {path} ({seen}): no agent is put below it"),
+                format!("{right} try again"),
+            ),
+            Use::Run => Failure::refused(
+                format!("{host}: others can write to {path} ({seen}): the agent there is not run"),
+                format!("{right} `thub deploy HOST`: it compares what lies there, and replaces what is not its own"),
+            ),
+        }
+    }
+}
+
+/// A line of `ls -ldn`: the host's words, which may be anything.
+struct Listed<'a> {
+    mode: &'a str,
+    owner: &'a str,
+    group: &'a str,
+}
+
+impl Listed<'_> {
+    fn of(line: &str) -> Option<Listed<'_>> {
+        let mut fields = line.split_whitespace();
+        let (mode, _) = (fields.next()?, fields.next()?);
+        Some(Listed { mode, owner: fields.next()?, group: fields.next()? })
+    }
+    /// A letter of the mode; what is missing counts as open.
+    fn bit(&self, at: usize) -> u8 {
+        self.mode.as_bytes().get(at).copied().unwrap_or(b'w')
+    }
+    fn seen(&self) -> String {
+        format!("{}, owner {}", short(self.mode, 20), short(self.owner, 20))
     }
 }
 

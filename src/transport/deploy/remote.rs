@@ -65,17 +65,12 @@ const PROBE: &str = concat!(
     r#"printf "THUB1 end\n""#
 );
 
-/// The agent where this build's is there, else what the probe tells.
-const START: &str = r#"f="$HOME/.local/share/thub/agents/$1/thub"; [ -x "$f" ] && exec "$f" agent --stdio; "#;
-
 pub(super) fn probe(build: &str) -> String {
     run(PROBE, &[build])
 }
-pub(super) fn start_or_probe(build: &str) -> String {
-    run(&format!("{START}{PROBE}"), &[build])
-}
-pub(super) fn start(path: &str) -> String {
-    format!("exec {} agent --stdio", quote(path))
+/// The agent where it is there and nobody else can write to it, else what is in doubt or what the probe tells.
+pub(super) fn start_or_probe(build: &str, first: &[u8]) -> String {
+    super::start::command(build, PROBE, first)
 }
 
 /// A command line for any login shell: the script for sh, with its arguments.
@@ -259,7 +254,7 @@ mod tests {
 
     #[test]
     fn scripts_fit_every_login_shell() {
-        for script in [PROBE, START, super::super::dirs::LOOK, super::super::upload::PUT] {
+        for script in [PROBE, super::super::start::START, super::super::dirs::LOOK, super::super::upload::PUT] {
             assert!(!script.contains(['\'', '!', '\n']), "{script}");
             assert!(!script.contains("\\\\"), "fish reads two backslashes as one: {script}");
         }

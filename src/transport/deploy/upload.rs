@@ -198,7 +198,9 @@ impl Told {
             "write" => Failure::failed(format!("{host}: the agent can't be written there: {why}"), room),
             "short" => Failure::failed(
                 format!("{host}: only {why} of the agent's {} bytes came there", mine.bytes.len()),
-                "see whether that disk is full, then try again",
+                // (a full disk is told by what writes)
+                "something there took the rest: a file its shell reads as it starts (~/.bashrc or the like) must not read \
+                 its input (`read`, `cat`) where nobody types; see to that, then try again",
             ),
             "hash" => changed(host, remote::hash(&why).as_deref().unwrap_or("unknown"), &mine.sha256),
             "run" => {
@@ -219,7 +221,11 @@ impl Told {
             ),
         };
         if why.to_ascii_lowercase().contains("read-only") {
-            failure = failure.hint("its home is read-only: an agent needs a place that outlives the login");
+            failure.hints = vec![
+                "its home is read-only, and an agent needs a place that outlives the login: have it made writable"
+                    .into(),
+                "`thub new -H HOST --no-agent` does without one (in the question: w)".into(),
+            ];
         }
         Some(failure)
     }

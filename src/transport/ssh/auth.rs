@@ -4,9 +4,9 @@
 use super::config::{AgentSocket, HostConfig};
 use super::connect::rsa_hash;
 use super::gate::{Gate, Shared};
-use super::keyfile::{KeyFile, Secret};
-use super::offer;
+use super::keyfile::{Certificates, KeyFile, Secret};
 use super::patience::Asker;
+use super::userkey::{Agent, ByAgent, ByFile, Form, Forms, Left, SignError, Wanted, Would, forms};
 use crate::failure::Failure;
 use crate::secret::Secret as Typed;
 use crate::text::{escape, short};
@@ -14,10 +14,11 @@ use crate::transport::ask::{SecretAsked, SecretKind};
 use russh::MethodKind;
 use russh::client::{AuthResult, Handle, KeyboardInteractiveAuthResponse as Interactive, Prompt};
 use russh::keys::agent::AgentIdentity;
-use russh::keys::agent::client::{AgentClient, AgentStream};
-use russh::keys::{Certificate, HashAlg, PrivateKeyWithHashAlg, PublicKey};
+use russh::keys::agent::client::AgentClient;
+use russh::keys::{HashAlg, PrivateKey, PublicKey};
 use std::sync::Arc;
 use std::time::Duration;
+use zeroize::Zeroizing;
 
 const AGENT_WITHIN: Duration = Duration::from_secs(5);
 /// A secret is asked for as often as NumberOfPasswordPrompts says, and no more often than this.
@@ -26,8 +27,6 @@ const TRIES_MOST: u32 = 20;
 const STAGES: usize = 8;
 const PROMPTS_MOST: usize = 16;
 const INFO_MOST: usize = 16;
-
-type Agent = AgentClient<Box<dyn AgentStream + Send + Unpin + 'static>>;
 
 /// What is left after a try.
 enum After {
@@ -60,25 +59,53 @@ struct Prover<'a> {
     unsaid: bool,
     /// A person typed what was wrong, and how to do without that.
     mistyped: Option<&'static str>,
+    /// The best hash for RSA the host says it knows, once that was waited for.
+    rsa: Option<Option<HashAlg>>,
+    /// Keys that were not shown.
+    left: Left,
+    /// So many times the host would not have a key of ours, in one form or another.
+    refused_keys: usize,
 }
 
-/// Proves who we are to a host whose key was accepted.
+/// Proves who we are to a host whose key was accepted; true = a key was all it took. `key_first` = so it was last time: a
+/// key is offered before the host has said what it takes, which is a round trip less.
 pub(super) async fn prove(
     handle: &mut Handle<Gate>,
     config: &HostConfig,
     asker: &Asker,
     shared: &Shared,
-) -> Result<(), Failure> {
+    key_first: bool,
+) -> Result<bool, Failure> {
     crate::sys::test_point("auth");
-    let mut p =
-        Prover { handle, config, asker, shared, tried: Vec::new(), silent: config.batch, unsaid: true, mistyped: None };
-    let none = p.handle.authenticate_none(&config.user).await;
-    let mut methods = match p.after(none)? {
-        After::In => return Ok(()),
-        After::Out(methods, _) => methods,
+    let mut p = Prover {
+        handle,
+        config,
+        asker,
+        shared,
+        tried: Vec::new(),
+        silent: config.batch,
+        unsaid: true,
+        mistyped: None,
+        rsa: None,
+        left: Left::default(),
+        refused_keys: 0,
     };
     let mut spent: Vec<MethodKind> = Vec::new();
-    for _ in 0..STAGES {
+    const ALL: [MethodKind; 3] = [MethodKind::PublicKey, MethodKind::KeyboardInteractive, MethodKind::Password];
+    let key_first = key_first && next_method(&ALL, &spent, config) == Some(MethodKind::PublicKey);
+    let mut methods = match if key_first { p.keys().await? } else { None } {
+        Some(After::In) => return Ok(true),
+        Some(After::Out(methods, true)) => methods,
+        other => {
+            spent.extend(other.map(|_| MethodKind::PublicKey));
+            let none = p.handle.authenticate_none(&config.user).await;
+            match p.after(none)? {
+                After::In => return Ok(false),
+                After::Out(methods, _) => methods,
+            }
+        }
+    };
+    for stage in 0..STAGES {
         let Some(method) = next_method(&methods, &spent, config) else { break };
         let after = match method {
             MethodKind::PublicKey => p.keys().await?,
@@ -86,7 +113,7 @@ pub(super) async fn prove(
             _ => p.password().await?,
         };
         match after {
-            Some(After::In) => return Ok(()),
+            Some(After::In) => return Ok(stage == 0 && method == MethodKind::PublicKey),
             Some(After::Out(left, true)) => {
                 // one factor passed: the others count anew
                 methods = left;
@@ -97,6 +124,11 @@ pub(super) async fn prove(
         spent.push(method);
     }
     Err(p.refused(&methods))
+}
+
+/// What to do where something mistyped was the end of it.
+fn anew(next: &str) -> String {
+    format!("connect again to type it anew; {next}")
 }
 
 /// PreferredAuthentications' order, else ssh's own; what the config turns off or leaves out is not tried.
@@ -141,10 +173,28 @@ impl Prover<'_> {
                 "connect again; if it stays so, the host's log tells why",
             );
         }
-        Failure::refused(
-            format!("{at}: the host ended the connection during the login: {words} (tried: {})", self.tried.join("; ")),
-            "with many keys in the agent set IdentitiesOnly and IdentityFile for this host: servers count every key",
-        )
+        let what =
+            format!("{at}: the host ended the connection during the login: {words} (tried: {})", self.tried.join("; "));
+        const KEYS: &str =
+            "with many keys in the agent set IdentitiesOnly and IdentityFile for this host: servers count every key";
+        match (self.mistyped, self.refused_keys > 0) {
+            (Some(next), false) => Failure::refused(what, anew(next)),
+            (Some(next), true) => Failure::refused(what, anew(next)).hint(KEYS),
+            (None, true) => Failure::refused(what, KEYS),
+            (None, false) => Failure::refused(what, "connect again; if it stays so, the host's log tells why"),
+        }
+    }
+
+    /// A host that has had enough (MaxAuthTries) hangs up where it would have said that the answer is wrong.
+    fn last_straw(&mut self, way: &str, round: u32) {
+        let enough = |words: &str| words.to_ascii_lowercase().contains("too many authentication failures");
+        let had = {
+            let heard = self.shared.lock();
+            heard.dismissed && heard.last_words.as_deref().is_some_and(enough)
+        };
+        if had && self.handle.is_closed() {
+            self.wrong(way, round + 1);
+        }
     }
 
     fn refused(&self, offered: &[MethodKind]) -> Failure {
@@ -164,7 +214,7 @@ impl Prover<'_> {
         };
         let alias = escape(&self.config.alias);
         let next = match self.mistyped {
-            Some(next) => format!("connect again to type it anew; {next}"),
+            Some(next) => anew(next),
             None => format!(
                 "put your public key into ~/.ssh/authorized_keys there, or name the right one with IdentityFile; \
                  `ssh -v {alias}` shows every step"
@@ -172,6 +222,9 @@ impl Prover<'_> {
         };
         let what = format!("{at} refused every way tried ({tried}); it takes {wants}{banner}");
         let mut failure = Failure::refused(what, next);
+        if let Some(hint) = self.left.hint() {
+            failure = failure.hint(hint);
+        }
         if self.silent && !self.config.batch && !self.asker.ask.somebody() {
             failure = failure.hint("passwords and passphrases are asked for where there is a terminal");
         }
@@ -220,7 +273,7 @@ impl Prover<'_> {
         let paths = (self.config.identity_files.clone(), self.config.certificate_files.clone());
         let (files, certificates) = tokio::task::spawn_blocking(move || {
             let read = KeyFile::read_all(&paths.0, &paths.1);
-            crate::secret::wipe_stack();
+            crate::sys::wipe_stack();
             read
         })
         .await
@@ -247,69 +300,43 @@ impl Prover<'_> {
         let file_keys: Vec<Option<PublicKey>> = files.iter().map(|f| f.public.clone()).collect();
         let order = order(&held_keys, &file_keys, self.config.identities_only);
 
-        // RSA needs a word from the host; it is waited for only where there is such a key
-        let mut hash: Option<Option<HashAlg>> = None;
-        let (mut from_agent, mut no_sha2, mut not_accepted) = (0, 0, 0);
+        self.left = Left::default();
+        let mut from_agent = 0;
         let mut words = Vec::new();
         let mut last = None;
         for candidate in order {
-            let rsa = match candidate {
-                Candidate::Agent(i) => held_keys.get(i).is_some_and(|k| k.algorithm().is_rsa()),
-                Candidate::File(i) => files.get(i).is_some_and(|f| f.may_be_rsa()),
-            };
-            let hash = if rsa {
-                let known = match hash {
-                    Some(known) => known,
-                    None => *hash.insert(rsa_hash(self.handle).await),
-                };
-                if known.is_none() {
-                    no_sha2 += 1;
-                    continue;
-                }
-                known
-            } else {
-                None
-            };
-            let kind = match candidate {
-                Candidate::Agent(i) => held_keys.get(i).map(PublicKey::algorithm),
-                Candidate::File(i) => files.get(i).and_then(|f| f.public.as_ref()).map(PublicKey::algorithm),
-            };
-            if kind.is_some_and(|kind| !offer::may_sign(self.config, &kind, hash)) {
-                not_accepted += 1;
-                continue;
-            }
             let after = match candidate {
                 Candidate::Agent(i) => {
-                    let (Some(agent), Some(identity)) = (&mut agent, held.get(i)) else { continue };
-                    from_agent += 1;
-                    self.tried.push("publickey".into());
-                    // a certificate in a file, its key in the agent
-                    let fits = |c: &&Certificate| *c.public_key() == *identity.public_key().key_data();
-                    let certificate = match identity {
-                        AgentIdentity::PublicKey { .. } => {
-                            files.iter().filter_map(|f| f.certificate.as_ref()).chain(&certificates).find(fits)
-                        }
-                        AgentIdentity::Certificate { .. } => None,
+                    let (Some(agent), Some(identity), Some(public)) = (&mut agent, held.get(i), held_keys.get(i))
+                    else {
+                        continue;
                     };
-                    let mut after = Ok(None);
-                    if let Some(certificate) = certificate {
-                        after = self.with_agent(agent, identity, Some(certificate), hash).await;
+                    let best = self.best_hash(public.algorithm().is_rsa()).await;
+                    let forms = match identity {
+                        // a certificate in a file, its key in the agent
+                        AgentIdentity::PublicKey { .. } => {
+                            forms(self.config, public, &certificates.of(public), true, best)
+                        }
+                        AgentIdentity::Certificate { certificate, .. } => {
+                            forms(self.config, public, &[certificate], false, best)
+                        }
+                    };
+                    self.left.note(&forms, "a key of the agent", self.config);
+                    if forms.list.is_empty() {
+                        continue;
                     }
-                    if matches!(after, Ok(None | Some(After::Out(_, false)))) {
-                        after = self.with_agent(agent, identity, None, hash).await;
-                    }
+                    from_agent += 1;
+                    self.tried.push(format!("publickey: {from_agent} from the agent"));
+                    let after = self.with_agent(agent, identity, public, &forms).await?;
                     self.tried.pop();
-                    if after.is_err() {
-                        self.tried.push(format!("publickey: {from_agent} from the agent"));
-                    }
-                    after?
+                    after
                 }
                 Candidate::File(i) => {
                     let Some(file) = files.get(i) else { continue };
                     self.tried.push(format!("publickey: {from_agent} from the agent, {}", file.shown()));
-                    let (after, word) = self.with_file(file, hash).await?;
+                    let (after, word) = self.with_file(file, &certificates).await?;
                     self.tried.pop();
-                    words.push(word);
+                    words.extend(word);
                     after
                 }
             };
@@ -319,19 +346,20 @@ impl Prover<'_> {
                     self.tried.push("publickey passed".into());
                     return Ok(Some(After::Out(left, true)));
                 }
-                Some(out) => last = Some(out),
+                Some(After::Out(left, false)) => {
+                    let takes_none = !left.contains(&MethodKind::PublicKey);
+                    last = Some(After::Out(left, false));
+                    if takes_none {
+                        break;
+                    }
+                }
                 None => {}
             }
         }
         if from_agent > 0 {
             words.insert(0, format!("{from_agent} {} from the agent", if from_agent == 1 { "key" } else { "keys" }));
         }
-        if no_sha2 > 0 {
-            words.push(format!("{no_sha2} RSA left out: the host knows only SHA-1 for them"));
-        }
-        if not_accepted > 0 {
-            words.push(format!("{not_accepted} left out by PubkeyAcceptedAlgorithms"));
-        }
+        words.extend(self.left.words());
         if words.is_empty() {
             words.push("no key found, neither in an agent nor in a file".into());
         }
@@ -339,92 +367,151 @@ impl Prover<'_> {
         Ok(last)
     }
 
+    /// RSA needs a word from the host; it is waited for only where there is such a key.
+    async fn best_hash(&mut self, rsa: bool) -> Option<HashAlg> {
+        match self.rsa {
+            Some(known) => known,
+            None if rsa => *self.rsa.insert(rsa_hash(self.handle).await),
+            None => None,
+        }
+    }
+
+    async fn show<S: russh::Signer>(
+        &mut self,
+        public: &PublicKey,
+        form: &Form,
+        signer: &mut S,
+    ) -> Result<AuthResult, S::Error> {
+        let user = self.config.user.clone();
+        let shown = match &form.certificate {
+            Some(with) => self.handle.authenticate_certificate_with(user, with.clone(), form.hash, signer).await,
+            None => self.handle.authenticate_publickey_with(user, public.clone(), form.hash, signer).await,
+        };
+        if matches!(shown, Ok(AuthResult::Failure { partial_success: false, .. })) {
+            self.refused_keys += 1;
+        }
+        shown
+    }
+
+    /// None = it was not signed: the next one.
+    async fn signed(
+        &mut self,
+        public: &PublicKey,
+        form: &Form,
+        signer: &mut impl russh::Signer<Error = SignError>,
+    ) -> Result<Option<After>, Failure> {
+        match self.show(public, form, signer).await {
+            Ok(result) => self.after(Ok(result)).map(Some),
+            Err(SignError::Gone) => Err(self.dropped()),
+            Err(SignError::Unsigned) => Ok(None),
+        }
+    }
+
     async fn with_agent(
         &mut self,
         agent: &mut Agent,
         identity: &AgentIdentity,
-        beside: Option<&Certificate>,
-        hash: Option<HashAlg>,
+        public: &PublicKey,
+        forms: &Forms,
     ) -> Result<Option<After>, Failure> {
-        // a token may want to be touched: that is a question too
         let patience = self.asker.patience.clone();
-        let mut signer = Signer { agent, by: beside.map(|_| identity), patience: &patience };
-        let user = self.config.user.clone();
-        let done = match (identity, beside) {
-            (_, Some(certificate)) => {
-                self.handle.authenticate_certificate_with(user, certificate.clone(), hash, &mut signer).await
+        // the agent signs with what it holds, whatever is shown
+        let mut signer = ByAgent { agent, by: identity, patience: &patience };
+        let mut last = None;
+        for form in &forms.list {
+            match self.signed(public, form, &mut signer).await? {
+                Some(After::Out(left, false)) => last = Some(After::Out(left, false)),
+                Some(passed) => return Ok(Some(passed)),
+                None => {}
             }
-            (AgentIdentity::PublicKey { key, .. }, None) => {
-                self.handle.authenticate_publickey_with(user, key.clone(), hash, &mut signer).await
-            }
-            (AgentIdentity::Certificate { certificate, .. }, None) => {
-                self.handle.authenticate_certificate_with(user, certificate.clone(), hash, &mut signer).await
-            }
-        };
-        match done {
-            Ok(result) => self.after(Ok(result)).map(Some),
-            Err(SignError::Gone) => Err(self.dropped()),
-            // the agent did not sign: the next key
-            Err(SignError::Agent) => Ok(None),
         }
+        Ok(last)
     }
 
-    /// The outcome, and a word for the person.
-    async fn with_file(&mut self, file: &KeyFile, hash: Option<HashAlg>) -> Result<(Option<After>, String), Failure> {
+    /// The outcome, and a word for the person where it was shown or can't be.
+    async fn with_file(
+        &mut self,
+        file: &KeyFile,
+        certificates: &Certificates,
+    ) -> Result<(Option<After>, Option<String>), Failure> {
         let name = file.shown();
+        let best = self.best_hash(file.may_be_rsa()).await;
+        let known = file.public.as_ref().map(|p| (p, forms(self.config, p, &certificates.of(p), true, best)));
+        if let Some((_, forms)) = known.as_ref().filter(|(_, forms)| forms.list.is_empty()) {
+            self.left.note(forms, &name, self.config);
+            return Ok((None, None));
+        }
+        // forms the host has refused already
+        let mut spent = 0;
+        let mut last = None;
         let key = match &file.secret {
             Secret::Open(key) => key.clone(),
             Secret::Locked(text) => {
-                // the passphrase is asked for only if the host would take the key
-                if let Some(public) = &file.public {
-                    let user = self.config.user.clone();
-                    let mut would = Would;
-                    let probe = self.handle.authenticate_publickey_with(user, public.clone(), hash, &mut would).await;
-                    match probe {
-                        Err(Wanted::Yes) => {}
-                        Err(Wanted::Gone) => return Err(self.dropped()),
-                        Ok(result) => return Ok((Some(self.after(Ok(result))?), name)),
+                // the passphrase is asked for only if the host would take the key, with a certificate or without
+                if let Some((public, forms)) = &known {
+                    let mut wanted = false;
+                    for form in &forms.list {
+                        match self.show(public, form, &mut Would).await {
+                            Err(Wanted::Yes) => {
+                                wanted = true;
+                                break;
+                            }
+                            Err(Wanted::Gone) => return Err(self.dropped()),
+                            Ok(result) => last = Some(self.after(Ok(result))?),
+                        }
+                        spent += 1;
+                    }
+                    if !wanted {
+                        self.left.note(forms, &name, self.config);
+                        return Ok((last, Some(name)));
                     }
                 }
-                let mut opened = None;
-                for round in 0..self.tries() {
-                    let (prompt, left) = (format!("Passphrase for {name}"), self.left(round));
-                    let Some(passphrase) = self.ask(SecretKind::Passphrase, &prompt, false, left).await else { break };
-                    let text = text.clone();
-                    // bcrypt takes its time: not on the thread that draws
-                    let done = tokio::task::spawn_blocking(move || {
-                        let key = russh::keys::decode_secret_key(&text, Some(passphrase.expose())).ok().map(Arc::new);
-                        crate::secret::wipe_stack();
-                        key
-                    });
-                    if let Ok(Some(key)) = done.await {
-                        opened = Some(key);
-                        break;
-                    }
-                }
-                match opened {
-                    Some(key) => key,
-                    None if self.silent => {
-                        return Ok((None, format!("{name} (its passphrase: {})", self.unanswered())));
-                    }
-                    None => {
-                        self.mistyped = Some("a key loaded into the ssh-agent (ssh-add) needs no passphrase here");
-                        return Ok((None, format!("{name} (wrong passphrase)")));
-                    }
+                match self.opened(text, &name).await {
+                    Ok(key) => key,
+                    Err(why) => return Ok((last, Some(format!("{name} ({why})")))),
                 }
             }
-            Secret::Unusable(why) => return Ok((None, format!("{name} ({why})"))),
+            Secret::Unusable(why) => return Ok((None, Some(format!("{name} ({why})")))),
         };
-        if let Some(cert) = &file.certificate {
-            let done = self.handle.authenticate_openssh_cert(&self.config.user, key.clone(), cert.clone()).await;
-            match self.after(done)? {
-                After::Out(_, false) => {}
-                passed => return Ok((Some(passed), name)),
+        // of the key itself: what lies beside it may be another one's
+        let public = key.public_key().clone();
+        if file.public.as_ref().is_some_and(|p| p.key_data() != public.key_data()) {
+            spent = 0;
+        }
+        let forms = forms(self.config, &public, &certificates.of(&public), true, best);
+        self.left.note(&forms, &name, self.config);
+        let mut signer = ByFile(key);
+        for form in forms.list.iter().skip(spent) {
+            match self.signed(&public, form, &mut signer).await? {
+                Some(After::Out(left, false)) => last = Some(After::Out(left, false)),
+                Some(passed) => return Ok((Some(passed), Some(name))),
+                None => {}
             }
         }
-        let key = PrivateKeyWithHashAlg::new(key, hash);
-        let done = self.handle.authenticate_publickey(&self.config.user, key).await;
-        Ok((Some(self.after(done)?), name))
+        Ok((last, (!forms.list.is_empty()).then_some(name)))
+    }
+
+    /// The key behind a passphrase; else why there is none.
+    async fn opened(&mut self, text: &Zeroizing<String>, name: &str) -> Result<Arc<PrivateKey>, String> {
+        for round in 0..self.tries() {
+            let (prompt, left) = (format!("Passphrase for {name}"), self.left(round));
+            let Some(passphrase) = self.ask(SecretKind::Passphrase, &prompt, false, left).await else { break };
+            let text = text.clone();
+            // bcrypt takes its time: not on the thread that draws
+            let done = tokio::task::spawn_blocking(move || {
+                let key = russh::keys::decode_secret_key(&text, Some(passphrase.expose())).ok().map(Arc::new);
+                crate::sys::wipe_stack();
+                key
+            });
+            if let Ok(Some(key)) = done.await {
+                return Ok(key);
+            }
+        }
+        if self.silent {
+            return Err(format!("its passphrase: {}", self.unanswered()));
+        }
+        self.mistyped = Some("a key loaded into the ssh-agent (ssh-add) needs no passphrase here");
+        Err("wrong passphrase".into())
     }
 
     // ---- what a person can say
@@ -443,6 +530,7 @@ impl Prover<'_> {
                 self.tried.push("password".into());
             }
             let done = self.handle.authenticate_password(&self.config.user, password.expose()).await;
+            self.last_straw("password", round);
             match self.after(done)? {
                 After::Out(methods, false) => {
                     self.wrong("password", round + 1);
@@ -479,6 +567,7 @@ impl Prover<'_> {
                 };
                 step = self.handle.authenticate_keyboard_interactive_respond(answers).await;
             }
+            self.last_straw("keyboard-interactive", round);
             match step {
                 Ok(Interactive::Success) => return Ok(Some(After::In)),
                 Ok(Interactive::Failure { remaining_methods, partial_success }) => {
@@ -584,62 +673,6 @@ async fn open_agent(socket: &AgentSocket) -> Option<Agent> {
             tracing::warn!("the ssh-agent does not answer");
             None
         }
-    }
-}
-
-struct Signer<'a> {
-    agent: &'a mut Agent,
-    /// The agent's own key, where what is shown to the host is a certificate it does not hold.
-    by: Option<&'a AgentIdentity>,
-    patience: &'a super::patience::Patience,
-}
-
-enum SignError {
-    /// The SSH connection is gone.
-    Gone,
-    /// The agent did not sign.
-    Agent,
-}
-impl From<russh::SendError> for SignError {
-    fn from(_: russh::SendError) -> SignError {
-        SignError::Gone
-    }
-}
-
-impl russh::Signer for Signer<'_> {
-    type Error = SignError;
-    async fn auth_sign(
-        &mut self,
-        key: &AgentIdentity,
-        hash: Option<HashAlg>,
-        to_sign: Vec<u8>,
-    ) -> Result<Vec<u8>, SignError> {
-        const TOUCH_WITHIN: Duration = Duration::from_secs(60);
-        let _open = self.patience.asking();
-        let signing = self.agent.sign_request(self.by.unwrap_or(key), hash, to_sign);
-        match tokio::time::timeout(TOUCH_WITHIN, signing).await {
-            Ok(Ok(signed)) => Ok(signed),
-            _ => Err(SignError::Agent),
-        }
-    }
-}
-
-/// Only learns whether the host would take a key: it never signs.
-struct Would;
-
-enum Wanted {
-    Yes,
-    Gone,
-}
-impl From<russh::SendError> for Wanted {
-    fn from(_: russh::SendError) -> Wanted {
-        Wanted::Gone
-    }
-}
-impl russh::Signer for Would {
-    type Error = Wanted;
-    async fn auth_sign(&mut self, _: &AgentIdentity, _: Option<HashAlg>, _: Vec<u8>) -> Result<Vec<u8>, Wanted> {
-        Err(Wanted::Yes)
     }
 }
 

@@ -14,8 +14,8 @@ use super::offer;
 use super::patience::{Asker, Patience};
 use super::renewal;
 use super::sftp::Sftp;
-use super::stream::{self, Cut, Wire};
-use super::turn;
+use super::stream::{self, Cut, Heard, Wire};
+use super::turn::{self, Turn};
 use super::way::{Jump, Through, Way};
 use super::x11::{self, X11};
 use crate::failure::{Failure, Kind};
@@ -31,7 +31,7 @@ use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{OnceCell, Semaphore, mpsc, watch};
 
@@ -64,8 +64,13 @@ pub(super) struct Inner {
     /// What the host may open towards us.
     asked: Arc<Asked>,
     pub(super) lane: Arc<Lane>,
+    heard: Arc<Heard>,
     /// The display, once it was lent.
     x11: OnceCell<Option<Arc<X11>>>,
+    /// Of those that begin at once.
+    turn: Turn,
+    /// A key was all it took to log in.
+    by_key: bool,
     /// Dropped with the last user: the stream ends, whatever russh still waits for.
     _cut: Cut,
 }
@@ -87,12 +92,32 @@ pub struct Terminal {
 
 /// Connects to `dest` (as [`config::parse_dest`] takes it) and proves who we are.
 pub async fn connect(dest: &str, file: Option<&Path>, ask: Arc<dyn Ask>) -> Result<Ssh, Failure> {
-    hop(dest.to_string(), file.map(Path::to_path_buf), ask, 0, None, KEEPALIVE_MOST).await
+    connect_again(dest, file, ask, false).await
+}
+
+/// The same; `key_first` = a key was all it took last time ([`Ssh::by_key`]).
+pub async fn connect_again(
+    dest: &str,
+    file: Option<&Path>,
+    ask: Arc<dyn Ask>,
+    key_first: bool,
+) -> Result<Ssh, Failure> {
+    let manner = Manner { keepalives: KEEPALIVE_MOST, key_first };
+    hop(dest.to_string(), file.map(Path::to_path_buf), ask, 0, None, manner).await
+}
+
+/// How a connection is begun and held.
+#[derive(Clone, Copy)]
+struct Manner {
+    /// So many may stay unanswered.
+    keepalives: usize,
+    key_first: bool,
 }
 
 /// The same for channels that end with the connection: a silence of up to two minutes is borne, as `ssh` itself does.
 pub async fn connect_patiently(dest: &str, file: Option<&Path>, ask: Arc<dyn Ask>) -> Result<Ssh, Failure> {
-    hop(dest.to_string(), file.map(Path::to_path_buf), ask, 0, None, KEEPALIVE_PATIENT).await
+    let manner = Manner { keepalives: KEEPALIVE_PATIENT, key_first: false };
+    hop(dest.to_string(), file.map(Path::to_path_buf), ask, 0, None, manner).await
 }
 
 type Hop = Pin<Box<dyn Future<Output = Result<Ssh, Failure>> + Send>>;
@@ -107,7 +132,7 @@ fn hop(
     ask: Arc<dyn Ask>,
     depth: usize,
     passed: Option<Passed>,
-    keepalives: usize,
+    manner: Manner,
 ) -> Hop {
     Box::pin(async move {
         if depth > JUMPS_MOST {
@@ -129,9 +154,17 @@ fn hop(
                 (Some(itself), Some(_)) => itself.before(),
                 _ => Jump::last(jumps.len(), config.shown()),
             };
-            let jump = hop(last.clone(), file, ask.clone(), depth + 1, Some((which, before)), keepalives)
-                .await
-                .map_err(|f| f.hint(format!("it is the jump host on the way to {}", config.shown())))?;
+            let jump = hop(
+                last.clone(),
+                file,
+                ask.clone(),
+                depth + 1,
+                Some((which, before)),
+                Manner { key_first: false, ..manner },
+            )
+            .await
+            .map_err(|f| f.hint(format!("it is the jump host on the way to {}", config.shown())))?;
+            jump.begun();
             way.through = Through::Host(jump.name());
             Wire::jump(jump.direct(&config).await?)
         } else if let Some(command) = &config.proxy_command {
@@ -141,7 +174,7 @@ fn hop(
             stream::tcp(&config).await?
         };
         way.address = wire.address;
-        handshake(config, wire, way, ask, keepalives).await
+        handshake(config, wire, way, ask, manner).await
     })
 }
 
@@ -149,7 +182,7 @@ fn hop(
 #[cfg(test)]
 pub(super) async fn over_tcp(config: HostConfig, ask: Arc<dyn Ask>) -> Result<Ssh, Failure> {
     let wire = stream::tcp(&config).await?;
-    handshake(config, wire, Way::default(), ask, KEEPALIVE_MOST).await
+    handshake(config, wire, Way::default(), ask, Manner { keepalives: KEEPALIVE_MOST, key_first: false }).await
 }
 
 /// The jumps in the order they are passed; one that leads to the host itself is none (`Host *` with a ProxyJump).
@@ -172,7 +205,7 @@ async fn handshake(
     mut wire: Wire,
     way: Way,
     ask: Arc<dyn Ask>,
-    keepalives: usize,
+    manner: Manner,
 ) -> Result<Ssh, Failure> {
     let (read_config, revoked_path) = (config.clone(), config.revoked_host_keys.clone());
     let (files, revoked) = tokio::task::spawn_blocking(move || {
@@ -208,17 +241,16 @@ async fn handshake(
         window_size: WINDOW,
         preferred: gate::preferred(&types, certificates, gate::has_aes()),
         keepalive_interval: Some(KEEPALIVE),
-        keepalive_max: keepalives,
+        keepalive_max: manner.keepalives,
         nodelay: true,
         ..client::Config::default()
     };
     let settings = offer::narrowed(settings, &config)?;
     // a handshake given up leaves a task of russh's behind: cutting its stream ends it
     let cut = wire.cut();
-    let lane = wire.lane();
+    let (lane, heard) = (wire.lane(), wire.heard());
     let complaint = wire.complaint();
-    // (ours until the login is done)
-    let (wire, _turn) = turn::take(wire);
+    let (wire, turn) = turn::take(wire);
     let shaking = client::connect_stream(Arc::new(settings), wire, gate);
     let at = config.shown();
     let mut handle = match asker.patience.within(HANDSHAKE_WITHIN, shaking).await {
@@ -249,13 +281,17 @@ async fn handshake(
         }
     };
     shared.lock().binding = handle.agent_session_binding().cloned();
-    let proved = asker.patience.within(AUTH_WITHIN, auth::prove(&mut handle, &config, &asker, &shared)).await;
+    let wiping = crate::sys::Wiping::begin();
+    let proved =
+        asker.patience.within(AUTH_WITHIN, auth::prove(&mut handle, &config, &asker, &shared, manner.key_first)).await;
     // from a task's own frame, which lies above those that keys passed through
-    let _ = tokio::spawn(async { crate::secret::wipe_stack() }).await;
-    match proved {
+    let _ = tokio::spawn(async { crate::sys::wipe_stack() }).await;
+    drop(wiping);
+    let by_key = match proved {
         Some(proved) => {
-            proved?;
+            let by_key = proved?;
             tracing::info!(host = at, "logged in");
+            by_key
         }
         None => {
             return Err(Failure::unreachable(
@@ -263,9 +299,9 @@ async fn handshake(
                 "see whether `ssh` is as slow; a busy host or its name service may be the reason",
             ));
         }
-    }
+    };
     let x11 = OnceCell::new();
-    let inner = Arc::new(Inner { handle, config, shared, gone, asked, lane, x11, _cut: cut });
+    let inner = Arc::new(Inner { by_key, handle, config, shared, gone, asked, lane, heard, x11, turn, _cut: cut });
     Ok(Ssh { inner })
 }
 
@@ -291,6 +327,16 @@ impl Lends {
 }
 
 impl Ssh {
+    /// A key was all it took to log in.
+    pub fn by_key(&self) -> bool {
+        self.inner.by_key
+    }
+
+    /// What it was made for answers: the next may begin.
+    pub fn begun(&self) {
+        self.inner.turn.end();
+    }
+
     /// `user@host`, escaped: how questions and errors name it.
     pub fn name(&self) -> String {
         self.inner.config.shown()
@@ -586,6 +632,17 @@ impl Ssh {
             format!("{}: the connection was lost{why}", self.name()),
             "connect again; see whether the network there still works",
         )
+    }
+
+    /// When bytes came last from the host, whatever they were.
+    pub fn heard(&self) -> Instant {
+        self.inner.heard.at()
+    }
+
+    /// Asks for a sign of life, and waits for it, or for the connection's end: a request that every server answers, if
+    /// only to say that it does not know it (RFC 4254, 4; `keepalive@openssh.com` in OpenSSH's PROTOCOL).
+    pub async fn ping(&self) {
+        let _ = self.inner.handle.send_ping().await;
     }
 
     pub fn is_closed(&self) -> bool {

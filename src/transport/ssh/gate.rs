@@ -20,7 +20,7 @@ use russh::keys::agent::AgentSessionBinding;
 use russh::keys::{Algorithm, Certificate, PublicKeyOrCertificate};
 use russh::{Preferred, cipher};
 use std::borrow::Cow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::SystemTime;
 use tokio::sync::{Semaphore, mpsc, watch};
@@ -246,11 +246,14 @@ impl Gate {
         match decide(&verdict, self.config.strict, self.config.batch) {
             Decision::Accept => Ok(()),
             Decision::Refuse => Err(refusal(&self.config, &verdict, key)),
-            Decision::Ask => match self.asker.host_key(&self.question(key)).await {
-                Some(true) => self.learn(key).await,
-                _ => Err(refusal(&self.config, &verdict, key)),
-            },
-            Decision::Learn => self.learn(key).await,
+            Decision::Ask => {
+                let file = self.keepable(key)?;
+                match self.asker.host_key(&self.question(key)).await {
+                    Some(true) => self.learn(key, file).await,
+                    _ => Err(refusal(&self.config, &verdict, key)),
+                }
+            }
+            Decision::Learn => self.learn(key, self.keepable(key)?).await,
         }
     }
 
@@ -291,12 +294,32 @@ impl Gate {
         }
     }
 
-    async fn learn(&self, key: &HostKey) -> Result<(), Failure> {
-        let (host, port) = self.config.recorded_as();
-        let Some(file) = self.config.user_known_hosts.first().cloned() else {
-            tracing::warn!("no UserKnownHostsFile: the key is not kept");
-            return Ok(());
+    /// The file that would keep a key. Where there is none nobody is asked, and as in OpenSSH the host is not let in
+    /// (`/dev/null` is a file: who names that wants to be asked each time).
+    fn keepable(&self, key: &HostKey) -> Result<PathBuf, Failure> {
+        let (at, print) = (self.config.shown(), key.fingerprint());
+        let unknown = format!("{at}: its host key {} {print} is not on record and can't be kept", escape(&key.kind));
+        let Some(file) = self.config.user_known_hosts.first() else {
+            return Err(Failure::refused(
+                format!("{unknown}: UserKnownHostsFile is none"),
+                "name a file with UserKnownHostsFile, or once you know that the key is right, add it to a \
+                 GlobalKnownHostsFile",
+            ));
         };
+        let (host, port) = self.config.recorded_as();
+        let name = known_hosts::name_of(&host, port);
+        if !known_hosts::can_hold(&name) {
+            let option = if self.config.host_key_alias.is_some() { "HostKeyAlias" } else { "HostName" };
+            return Err(Failure::refused(
+                format!("{unknown}: `{}` is no name that known_hosts can hold", short(&name, 200)),
+                format!("let {option} in ssh_config be one plain name: no blank, comma or any of * ? ! | # @"),
+            ));
+        }
+        Ok(file.clone())
+    }
+
+    async fn learn(&self, key: &HostKey, file: PathBuf) -> Result<(), Failure> {
+        let (host, port) = self.config.recorded_as();
         let (path, key, hash) = (file.clone(), key.clone(), self.config.hash_known_hosts);
         let learned = tokio::task::spawn_blocking(move || known_hosts::learn(&file, &host, port, &key, hash)).await;
         let why = match learned {
@@ -391,20 +414,24 @@ fn refusal(config: &HostConfig, verdict: &Verdict, key: &HostKey) -> Failure {
     }
 }
 
-/// The algorithms offered, those of keys on record first; certificates before them where an authority is on record for
-/// the host. No SHA-1, no CBC, no `none`, no compression.
+/// The algorithms offered; certificates before plain keys where an authority is on record for the host. The order is
+/// OpenSSH's (`order_hostkeyalgs` of its sshconnect2.c): where a key of the best type is on record it stays as it is,
+/// else `types`, those on record, come first as a set. So one stale key of another type is not asked for.
+/// No SHA-1, no CBC, no `none`, no compression.
 pub(super) fn preferred(types: &[String], certificates: bool, aes: bool) -> Preferred {
-    let place = |a: &Algorithm| {
+    let known = |a: &Algorithm| {
         let kind = match a {
             Algorithm::Rsa { .. } => "ssh-rsa",
             other => other.as_str(),
         };
-        types.iter().position(|t| t == kind).unwrap_or(types.len())
+        types.iter().any(|t| t == kind)
     };
     let mut keys: Vec<Algorithm> =
         Preferred::DEFAULT.key.iter().filter(|a| !matches!(a, Algorithm::Rsa { hash: None })).cloned().collect();
-    keys.sort_by_key(place);
     let certificates = if certificates { keys.clone() } else { Vec::new() };
+    if !keys.first().is_some_and(known) {
+        keys.sort_by_key(|a| !known(a));
+    }
     let gcm = [cipher::AES_256_GCM, cipher::AES_128_GCM];
     let ctr = [cipher::AES_256_CTR, cipher::AES_192_CTR, cipher::AES_128_CTR];
     let chacha = [cipher::CHACHA20_POLY1305];
@@ -484,7 +511,15 @@ mod tests {
         assert_eq!(first(&plain).as_deref(), Some("aes256-gcm@openssh.com"));
         assert_eq!(first(&rsa).as_deref(), Some("chacha20-poly1305@openssh.com"));
         // certificates only where there is somebody whose word they carry
-        assert_eq!((plain.host_key_certificates.len(), &rsa.host_key_certificates), (0, &rsa.key));
+        assert_eq!((plain.host_key_certificates.len(), &rsa.host_key_certificates), (0, &plain.key));
+        // the best one on record: the order stays; else those on record, in that order
+        let order = |types: &[&str]| {
+            let types: Vec<String> = types.iter().map(|t| t.to_string()).collect();
+            names(&preferred(&types, false, true))
+        };
+        assert_eq!(order(&["ssh-rsa", "ssh-ed25519"]), names(&plain));
+        let two = order(&["ssh-rsa", "ecdsa-sha2-nistp384"]);
+        assert_eq!(two.get(..3).unwrap(), ["ecdsa-sha2-nistp384", "rsa-sha2-512", "rsa-sha2-256"]);
         for p in [&plain, &rsa] {
             assert!(p.cipher.iter().all(|c| !c.as_ref().contains("cbc") && c.as_ref() != "none"));
             assert!(p.mac.iter().all(|m| !m.as_ref().contains("sha1")));

@@ -1,4 +1,5 @@
-//! Owns key files as they lie on disk: [`KeyFile`], open, locked or unusable. Leaves out whether a host takes them.
+//! Owns key files as they lie on disk: [`KeyFile`], open, locked or unusable, and [`Certificates`]. Leaves out whether a
+//! host takes them.
 
 use crate::text::escape;
 use russh::keys::{Certificate, PrivateKey, PublicKey};
@@ -21,50 +22,55 @@ pub(super) enum Secret {
 pub(super) struct KeyFile {
     path: PathBuf,
     pub(super) public: Option<PublicKey>,
-    pub(super) certificate: Option<Certificate>,
     pub(super) secret: Secret,
 }
 
+/// A user's certificates in files; their keys may be elsewhere.
+#[derive(Default)]
+pub(super) struct Certificates {
+    /// CertificateFile's, in the config's order.
+    given: Vec<Certificate>,
+    /// Those beside key files.
+    beside: Vec<Certificate>,
+}
+
+impl Certificates {
+    /// Of this key: CertificateFile's; where there are none, those that lie beside key files.
+    pub(super) fn of(&self, public: &PublicKey) -> Vec<&Certificate> {
+        let fits = |c: &&Certificate| c.public_key() == public.key_data();
+        let given: Vec<_> = self.given.iter().filter(fits).collect();
+        if given.is_empty() { self.beside.iter().filter(fits).collect() } else { given }
+    }
+}
+
 impl KeyFile {
-    /// The files that are there, in the config's order, and the certificates of CertificateFile.
-    pub(super) fn read_all(paths: &[PathBuf], certificates: &[PathBuf]) -> (Vec<KeyFile>, Vec<Certificate>) {
-        let given: Vec<Certificate> = certificates.iter().filter_map(|p| certificate(p)).collect();
-        let mut files: Vec<KeyFile> = paths.iter().filter_map(|p| KeyFile::read(p)).collect();
-        for file in &mut files {
-            let fits = |c: &Certificate| file.public.as_ref().is_some_and(|p| p.key_data() == c.public_key());
-            file.certificate = given
-                .iter()
-                .find(|c| fits(c))
-                .cloned()
-                .or_else(|| certificate(&beside(&file.path, "-cert.pub")).filter(fits));
-        }
-        (files, given)
+    /// The files that are there, in the config's order, and all certificates.
+    pub(super) fn read_all(paths: &[PathBuf], certificates: &[PathBuf]) -> (Vec<KeyFile>, Certificates) {
+        let files: Vec<KeyFile> = paths.iter().filter_map(|p| KeyFile::read(p)).collect();
+        let given = certificates.iter().filter_map(|p| certificate(p)).collect();
+        let beside = files.iter().filter_map(|f| certificate(&beside(&f.path, "-cert.pub"))).collect();
+        (files, Certificates { given, beside })
     }
 
     fn read(path: &Path) -> Option<KeyFile> {
         let beside_public = text(&beside(path, ".pub")).and_then(|t| PublicKey::from_openssh(t.trim()).ok());
         if open_to_others(path) {
             let secret = Secret::Unusable("others can read it, so it is not used: chmod 600 it");
-            return Some(KeyFile { path: path.into(), public: beside_public, certificate: None, secret });
+            return Some(KeyFile { path: path.into(), public: beside_public, secret });
         }
         let Some(text) = text(path) else {
             // only the public half is here: it picks a key of the agent
             let public = beside_public?;
             let secret = Secret::Unusable("the private key is not there, and not in the agent");
-            return Some(KeyFile { path: path.into(), public: Some(public), certificate: None, secret });
+            return Some(KeyFile { path: path.into(), public: Some(public), secret });
         };
         if let Ok(public) = PublicKey::from_openssh(text.trim()) {
             let secret = Secret::Unusable("a public key, and not in the agent");
-            return Some(KeyFile { path: path.into(), public: Some(public), certificate: None, secret });
+            return Some(KeyFile { path: path.into(), public: Some(public), secret });
         }
         if old_cipher(&text) {
             let why = "locked in an old format thub can't open: `ssh-keygen -p -f FILE` writes it anew";
-            return Some(KeyFile {
-                path: path.into(),
-                public: beside_public,
-                certificate: None,
-                secret: Secret::Unusable(why),
-            });
+            return Some(KeyFile { path: path.into(), public: beside_public, secret: Secret::Unusable(why) });
         }
         let (public, secret) = match russh::keys::decode_secret_key(&text, None) {
             Ok(key) if !signs(&key) => {
@@ -80,7 +86,7 @@ impl KeyFile {
             Err(_) if text.contains("ENCRYPTED") => (beside_public, Secret::Locked(text)),
             Err(_) => (beside_public, Secret::Unusable("not a key thub can read")),
         };
-        Some(KeyFile { path: path.into(), public, certificate: None, secret })
+        Some(KeyFile { path: path.into(), public, secret })
     }
 
     pub(super) fn may_be_rsa(&self) -> bool {
@@ -130,6 +136,7 @@ fn text(path: &Path) -> Option<Zeroizing<String>> {
     Some(text)
 }
 
+/// A host's certificate proves nothing of a user.
 fn certificate(path: &Path) -> Option<Certificate> {
-    Certificate::from_openssh(text(path)?.trim()).ok()
+    Certificate::from_openssh(text(path)?.trim()).ok().filter(|c| c.cert_type().is_user())
 }

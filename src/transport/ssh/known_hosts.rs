@@ -1,19 +1,21 @@
 //! Owns the verdict on a host's key against known_hosts, and the line that learns a new one.
-//! Leaves out who is asked. [`verdict`] is pure: files are read by [`read`] before it.
+//! Leaves out who is asked, and how a line is read (`line`). [`verdict`] is pure: files are read by [`read`] before it.
 //!
 //! Same verdict as OpenSSH's or stricter. Stricter: a host on record only under keys of another type has *changed*,
 //! a matching line that can't be read stops, so does a file that can't be read.
 
-use super::krl;
+mod line;
+
+use self::line::{Mark, decode, lines, record};
+use super::{hostcert, krl};
 use crate::transport::random;
 use base64::Engine;
-use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
-use hmac::{Hmac, KeyInit, Mac};
-use sha1::Sha1;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use russh::keys::Certificate;
 use sha2::{Digest, Sha256};
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 const FILE_MOST: u64 = 64 << 20;
@@ -40,6 +42,14 @@ impl HostKey {
         let len = u32::from_be_bytes(blob.get(..4)?.try_into().ok()?) as usize;
         let kind = String::from_utf8(blob.get(4..4usize.checked_add(len)?)?.to_vec()).ok()?;
         Some(HostKey { kind, blob })
+    }
+
+    /// The key itself: of a certificate the one in it. `None` = a certificate that can't be read.
+    fn plain(&self) -> Option<HostKey> {
+        if !self.kind.ends_with("-cert-v01@openssh.com") {
+            return Some(self.clone());
+        }
+        hostcert::plain(Certificate::from_bytes(&self.blob).ok()?.public_key())
     }
 
     /// `SHA256:...`, as `ssh-keygen -l` prints it.
@@ -80,8 +90,12 @@ pub fn read_list(path: &Path) -> File {
 
 fn read_one(path: &Path) -> Result<Vec<u8>, String> {
     let mut text = Vec::new();
-    // not blocking: a fifo in its place is no reason to wait for ever
+    // not blocking: a pipe in its place is no reason to wait for ever
     let open = std::fs::OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path);
+    if open.as_ref().is_ok_and(|f| f.metadata().is_ok_and(|m| m.file_type().is_fifo())) {
+        // (ssh waits for whoever writes; an empty one would hide what it revokes)
+        return Err("it is a pipe, not a file".into());
+    }
     match open.and_then(|f| f.take(FILE_MOST + 1).read_to_end(&mut text)) {
         Ok(n) if n as u64 > FILE_MOST => Err("it is larger than 64 MiB".into()),
         Ok(_) => Ok(text),
@@ -118,10 +132,12 @@ fn verdict_by_name(files: &[File], name: &str, key: &HostKey) -> Verdict {
         };
         for (line, entry) in lines(text) {
             let here = || (file.path.clone(), line);
-            if !hosts_match(entry.hosts, name) {
+            if !entry.names(name) {
                 continue;
             }
-            match (entry.mark, entry.key) {
+            // a revoked certificate revokes its key, as in OpenSSH
+            let said = if entry.mark == Mark::Revoked { entry.key.and_then(|k| k.plain()) } else { entry.key };
+            match (entry.mark, said) {
                 (Mark::Revoked, Some(k)) if k == *key => {
                     let (file, line) = here();
                     return Verdict::Revoked { file, line };
@@ -171,8 +187,9 @@ pub fn authorities(files: &[File], host: &str, port: u16) -> Vec<HostKey> {
     for name in names(host, port) {
         for file in files {
             for (_, entry) in file.text.as_deref().map(lines).into_iter().flatten() {
-                if let (Mark::Authority, Some(key)) = (entry.mark, entry.key)
-                    && hosts_match(entry.hosts, &name)
+                if entry.mark == Mark::Authority
+                    && entry.names(&name)
+                    && let Some(key) = entry.key
                 {
                     out.push(key);
                 }
@@ -185,28 +202,25 @@ pub fn authorities(files: &[File], host: &str, port: u16) -> Vec<HostKey> {
     out
 }
 
-/// The key types on record for a host, in the files' order, each once: to be offered first, as OpenSSH does.
+/// The key types on record for a host under its name with its port, each once: to be asked for first, as OpenSSH does.
+/// (A plain name that stands for any port does not count here, and a type whose first key is revoked neither.)
 pub fn recorded_types(files: &[File], host: &str, port: u16) -> Vec<String> {
-    let mut out: Vec<String> = Vec::new();
-    for name in names(host, port) {
-        for file in files {
-            for (_, entry) in file.text.as_deref().map(lines).into_iter().flatten() {
-                if let (Mark::None, Some(key)) = (entry.mark, entry.key)
-                    && hosts_match(entry.hosts, &name)
-                    && !out.contains(&key.kind)
-                {
-                    out.push(key.kind);
-                }
+    let name = name_of(host, port);
+    let (mut keys, mut revoked): (Vec<HostKey>, Vec<HostKey>) = (Vec::new(), Vec::new());
+    for file in files {
+        for (_, entry) in file.text.as_deref().map(lines).into_iter().flatten().filter(|(_, e)| e.names(&name)) {
+            match (entry.mark, entry.key) {
+                (Mark::None, Some(key)) if !keys.iter().any(|k| k.kind == key.kind) => keys.push(key),
+                (Mark::Revoked, Some(key)) => revoked.extend(key.plain()),
+                _ => {}
             }
         }
-        if !out.is_empty() {
-            break;
-        }
     }
-    out
+    keys.retain(|k| !revoked.contains(k));
+    keys.into_iter().map(|k| k.kind).collect()
 }
 
-/// Is the key in a list of revoked keys (`RevokedHostKeys`), a text or a binary one (then the line is 0)?
+/// Is the key in a list of revoked keys (`RevokedHostKeys`), itself or in a certificate: a text or a binary one (then the line is 0)?
 pub fn revoked(file: &File, key: &HostKey) -> Option<Verdict> {
     let stop = |why: &str| Some(Verdict::Unreadable { file: file.path.clone(), why: why.into() });
     let text = match &file.text {
@@ -227,7 +241,7 @@ pub fn revoked(file: &File, key: &HostKey) -> Option<Verdict> {
         let (mut any, mut found) = (false, false);
         while let Some(word) = words.next().filter(|w| !w.starts_with('#')) {
             any = true;
-            let listed = words.clone().next().and_then(|b64| decode(word, b64));
+            let listed = words.clone().next().and_then(|b64| decode(word.as_bytes(), b64.as_bytes())?.plain());
             if listed.as_ref() == Some(key) {
                 return Some(Verdict::Revoked { file: file.path.clone(), line: i + 1 });
             }
@@ -251,125 +265,20 @@ pub fn revoked_certificate(file: &File, authority: &HostKey, serial: u64, id: &s
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Mark {
-    None,
-    Revoked,
-    Authority,
-    /// One we do not know.
-    Other,
-}
-
-struct Line<'a> {
-    mark: Mark,
-    hosts: &'a str,
-    /// `None` = can't be read.
-    key: Option<HostKey>,
-}
-
-/// The lines that name hosts, with their numbers from 1.
-fn lines(text: &[u8]) -> impl Iterator<Item = (usize, Line<'_>)> {
-    text.split(|b| *b == b'\n').enumerate().filter_map(|(i, raw)| {
-        // a line that is not UTF-8 keeps its valid start: host names are ASCII
-        let line = match std::str::from_utf8(raw) {
-            Ok(line) => line,
-            Err(e) => std::str::from_utf8(raw.get(..e.valid_up_to())?).ok()?,
-        };
-        parse_line(line).map(|l| (i + 1, l))
-    })
-}
-
-fn parse_line(line: &str) -> Option<Line<'_>> {
-    let mut words = line.split([' ', '\t', '\r']).filter(|w| !w.is_empty());
-    let first = words.next().filter(|w| !w.starts_with('#'))?;
-    let mark = match first {
-        "@revoked" => Mark::Revoked,
-        "@cert-authority" => Mark::Authority,
-        w if w.starts_with('@') => Mark::Other,
-        _ => Mark::None,
-    };
-    let hosts = if mark == Mark::None { first } else { words.next()? };
-    let kind = words.next();
-    if kind.is_some_and(|k| k.bytes().all(|b| b.is_ascii_digit())) && mark == Mark::None {
-        return None; // a key of SSH 1: of no use to anybody
+/// A link (dotfiles kept elsewhere) stays one: the file it leads to, which need not be there yet.
+fn behind_links(file: &Path) -> std::io::Result<PathBuf> {
+    let mut path = file.to_path_buf();
+    // (as many as the kernel follows)
+    for _ in 0..40 {
+        let Ok(to) = std::fs::read_link(&path) else { return Ok(path) };
+        path = path.parent().map_or(to.clone(), |dir| dir.join(&to));
     }
-    let key = kind.and_then(|kind| decode(kind, words.next()?));
-    Some(Line { mark, hosts, key })
+    Err(rustix::io::Errno::LOOP.into())
 }
 
-/// A key as `type base64`; the type inside the blob must be the same.
-fn decode(kind: &str, b64: &str) -> Option<HostKey> {
-    let blob = STANDARD.decode(b64).ok()?;
-    let len = u32::from_be_bytes(blob.get(..4)?.try_into().ok()?) as usize;
-    let inner = blob.get(4..4usize.checked_add(len)?)?;
-    (inner == kind.as_bytes()).then(|| HostKey { kind: kind.to_string(), blob })
-}
-
-/// Does the first field of a line name `name` (lower case)?
-fn hosts_match(hosts: &str, name: &str) -> bool {
-    if hosts.starts_with('|') {
-        return hashed_match(hosts, name);
-    }
-    let mut any = false;
-    for pattern in hosts.split(',') {
-        let pattern = pattern.to_lowercase();
-        match pattern.strip_prefix('!') {
-            Some(not) if matches(not, name) => return false,
-            Some(_) => {}
-            None => any |= matches(&pattern, name),
-        }
-    }
-    any
-}
-
-fn hashed_match(hosts: &str, name: &str) -> bool {
-    let parsed = hosts.strip_prefix("|1|").and_then(|rest| rest.split_once('|')).and_then(|(salt, hash)| {
-        let (salt, hash) = (STANDARD.decode(salt).ok()?, STANDARD.decode(hash).ok()?);
-        (salt.len() == 20 && hash.len() == 20).then_some((salt, hash))
-    });
-    parsed.is_some_and(|(salt, hash)| hmac_sha1(&salt, name) == hash)
-}
-
-fn hmac_sha1(salt: &[u8], name: &str) -> Vec<u8> {
-    let mut mac = Hmac::<Sha1>::new_from_slice(salt).expect("HMAC takes keys of any length");
-    mac.update(name.as_bytes());
-    mac.finalize().into_bytes().to_vec()
-}
-
-/// `*` and `?` in a pattern, over the whole text; linear, whatever the pattern.
-pub(crate) fn matches(pattern: &str, text: &str) -> bool {
-    let (p, t): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
-    let (mut i, mut j, mut star) = (0, 0, None);
-    while j < t.len() {
-        match p.get(i) {
-            Some('*') => {
-                star = Some((i + 1, j));
-                i += 1;
-            }
-            Some(c) if *c == '?' || t.get(j) == Some(c) => {
-                i += 1;
-                j += 1;
-            }
-            _ => match star {
-                Some((after, from)) => {
-                    star = Some((after, from + 1));
-                    i = after;
-                    j = from + 1;
-                }
-                None => return false,
-            },
-        }
-    }
-    p.get(i..).is_some_and(|rest| rest.iter().all(|c| *c == '*'))
-}
-
-/// The line that records a key.
-fn record(name: &str, key: &HostKey, salt: Option<[u8; 20]>) -> String {
-    let host = match salt {
-        Some(salt) => format!("|1|{}|{}", STANDARD.encode(salt), STANDARD.encode(hmac_sha1(&salt, name))),
-        None => name.to_string(),
-    };
-    format!("{host} {} {}\n", key.kind, STANDARD.encode(&key.blob))
+/// Could a line name it and be found again, by that name and no other?
+pub fn can_hold(name: &str) -> bool {
+    !name.is_empty() && !name.contains(|c: char| c.is_whitespace() || c.is_control() || ",*?!|#@".contains(c))
 }
 
 /// Records a key: the whole file anew beside itself, then renamed. Two at a time wait for each other. What is no plain
@@ -377,11 +286,10 @@ fn record(name: &str, key: &HostKey, salt: Option<[u8; 20]>) -> String {
 pub fn learn(file: &Path, host: &str, port: u16, key: &HostKey, hash: bool) -> std::io::Result<()> {
     let bad = |why: &str| std::io::Error::new(std::io::ErrorKind::InvalidInput, why.to_string());
     let name = name_of(host, port);
-    if name.is_empty() || name.contains(|c: char| c.is_whitespace() || c.is_control() || ",*?!|#@".contains(c)) {
+    if !can_hold(&name) {
         return Err(bad("that name can't be written to known_hosts"));
     }
-    // a link (dotfiles kept elsewhere) stays one: its target is written
-    let target = std::fs::canonicalize(file).unwrap_or_else(|_| file.to_path_buf());
+    let target = behind_links(file)?;
     if std::fs::metadata(&target).is_ok_and(|m| !m.is_file()) {
         tracing::warn!("known_hosts is no plain file: the key is not kept");
         return Ok(());
@@ -424,6 +332,7 @@ pub fn learn(file: &Path, host: &str, port: u16, key: &HostKey, hash: bool) -> s
 #[cfg(test)]
 mod tests {
     use super::*;
+    use base64::engine::general_purpose::STANDARD;
 
     fn key(kind: &str, seed: u8) -> HostKey {
         let mut blob = (kind.len() as u32).to_be_bytes().to_vec();
@@ -512,17 +421,10 @@ mod tests {
             format!("web {}\n*.lan {}\nweb {}\n[web]:9 {}\n", b64(&rsa(1)), b64(&ed(2)), b64(&rsa(3)), b64(&ed(4)));
         assert_eq!(recorded_types(&file(&text), "web", 22), ["ssh-rsa"]);
         assert_eq!(recorded_types(&file(&text), "web", 9), ["ssh-ed25519"]);
-        assert_eq!(recorded_types(&file(&text), "web", 10), ["ssh-rsa"]);
+        assert_eq!(recorded_types(&file(&text), "web", 10), [] as [String; 0]);
+        let text = format!("{text}web {}\n@revoked * {}\n", b64(&ed(5)), b64(&rsa(1)));
+        assert_eq!(recorded_types(&file(&text), "web", 22), ["ssh-ed25519"]);
         assert_eq!(recorded_types(&file(&text), "none", 22), [] as [String; 0]);
-    }
-
-    #[test]
-    fn wildcards_are_linear() {
-        assert!(matches("*", ""));
-        assert!(matches("a*b?c", "axxbbyc"));
-        assert!(!matches("a?", "a"));
-        assert!(!matches(&"*a".repeat(200), &"a".repeat(100)));
-        assert!(!matches(&format!("{}b", "*a".repeat(50)), &"a".repeat(5000)));
     }
 
     #[test]
@@ -537,6 +439,19 @@ mod tests {
             assert!(matches!(stops, Some(Verdict::Unreadable { ref why, .. }) if why.contains("line 1")), "{stops:?}");
         }
         assert!(matches!(revoked(&list("SSHKRL\n\0..."), &ed(1)), Some(Verdict::Unreadable { .. })));
+    }
+
+    #[test]
+    fn a_pipe_is_not_an_empty_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let pipe = dir.path().join("pipe");
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+        let mut files = file(&format!("web {}\n", b64(&ed(1))));
+        files.extend(read(&[pipe, "/dev/null".into()]));
+        let verdict = verdict(&files, "web", 22, &ed(1));
+        assert!(matches!(verdict, Verdict::Unreadable { ref why, .. } if why.contains("pipe")), "{verdict:?}");
+        files.remove(1);
+        assert_eq!(super::verdict(&files, "web", 22, &ed(1)), Verdict::Known, "a device is one");
     }
 
     #[test]
@@ -571,6 +486,19 @@ mod tests {
         assert!(link.is_symlink());
         assert_eq!(std::fs::read_to_string(&real).unwrap(), format!("old {}\nweb {}\n", b64(&ed(9)), b64(&ed(1))));
         assert_eq!(std::fs::metadata(&real).unwrap().permissions().mode() & 0o777, 0o644);
+        // a link's target need not be there yet; a chain of them, from another directory
+        std::fs::create_dir(dir.path().join("dots")).unwrap();
+        let (first, second) = (dir.path().join("first"), dir.path().join("dots/second"));
+        std::os::unix::fs::symlink("dots/second", &first).unwrap();
+        std::os::unix::fs::symlink("../made/target", &second).unwrap();
+        for seed in [1, 2] {
+            learn(&first, &format!("h{seed}"), 22, &ed(seed), false).unwrap();
+            assert!(first.is_symlink() && second.is_symlink());
+        }
+        assert_eq!(std::fs::read_to_string(dir.path().join("made/target")).unwrap().lines().count(), 2);
+        let round = dir.path().join("round");
+        std::os::unix::fs::symlink("round", &round).unwrap();
+        assert!(learn(&round, "web", 22, &ed(1), false).is_err() && round.is_symlink());
         // a device is not replaced by a file
         let device = dir.path().join("null");
         std::os::unix::fs::symlink("/dev/null", &device).unwrap();
@@ -595,7 +523,7 @@ mod tests {
         assert!(run(&["-q", "-t", "ed25519", "-N", "", "-f", "k"]).status.success());
         let public = std::fs::read_to_string(dir.path().join("k.pub")).unwrap();
         let mut words = public.split_whitespace();
-        let key = decode(words.next().unwrap(), words.next().unwrap()).unwrap();
+        let key = decode(words.next().unwrap().as_bytes(), words.next().unwrap().as_bytes()).unwrap();
         // our fingerprint is theirs
         let printed = String::from_utf8(run(&["-l", "-f", "k.pub"]).stdout).unwrap();
         assert!(printed.contains(&key.fingerprint()), "{printed}");

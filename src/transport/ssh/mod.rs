@@ -5,7 +5,7 @@
 //! - `offer` algorithms and limits, as ssh_config wants them within what is safe
 //! - [`krl`] binary lists of revoked keys · `hostcert` what a host's certificate is worth · `renewal` the host is the same when keys are renewed
 //! - `agent_forward` the person's ssh-agent, lent to a host · `x11` the display
-//! - `turn` how many handshakes at a time · `auth`, `keyfile` who we are · `patience` deadlines that stand still while a person is asked
+//! - `turn` how many connections begin at a time · `auth`, `keyfile`, `userkey` who we are · `patience` deadlines that stand still while a person is asked
 //! - [`forward`] ports and sockets passed on, both ways; `lane`, `spill` bulk data gives way
 //! - [`channel`] a command's streams · [`sftp`] files, behind [`sftp_guard`]
 
@@ -31,12 +31,13 @@ pub mod sftp_guard;
 mod spill;
 mod stream;
 mod turn;
+mod userkey;
 mod way;
 mod x11;
 
 pub use aliases::hosts;
 pub use channel::{Channel, Control, Exit};
 pub use config::{HostConfig, resolve};
-pub use connect::{Lends, Ssh, Terminal, connect, connect_patiently};
+pub use connect::{Lends, Ssh, Terminal, connect, connect_again, connect_patiently};
 pub use forward::Forwards;
 pub use sftp::Sftp;

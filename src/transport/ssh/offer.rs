@@ -7,7 +7,7 @@
 use super::config::HostConfig;
 use crate::failure::Failure;
 use crate::text::short;
-use russh::keys::{Algorithm, HashAlg};
+use russh::keys::Algorithm;
 use russh::{Limits, Preferred, client, kex};
 use std::borrow::Cow;
 use std::time::Duration;
@@ -122,15 +122,6 @@ fn offered(safe: Preferred, config: &HostConfig) -> Result<Preferred, Failure> {
         host_key_certificates: Cow::Owned(certificates),
         compression: safe.compression,
     })
-}
-
-/// May a key of ours of this kind be used (PubkeyAcceptedAlgorithms)? For RSA with this hash.
-pub(super) fn may_sign(config: &HostConfig, algorithm: &Algorithm, hash: Option<HashAlg>) -> bool {
-    let name = match algorithm {
-        Algorithm::Rsa { .. } => Algorithm::Rsa { hash }.as_str().to_string(),
-        other => other.as_str().to_string(),
-    };
-    config.pubkey_accepted_algorithms.is_empty() || config.pubkey_accepted_algorithms.contains(&name)
 }
 
 /// Fewer bits than RequiredRSASize asks for: how many. `blob` = a public key as the wire has it (RFC 4253, 6.6).
@@ -281,14 +272,5 @@ mod tests {
         assert_eq!(too_small(&with(""), &key(&[0x40; 100])), Some(799));
         assert_eq!(too_small(&with("requiredrsasize 9999\n"), &field(b"ssh-ed25519")), None);
         assert_eq!(too_small(&with(""), &key(&modulus)[..40]), None);
-    }
-
-    #[test]
-    fn keys_of_ours() {
-        let c = with("pubkeyacceptedalgorithms ssh-ed25519,rsa-sha2-256\n");
-        assert!(may_sign(&c, &Algorithm::Ed25519, None));
-        assert!(may_sign(&c, &Algorithm::Rsa { hash: None }, Some(HashAlg::Sha256)));
-        assert!(!may_sign(&c, &Algorithm::Rsa { hash: None }, Some(HashAlg::Sha512)));
-        assert!(may_sign(&with(""), &Algorithm::Ed25519, None));
     }
 }

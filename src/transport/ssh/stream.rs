@@ -6,14 +6,15 @@ use super::config::{self, HostConfig, Tokens};
 use super::dial::dial;
 use super::lane::{Lane, SHORT_TURN};
 use crate::failure::Failure;
+use crate::link::locked;
 use crate::text::short;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::process::Stdio;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
@@ -33,6 +34,22 @@ pub(super) struct Wire {
     /// Whom TCP reached.
     pub(super) address: Option<std::net::IpAddr>,
     lane: Arc<Lane>,
+    heard: Arc<Heard>,
+}
+
+/// When bytes came last over a wire.
+pub(super) struct Heard(Mutex<Instant>);
+
+impl Default for Heard {
+    fn default() -> Heard {
+        Heard(Mutex::new(Instant::now()))
+    }
+}
+
+impl Heard {
+    pub(super) fn at(&self) -> Instant {
+        *locked(&self.0)
+    }
 }
 
 /// The end of what a ProxyCommand writes to stderr, for the error.
@@ -59,11 +76,14 @@ pub(super) struct Cut {
 
 impl Wire {
     fn new(over: Over) -> Wire {
-        Wire { over, cut: None, complaint: None, address: None, lane: Arc::default() }
+        Wire { over, cut: None, complaint: None, address: None, lane: Arc::default(), heard: Arc::default() }
     }
     /// Whose turns end as the wire takes what was written.
     pub(super) fn lane(&self) -> Arc<Lane> {
         self.lane.clone()
+    }
+    pub(super) fn heard(&self) -> Arc<Heard> {
+        self.heard.clone()
     }
     pub(super) fn jump(channel: Channel) -> Wire {
         Wire { lane: Arc::new(Lane::of(SHORT_TURN)), ..Wire::new(Over::Jump(channel)) }
@@ -166,6 +186,9 @@ impl AsyncRead for Wire {
         }
         let before = buf.filled().len();
         let done = each!(&mut this.over, stdout => poll_read(cx, buf));
+        if buf.filled().len() > before {
+            *locked(&this.heard.0) = Instant::now();
+        }
         if let (Over::Tcp(tcp), Poll::Ready(Ok(()))) = (&this.over, &done)
             && buf.filled().len() - before < BULK
         {

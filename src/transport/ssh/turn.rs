@@ -1,6 +1,7 @@
-//! Owns how many handshakes this process has under way: each costs both sides milliseconds of computing, and many at once
-//! delay each other. A host that is waited for takes no turn: it begins with the host's first word and ends with the login,
-//! so that hosts which never answer, or hang, delay nobody.
+//! Owns how many connections of this process begin at a time: a handshake costs both sides milliseconds of computing, so
+//! does the start of an agent, and many at once delay each other and who types. A host that is waited for takes no turn: it
+//! begins with the host's first word and ends when what was wanted there answers, so that hosts which never answer, or hang,
+//! delay nobody.
 
 use std::io;
 use std::pin::Pin;
@@ -10,11 +11,11 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-/// Handshakes at a time that compute.
-const MOST: usize = 4;
-/// One that takes longer waits for something else (a far host, a person) and does not count any more.
-/// (A test's machine may stand still for longer.)
-const HELD: Duration = Duration::from_millis(if cfg!(test) { 10_000 } else { 250 });
+/// Connections at a time that begin.
+const MOST: usize = 2;
+/// One that takes longer waits for something else (a far host, a person) and does not count any more: fifty far ones have
+/// all begun within 2 s. (A test's machine may stand still for longer.)
+const HELD: Duration = Duration::from_millis(if cfg!(test) { 10_000 } else { 70 });
 /// What is read before the turn has come.
 const FIRST: usize = 512;
 
@@ -31,9 +32,15 @@ struct Held {
 /// The turn ends when this is dropped.
 pub(super) struct Turn(Arc<Mutex<Held>>);
 
+impl Turn {
+    pub(super) fn end(&self) {
+        end(&self.0);
+    }
+}
+
 impl Drop for Turn {
     fn drop(&mut self) {
-        end(&self.0);
+        self.end();
     }
 }
 

@@ -10,6 +10,10 @@ use crate::proto::ids::{SessionId, StreamId};
 use crate::term::screen::Colors;
 use crate::transport::deploy::build_id;
 
+/// A session was asked for, and the link fell before the answer.
+const UNKNOWN: &str =
+    "the link fell before the host answered; it may have started one all the same: then the tree has it";
+
 impl Task {
     pub(super) fn command(&mut self, live: &mut Live, command: HostCommand) {
         match command {
@@ -62,6 +66,8 @@ impl Task {
                     live.link.out.urgent(a.stream, Body::Ack { seen, limit });
                 }
             }
+            // into a link that answers nothing it would go for good: nobody could tell whether it arrived
+            c @ HostCommand::Create { .. } if live.pulse.is_silent() => self.while_down(c),
             HostCommand::Create { tag, create } => {
                 let (create, ready) = match &live.without {
                     Some(without) => (without.wanted(*create), Some(without.ready())),
@@ -78,9 +84,11 @@ impl Task {
                         // started
                         Ok(()) => {
                             let created = link.call_within(&create, CREATE).await;
-                            created
-                                .map(|c| Box::new(c.session))
-                                .map_err(|f| mixed::told(&f, &host, &build, file.as_deref()))
+                            created.map(|c| Box::new(c.session)).map_err(|f| match f.code {
+                                // a second try might make two
+                                Fault::GONE if link.is_closed() => UNKNOWN.to_string(),
+                                _ => mixed::told(&f, &host, &build, file.as_deref()),
+                            })
                         }
                     };
                     let _ = events.send((host, HostEvent::Created { tag, result }));

@@ -22,12 +22,12 @@ impl Task {
     }
 
     pub(super) fn frame(&mut self, live: &mut Live, frame: Frame) {
-        let Some(session) = live.streams.get(&frame.stream).cloned() else { return };
-        let Some(a) = self.attached.get_mut(&session) else { return };
         // the answer to the attach goes before all that follows it, whichever arrives first
         if live.unanswered.contains_key(&frame.stream) {
             return live.unanswered.entry(frame.stream).or_default().push(frame);
         }
+        let Some(session) = live.streams.get(&frame.stream).cloned() else { return };
+        let Some(a) = self.attached.get_mut(&session) else { return };
         let Ok(body) = frame.body() else { return };
         if let (Some(credit), Body::Data { bytes, .. } | Body::Screen { bytes, .. }) = (&mut live.credit, &body) {
             credit.arrived(bytes.len());

@@ -72,10 +72,11 @@ pub const KEYS: &[&str] = &[
 ];
 
 const ASK_SSH_WITHIN: Duration = Duration::from_secs(10);
-/// As many are asked at once: fifty processes that start together leave no processor for who types.
-static ASKING: Semaphore = Semaphore::const_new(4);
+/// As many are asked at once: fifty processes that start together leave no processor for who types, and none for the
+/// handshakes of those that have their answer.
+static ASKING: Semaphore = Semaphore::const_new(1);
 /// One that takes longer (a slow `Match exec`) holds up nobody else.
-const TURN: Duration = Duration::from_millis(200);
+const TURN: Duration = Duration::from_millis(30);
 
 /// What `ssh -G` prints; `None` = there is no ssh here.
 pub(super) async fn ask(dest: &Dest, file: Option<&Path>) -> Result<Option<Vec<u8>>, Failure> {
@@ -92,6 +93,7 @@ pub(super) async fn ask(dest: &Dest, file: Option<&Path>) -> Result<Option<Vec<u
     }
     command.arg("--").arg(&dest.host);
     command.stdin(std::process::Stdio::null()).kill_on_drop(true);
+    crate::sys::in_own_session(&mut command);
     // (nobody closes it)
     let mut turn = ASKING.acquire().await.ok();
     let asking = tokio::time::timeout(ASK_SSH_WITHIN, command.output());

@@ -1,5 +1,5 @@
 //! Owns when a link over a network is asked for a sign of life, counts as silent, and is given up. Pure: the clock is
-//! passed in. Leaves out the link, and the dials beside it (`dialing.rs`).
+//! passed in. Leaves out the link, and the dials beside it (the client's).
 
 use std::time::{Duration, Instant};
 

@@ -1,0 +1,71 @@
+//! Owns what is remembered of a host's last login, so that the next one takes fewer round trips: `STATE/met.json`.
+//! A guess and no more: what turns out wrong costs the round trip that it would have saved. Leaves out who guesses.
+
+use super::file::{Store, Stored};
+use crate::paths::Paths;
+use crate::safedir::SafeDir;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+const FILE: &str = "met.json";
+/// Hosts remembered, and of each one names of sessions.
+const HOSTS: usize = 500;
+const NAMES: usize = 50;
+
+/// What a host did last time.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Met {
+    /// A key was all that it asked for.
+    pub key: bool,
+    /// Sessions by the name that they were asked for.
+    pub sessions: BTreeMap<String, String>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct All {
+    version: u64,
+    hosts: BTreeMap<String, Met>,
+}
+
+impl Stored for All {
+    const VERSION: u64 = 1;
+}
+
+/// What is remembered; nothing, where it can't be read.
+pub fn recall(paths: &Paths, host: &str) -> Met {
+    let read = || {
+        let dir = SafeDir::open(paths.state_dir()).ok()??;
+        Store::new(&dir, FILE).peek::<All>().ok()?.usable().0
+    };
+    read().and_then(|mut all| all.hosts.remove(host)).unwrap_or_default()
+}
+
+/// Changes what is remembered. Who can't write has nothing to be remembered by.
+pub fn remember(paths: &Paths, host: &str, change: impl FnOnce(&mut Met)) {
+    let mut met = recall(paths, host);
+    let before = met.clone();
+    change(&mut met);
+    if met == before {
+        return;
+    }
+    while met.sessions.len() > NAMES {
+        met.sessions.pop_first();
+    }
+    let Ok(dir) = SafeDir::open_or_create(paths.state_dir()) else { return };
+    let saved = Store::new(&dir, FILE).update(|all: Option<All>| {
+        let mut all = all.unwrap_or_default();
+        all.version = All::VERSION;
+        all.hosts.insert(host.to_string(), met);
+        while all.hosts.len() > HOSTS
+            && let Some(other) = all.hosts.keys().find(|other| *other != host).cloned()
+        {
+            all.hosts.remove(&other);
+        }
+        Ok((all, ()))
+    });
+    if let Err(e) = saved {
+        tracing::debug!(error = %e.what, "what a host did is not remembered");
+    }
+}
