@@ -41,6 +41,10 @@ async fn keep_alive(link: Link) {
     }
 }
 
+/// Streams of verbs, from here on: far from those of a TUI that goes on with the link. The end of one and the begin of
+/// another under the same number may pass each other on the agent's side.
+const STREAMS: StreamId = 1 << 20;
+
 /// A host's agent, reached with questions on the terminal and no progress told.
 pub struct Client {
     pub host: HostId,
@@ -55,7 +59,7 @@ impl Client {
         if !host.is_local() {
             tokio::spawn(keep_alive(dialed.link.clone()));
         }
-        Ok(Client { host: host.clone(), dialed, env: env.clone(), next: AtomicU32::new(2) })
+        Ok(Client { host: host.clone(), dialed, env: env.clone(), next: AtomicU32::new(STREAMS) })
     }
 
     /// A command of thub's to be typed next, for this host.
