@@ -140,6 +140,10 @@ where
                 if let Incoming::Call { id, method, params } = message {
                     // an attach's stream is open before the next frame is looked at
                     let stream = params.get("stream").and_then(Value::as_u64).and_then(|s| u32::try_from(s).ok()).filter(|s| *s != 0);
+                    // a stream is over before whatever comes next under its number
+                    if let (Some(stream), SessionDetach::NAME) = (stream, method.as_str()) {
+                        agent.close_stream(stream);
+                    }
                     let opened = stream.filter(|_| opens_stream(&method));
                     let frames = opened.map(|s| agent.link.open_stream(s));
                     let (agent, link) = (agent.clone(), link.clone());
@@ -222,11 +226,8 @@ impl Agent {
             SessionCapture::NAME => reply(self.capture(params(p)?, frames).await?),
             SessionSearch::NAME => reply(self.search(params(p)?, frames).await?),
             SessionMarks::NAME => reply(self.marks(params(p)?, frames).await?),
-            SessionDetach::NAME => {
-                let d: SessionDetach = params(p)?;
-                self.close_stream(d.stream);
-                reply(Done {})
-            }
+            // (done already, in its turn)
+            SessionDetach::NAME => params::<SessionDetach>(p).and_then(|_| reply(Done {})),
             SessionResize::NAME => {
                 let r: SessionResize = params(p)?;
                 reply(self.ask(&r.session.clone(), &r).await?)

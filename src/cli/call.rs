@@ -41,9 +41,9 @@ async fn keep_alive(link: Link) {
     }
 }
 
-/// Streams of verbs: far from those of a TUI that goes on with the link. The end of one and the begin of another under the same
-/// number may pass each other on the agent's side.
-pub const LIST: StreamId = 1 << 20;
+/// Streams of verbs, from here on: far from those of a TUI that goes on with the link. The end of one and the begin of
+/// another under the same number may pass each other on the agent's side.
+pub const STREAMS: StreamId = 1 << 20;
 
 /// A host's agent, reached with questions on the terminal and no progress told.
 pub struct Client {
@@ -60,14 +60,14 @@ impl Client {
         Client::connect_and(env, host, None).await
     }
 
-    /// The same; `first` goes out together with hello, and may use stream 2 and [`LIST`].
+    /// The same; `first` goes out together with hello, and may use stream 2 and [`STREAMS`].
     pub async fn connect_and(env: &Arc<Env>, host: &HostId, first: Option<First>) -> Result<Client, Failure> {
         let mut dialed = dial_by(host, env, super::ask::quietly(), env.deploy, first).await?;
         if !host.is_local() {
             tokio::spawn(keep_alive(dialed.link.clone()));
         }
         let list = Mutex::new(dialed.begun.list.take());
-        Ok(Client { host: host.clone(), dialed, list, env: env.clone(), next: AtomicU32::new(LIST + 4) })
+        Ok(Client { host: host.clone(), dialed, list, env: env.clone(), next: AtomicU32::new(STREAMS + 4) })
     }
 
     /// A command of thub's to be typed next, for this host.

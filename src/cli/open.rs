@@ -1,6 +1,6 @@
 //! Owns the verbs that open a terminal: the TUI, attach, new. Leaves out the TUI itself.
 
-use super::call::{Client, LIST};
+use super::call::{Client, STREAMS};
 use super::{Attach, Common, New};
 use crate::client::app::{Inside, Solo};
 use crate::client::driver;
@@ -101,7 +101,7 @@ fn attaching_at_once(env: &Arc<Env>, host: &HostId, name: &str, size: Option<Siz
         meant.zip(size).map(|(id, size)| host::first_attach(env, id, size, watch, 2)).into_iter().collect();
     Arc::new(move |link| {
         let mut begun = host::attaching(link, &wanted);
-        begun.list = Some(Box::pin(host::list_sessions(link, LIST)));
+        begun.list = Some(Box::pin(host::list_sessions(link, STREAMS)));
         begun
     })
 }

@@ -252,3 +252,41 @@ fn more_connections_than_descriptors() {
         let _ = w.wait();
     }
 }
+
+/// The number of a stream that was let go is taken again at once: what ends is the old one.
+#[test]
+fn a_stream_is_let_go_and_taken_again_at_once() {
+    use thub::link::Link;
+    use thub::proto::control::{SessionAttach, SessionDetach, SessionList};
+    let home = Home::new();
+    let id = home.new_session(&["-n", "one", "--", "sh", "-c", "echo up; exec cat"]);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let mut agent = tokio::process::Command::from(home.command(crate::support::THUB));
+        let agent = agent.args(["agent", "--stdio"]).kill_on_drop(true);
+        let piped = std::process::Stdio::piped;
+        let mut agent = agent.stdin(piped()).stdout(piped()).spawn().unwrap();
+        let io = tokio::io::join(agent.stdout.take().unwrap(), agent.stdin.take().unwrap());
+        let (tx, _incoming) = tokio::sync::mpsc::unbounded_channel();
+        let (link, served) = Link::new(io, false, tx);
+        tokio::spawn(served);
+        let client = thub::proto::ids::ClientId::random();
+        link.call(&thub::proto::hello::initialize(client.clone())).await.unwrap();
+        let attach: SessionAttach = serde_json::from_value(serde_json::json!({
+            "session": id, "stream": 2, "client": client, "window": 65536, "revision_min": 1, "revision_max": 1
+        }))
+        .unwrap();
+        for round in 0..200 {
+            drop(link.call(&SessionList { stream: 2 }).await.unwrap());
+            drop(link.call(&SessionDetach { stream: 2 }));
+            let mut frames = link.open_stream(2);
+            link.call(&attach).await.unwrap();
+            let frame = tokio::time::timeout(crate::support::PATIENCE, frames.recv()).await;
+            assert!(matches!(frame, Ok(Some(_))), "round {round}");
+            drop(link.call(&SessionDetach { stream: 2 }));
+        }
+        link.close();
+        agent.wait().await.unwrap();
+    });
+    home.thub(&["kill", "one"]).ok();
+}

@@ -228,8 +228,9 @@ fn whoever_is_killed_at_whatever_point() {
             let victims: Vec<Victim> =
                 if rounds > 1 { VICTIMS.to_vec() } else { vec![VICTIMS[(i + round + turn) % VICTIMS.len()]] };
             for victim in victims {
-                println!("{point}: {victim:?}");
+                print!("{point}: {victim:?}: ");
                 k.round(point, victim);
+                println!("back after {:?}", k.back.last().copied().unwrap_or_default());
             }
         }
     }

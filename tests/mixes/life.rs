@@ -288,8 +288,8 @@ fn from_the_palette_this_build_takes_over() {
     tty.until_text("put this build's agent");
     tty.type_("\r");
     until("this build's agent", || (by(&builds[0].id) && !by(&builds[1].id)).then_some(()));
-    // (until then the panel of its way there takes the keys)
-    tty.until_text("the agent is there");
+    // (until then the panel of its way there takes the keys; its last step says nearly the same)
+    tty.until_text("test: the agent is there");
     tty.type_("typed\r");
     tty.until("its echo and cat's", |s| s.iter().filter(|l| l.contains("typed")).count() == 2);
     assert_eq!(far.pid_of("one"), pid);
