@@ -60,6 +60,7 @@ impl Session {
             packed: a.packed,
             screens: (a.screens as usize).clamp(1, clients::MOST_SCREENS),
             unacked: VecDeque::new(),
+            extra: 0,
             screen_due: true,
             wish: if a.watch || a.blind { None } else { a.size },
             active,

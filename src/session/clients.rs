@@ -30,6 +30,8 @@ pub struct Viewer {
     pub packed: bool,
     /// Screens on their way that the client has not acknowledged, and their sizes in bytes.
     pub unacked: VecDeque<(Offset, usize)>,
+    /// The Screen that was sent beyond what is usual, because the program had come to rest; one at a time.
+    pub extra: Offset,
     /// A Screen must go before any further Data.
     pub screen_due: bool,
     pub wish: Option<Size>,
@@ -71,8 +73,9 @@ impl Conn {
         self.feeds.iter_mut().map(|(f, _)| f).chain(searches).find(|f| f.stream == stream)
     }
 
-    /// Sends what credit allows. `screen` makes the Screen as of now, as a revision has it.
-    pub fn pump(&mut self, ring: &Ring, size: Size, screen: &mut dyn FnMut(u32) -> Rc<Vec<u8>>) {
+    /// Sends what credit allows. `screen` makes the Screen as of now, as a revision has it; `rests` = the program has printed
+    /// nothing for a moment.
+    pub fn pump(&mut self, ring: &Ring, size: Size, screen: &mut dyn FnMut(u32) -> Rc<Vec<u8>>, rests: bool) {
         let out = &self.out;
         self.feeds.retain_mut(|(feed, source)| {
             !feed.pump(out, |at, most| match source {
@@ -87,21 +90,31 @@ impl Conn {
         });
         self.searches.retain_mut(|s| s.pump(out));
         if let Some(v) = self.viewer.as_mut().filter(|v| !v.blind) {
-            v.pump(out, ring, size, screen, false);
+            v.pump(out, ring, size, screen, if rests { Pace::Rests } else { Pace::Goes });
         }
     }
 
     /// The last words: whatever the credit, the client gets the end, as a Screen if it is behind.
     pub fn pump_last(&mut self, ring: &Ring, size: Size, screen: &mut dyn FnMut(u32) -> Rc<Vec<u8>>) {
-        self.pump(ring, size, screen);
+        self.pump(ring, size, screen, true);
         if let Some(v) = self.viewer.as_mut().filter(|v| !v.blind) {
-            v.pump(&self.out, ring, size, screen, true);
+            v.pump(&self.out, ring, size, screen, Pace::Over);
         }
     }
 }
 
+/// How it stands with the program's output.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pace {
+    Goes,
+    /// Nothing came for a moment: this may be what somebody waits for.
+    Rests,
+    /// Nothing comes any more.
+    Over,
+}
+
 impl Viewer {
-    fn pump(&mut self, out: &Outbox, ring: &Ring, size: Size, screen: &mut dyn FnMut(u32) -> Rc<Vec<u8>>, last: bool) {
+    fn pump(&mut self, out: &Outbox, ring: &Ring, size: Size, screen: &mut dyn FnMut(u32) -> Rc<Vec<u8>>, pace: Pace) {
         let end = ring.end();
         loop {
             let behind = end - self.sent;
@@ -109,8 +122,12 @@ impl Viewer {
             let room = self.limit.saturating_sub(self.sent);
             let skip = self.screen_due || (behind > 0 && (self.sent < ring.start() || room < behind));
             if skip {
-                if !self.has_room_for_screen() && !last {
-                    return;
+                if !self.has_room_for_screen() {
+                    match pace {
+                        Pace::Over => {}
+                        Pace::Rests if self.seen >= self.extra => self.extra = end,
+                        Pace::Goes | Pace::Rests => return,
+                    }
                 }
                 self.send_screen(out, end, size, &screen(self.revision));
                 return;
@@ -264,6 +281,7 @@ mod tests {
             screens: 1,
             packed: false,
             unacked: VecDeque::new(),
+            extra: 0,
             screen_due: false,
             wish: None,
             active: 0,
@@ -284,10 +302,15 @@ mod tests {
         let mut screens = 0;
         for _ in 0..100 {
             ring.push(&[b'x'; 500]);
-            conn.pump(&ring, Size::new(80, 24), &mut |_| {
-                screens += 1;
-                Rc::new(vec![0; 40_000])
-            });
+            conn.pump(
+                &ring,
+                Size::new(80, 24),
+                &mut |_| {
+                    screens += 1;
+                    Rc::new(vec![0; 40_000])
+                },
+                false,
+            );
         }
         assert_eq!(screens, 1);
         let v = conn.viewer.as_mut().unwrap();
@@ -295,13 +318,41 @@ mod tests {
         assert!(v.sent == to && to < ring.end());
         v.ack(to, to + 1000, ring.end());
         assert!(v.screen_due, "what is missing does not fit the window");
-        conn.pump(&ring, Size::new(80, 24), &mut |_| Rc::new(vec![]));
+        conn.pump(&ring, Size::new(80, 24), &mut |_| Rc::new(vec![]), false);
         let v = conn.viewer.as_mut().unwrap();
         assert_eq!(v.sent, ring.end());
         v.ack(ring.end(), ring.end() + 1000, ring.end());
         ring.push(b"y");
-        conn.pump(&ring, Size::new(80, 24), &mut |_| panic!("data will do"));
+        conn.pump(&ring, Size::new(80, 24), &mut |_| panic!("data will do"), false);
         assert_eq!(conn.viewer.unwrap().sent, ring.end());
+    }
+
+    #[test]
+    fn what_a_flood_ends_with_waits_for_nobody() {
+        let mut conn = Conn::new(Outbox::new());
+        conn.viewer = Some(viewer(1000));
+        let mut ring = Ring::new(1 << 20);
+        let mut screens = 0;
+        let mut pump = |conn: &mut Conn, ring: &Ring, rests| {
+            let before = screens;
+            let mut screen = |_| {
+                screens += 1;
+                Rc::new(vec![0; 40_000])
+            };
+            conn.pump(ring, Size::new(80, 24), &mut screen, rests);
+            screens - before
+        };
+        ring.push(&[b'x'; 5000]);
+        assert_eq!(pump(&mut conn, &ring, false), 1);
+        ring.push(&[b'y'; 5000]);
+        assert_eq!(pump(&mut conn, &ring, false), 0, "the first is not acknowledged");
+        assert_eq!(pump(&mut conn, &ring, true), 1);
+        assert_eq!(pump(&mut conn, &ring, true), 0, "it is there already");
+        ring.push(&[b'z'; 5000]);
+        assert_eq!(pump(&mut conn, &ring, true), 0, "once until that has arrived");
+        let end = ring.end();
+        conn.viewer.as_mut().unwrap().ack(10_000, 11_000, end);
+        assert_eq!(pump(&mut conn, &ring, false), 1);
     }
 
     #[test]

@@ -102,9 +102,18 @@ impl Session {
     }
 
     pub(super) fn pump(&mut self) {
+        self.pump_as(false);
+    }
+
+    /// The program has printed nothing for a moment.
+    pub(super) fn rests(&mut self) {
+        self.pump_as(true);
+    }
+
+    fn pump_as(&mut self, rests: bool) {
         let Session { conns, ring, engine, snapshot, size, resizes, .. } = self;
         for conn in conns.values_mut() {
-            conn.pump(ring, *size, &mut |revision| screen(engine, ring, *resizes, revision, snapshot));
+            conn.pump(ring, *size, &mut |revision| screen(engine, ring, *resizes, revision, snapshot), rests);
         }
         let due = |c: &Conn| c.viewer.as_ref().is_some_and(|v| v.info_due) && c.out.waiting() < BUSY;
         if self.conns.values().any(due) {

@@ -25,6 +25,8 @@ use tokio::time::sleep_until;
 const TURN: Duration = Duration::from_millis(1);
 /// How often a lost socket or run dir is looked for. Twice a tick fits well into the 5 s that are promised.
 const TICK: Duration = Duration::from_secs(2);
+/// Output that pauses for so long may be what somebody waits for: a prompt behind a flood that was interrupted.
+const RESTS: Duration = Duration::from_millis(3);
 /// A program that asks for a password turns its terminal's echo off this soon after its prompt: nothing else tells of it.
 const ASKS: Duration = Duration::from_millis(15);
 /// A session that has started rests from here on.
@@ -71,6 +73,8 @@ impl Session {
         let mut eof = false;
         // when to look whether the program, having printed, waits for something that is not to be seen
         let mut asks_at: Option<tokio::time::Instant> = None;
+        // when output has paused
+        let mut rests_at: Option<tokio::time::Instant> = None;
         // nobody had the other end open when it was looked at last
         let mut left = false;
         self.lent.serve();
@@ -155,6 +159,10 @@ impl Session {
                         own_pages.get_or_insert_with(sys::OwnPages::find).give_back();
                     }
                 }
+                () = sleep_until(rests_at.unwrap_or_else(tokio::time::Instant::now)), if rests_at.is_some() => {
+                    rests_at = None;
+                    self.rests();
+                }
                 () = sleep_until(asks_at.unwrap_or_else(tokio::time::Instant::now)), if asks_at.is_some() => {
                     asks_at = None;
                     self.tty_flags();
@@ -187,6 +195,7 @@ impl Session {
                     self.tty_flags();
                     if !self.conns.is_empty() {
                         asks_at = Some(tokio::time::Instant::now() + ASKS);
+                        rests_at = Some(tokio::time::Instant::now() + RESTS);
                     }
                     if let Some((quiet, _)) = &mut drain && taken > 0 {
                         *quiet = tokio::time::Instant::now() + Duration::from_millis(100);
