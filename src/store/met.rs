@@ -69,3 +69,32 @@ pub fn remember(paths: &Paths, host: &str, change: impl FnOnce(&mut Met)) {
         tracing::debug!(error = %e.what, "what a host did is not remembered");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_remembered_and_what_is_not() {
+        let top = tempfile::tempdir().unwrap();
+        let paths = Paths::from_vars(|n| (n == "HOME").then(|| top.path().into()), None, None, "m", "b").unwrap();
+        assert_eq!(recall(&paths, "nas"), Met::default(), "nothing there yet");
+        remember(&paths, "nas", |_| {});
+        assert!(!paths.state_dir().join(FILE).exists(), "nothing to remember");
+        remember(&paths, "nas", |met| met.key = true);
+        remember(&paths, "other", |met| drop(met.sessions.insert("build".into(), "v7f559bx".into())));
+        assert!(recall(&paths, "nas").key && !recall(&paths, "other").key);
+        assert_eq!(recall(&paths, "other").sessions["build"], "v7f559bx");
+        remember(&paths, "nas", |met| met.key = false);
+        assert!(!recall(&paths, "nas").key);
+        for n in 0..NAMES + 5 {
+            remember(&paths, "nas", |met| drop(met.sessions.insert(format!("{n:03}"), "x".into())));
+        }
+        assert_eq!(recall(&paths, "nas").sessions.len(), NAMES);
+        // what can't be read is no guess, and no error
+        std::fs::write(paths.state_dir().join(FILE), "{ no").unwrap();
+        assert_eq!(recall(&paths, "nas"), Met::default());
+        remember(&paths, "nas", |met| met.key = true);
+        assert!(recall(&paths, "nas").key);
+    }
+}
