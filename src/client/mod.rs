@@ -14,6 +14,7 @@ pub mod predict;
 pub mod tabs;
 pub mod terminal;
 pub mod tree;
+pub mod trips;
 pub mod tui;
 pub mod undelivered;
 pub mod view;
