@@ -259,10 +259,10 @@ impl Foresight {
         let ms = |bounds: [Duration; 2]| bounds[0].as_millis();
         match (self, setting) {
             (_, Predict::Off) => "not shown ahead, as predict = \"off\" says".into(),
-            (Foresight::Off, _) => format!("not shown ahead: that begins above {} ms", ms(FORESEE)),
+            (Foresight::Off, _) => format!("not shown ahead (that begins at {} ms)", ms(FORESEE)),
             (Foresight::Shown, Predict::On) => "shown ahead, as predict = \"on\" says".into(),
-            (Foresight::Shown, _) => format!("shown ahead, as above {} ms", ms(FORESEE)),
-            (Foresight::Marked, _) => format!("shown ahead and underlined, as above {} ms", ms(MARK)),
+            (Foresight::Shown, _) => format!("shown ahead (that begins at {} ms)", ms(FORESEE)),
+            (Foresight::Marked, _) => format!("shown ahead and underlined (that begins at {} ms)", ms(MARK)),
         }
     }
 }

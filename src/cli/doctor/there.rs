@@ -43,7 +43,7 @@ pub async fn there(env: &Arc<Env>, common: &Common, host: &HostId) -> Result<(),
         print(common, &found);
         return Ok(());
     }
-    let hello = &client.dialed.hello;
+    let hello = client.dialed.hello.clone();
     let line = |text: &str| short(text, 200);
     let (os, arch) = (line(&hello.os), line(&hello.arch));
     let mut said = format!("{} ({os} {arch}), ready after {} ms", line(&hello.hostname), took.as_millis());
@@ -55,6 +55,11 @@ pub async fn there(env: &Arc<Env>, common: &Common, host: &HostId) -> Result<(),
         fields.extend(link::way(look));
     }
     found.push(Finding { fields, ..Finding::new("link", "ok", said) });
+    if let Some(ssh) = client.dialed.ssh.clone() {
+        let fell = || Failure::unreachable("the link fell while it was looked at", "try again");
+        let trips = link::trips(&mut client.dialed).await.ok_or_else(fell)?;
+        found.extend(link::findings(ssh.look(), ready, &trips, predict(env)));
+    }
     let same = hello.build == BUILD && hello.revision == REVISION;
     found.push(Finding::new(
         "agent",
@@ -71,11 +76,6 @@ pub async fn there(env: &Arc<Env>, common: &Common, host: &HostId) -> Result<(),
             }
         ),
     ));
-    if let Some(ssh) = client.dialed.ssh.clone() {
-        let fell = || Failure::unreachable("the link fell while it was looked at", "try again");
-        let trips = link::trips(&mut client.dialed).await.ok_or_else(fell)?;
-        found.extend(link::findings(ssh.look(), ready, &trips, predict(env)));
-    }
     let counts = agent::recover(&client).await?;
     let alive = counts.recovered + counts.orphaned;
     found.push(match (counts.orphaned, counts.lost) {

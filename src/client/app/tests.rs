@@ -498,12 +498,12 @@ fn what_a_link_is_like_is_measured_while_somebody_looks() {
     let screen = s.screen();
     for part in [
         "rtt   220ms   smoothed 225ms   shortest 190ms   TCP's own 195ms",
-        "▄▅█▅   longest 400ms",
+        "▁▁█▁   longest 400ms",
         "queue 30ms   64.0 KiB may be on their way",
         "comes 12.3 KiB a second",
         "loss  12 of 1200 packets sent again (1.0%)",
         "keys  0 typed, 0 shown ahead, 0 wrong",
-        "shown ahead and underlined, as above 80 ms",
+        "shown ahead and underlined (that begins at 80 ms)",
         "heard 0s ago",
         "way   box (192.0.2.7) port 22",
         "aes256-gcm@openssh.com",

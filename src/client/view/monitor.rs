@@ -19,6 +19,9 @@ const WIDTH: usize = 66;
 /// A queue above this is to be seen.
 const QUEUE: Duration = Duration::from_millis(100);
 
+/// What a little bar shows in full, at least.
+const FULL: Duration = Duration::from_millis(50);
+
 /// Where there is no room for all, lines with the highest number go first; those with 0 never.
 struct Line(String, Style, u8);
 
@@ -124,7 +127,7 @@ fn link(app: &App, theme: &Theme, id: &HostId, host: &Host, ago: &str, add: &mut
     add(trip, style(false), 1);
     let longest = host.trips.longest().filter(|_| there);
     let longest = longest.map(|t| format!("   longest {}", rtt_text(t))).unwrap_or_default();
-    add(format!("      {}{longest}", sparks(host)), theme.gauge_low, 5);
+    add(format!("      {}{longest}", sparks(host)), style(false), 5);
     let queue = rtt.zip(link.shortest).map(|(rtt, base)| rtt.saturating_sub(base));
     let may = measured.map(|m| format!("   {} may be on their way", bytes(m.credit))).filter(|_| there);
     let long = queue.is_some_and(|q| q > QUEUE);
@@ -147,10 +150,12 @@ fn link(app: &App, theme: &Theme, id: &HostId, host: &Host, ago: &str, add: &mut
     add(format!("      {}", or_none(link.cipher.as_deref().map(|c| short(c, 60)))), theme.dim, 8);
 }
 
-/// Round trips of late as little bars, the longest of them the highest.
+/// Round trips of late as little bars: how far each is above the shortest. A full one is the longest, or twice the shortest.
 fn sparks(host: &Host) -> String {
-    let top = host.trips.longest().unwrap_or_default().as_secs_f32();
-    host.trips.iter().map(|t| bar(t.as_secs_f32() / top.max(f32::MIN_POSITIVE) * 100.0)).collect()
+    let least = host.trips.iter().min().unwrap_or_default();
+    let longest = host.trips.longest().unwrap_or_default();
+    let full = (longest - least).max(least).max(FULL).as_secs_f32();
+    host.trips.iter().map(|t| bar((t - least).as_secs_f32() / full * 100.0)).collect()
 }
 
 /// How much had to be sent again, of all that TCP sent and in the last second.
