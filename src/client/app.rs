@@ -21,6 +21,7 @@ pub use geometry::Frame;
 pub use open::Target;
 pub use start::{Inside, Setup, Solo};
 
+use super::foresight::Foresight;
 use super::host::measured::Measured;
 use super::host::{HostCommand, HostEvent, HostId, HostState};
 use super::keymap::Keymap;
@@ -30,7 +31,7 @@ use super::pane::Pane;
 use super::tabs::Tabs;
 use super::tree::Tree;
 use super::trips::Trips;
-use crate::config::{Config, Predict};
+use crate::config::Config;
 use crate::proto::control::{PortInfo, SessionInfo};
 use crate::proto::ids::{SessionId, Size};
 use crate::proto::notice::Gauges;
@@ -225,47 +226,6 @@ pub struct App {
 
 /// While the tree is open the sessions' titles and marks are at most this old.
 const LIST: Duration = Duration::from_secs(5);
-/// How typed keys are shown before a host's answer.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Foresight {
-    #[default]
-    Off,
-    Shown,
-    /// Underlined, for it takes long until it is certain.
-    Marked,
-}
-
-/// Keys are shown before the answer where round trips are longer than the first, and no more where they are shorter than
-/// the second. Mosh's bounds.
-const FORESEE: [Duration; 2] = [Duration::from_millis(30), Duration::from_millis(20)];
-/// The same for underlining them.
-const MARK: [Duration; 2] = [Duration::from_millis(80), Duration::from_millis(50)];
-
-impl Foresight {
-    /// What follows this where round trips take `srtt`.
-    pub fn at(self, setting: Predict, srtt: Duration) -> Foresight {
-        let over = |was: bool, [above, below]: [Duration; 2]| srtt > if was { below } else { above };
-        let marked = over(self == Foresight::Marked, MARK);
-        match setting {
-            Predict::Off => Foresight::Off,
-            Predict::Adaptive if !over(self != Foresight::Off, FORESEE) => Foresight::Off,
-            _ if marked => Foresight::Marked,
-            _ => Foresight::Shown,
-        }
-    }
-
-    /// That, and why.
-    pub fn words(self, setting: Predict) -> String {
-        let ms = |bounds: [Duration; 2]| bounds[0].as_millis();
-        match (self, setting) {
-            (_, Predict::Off) => "not shown ahead, as predict = \"off\" says".into(),
-            (Foresight::Off, _) => format!("not shown ahead (that begins at {} ms)", ms(FORESEE)),
-            (Foresight::Shown, Predict::On) => "shown ahead, as predict = \"on\" says".into(),
-            (Foresight::Shown, _) => format!("shown ahead (that begins at {} ms)", ms(FORESEE)),
-            (Foresight::Marked, _) => format!("shown ahead and underlined (that begins at {} ms)", ms(MARK)),
-        }
-    }
-}
 
 /// How long a message stays.
 const MESSAGE: Duration = Duration::from_secs(4);

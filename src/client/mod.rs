@@ -3,6 +3,7 @@ pub mod app;
 pub mod command;
 pub mod driver;
 pub mod find;
+pub mod foresight;
 pub mod forwards;
 pub mod host;
 pub mod inbox;

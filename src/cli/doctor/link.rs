@@ -2,7 +2,7 @@
 //! and what that does to typed keys. Leaves out the host's agent and machine (`there`).
 
 use super::Finding;
-use crate::client::app::Foresight;
+use crate::client::foresight::Foresight;
 use crate::client::host::Dialed;
 use crate::client::host::measured::unknown;
 use crate::config::Predict;

@@ -1,7 +1,8 @@
 //! Owns what the hosts' events change.
 
-use super::{App, ECHO, Effect, Farewell, Foresight, Host};
+use super::{App, ECHO, Effect, Farewell, Host};
 use crate::client::find;
+use crate::client::foresight::Foresight;
 use crate::client::host::attached::{Settled, Waiting};
 use crate::client::host::{HostCommand, HostEvent, HostId, HostState, echoes};
 use crate::client::layer::Layer;

@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::client::host::attached::{Settled, Waiting};
-use crate::client::host::measured::Measured;
 use crate::client::host::{Answer, Question};
 use crate::client::layout::Dir;
 use crate::client::pane::Stage;
@@ -13,7 +12,6 @@ use crate::proto::frame::tty;
 use crate::proto::ids::SessionId;
 use crate::proto::notice::SessionExited;
 use crate::store::layout as disk;
-use crate::sys::Tcp;
 use crate::term::engine::Engine;
 use crate::term::input::{Button, Input, Mods, MouseKind, Parser};
 use crate::term::keys;
@@ -167,7 +165,7 @@ impl Bench {
     fn mouse(&mut self, kind: MouseKind, button: Button, col: u16, row: u16) {
         self.event(Event::Mouse(Mouse { kind, button, row, col, mods: Mods::default() }));
     }
-    fn has(&self, text: &str) -> bool {
+    pub fn has(&self, text: &str) -> bool {
         self.screen().contains(text)
     }
 }
@@ -369,7 +367,8 @@ fn two_hosts() -> Bench {
     two_hosts_at(100, 24)
 }
 
-fn two_hosts_at(cols: u16, rows: u16) -> Bench {
+/// The same, on a screen of this size.
+pub fn two_hosts_at(cols: u16, rows: u16) -> Bench {
     let mut s = Bench::full(cols, rows);
     s.app.tree.open = Some(false);
     let there = HostId::new("build-server");
@@ -456,118 +455,6 @@ fn what_was_sent_and_what_was_not_is_told_apart() {
     assert!(s.has("dropped: 2 bytes, never sent"), "{}", s.screen());
     s.keys("C-b Delete");
     assert!(s.has("nothing was dropped"), "{}", s.screen());
-}
-
-/// What a link is like, with so many packets sent again of late.
-fn link(resent: u32) -> HostEvent {
-    HostEvent::Link(Box::new(Measured {
-        shortest: Some(Duration::from_millis(190)),
-        credit: 64 << 10,
-        rate: Some(12_600),
-        tcp: Some(Tcp { rtt: Duration::from_millis(195), sent: 1200, resent: 12 }),
-        resent,
-        address: "box (192.0.2.7) port 22".into(),
-        cipher: Some("aes256-gcm@openssh.com".into()),
-        ..Measured::default()
-    }))
-}
-
-#[test]
-fn what_a_link_is_like_is_measured_while_somebody_looks() {
-    let mut s = two_hosts();
-    let host = "build-server";
-    let asked = |s: &mut Bench| -> Vec<HostCommand> {
-        let of = |e| match e {
-            Effect::Host(_, c @ HostCommand::Look(_)) => Some(c),
-            _ => None,
-        };
-        s.take().into_iter().filter_map(of).collect()
-    };
-    s.at(10.0);
-    for (n, ms) in [200, 210, 400, 220].into_iter().enumerate() {
-        s.at(10.0 + n as f32);
-        s.host(host, HostEvent::Rtt(Duration::from_millis(ms)));
-    }
-    assert_eq!(asked(&mut s), []);
-    s.keys("C-b M");
-    assert_eq!(asked(&mut s), [HostCommand::Look(true)]);
-    let lines = s.screen().lines().count();
-    let rows = |s: &Bench| s.screen().lines().filter(|l| l.contains('│')).count();
-    let before = rows(&s);
-    s.host(host, link(0));
-    let screen = s.screen();
-    for part in [
-        "rtt   220ms   smoothed 225ms   shortest 190ms   TCP's own 195ms",
-        "▁▁█▁   longest 400ms",
-        "queue 30ms   64.0 KiB may be on their way",
-        "comes 12.3 KiB a second",
-        "loss  12 of 1200 packets sent again (1.0%)",
-        "keys  0 typed, 0 shown ahead, 0 wrong",
-        "shown ahead and underlined (that begins at 80 ms)",
-        "heard 0s ago",
-        "way   box (192.0.2.7) port 22",
-        "aes256-gcm@openssh.com",
-    ] {
-        assert!(screen.contains(part), "no {part:?}\n{screen}");
-    }
-    assert_eq!((screen.lines().count(), rows(&s)), (lines, before), "it stays where it is");
-    s.host(host, link(3));
-    assert!(s.has("(1.0%), 3 in the last second"), "{}", s.screen());
-    // silent: what was is not shown as of now, and what TCP sends in vain is
-    s.at(17.0);
-    s.host(host, HostEvent::Silent(Duration::from_secs(4)));
-    s.host(host, link(2));
-    let silent = s.screen();
-    assert!(silent.contains("rtt   —") && silent.contains("queue —") && silent.contains("heard 4s ago"), "{silent}");
-    assert!(silent.contains("2 in the last second") && !silent.contains("220ms"), "{silent}");
-    s.take();
-    s.keys("Escape");
-    assert_eq!(asked(&mut s), [HostCommand::Look(false)]);
-    assert!(!s.has("rtt   "), "{}", s.screen());
-    // this machine has no link
-    s.keys("C-b h C-b M");
-    assert_eq!(asked(&mut s), []);
-    assert!(!s.has("loss"), "{}", s.screen());
-}
-
-#[test]
-fn a_link_is_to_be_read_on_small_screens() {
-    for (cols, rows) in [(80, 24), (60, 16), (40, 12)] {
-        let mut s = two_hosts_at(cols, rows);
-        let host = "build-server";
-        let gauges = Gauges { cpu: 42.0, mem_used: 1 << 30, mem_total: 1 << 32, ..Gauges::default() };
-        s.host(host, HostEvent::Gauges(gauges));
-        s.host(host, HostEvent::Rtt(Duration::from_millis(220)));
-        s.keys("C-b M");
-        s.host(host, link(1));
-        for part in ["online   box", "rtt   220ms", "loss  12 of 1200", "any key closes"] {
-            assert!(s.has(part), "no {part:?} at {cols}x{rows}\n{}", s.screen());
-        }
-    }
-}
-
-#[test]
-fn the_status_line_says_when_a_host_was_heard_last() {
-    for cols in [100, 80, 60] {
-        let mut s = two_hosts_at(cols, 24);
-        let host = "build-server";
-        let gauges = Gauges { cpu: 42.0, mem_used: 1 << 30, mem_total: 1 << 32, ..Gauges::default() };
-        s.event(Event::Time { clock: "14:02".into(), unix: 0 });
-        s.host(host, HostEvent::Gauges(gauges));
-        let status = |s: &Bench| s.screen().lines().last().unwrap_or_default().to_string();
-        s.at(10.0);
-        s.host(host, HostEvent::Silent(Duration::ZERO));
-        assert!(!status(&s).contains("heard"), "{}", s.screen());
-        s.at(14.0);
-        s.host(host, HostEvent::Silent(Duration::from_secs(4)));
-        assert!(status(&s).contains("build-server  silent, last heard 4 s ago"), "{}", s.screen());
-        s.at(15.2);
-        s.event(Event::Tick);
-        assert!(status(&s).contains("last heard 5 s ago") && status(&s).contains("14:02"), "{}", s.screen());
-        let lost = HostState::Lost { why: "gone".into(), retry: Duration::from_secs(1) };
-        s.host(host, HostEvent::State(lost));
-        assert!(status(&s).contains("lost, last heard 5 s ago"), "{}", s.screen());
-    }
 }
 
 #[test]
