@@ -51,7 +51,7 @@ complete -c thub -n "__fish_thub_needs_command" -a "run" -d 'Run a command to it
 complete -c thub -n "__fish_thub_needs_command" -a "forward" -d 'Forward ports and sockets between this machine and a host, until Ctrl-C'
 complete -c thub -n "__fish_thub_needs_command" -a "deploy" -d 'Put the agent on a host'
 complete -c thub -n "__fish_thub_needs_command" -a "agent" -d 'The agent: the other end of a link'
-complete -c thub -n "__fish_thub_needs_command" -a "doctor" -d 'What will and will not work here, or with -H on a host that has the agent, and why'
+complete -c thub -n "__fish_thub_needs_command" -a "doctor" -d 'What will and will not work here, or on a host that has the agent and over the link to it, and why'
 complete -c thub -n "__fish_thub_needs_command" -a "debug" -d 'Keep what a program writes, and show it again: for a report of a screen that is wrong'
 complete -c thub -n "__fish_thub_needs_command" -a "reset" -d 'Put this terminal right after a crash'
 complete -c thub -n "__fish_thub_needs_command" -a "config" -d 'The configuration file'

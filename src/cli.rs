@@ -116,9 +116,9 @@ pub enum Verb {
     /// The agent: the other end of a link
     #[command(after_help = "Example:\n  thub agent status -H build-server")]
     Agent(Agent),
-    /// What will and will not work here, or with -H on a host that has the agent, and why
-    #[command(after_help = "Example:\n  thub doctor\n  thub doctor -H build-server")]
-    Doctor,
+    /// What will and will not work here, or on a host that has the agent and over the link to it, and why
+    #[command(after_help = "Example:\n  thub doctor\n  thub doctor build-server")]
+    Doctor(Doctor),
     /// Keep what a program writes, and show it again: for a report of a screen that is wrong
     #[command(
         after_help = "Example:\n  thub debug record -o wrong -- vim notes.txt\n  thub debug replay wrong\n  thub debug replay --size 80x24 --ansi bytes.log"
@@ -332,6 +332,13 @@ pub struct Forward {
     /// What to forward beside what ssh_config says; or `ls`: the forwards of your running thubs on this machine
     #[arg(value_name = "SPEC")]
     pub specs: Vec<String>,
+}
+
+#[derive(Args, Debug)]
+pub struct Doctor {
+    /// Host to look at (or -H HOST); left out = this machine
+    #[arg(value_name = "HOST")]
+    pub on: Option<String>,
 }
 
 #[derive(Args, Debug)]

@@ -62,13 +62,16 @@ fn is_broken_pipe(failure: &Failure) -> bool {
 }
 
 fn run(cli: Cli) -> Result<u8, Failure> {
-    let Cli { common, open, verb } = cli;
+    let Cli { mut common, open, verb } = cli;
     if let (Some(host), Some(_)) = (&open, &verb) {
         let host = thub::text::escape(host);
         return Err(Failure::usage(
             format!("'{host}' stands before a verb, which does not make it its host"),
             format!("write the verb first, then -H {host}; `thub {host}` alone opens it"),
         ));
+    }
+    if let Some(Verb::Doctor(d)) = &verb {
+        common.host.extend(d.on.clone());
     }
     let here = matches!(
         verb,
@@ -78,7 +81,7 @@ fn run(cli: Cli) -> Result<u8, Failure> {
         return Err(Failure::usage("this verb is about this machine alone", "leave out -H"));
     }
     let paths = Paths::from_env();
-    if let Some(Verb::Doctor) = &verb
+    if let Some(Verb::Doctor(_)) = &verb
         && call::host(&common)?.is_local()
     {
         cli::doctor::doctor(&common, &paths)?;
@@ -112,7 +115,7 @@ async fn verbs(
 ) -> Result<u8, Failure> {
     let tui = matches!(&verb, None | Some(Verb::Attach(_))) || matches!(&verb, Some(Verb::New(n)) if !n.detached);
     // (a host whose agent is looked at, ended or taken away needs none first)
-    let asks = tui || (cli::ask::here() && !matches!(&verb, Some(Verb::Agent(_) | Verb::Doctor)));
+    let asks = tui || (cli::ask::here() && !matches!(&verb, Some(Verb::Agent(_) | Verb::Doctor(_))));
     let policy = if asks { DeployPolicy::Ask } else { DeployPolicy::Never };
     let ctx = agent::Context {
         paths: paths.clone(),
@@ -169,7 +172,7 @@ async fn verbs(
             let verb = a.verb.unwrap_or(cli::AgentVerb::Status);
             return cli::agent::verb(&env, &common, &host, &paths, verb).await;
         }
-        Some(Verb::Doctor) => cli::doctor::there(&env, &common, &host).await?,
+        Some(Verb::Doctor(_)) => cli::doctor::there(&env, &common, &host).await?,
         None => return cli::open::tui(&env, &common, open).await,
         Some(Verb::Attach(a)) => return cli::open::attach(&env, &host, &a).await,
         Some(Verb::New(n)) => return cli::open::new(&env, &host, &n).await,

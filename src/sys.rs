@@ -3,6 +3,7 @@
 //!
 //! - `who` user and machine · `process` names, signals, limits · `own` processes of thub's own · `listening` ports
 //! - `stream` descriptors as streams · `quiet` a terminal asked on · `x11` cookies · `time` times as text · `wipe` freed memory
+//! - `tcp` what TCP knows of a connection
 //! - `idle` what costs nothing meanwhile · `wake` that the network may be another · `logout` what it does, over `dbus`
 
 mod dbus;
@@ -13,6 +14,7 @@ pub mod own;
 mod process;
 mod quiet;
 mod stream;
+mod tcp;
 mod time;
 pub mod wake;
 mod who;
@@ -23,6 +25,7 @@ pub use idle::*;
 pub use process::*;
 pub use quiet::*;
 pub use stream::*;
+pub use tcp::{Tcp, tcp};
 pub use time::*;
 pub use who::*;
 pub use wipe::{Allocator, Wiping, wipe_stack};

@@ -140,6 +140,7 @@ const WORDS: &[(&str, &[&str], &str)] = &[
             "src/sys/quiet.rs",
             "src/sys/time.rs", // the user's zone
             "src/sys/stream.rs",
+            "src/sys/tcp.rs", // TCP_INFO
             "src/sys/idle.rs",
             "src/sys/wipe.rs",    // an allocator
             "src/session/mod.rs", // the call of fork

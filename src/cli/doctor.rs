@@ -1,5 +1,7 @@
-//! Owns `thub doctor`: what will and will not work here, and why. Leaves out mending it, and other machines (`there`).
+//! Owns `thub doctor`: what will and will not work here, and why. Leaves out mending it, other machines (`there`) and the way to
+//! them (`link`).
 
+mod link;
 mod there;
 pub use there::there;
 

@@ -8,6 +8,7 @@ mod geometry;
 mod hosts;
 mod input;
 mod keyboard;
+mod look;
 mod mouse;
 mod open;
 mod ports;
@@ -20,6 +21,8 @@ pub use geometry::Frame;
 pub use open::Target;
 pub use start::{Inside, Setup, Solo};
 
+use super::foresight::Foresight;
+use super::host::measured::Measured;
 use super::host::{HostCommand, HostEvent, HostId, HostState};
 use super::keymap::Keymap;
 use super::layer::Layer;
@@ -27,7 +30,8 @@ use super::layout::{Border, PaneId};
 use super::pane::Pane;
 use super::tabs::Tabs;
 use super::tree::Tree;
-use crate::config::{Config, Predict};
+use super::trips::Trips;
+use crate::config::Config;
 use crate::proto::control::{PortInfo, SessionInfo};
 use crate::proto::ids::{SessionId, Size};
 use crate::proto::notice::Gauges;
@@ -117,6 +121,9 @@ pub struct Host {
     pub rtt: Option<Duration>,
     /// Round trips of late, smoothed as TCP does (RFC 6298).
     pub srtt: Option<Duration>,
+    pub trips: Trips,
+    /// What the link is like, while somebody looks.
+    pub link: Option<Box<Measured>>,
     /// How typed keys are shown there before the answer.
     pub foresight: Foresight,
     /// The last moment something was heard from it.
@@ -207,6 +214,7 @@ pub struct App {
     title: String,
     gauges_of: Option<HostId>,
     ports_of: Option<HostId>,
+    looks_at: Option<HostId>,
     outer_focus: bool,
     focus_told: Option<PaneId>,
     last_bell: Option<Duration>,
@@ -218,21 +226,6 @@ pub struct App {
 
 /// While the tree is open the sessions' titles and marks are at most this old.
 const LIST: Duration = Duration::from_secs(5);
-/// How typed keys are shown before a host's answer.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Foresight {
-    #[default]
-    Off,
-    Shown,
-    /// Underlined, for it takes long until it is certain.
-    Marked,
-}
-
-/// Keys are shown before the answer where round trips are longer than the first, and no more where they are shorter than
-/// the second. Mosh's bounds.
-const FORESEE: [Duration; 2] = [Duration::from_millis(30), Duration::from_millis(20)];
-/// The same for underlining them.
-const MARK: [Duration; 2] = [Duration::from_millis(80), Duration::from_millis(50)];
 
 /// How long a message stays.
 const MESSAGE: Duration = Duration::from_secs(4);
@@ -298,6 +291,7 @@ impl App {
         self.follow_keyboard(out);
         self.follow_gauges(out);
         self.follow_ports(out);
+        self.follow_look(out);
         self.follow_lists(out);
         let title = self.outer_title();
         if title != self.title {
@@ -344,17 +338,12 @@ impl App {
     /// A round trip to a host took this long: whether its keys are worth being foreseen.
     pub(super) fn round_trip(&mut self, id: &HostId, rtt: Duration) {
         let setting = self.settings.predict;
+        let now = self.now;
         let Some(host) = self.hosts.get_mut(id) else { return };
+        host.trips.add(rtt, now);
         let srtt = host.srtt.map_or(rtt, |old| (old * 7 + rtt) / 8);
         (host.rtt, host.srtt) = (Some(rtt), Some(srtt));
-        let over = |was: bool, [above, below]: [Duration; 2]| srtt > if was { below } else { above };
-        let marked = over(host.foresight == Foresight::Marked, MARK);
-        host.foresight = match setting {
-            Predict::Off => Foresight::Off,
-            Predict::Adaptive if !over(host.foresight != Foresight::Off, FORESEE) => Foresight::Off,
-            _ if marked => Foresight::Marked,
-            _ => Foresight::Shown,
-        };
+        host.foresight = host.foresight.at(setting, srtt);
     }
 
     fn tick(&mut self) {

@@ -116,7 +116,7 @@ pub static COMMANDS: &[Command] = &[
     c("tree", "show, go to or hide the tree", &["b", "e"], show::tree),
     c("go-to", "go to anything: hosts, sessions, tabs", &["g"], show::go_to),
     c("pick-session", "choose among the sessions", &["s"], show::pick_session),
-    c("monitor", "how it stands with the host", &["M"], show::monitor),
+    c("monitor", "how it stands with the host and the link to it", &["M"], show::monitor),
     c("ports", "forwards of the host, and what listens there", &["P"], show::ports),
     c("palette", "search the commands", &[":", "C-p"], show::palette),
     c("help", "list keys and commands", &["?"], show::help),

@@ -7,6 +7,7 @@ pub mod dial;
 mod dialing;
 pub mod find;
 pub mod forward;
+pub mod measured;
 pub mod mixed;
 mod once;
 mod task;
@@ -28,6 +29,7 @@ use crate::transport::ssh::Lends;
 use crate::transport::ssh::forward::Status;
 use crate::transport::ssh::forward::spec::Spec;
 use attached::{Settled, Waiting};
+use measured::Measured;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
@@ -203,6 +205,8 @@ pub enum HostCommand {
     Unforward(u64),
     /// Somebody looks at forwards and ports, or no longer.
     Ports(bool),
+    /// Somebody looks at what the link is like, or no longer.
+    Look(bool),
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -318,6 +322,8 @@ pub enum HostEvent {
         what: String,
     },
     Rtt(Duration),
+    /// What the link is like: about once a second, while somebody looks.
+    Link(Box<Measured>),
     /// Nothing that was sent was answered for this long; zero = it is answered again.
     Silent(Duration),
     Gauges(Gauges),

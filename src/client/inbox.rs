@@ -64,6 +64,7 @@ fn session_of(event: &HostEvent) -> Option<&SessionId> {
         | HostEvent::Failed { .. }
         | HostEvent::Said { .. }
         | HostEvent::Rtt(_)
+        | HostEvent::Link(_)
         | HostEvent::Silent(_)
         | HostEvent::Gauges(_)
         | HostEvent::Forwards(_)

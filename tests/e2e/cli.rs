@@ -619,6 +619,8 @@ fn a_host_that_a_verb_has_no_use_for_is_not_passed_over() {
     home.thub(&["deploy", "-H", "web", "other"]).fails(2);
     home.thub(&["deploy", "local"]).fails(2);
     home.thub(&["deploy"]).fails(2);
+    home.thub(&["doctor", "-H", "web", "other"]).fails(2);
+    home.thub(&["doctor", "local"]).ok();
     home.thub(&["web", "ls"]).fails(2);
     for several in [&["ls"][..], &["doctor"], &["new", "-d"], &["capture", "x"]] {
         home.thub(&[several, &["-H", "web", "-H", "db"]].concat()).fails(2);

@@ -13,6 +13,7 @@ mod forward;
 mod kills;
 mod lent;
 mod logout;
+mod look;
 mod many;
 mod slow;
 mod survive;

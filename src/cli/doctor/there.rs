@@ -1,13 +1,16 @@
-//! Owns `thub doctor -H HOST`: the link to the host's agent, and what the agent's own binary says of its machine. Leaves out
-//! what this machine is like (`doctor`), and the host's terminal, locale and ssh-agent, which an agent has none of.
+//! Owns `thub doctor -H HOST`: the host's agent, and what the agent's own binary says of its machine. Leaves out what the
+//! link to it is like (`link`), what this machine is like (`doctor`), and the host's terminal, locale and ssh-agent, which an
+//! agent has none of.
 
-use super::{Finding, ended, print};
+use super::{Finding, ended, link, print};
 use crate::cli::call::Client;
 use crate::cli::{Common, agent, run};
 use crate::client::host::{Env, HostId};
+use crate::config::{Config, Predict};
 use crate::failure::Failure;
 use crate::proto::hello::{BUILD, REVISION};
 use crate::text::{escape, shell, short};
+use crate::transport::ssh::Ssh;
 use serde_json::{Map, Value};
 use std::sync::Arc;
 use std::time::Instant;
@@ -24,7 +27,8 @@ const SAID_MOST: usize = 1000;
 pub async fn there(env: &Arc<Env>, common: &Common, host: &HostId) -> Result<(), Failure> {
     let started = Instant::now();
     let mut client = Client::connect(env, host).await?;
-    let took = started.elapsed().as_millis();
+    let ready = Instant::now();
+    let took = ready.saturating_duration_since(started);
     let mut found = Vec::new();
     if client.dialed.without.is_some() {
         found.push(Finding::new(
@@ -39,13 +43,23 @@ pub async fn there(env: &Arc<Env>, common: &Common, host: &HostId) -> Result<(),
         print(common, &found);
         return Ok(());
     }
-    let hello = &client.dialed.hello;
+    let hello = client.dialed.hello.clone();
     let line = |text: &str| short(text, 200);
-    found.push(Finding::new(
-        "link",
-        "ok",
-        format!("{} ({} {}), ready after {took} ms", line(&hello.hostname), line(&hello.os), line(&hello.arch)),
-    ));
+    let (os, arch) = (line(&hello.os), line(&hello.arch));
+    let mut said = format!("{} ({os} {arch}), ready after {} ms", line(&hello.hostname), took.as_millis());
+    let look = client.dialed.ssh.as_ref().map(Ssh::look);
+    let mut fields = vec![("ready_ms", link::ms(took))];
+    if let Some(look) = look {
+        let cipher = look.cipher().map(|c| format!(", {}", short(&c, 60))).unwrap_or_default();
+        said.push_str(&format!(": {}{cipher}", short(&look.address, 300)));
+        fields.extend(link::way(look));
+    }
+    found.push(Finding { fields, ..Finding::new("link", "ok", said) });
+    if let Some(ssh) = client.dialed.ssh.clone() {
+        let fell = || Failure::unreachable("the link fell while it was looked at", "try again");
+        let trips = link::trips(&mut client.dialed).await.ok_or_else(fell)?;
+        found.extend(link::findings(ssh.look(), ready, &trips, predict(env)));
+    }
     let same = hello.build == BUILD && hello.revision == REVISION;
     found.push(Finding::new(
         "agent",
@@ -82,6 +96,12 @@ pub async fn there(env: &Arc<Env>, common: &Common, host: &HostId) -> Result<(),
     }
     print(common, &found);
     ended(&found)
+}
+
+/// As the user's settings have it.
+fn predict(env: &Env) -> Predict {
+    let text = Config::read(&env.paths).ok().flatten().unwrap_or_default();
+    Config::parse_what_can_be(&text).0.predict
 }
 
 /// A report as `thub doctor --json` prints it, from a host: as much of it as is understood.

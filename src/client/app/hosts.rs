@@ -1,12 +1,14 @@
 //! Owns what the hosts' events change.
 
-use super::{App, ECHO, Effect, Farewell, Foresight, Host};
+use super::{App, ECHO, Effect, Farewell, Host};
 use crate::client::find;
+use crate::client::foresight::Foresight;
 use crate::client::host::attached::{Settled, Waiting};
 use crate::client::host::{HostCommand, HostEvent, HostId, HostState, echoes};
 use crate::client::layer::Layer;
 use crate::client::layout::PaneId;
 use crate::client::pane::{Pane, Stage, blank, row_of};
+use crate::client::trips::Trips;
 use crate::proto::control::SessionInfo;
 use crate::proto::ids::{Offset, SessionId, Size};
 use crate::proto::notice::SessionExited;
@@ -34,6 +36,8 @@ impl Host {
             ports: None,
             rtt: None,
             srtt: None,
+            trips: Trips::default(),
+            link: None,
             foresight: Foresight::default(),
             heard: now,
             silent: false,
@@ -111,6 +115,7 @@ impl App {
                 event,
                 HostEvent::State(_)
                     | HostEvent::Silent(_)
+                    | HostEvent::Link(_)
                     | HostEvent::Pending { .. }
                     | HostEvent::Dropped { .. }
                     | HostEvent::Forwards(_)
@@ -128,6 +133,7 @@ impl App {
             }
             HostEvent::Sessions(list) => self.sessions(&id, list, &mut out),
             HostEvent::Rtt(rtt) => self.round_trip(&id, rtt),
+            HostEvent::Link(link) => host.link = Some(link),
             HostEvent::Silent(quiet) => {
                 host.heard = now.saturating_sub(quiet);
                 let before = std::mem::replace(&mut host.silent, !quiet.is_zero());
@@ -298,6 +304,9 @@ impl App {
         if matches!(state, HostState::Online { .. }) {
             host.heard = now;
             host.silent = false;
+            // nor is the way the same
+            host.link = None;
+            host.trips.clear();
             // those from before are not of now
             host.gauges = host.gauges.take().filter(|_| was_online);
         }

@@ -1,7 +1,8 @@
 //! Owns where a key goes: to the layer on top, a command, the tree, the history view, or the program.
 
-use super::{App, Effect, Farewell, Foresight};
+use super::{App, Effect, Farewell};
 use crate::client::command::{self, Command};
+use crate::client::foresight::Foresight;
 use crate::client::host::{Answer, HostCommand, HostState, echoes};
 use crate::client::keymap::{Found, word};
 use crate::client::layer::back::Back;

@@ -110,6 +110,7 @@ impl App {
             title: String::new(),
             gauges_of: None,
             ports_of: None,
+            looks_at: None,
             outer_focus: true,
             focus_told: None,
             last_bell: None,

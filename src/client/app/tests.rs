@@ -165,7 +165,7 @@ impl Bench {
     fn mouse(&mut self, kind: MouseKind, button: Button, col: u16, row: u16) {
         self.event(Event::Mouse(Mouse { kind, button, row, col, mods: Mods::default() }));
     }
-    fn has(&self, text: &str) -> bool {
+    pub fn has(&self, text: &str) -> bool {
         self.screen().contains(text)
     }
 }
@@ -364,7 +364,12 @@ fn solo_says_why_it_cannot() {
 
 /// Two tabs' worth of hosts in one: s1 here, r1 there.
 fn two_hosts() -> Bench {
-    let mut s = Bench::full(100, 24);
+    two_hosts_at(100, 24)
+}
+
+/// The same, on a screen of this size.
+pub fn two_hosts_at(cols: u16, rows: u16) -> Bench {
+    let mut s = Bench::full(cols, rows);
     s.app.tree.open = Some(false);
     let there = HostId::new("build-server");
     let mut out = Vec::new();

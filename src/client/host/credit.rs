@@ -91,7 +91,6 @@ impl Credit {
     }
 
     /// The shortest round trip there was of late.
-    #[cfg(test)]
     pub fn base(&self) -> Option<Duration> {
         self.base.map(|(base, _)| base)
     }

@@ -4,6 +4,7 @@
 mod asker;
 mod calls;
 mod frames;
+mod look;
 
 use super::attached::{Attached, Waiting};
 use super::credit::Credit;
@@ -24,6 +25,7 @@ use crate::transport::DeployPolicy;
 use crate::transport::ask::{Ask, Nobody};
 use crate::transport::ssh::forward::Why;
 use asker::Asker;
+use look::Looked;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -84,6 +86,7 @@ pub fn spawn(host: HostId, env: Arc<Env>, events: Events, first: Option<Dialed>)
         forwards,
         wakes: None,
         had_agent: false,
+        looking: false,
     };
     let runtime = if task.host.is_local() { Handle::current() } else { task.env.network() };
     runtime.spawn(task.run(rx, inner, first));
@@ -136,6 +139,7 @@ struct Live {
     _ssh: Option<crate::transport::ssh::Ssh>,
     /// No agent there: the link is to this machine's.
     without: Option<Without>,
+    looked: Looked,
 }
 
 struct Task {
@@ -161,6 +165,8 @@ struct Task {
     wakes: Option<watch::Receiver<u64>>,
     /// An agent of the host answered.
     had_agent: bool,
+    /// Somebody looks at what the link is like.
+    looking: bool,
 }
 
 enum Turn {
@@ -225,6 +231,7 @@ impl Task {
                         | HostCommand::DropInput { .. }
                         | HostCommand::Unforward(_)
                         | HostCommand::Ports(_)
+                        | HostCommand::Look(_)
                 );
                 self.while_down(command);
                 if connect {
@@ -446,6 +453,7 @@ impl Task {
                 }
             }
             HostCommand::Gauges(on) => self.gauges = on,
+            HostCommand::Look(on) => self.looking = on,
             HostCommand::Update => self.renew = true,
             HostCommand::Without => self.env.go_without(&self.host, true),
             HostCommand::Answer { id, answer } => self.asker.answer(id, answer),
@@ -526,6 +534,7 @@ impl Task {
             credit: (!self.host.is_local() && without.is_none()).then(Credit::default),
             _ssh: ssh,
             without,
+            looked: Looked::default(),
         };
         self.had_agent |= live.without.is_none();
         self.tell(HostEvent::State(HostState::Online { build: hello.build, hostname: hello.hostname }));
@@ -612,6 +621,7 @@ impl Task {
                     *ready = Some(dialed);
                     break Turn::Go;
                 }
+                () = live.looked.due(), if self.looking && network => self.measure(&mut live),
                 quiet = silence(&mut live.without) => self.tell(HostEvent::Silent(quiet)),
                 () = woken(&mut self.wakes), if network => live.pulse.doubt(Instant::now()),
                 () = tokio::time::sleep_until(live.pulse.due(Instant::now(), &signs(&live.link)).into()), if network => {

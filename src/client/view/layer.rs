@@ -1,17 +1,16 @@
 //! Draws the layers: panels over everything else.
 
-use super::status::{bar, rtt_text};
-use super::{boxed, fill, ground, pane, ports, put, put_cut, put_right, wrap};
+use super::{boxed, fill, ground, monitor, pane, ports, put, put_cut, put_right, wrap};
 use crate::client::app::App;
 use crate::client::app::back::Coming;
-use crate::client::host::{HostId, HostState, Question};
+use crate::client::host::{HostId, Question};
 use crate::client::layer::Layer;
 use crate::client::layer::deploying::Deploying;
 use crate::client::layer::picker::Picker;
 use crate::client::layer::question::Asked;
-use crate::client::tree::{age, host_text, state_text};
+use crate::client::tree::host_text;
 use crate::term::screen::CursorShape;
-use crate::text::{count, escape, short};
+use crate::text::{escape, short};
 use crate::theme::Theme;
 use crate::transport::ask::{SecretAsked, SecretKind};
 use crate::transport::deploy::choose;
@@ -77,7 +76,7 @@ pub fn draw(app: &App, theme: &Theme, layer: &Layer, whole: Rect, buf: &mut Buff
             None
         }
         Layer::Monitor(host) => {
-            panel(theme, whole, &host_text(host), theme.accent, &monitor(app, theme, host), buf);
+            monitor::draw(app, theme, host, whole, buf);
             None
         }
         Layer::Ports(p) => ports::draw(theme, p, whole, buf),
@@ -109,16 +108,28 @@ fn columns(whole: Rect) -> u16 {
 }
 
 /// Rows that lines take in a panel.
-fn rows(whole: Rect, lines: &[(String, Style)]) -> usize {
+pub(super) fn rows(whole: Rect, lines: &[(String, Style)]) -> usize {
     lines.iter().map(|(text, _)| wrap(text, usize::from(columns(whole))).len()).sum()
 }
 
 /// A panel with lines of text; returns the place under the last of them.
 fn panel(theme: &Theme, whole: Rect, title: &str, style: Style, lines: &[(String, Style)], buf: &mut Buffer) -> Rect {
+    panel_from(theme, whole, (title, style), lines, 0, buf)
+}
+
+/// The same, no narrower than `least` columns of text: it stays where it is while its lines change.
+pub(super) fn panel_from(
+    theme: &Theme,
+    whole: Rect,
+    (title, style): (&str, Style),
+    lines: &[(String, Style)],
+    least: usize,
+    buf: &mut Buffer,
+) -> Rect {
     let most = columns(whole);
     let wrapped: Vec<(String, Style)> =
         lines.iter().flat_map(|(text, style)| wrap(text, usize::from(most)).into_iter().map(|l| (l, *style))).collect();
-    let widest = wrapped.iter().map(|(l, _)| l.width()).max().unwrap_or(0).max(title.width() + 2);
+    let widest = wrapped.iter().map(|(l, _)| l.width()).max().unwrap_or(0).max(title.width() + 2).max(least);
     let width = u16::try_from(widest).unwrap_or(most).min(most) + 4;
     let area = place(whole, width, wrapped.len() as u16 + 2);
     ground(buf, area, whole, theme.panel);
@@ -283,65 +294,6 @@ fn deploying(theme: &Theme, d: &Deploying, whole: Rect, buf: &mut Buffer) {
     lines.push((String::new(), theme.text));
     lines.push((keys.into(), theme.dim));
     panel(theme, whole, &format!("agent for {}", host_text(&d.host)), style, &lines, buf);
-}
-
-fn monitor(app: &App, theme: &Theme, id: &HostId) -> Vec<(String, Style)> {
-    let Some(host) = app.hosts.get(id) else { return vec![("offline".into(), theme.dim)] };
-    let mut lines = Vec::new();
-    match &host.state {
-        HostState::Online { .. } if host.silent => {
-            lines.push((format!("online, {}: nothing sent is answered", state_text(host, app.now)), theme.warn));
-        }
-        HostState::Online { hostname, .. } if host.state.is_without_agent() => {
-            lines.push((format!("online   {}   no agent: plain SSH", short(hostname, 60)), theme.ok));
-        }
-        HostState::Online { build, hostname } => {
-            lines.push((format!("online   {}   thub {}", short(hostname, 60), short(build, 40)), theme.ok));
-        }
-        HostState::Deploying { step, .. } => lines.push((short(step, 100), theme.accent)),
-        HostState::Updating { why } => lines.push((format!("updating: {}", short(why, 200)), theme.accent)),
-        HostState::Lost { why, .. } => lines.push((format!("away: {}", short(why, 200)), theme.warn)),
-        HostState::Failed { why, hints, .. } => {
-            lines.push((short(why, 300), theme.error));
-            lines.extend(hints.iter().map(|h| (format!("  {}", short(h, 200)), theme.text)));
-        }
-        HostState::Offline => lines.push(("offline".into(), theme.dim)),
-        HostState::Connecting => lines.push((state_text(host, app.now), theme.accent)),
-    }
-    // what it showed last says nothing of now
-    let there = matches!(host.state, HostState::Online { .. }) && !host.silent;
-    let heard = format!("last heard {} ago", age(app.now.saturating_sub(host.heard).as_secs() as i64));
-    match &host.gauges {
-        Some(g) if there => {
-            let mem = |b: u64| format!("{:.1} GiB", b as f64 / f64::from(1 << 30));
-            lines.push((format!("CPU   {} {:.0}%   load {:.2}", bar(g.cpu), g.cpu, g.load), theme.text));
-            lines.push((
-                format!("MEM   {} {:.0}%   {} of {}", bar(g.mem()), g.mem(), mem(g.mem_used), mem(g.mem_total)),
-                theme.text,
-            ));
-            lines.push((format!("up    {}", age(i64::try_from(g.uptime).unwrap_or(0))), theme.text));
-        }
-        Some(_) => {
-            lines.push((format!("CPU   —   {heard}"), theme.dim));
-            lines.push(("MEM   —".into(), theme.dim));
-        }
-        None => {}
-    }
-    match host.rtt {
-        Some(rtt) if there => lines.push((format!("rtt   {}", rtt_text(rtt)), theme.text)),
-        Some(_) if host.gauges.is_none() => lines.push((format!("rtt   —   {heard}"), theme.dim)),
-        Some(_) => lines.push(("rtt   —".into(), theme.dim)),
-        None => {}
-    }
-    let alive = host.sessions.iter().filter(|s| s.is_alive()).count();
-    lines.push(match (there, alive) {
-        (true, 1) => ("1 session runs".into(), theme.text),
-        (true, n) => (format!("{} run", count(n, "session")), theme.text),
-        (false, n) => (format!("{} ran when it was heard last", count(n, "session")), theme.dim),
-    });
-    lines.push((String::new(), theme.text));
-    lines.push(("any key closes".into(), theme.dim));
-    lines
 }
 
 /// What may follow the prefix; returns where the panel lies.

@@ -2,6 +2,7 @@
 pub mod canvas;
 pub mod layer;
 pub mod look;
+mod monitor;
 pub mod out;
 pub mod pane;
 pub mod ports;

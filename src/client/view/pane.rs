@@ -1,7 +1,8 @@
 //! Draws the panes: cells straight from the engine, borders with titles and states, notes.
 
 use super::{boxed, fill, ground, look, put, put_cut, put_right, wrap};
-use crate::client::app::{App, Foresight, SIZE_MARK};
+use crate::client::app::{App, SIZE_MARK};
+use crate::client::foresight::Foresight;
 use crate::client::host::HostState;
 use crate::client::host::attached::Waiting;
 use crate::client::keymap::shown;

@@ -2,7 +2,7 @@
 
 use super::tree::standing_style;
 use super::{fill, put_cut, put_right};
-use crate::client::app::App;
+use crate::client::app::{App, Host};
 use crate::client::host::HostState;
 use crate::client::keymap::shown;
 use crate::client::tree::{host_text, standing, state_text};
@@ -25,6 +25,18 @@ pub fn rtt_text(rtt: Duration) -> String {
         0 => "<1ms".into(),
         ms @ 1..1000 => format!("{ms}ms"),
         _ => format!("{:.1}s", rtt.as_secs_f32()),
+    }
+}
+
+/// How it stands with a host, where there is room for more than a word: escaped.
+fn state_line(host: &Host, now: Duration) -> String {
+    let heard = now.saturating_sub(host.heard).as_secs();
+    match &host.state {
+        // its output comes, and nothing gets there
+        HostState::Online { .. } if host.silent && heard == 0 => "silent: nothing sent is answered".into(),
+        HostState::Online { .. } if host.silent => format!("silent, last heard {heard} s ago"),
+        HostState::Lost { .. } => format!("lost, last heard {heard} s ago"),
+        _ => state_text(host, now),
     }
 }
 
@@ -57,7 +69,7 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
     }
     add(&host_text(&id), theme.text, true);
     let Some(host) = host else { return };
-    let state = state_text(host, app.now);
+    let state = state_line(host, app.now);
     // this machine is there in a moment: saying so would only flicker
     let soon = id.is_local() && host.state == HostState::Connecting;
     if !state.is_empty() && !soon {

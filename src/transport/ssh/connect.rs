@@ -10,6 +10,7 @@ use super::forward::spec::Place;
 use super::gate::{self, Gate, Shared};
 use super::known_hosts;
 use super::lane::Lane;
+use super::look::{Look, Steps};
 use super::offer;
 use super::patience::{Asker, Patience};
 use super::renewal;
@@ -71,6 +72,7 @@ pub(super) struct Inner {
     turn: Turn,
     /// A key was all it took to log in.
     by_key: bool,
+    look: Look,
     /// Dropped with the last user: the stream ends, whatever russh still waits for.
     _cut: Cut,
 }
@@ -141,8 +143,11 @@ fn hop(
                 "look for a circle in the ProxyJump lines of your ssh_config",
             ));
         }
+        let start = Instant::now();
         let config = config::resolve(&dest, file.as_deref()).await?;
         config.refused()?;
+        let mut steps = Steps { config: start.elapsed(), ..Steps::default() };
+        let start = Instant::now();
         crate::sys::test_point("connect");
         let (itself, via) = passed.unzip();
         let jumps = via.clone().flatten().unwrap_or_else(|| jumps_of(&config));
@@ -174,7 +179,8 @@ fn hop(
             stream::tcp(&config).await?
         };
         way.address = wire.address;
-        handshake(config, wire, way, ask, manner).await
+        steps.reach = start.elapsed();
+        handshake(config, wire, way, ask, manner, steps).await
     })
 }
 
@@ -182,7 +188,15 @@ fn hop(
 #[cfg(test)]
 pub(super) async fn over_tcp(config: HostConfig, ask: Arc<dyn Ask>) -> Result<Ssh, Failure> {
     let wire = stream::tcp(&config).await?;
-    handshake(config, wire, Way::default(), ask, Manner { keepalives: KEEPALIVE_MOST, key_first: false }).await
+    handshake(
+        config,
+        wire,
+        Way::default(),
+        ask,
+        Manner { keepalives: KEEPALIVE_MOST, key_first: false },
+        Steps::default(),
+    )
+    .await
 }
 
 /// The jumps in the order they are passed; one that leads to the host itself is none (`Host *` with a ProxyJump).
@@ -206,7 +220,9 @@ async fn handshake(
     way: Way,
     ask: Arc<dyn Ask>,
     manner: Manner,
+    mut steps: Steps,
 ) -> Result<Ssh, Failure> {
+    let start = Instant::now();
     let (read_config, revoked_path) = (config.clone(), config.revoked_host_keys.clone());
     let (files, revoked) = tokio::task::spawn_blocking(move || {
         let paths = [read_config.user_known_hosts, read_config.global_known_hosts].concat();
@@ -223,6 +239,7 @@ async fn handshake(
     let certificates = !known_hosts::authorities(&files, &host, port).is_empty();
     renewal::listen();
     let asked = Arc::new(Asked::default());
+    let (address, through) = (way.address(&config), way.through.clone());
     let gate = Gate {
         config: config.clone(),
         files,
@@ -248,7 +265,7 @@ async fn handshake(
     let settings = offer::narrowed(settings, &config)?;
     // a handshake given up leaves a task of russh's behind: cutting its stream ends it
     let cut = wire.cut();
-    let (lane, heard) = (wire.lane(), wire.heard());
+    let (lane, heard, socket) = (wire.lane(), wire.heard(), wire.socket());
     let complaint = wire.complaint();
     let (wire, turn) = turn::take(wire);
     let shaking = client::connect_stream(Arc::new(settings), wire, gate);
@@ -281,6 +298,9 @@ async fn handshake(
         }
     };
     shared.lock().binding = handle.agent_session_binding().cloned();
+    let questions = asker.patience.spent();
+    steps.key_exchange = start.elapsed().saturating_sub(questions);
+    let start = Instant::now();
     let wiping = crate::sys::Wiping::begin();
     let proved =
         asker.patience.within(AUTH_WITHIN, auth::prove(&mut handle, &config, &asker, &shared, manner.key_first)).await;
@@ -301,7 +321,11 @@ async fn handshake(
         }
     };
     let x11 = OnceCell::new();
-    let inner = Arc::new(Inner { by_key, handle, config, shared, gone, asked, lane, heard, x11, turn, _cut: cut });
+    steps.login = start.elapsed().saturating_sub(asker.patience.spent().saturating_sub(questions));
+    let (heard_too, shared_too) = (heard.clone(), shared.clone());
+    let look = Look { address, through, steps, ready: Instant::now(), heard: heard_too, socket, shared: shared_too };
+    let inner =
+        Arc::new(Inner { by_key, look, handle, config, shared, gone, asked, lane, heard, x11, turn, _cut: cut });
     Ok(Ssh { inner })
 }
 
@@ -330,6 +354,11 @@ impl Ssh {
     /// A key was all it took to log in.
     pub fn by_key(&self) -> bool {
         self.inner.by_key
+    }
+
+    /// What can be looked at of it.
+    pub fn look(&self) -> &Look {
+        &self.inner.look
     }
 
     /// What it was made for answers: the next may begin.

@@ -42,6 +42,8 @@ pub(super) struct Heard {
     pub(super) binding: Option<AgentSessionBinding>,
     /// Where a program's connection to the display goes, if it was lent.
     pub(super) x11: Option<mpsc::UnboundedSender<Incoming>>,
+    /// What the connection is encrypted with, as RFC 4253 names it.
+    pub(super) cipher: Option<String>,
 }
 
 #[derive(Default)]
@@ -96,8 +98,9 @@ impl client::Handler for Gate {
         }
     }
 
-    async fn kex_done(&mut self, _: Option<&[u8]>, _: &russh::Names, _: &mut Session) -> Result<(), russh::Error> {
+    async fn kex_done(&mut self, _: Option<&[u8]>, names: &russh::Names, _: &mut Session) -> Result<(), russh::Error> {
         if self.witness.renewed() {
+            self.shared.lock().cipher = Some(names.cipher.as_ref().to_string());
             return Ok(());
         }
         self.shared.lock().another = true;

@@ -7,6 +7,7 @@
 //! - `agent_forward` the person's ssh-agent, lent to a host · `x11` the display
 //! - `turn` how many connections begin at a time · `auth`, `keyfile`, `userkey` who we are · `patience` deadlines that stand still while a person is asked
 //! - [`forward`] ports and sockets passed on, both ways; `lane`, `spill` bulk data gives way
+//! - `way` how it was reached, in words · `look` what can be looked at of a connection
 //! - [`channel`] a command's streams · [`sftp`] files, behind [`sftp_guard`]
 
 mod agent_forward;
@@ -23,6 +24,7 @@ mod keyfile;
 pub mod known_hosts;
 pub mod krl;
 mod lane;
+mod look;
 mod offer;
 mod patience;
 mod renewal;
@@ -40,4 +42,6 @@ pub use channel::{Channel, Control, Exit};
 pub use config::{HostConfig, resolve};
 pub use connect::{Lends, Ssh, Terminal, connect, connect_again, connect_patiently};
 pub use forward::Forwards;
+pub use look::{Look, Steps};
 pub use sftp::Sftp;
+pub use way::Through;

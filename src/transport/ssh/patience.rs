@@ -40,6 +40,11 @@ impl Patience {
         Open(self)
     }
 
+    /// How long a person was asked so far.
+    pub(super) fn spent(&self) -> Duration {
+        self.lock().spent
+    }
+
     /// `what`, or `None` when it took longer than `limit` without the time of questions.
     pub(super) async fn within<T>(&self, limit: Duration, what: impl Future<Output = T>) -> Option<T> {
         let start = Instant::now();

@@ -10,9 +10,10 @@ use crate::link::locked;
 use crate::text::short;
 use std::future::Future;
 use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 use std::pin::Pin;
 use std::process::Stdio;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
@@ -35,20 +36,25 @@ pub(super) struct Wire {
     pub(super) address: Option<std::net::IpAddr>,
     lane: Arc<Lane>,
     heard: Arc<Heard>,
+    /// TCP's socket once more, to be asked how it fares: it goes with the wire.
+    socket: Option<Arc<OwnedFd>>,
 }
 
-/// When bytes came last over a wire.
-pub(super) struct Heard(Mutex<Instant>);
+/// When bytes came last over a wire, and how many in all.
+pub(super) struct Heard(Mutex<(Instant, u64)>);
 
 impl Default for Heard {
     fn default() -> Heard {
-        Heard(Mutex::new(Instant::now()))
+        Heard(Mutex::new((Instant::now(), 0)))
     }
 }
 
 impl Heard {
     pub(super) fn at(&self) -> Instant {
-        *locked(&self.0)
+        locked(&self.0).0
+    }
+    pub(super) fn bytes(&self) -> u64 {
+        locked(&self.0).1
     }
 }
 
@@ -76,7 +82,8 @@ pub(super) struct Cut {
 
 impl Wire {
     fn new(over: Over) -> Wire {
-        Wire { over, cut: None, complaint: None, address: None, lane: Arc::default(), heard: Arc::default() }
+        let (lane, heard) = (Arc::default(), Arc::default());
+        Wire { over, cut: None, complaint: None, address: None, lane, heard, socket: None }
     }
     /// Whose turns end as the wire takes what was written.
     pub(super) fn lane(&self) -> Arc<Lane> {
@@ -84,6 +91,10 @@ impl Wire {
     }
     pub(super) fn heard(&self) -> Arc<Heard> {
         self.heard.clone()
+    }
+    /// Of TCP to the host itself: gone with the wire, whoever still holds this.
+    pub(super) fn socket(&self) -> Weak<OwnedFd> {
+        self.socket.as_ref().map(Arc::downgrade).unwrap_or_default()
     }
     pub(super) fn jump(channel: Channel) -> Wire {
         Wire { lane: Arc::new(Lane::of(SHORT_TURN)), ..Wire::new(Over::Jump(channel)) }
@@ -116,7 +127,9 @@ pub(super) async fn tcp(config: &HostConfig) -> Result<Wire, Failure> {
         tracing::debug!(error = %e, "TCP_NOTSENT_LOWAT");
     }
     let address = stream.peer_addr().ok().map(|a| a.ip());
-    Ok(Wire { address, ..Wire::new(Over::Tcp(stream)) })
+    // (asked of Linux alone)
+    let socket = if cfg!(target_os = "linux") { stream.as_fd().try_clone_to_owned().ok() } else { None };
+    Ok(Wire { address, socket: socket.map(Arc::new), ..Wire::new(Over::Tcp(stream)) })
 }
 
 /// The user's ProxyCommand, through sh as OpenSSH does.
@@ -186,11 +199,13 @@ impl AsyncRead for Wire {
         }
         let before = buf.filled().len();
         let done = each!(&mut this.over, stdout => poll_read(cx, buf));
-        if buf.filled().len() > before {
-            *locked(&this.heard.0) = Instant::now();
+        let came = buf.filled().len().saturating_sub(before);
+        if came > 0 {
+            let mut heard = locked(&this.heard.0);
+            *heard = (Instant::now(), heard.1.saturating_add(came as u64));
         }
         if let (Over::Tcp(tcp), Poll::Ready(Ok(()))) = (&this.over, &done)
-            && buf.filled().len() - before < BULK
+            && came < BULK
         {
             acknowledge(tcp);
         }

@@ -25,8 +25,8 @@ impl Jump {
 }
 
 /// What a host's bytes go through.
-#[derive(Clone, Default)]
-pub(super) enum Through {
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub enum Through {
     /// TCP, to this address where it is known.
     #[default]
     Nothing,

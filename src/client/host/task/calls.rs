@@ -1,5 +1,6 @@
 //! Owns what a host's task does on a command while its link stands: one call or frame each. Leaves out what comes back.
 
+use super::look::Looked;
 use super::{CREATE, HITS, Inner, Live, Task};
 use crate::client::host::{HostCommand, HostEvent, find, mixed, read_stream};
 use crate::link::Link;
@@ -139,6 +140,11 @@ impl Task {
                     (false, None) => drop(live.link.call(&MonitoringUnsubscribe {})),
                     (_, Some(_)) => {}
                 }
+            }
+            HostCommand::Look(on) => {
+                self.looking = on;
+                // (now, for who has just begun to look)
+                live.looked = Looked::default();
             }
             c @ (HostCommand::DropInput { .. } | HostCommand::Answer { .. }) => self.while_down(c),
             HostCommand::Connect | HostCommand::Without | HostCommand::Disconnect => {}
