@@ -207,10 +207,9 @@ fn defaults(paths: &Paths) -> agent::Defaults {
 /// `thub agent --stdio`: serves the link that sshd started it on.
 fn serve(paths: Paths, inherited: sys::Inherited) -> Result<u8, Failure> {
     sys::set_process_name("thub");
-    let first = std::env::var(hello::FIRST).ok().and_then(|first| unhex(&first)).unwrap_or_default();
     // (it is nothing for the sessions)
-    // SAFETY: this process has one thread
-    unsafe { std::env::remove_var(hello::FIRST) };
+    let first = sys::take_variable(hello::FIRST);
+    let first = first.and_then(|first| unhex(&first)).unwrap_or_default();
     call::block_on(async move {
         let (read, write) = tokio::io::split(sys::FdStream::stdio()?);
         let io = tokio::io::join(std::io::Cursor::new(first).chain(read), write);

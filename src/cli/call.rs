@@ -134,7 +134,8 @@ impl Client {
     }
 
     pub async fn sessions(&self) -> Result<Vec<SessionInfo>, Failure> {
-        let listed = match crate::link::locked(&self.list).take() {
+        let under_way = crate::link::locked(&self.list).take();
+        let listed = match under_way {
             Some(under_way) => under_way.await,
             None => list_sessions(self.link(), self.stream()).await,
         };

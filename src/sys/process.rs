@@ -84,6 +84,17 @@ pub fn take_care() -> Inherited {
     Inherited { umask: umask(0o077), core: core_limit(Some(0)).unwrap_or(Some(0)) }
 }
 
+/// A variable of the environment that is for this process alone: what it starts does not get it. It stays where another
+/// thread might look at the environment just now, and where the system does not tell whether there is one.
+pub fn take_variable(name: &str) -> Option<String> {
+    let value = std::env::var(name).ok()?;
+    if std::fs::read_dir("/proc/self/task").is_ok_and(|tasks| tasks.count() == 1) {
+        // SAFETY: this is the only thread
+        unsafe { std::env::remove_var(name) };
+    }
+    Some(value)
+}
+
 /// The program that will be started gets descriptors 0, 1 and 2 alone, and the user's own umask and core limit.
 pub fn hand_on(command: &mut tokio::process::Command, inherited: Inherited) {
     // SAFETY: between fork and exec numbers are set by system calls, and nothing is allocated

@@ -32,12 +32,14 @@ pub struct Credit {
     arrived: u64,
     /// No queue was ever met.
     fresh: bool,
+    /// The last round trip before, where it told of a queue. One alone may have been a packet that was lost.
+    late: Option<Duration>,
     asked: Option<Instant>,
 }
 
 impl Default for Credit {
     fn default() -> Credit {
-        Credit { total: FIRST, base: None, arrived: 0, fresh: true, asked: None }
+        Credit { total: FIRST, base: None, arrived: 0, fresh: true, late: None, asked: None }
     }
 }
 
@@ -68,12 +70,21 @@ impl Credit {
         if first && rtt <= NEAR {
             self.total = FIRST_NEAR;
         }
-        let queue = rtt.saturating_sub(base);
-        if queue > QUEUE {
+        let late = (rtt.saturating_sub(base) > QUEUE).then_some(rtt);
+        let before = std::mem::replace(&mut self.late, late);
+        if let Some(rtt) = late {
+            let Some(before) = before else { return };
+            // what hardly arrives builds no queue: others do, or packets are lost
+            if self.arrived < self.total / 4 {
+                self.arrived = 0;
+                return;
+            }
             self.fresh = false;
-            let (may, took) = ((base + QUEUE / 2).as_secs_f64(), rtt.as_secs_f64());
+            let (may, took) = ((base + QUEUE / 2).as_secs_f64(), rtt.min(before).as_secs_f64());
             // never to less than half at once: one lost packet makes a long round trip, too
             self.total = ((self.total as f64 * (may / took).max(0.5)) as u64).max(LEAST);
+            // the next one set out before this could help
+            self.late = None;
         } else if self.arrived >= self.total / 2 {
             let more = if self.fresh { self.total } else { self.total / 8 };
             self.total = (self.total + more).min(MOST);
@@ -133,6 +144,29 @@ mod tests {
             assert!(queue <= Duration::from_millis(50 + ms / 8), "{kbit} kbit/s, {ms} ms: {queue:?}");
             assert!(used > 0.8, "{kbit} kbit/s, {ms} ms: {used}");
         }
+    }
+
+    #[test]
+    fn lost_packets_are_no_queue() {
+        let mut credit = Credit::default();
+        let now = Instant::now();
+        let ms = Duration::from_millis;
+        credit.round(ms(200), now);
+        for _ in 0..50 {
+            // little comes, and every third time a packet had to be sent again
+            for rtt in [200, 600, 620] {
+                credit.arrived(500);
+                credit.round(ms(rtt), now);
+            }
+        }
+        assert_eq!(credit.share(true, 1), FIRST);
+        for _ in 0..50 {
+            for rtt in [200, 200, 600] {
+                credit.arrived(FIRST as usize);
+                credit.round(ms(rtt), now);
+            }
+        }
+        assert!(credit.share(true, 1) >= FIRST);
     }
 
     #[test]
