@@ -91,8 +91,10 @@ mod tests {
             remember(&paths, "nas", |met| drop(met.sessions.insert(format!("{n:03}"), "x".into())));
         }
         assert_eq!(recall(&paths, "nas").sessions.len(), NAMES);
-        // what can't be read is no guess, and no error
+        // where it can't be read there is the copy before it, or no guess; never an error
         std::fs::write(paths.state_dir().join(FILE), "{ no").unwrap();
+        assert_eq!(recall(&paths, "nas").sessions.len(), NAMES);
+        std::fs::remove_file(paths.state_dir().join(format!("{FILE}.bak"))).unwrap();
         assert_eq!(recall(&paths, "nas"), Met::default());
         remember(&paths, "nas", |met| met.key = true);
         assert!(recall(&paths, "nas").key);
