@@ -7,7 +7,8 @@
 //!
 //! Nothing is shown on trust alone: only once an echo has been seen at this place. Trust ends with each barrier, unless the
 //! cursor comes to rest where echo was seen before: behind the same prompt, or at the beginning of an editor's next line.
-//! A terminal that reads lines without echo (a password's prompt) shows nothing at all.
+//! A terminal that reads lines without echo (a password's prompt) shows nothing at all. One that reads lines is trusted by
+//! nothing but what it has echoed at this very line: its echo may go off with the next, and nothing tells of it before.
 
 use super::pane::{OwnedCell, row_of};
 use crate::proto::frame::tty;
@@ -15,11 +16,15 @@ use crate::term::engine::Engine;
 use crate::term::screen::Style;
 use crate::term::width;
 use std::collections::{BTreeMap, VecDeque};
+use std::hash::{DefaultHasher, Hasher};
 use std::time::Duration;
 
 /// A key that the session has taken in shows within this, or was foreseen wrongly. Long enough for an editor to draw, and
 /// with the round trip before it what is wrong is gone within one round trip and 50 ms.
 const GRACE: Duration = Duration::from_millis(40);
+/// A place is trusted once the cursor has stood there for so long: by then whatever belongs to it has come, flags included
+/// (a session looks at them 15 ms after output once more).
+const SETTLE: Duration = Duration::from_millis(20);
 /// Longer input at once is a paste: its echo is not foreseen.
 const PASTE: usize = 64;
 /// Keys foreseen at once.
@@ -62,6 +67,9 @@ struct Step {
     news: bool,
     /// There was text to the right of it.
     amid: bool,
+    /// The row as it is going to be ([`text_of`]), and as it would be if its end were not moved.
+    row: u64,
+    unmoved: u64,
     /// When the session was known to have taken it in.
     applied: Option<Duration>,
     shown: bool,
@@ -77,6 +85,8 @@ struct Barrier {
     trusted: bool,
     alt: bool,
     applied: Option<Duration>,
+    /// Where the cursor stands since when, if that is a place to go on at.
+    stands: Option<(Place, Duration)>,
 }
 
 /// A prompt behind which echo was seen.
@@ -96,8 +106,8 @@ pub struct Predictor {
     /// Typed behind the barrier: the key, and the bytes typed up to its end.
     waiting: VecDeque<(u64, Key)>,
     trust: bool,
-    /// The cursor when nothing was under way any more.
-    rest: Option<Place>,
+    /// The cursor when nothing was under way any more, and what stood left of it ([`text_of`]).
+    rest: Option<(Place, u64)>,
     /// Where the line that is edited begins, and its prompt.
     line: Option<(Place, Prompt)>,
     prompts: VecDeque<Prompt>,
@@ -128,9 +138,16 @@ impl Predictor {
 
     /// Whether anything is foreseen that [`Predictor::look`] has to come back to: when.
     pub fn due(&self) -> Option<Duration> {
-        let step = self.steps.front().and_then(|s| s.applied);
-        let barrier = self.barrier.as_ref().and_then(|b| b.applied);
-        step.or(barrier.filter(|_| self.steps.is_empty())).map(|at| at + GRACE)
+        if let Some(step) = self.steps.front() {
+            return step.applied.map(|at| at + GRACE);
+        }
+        let barrier = self.barrier.as_ref()?;
+        let late = barrier.applied.map(|at| at + GRACE)?;
+        Some(match barrier.stands.map(|(_, at)| at + SETTLE) {
+            None => late,
+            Some(settled) if matches!(barrier.key, Key::Other { .. }) => late.max(settled),
+            Some(settled) => settled,
+        })
     }
 
     /// Whether what is foreseen may be shown.
@@ -179,6 +196,7 @@ impl Predictor {
             trusted: false,
             alt: false,
             applied: None,
+            stands: None,
         });
     }
 
@@ -246,10 +264,10 @@ impl Predictor {
         let at = engine.cursor();
         if self.steps.is_empty() {
             let here = (at.row, at.col);
-            if self.rest != Some(here) {
+            if self.rest != Some((here, text_of(engine, here))) {
                 // something else has moved the cursor since
                 self.line = None;
-                self.trust = self.is_known(engine, here);
+                self.trust = !engine.modes().alt_screen && self.is_known(engine, here);
             }
             if self.line.is_none() {
                 self.line = Some((here, self.prompt(engine, here)));
@@ -262,7 +280,7 @@ impl Predictor {
             }
             None => {
                 let alt = engine.modes().alt_screen;
-                self.barrier = Some(Barrier { end, key, from, trusted: self.trust, alt, applied: None });
+                self.barrier = Some(Barrier { end, key, from, trusted: self.trust, alt, applied: None, stands: None });
             }
         }
     }
@@ -283,6 +301,8 @@ impl Predictor {
             or,
             news,
             amid,
+            row: 0,
+            unmoved: 0,
             applied: None,
             shown: false,
         };
@@ -295,8 +315,14 @@ impl Predictor {
                 if wide == 0 || (last && (amid || !wraps || col + wide > cells.len() || row + 1 >= size.rows)) {
                     return None;
                 }
-                let news = cells.get(col).is_some_and(|cell| !shows(cell, c));
+                let news = tells(c) && cells.get(col).is_some_and(|cell| !shows(cell, c));
                 let style = style_at(cells, col);
+                let mut unmoved = 0;
+                if amid {
+                    let there =
+                        |(n, cell): (usize, &OwnedCell)| if n == col { c.to_string() } else { cell.text.clone() };
+                    unmoved = hash(cells.iter().enumerate().map(there));
+                }
                 for n in (0..wide).rev() {
                     let cell = OwnedCell {
                         text: if n == 0 { c.to_string() } else { String::new() },
@@ -313,10 +339,12 @@ impl Predictor {
                         *old = cell;
                     }
                 }
-                Some(match last {
+                let row_hash = hash(cells.iter().map(|c| &c.text));
+                let step = match last {
                     true => step((row + 1, 0), Some((row, size.cols - 1)), news, amid),
                     false => step((row, (col + wide) as u16), None, news, amid),
-                })
+                };
+                Some(Step { row: row_hash, unmoved, ..step })
             }
             Key::Back => {
                 let wide = before(cells, col)?;
@@ -330,7 +358,8 @@ impl Predictor {
                     cells.remove(to);
                     cells.push(OwnedCell { text: String::new(), width: 1, style: Style::default() });
                 }
-                Some(step((row, to as u16), None, news, amid))
+                let row_hash = hash(cells.iter().map(|c| &c.text));
+                Some(Step { row: row_hash, ..step((row, to as u16), None, news, amid) })
             }
             Key::Left => {
                 let wide = before(cells, col)?;
@@ -368,37 +397,68 @@ impl Predictor {
         if let Some(b) = self.barrier.as_mut().filter(|b| b.end <= self.applied && b.applied.is_none()) {
             b.applied = Some(now);
         }
-        self.confirm(engine);
         let late = |at: Option<Duration>| at.is_some_and(|at| now >= at + GRACE);
+        self.confirm(engine, now);
         if self.steps.front().is_some_and(|s| late(s.applied)) {
             self.tally.wrong += u64::from(self.steps.iter().any(|s| s.shown));
-            self.refuted(engine);
+            self.reset();
         }
         while self.steps.is_empty()
             && let Some(b) = self.barrier.as_ref().filter(|b| b.applied.is_some())
-            && (self.resumes(b, engine) || late(b.applied))
         {
-            let trust = b.trusted && self.resumes(b, engine);
+            let cursor = engine.cursor();
+            let here = (cursor.row, cursor.col);
+            let since = b.stands.filter(|(place, _)| *place == here).map_or(now, |(_, since)| since);
+            let stands = self.resumes(b, engine).then_some((here, since));
+            let settled = stands.is_some() && now >= since + SETTLE;
+            let (late, is_other) = (late(b.applied), matches!(b.key, Key::Other { .. }));
+            // (a place that came up only just now is waited for, late or not)
+            let goes_on = match stands {
+                Some(_) => settled && (late || !is_other),
+                None => late,
+            };
+            let trust = b.trusted && settled;
+            if !goes_on {
+                self.barrier.iter_mut().for_each(|b| b.stands = stands);
+                break;
+            }
             self.barrier = None;
             self.rest = None;
             self.line = None;
             self.land(trust, engine, now);
         }
-        self.foresee_again(engine);
+        // what has come may be half an answer: until it is whole the rows stay as they are foreseen
+        let half = was.1 == self.steps.len() && self.steps.front().is_some_and(|s| s.applied.is_some());
+        if !half {
+            self.foresee_again(engine);
+        }
         self.tally.shown += u64::from(self.mark_shown() && !was.0);
         was != (self.is_shown(), self.steps.len()) || self.is_shown()
     }
 
     /// The longest run of steps that the screen bears out is done with.
-    fn confirm(&mut self, engine: &Engine) {
+    fn confirm(&mut self, engine: &Engine, now: Duration) {
         let at = engine.cursor();
         let at = (at.row, at.col);
         let arrived = self.steps.iter().take_while(|s| s.applied.is_some()).count();
         let run = (1..=arrived).rev().find(|n| {
             let Some(last) = self.steps.get(n - 1) else { return false };
-            (last.to == at || last.or == Some(at)) && self.is_borne_out(*n, engine)
+            let is_whole = || {
+                // what was moved comes after the key's own character: half of it is no answer, unless no more comes
+                let moved = self.steps.iter().take(*n).any(|s| s.amid);
+                let late = last.applied.is_some_and(|at| now >= at + GRACE);
+                !moved || late || last.row == row_hash(engine, last.from.0)
+            };
+            (last.to == at || last.or == Some(at)) && self.is_borne_out(*n, engine) && is_whole()
         });
         let Some(run) = run else { return };
+        // (one key: with more of them it can't be told)
+        if let Some(s) = self.steps.front().filter(|s| run == 1 && s.amid && matches!(s.key, Key::Put(_))) {
+            let there = row_hash(engine, s.from.0);
+            if there != s.row || self.overwrites {
+                self.overwrites = there == s.unmoved;
+            }
+        }
         let mut echoed = false;
         for step in self.steps.drain(..run) {
             echoed |= step.news;
@@ -413,7 +473,7 @@ impl Predictor {
                 self.prompts.push_front(prompt.clone());
             }
         }
-        self.rest = Some(at);
+        self.rest = Some((at, text_of(engine, at)));
     }
 
     /// Whether what the first `n` steps have put is there.
@@ -428,7 +488,7 @@ impl Predictor {
                 }
                 Key::Back => {
                     put.retain(|(p, _)| p.0 != s.to.0 || p.1 < s.to.1);
-                    put.push((s.to, None).clone());
+                    put.push((s.to, None));
                     if s.amid {
                         put.pop();
                     }
@@ -446,17 +506,6 @@ impl Predictor {
     }
 
     /// The session shows something else.
-    fn refuted(&mut self, engine: &Engine) {
-        // it may be only this that was wrong: then the next key is foreseen the other way
-        let at = engine.cursor();
-        if let Some(s) = self.steps.front()
-            && s.amid
-            && (at.row, at.col) == s.to
-        {
-            self.overwrites = !self.overwrites;
-        }
-        self.reset();
-    }
 
     /// Whether the cursor has come to rest where letters are letters again.
     fn resumes(&self, b: &Barrier, engine: &Engine) -> bool {
@@ -469,9 +518,12 @@ impl Predictor {
         match b.key {
             Key::Enter if b.alt && modes.alt_screen && self.flags & tty::ICANON == 0 => {
                 let below = at.row == b.from.0 + 1 || (at.row == b.from.0 && here != b.from && at.col < b.from.1);
+                // (an editor's numbers of lines are as good as nothing)
+                let is_free = |text: &str| text.is_empty() || text.bytes().all(|b| b == b' ' || b.is_ascii_digit());
                 below
                     && at.visible
-                    && (0..at.col).all(|c| matches!(engine.cell(at.row, c).text.to_string().as_str(), "" | " "))
+                    && (0..at.col).all(|c| is_free(&engine.cell(at.row, c).text))
+                    && !(at.row.saturating_sub(1)..=at.row + 1).any(|row| self.is_secret(&row_text(engine, row)))
             }
             Key::Enter => !b.alt && !modes.alt_screen && here != b.from && self.is_known(engine, here),
             Key::Other { resumes: true } => !b.alt && !modes.alt_screen && self.is_known(engine, here),
@@ -489,7 +541,7 @@ impl Predictor {
         let before = self.waiting.len();
         self.waiting.retain(|(end, _)| *end > self.applied);
         let trust = trust && self.waiting.len() == before;
-        self.rest = trust.then_some(here);
+        self.rest = trust.then(|| (here, text_of(engine, here)));
         self.trust = trust;
         if trust {
             self.line = Some((here, self.prompt(engine, here)));
@@ -534,10 +586,57 @@ impl Predictor {
     }
 
     fn is_known(&self, engine: &Engine, here: Place) -> bool {
+        if self.flags & tty::ICANON != 0 {
+            return false;
+        }
         let prompt = self.prompt(engine, here);
-        let lower = prompt.text.to_lowercase();
-        !prompt.text.is_empty() && self.prompts.contains(&prompt) && !SECRETS.iter().any(|s| lower.contains(s))
+        !prompt.text.is_empty() && self.prompts.contains(&prompt) && !self.is_secret(&prompt.text)
     }
+
+    fn is_secret(&self, text: &str) -> bool {
+        let lower = text.to_lowercase();
+        SECRETS.iter().any(|s| lower.contains(s))
+    }
+}
+
+/// Whether a character that is seen is told by it from any other: not what a field of stars shows, nor what a program
+/// shows at a key that is none of a text (`:` and `/` of a pager).
+fn tells(c: char) -> bool {
+    c.is_alphanumeric() && !matches!(c, 'x' | 'X')
+}
+
+fn hash<T: AsRef<str>>(cells: impl Iterator<Item = T>) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for cell in cells {
+        let text = cell.as_ref();
+        hasher.write(if text.is_empty() { b" " } else { text.as_bytes() });
+    }
+    hasher.finish()
+}
+
+/// What a row shows, as a number.
+fn row_hash(engine: &Engine, row: u16) -> u64 {
+    text_of(engine, (row, engine.size().cols))
+}
+
+/// What stands left of a place, as a number.
+fn text_of(engine: &Engine, (row, col): Place) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for col in 0..col {
+        let cell = engine.cell(row, col);
+        let text: &str = &cell.text;
+        hasher.write(if text.is_empty() { b" " } else { text.as_bytes() });
+    }
+    hasher.finish()
+}
+
+fn row_text(engine: &Engine, row: u16) -> String {
+    let size = engine.size();
+    let mut text = String::new();
+    if row < size.rows {
+        (0..size.cols).for_each(|col| text.push_str(&engine.cell(row, col).text));
+    }
+    text
 }
 
 fn is_blank(cell: &OwnedCell) -> bool {

@@ -4,6 +4,10 @@
 use super::*;
 use crate::proto::ids::Size;
 
+mod player;
+mod programs;
+mod record;
+
 const SIZE: Size = Size { cols: 80, rows: 10 };
 const COOKED: u8 = tty::ECHO | tty::ICANON;
 
