@@ -13,7 +13,7 @@
 use super::pane::{OwnedCell, row_of};
 use crate::proto::frame::tty;
 use crate::term::engine::Engine;
-use crate::term::screen::Style;
+use crate::term::screen::{Color, Style};
 use crate::term::width;
 use std::collections::{BTreeMap, VecDeque};
 use std::hash::{DefaultHasher, Hasher};
@@ -27,10 +27,16 @@ const GRACE: Duration = Duration::from_millis(40);
 const SETTLE: Duration = Duration::from_millis(20);
 /// Longer input at once is a paste: its echo is not foreseen.
 const PASTE: usize = 64;
+/// So many blanks part what is typed from what is shown beside it.
+const GAP: usize = 4;
+/// Columns at a row's end in which an editor may begin to move the row sideways.
+const MARGIN: usize = 4;
 /// Keys foreseen at once.
 const MOST: usize = 400;
 /// Prompts remembered.
 const PROMPTS: usize = 16;
+/// A prompt is known once echo was seen behind it on so many lines: a program may ask for a name and a secret alike.
+const TIMES: u32 = 2;
 /// A prompt that speaks of such a thing is answered in the dark.
 const SECRETS: [&str; 8] = ["passw", "passphrase", "passcode", "pin", "secret", "token", "otp", "verification"];
 
@@ -89,6 +95,13 @@ struct Barrier {
     stands: Option<(Place, Duration)>,
 }
 
+/// A row that is going to change.
+struct Row {
+    /// As it was when it was foreseen.
+    base: Vec<OwnedCell>,
+    cells: Vec<OwnedCell>,
+}
+
 /// A prompt behind which echo was seen.
 #[derive(Clone, PartialEq, Debug)]
 struct Prompt {
@@ -110,14 +123,16 @@ pub struct Predictor {
     rest: Option<(Place, u64)>,
     /// Where the line that is edited begins, and its prompt.
     line: Option<(Place, Prompt)>,
-    prompts: VecDeque<Prompt>,
+    /// Echo was seen at that line.
+    echoed: bool,
+    prompts: VecDeque<(Prompt, u32)>,
     /// The program overwrites what is right of the cursor.
     overwrites: bool,
-    /// The program goes on in the next row at a row's end.
-    wraps: bool,
+    /// The program goes on in the next row at a row's end: on the main screen, on the other one.
+    wraps: [bool; 2],
     flags: u8,
     /// Rows as they are going to be, by row.
-    rows: BTreeMap<u16, Vec<OwnedCell>>,
+    rows: BTreeMap<u16, Row>,
     tally: Tally,
 }
 
@@ -162,7 +177,7 @@ impl Predictor {
 
     /// A row as it is going to be.
     pub fn row(&self, row: u16) -> Option<&[OwnedCell]> {
-        self.rows.get(&row).filter(|_| self.is_shown()).map(Vec::as_slice)
+        self.rows.get(&row).filter(|_| self.is_shown()).map(|row| row.cells.as_slice())
     }
 
     /// The rows that are going to change.
@@ -271,6 +286,7 @@ impl Predictor {
             }
             if self.line.is_none() {
                 self.line = Some((here, self.prompt(engine, here)));
+                self.echoed = false;
             }
         }
         let from = self.steps.back().map_or((at.row, at.col), |s| s.to);
@@ -289,10 +305,16 @@ impl Predictor {
     fn foresee(&mut self, key: &Key, from: Place, engine: &Engine) -> Option<Step> {
         let size = engine.size();
         let overwrites = self.overwrites;
-        let wraps = self.wraps;
+        let alt = engine.modes().alt_screen;
+        let wraps = *self.wraps.get(usize::from(alt))?;
+        let is_cooked = self.flags & tty::ICANON != 0;
         let first = self.line.as_ref().map(|(place, _)| *place);
         let (row, col) = (from.0, usize::from(from.1));
-        let cells = self.rows.entry(row).or_insert_with(|| row_of(engine, row));
+        let cells = self.rows.entry(row).or_insert_with(|| {
+            let base = row_of(engine, row);
+            Row { cells: base.clone(), base }
+        });
+        let cells = &mut cells.cells;
         let step = |to: Place, or, news, amid| Step {
             key: key.clone(),
             end: 0,
@@ -309,8 +331,13 @@ impl Predictor {
         match *key {
             Key::Put(c) => {
                 let wide = width::of(c);
-                let amid = cells.get(col..)?.iter().any(|c| !is_blank(c));
+                let end = end_of(cells, col);
+                let amid = end > col && !is_suggested(cells, col);
                 let last = col + wide >= cells.len();
+                // an editor that has never gone on in the next row may move the row sideways, somewhat before its end
+                if alt && !wraps && col + wide + MARGIN > cells.len() {
+                    return None;
+                }
                 // the rest of the line would be pushed into the next row, or the screen be scrolled
                 if wide == 0 || (last && (amid || !wraps || col + wide > cells.len() || row + 1 >= size.rows)) {
                     return None;
@@ -323,6 +350,10 @@ impl Predictor {
                         |(n, cell): (usize, &OwnedCell)| if n == col { c.to_string() } else { cell.text.clone() };
                     unmoved = hash(cells.iter().enumerate().map(there));
                 }
+                let room = |c: &OwnedCell| is_blank(c);
+                if amid && !overwrites && !(end..end + wide).all(|n| cells.get(n).is_some_and(room)) {
+                    return None;
+                }
                 for n in (0..wide).rev() {
                     let cell = OwnedCell {
                         text: if n == 0 { c.to_string() } else { String::new() },
@@ -330,10 +361,8 @@ impl Predictor {
                         style,
                     };
                     if amid && !overwrites {
-                        if cells.last().is_some_and(|c| !is_blank(c)) {
-                            return None;
-                        }
-                        cells.pop();
+                        // (what stands further right, as a prompt may have, stays)
+                        cells.remove(end + wide - 1);
                         cells.insert(col, cell);
                     } else if let Some(old) = cells.get_mut(col + n) {
                         *old = cell;
@@ -352,15 +381,23 @@ impl Predictor {
                     return None;
                 }
                 let to = col - wide;
-                let amid = cells.get(col..)?.iter().any(|c| !is_blank(c));
+                let end = end_of(cells, col);
+                let amid = end > col;
                 let news = cells.get(to).is_some_and(|c| !is_blank(c)) && !amid;
+                if amid && is_suggested(cells, col) {
+                    // another suggestion, or none: nobody knows
+                    return Some(step((row, to as u16), None, false, true));
+                }
                 for _ in 0..wide {
                     cells.remove(to);
-                    cells.push(OwnedCell { text: String::new(), width: 1, style: Style::default() });
+                    let blank = OwnedCell { text: String::new(), width: 1, style: Style::default() };
+                    cells.insert(end - 1, blank);
                 }
                 let row_hash = hash(cells.iter().map(|c| &c.text));
                 Some(Step { row: row_hash, ..step((row, to as u16), None, news, amid) })
             }
+            // (a terminal that reads lines knows no arrows: it shows them)
+            Key::Left | Key::Right if is_cooked => None,
             Key::Left => {
                 let wide = before(cells, col)?;
                 if first.is_some_and(|(r, c)| r == row && col < usize::from(c) + wide) {
@@ -401,6 +438,13 @@ impl Predictor {
         self.confirm(engine, now);
         if self.steps.front().is_some_and(|s| late(s.applied)) {
             self.tally.wrong += u64::from(self.steps.iter().any(|s| s.shown));
+            if self.steps.iter().any(|s| s.or.is_some()) {
+                self.wraps = [false; 2];
+            }
+            // its prompt is none to be trusted
+            if let Some((_, prompt)) = &self.line {
+                self.prompts.retain(|(known, _)| known != prompt);
+            }
             self.reset();
         }
         while self.steps.is_empty()
@@ -408,6 +452,10 @@ impl Predictor {
         {
             let cursor = engine.cursor();
             let here = (cursor.row, cursor.col);
+            let went_on = here.0 == b.from.0 + 1 && here.1 <= 2;
+            if went_on && matches!(b.key, Key::Put(c) if is_char(&engine.cell(b.from.0, b.from.1).text, c)) {
+                self.wraps.iter_mut().skip(usize::from(b.alt)).take(1).for_each(|w| *w = true);
+            }
             let since = b.stands.filter(|(place, _)| *place == here).map_or(now, |(_, since)| since);
             let stands = self.resumes(b, engine).then_some((here, since));
             let settled = stands.is_some() && now >= since + SETTLE;
@@ -429,8 +477,9 @@ impl Predictor {
         }
         // what has come may be half an answer: until it is whole the rows stay as they are foreseen
         let half = was.1 == self.steps.len() && self.steps.front().is_some_and(|s| s.applied.is_some());
-        if !half {
-            self.foresee_again(engine);
+        match half {
+            true => self.follow(engine),
+            false => self.foresee_again(engine),
         }
         self.tally.shown += u64::from(self.mark_shown() && !was.0);
         was != (self.is_shown(), self.steps.len()) || self.is_shown()
@@ -462,18 +511,26 @@ impl Predictor {
         let mut echoed = false;
         for step in self.steps.drain(..run) {
             echoed |= step.news;
-            self.wraps |= step.or.is_some();
         }
         if echoed && !self.is_dark() {
             self.trust = true;
-            if let Some((_, prompt)) = self.line.as_ref().filter(|(_, p)| !p.text.is_empty())
-                && !self.prompts.contains(prompt)
-            {
-                self.prompts.truncate(PROMPTS - 1);
-                self.prompts.push_front(prompt.clone());
+            if !std::mem::replace(&mut self.echoed, true) {
+                self.learn();
             }
         }
         self.rest = Some((at, text_of(engine, at)));
+    }
+
+    /// Echo was seen behind the prompt of this line.
+    fn learn(&mut self) {
+        let Some((_, prompt)) = self.line.as_ref().filter(|(_, p)| !p.text.is_empty()) else { return };
+        match self.prompts.iter_mut().find(|(known, _)| known == prompt) {
+            Some((_, times)) => *times = times.saturating_add(1),
+            None => {
+                self.prompts.truncate(PROMPTS - 1);
+                self.prompts.push_front((prompt.clone(), 1));
+            }
+        }
     }
 
     /// Whether what the first `n` steps have put is there.
@@ -499,8 +556,8 @@ impl Predictor {
         put.iter().all(|((row, col), c)| {
             let cell = engine.cell(*row, *col);
             match c {
-                Some(c) => is_char(&cell.text.to_string(), *c),
-                None => matches!(cell.text.to_string().as_str(), "" | " "),
+                Some(c) => is_char(&cell.text, *c),
+                None => matches!(&*cell.text, "" | " "),
             }
         })
     }
@@ -545,6 +602,7 @@ impl Predictor {
         self.trust = trust;
         if trust {
             self.line = Some((here, self.prompt(engine, here)));
+            self.echoed = false;
         }
         while self.barrier.is_none()
             && let Some((end, key)) = self.waiting.pop_front()
@@ -560,6 +618,19 @@ impl Predictor {
             let Some((key, from)) = self.steps.get(i).map(|s| (s.key.clone(), s.from)) else { return };
             if self.foresee(&key, from, engine).is_none() {
                 return self.reset();
+            }
+        }
+    }
+
+    /// What no key changes is shown as it is, in rows that are foreseen.
+    fn follow(&mut self, engine: &Engine) {
+        for (row, Row { base, cells }) in &mut self.rows {
+            let now = row_of(engine, *row);
+            for ((base, cell), now) in base.iter_mut().zip(cells).zip(now) {
+                if *base == *cell && *base != now {
+                    cell.clone_from(&now);
+                    *base = now;
+                }
             }
         }
     }
@@ -590,7 +661,8 @@ impl Predictor {
             return false;
         }
         let prompt = self.prompt(engine, here);
-        !prompt.text.is_empty() && self.prompts.contains(&prompt) && !self.is_secret(&prompt.text)
+        let known = self.prompts.iter().any(|(known, times)| *times >= TIMES && *known == prompt);
+        known && !prompt.text.is_empty() && !self.is_secret(&prompt.text)
     }
 
     fn is_secret(&self, text: &str) -> bool {
@@ -656,6 +728,35 @@ fn shows(cell: &OwnedCell, c: char) -> bool {
     is_char(&cell.text, c)
 }
 
+/// Where the text that goes on at `col` ends: before the row's end, or before a gap. What is further right, such as a prompt
+/// at the right edge, is not moved by what is typed.
+fn end_of(cells: &[OwnedCell], col: usize) -> usize {
+    let mut end = col;
+    for (n, cell) in cells.iter().enumerate().skip(col) {
+        if !is_blank(cell) {
+            end = n + 1;
+        } else if n >= end + GAP - 1 {
+            break;
+        }
+    }
+    end
+}
+
+/// Whether what stands at `col` is only proposed: shells show what the line might become, fainter than what is typed.
+fn is_suggested(cells: &[OwnedCell], col: usize) -> bool {
+    let is_faint = |style: &Style| {
+        let grey = |r: u8, g: u8, b: u8| r == g && g == b && (0x30..=0xa0).contains(&r);
+        style.dim
+            || match style.fg {
+                Color::Index(n) => n == 8 || (237..=248).contains(&n),
+                Color::Rgb(r, g, b) => grey(r, g, b),
+                Color::Default => false,
+            }
+    };
+    let left = col.checked_sub(1).and_then(|c| cells.get(c));
+    cells.get(col).is_some_and(|c| is_faint(&c.style)) && left.is_some_and(|c| !is_faint(&c.style))
+}
+
 /// Text that is typed looks as that left of it, where there is some.
 fn style_at(cells: &[OwnedCell], col: usize) -> Style {
     let left = col.checked_sub(1).and_then(|c| cells.get(c)).filter(|c| !is_blank(c));
@@ -686,8 +787,8 @@ fn read(bytes: &[u8]) -> (Key, usize) {
             (Some(b'['), Some(b'I' | b'O')) if bytes.len() == 3 => (Key::Nothing, 3),
             _ => (Key::Other { resumes: false }, bytes.len()),
         },
-        // (^[ is above; ^V quotes what comes)
-        0..=0x1f => (Key::Other { resumes: first != 0x16 }, 1),
+        // (^[ is above; ^V quotes what comes, ^R and ^S look for it)
+        0..=0x1f => (Key::Other { resumes: !matches!(first, 0x12 | 0x13 | 0x16) }, 1),
         _ => {
             let long = match first {
                 0..=0x7f => 1,

@@ -17,8 +17,8 @@ use std::time::{Duration, Instant};
 pub const SIZE: Size = Size { cols: 80, rows: 24 };
 /// Letters that are typed at secret prompts and nowhere else.
 pub const SECRET: [char; 6] = ['Q', 'J', 'X', 'Z', '*', '7'];
-/// A program that has said nothing for so long is not going to.
-const MUTE: Duration = Duration::from_millis(25);
+/// A program that did not even wake up at a key in so long is not going to.
+const MUTE: Duration = Duration::from_millis(80);
 /// A program is waited for so long in all: a full machine's worth.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -68,6 +68,8 @@ struct Running<'a> {
     home: &'a Path,
     /// It draws by other processes than those of its terminal.
     elsewhere: bool,
+    /// What it had run before the key ([`Running::work`]).
+    first: u64,
 }
 
 impl Drop for Running<'_> {
@@ -103,7 +105,7 @@ pub fn record(name: &str, home: &Path, env: &[(&str, &str)], command: &[&str], s
     rustix::fs::fcntl_setfl(&fd, flags | rustix::fs::OFlags::NONBLOCK).unwrap();
     let elsewhere = command[0] == "tmux";
     let flags = tty::ECHO | tty::ICANON;
-    let mut run = Running { pty, fd, engine: Engine::with_history(SIZE, 0), flags, home, elsewhere };
+    let mut run = Running { pty, fd, engine: Engine::with_history(SIZE, 0), flags, home, elsewhere, first: 0 };
     let mut start = Vec::new();
     let begun = Instant::now();
     while run.engine.text_rows().iter().all(|r| r.trim().is_empty()) && begun.elapsed() < Duration::from_secs(2) {
@@ -137,6 +139,7 @@ pub fn record(name: &str, home: &Path, env: &[(&str, &str)], command: &[&str], s
         };
         let mut said = Vec::new();
         run.look(&mut said);
+        run.first = run.work().0;
         run.write(&bytes);
         run.listen(&mut said);
         acts.push(Act { bytes, secret, said });
@@ -168,8 +171,7 @@ impl Running<'_> {
     fn listen(&mut self, said: &mut Vec<Said>) {
         let begun = Instant::now();
         let mut heard = Instant::now();
-        let mut any = false;
-        let mut calm = 0;
+        let (mut work, mut any, mut calm) = (self.work(), false, 0);
         let mut buf = vec![0; 64 << 10];
         while begun.elapsed() < PATIENCE {
             let mut fds = [PollFd::new(&self.fd, PollFlags::IN)];
@@ -194,25 +196,34 @@ impl Running<'_> {
                 // it has ended
                 _ => break,
             }
-            calm = if self.rests() { calm + 1 } else { 0 };
-            let enough = if self.elsewhere { 60 } else { MUTE.as_millis() as u64 / if any { 4 } else { 1 } };
-            if calm >= 3 && heard.elapsed() >= Duration::from_millis(enough) {
+            let done = self.work();
+            calm = if done.1 && done == work { calm + 1 } else { 0 };
+            work = done;
+            let awake = any || work.0 != self.first || begun.elapsed() >= MUTE;
+            let enough = Duration::from_millis(if self.elsewhere { 60 } else { 6 });
+            if awake && calm >= 3 && heard.elapsed() >= enough {
                 break;
             }
         }
         self.look(said);
     }
 
-    /// Whether all processes of its terminal sleep.
-    fn rests(&self) -> bool {
+    /// What the processes of its terminal have run so far (a number that changes), and whether all of them sleep.
+    fn work(&self) -> (u64, bool) {
         let session = self.pty.pid().as_raw_nonzero().to_string();
-        let Ok(all) = std::fs::read_dir("/proc") else { return true };
-        !all.flatten().filter(|e| e.file_name().as_encoded_bytes()[0].is_ascii_digit()).any(|e| {
+        let (mut sum, mut rests) = (0u64, true);
+        let Ok(all) = std::fs::read_dir("/proc") else { return (0, true) };
+        for e in all.flatten().filter(|e| e.file_name().as_encoded_bytes()[0].is_ascii_digit()) {
             let stat = std::fs::read_to_string(e.path().join("stat")).unwrap_or_default();
             let mut words = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
             let busy = matches!(words.next(), Some("R" | "D"));
-            busy && words.nth(2) == Some(&session)
-        })
+            if words.nth(2) == Some(&session) {
+                rests &= !busy;
+                let ran = std::fs::read_to_string(e.path().join("schedstat")).unwrap_or_default();
+                sum += ran.split_whitespace().filter_map(|n| n.parse::<u64>().ok()).sum::<u64>();
+            }
+        }
+        (sum, rests)
     }
 }
 
