@@ -10,13 +10,17 @@
 //! A terminal that reads lines without echo (a password's prompt) shows nothing at all. One that reads lines is trusted by
 //! nothing but what it has echoed at this very line: its echo may go off with the next, and nothing tells of it before.
 
+mod key;
+mod row;
+
 use super::pane::{OwnedCell, row_of};
 use crate::proto::frame::tty;
 use crate::term::engine::Engine;
-use crate::term::screen::{Color, Style};
+use crate::term::screen::Style;
 use crate::term::width;
+use key::{Key, read};
+use row::{before, end_of, hash, is_blank, is_char, is_suggested, row_hash, row_text, shows, style_at, tells, text_of};
 use std::collections::{BTreeMap, VecDeque};
-use std::hash::{DefaultHasher, Hasher};
 use std::time::Duration;
 
 /// A key that the session has taken in shows within this, or was foreseen wrongly. Long enough for an editor to draw, and
@@ -27,8 +31,6 @@ const GRACE: Duration = Duration::from_millis(40);
 const SETTLE: Duration = Duration::from_millis(20);
 /// Longer input at once is a paste: its echo is not foreseen.
 const PASTE: usize = 64;
-/// So many blanks part what is typed from what is shown beside it.
-const GAP: usize = 4;
 /// Columns at a row's end in which an editor may begin to move the row sideways.
 const MARGIN: usize = 4;
 /// Keys foreseen at once.
@@ -41,22 +43,6 @@ const TIMES: u32 = 2;
 const SECRETS: [&str; 8] = ["passw", "passphrase", "passcode", "pin", "secret", "token", "otp", "verification"];
 
 type Place = (u16, u16);
-
-/// What a key does, as far as one can tell from here.
-#[derive(Clone, PartialEq, Debug)]
-enum Key {
-    Put(char),
-    Back,
-    Left,
-    Right,
-    Enter,
-    /// Not known; `resumes` = at a shell's prompt letters typed after it are letters still.
-    Other {
-        resumes: bool,
-    },
-    /// Of no effect on a line: a report that the terminal was asked for.
-    Nothing,
-}
 
 /// A key whose effect is foreseen.
 #[derive(Clone, Debug)]
@@ -119,6 +105,8 @@ pub struct Predictor {
     /// Typed behind the barrier: the key, and the bytes typed up to its end.
     waiting: VecDeque<(u64, Key)>,
     trust: bool,
+    /// Keys may be commands here, or stand elsewhere: a known prompt is no ground for trust until echo is seen or a line is over.
+    doubt: bool,
     /// The cursor when nothing was under way any more, and what stood left of it ([`text_of`]).
     rest: Option<(Place, u64)>,
     /// Where the line that is edited begins, and its prompt.
@@ -282,7 +270,7 @@ impl Predictor {
             if self.rest != Some((here, text_of(engine, here))) {
                 // something else has moved the cursor since
                 self.line = None;
-                self.trust = !engine.modes().alt_screen && self.is_known(engine, here);
+                self.trust = !self.doubt && !engine.modes().alt_screen && self.is_known(engine, here);
             }
             if self.line.is_none() {
                 self.line = Some((here, self.prompt(engine, here)));
@@ -351,7 +339,9 @@ impl Predictor {
                     unmoved = hash(cells.iter().enumerate().map(there));
                 }
                 let room = |c: &OwnedCell| is_blank(c);
-                if amid && !overwrites && !(end..end + wide).all(|n| cells.get(n).is_some_and(room)) {
+                // (up to the right edge: it may be the prompt's, or go on in the next row)
+                let edge = end + wide >= cells.len();
+                if amid && !overwrites && (edge || !(end..end + wide).all(|n| cells.get(n).is_some_and(room))) {
                     return None;
                 }
                 for n in (0..wide).rev() {
@@ -406,9 +396,8 @@ impl Predictor {
                 Some(step((row, (col - wide) as u16), None, false, false))
             }
             Key::Right => {
-                // (a cursor does not go beyond the text)
-                let cell =
-                    cells.get(col).filter(|_| cells.get(col..).is_some_and(|r| r.iter().any(|c| !is_blank(c))))?;
+                // (a cursor does not go beyond the text, and a suggestion is taken by it)
+                let cell = cells.get(col).filter(|_| end_of(cells, col) > col && !is_suggested(cells, col))?;
                 let to = col + usize::from(cell.width.max(1));
                 (to < cells.len()).then(|| step((row, to as u16), None, false, false))
             }
@@ -466,6 +455,11 @@ impl Predictor {
                 None => late,
             };
             let trust = b.trusted && settled;
+            self.doubt = match b.key {
+                Key::Enter => false,
+                Key::Other { resumes: true } => self.doubt,
+                _ => !trust,
+            };
             if !goes_on {
                 self.barrier.iter_mut().for_each(|b| b.stands = stands);
                 break;
@@ -513,7 +507,7 @@ impl Predictor {
             echoed |= step.news;
         }
         if echoed && !self.is_dark() {
-            self.trust = true;
+            (self.trust, self.doubt) = (true, false);
             if !std::mem::replace(&mut self.echoed, true) {
                 self.learn();
             }
@@ -597,7 +591,9 @@ impl Predictor {
         // what the session has taken in meanwhile is on the screen, or soon will be: where, nobody knows
         let before = self.waiting.len();
         self.waiting.retain(|(end, _)| *end > self.applied);
-        let trust = trust && self.waiting.len() == before;
+        let lost = self.waiting.len() != before;
+        let trust = trust && !lost;
+        self.doubt |= lost;
         self.rest = trust.then(|| (here, text_of(engine, here)));
         self.trust = trust;
         if trust {
@@ -668,140 +664,6 @@ impl Predictor {
     fn is_secret(&self, text: &str) -> bool {
         let lower = text.to_lowercase();
         SECRETS.iter().any(|s| lower.contains(s))
-    }
-}
-
-/// Whether a character that is seen is told by it from any other: not what a field of stars shows, nor what a program
-/// shows at a key that is none of a text (`:` and `/` of a pager).
-fn tells(c: char) -> bool {
-    c.is_alphanumeric() && !matches!(c, 'x' | 'X')
-}
-
-fn hash<T: AsRef<str>>(cells: impl Iterator<Item = T>) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    for cell in cells {
-        let text = cell.as_ref();
-        hasher.write(if text.is_empty() { b" " } else { text.as_bytes() });
-    }
-    hasher.finish()
-}
-
-/// What a row shows, as a number.
-fn row_hash(engine: &Engine, row: u16) -> u64 {
-    text_of(engine, (row, engine.size().cols))
-}
-
-/// What stands left of a place, as a number.
-fn text_of(engine: &Engine, (row, col): Place) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    for col in 0..col {
-        let cell = engine.cell(row, col);
-        let text: &str = &cell.text;
-        hasher.write(if text.is_empty() { b" " } else { text.as_bytes() });
-    }
-    hasher.finish()
-}
-
-fn row_text(engine: &Engine, row: u16) -> String {
-    let size = engine.size();
-    let mut text = String::new();
-    if row < size.rows {
-        (0..size.cols).for_each(|col| text.push_str(&engine.cell(row, col).text));
-    }
-    text
-}
-
-fn is_blank(cell: &OwnedCell) -> bool {
-    cell.width == 1 && matches!(cell.text.as_str(), "" | " ")
-}
-
-fn is_char(text: &str, c: char) -> bool {
-    let mut chars = text.chars();
-    match (chars.next(), chars.next()) {
-        (Some(first), None) => first == c,
-        (None, _) => c == ' ',
-        _ => false,
-    }
-}
-
-fn shows(cell: &OwnedCell, c: char) -> bool {
-    is_char(&cell.text, c)
-}
-
-/// Where the text that goes on at `col` ends: before the row's end, or before a gap. What is further right, such as a prompt
-/// at the right edge, is not moved by what is typed.
-fn end_of(cells: &[OwnedCell], col: usize) -> usize {
-    let mut end = col;
-    for (n, cell) in cells.iter().enumerate().skip(col) {
-        if !is_blank(cell) {
-            end = n + 1;
-        } else if n >= end + GAP - 1 {
-            break;
-        }
-    }
-    end
-}
-
-/// Whether what stands at `col` is only proposed: shells show what the line might become, fainter than what is typed.
-fn is_suggested(cells: &[OwnedCell], col: usize) -> bool {
-    let is_faint = |style: &Style| {
-        let grey = |r: u8, g: u8, b: u8| r == g && g == b && (0x30..=0xa0).contains(&r);
-        style.dim
-            || match style.fg {
-                Color::Index(n) => n == 8 || (237..=248).contains(&n),
-                Color::Rgb(r, g, b) => grey(r, g, b),
-                Color::Default => false,
-            }
-    };
-    let left = col.checked_sub(1).and_then(|c| cells.get(c));
-    cells.get(col).is_some_and(|c| is_faint(&c.style)) && left.is_some_and(|c| !is_faint(&c.style))
-}
-
-/// Text that is typed looks as that left of it, where there is some.
-fn style_at(cells: &[OwnedCell], col: usize) -> Style {
-    let left = col.checked_sub(1).and_then(|c| cells.get(c)).filter(|c| !is_blank(c));
-    left.map_or_else(Style::default, |c| c.style)
-}
-
-/// Columns of the character left of `col`.
-fn before(cells: &[OwnedCell], col: usize) -> Option<usize> {
-    let left = cells.get(col.checked_sub(1)?)?;
-    match left.width {
-        0 if col >= 2 => Some(2),
-        0 => None,
-        _ => Some(1),
-    }
-}
-
-/// The first key of `bytes`, and its length.
-fn read(bytes: &[u8]) -> (Key, usize) {
-    let Some(first) = bytes.first().copied() else { return (Key::Nothing, 0) };
-    match first {
-        b'\r' | b'\n' => (Key::Enter, 1),
-        0x7f | 0x08 => (Key::Back, 1),
-        0x1b => match (bytes.get(1), bytes.get(2)) {
-            (Some(b'[' | b'O'), Some(b'C')) => (Key::Right, 3),
-            (Some(b'[' | b'O'), Some(b'D')) => (Key::Left, 3),
-            (Some(b'[' | b'O'), Some(b'A' | b'B' | b'H' | b'F')) => (Key::Other { resumes: true }, 3),
-            // focus
-            (Some(b'['), Some(b'I' | b'O')) if bytes.len() == 3 => (Key::Nothing, 3),
-            _ => (Key::Other { resumes: false }, bytes.len()),
-        },
-        // (^[ is above; ^V quotes what comes, ^R and ^S look for it)
-        0..=0x1f => (Key::Other { resumes: !matches!(first, 0x12 | 0x13 | 0x16) }, 1),
-        _ => {
-            let long = match first {
-                0..=0x7f => 1,
-                0xc0..=0xdf => 2,
-                0xe0..=0xef => 3,
-                _ => 4,
-            };
-            let c = bytes.get(..long).and_then(|b| std::str::from_utf8(b).ok()).and_then(|s| s.chars().next());
-            match c.filter(|c| width::of(*c) > 0) {
-                Some(c) => (Key::Put(c), long),
-                None => (Key::Other { resumes: false }, bytes.len()),
-            }
-        }
     }
 }
 

@@ -4,6 +4,7 @@
 use super::*;
 use crate::proto::ids::Size;
 
+mod mends;
 mod player;
 mod programs;
 mod record;

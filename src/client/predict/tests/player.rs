@@ -126,13 +126,20 @@ enum News {
     Answered(usize),
 }
 
+/// A recording, and the screens that come of it.
+pub struct Film {
+    recording: Recording,
+    truths: Vec<Truth>,
+    /// Bytes typed up to each act's end.
+    ends: Vec<u64>,
+}
+
 pub struct Play<'a> {
     recording: &'a Recording,
     way: Way,
     dice: Dice,
-    truths: Vec<Truth>,
-    /// Bytes typed up to each act's end.
-    ends: Vec<u64>,
+    truths: &'a [Truth],
+    ends: &'a [u64],
     pub engine: Engine,
     pub predict: Predictor,
     now: u64,
@@ -150,11 +157,8 @@ pub struct Play<'a> {
     figures: Figures,
 }
 
-/// Plays all of it.
-pub fn play(recording: &Recording, way: Way) -> Figures {
-    let mut engine = Engine::with_history(SIZE, 0);
-    feed(&mut engine, &recording.start);
-    let mut predict = Predictor::default();
+/// Draws all of it once.
+pub fn film(recording: Recording) -> Film {
     let mut all = Engine::with_history(SIZE, 0);
     feed(&mut all, &recording.start);
     let (mut truths, mut ends, mut typed) = (vec![truth(&all)], vec![0], 0);
@@ -164,6 +168,15 @@ pub fn play(recording: &Recording, way: Way) -> Figures {
         typed += act.bytes.len() as u64;
         ends.push(typed);
     }
+    Film { recording, truths, ends }
+}
+
+/// Plays all of it.
+pub fn play(film: &Film, way: Way) -> Figures {
+    let Film { recording, truths, ends } = film;
+    let mut engine = Engine::with_history(SIZE, 0);
+    feed(&mut engine, &recording.start);
+    let mut predict = Predictor::default();
     predict.tty(super::super::tty::ECHO | super::super::tty::ICANON);
     for said in &recording.start {
         if let Said::Tty(flags) = said {
