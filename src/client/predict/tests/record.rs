@@ -208,20 +208,16 @@ impl Running<'_> {
         self.look(said);
     }
 
-    /// What the processes of its terminal have run so far (a number that changes), and whether all of them sleep.
+    /// What it and its children have run so far (a number that changes), and whether all of them sleep.
     fn work(&self) -> (u64, bool) {
-        let session = self.pty.pid().as_raw_nonzero().to_string();
         let (mut sum, mut rests) = (0u64, true);
-        let Ok(all) = std::fs::read_dir("/proc") else { return (0, true) };
-        for e in all.flatten().filter(|e| e.file_name().as_encoded_bytes()[0].is_ascii_digit()) {
-            let stat = std::fs::read_to_string(e.path().join("stat")).unwrap_or_default();
-            let mut words = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
-            let busy = matches!(words.next(), Some("R" | "D"));
-            if words.nth(2) == Some(&session) {
-                rests &= !busy;
-                let ran = std::fs::read_to_string(e.path().join("schedstat")).unwrap_or_default();
-                sum += ran.split_whitespace().filter_map(|n| n.parse::<u64>().ok()).sum::<u64>();
-            }
+        let mut todo = vec![self.pty.pid().as_raw_nonzero().to_string()];
+        while let Some(pid) = todo.pop() {
+            let read = |what: &str| std::fs::read_to_string(format!("/proc/{pid}/{what}")).unwrap_or_default();
+            let stat = read("stat");
+            rests &= !matches!(stat.rsplit(") ").next().and_then(|s| s.chars().next()), Some('R' | 'D'));
+            sum += read("schedstat").split_whitespace().filter_map(|n| n.parse::<u64>().ok()).sum::<u64>();
+            todo.extend(read(&format!("task/{pid}/children")).split_whitespace().map(String::from));
         }
         (sum, rests)
     }
