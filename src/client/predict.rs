@@ -192,7 +192,7 @@ impl Predictor {
         self.line = None;
         self.rest = None;
         self.trust = false;
-        self.barrier = (self.applied < self.typed).then(|| Barrier {
+        self.barrier = (self.applied < self.typed).then_some(Barrier {
             end: self.typed,
             key: Key::Other { resumes: false },
             from: (0, 0),
@@ -556,8 +556,6 @@ impl Predictor {
         })
     }
 
-    /// The session shows something else.
-
     /// Whether the cursor has come to rest where letters are letters again.
     fn resumes(&self, b: &Barrier, engine: &Engine) -> bool {
         if self.is_dark() || !b.trusted {
@@ -574,7 +572,7 @@ impl Predictor {
                 below
                     && at.visible
                     && (0..at.col).all(|c| is_free(&engine.cell(at.row, c).text))
-                    && !(at.row.saturating_sub(1)..=at.row + 1).any(|row| self.is_secret(&row_text(engine, row)))
+                    && !(at.row.saturating_sub(1)..=at.row + 1).any(|row| is_secret(&row_text(engine, row)))
             }
             Key::Enter => !b.alt && !modes.alt_screen && here != b.from && self.is_known(engine, here),
             Key::Other { resumes: true } => !b.alt && !modes.alt_screen && self.is_known(engine, here),
@@ -658,13 +656,14 @@ impl Predictor {
         }
         let prompt = self.prompt(engine, here);
         let known = self.prompts.iter().any(|(known, times)| *times >= TIMES && *known == prompt);
-        known && !prompt.text.is_empty() && !self.is_secret(&prompt.text)
+        known && !prompt.text.is_empty() && !is_secret(&prompt.text)
     }
+}
 
-    fn is_secret(&self, text: &str) -> bool {
-        let lower = text.to_lowercase();
-        SECRETS.iter().any(|s| lower.contains(s))
-    }
+/// Whether a text speaks of what is typed in the dark.
+fn is_secret(text: &str) -> bool {
+    let lower = text.to_lowercase();
+    SECRETS.iter().any(|s| lower.contains(s))
 }
 
 #[cfg(test)]

@@ -363,7 +363,20 @@ fn programs_that_take_keys_are_no_text() {
     is_true(&case("cat", &["cat"], all(&[lines("", 200, 5), keys("\x7f\x7fab\r")])));
     is_true(&case(
         "tmux",
-        &["tmux", "-L", "play", "-f", "/dev/null", "new", "bash --norc --noprofile"],
+        &[
+            "tmux",
+            "-S",
+            "sock",
+            "-f",
+            "/dev/null",
+            "new",
+            "bash --norc --noprofile",
+            ";",
+            "set",
+            "-g",
+            "destroy-unattached",
+            "on",
+        ],
         all(&[until("~^"), lines(": ", 200, 6), keys("\x02"), keys("d")]),
     ));
     is_true(&case(
@@ -478,7 +491,11 @@ fn secrets_of_programs_stay_dark() {
         ("dialog", "dialog --insecure --passwordbox word 8 40\r", "OK"),
         ("dialog", "dialog --insecure --mixedform x 12 40 3 a 1 1 '' 1 9 9 9 0 b 2 1 '' 2 9 9 9 1\r", "OK"),
         ("whiptail", "whiptail --passwordbox word 8 40\r", "Ok"),
-        ("pinentry-curses", "printf 'GETPIN\\n' | pinentry-curses --ttyname $(tty) --ttytype xterm\r", "OK"),
+        (
+            "pinentry-curses",
+            "T=$(tty); (echo GETPIN; cat gate) | pinentry-curses --ttyname $T --ttytype xterm --lc-ctype C.UTF-8\r",
+            "<OK>",
+        ),
     ];
     for (program, typed, there) in programs {
         if !is_here(program) {
