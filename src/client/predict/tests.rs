@@ -2,6 +2,7 @@
 //! when.
 
 use super::*;
+use crate::client::pane::row_of;
 use crate::proto::ids::Size;
 
 mod mends;

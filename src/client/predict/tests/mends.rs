@@ -86,7 +86,7 @@ fn commands_behind_a_known_prompt_are_no_text() {
 
 #[test]
 fn what_stands_at_the_right_edge_stays() {
-    let right = "\x1b[1;76Hright\x1b[1;3H";
+    let right = "\x1b[1;75Hright\x1b[1;3H";
     let insert = |c: &str| act(c, out(&format!("{c}the end\x1b[7D")));
     let acts =
         [echoed("the end"), (0..7).map(|_| act("\x1b[D", out("\x08"))).collect(), ["a", "t", " "].map(insert).to_vec()];

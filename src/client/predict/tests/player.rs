@@ -1,8 +1,9 @@
 //! Owns the play: a recording behind a link of any length, in time that costs none, against the predictor and an engine; and
 //! the count of what was to be seen when. Leaves out where recordings come from.
 
-use super::super::{Predictor, row_of};
+use super::super::Predictor;
 use super::record::{Act, Recording, SECRET, SIZE, Said};
+use crate::client::pane::row_of;
 use crate::term::engine::Engine;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
