@@ -132,7 +132,7 @@ fn is_true(case: &Case) -> Option<Seen> {
         assert_eq!(f.leaks, 0, "{}", told(f));
     }
     for f in [&seen.steady, &seen.paused] {
-        assert!(f.wrong_share() <= 1.0, "{}", told(f));
+        assert!(f.wrong_share() <= 2.0, "{}", told(f));
         assert!(f.longest <= 250, "{}", told(f));
         assert_eq!(f.flickers, 0, "{}", told(f));
     }
@@ -143,6 +143,9 @@ fn is_quick(case: &Case) {
     let Some(seen) = is_true(case) else { return };
     let told = |f: &Figures| format!("{}: {f}", case.name);
     assert!(seen.steady.text >= 200, "{}", told(&seen.steady));
+    for f in [&seen.steady, &seen.paused] {
+        assert!(f.wrong_share() <= 1.0, "{}", told(f));
+    }
     assert!(seen.paused.share() >= 95.0, "{}", told(&seen.paused));
     assert!(seen.steady.share() >= 80.0, "{}", told(&seen.steady));
 }
@@ -543,7 +546,7 @@ fn any_keys_do_no_harm() {
                 let what = of[dice.below(of.len() as u64) as usize];
                 script.extend(if what.starts_with('\x1b') { key(what) } else { keys(what) });
             }
-            seen(&case(name, command, script));
+            is_true(&case(name, command, script));
         }
     }
 }
