@@ -7,45 +7,41 @@
 //!
 //! Nothing is shown on trust alone: only once an echo has been seen at this place. Trust ends with each barrier, unless the
 //! cursor comes to rest where echo was seen before: behind the same prompt, or at the beginning of an editor's next line.
-//! A terminal that reads lines without echo (a password's prompt) shows nothing at all.
+//! A terminal that reads lines without echo (a password's prompt) shows nothing at all. One that reads lines is trusted by
+//! nothing but what it has echoed at this very line: its echo may go off with the next, and nothing tells of it before.
 
-use super::pane::{OwnedCell, row_of};
+mod foresee;
+mod key;
+mod row;
+
+use super::pane::OwnedCell;
 use crate::proto::frame::tty;
 use crate::term::engine::Engine;
-use crate::term::screen::Style;
-use crate::term::width;
+use key::{Key, read};
+use row::{is_char, row_hash, row_text, text_of};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 /// A key that the session has taken in shows within this, or was foreseen wrongly. Long enough for an editor to draw, and
 /// with the round trip before it what is wrong is gone within one round trip and 50 ms.
 const GRACE: Duration = Duration::from_millis(40);
+/// A place is trusted once the cursor has stood there for so long: by then whatever belongs to it has come, flags included
+/// (a session looks at them 15 ms after output once more).
+const SETTLE: Duration = Duration::from_millis(20);
 /// Longer input at once is a paste: its echo is not foreseen.
 const PASTE: usize = 64;
+/// Columns at a row's end in which an editor may begin to move the row sideways.
+const MARGIN: usize = 4;
 /// Keys foreseen at once.
 const MOST: usize = 400;
 /// Prompts remembered.
 const PROMPTS: usize = 16;
+/// A prompt is known once echo was seen behind it on so many lines: a program may ask for a name and a secret alike.
+const TIMES: u32 = 2;
 /// A prompt that speaks of such a thing is answered in the dark.
 const SECRETS: [&str; 8] = ["passw", "passphrase", "passcode", "pin", "secret", "token", "otp", "verification"];
 
 type Place = (u16, u16);
-
-/// What a key does, as far as one can tell from here.
-#[derive(Clone, PartialEq, Debug)]
-enum Key {
-    Put(char),
-    Back,
-    Left,
-    Right,
-    Enter,
-    /// Not known; `resumes` = at a shell's prompt letters typed after it are letters still.
-    Other {
-        resumes: bool,
-    },
-    /// Of no effect on a line: a report that the terminal was asked for.
-    Nothing,
-}
 
 /// A key whose effect is foreseen.
 #[derive(Clone, Debug)]
@@ -62,6 +58,9 @@ struct Step {
     news: bool,
     /// There was text to the right of it.
     amid: bool,
+    /// The row as it is going to be ([`text_of`]), and as it would be if its end were not moved.
+    row: u64,
+    unmoved: u64,
     /// When the session was known to have taken it in.
     applied: Option<Duration>,
     shown: bool,
@@ -77,6 +76,15 @@ struct Barrier {
     trusted: bool,
     alt: bool,
     applied: Option<Duration>,
+    /// Where the cursor stands since when, if that is a place to go on at.
+    stands: Option<(Place, Duration)>,
+}
+
+/// A row that is going to change.
+struct Row {
+    /// As it was when it was foreseen.
+    base: Vec<OwnedCell>,
+    cells: Vec<OwnedCell>,
 }
 
 /// A prompt behind which echo was seen.
@@ -96,18 +104,22 @@ pub struct Predictor {
     /// Typed behind the barrier: the key, and the bytes typed up to its end.
     waiting: VecDeque<(u64, Key)>,
     trust: bool,
-    /// The cursor when nothing was under way any more.
-    rest: Option<Place>,
+    /// Keys may be commands here, or stand elsewhere: a known prompt is no ground for trust until echo is seen or a line is over.
+    doubt: bool,
+    /// The cursor when nothing was under way any more, and what stood left of it ([`text_of`]).
+    rest: Option<(Place, u64)>,
     /// Where the line that is edited begins, and its prompt.
     line: Option<(Place, Prompt)>,
-    prompts: VecDeque<Prompt>,
+    /// Echo was seen at that line.
+    echoed: bool,
+    prompts: VecDeque<(Prompt, u32)>,
     /// The program overwrites what is right of the cursor.
     overwrites: bool,
-    /// The program goes on in the next row at a row's end.
-    wraps: bool,
+    /// The program goes on in the next row at a row's end: on the main screen, on the other one.
+    wraps: [bool; 2],
     flags: u8,
     /// Rows as they are going to be, by row.
-    rows: BTreeMap<u16, Vec<OwnedCell>>,
+    rows: BTreeMap<u16, Row>,
     tally: Tally,
 }
 
@@ -128,9 +140,16 @@ impl Predictor {
 
     /// Whether anything is foreseen that [`Predictor::look`] has to come back to: when.
     pub fn due(&self) -> Option<Duration> {
-        let step = self.steps.front().and_then(|s| s.applied);
-        let barrier = self.barrier.as_ref().and_then(|b| b.applied);
-        step.or(barrier.filter(|_| self.steps.is_empty())).map(|at| at + GRACE)
+        if let Some(step) = self.steps.front() {
+            return step.applied.map(|at| at + GRACE);
+        }
+        let barrier = self.barrier.as_ref()?;
+        let late = barrier.applied.map(|at| at + GRACE)?;
+        Some(match barrier.stands.map(|(_, at)| at + SETTLE) {
+            None => late,
+            Some(settled) if matches!(barrier.key, Key::Other { .. }) => late.max(settled),
+            Some(settled) => settled,
+        })
     }
 
     /// Whether what is foreseen may be shown.
@@ -145,7 +164,7 @@ impl Predictor {
 
     /// A row as it is going to be.
     pub fn row(&self, row: u16) -> Option<&[OwnedCell]> {
-        self.rows.get(&row).filter(|_| self.is_shown()).map(Vec::as_slice)
+        self.rows.get(&row).filter(|_| self.is_shown()).map(|row| row.cells.as_slice())
     }
 
     /// The rows that are going to change.
@@ -172,13 +191,14 @@ impl Predictor {
         self.line = None;
         self.rest = None;
         self.trust = false;
-        self.barrier = (self.applied < self.typed).then(|| Barrier {
+        self.barrier = (self.applied < self.typed).then_some(Barrier {
             end: self.typed,
             key: Key::Other { resumes: false },
             from: (0, 0),
             trusted: false,
             alt: false,
             applied: None,
+            stands: None,
         });
     }
 
@@ -246,13 +266,14 @@ impl Predictor {
         let at = engine.cursor();
         if self.steps.is_empty() {
             let here = (at.row, at.col);
-            if self.rest != Some(here) {
+            if self.rest != Some((here, text_of(engine, here))) {
                 // something else has moved the cursor since
                 self.line = None;
-                self.trust = self.is_known(engine, here);
+                self.trust = !self.doubt && !engine.modes().alt_screen && self.is_known(engine, here);
             }
             if self.line.is_none() {
                 self.line = Some((here, self.prompt(engine, here)));
+                self.echoed = false;
             }
         }
         let from = self.steps.back().map_or((at.row, at.col), |s| s.to);
@@ -262,91 +283,8 @@ impl Predictor {
             }
             None => {
                 let alt = engine.modes().alt_screen;
-                self.barrier = Some(Barrier { end, key, from, trusted: self.trust, alt, applied: None });
+                self.barrier = Some(Barrier { end, key, from, trusted: self.trust, alt, applied: None, stands: None });
             }
-        }
-    }
-
-    /// What a key does at `from`, where that can be told, and the rows with it done.
-    fn foresee(&mut self, key: &Key, from: Place, engine: &Engine) -> Option<Step> {
-        let size = engine.size();
-        let overwrites = self.overwrites;
-        let wraps = self.wraps;
-        let first = self.line.as_ref().map(|(place, _)| *place);
-        let (row, col) = (from.0, usize::from(from.1));
-        let cells = self.rows.entry(row).or_insert_with(|| row_of(engine, row));
-        let step = |to: Place, or, news, amid| Step {
-            key: key.clone(),
-            end: 0,
-            from,
-            to,
-            or,
-            news,
-            amid,
-            applied: None,
-            shown: false,
-        };
-        match *key {
-            Key::Put(c) => {
-                let wide = width::of(c);
-                let amid = cells.get(col..)?.iter().any(|c| !is_blank(c));
-                let last = col + wide >= cells.len();
-                // the rest of the line would be pushed into the next row, or the screen be scrolled
-                if wide == 0 || (last && (amid || !wraps || col + wide > cells.len() || row + 1 >= size.rows)) {
-                    return None;
-                }
-                let news = cells.get(col).is_some_and(|cell| !shows(cell, c));
-                let style = style_at(cells, col);
-                for n in (0..wide).rev() {
-                    let cell = OwnedCell {
-                        text: if n == 0 { c.to_string() } else { String::new() },
-                        width: if n == 0 { wide as u8 } else { 0 },
-                        style,
-                    };
-                    if amid && !overwrites {
-                        if cells.last().is_some_and(|c| !is_blank(c)) {
-                            return None;
-                        }
-                        cells.pop();
-                        cells.insert(col, cell);
-                    } else if let Some(old) = cells.get_mut(col + n) {
-                        *old = cell;
-                    }
-                }
-                Some(match last {
-                    true => step((row + 1, 0), Some((row, size.cols - 1)), news, amid),
-                    false => step((row, (col + wide) as u16), None, news, amid),
-                })
-            }
-            Key::Back => {
-                let wide = before(cells, col)?;
-                if first.is_some_and(|(r, c)| r == row && col < usize::from(c) + wide) {
-                    return None;
-                }
-                let to = col - wide;
-                let amid = cells.get(col..)?.iter().any(|c| !is_blank(c));
-                let news = cells.get(to).is_some_and(|c| !is_blank(c)) && !amid;
-                for _ in 0..wide {
-                    cells.remove(to);
-                    cells.push(OwnedCell { text: String::new(), width: 1, style: Style::default() });
-                }
-                Some(step((row, to as u16), None, news, amid))
-            }
-            Key::Left => {
-                let wide = before(cells, col)?;
-                if first.is_some_and(|(r, c)| r == row && col < usize::from(c) + wide) {
-                    return None;
-                }
-                Some(step((row, (col - wide) as u16), None, false, false))
-            }
-            Key::Right => {
-                // (a cursor does not go beyond the text)
-                let cell =
-                    cells.get(col).filter(|_| cells.get(col..).is_some_and(|r| r.iter().any(|c| !is_blank(c))))?;
-                let to = col + usize::from(cell.width.max(1));
-                (to < cells.len()).then(|| step((row, to as u16), None, false, false))
-            }
-            Key::Enter | Key::Other { .. } | Key::Nothing => None,
         }
     }
 
@@ -368,52 +306,108 @@ impl Predictor {
         if let Some(b) = self.barrier.as_mut().filter(|b| b.end <= self.applied && b.applied.is_none()) {
             b.applied = Some(now);
         }
-        self.confirm(engine);
         let late = |at: Option<Duration>| at.is_some_and(|at| now >= at + GRACE);
+        self.confirm(engine, now);
         if self.steps.front().is_some_and(|s| late(s.applied)) {
             self.tally.wrong += u64::from(self.steps.iter().any(|s| s.shown));
-            self.refuted(engine);
+            if self.steps.iter().any(|s| s.or.is_some()) {
+                self.wraps = [false; 2];
+            }
+            // its prompt is none to be trusted
+            if let Some((_, prompt)) = &self.line {
+                self.prompts.retain(|(known, _)| known != prompt);
+            }
+            self.reset();
         }
         while self.steps.is_empty()
             && let Some(b) = self.barrier.as_ref().filter(|b| b.applied.is_some())
-            && (self.resumes(b, engine) || late(b.applied))
         {
-            let trust = b.trusted && self.resumes(b, engine);
+            let cursor = engine.cursor();
+            let here = (cursor.row, cursor.col);
+            let went_on = here.0 == b.from.0 + 1 && here.1 <= 2;
+            if went_on && matches!(b.key, Key::Put(c) if is_char(&engine.cell(b.from.0, b.from.1).text, c)) {
+                self.wraps.iter_mut().skip(usize::from(b.alt)).take(1).for_each(|w| *w = true);
+            }
+            let since = b.stands.filter(|(place, _)| *place == here).map_or(now, |(_, since)| since);
+            let stands = self.resumes(b, engine).then_some((here, since));
+            let settled = stands.is_some() && now >= since + SETTLE;
+            let (late, is_other) = (late(b.applied), matches!(b.key, Key::Other { .. }));
+            // (a place that came up only just now is waited for, late or not)
+            let goes_on = match stands {
+                Some(_) => settled && (late || !is_other),
+                None => late,
+            };
+            let trust = b.trusted && settled;
+            self.doubt = match b.key {
+                Key::Enter => false,
+                Key::Other { resumes: true } => self.doubt,
+                _ => !trust,
+            };
+            if !goes_on {
+                self.barrier.iter_mut().for_each(|b| b.stands = stands);
+                break;
+            }
             self.barrier = None;
             self.rest = None;
             self.line = None;
             self.land(trust, engine, now);
         }
-        self.foresee_again(engine);
+        // what has come may be half an answer: until it is whole the rows stay as they are foreseen
+        let half = was.1 == self.steps.len() && self.steps.front().is_some_and(|s| s.applied.is_some());
+        match half {
+            true => self.follow(engine),
+            false => self.foresee_again(engine),
+        }
         self.tally.shown += u64::from(self.mark_shown() && !was.0);
         was != (self.is_shown(), self.steps.len()) || self.is_shown()
     }
 
     /// The longest run of steps that the screen bears out is done with.
-    fn confirm(&mut self, engine: &Engine) {
+    fn confirm(&mut self, engine: &Engine, now: Duration) {
         let at = engine.cursor();
         let at = (at.row, at.col);
         let arrived = self.steps.iter().take_while(|s| s.applied.is_some()).count();
         let run = (1..=arrived).rev().find(|n| {
             let Some(last) = self.steps.get(n - 1) else { return false };
-            (last.to == at || last.or == Some(at)) && self.is_borne_out(*n, engine)
+            let is_whole = || {
+                // what was moved comes after the key's own character: half of it is no answer, unless no more comes
+                let moved = self.steps.iter().take(*n).any(|s| s.amid);
+                let late = last.applied.is_some_and(|at| now >= at + GRACE);
+                !moved || late || last.row == row_hash(engine, last.from.0)
+            };
+            (last.to == at || last.or == Some(at)) && self.is_borne_out(*n, engine) && is_whole()
         });
         let Some(run) = run else { return };
+        // (one key: with more of them it can't be told)
+        if let Some(s) = self.steps.front().filter(|s| run == 1 && s.amid && matches!(s.key, Key::Put(_))) {
+            let there = row_hash(engine, s.from.0);
+            if there != s.row || self.overwrites {
+                self.overwrites = there == s.unmoved;
+            }
+        }
         let mut echoed = false;
         for step in self.steps.drain(..run) {
             echoed |= step.news;
-            self.wraps |= step.or.is_some();
         }
         if echoed && !self.is_dark() {
-            self.trust = true;
-            if let Some((_, prompt)) = self.line.as_ref().filter(|(_, p)| !p.text.is_empty())
-                && !self.prompts.contains(prompt)
-            {
-                self.prompts.truncate(PROMPTS - 1);
-                self.prompts.push_front(prompt.clone());
+            (self.trust, self.doubt) = (true, false);
+            if !std::mem::replace(&mut self.echoed, true) {
+                self.learn();
             }
         }
-        self.rest = Some(at);
+        self.rest = Some((at, text_of(engine, at)));
+    }
+
+    /// Echo was seen behind the prompt of this line.
+    fn learn(&mut self) {
+        let Some((_, prompt)) = self.line.as_ref().filter(|(_, p)| !p.text.is_empty()) else { return };
+        match self.prompts.iter_mut().find(|(known, _)| known == prompt) {
+            Some((_, times)) => *times = times.saturating_add(1),
+            None => {
+                self.prompts.truncate(PROMPTS - 1);
+                self.prompts.push_front((prompt.clone(), 1));
+            }
+        }
     }
 
     /// Whether what the first `n` steps have put is there.
@@ -428,7 +422,7 @@ impl Predictor {
                 }
                 Key::Back => {
                     put.retain(|(p, _)| p.0 != s.to.0 || p.1 < s.to.1);
-                    put.push((s.to, None).clone());
+                    put.push((s.to, None));
                     if s.amid {
                         put.pop();
                     }
@@ -439,23 +433,10 @@ impl Predictor {
         put.iter().all(|((row, col), c)| {
             let cell = engine.cell(*row, *col);
             match c {
-                Some(c) => is_char(&cell.text.to_string(), *c),
-                None => matches!(cell.text.to_string().as_str(), "" | " "),
+                Some(c) => is_char(&cell.text, *c),
+                None => matches!(&*cell.text, "" | " "),
             }
         })
-    }
-
-    /// The session shows something else.
-    fn refuted(&mut self, engine: &Engine) {
-        // it may be only this that was wrong: then the next key is foreseen the other way
-        let at = engine.cursor();
-        if let Some(s) = self.steps.front()
-            && s.amid
-            && (at.row, at.col) == s.to
-        {
-            self.overwrites = !self.overwrites;
-        }
-        self.reset();
     }
 
     /// Whether the cursor has come to rest where letters are letters again.
@@ -469,9 +450,12 @@ impl Predictor {
         match b.key {
             Key::Enter if b.alt && modes.alt_screen && self.flags & tty::ICANON == 0 => {
                 let below = at.row == b.from.0 + 1 || (at.row == b.from.0 && here != b.from && at.col < b.from.1);
+                // (an editor's numbers of lines are as good as nothing)
+                let is_free = |text: &str| text.is_empty() || text.bytes().all(|b| b == b' ' || b.is_ascii_digit());
                 below
                     && at.visible
-                    && (0..at.col).all(|c| matches!(engine.cell(at.row, c).text.to_string().as_str(), "" | " "))
+                    && (0..at.col).all(|c| is_free(&engine.cell(at.row, c).text))
+                    && !(at.row.saturating_sub(1)..=at.row + 1).any(|row| is_secret(&row_text(engine, row)))
             }
             Key::Enter => !b.alt && !modes.alt_screen && here != b.from && self.is_known(engine, here),
             Key::Other { resumes: true } => !b.alt && !modes.alt_screen && self.is_known(engine, here),
@@ -488,27 +472,19 @@ impl Predictor {
         // what the session has taken in meanwhile is on the screen, or soon will be: where, nobody knows
         let before = self.waiting.len();
         self.waiting.retain(|(end, _)| *end > self.applied);
-        let trust = trust && self.waiting.len() == before;
-        self.rest = trust.then_some(here);
+        let lost = self.waiting.len() != before;
+        let trust = trust && !lost;
+        self.doubt |= lost;
+        self.rest = trust.then(|| (here, text_of(engine, here)));
         self.trust = trust;
         if trust {
             self.line = Some((here, self.prompt(engine, here)));
+            self.echoed = false;
         }
         while self.barrier.is_none()
             && let Some((end, key)) = self.waiting.pop_front()
         {
             self.place(end, key, engine, now);
-        }
-    }
-
-    /// The steps once more, on the screen as it is now.
-    fn foresee_again(&mut self, engine: &Engine) {
-        self.rows.clear();
-        for i in 0..self.steps.len() {
-            let Some((key, from)) = self.steps.get(i).map(|s| (s.key.clone(), s.from)) else { return };
-            if self.foresee(&key, from, engine).is_none() {
-                return self.reset();
-            }
         }
     }
 
@@ -534,75 +510,19 @@ impl Predictor {
     }
 
     fn is_known(&self, engine: &Engine, here: Place) -> bool {
-        let prompt = self.prompt(engine, here);
-        let lower = prompt.text.to_lowercase();
-        !prompt.text.is_empty() && self.prompts.contains(&prompt) && !SECRETS.iter().any(|s| lower.contains(s))
-    }
-}
-
-fn is_blank(cell: &OwnedCell) -> bool {
-    cell.width == 1 && matches!(cell.text.as_str(), "" | " ")
-}
-
-fn is_char(text: &str, c: char) -> bool {
-    let mut chars = text.chars();
-    match (chars.next(), chars.next()) {
-        (Some(first), None) => first == c,
-        (None, _) => c == ' ',
-        _ => false,
-    }
-}
-
-fn shows(cell: &OwnedCell, c: char) -> bool {
-    is_char(&cell.text, c)
-}
-
-/// Text that is typed looks as that left of it, where there is some.
-fn style_at(cells: &[OwnedCell], col: usize) -> Style {
-    let left = col.checked_sub(1).and_then(|c| cells.get(c)).filter(|c| !is_blank(c));
-    left.map_or_else(Style::default, |c| c.style)
-}
-
-/// Columns of the character left of `col`.
-fn before(cells: &[OwnedCell], col: usize) -> Option<usize> {
-    let left = cells.get(col.checked_sub(1)?)?;
-    match left.width {
-        0 if col >= 2 => Some(2),
-        0 => None,
-        _ => Some(1),
-    }
-}
-
-/// The first key of `bytes`, and its length.
-fn read(bytes: &[u8]) -> (Key, usize) {
-    let Some(first) = bytes.first().copied() else { return (Key::Nothing, 0) };
-    match first {
-        b'\r' | b'\n' => (Key::Enter, 1),
-        0x7f | 0x08 => (Key::Back, 1),
-        0x1b => match (bytes.get(1), bytes.get(2)) {
-            (Some(b'[' | b'O'), Some(b'C')) => (Key::Right, 3),
-            (Some(b'[' | b'O'), Some(b'D')) => (Key::Left, 3),
-            (Some(b'[' | b'O'), Some(b'A' | b'B' | b'H' | b'F')) => (Key::Other { resumes: true }, 3),
-            // focus
-            (Some(b'['), Some(b'I' | b'O')) if bytes.len() == 3 => (Key::Nothing, 3),
-            _ => (Key::Other { resumes: false }, bytes.len()),
-        },
-        // (^[ is above; ^V quotes what comes)
-        0..=0x1f => (Key::Other { resumes: first != 0x16 }, 1),
-        _ => {
-            let long = match first {
-                0..=0x7f => 1,
-                0xc0..=0xdf => 2,
-                0xe0..=0xef => 3,
-                _ => 4,
-            };
-            let c = bytes.get(..long).and_then(|b| std::str::from_utf8(b).ok()).and_then(|s| s.chars().next());
-            match c.filter(|c| width::of(*c) > 0) {
-                Some(c) => (Key::Put(c), long),
-                None => (Key::Other { resumes: false }, bytes.len()),
-            }
+        if self.flags & tty::ICANON != 0 {
+            return false;
         }
+        let prompt = self.prompt(engine, here);
+        let known = self.prompts.iter().any(|(known, times)| *times >= TIMES && *known == prompt);
+        known && !prompt.text.is_empty() && !is_secret(&prompt.text)
     }
+}
+
+/// Whether a text speaks of what is typed in the dark.
+fn is_secret(text: &str) -> bool {
+    let lower = text.to_lowercase();
+    SECRETS.iter().any(|s| lower.contains(s))
 }
 
 #[cfg(test)]

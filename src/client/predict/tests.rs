@@ -2,7 +2,13 @@
 //! when.
 
 use super::*;
+use crate::client::pane::row_of;
 use crate::proto::ids::Size;
+
+mod mends;
+mod player;
+mod programs;
+mod record;
 
 const SIZE: Size = Size { cols: 80, rows: 10 };
 const COOKED: u8 = tty::ECHO | tty::ICANON;
