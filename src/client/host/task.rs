@@ -36,8 +36,9 @@ use tokio::time::MissedTickBehavior;
 /// Credit for a session's output. On this machine a flood soon turns into Screens; over a network a queue is delay.
 const WINDOW_LOCAL: u64 = 32 << 10;
 const WINDOW_FAR: u64 = 64 << 10;
-/// Screens on their way at once over a network: one alone would come once a round trip.
-const SCREENS_FAR: u32 = 8;
+/// Screens on their way at once over a network: one alone would come once a round trip. More than two show nobody more, and
+/// each packet of theirs may be the lost one that all behind it wait for.
+const SCREENS_FAR: u32 = 2;
 /// Between dials while the drop is fresh.
 const AGAIN: Duration = Duration::from_millis(500);
 /// How long it counts as fresh.
