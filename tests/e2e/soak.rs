@@ -1,0 +1,551 @@
+//! A window with ten busy sessions on a far host, over a line that gets slow, loses, breaks, goes silent and heals, again and
+//! again: every capture is exact, every typed line arrives once, what is shown at the end is what is there, and nobody
+//! has grown, spins or stays.
+//!
+//! `THUB_TEST_SOAK` is how many seconds of it (20 by default), `THUB_TEST_LINK` `proxy` or `cable` (a cable where that can
+//! be), `THUB_TEST_SEED` what happens.
+
+use crate::far::Far;
+use crate::support::cable::{self, Cable};
+use crate::support::home::finish;
+use crate::support::network::Network;
+use crate::support::proxy::{Line, Proxy};
+use crate::support::tty::{cells, frame};
+use crate::support::{Dice, Output, PATIENCE, Tty, children, state_of, until};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use thub::proto::ids::Size;
+use thub::safedir::SafeDir;
+use thub::store::layout::{Dir, Layout, Node, Pane, Tab, Window};
+use thub::term::engine::Engine;
+use thub::term::screen::Style;
+
+/// What a session keeps: so little that the busy ones have all of it within the first tenth of an hour.
+const RING: usize = 256 << 10;
+const HISTORY: usize = 2000;
+/// What those keep into which is typed: all of it.
+const TYPED_RING: usize = 16 << 20;
+
+/// One thing that happens.
+#[derive(Clone, Copy, Debug)]
+enum Trouble {
+    Line(Line, u64),
+    /// In the middle of what flows.
+    Cut(u64),
+    Reset,
+    /// Cut, and nobody is let in for so long.
+    Refuse(Duration),
+    /// Nothing passes and nothing ends: there, back.
+    Hole(bool, bool, Duration),
+}
+
+/// A network between here and this host, and the config that leads through it.
+fn between(far: &Far, cable: Option<Cable>) -> (Network, PathBuf) {
+    match cable {
+        None => {
+            let proxy = Proxy::start(far.sshd.port);
+            proxy.line(Line::FREE);
+            let config = far.through(&proxy);
+            (Network::Proxy(proxy), config)
+        }
+        Some(cable) => {
+            let alias = format!("HostKeyAlias [127.0.0.1]:{}", far.sshd.port);
+            let to = format!("Host test\n  HostName {}\n  Port 22\n  {alias}\n", cable::THERE);
+            (Network::Cable(cable), far.sshd.config(&to))
+        }
+    }
+}
+
+/// Every kind of trouble, in an order nobody chose. Holes are shorter than the 10 s after which a link is given up, and longer.
+fn deck(dice: &mut Dice, long: bool) -> Vec<Trouble> {
+    let ms = Duration::from_millis;
+    let mut deck = Vec::new();
+    for _ in 0..4 {
+        let delay = [0, 2, 25, 100, 300][dice.below(5) as usize];
+        let rate = [32_000, 125_000, 1_250_000, 12_500_000][dice.below(4) as usize];
+        let loses = [0, 0, 200, 50, 25][dice.below(5) as usize];
+        deck.push(Trouble::Line(Line { delay: ms(delay), rate, queue: 64 << dice.below(3) << 10 }, loses));
+    }
+    let ways = [(true, true), (true, false), (false, true)];
+    let (there, back) = ways[dice.below(3) as usize];
+    deck.push(Trouble::Hole(there, back, ms(300 + dice.below(if long { 7700 } else { 3000 }))));
+    deck.push(Trouble::Cut(200 + dice.below(25_000)));
+    deck.push(Trouble::Reset);
+    deck.push(Trouble::Refuse(ms(300 + dice.below(2700))));
+    if long {
+        let (there, back) = ways[dice.below(3) as usize];
+        deck.push(Trouble::Hole(there, back, ms(10_500 + dice.below(4000))));
+    }
+    for i in (1..deck.len()).rev() {
+        deck.swap(i, dice.below(i as u64 + 1) as usize);
+    }
+    deck
+}
+
+/// A program that prints numbered lines until it is told to end, then `done-N`.
+struct Counts {
+    name: &'static str,
+    /// In sh: prints some, the last of them number `$i`, and waits a moment.
+    body: &'static str,
+    /// Line N, without its end.
+    line: fn(u64) -> String,
+    tab: usize,
+}
+
+const COUNTS: &[Counts] = &[
+    Counts { name: "slow", body: "echo slow-$((i+=1)); sleep 0.7", line: |n| format!("slow-{n}"), tab: 0 },
+    Counts { name: "mid", body: "echo mid-$((i+=1)); sleep 0.05", line: |n| format!("mid-{n}"), tab: 0 },
+    Counts {
+        name: "quick",
+        body: "seq -f quick-%.0f $((i+1)) $((i+=20)); sleep 0.1",
+        line: |n| format!("quick-{n}"),
+        tab: 0,
+    },
+    Counts {
+        name: "flood",
+        body: "seq -f flood-%.0f $((i+1)) $((i+=2000)); sleep 0.05",
+        line: |n| format!("flood-{n}"),
+        tab: 0,
+    },
+    Counts {
+        name: "paint",
+        body: "i=$((i+1)); printf '\\033[3%dm漢字🙂 é\\033[1m paint-%d\\033[m\\n' $((i%8)) $i; sleep 0.04",
+        line: |n| format!("\x1b[3{}m漢字🙂 é\x1b[1m paint-{n}\x1b[m", n % 8),
+        tab: 0,
+    },
+    Counts { name: "far-tab", body: "echo far-tab-$((i+=1)); sleep 0.2", line: |n| format!("far-tab-{n}"), tab: 1 },
+];
+/// A full-screen program that redraws.
+const REDRAWS: &[(&str, usize)] = &[("full", 0), ("full-two", 1)];
+const FULL_ROWS: usize = 8;
+/// What repeats a line that is typed, with its number: with the terminal's own echo, and without.
+const TYPED: [(&str, &str); 2] = [("typed", ""), ("typed-dark", "stty -echo; ")];
+
+impl Counts {
+    fn script(&self, go: &Path) -> String {
+        format!("i=0; while [ -e {} ]; do {}; done; echo done-$i; exec cat", go.display(), self.body)
+    }
+    fn bytes(&self, n: u64) -> String {
+        (self.line)(n) + "\r\n"
+    }
+    /// How many bytes lines 1 to `n` have: they differ in their number's digits alone.
+    fn length(&self, n: u64) -> u64 {
+        let bare = self.bytes(1).len() as u64 - 1;
+        let digits: u64 = (0..20).map(|d| n.saturating_sub(10u64.pow(d) - 1)).sum();
+        n * bare + digits
+    }
+}
+
+fn redraws(go: &Path) -> String {
+    format!(
+        "printf '\\033[?1049h\\033[?25l'; i=0; while [ -e {} ]; do i=$((i+1)); r=1; \
+         while [ $r -le {FULL_ROWS} ]; do printf '\\033[%d;1H\\033[4%dmrow %d frame %d\\033[m\\033[K' $r $((i%8)) $r $i; \
+         r=$((r+1)); done; sleep 0.1; done; printf '\\033[{};1Hdone-%d' $i; exec cat",
+        go.display(),
+        FULL_ROWS + 1
+    )
+}
+
+/// What a process has.
+#[derive(Clone, Copy, Default, Debug)]
+struct Has {
+    /// Memory that is its own and no file's, in KiB (proc(5), smaps_rollup), and all that is mapped.
+    anonymous: u64,
+    resident: u64,
+    files: usize,
+    threads: usize,
+}
+
+fn has(pid: i32) -> Has {
+    let rollup = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
+    let field = |name: &str| {
+        let value = rollup.lines().find_map(|l| l.strip_prefix(name))?;
+        value.split_whitespace().next()?.parse().ok()
+    };
+    let count = |what: &str| std::fs::read_dir(format!("/proc/{pid}/{what}")).map_or(0, Iterator::count);
+    Has {
+        anonymous: field("Anonymous:").unwrap_or(0),
+        resident: field("Rss:").unwrap_or(0),
+        files: count("fd"),
+        threads: count("task"),
+    }
+}
+
+impl Has {
+    fn most(self, other: Has) -> Has {
+        Has {
+            anonymous: self.anonymous.max(other.anonymous),
+            resident: self.resident.max(other.resident),
+            files: self.files.max(other.files),
+            threads: self.threads.max(other.threads),
+        }
+    }
+}
+
+/// Processor time of all its threads (proc(5), schedstat).
+fn processor(pid: i32) -> Duration {
+    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let times = tasks.filter_map(|t| {
+        let text = std::fs::read_to_string(t.path().join("schedstat")).ok()?;
+        text.split_ascii_whitespace().next()?.parse::<u64>().ok()
+    });
+    Duration::from_nanos(times.sum())
+}
+
+struct Soak {
+    tty: Tty,
+    network: Network,
+    far: Far,
+    /// Sessions' processes by name.
+    pids: BTreeMap<String, i32>,
+    /// The tab that is shown, and the lines typed in each.
+    tab: usize,
+    lines: [usize; 2],
+}
+
+impl Soak {
+    fn start(go: &Path) -> Option<Soak> {
+        if !crate::support::sshd::here() {
+            return None;
+        }
+        let cable = match std::env::var("THUB_TEST_LINK").as_deref() {
+            Ok("proxy") => None,
+            Ok("cable") => Some(Cable::new().expect("a cable needs root, ip and /dev/net/tun")),
+            _ => Cable::new(),
+        };
+        let start = || {
+            let listens = if cable.is_some() { format!("ListenAddress {}:22\n", cable::THERE) } else { String::new() };
+            let far = Far::start(&format!("{listens}MaxStartups 200"), "Host test\n");
+            let said = far.thub(&["deploy", "test"]);
+            assert_eq!(said.code, 0, "{said:?}");
+            let mut panes: [Vec<Node>; 2] = Default::default();
+            let mut new = |name: &str, tab: usize, ring: usize, script: &str| {
+                let (ring, history) = (ring.to_string(), HISTORY.to_string());
+                let words = ["new", "-d", "-H", "test", "-n", name, "--ring", &ring, "--history", &history];
+                let id = far.thub(&[&words[..], &["--", "sh", "-c", script]].concat()).ok();
+                let pane = Pane { host: "test".into(), session: id.trim().into(), ..Pane::default() };
+                panes[tab].push(Node::Pane(pane));
+            };
+            for (tab, (name, first)) in TYPED.iter().enumerate() {
+                let script = format!("{first}echo up; n=0; while read l; do n=$((n+1)); echo \"got $n $l\"; done");
+                new(name, tab, TYPED_RING, &script);
+            }
+            COUNTS.iter().for_each(|c| new(c.name, c.tab, RING, &c.script(go)));
+            REDRAWS.iter().for_each(|(name, tab)| new(name, *tab, RING, &redraws(go)));
+            let weigh = |nodes: Vec<Node>| nodes.into_iter().map(|n| (1, n)).collect::<Vec<_>>();
+            let tabs = panes.map(|panes| {
+                let rows = panes.chunks(3).map(|r| Node::Split { dir: Dir::Row, parts: weigh(r.to_vec()) }).collect();
+                let root = Node::Split { dir: Dir::Column, parts: weigh(rows) };
+                Tab { name: String::new(), root, focus: 0, zoomed: false }
+            });
+            let (window, ..) = Window::take(SafeDir::open_or_create(&far.home.at("state")).unwrap()).unwrap();
+            window.save(&Layout { tabs: tabs.to_vec(), ..Layout::default() }).unwrap();
+            far
+        };
+        let far = match &cable {
+            Some(cable) => cable.there(start),
+            None => start(),
+        };
+        let (network, config) = between(&far, cable);
+        let tty = network.here(|| Tty::thub(&far.home, 160, 50, &["-F", config.to_str().unwrap()]));
+        tty.until("the first tab", |s| {
+            ["up", "slow-", "flood-", "frame "].iter().all(|w| s.iter().any(|l| l.contains(w)))
+        });
+        let mut soak = Soak { tty, network, far, pids: BTreeMap::new(), tab: 0, lines: [0; 2] };
+        let names = TYPED.iter().map(|t| t.0).chain(COUNTS.iter().map(|c| c.name)).chain(REDRAWS.iter().map(|r| r.0));
+        for name in names {
+            let pid = soak.session(name)["pid"].as_i64().expect("a pid") as i32;
+            soak.pids.insert(name.to_string(), pid);
+        }
+        Some(soak)
+    }
+
+    /// `thub` run on the far host itself: the network's troubles are nothing to it.
+    fn thub(&self, args: &[&str]) -> Output {
+        let mut command = self.far.home.thub_command(args);
+        command.env("HOME", self.far.sshd.home()).current_dir(self.far.sshd.home());
+        for name in ["THUB_RUN_DIR", "THUB_STATE_DIR", "THUB_CONFIG_DIR"] {
+            command.env_remove(name);
+        }
+        finish(command, b"")
+    }
+    fn session(&self, name: &str) -> Value {
+        let all: Vec<Value> = serde_json::from_str(&self.thub(&["ls", "--json"]).ok()).expect("a JSON array");
+        all.into_iter().find(|s| s["name"] == name).expect("it is there")
+    }
+
+    fn show(&mut self, tab: usize) {
+        self.tty.prefix(&(tab + 1).to_string());
+        self.tab = tab;
+    }
+
+    /// Somebody types for so long, and looks at the other tab now and then.
+    fn live(&mut self, dice: &mut Dice, long: Duration) {
+        let end = Instant::now() + long;
+        loop {
+            if dice.below(12) == 0 {
+                self.show(1 - self.tab);
+            }
+            self.lines[self.tab] += 1;
+            self.tty.type_(format!("command {}.\r", self.lines[self.tab]));
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            std::thread::sleep(left.min(Duration::from_millis(20 + dice.below(400))));
+        }
+    }
+
+    fn meets(&mut self, trouble: Trouble, dice: &mut Dice) {
+        let moment = Duration::from_millis(300 + dice.below(2500));
+        match trouble {
+            Trouble::Line(line, loses) => self.network.line(line, loses),
+            Trouble::Cut(after) => self.network.cut(after),
+            Trouble::Reset => self.network.reset(),
+            Trouble::Refuse(long) => {
+                self.network.refuse(true);
+                self.live(dice, long);
+                self.network.refuse(false);
+            }
+            Trouble::Hole(there, back, long) => {
+                self.network.hole(there, back);
+                self.live(dice, long);
+                self.network.hole(false, false);
+            }
+        }
+        self.live(dice, moment);
+    }
+
+    /// Everybody whose memory counts: the client, the agents (at most this many at a time: the way changed), the sessions.
+    fn everybody(&self) -> Vec<(String, i32)> {
+        let mut all = vec![("client".to_string(), self.tty.pid())];
+        all.extend(self.far.agents().into_iter().map(|p| ("agent".to_string(), p)));
+        all.extend(self.pids.iter().map(|(name, pid)| (name.clone(), *pid)));
+        all
+    }
+    /// Adds what they have now, where it is more.
+    fn measure(&self, most: &mut BTreeMap<String, Has>) {
+        for (name, pid) in self.everybody() {
+            let has_most = most.entry(name).or_default();
+            *has_most = has_most.most(has(pid));
+        }
+    }
+
+    /// What a session's terminal shows, as cells.
+    fn captured(&self, name: &str) -> Vec<Vec<(String, Style)>> {
+        let s = self.session(name);
+        let mut engine = Engine::new(Size::new(s["cols"].as_u64().unwrap() as u16, s["rows"].as_u64().unwrap() as u16));
+        for (i, row) in self.thub(&["capture", name, "--ansi"]).ok().lines().enumerate() {
+            engine.feed(format!("\x1b[{};1H\x1b[m{row}", i + 1).as_bytes(), &mut Vec::new());
+        }
+        cells(&engine)
+    }
+
+    /// Somewhere in the window is what this session's terminal shows, cell for cell.
+    #[track_caller]
+    fn shows_what_is_there(&self, name: &str) {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let (there, here) = (self.captured(name), self.tty.cells());
+            let (cols, rows) = (there[0].len(), there.len());
+            let at = |x: usize, y: usize| (0..rows).all(|r| here[y + r][x..x + cols] == there[r][..]);
+            let (down, right) = ((here.len() + 1).saturating_sub(rows), (here[0].len() + 1).saturating_sub(cols));
+            if (0..down).any(|y| (0..right).any(|x| at(x, y))) {
+                return;
+            }
+            assert!(
+                Instant::now() < end,
+                "{name} is not shown as it is\n{}\nshown:\n{}",
+                self.thub(&["capture", name]).out,
+                frame(&self.tty.screen())
+            );
+        }
+    }
+
+    /// Every line once, in order: all that was ever printed by its length, what is kept byte for byte.
+    fn count(&self, counts: &Counts) -> u64 {
+        let name = counts.name;
+        let got = self.thub(&["capture", name, "--all", "--raw"]);
+        assert_eq!(got.code, 0, "{name}: {}", got.err);
+        let tail = got.out.rsplit("done-").next().unwrap_or_default();
+        let last: u64 = tail.trim_end().parse().unwrap_or_else(|_| panic!("{name} ends with {tail:?}"));
+        let total = counts.length(last) + format!("done-{last}\r\n").len() as u64;
+        assert_eq!(self.session(name)["offset"].as_u64(), Some(total), "{name}: {last} lines");
+        let whole = got.bytes.len() as u64 == total;
+        assert!(whole || got.bytes.len() >= RING, "{name}: {} of {total} bytes are kept", got.bytes.len());
+        assert_eq!(whole, got.err.is_empty(), "{name}: what is lost is said: {:?}", got.err);
+        // (the first line of what is kept is half a one)
+        let from = if whole { 0 } else { got.bytes.windows(2).position(|w| w == b"\r\n").unwrap() + 2 };
+        let kept = String::from_utf8(got.bytes[from..].to_vec()).expect("what was printed");
+        let lines: Vec<&str> = kept.split_terminator("\r\n").collect();
+        let first = last + 2 - lines.len() as u64;
+        for (line, n) in lines.iter().zip(first..=last) {
+            assert_eq!(*line, (counts.line)(n), "{name}: line {n}");
+        }
+        // and as a terminal shows it, with the history before
+        let text = self.thub(&["capture", name, "--all"]).ok();
+        let shown: Vec<&str> = text.lines().map(str::trim_end).filter(|l| !l.is_empty()).collect();
+        assert!(shown.len() as u64 > last.min(HISTORY as u64), "{name}: {} lines in the history", shown.len());
+        let plain = regex::Regex::new("\x1b\\[[0-9;]*m").unwrap();
+        for (line, n) in shown.iter().zip(last + 2 - shown.len() as u64..=last) {
+            assert_eq!(*line, plain.replace_all(&(counts.line)(n), ""), "{name}: line {n} of the history");
+        }
+        assert_eq!(shown.last().copied(), Some(&*format!("done-{last}")), "{name}");
+        last
+    }
+
+    /// Every line that was typed arrived once, in order.
+    fn typed(&self, tab: usize) {
+        let raw = self.thub(&["capture", TYPED[tab].0, "--all", "--raw"]).ok();
+        // (what is typed next may be echoed before and behind)
+        let said = regex::Regex::new(r"got (\d+) command (\d+)\.").unwrap();
+        let got: Vec<(usize, usize)> =
+            said.captures_iter(&raw).map(|c| (c[1].parse().unwrap(), c[2].parse().unwrap())).collect();
+        for (i, got) in got.iter().enumerate() {
+            assert_eq!(*got, (i + 1, i + 1), "typed in tab {}", tab + 1);
+        }
+        assert_eq!(got.len(), self.lines[tab], "typed in tab {}", tab + 1);
+    }
+}
+
+/// What a process may have more at the end than after the first part of the run, in KiB. A session's history and ring fill
+/// (those of the slow ones go on doing so), what comes and goes leaves the allocator with pages between; a leak of
+/// a hundredth of what flows would be more than this in an hour.
+fn margin(name: &str) -> u64 {
+    match name {
+        // ten panes' grids with a Screen each under way, and dials that come and go
+        "client" => 6 << 10,
+        "agent" => 2 << 10,
+        // what is typed is kept whole: 30 bytes a line in the ring, and its history of 2000 lines
+        name if TYPED.iter().any(|t| t.0 == name) => 4 << 10,
+        // a row takes 8 bytes a cell
+        _ => 1536 + (RING as u64 >> 10) + (HISTORY * 53 * 8 >> 10) as u64,
+    }
+}
+
+/// Of a quiet second, a process may have so much of a processor: what is asked, drawn and looked at every few seconds.
+const QUIET: f64 = 0.02;
+
+#[test]
+fn trouble_without_end_loses_nothing_and_costs_nothing() {
+    let seconds = std::env::var("THUB_TEST_SOAK").ok().and_then(|s| s.parse::<u64>().ok()).unwrap_or(20);
+    let mut dice = Dice::new();
+    let dir = tempfile::tempdir().unwrap();
+    let go = dir.path().join("go");
+    std::fs::write(&go, "").unwrap();
+    let Some(mut soak) = Soak::start(&go) else { return };
+    let kind = if matches!(soak.network, Network::Cable(_)) { "cable" } else { "proxy" };
+    let begun = Instant::now();
+    let whole = Duration::from_secs(seconds);
+    let (mut met, mut todo) = (0, Vec::new());
+    let (mut early, mut most) = (BTreeMap::<String, Has>::new(), BTreeMap::<String, Has>::new());
+    while begun.elapsed() < whole {
+        let trouble = match todo.pop() {
+            Some(trouble) => trouble,
+            None => {
+                todo = deck(&mut dice, seconds >= 60);
+                continue;
+            }
+        };
+        if seconds > 20 {
+            println!("{:6.1} {trouble:?}", begun.elapsed().as_secs_f64());
+        }
+        soak.meets(trouble, &mut dice);
+        met += 1;
+        let part = begun.elapsed().as_secs_f64() / whole.as_secs_f64();
+        soak.measure(&mut most);
+        if part > 0.1 && (part < 0.3 || early.is_empty()) {
+            soak.measure(&mut early);
+        }
+    }
+
+    // it heals, and everybody comes to an end
+    soak.network.heal();
+    std::fs::remove_file(&go).unwrap();
+    let healed = Instant::now();
+    for tab in [0, 1] {
+        soak.show(tab);
+        let last = format!("got {0} command {0}.", soak.lines[tab]);
+        soak.tty.until_text(&last);
+        for counts in COUNTS.iter().filter(|c| c.tab == tab) {
+            soak.thub(&["wait", counts.name, "--text", "^done-", "--timeout", "30"]).ok();
+            soak.shows_what_is_there(counts.name);
+        }
+        for (name, _) in REDRAWS.iter().filter(|r| r.1 == tab) {
+            soak.thub(&["wait", name, "--text", "^done-", "--timeout", "30"]).ok();
+            soak.shows_what_is_there(name);
+        }
+        soak.shows_what_is_there(TYPED[tab].0);
+    }
+    let well = healed.elapsed();
+    let mut printed = 0;
+    for counts in COUNTS {
+        printed += soak.count(counts);
+    }
+    for (name, _) in REDRAWS {
+        let screen = soak.thub(&["capture", name]).ok();
+        let rows: Vec<&str> = screen.lines().map(str::trim_end).collect();
+        let last = rows[FULL_ROWS].strip_prefix("done-").unwrap_or_else(|| panic!("{name}\n{screen}"));
+        for (i, row) in rows[..FULL_ROWS].iter().enumerate() {
+            assert_eq!(*row, format!("row {} frame {last}", i + 1), "{name}");
+        }
+    }
+    soak.typed(0);
+    soak.typed(1);
+
+    // nobody stays who is not needed, and nobody waits to be buried
+    until("one agent to be left", || (soak.far.agents().len() == 1).then_some(()));
+    let all =
+        soak.everybody().into_iter().flat_map(|(name, pid)| children(pid).into_iter().map(move |c| (name.clone(), c)));
+    let dead: Vec<(String, i32)> = all.filter(|(_, child)| state_of(*child) == 'Z').collect();
+    assert!(dead.is_empty(), "{dead:?}");
+
+    // a while in which nothing happens
+    let before: Vec<(String, i32, Duration)> =
+        soak.everybody().into_iter().map(|(n, p)| (n, p, processor(p))).collect();
+    let from = Instant::now();
+    std::thread::sleep(Duration::from_secs(5));
+    let quiet = from.elapsed();
+    let mut at_end = BTreeMap::new();
+    soak.measure(&mut at_end);
+    println!(
+        "{kind}: {met} troubles in {:.0?}, {printed} numbered lines printed, {:?} typed; well again after {well:.1?}",
+        begun.elapsed(),
+        soak.lines
+    );
+    let mut wrong = Vec::new();
+    println!("KiB of its own: early, most, end (all that is mapped); files; threads; of a processor in {quiet:.0?}");
+    for (name, pid, then) in before {
+        let used = (processor(pid) - then).as_secs_f64() / quiet.as_secs_f64();
+        let most = most.get(&name).copied().unwrap_or_default();
+        // (there may have been no agent at those moments)
+        let was = early.get(&name).copied().unwrap_or(most);
+        let is = at_end[&name];
+        println!(
+            "{name:>10}: {} {} {} ({}); {} {}; {} {}; {:.2} %",
+            was.anonymous,
+            most.anonymous,
+            is.anonymous,
+            is.resident,
+            was.files,
+            is.files,
+            was.threads,
+            is.threads,
+            used * 100.0
+        );
+        if is.anonymous > was.anonymous + margin(&name) {
+            wrong.push(format!("{name} grew from {} to {} KiB", was.anonymous, is.anonymous));
+        }
+        if is.files > was.files + 2 || is.threads > was.threads {
+            wrong.push(format!("{name} holds {} files, {} threads: {was:?}", is.files, is.threads));
+        }
+        if used > QUIET {
+            wrong.push(format!("{name} has {:.1} % of a processor though nothing happens", used * 100.0));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    soak.tty.prefix("d");
+    assert_eq!(soak.tty.wait_exit(), 0);
+}
