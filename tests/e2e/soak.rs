@@ -184,14 +184,24 @@ impl Has {
     }
 }
 
-/// Processor time of all its threads (proc(5), schedstat).
+/// Processor time it used so far, threads that ended included (proc(5), stat: utime and stime).
 fn processor(pid: i32) -> Duration {
-    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
-    let times = tasks.filter_map(|t| {
-        let text = std::fs::read_to_string(t.path().join("schedstat")).ok()?;
-        text.split_ascii_whitespace().next()?.parse::<u64>().ok()
-    });
-    Duration::from_nanos(times.sum())
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let fields = stat.rsplit_once(") ").map_or("", |(_, rest)| rest).split(' ');
+    let ticks: u64 = fields.skip(11).take(2).filter_map(|f| f.parse::<u64>().ok()).sum();
+    let second = unsafe { libc::sysconf(libc::_SC_CLK_TCK) };
+    Duration::from_secs_f64(ticks as f64 / second as f64)
+}
+
+type Cells = Vec<Vec<(String, Style)>>;
+
+/// Without what nobody sees of a blank cell: the terminal is not told of it.
+fn seen(mut cells: Cells) -> Cells {
+    for (_, style) in cells.iter_mut().flatten().filter(|(text, style)| text == " " && !style.inverse) {
+        let Style { bg, underline, underline_color, strike, overline, .. } = *style;
+        *style = Style { bg, underline, underline_color, strike, overline, ..Style::default() };
+    }
+    cells
 }
 
 struct Soak {
@@ -334,13 +344,13 @@ impl Soak {
     }
 
     /// What a session's terminal shows, as cells.
-    fn captured(&self, name: &str) -> Vec<Vec<(String, Style)>> {
+    fn captured(&self, name: &str) -> Cells {
         let s = self.session(name);
         let mut engine = Engine::new(Size::new(s["cols"].as_u64().unwrap() as u16, s["rows"].as_u64().unwrap() as u16));
         for (i, row) in self.thub(&["capture", name, "--ansi"]).ok().lines().enumerate() {
             engine.feed(format!("\x1b[{};1H\x1b[m{row}", i + 1).as_bytes(), &mut Vec::new());
         }
-        cells(&engine)
+        seen(cells(&engine))
     }
 
     /// Somewhere in the window is what this session's terminal shows, cell for cell.
@@ -348,19 +358,27 @@ impl Soak {
     fn shows_what_is_there(&self, name: &str) {
         let end = Instant::now() + PATIENCE;
         loop {
-            let (there, here) = (self.captured(name), self.tty.cells());
+            let (there, here) = (self.captured(name), seen(self.tty.cells()));
             let (cols, rows) = (there[0].len(), there.len());
             let at = |x: usize, y: usize| (0..rows).all(|r| here[y + r][x..x + cols] == there[r][..]);
             let (down, right) = ((here.len() + 1).saturating_sub(rows), (here[0].len() + 1).saturating_sub(cols));
             if (0..down).any(|y| (0..right).any(|x| at(x, y))) {
                 return;
             }
-            assert!(
-                Instant::now() < end,
-                "{name} is not shown as it is\n{}\nshown:\n{}",
-                self.thub(&["capture", name]).out,
-                frame(&self.tty.screen())
-            );
+            if Instant::now() > end {
+                let text = |row: &[(String, Style)]| row.iter().map(|c| c.0.as_str()).collect::<String>();
+                let first = text(&there[0]);
+                let y = here.iter().position(|r| text(r).contains(first.trim_end()) && !first.trim().is_empty());
+                let x = y.and_then(|y| (0..right).find(|x| text(&here[y][*x..*x + cols]) == first));
+                let differs = x.zip(y).and_then(|(x, y)| {
+                    let pairs = there.iter().flatten().zip(here[y..].iter().flat_map(|r| &r[x..x + cols]));
+                    pairs.enumerate().find(|(_, (a, b))| a != b)
+                });
+                panic!(
+                    "{name}, {cols}x{rows}, is not shown as it is; at {x:?} {y:?} cell, captured, shown: {differs:?}\n{}",
+                    frame(&self.tty.screen())
+                );
+            }
         }
     }
 
@@ -518,7 +536,7 @@ fn trouble_without_end_loses_nothing_and_costs_nothing() {
     let mut wrong = Vec::new();
     println!("KiB of its own: early, most, end (all that is mapped); files; threads; of a processor in {quiet:.0?}");
     for (name, pid, then) in before {
-        let used = (processor(pid) - then).as_secs_f64() / quiet.as_secs_f64();
+        let used = processor(pid).saturating_sub(then).as_secs_f64() / quiet.as_secs_f64();
         let most = most.get(&name).copied().unwrap_or_default();
         // (there may have been no agent at those moments)
         let was = early.get(&name).copied().unwrap_or(most);
