@@ -439,7 +439,7 @@ fn margin(name: &str) -> u64 {
         // what is typed is kept whole: 30 bytes a line in the ring, and its history of 2000 lines
         name if TYPED.iter().any(|t| t.0 == name) => 4 << 10,
         // a row takes 8 bytes a cell
-        _ => 1536 + (RING as u64 >> 10) + (HISTORY * 53 * 8 >> 10) as u64,
+        _ => 1536 + (RING as u64 >> 10) + ((HISTORY * 53 * 8) >> 10) as u64,
     }
 }
 
@@ -457,7 +457,7 @@ fn trouble_without_end_loses_nothing_and_costs_nothing() {
     let kind = if matches!(soak.network, Network::Cable(_)) { "cable" } else { "proxy" };
     let begun = Instant::now();
     let whole = Duration::from_secs(seconds);
-    let (mut met, mut todo) = (0, Vec::new());
+    let (mut met, mut written, mut todo) = (0, 0, Vec::new());
     let (mut early, mut most) = (BTreeMap::<String, Has>::new(), BTreeMap::<String, Has>::new());
     while begun.elapsed() < whole {
         let trouble = match todo.pop() {
@@ -472,6 +472,8 @@ fn trouble_without_end_loses_nothing_and_costs_nothing() {
         }
         soak.meets(trouble, &mut dice);
         met += 1;
+        written += soak.tty.log().len();
+        soak.tty.forget();
         let part = begun.elapsed().as_secs_f64() / whole.as_secs_f64();
         soak.measure(&mut most);
         if part > 0.1 && (part < 0.3 || early.is_empty()) {
@@ -529,9 +531,11 @@ fn trouble_without_end_loses_nothing_and_costs_nothing() {
     let mut at_end = BTreeMap::new();
     soak.measure(&mut at_end);
     println!(
-        "{kind}: {met} troubles in {:.0?}, {printed} numbered lines printed, {:?} typed; well again after {well:.1?}",
+        "{kind}: {met} troubles in {:.0?}, {printed} numbered lines printed, {:?} typed, {} KiB drawn; well again after \
+         {well:.1?}",
         begun.elapsed(),
-        soak.lines
+        soak.lines,
+        written >> 10
     );
     let mut wrong = Vec::new();
     println!("KiB of its own: early, most, end (all that is mapped); files; threads; of a processor in {quiet:.0?}");

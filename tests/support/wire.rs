@@ -75,7 +75,7 @@ impl Wire {
         self.dice ^= self.dice << 13;
         self.dice ^= self.dice >> 7;
         self.dice ^= self.dice << 17;
-        self.loses_one_in > 0 && (self.dice >> 11) % self.loses_one_in == 0
+        self.loses_one_in > 0 && (self.dice >> 11).is_multiple_of(self.loses_one_in)
     }
 
     pub fn put(&mut self, piece: Vec<u8>, now: Instant) {
