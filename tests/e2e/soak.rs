@@ -5,6 +5,9 @@
 //! `THUB_TEST_SOAK` is how many seconds of it (20 by default), `THUB_TEST_LINK` `proxy` or `cable` (a cable where that can
 //! be), `THUB_TEST_SEED` what happens.
 
+mod costs;
+mod programs;
+
 use crate::far::Far;
 use crate::support::cable::{self, Cable};
 use crate::support::home::finish;
@@ -12,6 +15,8 @@ use crate::support::network::Network;
 use crate::support::proxy::{Line, Proxy};
 use crate::support::tty::{cells, frame};
 use crate::support::{Dice, Output, PATIENCE, Tty, children, state_of, until};
+use costs::{HOLE, Has, IN_HOLES, QUIET, has, margin, processor};
+use programs::*;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -21,12 +26,6 @@ use thub::safedir::SafeDir;
 use thub::store::layout::{Dir, Layout, Node, Pane, Tab, Window};
 use thub::term::engine::Engine;
 use thub::term::screen::Style;
-
-/// What a session keeps: so little that the busy ones have all of it within the first tenth of an hour.
-const RING: usize = 256 << 10;
-const HISTORY: usize = 2000;
-/// What those keep into which is typed: all of it.
-const TYPED_RING: usize = 16 << 20;
 
 /// One thing that happens.
 #[derive(Clone, Copy, Debug)]
@@ -69,8 +68,8 @@ fn deck(dice: &mut Dice, long: bool) -> Vec<Trouble> {
         deck.push(Trouble::Line(Line { delay: ms(delay), rate, queue: 64 << dice.below(3) << 10 }, loses));
     }
     let ways = [(true, true), (true, false), (false, true)];
-    let (there, back) = ways[dice.below(3) as usize];
-    deck.push(Trouble::Hole(there, back, ms(300 + dice.below(if long { 7700 } else { 3000 }))));
+    let (there, back) = if long { ways[dice.below(3) as usize] } else { ways[0] };
+    deck.push(Trouble::Hole(there, back, ms(if long { 300 + dice.below(7700) } else { 2200 + dice.below(1000) })));
     deck.push(Trouble::Cut(200 + dice.below(25_000)));
     deck.push(Trouble::Reset);
     deck.push(Trouble::Refuse(ms(300 + dice.below(2700))));
@@ -82,115 +81,6 @@ fn deck(dice: &mut Dice, long: bool) -> Vec<Trouble> {
         deck.swap(i, dice.below(i as u64 + 1) as usize);
     }
     deck
-}
-
-/// A program that prints numbered lines until it is told to end, then `done-N`.
-struct Counts {
-    name: &'static str,
-    /// In sh: prints some, the last of them number `$i`, and waits a moment.
-    body: &'static str,
-    /// Line N, without its end.
-    line: fn(u64) -> String,
-    tab: usize,
-}
-
-const COUNTS: &[Counts] = &[
-    Counts { name: "slow", body: "echo slow-$((i+=1)); sleep 0.7", line: |n| format!("slow-{n}"), tab: 0 },
-    Counts { name: "mid", body: "echo mid-$((i+=1)); sleep 0.05", line: |n| format!("mid-{n}"), tab: 0 },
-    Counts {
-        name: "quick",
-        body: "seq -f quick-%.0f $((i+1)) $((i+=20)); sleep 0.1",
-        line: |n| format!("quick-{n}"),
-        tab: 0,
-    },
-    Counts {
-        name: "flood",
-        body: "seq -f flood-%.0f $((i+1)) $((i+=2000)); sleep 0.05",
-        line: |n| format!("flood-{n}"),
-        tab: 0,
-    },
-    Counts {
-        name: "paint",
-        body: "i=$((i+1)); printf '\\033[3%dm漢字🙂 é\\033[1m paint-%d\\033[m\\n' $((i%8)) $i; sleep 0.04",
-        line: |n| format!("\x1b[3{}m漢字🙂 é\x1b[1m paint-{n}\x1b[m", n % 8),
-        tab: 0,
-    },
-    Counts { name: "far-tab", body: "echo far-tab-$((i+=1)); sleep 0.2", line: |n| format!("far-tab-{n}"), tab: 1 },
-];
-/// A full-screen program that redraws.
-const REDRAWS: &[(&str, usize)] = &[("full", 0), ("full-two", 1)];
-const FULL_ROWS: usize = 8;
-/// What repeats a line that is typed, with its number: with the terminal's own echo, and without.
-const TYPED: [(&str, &str); 2] = [("typed", ""), ("typed-dark", "stty -echo; ")];
-
-impl Counts {
-    fn script(&self, go: &Path) -> String {
-        format!("i=0; while [ -e {} ]; do {}; done; echo done-$i; exec cat", go.display(), self.body)
-    }
-    fn bytes(&self, n: u64) -> String {
-        (self.line)(n) + "\r\n"
-    }
-    /// How many bytes lines 1 to `n` have: they differ in their number's digits alone.
-    fn length(&self, n: u64) -> u64 {
-        let bare = self.bytes(1).len() as u64 - 1;
-        let digits: u64 = (0..20).map(|d| n.saturating_sub(10u64.pow(d) - 1)).sum();
-        n * bare + digits
-    }
-}
-
-fn redraws(go: &Path) -> String {
-    format!(
-        "printf '\\033[?1049h\\033[?25l'; i=0; while [ -e {} ]; do i=$((i+1)); r=1; \
-         while [ $r -le {FULL_ROWS} ]; do printf '\\033[%d;1H\\033[4%dmrow %d frame %d\\033[m\\033[K' $r $((i%8)) $r $i; \
-         r=$((r+1)); done; sleep 0.1; done; printf '\\033[{};1Hdone-%d' $i; exec cat",
-        go.display(),
-        FULL_ROWS + 1
-    )
-}
-
-/// What a process has.
-#[derive(Clone, Copy, Default, Debug)]
-struct Has {
-    /// Memory that is its own and no file's, in KiB (proc(5), smaps_rollup), and all that is mapped.
-    anonymous: u64,
-    resident: u64,
-    files: usize,
-    threads: usize,
-}
-
-fn has(pid: i32) -> Has {
-    let rollup = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
-    let field = |name: &str| {
-        let value = rollup.lines().find_map(|l| l.strip_prefix(name))?;
-        value.split_whitespace().next()?.parse().ok()
-    };
-    let count = |what: &str| std::fs::read_dir(format!("/proc/{pid}/{what}")).map_or(0, Iterator::count);
-    Has {
-        anonymous: field("Anonymous:").unwrap_or(0),
-        resident: field("Rss:").unwrap_or(0),
-        files: count("fd"),
-        threads: count("task"),
-    }
-}
-
-impl Has {
-    fn most(self, other: Has) -> Has {
-        Has {
-            anonymous: self.anonymous.max(other.anonymous),
-            resident: self.resident.max(other.resident),
-            files: self.files.max(other.files),
-            threads: self.threads.max(other.threads),
-        }
-    }
-}
-
-/// Processor time it used so far, threads that ended included (proc(5), stat: utime and stime).
-fn processor(pid: i32) -> Duration {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let fields = stat.rsplit_once(") ").map_or("", |(_, rest)| rest).split(' ');
-    let ticks: u64 = fields.skip(11).take(2).filter_map(|f| f.parse::<u64>().ok()).sum();
-    let second = unsafe { libc::sysconf(libc::_SC_CLK_TCK) };
-    Duration::from_secs_f64(ticks as f64 / second as f64)
 }
 
 type Cells = Vec<Vec<(String, Style)>>;
@@ -213,6 +103,8 @@ struct Soak {
     /// The tab that is shown, and the lines typed in each.
     tab: usize,
     lines: [usize; 2],
+    /// The most of a processor anybody on the link had while nothing passed.
+    in_holes: BTreeMap<String, f64>,
 }
 
 impl Soak {
@@ -263,7 +155,8 @@ impl Soak {
         tty.until("the first tab", |s| {
             ["up", "slow-", "flood-", "frame "].iter().all(|w| s.iter().any(|l| l.contains(w)))
         });
-        let mut soak = Soak { tty, network, far, pids: BTreeMap::new(), tab: 0, lines: [0; 2] };
+        let mut soak =
+            Soak { tty, network, far, pids: BTreeMap::new(), tab: 0, lines: [0; 2], in_holes: BTreeMap::new() };
         let names = TYPED.iter().map(|t| t.0).chain(COUNTS.iter().map(|c| c.name)).chain(REDRAWS.iter().map(|r| r.0));
         for name in names {
             let pid = soak.session(name)["pid"].as_i64().expect("a pid") as i32;
@@ -321,7 +214,13 @@ impl Soak {
             }
             Trouble::Hole(there, back, long) => {
                 self.network.hole(there, back);
+                let (from, before) = (Instant::now(), self.used());
                 self.live(dice, long);
+                for (who, pid, then) in before.into_iter().filter(|_| there && back && long > HOLE) {
+                    let share = processor(pid).saturating_sub(then).as_secs_f64() / from.elapsed().as_secs_f64();
+                    let most = self.in_holes.entry(who).or_default();
+                    *most = most.max(share);
+                }
                 self.network.hole(false, false);
             }
         }
@@ -334,6 +233,11 @@ impl Soak {
         all.extend(self.far.agents().into_iter().map(|p| ("agent".to_string(), p)));
         all.extend(self.pids.iter().map(|(name, pid)| (name.clone(), *pid)));
         all
+    }
+    /// Processor time of those whose work the link is.
+    fn used(&self) -> Vec<(String, i32, Duration)> {
+        let all = self.everybody().into_iter().filter(|(who, _)| !self.pids.contains_key(who));
+        all.map(|(who, pid)| (who, pid, processor(pid))).collect()
     }
     /// Adds what they have now, where it is more.
     fn measure(&self, most: &mut BTreeMap<String, Has>) {
@@ -427,24 +331,6 @@ impl Soak {
         assert_eq!(got.len(), self.lines[tab], "typed in tab {}", tab + 1);
     }
 }
-
-/// What a process may have more at the end than after the first part of the run, in KiB. A session's history and ring fill
-/// (those of the slow ones go on doing so), what comes and goes leaves the allocator with pages between; a leak of
-/// a hundredth of what flows would be more than this in an hour.
-fn margin(name: &str) -> u64 {
-    match name {
-        // ten panes' grids with a Screen each under way, and dials that come and go
-        "client" => 6 << 10,
-        "agent" => 2 << 10,
-        // what is typed is kept whole: 30 bytes a line in the ring, and its history of 2000 lines
-        name if TYPED.iter().any(|t| t.0 == name) => 4 << 10,
-        // a row takes 8 bytes a cell
-        _ => 1536 + (RING as u64 >> 10) + ((HISTORY * 53 * 8) >> 10) as u64,
-    }
-}
-
-/// Of a quiet second, a process may have so much of a processor: what is asked, drawn and looked at every few seconds.
-const QUIET: f64 = 0.02;
 
 #[test]
 fn trouble_without_end_loses_nothing_and_costs_nothing() {
@@ -565,6 +451,12 @@ fn trouble_without_end_loses_nothing_and_costs_nothing() {
         }
         if used > QUIET {
             wrong.push(format!("{name} has {:.1} % of a processor though nothing happens", used * 100.0));
+        }
+    }
+    println!("of a processor while nothing passed, at most: {:.3?}", soak.in_holes);
+    for (who, share) in &soak.in_holes {
+        if *share > IN_HOLES {
+            wrong.push(format!("{who} had {:.1} % of a processor while nothing passed", share * 100.0));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
