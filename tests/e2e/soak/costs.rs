@@ -48,18 +48,17 @@ pub fn processor(pid: i32) -> Duration {
     Duration::from_secs_f64(ticks as f64 / second as f64)
 }
 
-/// What a process may have more at the end than after the first part of the run, in KiB. A session's history and ring fill
-/// (those of the slow ones go on doing so), what comes and goes leaves the allocator with pages between; a leak of
-/// a hundredth of what flows would be more than this in an hour.
+/// What a process may have more at the end than after the first part of the run, in KiB. Nothing of what flows is kept but
+/// rings and histories: a leak of a thousandth of it would be more than this in an hour, one of a page a connection as well.
 pub fn margin(name: &str) -> u64 {
     match name {
-        // ten panes' grids with a Screen each under way, and dials that come and go
-        "client" => 6 << 10,
-        "agent" => 2 << 10,
-        // what is typed is kept whole: 30 bytes a line in the ring, and its history of 2000 lines
+        // (5 MiB in all: ten panes' grids, a dial's buffers and a handshake come and go, with pages between them)
+        "client" => 3 << 10,
+        "agent" => 1 << 10,
+        // all that is typed is kept: 60 bytes a line with its echo, five lines a second
         name if TYPED.iter().any(|t| t.0 == name) => 4 << 10,
-        // a row takes 8 bytes a cell
-        _ => 1536 + (RING as u64 >> 10) + ((HISTORY * 53 * 8) >> 10) as u64,
+        // those that print little have a ring and a history to fill: half a MiB where both are full
+        _ => (RING as u64 >> 10) + (HISTORY as u64 / 2),
     }
 }
 
@@ -67,5 +66,5 @@ pub fn margin(name: &str) -> u64 {
 pub const QUIET: f64 = 0.02;
 
 /// The same of a hole longer than this, for who is at its ends: lines are typed and shown, the link is asked and dialed.
-pub const IN_HOLES: f64 = 0.25;
+pub const IN_HOLES: f64 = 0.1;
 pub const HOLE: Duration = Duration::from_secs(2);
