@@ -38,6 +38,8 @@ enum Trouble {
     Refuse(Duration),
     /// Nothing passes and nothing ends: there, back.
     Hole(bool, bool, Duration),
+    /// The window gets another size: columns, rows.
+    Resize(u16, u16),
 }
 
 /// A network between here and this host, and the config that leads through it.
@@ -77,11 +79,16 @@ fn deck(dice: &mut Dice, long: bool) -> Vec<Trouble> {
         let (there, back) = ways[dice.below(3) as usize];
         deck.push(Trouble::Hole(there, back, ms(10_500 + dice.below(4000))));
     }
+    let (cols, rows) = [(160, 50), (130, 44), (200, 60)][dice.below(3) as usize];
+    deck.push(Trouble::Resize(cols, rows));
     for i in (1..deck.len()).rev() {
         deck.swap(i, dice.below(i as u64 + 1) as usize);
     }
     deck
 }
+
+/// So many pages are looked back into, no more.
+const PAGES: usize = 30;
 
 type Cells = Vec<Vec<(String, Style)>>;
 
@@ -207,6 +214,7 @@ impl Soak {
             Trouble::Line(line, loses) => self.network.line(line, loses),
             Trouble::Cut(after) => self.network.cut(after),
             Trouble::Reset => self.network.reset(),
+            Trouble::Resize(cols, rows) => self.tty.resize(cols, rows),
             Trouble::Refuse(long) => {
                 self.network.refuse(true);
                 self.live(dice, long);
@@ -318,6 +326,28 @@ impl Soak {
         last
     }
 
+    /// Looked back into from the shown tab, what was typed is there in one piece, however little of it was shown when it came.
+    fn can_be_looked_back_into(&self) {
+        let said = regex::Regex::new(r"got (\d+) command \d+\.").unwrap();
+        let numbers = |screen: &[String]| -> Vec<usize> {
+            screen.iter().filter_map(|l| said.captures(l)?[1].parse().ok()).collect()
+        };
+        let mut first = numbers(&self.tty.screen()).first().copied().expect("something was typed");
+        let mut up = "\x02\x1b[5~";
+        for _ in 0..PAGES {
+            if first == 1 {
+                break;
+            }
+            self.tty.type_(up);
+            up = "\x1b[5~";
+            let screen = self.tty.until("a page before", |s| numbers(s).first().is_some_and(|n| *n < first));
+            let page = numbers(&screen);
+            let wanted: Vec<usize> = (page[0]..page[0] + page.len()).collect();
+            assert!(page == wanted && page[0] + page.len() >= first, "before {first}\n{}", frame(&screen));
+            first = page[0];
+        }
+    }
+
     /// Every line that was typed arrived once, in order.
     fn typed(&self, tab: usize) {
         let raw = self.thub(&["capture", TYPED[tab].0, "--all", "--raw"]).ok();
@@ -400,6 +430,7 @@ fn trouble_without_end_loses_nothing_and_costs_nothing() {
     }
     soak.typed(0);
     soak.typed(1);
+    soak.can_be_looked_back_into();
 
     // nobody stays who is not needed, and nobody waits to be buried
     until("one agent to be left", || (soak.far.agents().len() == 1).then_some(()));
