@@ -256,10 +256,13 @@ impl Lane {
                 inside = self.news.wait(inside).unwrap();
             }
             let now = Instant::now();
+            // (several that are lost within that time are sent again together; one may be lost again)
+            let again = AGAIN + 2 * inside.wire.line().delay;
+            let mut there = now;
             while inside.wire.loses() {
-                let pause = AGAIN + 2 * inside.wire.line().delay;
-                inside.wire.pause(pause, now);
+                there += again;
             }
+            inside.wire.pause(there);
             inside.wire.put(piece.to_vec(), now);
         }
         self.news.notify_all();

@@ -86,9 +86,9 @@ impl Wire {
         self.waiting.push_back(piece);
     }
 
-    /// Nothing else comes for so long.
-    pub fn pause(&mut self, pause: Duration, now: Instant) {
-        self.last = Some(self.last.max(Some(now)).unwrap_or(now) + pause);
+    /// Nothing that is put in from now on comes before this.
+    pub fn pause(&mut self, until: Instant) {
+        self.last = self.last.max(Some(until));
     }
 
     /// What has arrived by now, the oldest first.
