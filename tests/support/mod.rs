@@ -2,7 +2,9 @@
 //! that fails. Leaves out what is tested. Include it by `#[path]`.
 #![allow(dead_code, unused_imports)]
 
+pub mod cable;
 pub mod home;
+pub mod network;
 pub mod proxy;
 pub mod sshd;
 pub mod systemd;

@@ -141,6 +141,10 @@ impl Tty {
     pub fn log(&self) -> Vec<u8> {
         self.seen.lock().unwrap().log.clone()
     }
+    /// Lets go of what was written so far, where nobody asks for it: an hour of it is much.
+    pub fn forget(&self) {
+        self.seen.lock().unwrap().log = Vec::new();
+    }
     /// DEC private modes as the last bytes that set or reset them left them.
     pub fn modes(&self) -> BTreeMap<u16, bool> {
         dec_modes(&self.log())
