@@ -7,6 +7,7 @@
 //! - `run.rs`      its socket, its calls, and when it ends
 //! - `hold.rs`     the SSH connection: made when wanted, by one at a time
 //! - `lent.rs`     ssh-agent and display of the client that asked last
+//! - `links.rs`    which clients are connected
 //! - `pulse.rs`    whether the host is heard, told to who looks
 //! - `ask.rs`      questions to the newest client that can be asked
 //! - `channel.rs`  one channel: bytes both ways, within credit
