@@ -16,8 +16,10 @@ const NAMES: usize = 50;
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Met {
-    /// A key was all that it asked for.
-    pub key: bool,
+    /// The fingerprint of the key that was all it asked for.
+    pub key: Option<String>,
+    /// It hung up on what was sent ahead of its answers.
+    pub wary: bool,
     /// Sessions by the name that they were asked for.
     pub sessions: BTreeMap<String, String>,
 }
@@ -81,12 +83,12 @@ mod tests {
         assert_eq!(recall(&paths, "nas"), Met::default(), "nothing there yet");
         remember(&paths, "nas", |_| {});
         assert!(!paths.state_dir().join(FILE).exists(), "nothing to remember");
-        remember(&paths, "nas", |met| met.key = true);
+        remember(&paths, "nas", |met| met.key = Some("SHA256:x".into()));
         remember(&paths, "other", |met| drop(met.sessions.insert("build".into(), "v7f559bx".into())));
-        assert!(recall(&paths, "nas").key && !recall(&paths, "other").key);
+        assert!(recall(&paths, "nas").key.is_some() && recall(&paths, "other").key.is_none());
         assert_eq!(recall(&paths, "other").sessions["build"], "v7f559bx");
-        remember(&paths, "nas", |met| met.key = false);
-        assert!(!recall(&paths, "nas").key);
+        remember(&paths, "nas", |met| met.key = None);
+        assert!(recall(&paths, "nas").key.is_none());
         for n in 0..NAMES + 5 {
             remember(&paths, "nas", |met| drop(met.sessions.insert(format!("{n:03}"), "x".into())));
         }
@@ -96,7 +98,7 @@ mod tests {
         assert_eq!(recall(&paths, "nas").sessions.len(), NAMES);
         std::fs::remove_file(paths.state_dir().join(format!("{FILE}.bak"))).unwrap();
         assert_eq!(recall(&paths, "nas"), Met::default());
-        remember(&paths, "nas", |met| met.key = true);
-        assert!(recall(&paths, "nas").key);
+        remember(&paths, "nas", |met| met.key = Some("SHA256:x".into()));
+        assert!(recall(&paths, "nas").key.is_some());
     }
 }

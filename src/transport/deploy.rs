@@ -287,9 +287,13 @@ pub(super) enum Started {
 /// Starts this build's agent where it is there, else tells what the host is like: one command, one round trip.
 /// The agent is given `first`, as if that had come over its link; what else runs does not look at it.
 pub(super) async fn start(ssh: &Ssh, first: &[u8]) -> Result<Started, Failure> {
-    let build = own_build().await?;
-    let channel = ssh.exec_lending(&remote::start_or_probe(&build, first)).await?;
+    let channel = ssh.exec_lending(&starting(first).await?).await?;
     first_words(ssh, channel).await
+}
+
+/// That command.
+pub async fn starting(first: &[u8]) -> Result<String, Failure> {
+    Ok(remote::start_or_probe(&own_build().await?, first))
 }
 
 /// Waits for the banner, which stays in front of what is read, or for the probe's words. An agent that others could have

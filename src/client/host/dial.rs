@@ -18,7 +18,7 @@ use crate::sys;
 use crate::text::{shell, typed};
 use crate::transport::ask::Ask;
 use crate::transport::deploy::{Offer, Release, choose};
-use crate::transport::ssh::Ssh;
+use crate::transport::ssh::{Again, Ssh};
 use crate::transport::ssh::forward::Status;
 use crate::transport::{self, DeployPolicy};
 use std::collections::HashMap;
@@ -253,9 +253,15 @@ async fn open(
 ) -> Result<Dialed, Failure> {
     let met = met::recall(&env.paths, host.as_str());
     let file = env.ssh_config.as_deref();
-    let ssh = match transport::ssh::connect_again(host.as_str(), file, ask.clone(), met.key).await {
-        Err(failure) if met.key && failure.kind == Kind::Refused => {
-            met::remember(&env.paths, host.as_str(), |met| met.key = false);
+    let mut greeting = Greeting::begin(env, first.as_ref());
+    let again = met.key.filter(|_| !met.wary).map(|key| {
+        let early = greeting.early();
+        Again { key, command: tokio::spawn(async move { transport::deploy::starting(&early).await.ok() }) }
+    });
+    let knew = again.is_some();
+    let ssh = match transport::ssh::connect_again(host.as_str(), file, ask.clone(), again).await {
+        Err(failure) if knew && failure.kind == Kind::Refused => {
+            met::remember(&env.paths, host.as_str(), |met| met.key = None);
             return Err(failure);
         }
         connected => connected?,
@@ -263,11 +269,7 @@ async fn open(
     let mut unfit: Vec<String> = Vec::new();
     let mut told = None;
     loop {
-        let greeting = Greeting::begin(env, first.as_ref());
-        let mut early = greeting.link.out.peek();
-        if early.len() > hello::FIRST_MOST {
-            early.clear();
-        }
+        let early = greeting.early();
         let offer = env.offer.clone();
         let opened = match transport::agent(&ssh, host.as_str(), ask.clone(), policy, offer, &unfit, &early).await {
             Ok(opened) => opened,
@@ -285,10 +287,15 @@ async fn open(
             {
                 unfit.push(opened.build);
                 told = Some(failure);
+                greeting = Greeting::begin(env, first.as_ref());
             }
             greeted => {
                 ssh.begun();
-                met::remember(&env.paths, host.as_str(), |met| met.key = ssh.by_key());
+                let took = ssh.took();
+                met::remember(&env.paths, host.as_str(), |met| {
+                    met.key.clone_from(&took.key);
+                    met.wary |= took.wary;
+                });
                 return greeted;
             }
         }
@@ -315,6 +322,15 @@ impl Greeting {
         let hello = Box::pin(link.call(&hello::initialize(env.client.clone())));
         let begun = first.map(|first| first(&link)).unwrap_or_default();
         Greeting { link, hello, begun }
+    }
+
+    /// What goes with the command that starts the agent.
+    fn early(&self) -> Vec<u8> {
+        let mut early = self.link.out.peek();
+        if early.len() > hello::FIRST_MOST {
+            early.clear();
+        }
+        early
     }
 
     async fn answered<S>(self, host: &HostId, env: &Env, io: S, ssh: Option<Ssh>) -> Result<Dialed, Failure>

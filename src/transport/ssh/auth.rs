@@ -65,17 +65,21 @@ struct Prover<'a> {
     left: Left,
     /// So many times the host would not have a key of ours, in one form or another.
     refused_keys: usize,
+    /// The fingerprint of the key shown last.
+    taken: Option<String>,
+    /// Of the key to be signed with at once, until that is done.
+    known: Option<String>,
 }
 
-/// Proves who we are to a host whose key was accepted; true = a key was all it took. `key_first` = so it was last time: a
-/// key is offered before the host has said what it takes, which is a round trip less.
+/// Proves who we are to a host whose key was accepted; the key that was all it took, by its fingerprint. `known` = the one
+/// that was so last time: it is signed with before the host has said anything, which is three round trips less.
 pub(super) async fn prove(
     handle: &mut Handle<Gate>,
     config: &HostConfig,
     asker: &Asker,
     shared: &Shared,
-    key_first: bool,
-) -> Result<bool, Failure> {
+    known: Option<String>,
+) -> Result<Option<String>, Failure> {
     crate::sys::test_point("auth");
     let mut p = Prover {
         handle,
@@ -89,18 +93,20 @@ pub(super) async fn prove(
         rsa: None,
         left: Left::default(),
         refused_keys: 0,
+        taken: None,
+        known,
     };
     let mut spent: Vec<MethodKind> = Vec::new();
     const ALL: [MethodKind; 3] = [MethodKind::PublicKey, MethodKind::KeyboardInteractive, MethodKind::Password];
-    let key_first = key_first && next_method(&ALL, &spent, config) == Some(MethodKind::PublicKey);
+    let key_first = p.known.is_some() && next_method(&ALL, &spent, config) == Some(MethodKind::PublicKey);
     let mut methods = match if key_first { p.keys().await? } else { None } {
-        Some(After::In) => return Ok(true),
+        Some(After::In) => return Ok(p.taken),
         Some(After::Out(methods, true)) => methods,
         other => {
             spent.extend(other.map(|_| MethodKind::PublicKey));
             let none = p.handle.authenticate_none(&config.user).await;
             match p.after(none)? {
-                After::In => return Ok(false),
+                After::In => return Ok(None),
                 After::Out(methods, _) => methods,
             }
         }
@@ -113,7 +119,7 @@ pub(super) async fn prove(
             _ => p.password().await?,
         };
         match after {
-            Some(After::In) => return Ok(stage == 0 && method == MethodKind::PublicKey),
+            Some(After::In) => return Ok(p.taken.filter(|_| stage == 0 && method == MethodKind::PublicKey)),
             Some(After::Out(left, true)) => {
                 // one factor passed: the others count anew
                 methods = left;
@@ -298,7 +304,14 @@ impl Prover<'_> {
         };
         let held_keys: Vec<PublicKey> = held.iter().map(|i| i.public_key().into_owned()).collect();
         let file_keys: Vec<Option<PublicKey>> = files.iter().map(|f| f.public.clone()).collect();
-        let order = order(&held_keys, &file_keys, self.config.identities_only);
+        let mut order = order(&held_keys, &file_keys, self.config.identities_only);
+        if let Some(known) = &self.known {
+            let is = |key: Option<&PublicKey>| key.is_some_and(|k| k.fingerprint(HashAlg::Sha256).to_string() == *known);
+            order.sort_by_key(|candidate| match candidate {
+                Candidate::Agent(i) => !is(held_keys.get(*i)),
+                Candidate::File(i) => !is(file_keys.get(*i).and_then(Option::as_ref)),
+            });
+        }
 
         self.left = Left::default();
         let mut from_agent = 0;
@@ -383,12 +396,22 @@ impl Prover<'_> {
         signer: &mut S,
     ) -> Result<AuthResult, S::Error> {
         let user = self.config.user.clone();
+        let fingerprint = public.fingerprint(HashAlg::Sha256).to_string();
+        let at_once = self.known.take_if(|known| *known == fingerprint).is_some();
+        self.taken = Some(fingerprint);
+        self.handle.set_at_once(at_once);
+        self.shared.lock().ahead = at_once;
         let shown = match &form.certificate {
             Some(with) => self.handle.authenticate_certificate_with(user, with.clone(), form.hash, signer).await,
             None => self.handle.authenticate_publickey_with(user, public.clone(), form.hash, signer).await,
         };
+        self.handle.set_at_once(false);
         if matches!(shown, Ok(AuthResult::Failure { partial_success: false, .. })) {
             self.refused_keys += 1;
+        }
+        // (where the connection broke, that may be why)
+        if shown.is_ok() && !self.handle.is_closed() {
+            self.shared.lock().ahead = false;
         }
         shown
     }
@@ -447,6 +470,7 @@ impl Prover<'_> {
         let key = match &file.secret {
             Secret::Open(key) => key.clone(),
             Secret::Locked(text) => {
+                self.known = None;
                 // the passphrase is asked for only if the host would take the key, with a certificate or without
                 if let Some((public, forms)) = &known {
                     let mut wanted = false;

@@ -25,16 +25,17 @@ use crate::proto::x11::COOKIE;
 use crate::text::{escape, short};
 use crate::transport::ask::Ask;
 use russh::ChannelMsg;
-use russh::client::{self, Handle};
+use russh::client::{self, Handle, Opening};
 use russh::keys::HashAlg;
 use std::borrow::Cow;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{OnceCell, Semaphore, mpsc, watch};
+use tokio::task::JoinHandle;
 
 /// Handshake, then authentication: each so long, without the time of questions.
 const HANDSHAKE_WITHIN: Duration = Duration::from_secs(30);
@@ -70,8 +71,10 @@ pub(super) struct Inner {
     x11: OnceCell<Option<Arc<X11>>>,
     /// Of those that begin at once.
     turn: Turn,
-    /// A key was all it took to log in.
-    by_key: bool,
+    /// What it took to log in.
+    took: Took,
+    /// Opened together with the login, for the command.
+    ahead: Mutex<Option<(Opening, String)>>,
     look: Look,
     /// Dropped with the last user: the stream ends, whatever russh still waits for.
     _cut: Cut,
@@ -94,32 +97,55 @@ pub struct Terminal {
 
 /// Connects to `dest` (as [`config::parse_dest`] takes it) and proves who we are.
 pub async fn connect(dest: &str, file: Option<&Path>, ask: Arc<dyn Ask>) -> Result<Ssh, Failure> {
-    connect_again(dest, file, ask, false).await
+    connect_again(dest, file, ask, None).await
 }
 
-/// The same; `key_first` = a key was all it took last time ([`Ssh::by_key`]).
+/// What is sent before the host has said anything behind the key exchange.
+pub struct Again {
+    /// The fingerprint of the key that was all it took last time ([`Ssh::took`]).
+    pub key: String,
+    /// What [`Ssh::exec_lending`] is about to run.
+    pub command: JoinHandle<Option<String>>,
+}
+
+/// What it took to log in.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Took {
+    /// A key and nothing else: its fingerprint.
+    pub key: Option<String>,
+    /// The host hung up on what was sent ahead of its answers.
+    pub wary: bool,
+}
+
+/// The same to a host where a key was taken before: the login and the first command go out in one flight.
 pub async fn connect_again(
     dest: &str,
     file: Option<&Path>,
     ask: Arc<dyn Ask>,
-    key_first: bool,
+    again: Option<Again>,
 ) -> Result<Ssh, Failure> {
-    let manner = Manner { keepalives: KEEPALIVE_MOST, key_first };
-    hop(dest.to_string(), file.map(Path::to_path_buf), ask, 0, None, manner).await
+    let file = file.map(Path::to_path_buf);
+    hop(dest.to_string(), file, ask, 0, None, Manner { again, ..Manner::plain(KEEPALIVE_MOST) }).await
 }
 
 /// How a connection is begun and held.
-#[derive(Clone, Copy)]
 struct Manner {
     /// So many may stay unanswered.
     keepalives: usize,
-    key_first: bool,
+    again: Option<Again>,
+    /// [`Took::wary`]
+    wary: bool,
+}
+
+impl Manner {
+    fn plain(keepalives: usize) -> Manner {
+        Manner { keepalives, again: None, wary: false }
+    }
 }
 
 /// The same for channels that end with the connection: a silence of up to two minutes is borne, as `ssh` itself does.
 pub async fn connect_patiently(dest: &str, file: Option<&Path>, ask: Arc<dyn Ask>) -> Result<Ssh, Failure> {
-    let manner = Manner { keepalives: KEEPALIVE_PATIENT, key_first: false };
-    hop(dest.to_string(), file.map(Path::to_path_buf), ask, 0, None, manner).await
+    hop(dest.to_string(), file.map(Path::to_path_buf), ask, 0, None, Manner::plain(KEEPALIVE_PATIENT)).await
 }
 
 type Hop = Pin<Box<dyn Future<Output = Result<Ssh, Failure>> + Send>>;
@@ -149,6 +175,7 @@ fn hop(
         let mut steps = Steps { config: start.elapsed(), ..Steps::default() };
         let start = Instant::now();
         crate::sys::test_point("connect");
+        let anew = manner.again.as_ref().map(|_| (dest, file.clone(), ask.clone(), passed.clone()));
         let (itself, via) = passed.unzip();
         let jumps = via.clone().flatten().unwrap_or_else(|| jumps_of(&config));
         let mut way = Way { jump: itself.clone(), ..Way::default() };
@@ -165,7 +192,7 @@ fn hop(
                 ask.clone(),
                 depth + 1,
                 Some((which, before)),
-                Manner { key_first: false, ..manner },
+                Manner::plain(manner.keepalives),
             )
             .await
             .map_err(|f| f.hint(format!("it is the jump host on the way to {}", config.shown())))?;
@@ -180,7 +207,15 @@ fn hop(
         };
         way.address = wire.address;
         steps.reach = start.elapsed();
-        handshake(config, wire, way, ask, manner, steps).await
+        let (keepalives, shared) = (manner.keepalives, Arc::new(Shared::default()));
+        match (handshake(config, wire, way, ask, manner, steps, shared.clone()).await, anew) {
+            // what was sent ahead was not answered, but with the end of the connection: step by step, then
+            (Err(e), Some((dest, file, ask, passed))) if shared.lock().ahead => {
+                tracing::info!(why = e.what, "logging in again, one step after the other");
+                hop(dest, file, ask, depth, passed, Manner { keepalives, again: None, wary: true }).await
+            }
+            (connected, _) => connected,
+        }
     })
 }
 
@@ -193,8 +228,9 @@ pub(super) async fn over_tcp(config: HostConfig, ask: Arc<dyn Ask>) -> Result<Ss
         wire,
         Way::default(),
         ask,
-        Manner { keepalives: KEEPALIVE_MOST, key_first: false },
+        Manner::plain(KEEPALIVE_MOST),
         Steps::default(),
+        Arc::default(),
     )
     .await
 }
@@ -221,6 +257,7 @@ async fn handshake(
     ask: Arc<dyn Ask>,
     manner: Manner,
     mut steps: Steps,
+    shared: Arc<Shared>,
 ) -> Result<Ssh, Failure> {
     let start = Instant::now();
     let (read_config, revoked_path) = (config.clone(), config.revoked_host_keys.clone());
@@ -234,7 +271,6 @@ async fn handshake(
     let (host, port) = config.recorded_as();
     let types = known_hosts::recorded_types(&files, &host, port);
     let asker = Asker { ask, patience: Arc::new(Patience::default()) };
-    let shared = Arc::new(Shared::default());
     let (alive, gone) = watch::channel(());
     let certificates = !known_hosts::authorities(&files, &host, port).is_empty();
     renewal::listen();
@@ -302,16 +338,17 @@ async fn handshake(
     steps.key_exchange = start.elapsed().saturating_sub(questions);
     let start = Instant::now();
     let wiping = crate::sys::Wiping::begin();
-    let proved =
-        asker.patience.within(AUTH_WITHIN, auth::prove(&mut handle, &config, &asker, &shared, manner.key_first)).await;
+    let (known, command) = manner.again.map(|again| (again.key, again.command)).unzip();
+    let ahead = open_ahead(&handle, &config, command).await;
+    let proved = asker.patience.within(AUTH_WITHIN, auth::prove(&mut handle, &config, &asker, &shared, known)).await;
     // from a task's own frame, which lies above those that keys passed through
     let _ = tokio::spawn(async { crate::sys::wipe_stack() }).await;
     drop(wiping);
-    let by_key = match proved {
+    let took = match proved {
         Some(proved) => {
-            let by_key = proved?;
+            let key = proved?;
             tracing::info!(host = at, "logged in");
-            by_key
+            Took { key, wary: manner.wary }
         }
         None => {
             return Err(Failure::unreachable(
@@ -324,9 +361,26 @@ async fn handshake(
     steps.login = start.elapsed().saturating_sub(asker.patience.spent().saturating_sub(questions));
     let (heard_too, shared_too) = (heard.clone(), shared.clone());
     let look = Look { address, through, steps, ready: Instant::now(), heard: heard_too, socket, shared: shared_too };
+    let ahead = Mutex::new(ahead);
     let inner =
-        Arc::new(Inner { by_key, look, handle, config, shared, gone, asked, lane, heard, x11, turn, _cut: cut });
+        Arc::new(Inner { took, ahead, look, handle, config, shared, gone, asked, lane, heard, x11, turn, _cut: cut });
     Ok(Ssh { inner })
+}
+
+/// A channel for what [`Ssh::exec_lending`] is about to run, opened together with the login. (A display is lent only once
+/// it has been asked for.)
+async fn open_ahead(
+    handle: &Handle<Gate>,
+    config: &HostConfig,
+    command: Option<JoinHandle<Option<String>>>,
+) -> Option<(Opening, String)> {
+    let command = command.filter(|_| !config.forward_x11)?.await.ok()??;
+    let mut requests = Vec::new();
+    if config.lent_agent().is_some() {
+        requests.push(ChannelMsg::AgentForward { want_reply: false });
+    }
+    requests.push(ChannelMsg::Exec { want_reply: true, command: command.clone().into() });
+    Some((handle.channel_open_ahead(requests).await.ok()?, command))
 }
 
 /// What of the person's a host may use as long as it is connected: said where it is shown.
@@ -351,9 +405,9 @@ impl Lends {
 }
 
 impl Ssh {
-    /// A key was all it took to log in.
-    pub fn by_key(&self) -> bool {
-        self.inner.by_key
+    /// What it took to log in.
+    pub fn took(&self) -> &Took {
+        &self.inner.took
     }
 
     /// What can be looked at of it.
@@ -388,6 +442,12 @@ impl Ssh {
 
     /// The same with what ssh_config lends the host: the ssh-agent, the display.
     pub async fn exec_lending(&self, command: &str) -> Result<Channel, Failure> {
+        let ahead = self.inner.ahead.lock().unwrap_or_else(|e| e.into_inner()).take();
+        if let Some((opening, _)) = ahead.filter(|(_, ahead)| ahead == command)
+            && let Ok(channel) = self.open(opening.confirmed()).await
+        {
+            return Ok(Channel::spawn(channel, self.inner.clone()));
+        }
         let channel = self.open(self.inner.handle.channel_open_session()).await?;
         self.lend(&channel).await?;
         self.open(channel.exec(true, command)).await?;

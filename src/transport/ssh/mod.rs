@@ -40,7 +40,7 @@ mod x11;
 pub use aliases::hosts;
 pub use channel::{Channel, Control, Exit};
 pub use config::{HostConfig, resolve};
-pub use connect::{Lends, Ssh, Terminal, connect, connect_again, connect_patiently};
+pub use connect::{Again, Lends, Ssh, Terminal, Took, connect, connect_again, connect_patiently};
 pub use forward::Forwards;
 pub use look::{Look, Steps};
 pub use sftp::Sftp;

@@ -103,6 +103,9 @@ impl Session {
                                         debug!("enc: auth request written");
                                         enc.state = EncryptedState::WaitingAuthRequest(auth_request)
                                     }
+                                } else if self.ahead.signed() {
+                                    let auth_request = AuthRequest::new(&auth::Method::None);
+                                    enc.state = EncryptedState::WaitingAuthRequest(auth_request)
                                 } else {
                                     debug!("no auth method")
                                 }
@@ -125,6 +128,7 @@ impl Session {
                             debug!("userauth_success");
                             // Drop the credential as soon as it is no longer needed.
                             self.common.auth_method = None;
+                            self.ahead.accepted();
                             self.sender
                                 .send(Reply::AuthSuccess)
                                 .map_err(|_| crate::Error::SendError)?;
@@ -155,6 +159,10 @@ impl Session {
 
                             let no_more_methods = auth_request.methods.is_empty();
                             self.common.auth_method = None;
+                            if let Some(id) = self.ahead.refused() {
+                                enc.channels.remove(&id);
+                                self.channels.remove(&id);
+                            }
                             self.sender
                                 .send(Reply::AuthFailure {
                                     proceed_with_methods: remaining_methods,
@@ -491,6 +499,7 @@ impl Session {
 
                 if let Some(ref mut enc) = self.common.encrypted {
                     if let Some(parameters) = enc.channels.get_mut(&local_id) {
+                        self.ahead.confirmed(local_id, msg.sender_channel)?;
                         parameters.confirm(&msg);
                     } else {
                         // We've not requested this channel, close connection.
@@ -1530,7 +1539,7 @@ impl Encrypted {
         Ok(())
     }
 
-    fn client_make_to_sign(
+    pub(super) fn client_make_to_sign(
         &mut self,
         user: &str,
         key: &PublicKeyOrCertificate,

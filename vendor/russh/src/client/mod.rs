@@ -73,9 +73,12 @@ use crate::{
     map_err, msg, negotiation,
 };
 
+mod ahead;
 mod encrypted;
 mod kex;
 mod session;
+
+pub use ahead::Opening;
 
 #[cfg(test)]
 mod test;
@@ -103,6 +106,7 @@ pub struct Session {
     server_sig_algs: Option<Vec<Algorithm>>,
     /// Number of EXT_INFO messages received (RFC 8308 allows at most two).
     ext_info_count: u8,
+    ahead: ahead::Ahead,
 }
 
 impl Drop for Session {
@@ -153,6 +157,16 @@ pub enum Msg {
     Authenticate {
         user: String,
         method: auth::Method,
+    },
+    /// The same, signed before the server has said anything.
+    AuthenticateAtOnce {
+        user: String,
+        method: auth::Method,
+    },
+    /// Opened in one flight with the next request that is signed at once.
+    ChannelOpenAhead {
+        channel_ref: ChannelRef,
+        requests: Vec<ChannelMsg>,
     },
     AuthInfoResponse {
         responses: Vec<String>,
@@ -319,6 +333,7 @@ pub struct Handle<H: Handler> {
     join: russh_util::runtime::JoinHandle<Result<(), H::Error>>,
     channel_buffer_size: usize,
     agent_session_binding: Option<crate::keys::agent::AgentSessionBinding>,
+    at_once: bool,
 }
 
 impl<H: Handler> Drop for Handle<H> {
@@ -542,10 +557,7 @@ impl<H: Handler> Handle<H> {
         let user = user.into();
         if self
             .sender
-            .send(Msg::Authenticate {
-                user,
-                method: auth::Method::FuturePublicKey { key, hash_alg },
-            })
+            .send(self.authenticate(user, auth::Method::FuturePublicKey { key, hash_alg }))
             .await
             .is_err()
         {
@@ -687,10 +699,7 @@ impl<H: Handler> Handle<H> {
         let user = user.into();
         if self
             .sender
-            .send(Msg::Authenticate {
-                user,
-                method: auth::Method::FutureCertificate { cert, hash_alg },
-            })
+            .send(self.authenticate(user, auth::Method::FutureCertificate { cert, hash_alg }))
             .await
             .is_err()
         {
@@ -740,40 +749,11 @@ impl<H: Handler> Handle<H> {
     /// Wait for confirmation that a channel is open
     async fn wait_channel_confirmation(
         &self,
-        mut receiver: Receiver<ChannelMsg>,
+        receiver: Receiver<ChannelMsg>,
         window_size_ref: WindowSizeRef,
     ) -> Result<Channel<Msg>, crate::Error> {
-        loop {
-            match receiver.recv().await {
-                Some(ChannelMsg::Open {
-                    id,
-                    max_packet_size,
-                    window_size,
-                }) => {
-                    window_size_ref.grow(window_size).await;
-
-                    return Ok(Channel {
-                        write_half: ChannelWriteHalf {
-                            id,
-                            sender: self.sender.clone(),
-                            max_packet_size,
-                            window_size: window_size_ref,
-                        },
-                        read_half: ChannelReadHalf { receiver },
-                    });
-                }
-                Some(ChannelMsg::OpenFailure(reason)) => {
-                    return Err(crate::Error::ChannelOpenFailure(reason));
-                }
-                None => {
-                    debug!("channel confirmation sender was dropped");
-                    return Err(crate::Error::Disconnect);
-                }
-                msg => {
-                    debug!("msg = {msg:?}");
-                }
-            }
-        }
+        let sender = self.sender.clone();
+        Opening { sender, receiver, window_size_ref }.confirmed().await
     }
 
     /// See [`Handle::best_supported_rsa_hash`].
@@ -1277,6 +1257,7 @@ where
         join,
         channel_buffer_size,
         agent_session_binding,
+        at_once: false,
     })
 }
 
@@ -1335,6 +1316,7 @@ impl Session {
             open_global_requests: VecDeque::new(),
             server_sig_algs: None,
             ext_info_count: 0,
+            ahead: ahead::Ahead::default(),
         }
     }
 
@@ -1625,7 +1607,13 @@ impl Session {
             Msg::Authenticate { user, method } => {
                 self.write_auth_request_if_needed(&user, method)?;
             }
-            Msg::Signed { .. } | Msg::SignFailed => {}
+            Msg::AuthenticateAtOnce { user, method } => self.sign_at_once(&user, method)?,
+            Msg::Signed { data } => self.signed_at_once(Some(&data))?,
+            Msg::SignFailed => self.signed_at_once(None)?,
+            Msg::ChannelOpenAhead {
+                channel_ref,
+                requests,
+            } => self.ahead.wait(channel_ref, requests),
             Msg::AuthInfoResponse { .. } => {}
             Msg::AuthGssapiToken { token } => {
                 if let Some(ref mut enc) = self.common.encrypted {

@@ -17,7 +17,9 @@ impl Session {
     {
         let result = if let Some(ref mut enc) = self.common.encrypted {
             match enc.state {
-                EncryptedState::Authenticated => {
+                _ if self.ahead.opening()
+                    || matches!(enc.state, EncryptedState::Authenticated) =>
+                {
                     let sender_channel = enc.new_channel(
                         self.common.config.window_size,
                         self.common.config.maximum_packet_size,
