@@ -39,7 +39,7 @@ fn refused(config: &Path, ask: Arc<dyn Ask>) -> String {
     failure.to_string()
 }
 
-fn allow(sshd: &Sshd, names: &[&str]) {
+pub fn allow(sshd: &Sshd, names: &[&str]) {
     let keys: String = names.iter().map(|n| std::fs::read_to_string(sshd.at(&format!("{n}.pub"))).unwrap()).collect();
     std::fs::write(sshd.at("authorized"), keys).unwrap();
 }
@@ -124,13 +124,13 @@ fn key_files() {
 }
 
 /// A real ssh-agent, ended when dropped.
-struct Agent {
+pub struct Agent {
     child: Child,
     socket: PathBuf,
     dir: PathBuf,
 }
 impl Agent {
-    fn start(sshd: &Sshd, env: &[(&str, &str)]) -> Agent {
+    pub fn start(sshd: &Sshd, env: &[(&str, &str)]) -> Agent {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         let socket = sshd.at(&format!("agent.{}", NEXT.fetch_add(1, Ordering::Relaxed)));
         let mut command = Command::new("ssh-agent");
@@ -141,13 +141,13 @@ impl Agent {
         Agent { child, socket, dir: sshd.dir.path().to_path_buf() }
     }
     #[track_caller]
-    fn add(&self, words: &[&str]) {
+    pub fn add(&self, words: &[&str]) {
         let mut command = Command::new("ssh-add");
         command.arg("-q").args(words).current_dir(&self.dir).env("SSH_AUTH_SOCK", &self.socket);
         let ran = command.output().unwrap();
         assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
     }
-    fn config(&self, sshd: &Sshd, more: &str) -> PathBuf {
+    pub fn config(&self, sshd: &Sshd, more: &str) -> PathBuf {
         let socket = self.socket.display();
         sshd.config(&format!("Host *\n  IdentityAgent {socket}\n  IdentitiesOnly no\n  {more}\n"))
     }

@@ -4,6 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod ahead;
 mod hostkeys;
 mod login;
 mod secrets;

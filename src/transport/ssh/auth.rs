@@ -306,7 +306,8 @@ impl Prover<'_> {
         let file_keys: Vec<Option<PublicKey>> = files.iter().map(|f| f.public.clone()).collect();
         let mut order = order(&held_keys, &file_keys, self.config.identities_only);
         if let Some(known) = &self.known {
-            let is = |key: Option<&PublicKey>| key.is_some_and(|k| k.fingerprint(HashAlg::Sha256).to_string() == *known);
+            let is =
+                |key: Option<&PublicKey>| key.is_some_and(|k| k.fingerprint(HashAlg::Sha256).to_string() == *known);
             order.sort_by_key(|candidate| match candidate {
                 Candidate::Agent(i) => !is(held_keys.get(*i)),
                 Candidate::File(i) => !is(file_keys.get(*i).and_then(Option::as_ref)),

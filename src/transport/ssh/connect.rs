@@ -223,16 +223,7 @@ fn hop(
 #[cfg(test)]
 pub(super) async fn over_tcp(config: HostConfig, ask: Arc<dyn Ask>) -> Result<Ssh, Failure> {
     let wire = stream::tcp(&config).await?;
-    handshake(
-        config,
-        wire,
-        Way::default(),
-        ask,
-        Manner::plain(KEEPALIVE_MOST),
-        Steps::default(),
-        Arc::default(),
-    )
-    .await
+    handshake(config, wire, Way::default(), ask, Manner::plain(KEEPALIVE_MOST), Steps::default(), Arc::default()).await
 }
 
 /// The jumps in the order they are passed; one that leads to the host itself is none (`Host *` with a ProxyJump).

@@ -19,8 +19,8 @@ pub(super) struct Ahead {
     waiting: Option<(ChannelRef, Vec<ChannelMsg>)>,
     /// Where a request begins in what was given to be signed, and how long that is without its signature.
     signing: Option<(usize, usize)>,
-    /// A request was signed at once; it may still be unanswered.
-    signed: bool,
+    /// The service was asked for, and nothing else is to be written once it is granted.
+    at_once: bool,
     /// The channel that went out with it.
     sent: Option<ChannelId>,
     opening: bool,
@@ -31,8 +31,8 @@ impl Ahead {
         self.waiting = Some((channel_ref, requests));
     }
 
-    pub(super) fn signed(&self) -> bool {
-        self.signed
+    pub(super) fn at_once(&self) -> bool {
+        self.at_once
     }
 
     /// A channel may be opened although nobody is logged in yet.
@@ -94,6 +94,7 @@ impl Session {
         }
         let mut data = Vec::new();
         let start = enc.client_make_to_sign(user, &key, certificate_hash, &mut data)?;
+        self.ahead.at_once = true;
         self.ahead.signing = Some((start, data.len()));
         self.common.auth_user.clear();
         self.common.auth_user.push_str(user);
@@ -126,7 +127,6 @@ impl Session {
             return Err(Error::Inconsistent);
         };
         push_packet!(enc.write, enc.write.extend_from_slice(request));
-        self.ahead.signed = true;
         // What is compressed from the login on can't be sent before it
         if may_go_ahead(enc)
             && let Some((channel_ref, requests)) = self.ahead.waiting.take()

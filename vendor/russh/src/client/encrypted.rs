@@ -103,7 +103,7 @@ impl Session {
                                         debug!("enc: auth request written");
                                         enc.state = EncryptedState::WaitingAuthRequest(auth_request)
                                     }
-                                } else if self.ahead.signed() {
+                                } else if self.ahead.at_once() {
                                     let auth_request = AuthRequest::new(&auth::Method::None);
                                     enc.state = EncryptedState::WaitingAuthRequest(auth_request)
                                 } else {
