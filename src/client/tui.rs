@@ -146,7 +146,6 @@ async fn show(options: Options, terminal: &mut Terminal, mut writer: Writer) -> 
     let mut escape_at: Option<Instant> = None;
     let mut text_color = None;
     let mut canvas = Canvas::default();
-    // when the next frame may be drawn, as if each took its time: a rest saves up a few
     let mut paced = begun;
     let (mut clock_at, mut inputs) = (Instant::now(), Vec::new());
     let mut signal = None;
@@ -202,9 +201,7 @@ async fn show(options: Options, terminal: &mut Terminal, mut writer: Writer) -> 
             let mut bytes = Vec::new();
             canvas.draw(&app, &theme, size, whole, &mut writer, &mut bytes);
             terminal.send(&bytes);
-            // a frame of a few bytes (a title, a cursor, a short line) takes a part of a frame's time
-            let cost = if bytes.len() < LITTLE { FRAME / 8 } else { FRAME };
-            paced = paced.max(now.checked_sub(FRAME * BURST).unwrap_or(now)) + cost;
+            paced = after(paced, now, bytes.len());
             driver.perform(app.drawn(), terminal, &mut writer);
             continue;
         }
@@ -370,6 +367,14 @@ async fn changed(changes: &mut Option<mpsc::UnboundedReceiver<(Config, Theme)>>)
     std::future::pending().await
 }
 
+/// When the frame after one of `bytes`, drawn `now`, may be drawn: as if each took its time; a rest saves up a few. Frames
+/// drawn out of turn, for a key's echo, put the next one off by one frame and no more, however many they were.
+fn after(paced: Instant, now: Instant, bytes: usize) -> Instant {
+    // a frame of a few bytes (a title, a cursor, a short line) takes a part of a frame's time
+    let cost = if bytes < LITTLE { FRAME / 8 } else { FRAME };
+    (paced.max(now.checked_sub(FRAME * BURST).unwrap_or(now)) + cost).min(now + FRAME)
+}
+
 /// HH:MM and seconds since 1970, and when the minute changes.
 fn wall_clock() -> (Event, Duration) {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
@@ -387,6 +392,25 @@ mod tests {
     use std::io::{Read, Write};
     use std::os::fd::OwnedFd;
     use std::path::PathBuf;
+
+    #[test]
+    fn frames_for_a_key_put_off_the_next_one_by_one_frame() {
+        let now = Instant::now() + FRAME * 10;
+        let mut paced = now;
+        // a key, and a flood at once: fifty frames within as many milliseconds
+        for n in 1..=50 {
+            paced = after(paced, now + Duration::from_millis(n), 4000);
+        }
+        assert_eq!(paced, now + Duration::from_millis(50) + FRAME);
+        // after a rest a few at once, and then one each
+        let (later, mut paced) = (now + FRAME * 100, paced);
+        for n in 1..=BURST {
+            paced = after(paced, later, 4000);
+            assert_eq!(paced <= later, n <= BURST, "{n}");
+        }
+        assert_eq!(after(paced, later, 4000), later + FRAME);
+        assert_eq!(after(paced, later, 10), later + FRAME / 8);
+    }
 
     /// A pseudo terminal of 80x24: its master, and the path of its other end.
     fn pty() -> (std::fs::File, PathBuf, OwnedFd) {

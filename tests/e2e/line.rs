@@ -64,7 +64,9 @@ fn is_as_set(network: &Network, stream: &TcpStream) {
 
     network.reset();
     let said = end().write_all(b"?").and_then(|()| end().read(&mut buf));
-    assert_eq!(said.map_err(|e| e.kind()), Err(ErrorKind::ConnectionReset));
+    // (the second, where the end of the stream is read before the reset behind it)
+    let said = said.map_err(|e| e.kind());
+    assert!(matches!(said, Err(ErrorKind::ConnectionReset | ErrorKind::BrokenPipe)), "{said:?}");
 }
 
 #[test]

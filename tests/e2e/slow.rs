@@ -4,7 +4,7 @@ use crate::far::Far;
 use crate::support::Tty;
 use crate::support::proxy::{Line, Proxy};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const LINE: Line = Line { delay: Duration::from_millis(100), rate: 4 << 20, queue: 1 << 20 };
 
@@ -48,4 +48,31 @@ fn an_attach_to_a_far_host_takes_few_round_trips() {
     new("one", "third-one");
     attach(&far, &proxy, &config, "one", "third-one");
     attach(&far, &proxy, &config, "other", "second-one");
+}
+
+/// A session picked in the TUI while the link to its host stands.
+#[test]
+fn an_attach_on_a_live_link_takes_one_round_trip() {
+    let Some(far) = Far::deployed() else { return };
+    let proxy = Proxy::start(far.sshd.port);
+    proxy.line(LINE);
+    let config = far.through(&proxy);
+    for name in ["one", "two", "three"] {
+        let lines = format!("seq 20000; echo first-{name}; exec cat");
+        far.thub(&["new", "-d", "-H", "test", "-n", name, "--", "sh", "-c", &lines]).ok();
+    }
+    let tty = Tty::thub(&far.home, 90, 20, &["-F", config.to_str().unwrap(), "attach", "-H", "test", "one"]);
+    tty.until_text("first-one");
+    for name in ["two", "three"] {
+        tty.prefix("g");
+        tty.type_(name);
+        tty.until("it is found", |s| s.iter().any(|l| l.contains(name)));
+        let (before, at) = (proxy.turns(), Instant::now());
+        tty.type_("\r");
+        tty.until_text(&format!("first-{name}"));
+        let turns = proxy.turns() - before;
+        println!("{name}: {:?}, {turns} round trips", at.elapsed());
+        // (what is measured of the link may come between)
+        assert!(turns <= 2, "{turns}");
+    }
 }
