@@ -25,7 +25,7 @@ pub use idle::*;
 pub use process::*;
 pub use quiet::*;
 pub use stream::*;
-pub use tcp::{Tcp, tcp};
+pub use tcp::{Tcp, is_stranded, tcp};
 pub use time::*;
 pub use who::*;
 pub use wipe::{Allocator, Wiping, wipe_stack};

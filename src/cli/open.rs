@@ -120,6 +120,7 @@ pub async fn new(env: &Arc<Env>, host: &HostId, new: &New) -> Result<u8, Failure
 }
 
 async fn solo(env: &Arc<Env>, dialed: Dialed, solo: Solo) -> Result<u8, Failure> {
+    env.keep_together();
     let mut options = options(env, Some(dialed))?;
     options.solo = Some(solo);
     leave(tui::run(options).await?)

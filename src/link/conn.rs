@@ -13,6 +13,8 @@ use zeroize::Zeroize;
 
 /// Bulk bytes that go out in one write before urgent ones get their turn again.
 const TURN: usize = 64 << 10;
+/// So much of bulk goes in one write with what goes before it.
+const LITTLE: usize = 4 << 10;
 /// Bulk bytes waiting at which a sender should stop and wait for room.
 const HIGH: usize = 256 << 10;
 /// Bytes waiting at which the connection is given up: the peer breaks every limit it was given.
@@ -316,10 +318,17 @@ impl Outbox {
                 self.shared.wake.notified().await;
                 continue;
             }
-            io.write_all(&turn).await?;
-            turn.clear();
             let upto = frame_end(&bulk, sent, TURN);
-            io.write_all(bulk.get(sent..upto).unwrap_or_default()).await?;
+            let piece = bulk.get(sent..upto).unwrap_or_default();
+            if !turn.is_empty() && piece.len() <= LITTLE {
+                // what was taken of a key and its echo: together, it is one packet and one turn of whoever is on the way
+                turn.extend_from_slice(piece);
+                io.write_all(&turn).await?;
+            } else {
+                io.write_all(&turn).await?;
+                io.write_all(piece).await?;
+            }
+            turn.clear();
             sent = upto;
             if sent == bulk.len() {
                 self.shared.room.notify_waiters();
@@ -387,6 +396,45 @@ mod tests {
         }
         assert_eq!(before + rest, 20);
         task.await.unwrap().unwrap();
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_key_taken_and_its_echo_are_one_write() {
+        let (a, b) = std::os::unix::net::UnixDatagram::pair().unwrap();
+        a.set_nonblocking(true).unwrap();
+        /// What is one write is one datagram.
+        struct Whole(tokio::net::UnixDatagram);
+        impl AsyncWrite for Whole {
+            fn poll_write(
+                self: std::pin::Pin<&mut Self>,
+                cx: &mut std::task::Context<'_>,
+                buf: &[u8],
+            ) -> std::task::Poll<io::Result<usize>> {
+                self.0.poll_send(cx, buf)
+            }
+            fn poll_flush(
+                self: std::pin::Pin<&mut Self>,
+                _: &mut std::task::Context<'_>,
+            ) -> std::task::Poll<io::Result<()>> {
+                std::task::Poll::Ready(Ok(()))
+            }
+            fn poll_shutdown(
+                self: std::pin::Pin<&mut Self>,
+                _: &mut std::task::Context<'_>,
+            ) -> std::task::Poll<io::Result<()>> {
+                std::task::Poll::Ready(Ok(()))
+            }
+        }
+        let out = Outbox::new();
+        out.urgent(2, Body::Ack { seen: 1, limit: 9 });
+        out.bulk(2, Body::Data { offset: 0, bytes: b"x" });
+        out.close();
+        out.write_to(Whole(tokio::net::UnixDatagram::from_std(a).unwrap())).await.unwrap();
+        let mut buf = [0; 4096];
+        let n = b.recv(&mut buf).unwrap();
+        let mut reader = FrameReader::new(&buf[..n]);
+        assert_eq!(reader.read_frame().await.unwrap().unwrap().kind, Kind::ACK);
+        assert_eq!(reader.read_frame().await.unwrap().unwrap().kind, Kind::DATA);
     }
 
     #[tokio::test(flavor = "current_thread")]

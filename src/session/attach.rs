@@ -68,6 +68,7 @@ impl Session {
             blind: a.blind,
             revision,
             input_limit,
+            taken: None,
             info_due: false,
             lent: if a.watch || a.blind { crate::proto::control::Lent::default() } else { a.lent },
         });
@@ -113,8 +114,9 @@ impl Session {
     }
 
     pub(super) fn leave(&mut self, conn: u64) {
-        if let Some(gone) = self.conns.remove(&conn) {
+        if let Some(mut gone) = self.conns.remove(&conn) {
             sys::test_point("detach");
+            gone.acknowledge();
             gone.out.close();
             if gone.viewer.is_some() {
                 self.follow_lent();

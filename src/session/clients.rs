@@ -43,6 +43,8 @@ pub struct Viewer {
     pub revision: u32,
     /// The input limit it was told last.
     pub input_limit: Offset,
+    /// Its input was taken up to here, which it has not been told yet: that goes with the output which follows, or soon.
+    pub taken: Option<Offset>,
     /// It was busy when title or name changed: to be told when it has room.
     pub info_due: bool,
     /// What it brought along.
@@ -90,12 +92,23 @@ impl Conn {
         });
         self.searches.retain_mut(|s| s.pump(out));
         if let Some(v) = self.viewer.as_mut().filter(|v| !v.blind) {
+            if v.sent < ring.end() {
+                v.acknowledge(out);
+            }
             v.pump(out, ring, size, screen, if rests { Pace::Rests } else { Pace::Goes });
+        }
+    }
+
+    /// Says what was taken of the client's input, where that was not said.
+    pub fn acknowledge(&mut self) {
+        if let Some(v) = &mut self.viewer {
+            v.acknowledge(&self.out);
         }
     }
 
     /// The last words: whatever the credit, the client gets the end, as a Screen if it is behind.
     pub fn pump_last(&mut self, ring: &Ring, size: Size, screen: &mut dyn FnMut(u32) -> Rc<Vec<u8>>) {
+        self.acknowledge();
         self.pump(ring, size, screen, true);
         if let Some(v) = self.viewer.as_mut().filter(|v| !v.blind) {
             v.pump(&self.out, ring, size, screen, Pace::Over);
@@ -114,6 +127,12 @@ enum Pace {
 }
 
 impl Viewer {
+    fn acknowledge(&mut self, out: &Outbox) {
+        if let Some(seen) = self.taken.take() {
+            out.urgent(self.stream, Body::Ack { seen, limit: self.input_limit });
+        }
+    }
+
     fn pump(&mut self, out: &Outbox, ring: &Ring, size: Size, screen: &mut dyn FnMut(u32) -> Rc<Vec<u8>>, pace: Pace) {
         let end = ring.end();
         loop {
@@ -289,6 +308,7 @@ mod tests {
             blind: false,
             revision: crate::proto::hello::REVISION,
             input_limit: 0,
+            taken: None,
             info_due: false,
             lent: Lent::default(),
         }

@@ -3,7 +3,10 @@
 
 use super::{QUEUE, Session};
 use crate::proto::frame::{Body, Frame};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// An echo comes within this, or there is none.
+const ECHO: Duration = Duration::from_millis(2);
 
 impl Session {
     pub(super) fn written(&mut self, n: usize) {
@@ -25,7 +28,8 @@ impl Session {
                 let seen = self.applied.get(&v.client);
                 if seen.saturating_add(room) > v.input_limit.saturating_add((QUEUE / 2) as u64) {
                     v.input_limit = seen.saturating_add(room);
-                    conn.out.urgent(v.stream, Body::Ack { seen, limit: v.input_limit });
+                    v.taken = Some(seen);
+                    conn.acknowledge();
                 }
             }
         }
@@ -78,10 +82,16 @@ impl Session {
                 self.queue.extend_from_slice(fresh);
                 self.applied.set(&v.client, seen, now);
                 v.input_limit = v.input_limit.max(seen.saturating_add(room.saturating_sub(fresh.len() as u64)));
-                c.out.urgent(v.stream, Body::Ack { seen, limit: v.input_limit });
+                v.taken = Some(seen);
                 self.activity += 1;
                 let was = v.active;
                 v.active = self.activity;
+                // with the echo, if there is one: a message more for each key would be in its way at every step
+                if v.blind {
+                    c.acknowledge();
+                } else {
+                    self.acks_at.get_or_insert_with(|| now + ECHO);
+                }
                 if was + 1 != self.activity {
                     self.follow_lent();
                     self.fit();

@@ -127,6 +127,8 @@ struct Session {
     /// Ended on a person's word: leaves no record.
     killed: bool,
     kill_at: Option<Instant>,
+    /// When clients are told what was taken of their input, if no output took it along.
+    acks_at: Option<Instant>,
     closing: Vec<(Outbox, u64)>,
     /// The screen as it was said last, in each revision that is spoken.
     snapshot: Vec<Snapshot>,

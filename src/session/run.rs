@@ -159,6 +159,10 @@ impl Session {
                         own_pages.get_or_insert_with(sys::OwnPages::find).give_back();
                     }
                 }
+                () = sleep_until(tokio::time::Instant::from_std(self.acks_at.unwrap_or_else(Instant::now))), if self.acks_at.is_some() => {
+                    self.acks_at = None;
+                    self.conns.values_mut().for_each(Conn::acknowledge);
+                }
                 () = sleep_until(rests_at.unwrap_or_else(tokio::time::Instant::now)), if rests_at.is_some() => {
                     rests_at = None;
                     self.rests();

@@ -149,6 +149,7 @@ impl Session {
             ended: None,
             killed: false,
             kill_at: None,
+            acks_at: None,
             closing: Vec::new(),
             snapshot: Vec::new(),
             colors: Colors::default(),

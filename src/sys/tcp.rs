@@ -44,6 +44,15 @@ pub fn tcp(_: BorrowedFd<'_>) -> Option<Tcp> {
     None
 }
 
+/// Whether the address that a socket is bound to is none of this machine's any more: nothing that is sent to it arrives.
+pub fn is_stranded(socket: BorrowedFd<'_>) -> bool {
+    let address = socket2::SockRef::from(&socket).local_addr().ok().and_then(|a| a.as_socket());
+    address.is_some_and(|mut address| {
+        address.set_port(0);
+        std::net::UdpSocket::bind(address).is_err_and(|e| e.kind() == std::io::ErrorKind::AddrNotAvailable)
+    })
+}
+
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
@@ -66,7 +75,8 @@ mod tests {
         let after = tcp(here.as_fd()).unwrap();
         assert!(after.sent >= before.sent + 5 && after.resent <= after.sent, "{before:?} {after:?}");
         assert!(after.rtt > Duration::ZERO && after.rtt < Duration::from_secs(5), "{after:?}");
+        assert!(!is_stranded(here.as_fd()));
         let (a, _b) = std::os::unix::net::UnixStream::pair().unwrap();
-        assert_eq!(tcp(a.as_fd()), None);
+        assert!(tcp(a.as_fd()).is_none() && !is_stranded(a.as_fd()));
     }
 }

@@ -294,6 +294,33 @@ fn a_change_of_the_network_makes_it_look() {
     assert!(took.iter().all(|t| *t < Duration::from_millis(1400)), "{took:?}");
 }
 
+/// A link from an address that is gone is over at once, and its successor comes with the next address.
+#[test]
+fn an_address_that_is_gone() {
+    let ip = |what: &str, address: &str| {
+        let done = std::process::Command::new("ip").args(["addr", what, address, "dev", "lo"]).output();
+        done.is_ok_and(|o| o.status.success())
+    };
+    // (of a block that no network uses: RFC 5737)
+    let address = format!("203.0.113.{}", std::process::id() % 250 + 1);
+    if !crate::support::is_root() || !ip("add", &format!("{address}/32")) {
+        return crate::support::skip("right to change addresses");
+    }
+    let Some(far) = Far::deployed() else { return };
+    let config = far.sshd.config(&format!("Host test\n  BindAddress {address}\n")).display().to_string();
+    far.thub(&["new", "-d", "-H", "test", "-n", "p", "--", "sh", "-c", "echo up; exec cat"]).ok();
+    let tty = Tty::thub(&far.home, 110, 24, &["-F", &config, "attach", "-H", "test", "p"]);
+    tty.until_text("up");
+    ip("del", &format!("{address}/32"));
+    tty.until("that it is over", |s| s.iter().any(|l| l.contains("connecting again") || l.contains("retrying")));
+    tty.type_("typed meanwhile\r");
+    assert!(ip("add", &format!("{address}/32")));
+    tty.until("what was typed, and all well", |s| {
+        s.iter().filter(|l| l.contains("typed meanwhile")).count() == 2 && !tells(s)
+    });
+    ip("del", &format!("{address}/32"));
+}
+
 /// A shell that is wanted on a dead link is started once the link is there, and gets what was typed for it; where that can't
 /// be known it is said, and what was typed is not swallowed.
 #[test]

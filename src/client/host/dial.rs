@@ -97,6 +97,12 @@ impl Env {
         self.network.get_or_init(start).clone()
     }
 
+    /// For who shows one host alone: its link is served where its keys are read, which is two switches of threads less for
+    /// each. Wanted before the first host is started.
+    pub fn keep_together(&self) {
+        let _ = self.network.set(Handle::current());
+    }
+
     /// Changes when this machine slept or its network changed: links are doubted then, and dials worth another try.
     pub fn wakes(&self) -> watch::Receiver<u64> {
         let listen = || {

@@ -137,7 +137,7 @@ struct Live {
     /// What the link may carry; none where it is within this machine.
     credit: Option<Credit>,
     /// Kept: the link lives on it.
-    _ssh: Option<crate::transport::ssh::Ssh>,
+    ssh: Option<crate::transport::ssh::Ssh>,
     /// No agent there: the link is to this machine's.
     without: Option<Without>,
     looked: Looked,
@@ -533,13 +533,13 @@ impl Task {
             leaving: None,
             pulse: Pulse::new(Instant::now()),
             credit: (!self.host.is_local() && without.is_none()).then(Credit::default),
-            _ssh: ssh,
+            ssh,
             without,
             looked: Looked::default(),
         };
         self.had_agent |= live.without.is_none();
         self.tell(HostEvent::State(HostState::Online { build: hello.build, hostname: hello.hostname }));
-        self.tell(HostEvent::Lends(live._ssh.as_ref().map(|ssh| ssh.lends()).unwrap_or_default()));
+        self.tell(HostEvent::Lends(live.ssh.as_ref().map(|ssh| ssh.lends()).unwrap_or_default()));
         if hello.ends_at_logout {
             self.tell(HostEvent::Said { what: super::ends_at_logout(&self.host) });
         }
@@ -624,7 +624,12 @@ impl Task {
                 }
                 () = live.looked.due(), if self.looking && network => self.measure(&mut live),
                 quiet = silence(&mut live.without) => self.tell(HostEvent::Silent(quiet)),
-                () = woken(&mut self.wakes), if network => live.pulse.doubt(Instant::now()),
+                () = woken(&mut self.wakes), if network => {
+                    if live.ssh.as_ref().is_some_and(|ssh| ssh.look().is_stranded()) {
+                        break Turn::Down("this machine has another address now".into());
+                    }
+                    live.pulse.doubt(Instant::now());
+                }
                 () = tokio::time::sleep_until(live.pulse.due(Instant::now(), &signs(&live.link)).into()), if network => {
                     if let Some(quiet) = self.feel(&mut live, &mut beside, asked) {
                         break Turn::Down(format!("nothing heard for {} s", quiet.as_secs()));

@@ -46,6 +46,12 @@ impl Look {
         sys::tcp(self.socket.upgrade()?.as_fd())
     }
 
+    /// Whether the address it was made from is none of this machine's any more; never known through a jump host or a
+    /// ProxyCommand.
+    pub fn is_stranded(&self) -> bool {
+        self.socket.upgrade().is_some_and(|socket| sys::is_stranded(socket.as_fd()))
+    }
+
     /// What it is encrypted with, as RFC 4253 names it.
     pub fn cipher(&self) -> Option<String> {
         self.shared.lock().cipher.clone()

@@ -29,7 +29,7 @@ impl Task {
         let now = Instant::now();
         live.looked.at = Some(now);
         // (a link within this machine has neither)
-        let (Some(ssh), Some(credit)) = (&live._ssh, &live.credit) else { return };
+        let (Some(ssh), Some(credit)) = (&live.ssh, &live.credit) else { return };
         let measured = Measured {
             shortest: credit.base(),
             credit: credit.share(true, 1),
