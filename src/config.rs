@@ -69,6 +69,8 @@ pub struct Config {
     pub clipboard: bool,
     pub size_policy: SizePolicy,
     pub predict: Predict,
+    /// What adaptive takes for a slow link: round trips longer than this.
+    pub predict_above: Duration,
     /// Bytes of output a new session keeps for whoever comes back.
     pub ring: u64,
     /// Lines of scrollback a new session keeps.
@@ -98,6 +100,7 @@ impl Default for Config {
             clipboard: true,
             size_policy: SizePolicy::Latest,
             predict: Predict::Adaptive,
+            predict_above: Duration::from_millis(30),
             ring: 1 << 20,
             history: 10_000,
             shell: None,
@@ -145,9 +148,10 @@ const DEFAULT_TOML: &str = r##"# thub's settings. Every line shows its default: 
 # Whose size a session takes that is open in several places: "latest" (who typed last), "smallest", "largest".
 #size_policy = "latest"
 
-# Show what you type before a far host answers: "adaptive" (where round trips take longer than 30 ms), "on", "off".
-# It is underlined until it is certain, where that takes long; passwords are never shown.
+# Show what you type before a far host answers: "adaptive" (where round trips take longer than predict_above_ms), "on",
+# "off". It is underlined until it is certain, where that takes long; passwords are never shown.
 #predict = "adaptive"
+#predict_above_ms = 30
 
 # Output a new session keeps for whoever comes back, in bytes ("512K" and "4M" are understood): 64K to 1G.
 #ring = "1M"
@@ -187,6 +191,7 @@ const NAMES: &[&str] = &[
     "clipboard",
     "size_policy",
     "predict",
+    "predict_above_ms",
     "ring",
     "history",
     "shell",
@@ -298,6 +303,7 @@ impl Config {
                 let all = [("adaptive", Predict::Adaptive), ("on", Predict::On), ("off", Predict::Off)];
                 self.predict = one_of(value, &all)?;
             }
+            "predict_above_ms" => self.predict_above = Duration::from_millis(number(value, 0..=60_000)?),
             "ring" => self.ring = bytes(value, 64 << 10..=1 << 30)?,
             "history" => self.history = number(value, 0..=1_000_000)? as u32,
             "shell" => {

@@ -337,13 +337,13 @@ impl App {
 
     /// A round trip to a host took this long: whether its keys are worth being foreseen.
     pub(super) fn round_trip(&mut self, id: &HostId, rtt: Duration) {
-        let setting = self.settings.predict;
+        let (setting, above) = (self.settings.predict, self.settings.predict_above);
         let now = self.now;
         let Some(host) = self.hosts.get_mut(id) else { return };
         host.trips.add(rtt, now);
         let srtt = host.srtt.map_or(rtt, |old| (old * 7 + rtt) / 8);
         (host.rtt, host.srtt) = (Some(rtt), Some(srtt));
-        host.foresight = host.foresight.at(setting, srtt);
+        host.foresight = host.foresight.at(setting, above, srtt);
     }
 
     fn tick(&mut self) {

@@ -5,7 +5,7 @@ use super::Finding;
 use crate::client::foresight::Foresight;
 use crate::client::host::Dialed;
 use crate::client::host::measured::unknown;
-use crate::config::Predict;
+use crate::config::{Config, Predict};
 use crate::link::Incoming;
 use crate::sys::Tcp;
 use crate::text::short;
@@ -51,13 +51,13 @@ pub async fn trips(dialed: &mut Dialed) -> Option<Vec<Duration>> {
 }
 
 /// All of it, of a link whose agent answered at `ready`.
-pub fn findings(look: &Look, ready: Instant, trips: &[Duration], predict: Predict) -> Vec<Finding> {
+pub fn findings(look: &Look, ready: Instant, trips: &[Duration], config: &Config) -> Vec<Finding> {
     let tcp = look.tcp();
     vec![
         connecting(look.steps, ready.saturating_duration_since(look.ready)),
         round_trip(trips, tcp),
         loss(tcp, &look.through),
-        echo(trips, predict),
+        echo(trips, config.predict, config.predict_above),
     ]
 }
 
@@ -185,9 +185,9 @@ fn loss(tcp: Option<Tcp>, through: &Through) -> Finding {
     Finding { fields, ..Finding::new("loss", level, said) }
 }
 
-fn echo(trips: &[Duration], predict: Predict) -> Finding {
+fn echo(trips: &[Duration], predict: Predict, above: Duration) -> Finding {
     let median = median(trips).unwrap_or_default();
-    let foresight = Foresight::default().at(predict, median);
+    let foresight = Foresight::default().at(predict, above, median);
     let word = match foresight {
         Foresight::Off => "off",
         Foresight::Shown => "shown",
@@ -198,7 +198,7 @@ fn echo(trips: &[Duration], predict: Predict) -> Finding {
         Predict::On => "on",
         Predict::Off => "off",
     };
-    let said = format!("typed keys are {}", foresight.words(predict));
+    let said = format!("typed keys are {}", foresight.words(predict, above));
     let (level, said) = match predict == Predict::Off && median >= BESIDE {
         true => (
             "warn",
@@ -279,7 +279,7 @@ mod tests {
     #[test]
     fn what_becomes_of_typed_keys() {
         let of = |ms: u64, predict| {
-            let f = echo(&took(&[ms]), predict);
+            let f = echo(&took(&[ms]), predict, Duration::from_millis(30));
             (field(&f, "echo").as_str().unwrap_or_default().to_string(), f.level)
         };
         assert_eq!(of(5, Predict::Adaptive), ("off".into(), "ok"));

@@ -6,7 +6,7 @@ use super::{Finding, ended, link, print};
 use crate::cli::call::Client;
 use crate::cli::{Common, agent, run};
 use crate::client::host::{Env, HostId};
-use crate::config::{Config, Predict};
+use crate::config::Config;
 use crate::failure::Failure;
 use crate::proto::hello::{BUILD, REVISION};
 use crate::text::{escape, shell, short};
@@ -58,7 +58,7 @@ pub async fn there(env: &Arc<Env>, common: &Common, host: &HostId) -> Result<(),
     if let Some(ssh) = client.dialed.ssh.clone() {
         let fell = || Failure::unreachable("the link fell while it was looked at", "try again");
         let trips = link::trips(&mut client.dialed).await.ok_or_else(fell)?;
-        found.extend(link::findings(ssh.look(), ready, &trips, predict(env)));
+        found.extend(link::findings(ssh.look(), ready, &trips, &config(env)));
     }
     let same = hello.build == BUILD && hello.revision == REVISION;
     found.push(Finding::new(
@@ -99,9 +99,9 @@ pub async fn there(env: &Arc<Env>, common: &Common, host: &HostId) -> Result<(),
 }
 
 /// As the user's settings have it.
-fn predict(env: &Env) -> Predict {
+fn config(env: &Env) -> Config {
     let text = Config::read(&env.paths).ok().flatten().unwrap_or_default();
-    Config::parse_what_can_be(&text).0.predict
+    Config::parse_what_can_be(&text).0
 }
 
 /// A report as `thub doctor --json` prints it, from a host: as much of it as is understood.

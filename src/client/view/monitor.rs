@@ -144,7 +144,7 @@ fn link(app: &App, theme: &Theme, id: &HostId, host: &Host, ago: &str, add: &mut
     add(format!("loss  {lost}"), lost_style, 2);
     let keys = app.tally(id);
     add(format!("keys  {} typed, {} shown ahead, {} wrong", keys.keys, keys.shown, keys.wrong), theme.text, 3);
-    add(format!("      {}", host.foresight.words(app.settings.predict)), theme.dim, 7);
+    add(format!("      {}", host.foresight.words(app.settings.predict, app.settings.predict_above)), theme.dim, 7);
     add(format!("heard {ago}"), if there { theme.text } else { theme.warn }, 2);
     add(format!("way   {}", or_none(measured.map(|m| short(&m.address, 200)))), theme.text, 5);
     add(format!("      {}", or_none(link.cipher.as_deref().map(|c| short(c, 60)))), theme.dim, 8);
