@@ -123,6 +123,7 @@ async fn verbs(
         host: "local".into(),
         inherited,
         defaults: defaults(&paths),
+        taken: false,
     };
     let local = move || {
         let (ours, theirs) = tokio::io::duplex(256 << 10);
@@ -210,11 +211,12 @@ fn serve(paths: Paths, inherited: sys::Inherited) -> Result<u8, Failure> {
     // (it is nothing for the sessions)
     let first = sys::take_variable(hello::FIRST);
     let first = first.and_then(|first| unhex(&first)).unwrap_or_default();
+    let taken = !first.is_empty();
     call::block_on(async move {
         let (read, write) = tokio::io::split(sys::FdStream::stdio()?);
         let io = tokio::io::join(std::io::Cursor::new(first).chain(read), write);
         let defaults = defaults(&paths);
-        let ctx = agent::Context { paths, local: false, host: sys::hostname(), inherited, defaults };
+        let ctx = agent::Context { paths, local: false, host: sys::hostname(), inherited, defaults, taken };
         agent::run(io, ctx).await?;
         Ok(0)
     })

@@ -29,6 +29,7 @@ use crate::link::{Incoming, Link, call, locked};
 use crate::paths::Paths;
 use crate::proto::control::*;
 use crate::proto::frame::Frame;
+use crate::proto::hello;
 use crate::proto::ids::{SessionId, StreamId};
 use crate::proto::notice::ShuttingDown;
 use crate::store::rundir::RunDir;
@@ -58,6 +59,8 @@ pub struct Context {
     /// What sessions' programs get back.
     pub inherited: sys::Inherited,
     pub defaults: Defaults,
+    /// The first frames came with the command that started it (`hello::FIRST`).
+    pub taken: bool,
 }
 
 /// What a session gets that does not say otherwise.
@@ -107,7 +110,7 @@ where
 {
     let run = Mutex::new(Arc::new(RunDir::open(&ctx.paths)?));
     let (tx, mut incoming) = mpsc::unbounded_channel();
-    let (link, served) = Link::new(io, true, tx);
+    let (link, served) = Link::saying(if ctx.taken { hello::TAKEN } else { "" }, io, true, tx);
     let local = ctx.local;
     if !local {
         // before anybody can ask for an uninstall

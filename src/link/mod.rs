@@ -69,7 +69,21 @@ impl Link {
     where
         S: AsyncRead + AsyncWrite + Send + 'static,
     {
+        Link::saying("", io, answering, incoming)
+    }
+
+    /// The same; `before` goes before all else, the banner included.
+    pub fn saying<S>(
+        before: &str,
+        io: S,
+        answering: bool,
+        incoming: mpsc::UnboundedSender<Incoming>,
+    ) -> (Link, impl Future<Output = io::Error> + Send)
+    where
+        S: AsyncRead + AsyncWrite + Send + 'static,
+    {
         let link = Link::unserved();
+        link.out.raw(before.as_bytes());
         if answering {
             link.out.raw(hello::banner().as_bytes());
         }

@@ -9,6 +9,10 @@ pub const FIRST: &str = "THUB_FIRST";
 /// Bytes of them at most: one word of a command line holds 128 KiB (execve(2)), twice as many characters as bytes.
 pub const FIRST_MOST: usize = 24 << 10;
 
+/// Before the banner, where an agent has taken [`FIRST`] in. An older one, under whatever name, does not say so; who
+/// does not know it skips it as noise.
+pub const TAKEN: &str = "\nthub/first\n";
+
 /// Newest protocol revision this build speaks.
 pub const REVISION: u32 = 2;
 /// Oldest one it still speaks.

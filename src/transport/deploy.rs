@@ -277,8 +277,7 @@ pub(super) async fn open_agent(ssh: &Ssh, agent: &Agent) -> Result<Channel, Fail
 
 /// What became of starting an agent without looking first.
 pub(super) enum Started {
-    /// It runs; the version its banner names; whether it was the first command that started it, and has what was given
-    /// to that.
+    /// It runs; the version its banner names; whether it has what was given to the command that started it.
     Agent(Channel, String, bool),
     /// It is not there; what the host is like instead.
     Absent(Remote),
@@ -301,7 +300,7 @@ pub async fn starting(first: &[u8]) -> Result<String, Failure> {
 pub(super) async fn first_words(ssh: &Ssh, mut channel: Channel) -> Result<Started, Failure> {
     let host = ssh.name();
     let printed = match heard(ssh, &mut channel).await? {
-        Heard::Banner(version) => return Ok(Started::Agent(channel, version, true)),
+        Heard::Banner(version, taken) => return Ok(Started::Agent(channel, version, taken)),
         Heard::Words(printed) => printed,
     };
     if !dirs::is_look(&printed) {
@@ -311,14 +310,14 @@ pub(super) async fn first_words(ssh: &Ssh, mut channel: Channel) -> Result<Start
     tracing::debug!("it was not plain whether others can write to the agent there: they can't");
     let mut channel = ssh.exec_lending(&start::judged(&path)).await?;
     match heard(ssh, &mut channel).await? {
-        Heard::Banner(version) => Ok(Started::Agent(channel, version, false)),
+        Heard::Banner(version, taken) => Ok(Started::Agent(channel, version, taken)),
         Heard::Words(printed) => Err(silent(&host, &printed, &channel)),
     }
 }
 
 enum Heard {
-    /// The version an agent's banner names.
-    Banner(String),
+    /// The version an agent's banner names, and whether it has taken in what it was told first.
+    Banner(String, bool),
     /// What a script of ours printed.
     Words(Vec<u8>),
 }
@@ -332,8 +331,10 @@ async fn heard(ssh: &Ssh, channel: &mut Channel) -> Result<Heard, Failure> {
             let n = channel.read(&mut piece).await;
             let n = n.map_err(|_| if channel.was_refused() { no_commands(&host) } else { ssh.lost() })?;
             seen.extend_from_slice(piece.get(..n).unwrap_or_default());
-            if let Some((_, version)) = hello::find_banner(&seen) {
-                return Ok(Some(version));
+            if let Some((at, version)) = hello::find_banner(&seen) {
+                let before = seen.get(..at).unwrap_or_default();
+                let taken = before.windows(hello::TAKEN.len()).any(|w| w == hello::TAKEN.as_bytes());
+                return Ok(Some((version, taken)));
             }
             if remote::probe_begins(&seen) && (n == 0 || remote::words(&seen).is_some()) {
                 return Ok(None);
@@ -356,9 +357,9 @@ async fn heard(ssh: &Ssh, channel: &mut Channel) -> Result<Heard, Failure> {
             ));
         }
     };
-    if let Some(version) = agent {
+    if let Some((version, taken)) = agent {
         channel.unread(&seen);
-        return Ok(Heard::Banner(version));
+        return Ok(Heard::Banner(version, taken));
     }
     Ok(Heard::Words(seen))
 }

@@ -74,8 +74,8 @@ pub async fn agent(
             started => started,
         };
         match started {
-            Ok(Started::Agent(channel, version, direct)) if choose::fits(&version) => {
-                return Ok(Opened { channel, build: own, greeted: direct && !first.is_empty() });
+            Ok(Started::Agent(channel, version, greeted)) if choose::fits(&version) => {
+                return Ok(Opened { channel, build: own, greeted });
             }
             Ok(Started::Absent(remote)) => remote,
             // what lies there under this build's name is something else
