@@ -90,7 +90,7 @@ pub async fn attach(env: &Arc<Env>, host: &HostId, a: &Attach) -> Result<u8, Fai
 fn remember(env: &Env, host: &HostId, name: &str, session: &SessionId) {
     if !host.is_local() {
         let (name, id) = (name.to_string(), session.to_string());
-        met::remember(&env.paths, host.as_str(), |met| drop(met.sessions.insert(name, id)));
+        met::remember(&env.paths, host.as_str(), |met| drop(met.sessions.insert(name.clone(), id.clone())));
     }
 }
 

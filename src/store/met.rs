@@ -16,10 +16,11 @@ const NAMES: usize = 50;
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Met {
-    /// The fingerprint of the key that was all it asked for.
+    /// The key that was all it asked for.
     pub key: Option<String>,
-    /// It hung up on what was sent ahead of its answers.
-    pub wary: bool,
+    /// So many times in a row it hung up on what was sent ahead of its answers, and when last (seconds since 1970).
+    pub broke: u32,
+    pub broke_at: u64,
     /// Sessions by the name that they were asked for.
     pub sessions: BTreeMap<String, String>,
 }
@@ -29,6 +30,16 @@ pub struct Met {
 struct All {
     version: u64,
     hosts: BTreeMap<String, Met>,
+}
+
+impl Met {
+    /// The key to be shown before the host has answered. Once may have been the network; twice, and it is left alone for a
+    /// while. `now` = seconds since 1970.
+    pub fn guess(&self, now: u64) -> Option<&str> {
+        const MANY: u32 = 2;
+        const WHILE: u64 = 30 * 24 * 3600;
+        self.key.as_deref().filter(|_| self.broke < MANY || now.saturating_sub(self.broke_at) > WHILE)
+    }
 }
 
 impl Stored for All {
@@ -45,21 +56,23 @@ pub fn recall(paths: &Paths, host: &str) -> Met {
 }
 
 /// Changes what is remembered. Who can't write has nothing to be remembered by.
-pub fn remember(paths: &Paths, host: &str, change: impl FnOnce(&mut Met)) {
-    let mut met = recall(paths, host);
-    let before = met.clone();
-    change(&mut met);
-    if met == before {
+pub fn remember(paths: &Paths, host: &str, change: impl Fn(&mut Met)) {
+    let before = recall(paths, host);
+    let mut after = before.clone();
+    change(&mut after);
+    if after == before {
         return;
-    }
-    while met.sessions.len() > NAMES {
-        met.sessions.pop_first();
     }
     let Ok(dir) = SafeDir::open_or_create(paths.state_dir()) else { return };
     let saved = Store::new(&dir, FILE).update(|all: Option<All>| {
         let mut all = all.unwrap_or_default();
         all.version = All::VERSION;
-        all.hosts.insert(host.to_string(), met);
+        // (as it is now: others change it, too)
+        let met = all.hosts.entry(host.to_string()).or_default();
+        change(met);
+        while met.sessions.len() > NAMES {
+            met.sessions.pop_first();
+        }
         while all.hosts.len() > HOSTS
             && let Some(other) = all.hosts.keys().find(|other| *other != host).cloned()
         {
@@ -92,6 +105,10 @@ mod tests {
         for n in 0..NAMES + 5 {
             remember(&paths, "nas", |met| drop(met.sessions.insert(format!("{n:03}"), "x".into())));
         }
+        let mut met = Met { key: Some("k".into()), broke: 1, broke_at: 1000, ..Met::default() };
+        assert_eq!(met.guess(1000), Some("k"));
+        met.broke = 2;
+        assert_eq!((met.guess(2000), met.guess(3_000_000)), (None, Some("k")));
         assert_eq!(recall(&paths, "nas").sessions.len(), NAMES);
         // where it can't be read there is the copy before it, or no guess; never an error
         std::fs::write(paths.state_dir().join(FILE), "{ no").unwrap();

@@ -663,3 +663,39 @@ fn a_host_named_is_that_host_when_its_sessions_are_gone() {
         }
     }
 }
+
+/// A host that hangs up on what it is told before it has answered is asked step by step; and told so no more, after the
+/// second time.
+#[test]
+fn a_guess_that_a_host_hangs_up_on() {
+    if !sshd::here() {
+        return;
+    }
+    let more = "Host *\n  IdentityFile {dir}/id\n  IdentityFile {dir}/old\n";
+    let far = Far::start("MaxAuthTries 1", more);
+    assert_eq!(far.thub(&["deploy", "test"]).code, 0);
+    sshd::keygen(far.sshd.dir.path(), &["-q", "-t", "ed25519", "-N", "", "-f", "old"]);
+    let listed = std::process::Command::new("ssh-keygen").arg("-lf").arg(far.sshd.at("old.pub")).output().unwrap();
+    let old = String::from_utf8(listed.stdout).unwrap().split(' ').nth(1).unwrap().to_string();
+    let met = far.home.at("state/met.json");
+    let logins = |known: bool| {
+        if known {
+            let mut all: Value = serde_json::from_slice(&std::fs::read(&met).unwrap()).unwrap();
+            all["hosts"]["test"]["key"] = old.clone().into();
+            std::fs::write(&met, all.to_string()).unwrap();
+        }
+        let mark = far.sshd.mark();
+        far.thub(&["ls", "-H", "test"]).ok();
+        let log = far.sshd.since(mark);
+        log.lines().filter(|l| l.starts_with("Connection from")).count()
+    };
+    assert_eq!(logins(false), 1);
+    assert_eq!(logins(true), 2, "the old key is not taken");
+    assert_eq!(logins(false), 1, "and the right one known again");
+    // twice in a row
+    assert_eq!(logins(true), 2);
+    let mut all: Value = serde_json::from_slice(&std::fs::read(&met).unwrap()).unwrap();
+    all["hosts"]["test"]["broke"] = 2.into();
+    std::fs::write(&met, all.to_string()).unwrap();
+    assert_eq!(logins(true), 1, "it is not guessed any more");
+}

@@ -58,7 +58,8 @@ fn an_attach_on_a_live_link_takes_one_round_trip() {
     proxy.line(LINE);
     let config = far.through(&proxy);
     for name in ["one", "two", "three"] {
-        let lines = format!("seq 20000; echo first-{name}; exec cat");
+        // (its own command line, which the picker shows, is not what is waited for)
+        let lines = format!("seq 20000; echo first'-'{name}; exec cat");
         far.thub(&["new", "-d", "-H", "test", "-n", name, "--", "sh", "-c", &lines]).ok();
     }
     let tty = Tty::thub(&far.home, 90, 20, &["-F", config.to_str().unwrap(), "attach", "-H", "test", "one"]);

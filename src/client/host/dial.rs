@@ -19,7 +19,7 @@ use crate::text::{shell, typed};
 use crate::transport::ask::Ask;
 use crate::transport::deploy::{Offer, Release, choose};
 use crate::transport::ssh::forward::Status;
-use crate::transport::ssh::{Again, Ssh};
+use crate::transport::ssh::{Again, Note, Ssh};
 use crate::transport::{self, DeployPolicy};
 use std::collections::HashMap;
 use std::io;
@@ -248,8 +248,7 @@ pub async fn dial_by(
     greeted
 }
 
-/// Connects, and says hello to the agent that goes with this build. One whose hello says what its name and banner did
-/// not is passed over.
+/// Reaches it as a guess has it, from what it did last time; or step by step, where that may be why it hung up.
 async fn open(
     host: &HostId,
     env: &Env,
@@ -258,20 +257,51 @@ async fn open(
     first: Option<First>,
 ) -> Result<Dialed, Failure> {
     let met = met::recall(&env.paths, host.as_str());
-    let file = env.ssh_config.as_deref();
-    let mut greeting = Greeting::begin(env, first.as_ref());
-    let again = met.key.filter(|_| !met.wary).map(|key| {
-        let early = greeting.early();
-        Again { key, command: tokio::spawn(async move { transport::deploy::starting(&early).await.ok() }) }
+    let greeting = Greeting::begin(env, first.as_ref());
+    let note = Arc::new(Note::default());
+    let again = met.guess(now()).map(|key| {
+        let (key, early, note) = (key.to_string(), greeting.early(), note.clone());
+        Again { key, command: tokio::spawn(async move { transport::deploy::starting(&early).await.ok() }), note }
     });
     let knew = again.is_some();
-    let ssh = match transport::ssh::connect_again(host.as_str(), file, ask.clone(), again).await {
-        Err(failure) if knew && failure.kind == Kind::Refused => {
-            met::remember(&env.paths, host.as_str(), |met| met.key = None);
-            return Err(failure);
+    let opened = open_by(host, env, ask.clone(), policy, first.as_ref(), greeting, again).await;
+    let remember = |change: &dyn Fn(&mut met::Met)| met::remember(&env.paths, host.as_str(), change);
+    match &opened {
+        Err(why) if note.may_be_why() => {
+            tracing::info!(why = why.what, "connecting again, one step after the other");
+            let greeting = Greeting::begin(env, first.as_ref());
+            let opened = open_by(host, env, ask, policy, first.as_ref(), greeting, None).await;
+            if opened.is_ok() {
+                remember(&|met| (met.broke, met.broke_at) = (met.broke.saturating_add(1), now()));
+            }
+            return opened;
         }
-        connected => connected?,
-    };
+        Err(failure) if knew && failure.kind == Kind::Refused => remember(&|met| met.key = None),
+        Ok(_) if note.was_sent() => remember(&|met| met.broke = 0),
+        _ => {}
+    }
+    opened
+}
+
+/// Seconds since 1970.
+fn now() -> u64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_secs())
+}
+
+/// Connects, and says hello to the agent that goes with this build. One whose hello says what its name and banner did
+/// not is passed over.
+async fn open_by(
+    host: &HostId,
+    env: &Env,
+    ask: Arc<dyn Ask>,
+    policy: DeployPolicy,
+    first: Option<&First>,
+    mut greeting: Greeting,
+    again: Option<Again>,
+) -> Result<Dialed, Failure> {
+    let file = env.ssh_config.as_deref();
+    let note = again.as_ref().map(|again| again.note.clone()).unwrap_or_default();
+    let ssh = transport::ssh::connect_again(host.as_str(), file, ask.clone(), again).await?;
     let mut unfit: Vec<String> = Vec::new();
     let mut told = None;
     loop {
@@ -281,7 +311,12 @@ async fn open(
             Ok(opened) => opened,
             // none other is there: what the last one said is why
             Err(failure) if failure.kind == Kind::Refused => return Err(told.unwrap_or(failure)),
-            Err(failure) => return Err(failure),
+            Err(failure) => {
+                if ssh.is_closed() {
+                    note.breaks();
+                }
+                return Err(failure);
+            }
         };
         if opened.greeted {
             greeting.link.out.skip(early.len());
@@ -293,15 +328,12 @@ async fn open(
             {
                 unfit.push(opened.build);
                 told = Some(failure);
-                greeting = Greeting::begin(env, first.as_ref());
+                greeting = Greeting::begin(env, first);
             }
             greeted => {
                 ssh.begun();
-                let took = ssh.took();
-                met::remember(&env.paths, host.as_str(), |met| {
-                    met.key.clone_from(&took.key);
-                    met.wary |= took.wary;
-                });
+                let key = ssh.key().map(str::to_string);
+                met::remember(&env.paths, host.as_str(), |met| met.key.clone_from(&key));
                 return greeted;
             }
         }

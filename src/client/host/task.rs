@@ -625,8 +625,9 @@ impl Task {
                 () = live.looked.due(), if self.looking && network => self.measure(&mut live),
                 quiet = silence(&mut live.without) => self.tell(HostEvent::Silent(quiet)),
                 () = woken(&mut self.wakes), if network => {
+                    // (the address may come back: both are tried)
                     if live.ssh.as_ref().is_some_and(|ssh| ssh.look().is_stranded()) {
-                        break Turn::Down("this machine has another address now".into());
+                        self.dial_beside(&mut beside, asked);
                     }
                     live.pulse.doubt(Instant::now());
                 }

@@ -1,6 +1,7 @@
 //! Owns how we prove who we are, in ssh's order: the agent's keys, key files, then what a person can say.
 //! Leaves out the host's key: [`prove`] runs only after the gate has passed it. Secrets are never logged nor kept.
 
+use super::ahead::{self, Note};
 use super::config::{AgentSocket, HostConfig};
 use super::connect::rsa_hash;
 use super::gate::{Gate, Shared};
@@ -15,7 +16,7 @@ use russh::MethodKind;
 use russh::client::{AuthResult, Handle, KeyboardInteractiveAuthResponse as Interactive, Prompt};
 use russh::keys::agent::AgentIdentity;
 use russh::keys::agent::client::AgentClient;
-use russh::keys::{HashAlg, PrivateKey, PublicKey};
+use russh::keys::{Certificate, HashAlg, PrivateKey, PublicKey};
 use std::sync::Arc;
 use std::time::Duration;
 use zeroize::Zeroizing;
@@ -65,21 +66,23 @@ struct Prover<'a> {
     left: Left,
     /// So many times the host would not have a key of ours, in one form or another.
     refused_keys: usize,
-    /// The fingerprint of the key shown last.
+    /// The key shown last.
     taken: Option<String>,
-    /// Of the key to be signed with at once, until that is done.
+    /// The one to be signed with at once, until that is done.
     known: Option<String>,
+    note: Arc<Note>,
 }
 
-/// Proves who we are to a host whose key was accepted; the key that was all it took, by its fingerprint. `known` = the one
-/// that was so last time: it is signed with before the host has said anything, which is three round trips less.
+/// Proves who we are to a host whose key was accepted; the key that was all it took. `guess` = the one that was so last time,
+/// and who hears what becomes of it: it is signed with before the host has said anything, which is three round trips less.
 pub(super) async fn prove(
     handle: &mut Handle<Gate>,
     config: &HostConfig,
     asker: &Asker,
     shared: &Shared,
-    known: Option<String>,
+    guess: Option<(String, Arc<Note>)>,
 ) -> Result<Option<String>, Failure> {
+    let (known, note) = guess.unzip();
     crate::sys::test_point("auth");
     let mut p = Prover {
         handle,
@@ -95,6 +98,7 @@ pub(super) async fn prove(
         refused_keys: 0,
         taken: None,
         known,
+        note: note.unwrap_or_default(),
     };
     let mut spent: Vec<MethodKind> = Vec::new();
     const ALL: [MethodKind; 3] = [MethodKind::PublicKey, MethodKind::KeyboardInteractive, MethodKind::Password];
@@ -102,8 +106,8 @@ pub(super) async fn prove(
     let mut methods = match if key_first { p.keys().await? } else { None } {
         Some(After::In) => return Ok(p.taken),
         Some(After::Out(methods, true)) => methods,
-        other => {
-            spent.extend(other.map(|_| MethodKind::PublicKey));
+        _ => {
+            spent.extend(key_first.then_some(MethodKind::PublicKey));
             let none = p.handle.authenticate_none(&config.user).await;
             match p.after(none)? {
                 After::In => return Ok(None),
@@ -164,6 +168,10 @@ impl Prover<'_> {
 
     fn dropped(&self) -> Failure {
         let heard = self.shared.lock();
+        // (what is said of another host key is to be heard)
+        if !heard.another {
+            self.note.breaks();
+        }
         let words = heard.last_words.clone().unwrap_or_else(|| "no reason given".into());
         let at = self.config.shown();
         if self.tried.is_empty() {
@@ -306,11 +314,22 @@ impl Prover<'_> {
         let file_keys: Vec<Option<PublicKey>> = files.iter().map(|f| f.public.clone()).collect();
         let mut order = order(&held_keys, &file_keys, self.config.identities_only);
         if let Some(known) = &self.known {
-            let is =
-                |key: Option<&PublicKey>| key.is_some_and(|k| k.fingerprint(HashAlg::Sha256).to_string() == *known);
+            let shown = |key: &PublicKey, certificates: &[&Certificate]| {
+                let mut prints = certificates.iter().map(|c| ahead::print(key, Some(c)));
+                ahead::print(key, None) == *known || prints.any(|print| print == *known)
+            };
+            // (a locked one is not shown before its turn: that would ask for its passphrase)
             order.sort_by_key(|candidate| match candidate {
-                Candidate::Agent(i) => !is(held_keys.get(*i)),
-                Candidate::File(i) => !is(file_keys.get(*i).and_then(Option::as_ref)),
+                Candidate::Agent(i) => !held_keys.get(*i).is_some_and(|key| match held.get(*i) {
+                    Some(AgentIdentity::Certificate { certificate, .. }) => {
+                        ahead::print(key, Some(certificate)) == *known
+                    }
+                    _ => shown(key, &certificates.of(key)),
+                }),
+                Candidate::File(i) => !files.get(*i).is_some_and(|file| match (&file.secret, &file.public) {
+                    (Secret::Open(_), Some(key)) => shown(key, &certificates.of(key)),
+                    _ => false,
+                }),
             });
         }
 
@@ -326,7 +345,7 @@ impl Prover<'_> {
                         continue;
                     };
                     let best = self.best_hash(public.algorithm().is_rsa()).await;
-                    let forms = match identity {
+                    let mut forms = match identity {
                         // a certificate in a file, its key in the agent
                         AgentIdentity::PublicKey { .. } => {
                             forms(self.config, public, &certificates.of(public), true, best)
@@ -335,6 +354,7 @@ impl Prover<'_> {
                             forms(self.config, public, &[certificate], false, best)
                         }
                     };
+                    self.known_first(public, &mut forms);
                     self.left.note(&forms, "a key of the agent", self.config);
                     if forms.list.is_empty() {
                         continue;
@@ -390,6 +410,12 @@ impl Prover<'_> {
         }
     }
 
+    /// The form that was taken last time comes first.
+    fn known_first(&self, public: &PublicKey, forms: &mut Forms) {
+        let known = |form: &Form| self.known.as_ref() == Some(&ahead::print(public, form.certificate.as_ref()));
+        forms.list.sort_by_key(|form| !known(form));
+    }
+
     async fn show<S: russh::Signer>(
         &mut self,
         public: &PublicKey,
@@ -397,11 +423,13 @@ impl Prover<'_> {
         signer: &mut S,
     ) -> Result<AuthResult, S::Error> {
         let user = self.config.user.clone();
-        let fingerprint = public.fingerprint(HashAlg::Sha256).to_string();
-        let at_once = self.known.take_if(|known| *known == fingerprint).is_some();
-        self.taken = Some(fingerprint);
+        let print = ahead::print(public, form.certificate.as_ref());
+        let at_once = self.known.take_if(|known| *known == print).is_some();
+        self.taken = Some(print);
         self.handle.set_at_once(at_once);
-        self.shared.lock().ahead = at_once;
+        if at_once {
+            self.note.sends(true);
+        }
         let shown = match &form.certificate {
             Some(with) => self.handle.authenticate_certificate_with(user, with.clone(), form.hash, signer).await,
             None => self.handle.authenticate_publickey_with(user, public.clone(), form.hash, signer).await,
@@ -410,9 +438,9 @@ impl Prover<'_> {
         if matches!(shown, Ok(AuthResult::Failure { partial_success: false, .. })) {
             self.refused_keys += 1;
         }
-        // (where the connection broke, that may be why)
-        if shown.is_ok() && !self.handle.is_closed() {
-            self.shared.lock().ahead = false;
+        // what is not signed is not sent
+        if at_once && shown.is_err() && !self.handle.is_closed() {
+            self.note.sends(false);
         }
         shown
     }
@@ -503,7 +531,8 @@ impl Prover<'_> {
         if file.public.as_ref().is_some_and(|p| p.key_data() != public.key_data()) {
             spent = 0;
         }
-        let forms = forms(self.config, &public, &certificates.of(&public), true, best);
+        let mut forms = forms(self.config, &public, &certificates.of(&public), true, best);
+        self.known_first(&public, &mut forms);
         self.left.note(&forms, &name, self.config);
         let mut signer = ByFile(key);
         for form in forms.list.iter().skip(spent) {

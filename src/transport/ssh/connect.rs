@@ -2,6 +2,7 @@
 //! Leaves out the word on its key (`gate`), how we prove who we are (`auth`) and what flows (`channel`).
 
 use super::agent_forward;
+use super::ahead::{self, Again, Note};
 use super::auth;
 use super::channel::{Channel, Exit};
 use super::config::{self, HostConfig};
@@ -35,7 +36,6 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{OnceCell, Semaphore, mpsc, watch};
-use tokio::task::JoinHandle;
 
 /// Handshake, then authentication: each so long, without the time of questions.
 const HANDSHAKE_WITHIN: Duration = Duration::from_secs(30);
@@ -71,8 +71,8 @@ pub(super) struct Inner {
     x11: OnceCell<Option<Arc<X11>>>,
     /// Of those that begin at once.
     turn: Turn,
-    /// What it took to log in.
-    took: Took,
+    /// A key was all it took to log in: this one.
+    key: Option<String>,
     /// Opened together with the login, for the command.
     ahead: Mutex<Option<(Opening, String)>>,
     look: Look,
@@ -100,23 +100,6 @@ pub async fn connect(dest: &str, file: Option<&Path>, ask: Arc<dyn Ask>) -> Resu
     connect_again(dest, file, ask, None).await
 }
 
-/// What is sent before the host has said anything behind the key exchange.
-pub struct Again {
-    /// The fingerprint of the key that was all it took last time ([`Ssh::took`]).
-    pub key: String,
-    /// What [`Ssh::exec_lending`] is about to run.
-    pub command: JoinHandle<Option<String>>,
-}
-
-/// What it took to log in.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Took {
-    /// A key and nothing else: its fingerprint.
-    pub key: Option<String>,
-    /// The host hung up on what was sent ahead of its answers.
-    pub wary: bool,
-}
-
 /// The same to a host where a key was taken before: the login and the first command go out in one flight.
 pub async fn connect_again(
     dest: &str,
@@ -125,7 +108,8 @@ pub async fn connect_again(
     again: Option<Again>,
 ) -> Result<Ssh, Failure> {
     let file = file.map(Path::to_path_buf);
-    hop(dest.to_string(), file, ask, 0, None, Manner { again, ..Manner::plain(KEEPALIVE_MOST) }).await
+    let note = again.as_ref().map(|again| again.note.clone()).unwrap_or_default();
+    hop(dest.to_string(), file, ask, 0, None, Manner { keepalives: KEEPALIVE_MOST, again, note }).await
 }
 
 /// How a connection is begun and held.
@@ -133,13 +117,13 @@ struct Manner {
     /// So many may stay unanswered.
     keepalives: usize,
     again: Option<Again>,
-    /// [`Took::wary`]
-    wary: bool,
+    /// Who hears of questions on the way.
+    note: Arc<Note>,
 }
 
 impl Manner {
     fn plain(keepalives: usize) -> Manner {
-        Manner { keepalives, again: None, wary: false }
+        Manner { keepalives, again: None, note: Arc::default() }
     }
 }
 
@@ -175,7 +159,6 @@ fn hop(
         let mut steps = Steps { config: start.elapsed(), ..Steps::default() };
         let start = Instant::now();
         crate::sys::test_point("connect");
-        let anew = manner.again.as_ref().map(|_| (dest, file.clone(), ask.clone(), passed.clone()));
         let (itself, via) = passed.unzip();
         let jumps = via.clone().flatten().unwrap_or_else(|| jumps_of(&config));
         let mut way = Way { jump: itself.clone(), ..Way::default() };
@@ -192,7 +175,7 @@ fn hop(
                 ask.clone(),
                 depth + 1,
                 Some((which, before)),
-                Manner::plain(manner.keepalives),
+                Manner { note: manner.note.clone(), ..Manner::plain(manner.keepalives) },
             )
             .await
             .map_err(|f| f.hint(format!("it is the jump host on the way to {}", config.shown())))?;
@@ -207,15 +190,7 @@ fn hop(
         };
         way.address = wire.address;
         steps.reach = start.elapsed();
-        let (keepalives, shared) = (manner.keepalives, Arc::new(Shared::default()));
-        match (handshake(config, wire, way, ask, manner, steps, shared.clone()).await, anew) {
-            // what was sent ahead was not answered, but with the end of the connection: step by step, then
-            (Err(e), Some((dest, file, ask, passed))) if shared.lock().ahead => {
-                tracing::info!(why = e.what, "logging in again, one step after the other");
-                hop(dest, file, ask, depth, passed, Manner { keepalives, again: None, wary: true }).await
-            }
-            (connected, _) => connected,
-        }
+        handshake(config, wire, way, ask, manner, steps).await
     })
 }
 
@@ -223,7 +198,7 @@ fn hop(
 #[cfg(test)]
 pub(super) async fn over_tcp(config: HostConfig, ask: Arc<dyn Ask>) -> Result<Ssh, Failure> {
     let wire = stream::tcp(&config).await?;
-    handshake(config, wire, Way::default(), ask, Manner::plain(KEEPALIVE_MOST), Steps::default(), Arc::default()).await
+    handshake(config, wire, Way::default(), ask, Manner::plain(KEEPALIVE_MOST), Steps::default()).await
 }
 
 /// The jumps in the order they are passed; one that leads to the host itself is none (`Host *` with a ProxyJump).
@@ -248,7 +223,6 @@ async fn handshake(
     ask: Arc<dyn Ask>,
     manner: Manner,
     mut steps: Steps,
-    shared: Arc<Shared>,
 ) -> Result<Ssh, Failure> {
     let start = Instant::now();
     let (read_config, revoked_path) = (config.clone(), config.revoked_host_keys.clone());
@@ -262,6 +236,7 @@ async fn handshake(
     let (host, port) = config.recorded_as();
     let types = known_hosts::recorded_types(&files, &host, port);
     let asker = Asker { ask, patience: Arc::new(Patience::default()) };
+    let shared = Arc::new(Shared::default());
     let (alive, gone) = watch::channel(());
     let certificates = !known_hosts::authorities(&files, &host, port).is_empty();
     renewal::listen();
@@ -329,17 +304,23 @@ async fn handshake(
     steps.key_exchange = start.elapsed().saturating_sub(questions);
     let start = Instant::now();
     let wiping = crate::sys::Wiping::begin();
-    let (known, command) = manner.again.map(|again| (again.key, again.command)).unzip();
-    let ahead = open_ahead(&handle, &config, command).await;
-    let proved = asker.patience.within(AUTH_WITHIN, auth::prove(&mut handle, &config, &asker, &shared, known)).await;
+    let (guess, ahead) = match manner.again {
+        Some(Again { key, command, note }) => (Some((key, note)), ahead::open(&handle, &config, command).await),
+        None => (None, None),
+    };
+    let proving = auth::prove(&mut handle, &config, &asker, &shared, guess);
+    let proved = asker.patience.within(AUTH_WITHIN, proving).await;
+    if !asker.patience.spent().is_zero() {
+        manner.note.asks();
+    }
     // from a task's own frame, which lies above those that keys passed through
     let _ = tokio::spawn(async { crate::sys::wipe_stack() }).await;
     drop(wiping);
-    let took = match proved {
+    let key = match proved {
         Some(proved) => {
             let key = proved?;
             tracing::info!(host = at, "logged in");
-            Took { key, wary: manner.wary }
+            key
         }
         None => {
             return Err(Failure::unreachable(
@@ -354,24 +335,8 @@ async fn handshake(
     let look = Look { address, through, steps, ready: Instant::now(), heard: heard_too, socket, shared: shared_too };
     let ahead = Mutex::new(ahead);
     let inner =
-        Arc::new(Inner { took, ahead, look, handle, config, shared, gone, asked, lane, heard, x11, turn, _cut: cut });
+        Arc::new(Inner { key, ahead, look, handle, config, shared, gone, asked, lane, heard, x11, turn, _cut: cut });
     Ok(Ssh { inner })
-}
-
-/// A channel for what [`Ssh::exec_lending`] is about to run, opened together with the login. (A display is lent only once
-/// it has been asked for.)
-async fn open_ahead(
-    handle: &Handle<Gate>,
-    config: &HostConfig,
-    command: Option<JoinHandle<Option<String>>>,
-) -> Option<(Opening, String)> {
-    let command = command.filter(|_| !config.forward_x11)?.await.ok()??;
-    let mut requests = Vec::new();
-    if config.lent_agent().is_some() {
-        requests.push(ChannelMsg::AgentForward { want_reply: false });
-    }
-    requests.push(ChannelMsg::Exec { want_reply: true, command: command.clone().into() });
-    Some((handle.channel_open_ahead(requests).await.ok()?, command))
 }
 
 /// What of the person's a host may use as long as it is connected: said where it is shown.
@@ -396,9 +361,9 @@ impl Lends {
 }
 
 impl Ssh {
-    /// What it took to log in.
-    pub fn took(&self) -> &Took {
-        &self.inner.took
+    /// The key that was all it took to log in, as [`Again`] names it.
+    pub fn key(&self) -> Option<&str> {
+        self.inner.key.as_deref()
     }
 
     /// What can be looked at of it.
@@ -434,10 +399,14 @@ impl Ssh {
     /// The same with what ssh_config lends the host: the ssh-agent, the display.
     pub async fn exec_lending(&self, command: &str) -> Result<Channel, Failure> {
         let ahead = self.inner.ahead.lock().unwrap_or_else(|e| e.into_inner()).take();
-        if let Some((opening, _)) = ahead.filter(|(_, ahead)| ahead == command)
-            && let Ok(channel) = self.open(opening.confirmed()).await
-        {
-            return Ok(Channel::spawn(channel, self.inner.clone()));
+        if let Some((opening, _)) = ahead.filter(|(_, ahead)| ahead == command) {
+            match tokio::time::timeout(OPEN_WITHIN, opening.confirmed()).await {
+                Ok(Ok(channel)) => return Ok(Channel::spawn(channel, self.inner.clone())),
+                // nothing was run there
+                Ok(Err(_)) => {}
+                // (it may run yet)
+                Err(_) => return Err(self.opens_nothing()),
+            }
         }
         let channel = self.open(self.inner.handle.channel_open_session()).await?;
         self.lend(&channel).await?;
@@ -692,11 +661,15 @@ impl Ssh {
                 "close sessions over the same connection, or raise MaxSessions there",
             )),
             Ok(Err(_)) => Err(self.lost()),
-            Err(_) => Err(Failure::unreachable(
-                format!("{} did not open a channel within {} s", self.name(), OPEN_WITHIN.as_secs()),
-                "see whether the network there still works",
-            )),
+            Err(_) => Err(self.opens_nothing()),
         }
+    }
+
+    fn opens_nothing(&self) -> Failure {
+        Failure::unreachable(
+            format!("{} did not open a channel within {} s", self.name(), OPEN_WITHIN.as_secs()),
+            "see whether the network there still works",
+        )
     }
 
     /// Why it ended, as far as more is known than that it did; escaped.

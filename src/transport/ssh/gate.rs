@@ -44,8 +44,6 @@ pub(super) struct Heard {
     pub(super) x11: Option<mpsc::UnboundedSender<Incoming>>,
     /// What the connection is encrypted with, as RFC 4253 names it.
     pub(super) cipher: Option<String>,
-    /// Something was sent ahead of the host's answers, and it has not said yet what it makes of that.
-    pub(super) ahead: bool,
 }
 
 #[derive(Default)]

@@ -11,6 +11,7 @@
 //! - [`channel`] a command's streams · [`sftp`] files, behind [`sftp_guard`]
 
 mod agent_forward;
+mod ahead;
 mod aliases;
 mod auth;
 pub mod channel;
@@ -37,10 +38,11 @@ mod userkey;
 mod way;
 mod x11;
 
+pub use ahead::{Again, Note};
 pub use aliases::hosts;
 pub use channel::{Channel, Control, Exit};
 pub use config::{HostConfig, resolve};
-pub use connect::{Again, Lends, Ssh, Terminal, Took, connect, connect_again, connect_patiently};
+pub use connect::{Lends, Ssh, Terminal, connect, connect_again, connect_patiently};
 pub use forward::Forwards;
 pub use look::{Look, Steps};
 pub use sftp::Sftp;
