@@ -874,7 +874,7 @@ mod tests {
                 let _ = running.await;
             }
         });
-        (connect::over_tcp(config, ask).await, told.await.ok())
+        (connect::over_tcp(config, ask, None).await, told.await.ok())
     }
 
     #[tokio::test]

@@ -196,9 +196,10 @@ fn hop(
 
 /// A connection by TCP from a config made by hand.
 #[cfg(test)]
-pub(super) async fn over_tcp(config: HostConfig, ask: Arc<dyn Ask>) -> Result<Ssh, Failure> {
+pub(super) async fn over_tcp(config: HostConfig, ask: Arc<dyn Ask>, again: Option<Again>) -> Result<Ssh, Failure> {
     let wire = stream::tcp(&config).await?;
-    handshake(config, wire, Way::default(), ask, Manner::plain(KEEPALIVE_MOST), Steps::default()).await
+    let manner = Manner { again, ..Manner::plain(KEEPALIVE_MOST) };
+    handshake(config, wire, Way::default(), ask, manner, Steps::default()).await
 }
 
 /// The jumps in the order they are passed; one that leads to the host itself is none (`Host *` with a ProxyJump).
@@ -839,7 +840,7 @@ mod tests {
             let _ = tell.send(running.handle());
             let _ = running.await;
         });
-        (over_tcp(config, Arc::new(Nobody)).await.unwrap(), told.await.unwrap())
+        (over_tcp(config, Arc::new(Nobody), None).await.unwrap(), told.await.unwrap())
     }
 
     #[tokio::test]
