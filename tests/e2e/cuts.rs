@@ -257,13 +257,15 @@ fn input_sent_into_a_dead_link_can_be_thrown_away() {
     assert_eq!(got, ["got echo next", "got echo there", "got echo last"]);
 }
 
+/// Adds an address of this machine, or takes it away; false = that may not be.
+fn ip(what: &str, address: &str) -> bool {
+    let done = std::process::Command::new("ip").args(["addr", what, address, "dev", "lo"]).output();
+    done.is_ok_and(|o| o.status.success())
+}
+
 /// A change of the network is heard of: a dead link is found at once, not when its next sign of life is due.
 #[test]
 fn a_change_of_the_network_makes_it_look() {
-    let ip = |what: &str, address: &str| {
-        let done = std::process::Command::new("ip").args(["addr", what, address, "dev", "lo"]).output();
-        done.is_ok_and(|o| o.status.success())
-    };
     // (an address of the loopback nobody uses)
     let address = format!("127.83.{}.{}/32", std::process::id() / 250 % 250, std::process::id() % 250 + 1);
     if !crate::support::is_root() || !ip("add", &address) {
@@ -297,10 +299,6 @@ fn a_change_of_the_network_makes_it_look() {
 /// A link from an address that is gone is over at once, and its successor comes with the next address.
 #[test]
 fn an_address_that_is_gone() {
-    let ip = |what: &str, address: &str| {
-        let done = std::process::Command::new("ip").args(["addr", what, address, "dev", "lo"]).output();
-        done.is_ok_and(|o| o.status.success())
-    };
     // (of a block that no network uses: RFC 5737)
     let address = format!("203.0.113.{}", std::process::id() % 250 + 1);
     if !crate::support::is_root() || !ip("add", &format!("{address}/32")) {

@@ -277,7 +277,6 @@ async fn open(
             return opened;
         }
         Err(failure) if knew && failure.kind == Kind::Refused => remember(&|met| met.key = None),
-        Ok(_) if note.was_sent() => remember(&|met| met.broke = 0),
         _ => {}
     }
     opened
@@ -333,7 +332,12 @@ async fn open_by(
             greeted => {
                 ssh.begun();
                 let key = ssh.key().map(str::to_string);
-                met::remember(&env.paths, host.as_str(), |met| met.key.clone_from(&key));
+                met::remember(&env.paths, host.as_str(), |met| {
+                    met.key.clone_from(&key);
+                    if note.was_sent() {
+                        met.broke = 0;
+                    }
+                });
                 return greeted;
             }
         }

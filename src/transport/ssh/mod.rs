@@ -7,6 +7,7 @@
 //! - `agent_forward` the person's ssh-agent, lent to a host · `x11` the display
 //! - `turn` how many connections begin at a time · `auth`, `keyfile`, `userkey` who we are · `patience` deadlines that stand still while a person is asked
 //! - [`forward`] ports and sockets passed on, both ways; `lane`, `spill` bulk data gives way
+//! - `ahead` what is said before the host has answered
 //! - `way` how it was reached, in words · `look` what can be looked at of a connection
 //! - [`channel`] a command's streams · [`sftp`] files, behind [`sftp_guard`]
 
