@@ -138,7 +138,7 @@ impl Viewer {
         loop {
             let behind = end - self.sent;
             // what the window can't take in one go, or the ring has let go of, is skipped: the client gets the screen instead
-            let room = self.limit.saturating_sub(self.sent);
+            let room = self.limit.saturating_sub(self.sent).max(self.room_behind_screen(end));
             let skip = self.screen_due || (behind > 0 && (self.sent < ring.start() || room < behind));
             if skip {
                 if !self.has_room_for_screen() {
@@ -185,6 +185,15 @@ impl Viewer {
         self.unacked.len() < self.screens && data + screens + *size as u64 <= window / 2
     }
 
+    /// A Screen is far beyond what the client has allowed; what little follows it, a prompt where a flood has ended, goes with
+    /// it and does not wait for its acknowledgement.
+    fn room_behind_screen(&self, end: Offset) -> u64 {
+        match self.unacked.back() {
+            Some((to, _)) if end - to <= TAIL => end - self.sent,
+            _ => 0,
+        }
+    }
+
     /// The client's acknowledgement.
     pub fn ack(&mut self, seen: Offset, limit: Offset, end: Offset) {
         self.limit = self.limit.max(limit.min(seen.saturating_add(MOST_WINDOW)));
@@ -200,6 +209,8 @@ impl Viewer {
     }
 }
 
+/// Bytes of output that may follow a Screen at once.
+const TAIL: u64 = 1 << 10;
 /// Screens that may be on their way to one client at once, whatever it says.
 pub const MOST_SCREENS: usize = 8;
 /// Largest credit a client may give beyond what it has seen: 64 MiB.

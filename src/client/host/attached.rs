@@ -49,6 +49,8 @@ pub struct Attached {
     resizes: u64,
     window: u64,
     screens: u32,
+    /// Over a network: Screens are packed.
+    far: bool,
     /// The last acknowledgement sent.
     acked: Offset,
     /// A Screen up to here waits to be acknowledged.
@@ -88,6 +90,7 @@ impl Attached {
             resizes: 0,
             window,
             screens: 1,
+            far: false,
             acked: 0,
             screen: None,
             parts: None,
@@ -130,7 +133,7 @@ impl Attached {
             resizes: self.resizes,
             window: self.window,
             screens: self.screens,
-            packed: self.screens > 1,
+            packed: self.far,
             size: (!self.watch).then_some(self.size),
             auto: self.again,
             watch: self.watch,
@@ -142,9 +145,9 @@ impl Attached {
         }
     }
 
-    /// What may be on its way from here on: bytes of output, and Screens among them.
+    /// What may be on its way over a network from here on: bytes of output, and Screens among them.
     pub fn allow(&mut self, window: u64, screens: u32) {
-        (self.window, self.screens) = (window, screens);
+        (self.window, self.screens, self.far) = (window, screens, true);
     }
 
     /// Starts over: the next attach brings a Screen.

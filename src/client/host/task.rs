@@ -36,9 +36,9 @@ use tokio::time::MissedTickBehavior;
 /// Credit for a session's output. On this machine a flood soon turns into Screens; over a network a queue is delay.
 const WINDOW_LOCAL: u64 = 32 << 10;
 const WINDOW_FAR: u64 = 64 << 10;
-/// Screens on their way at once over a network: one alone would come once a round trip. More than two show nobody more, and
-/// each packet of theirs may be the lost one that all behind it wait for.
-const SCREENS_FAR: u32 = 2;
+/// Screens on their way at once over a network, while a flood goes on: each packet of theirs may be the lost one that all
+/// behind it wait for, the answer to Ctrl-C too. What a flood ends with waits for none.
+const SCREENS_FAR: u32 = 1;
 /// Between dials while the drop is fresh.
 const AGAIN: Duration = Duration::from_millis(500);
 /// How long it counts as fresh.
@@ -96,7 +96,9 @@ pub fn spawn(host: HostId, env: Arc<Env>, events: Events, first: Option<Dialed>)
 
 /// The attach that a task would send for a session nobody has shown yet: for who sends it with hello.
 pub fn first_attach(env: &Env, session: SessionId, size: Size, watch: bool, stream: StreamId) -> SessionAttach {
-    Attached::new(session, stream, size.clamped(), watch, WINDOW_FAR).request(&env.client, stream)
+    let mut first = Attached::new(session, stream, size.clamped(), watch, WINDOW_FAR);
+    first.allow(WINDOW_FAR, SCREENS_FAR);
+    first.request(&env.client, stream)
 }
 
 /// Answers to calls, as they come.
@@ -733,8 +735,9 @@ impl Task {
         let (session, stream) = (asked.session.clone(), asked.stream);
         let a = self.attached.get_mut(&session).filter(|a| {
             let now = a.request(&self.env.client, stream);
-            // (another size is asked for once it is answered)
-            now.size.is_some() == asked.size.is_some() && SessionAttach { size: asked.size, ..now } == asked
+            // (another size is asked for once it is answered, and how much may be on its way is said with each answer)
+            let SessionAttach { size, window, screens, packed, .. } = asked;
+            now.size.is_some() == size.is_some() && SessionAttach { size, window, screens, packed, ..now } == asked
         });
         let Some(a) = a else {
             let_go(live, stream);
