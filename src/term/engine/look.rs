@@ -30,6 +30,8 @@ pub(in crate::term) struct Look(u32);
 
 const TABLE: u32 = 1 << 31;
 const BACKGROUND: u32 = 0x1ff << 9;
+/// The same of [`Key::colors`].
+const BACKGROUND_KEY: u64 = 0xffff_ffff << 32;
 
 impl Look {
     pub const PLAIN: Look = Look(0);
@@ -39,8 +41,8 @@ impl Look {
         self.0
     }
     #[inline]
-    const fn index(self) -> Option<usize> {
-        if self.0 & TABLE != 0 { Some((self.0 & !TABLE) as usize) } else { None }
+    const fn index(self) -> Option<u32> {
+        if self.0 & TABLE != 0 { Some(self.0 & !TABLE) } else { None }
     }
     #[inline]
     fn pack(key: Key) -> Option<Look> {
@@ -54,18 +56,18 @@ impl Look {
         let attributes = key.line as u32;
         Some(Look(color(fg) | color(bg) << 9 | attributes << 18))
     }
-    fn unpack(self) -> Pen {
+    fn unpack(self) -> Key {
         let color = |n: u32| match self.0 >> n & 0x1ff {
             0 => 0,
             i => 1 << 24 | u64::from(i - 1),
         };
-        Key { colors: color(0) | color(9) << 32, line: u64::from(self.0 >> 18 & 0xfff), link: 0 }.pen()
+        Key { colors: color(0) | color(9) << 32, line: u64::from(self.0 >> 18 & 0xfff), link: 0 }
     }
 }
 
-/// A pen in few words, to be compared and hashed.
-#[derive(Clone, Copy, PartialEq, Eq, Default)]
-struct Key {
+/// A pen in few words, to be compared and hashed. All zero is the plain one.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(in crate::term) struct Key {
     /// Foreground, and 32 bits above it the background: 0, or 1 << 24 and an index, or 2 << 24 and red, green, blue.
     colors: u64,
     /// Attributes (bits 0 to 11: see [`Look`]), and 32 bits above them the underline's colour.
@@ -91,8 +93,10 @@ fn color(bits: u64) -> Color {
 }
 
 impl Key {
+    pub const PLAIN: Key = Key { colors: 0, line: 0, link: 0 };
+
     #[inline]
-    fn of(pen: &Pen) -> Key {
+    pub fn of(pen: &Pen) -> Key {
         let s = &pen.style;
         let bit = |on: bool, n: u32| u64::from(on) << n;
         Key {
@@ -132,6 +136,24 @@ impl Key {
         Pen { style, protected: on(11), link: self.link }
     }
 
+    /// As it was, but erased by everybody: protection is the screen's alone.
+    #[inline]
+    pub fn unprotected(self) -> Key {
+        Key { line: self.line & !(1 << 11), ..self }
+    }
+
+    /// See [`Pen::link`].
+    #[inline]
+    pub fn link(self) -> u32 {
+        self.link
+    }
+
+    /// The same with the number of another link.
+    #[inline]
+    pub fn with_link(self, link: u32) -> Key {
+        Key { link, ..self }
+    }
+
     fn slot(self) -> usize {
         let mixed =
             (self.colors ^ self.line.rotate_left(17) ^ u64::from(self.link)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
@@ -142,12 +164,64 @@ impl Key {
 /// Pens looked for again among those of late, by hash: as many as [`Key::slot`] tells apart.
 const RECENT: usize = 1024;
 
+/// Pens by number.
+#[derive(Clone, Default, Debug)]
+pub(in crate::term) struct Pens {
+    keys: Vec<Key>,
+    /// The newest pen of each hash. One that is not found here is added once more.
+    recent: Vec<u32>,
+}
+
+impl Pens {
+    /// What each takes, in bytes.
+    pub const BYTES: usize = size_of::<Key>();
+
+    /// The number of a pen; it is added if it must be.
+    #[inline]
+    pub fn number(&mut self, key: Key) -> u32 {
+        if self.recent.is_empty() {
+            self.recent.resize(RECENT, 0);
+        }
+        let next = self.keys.len() as u32;
+        let Some(n) = self.recent.get_mut(key.slot()) else { return 0 };
+        if self.keys.get(*n as usize) != Some(&key) {
+            self.keys.push(key);
+            *n = next;
+        }
+        *n
+    }
+
+    /// The plain one if there is no such number.
+    #[inline]
+    pub fn key(&self, n: u32) -> Key {
+        self.keys.get(n as usize).copied().unwrap_or_default()
+    }
+
+    pub fn pen(&self, n: u32) -> Pen {
+        self.key(n).pen()
+    }
+
+    pub fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Forgets those from number `len` on.
+    pub fn truncate(&mut self, len: usize) {
+        self.keys.truncate(len);
+    }
+
+    /// Gives back what was allocated ahead: few or none will be added.
+    pub fn shrink(&mut self) {
+        self.keys.shrink_to_fit();
+        self.recent = Vec::new();
+    }
+}
+
 /// The pens that do not fit into a cell, and the addresses of links.
 #[derive(Default)]
 pub(in crate::term) struct Looks {
-    pens: Vec<Key>,
-    /// The newest pen of each hash. One that is not found here is added once more: cleaning makes up for it.
-    recent: Vec<u32>,
+    /// Those that are there twice are made up for by cleaning.
+    pens: Pens,
     links: Vec<Box<str>>,
     link_numbers: HashMap<Box<str>, u32, FixedState>,
 }
@@ -156,40 +230,33 @@ impl Looks {
     /// The packed form of a pen; the table grows if it must.
     #[inline]
     pub fn look(&mut self, pen: &Pen) -> Look {
-        let key = Key::of(pen);
-        match Look::pack(key) {
-            Some(look) => look,
-            None => self.listed(key),
-        }
+        self.of_key(Key::of(pen))
     }
 
-    fn listed(&mut self, key: Key) -> Look {
-        if self.recent.is_empty() {
-            self.recent.resize(RECENT, 0);
+    #[inline]
+    fn of_key(&mut self, key: Key) -> Look {
+        Look::pack(key).unwrap_or_else(|| Look(TABLE | self.pens.number(key)))
+    }
+
+    #[inline]
+    pub fn key(&self, look: Look) -> Key {
+        match look.index() {
+            None => look.unpack(),
+            Some(i) => self.pens.key(i),
         }
-        let next = self.pens.len() as u32;
-        let Some(n) = self.recent.get_mut(key.slot()) else { return Look::PLAIN };
-        if self.pens.get(*n as usize) != Some(&key) {
-            self.pens.push(key);
-            *n = next;
-        }
-        Look(TABLE | *n)
     }
 
     pub fn pen(&self, look: Look) -> Pen {
-        match look.index() {
-            None => look.unpack(),
-            Some(i) => self.pens.get(i).copied().unwrap_or_default().pen(),
-        }
+        self.key(look).pen()
     }
 
     /// The look of an erased cell: the background alone (BCE, xterm ctlseqs "Erase").
     pub fn erased(&mut self, look: Look) -> Look {
         match look.index() {
             None => Look(look.0 & BACKGROUND),
-            Some(_) => {
-                let style = Style { bg: self.pen(look).style.bg, ..Style::PLAIN };
-                self.look(&Pen { style, ..Pen::PLAIN })
+            Some(i) => {
+                let key = self.pens.key(i);
+                self.of_key(Key { colors: key.colors & BACKGROUND_KEY, ..Key::PLAIN })
             }
         }
     }
@@ -197,7 +264,7 @@ impl Looks {
     pub fn is_protected(&self, look: Look) -> bool {
         match look.index() {
             None => look.0 >> 29 & 1 == 1,
-            Some(i) => self.pens.get(i).is_some_and(|key| key.line >> 11 & 1 == 1),
+            Some(i) => self.pens.key(i).line >> 11 & 1 == 1,
         }
     }
 
@@ -239,15 +306,15 @@ pub(in crate::term) struct Moved<'a> {
 impl Moved<'_> {
     pub fn look(&mut self, look: Look) -> Look {
         let Some(i) = look.index() else { return look };
-        match self.moved.get(i) {
+        match self.moved.get(i as usize) {
             Some(&n) if n != u32::MAX => return Look(TABLE | n),
             None => return Look::PLAIN,
             Some(_) => {}
         }
         let pen = self.pen(self.old.pen(look));
         let moved = self.new.look(&pen);
-        if let (Some(slot), Some(n)) = (self.moved.get_mut(i), moved.index()) {
-            *slot = n as u32;
+        if let (Some(slot), Some(n)) = (self.moved.get_mut(i as usize), moved.index()) {
+            *slot = n;
         }
         moved
     }

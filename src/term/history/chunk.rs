@@ -3,9 +3,8 @@
 
 use crate::term::engine::cell::Cell;
 use crate::term::engine::cluster::Clusters;
-use crate::term::engine::look::{Look, Looks, Pen};
+use crate::term::engine::look::{Key, Look, Looks, Pen, Pens};
 use crate::term::engine::sgr;
-use crate::term::screen::Style;
 use crate::term::width;
 
 /// A chunk takes no new line once it is this long.
@@ -51,7 +50,7 @@ pub struct Chunk {
     runs: Vec<Run>,
     odds: Vec<Odd>,
     /// What runs look like; a link is an index in `links`, from 1.
-    pens: Vec<Pen>,
+    pens: Pens,
     links: Vec<Box<str>>,
     /// Bytes of all addresses in it.
     link_bytes: usize,
@@ -88,12 +87,12 @@ impl Chunk {
         self.ends.shrink_to_fit();
         self.runs.shrink_to_fit();
         self.odds.shrink_to_fit();
-        self.pens.shrink_to_fit();
+        self.pens.shrink();
     }
 
     /// What it counts for against the limit of all lines' bytes.
     pub fn bytes(&self) -> usize {
-        let lists = self.ends.len() * A_LINE + self.runs.len() * 12 + self.odds.len() * 8 + self.pens.len() * 64;
+        let lists = self.ends.len() * A_LINE + self.runs.len() * 12 + self.odds.len() * 8 + self.pens.len() * Pens::BYTES;
         self.text.len() + lists + self.links.len() * 16 + self.link_bytes
     }
 
@@ -134,7 +133,7 @@ impl Chunk {
                 self.change(&mut pen, Pen::PLAIN, &mut out);
                 out.extend_from_slice(text.as_bytes().get(at..from).unwrap_or_default());
             }
-            self.change(&mut pen, self.pens.get(run.pen as usize).copied().unwrap_or_default(), &mut out);
+            self.change(&mut pen, self.pens.pen(run.pen), &mut out);
             out.extend_from_slice(text.as_bytes().get(from..to).unwrap_or_default());
             at = to;
         }
@@ -156,10 +155,10 @@ impl Chunk {
         *pen = to;
     }
 
-    /// The number of a pen here. A few different ones are in use at a time, mostly.
-    fn pen(&mut self, pen: Pen, address: Option<&str>) -> u32 {
+    /// The number of a pen here; its link, if it has one, is `address`.
+    fn pen(&mut self, key: Key, address: Option<&str>) -> u32 {
         let link = address.map_or(0, |address| {
-            // as with pens below: a flood of links all differ
+            // among the last ones only: in a flood of links all differ
             let recent = self.links.len().saturating_sub(16);
             let found = self.links.iter().enumerate().skip(recent).find(|(_, l)| &***l == address).map(|(i, _)| i);
             let i = found.unwrap_or_else(|| {
@@ -169,14 +168,7 @@ impl Chunk {
             });
             i as u32 + 1
         });
-        let pen = Pen { protected: false, link, ..pen };
-        // looked for among the last ones only: those of a picture made of text all differ
-        let recent = self.pens.len().saturating_sub(16);
-        let found = self.pens.iter().enumerate().skip(recent).find(|(_, p)| **p == pen).map(|(i, _)| i);
-        found.unwrap_or_else(|| {
-            self.pens.push(pen);
-            self.pens.len() - 1
-        }) as u32
+        self.pens.number(key.with_link(link))
     }
 
     fn push_run(&mut self, start: usize, pen: u32) {
@@ -230,7 +222,7 @@ impl Chunk {
         // a line is a line, whoever calls
         self.text.extend(text.bytes().map(|b| if b < 0x20 { b' ' } else { b }));
         if pen != Pen::PLAIN || address.is_some() {
-            let number = self.pen(pen, address);
+            let number = self.pen(Key::of(&pen).unprotected(), address);
             self.push_run(start, number);
         }
     }
@@ -254,9 +246,9 @@ impl Chunk {
                 self.push_wider(now, clusters);
             }
             if first.look != Look::PLAIN {
-                let pen = looks.pen(first.look);
-                if pen.style != Style::PLAIN || pen.link != 0 {
-                    let number = self.pen(pen, looks.address(pen.link));
+                let key = looks.key(first.look).unprotected();
+                if key != Key::PLAIN {
+                    let number = self.pen(key, looks.address(key.link()));
                     self.push_run(start, number);
                 }
             }
@@ -320,7 +312,7 @@ impl Chunk {
                         continue;
                     }
                     if run.start as usize <= here {
-                        let pen = self.pens.get(run.pen as usize).copied().unwrap_or_default();
+                        let pen = self.pens.pen(run.pen);
                         let address = (pen.link as usize).checked_sub(1).and_then(|i| self.links.get(i));
                         let link = address.map_or(0, |a| looks.link(a));
                         look = looks.look(&Pen { link, ..pen });
@@ -377,14 +369,14 @@ impl Chunk {
     }
 
     pub fn has_empty_tables(&self) -> bool {
-        self.pens.is_empty() && self.links.is_empty()
+        self.pens.len() == 0 && self.links.is_empty()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::term::screen::Color;
+    use crate::term::screen::{Color, Style};
 
     /// A plain line, then "ab" of which b is bold, a wide character that is a link, and a cluster.
     fn chunk(looks: &mut Looks, clusters: &mut Clusters) -> (Chunk, Vec<Cell>) {
