@@ -5,7 +5,7 @@ use super::ahead::{self, Note};
 use super::config::{AgentSocket, HostConfig};
 use super::connect::rsa_hash;
 use super::gate::{Gate, Shared};
-use super::keyfile::{Certificates, KeyFile, Secret};
+use super::keyfile::{self, Certificates, KeyFile, Secret};
 use super::patience::Asker;
 use super::userkey::{Agent, ByAgent, ByFile, Form, Forms, Left, SignError, Wanted, Would, forms};
 use crate::failure::Failure;
@@ -553,7 +553,7 @@ impl Prover<'_> {
             let text = text.clone();
             // bcrypt takes its time: not on the thread that draws
             let done = tokio::task::spawn_blocking(move || {
-                let key = russh::keys::decode_secret_key(&text, Some(passphrase.expose())).ok().map(Arc::new);
+                let key = keyfile::decode(&text, Some(passphrase.expose())).ok().map(Arc::new);
                 crate::sys::wipe_stack();
                 key
             });

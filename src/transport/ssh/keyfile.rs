@@ -1,6 +1,8 @@
 //! Owns key files as they lie on disk: [`KeyFile`], open, locked or unusable, and [`Certificates`]. Leaves out whether a
 //! host takes them.
 
+mod short;
+
 use crate::text::escape;
 use russh::keys::{Certificate, PrivateKey, PublicKey};
 use std::io::Read;
@@ -72,7 +74,7 @@ impl KeyFile {
             let why = "locked in an old format thub can't open: `ssh-keygen -p -f FILE` writes it anew";
             return Some(KeyFile { path: path.into(), public: beside_public, secret: Secret::Unusable(why) });
         }
-        let (public, secret) = match russh::keys::decode_secret_key(&text, None) {
+        let (public, secret) = match decode(&text, None) {
             Ok(key) if !signs(&key) => {
                 let why = "of a kind thub can't sign with: load it into the ssh-agent";
                 (Some(key.public_key().clone()), Secret::Unusable(why))
@@ -96,6 +98,17 @@ impl KeyFile {
     pub(super) fn shown(&self) -> String {
         escape(&self.path.to_string_lossy())
     }
+}
+
+/// The key that a file holds, of any format russh knows.
+///
+/// # Errors
+/// It is locked and no passphrase was given, or a wrong one; or it is none.
+pub(super) fn decode(text: &str, passphrase: Option<&str>) -> Result<PrivateKey, russh::keys::Error> {
+    russh::keys::decode_secret_key(text, passphrase).or_else(|e| match e {
+        russh::keys::Error::KeyIsEncrypted => Err(e),
+        e => short::read(text, passphrase).ok_or(e),
+    })
 }
 
 /// Keys on a token sign only through the agent; DSA is dead.
