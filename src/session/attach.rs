@@ -61,6 +61,8 @@ impl Session {
             screens: (a.screens as usize).clamp(1, clients::MOST_SCREENS),
             unacked: VecDeque::new(),
             extra: 0,
+            typed: false,
+            tty: None,
             screen_due: true,
             wish: if a.watch || a.blind { None } else { a.size },
             active,

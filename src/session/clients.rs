@@ -32,6 +32,10 @@ pub struct Viewer {
     pub unacked: VecDeque<(Offset, usize)>,
     /// The Screen that was sent beyond what is usual, because the program had come to rest; one at a time.
     pub extra: Offset,
+    /// It typed since: what comes to rest now may be the answer, and goes whatever is on its way.
+    pub typed: bool,
+    /// The terminal's flags, which it is to be told once it has the output up to there.
+    pub tty: Option<(Offset, u8)>,
     /// A Screen must go before any further Data.
     pub screen_due: bool,
     pub wish: Option<Size>,
@@ -92,10 +96,8 @@ impl Conn {
         });
         self.searches.retain_mut(|s| s.pump(out));
         if let Some(v) = self.viewer.as_mut().filter(|v| !v.blind) {
-            if v.sent < ring.end() {
-                v.acknowledge(out);
-            }
             v.pump(out, ring, size, screen, if rests { Pace::Rests } else { Pace::Goes });
+            v.tell_tty(out);
         }
     }
 
@@ -112,6 +114,7 @@ impl Conn {
         self.pump(ring, size, screen, true);
         if let Some(v) = self.viewer.as_mut().filter(|v| !v.blind) {
             v.pump(&self.out, ring, size, screen, Pace::Over);
+            v.tell_tty(&self.out);
         }
     }
 }
@@ -144,7 +147,9 @@ impl Viewer {
                 if !self.has_room_for_screen() {
                     match pace {
                         Pace::Over => {}
-                        Pace::Rests if self.seen >= self.extra => self.extra = end,
+                        Pace::Rests if self.seen >= self.extra || self.typed => {
+                            (self.extra, self.typed) = (end, false);
+                        }
                         Pace::Goes | Pace::Rests => return,
                     }
                 }
@@ -154,13 +159,22 @@ impl Viewer {
             if behind == 0 {
                 return;
             }
+            self.acknowledge(out);
             let piece = ring.piece(self.sent, room.min(MAX_PIECE as u64) as usize);
             out.bulk(self.stream, Body::Data { offset: self.sent, bytes: piece });
             self.sent += piece.len() as u64;
         }
     }
 
+    /// In order with the output: what came before must have gone before.
+    pub fn tell_tty(&mut self, out: &Outbox) {
+        if let Some((offset, flags)) = self.tty.take_if(|(offset, _)| *offset <= self.sent) {
+            out.bulk(self.stream, Body::Tty { offset, flags });
+        }
+    }
+
     fn send_screen(&mut self, out: &Outbox, to: Offset, size: Size, bytes: &[u8]) {
+        self.acknowledge(out);
         let packed = if self.packed { pack(bytes) } else { Cow::Borrowed(bytes) };
         let bytes = packed.as_ref();
         let count = bytes.len().div_ceil(MAX_PIECE).max(1);
@@ -312,6 +326,8 @@ mod tests {
             packed: false,
             unacked: VecDeque::new(),
             extra: 0,
+            typed: false,
+            tty: None,
             screen_due: false,
             wish: None,
             active: 0,
@@ -346,7 +362,7 @@ mod tests {
         assert_eq!(screens, 1);
         let v = conn.viewer.as_mut().unwrap();
         let to = v.unacked.back().unwrap().0;
-        assert!(v.sent == to && to < ring.end());
+        assert!(v.sent <= to + TAIL && v.sent < ring.end());
         v.ack(to, to + 1000, ring.end());
         assert!(v.screen_due, "what is missing does not fit the window");
         conn.pump(&ring, Size::new(80, 24), &mut |_| Rc::new(vec![]), false);
@@ -381,9 +397,74 @@ mod tests {
         assert_eq!(pump(&mut conn, &ring, true), 0, "it is there already");
         ring.push(&[b'z'; 5000]);
         assert_eq!(pump(&mut conn, &ring, true), 0, "once until that has arrived");
+        // but a key may be answered by it
+        conn.viewer.as_mut().unwrap().typed = true;
+        assert_eq!(pump(&mut conn, &ring, false), 0, "the flood goes on");
+        assert_eq!(pump(&mut conn, &ring, true), 1);
+        ring.push(&[b'z'; 5000]);
+        assert_eq!(pump(&mut conn, &ring, true), 0, "once for a key");
         let end = ring.end();
-        conn.viewer.as_mut().unwrap().ack(10_000, 11_000, end);
+        conn.viewer.as_mut().unwrap().ack(15_000, 16_000, end);
         assert_eq!(pump(&mut conn, &ring, false), 1);
+    }
+
+    #[test]
+    fn flags_of_the_terminal_come_behind_the_output_before_them() {
+        let mut conn = Conn::new(Outbox::new());
+        conn.viewer = Some(viewer(1000));
+        let mut ring = Ring::new(1 << 20);
+        let pump = |conn: &mut Conn, ring: &Ring, rests| {
+            conn.pump(ring, Size::new(80, 24), &mut |_| Rc::new(vec![0; 400]), rests);
+            conn.viewer.as_ref().unwrap().tty
+        };
+        let told = |conn: &mut Conn, at| {
+            let Conn { out, viewer, .. } = conn;
+            let v = viewer.as_mut().unwrap();
+            v.tty = Some((at, 1));
+            v.tell_tty(out);
+            v.tty.is_none()
+        };
+        assert!(told(&mut conn, 0));
+        ring.push(&[b'y'; 5000]);
+        pump(&mut conn, &ring, false);
+        assert!(told(&mut conn, 5000));
+        ring.push(&[b'y'; 5000]);
+        pump(&mut conn, &ring, false);
+        assert!(!told(&mut conn, 10_000), "it is behind");
+        assert_eq!(pump(&mut conn, &ring, true), None, "with the Screen");
+    }
+
+    #[test]
+    fn a_prompt_behind_a_screen_goes_with_it() {
+        let mut conn = Conn::new(Outbox::new());
+        conn.viewer = Some(viewer(1000));
+        let mut ring = Ring::new(1 << 20);
+        let mut screens = 0;
+        let mut pump = |conn: &mut Conn, ring: &Ring, rests| {
+            let mut screen = |_| {
+                screens += 1;
+                Rc::new(vec![0; 40_000])
+            };
+            conn.pump(ring, Size::new(80, 24), &mut screen, rests);
+            (screens, conn.viewer.as_ref().unwrap().sent)
+        };
+        ring.push(&[b'y'; 5000]);
+        assert_eq!(pump(&mut conn, &ring, false), (1, 5000));
+        ring.push(&[b'y'; 5000]);
+        assert_eq!(pump(&mut conn, &ring, false), (1, 5000));
+        // what Ctrl-C echoes, and the one Screen for it; the shell takes its time for the prompt
+        ring.push(b"^C\r\n");
+        assert_eq!(pump(&mut conn, &ring, true), (2, 10_004));
+        ring.push(b"$ ");
+        assert_eq!(pump(&mut conn, &ring, false), (2, 10_006), "nothing is acknowledged");
+        ring.push(b"l");
+        assert_eq!(pump(&mut conn, &ring, false), (2, 10_007));
+        // but not a backlog
+        ring.push(&[b'z'; TAIL as usize]);
+        assert_eq!(pump(&mut conn, &ring, true), (2, 10_007));
+        let end = ring.end();
+        conn.viewer.as_mut().unwrap().ack(10_004, 11_004, end);
+        assert_eq!(pump(&mut conn, &ring, false), (3, end));
     }
 
     #[test]

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 /// An echo comes within this, or there is none.
 const ECHO: Duration = Duration::from_millis(2);
+/// The same in a flood, which has to come to rest first.
+const ECHO_BEHIND: Duration = Duration::from_millis(12);
 
 impl Session {
     pub(super) fn written(&mut self, n: usize) {
@@ -83,6 +85,7 @@ impl Session {
                 self.applied.set(&v.client, seen, now);
                 v.input_limit = v.input_limit.max(seen.saturating_add(room.saturating_sub(fresh.len() as u64)));
                 v.taken = Some(seen);
+                v.typed |= !fresh.is_empty();
                 self.activity += 1;
                 let was = v.active;
                 v.active = self.activity;
@@ -90,7 +93,8 @@ impl Session {
                 if v.blind {
                     c.acknowledge();
                 } else {
-                    self.acks_at.get_or_insert_with(|| now + ECHO);
+                    let at = now + if v.sent < end { ECHO_BEHIND } else { ECHO };
+                    self.acks_at = Some(self.acks_at.map_or(at, |before| before.min(at)));
                 }
                 if was + 1 != self.activity {
                     self.follow_lent();

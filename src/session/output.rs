@@ -5,7 +5,6 @@ use super::clients::{Conn, Policy};
 use super::ring::Ring;
 use super::{QUEUE, Session};
 use crate::link::call;
-use crate::proto::frame::Body;
 use crate::proto::notice::Notice;
 use crate::session::Snapshot;
 use crate::term::engine::Engine;
@@ -70,9 +69,10 @@ impl Session {
         let offset = self.ring.end();
         // in order with the output: what came before must have gone before
         self.pump();
-        for conn in self.conns.values() {
-            if let Some(v) = conn.viewer.as_ref().filter(|v| !v.blind) {
-                conn.out.bulk(v.stream, Body::Tty { offset, flags });
+        for Conn { viewer, out, .. } in self.conns.values_mut() {
+            if let Some(v) = viewer.as_mut().filter(|v| !v.blind) {
+                v.tty = Some((offset, flags));
+                v.tell_tty(out);
             }
         }
     }
