@@ -53,6 +53,8 @@ impl Agent {
         if sys::peer_uid(&stream).map_err(unclear)? != rustix::process::geteuid().as_raw() {
             return Err(Fault::new(Fault::REFUSED, format!("the socket of session {id} belongs to another user")));
         }
+        let stream = stream.into_std().and_then(sys::FdStream::new);
+        let stream = stream.map_err(|e| Fault::new(Fault::INTERNAL, format!("session {id} can't be reached: {e}")))?;
         let (tx, _) = mpsc::unbounded_channel();
         let (link, served) = Link::new(stream, false, tx);
         tokio::spawn(served);

@@ -241,7 +241,15 @@ pub const SIZE_MARK: Duration = Duration::from_millis(600);
 impl App {
     pub fn update(&mut self, event: Event) -> Vec<Effect> {
         let mut out = match event {
-            Event::Key(key) => self.key(key),
+            Event::Key(key) => {
+                let out = self.key(key);
+                // most keys are the program's: nothing here is another for them
+                let sent = |e: &Effect| matches!(e, Effect::Host(_, HostCommand::Input { .. }));
+                if !self.dirty && !out.is_empty() && out.iter().all(sent) {
+                    return out;
+                }
+                out
+            }
             Event::Mouse(mouse) => self.mouse(mouse),
             Event::Paste { bytes, last } => self.paste(bytes, last),
             Event::Raw(bytes) => self.type_bytes(&bytes),
@@ -263,6 +271,7 @@ impl App {
                 self.follow_keyboard(&mut out);
                 return out;
             }
+            Event::Host(host, event @ HostEvent::Applied { .. }) => return self.host_event(host, event),
             Event::Host(host, event) => self.host_event(host, event),
             Event::Tick => {
                 self.tick();

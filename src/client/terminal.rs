@@ -8,15 +8,17 @@ use crate::text::escape;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::termios::{self, InputModes, LocalModes, OptionalActions, OutputModes, SpecialCodeIndex, Termios};
-use std::future::pending;
+use std::future::{pending, poll_fn};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::path::Path;
 use std::sync::{Mutex, Once, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 /// Puts any state of a terminal right that a full-screen program may have left; the last bytes written before the
@@ -40,6 +42,9 @@ pub const RESET: &[u8] = concat!(
     "\x1b[23;0t",                        // title
 )
 .as_bytes();
+
+/// Bytes of a read: as many as a terminal of Linux gives at once.
+const READ: usize = 4 << 10;
 
 /// What is switched on while we have the terminal.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -78,7 +83,7 @@ const MOUSE_OFF: &[u8] = b"\x1b[?1006l\x1b[?1002l\x1b[?1000l";
 /// What the outer terminal says to us.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum TerminalEvent {
-    /// Keys, mouse, paste, answers: at most 64 KiB, cut anywhere.
+    /// Keys, mouse, paste, answers: at most 4 KiB, cut anywhere.
     Bytes(Vec<u8>),
     Resized(Size),
     /// All that was sent has been taken, after it was `pending` for a while: there is room for a frame.
@@ -106,15 +111,15 @@ pub struct Terminal {
     drained: bool,
     /// We gave the terminal back and stopped: set up again at SIGCONT, or now if nobody stopped us.
     suspended: Option<Instant>,
-    signals: Signals,
+    news: mpsc::UnboundedReceiver<News>,
 }
 
-#[derive(Debug)]
-struct Signals {
-    window: Signal,
-    cont: Signal,
-    stop: Signal,
-    ends: [(i32, Signal); 4],
+/// What happens beside the terminal.
+#[derive(Clone, Copy, Debug)]
+enum News {
+    Signal(i32),
+    /// The panic hook gave the terminal back.
+    Restored,
 }
 
 /// What the last resort needs: the panic hook knows no `Terminal`.
@@ -166,7 +171,7 @@ impl Terminal {
 
     fn take(fd: OwnedFd, features: Features) -> Result<Terminal, Failure> {
         let failed = |e: io::Error| no_terminal(&e.to_string());
-        let signals = Signals::new().map_err(failed)?;
+        let news = listen().map_err(failed)?;
         let tty = crate::sys::async_fd(fd, Interest::READABLE | Interest::WRITABLE).map_err(|e| failed(e.1))?;
         on_panic();
         let mut terminal = Terminal {
@@ -179,7 +184,7 @@ impl Terminal {
             held: false,
             drained: false,
             suspended: None,
-            signals,
+            news,
         };
         terminal.set_up(true).map_err(failed)?;
         Ok(terminal)
@@ -230,28 +235,27 @@ impl Terminal {
             }
             let out = self.pending() && self.suspended.is_none();
             let suspended = self.suspended;
-            let Signals { window, cont, stop, ends: [a, b, c, d] } = &mut self.signals;
             tokio::select! {
                 biased;
-                _ = a.1.recv() => return TerminalEvent::Terminate(a.0),
-                _ = b.1.recv() => return TerminalEvent::Terminate(b.0),
-                _ = c.1.recv() => return TerminalEvent::Terminate(c.0),
-                _ = d.1.recv() => return TerminalEvent::Terminate(d.0),
-                _ = cont.recv() => return self.resume(),
+                Some(news) = self.news.recv() => match news {
+                    News::Signal(libc::SIGCONT) => return self.resume(),
+                    News::Signal(libc::SIGWINCH) => return TerminalEvent::Resized(self.size()),
+                    News::Signal(libc::SIGTSTP) => self.suspend(),
+                    News::Signal(ends) => return TerminalEvent::Terminate(ends),
+                    News::Restored if suspended.is_none() => return self.resume(),
+                    News::Restored => {}
+                },
                 () = async { match suspended {
                     Some(at) => tokio::time::sleep_until(at).await,
                     None => pending().await,
                 }} => return self.resume(),
-                () = RESTORED.notified(), if suspended.is_none() => return self.resume(),
-                _ = stop.recv(), if suspended.is_none() => self.suspend(),
-                _ = window.recv() => return TerminalEvent::Resized(self.size()),
                 ready = self.tty.readable(), if suspended.is_none() => {
                     let Ok(mut guard) = ready else { return TerminalEvent::Terminate(libc::SIGHUP) };
-                    let mut buf = vec![0; 64 * 1024];
+                    let mut buf = vec![0; READ];
                     match guard.try_io(|fd| Ok(rustix::io::read(fd, &mut buf)?)) {
                         Ok(Ok(n)) if n > 0 => {
+                            crate::sys::emptied(&mut guard, n, READ);
                             buf.truncate(n);
-                            buf.shrink_to_fit();
                             return TerminalEvent::Bytes(buf);
                         }
                         Ok(Err(e)) if e.kind() == io::ErrorKind::Interrupted => {}
@@ -388,21 +392,34 @@ impl Drop for Terminal {
     }
 }
 
-impl Signals {
-    fn new() -> io::Result<Signals> {
-        let end = |kind: SignalKind| Ok::<_, io::Error>((kind.as_raw_value(), signal(kind)?));
-        Ok(Signals {
-            window: signal(SignalKind::window_change())?,
-            cont: signal(SignalKind::from_raw(libc::SIGCONT))?,
-            stop: signal(SignalKind::from_raw(libc::SIGTSTP))?,
-            ends: [
-                end(SignalKind::hangup())?,
-                end(SignalKind::terminate())?,
-                end(SignalKind::interrupt())?,
-                end(SignalKind::quit())?,
-            ],
-        })
+/// Waits for signals in a task of its own, which ends with who listens: each would else be looked at for each key.
+fn listen() -> io::Result<mpsc::UnboundedReceiver<News>> {
+    let mut signals = Vec::new();
+    for number in
+        [libc::SIGHUP, libc::SIGTERM, libc::SIGINT, libc::SIGQUIT, libc::SIGCONT, libc::SIGTSTP, libc::SIGWINCH]
+    {
+        signals.push((number, signal(SignalKind::from_raw(number))?));
     }
+    let (tx, rx) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        loop {
+            let any = poll_fn(|cx| {
+                // (in the order above)
+                let came = signals.iter_mut().find_map(|(number, s)| s.poll_recv(cx).is_ready().then_some(*number));
+                came.map_or(Poll::Pending, Poll::Ready)
+            });
+            let news = tokio::select! {
+                biased;
+                number = any => News::Signal(number),
+                () = RESTORED.notified() => News::Restored,
+                () = tx.closed() => return,
+            };
+            if tx.send(news).is_err() {
+                return;
+            }
+        }
+    });
+    Ok(rx)
 }
 
 fn no_terminal(why: &str) -> Failure {

@@ -21,7 +21,7 @@ use crate::theme::Theme;
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 use zeroize::Zeroize;
 
 /// At most one frame in this time while output keeps coming.
@@ -151,6 +151,9 @@ async fn show(options: Options, terminal: &mut Terminal, mut writer: Writer) -> 
     let mut signal = None;
     let mut tick_at: Option<Duration> = None;
     let mut inbox = Inbox::default();
+    // events were taken in since others had their turn
+    let mut worked = false;
+    let mut alarm = crate::sys::Clock::new();
     while driver.farewell.is_none() && signal.is_none() {
         // What is due is done here, by the clock: a timer that is due already is not ready at once, and in a flood of
         // events might never be. The timer below only wakes us up.
@@ -161,7 +164,6 @@ async fn show(options: Options, terminal: &mut Terminal, mut writer: Writer) -> 
             driver.perform(app.update(event), terminal, &mut writer);
         }
         let passed = now.duration_since(begun);
-        tick_at = tick_at.into_iter().chain(app.deadline()).min();
         app.set_now(passed);
         if tick_at.is_some_and(|at| at <= passed) {
             driver.perform(app.update(Event::Tick), terminal, &mut writer);
@@ -171,6 +173,7 @@ async fn show(options: Options, terminal: &mut Terminal, mut writer: Writer) -> 
             parser.timeout(&mut inputs);
             escape_at = parser.pending().then_some(now + escape);
         }
+        let typed = !inputs.is_empty();
         for input in inputs.drain(..) {
             let event = match input {
                 Input::Key(key) => Event::Key(key),
@@ -189,6 +192,10 @@ async fn show(options: Options, terminal: &mut Terminal, mut writer: Writer) -> 
             };
             driver.perform(app.update(event), terminal, &mut writer);
         }
+        if typed {
+            // what was typed is on its way before anything else is looked at here
+            tokio::task::yield_now().await;
+        }
         // the first frames after a rest are drawn at once, the next ones a frame's time apart
         let due = if app.urgent || driver.afresh { now } else { paced };
         let wanted = (app.dirty || app.printed || driver.afresh) && !terminal.pending();
@@ -205,11 +212,18 @@ async fn show(options: Options, terminal: &mut Terminal, mut writer: Writer) -> 
             driver.perform(app.drawn(), terminal, &mut writer);
             continue;
         }
+        if std::mem::take(&mut worked) {
+            // while output keeps coming this task is never idle: without this, keys would only be looked for when its
+            // budget is used up
+            tokio::task::yield_now().await;
+        }
+        tick_at = tick_at.into_iter().chain(app.deadline()).min();
         let mut wake = clock_at.min(escape_at.unwrap_or(clock_at));
         wake = tick_at.map_or(wake, |at| wake.min(begun + at));
         if wanted {
             wake = wake.min(due);
         }
+        alarm.aim(Some(wake.into_std()));
         tokio::select! {
             biased;
             event = terminal.next() => {
@@ -244,7 +258,7 @@ async fn show(options: Options, terminal: &mut Terminal, mut writer: Writer) -> 
                 inbox.push(host, event, app.hot());
             }
             () = std::future::ready(()), if !inbox.is_empty() => {}
-            () = sleep_until(wake) => {}
+            () = alarm.struck() => {}
         }
         if inbox.is_empty() {
             continue;
@@ -261,9 +275,7 @@ async fn show(options: Options, terminal: &mut Terminal, mut writer: Writer) -> 
             }
         }
         driver.perform(app.taken(), terminal, &mut writer);
-        // while output keeps coming this task is never idle: without this, keys would only be looked for when its
-        // budget is used up
-        tokio::task::yield_now().await;
+        worked = true;
     }
     if signal.is_some() {
         // as if detached: nothing is ended; what the layout was is kept already

@@ -18,11 +18,12 @@ use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant, SystemTime};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc;
-use tokio::time::sleep_until;
 
 /// Output is taken from the terminal for so long in one turn of the loop: then others have theirs. A time and not a
 /// size, as what a byte costs depends on what it is.
 const TURN: Duration = Duration::from_millis(1);
+/// A read of less than this was all there was; a flood comes in pieces of up to 4 KiB.
+const LITTLE: usize = 1 << 10;
 /// How often a lost socket or run dir is looked for. Twice a tick fits well into the 5 s that are promised.
 const TICK: Duration = Duration::from_secs(2);
 /// Output that pauses for so long may be what somebody waits for: a prompt behind a flood that was interrupted.
@@ -68,21 +69,23 @@ impl Session {
         let mut busy = false;
         let mut own_pages: Option<sys::OwnPages> = None;
         // no connection is taken before this
-        let mut pause: Option<tokio::time::Instant> = None;
+        let mut pause: Option<Instant> = None;
         let mut buf = vec![0u8; 8 << 10];
         let mut eof = false;
         // when to look whether the program, having printed, waits for something that is not to be seen
-        let mut asks_at: Option<tokio::time::Instant> = None;
+        let mut asks_at: Option<Instant> = None;
         // when output has paused
-        let mut rests_at: Option<tokio::time::Instant> = None;
+        let mut rests_at: Option<Instant> = None;
         // nobody had the other end open when it was looked at last
         let mut left = false;
         self.lent.serve();
         // once the program has ended: what it wrote is still to be read, but not for ever
-        let mut drain: Option<(tokio::time::Instant, tokio::time::Instant)> = None;
+        let mut drain: Option<(Instant, Instant)> = None;
+        let mut clock = sys::Clock::new();
         loop {
             self.search_on(&looked_tx);
-            let draining = drain.map(|(quiet, most)| quiet.min(most));
+            let drained = drain.map(|(quiet, most)| quiet.min(most));
+            clock.aim([self.kill_at, self.acks_at, drained, pause, rests_at, asks_at].into_iter().flatten().min());
             tokio::select! {
                 biased;
                 ready = pty.writable(), if self.queued < self.queue.len() => {
@@ -109,7 +112,6 @@ impl Session {
                     }
                     self.pump();
                 }
-                () = sleep_until(pause.unwrap_or_else(tokio::time::Instant::now)), if pause.is_some() => pause = None,
                 accepted = async { match listening.as_ref().filter(|_| pause.is_none()) { Some(l) => l.listener.accept().await, None => std::future::pending().await } } => {
                     match accepted {
                         Ok((stream, _)) => {
@@ -117,35 +119,47 @@ impl Session {
                             self.accept(next_conn, stream, &events_tx);
                         }
                         // out of descriptors, say: not at once again
-                        Err(_) => pause = Some(tokio::time::Instant::now() + Duration::from_millis(200)),
+                        Err(_) => pause = Some(Instant::now() + Duration::from_millis(200)),
                     }
                 }
                 _ = async { match &end { Some(e) => { let _ = e.readable().await; } None => std::future::pending().await } }, if self.ended.is_none() => {
                     self.reaped();
                     if self.ended.is_some() {
                         left = false;
-                        let now = tokio::time::Instant::now();
+                        let now = Instant::now();
                         drain = Some((now + Duration::from_millis(100), now + Duration::from_secs(2)));
                     }
                 }
                 _ = async { match &mut term { Some(t) => { t.recv().await; } None => std::future::pending().await } } => {
                     self.hang_up();
                 }
-                () = sleep_until(tokio::time::Instant::from_std(self.kill_at.unwrap_or_else(Instant::now))), if self.kill_at.is_some() => {
-                    self.kill_at = None;
-                    self.pty.signal(Signal::KILL);
-                }
-                () = sleep_until(draining.unwrap_or_else(tokio::time::Instant::now)), if draining.is_some() => {
-                    // what it left behind is read all the same, however late it has become on a busy machine
-                    let mut taken = 0;
-                    while taken < LAST
-                        && let Ok(n) = rustix::io::read(pty.get_ref(), &mut buf)
-                        && n > 0
-                    {
-                        taken += n;
-                        self.output(buf.get(..n).unwrap_or_default());
+                () = clock.struck() => {
+                    let now = Instant::now();
+                    pause = pause.filter(|at| *at > now);
+                    if sys::is_due(&mut self.kill_at, now) {
+                        self.pty.signal(Signal::KILL);
                     }
-                    eof = true;
+                    if drained.is_some_and(|at| at <= now) {
+                        // what it left behind is read all the same, however late it has become on a busy machine
+                        let mut taken = 0;
+                        while taken < LAST
+                            && let Ok(n) = rustix::io::read(pty.get_ref(), &mut buf)
+                            && n > 0
+                        {
+                            taken += n;
+                            self.output(buf.get(..n).unwrap_or_default());
+                        }
+                        eof = true;
+                    }
+                    if sys::is_due(&mut self.acks_at, now) {
+                        self.conns.values_mut().for_each(Conn::acknowledge);
+                    }
+                    if sys::is_due(&mut rests_at, now) {
+                        self.rests();
+                    }
+                    if sys::is_due(&mut asks_at, now) {
+                        self.tty_flags();
+                    }
                 }
                 () = async { match &mut beat { Some(b) => b.next().await, None => tokio::time::sleep(TICK).await } } => {
                     left = false;
@@ -158,18 +172,6 @@ impl Session {
                     if own_pages.is_none() || !std::mem::take(&mut busy) {
                         own_pages.get_or_insert_with(sys::OwnPages::find).give_back();
                     }
-                }
-                () = sleep_until(tokio::time::Instant::from_std(self.acks_at.unwrap_or_else(Instant::now))), if self.acks_at.is_some() => {
-                    self.acks_at = None;
-                    self.conns.values_mut().for_each(Conn::acknowledge);
-                }
-                () = sleep_until(rests_at.unwrap_or_else(tokio::time::Instant::now)), if rests_at.is_some() => {
-                    rests_at = None;
-                    self.rests();
-                }
-                () = sleep_until(asks_at.unwrap_or_else(tokio::time::Instant::now)), if asks_at.is_some() => {
-                    asks_at = None;
-                    self.tty_flags();
                 }
                 Some(back) = looked.recv() => {
                     busy = true;
@@ -186,6 +188,10 @@ impl Session {
                                 busy = true;
                                 taken += n;
                                 self.output(buf.get(..n).unwrap_or_default());
+                                if n < LITTLE {
+                                    sys::emptied(&mut ready, n, LITTLE);
+                                    break;
+                                }
                             }
                             Ok(Err(e)) if e.kind() == io::ErrorKind::Interrupted => {}
                             // EIO: nobody has the other end open any more; while the program lives it may open it again
@@ -197,12 +203,12 @@ impl Session {
                         }
                     }
                     self.tty_flags();
+                    let now = Instant::now();
                     if !self.conns.is_empty() {
-                        asks_at = Some(tokio::time::Instant::now() + ASKS);
-                        rests_at = Some(tokio::time::Instant::now() + RESTS);
+                        (asks_at, rests_at) = (Some(now + ASKS), Some(now + RESTS));
                     }
                     if let Some((quiet, _)) = &mut drain && taken > 0 {
-                        *quiet = tokio::time::Instant::now() + Duration::from_millis(100);
+                        *quiet = now + Duration::from_millis(100);
                     }
                     self.pump();
                     // a flood must not keep clients' frames and the clock from being looked at
@@ -233,7 +239,8 @@ impl Session {
         if sys::peer_uid(&stream).ok() != Some(ours) {
             return;
         }
-        let (r, w) = stream.into_split();
+        let Ok(stream) = stream.into_std().and_then(sys::FdStream::new) else { return };
+        let (r, w) = tokio::io::split(stream);
         let out = Outbox::new();
         out.raw(hello::banner().as_bytes());
         self.conns.insert(id, Conn::new(out.clone()));

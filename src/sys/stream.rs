@@ -1,16 +1,19 @@
 //! Owns file descriptors as streams: [`FdStream`], [`watched`]. Leaves out what is said on them.
 
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+use rustix::io::Errno;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use tokio::io::unix::AsyncFd;
+use tokio::io::unix::{AsyncFd, AsyncFdReadyGuard};
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 
-/// A descriptor that is asked not to block while it is ours, and given back as it was.
+/// What is read. It is asked not to block while it is ours, and given back as it was.
 #[derive(Debug)]
-struct Side {
+struct Reading {
     fd: Polled,
     /// To be restored: the open file may be shared with who started us.
     flags: OFlags,
@@ -18,16 +21,15 @@ struct Side {
 
 #[derive(Debug)]
 enum Polled {
-    Waits(AsyncFd<OwnedFd>),
+    Waits(AsyncFd<Arc<OwnedFd>>),
     /// A plain file or /dev/null: never waits, and epoll takes none of them.
-    Ready(OwnedFd),
+    Ready(Arc<OwnedFd>),
 }
 
-impl Side {
-    fn new(fd: OwnedFd, interest: Interest) -> io::Result<Side> {
-        let flags = fcntl_getfl(&fd)?;
-        fcntl_setfl(&fd, flags | OFlags::NONBLOCK)?;
-        let fd = match async_fd(fd, interest) {
+impl Reading {
+    fn new(fd: Arc<OwnedFd>) -> io::Result<Reading> {
+        let flags = unblock(&fd)?;
+        let fd = match async_fd(fd, Interest::READABLE) {
             Ok(fd) => Polled::Waits(fd),
             Err((fd, why)) => {
                 if why.raw_os_error() != Some(libc::EPERM) {
@@ -37,7 +39,7 @@ impl Side {
                 Polled::Ready(fd)
             }
         };
-        Ok(Side { fd, flags })
+        Ok(Reading { fd, flags })
     }
 
     fn fd(&self) -> BorrowedFd<'_> {
@@ -47,35 +49,97 @@ impl Side {
         }
     }
 
-    fn poll<R>(
-        &self,
-        cx: &mut Context<'_>,
-        write: bool,
-        mut act: impl FnMut(BorrowedFd<'_>) -> io::Result<R>,
-    ) -> Poll<io::Result<R>> {
+    fn poll(&self, cx: &mut Context<'_>, space: &mut [MaybeUninit<u8>]) -> Poll<io::Result<usize>> {
+        let most = space.len();
+        if most == 0 {
+            return Poll::Ready(Ok(0));
+        }
         loop {
-            let done = match &self.fd {
-                Polled::Ready(fd) => act(fd.as_fd()),
-                Polled::Waits(fd) => {
-                    let mut guard = ready!(if write { fd.poll_write_ready(cx) } else { fd.poll_read_ready(cx) })?;
-                    match guard.try_io(|fd| act(fd.as_fd())) {
-                        Ok(done) => done,
-                        Err(_would_block) => continue,
-                    }
-                }
+            let mut guard = match &self.fd {
+                Polled::Waits(fd) => Some(ready!(fd.poll_read_ready(cx))?),
+                Polled::Ready(_) => None,
             };
-            match done {
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
-                done => return Poll::Ready(done),
+            match (rustix::io::read(self.fd(), &mut *space).map(|(read, _)| read.len()), &mut guard) {
+                (Err(Errno::INTR), _) => {}
+                (Err(Errno::AGAIN), Some(guard)) => guard.clear_ready(),
+                (done, guard) => {
+                    if let (Ok(n), Some(guard)) = (&done, guard) {
+                        emptied(guard, *n, most);
+                    }
+                    return Poll::Ready(done.map_err(io::Error::from));
+                }
             }
         }
     }
 }
 
-impl Drop for Side {
+impl Drop for Reading {
     fn drop(&mut self) {
         let _ = fcntl_setfl(self.fd(), self.flags);
     }
+}
+
+/// After a read of `n` bytes where there was room for `most`: fewer mean that no more were there, and what comes later says
+/// so itself. To ask once more would be another call for each key, which on a terminal waits for the kernel's own worker.
+pub fn emptied<T: AsRawFd>(guard: &mut AsyncFdReadyGuard<'_, T>, n: usize, most: usize) {
+    if n > 0 && n < most {
+        guard.clear_ready();
+    }
+}
+
+/// What is written to.
+#[derive(Debug)]
+struct Writing {
+    fd: Option<Arc<OwnedFd>>,
+    /// Whether it takes more is asked only while it did not, and of a duplicate: a socket would else wake us each time its
+    /// other side has read.
+    full: Option<AsyncFd<OwnedFd>>,
+    /// To be restored, where it is not what is read.
+    flags: Option<OFlags>,
+}
+
+impl Writing {
+    fn poll(&mut self, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        let fd = self.fd.as_ref().ok_or(io::ErrorKind::BrokenPipe)?;
+        loop {
+            let mut guard = match &self.full {
+                Some(full) => Some(ready!(full.poll_write_ready(cx))?),
+                None => None,
+            };
+            match (rustix::io::write(fd, data), &mut guard) {
+                (Err(Errno::INTR), _) => {}
+                (Err(Errno::AGAIN), Some(guard)) => guard.clear_ready(),
+                (Err(Errno::AGAIN), None) => {
+                    let again = rustix::io::fcntl_dupfd_cloexec(fd, 3)?;
+                    self.full = Some(async_fd(again, Interest::WRITABLE).map_err(|e| e.1)?);
+                }
+                (done, _) => {
+                    self.full = None;
+                    return Poll::Ready(done.map_err(io::Error::from));
+                }
+            }
+        }
+    }
+
+    fn close(&mut self) {
+        self.full = None;
+        if let (Some(fd), Some(flags)) = (self.fd.take(), self.flags) {
+            let _ = fcntl_setfl(&fd, flags);
+        }
+    }
+}
+
+impl Drop for Writing {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// Its flags as they were.
+fn unblock(fd: &OwnedFd) -> io::Result<OFlags> {
+    let flags = fcntl_getfl(fd)?;
+    fcntl_setfl(fd, flags | OFlags::NONBLOCK)?;
+    Ok(flags)
 }
 
 /// A descriptor whose readiness can be awaited.
@@ -83,37 +147,40 @@ pub fn watched(fd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
     async_fd(fd, Interest::READABLE | Interest::WRITABLE).map_err(|(_, e)| e)
 }
 
+/// A descriptor that stays the same, and open, for as long as the value lives.
+pub trait Owned: AsRawFd {}
+impl Owned for OwnedFd {}
+impl Owned for Arc<OwnedFd> {}
+
 /// Registers a non-blocking descriptor with the runtime. On an error (EPERM for plain files and /dev/null) it is
 /// given back.
-pub fn async_fd(fd: OwnedFd, interest: Interest) -> Result<AsyncFd<OwnedFd>, (OwnedFd, io::Error)> {
-    // SAFETY: an OwnedFd is one descriptor as long as it lives, and AsyncFd drops it only after it is deregistered
+pub fn async_fd<T: Owned>(fd: T, interest: Interest) -> Result<AsyncFd<T>, (T, io::Error)> {
+    // SAFETY: what is owned is one descriptor as long as it lives, and AsyncFd drops it only after it is deregistered
     unsafe { AsyncFd::register_with_interest(fd, interest) }.map_err(|e| e.into_parts())
 }
 
-/// A stream over one descriptor (a pseudo terminal's master) or two (stdin and stdout). They are made non-blocking
+/// A stream over one descriptor (a socket, a pseudo terminal's master) or two (stdin and stdout). They are made non-blocking
 /// while it lives, and then given back their flags. EIO, which a pseudo terminal says once its last user is gone,
 /// reads as the end. Must be made and used inside a tokio runtime with I/O.
 #[derive(Debug)]
 pub struct FdStream {
-    read: Option<Side>,
-    /// None: the same as `read`.
-    write: Option<Side>,
-    one: bool,
-    shut: bool,
+    read: Reading,
+    write: Writing,
 }
 
 impl FdStream {
     /// Both ways over one descriptor.
     pub fn new(fd: impl Into<OwnedFd>) -> io::Result<FdStream> {
-        let side = Side::new(fd.into(), Interest::READABLE | Interest::WRITABLE)?;
-        Ok(FdStream { read: Some(side), write: None, one: true, shut: false })
+        let fd = Arc::new(fd.into());
+        let read = Reading::new(fd.clone())?;
+        Ok(FdStream { read, write: Writing { fd: Some(fd), full: None, flags: None } })
     }
 
     /// Reads from one, writes to the other; shutting down closes the latter.
     pub fn pair(read: impl Into<OwnedFd>, write: impl Into<OwnedFd>) -> io::Result<FdStream> {
-        let read = Side::new(read.into(), Interest::READABLE)?;
-        let write = Side::new(write.into(), Interest::WRITABLE)?;
-        Ok(FdStream { read: Some(read), write: Some(write), one: false, shut: false })
+        let (read, write) = (Reading::new(Arc::new(read.into()))?, Arc::new(write.into()));
+        let flags = Some(unblock(&write)?);
+        Ok(FdStream { read, write: Writing { fd: Some(write), full: None, flags } })
     }
 
     /// This process's stdin and stdout (as duplicates).
@@ -122,27 +189,18 @@ impl FdStream {
         let write = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdout(), 3)?;
         FdStream::pair(read, write)
     }
-
-    /// The descriptor read from, for ioctls.
-    pub fn read_fd(&self) -> Option<BorrowedFd<'_>> {
-        self.read.as_ref().map(Side::fd)
-    }
-
-    fn writer(&self) -> io::Result<&Side> {
-        let side = if self.one { self.read.as_ref() } else { self.write.as_ref() };
-        side.filter(|_| !self.shut).ok_or_else(|| io::ErrorKind::BrokenPipe.into())
-    }
 }
 
 impl AsyncRead for FdStream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let Some(side) = &self.read else { return Poll::Ready(Ok(())) };
-        let got = ready!(side.poll(cx, false, |fd| {
-            let space = buf.initialize_unfilled();
-            if space.is_empty() { Ok(0) } else { Ok(rustix::io::read(fd, space)?) }
-        }));
+        // SAFETY: what lies there is only written to
+        let got = ready!(self.read.poll(cx, unsafe { buf.unfilled_mut() }));
         match got {
-            Ok(n) => buf.advance(n),
+            Ok(n) => {
+                // SAFETY: read(2) has written that many
+                unsafe { buf.assume_init(n) };
+                buf.advance(n);
+            }
             Err(e) if e.raw_os_error() == Some(libc::EIO) => {}
             Err(e) => return Poll::Ready(Err(e)),
         }
@@ -151,19 +209,18 @@ impl AsyncRead for FdStream {
 }
 
 impl AsyncWrite for FdStream {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
-        self.writer()?.poll(cx, true, |fd| Ok(rustix::io::write(fd, data)?))
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        self.write.poll(cx, data)
     }
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
     }
     fn poll_shutdown(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if let Some(side) = self.read.as_ref().filter(|_| self.one && !self.shut) {
+        if let (Some(fd), None) = (&self.write.fd, self.write.flags) {
             // only a socket has such a half; a terminal's master says ENOTSOCK
-            let _ = rustix::net::shutdown(side.fd(), rustix::net::Shutdown::Write);
+            let _ = rustix::net::shutdown(fd, rustix::net::Shutdown::Write);
         }
-        self.write = None;
-        self.shut = true;
+        self.write.close();
         Poll::Ready(Ok(()))
     }
 }
@@ -220,6 +277,49 @@ mod tests {
             assert_eq!(stream.read(&mut buf).await.unwrap(), 2);
             drop(slave);
             assert_eq!(stream.read(&mut buf).await.unwrap(), 0);
+        });
+    }
+
+    #[test]
+    fn a_socket_flows_both_ways_and_ends_one_by_one() {
+        runtime().block_on(async {
+            let (a, b) = std::os::unix::net::UnixStream::pair().unwrap();
+            let (a, b) = (FdStream::new(a).unwrap(), FdStream::new(b).unwrap());
+            let (mut ar, mut aw) = tokio::io::split(a);
+            let (mut br, mut bw) = tokio::io::split(b);
+            let big = vec![7u8; 3_000_000];
+            let echo = async {
+                let mut all = Vec::new();
+                br.read_to_end(&mut all).await.unwrap();
+                bw.write_all(&all).await.unwrap();
+                bw.shutdown().await.unwrap();
+                all.len()
+            };
+            let ask = async {
+                aw.write_all(&big).await.unwrap();
+                aw.shutdown().await.unwrap();
+                assert!(aw.write_all(b"x").await.is_err());
+                let mut all = Vec::new();
+                ar.read_to_end(&mut all).await.unwrap();
+                all
+            };
+            let (asked, echoed) = tokio::join!(ask, echo);
+            assert_eq!((asked == big, echoed), (true, big.len()));
+        });
+    }
+
+    /// Pieces smaller than the buffer, each written only after the one before was read: none may be missed.
+    #[test]
+    fn a_short_read_does_not_miss_what_comes_next() {
+        runtime().block_on(async {
+            let (a, mut b) = std::os::unix::net::UnixStream::pair().unwrap();
+            let mut a = FdStream::new(a).unwrap();
+            let mut buf = [0; 64];
+            for n in 0..1000u32 {
+                std::io::Write::write_all(&mut b, &n.to_le_bytes()).unwrap();
+                let got = tokio::time::timeout(std::time::Duration::from_secs(20), a.read(&mut buf)).await;
+                assert_eq!(got.unwrap().unwrap(), 4);
+            }
         });
     }
 

@@ -577,7 +577,11 @@ impl Task {
         let network = !self.host.is_local() && live.without.is_none();
         let mut beside = Dialing::default();
         let asked = self.asker.asked();
+        let mut clock = crate::sys::Clock::new();
         let turn = loop {
+            if network {
+                clock.aim(Some(live.pulse.due(Instant::now(), &signs(&live.link))));
+            }
             tokio::select! {
                 biased;
                 command = commands.recv() => match command {
@@ -591,10 +595,19 @@ impl Task {
                         }
                         break Turn::Disconnect;
                     }
-                    Some(command) => self.command(&mut live, command),
+                    Some(command) => {
+                        self.command(&mut live, command);
+                        // a key is on its way, an echo on the screen, before all else is looked at here
+                        if commands.is_empty() {
+                            tokio::task::yield_now().await;
+                        }
+                    }
                 },
                 frame = live.frames.recv() => if let Some(frame) = frame {
                     self.frame(&mut live, frame);
+                    if live.frames.is_empty() {
+                        tokio::task::yield_now().await;
+                    }
                 },
                 why = self.forwards.fails() => break Turn::Unwanted(why),
                 Some(answer) = inner.recv() => self.answered(&mut live, answer),
@@ -633,7 +646,7 @@ impl Task {
                     }
                     live.pulse.doubt(Instant::now());
                 }
-                () = tokio::time::sleep_until(live.pulse.due(Instant::now(), &signs(&live.link)).into()), if network => {
+                () = clock.struck() => {
                     if let Some(quiet) = self.feel(&mut live, &mut beside, asked) {
                         break Turn::Down(format!("nothing heard for {} s", quiet.as_secs()));
                     }

@@ -92,7 +92,8 @@ impl Chunk {
 
     /// What it counts for against the limit of all lines' bytes.
     pub fn bytes(&self) -> usize {
-        let lists = self.ends.len() * A_LINE + self.runs.len() * 12 + self.odds.len() * 8 + self.pens.len() * Pens::BYTES;
+        let lists =
+            self.ends.len() * A_LINE + self.runs.len() * 12 + self.odds.len() * 8 + self.pens.len() * Pens::BYTES;
         self.text.len() + lists + self.links.len() * 16 + self.link_bytes
     }
 

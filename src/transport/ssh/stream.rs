@@ -23,7 +23,7 @@ use tokio::sync::oneshot;
 /// What lies in the kernel and was never sent, at most: what is written then waits here, where keys go first.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const UNSENT_MOST: u32 = 128 << 10;
-/// Reads of so much are acknowledged anyway.
+/// Bytes of a read; what comes in such amounts is acknowledged anyway.
 const BULK: usize = 16 << 10;
 const COMPLAINT_KEPT: usize = 1000;
 
@@ -38,6 +38,25 @@ pub(super) struct Wire {
     heard: Arc<Heard>,
     /// TCP's socket once more, to be asked how it fares: it goes with the wire.
     socket: Option<Arc<OwnedFd>>,
+    /// What was read and not yet taken: russh reads a packet's length, and then its rest.
+    ahead: Ahead,
+    /// Something small came that the kernel has not been told to acknowledge at once.
+    owed: bool,
+}
+
+/// A buffer that is read into while it is empty.
+struct Ahead {
+    bytes: Box<[u8]>,
+    from: usize,
+    to: usize,
+}
+
+impl Ahead {
+    fn take(&mut self, buf: &mut ReadBuf<'_>) {
+        let n = buf.remaining().min(self.to - self.from);
+        buf.put_slice(self.bytes.get(self.from..self.from + n).unwrap_or_default());
+        self.from += n;
+    }
 }
 
 /// When bytes came last over a wire, and how many in all.
@@ -83,7 +102,8 @@ pub(super) struct Cut {
 impl Wire {
     fn new(over: Over) -> Wire {
         let (lane, heard) = (Arc::default(), Arc::default());
-        Wire { over, cut: None, complaint: None, address: None, lane, heard, socket: None }
+        let ahead = Ahead { bytes: vec![0; BULK].into_boxed_slice(), from: 0, to: 0 };
+        Wire { over, cut: None, complaint: None, address: None, lane, heard, socket: None, ahead, owed: false }
     }
     /// Whose turns end as the wire takes what was written.
     pub(super) fn lane(&self) -> Arc<Lane> {
@@ -173,7 +193,7 @@ pub(super) fn command(config: &HostConfig, command: &str) -> Result<Wire, Failur
 
 /// Tells the kernel to acknowledge what just came at once. sshd leaves Nagle's algorithm on for commands without a
 /// terminal: the second of two small packets waits there for our acknowledgement of the first, which Linux puts off
-/// for 40 ms. The kernel forgets the wish by itself, so it is said after each small read.
+/// for 40 ms. The kernel forgets the wish by itself, so it is said whenever all that came has been read.
 fn acknowledge(tcp: &TcpStream) {
     #[cfg(target_os = "linux")]
     let _ = rustix::net::sockopt::set_tcp_quickack(tcp, true);
@@ -197,19 +217,41 @@ impl AsyncRead for Wire {
         if this.cut.as_mut().is_some_and(|cut| Pin::new(cut).poll(cx).is_ready()) {
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }
-        let before = buf.filled().len();
-        let done = each!(&mut this.over, stdout => poll_read(cx, buf));
-        let came = buf.filled().len().saturating_sub(before);
-        if came > 0 {
-            let mut heard = locked(&this.heard.0);
-            *heard = (Instant::now(), heard.1.saturating_add(came as u64));
+        if this.ahead.from < this.ahead.to {
+            this.ahead.take(buf);
+            return Poll::Ready(Ok(()));
         }
-        if let (Over::Tcp(tcp), Poll::Ready(Ok(()))) = (&this.over, &done)
-            && came < BULK
-        {
-            acknowledge(tcp);
+        let came = if buf.remaining() < BULK {
+            let mut into = ReadBuf::new(&mut this.ahead.bytes);
+            let done = each!(&mut this.over, stdout => poll_read(cx, &mut into));
+            let came = into.filled().len();
+            (this.ahead.from, this.ahead.to) = (0, came);
+            this.ahead.take(buf);
+            done.map_ok(|()| came)
+        } else {
+            let before = buf.filled().len();
+            let done = each!(&mut this.over, stdout => poll_read(cx, buf));
+            done.map_ok(|()| buf.filled().len().saturating_sub(before))
+        };
+        match came {
+            Poll::Ready(Ok(came)) => {
+                if came > 0 {
+                    let mut heard = locked(&this.heard.0);
+                    *heard = (Instant::now(), heard.1.saturating_add(came as u64));
+                }
+                this.owed = came < BULK;
+                Poll::Ready(Ok(()))
+            }
+            Poll::Ready(Err(e)) => Poll::Ready(Err(e)),
+            Poll::Pending => {
+                if std::mem::take(&mut this.owed)
+                    && let Over::Tcp(tcp) = &this.over
+                {
+                    acknowledge(tcp);
+                }
+                Poll::Pending
+            }
         }
-        done
     }
 }
 impl AsyncWrite for Wire {

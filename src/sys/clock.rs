@@ -1,0 +1,79 @@
+//! Owns the one timer of a loop: [`Clock`]. Leaves out what is due when.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::time::Instant;
+use tokio::time::Sleep;
+
+/// Wakes at the earliest time it was aimed at. Times that move on, as they do with each key, are not set anew each time:
+/// then it wakes once too early, and is aimed again.
+#[derive(Debug)]
+pub struct Clock {
+    sleep: Pin<Box<Sleep>>,
+    armed: Option<Instant>,
+}
+
+impl Default for Clock {
+    fn default() -> Clock {
+        Clock::new()
+    }
+}
+
+impl Clock {
+    /// Made inside a runtime with timers.
+    pub fn new() -> Clock {
+        Clock { sleep: Box::pin(tokio::time::sleep(std::time::Duration::ZERO)), armed: None }
+    }
+
+    /// [`Clock::struck`] comes no later than this.
+    pub fn aim(&mut self, at: Option<Instant>) {
+        if let Some(at) = at
+            && self.armed.is_none_or(|armed| at < armed)
+        {
+            self.sleep.as_mut().reset(at.into());
+            self.armed = Some(at);
+        }
+    }
+
+    /// Returns then, once; never if it was aimed at nothing. Cancel-safe.
+    pub async fn struck(&mut self) {
+        if self.armed.is_none() {
+            return std::future::pending().await;
+        }
+        poll_fn(|cx| self.sleep.as_mut().poll(cx)).await;
+        self.armed = None;
+    }
+}
+
+/// Whether the time has come: then it is over.
+pub fn is_due(at: &mut Option<Instant>, now: Instant) -> bool {
+    at.take_if(|at| *at <= now).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[tokio::test]
+    async fn it_strikes_at_the_earliest_and_may_be_aimed_again() {
+        let start = Instant::now();
+        let at = |ms| Some(start + Duration::from_millis(ms));
+        let mut clock = Clock::new();
+        let nothing = tokio::time::timeout(Duration::from_millis(10), clock.struck());
+        assert!(nothing.await.is_err(), "aimed at nothing");
+        let never = at(3_600_000);
+        clock.aim(never);
+        clock.aim(at(20));
+        clock.aim(never);
+        clock.aim(None);
+        clock.struck().await;
+        assert!(start.elapsed() >= Duration::from_millis(20));
+        clock.aim(at(50));
+        clock.struck().await;
+        assert!(start.elapsed() >= Duration::from_millis(50));
+        let mut due = at(50);
+        assert!(!is_due(&mut due, start));
+        assert!(is_due(&mut due, Instant::now()) && due.is_none() && !is_due(&mut due, Instant::now()));
+    }
+}
