@@ -64,6 +64,8 @@ impl Session {
             typed: false,
             tty: None,
             screen_due: true,
+            shows: None,
+            same_until: None,
             wish: if a.watch || a.blind { None } else { a.size },
             active,
             watch: a.watch,
@@ -157,7 +159,7 @@ impl Session {
         for conn in self.conns.values_mut() {
             if let Some(v) = conn.viewer.as_mut().filter(|v| !v.blind) {
                 conn.out.bulk(v.stream, Body::Size { offset, size });
-                v.screen_due = true;
+                (v.screen_due, v.shows) = (true, None);
             }
         }
         self.pump();

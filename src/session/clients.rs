@@ -9,6 +9,7 @@ use crate::proto::ids::{ClientId, Offset, Size, StreamId};
 use crate::proto::pack::pack;
 use crate::session::ring::Ring;
 use crate::session::search::Searching;
+use crate::term::engine::picture;
 use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
@@ -38,6 +39,10 @@ pub struct Viewer {
     pub tty: Option<(Offset, u8)>,
     /// A Screen must go before any further Data.
     pub screen_due: bool,
+    /// What it shows, if nothing but a Screen was sent since: see [`picture`].
+    pub shows: Option<u64>,
+    /// The screen looked the same a moment ago: it is not made again before this.
+    pub same_until: Option<Instant>,
     pub wish: Option<Size>,
     /// When it opened, focused or typed last, in steps of the session's own counter; 0 = never.
     pub active: u64,
@@ -144,22 +149,37 @@ impl Viewer {
             let room = self.limit.saturating_sub(self.sent).max(self.room_behind_screen(end));
             let skip = self.screen_due || (behind > 0 && (self.sent < ring.start() || room < behind));
             if skip {
-                if !self.has_room_for_screen() {
-                    match pace {
-                        Pace::Over => {}
-                        Pace::Rests if self.seen >= self.extra || self.typed => {
-                            (self.extra, self.typed) = (end, false);
-                        }
-                        Pace::Goes | Pace::Rests => return,
-                    }
+                if pace == Pace::Goes
+                    && self.tty.is_none()
+                    && self.same_until.is_some_and(|until| Instant::now() < until)
+                {
+                    return;
                 }
-                self.send_screen(out, end, size, &screen(self.revision));
+                let has_room = self.has_room_for_screen();
+                match pace {
+                    Pace::Goes if !has_room => return,
+                    Pace::Rests if !has_room && self.seen < self.extra && !self.typed => return,
+                    _ => {}
+                }
+                let screen = screen(self.revision);
+                let picture = picture(&screen);
+                if self.shows == Some(picture) && self.tty.is_none() && pace != Pace::Over {
+                    // a flood that nobody can tell from what is shown already costs the link nothing
+                    self.same_until = Some(Instant::now() + SAME);
+                    return;
+                }
+                if !has_room {
+                    (self.extra, self.typed) = (end, false);
+                }
+                (self.shows, self.same_until) = (Some(picture), None);
+                self.send_screen(out, end, size, &screen);
                 return;
             }
             if behind == 0 {
                 return;
             }
             self.acknowledge(out);
+            self.shows = None;
             let piece = ring.piece(self.sent, room.min(MAX_PIECE as u64) as usize);
             out.bulk(self.stream, Body::Data { offset: self.sent, bytes: piece });
             self.sent += piece.len() as u64;
@@ -223,6 +243,8 @@ impl Viewer {
     }
 }
 
+/// A screen that looks as it did is looked at again after this.
+const SAME: Duration = Duration::from_millis(20);
 /// Bytes of output that may follow a Screen at once.
 const TAIL: u64 = 1 << 10;
 /// Screens that may be on their way to one client at once, whatever it says.
@@ -329,6 +351,8 @@ mod tests {
             typed: false,
             tty: None,
             screen_due: false,
+            shows: None,
+            same_until: None,
             wish: None,
             active: 0,
             watch: false,
@@ -354,7 +378,7 @@ mod tests {
                 Size::new(80, 24),
                 &mut |_| {
                     screens += 1;
-                    Rc::new(vec![0; 40_000])
+                    Rc::new(vec![screens as u8; 40_000])
                 },
                 false,
             );
@@ -384,7 +408,7 @@ mod tests {
             let before = screens;
             let mut screen = |_| {
                 screens += 1;
-                Rc::new(vec![0; 40_000])
+                Rc::new(vec![screens as u8; 40_000])
             };
             conn.pump(ring, Size::new(80, 24), &mut screen, rests);
             screens - before
@@ -406,6 +430,34 @@ mod tests {
         let end = ring.end();
         conn.viewer.as_mut().unwrap().ack(15_000, 16_000, end);
         assert_eq!(pump(&mut conn, &ring, false), 1);
+    }
+
+    #[test]
+    fn what_looks_the_same_is_not_sent_again() {
+        let mut conn = Conn::new(Outbox::new());
+        conn.viewer = Some(viewer(1000));
+        let mut ring = Ring::new(1 << 20);
+        let mut pump = |conn: &mut Conn, looks: u8, rests| {
+            ring.push(&[looks; 5000]);
+            let before = conn.out.waiting();
+            conn.pump(&ring, Size::new(80, 24), &mut |_| Rc::new(vec![looks; 400]), rests);
+            let v = conn.viewer.as_mut().unwrap();
+            v.ack(v.sent, v.sent + 1000, ring.end());
+            v.same_until = None;
+            conn.out.waiting() > before
+        };
+        assert!(pump(&mut conn, b'y', false));
+        assert!(!pump(&mut conn, b'y', false));
+        conn.viewer.as_mut().unwrap().typed = true;
+        assert!(!pump(&mut conn, b'y', true));
+        assert!(conn.viewer.as_ref().unwrap().typed, "it is not answered");
+        assert!(pump(&mut conn, b'n', false));
+        // asked for anew (another size, say), and where flags wait for it
+        conn.viewer.as_mut().unwrap().shows = None;
+        assert!(pump(&mut conn, b'n', false));
+        conn.viewer.as_mut().unwrap().tty = Some((0, 1));
+        assert!(pump(&mut conn, b'n', false));
+        assert_eq!(conn.viewer.as_ref().unwrap().tty, None);
     }
 
     #[test]
@@ -443,7 +495,7 @@ mod tests {
         let mut pump = |conn: &mut Conn, ring: &Ring, rests| {
             let mut screen = |_| {
                 screens += 1;
-                Rc::new(vec![0; 40_000])
+                Rc::new(vec![screens as u8; 40_000])
             };
             conn.pump(ring, Size::new(80, 24), &mut screen, rests);
             (screens, conn.viewer.as_ref().unwrap().sent)

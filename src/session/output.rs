@@ -75,6 +75,8 @@ impl Session {
                 v.tell_tty(out);
             }
         }
+        // where nothing is sent as nothing looks another, they are told all the same
+        self.pump();
     }
 
     pub(super) fn tell(&mut self, notice: &Notice) {

@@ -32,6 +32,7 @@ mod resize;
 pub(in crate::term) mod row;
 pub(in crate::term) mod sgr;
 mod snapshot;
+pub use snapshot::picture;
 mod tabs;
 mod terminal;
 #[cfg(test)]

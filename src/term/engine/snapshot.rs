@@ -48,6 +48,7 @@ use super::sgr;
 use super::terminal::{Page, Terminal};
 use crate::proto::ids::hex;
 use crate::term::screen::{MouseEncoding, MouseMode, Style};
+use std::hash::BuildHasher;
 use std::io::Write as _;
 
 /// What the private string begins with.
@@ -62,6 +63,15 @@ fn private(out: &mut Vec<u8>, fields: std::fmt::Arguments<'_>) {
     out.extend_from_slice(b"\x1bP>thub;");
     let _ = out.write_fmt(fields);
     out.extend_from_slice(b"\x1b\\");
+}
+
+/// A number for what a snapshot shows, whatever has gone into the history meanwhile: the same for what looks the same.
+pub fn picture(snapshot: &[u8]) -> u64 {
+    const HISTORY: &[u8] = b"\x1bP>thub;h;";
+    let at = snapshot.windows(HISTORY.len()).rposition(|w| w == HISTORY).unwrap_or(snapshot.len());
+    let (before, rest) = snapshot.split_at(at);
+    let after = rest.iter().position(|b| *b == b'\\').map_or(&[][..], |end| rest.get(end..).unwrap_or_default());
+    foldhash::fast::FixedState::default().hash_one((before, after))
 }
 
 fn sets(c: &Charsets) -> String {

@@ -374,6 +374,19 @@ fn leaving_the_alternate_screen_twice_restores_the_cursor_again() {
 
 /// SPA (`ESC V`) guards from every erasing, DECSCA only from the selective ones: a snapshot tells them apart.
 #[test]
+fn a_picture_is_the_same_whatever_the_history() {
+    let of = |text: &str| {
+        let mut e = Engine::new(Size::new(10, 4));
+        e.feed(text.as_bytes(), &mut Vec::new());
+        picture(&e.snapshot())
+    };
+    assert_eq!(of(&"y\r\n".repeat(50)), of(&"y\r\n".repeat(900)));
+    for other in ["y", "\x1b[1m", "\x1b]2;t\x07", "\x1b[?2004h", "\x1b[A"] {
+        assert_ne!(of(&"y\r\n".repeat(50)), of(&("y\r\n".repeat(50) + other)), "{other:?}");
+    }
+}
+
+#[test]
 fn a_snapshot_keeps_what_guards() {
     check_cut("SPA", Size::new(8, 2), b"\x1bVab\x1b[2J", 2, None).unwrap();
     check_cut("DECSCA", Size::new(8, 2), b"\x1b[1\"qab\x1b[2J", 6, None).unwrap();
