@@ -22,6 +22,8 @@ impl Session {
             return Err(Fault::new(Fault::BAD_PARAMS, "the size is out of bounds"));
         }
         let revision = hello::agree_on_stream((a.revision_min, a.revision_max))?;
+        // who is here already is told of them, too
+        self.tty_flags();
         // an earlier connection of this client is a dead one: from here on its input is not taken any more
         let older: Vec<u64> = self
             .conns
@@ -97,8 +99,7 @@ impl Session {
             v.limit = offset.saturating_add(a.window.min(clients::MOST_WINDOW));
             v.screen_due = screen;
             if !v.blind {
-                let (stream, flags) = (v.stream, self.pty.flags());
-                self.flags = flags;
+                let (stream, flags) = (v.stream, self.flags);
                 if let Some(c) = self.conns.get(&conn) {
                     c.out.bulk(stream, Body::Tty { offset, flags });
                 }

@@ -150,6 +150,7 @@ impl Viewer {
             let skip = self.screen_due || (behind > 0 && (self.sent < ring.start() || room < behind));
             if skip {
                 if pace == Pace::Goes
+                    && self.shows.is_some()
                     && self.tty.is_none()
                     && self.same_until.is_some_and(|until| Instant::now() < until)
                 {
@@ -158,7 +159,7 @@ impl Viewer {
                 let has_room = self.has_room_for_screen();
                 match pace {
                     Pace::Goes if !has_room => return,
-                    Pace::Rests if !has_room && self.seen < self.extra && !self.typed => return,
+                    Pace::Rests if !has_room && self.seen < self.extra && !self.typed && self.tty.is_none() => return,
                     _ => {}
                 }
                 let screen = screen(self.revision);

@@ -75,8 +75,8 @@ impl Session {
                 v.tell_tty(out);
             }
         }
-        // where nothing is sent as nothing looks another, they are told all the same
-        self.pump();
+        // also where nothing is sent as nothing looks another, or as much is on its way: a secret may be typed next
+        self.rests();
     }
 
     pub(super) fn tell(&mut self, notice: &Notice) {

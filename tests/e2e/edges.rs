@@ -253,25 +253,81 @@ fn more_connections_than_descriptors() {
     }
 }
 
+/// An agent of this build's own, and the link to it.
+async fn agent(home: &Home) -> (tokio::process::Child, thub::link::Link, thub::proto::ids::ClientId) {
+    let mut agent = tokio::process::Command::from(home.command(crate::support::THUB));
+    let agent = agent.args(["agent", "--stdio"]).kill_on_drop(true);
+    let piped = std::process::Stdio::piped;
+    let mut agent = agent.stdin(piped()).stdout(piped()).spawn().unwrap();
+    let io = tokio::io::join(agent.stdout.take().unwrap(), agent.stdin.take().unwrap());
+    let (tx, _incoming) = tokio::sync::mpsc::unbounded_channel();
+    let (link, served) = thub::link::Link::new(io, false, tx);
+    tokio::spawn(served);
+    let client = thub::proto::ids::ClientId::random();
+    link.call(&thub::proto::hello::initialize(client.clone())).await.unwrap();
+    (agent, link, client)
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+}
+
+/// Echo goes off while nothing is printed, and another client's attach is the first to notice.
+#[test]
+fn whoever_shows_a_session_is_told_that_echo_is_off() {
+    use thub::proto::control::SessionAttach;
+    use thub::proto::frame::{Body, tty};
+    let home = Home::new();
+    let (go, off) = (home.run_dir().join("go"), home.run_dir().join("off"));
+    let script = format!(
+        "echo up; until [ -e {go} ]; do sleep 0.02; done; stty -echo; : >{off}; read x; exec cat",
+        go = go.display(),
+        off = off.display()
+    );
+    let id = home.new_session(&["-n", "one", "--", "sh", "-c", &script]);
+    home.shows("one", "up");
+    runtime().block_on(async {
+        let mut shown = Vec::new();
+        for _ in 0..2 {
+            let (process, link, client) = agent(&home).await;
+            let attach: SessionAttach = serde_json::from_value(serde_json::json!({
+                "session": id, "stream": 2, "client": client, "window": 65536, "revision_min": 1, "revision_max": 1
+            }))
+            .unwrap();
+            let frames = link.open_stream(2);
+            link.call(&attach).await.unwrap();
+            shown.push((process, link, frames));
+            if shown.len() == 1 {
+                std::fs::write(&go, "").unwrap();
+                until("echo to be off", || off.exists().then_some(()));
+            }
+        }
+        let (_, link, frames) = &mut shown[0];
+        link.out.urgent(2, Body::Data { offset: 0, bytes: b"secret" });
+        loop {
+            let frame = tokio::time::timeout(crate::support::PATIENCE, frames.recv()).await.expect("never told");
+            if let Ok(Body::Tty { flags, .. }) = frame.expect("the link").body()
+                && flags & tty::ECHO == 0
+            {
+                break;
+            }
+        }
+        for (mut process, link, _) in shown {
+            link.close();
+            process.wait().await.unwrap();
+        }
+    });
+    home.thub(&["kill", "one"]).ok();
+}
+
 /// The number of a stream that was let go is taken again at once: what ends is the old one.
 #[test]
 fn a_stream_is_let_go_and_taken_again_at_once() {
-    use thub::link::Link;
     use thub::proto::control::{SessionAttach, SessionDetach, SessionList};
     let home = Home::new();
     let id = home.new_session(&["-n", "one", "--", "sh", "-c", "echo up; exec cat"]);
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    runtime.block_on(async {
-        let mut agent = tokio::process::Command::from(home.command(crate::support::THUB));
-        let agent = agent.args(["agent", "--stdio"]).kill_on_drop(true);
-        let piped = std::process::Stdio::piped;
-        let mut agent = agent.stdin(piped()).stdout(piped()).spawn().unwrap();
-        let io = tokio::io::join(agent.stdout.take().unwrap(), agent.stdin.take().unwrap());
-        let (tx, _incoming) = tokio::sync::mpsc::unbounded_channel();
-        let (link, served) = Link::new(io, false, tx);
-        tokio::spawn(served);
-        let client = thub::proto::ids::ClientId::random();
-        link.call(&thub::proto::hello::initialize(client.clone())).await.unwrap();
+    runtime().block_on(async {
+        let (mut agent, link, client) = agent(&home).await;
         let attach: SessionAttach = serde_json::from_value(serde_json::json!({
             "session": id, "stream": 2, "client": client, "window": 65536, "revision_min": 1, "revision_max": 1
         }))

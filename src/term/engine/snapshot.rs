@@ -68,7 +68,8 @@ fn private(out: &mut Vec<u8>, fields: std::fmt::Arguments<'_>) {
 /// A number for what a snapshot shows, whatever has gone into the history meanwhile: the same for what looks the same.
 pub fn picture(snapshot: &[u8]) -> u64 {
     const HISTORY: &[u8] = b"\x1bP>thub;h;";
-    let at = snapshot.windows(HISTORY.len()).rposition(|w| w == HISTORY).unwrap_or(snapshot.len());
+    // the first: behind it stands what a program has left unfinished, whatever that is
+    let at = snapshot.windows(HISTORY.len()).position(|w| w == HISTORY).unwrap_or(snapshot.len());
     let (before, rest) = snapshot.split_at(at);
     let after = rest.iter().position(|b| *b == b'\\').map_or(&[][..], |end| rest.get(end..).unwrap_or_default());
     foldhash::fast::FixedState::default().hash_one((before, after))

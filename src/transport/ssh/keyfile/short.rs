@@ -22,13 +22,18 @@ pub(super) fn read(text: &str, passphrase: Option<&str>) -> Option<PrivateKey> {
     let body = text.split_once(BEGIN)?.1.split_once(END)?.0;
     let mut letters = Zeroizing::new(Vec::with_capacity(body.len()));
     letters.extend(body.bytes().filter(|b| !b.is_ascii_whitespace()));
-    let file = Zeroizing::new(STANDARD.decode(&*letters).ok()?);
+    let mut file = Zeroizing::new(Vec::with_capacity(letters.len()));
+    STANDARD.decode_vec(&*letters, &mut file).ok()?;
     let mut rest = file.strip_prefix(MAGIC)?;
     let cipher = Cipher::new(std::str::from_utf8(string(&mut rest)?).ok()?).ok()?;
     let kdf = Kdf::decode(&mut rest).ok()?;
     // one key: how many there are is always said
     let one = rest.split_off(..4)? == 1u32.to_be_bytes();
-    let (_public, private) = (string(&mut rest)?, string(&mut rest)?);
+    let (mut public, private) = (string(&mut rest)?, string(&mut rest)?);
+    // (of any other kind it was the passphrase that is wrong, which takes its time to tell)
+    if string(&mut public)? != KIND {
+        return None;
+    }
     let mut private = Zeroizing::new(private.to_vec());
     if cipher.is_some() {
         let (key, mut iv) = kdf.derive_key_and_iv(cipher, passphrase?).ok()?;
