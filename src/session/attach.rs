@@ -22,7 +22,7 @@ impl Session {
             return Err(Fault::new(Fault::BAD_PARAMS, "the size is out of bounds"));
         }
         let revision = hello::agree_on_stream((a.revision_min, a.revision_max))?;
-        // who is here already is told of them, too
+        // before they are read for the newcomer alone: who is here already is told of them, too
         self.tty_flags();
         // an earlier connection of this client is a dead one: from here on its input is not taken any more
         let older: Vec<u64> = self
@@ -67,7 +67,6 @@ impl Session {
             tty: None,
             screen_due: true,
             shows: None,
-            same_until: None,
             wish: if a.watch || a.blind { None } else { a.size },
             active,
             watch: a.watch,

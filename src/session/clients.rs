@@ -39,10 +39,9 @@ pub struct Viewer {
     pub tty: Option<(Offset, u8)>,
     /// A Screen must go before any further Data.
     pub screen_due: bool,
-    /// What it shows, if nothing but a Screen was sent since: see [`picture`].
-    pub shows: Option<u64>,
-    /// The screen looked the same a moment ago: it is not made again before this.
-    pub same_until: Option<Instant>,
+    /// What it shows ([`picture`]), if nothing but a Screen was sent since; and before when the screen, which looked the same a
+    /// moment ago, is not made again.
+    pub shows: Option<(u64, Instant)>,
     pub wish: Option<Size>,
     /// When it opened, focused or typed last, in steps of the session's own counter; 0 = never.
     pub active: u64,
@@ -149,11 +148,8 @@ impl Viewer {
             let room = self.limit.saturating_sub(self.sent).max(self.room_behind_screen(end));
             let skip = self.screen_due || (behind > 0 && (self.sent < ring.start() || room < behind));
             if skip {
-                if pace == Pace::Goes
-                    && self.shows.is_some()
-                    && self.tty.is_none()
-                    && self.same_until.is_some_and(|until| Instant::now() < until)
-                {
+                let now = Instant::now();
+                if pace == Pace::Goes && self.tty.is_none() && self.shows.is_some_and(|(_, until)| now < until) {
                     return;
                 }
                 let has_room = self.has_room_for_screen();
@@ -164,15 +160,15 @@ impl Viewer {
                 }
                 let screen = screen(self.revision);
                 let picture = picture(&screen);
-                if self.shows == Some(picture) && self.tty.is_none() && pace != Pace::Over {
+                if self.shows.is_some_and(|(shown, _)| shown == picture) && self.tty.is_none() && pace != Pace::Over {
                     // a flood that nobody can tell from what is shown already costs the link nothing
-                    self.same_until = Some(Instant::now() + SAME);
+                    self.shows = Some((picture, now + SAME));
                     return;
                 }
                 if !has_room {
                     (self.extra, self.typed) = (end, false);
                 }
-                (self.shows, self.same_until) = (Some(picture), None);
+                self.shows = Some((picture, now));
                 self.send_screen(out, end, size, &screen);
                 return;
             }
@@ -188,7 +184,7 @@ impl Viewer {
     }
 
     /// In order with the output: what came before must have gone before.
-    pub fn tell_tty(&mut self, out: &Outbox) {
+    fn tell_tty(&mut self, out: &Outbox) {
         if let Some((offset, flags)) = self.tty.take_if(|(offset, _)| *offset <= self.sent) {
             out.bulk(self.stream, Body::Tty { offset, flags });
         }
@@ -353,7 +349,6 @@ mod tests {
             tty: None,
             screen_due: false,
             shows: None,
-            same_until: None,
             wish: None,
             active: 0,
             watch: false,
@@ -444,7 +439,9 @@ mod tests {
             conn.pump(&ring, Size::new(80, 24), &mut |_| Rc::new(vec![looks; 400]), rests);
             let v = conn.viewer.as_mut().unwrap();
             v.ack(v.sent, v.sent + 1000, ring.end());
-            v.same_until = None;
+            if let Some((_, until)) = &mut v.shows {
+                *until = Instant::now();
+            }
             conn.out.waiting() > before
         };
         assert!(pump(&mut conn, b'y', false));

@@ -67,13 +67,8 @@ impl Session {
         }
         self.flags = flags;
         let offset = self.ring.end();
-        // in order with the output: what came before must have gone before
-        self.pump();
-        for Conn { viewer, out, .. } in self.conns.values_mut() {
-            if let Some(v) = viewer.as_mut().filter(|v| !v.blind) {
-                v.tty = Some((offset, flags));
-                v.tell_tty(out);
-            }
+        for v in self.conns.values_mut().filter_map(|c| c.viewer.as_mut()).filter(|v| !v.blind) {
+            v.tty = Some((offset, flags));
         }
         // also where nothing is sent as nothing looks another, or as much is on its way: a secret may be typed next
         self.rests();

@@ -189,7 +189,7 @@ impl Session {
                                 taken += n;
                                 self.output(buf.get(..n).unwrap_or_default());
                                 if n < LITTLE {
-                                    sys::emptied(&mut ready, n, LITTLE);
+                                    ready.clear_ready();
                                     break;
                                 }
                             }

@@ -13,6 +13,11 @@ pub fn utc_offset(unix: i64) -> i64 {
     }
 }
 
+/// Seconds since 1970.
+pub fn unix_now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs())
+}
+
 /// The time now in UTC: `2026-02-19T08:30:00Z`.
 pub fn now_rfc3339() -> String {
     rfc3339(SystemTime::now())

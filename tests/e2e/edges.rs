@@ -1,6 +1,6 @@
 //! Sessions at their edges: what they are started from, what they stand, and how they end.
 
-use crate::support::{Home, Tty, children, is_root, signal, skip, state_of, until};
+use crate::support::{Agent, Home, Tty, children, is_root, signal, skip, state_of, until};
 use rustix::process::Signal;
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
@@ -8,6 +8,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
+use thub::proto::control::SessionAttach;
 
 fn stop(pid: i32) {
     signal(pid, Signal::STOP);
@@ -253,19 +254,13 @@ fn more_connections_than_descriptors() {
     }
 }
 
-/// An agent of this build's own, and the link to it.
-async fn agent(home: &Home) -> (tokio::process::Child, thub::link::Link, thub::proto::ids::ClientId) {
-    let mut agent = tokio::process::Command::from(home.command(crate::support::THUB));
-    let agent = agent.args(["agent", "--stdio"]).kill_on_drop(true);
-    let piped = std::process::Stdio::piped;
-    let mut agent = agent.stdin(piped()).stdout(piped()).spawn().unwrap();
-    let io = tokio::io::join(agent.stdout.take().unwrap(), agent.stdin.take().unwrap());
-    let (tx, _incoming) = tokio::sync::mpsc::unbounded_channel();
-    let (link, served) = thub::link::Link::new(io, false, tx);
-    tokio::spawn(served);
-    let client = thub::proto::ids::ClientId::random();
-    link.call(&thub::proto::hello::initialize(client.clone())).await.unwrap();
-    (agent, link, client)
+/// What attaches such a client, on stream 2.
+fn attach(id: &str, agent: &Agent) -> SessionAttach {
+    let client = &agent.client;
+    serde_json::from_value(serde_json::json!({
+        "session": id, "stream": 2, "client": client, "window": 65536, "revision_min": 1, "revision_max": 1
+    }))
+    .unwrap()
 }
 
 fn runtime() -> tokio::runtime::Runtime {
@@ -275,7 +270,6 @@ fn runtime() -> tokio::runtime::Runtime {
 /// Echo goes off while nothing is printed, and another client's attach is the first to notice.
 #[test]
 fn whoever_shows_a_session_is_told_that_echo_is_off() {
-    use thub::proto::control::SessionAttach;
     use thub::proto::frame::{Body, tty};
     let home = Home::new();
     let (go, off) = (home.run_dir().join("go"), home.run_dir().join("off"));
@@ -289,21 +283,17 @@ fn whoever_shows_a_session_is_told_that_echo_is_off() {
     runtime().block_on(async {
         let mut shown = Vec::new();
         for _ in 0..2 {
-            let (process, link, client) = agent(&home).await;
-            let attach: SessionAttach = serde_json::from_value(serde_json::json!({
-                "session": id, "stream": 2, "client": client, "window": 65536, "revision_min": 1, "revision_max": 1
-            }))
-            .unwrap();
-            let frames = link.open_stream(2);
-            link.call(&attach).await.unwrap();
-            shown.push((process, link, frames));
+            let (agent, _) = Agent::start(&home).await;
+            let frames = agent.link.open_stream(2);
+            agent.link.call(&attach(&id, &agent)).await.unwrap();
+            shown.push((agent, frames));
             if shown.len() == 1 {
                 std::fs::write(&go, "").unwrap();
                 until("echo to be off", || off.exists().then_some(()));
             }
         }
-        let (_, link, frames) = &mut shown[0];
-        link.out.urgent(2, Body::Data { offset: 0, bytes: b"secret" });
+        let (agent, frames) = &mut shown[0];
+        agent.link.out.urgent(2, Body::Data { offset: 0, bytes: b"secret" });
         loop {
             let frame = tokio::time::timeout(crate::support::PATIENCE, frames.recv()).await.expect("never told");
             if let Ok(Body::Tty { flags, .. }) = frame.expect("the link").body()
@@ -312,9 +302,8 @@ fn whoever_shows_a_session_is_told_that_echo_is_off() {
                 break;
             }
         }
-        for (mut process, link, _) in shown {
-            link.close();
-            process.wait().await.unwrap();
+        for (agent, _) in shown {
+            agent.leave().await;
         }
     });
     home.thub(&["kill", "one"]).ok();
@@ -323,15 +312,12 @@ fn whoever_shows_a_session_is_told_that_echo_is_off() {
 /// The number of a stream that was let go is taken again at once: what ends is the old one.
 #[test]
 fn a_stream_is_let_go_and_taken_again_at_once() {
-    use thub::proto::control::{SessionAttach, SessionDetach, SessionList};
+    use thub::proto::control::{SessionDetach, SessionList};
     let home = Home::new();
     let id = home.new_session(&["-n", "one", "--", "sh", "-c", "echo up; exec cat"]);
     runtime().block_on(async {
-        let (mut agent, link, client) = agent(&home).await;
-        let attach: SessionAttach = serde_json::from_value(serde_json::json!({
-            "session": id, "stream": 2, "client": client, "window": 65536, "revision_min": 1, "revision_max": 1
-        }))
-        .unwrap();
+        let (agent, _) = Agent::start(&home).await;
+        let (link, attach) = (agent.link.clone(), attach(&id, &agent));
         for round in 0..200 {
             drop(link.call(&SessionList { stream: 2 }).await.unwrap());
             drop(link.call(&SessionDetach { stream: 2 }));
@@ -341,8 +327,7 @@ fn a_stream_is_let_go_and_taken_again_at_once() {
             assert!(matches!(frame, Ok(Some(_))), "round {round}");
             drop(link.call(&SessionDetach { stream: 2 }));
         }
-        link.close();
-        agent.wait().await.unwrap();
+        agent.leave().await;
     });
     home.thub(&["kill", "one"]).ok();
 }

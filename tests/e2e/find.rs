@@ -174,12 +174,8 @@ async fn a_session_that_ends_meanwhile_is_asked_again() {
     let home = Home::new();
     let id = home.new_session(&["-n", "s", "--", "sh", "-c", "seq 1 5000; echo up; exec cat"]);
     home.shows("s", "^up$");
-    let mut command = home.thub_command(&["agent", "--stdio"]);
-    command.stdin(std::process::Stdio::piped());
-    let mut agent = tokio::process::Command::from(command).spawn().unwrap();
-    let io = tokio::io::join(agent.stdout.take().unwrap(), agent.stdin.take().unwrap());
-    let (link, served) = Link::new(io, false, mpsc::unbounded_channel().0);
-    tokio::spawn(served);
+    let (agent, _) = crate::support::Agent::start(&home).await;
+    let link = agent.link.clone();
     let mut search = SessionSearch { window: 100, ..SessionSearch::new(id.parse().unwrap(), 2, ".") };
     let mut frames = link.open_stream(2);
     link.call(&search).await.unwrap();
@@ -195,8 +191,7 @@ async fn a_session_that_ends_meanwhile_is_asked_again() {
     (search.stream, search.pattern) = (6, "^1?234$".into());
     let found = thub::client::host::find::search(&link, search).await.unwrap();
     assert_eq!(found.hits.iter().map(|h| h.line).collect::<Vec<_>>(), [1233, 233]);
-    link.close();
-    agent.wait().await.unwrap();
+    agent.leave().await;
 }
 
 #[tokio::test]

@@ -3,40 +3,20 @@
 use crate::host::Far;
 use crate::old::{Build, builds};
 use crate::support::home::finish;
-use crate::support::{Home, THUB, signal, until};
+use crate::support::{Agent, Home, THUB, signal, until};
 use rustix::process::Signal;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
-use thub::link::{Incoming, Link, call};
+use thub::link::{Incoming, call};
 use thub::proto::control::*;
 use thub::proto::frame::Body;
 use thub::proto::hello;
 use thub::proto::ids::{ClientId, SessionId, Size};
 use thub::proto::notice::{Notice, ShuttingDown};
 use tokio::io::AsyncReadExt;
-use tokio::sync::mpsc;
-
-/// `thub agent --stdio` on this test's home, spoken to as a client does.
-struct Agent {
-    child: tokio::process::Child,
-    link: Link,
-    incoming: mpsc::UnboundedReceiver<Incoming>,
-}
 
 impl Agent {
-    async fn start(home: &Home) -> (Agent, Initialized) {
-        let mut command = tokio::process::Command::from(home.command(THUB));
-        command.args(["agent", "--stdio"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
-        let mut child = command.spawn().expect("it starts");
-        let io = tokio::io::join(child.stdout.take().expect("stdout"), child.stdin.take().expect("stdin"));
-        let (tx, incoming) = mpsc::unbounded_channel();
-        let (link, served) = Link::new(io, false, tx);
-        tokio::spawn(served);
-        let hello = link.call(&hello::initialize(ClientId::random())).await.expect("its hello");
-        (Agent { child, link, incoming }, hello)
-    }
-
     /// The next notice on the link that is `wanted`.
     async fn notice(&mut self, wanted: impl Fn(&Notice) -> bool) -> Notice {
         loop {

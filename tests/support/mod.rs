@@ -2,6 +2,7 @@
 //! that fails. Leaves out what is tested. Include it by `#[path]`.
 #![allow(dead_code, unused_imports)]
 
+pub mod agent;
 pub mod cable;
 pub mod home;
 pub mod network;
@@ -11,6 +12,7 @@ pub mod systemd;
 pub mod there;
 pub mod tty;
 
+pub use agent::Agent;
 pub use home::{Home, Output};
 pub use tty::Tty;
 

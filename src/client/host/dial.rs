@@ -259,7 +259,7 @@ async fn open(
     let met = met::recall(&env.paths, host.as_str());
     let greeting = Greeting::begin(env, first.as_ref());
     let note = Arc::new(Note::default());
-    let again = met.guess(now()).map(|key| {
+    let again = met.guess(sys::unix_now()).map(|key| {
         let (key, early, note) = (key.to_string(), greeting.early(), note.clone());
         Again { key, command: tokio::spawn(async move { transport::deploy::starting(&early).await.ok() }), note }
     });
@@ -272,7 +272,7 @@ async fn open(
             let greeting = Greeting::begin(env, first.as_ref());
             let opened = open_by(host, env, ask, policy, first.as_ref(), greeting, None).await;
             if opened.is_ok() {
-                remember(&|met| (met.broke, met.broke_at) = (met.broke.saturating_add(1), now()));
+                remember(&|met| (met.broke, met.broke_at) = (met.broke.saturating_add(1), sys::unix_now()));
             }
             return opened;
         }
@@ -280,11 +280,6 @@ async fn open(
         _ => {}
     }
     opened
-}
-
-/// Seconds since 1970.
-fn now() -> u64 {
-    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_secs())
 }
 
 /// Connects, and says hello to the agent that goes with this build. One whose hello says what its name and banner did

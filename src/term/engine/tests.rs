@@ -372,7 +372,6 @@ fn leaving_the_alternate_screen_twice_restores_the_cursor_again() {
     check_cut("1049", Size::new(8, 3), b"\x1b[?1049hX\x1b[?1049l\x1b[3;1H\x1b[?1049lc", 17, None).unwrap();
 }
 
-/// SPA (`ESC V`) guards from every erasing, DECSCA only from the selective ones: a snapshot tells them apart.
 #[test]
 fn a_picture_is_the_same_whatever_the_history() {
     let of = |text: &str| {
@@ -386,6 +385,7 @@ fn a_picture_is_the_same_whatever_the_history() {
     }
 }
 
+/// SPA (`ESC V`) guards from every erasing, DECSCA only from the selective ones: a snapshot tells them apart.
 #[test]
 fn a_snapshot_keeps_what_guards() {
     check_cut("SPA", Size::new(8, 2), b"\x1bVab\x1b[2J", 2, None).unwrap();

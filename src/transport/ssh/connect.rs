@@ -270,7 +270,7 @@ async fn handshake(
     let cut = wire.cut();
     let (lane, heard, socket) = (wire.lane(), wire.heard(), wire.socket());
     let complaint = wire.complaint();
-    let (wire, turn) = turn::take(wire);
+    let (wire, turn) = turn::take(wire.buffered());
     let shaking = client::connect_stream(Arc::new(settings), wire, gate);
     let at = config.shown();
     let mut handle = match asker.patience.within(HANDSHAKE_WITHIN, shaking).await {

@@ -22,7 +22,6 @@ use russh::{Preferred, cipher};
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::SystemTime;
 use tokio::sync::{Semaphore, mpsc, watch};
 
 const BANNER_LINES: usize = 20;
@@ -280,7 +279,7 @@ impl Gate {
     async fn judge_certificate(&self, certificate: &Certificate) -> Result<(), Failure> {
         let (host, port) = self.config.recorded_as();
         let principal = self.config.host_key_alias.clone().unwrap_or_else(|| host.clone());
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_secs());
+        let now = crate::sys::unix_now();
         let (revoked, signed_by) = (self.revoked.as_ref(), &self.config.ca_signature_algorithms);
         match hostcert::judge(&self.files, revoked, (&host, port), &principal, certificate, signed_by, now) {
             Word::Vouched => {

@@ -16,7 +16,7 @@ use std::process::Stdio;
 use std::sync::{Arc, Mutex, Weak};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, BufReader, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 
@@ -38,25 +38,8 @@ pub(super) struct Wire {
     heard: Arc<Heard>,
     /// TCP's socket once more, to be asked how it fares: it goes with the wire.
     socket: Option<Arc<OwnedFd>>,
-    /// What was read and not yet taken: russh reads a packet's length, and then its rest.
-    ahead: Ahead,
     /// Something small came that the kernel has not been told to acknowledge at once.
     owed: bool,
-}
-
-/// A buffer that is read into while it is empty.
-struct Ahead {
-    bytes: Box<[u8]>,
-    from: usize,
-    to: usize,
-}
-
-impl Ahead {
-    fn take(&mut self, buf: &mut ReadBuf<'_>) {
-        let n = buf.remaining().min(self.to - self.from);
-        buf.put_slice(self.bytes.get(self.from..self.from + n).unwrap_or_default());
-        self.from += n;
-    }
 }
 
 /// When bytes came last over a wire, and how many in all.
@@ -102,8 +85,7 @@ pub(super) struct Cut {
 impl Wire {
     fn new(over: Over) -> Wire {
         let (lane, heard) = (Arc::default(), Arc::default());
-        let ahead = Ahead { bytes: vec![0; BULK].into_boxed_slice(), from: 0, to: 0 };
-        Wire { over, cut: None, complaint: None, address: None, lane, heard, socket: None, ahead, owed: false }
+        Wire { over, cut: None, complaint: None, address: None, lane, heard, socket: None, owed: false }
     }
     /// Whose turns end as the wire takes what was written.
     pub(super) fn lane(&self) -> Arc<Lane> {
@@ -121,6 +103,10 @@ impl Wire {
     }
     pub(super) fn complaint(&mut self) -> Option<Complaint> {
         self.complaint.take()
+    }
+    /// As russh is to have it, which reads a packet's length and then its rest.
+    pub(super) fn buffered(self) -> BufReader<Wire> {
+        BufReader::with_capacity(BULK, self)
     }
     pub(super) fn cut(&mut self) -> Cut {
         let (cut, wire) = oneshot::channel();
@@ -217,41 +203,19 @@ impl AsyncRead for Wire {
         if this.cut.as_mut().is_some_and(|cut| Pin::new(cut).poll(cx).is_ready()) {
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }
-        if this.ahead.from < this.ahead.to {
-            this.ahead.take(buf);
-            return Poll::Ready(Ok(()));
+        let before = buf.filled().len();
+        let done = each!(&mut this.over, stdout => poll_read(cx, buf));
+        let came = buf.filled().len().saturating_sub(before);
+        if came > 0 {
+            let mut heard = locked(&this.heard.0);
+            *heard = (Instant::now(), heard.1.saturating_add(came as u64));
         }
-        let came = if buf.remaining() < BULK {
-            let mut into = ReadBuf::new(&mut this.ahead.bytes);
-            let done = each!(&mut this.over, stdout => poll_read(cx, &mut into));
-            let came = into.filled().len();
-            (this.ahead.from, this.ahead.to) = (0, came);
-            this.ahead.take(buf);
-            done.map_ok(|()| came)
-        } else {
-            let before = buf.filled().len();
-            let done = each!(&mut this.over, stdout => poll_read(cx, buf));
-            done.map_ok(|()| buf.filled().len().saturating_sub(before))
-        };
-        match came {
-            Poll::Ready(Ok(came)) => {
-                if came > 0 {
-                    let mut heard = locked(&this.heard.0);
-                    *heard = (Instant::now(), heard.1.saturating_add(came as u64));
-                }
-                this.owed = came < BULK;
-                Poll::Ready(Ok(()))
-            }
-            Poll::Ready(Err(e)) => Poll::Ready(Err(e)),
-            Poll::Pending => {
-                if std::mem::take(&mut this.owed)
-                    && let Over::Tcp(tcp) = &this.over
-                {
-                    acknowledge(tcp);
-                }
-                Poll::Pending
-            }
+        match (&this.over, &done) {
+            (_, Poll::Ready(Ok(()))) => this.owed = came < BULK,
+            (Over::Tcp(tcp), Poll::Pending) if std::mem::take(&mut this.owed) => acknowledge(tcp),
+            _ => {}
         }
+        done
     }
 }
 impl AsyncWrite for Wire {
