@@ -217,7 +217,7 @@ fn serve(paths: Paths, inherited: sys::Inherited) -> Result<u8, Failure> {
         let io = tokio::io::join(std::io::Cursor::new(first).chain(read), write);
         let defaults = defaults(&paths);
         let ctx = agent::Context { paths, local: false, host: sys::hostname(), inherited, defaults, taken };
-        agent::run(io, ctx).await?;
+        sys::as_task(agent::run(io, ctx)).await?;
         Ok(0)
     })
 }

@@ -4,7 +4,7 @@
 //! - `who` user and machine · `process` names, signals, limits · `own` processes of thub's own · `listening` ports
 //! - `stream` descriptors as streams · `quiet` a terminal asked on · `x11` cookies · `time` times as text · `wipe` freed memory
 //! - `tcp` what TCP knows of a connection
-//! - `clock` the timer of a loop · `idle` what costs nothing meanwhile · `wake` that the network may be another · `logout` what it does, over `dbus`
+//! - `clock` a loop's task and timer · `idle` what costs nothing meanwhile · `wake` that the network may be another · `logout` what it does, over `dbus`
 
 mod clock;
 mod dbus;
@@ -22,7 +22,7 @@ mod who;
 mod wipe;
 pub mod x11;
 
-pub use clock::{Clock, is_due};
+pub use clock::{Clock, as_task, is_due};
 pub use idle::*;
 pub use process::*;
 pub use quiet::*;

@@ -40,7 +40,7 @@ pub async fn tui(env: &Arc<Env>, common: &Common, open: Option<String>) -> Resul
     options.ssh_hosts = ssh::hosts(common.ssh_config.as_deref());
     options.saved = saved;
     options.keep = Some(driver::keep_in(window));
-    leave(tui::run(options).await?)
+    leave(crate::sys::as_task(tui::run(options)).await?)
 }
 
 /// `thub attach`
@@ -123,7 +123,7 @@ async fn solo(env: &Arc<Env>, dialed: Dialed, solo: Solo) -> Result<u8, Failure>
     env.keep_together();
     let mut options = options(env, Some(dialed))?;
     options.solo = Some(solo);
-    leave(tui::run(options).await?)
+    leave(crate::sys::as_task(tui::run(options)).await?)
 }
 
 /// Says how it ended, on the terminal that is the user's again.

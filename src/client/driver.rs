@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 /// Starts the task of a host; its events come from there on.
-pub type StartHost = Box<dyn FnMut(&HostId) -> mpsc::UnboundedSender<HostCommand>>;
+pub type StartHost = Box<dyn FnMut(&HostId) -> mpsc::UnboundedSender<HostCommand> + Send>;
 /// Keeps a layout on disk; may take its time, as it is called on a thread of its own.
 pub type KeepLayout = Box<dyn FnMut(Layout) -> Result<(), String> + Send>;
 

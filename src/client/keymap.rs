@@ -165,6 +165,9 @@ impl Keymap {
     }
 
     fn look(map: &HashMap<Vec<String>, &'static Command>, keys: &[String]) -> Found {
+        if map.is_empty() {
+            return Found::Nothing;
+        }
         if let Some(c) = map.get(keys) {
             return Found::Command(c);
         }

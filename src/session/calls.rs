@@ -14,7 +14,7 @@ use crate::term::history;
 use crate::term::keys;
 use crate::term::screen::Colors;
 use serde_json::Value;
-use std::rc::Rc;
+use std::sync::Arc;
 
 impl Session {
     pub(super) fn message(&mut self, conn: u64, json: &[u8]) {
@@ -82,13 +82,13 @@ impl Session {
                 let bytes = history::lines_for(r.revision, bytes);
                 let reply =
                     SessionHistoryReply { from, to, open: self.engine.history().is_open(), bytes: bytes.len() as u64 };
-                self.feed(conn, Feed::new(r.stream, 0, reply.bytes, r.window), Source::Bytes(Rc::new(bytes)));
+                self.feed(conn, Feed::new(r.stream, 0, reply.bytes, r.window), Source::Bytes(Arc::new(bytes)));
                 call::reply(reply)
             }
             SessionCapture::NAME => {
                 let c: SessionCapture = call::params(p)?;
                 let (reply, bytes) = captured(&self.engine, self.ring.end(), c.from, c.revision);
-                self.feed(conn, Feed::new(c.stream, 0, bytes.len() as u64, c.window), Source::Bytes(Rc::new(bytes)));
+                self.feed(conn, Feed::new(c.stream, 0, bytes.len() as u64, c.window), Source::Bytes(Arc::new(bytes)));
                 call::reply(reply)
             }
             SessionSearch::NAME => call::reply(self.search(conn, call::params(p)?)?),
@@ -96,7 +96,7 @@ impl Session {
                 let m: SessionMarks = call::params(p)?;
                 let bytes = super::marks::lines(&self.engine.marks(), m.from);
                 let reply = SessionMarksReply { bytes: bytes.len() as u64 };
-                self.feed(conn, Feed::new(m.stream, 0, reply.bytes, m.window), Source::Bytes(Rc::new(bytes)));
+                self.feed(conn, Feed::new(m.stream, 0, reply.bytes, m.window), Source::Bytes(Arc::new(bytes)));
                 call::reply(reply)
             }
             _ => Err(Fault::unknown_to_session(method)),

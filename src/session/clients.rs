@@ -12,7 +12,7 @@ use crate::session::search::Searching;
 use crate::term::engine::picture;
 use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// One client showing the session on one stream.
@@ -61,7 +61,7 @@ pub struct Viewer {
 
 pub enum Source {
     Ring,
-    Bytes(Rc<Vec<u8>>),
+    Bytes(Arc<Vec<u8>>),
 }
 
 /// One connection to the session's socket.
@@ -85,7 +85,7 @@ impl Conn {
 
     /// Sends what credit allows. `screen` makes the Screen as of now, as a revision has it; `rests` = the program has printed
     /// nothing for a moment.
-    pub fn pump(&mut self, ring: &Ring, size: Size, screen: &mut dyn FnMut(u32) -> Rc<Vec<u8>>, rests: bool) {
+    pub fn pump(&mut self, ring: &Ring, size: Size, screen: &mut dyn FnMut(u32) -> Arc<Vec<u8>>, rests: bool) {
         let out = &self.out;
         self.feeds.retain_mut(|(feed, source)| {
             !feed.pump(out, |at, most| match source {
@@ -113,7 +113,7 @@ impl Conn {
     }
 
     /// The last words: whatever the credit, the client gets the end, as a Screen if it is behind.
-    pub fn pump_last(&mut self, ring: &Ring, size: Size, screen: &mut dyn FnMut(u32) -> Rc<Vec<u8>>) {
+    pub fn pump_last(&mut self, ring: &Ring, size: Size, screen: &mut dyn FnMut(u32) -> Arc<Vec<u8>>) {
         self.acknowledge();
         self.pump(ring, size, screen, true);
         if let Some(v) = self.viewer.as_mut().filter(|v| !v.blind) {
@@ -140,7 +140,7 @@ impl Viewer {
         }
     }
 
-    fn pump(&mut self, out: &Outbox, ring: &Ring, size: Size, screen: &mut dyn FnMut(u32) -> Rc<Vec<u8>>, pace: Pace) {
+    fn pump(&mut self, out: &Outbox, ring: &Ring, size: Size, screen: &mut dyn FnMut(u32) -> Arc<Vec<u8>>, pace: Pace) {
         let end = ring.end();
         loop {
             let behind = end - self.sent;
@@ -374,7 +374,7 @@ mod tests {
                 Size::new(80, 24),
                 &mut |_| {
                     screens += 1;
-                    Rc::new(vec![screens as u8; 40_000])
+                    Arc::new(vec![screens as u8; 40_000])
                 },
                 false,
             );
@@ -385,7 +385,7 @@ mod tests {
         assert!(v.sent <= to + TAIL && v.sent < ring.end());
         v.ack(to, to + 1000, ring.end());
         assert!(v.screen_due, "what is missing does not fit the window");
-        conn.pump(&ring, Size::new(80, 24), &mut |_| Rc::new(vec![]), false);
+        conn.pump(&ring, Size::new(80, 24), &mut |_| Arc::new(vec![]), false);
         let v = conn.viewer.as_mut().unwrap();
         assert_eq!(v.sent, ring.end());
         v.ack(ring.end(), ring.end() + 1000, ring.end());
@@ -404,7 +404,7 @@ mod tests {
             let before = screens;
             let mut screen = |_| {
                 screens += 1;
-                Rc::new(vec![screens as u8; 40_000])
+                Arc::new(vec![screens as u8; 40_000])
             };
             conn.pump(ring, Size::new(80, 24), &mut screen, rests);
             screens - before
@@ -436,7 +436,7 @@ mod tests {
         let mut pump = |conn: &mut Conn, looks: u8, rests| {
             ring.push(&[looks; 5000]);
             let before = conn.out.waiting();
-            conn.pump(&ring, Size::new(80, 24), &mut |_| Rc::new(vec![looks; 400]), rests);
+            conn.pump(&ring, Size::new(80, 24), &mut |_| Arc::new(vec![looks; 400]), rests);
             let v = conn.viewer.as_mut().unwrap();
             v.ack(v.sent, v.sent + 1000, ring.end());
             if let Some((_, until)) = &mut v.shows {
@@ -464,7 +464,7 @@ mod tests {
         conn.viewer = Some(viewer(1000));
         let mut ring = Ring::new(1 << 20);
         let pump = |conn: &mut Conn, ring: &Ring, rests| {
-            conn.pump(ring, Size::new(80, 24), &mut |_| Rc::new(vec![0; 400]), rests);
+            conn.pump(ring, Size::new(80, 24), &mut |_| Arc::new(vec![0; 400]), rests);
             conn.viewer.as_ref().unwrap().tty
         };
         let told = |conn: &mut Conn, at| {
@@ -493,7 +493,7 @@ mod tests {
         let mut pump = |conn: &mut Conn, ring: &Ring, rests| {
             let mut screen = |_| {
                 screens += 1;
-                Rc::new(vec![screens as u8; 40_000])
+                Arc::new(vec![screens as u8; 40_000])
             };
             conn.pump(ring, Size::new(80, 24), &mut screen, rests);
             (screens, conn.viewer.as_ref().unwrap().sent)

@@ -44,7 +44,7 @@ use marks::Commands;
 use ring::Ring;
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Input held for a program that does not read: 256 KiB. Its limit is the back-pressure on who types.
@@ -84,7 +84,7 @@ pub fn main(id: &str) -> Result<(), Failure> {
         Ok((session, listener)) => {
             report(Ok(session.info()));
             sys::detach_stdio();
-            runtime.block_on(session.run(listener));
+            runtime.block_on(sys::as_task(session.run(listener)));
             // a search that still runs is nobody's any more
             runtime.shutdown_background();
         }
@@ -144,5 +144,5 @@ struct Snapshot {
     at: Offset,
     resizes: u64,
     revision: u32,
-    bytes: Rc<Vec<u8>>,
+    bytes: Arc<Vec<u8>>,
 }

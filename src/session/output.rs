@@ -9,7 +9,7 @@ use crate::proto::notice::Notice;
 use crate::session::Snapshot;
 use crate::term::engine::Engine;
 use crate::term::screen::Event;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 /// A client with so much on its way is not rung at as well.
@@ -132,13 +132,13 @@ pub(super) fn screen(
     resizes: u64,
     revision: u32,
     cache: &mut Vec<Snapshot>,
-) -> Rc<Vec<u8>> {
+) -> Arc<Vec<u8>> {
     let now = |s: &Snapshot| s.at == ring.end() && s.resizes == resizes;
     cache.retain(now);
     if let Some(snapshot) = cache.iter().find(|s| s.revision == revision) {
         return snapshot.bytes.clone();
     }
-    let bytes = Rc::new(engine.snapshot_for(revision));
+    let bytes = Arc::new(engine.snapshot_for(revision));
     cache.push(Snapshot { at: ring.end(), resizes, revision, bytes: bytes.clone() });
     bytes
 }

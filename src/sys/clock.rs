@@ -1,4 +1,4 @@
-//! Owns the one timer of a loop: [`Clock`]. Leaves out what is due when.
+//! Owns what a loop runs on: its task ([`as_task`]) and its one timer ([`Clock`]). Leaves out what is due when.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -42,6 +42,19 @@ impl Clock {
         }
         poll_fn(|cx| self.sleep.as_mut().poll(cx)).await;
         self.armed = None;
+    }
+}
+
+/// Runs a loop as a task. What a runtime is started with is looked at only after it has asked the kernel for what else
+/// happened: a task has its turn at once. A panic goes on here.
+pub async fn as_task<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static) -> T {
+    match tokio::spawn(future).await {
+        Ok(done) => done,
+        Err(e) => match e.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // the runtime ends, and this with it
+            Err(_) => std::future::pending().await,
+        },
     }
 }
 

@@ -26,9 +26,16 @@ pub fn encode(key: &Key, modes: &Modes, out: &mut Vec<u8>) {
 /// What the key is to a program that knows of no protocol for keys: itself, or another one of the same bytes (Ctrl-I
 /// is Tab, Shift-Enter is Enter). With Super held it is none of these.
 pub fn simplified(key: &Key) -> Key {
-    if key.mods.has(Mods::SUPER) {
+    // (most keys are a letter by itself)
+    let plain = matches!(key, Key { code: Code::Char(' '..='~'), kind: KeyKind::Press, text: None, exact: None, .. });
+    if key.mods.has(Mods::SUPER) || (plain && key.mods.is_empty()) {
         return key.clone();
     }
+    as_told_plainly(key)
+}
+
+/// Written for a program that knows of no protocol, and read again.
+fn as_told_plainly(key: &Key) -> Key {
     let (mut bytes, mut inputs) = (Vec::new(), Vec::new());
     legacy(key, &Modes::default(), &mut bytes);
     let mut parser = Parser::new();
@@ -473,6 +480,10 @@ mod tests {
 
     #[test]
     fn simplified_to_what_a_plain_terminal_has() {
+        for c in ' '..='~' {
+            let key = Key::new(Code::Char(c), Mods::NONE);
+            assert_eq!((simplified(&key), as_told_plainly(&key)), (key.clone(), key));
+        }
         for (from, to) in [
             ("C-i", "Tab"),
             ("C-m", "Enter"),

@@ -93,7 +93,8 @@ impl App {
             self.dirty = true;
             return out;
         }
-        for key in [&key, &self.simplified(&key)] {
+        let simple = self.simplified(&key);
+        for key in std::iter::once(&key).chain((simple != key).then_some(&simple)) {
             if let Found::Command(c) = self.keymap.root(&[word(key)]) {
                 self.run(c, &mut out);
                 return out;
@@ -109,7 +110,8 @@ impl App {
     }
 
     fn is_prefix(&self, key: &Key) -> bool {
-        self.keymap.is_prefix(key) || self.keymap.is_prefix(&self.simplified(key))
+        let simple = self.simplified(key);
+        self.keymap.is_prefix(key) || (simple != *key && self.keymap.is_prefix(&simple))
     }
 
     /// What the keys since the prefix and this one mean: by itself, or else as a plain terminal would tell it.

@@ -3,7 +3,7 @@
 
 use super::{App, Effect};
 use crate::client::layout::PaneId;
-use crate::term::input::{Code, Key, KeyKind, Mods};
+use crate::term::input::{Code, Exact, Key, KeyKind, Mods};
 use crate::term::keys::{self, kitty};
 
 /// So many fingers does nobody have; what was pressed before these was released unheard.
@@ -18,15 +18,16 @@ pub(super) struct Pressed {
 
 impl Pressed {
     /// Modifiers may have come or gone since: only the key counts. Where its press came as text it is known by that.
-    fn is(&self, key: &Key) -> bool {
-        self.point == key.exact().point || self.code == key.code
+    fn is(&self, code: Code, exact: &Exact) -> bool {
+        self.point == exact.point || self.code == code
     }
 }
 
 impl App {
     /// A key that is no key to the TUI: a release, or a modifier by itself. False = it is one.
     pub(super) fn beside(&mut self, key: &Key, out: &mut Vec<Effect>) -> bool {
-        let pressed = self.pressed.iter().position(|p| p.is(key)).map(|at| self.pressed.remove(at));
+        let exact = key.exact();
+        let pressed = self.pressed.iter().position(|p| p.is(key.code, &exact)).map(|at| self.pressed.remove(at));
         if key.kind == KeyKind::Release {
             // one that the TUI had taken is nobody's
             if let Some(pressed) = pressed {
@@ -34,7 +35,7 @@ impl App {
             }
             return true;
         }
-        if !key.exact().is_modifier() {
+        if !exact.is_modifier() {
             return false;
         }
         let to_program = self.layers.is_empty() && self.sequence.is_none() && !self.tree.focused;
@@ -48,11 +49,12 @@ impl App {
 
     /// The key's press goes to this pane.
     pub(super) fn pressed_in(&mut self, pane: PaneId, key: &Key) {
-        self.pressed.retain(|p| !p.is(key));
+        let exact = key.exact();
+        self.pressed.retain(|p| !p.is(key.code, &exact));
         if self.pressed.len() >= MOST_PRESSED {
             self.pressed.remove(0);
         }
-        self.pressed.push(Pressed { point: key.exact().point, code: key.code, pane });
+        self.pressed.push(Pressed { point: exact.point, code: key.code, pane });
     }
 
     /// Writes a key of no consequence here, if the pane's program has asked for such.

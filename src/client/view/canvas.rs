@@ -205,9 +205,7 @@ fn copy_rows(from: &Buffer, to: &mut Buffer, which: &[bool]) {
     let stride = usize::from(from.area.width).max(1);
     let rows = from.content.chunks_exact(stride).zip(to.content.chunks_exact_mut(stride));
     for ((from, to), _) in rows.zip(which).filter(|(_, which)| **which) {
-        for (from, to) in from.iter().zip(to).filter(|(from, to)| from != to) {
-            to.clone_from(from);
-        }
+        to.clone_from_slice(from);
     }
 }
 

@@ -178,7 +178,8 @@ impl Writer {
                 continue;
             }
             let old = prev.and_then(|p| p.content.get(y * width..(y + 1) * width));
-            if old.is_none_or(|old| old != row) {
+            // (of those that are named something is another)
+            if which.is_some() || old.is_none_or(|old| old != row) {
                 self.row(y as u16, old, row, out);
             }
         }
@@ -255,7 +256,7 @@ impl Writer {
         let mut covered = false;
         while x < row.len() {
             if x >= tail {
-                self.erase(y, x, old, row, out);
+                self.erase(y, x, old_x, old, row, out);
                 return;
             }
             let (symbol, width) = glyph(row, x);
@@ -279,11 +280,11 @@ impl Writer {
         }
     }
 
-    /// The row from `x` on is plain blank: erased if anything is there.
-    fn erase(&mut self, y: u16, x: usize, old: Option<&[Cell]>, row: &[Cell], out: &mut Vec<u8>) {
+    /// The row from `x` on is plain blank: erased if anything is there. A glyph of the old row begins at `old_x`, at `x` or
+    /// before.
+    fn erase(&mut self, y: u16, x: usize, mut old_x: usize, old: Option<&[Cell]>, row: &[Cell], out: &mut Vec<u8>) {
         let Some(old) = old else { return };
         // a wide glyph before x that reached over it counts, though its second cell looks blank
-        let mut old_x = 0;
         let mut first = None;
         while old_x < old.len() {
             let width = glyph(old, old_x).1;

@@ -71,15 +71,32 @@ pub fn is_plain(app: &App, pane: &Pane, inner: Rect) -> bool {
 
 /// One row of a plain pane, whatever was there.
 pub fn draw_row(pane: &Pane, inner: Rect, row: u16, buf: &mut Buffer) {
-    let recolored = pane.engine.has_colors();
-    for (col, x) in (inner.x..inner.right()).enumerate() {
-        let mut cell = pane.engine.cell(row, col as u16);
+    let (engine, recolored) = (&pane.engine, pane.engine.has_colors());
+    let style = |look: &screen::Style| {
+        let mut look = *look;
         if recolored {
-            pane.engine.recolor(&mut cell.style);
+            engine.recolor(&mut look);
         }
-        let Some(out) = buf.cell_mut((x, inner.y + row)) else { continue };
+        style_of(&look)
+    };
+    let at = usize::from(inner.y + row) * usize::from(buf.area.width) + usize::from(inner.x);
+    let Some(cells) = buf.content.get_mut(at..at + usize::from(inner.width)) else { return };
+    let blank = engine.blank();
+    let mut empty = Cell::EMPTY;
+    set(&mut empty, &blank, 1, style(&blank.style), None);
+    // neighbours mostly look the same
+    let mut known = (blank.style, style(&blank.style));
+    let mut content = engine.row_cells(row);
+    for (out, room) in cells.iter_mut().zip((1..=inner.width).rev()) {
+        let Some((cell, link)) = content.next() else {
+            out.clone_from(&empty);
+            continue;
+        };
+        if cell.style != known.0 {
+            known = (cell.style, style(&cell.style));
+        }
         out.reset();
-        set(out, &cell, inner.right() - x, style_of(&cell.style), pane.engine.link(row, col as u16));
+        set(out, &cell, room, known.1, link);
     }
 }
 

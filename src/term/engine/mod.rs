@@ -227,14 +227,40 @@ impl Engine {
             return Cell { text: Text::default(), width: 1, style: Style::PLAIN };
         }
         let cell = t.page.grid.row(usize::from(row)).get(usize::from(col));
+        let plain = cell.look == look::Look::PLAIN;
+        self.seen(cell, if plain { Style::PLAIN } else { t.looks.pen(cell.look).style })
+    }
+
+    fn seen(&self, cell: cell::Cell, mut style: Style) -> Cell<'_> {
+        let t = &*self.terminal;
         let text = match (cell.one(), cell.cluster_index()) {
             (Some(c), _) => Text::one(c),
             (None, Some(n)) => Text::many(t.clusters.text(n)),
             (None, None) => Text::default(),
         };
-        let mut style = if cell.look == look::Look::PLAIN { Style::PLAIN } else { t.looks.pen(cell.look).style };
         style.inverse ^= t.flags.has(Flags::REVERSE);
         Cell { text, width: cell.width(), style }
+    }
+
+    /// The cells of a row as far as it has content, each with the address it leads to ([`Engine::link`]). What is beyond
+    /// looks like [`Engine::blank`].
+    pub fn row_cells(&self, row: u16) -> impl Iterator<Item = (Cell<'_>, Option<&str>)> {
+        let t = &*self.terminal;
+        let cells = if row < t.size.rows { t.page.grid.row(usize::from(row)).cells.as_slice() } else { &[] };
+        // neighbours mostly look the same
+        let (mut look, mut pen, mut link) = (look::Look::PLAIN, look::Pen::PLAIN, None);
+        cells.iter().take(usize::from(t.size.cols)).map(move |cell| {
+            if cell.look != look {
+                (look, pen) = (cell.look, t.looks.pen(cell.look));
+                link = t.looks.address(pen.link);
+            }
+            (self.seen(*cell, pen.style), link)
+        })
+    }
+
+    /// How a cell without content is to be seen.
+    pub fn blank(&self) -> Cell<'_> {
+        self.seen(cell::Cell::BLANK, Style::PLAIN)
     }
 
     /// Whether the program has changed colours (OSC 4, 10, 11), so that [`Engine::recolor`] has something to do.

@@ -18,7 +18,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, BufReader, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 /// What lies in the kernel and was never sent, at most: what is written then waits here, where keys go first.
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -40,6 +40,7 @@ pub(super) struct Wire {
     socket: Option<Arc<OwnedFd>>,
     /// Something small came that the kernel has not been told to acknowledge at once.
     owed: bool,
+    acknowledger: Option<Acknowledger>,
 }
 
 /// When bytes came last over a wire, and how many in all.
@@ -85,7 +86,17 @@ pub(super) struct Cut {
 impl Wire {
     fn new(over: Over) -> Wire {
         let (lane, heard) = (Arc::default(), Arc::default());
-        Wire { over, cut: None, complaint: None, address: None, lane, heard, socket: None, owed: false }
+        Wire {
+            over,
+            cut: None,
+            complaint: None,
+            address: None,
+            lane,
+            heard,
+            socket: None,
+            owed: false,
+            acknowledger: None,
+        }
     }
     /// Whose turns end as the wire takes what was written.
     pub(super) fn lane(&self) -> Arc<Lane> {
@@ -134,8 +145,12 @@ pub(super) async fn tcp(config: &HostConfig) -> Result<Wire, Failure> {
     }
     let address = stream.peer_addr().ok().map(|a| a.ip());
     // (asked of Linux alone)
-    let socket = if cfg!(target_os = "linux") { stream.as_fd().try_clone_to_owned().ok() } else { None };
-    Ok(Wire { address, socket: socket.map(Arc::new), ..Wire::new(Over::Tcp(stream)) })
+    let socket = if cfg!(target_os = "linux") { stream.as_fd().try_clone_to_owned().ok().map(Arc::new) } else { None };
+    #[cfg(target_os = "linux")]
+    let acknowledger = socket.as_ref().map(Acknowledger::of);
+    #[cfg(not(target_os = "linux"))]
+    let acknowledger = None;
+    Ok(Wire { address, socket, acknowledger, ..Wire::new(Over::Tcp(stream)) })
 }
 
 /// The user's ProxyCommand, through sh as OpenSSH does.
@@ -177,14 +192,33 @@ pub(super) fn command(config: &HostConfig, command: &str) -> Result<Wire, Failur
     Ok(wire)
 }
 
-/// Tells the kernel to acknowledge what just came at once. sshd leaves Nagle's algorithm on for commands without a
-/// terminal: the second of two small packets waits there for our acknowledgement of the first, which Linux puts off
-/// for 40 ms. The kernel forgets the wish by itself, so it is said whenever all that came has been read.
-fn acknowledge(tcp: &TcpStream) {
+/// Tells the kernel to acknowledge what just came, once whoever waits for it has had it. sshd leaves Nagle's algorithm on
+/// for commands without a terminal: the second of two small packets waits there for our acknowledgement of the first, which
+/// Linux puts off for 40 ms. The kernel forgets the wish by itself, so it is said whenever all that came has been read.
+struct Acknowledger(Arc<Notify>);
+
+impl Acknowledger {
     #[cfg(target_os = "linux")]
-    let _ = rustix::net::sockopt::set_tcp_quickack(tcp, true);
-    #[cfg(not(target_os = "linux"))]
-    let _ = tcp;
+    fn of(socket: &Arc<OwnedFd>) -> Acknowledger {
+        let (owed, socket) = (Arc::new(Notify::new()), Arc::downgrade(socket));
+        let asked = owed.clone();
+        tokio::spawn(async move {
+            loop {
+                asked.notified().await;
+                // an echo is on the screen before
+                tokio::task::yield_now().await;
+                let Some(socket) = socket.upgrade() else { return };
+                let _ = rustix::net::sockopt::set_tcp_quickack(&*socket, true);
+            }
+        });
+        Acknowledger(owed)
+    }
+}
+
+impl Drop for Acknowledger {
+    fn drop(&mut self) {
+        self.0.notify_one();
+    }
 }
 
 macro_rules! each {
@@ -210,9 +244,9 @@ impl AsyncRead for Wire {
             let mut heard = locked(&this.heard.0);
             *heard = (Instant::now(), heard.1.saturating_add(came as u64));
         }
-        match (&this.over, &done) {
+        match (&this.acknowledger, &done) {
             (_, Poll::Ready(Ok(()))) => this.owed = came < BULK,
-            (Over::Tcp(tcp), Poll::Pending) if std::mem::take(&mut this.owed) => acknowledge(tcp),
+            (Some(acknowledger), Poll::Pending) if std::mem::take(&mut this.owed) => acknowledger.0.notify_one(),
             _ => {}
         }
         done
