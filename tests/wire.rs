@@ -262,6 +262,7 @@ fn cases() -> Vec<Case> {
             input_applied: Some(17),
             input_limit: 1 << 18,
             session: info(),
+            direct: None,
         },
     );
     let attach = SessionAttach {
@@ -282,7 +283,11 @@ fn cases() -> Vec<Case> {
         revision_max: 2,
         lent: Lent::default(),
     };
-    variant(c, "revisions", attach, SessionAttached { build: "0.2.0".into(), ..SessionAttached::default() });
+    variant(c, "revisions", attach.clone(), SessionAttached { build: "0.2.0".into(), ..SessionAttached::default() });
+    let lent = Lent { auth_sock: Some("/run/agent".into()), display: None };
+    let attach = SessionAttach { lent: lent.clone(), revision_min: 0, revision_max: 0, ..attach };
+    let direct = Some(Direct { socket: "/run/user/1000/thub/a.sock".into(), lent });
+    variant(c, "direct", attach, SessionAttached { direct, ..SessionAttached::default() });
     method(c, SessionDetach { stream: 4 }, Done {});
     method(c, SessionResize { session: session(), size }, Done {});
     method(c, SessionRename { session: session(), name: "größe".into() }, Done {});

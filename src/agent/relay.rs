@@ -18,6 +18,8 @@ pub(super) const ANSWER: Duration = Duration::from_secs(4);
 /// A session that ends while it is asked has written its record within this.
 const ENDING: Duration = Duration::from_secs(4);
 const LOOK: Duration = Duration::from_millis(20);
+/// Bytes that a socket's path may have (unix(7), without its NUL).
+const SOCKET_PATH: usize = 107;
 
 /// How a call is answered once its session has ended.
 type FromRecord<M> = fn(&Arc<Agent>, M, Frames) -> Result<<M as Method>::Reply, Fault>;
@@ -64,14 +66,21 @@ impl Agent {
             };
             match asked.await {
                 Ok((session, theirs, attached)) => {
+                    let direct = self.direct(&id).map(|socket| Direct { socket, lent: a.lent });
                     self.copy(session, stream, frames, theirs, id, Some((!a.blind).then_some(attached.revision)));
-                    return Ok(attached);
+                    return Ok(SessionAttached { direct, ..attached });
                 }
                 Err(f) if is_end(&f) && Instant::now() < until => tokio::time::sleep(LOOK).await,
                 Err(f) if is_end(&f) => return Err(Fault::new(Fault::ENDED, format!("session {id} has just ended"))),
                 Err(f) => return Err(silent(&id, f)),
             }
         }
+    }
+
+    /// A session's own socket, where a client that is elsewhere may get there as well.
+    fn direct(&self, id: &SessionId) -> Option<String> {
+        let path = self.run().dir().path().join(format!("{id}.sock")).into_os_string().into_string().ok()?;
+        (!self.ctx.local && path.starts_with('/') && path.len() <= SOCKET_PATH).then_some(path)
     }
 
     pub(super) async fn read(

@@ -330,7 +330,8 @@ pub struct SessionAttach {
     pub revision_min: u32,
     #[serde(default)]
     pub revision_max: u32,
-    /// What this client brings along: filled in by the agent it came through, whatever a client says.
+    /// What this client brings along: filled in by the agent it came through, whatever a client says; on a link of the
+    /// session's own it is what that agent has told ([`Direct`]).
     #[serde(default, skip_serializing_if = "Lent::is_nothing")]
     pub lent: Lent,
 }
@@ -345,6 +346,18 @@ pub struct Lent {
     /// The X display, as `$DISPLAY` names it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub display: Option<String>,
+}
+
+/// A session's own socket: who is let in there by the host (a channel of SSH, `direct-streamlocal@openssh.com`) and is its
+/// user speaks with the session as an agent does.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+pub struct Direct {
+    /// Its path: absolute, at most 107 bytes.
+    pub socket: String,
+    /// What an attach is to bring along.
+    #[serde(skip_serializing_if = "Lent::is_nothing")]
+    pub lent: Lent,
 }
 
 impl Lent {
@@ -372,6 +385,9 @@ pub struct SessionAttached {
     /// Input may be sent up to here.
     pub input_limit: Offset,
     pub session: SessionInfo,
+    /// How to get to it without the agent between; said by that one, where there may be such a way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub direct: Option<Direct>,
 }
 method!(SessionAttach = "session.attach" -> SessionAttached);
 

@@ -36,10 +36,18 @@ impl Session {
         let alone = !self.conns.iter().any(|(id, c)| {
             !older.contains(id) && *id != conn && c.viewer.as_ref().is_some_and(|v| !v.watch && !v.blind)
         });
+        // who comes by another way stays as active as it was
+        let stays = older.iter().filter_map(|id| self.conns.get(id)?.viewer.as_ref()).find(|v| !v.watch && a.auto);
+        let stays = stays.map(|v| v.active);
+        // (whose size it is is decided with the new one)
         for id in older {
-            self.leave(id);
+            self.let_go(id);
         }
-        let active = if a.watch || a.blind || (a.auto && !alone) {
+        let active = if a.watch || a.blind {
+            0
+        } else if let Some(active) = stays {
+            active
+        } else if a.auto && !alone {
             0
         } else {
             self.activity += 1;
@@ -114,19 +122,24 @@ impl Session {
             input_applied,
             input_limit,
             session: self.info(),
+            direct: None,
         })
     }
 
     pub(super) fn leave(&mut self, conn: u64) {
-        if let Some(mut gone) = self.conns.remove(&conn) {
-            sys::test_point("detach");
-            gone.acknowledge();
-            gone.out.close();
-            if gone.viewer.is_some() {
-                self.follow_lent();
-                self.fit();
-            }
+        if self.let_go(conn) {
+            self.follow_lent();
+            self.fit();
         }
+    }
+
+    /// Ends a connection; whether the session was shown there.
+    fn let_go(&mut self, conn: u64) -> bool {
+        let Some(mut gone) = self.conns.remove(&conn) else { return false };
+        sys::test_point("detach");
+        gone.acknowledge();
+        gone.out.close();
+        gone.viewer.is_some()
     }
 
     /// Brings the size to what the clients wish, by the policy.

@@ -16,6 +16,7 @@ mod line;
 mod logout;
 mod look;
 mod many;
+mod near;
 mod slow;
 mod soak;
 mod survive;

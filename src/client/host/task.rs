@@ -5,6 +5,7 @@ mod asker;
 mod calls;
 mod frames;
 mod look;
+mod shortcut;
 
 use super::attached::{Attached, Waiting};
 use super::credit::Credit;
@@ -26,6 +27,7 @@ use crate::transport::ask::{Ask, Nobody};
 use crate::transport::ssh::forward::Why;
 use asker::Asker;
 use look::Looked;
+use shortcut::Shortcuts;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -48,6 +50,8 @@ const SLOWEST: Duration = Duration::from_secs(30);
 /// like a refusal.
 const REFUSALS: u32 = 5;
 
+/// Frames taken in before commands are looked for again.
+const TOGETHER: usize = 8;
 /// Lines that a search shows, the newest.
 const HITS: u64 = 10_000;
 /// A session is started within this, or is not.
@@ -79,6 +83,7 @@ pub fn spawn(host: HostId, env: Arc<Env>, events: Events, first: Option<Dialed>)
         attached: HashMap::new(),
         early: Vec::new(),
         next_stream: 2,
+        tries: 0,
         gauges: false,
         announced: HashMap::new(),
         typed_last: None,
@@ -110,6 +115,17 @@ enum Inner {
     },
     Listed(Result<Vec<SessionInfo>, Fault>),
     AttachAgain(SessionId),
+    /// A way past the agent is there; `number` = which try it was.
+    Shortcut {
+        session: SessionId,
+        number: u64,
+        link: Link,
+        lent: Lent,
+    },
+    ShortcutOver {
+        session: SessionId,
+        number: u64,
+    },
     /// The link fell before it was answered, and somebody waits for it: asked again on the next.
     HistoryAgain {
         session: SessionId,
@@ -143,6 +159,7 @@ struct Live {
     /// No agent there: the link is to this machine's.
     without: Option<Without>,
     looked: Looked,
+    shortcuts: Shortcuts,
 }
 
 struct Task {
@@ -155,6 +172,8 @@ struct Task {
     /// Calls wanted while there was no link, or a silent one.
     early: Vec<HostCommand>,
     next_stream: StreamId,
+    /// Shortcuts tried so far.
+    tries: u64,
     gauges: bool,
     announced: HashMap<SessionId, Waiting>,
     /// Whom its echo is waited for: it gets more of the link than the others.
@@ -538,6 +557,7 @@ impl Task {
             ssh,
             without,
             looked: Looked::default(),
+            shortcuts: Shortcuts::default(),
         };
         self.had_agent |= live.without.is_none();
         self.tell(HostEvent::State(HostState::Online { build: hello.build, hostname: hello.hostname }));
@@ -580,7 +600,7 @@ impl Task {
         let mut clock = crate::sys::Clock::new();
         let turn = loop {
             if network {
-                clock.aim(Some(live.pulse.due(Instant::now(), &signs(&live.link))));
+                clock.aim(Some(live.pulse.due(Instant::now(), &signs(&live))));
             }
             tokio::select! {
                 biased;
@@ -605,6 +625,11 @@ impl Task {
                 },
                 frame = live.frames.recv() => if let Some(frame) = frame {
                     self.frame(&mut live, frame);
+                    // what came with it, of which what was taken of a key goes before its echo
+                    for _ in 0..TOGETHER {
+                        let Ok(frame) = live.frames.try_recv() else { break };
+                        self.frame(&mut live, frame);
+                    }
                     if live.frames.is_empty() {
                         tokio::task::yield_now().await;
                     }
@@ -654,6 +679,7 @@ impl Task {
             }
         };
         live.link.close();
+        live.shortcuts.close();
         self.forwards.down();
         for a in self.attached.values_mut() {
             a.live = false;
@@ -688,7 +714,7 @@ impl Task {
     /// Feels the link's pulse; how long it is dead, where it is.
     fn feel(&mut self, live: &mut Live, beside: &mut Dialing, asked: u64) -> Option<Duration> {
         let mut dead = None;
-        for act in live.pulse.look(Instant::now(), &signs(&live.link)) {
+        for act in live.pulse.look(Instant::now(), &signs(live)) {
             match act {
                 Act::Ping => live.link.ping(),
                 Act::Silent(quiet) => {
@@ -726,6 +752,7 @@ impl Task {
         if goes_on {
             return;
         }
+        live.end_shortcut(session);
         let stream = self.take_stream();
         self.allow(live, session);
         let Some(a) = self.attached.get_mut(session) else { return };
@@ -806,8 +833,9 @@ fn let_go(live: &mut Live, stream: StreamId) {
     drop(live.link.call(&SessionDetach { stream }));
 }
 
-fn signs(link: &Link) -> Signs {
-    Signs { heard: link.heard(), answered: link.answered() }
+fn signs(live: &Live) -> Signs {
+    let heard = live.link.heard();
+    Signs { heard: live.shortcuts.heard().map_or(heard, |other| other.max(heard)), answered: live.link.answered() }
 }
 
 /// What is told next of the silence of a host without an agent; never, where it has one.

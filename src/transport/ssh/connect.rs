@@ -34,7 +34,7 @@ use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{OnceCell, Semaphore, mpsc, watch};
 
 /// Handshake, then authentication: each so long, without the time of questions.
@@ -599,6 +599,14 @@ impl Ssh {
             Ok(Err(_)) => Err(NotOpened::Lost),
             Err(_) => Err(NotOpened::TooLate),
         }
+    }
+
+    /// A socket there as a stream (`direct-streamlocal@openssh.com`: OpenSSH's PROTOCOL, 2.4); none where the host does not
+    /// lead to it. No task of ours stands between ([`Channel`] has two): it is to be read without a pause, as what waits
+    /// there (a hundred messages) holds up the whole connection, and no write is to be given up but the last.
+    pub async fn socket(&self, path: &str) -> Option<impl AsyncRead + AsyncWrite + Send + use<>> {
+        let opened = self.inner.handle.channel_open_direct_streamlocal(path).await;
+        Some(opened.ok()?.into_stream())
     }
 
     /// What the host opened towards us, taken.

@@ -35,6 +35,7 @@ impl Task {
                     search.abort();
                 }
                 if let Some(a) = self.attached.remove(&session) {
+                    live.forget_shortcut(&session);
                     live.streams.remove(&a.stream);
                     live.link.close_stream(a.stream);
                     drop(live.link.call(&SessionDetach { stream: a.stream }));
@@ -45,6 +46,7 @@ impl Task {
                     a.typed(&bytes, count);
                     self.typed_last = Some(session.clone());
                     self.send_input(live, &session);
+                    self.shorten(live, &session);
                     if live.pulse.is_silent() {
                         self.tell_pending(&session);
                     }
@@ -55,7 +57,7 @@ impl Task {
                     let size = size.clamped();
                     a.size = size;
                     if a.live && !a.watch {
-                        live.link.out.urgent(a.stream, Body::Size { offset: 0, size });
+                        live.out(&session).urgent(a.stream, Body::Size { offset: 0, size });
                     }
                 }
             }
@@ -64,7 +66,7 @@ impl Task {
                 if let Some(a) = self.attached.get_mut(&session)
                     && let Some((seen, limit)) = a.seen(offset)
                 {
-                    live.link.out.urgent(a.stream, Body::Ack { seen, limit });
+                    live.out(&session).urgent(a.stream, Body::Ack { seen, limit });
                 }
             }
             // into a link that answers nothing it would go for good: nobody could tell whether it arrived

@@ -1,7 +1,7 @@
 //! Owns what a host's task does with what comes over its link: frames, answers, notices. Leaves out what is asked.
 
 use super::{Inner, Live, Task};
-use crate::client::host::attached::Take;
+use crate::client::host::attached::{Attached, Take};
 use crate::client::host::{HostEvent, HostState};
 use crate::proto::control::*;
 use crate::proto::frame::{Body, Frame, MAX_PIECE};
@@ -17,7 +17,7 @@ impl Task {
         }
         let Some(a) = self.attached.get_mut(session) else { return };
         while let Some((offset, bytes)) = a.next_input(MAX_PIECE) {
-            live.link.out.urgent(a.stream, Body::Data { offset, bytes: &bytes });
+            live.out(session).urgent(a.stream, Body::Data { offset, bytes: &bytes });
         }
     }
 
@@ -29,6 +29,11 @@ impl Task {
         let Some(session) = live.streams.get(&frame.stream).cloned() else { return };
         let Some(a) = self.attached.get_mut(&session) else { return };
         let Ok(body) = frame.body() else { return };
+        // (a stream of which another took the place: what it still carries but notices comes there again)
+        let replaced = frame.stream != a.stream;
+        if replaced && !matches!(body, Body::Call(_)) {
+            return;
+        }
         if let (Some(credit), Body::Data { bytes, .. } | Body::Screen { bytes, .. }) = (&mut live.credit, &body) {
             credit.arrived(bytes.len());
             if credit.asks(Instant::now()) {
@@ -59,23 +64,30 @@ impl Task {
             Body::Tty { flags, .. } => self.tell(HostEvent::Tty { session, flags }),
             Body::Ack { seen, limit } => {
                 a.input_ack(seen, limit);
-                let count = a.applied_count();
                 if live.credit.is_some() {
-                    self.tell(HostEvent::Applied { session: session.clone(), count });
+                    self.tell_applied(&session);
                 }
                 self.send_input(live, &session);
                 self.announce(&session);
+                self.go_there(live, &session);
             }
             Body::Call(json) => {
                 let Ok(crate::link::call::Message::Notice { method, params }) = crate::link::call::parse(json) else {
                     return;
                 };
                 match Notice::from_wire(&method, params) {
+                    // (the session has let go of it)
+                    Some(Notice::SessionExited(_) | Notice::SessionDropped | Notice::AgentShuttingDown(_))
+                        if replaced =>
+                    {
+                        live.stream_over(&session, frame.stream);
+                    }
                     Some(Notice::SessionExited(exit)) => {
                         a.ended = true;
                         a.live = false;
                         live.streams.remove(&frame.stream);
                         live.link.close_stream(frame.stream);
+                        live.forget_shortcut(&session);
                         self.tell(HostEvent::Exited { session, exit });
                     }
                     Some(Notice::SessionChanged(info)) => self.tell(HostEvent::Changed { session, info }),
@@ -101,33 +113,43 @@ impl Task {
         }
     }
 
+    fn tell_applied(&self, session: &SessionId) {
+        let Some(count) = self.attached.get(session).map(Attached::applied_count) else { return };
+        self.tell(HostEvent::Applied { session: session.clone(), count });
+    }
+
     pub(super) fn answered(&mut self, live: &mut Live, answer: Inner) {
         match answer {
             Inner::Attached { session, stream, reply } => {
                 let early = live.unanswered.remove(&stream).unwrap_or_default();
                 let Some(a) = self.attached.get_mut(&session).filter(|a| a.stream == stream) else { return };
                 match *reply {
-                    Ok(reply) => {
+                    Ok(mut reply) => {
                         let again = a.again;
+                        live.shortcuts.tell(&session, reply.direct.take());
                         let undelivered = a.answered(&reply);
                         // it was made another size while the attach was on its way
                         if !a.watch && a.size != a.asked {
-                            live.link.out.urgent(stream, Body::Size { offset: 0, size: a.size });
+                            live.out(&session).urgent(stream, Body::Size { offset: 0, size: a.size });
                         }
                         if !undelivered.is_empty() {
                             self.tell(HostEvent::Undelivered { session: session.clone(), bytes: undelivered });
                         }
-                        self.tell(HostEvent::Attached {
-                            session: session.clone(),
-                            info: Box::new(reply.session),
-                            again,
-                        });
+                        let (of, info) = (session.clone(), Box::new(reply.session));
+                        if live.shortcuts.is_open(&session) {
+                            // by another way: for who looks at it nothing is new
+                            self.tell(HostEvent::Changed { session: of, info });
+                            self.tell_applied(&session);
+                        } else {
+                            self.tell(HostEvent::Attached { session: of, info, again });
+                        }
                         self.send_input(live, &session);
                         self.announce(&session);
                         for frame in early {
                             self.frame(live, frame);
                         }
                     }
+                    Err(_) if live.end_shortcut(&session) => self.attach_by_agent(live, &session),
                     // alive, but not reachable just now: its socket comes back within 5 s
                     Err(f) if f.code == Fault::TIMEOUT => {
                         let tx = self.inner_tx.clone();
@@ -162,6 +184,8 @@ impl Task {
                     self.history(live, session, from, to);
                 }
             }
+            Inner::Shortcut { session, number, link, lent } => self.shortcut(live, &session, number, link, lent),
+            Inner::ShortcutOver { session, number } => self.shortcut_over(live, &session, number),
             Inner::AttachAgain(session) => {
                 if self.attached.get(&session).is_some_and(|a| !a.ended && !a.live) {
                     self.attach(live, &session);
