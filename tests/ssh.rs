@@ -367,10 +367,14 @@ fn keys_of_an_agent() {
     let only = sshd.config("Host *\n  IdentityAgent {dir}/agent\n");
     let third = sshd.config("Host *\n  IdentityAgent {dir}/agent\n  IdentityFile {dir}/host_rsa\nMatch final\n");
     run(async {
+        let mark = sshd.mark();
         connect(&any).await.unwrap();
+        // (its log may come after its answer)
+        sshd.wait_for(mark, "Accepted publickey");
         // IdentitiesOnly: the .pub beside the missing file picks it
         let mark = sshd.mark();
         connect(&only).await.unwrap();
+        sshd.wait_for(mark, "Accepted publickey");
         assert_eq!(sshd.since(mark).matches("trying public key file").count(), 2, "one key: asked, then signed");
         std::fs::write(sshd.at("authorized"), "").unwrap();
         let f = refused(connect(&any).await);
