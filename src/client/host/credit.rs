@@ -8,9 +8,11 @@ use std::time::{Duration, Instant};
 
 /// What a link of which nothing is known may have on its way.
 const FIRST: u64 = 16 << 10;
-/// A link that answers within this has no queue worth speaking of: it begins with more.
+/// A link that answers within this has no queue worth speaking of: it has more from the beginning, and no more than that.
+/// What a flood has beyond it comes as Screens: nobody could read it, and reading all of it here as well would take the
+/// processor from whoever writes it, where both are one machine.
 const NEAR: Duration = Duration::from_millis(5);
-const FIRST_NEAR: u64 = 256 << 10;
+const MOST_NEAR: u64 = 64 << 10;
 /// Never less than a screen takes.
 const LEAST: u64 = 4 << 10;
 const MOST: u64 = 4 << 20;
@@ -68,8 +70,9 @@ impl Credit {
         }
         let base = self.base.map_or(rtt, |(base, _)| base);
         if first && rtt <= NEAR {
-            self.total = FIRST_NEAR;
+            self.total = MOST_NEAR;
         }
+        let most = if base <= NEAR { MOST_NEAR.max(self.total) } else { MOST };
         let late = (rtt.saturating_sub(base) > QUEUE).then_some(rtt);
         let before = std::mem::replace(&mut self.late, late);
         if let Some(rtt) = late {
@@ -87,7 +90,7 @@ impl Credit {
             self.late = None;
         } else if self.arrived >= self.total / 2 {
             let more = if self.fresh { self.total } else { self.total / 8 };
-            self.total = (self.total + more).min(MOST);
+            self.total = (self.total + more).min(most);
         }
         self.arrived = 0;
     }
