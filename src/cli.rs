@@ -5,6 +5,7 @@ pub mod agent;
 pub mod ask;
 pub mod call;
 pub mod capture;
+pub mod conn;
 pub mod debug;
 pub mod doctor;
 pub mod forward;
@@ -110,6 +111,11 @@ pub enum Verb {
         after_help = "SPEC is L:[BIND:]PORT:HOST:PORT (this machine listens, the host connects; the L: may be left out), R:[BIND:]PORT:HOST:PORT (the host listens) or D:[BIND:]PORT (SOCKS 4a and 5). A path instead of a port is a Unix socket, port 0 any free one. Without BIND only programs of the same machine can connect.\n\nExample:\n  thub forward -H build-server 8080:localhost:80 D:1080\n  thub forward ls"
     )]
     Forward(Forward),
+    /// Prepared connections and folders: of this machine, or with -H of a host
+    #[command(
+        after_help = "NAME is a name, a path of names (`Lab/Boards/uart`) or an id, as `thub conn ls` shows them. `thub new --connection NAME` opens one.\n\nExample:\n  thub conn add sensor pi@10.0.0.5 --in 'Deploy Targets'\n  thub conn add build --set startingDirectory=~/src --set command='make -j4' --set env.CC=clang\n  thub conn ls -H build-server --json"
+    )]
+    Conn(Conn),
     /// Put the agent on a host
     #[command(after_help = "Example:\n  thub deploy build-server")]
     Deploy(Deploy),
@@ -332,6 +338,106 @@ pub struct Forward {
     /// What to forward beside what ssh_config says; or `ls`: the forwards of your running thubs on this machine
     #[arg(value_name = "SPEC")]
     pub specs: Vec<String>,
+}
+
+#[derive(Args, Debug)]
+pub struct Conn {
+    #[command(subcommand)]
+    pub verb: ConnVerb,
+}
+
+#[derive(Subcommand, Debug)]
+pub enum ConnVerb {
+    /// List folders and connections
+    Ls,
+    /// Print one, as it is kept
+    Show {
+        /// Connection or folder
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
+    /// Prepare a connection, and print its id
+    #[command(
+        after_help = "Fields of every kind: ringBufferSize (bytes), scrollbackBuffer (lines), sizePolicy (latest, smallest, largest, fixed), term, color (#rrggbb or a name), title, encoding (as iso-8859-1).\nOf local ones: shell, command (in the shell's stead), initialCommand (typed into it), startingDirectory, env.NAME.\nOf ssh ones: host, port, username, keyPath, proxyJump, forwardAgent, enableX11Forwarding, command, startingDirectory, env.NAME.\n${env:VAR} in a field is that variable of the machine where the connection is kept, when it is opened.\n\nExample:\n  thub conn add prod-1 deploy@10.0.0.5:2222 --in 'Deploy Targets' --set keyPath=~/.ssh/deploy --tag prod"
+    )]
+    Add(ConnAdd),
+    /// Change fields of a connection, or the name of a folder
+    #[command(after_help = "Example:\n  thub conn edit prod-1 --set port=22 --unset keyPath --tag prod --tag eu")]
+    Edit(ConnEdit),
+    /// Take connections and folders away; sessions live on
+    #[command(after_help = "Example:\n  thub conn rm prod-1 'Old Lab' -r")]
+    Rm {
+        /// Connections and folders
+        #[arg(value_name = "NAME", required = true)]
+        names: Vec<String>,
+        /// Folders with all that is in them, which else goes to their parent
+        #[arg(short = 'r', long)]
+        recursive: bool,
+    },
+    /// Put connections and folders into a folder, in the order given
+    #[command(after_help = "Example:\n  thub conn mv prod-1 prod-2 --to 'Deploy Targets'\n  thub conn mv prod-2 --to / --before prod-1")]
+    Mv {
+        /// Connections and folders
+        #[arg(value_name = "NAME", required = true)]
+        names: Vec<String>,
+        /// The folder; / = the top
+        #[arg(long, value_name = "FOLDER")]
+        to: String,
+        /// In front of this one there; left out = at the end
+        #[arg(long, value_name = "NAME")]
+        before: Option<String>,
+    },
+    /// Make a folder, and those it is to lie in; print its id
+    #[command(after_help = "Example:\n  thub conn mkdir Lab/Boards")]
+    Mkdir {
+        /// Names from the top down, with / between
+        #[arg(value_name = "PATH")]
+        path: String,
+    },
+}
+
+#[derive(Args, Debug)]
+pub struct ConnAdd {
+    /// Its name
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// The target it reaches over SSH, user@host:port or an alias of ssh_config there; left out = a shell of the machine itself
+    #[arg(value_name = "DEST", conflicts_with = "kind")]
+    pub dest: Option<String>,
+    /// Another kind: local, ssh
+    #[arg(long = "type", value_name = "KIND")]
+    pub kind: Option<String>,
+    /// Folder it lies in, made where it is missing
+    #[arg(long = "in", value_name = "FOLDER")]
+    pub folder: Option<String>,
+    /// A field of it
+    #[arg(long, value_name = "FIELD=VALUE")]
+    pub set: Vec<String>,
+    /// A tag of it
+    #[arg(long, value_name = "TAG")]
+    pub tag: Vec<String>,
+}
+
+#[derive(Args, Debug)]
+pub struct ConnEdit {
+    /// Connection or folder
+    #[arg(value_name = "CONNECTION")]
+    pub target: String,
+    /// Another name
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// A field of it
+    #[arg(long, value_name = "FIELD=VALUE")]
+    pub set: Vec<String>,
+    /// Take a field away
+    #[arg(long, value_name = "FIELD")]
+    pub unset: Vec<String>,
+    /// Its tags from now on
+    #[arg(long, value_name = "TAG", conflicts_with = "no_tags")]
+    pub tag: Vec<String>,
+    /// Without tags
+    #[arg(long)]
+    pub no_tags: bool,
 }
 
 #[derive(Args, Debug)]

@@ -7,6 +7,8 @@
 //! - `relay.rs`    whole frames copied between a client's stream and a session
 //! - `ended.rs`    a session that has ended, served from its record
 //! - `exec.rs`     programs run to their end
+//! - `connections.rs`  the book of prepared connections
+//! - `opening.rs`  what a session gets from its connection
 //! - `life.rs`     its hello, its end in order, what it finds again
 //! - `monitor.rs`  gauges
 //! - `builds.rs`   the builds that were put here: which go
@@ -14,10 +16,12 @@
 //! - `watch.rs`    notices that the run dir is another
 
 pub mod builds;
+mod connections;
 mod ended;
 mod exec;
 mod life;
 mod monitor;
+mod opening;
 mod ports;
 mod relay;
 mod sessions;
@@ -27,11 +31,13 @@ mod watch;
 use crate::failure::Failure;
 use crate::link::{Incoming, Link, call, locked};
 use crate::paths::Paths;
+use crate::proto::control::connections::*;
 use crate::proto::control::*;
 use crate::proto::frame::Frame;
 use crate::proto::hello;
 use crate::proto::ids::{SessionId, StreamId};
 use crate::proto::notice::ShuttingDown;
+use crate::store::connections::Book;
 use crate::store::rundir::RunDir;
 use crate::sys;
 use serde_json::Value;
@@ -202,6 +208,7 @@ fn opens_stream(method: &str) -> bool {
             | SessionSearch::NAME
             | SessionMarks::NAME
             | ExecRun::NAME
+            | ConnectionsList::NAME
     )
 }
 
@@ -251,6 +258,7 @@ impl Agent {
             }
             Subscribe::NAME => match params::<Subscribe>(p)?.topic.as_str() {
                 "sessions" => self.subscribe("sessions", watch::run(self.clone())),
+                "connections" => self.subscribe("connections", connections::watch(self.clone())),
                 other => Err(Fault::new(Fault::UNKNOWN, format!("no topic {}", crate::text::short(other, 64)))),
             },
             Unsubscribe::NAME => {
@@ -259,6 +267,41 @@ impl Agent {
             }
             MonitoringSubscribe::NAME => self.subscribe("monitoring", monitor::run(self.link.clone())),
             MonitoringUnsubscribe::NAME => self.unsubscribe("monitoring"),
+            ConnectionsList::NAME => reply(self.connections(params(p)?, frames).await?),
+            ConnectionsCreate::NAME => {
+                let ConnectionsCreate { connection } = params(p)?;
+                reply(Made { id: self.change(|book| book.create(connection)).await? })
+            }
+            ConnectionsUpdate::NAME => {
+                let ConnectionsUpdate { id, patch } = params(p)?;
+                reply(self.change(move |book| book.update(&id, patch).map(|()| Done {})).await?)
+            }
+            ConnectionsDelete::NAME => {
+                let ConnectionsDelete { id, mut ids } = params(p)?;
+                ids.extend(Some(id).filter(|id| !id.is_empty()));
+                reply(self.change(move |book| book.delete(&ids).map(|()| Done {})).await?)
+            }
+            ConnectionsMove::NAME => {
+                let m: ConnectionsMove = params(p)?;
+                let put = move |book: &mut Book| book.put(&m.ids, m.folder.as_deref(), m.before.as_deref());
+                reply(self.change(put).await.map(|()| Done {})?)
+            }
+            ConnectionsAdd::NAME => {
+                let ConnectionsAdd { folders, connections } = params(p)?;
+                reply(self.change(|book| book.add(folders, connections)).await?)
+            }
+            FoldersCreate::NAME => {
+                let FoldersCreate { folder } = params(p)?;
+                reply(Made { id: self.change(|book| book.create_folder(folder)).await? })
+            }
+            FoldersUpdate::NAME => {
+                let FoldersUpdate { id, name, is_expanded } = params(p)?;
+                reply(self.change(move |book| book.update_folder(&id, name, is_expanded)).await.map(|()| Done {})?)
+            }
+            FoldersDelete::NAME => {
+                let FoldersDelete { id, with_content } = params(p)?;
+                reply(self.change(move |book| book.delete_folder(&id, with_content)).await.map(|()| Done {})?)
+            }
             PortsList::NAME => reply(ports::list().await?),
             SessionRecover::NAME => reply(self.recover().await),
             // everybody has been told by now

@@ -156,6 +156,7 @@ impl Agent {
         if create.target.is_some() && !create.cwd.is_empty() {
             return Err(bad("a session over plain SSH starts in the home there: no directory can be given".into()));
         }
+        let from = self.opened(&mut create).await?;
         let cwd = self.directory(&create).await?;
         let defaults = &self.ctx.defaults;
         create.size.get_or_insert(Size::new(80, 24));
@@ -166,11 +167,12 @@ impl Agent {
             id: id.to_string(),
             login: !self.ctx.local,
             history: create.history.and_then(|h| usize::try_from(h).ok()).unwrap_or(defaults.history),
-            shell: self.ctx.defaults.shell.clone(),
+            shell: from.shell.clone().or_else(|| self.ctx.defaults.shell.clone()),
             umask: self.ctx.inherited.umask,
             core: Some(self.ctx.inherited.core.map_or(-1, |c| i64::try_from(c).unwrap_or(-1))),
             host: self.ctx.host.clone(),
             create,
+            from,
             ..Spec::default()
         }
         .in_directory(&cwd);
@@ -329,7 +331,7 @@ pub(super) fn shorten(all: &mut Vec<SessionInfo>, most: usize) {
     });
 }
 
-fn expand_home(path: &str, home: &Path) -> PathBuf {
+pub(super) fn expand_home(path: &str, home: &Path) -> PathBuf {
     match path.strip_prefix("~/") {
         Some(rest) => home.join(rest),
         None if path == "~" => home.to_path_buf(),

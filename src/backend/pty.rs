@@ -24,6 +24,8 @@ pub struct Program {
     pub size: Size,
     /// The program's umask.
     pub umask: u32,
+    /// What is typed is UTF-8.
+    pub utf8: bool,
 }
 
 /// A pseudo terminal's own end, and the program at the other.
@@ -46,7 +48,7 @@ pub fn spawn(program: Program) -> Result<Pty> {
     let fd = rustix::io::fcntl_dupfd_cloexec(unsafe { BorrowedFd::borrow_raw(raw) }, 3)?;
     // a cooked line erases whole characters
     if let Ok(mut t) = termios::tcgetattr(&fd) {
-        t.input_modes |= InputModes::IUTF8;
+        t.input_modes.set(InputModes::IUTF8, program.utf8);
         let _ = termios::tcsetattr(&fd, OptionalActions::Now, &t);
     }
     let mut builder = if !program.command.is_empty() {

@@ -71,7 +71,7 @@ impl Client {
     }
 
     /// A command of thub's to be typed next, for this host.
-    fn typed(&self, verb: &str) -> String {
+    pub fn typed(&self, verb: &str) -> String {
         match self.host.is_local() {
             true => format!("thub {verb}"),
             false => self.env.typed(&format!("thub {verb} -H {}", shell(self.host.as_str()))),

@@ -112,6 +112,7 @@ pub async fn new(env: &Arc<Env>, host: &HostId, new: &New) -> Result<u8, Failure
     let mut create = super::sessions::create(new)?;
     create.size = create.size.or(size);
     let client = Client::connect(env, host).await?;
+    create.connection = super::sessions::connection(&client, new).await?;
     let info = client.create(&create).await?;
     let session =
         info.id.parse().map_err(|_| Failure::failed("the agent's answer is not understood", "deploy it anew"))?;

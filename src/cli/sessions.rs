@@ -3,7 +3,7 @@
 
 use super::call::Client;
 use super::{Common, Kill, New, Rename, Resize};
-use crate::client::host::{Env, HostId};
+use crate::client::host::{Env, HostId, list_connections};
 use crate::failure::Failure;
 use crate::proto::control::*;
 use crate::proto::ids::{SessionId, Size, check_name};
@@ -39,14 +39,6 @@ pub fn create(new: &New) -> Result<SessionCreate, Failure> {
             })?)
         }
     };
-    if let Some(connection) = new.connection.as_deref()
-        && connection != "Default Shell"
-    {
-        return Err(Failure::usage(
-            format!("there is no prepared connection '{}'", escape(connection)),
-            "'Default Shell' is there on every host",
-        ));
-    }
     Ok(SessionCreate {
         name: new.name.clone(),
         command: new.command.clone(),
@@ -56,6 +48,14 @@ pub fn create(new: &New) -> Result<SessionCreate, Failure> {
         history,
         ..SessionCreate::default()
     })
+}
+
+/// The connection that `--connection` means, by its id.
+pub async fn connection(client: &Client, new: &New) -> Result<Option<String>, Failure> {
+    let Some(word) = &new.connection else { return Ok(None) };
+    let listed = list_connections(client.link(), client.stream()).await.map_err(|f| client.fault(f))?;
+    let found = super::conn::meant(listed.find_connection(word), word, &client.typed("conn ls"))?;
+    Ok(Some(found.id.clone()))
 }
 
 /// `thub new -H HOST --no-agent`: from here on the host is reached without one.
@@ -74,8 +74,9 @@ pub fn without_agent(env: &Arc<Env>, host: &HostId, new: &New) -> Result<(), Fai
 }
 
 pub async fn new_detached(env: &Arc<Env>, common: &Common, host: &HostId, new: &New) -> Result<(), Failure> {
-    let create = create(new)?;
+    let mut create = create(new)?;
     let client = Client::connect(env, host).await?;
+    create.connection = connection(&client, new).await?;
     let mut info = client.create(&create).await?;
     // one over plain SSH lives here
     info.host = if info.target.is_empty() { host.as_str().to_string() } else { "local".into() };

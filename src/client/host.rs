@@ -386,6 +386,35 @@ pub fn list_sessions(
     }
 }
 
+/// All prepared connections of a host, however many they are, over a stream that nothing else uses.
+pub fn list_connections(
+    link: &Link,
+    stream: StreamId,
+) -> impl Future<Output = Result<Listed, Fault>> + Send + Sync + use<> {
+    /// No file of them is longer: 16 MiB (`store::file::MOST`), and JSON of a link may be somewhat longer than on disk.
+    const MOST: u64 = 32 << 20;
+    let mut frames = link.open_stream(stream);
+    let (link, asked) = (link.clone(), link.call(&ConnectionsList { stream }));
+    async move {
+        let listed = async {
+            let reply = asked.await?;
+            if reply.bytes == 0 {
+                return Ok(reply.listed);
+            }
+            if reply.bytes > MOST {
+                return Err(Fault::new(Fault::INVALID, "the agent's list of connections is too long to be one"));
+            }
+            let json = read_stream(&link, stream, &mut frames, 0, reply.bytes).await?;
+            serde_json::from_slice(&json)
+                .map_err(|e| Fault::new(Fault::PARSE, format!("the list of connections is not understood: {e}")))
+        }
+        .await;
+        drop(link.call(&SessionDetach { stream }));
+        link.close_stream(stream);
+        listed
+    }
+}
+
 /// What a stream brings, from offset `from` to `to`, acknowledged as it comes. Short where the session let go of some.
 pub async fn read_stream(
     link: &Link,

@@ -21,6 +21,7 @@ macro_rules! method {
     };
 }
 
+pub mod connections;
 mod find;
 mod life;
 mod target;
@@ -168,6 +169,9 @@ pub struct SessionInfo {
     pub ended_at: Option<String>,
     /// Bells rung so far.
     pub bells: u64,
+    /// The prepared connection it was started from, by its id there; empty = none.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub connection_id: String,
     /// The target process whose channel it is; empty = a program of its own machine.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub target: String,
@@ -181,6 +185,7 @@ impl Default for SessionInfo {
             host: "local".into(),
             kind: "shell".into(),
             connection: "Default Shell".into(),
+            connection_id: String::new(),
             state: "detached".into(),
             pid: 0,
             created_at: String::new(),
@@ -244,6 +249,9 @@ pub struct SessionCreate {
     /// Lines of history kept, up to 1,000,000; 10,000 where neither this nor the settings say otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub history: Option<u64>,
+    /// The prepared connection to open, by its id; what is said here goes before what that says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connection: Option<String>,
     /// A channel of this target process instead of a program of its own machine; directory and shell are the host's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<TargetId>,

@@ -22,6 +22,8 @@ pub enum Notice {
     SessionMark(MarkInfo),
     /// The list of sessions is another; ask for it.
     SessionsChanged,
+    /// The prepared connections are others; ask for them.
+    ConnectionsChanged,
     /// Sessions that had been out of sight are there again: their ids.
     SessionsRecovered(Vec<String>),
     MonitoringData(Gauges),
@@ -114,6 +116,7 @@ impl Notice {
             Notice::SessionNotified(t) => ("session.notified", v(serde_json::to_value(Words { text: t.clone() }))),
             Notice::SessionMark(m) => ("session.mark", v(serde_json::to_value(m))),
             Notice::SessionsChanged => ("sessions.changed", Value::Object(Default::default())),
+            Notice::ConnectionsChanged => ("connections.changed", Value::Object(Default::default())),
             Notice::MonitoringData(g) => ("monitoring.data", v(serde_json::to_value(g))),
             Notice::SessionsRecovered(ids) => {
                 ("session.recovered", v(serde_json::to_value(Recovered { sessions: ids.clone() })))
@@ -141,6 +144,7 @@ impl Notice {
             "session.notified" => Notice::SessionNotified(words(params)?),
             "session.mark" => Notice::SessionMark(serde_json::from_value(params).ok()?),
             "sessions.changed" => Notice::SessionsChanged,
+            "connections.changed" => Notice::ConnectionsChanged,
             "monitoring.data" => Notice::MonitoringData(serde_json::from_value(params).ok()?),
             "session.recovered" => {
                 Notice::SessionsRecovered(serde_json::from_value::<Recovered>(params).ok()?.sessions)

@@ -28,6 +28,32 @@ pub struct Spec {
     pub core: Option<i64>,
     /// What THUB_HOST says inside.
     pub host: String,
+    /// What its connection says.
+    #[serde(skip_serializing_if = "From::is_nothing")]
+    pub from: From,
+}
+
+/// What a session gets from its prepared connection, placeholders filled in.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(default)]
+pub struct From {
+    pub connection: String,
+    pub connection_id: String,
+    /// The shell, where it names one.
+    pub shell: Option<String>,
+    /// Run by the shell in its own stead.
+    pub line: Option<String>,
+    /// Typed once it is there.
+    pub typed: Option<String>,
+    pub env: Vec<(String, String)>,
+    /// What the program writes, where it is not UTF-8.
+    pub encoding: Option<String>,
+}
+
+impl From {
+    fn is_nothing(&self) -> bool {
+        *self == From::default()
+    }
 }
 
 impl Default for Spec {
@@ -43,6 +69,7 @@ impl Default for Spec {
             umask: 0o022,
             core: None,
             host: "local".into(),
+            from: From::default(),
         }
     }
 }

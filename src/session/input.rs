@@ -81,7 +81,10 @@ impl Session {
                 // what it was allowed to send is taken, whoever else has filled the queue since: it is not sent again
                 let fresh = fresh.get(..fresh.len().min(v.input_limit.saturating_sub(at) as usize)).unwrap_or_default();
                 let seen = at.saturating_add(fresh.len() as u64);
-                self.queue.extend_from_slice(fresh);
+                match &mut self.encoding {
+                    None => self.queue.extend_from_slice(fresh),
+                    Some(encoding) => encoding.input(fresh, &mut self.queue),
+                }
                 self.applied.set(&v.client, seen, now);
                 v.input_limit = v.input_limit.max(seen.saturating_add(room.saturating_sub(fresh.len() as u64)));
                 v.taken = Some(seen);

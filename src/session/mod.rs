@@ -6,6 +6,7 @@
 //! - `start.rs`  name, shell, environment, place in the run dir
 //! - `run.rs`   the one select loop, and the end
 //! - `output.rs`  what the program says, and who is told
+//! - `encoding.rs`  a program that writes something else than UTF-8
 //! - `input.rs`  what clients' streams bring
 //! - `calls.rs`  the calls it answers
 //! - `attach.rs`  who shows it, and at what size
@@ -17,6 +18,7 @@
 mod attach;
 mod calls;
 mod clients;
+mod encoding;
 mod input;
 mod lent;
 mod marks;
@@ -137,6 +139,7 @@ struct Session {
     /// The process group in the foreground when it was last looked at.
     foreground: Option<rustix::process::Pid>,
     lent: Lent,
+    encoding: Option<encoding::Encoding>,
 }
 
 /// A screen as of an offset and size.

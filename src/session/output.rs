@@ -18,6 +18,16 @@ const BUSY: usize = 256 << 10;
 impl Session {
     /// Output of the program: into the ring, through the screen, its answers back.
     pub(super) fn output(&mut self, bytes: &[u8]) {
+        match self.encoding.take() {
+            None => self.print(bytes),
+            Some(mut encoding) => {
+                self.print(encoding.output(bytes).as_bytes());
+                self.encoding = Some(encoding);
+            }
+        }
+    }
+
+    fn print(&mut self, bytes: &[u8]) {
         self.ring.push(bytes);
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         self.engine.set_time(now.map_or(0, |d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX)));

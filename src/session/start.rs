@@ -2,6 +2,7 @@
 //! Leaves out the process it stands in (`mod.rs`) and what it does from then on.
 
 use super::clients::{Applied, Policy};
+use super::encoding::Encoding;
 use super::lent::Lent;
 use super::marks::Commands;
 use super::ring::{self, Ring};
@@ -69,7 +70,11 @@ impl Session {
             }
         };
         let shell = shell(spec.shell);
-        let command: Vec<OsString> = create.command.iter().map(OsString::from).collect();
+        let from = spec.from;
+        let mut command: Vec<OsString> = create.command.iter().map(OsString::from).collect();
+        if let Some(line) = &from.line {
+            command = vec![shell.clone(), "-c".into(), line.into()];
+        }
         let mut info = SessionInfo {
             id: id.to_string(),
             name: create.name.clone().unwrap_or_default(),
@@ -79,7 +84,11 @@ impl Session {
             created_ms: SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64),
             cols: size.cols,
             rows: size.rows,
-            command: if create.command.is_empty() {
+            command: if let Some(line) = &from.line {
+                let mut words = vec![line.clone()];
+                crate::text::shorten_words(&mut words, 4096);
+                words
+            } else if create.command.is_empty() {
                 vec![shell.to_string_lossy().into_owned()]
             } else {
                 // to be shown: a script of many pages would fill every list
@@ -91,11 +100,18 @@ impl Session {
             pid: std::process::id(),
             ..SessionInfo::default()
         };
+        if !from.connection_id.is_empty() {
+            info.connection.clone_from(&from.connection);
+            info.connection_id.clone_from(&from.connection_id);
+        }
         let (lent, variables) =
             if create.target.is_some() { Default::default() } else { Lent::start(&run, id.as_str()) };
         let mut env = environment(&id, &spec.host, create.term.as_deref(), &cwd);
         env.retain(|(k, _)| !variables.iter().any(|(set, _)| set == k));
         env.extend(variables);
+        // its user's own word goes before ours
+        env.retain(|(k, _)| !from.env.iter().any(|(set, _)| OsString::from(set) == *k));
+        env.extend(from.env.iter().map(|(k, v)| (k.into(), v.into())));
         let pty = match &create.target {
             Some(target) => {
                 let channel = far(&run, target, &create, size, runtime)?;
@@ -103,7 +119,9 @@ impl Session {
                 Backend::Channel(channel)
             }
             None => {
-                let program = pty::Program { command, env, shell, login: spec.login, cwd, size, umask: spec.umask };
+                let utf8 = from.encoding.as_deref().and_then(Encoding::named).is_none();
+                let program =
+                    pty::Program { command, env, shell, login: spec.login, cwd, size, umask: spec.umask, utf8 };
                 Backend::Pty(near(program).inspect_err(|_| run.withdraw(&id))?)
             }
         };
@@ -133,7 +151,7 @@ impl Session {
             pty,
             ring,
             engine: Engine::with_history(size, spec.history),
-            queue: Vec::new(),
+            queue: from.typed.map(|line| format!("{line}\r").into_bytes()).unwrap_or_default(),
             queued: 0,
             conns: HashMap::new(),
             applied: Applied::default(),
@@ -155,6 +173,7 @@ impl Session {
             colors: Colors::default(),
             foreground: None,
             lent,
+            encoding: from.encoding.as_deref().and_then(Encoding::named),
         };
         Ok((session, listener))
     }

@@ -26,6 +26,16 @@ pub trait Stored: Serialize + DeserializeOwned {
         let _ = from;
         Ok(value)
     }
+    /// The version a file says it has; none = it is no such file.
+    fn version_of(json: &Value) -> Option<u64> {
+        json.get("version").and_then(Value::as_u64)
+    }
+    /// Says this version in what is written.
+    fn write_version(json: &mut Value) {
+        if let Some(object) = json.as_object_mut() {
+            object.insert("version".into(), Self::VERSION.into());
+        }
+    }
 }
 
 /// What reading gave.
@@ -243,9 +253,7 @@ impl<'d> Store<'d> {
 
 fn encode<T: Stored>(value: &T) -> Result<Vec<u8>, String> {
     let mut json = serde_json::to_value(value).map_err(|e| e.to_string())?;
-    if let Some(object) = json.as_object_mut() {
-        object.insert("version".into(), T::VERSION.into());
-    }
+    T::write_version(&mut json);
     let mut bytes = serde_json::to_vec_pretty(&json).map_err(|e| e.to_string())?;
     bytes.push(b'\n');
     Ok(bytes)
@@ -254,8 +262,7 @@ fn encode<T: Stored>(value: &T) -> Result<Vec<u8>, String> {
 fn decode<T: Stored>(bytes: &[u8]) -> Result<T, Bad> {
     // serde_json stops at a depth of 128 by itself
     let json: Value = serde_json::from_slice(bytes).map_err(|e| Bad::Wrong(e.to_string()))?;
-    let version = json.get("version").and_then(Value::as_u64);
-    let version = version.ok_or_else(|| Bad::Wrong("it has no version".into()))?;
+    let version = T::version_of(&json).ok_or_else(|| Bad::Wrong("it has no version".into()))?;
     if version > T::VERSION {
         return Err(Bad::Newer(version));
     }

@@ -1,4 +1,5 @@
 //! JSON and records on disk.
+pub mod connections;
 pub mod file;
 pub mod forwards;
 pub mod layout;

@@ -1,0 +1,112 @@
+//! Owns the calls on prepared connections: routes to the book of this machine, and a notice when that is another.
+//! Leaves out the book itself (`store::connections`), and starting sessions from it (`opening.rs`).
+
+use super::{Agent, Frames, LIST};
+use crate::link::call;
+use crate::link::feed::Feed;
+use crate::proto::control::Fault;
+use crate::proto::control::connections::*;
+use crate::proto::notice::Notice;
+use crate::safedir::SafeDir;
+use crate::store::connections::{self as book, Book};
+use crate::sys;
+use rustix::fs::inotify;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Changes within this are one.
+const TOGETHER: Duration = Duration::from_millis(50);
+/// A directory that can't be watched is tried again after this.
+const AGAIN: Duration = Duration::from_secs(5);
+
+fn refused(failure: crate::failure::Failure) -> Fault {
+    Fault::new(Fault::REFUSED, failure.to_string())
+}
+
+fn internal(why: impl std::fmt::Display) -> Fault {
+    Fault::new(Fault::INTERNAL, why.to_string())
+}
+
+impl Agent {
+    fn state(&self) -> Result<SafeDir, Fault> {
+        SafeDir::open_or_create(self.ctx.paths.state_dir()).map_err(|e| refused(e.into()))
+    }
+
+    /// The book as it is just now, and what is to be said of its file.
+    pub(super) async fn book(&self) -> Result<(Book, Option<String>), Fault> {
+        let dir = self.state()?;
+        let loaded = tokio::task::spawn_blocking(move || book::load(&dir)).await;
+        loaded.map_err(internal)?.map_err(refused)
+    }
+
+    pub(super) async fn connections(
+        self: &Arc<Agent>,
+        l: ConnectionsList,
+        frames: Option<Frames>,
+    ) -> Result<ConnectionsListed, Fault> {
+        let (Book { folders, connections, .. }, told) = self.book().await?;
+        let listed = Listed { folders, connections, told };
+        let json = serde_json::to_vec(&listed).map_err(internal)?;
+        match frames {
+            Some(frames) => {
+                let bytes = json.len() as u64;
+                self.serve_bytes(Feed::new(l.stream, 0, bytes, 0), frames, json);
+                Ok(ConnectionsListed { listed: Listed::default(), bytes })
+            }
+            None if json.len() > LIST => {
+                Err(Fault::new(Fault::REFUSED, "the list is too long for an answer: ask for it on a stream"))
+            }
+            None => Ok(ConnectionsListed { listed, bytes: 0 }),
+        }
+    }
+
+    /// One change, saved before it is answered.
+    pub(super) async fn change<R: Send + 'static>(
+        &self,
+        change: impl FnOnce(&mut Book) -> Result<R, Fault> + Send + 'static,
+    ) -> Result<R, Fault> {
+        let dir = self.state()?;
+        tokio::task::spawn_blocking(move || book::change(&dir, change)).await.map_err(internal)?
+    }
+}
+
+/// The topic "connections": tells the client that the book is another, whoever has changed it.
+pub async fn watch(agent: Arc<Agent>) {
+    loop {
+        if let Ok(dir) = agent.state()
+            && let Ok(fd) = watched(&dir)
+        {
+            while let Ok(mut ready) = fd.readable().await {
+                tokio::time::sleep(TOGETHER).await;
+                // (each event names a file: others' are not ours to tell of)
+                let mut buf = [std::mem::MaybeUninit::uninit(); 4096];
+                let mut reader = inotify::Reader::new(fd.get_ref(), &mut buf);
+                let (mut told, mut gone) = (false, false);
+                while let Ok(event) = reader.next() {
+                    told |= event.file_name().is_some_and(|n| n.to_bytes() == book::FILE.as_bytes());
+                    gone |= event.events().intersects(inotify::ReadFlags::DELETE_SELF | inotify::ReadFlags::MOVE_SELF);
+                }
+                ready.clear_ready();
+                if told || gone {
+                    call::notify(&agent.link.out, 0, &Notice::ConnectionsChanged);
+                }
+                if gone {
+                    break;
+                }
+            }
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
+}
+
+fn watched(dir: &SafeDir) -> std::io::Result<tokio::io::unix::AsyncFd<std::os::fd::OwnedFd>> {
+    let fd = inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK)?;
+    let what = inotify::WatchFlags::CLOSE_WRITE
+        | inotify::WatchFlags::DELETE
+        | inotify::WatchFlags::MOVED_FROM
+        | inotify::WatchFlags::MOVED_TO
+        | inotify::WatchFlags::DELETE_SELF
+        | inotify::WatchFlags::MOVE_SELF;
+    inotify::add_watch(&fd, dir.path(), what)?;
+    sys::watched(fd)
+}

@@ -1,0 +1,323 @@
+//! Owns the verb `conn`: prepared connections and folders of a host, for scripts. Leaves out opening one (`thub new`).
+
+use super::call::Client;
+use super::{Common, Conn, ConnAdd, ConnEdit, ConnVerb};
+use crate::client::host::{Env, HostId, list_connections};
+use crate::failure::Failure;
+use crate::proto::control::connections::check::check;
+use crate::proto::control::connections::find::{Found, Unfound};
+use crate::proto::control::connections::*;
+use crate::proto::control::{Fault, Method};
+use crate::text::{escape, short};
+use serde_json::{Map, Value, json};
+use std::sync::Arc;
+
+pub async fn conn(env: &Arc<Env>, common: &Common, host: &HostId, conn: &Conn) -> Result<(), Failure> {
+    let book = Book::open(env, host).await?;
+    match &conn.verb {
+        ConnVerb::Ls => book.ls(common.json),
+        ConnVerb::Show { name } => book.show(name, common.json),
+        ConnVerb::Add(add) => book.add(add).await,
+        ConnVerb::Edit(edit) => book.edit(edit).await,
+        ConnVerb::Rm { names, recursive } => book.rm(names, *recursive).await,
+        ConnVerb::Mv { names, to, before } => book.mv(names, to, before.as_deref()).await,
+        ConnVerb::Mkdir { path } => book.mkdir(path).await.map(|id| println!("{}", escape(&id))),
+    }
+}
+
+/// The connections of a host, as they were a moment ago.
+pub struct Book {
+    client: Client,
+    listed: Listed,
+}
+
+/// What a word means, or a sentence and what to do.
+pub fn meant<T>(found: Result<T, Unfound>, word: &str, list: &str) -> Result<T, Failure> {
+    found.map_err(|why| match why {
+        Unfound::Nothing => Failure::usage(
+            format!("there is no connection or folder '{}'", short(word, 100)),
+            format!("`{list}` lists what is there"),
+        ),
+        Unfound::Several(paths) => Failure::usage(
+            format!("'{}' may be any of {}", short(word, 100), short(&paths.join(", "), 400)),
+            "write its whole path, or its id",
+        ),
+    })
+}
+
+impl Book {
+    pub async fn open(env: &Arc<Env>, host: &HostId) -> Result<Book, Failure> {
+        let client = Client::connect(env, host).await?;
+        let listed = list_connections(client.link(), client.stream()).await.map_err(|f| client.fault(f))?;
+        if let Some(told) = &listed.told {
+            eprintln!("thub: {}", escape(told));
+        }
+        Ok(Book { client, listed })
+    }
+
+    fn meant<'a, T>(&'a self, find: impl FnOnce(&'a Listed) -> Result<T, Unfound>, word: &str) -> Result<T, Failure> {
+        meant(find(&self.listed), word, &self.client.typed("conn ls"))
+    }
+
+    async fn call<M: Method>(&self, method: &M) -> Result<M::Reply, Failure> {
+        self.client.link().call(method).await.map_err(|f| match f.code {
+            Fault::UNKNOWN => {
+                Failure::usage(escape(&f.message), format!("`{}` lists what is there", self.client.typed("conn ls")))
+            }
+            Fault::BAD_PARAMS | Fault::NAME_TAKEN => {
+                Failure::usage(escape(&f.message), "`thub conn add --help` names the fields")
+            }
+            _ => self.client.fault(f),
+        })
+    }
+
+    fn ls(&self, json: bool) -> Result<(), Failure> {
+        if json {
+            let all = json!({ "folders": self.listed.folders, "connections": self.listed.connections });
+            println!("{}", serde_json::to_string(&all).map_err(anyhow::Error::from)?);
+            return Ok(());
+        }
+        let mut rows = vec![["ID", "TYPE", "NAME", "LEADS TO", "TAGS"].map(String::from)];
+        for folder in &self.listed.folders {
+            let path = format!("{}/", escape(&self.listed.path(Found::Folder(folder))));
+            rows.push([escape(&folder.id), "folder".into(), path, String::new(), String::new()]);
+        }
+        for c in &self.listed.connections {
+            rows.push([
+                escape(&c.id),
+                short(&c.config.kind, 20),
+                escape(&self.listed.path(Found::Connection(c))),
+                c.leads_to(),
+                short(&c.tags.join(","), 60),
+            ]);
+        }
+        print!("{}", super::sessions::table(&rows));
+        Ok(())
+    }
+
+    fn show(&self, name: &str, json: bool) -> Result<(), Failure> {
+        let found = self.meant(|all| all.find(name), name)?;
+        let value = match found {
+            Found::Connection(c) => serde_json::to_value(c),
+            Found::Folder(f) => serde_json::to_value(f),
+        };
+        let value = value.map_err(anyhow::Error::from)?;
+        // (JSON's own escapes leave what is invisible as it is: shown to a person, each line is escaped)
+        match json {
+            true => println!("{value}"),
+            false => {
+                let pretty = serde_json::to_string_pretty(&value).map_err(anyhow::Error::from)?;
+                pretty.lines().for_each(|line| println!("{}", escape(line)));
+            }
+        }
+        Ok(())
+    }
+
+    async fn add(&self, add: &ConnAdd) -> Result<(), Failure> {
+        let mut connection = Connection { name: add.name.clone(), tags: add.tag.clone(), ..Connection::default() };
+        connection.config = match &add.dest {
+            Some(dest) => Config::ssh(&ssh_of(dest)?),
+            None => Config { kind: add.kind.clone().unwrap_or_else(|| "local".into()), config: Map::new() },
+        };
+        let mut json = serde_json::to_value(&connection).map_err(anyhow::Error::from)?;
+        for field in &add.set {
+            set(&mut json, field)?;
+        }
+        connection = serde_json::from_value(json).map_err(|e| {
+            Failure::usage(short(&e.to_string(), 200), "`thub conn show NAME` shows how fields look like")
+        })?;
+        if let Some(wrong) = check(&connection).first() {
+            return Err(Failure::usage(
+                format!("{}: {}", wrong.field, wrong.why),
+                "`thub conn add --help` names the fields",
+            ));
+        }
+        connection.folder_id = match &add.folder {
+            Some(path) => Some(self.mkdir(path).await?),
+            None => None,
+        };
+        let made = self.call(&ConnectionsCreate { connection }).await?;
+        println!("{}", escape(&made.id));
+        Ok(())
+    }
+
+    async fn edit(&self, edit: &ConnEdit) -> Result<(), Failure> {
+        let found = self.meant(|all| all.find(&edit.target), &edit.target)?;
+        let connection = match found {
+            Found::Connection(c) => c,
+            Found::Folder(folder) => {
+                let name = edit.name.clone().filter(|_| edit.set.is_empty() && edit.unset.is_empty()).ok_or_else(|| {
+                    Failure::usage("a folder has nothing but its name", "give it another one with --name")
+                })?;
+                let update = FoldersUpdate { id: folder.id.clone(), name: Some(name), is_expanded: None };
+                return self.call(&update).await.map(drop);
+            }
+        };
+        let mut patch = json!({});
+        if let Some(name) = &edit.name {
+            patch["name"] = name.as_str().into();
+        }
+        if edit.no_tags || !edit.tag.is_empty() {
+            patch["tags"] = edit.tag.clone().into();
+        }
+        for field in &edit.set {
+            set(&mut patch, field)?;
+        }
+        for field in &edit.unset {
+            set_value(&mut patch, field, Value::Null)?;
+        }
+        let Value::Object(patch) = patch else { return Ok(()) };
+        if patch.is_empty() {
+            return Err(Failure::usage(
+                "nothing is to be changed",
+                "say what with --set FIELD=VALUE, --unset FIELD, --name or --tag",
+            ));
+        }
+        self.call(&ConnectionsUpdate { id: connection.id.clone(), patch }).await.map(drop)
+    }
+
+    async fn rm(&self, names: &[String], recursive: bool) -> Result<(), Failure> {
+        let (mut folders, mut ids) = (Vec::new(), Vec::new());
+        for name in names {
+            match self.meant(|all| all.find(name), name)? {
+                Found::Connection(c) => ids.push(c.id.clone()),
+                Found::Folder(f) => folders.push(f.id.clone()),
+            }
+        }
+        if !ids.is_empty() {
+            self.call(&ConnectionsDelete { id: String::new(), ids }).await?;
+        }
+        for id in folders {
+            self.call(&FoldersDelete { id, with_content: recursive }).await?;
+        }
+        Ok(())
+    }
+
+    async fn mv(&self, names: &[String], to: &str, before: Option<&str>) -> Result<(), Failure> {
+        let mut ids = Vec::new();
+        for name in names {
+            ids.push(self.meant(|all| all.find(name), name)?.id().to_string());
+        }
+        let folder = match to {
+            "/" => None,
+            path => Some(self.meant(|all| all.find_folder(path), path)?.id.clone()),
+        };
+        let before = match before {
+            Some(name) => Some(self.meant(|all| all.find(name), name)?.id().to_string()),
+            None => None,
+        };
+        self.call(&ConnectionsMove { ids, folder, before }).await.map(drop)
+    }
+
+    /// The folder of that path, made as far as it is not there.
+    async fn mkdir(&self, path: &str) -> Result<String, Failure> {
+        if let Ok(folder) = self.listed.find_folder(path) {
+            return Ok(folder.id.clone());
+        }
+        let mut parent_id: Option<String> = None;
+        for name in path.split('/').filter(|n| !n.trim().is_empty()) {
+            let there = self.listed.folders.iter().find(|f| f.parent_id == parent_id && f.name == name);
+            parent_id = Some(match there {
+                Some(folder) => folder.id.clone(),
+                None => {
+                    let folder = Folder { name: name.into(), parent_id, ..Folder::default() };
+                    self.call(&FoldersCreate { folder }).await?.id
+                }
+            });
+        }
+        parent_id.ok_or_else(|| Failure::usage("a folder needs a name", "for example `thub conn mkdir Lab/Boards`"))
+    }
+}
+
+/// `user@host:port` as it is typed everywhere.
+fn ssh_of(dest: &str) -> Result<Ssh, Failure> {
+    let parsed = crate::transport::ssh::config::parse_dest(dest)?;
+    Ok(Ssh {
+        host: parsed.host,
+        username: parsed.user.unwrap_or_default(),
+        port: parsed.port.unwrap_or(0),
+        ..Ssh::default()
+    })
+}
+
+/// Where a field lies in a connection: most are its kind's, some its terminal's.
+const TERMINAL: [&str; 7] = ["ringBufferSize", "scrollbackBuffer", "sizePolicy", "term", "color", "title", "encoding"];
+const NUMBERS: [&str; 3] = ["ringBufferSize", "scrollbackBuffer", "port"];
+const SWITCHES: [&str; 2] = ["forwardAgent", "enableX11Forwarding"];
+
+/// `FIELD=VALUE`
+fn set(into: &mut Value, field: &str) -> Result<(), Failure> {
+    let wrong = || Failure::usage(format!("'{}' is no FIELD=VALUE", short(field, 80)), "for example --set term=vt220");
+    let (name, text) = field.split_once('=').ok_or_else(wrong)?;
+    let value = match name {
+        n if NUMBERS.contains(&n) => {
+            let number = text.trim().parse::<u64>();
+            number.map(Value::from).map_err(|_| {
+                Failure::usage(format!("{n}: '{}' is no number", short(text, 40)), "write digits alone")
+            })?
+        }
+        n if SWITCHES.contains(&n) => match text {
+            "true" | "yes" | "on" => true.into(),
+            "false" | "no" | "off" => false.into(),
+            _ => {
+                return Err(Failure::usage(
+                    format!("{n}: '{}' is neither true nor false", short(text, 40)),
+                    format!("--set {n}=true"),
+                ));
+            }
+        },
+        _ => Value::from(text),
+    };
+    set_value(into, name, value)
+}
+
+fn set_value(into: &mut Value, name: &str, value: Value) -> Result<(), Failure> {
+    let path: Vec<&str> = match name {
+        "name" => vec!["name"],
+        n if TERMINAL.contains(&n) => vec!["terminalOptions", n],
+        n => match n.strip_prefix("env.") {
+            Some(variable) if !variable.is_empty() => vec!["config", "config", "env", variable],
+            _ if !n.is_empty() && n.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') => {
+                vec!["config", "config", n]
+            }
+            _ => {
+                return Err(Failure::usage(
+                    format!("'{}' is no field", short(name, 60)),
+                    "`thub conn add --help` names the fields",
+                ));
+            }
+        },
+    };
+    let mut at = into;
+    for part in path {
+        if !at.is_object() {
+            *at = json!({});
+        }
+        // (an index that is not there is made)
+        at = &mut at[part];
+    }
+    *at = value;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_go_where_they_belong() {
+        let mut all = json!({});
+        for field in ["term=vt220", "ringBufferSize=8192", "shell=/bin/sh", "env.A=b=c", "port=22", "forwardAgent=yes"] {
+            set(&mut all, field).unwrap();
+        }
+        set_value(&mut all, "title", Value::Null).unwrap();
+        assert_eq!(
+            all,
+            json!({ "terminalOptions": { "term": "vt220", "ringBufferSize": 8192, "title": null },
+                    "config": { "config": { "shell": "/bin/sh", "env": { "A": "b=c" }, "port": 22, "forwardAgent": true } } })
+        );
+        for bad in ["term", "port=x", "forwardAgent=maybe", "env.=x", "a.b=c", "=x"] {
+            assert_eq!(set(&mut json!({}), bad).unwrap_err().code(), 2, "{bad}");
+        }
+    }
+}

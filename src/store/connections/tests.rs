@@ -1,0 +1,212 @@
+//! The book's changes, the shapes of its file, and several writers at once.
+
+use super::*;
+use serde_json::json;
+
+fn folder(id: &str, parent: Option<&str>) -> Folder {
+    Folder { id: id.into(), name: id.into(), parent_id: parent.map(str::to_string), ..Folder::default() }
+}
+fn connection(name: &str, folder: Option<&str>) -> Connection {
+    Connection {
+        name: name.into(),
+        folder_id: folder.map(str::to_string),
+        config: Config::local(&Local::default()),
+        ..Connection::default()
+    }
+}
+fn scratch() -> (tempfile::TempDir, SafeDir) {
+    let top = tempfile::tempdir().unwrap();
+    let dir = SafeDir::open_or_create(&top.path().join("state")).unwrap();
+    (top, dir)
+}
+fn names(book: &Book) -> Vec<&str> {
+    book.connections.iter().map(|c| c.name.as_str()).collect()
+}
+
+#[test]
+fn a_fresh_machine_has_its_shell_until_it_is_taken_away() {
+    let (_top, dir) = scratch();
+    assert_eq!(names(&load(&dir).unwrap().0), ["Default Shell"]);
+    change(&dir, |book| book.delete(&[DEFAULT_SHELL.into()])).unwrap();
+    assert_eq!(load(&dir).unwrap().0, Book::empty());
+}
+
+#[test]
+fn the_seeds_file_is_read_and_kept() {
+    let (_top, dir) = scratch();
+    let seed = json!({
+        "version": "1",
+        "folders": [{ "id": "folder-1", "name": "Serial Devices", "parentId": null, "isExpanded": false }],
+        "connections": [
+            { "id": "conn-1", "name": "Default Shell", "folderId": null,
+              "config": { "type": "local", "config": { "shell": "/bin/bash" } } },
+            { "id": "conn-2", "name": "/dev/ttyUSB0", "folderId": "folder-1",
+              "config": { "type": "serial", "config": { "port": "/dev/ttyUSB0", "baud_rate": 115200 } } },
+        ],
+    });
+    dir.write_atomic(FILE, seed.to_string().as_bytes()).unwrap();
+    let (book, told) = load(&dir).unwrap();
+    assert_eq!((told, book.folders.len(), names(&book)), (None, 1, vec!["Default Shell", "/dev/ttyUSB0"]));
+    // a change that changes nothing writes the very same words
+    change(&dir, |book| book.update_folder("folder-1", None, Some(false))).unwrap();
+    let kept: Value = serde_json::from_slice(&dir.read(FILE, 1 << 20).unwrap()).unwrap();
+    assert_eq!(kept, seed);
+}
+
+#[test]
+fn older_and_foreign_shapes_are_read() {
+    let (_top, dir) = scratch();
+    let read = |text: Value| {
+        dir.write_atomic(FILE, text.to_string().as_bytes()).unwrap();
+        load(&dir).unwrap()
+    };
+    let local = json!({ "type": "local", "config": {} });
+    let flat = json!({ "id": "a", "name": "A", "config": local });
+    for version in [json!({ "connections": [flat] }), json!({ "version": 1, "connections": [flat], "folders": [] })] {
+        assert_eq!(names(&read(version).0), ["A"]);
+    }
+    let nested = json!({ "version": "2", "agents": [{"id": "x"}], "children": [
+        { "type": "folder", "name": "F", "isExpanded": true, "children": [
+            { "type": "folder", "name": "G", "children": [{ "type": "connection", "name": "A", "config": local }] } ] },
+        { "type": "connection", "name": "B", "config": local, "terminalOptions": { "color": "#ff0000" } } ] });
+    let (book, told) = read(nested);
+    assert_eq!((told, names(&book)), (None, vec!["A", "B"]));
+    let inner = book.folder(book.connections[0].folder_id.as_deref().unwrap()).unwrap();
+    assert_eq!((inner.name.as_str(), inner.parent_id.as_deref()), ("G", Some(book.folders[0].id.as_str())));
+    assert_eq!(book.connections[1].terminal_options.color.as_deref(), Some("#ff0000"));
+    assert!(book.more.contains_key("agents"), "kept for who knows it");
+    // newer ones stay as they are
+    for newer in [json!({"version": "2", "connections": []}), json!({"version": 7, "children": []})] {
+        let (book, told) = read(newer.clone());
+        assert!(told.unwrap().contains("newer"), "{newer}");
+        assert_eq!(book, Book::empty());
+        assert_eq!(change(&dir, |b| b.create(connection("x", None))).unwrap_err().code, Fault::REFUSED);
+        assert_eq!(serde_json::from_slice::<Value>(&dir.read(FILE, 1000).unwrap()).unwrap(), newer);
+    }
+}
+
+#[test]
+fn what_is_wrong_in_a_file_is_put_right() {
+    let book: Book = serde_json::from_value(json!({
+        "folders": [folder("a", Some("b")), folder("b", Some("a")), folder("c", Some("nowhere")), folder("../x", None),
+                    folder("a", None), folder("d", Some("../x"))],
+        "connections": [
+            { "id": "a", "name": "same id as a folder", "config": { "type": "ssh", "config": { "host": "h", "password": "hunter2" } } },
+            { "id": "BIG", "name": "no id", "folderId": "../x" }, { "id": "k", "name": "k", "folderId": "gone" } ],
+    }))
+    .unwrap();
+    let book = book.sound();
+    let all: HashSet<&String> = book.folders.iter().map(|f| &f.id).chain(book.connections.iter().map(|c| &c.id)).collect();
+    assert_eq!(all.len(), 9, "{book:?}");
+    assert!(all.iter().all(|id| usable(id)));
+    assert!(!serde_json::to_string(&book).unwrap().contains("hunter2"));
+    for f in &book.folders {
+        assert!(book.depth(&f.id) <= DEEPEST, "{f:?}");
+    }
+    let x = &book.folders[3].id;
+    assert_eq!(book.connections[1].folder_id.as_ref(), Some(x), "what was in it is in it still");
+    assert_eq!(book.folders[5].parent_id.as_ref(), Some(x));
+    assert_eq!(book.connections[2].folder_id, None);
+    assert_eq!(book.clone().sound(), book);
+    // as deep as it may be and one more
+    let deep = (0..DEEPEST + 5).map(|n| folder(&format!("f{n}"), (n > 0).then(|| format!("f{}", n - 1)).as_deref()));
+    let book = Book { folders: deep.collect(), ..Book::empty() }.sound();
+    assert!(book.folders.iter().all(|f| book.depth(&f.id) <= DEEPEST));
+}
+
+#[test]
+fn changes() {
+    let mut book = Book::empty();
+    let f = book.create_folder(folder("", None).named("F")).unwrap();
+    let g = book.create_folder(Folder { parent_id: Some(f.clone()), ..folder("", None).named("G") }).unwrap();
+    let [a, b, c] = ["A", "B", "C"].map(|n| book.create(connection(n, Some(&g))).unwrap());
+    assert_eq!(book.create(connection("X", Some("nowhere"))).unwrap_err().code, Fault::UNKNOWN);
+    assert_eq!(book.create(connection(" ", None)).unwrap_err().code, Fault::BAD_PARAMS);
+    // order within a folder
+    book.put(&[c.clone(), a.clone()], Some(&f), None).unwrap();
+    book.put(std::slice::from_ref(&b), Some(&f), Some(&a)).unwrap();
+    assert_eq!(names(&book), ["C", "B", "A"]);
+    // a folder with all that is in it, not into itself
+    assert!(book.put(std::slice::from_ref(&f), Some(&g), None).is_err());
+    assert!(book.put(&["gone".into()], None, None).is_err());
+    book.put(std::slice::from_ref(&g), None, Some(&f)).unwrap();
+    assert_eq!(book.folders.iter().map(|x| x.name.as_str()).collect::<Vec<_>>(), ["G", "F"]);
+    // a patch leaves what it does not name
+    let patch = |v: Value| v.as_object().unwrap().clone();
+    book.update(&a, patch(json!({ "tags": ["x"], "config": { "config": { "shell": "/bin/sh" } } }))).unwrap();
+    book.update(&a, patch(json!({ "id": "other", "name": "A2", "config": { "config": { "env": { "K": "v" } } } }))).unwrap();
+    book.update(&a, patch(json!({ "tags": null }))).unwrap();
+    let Kind::Local(local) = book.connection(&a).unwrap().config.kind().unwrap() else { panic!() };
+    assert_eq!((local.shell.as_deref(), local.env.len()), (Some("/bin/sh"), 1));
+    assert_eq!(book.connection(&a).unwrap().name, "A2");
+    let before = book.clone();
+    assert!(book.update(&a, patch(json!({ "name": "" }))).is_err());
+    assert!(book.update(&a, patch(json!({ "name": 7 }))).is_err());
+    assert!(book.delete(&[a.clone(), "gone".into()]).is_err());
+    assert_eq!(book, before);
+    // a folder's content goes to its parent, or with it
+    book.put(&[a.clone(), b.clone(), c.clone(), f.clone()], Some(&g), None).unwrap();
+    book.put(std::slice::from_ref(&a), Some(&f), None).unwrap();
+    let mut whole = book.clone();
+    book.delete_folder(&f, false).unwrap();
+    assert_eq!(book.connection(&a).unwrap().folder_id.as_ref(), Some(&g));
+    whole.delete_folder(&g, true).unwrap();
+    assert_eq!(whole, Book::empty());
+}
+
+trait Named {
+    fn named(self, name: &str) -> Self;
+}
+impl Named for Folder {
+    fn named(self, name: &str) -> Folder {
+        Folder { name: name.into(), ..self }
+    }
+}
+
+#[test]
+fn an_import_brings_all_or_nothing() {
+    let mut book = Book::default();
+    // the child before its parent; ids that are taken already
+    let folders = vec![folder("b", Some("a")), folder("a", None)];
+    let added = book.add(folders, vec![connection("one", Some("b")), connection("two", None)]).unwrap();
+    assert_eq!(book.folder(&added.folders[0]).unwrap().parent_id.as_ref(), Some(&added.folders[1]));
+    assert_eq!(book.connection(&added.connections[0]).unwrap().folder_id.as_ref(), Some(&added.folders[0]));
+    assert_eq!(names(&book), ["Default Shell", "one", "two"]);
+    for (folders, connections) in [
+        (vec![folder("a", Some("b")), folder("b", Some("a"))], vec![]),
+        (vec![folder("a", None), folder("a", None)], vec![]),
+        (vec![], vec![connection("fine", None), connection("", None)]),
+    ] {
+        assert!(book.clone().add(folders, connections).is_err());
+    }
+}
+
+#[test]
+fn two_writers_lose_nothing_of_each_others() {
+    let (_top, dir) = scratch();
+    std::thread::scope(|scope| {
+        for writer in 0..2 {
+            let dir = &dir;
+            scope.spawn(move || {
+                for i in 0..100 {
+                    change(dir, |book| book.create(connection(&format!("{writer}.{i}"), None))).unwrap();
+                }
+            });
+        }
+    });
+    let (book, told) = load(&dir).unwrap();
+    assert_eq!((book.connections.len(), told), (201, None));
+    for writer in 0..2 {
+        let own: Vec<usize> =
+            names(&book).iter().filter_map(|n| n.strip_prefix(&format!("{writer}."))?.parse().ok()).collect();
+        assert_eq!(own, (0..100).collect::<Vec<_>>(), "in their order");
+    }
+}
+
+#[test]
+fn a_refused_change_saves_nothing() {
+    let (_top, dir) = scratch();
+    let fault = change(&dir, |book| book.delete(&["gone".into()])).unwrap_err();
+    assert_eq!(fault.code, Fault::UNKNOWN);
+    assert_eq!(dir.stat(FILE).unwrap(), None);
+}
