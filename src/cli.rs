@@ -375,7 +375,9 @@ pub enum ConnVerb {
         recursive: bool,
     },
     /// Put connections and folders into a folder, in the order given
-    #[command(after_help = "Example:\n  thub conn mv prod-1 prod-2 --to 'Deploy Targets'\n  thub conn mv prod-2 --to / --before prod-1")]
+    #[command(
+        after_help = "Example:\n  thub conn mv prod-1 prod-2 --to 'Deploy Targets'\n  thub conn mv prod-2 --to / --before prod-1"
+    )]
     Mv {
         /// Connections and folders
         #[arg(value_name = "NAME", required = true)]

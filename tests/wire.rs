@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use thub::link::call::{self, Calls, Message};
 use thub::link::conn::Outbox;
 use thub::link::{Incoming, Link};
+use thub::proto::control::connections::*;
 use thub::proto::control::*;
 use thub::proto::frame::{self, Body, Frame, Kind, tty};
 use thub::proto::hello;
@@ -133,6 +134,7 @@ fn info() -> SessionInfo {
         host: "local".into(),
         kind: "shell".into(),
         connection: "Default Shell".into(),
+        connection_id: String::new(),
         state: "exited".into(),
         pid: 4711,
         created_at: "2026-02-19T08:30:00Z".into(),
@@ -150,6 +152,33 @@ fn info() -> SessionInfo {
         bells: 3,
         target: String::new(),
     }
+}
+
+fn connections(c: &mut Vec<Case>) {
+    let folder =
+        Folder { id: "folder-1".into(), name: "Größe".into(), parent_id: Some("f".into()), ..Folder::default() };
+    let connection: Connection = serde_json::from_value(json!({
+        "id": "conn-3", "name": "SSH to sensor-node", "folderId": "folder-1", "tags": ["lab"], "later": 7,
+        "config": { "type": "ssh", "config": { "host": "10.0.0.5", "username": "pi" } },
+        "terminalOptions": { "ringBufferSize": 8192, "scrollbackBuffer": 500, "sizePolicy": "latest", "term": "vt220",
+            "color": "red", "title": "sensor", "encoding": "iso-8859-1", "later": 7 } }))
+    .expect("a connection");
+    let listed = Listed { folders: vec![folder.clone()], connections: vec![connection.clone()], told: None };
+    method(c, ConnectionsList::default(), ConnectionsListed { listed, bytes: 0 });
+    let long = Listed { told: Some("damaged".into()), ..Listed::default() };
+    variant(c, "stream", ConnectionsList { stream: 6 }, ConnectionsListed { listed: long, bytes: 300_000 });
+    method(c, ConnectionsCreate { connection: connection.clone() }, Made { id: "c-1".into() });
+    let patch = json!({ "name": "x", "tags": null }).as_object().cloned().unwrap_or_default();
+    method(c, ConnectionsUpdate { id: "conn-3".into(), patch }, Done {});
+    method(c, ConnectionsDelete { id: "conn-3".into(), ids: Vec::new() }, Done {});
+    variant(c, "many", ConnectionsDelete { id: String::new(), ids: vec!["a".into(), "b".into()] }, Done {});
+    let to = ConnectionsMove { ids: vec!["a".into()], folder: Some("f".into()), before: Some("b".into()) };
+    method(c, to, Done {});
+    let added = Added { folders: vec!["f-1".into()], connections: vec!["c-1".into()] };
+    method(c, ConnectionsAdd { folders: vec![folder.clone()], connections: vec![connection] }, added);
+    method(c, FoldersCreate { folder }, Made { id: "f-1".into() });
+    method(c, FoldersUpdate { id: "f".into(), name: Some("n".into()), is_expanded: Some(false) }, Done {});
+    method(c, FoldersDelete { id: "f".into(), with_content: true }, Done {});
 }
 
 fn cases() -> Vec<Case> {
@@ -220,6 +249,7 @@ fn cases() -> Vec<Case> {
             size_policy: Some("latest".into()),
             term: Some("xterm-256color".into()),
             history: None,
+            connection: None,
             target: None,
         },
         SessionCreated { session: info() },
@@ -230,6 +260,9 @@ fn cases() -> Vec<Case> {
     variant(c, "target", create, SessionCreated { session: of_target });
     let create = SessionCreate { command: vec!["make".into()], history: Some(50_000), ..SessionCreate::default() };
     variant(c, "history", create, SessionCreated { session: info() });
+    let create = SessionCreate { connection: Some("conn-2".into()), ..SessionCreate::default() };
+    let from = SessionInfo { connection: "ttyUSB0".into(), connection_id: "conn-2".into(), ..info() };
+    variant(c, "connection", create, SessionCreated { session: from });
     method(c, SessionList::default(), SessionListed { sessions: vec![info()], bytes: 0 });
     method(c, SessionGet { session: session() }, SessionCreated { session: info() });
     method(
@@ -383,6 +416,8 @@ fn cases() -> Vec<Case> {
     method(c, AgentUpdate { build: "0.2.0-0123456789ab".into() }, Done {});
     method(c, SessionRecover {}, SessionRecovered { sessions: vec![info()], recovered: 2, orphaned: 1, lost: 1 });
 
+    connections(c);
+
     let told = Told { kind: "refused".into(), what: "no".into(), hints: vec!["ask".into()], hard: true };
     let info = || TargetInfo {
         host: "me@web".into(),
@@ -467,6 +502,7 @@ fn cases() -> Vec<Case> {
     notice(c, 4, Notice::SessionNotified("done".into()));
     notice(c, 4, Notice::SessionMark(mark()));
     notice(c, 0, Notice::SessionsChanged);
+    notice(c, 0, Notice::ConnectionsChanged);
     let gauges = Gauges { cpu: 12.5, mem_used: 3 << 30, mem_total: 8 << 30, load: 0.5, uptime: 3600 };
     notice(c, 0, Notice::MonitoringData(gauges));
     notice(c, 0, Notice::SessionsRecovered(vec!["k3f9".into()]));

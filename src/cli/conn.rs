@@ -146,9 +146,10 @@ impl Book {
         let connection = match found {
             Found::Connection(c) => c,
             Found::Folder(folder) => {
-                let name = edit.name.clone().filter(|_| edit.set.is_empty() && edit.unset.is_empty()).ok_or_else(|| {
-                    Failure::usage("a folder has nothing but its name", "give it another one with --name")
-                })?;
+                let name =
+                    edit.name.clone().filter(|_| edit.set.is_empty() && edit.unset.is_empty()).ok_or_else(|| {
+                        Failure::usage("a folder has nothing but its name", "give it another one with --name")
+                    })?;
                 let update = FoldersUpdate { id: folder.id.clone(), name: Some(name), is_expanded: None };
                 return self.call(&update).await.map(drop);
             }
@@ -252,9 +253,9 @@ fn set(into: &mut Value, field: &str) -> Result<(), Failure> {
     let value = match name {
         n if NUMBERS.contains(&n) => {
             let number = text.trim().parse::<u64>();
-            number.map(Value::from).map_err(|_| {
-                Failure::usage(format!("{n}: '{}' is no number", short(text, 40)), "write digits alone")
-            })?
+            number
+                .map(Value::from)
+                .map_err(|_| Failure::usage(format!("{n}: '{}' is no number", short(text, 40)), "write digits alone"))?
         }
         n if SWITCHES.contains(&n) => match text {
             "true" | "yes" | "on" => true.into(),
@@ -307,7 +308,8 @@ mod tests {
     #[test]
     fn fields_go_where_they_belong() {
         let mut all = json!({});
-        for field in ["term=vt220", "ringBufferSize=8192", "shell=/bin/sh", "env.A=b=c", "port=22", "forwardAgent=yes"] {
+        for field in ["term=vt220", "ringBufferSize=8192", "shell=/bin/sh", "env.A=b=c", "port=22", "forwardAgent=yes"]
+        {
             set(&mut all, field).unwrap();
         }
         set_value(&mut all, "title", Value::Null).unwrap();

@@ -6,6 +6,7 @@ mod deploy;
 mod find;
 mod geometry;
 mod hosts;
+pub mod hub;
 mod input;
 mod keyboard;
 mod look;
@@ -32,6 +33,7 @@ use super::tabs::Tabs;
 use super::tree::Tree;
 use super::trips::Trips;
 use crate::config::Config;
+use crate::proto::control::connections::Listed;
 use crate::proto::control::{PortInfo, SessionInfo};
 use crate::proto::ids::{SessionId, Size};
 use crate::proto::notice::Gauges;
@@ -42,6 +44,7 @@ use crate::transport::ssh::Lends;
 use crate::transport::ssh::forward::Status;
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What happened.
@@ -112,6 +115,8 @@ pub struct Host {
     /// When `state` came.
     pub since: Duration,
     pub sessions: Vec<SessionInfo>,
+    /// Its folders and prepared connections, as it told them last; none while it is not there, and from an older agent.
+    pub book: Option<Arc<Listed>>,
     pub gauges: Option<Gauges>,
     pub forwards: Vec<Status>,
     /// The person's ssh-agent and display, as far as it has them.

@@ -16,8 +16,10 @@ pub mod without;
 pub use dial::{Dialed, Env, First, Reply, attaching, dial, dial_by};
 pub use task::{LAST_WORDS, first_attach, spawn};
 
+use crate::client::book::Change;
 use crate::link::Link;
 use crate::link::feed::WINDOW;
+use crate::proto::control::connections::{ConnectionsList, Listed};
 use crate::proto::control::{Fault, MarkInfo, PortInfo, SessionCreate, SessionDetach, SessionInfo, SessionList};
 use crate::proto::frame::{self, Body, Frame};
 use crate::proto::ids::{Offset, SessionId, Size, StreamId};
@@ -30,6 +32,7 @@ use crate::transport::ssh::forward::Status;
 use crate::transport::ssh::forward::spec::Spec;
 use attached::{Settled, Waiting};
 use measured::Measured;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
@@ -165,6 +168,13 @@ pub enum HostCommand {
         session: SessionId,
         name: String,
     },
+    /// The prepared connections, now and whenever they are others.
+    Connections,
+    /// Change them; `tag` comes back in `Booked`.
+    Book {
+        tag: u64,
+        change: Box<Change>,
+    },
     /// What the outer terminal's colours are: the session's program may ask.
     Colors {
         session: SessionId,
@@ -213,6 +223,13 @@ pub enum HostCommand {
 pub enum HostEvent {
     State(HostState),
     Sessions(Vec<SessionInfo>),
+    /// Its prepared connections; none = its agent is from before there were any.
+    Connections(Option<Arc<Listed>>),
+    /// Whether a change to them was made: the id of what is new, or why not.
+    Booked {
+        tag: u64,
+        result: Result<String, String>,
+    },
     /// The attach was answered; output follows at `offset`. `again` = after a drop.
     Attached {
         session: SessionId,

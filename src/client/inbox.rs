@@ -60,6 +60,8 @@ fn session_of(event: &HostEvent) -> Option<&SessionId> {
         | HostEvent::Marks { session, .. } => Some(session),
         HostEvent::State(_)
         | HostEvent::Sessions(_)
+        | HostEvent::Connections(_)
+        | HostEvent::Booked { .. }
         | HostEvent::Created { .. }
         | HostEvent::Failed { .. }
         | HostEvent::Said { .. }

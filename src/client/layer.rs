@@ -3,11 +3,14 @@
 pub mod back;
 pub mod deploying;
 pub mod field;
+pub mod form;
 pub mod picker;
 pub mod ports;
 pub mod question;
 
 use super::app::Target;
+use super::app::hub::Wish;
+use super::book::Change;
 use super::command::Command;
 use super::host::{Answer, HostId, Question};
 use super::keymap::{typed, word};
@@ -20,6 +23,7 @@ use crate::transport::ssh::forward::spec::Spec;
 use back::Back;
 use deploying::Deploying;
 use field::Field;
+use form::Form;
 use picker::Picker;
 use question::Asked;
 use ratatui::layout::Rect;
@@ -53,6 +57,12 @@ pub enum Choice {
     /// What listens there, to a port here.
     ForwardPort(HostId, PortInfo),
     Unforward(HostId, u64),
+    /// Something with connections and folders.
+    Hub(Box<Wish>),
+    /// The same with the name it needs.
+    Named(Box<Wish>, String),
+    /// A form's change to a host's connections.
+    Book(HostId, Change),
     /// Connect these hosts now; the panel stays.
     Retry(Vec<HostId>, Back),
 }
@@ -71,6 +81,7 @@ pub enum Purpose {
     Session(HostId, SessionId),
     GoToTab,
     Search(PaneId, bool),
+    Wish(Box<Wish>),
 }
 
 pub enum Layer {
@@ -86,6 +97,8 @@ pub enum Layer {
         purpose: Purpose,
     },
     Question(Box<Asked>),
+    /// A prepared connection being made or changed.
+    Form(Box<Form>),
     /// An agent on its way to a host.
     Deploying(Box<Deploying>),
     /// Must be read: only Close.
@@ -134,6 +147,11 @@ impl Layer {
     pub fn rename_tab(tab: TabId, name: &str) -> Layer {
         let (title, field) = ("name of the tab (empty: by itself)".into(), Field::new(name));
         Layer::Prompt { title, field, purpose: Purpose::Tab(tab) }
+    }
+
+    /// A line for a wish that needs a name.
+    pub fn ask(title: String, text: &str, wish: Wish) -> Layer {
+        Layer::Prompt { title, field: Field::new(text), purpose: Purpose::Wish(Box::new(wish)) }
     }
 
     pub fn search(pane: PaneId, down: bool, title: &str) -> Layer {
@@ -206,6 +224,7 @@ impl Layer {
                         Purpose::Session(host, id) => Choice::RenameSession(host.clone(), id.clone(), text),
                         Purpose::Search(pane, down) => Choice::Search(*pane, *down, text),
                         Purpose::GoToTab => Choice::GoToTab(text),
+                        Purpose::Wish(wish) => Choice::Named(wish.clone(), text),
                     })
                 }
                 _ => {
@@ -214,6 +233,7 @@ impl Layer {
                 }
             },
             Layer::Question(asked) => asked.key(key, &name),
+            Layer::Form(form) => form.key(key, &name),
             Layer::Deploying(d) => d.key(&name),
             Layer::Stop { host, why, .. } => match name.as_str() {
                 "Enter" | "Escape" | "c" => Outcome::Choose(Choice::Read(host.clone(), why.clone())),
@@ -235,6 +255,7 @@ impl Layer {
             Layer::Picker(p) => p.paste(&text()),
             Layer::Prompt { field, .. } => field.insert(&text()),
             Layer::Ports(p) => p.paste(&text()),
+            Layer::Form(form) => form.paste(&text()),
             Layer::Question(a) if matches!(a.question, Question::Secret { .. }) => a.paste(bytes),
             _ => {}
         }
@@ -253,6 +274,12 @@ impl Layer {
     pub fn click(&mut self, whole: Rect, x: u16, y: u16) -> Outcome {
         match self {
             Layer::Picker(p) => p.click(whole, x, y),
+            Layer::Form(form) => {
+                if let Some(at) = crate::client::view::form::line_at(form, whole, x, y) {
+                    form.go(at);
+                }
+                Outcome::Stay
+            }
             Layer::Numbers { .. } | Layer::Monitor(_) => Outcome::Close,
             _ => Outcome::Stay,
         }

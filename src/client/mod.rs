@@ -1,5 +1,6 @@
 //! The TUI and the client's side of every link.
 pub mod app;
+pub mod book;
 pub mod command;
 pub mod driver;
 pub mod find;

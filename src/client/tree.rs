@@ -1,15 +1,15 @@
-//! Owns the tree of hosts and their sessions: its rows, what is chosen, what is folded. Leaves out drawing it.
+//! Owns the tree of hosts, their folders, prepared connections and sessions: what is chosen, folded, selected, looked for.
+//! Leaves out its rows (`rows.rs`), its keys (`keys.rs`), and drawing it.
 
-use super::app::{App, Effect, Host, Target};
-use super::host::{HostCommand, HostId, HostState};
-use super::keymap::word;
-use super::layer::{Choice, Layer};
-use super::pane::{Pane, title_of};
+mod keys;
+mod rows;
+
+use super::app::Host;
+use super::host::{HostId, HostState};
+use super::layer::field::Field;
 use crate::proto::control::SessionInfo;
 use crate::proto::ids::SessionId;
-use crate::term::input::Key;
 use crate::text::short;
-use ratatui::layout::Rect;
 use std::collections::HashSet;
 use std::time::Duration;
 
@@ -17,8 +17,24 @@ use std::time::Duration;
 pub enum Place {
     Host(HostId),
     Session(HostId, SessionId),
+    /// A folder of the host's connections, by its id.
+    Folder(HostId, String),
+    /// A prepared connection, by its id.
+    Connection(HostId, String),
     /// The heading over the names of ssh_config.
     Known,
+}
+
+impl Place {
+    /// The host it belongs to.
+    pub fn host(&self) -> Option<&HostId> {
+        match self {
+            Place::Host(host) | Place::Session(host, _) | Place::Folder(host, _) | Place::Connection(host, _) => {
+                Some(host)
+            }
+            Place::Known => None,
+        }
+    }
 }
 
 /// What a person should know of a session.
@@ -66,6 +82,33 @@ pub struct Row {
     pub standing: Option<Standing>,
     /// It is shown in a pane.
     pub shown: bool,
+    /// The keys go there: it is in the focused pane.
+    pub active: bool,
+    /// One of several that the next action is for.
+    pub selected: bool,
+    /// What it is: a character of its kind.
+    pub sign: &'static str,
+    /// Two lines that say the rest of it, when it is chosen; escaped.
+    pub more: [String; 2],
+}
+
+impl Row {
+    fn new(place: Place, depth: u16, text: String) -> Row {
+        Row {
+            place,
+            depth,
+            fold: None,
+            text,
+            aside: String::new(),
+            mark: Mark::None,
+            standing: None,
+            shown: false,
+            active: false,
+            selected: false,
+            sign: "",
+            more: Default::default(),
+        }
+    }
 }
 
 #[derive(Default)]
@@ -76,6 +119,16 @@ pub struct Tree {
     pub chosen: Option<Place>,
     /// Folded although open by default, or the other way round.
     flipped: HashSet<Place>,
+    /// Several, for the next action.
+    pub selected: HashSet<Place>,
+    /// What is looked for; none = everything is shown.
+    pub filter: Option<Field>,
+    /// Keys go to the filter's line.
+    pub typing: bool,
+    /// By name rather than as kept.
+    pub by_name: bool,
+    /// The place and the moment of the last click: a second one soon after is a double click.
+    clicked: Option<(Place, Duration)>,
 }
 
 impl Tree {
@@ -161,200 +214,6 @@ pub fn mark_of(host: &Host, info: &SessionInfo) -> Mark {
 
 pub fn host_text(id: &HostId) -> String {
     if id.is_local() { "this machine".into() } else { short(id.as_str(), 60) }
-}
-
-impl App {
-    pub fn tree_rows(&self) -> Vec<Row> {
-        let mut rows = Vec::new();
-        let local = HostId::local();
-        let mut hosts: Vec<&HostId> = self.hosts.keys().filter(|h| !h.is_local()).collect();
-        hosts.insert(0, &local);
-        for id in hosts {
-            self.host_rows(id, 0, &mut rows);
-        }
-        let known: Vec<HostId> = self.known.iter().map(HostId::new).filter(|h| !self.hosts.contains_key(h)).collect();
-        if !known.is_empty() {
-            let open = self.tree.is_open(&Place::Known);
-            rows.push(Row {
-                place: Place::Known,
-                depth: 0,
-                fold: Some(open),
-                text: "ssh_config".into(),
-                aside: known.len().to_string(),
-                mark: Mark::None,
-                standing: None,
-                shown: false,
-            });
-            if open {
-                for id in &known {
-                    self.host_rows(id, 1, &mut rows);
-                }
-            }
-        }
-        rows
-    }
-
-    /// A session over plain SSH lives on this machine, and is shown where its host is.
-    pub fn is_listed_elsewhere(&self, host: &HostId, info: &SessionInfo) -> bool {
-        host.is_local()
-            && !info.target.is_empty()
-            && self.hosts.iter().any(|(h, other)| !h.is_local() && other.sessions.iter().any(|s| s.id == info.id))
-    }
-
-    fn host_rows(&self, id: &HostId, depth: u16, rows: &mut Vec<Row>) {
-        let host = self.hosts.get(id);
-        let place = Place::Host(id.clone());
-        let open = self.tree.is_open(&place);
-        let sessions = host.map_or(&[][..], |h| &h.sessions);
-        rows.push(Row {
-            place,
-            depth,
-            fold: (!sessions.is_empty()).then_some(open),
-            text: host_text(id),
-            aside: host.map(|h| state_text(h, self.now)).unwrap_or_default(),
-            mark: Mark::None,
-            standing: Some(standing(host)),
-            shown: false,
-        });
-        let Some(host) = host.filter(|_| open) else { return };
-        for info in sessions {
-            let Ok(session) = info.id.parse::<SessionId>() else { continue };
-            if self.is_listed_elsewhere(id, info) {
-                continue;
-            }
-            let pane = self.pane_of(id, &session).and_then(|p| self.panes.get(&p));
-            let seconds = unix_of(&info.created_at).map(|t| self.unix_now() - t);
-            rows.push(Row {
-                shown: pane.is_some(),
-                text: pane.filter(|p| p.is_live()).map_or_else(|| title_of(info), Pane::title),
-                place: Place::Session(id.clone(), session),
-                depth: depth + 1,
-                fold: None,
-                // seconds would only make it restless
-                aside: seconds.filter(|s| *s >= 60).map(age).unwrap_or_default(),
-                // what is shown is looked at there: its tab has the marks
-                mark: match mark_of(host, info) {
-                    Mark::Output | Mark::Bell if pane.is_some() => Mark::None,
-                    mark => mark,
-                },
-                standing: None,
-            });
-        }
-    }
-
-    /// Index of the chosen row; the focused pane's session where nothing was chosen.
-    pub fn tree_index(&self, rows: &[Row]) -> usize {
-        let fallback = self.focused().and_then(|p| Some(Place::Session(p.host.clone(), p.session.clone()?)));
-        let wanted = self.tree.chosen.as_ref().or(fallback.as_ref());
-        wanted.and_then(|w| rows.iter().position(|r| r.place == *w)).unwrap_or(0)
-    }
-
-    pub(super) fn tree_step(&mut self, by: i64) {
-        let rows = self.tree_rows();
-        let at = self.tree_index(&rows) as i64 + by;
-        let at = at.clamp(0, rows.len() as i64 - 1) as usize;
-        self.tree.chosen = rows.get(at).map(|r| r.place.clone());
-    }
-
-    pub(super) fn tree_key(&mut self, key: &Key, out: &mut Vec<Effect>) {
-        let rows = self.tree_rows();
-        let Some(row) = rows.get(self.tree_index(&rows)) else { return };
-        let place = row.place.clone();
-        match word(key).as_str() {
-            "Up" | "k" => self.tree_step(-1),
-            "Down" | "j" => self.tree_step(1),
-            "PageUp" => self.tree_step(-10),
-            "PageDown" => self.tree_step(10),
-            "Home" | "g" => self.tree_step(-100_000),
-            "End" | "G" => self.tree_step(100_000),
-            "Enter" | "o" => self.tree_open(&place, out),
-            "Space" => self.tree.flip(&place),
-            "Left" | "h" => match (&place, row.fold) {
-                (_, Some(true)) => self.tree.flip(&place),
-                (Place::Session(host, _), _) => self.tree.chosen = Some(Place::Host(host.clone())),
-                _ => {}
-            },
-            "Right" | "l" => {
-                if row.fold == Some(false) {
-                    self.tree.flip(&place);
-                } else {
-                    self.tree_step(1);
-                }
-            }
-            "n" | "c" => {
-                if let Place::Host(host) | Place::Session(host, _) = place {
-                    self.new_tab(host, out);
-                }
-            }
-            "x" => match place {
-                Place::Session(host, session) => self.ask_to_kill(host, session, out),
-                Place::Host(host) if !host.is_local() => self.let_go(&host, out),
-                _ => {}
-            },
-            "r" => match place {
-                Place::Session(host, session) => {
-                    let name = self.hosts.get(&host).and_then(|h| h.session(&session)).map(|i| i.name.clone());
-                    self.layers.push(Layer::rename_session(host, session, name.unwrap_or_default()));
-                }
-                Place::Host(host) => out.push(Effect::Host(host, HostCommand::Connect)),
-                Place::Known => {}
-            },
-            // as the hint of the empty screen says
-            "d" if self.tabs.list.is_empty() => {
-                out.push(Effect::Quit(super::app::Farewell::Detached));
-            }
-            "q" | "Escape" if !self.tabs.list.is_empty() => self.look_at_panes(),
-            _ => {}
-        }
-    }
-
-    fn tree_open(&mut self, place: &Place, out: &mut Vec<Effect>) {
-        match place {
-            Place::Session(host, session) => self.go(Target::Session(host.clone(), session.clone()), out),
-            Place::Host(host) if self.is_online(host) => self.tree.flip(place),
-            Place::Host(host) => self.go(Target::Host(host.clone()), out),
-            Place::Known => self.tree.flip(place),
-        }
-    }
-
-    pub(super) fn ask_to_kill(&mut self, host: HostId, session: SessionId, out: &mut Vec<Effect>) {
-        let info = self.hosts.get(&host).and_then(|h| h.session(&session));
-        let alive = info.is_none_or(|i| i.is_alive());
-        let name = info.map_or_else(|| session.to_string(), |i| short(i.label(), 40));
-        if alive && self.settings.confirm {
-            let text = format!("End '{name}' on {}?", host_text(&host));
-            self.layers.push(Layer::confirm(text, Choice::Kill(host, session)));
-        } else {
-            match self.pane_of(&host, &session) {
-                Some(pane) => self.close_pane(pane, out),
-                None => self.request(&host, HostCommand::Close { session }, out),
-            }
-        }
-    }
-
-    /// Lets go of a host's link where no pane shows a session of it.
-    fn let_go(&mut self, host: &HostId, out: &mut Vec<Effect>) {
-        if self.panes.values().any(|p| p.host == *host) {
-            self.say(format!("{} is shown in panes: close them first", host_text(host)));
-        } else {
-            out.push(Effect::Host(host.clone(), HostCommand::Disconnect));
-        }
-    }
-
-    pub(super) fn tree_click(&mut self, area: Rect, y: u16, out: &mut Vec<Effect>) {
-        let rows = self.tree_rows();
-        let first = super::view::tree::first_row(self, area, &rows);
-        let Some(row) = y.checked_sub(area.y + 1).and_then(|n| rows.get(first + usize::from(n))) else {
-            self.tree.focused = true;
-            return;
-        };
-        self.tree.focused = true;
-        let place = row.place.clone();
-        self.tree.chosen = Some(place.clone());
-        if y < area.bottom().saturating_sub(1) {
-            self.tree_open(&place, out);
-        }
-    }
 }
 
 #[cfg(test)]

@@ -35,7 +35,8 @@ impl Encoding {
         decode(&mut self.typed, bytes, &mut self.text);
         let mut rest = self.text.as_str();
         while !rest.is_empty() {
-            let most = self.to.max_buffer_length_from_utf8_without_replacement(rest.len()).unwrap_or(rest.len() * 4 + 16);
+            let most =
+                self.to.max_buffer_length_from_utf8_without_replacement(rest.len()).unwrap_or(rest.len() * 4 + 16);
             let start = into.len();
             into.resize(start + most, 0);
             let room = into.get_mut(start..).unwrap_or_default();

@@ -8,9 +8,9 @@ mod nested;
 
 use super::file::{Loaded, Store, Stored};
 use crate::failure::Failure;
+use crate::proto::control::Fault;
 use crate::proto::control::connections::check::{check, check_name};
 use crate::proto::control::connections::*;
-use crate::proto::control::Fault;
 use crate::proto::ids::SessionId;
 use crate::safedir::SafeDir;
 use crate::text::{escape, short};
@@ -33,7 +33,6 @@ const SECRETS: [&str; 4] = ["password", "passphrase", "keyPassphrase", "key_pass
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Book {
-    pub version: String,
     pub folders: Vec<Folder>,
     pub connections: Vec<Connection>,
     #[serde(flatten)]
@@ -101,7 +100,7 @@ fn usable(id: &str) -> bool {
 
 impl Book {
     pub fn empty() -> Book {
-        Book { version: "1".into(), folders: Vec::new(), connections: Vec::new(), more: Map::new() }
+        Book { folders: Vec::new(), connections: Vec::new(), more: Map::new() }
     }
 
     pub fn connection(&self, id: &str) -> Option<&Connection> {
@@ -114,7 +113,7 @@ impl Book {
     /// What can be gone on with of what a file held: ids that are there once and can be part of a file name, parents that
     /// are there and lead to the top, no secrets.
     pub fn sound(mut self) -> Book {
-        self.version = "1".into();
+        self.more.remove("version");
         self.folders.truncate(MOST);
         self.connections.truncate(MOST);
         let mut seen = HashSet::new();
@@ -205,7 +204,10 @@ impl Book {
         } else if !usable(&connection.id) {
             return Err(bad(format!("'{}' is no id: 1 to 64 of a-z, 0-9 and '-'", short(&connection.id, 64))));
         } else if self.connection(&connection.id).is_some() || self.folder(&connection.id).is_some() {
-            return Err(Fault::new(Fault::NAME_TAKEN, format!("'{}' is the id of another one", escape(&connection.id))));
+            return Err(Fault::new(
+                Fault::NAME_TAKEN,
+                format!("'{}' is the id of another one", escape(&connection.id)),
+            ));
         }
         let id = connection.id.clone();
         self.connections.push(connection);
@@ -339,8 +341,9 @@ impl Book {
         }
         // parents before children, whatever their order was; what is left over is a circle
         while !todo.is_empty() {
-            let (ready, waiting): (Vec<Folder>, Vec<Folder>) =
-                todo.into_iter().partition(|f| f.parent_id.as_ref().is_none_or(|p| !own.contains(p) || new.contains_key(p)));
+            let (ready, waiting): (Vec<Folder>, Vec<Folder>) = todo
+                .into_iter()
+                .partition(|f| f.parent_id.as_ref().is_none_or(|p| !own.contains(p) || new.contains_key(p)));
             if ready.is_empty() {
                 return Err(bad("a folder is in itself"));
             }
@@ -374,7 +377,8 @@ fn reorder<T>(
     id: impl Fn(&T) -> &String,
     mut put: impl FnMut(&mut T),
 ) {
-    let (mut moved, mut rest): (Vec<T>, Vec<T>) = std::mem::take(all).into_iter().partition(|t| wanted.contains_key(id(t)));
+    let (mut moved, mut rest): (Vec<T>, Vec<T>) =
+        std::mem::take(all).into_iter().partition(|t| wanted.contains_key(id(t)));
     moved.sort_by_key(|t| wanted.get(id(t)).copied());
     moved.iter_mut().for_each(&mut put);
     let at = before.and_then(|b| rest.iter().position(|t| id(t) == b)).unwrap_or(rest.len());
@@ -414,7 +418,9 @@ pub fn load(dir: &SafeDir) -> Result<(Book, Option<String>), Failure> {
     Ok(match Store::new(dir, FILE).load::<Book>()? {
         Loaded::Missing => (Book::default(), None),
         Loaded::Read(book) => (book.sound(), None),
-        Loaded::Damaged { backup, told, .. } => (backup.map_or_else(Book::default, Book::sound), Some(told.to_string())),
+        Loaded::Damaged { backup, told, .. } => {
+            (backup.map_or_else(Book::default, Book::sound), Some(told.to_string()))
+        }
         Loaded::Newer { told, .. } => (Book::empty(), Some(told.to_string())),
     })
 }

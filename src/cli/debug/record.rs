@@ -64,6 +64,7 @@ fn start(r: &Record, size: Size, inherited: Inherited) -> Result<Pty, Failure> {
         cwd: std::env::current_dir()?,
         size,
         umask: inherited.umask,
+        utf8: true,
     };
     // the command starts as the user's own shell would start it
     sys::reset_signals();

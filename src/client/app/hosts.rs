@@ -30,6 +30,7 @@ impl Host {
             state: HostState::Offline,
             since: now,
             sessions: Vec::new(),
+            book: None,
             gauges: None,
             forwards: Vec::new(),
             lends: Lends::default(),
@@ -132,6 +133,18 @@ impl App {
                 self.refresh_ports(&id);
             }
             HostEvent::Sessions(list) => self.sessions(&id, list, &mut out),
+            HostEvent::Connections(book) => {
+                if let Some(told) = book.as_ref().and_then(|b| b.told.clone()) {
+                    self.say_long(short(&told, 300));
+                }
+                // (one that has gone meanwhile tells nothing any more)
+                if self.is_online(&id)
+                    && let Some(host) = self.hosts.get_mut(&id)
+                {
+                    host.book = book;
+                }
+            }
+            HostEvent::Booked { tag, result } => self.booked(&id, tag, result),
             HostEvent::Rtt(rtt) => self.round_trip(&id, rtt),
             HostEvent::Link(link) => host.link = Some(link),
             HostEvent::Silent(quiet) => {
@@ -333,6 +346,9 @@ impl App {
                 let queue = std::mem::take(&mut host.queue);
                 out.extend(queue.into_iter().map(|c| Effect::Host(id.clone(), c)));
                 out.push(Effect::Host(id.clone(), HostCommand::List));
+                if !self.solo {
+                    out.push(Effect::Host(id.clone(), HostCommand::Connections));
+                }
                 // what the host's failure had taken away comes back by itself
                 let back: Vec<PaneId> = self
                     .panes
@@ -368,6 +384,8 @@ impl App {
     fn give_up(&mut self, id: &HostId, why: &str, out: &mut Vec<Effect>) {
         if let Some(host) = self.hosts.get_mut(id) {
             host.queue.clear();
+            // what it keeps it alone can tell
+            host.book = None;
         }
         for pane in self.panes.values_mut().filter(|p| p.host == *id && p.stage == Stage::Starting) {
             pane.gone(why, false);

@@ -230,6 +230,9 @@ impl App {
             Choice::Forward(host, spec) => out.push(Effect::Host(host, HostCommand::Forward(spec))),
             Choice::ForwardPort(host, port) => out.push(Effect::Host(host, HostCommand::ForwardPort(port))),
             Choice::Unforward(host, id) => out.push(Effect::Host(host, HostCommand::Unforward(id))),
+            Choice::Hub(wish) => self.wish(*wish, out),
+            Choice::Named(wish, text) => self.wish_named(*wish, text, out),
+            Choice::Book(host, change) => self.save_form(host, change, out),
             Choice::Retry(hosts, panel) => self.retry(hosts, panel, out),
             Choice::Pane(n) => {
                 let pane = self.tabs.active().and_then(|t| t.panes().get(n).copied());

@@ -66,7 +66,7 @@ impl App {
         if let Some(tree) = frame.tree
             && tree.contains((x, y).into())
         {
-            self.tree_click(tree, y, out);
+            self.tree_click(tree, button, x, y, out);
             return;
         }
         if frame.drawer {

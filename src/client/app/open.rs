@@ -74,6 +74,17 @@ impl App {
 
     /// Starts a shell for a pane; its directory is that of `cwd_of`'s program.
     pub fn start_shell(&mut self, pane: PaneId, cwd_of: Option<SessionId>, out: &mut Vec<Effect>) {
+        self.start_from(pane, None, cwd_of, out);
+    }
+
+    /// The same from a prepared connection.
+    pub fn start_from(
+        &mut self,
+        pane: PaneId,
+        connection: Option<String>,
+        cwd_of: Option<SessionId>,
+        out: &mut Vec<Effect>,
+    ) {
         self.next_tag += 1;
         let (tag, size) = (self.next_tag, self.pane_size(pane));
         let Some(p) = self.panes.get_mut(&pane) else { return };
@@ -81,7 +92,7 @@ impl App {
         let ahead = if p.stage == Stage::Starting { std::mem::take(&mut p.ahead) } else { Vec::new() };
         let fresh = Pane { tag: Some(tag), shell: true, ahead, ..Pane::new(pane, host.clone(), size) };
         *p = fresh;
-        let create = SessionCreate { size: Some(size), cwd_of, ..SessionCreate::default() };
+        let create = SessionCreate { size: Some(size), connection, cwd_of, ..SessionCreate::default() };
         self.request(&host, HostCommand::Create { tag, create: Box::new(create) }, out);
         self.touch();
     }
@@ -252,6 +263,13 @@ impl App {
             (Stage::Gone { ended: false, .. }, Some(session)) => {
                 let watch = p.watch;
                 self.attach(pane, session, watch, out);
+            }
+            // from the connection it came from, where that is there still
+            (Stage::Gone { .. } | Stage::Exited(_), _)
+                if p.info.as_ref().is_some_and(|i| self.connection_of(&p.host, i).is_some()) =>
+            {
+                let connection = p.info.as_ref().map(|i| i.connection_id.clone());
+                self.start_from(pane, connection, None, out);
             }
             // a shell of this machine in the place of one on another would be taken for that
             (Stage::Gone { .. } | Stage::Exited(_), _) if p.is_elsewhere() => {

@@ -247,6 +247,8 @@ impl Task {
                         | HostCommand::Answer { .. }
                         | HostCommand::Seen { .. }
                         | HostCommand::List
+                        | HostCommand::Connections
+                        | HostCommand::Book { .. }
                         | HostCommand::Gauges(_)
                         | HostCommand::Detach { .. }
                         | HostCommand::Resize { .. }
@@ -487,7 +489,12 @@ impl Task {
             | HostCommand::Marks { .. }) => {
                 self.early.push(c);
             }
+            HostCommand::Book { tag, .. } => {
+                let why = "the host is not connected just now: its connections are kept there".to_string();
+                self.tell(HostEvent::Booked { tag, result: Err(why) });
+            }
             HostCommand::Connect
+            | HostCommand::Connections
             | HostCommand::Disconnect
             | HostCommand::Seen { .. }
             | HostCommand::Colors { .. }

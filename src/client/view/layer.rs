@@ -36,6 +36,7 @@ pub fn draw(app: &App, theme: &Theme, layer: &Layer, whole: Rect, buf: &mut Buff
             typed(inner, "", &escape(field.text()), theme.text, buf)
         }
         Layer::Question(asked) => question(theme, asked, whole, buf),
+        Layer::Form(form) => super::form::draw(theme, form, whole, buf),
         Layer::Deploying(d) => {
             deploying(theme, d, whole, buf);
             None

@@ -1,5 +1,6 @@
 //! Draws: each file one part of the screen, as a function of the state; `out` makes the bytes.
 pub mod canvas;
+pub mod form;
 pub mod layer;
 pub mod look;
 mod monitor;
@@ -34,10 +35,11 @@ pub fn draw(app: &App, theme: &Theme, buf: &mut Buffer) -> Option<(Position, Cur
         fill(buf, line, theme.status);
         put(buf, line.x, line.y, line.width, &format!(" {}", message.text), theme.status);
     }
+    let mut of_tree = None;
     if let Some(area) = frame.tree {
-        tree::draw(app, theme, area, buf);
+        of_tree = tree::draw(app, theme, area, buf);
     }
-    let mut cursor = seen_cursor(app, frame, cursor);
+    let mut cursor = seen_cursor(app, frame, cursor).or(of_tree);
     if let Some((keys, since)) = &app.sequence
         && app.layers.is_empty()
         && app.now >= *since + super::app::WHICH_KEY

@@ -1,8 +1,10 @@
 //! Draws the tree of hosts and sessions.
 
+use super::layer::{Cursor, typed};
 use super::{boxed, fill, put, put_cut, put_right};
 use crate::client::app::App;
 use crate::client::tree::{Mark, Row, Standing};
+use crate::text::escape;
 use crate::theme::Theme;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -28,61 +30,118 @@ fn mark_style(theme: &Theme, m: Mark) -> Style {
     }
 }
 
+/// Lines at the bottom that say more of the chosen row, where there is room for them.
+const MORE: u16 = 2;
+/// From this height on.
+const ROOMY: u16 = 12;
+
+/// Where the rows lie within the tree's area.
+pub fn list_area(app: &App, area: Rect) -> Rect {
+    let mut list = Rect {
+        x: area.x + 1,
+        y: area.y + 1,
+        width: area.width.saturating_sub(2),
+        height: area.height.saturating_sub(2),
+    };
+    if app.tree.filter.is_some() && list.height > 1 {
+        (list.y, list.height) = (list.y + 1, list.height - 1);
+    }
+    if app.tabs.list.is_empty() && list.height >= 3 {
+        list.height -= 1;
+    }
+    if app.tree.focused && area.height >= ROOMY {
+        list.height -= MORE + 1;
+    }
+    list
+}
+
 /// The first row shown, so that the chosen one is.
-pub fn first_row(app: &App, area: Rect, rows: &[Row]) -> usize {
-    let room = usize::from(area.height.saturating_sub(2)).max(1);
+pub fn first_row(app: &App, list: Rect, rows: &[Row]) -> usize {
+    let room = usize::from(list.height).max(1);
     (app.tree_index(rows) + 1).saturating_sub(room)
 }
 
-pub fn draw(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
+pub fn draw(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) -> Cursor {
     fill(buf, area, theme.panel);
     let focused = app.tree.focused;
     let line = if focused { theme.border_focused } else { theme.border };
     let title = if focused { theme.accent } else { theme.dim };
-    let mut inner = boxed(buf, area, "hosts", line, title);
+    let name = match app.tree.selected.len() {
+        0 => "hosts".to_string(),
+        n => format!("hosts: {n} selected"),
+    };
+    let mut inner = boxed(buf, area, &name, line, title);
+    let list = list_area(app, area);
+    let mut cursor = None;
+    if let Some(filter) = &app.tree.filter {
+        let row = Rect { height: inner.height.min(1), ..inner };
+        let at = typed(row, "/", &escape(filter.text()), theme.accent, buf);
+        cursor = at.filter(|_| focused && app.tree.typing);
+    }
     if app.tabs.list.is_empty() && inner.height >= 3 {
         inner.height -= 1;
         put_cut(buf, inner.x, inner.bottom(), inner.width, "c new shell  d leave", theme.dim);
     }
     let rows = app.tree_rows();
-    let (chosen, first) = (app.tree_index(&rows), first_row(app, area, &rows));
-    for ((i, row), y) in rows.iter().enumerate().skip(first).zip(inner.y..inner.bottom()) {
-        let here = Rect { y, height: 1, ..inner };
-        let base = if focused && i == chosen {
-            fill(buf, here, theme.tree_selected);
-            Some(theme.tree_selected)
-        } else {
-            None
-        };
-        let style = |own: Style| base.unwrap_or(own);
-        // at the right edge: age or state, then the mark
-        let sign = match (row.standing, row.mark) {
-            (Some(Standing::Offline), _) => " ",
-            (Some(Standing::Online), _) => "●",
-            (Some(Standing::Working), _) => "◌",
-            (Some(Standing::Troubled), _) => "○",
-            (None, mark) => mark.sign(),
-        };
-        let sign_style = row.standing.map_or_else(|| mark_style(theme, row.mark), |s| standing_style(theme, s));
-        let mut end = put_right(buf, here, sign, style(sign_style));
-        let indent = row.depth * 2;
-        let text_room = here.width.saturating_sub(indent + 4);
-        if !row.aside.is_empty() && usize::from(text_room) > row.aside.width() + 6 {
-            let rest = Rect { width: end.saturating_sub(here.x + 1), ..here };
-            end = put_right(buf, rest, &row.aside, style(theme.dim));
-        }
-        let fold = match (row.fold, row.shown) {
-            (Some(true), _) => "▾ ",
-            (Some(false), _) => "▸ ",
-            (None, true) => "▶ ",
-            (None, false) => "  ",
-        };
-        let x = put(buf, here.x + indent, y, here.width.saturating_sub(indent), fold, style(theme.dim));
-        let text_style = match row.standing {
-            Some(Standing::Offline) => theme.tree_offline,
-            Some(_) => theme.accent,
-            None => theme.tree,
-        };
-        put_cut(buf, x, y, end.saturating_sub(x + 1), &row.text, style(text_style));
+    if rows.is_empty() {
+        put_cut(buf, list.x, list.y, list.width, "nothing matches", theme.dim);
     }
+    let (chosen, first) = (app.tree_index(&rows), first_row(app, list, &rows));
+    if let Some(row) = rows.get(chosen).filter(|_| list.bottom() < inner.bottom() && focused) {
+        let y = list.bottom();
+        put(buf, inner.x, y, inner.width, &"─".repeat(usize::from(inner.width)), theme.border);
+        put_cut(buf, inner.x, y + 1, inner.width, &row.more[0], theme.text);
+        put_cut(buf, inner.x, y + 2, inner.width, &row.more[1], theme.dim);
+    }
+    for ((i, row), y) in rows.iter().enumerate().skip(first).zip(list.y..list.bottom()) {
+        draw_row(theme, row, Rect { y, height: 1, ..list }, focused && i == chosen, buf);
+    }
+    cursor
+}
+
+fn draw_row(theme: &Theme, row: &Row, here: Rect, chosen: bool, buf: &mut Buffer) {
+    let y = here.y;
+    let base = chosen.then_some(theme.tree_selected);
+    if chosen {
+        fill(buf, here, theme.tree_selected);
+    }
+    let style = |own: Style| base.unwrap_or(own);
+    // at the right edge: age or state, then the mark
+    let sign = match (row.standing, row.mark) {
+        (Some(Standing::Offline), _) => " ",
+        (Some(Standing::Online), _) => "●",
+        (Some(Standing::Working), _) => "◌",
+        (Some(Standing::Troubled), _) => "○",
+        (None, mark) => mark.sign(),
+    };
+    let sign_style = row.standing.map_or_else(|| mark_style(theme, row.mark), |s| standing_style(theme, s));
+    let mut end = put_right(buf, here, sign, style(sign_style));
+    let indent = (row.depth * 2).min(here.width / 2);
+    let signs = row.sign.width() as u16 + u16::from(!row.sign.is_empty());
+    let text_room = here.width.saturating_sub(indent + signs + 4);
+    // (of what it is called at least so much is seen)
+    let wanted = row.text.width().min(12);
+    if !row.aside.is_empty() && usize::from(text_room) > row.aside.width() + wanted {
+        let rest = Rect { width: end.saturating_sub(here.x + 1), ..here };
+        end = put_right(buf, rest, &row.aside, style(theme.dim));
+    }
+    let fold = match (row.fold, row.shown) {
+        (Some(true), _) => "▾ ",
+        (Some(false), _) => "▸ ",
+        (None, true) => "▶ ",
+        (None, false) => "  ",
+    };
+    let fold = if row.selected { "✓ " } else { fold };
+    let fold_style = if row.selected || row.active { theme.accent } else { theme.dim };
+    let mut x = put(buf, here.x + indent, y, here.width.saturating_sub(indent), fold, style(fold_style));
+    if !row.sign.is_empty() {
+        x = put(buf, x, y, end.saturating_sub(x), row.sign, style(theme.dim)) + 1;
+    }
+    let text_style = match row.standing {
+        Some(Standing::Offline) => theme.tree_offline,
+        Some(_) => theme.accent,
+        None if row.active => theme.accent,
+        None => theme.tree,
+    };
+    put_cut(buf, x, y, end.saturating_sub(x + 1), &row.text, style(text_style));
 }

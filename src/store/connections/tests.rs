@@ -96,7 +96,8 @@ fn what_is_wrong_in_a_file_is_put_right() {
     }))
     .unwrap();
     let book = book.sound();
-    let all: HashSet<&String> = book.folders.iter().map(|f| &f.id).chain(book.connections.iter().map(|c| &c.id)).collect();
+    let all: HashSet<&String> =
+        book.folders.iter().map(|f| &f.id).chain(book.connections.iter().map(|c| &c.id)).collect();
     assert_eq!(all.len(), 9, "{book:?}");
     assert!(all.iter().all(|id| usable(id)));
     assert!(!serde_json::to_string(&book).unwrap().contains("hunter2"));
@@ -134,7 +135,8 @@ fn changes() {
     // a patch leaves what it does not name
     let patch = |v: Value| v.as_object().unwrap().clone();
     book.update(&a, patch(json!({ "tags": ["x"], "config": { "config": { "shell": "/bin/sh" } } }))).unwrap();
-    book.update(&a, patch(json!({ "id": "other", "name": "A2", "config": { "config": { "env": { "K": "v" } } } }))).unwrap();
+    book.update(&a, patch(json!({ "id": "other", "name": "A2", "config": { "config": { "env": { "K": "v" } } } })))
+        .unwrap();
     book.update(&a, patch(json!({ "tags": null }))).unwrap();
     let Kind::Local(local) = book.connection(&a).unwrap().config.kind().unwrap() else { panic!() };
     assert_eq!((local.shell.as_deref(), local.env.len()), (Some("/bin/sh"), 1));

@@ -197,6 +197,7 @@ impl Task {
     pub(super) fn notice(&mut self, live: &mut Live, method: &str, params: serde_json::Value) {
         match Notice::from_wire(method, params) {
             Some(Notice::SessionsChanged | Notice::SessionsRecovered(_)) => self.list(live),
+            Some(Notice::ConnectionsChanged) if live.without.is_none() => self.connections(live),
             Some(Notice::MonitoringData(gauges)) => self.tell(HostEvent::Gauges(gauges)),
             Some(Notice::AgentShuttingDown(why)) => {
                 self.tell(HostEvent::State(HostState::Updating { why: crate::text::short(&why.reason, 200) }));

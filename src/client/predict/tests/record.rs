@@ -98,6 +98,7 @@ pub fn record(name: &str, home: &Path, env: &[(&str, &str)], command: &[&str], s
         cwd: home.into(),
         size: SIZE,
         umask: 0o77,
+        utf8: true,
     };
     let pty = pty::spawn(program).unwrap();
     let fd = pty.descriptor().unwrap();

@@ -79,7 +79,8 @@ fn check_ssh(ssh: &Ssh, found: &mut Vec<Wrong>) {
     }
     if !ssh.username.is_empty() {
         placeholders("username", &ssh.username, found);
-        let bad = |c: char| "'`\";&<>|(){}$\\!*?#~".contains(c) || c.is_whitespace() || c.is_control() || is_deceptive(c);
+        let bad =
+            |c: char| "'`\";&<>|(){}$\\!*?#~".contains(c) || c.is_whitespace() || c.is_control() || is_deceptive(c);
         if ssh.username.starts_with('-') || (!has_placeholder(&ssh.username) && ssh.username.chars().any(bad)) {
             found.push(wrong("username", format!("'{}' is no user's name", short(&ssh.username, 60))));
         }
@@ -124,7 +125,10 @@ fn check_options(options: &TerminalOptions, found: &mut Vec<Wrong>) {
     if let Some(color) = &options.color
         && color_of(color).is_none()
     {
-        found.push(wrong("color", format!("'{}' is no colour: #rrggbb, or one of {}", short(color, 40), COLORS.join(", "))));
+        found.push(wrong(
+            "color",
+            format!("'{}' is no colour: #rrggbb, or one of {}", short(color, 40), COLORS.join(", ")),
+        ));
     }
     if let Some(title) = &options.title {
         line("title", title, found);
@@ -324,7 +328,8 @@ mod tests {
             ..TerminalOptions::default()
         };
         let all = fields(&c);
-        for field in ["name", "tags", "ringBufferSize", "scrollbackBuffer", "sizePolicy", "term", "color", "title", "encoding"]
+        for field in
+            ["name", "tags", "ringBufferSize", "scrollbackBuffer", "sizePolicy", "term", "color", "title", "encoding"]
         {
             assert!(all.contains(&field), "{field} in {all:?}");
         }

@@ -46,7 +46,8 @@ impl Listed {
         let mut names = vec![of.name()];
         let mut at = of.parent();
         // (a circle in what came from elsewhere ends as well)
-        while let Some(folder) = at.and_then(|id| self.folders.iter().find(|f| f.id == id)).filter(|_| names.len() < 64) {
+        while let Some(folder) = at.and_then(|id| self.folders.iter().find(|f| f.id == id)).filter(|_| names.len() < 64)
+        {
             names.push(&folder.name);
             at = folder.parent_id.as_deref();
         }
@@ -86,12 +87,8 @@ impl Listed {
             return Err(Unfound::Nothing);
         }
         let all: Vec<Found> = self.all().filter(|f| wanted(f)).collect();
-        let rules: [&dyn Fn(&Found) -> bool; 4] = [
-            &|f| f.id() == word,
-            &|f| self.path(*f) == word,
-            &|f| f.name() == word,
-            &|f| f.name().starts_with(word),
-        ];
+        let rules: [&dyn Fn(&Found) -> bool; 4] =
+            [&|f| f.id() == word, &|f| self.path(*f) == word, &|f| f.name() == word, &|f| f.name().starts_with(word)];
         for rule in rules {
             match all.iter().filter(|f| rule(f)).collect::<Vec<_>>().as_slice() {
                 [] => {}

@@ -1,0 +1,438 @@
+//! Owns what a person does with prepared connections and folders: open, make, edit, duplicate, move, delete, one or many.
+//! Leaves out where they are kept: each wish is a call to their host.
+
+use super::{App, Effect};
+use crate::client::book::Change;
+use crate::client::host::{HostCommand, HostId};
+use crate::client::layer::form::Form;
+use crate::client::layer::picker::{Item, Picker};
+use crate::client::layer::{Choice, Layer};
+use crate::client::tree::{Place, host_text};
+use crate::proto::control::SessionInfo;
+use crate::proto::control::connections::find::Found;
+use crate::proto::control::connections::*;
+use crate::proto::ids::SessionId;
+use crate::text::{count, short};
+use std::sync::Arc;
+
+/// What a menu offers, each with its key in the tree.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Wish {
+    Open(Place),
+    Kill(Place),
+    New(HostId, Option<String>),
+    NewFolder(HostId, Option<String>),
+    Edit(HostId, String),
+    RenameFolder(HostId, String),
+    Duplicate(HostId, String),
+    Move(HostId, Vec<String>),
+    MoveTo(HostId, Vec<String>, Option<String>),
+    Delete(Vec<Place>),
+    /// After the question: these connections, these folders, those with what is in them.
+    Deleted(HostId, Vec<String>, Vec<String>, bool),
+    KillAll(Vec<(HostId, SessionId)>),
+    Step(HostId, String, i64),
+    NamedFolder(HostId, Option<String>),
+    RenamedFolder(HostId, String),
+    Reconnect(HostId),
+}
+
+impl App {
+    fn book(&self, host: &HostId) -> Option<&Arc<Listed>> {
+        self.hosts.get(host)?.book.as_ref()
+    }
+
+    fn connection(&self, host: &HostId, id: &str) -> Option<&Connection> {
+        self.book(host)?.connections.iter().find(|c| c.id == id)
+    }
+
+    /// The prepared connection a session was started from.
+    pub fn connection_of(&self, host: &HostId, info: &SessionInfo) -> Option<&Connection> {
+        self.connection(host, &info.connection_id).filter(|_| !info.connection_id.is_empty())
+    }
+
+    /// The folder a row stands for or lies in: new things come there.
+    fn folder_at(&self, place: &Place) -> Option<String> {
+        match place {
+            Place::Folder(_, id) => Some(id.clone()),
+            Place::Connection(host, id) => self.connection(host, id)?.folder_id.clone(),
+            Place::Session(host, session) => {
+                let info = self.hosts.get(host)?.session(session)?;
+                self.connection_of(host, info)?.folder_id.clone()
+            }
+            Place::Host(_) | Place::Known => None,
+        }
+    }
+
+    /// One more session of a connection, in a tab of its own.
+    pub fn open_connection(&mut self, host: &HostId, id: &str, out: &mut Vec<Effect>) {
+        let pane = self.new_pane(host.clone());
+        self.tabs.add_pane(pane);
+        self.start_from(pane, Some(id.to_string()), None, out);
+        self.look_at_panes();
+    }
+
+    /// A change to a host's connections, carried out there; what comes of it is told by [`App::booked`].
+    fn change(&mut self, host: HostId, change: Change, out: &mut Vec<Effect>) -> u64 {
+        self.next_tag += 1;
+        out.push(Effect::Host(host, HostCommand::Book { tag: self.next_tag, change: Box::new(change) }));
+        self.next_tag
+    }
+
+    /// A form's wish: it stays until it is known to be kept.
+    pub(super) fn save_form(&mut self, host: HostId, change: Change, out: &mut Vec<Effect>) {
+        let tag = self.change(host, change, out);
+        if let Some(Layer::Form(form)) = self.layers.last_mut() {
+            form.saving = Some(tag);
+        }
+    }
+
+    pub(super) fn booked(&mut self, host: &HostId, tag: u64, result: Result<String, String>) {
+        let form = self.layers.iter().position(|l| matches!(l, Layer::Form(f) if f.saving == Some(tag)));
+        match (form, result) {
+            (Some(at), Ok(id)) => {
+                let layer = self.layers.remove(at);
+                if let Layer::Form(form) = layer
+                    && form.is_new()
+                    && !id.is_empty()
+                {
+                    self.tree.chosen = Some(Place::Connection(host.clone(), id));
+                }
+            }
+            (Some(at), Err(why)) => {
+                if let Some(Layer::Form(form)) = self.layers.get_mut(at) {
+                    form.saving = None;
+                    form.failed = Some(short(&why, 300));
+                }
+            }
+            (None, Err(why)) => self.say_long(short(&why, 300)),
+            (None, Ok(_)) => {}
+        }
+    }
+
+    pub(in crate::client) fn edit_connection(&mut self, host: &HostId, id: &str) {
+        if let Some(connection) = self.connection(host, id) {
+            let form = Form::edit(host.clone(), connection);
+            self.layers.push(Layer::Form(Box::new(form)));
+        }
+    }
+
+    pub(in crate::client) fn rename_folder(&mut self, host: HostId, id: String) {
+        let name = self.book(&host).and_then(|b| b.folders.iter().find(|f| f.id == id)).map(|f| f.name.clone());
+        let title = "name of the folder".to_string();
+        let wish = Wish::RenamedFolder(host, id);
+        self.layers.push(Layer::ask(title, &name.unwrap_or_default(), wish));
+    }
+
+    /// Shown at once, kept where the folder is.
+    pub(in crate::client) fn fold_folder(&mut self, host: &HostId, id: &str, out: &mut Vec<Effect>) {
+        let Some(book) = self.hosts.get_mut(host).and_then(|h| h.book.as_mut()) else { return };
+        let Some(folder) = Arc::make_mut(book).folders.iter_mut().find(|f| f.id == id) else { return };
+        folder.is_expanded = !folder.is_expanded;
+        let update = FoldersUpdate { id: id.to_string(), name: None, is_expanded: Some(folder.is_expanded) };
+        self.change(host.clone(), Change::UpdateFolder(update), out);
+    }
+
+    /// Keys that are about connections and folders.
+    pub(in crate::client) fn hub_key(&mut self, name: &str, place: &Place, out: &mut Vec<Effect>) {
+        let host = place.host().cloned().unwrap_or_else(HostId::local);
+        let wish = match (name, place) {
+            ("a", _) => Wish::New(host, self.folder_at(place)),
+            ("A", _) => Wish::NewFolder(host, self.folder_at(place)),
+            ("e", Place::Connection(_, id)) => Wish::Edit(host, id.clone()),
+            ("e", Place::Folder(_, id)) => Wish::RenameFolder(host, id.clone()),
+            ("y", Place::Connection(_, id)) => Wish::Duplicate(host, id.clone()),
+            ("m", _) => {
+                let ids = self.ids_for(place);
+                Wish::Move(host, ids)
+            }
+            ("D" | "Delete", _) => Wish::Delete(self.places_for(place)),
+            ("J" | "S-Down", Place::Connection(_, id) | Place::Folder(_, id)) => Wish::Step(host, id.clone(), 1),
+            ("K" | "S-Up", Place::Connection(_, id) | Place::Folder(_, id)) => Wish::Step(host, id.clone(), -1),
+            ("." | "F10" | "?", _) => return self.menu(place),
+            _ => return,
+        };
+        self.wish(wish, out);
+    }
+
+    /// What an action is for: what is selected, else the row itself.
+    fn places_for(&self, place: &Place) -> Vec<Place> {
+        match self.tree.selected.is_empty() {
+            true => vec![place.clone()],
+            false => {
+                // in the order of the tree
+                self.tree_rows().into_iter().filter(|r| r.selected).map(|r| r.place).collect()
+            }
+        }
+    }
+
+    fn ids_for(&self, place: &Place) -> Vec<String> {
+        let host = place.host();
+        let of = |p: Place| match p {
+            Place::Connection(h, id) | Place::Folder(h, id) if Some(&h) == host => Some(id),
+            _ => None,
+        };
+        self.places_for(place).into_iter().filter_map(of).collect()
+    }
+
+    /// All that can be done with a row, with its keys.
+    pub(in crate::client) fn menu(&mut self, place: &Place) {
+        let host = place.host().cloned().unwrap_or_else(HostId::local);
+        let folder = self.folder_at(place);
+        let mut items: Vec<(&str, &str, Wish)> = Vec::new();
+        let many = self.places_for(place);
+        match place {
+            Place::Connection(_, id) => {
+                items.push(("connect: one more session", "Enter", Wish::Open(place.clone())));
+                items.push(("edit", "e", Wish::Edit(host.clone(), id.clone())));
+                items.push(("duplicate", "y", Wish::Duplicate(host.clone(), id.clone())));
+                items.push(("one up", "K", Wish::Step(host.clone(), id.clone(), -1)));
+                items.push(("one down", "J", Wish::Step(host.clone(), id.clone(), 1)));
+                items.push(("end its sessions", "x", Wish::Kill(place.clone())));
+            }
+            Place::Folder(_, id) => {
+                items.push(("fold or unfold", "Space", Wish::Open(place.clone())));
+                items.push(("rename", "r", Wish::RenameFolder(host.clone(), id.clone())));
+                items.push(("one up", "K", Wish::Step(host.clone(), id.clone(), -1)));
+                items.push(("one down", "J", Wish::Step(host.clone(), id.clone(), 1)));
+            }
+            Place::Session(..) => {
+                items.push(("go to it", "Enter", Wish::Open(place.clone())));
+                items.push(("end it", "x", Wish::Kill(place.clone())));
+            }
+            Place::Host(_) => {
+                items.push(("connect, or fold", "Enter", Wish::Open(place.clone())));
+                items.push(("connect again", "r", Wish::Reconnect(host.clone())));
+            }
+            Place::Known => items.push(("fold or unfold", "Space", Wish::Open(place.clone()))),
+        }
+        if matches!(place, Place::Connection(..) | Place::Folder(..)) {
+            items.push(("move to a folder", "m", Wish::Move(host.clone(), self.ids_for(place))));
+            items.push(("delete", "D", Wish::Delete(many)));
+        }
+        if self.book(&host).is_some() {
+            items.push(("new connection", "a", Wish::New(host.clone(), folder.clone())));
+            items.push(("new folder", "A", Wish::NewFolder(host, folder)));
+        }
+        let items = items.into_iter().map(|(text, key, wish)| Item {
+            text: text.into(),
+            aside: key.into(),
+            label: None,
+            choice: Choice::Hub(Box::new(wish)),
+        });
+        self.layers.push(Layer::Picker(Picker::new("what to do", items.collect())));
+        self.dirty = true;
+    }
+
+    pub(super) fn wish(&mut self, wish: Wish, out: &mut Vec<Effect>) {
+        self.dirty = true;
+        match wish {
+            Wish::Open(place) => match place {
+                Place::Connection(host, id) => self.open_connection(&host, &id, out),
+                Place::Session(host, session) => self.open_session(&host, &session, out),
+                Place::Host(host) if !self.is_online(&host) => self.open_host(&host, out),
+                other => self.fold(&other, out),
+            },
+            Wish::Kill(place) => match place {
+                Place::Session(host, session) => self.ask_to_kill(host, session, out),
+                Place::Connection(host, id) => self.ask_to_kill_of(&host, &id, out),
+                _ => {}
+            },
+            Wish::New(host, folder) => match self.book(&host) {
+                Some(_) => self.layers.push(Layer::Form(Box::new(Form::new(host, folder)))),
+                None => self.say(format!("{} is not connected: its connections are kept there", host_text(&host))),
+            },
+            Wish::NewFolder(host, parent) => match self.book(&host) {
+                Some(_) => {
+                    self.layers.push(Layer::ask("name of the new folder".into(), "", Wish::NamedFolder(host, parent)));
+                }
+                None => self.say(format!("{} is not connected: its folders are kept there", host_text(&host))),
+            },
+            Wish::Edit(host, id) => self.edit_connection(&host, &id),
+            Wish::RenameFolder(host, id) => self.rename_folder(host, id),
+            Wish::Duplicate(host, id) => {
+                if let Some(connection) = self.connection(&host, &id).cloned() {
+                    let name = format!("{} (copy)", connection.name);
+                    let copy = Connection { id: String::new(), name, ..connection };
+                    self.change(host, Change::Create(Box::new(copy)), out);
+                }
+            }
+            Wish::Move(host, ids) => self.ask_where(host, ids),
+            Wish::MoveTo(host, ids, folder) => {
+                self.tree.selected.clear();
+                self.change(host, Change::Move(ConnectionsMove { ids, folder, before: None }), out);
+            }
+            Wish::Delete(places) => self.ask_to_delete(places),
+            Wish::Deleted(host, ids, folders, with_content) => {
+                self.tree.selected.clear();
+                if !ids.is_empty() {
+                    self.change(host.clone(), Change::Delete(ids), out);
+                }
+                for id in folders {
+                    self.change(host.clone(), Change::DeleteFolder { id, with_content }, out);
+                }
+            }
+            Wish::KillAll(sessions) => {
+                self.tree.selected.clear();
+                for (host, session) in sessions {
+                    match self.pane_of(&host, &session) {
+                        Some(pane) => self.close_pane(pane, out),
+                        None => self.request(&host, HostCommand::Close { session }, out),
+                    }
+                }
+            }
+            Wish::Step(host, id, by) => self.step_in_folder(host, &id, by, out),
+            // (their texts come with the prompt)
+            Wish::NamedFolder(..) | Wish::RenamedFolder(..) => {}
+            Wish::Reconnect(host) => out.push(Effect::Host(host, HostCommand::Connect)),
+        }
+    }
+
+    /// What was typed for a wish that needs a name.
+    pub(super) fn wish_named(&mut self, wish: Wish, text: String, out: &mut Vec<Effect>) {
+        if let Err(why) = check::check_name(&text) {
+            return self.say(why);
+        }
+        match wish {
+            Wish::NamedFolder(host, parent_id) => {
+                let folder = Folder { name: text, parent_id, ..Folder::default() };
+                self.change(host, Change::CreateFolder(folder), out);
+            }
+            Wish::RenamedFolder(host, id) => {
+                let update = FoldersUpdate { id, name: Some(text), is_expanded: None };
+                self.change(host, Change::UpdateFolder(update), out);
+            }
+            _ => {}
+        }
+    }
+
+    fn ask_where(&mut self, host: HostId, ids: Vec<String>) {
+        let Some(book) = self.book(&host).filter(|_| !ids.is_empty()) else { return };
+        let to = |folder: Option<String>| Choice::Hub(Box::new(Wish::MoveTo(host.clone(), ids.clone(), folder)));
+        let top = Item { text: "/".into(), aside: host_text(&host), label: None, choice: to(None) };
+        let folders = book.folders.iter().filter(|f| !ids.contains(&f.id)).map(|f| Item {
+            text: short(&book.path(Found::Folder(f)), 200),
+            aside: String::new(),
+            label: None,
+            choice: to(Some(f.id.clone())),
+        });
+        let items = std::iter::once(top).chain(folders).collect();
+        self.layers.push(Layer::Picker(Picker::new(format!("move {} to", count(ids.len(), "thing")), items)));
+    }
+
+    /// One place up or down among those it lies beside.
+    fn step_in_folder(&mut self, host: HostId, id: &str, by: i64, out: &mut Vec<Effect>) {
+        if self.tree.by_name {
+            return self.say("the tree is by name: s shows it as it is kept, where the order can be changed");
+        }
+        let Some(book) = self.hosts.get_mut(&host).and_then(|h| h.book.as_mut()) else { return };
+        let folder = |f: Option<&String>| f.cloned();
+        let (parent, beside): (Option<String>, Vec<String>) = if let Some(f) = book.folders.iter().find(|f| f.id == id)
+        {
+            let same = book.folders.iter().filter(|o| o.parent_id == f.parent_id).map(|o| o.id.clone());
+            (folder(f.parent_id.as_ref()), same.collect())
+        } else if let Some(c) = book.connections.iter().find(|c| c.id == id) {
+            let same = book.connections.iter().filter(|o| o.folder_id == c.folder_id).map(|o| o.id.clone());
+            (folder(c.folder_id.as_ref()), same.collect())
+        } else {
+            return;
+        };
+        let Some(at) = beside.iter().position(|o| o == id) else { return };
+        // before the one above; or before the one after the next
+        let before = match by < 0 {
+            true if at == 0 => return,
+            true => beside.get(at - 1).cloned(),
+            false if at + 1 >= beside.len() => return,
+            false => beside.get(at + 2).cloned(),
+        };
+        let moved = ConnectionsMove { ids: vec![id.to_string()], folder: parent, before };
+        self.change(host, Change::Move(moved), out);
+    }
+
+    fn ask_to_delete(&mut self, places: Vec<Place>) {
+        let Some(host) = places.iter().find_map(Place::host).cloned() else { return };
+        let (mut ids, mut folders) = (Vec::new(), Vec::new());
+        for place in places {
+            match place {
+                Place::Connection(h, id) if h == host => ids.push(id),
+                Place::Folder(h, id) if h == host => folders.push(id),
+                _ => {}
+            }
+        }
+        let Some(book) = self.book(&host) else { return };
+        let name = |id: &String| {
+            let folder = book.folders.iter().find(|f| f.id == *id).map(|f| &f.name);
+            folder.or(book.connections.iter().find(|c| c.id == *id).map(|c| &c.name)).map(|n| short(n, 40))
+        };
+        let what = match (ids.as_slice(), folders.as_slice()) {
+            ([], []) => return,
+            ([one], []) => format!("connection '{}'", name(one).unwrap_or_default()),
+            ([], [one]) => format!("folder '{}'", name(one).unwrap_or_default()),
+            (ids, folders) => format!("{} and {}", count(ids.len(), "connection"), count(folders.len(), "folder")),
+        };
+        let deleted = |with| Choice::Hub(Box::new(Wish::Deleted(host.clone(), ids.clone(), folders.clone(), with)));
+        let holds = |f: &String| {
+            book.connections.iter().any(|c| c.folder_id.as_ref() == Some(f))
+                || book.folders.iter().any(|o| o.parent_id.as_ref() == Some(f))
+        };
+        if folders.iter().any(holds) {
+            let item =
+                |text: &str, with| Item { text: text.into(), aside: String::new(), label: None, choice: deleted(with) };
+            let items = vec![
+                item("delete it; what is in it goes where the folder was", false),
+                item("delete it with all that is in it", true),
+            ];
+            self.layers.push(Layer::Picker(Picker::new(format!("delete {what}"), items)));
+        } else {
+            let text = format!("Delete {what}? Sessions that were started from it go on.");
+            self.layers.push(Layer::confirm(text, deleted(false)));
+        }
+    }
+
+    pub(in crate::client) fn open_selected(&mut self, out: &mut Vec<Effect>) {
+        let places = self.places_for(&Place::Known);
+        self.tree.selected.clear();
+        for place in places {
+            match place {
+                Place::Folder(..) | Place::Known => {}
+                place => self.wish(Wish::Open(place), out),
+            }
+        }
+    }
+
+    /// Asks once for all sessions that are selected, themselves or by their connection.
+    pub(in crate::client) fn ask_to_kill_selected(&mut self, out: &mut Vec<Effect>) {
+        let mut sessions = Vec::new();
+        for place in self.places_for(&Place::Known) {
+            match place {
+                Place::Session(host, session) => sessions.push((host, session)),
+                Place::Connection(host, id) => sessions.extend(self.sessions_of(&host, &id)),
+                _ => {}
+            }
+        }
+        sessions.dedup();
+        self.ask_to_kill_all(sessions, out);
+    }
+
+    pub(in crate::client) fn ask_to_kill_of(&mut self, host: &HostId, id: &str, out: &mut Vec<Effect>) {
+        let sessions = self.sessions_of(host, id);
+        self.ask_to_kill_all(sessions, out);
+    }
+
+    fn sessions_of(&self, host: &HostId, id: &str) -> Vec<(HostId, SessionId)> {
+        let all = self.hosts.get(host).map_or(&[][..], |h| &h.sessions);
+        let of = all.iter().filter(|s| s.connection_id == id).filter_map(|s| s.id.parse().ok());
+        of.map(|s| (host.clone(), s)).collect()
+    }
+
+    fn ask_to_kill_all(&mut self, sessions: Vec<(HostId, SessionId)>, out: &mut Vec<Effect>) {
+        match sessions.as_slice() {
+            [] => self.say("it has no session"),
+            [(host, session)] => self.ask_to_kill(host.clone(), session.clone(), out),
+            many => {
+                let text = format!("End {}?", count(many.len(), "session"));
+                self.layers.push(Layer::confirm(text, Choice::Hub(Box::new(Wish::KillAll(sessions)))));
+            }
+        }
+    }
+}

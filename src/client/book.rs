@@ -1,0 +1,68 @@
+//! Owns changes to a host's prepared connections as values, and the call each of them is. Leaves out who asks for one.
+
+use crate::link::Link;
+use crate::proto::control::Fault;
+use crate::proto::control::connections::*;
+use serde_json::{Map, Value};
+
+#[derive(Clone, PartialEq, Debug)]
+pub enum Change {
+    Create(Box<Connection>),
+    Update { id: String, patch: Map<String, Value> },
+    Delete(Vec<String>),
+    Move(ConnectionsMove),
+    CreateFolder(Folder),
+    UpdateFolder(FoldersUpdate),
+    DeleteFolder { id: String, with_content: bool },
+}
+
+impl Change {
+    /// Makes it there; answers the id of what is new, else nothing.
+    pub async fn make(self, link: &Link) -> Result<String, Fault> {
+        let done = |_| String::new();
+        match self {
+            Change::Create(connection) => link.call(&ConnectionsCreate { connection: *connection }).await.map(|m| m.id),
+            Change::Update { id, patch } => link.call(&ConnectionsUpdate { id, patch }).await.map(done),
+            Change::Delete(ids) => link.call(&ConnectionsDelete { id: String::new(), ids }).await.map(done),
+            Change::Move(to) => link.call(&to).await.map(done),
+            Change::CreateFolder(folder) => link.call(&FoldersCreate { folder }).await.map(|m| m.id),
+            Change::UpdateFolder(update) => link.call(&update).await.map(done),
+            Change::DeleteFolder { id, with_content } => link.call(&FoldersDelete { id, with_content }).await.map(done),
+        }
+    }
+}
+
+/// What has to be said to make `new` of `old`: a merge patch (RFC 7396) that names nothing else.
+pub fn patch(old: &Value, new: &Value) -> Map<String, Value> {
+    let (Value::Object(old), Value::Object(new)) = (old, new) else { return Map::new() };
+    let mut patch: Map<String, Value> =
+        old.keys().filter(|k| !new.contains_key(*k)).map(|k| (k.clone(), Value::Null)).collect();
+    for (key, value) in new {
+        match old.get(key) {
+            Some(same) if same == value => {}
+            Some(before @ Value::Object(_)) if value.is_object() => {
+                patch.insert(key.clone(), Value::Object(self::patch(before, value)));
+            }
+            _ => {
+                patch.insert(key.clone(), value.clone());
+            }
+        }
+    }
+    patch
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_patch_says_what_is_another_and_no_more() {
+        let old =
+            json!({ "name": "a", "tags": ["x"], "config": { "type": "ssh", "config": { "host": "h", "port": 22 } } });
+        let new = json!({ "name": "b", "config": { "type": "ssh", "config": { "host": "h", "user": "u" } } });
+        let wanted = json!({ "name": "b", "tags": null, "config": { "config": { "port": null, "user": "u" } } });
+        assert_eq!(Value::Object(patch(&old, &new)), wanted);
+        assert!(patch(&old, &old).is_empty());
+    }
+}

@@ -1,0 +1,463 @@
+//! Owns the form of a prepared connection: its fields, what is typed, what is wrong while it is typed. State in, outcome
+//! out. Leaves out drawing it, and saving.
+
+use super::field::Field;
+use super::{Choice, Outcome};
+use crate::client::book::{Change, patch};
+use crate::client::host::HostId;
+use crate::client::keymap::typed;
+use crate::proto::control::connections::check::{Wrong, check};
+use crate::proto::control::connections::{Config, Connection};
+use crate::term::input::Key;
+use serde_json::{Map, Value};
+
+/// How a field is filled in.
+enum Entry {
+    Text(Field),
+    /// One of these, in this order; the first is what is meant by nothing.
+    Choice(&'static [&'static str], usize),
+}
+
+pub struct Line {
+    /// As in connections.json.
+    pub field: &'static str,
+    pub label: &'static str,
+    /// What it is for, while it is filled in.
+    pub hint: &'static str,
+    entry: Entry,
+}
+
+impl Line {
+    /// What stands there.
+    pub fn text(&self) -> &str {
+        match &self.entry {
+            Entry::Text(field) => field.text(),
+            Entry::Choice(all, at) => all.get(*at).copied().unwrap_or_default(),
+        }
+    }
+    pub fn is_choice(&self) -> bool {
+        matches!(self.entry, Entry::Choice(..))
+    }
+}
+
+pub struct Form {
+    pub host: HostId,
+    /// As it was, for one that is there already.
+    was: Option<Connection>,
+    /// What it is made from: fields the form does not show stay as they are.
+    base: Connection,
+    pub lines: Vec<Line>,
+    pub at: usize,
+    pub wrong: Vec<Wrong>,
+    /// It is being saved: the number of the wish.
+    pub saving: Option<u64>,
+    /// Why it could not be saved; escaped.
+    pub failed: Option<String>,
+    /// It was left without saving once: once more throws away what was typed.
+    pub doubted: bool,
+}
+
+const KINDS: &[&str] = &["local", "ssh"];
+const POLICIES: &[&str] = &["", "latest", "smallest", "largest", "fixed"];
+const SWITCH: &[&str] = &["no", "yes"];
+
+type Shown = (&'static str, &'static str, &'static str);
+const NAME: Shown = ("name", "Name", "what the tree calls it");
+const LOCAL: &[Shown] = &[
+    ("shell", "Shell", "empty: your own; a path"),
+    ("command", "Command", "run by the shell in its own stead"),
+    ("initialCommand", "Type first", "typed into the shell once it is there"),
+    ("startingDirectory", "Directory", "empty: home; /path or ~/path"),
+    ("env", "Environment", "NAME=value; more behind a ;"),
+];
+const SSH: &[Shown] = &[
+    ("host", "Host", "a name, an address, an alias of ssh_config there"),
+    ("port", "Port", "empty: as ssh_config says, else 22"),
+    ("username", "User", "empty: as ssh_config says"),
+    ("keyPath", "Key file", "on that machine; empty: as ssh_config says"),
+    ("proxyJump", "Jump hosts", "user@host:port, more behind a comma"),
+    ("forwardAgent", "Lend ssh-agent", "programs there may use yours"),
+    ("enableX11Forwarding", "Lend display", "X11 programs there show here"),
+    ("command", "Command", "run there in the shell's stead"),
+    ("startingDirectory", "Directory", "empty: home there"),
+    ("env", "Environment", "NAME=value; as far as its sshd takes them"),
+];
+const TERMINAL: &[Shown] = &[
+    ("tags", "Tags", "behind each other with commas"),
+    ("title", "Title", "in place of what the program calls itself"),
+    ("color", "Colour", "#rrggbb, or red, green, yellow, blue, magenta, cyan"),
+    ("term", "TERM", "empty: xterm-256color"),
+    ("encoding", "Encoding", "empty: UTF-8; iso-8859-1, shift_jis, koi8-r"),
+    ("scrollbackBuffer", "History", "lines kept, 0 to 1000000"),
+    ("ringBufferSize", "Raw output", "bytes kept, 4096 to 1073741824"),
+    ("sizePolicy", "Size", "whose window decides, where several look"),
+];
+
+impl Form {
+    /// For a new one in a folder.
+    pub fn new(host: HostId, folder: Option<String>) -> Form {
+        let base = Connection {
+            folder_id: folder,
+            config: Config { kind: "local".into(), config: Map::new() },
+            ..Connection::default()
+        };
+        Form::of(host, base, None)
+    }
+
+    /// For one that is there.
+    pub fn edit(host: HostId, connection: &Connection) -> Form {
+        Form::of(host, connection.clone(), Some(connection.clone()))
+    }
+
+    fn of(host: HostId, base: Connection, was: Option<Connection>) -> Form {
+        let mut form = Form {
+            host,
+            was,
+            base,
+            lines: Vec::new(),
+            at: 0,
+            wrong: Vec::new(),
+            saving: None,
+            failed: None,
+            doubted: false,
+        };
+        form.lay();
+        form
+    }
+
+    pub fn is_new(&self) -> bool {
+        self.was.is_none()
+    }
+
+    /// The fields of its kind, filled in from `base`.
+    fn lay(&mut self) {
+        let base = &self.base;
+        let kind = match base.config.kind.as_str() {
+            "shell" => "local",
+            other => other,
+        };
+        let own: &[Shown] = match kind {
+            "local" => LOCAL,
+            "ssh" => SSH,
+            // of a kind that is not known here its name and its terminal can be changed
+            _ => &[],
+        };
+        let text = |shown: &Shown| Line {
+            field: shown.0,
+            label: shown.1,
+            hint: shown.2,
+            entry: match shown.0 {
+                "sizePolicy" => choice(POLICIES, &value_of(base, shown.0)),
+                "forwardAgent" | "enableX11Forwarding" => choice(SWITCH, &value_of(base, shown.0)),
+                field => Entry::Text(Field::new(&value_of(base, field))),
+            },
+        };
+        self.lines = vec![text(&NAME)];
+        if !own.is_empty() {
+            let entry = choice(KINDS, kind);
+            self.lines.push(Line {
+                field: "type",
+                label: "Kind",
+                hint: "a shell of that machine, or a host it reaches",
+                entry,
+            });
+        }
+        self.lines.extend(own.iter().chain(TERMINAL).map(text));
+        self.at = self.at.min(self.lines.len() - 1);
+        self.check();
+    }
+
+    /// What it would be as it stands, and what of it can't be read.
+    fn connection(&self) -> (Connection, Vec<Wrong>) {
+        let mut json = serde_json::to_value(&self.base).unwrap_or_default();
+        let mut wrong = Vec::new();
+        for line in &self.lines {
+            if line.field == "type" {
+                if !self.is_kind(line.text()) {
+                    json["config"]["type"] = line.text().into();
+                }
+                continue;
+            }
+            match parsed(line.field, line.text()) {
+                Ok(value) => put(&mut json, line.field, value),
+                Err(why) => wrong.push(Wrong { field: line.field, why }),
+            }
+        }
+        match serde_json::from_value(json) {
+            Ok(connection) => (connection, wrong),
+            Err(e) => {
+                wrong.push(Wrong { field: "name", why: crate::text::short(&e.to_string(), 200) });
+                (self.base.clone(), wrong)
+            }
+        }
+    }
+
+    /// ("shell" is another word for local)
+    fn is_kind(&self, kind: &str) -> bool {
+        let own = self.base.config.kind.as_str();
+        own == kind || (own == "shell" && kind == "local")
+    }
+
+    fn check(&mut self) {
+        let (connection, mut wrong) = self.connection();
+        wrong.extend(check(&connection));
+        self.wrong = wrong;
+    }
+
+    /// What is wrong in the field where the cursor is, or else in the first one.
+    pub fn complaint(&self) -> Option<&Wrong> {
+        let here = self.lines.get(self.at).map(|l| l.field);
+        self.wrong.iter().find(|w| Some(w.field) == here)
+    }
+
+    fn is_changed(&self) -> bool {
+        let (now, wrong) = self.connection();
+        match &self.was {
+            Some(was) => !wrong.is_empty() || now != *was,
+            None => now.name != self.base.name || now.config.config != self.base.config.config || !wrong.is_empty(),
+        }
+    }
+
+    /// The wish to save it; the first wrong field where there is one.
+    fn save(&mut self) -> Outcome {
+        if self.saving.is_some() {
+            return Outcome::Stay;
+        }
+        self.check();
+        if let Some(wrong) = self.wrong.first() {
+            if let Some(at) = self.lines.iter().position(|l| l.field == wrong.field) {
+                self.at = at;
+            }
+            self.failed = Some(crate::text::short(&format!("{}: {}", wrong.field, wrong.why), 300));
+            return Outcome::Stay;
+        }
+        let (connection, _) = self.connection();
+        let change = match &self.was {
+            None => Change::Create(Box::new(connection)),
+            Some(was) => {
+                let json = |c: &Connection| serde_json::to_value(c).unwrap_or_default();
+                let patch = patch(&json(was), &json(&connection));
+                if patch.is_empty() {
+                    return Outcome::Close;
+                }
+                Change::Update { id: was.id.clone(), patch }
+            }
+        };
+        Outcome::Do(Choice::Book(self.host.clone(), change))
+    }
+
+    pub(super) fn key(&mut self, key: &Key, name: &str) -> Outcome {
+        let doubted = std::mem::take(&mut self.doubted);
+        let last = self.lines.len() - 1;
+        match name {
+            "Escape" | "C-c" => {
+                if doubted || !self.is_changed() {
+                    return Outcome::Close;
+                }
+                self.doubted = true;
+                return Outcome::Stay;
+            }
+            "C-s" => return self.save(),
+            "Enter" if self.at == last => return self.save(),
+            "Enter" | "Down" | "Tab" | "C-n" => self.at = (self.at + 1).min(last),
+            "Up" | "BTab" | "S-Tab" | "C-p" => self.at = self.at.saturating_sub(1),
+            "PageDown" => self.at = (self.at + 8).min(last),
+            "PageUp" => self.at = self.at.saturating_sub(8),
+            _ => self.fill(key, name),
+        }
+        Outcome::Stay
+    }
+
+    fn fill(&mut self, key: &Key, name: &str) {
+        let Some(line) = self.lines.get_mut(self.at) else { return };
+        let changed = match &mut line.entry {
+            Entry::Text(field) => field.key(key, name),
+            Entry::Choice(all, at) => {
+                let before = *at;
+                match name {
+                    "Right" | "Space" => *at = (*at + 1) % all.len(),
+                    "Left" => *at = (*at + all.len() - 1) % all.len(),
+                    _ => {
+                        let begins = |c: char| all.iter().position(|a| a.starts_with(c));
+                        *at = typed(key).and_then(begins).unwrap_or(before);
+                    }
+                }
+                *at != before
+            }
+        };
+        if changed {
+            self.failed = None;
+            self.refresh();
+        }
+    }
+
+    fn refresh(&mut self) {
+        let kind = self.lines.iter().find(|l| l.field == "type").map(|l| l.text().to_string());
+        if kind.is_some_and(|kind| !self.is_kind(&kind)) {
+            // the other kind's fields; what both have stays
+            let (connection, _) = self.connection();
+            self.base = connection;
+            self.lay();
+        }
+        self.check();
+    }
+
+    pub(super) fn paste(&mut self, text: &str) {
+        if let Some(Line { entry: Entry::Text(field), .. }) = self.lines.get_mut(self.at) {
+            field.insert(text);
+            self.failed = None;
+            self.check();
+        }
+    }
+
+    /// A click on a line of it.
+    pub fn go(&mut self, at: usize) {
+        self.at = at.min(self.lines.len() - 1);
+    }
+}
+
+fn choice(all: &'static [&'static str], value: &str) -> Entry {
+    let value = if value == "true" { "yes" } else { value };
+    Entry::Choice(all, all.iter().position(|a| *a == value).unwrap_or(0))
+}
+
+const NUMBERS: [&str; 3] = ["port", "scrollbackBuffer", "ringBufferSize"];
+
+/// Where a field lies in a connection's JSON.
+fn place(field: &str) -> Vec<&str> {
+    match field {
+        "name" | "tags" => vec![field],
+        f if TERMINAL.iter().any(|t| t.0 == f) => vec!["terminalOptions", f],
+        f => vec!["config", "config", f],
+    }
+}
+
+/// What a field shows of a connection.
+fn value_of(connection: &Connection, field: &str) -> String {
+    let json = serde_json::to_value(connection).unwrap_or_default();
+    let value = place(field).into_iter().try_fold(&json, |at, part| at.get(part));
+    match value {
+        None | Some(Value::Null) => String::new(),
+        Some(Value::String(s)) => s.clone(),
+        Some(Value::Array(all)) => all.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", "),
+        Some(Value::Object(all)) => {
+            let pair = |(k, v): (&String, &Value)| format!("{k}={}", v.as_str().unwrap_or_default());
+            all.iter().map(pair).collect::<Vec<_>>().join("; ")
+        }
+        Some(other) => other.to_string(),
+    }
+}
+
+/// The text of a field as JSON; null = it is left out.
+fn parsed(field: &str, text: &str) -> Result<Value, String> {
+    let text = if field == "name" { text } else { text.trim() };
+    Ok(match field {
+        "name" => text.into(),
+        "tags" => text.split(',').map(str::trim).filter(|t| !t.is_empty()).collect::<Vec<_>>().into(),
+        "forwardAgent" | "enableX11Forwarding" if text == "yes" => true.into(),
+        "forwardAgent" | "enableX11Forwarding" => Value::Null,
+        _ if text.is_empty() => Value::Null,
+        f if NUMBERS.contains(&f) => {
+            let number = text.parse::<u64>().map_err(|_| format!("'{}' is no number", crate::text::short(text, 40)))?;
+            if f == "port" && !(1..=65535).contains(&number) {
+                return Err(format!("{number} is no port: 1 to 65535"));
+            }
+            number.into()
+        }
+        "env" => {
+            let mut all = Map::new();
+            for pair in text.split(';').map(str::trim).filter(|p| !p.is_empty()) {
+                let (name, value) = pair
+                    .split_once('=')
+                    .ok_or_else(|| format!("'{}' is no NAME=value", crate::text::short(pair, 40)))?;
+                all.insert(name.trim().into(), value.into());
+            }
+            Value::Object(all)
+        }
+        _ => text.into(),
+    })
+}
+
+fn put(json: &mut Value, field: &str, value: Value) {
+    let path = place(field);
+    let Some((last, before)) = path.split_last() else { return };
+    let mut at = json;
+    for part in before {
+        let Some(object) = at.as_object_mut() else { return };
+        at = object.entry(*part).or_insert_with(|| Value::Object(Map::new()));
+    }
+    let Some(object) = at.as_object_mut() else { return };
+    match value {
+        Value::Null => drop(object.remove(*last)),
+        value => drop(object.insert(last.to_string(), value)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::term::keys::parse_name;
+    use serde_json::json;
+
+    fn press(form: &mut Form, keys: &[&str]) -> Outcome {
+        keys.iter().map(|k| form.key(&parse_name(k).unwrap(), k)).last().unwrap_or(Outcome::Stay)
+    }
+    fn write(form: &mut Form, field: &str, text: &str) {
+        form.go(form.lines.iter().position(|l| l.field == field).unwrap());
+        press(form, &["C-u"]);
+        form.paste(text);
+    }
+    fn saved(outcome: Outcome) -> Change {
+        match outcome {
+            Outcome::Do(Choice::Book(_, change)) => change,
+            _ => panic!("nothing was to be saved"),
+        }
+    }
+
+    #[test]
+    fn a_new_one_is_filled_in() {
+        let mut form = Form::new(HostId::local(), Some("f-1".into()));
+        assert!(matches!(press(&mut form, &["Escape"]), Outcome::Close), "nothing was typed");
+        write(&mut form, "name", "sensor");
+        form.go(1);
+        press(&mut form, &["Right"]);
+        assert_eq!(form.wrong.iter().map(|w| w.field).collect::<Vec<_>>(), ["host"], "said while it is typed");
+        write(&mut form, "host", "10.0.0.5");
+        write(&mut form, "port", "99999");
+        assert_eq!(form.complaint().unwrap().field, "port");
+        assert!(matches!(press(&mut form, &["C-s"]), Outcome::Stay));
+        write(&mut form, "port", "2222");
+        write(&mut form, "env", "A=1; B=x=y");
+        write(&mut form, "tags", "lab, eu");
+        assert!(matches!(press(&mut form, &["Escape"]), Outcome::Stay) && form.doubted, "what was typed is not lost");
+        let Change::Create(made) = saved(press(&mut form, &["C-s"])) else { panic!() };
+        let wanted = json!({ "id": "", "name": "sensor", "folderId": "f-1", "tags": ["lab", "eu"],
+            "config": { "type": "ssh", "config": { "host": "10.0.0.5", "port": 2222, "env": { "A": "1", "B": "x=y" } } } });
+        assert_eq!(serde_json::to_value(*made).unwrap(), wanted);
+    }
+
+    #[test]
+    fn an_edit_says_what_is_another() {
+        let old: Connection = serde_json::from_value(json!({ "id": "c-1", "name": "a", "later": 7,
+            "config": { "type": "shell", "config": { "shell": "/bin/sh", "unknown": [1] } } }))
+        .unwrap();
+        let mut form = Form::edit(HostId::local(), &old);
+        assert!(matches!(press(&mut form, &["C-s"]), Outcome::Close), "nothing is another");
+        write(&mut form, "shell", "");
+        write(&mut form, "command", "make");
+        write(&mut form, "color", "red");
+        let Change::Update { id, patch } = saved(press(&mut form, &["C-s"])) else { panic!() };
+        assert_eq!(id, "c-1");
+        assert_eq!(patch.get("config").unwrap()["config"], json!({ "shell": null, "command": "make" }));
+        assert_eq!(patch.get("terminalOptions"), Some(&json!({ "color": "red" })));
+        assert!(!patch.contains_key("later") && !patch.contains_key("name"));
+        // of a kind of later builds the name can be changed, and nothing else is touched
+        let other: Connection = serde_json::from_value(json!({ "id": "c-2", "name": "u", "config": { "type": "serial",
+            "config": { "port": "/dev/ttyUSB0" } } }))
+        .unwrap();
+        let mut form = Form::edit(HostId::local(), &other);
+        write(&mut form, "name", "uart");
+        let Change::Update { patch, .. } = saved(press(&mut form, &["C-s"])) else { panic!() };
+        assert_eq!(Value::Object(patch), json!({ "name": "uart" }));
+    }
+}

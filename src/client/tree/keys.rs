@@ -1,0 +1,209 @@
+//! Owns what keys and clicks do in the tree. Leaves out what becomes of connections (`app/hub.rs`).
+
+use super::{Place, host_text};
+use crate::client::app::{App, Effect, Target};
+use crate::client::host::{HostCommand, HostId};
+use crate::client::keymap::word;
+use crate::client::layer::field::Field;
+use crate::client::layer::{Choice, Layer};
+use crate::proto::ids::SessionId;
+use crate::term::input::{Button, Key};
+use crate::text::short;
+use ratatui::layout::Rect;
+use std::time::Duration;
+
+/// A second click within this is a double click.
+const DOUBLE: Duration = Duration::from_millis(400);
+
+impl App {
+    pub(in crate::client) fn tree_step(&mut self, by: i64) {
+        let rows = self.tree_rows();
+        let at = self.tree_index(&rows) as i64 + by;
+        let at = at.clamp(0, rows.len().max(1) as i64 - 1) as usize;
+        self.tree.chosen = rows.get(at).map(|r| r.place.clone());
+    }
+
+    /// A key for the filter's line. False = it is for the rows.
+    fn filter_key(&mut self, key: &Key, name: &str) -> bool {
+        let Some(field) = self.tree.filter.as_mut().filter(|_| self.tree.typing) else { return false };
+        match name {
+            "Escape" | "C-c" => (self.tree.filter, self.tree.typing) = (None, false),
+            "Enter" | "Down" | "Tab" => {
+                self.tree.typing = false;
+                if field.text().is_empty() {
+                    self.tree.filter = None;
+                }
+            }
+            "Backspace" if field.text().is_empty() => (self.tree.filter, self.tree.typing) = (None, false),
+            _ => {
+                if !field.key(key, name) {
+                    return false;
+                }
+                // the first that matches by itself is chosen
+                let text = field.text().to_lowercase();
+                let rows = self.tree_rows();
+                let first = rows.iter().find(|r| r.text.to_lowercase().contains(&text)).or(rows.first());
+                self.tree.chosen = first.map(|r| r.place.clone());
+            }
+        }
+        true
+    }
+
+    pub(in crate::client) fn tree_key(&mut self, key: &Key, out: &mut Vec<Effect>) {
+        let name = word(key);
+        if self.filter_key(key, &name) {
+            return;
+        }
+        let rows = self.tree_rows();
+        let row = rows.get(self.tree_index(&rows)).cloned();
+        match name.as_str() {
+            "Up" | "k" => return self.tree_step(-1),
+            "Down" | "j" => return self.tree_step(1),
+            "PageUp" => return self.tree_step(-10),
+            "PageDown" => return self.tree_step(10),
+            "Home" | "g" => return self.tree_step(-100_000),
+            "End" | "G" => return self.tree_step(100_000),
+            "/" => {
+                self.tree.filter.get_or_insert_with(Field::default);
+                self.tree.typing = true;
+                return;
+            }
+            "s" => {
+                self.tree.by_name = !self.tree.by_name;
+                return self.say(if self.tree.by_name { "the tree is by name" } else { "the tree is as it is kept" });
+            }
+            "T" => return self.tree.selected.clear(),
+            "Escape" if self.tree.filter.is_some() => {
+                self.tree.filter = None;
+                return;
+            }
+            "Escape" if !self.tree.selected.is_empty() => return self.tree.selected.clear(),
+            // as the hint of the empty screen says
+            "d" if self.tabs.list.is_empty() => {
+                return out.push(Effect::Quit(crate::client::app::Farewell::Detached));
+            }
+            "q" | "Escape" if !self.tabs.list.is_empty() => return self.look_at_panes(),
+            _ => {}
+        }
+        let Some(row) = row else { return };
+        let place = row.place.clone();
+        match name.as_str() {
+            "Enter" | "o" if !self.tree.selected.is_empty() => self.open_selected(out),
+            "Enter" | "o" => self.tree_open(&place, out),
+            "Space" => self.fold(&place, out),
+            "t" => {
+                if !self.tree.selected.remove(&place) && !matches!(place, Place::Known) {
+                    self.tree.selected.insert(place);
+                }
+                self.tree_step(1);
+            }
+            "Left" | "h" => match row.fold {
+                Some(true) => self.fold(&place, out),
+                // to what it lies in
+                _ => {
+                    let at = self.tree_index(&rows);
+                    let above = rows.iter().take(at).rev().find(|r| r.depth < row.depth);
+                    self.tree.chosen = above.map(|r| r.place.clone()).or(Some(place));
+                }
+            },
+            "Right" | "l" => match row.fold {
+                Some(false) => self.fold(&place, out),
+                _ => self.tree_step(1),
+            },
+            "n" | "c" => match place {
+                Place::Connection(host, id) => self.open_connection(&host, &id, out),
+                Place::Host(host) | Place::Session(host, _) | Place::Folder(host, _) => self.new_tab(host, out),
+                Place::Known => {}
+            },
+            "x" if !self.tree.selected.is_empty() => self.ask_to_kill_selected(out),
+            "x" => match place {
+                Place::Session(host, session) => self.ask_to_kill(host, session, out),
+                Place::Host(host) if !host.is_local() => self.let_go(&host, out),
+                Place::Connection(host, id) => self.ask_to_kill_of(&host, &id, out),
+                _ => {}
+            },
+            "r" => match place {
+                Place::Session(host, session) => {
+                    let name = self.hosts.get(&host).and_then(|h| h.session(&session)).map(|i| i.name.clone());
+                    self.layers.push(Layer::rename_session(host, session, name.unwrap_or_default()));
+                }
+                Place::Host(host) => out.push(Effect::Host(host, HostCommand::Connect)),
+                Place::Folder(host, id) => self.rename_folder(host, id),
+                Place::Connection(host, id) => self.edit_connection(&host, &id),
+                Place::Known => {}
+            },
+            _ => self.hub_key(&name, &place, out),
+        }
+    }
+
+    /// Shows or hides what lies in it. A folder's state is kept where the folder is.
+    pub(in crate::client) fn fold(&mut self, place: &Place, out: &mut Vec<Effect>) {
+        match place {
+            Place::Folder(host, id) => self.fold_folder(host, id, out),
+            _ => self.tree.flip(place),
+        }
+    }
+
+    fn tree_open(&mut self, place: &Place, out: &mut Vec<Effect>) {
+        match place {
+            Place::Session(host, session) => self.go(Target::Session(host.clone(), session.clone()), out),
+            Place::Host(host) if self.is_online(host) => self.tree.flip(place),
+            Place::Host(host) => self.go(Target::Host(host.clone()), out),
+            Place::Connection(host, id) => self.open_connection(host, id, out),
+            Place::Folder(..) => self.fold(place, out),
+            Place::Known => self.tree.flip(place),
+        }
+    }
+
+    pub(in crate::client) fn ask_to_kill(&mut self, host: HostId, session: SessionId, out: &mut Vec<Effect>) {
+        let info = self.hosts.get(&host).and_then(|h| h.session(&session));
+        let alive = info.is_none_or(|i| i.is_alive());
+        let name = info.map_or_else(|| session.to_string(), |i| short(i.label(), 40));
+        if alive && self.settings.confirm {
+            let text = format!("End '{name}' on {}?", host_text(&host));
+            self.layers.push(Layer::confirm(text, Choice::Kill(host, session)));
+        } else {
+            match self.pane_of(&host, &session) {
+                Some(pane) => self.close_pane(pane, out),
+                None => self.request(&host, HostCommand::Close { session }, out),
+            }
+        }
+    }
+
+    /// Lets go of a host's link where no pane shows a session of it.
+    fn let_go(&mut self, host: &HostId, out: &mut Vec<Effect>) {
+        if self.panes.values().any(|p| p.host == *host) {
+            self.say(format!("{} is shown in panes: close them first", host_text(host)));
+        } else {
+            out.push(Effect::Host(host.clone(), HostCommand::Disconnect));
+        }
+    }
+
+    pub(in crate::client) fn tree_click(&mut self, area: Rect, button: Button, x: u16, y: u16, out: &mut Vec<Effect>) {
+        let rows = self.tree_rows();
+        let list = crate::client::view::tree::list_area(self, area);
+        let first = crate::client::view::tree::first_row(self, list, &rows);
+        self.tree.focused = true;
+        self.tree.typing = false;
+        let inside = y >= list.y && y < list.bottom();
+        let Some(row) = rows.get(first + usize::from(y.saturating_sub(list.y))).filter(|_| inside) else { return };
+        let place = row.place.clone();
+        let again = self.tree.clicked.take().is_some_and(|(at, when)| at == place && self.now < when + DOUBLE);
+        self.tree.chosen = Some(place.clone());
+        if button == Button::Right {
+            return self.menu(&place);
+        }
+        let on_fold = row.fold.is_some() && x < list.x + row.depth * 2 + 2;
+        match &place {
+            // what opens something new does so on the second click
+            Place::Connection(..) if !again => {
+                if on_fold {
+                    self.fold(&place, out);
+                } else {
+                    self.tree.clicked = Some((place, self.now));
+                }
+            }
+            _ => self.tree_open(&place, out),
+        }
+    }
+}
