@@ -123,6 +123,7 @@ async fn verbs(
         host: "local".into(),
         inherited,
         defaults: defaults(&paths),
+        ssh_config: common.ssh_config.as_ref().map(|p| std::path::absolute(p).unwrap_or_else(|_| p.clone())),
         taken: false,
     };
     let local = move || {
@@ -217,7 +218,8 @@ fn serve(paths: Paths, inherited: sys::Inherited) -> Result<u8, Failure> {
         let (read, write) = tokio::io::split(sys::FdStream::stdio()?);
         let io = tokio::io::join(std::io::Cursor::new(first).chain(read), write);
         let defaults = defaults(&paths);
-        let ctx = agent::Context { paths, local: false, host: sys::hostname(), inherited, defaults, taken };
+        let ctx =
+            agent::Context { paths, local: false, host: sys::hostname(), inherited, defaults, ssh_config: None, taken };
         sys::as_task(agent::run(io, ctx)).await?;
         Ok(0)
     })

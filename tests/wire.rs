@@ -444,6 +444,7 @@ fn cases() -> Vec<Case> {
             stream: 2,
             kind: "exec".into(),
             command: vec!["make".into(), "-j4".into()],
+            line: None,
             term: "xterm-256color".into(),
             cols: 120,
             rows: 40,

@@ -12,6 +12,7 @@
 //! - `life.rs`     its hello, its end in order, what it finds again
 //! - `monitor.rs`  gauges
 //! - `builds.rs`   the builds that were put here: which go
+//! - `targets.rs`  hosts reached over SSH from here
 //! - `ports.rs`    what listens here
 //! - `watch.rs`    notices that the run dir is another
 
@@ -25,6 +26,7 @@ mod opening;
 mod ports;
 mod relay;
 mod sessions;
+mod targets;
 mod used;
 mod watch;
 
@@ -65,6 +67,8 @@ pub struct Context {
     /// What sessions' programs get back.
     pub inherited: sys::Inherited,
     pub defaults: Defaults,
+    /// The ssh_config that the client's user has named in place of his own.
+    pub ssh_config: Option<std::path::PathBuf>,
     /// The first frames came with the command that started it (`hello::FIRST`).
     pub taken: bool,
 }

@@ -2,6 +2,7 @@
 //! connection's place in the book, and starting the process (`sessions.rs`).
 
 use super::Agent;
+use super::targets::line;
 use crate::proto::control::connections::check::{check, expanded};
 use crate::proto::control::connections::*;
 use crate::proto::control::{Fault, SessionCreate};
@@ -65,7 +66,18 @@ impl Agent {
                 }
                 from.env = local.env.into_iter().collect();
             }
-            Kind::Ssh(_) => return Err(bad("its target is reached another way".into())),
+            Kind::Ssh(ssh) => {
+                if !create.cwd.is_empty() {
+                    return Err(bad("where it starts is told by the connection: no directory can be given".into()));
+                }
+                if create.command.is_empty() {
+                    from.line = line(ssh.starting_directory.as_deref(), ssh.command.as_deref());
+                }
+                from.env = ssh.env.clone().into_iter().collect();
+                create.target =
+                    Some(self.target(&ssh).await.map_err(|f| Fault::new(f.code, format!("{named}: {}", f.message)))?);
+                create.cwd_of = None;
+            }
             Kind::Other(kind) => {
                 let kind = crate::text::short(&kind, 40);
                 return Err(bad(format!("this thub opens no connections of type {kind}: it opens local and ssh")));

@@ -1,9 +1,11 @@
 //! Owns what the verbs share: a runtime, a link to the host, a session by its name. Leaves out the verbs.
 
 use super::Common;
-use crate::client::host::{Dialed, Env, First, HostId, Reply, dial_by, ends_at_logout, list_sessions, mixed};
+use crate::client::host::{
+    Dialed, Env, First, HostId, Reply, answer_asked, dial_by, ends_at_logout, list_sessions, mixed,
+};
 use crate::failure::{Failure, Kind};
-use crate::link::Link;
+use crate::link::{Incoming, Link};
 use crate::proto::control::{Fault, Method, SessionCreate, SessionInfo};
 use crate::proto::ids::{SessionId, StreamId};
 use crate::text::shell;
@@ -124,13 +126,33 @@ impl Client {
     }
 
     /// Longer than the agent waits for the session to stand: no answer must not mean that one was started.
-    pub async fn create(&self, create: &SessionCreate) -> Result<SessionInfo, Failure> {
+    pub async fn create(&mut self, create: &SessionCreate) -> Result<SessionInfo, Failure> {
         if self.dialed.hello.ends_at_logout {
             eprintln!("thub: {}", ends_at_logout(&self.host));
         }
         let create = self.dialed.wanted(create.clone());
-        let created = self.link().call_within(&create, Duration::from_secs(15)).await;
+        // (from a connection it may be that somebody is asked something first)
+        let within = if create.connection.is_some() { 7200 } else { 15 };
+        let creating = self.link().call_within(&create, Duration::from_secs(within));
+        let through = (!self.host.is_local()).then(|| self.host.as_str().to_string());
+        let created = self.asked_while(creating, create.connection.is_some(), through).await;
         Ok(created.map_err(|f| self.fault(f))?.session)
+    }
+
+    /// Waits for an answer, and answers what the agent asks meanwhile.
+    async fn asked_while<T>(&mut self, waited: impl Future<Output = T>, may_ask: bool, through: Option<String>) -> T {
+        let out = self.dialed.link.out.clone();
+        tokio::pin!(waited);
+        loop {
+            tokio::select! {
+                done = &mut waited => return done,
+                Some(message) = self.dialed.incoming.recv(), if may_ask => {
+                    if let Incoming::Call { id, method, params } = message {
+                        answer_asked(out.clone(), id, method, params, super::ask::quietly(), through.clone());
+                    }
+                }
+            }
+        }
     }
 
     pub async fn sessions(&self) -> Result<Vec<SessionInfo>, Failure> {

@@ -121,6 +121,7 @@ impl Book {
         };
         let mut json = serde_json::to_value(&connection).map_err(anyhow::Error::from)?;
         for field in &add.set {
+            check_field(&connection.config.kind, field)?;
             set(&mut json, field)?;
         }
         connection = serde_json::from_value(json).map_err(|e| {
@@ -162,6 +163,7 @@ impl Book {
             patch["tags"] = edit.tag.clone().into();
         }
         for field in &edit.set {
+            check_field(&connection.config.kind, field)?;
             set(&mut patch, field)?;
         }
         for field in &edit.unset {
@@ -245,6 +247,37 @@ fn ssh_of(dest: &str) -> Result<Ssh, Failure> {
 const TERMINAL: [&str; 7] = ["ringBufferSize", "scrollbackBuffer", "sizePolicy", "term", "color", "title", "encoding"];
 const NUMBERS: [&str; 3] = ["ringBufferSize", "scrollbackBuffer", "port"];
 const SWITCHES: [&str; 2] = ["forwardAgent", "enableX11Forwarding"];
+
+/// The fields of a connection's kind, as far as they are known here; of other kinds all are kept as they are given.
+fn known(kind: &str, field: &str) -> bool {
+    let of_kind: &[&str] = match kind {
+        "local" | "shell" => &["shell", "command", "initialCommand", "startingDirectory"],
+        "ssh" => &[
+            "host",
+            "port",
+            "username",
+            "keyPath",
+            "proxyJump",
+            "forwardAgent",
+            "enableX11Forwarding",
+            "command",
+            "startingDirectory",
+        ],
+        _ => return true,
+    };
+    of_kind.contains(&field) || TERMINAL.contains(&field) || field == "name" || field.starts_with("env.")
+}
+
+fn check_field(kind: &str, field: &str) -> Result<(), Failure> {
+    let name = field.split('=').next().unwrap_or_default();
+    match known(kind, name) {
+        true => Ok(()),
+        false => Err(Failure::usage(
+            format!("a connection of type {} has no field '{}'", short(kind, 20), short(name, 60)),
+            "`thub conn add --help` names the fields",
+        )),
+    }
+}
 
 /// `FIELD=VALUE`
 fn set(into: &mut Value, field: &str) -> Result<(), Failure> {

@@ -111,7 +111,7 @@ pub async fn new(env: &Arc<Env>, host: &HostId, new: &New) -> Result<u8, Failure
     let size = terminal()?;
     let mut create = super::sessions::create(new)?;
     create.size = create.size.or(size);
-    let client = Client::connect(env, host).await?;
+    let mut client = Client::connect(env, host).await?;
     create.connection = super::sessions::connection(&client, new).await?;
     let info = client.create(&create).await?;
     let session =

@@ -75,7 +75,7 @@ pub fn without_agent(env: &Arc<Env>, host: &HostId, new: &New) -> Result<(), Fai
 
 pub async fn new_detached(env: &Arc<Env>, common: &Common, host: &HostId, new: &New) -> Result<(), Failure> {
     let mut create = create(new)?;
-    let client = Client::connect(env, host).await?;
+    let mut client = Client::connect(env, host).await?;
     create.connection = connection(&client, new).await?;
     let mut info = client.create(&create).await?;
     // one over plain SSH lives here

@@ -1,6 +1,7 @@
 //! Owns a host's link as the client sees it: connect, deploy, reconnect, resend; one task a host.
 //! The verbs use it too. Leaves out what is drawn.
 
+mod answers;
 pub mod attached;
 mod credit;
 pub mod dial;
@@ -30,6 +31,7 @@ use crate::transport::ask::{KeyAsked, SecretAsked};
 use crate::transport::ssh::Lends;
 use crate::transport::ssh::forward::Status;
 use crate::transport::ssh::forward::spec::Spec;
+pub use answers::answer as answer_asked;
 use attached::{Settled, Waiting};
 use measured::Measured;
 use std::sync::Arc;

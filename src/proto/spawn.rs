@@ -90,6 +90,10 @@ impl Spec {
     }
 }
 
+fn is_false(b: &bool) -> bool {
+    !*b
+}
+
 /// What a new session process answers on its standard output: one JSON object, then end of file.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Started {
@@ -97,13 +101,24 @@ pub struct Started {
 }
 
 /// What a client tells a new target process, as JSON on its standard input.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(default)]
 pub struct TargetSpec {
     /// As the user wrote it: an alias of ssh_config or `user@host[:port]`.
     pub dest: String,
     /// The ssh_config to use instead of the user's, an absolute path, byte for byte.
     pub ssh_config: Option<Vec<u8>>,
+    /// What a prepared connection says beside ssh_config: a key file to be tried first,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_path: Option<String>,
+    /// jump hosts in place of its own,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proxy_jump: Option<String>,
+    /// and what is lent to the host.
+    #[serde(skip_serializing_if = "is_false")]
+    pub forward_agent: bool,
+    #[serde(skip_serializing_if = "is_false")]
+    pub x11: bool,
 }
 
 /// What a new target process answers on its standard output once its socket stands.

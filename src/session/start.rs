@@ -12,7 +12,7 @@ use crate::paths::Paths;
 use crate::proto::control::*;
 use crate::proto::hello;
 use crate::proto::ids::{SessionId, Size, TargetId, check_name};
-use crate::proto::spawn::Spec;
+use crate::proto::spawn::{From, Spec};
 use crate::store;
 use crate::store::rundir::{Entry, Record, RunDir};
 use crate::sys;
@@ -114,8 +114,9 @@ impl Session {
         env.extend(from.env.iter().map(|(k, v)| (k.into(), v.into())));
         let pty = match &create.target {
             Some(target) => {
-                let channel = far(&run, target, &create, size, runtime)?;
-                info = of_channel(info, target, channel.host(), !create.command.is_empty());
+                let channel = far(&run, target, &create, &from, size, runtime)?;
+                let command = !create.command.is_empty() || from.line.is_some();
+                info = of_channel(info, target, channel.host(), command, &from.connection);
                 Backend::Channel(channel)
             }
             None => {
@@ -191,6 +192,7 @@ fn far(
     run: &RunDir,
     target: &TargetId,
     create: &SessionCreate,
+    from: &From,
     size: Size,
     runtime: &tokio::runtime::Runtime,
 ) -> Result<channel::Channel, Fault> {
@@ -198,12 +200,13 @@ fn far(
         Fault::new(Fault::GONE, format!("the process that holds the SSH connection can't be reached: {e}"))
     })?;
     let open = ChannelOpen {
-        kind: if create.command.is_empty() { "shell".into() } else { "exec".into() },
+        kind: if create.command.is_empty() && from.line.is_none() { "shell".into() } else { "exec".into() },
         command: create.command.clone(),
+        line: from.line.clone(),
         term: create.term.clone().unwrap_or_else(|| TERM.into()),
         cols: size.cols,
         rows: size.rows,
-        env: [("COLORTERM", "truecolor")].map(|(k, v)| (k.to_string(), v.to_string())).to_vec(),
+        env: [("COLORTERM".to_string(), "truecolor".to_string())].into_iter().chain(from.env.clone()).collect(),
         ..ChannelOpen::default()
     };
     runtime.block_on(channel::open(socket, open, CHANNEL)).map_err(|f| match f.code {
@@ -217,12 +220,12 @@ fn far(
 }
 
 /// What a list says of a session without a program of its own: whom it is a channel to.
-fn of_channel(mut info: SessionInfo, target: &TargetId, host: &str, command: bool) -> SessionInfo {
+fn of_channel(mut info: SessionInfo, target: &TargetId, host: &str, command: bool, connection: &str) -> SessionInfo {
     let words = ["ssh".to_string(), host.to_string()];
     let command = if command { info.command } else { Vec::new() };
     info.command = words.into_iter().chain(command).collect();
     info.kind = "ssh".into();
-    info.connection = host.to_string();
+    info.connection = if connection.is_empty() { host.to_string() } else { connection.to_string() };
     info.cwd = String::new();
     info.target = target.to_string();
     info

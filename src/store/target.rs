@@ -6,8 +6,10 @@
 
 use super::rundir::RunDir;
 use crate::proto::ids::{TargetId, hex};
+use crate::proto::spawn::TargetSpec;
 use crate::sys;
 use sha2::{Digest, Sha256};
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::os::unix::ffi::OsStrExt;
@@ -24,6 +26,16 @@ pub fn id(dest: &str, ssh_config: Option<&Path>) -> TargetId {
     let hash = sha.finalize();
     let name = format!("t-{}", hex(hash.get(..8).unwrap_or_default()));
     name.parse().expect("hexadecimal digits make an id")
+}
+
+/// The one that a specification asks for: what a prepared connection says beside ssh_config makes it another one.
+pub fn id_of(spec: &TargetSpec) -> TargetId {
+    let file = spec.ssh_config.as_deref().map(|bytes| Path::new(OsStr::from_bytes(bytes)));
+    let plain = TargetSpec { dest: spec.dest.clone(), ssh_config: spec.ssh_config.clone(), ..TargetSpec::default() };
+    match (*spec == plain, serde_json::to_string(spec)) {
+        (false, Ok(whole)) => id(&whole, file),
+        _ => id(&spec.dest, file),
+    }
 }
 
 fn lock_name(id: &TargetId) -> String {
@@ -121,6 +133,9 @@ mod tests {
         let a = id("web", None);
         assert_eq!(a, id("web", None));
         assert!(a.as_str().starts_with("t-") && a.as_str().len() == 18, "{a}");
+        let spec = TargetSpec { dest: "web".into(), ..TargetSpec::default() };
+        assert_eq!(id_of(&spec), a);
+        assert_ne!(id_of(&TargetSpec { key_path: Some("/k".into()), ..spec }), a);
         for other in [id("web2", None), id("me@web", None), id("web", Some(Path::new("/c")))] {
             assert_ne!(a, other);
         }

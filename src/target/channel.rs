@@ -42,7 +42,7 @@ fn line(words: &[String]) -> String {
 
 /// The terminal asked for.
 pub fn terminal(open: &ChannelOpen) -> Terminal {
-    let command = (open.kind == "exec").then(|| line(&open.command));
+    let command = (open.kind == "exec").then(|| open.line.clone().unwrap_or_else(|| line(&open.command)));
     Terminal {
         command,
         term: open.term.clone(),

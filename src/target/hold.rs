@@ -6,9 +6,10 @@ use crate::failure::{Failure, Kind};
 use crate::link::locked;
 use crate::proto::control::{TargetInfo, Told};
 use crate::proto::spawn::TargetSpec;
+use crate::sys;
 use crate::text::escape;
 use crate::transport::ask::Ask;
-use crate::transport::ssh::{self, Ssh};
+use crate::transport::ssh::{self, Beside, Ssh};
 use crate::transport::told::tell;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
@@ -68,7 +69,14 @@ impl Hold {
         self.attempt(async move {
             let file = spec.ssh_config.clone().map(|p| PathBuf::from(OsString::from_vec(p)));
             let ask: Arc<dyn Ask> = asks;
-            ssh::connect_patiently(&spec.dest, file.as_deref(), ask).await
+            let home = || sys::passwd().map(|p| p.home).or_else(|| std::env::var_os("HOME").map(PathBuf::from));
+            let key_file = spec.key_path.clone().map(|path| match path.strip_prefix("~/") {
+                Some(rest) => home().unwrap_or_else(|| PathBuf::from("/")).join(rest),
+                None => PathBuf::from(path),
+            });
+            let (jump, forward_agent, x11) = (spec.proxy_jump.clone(), spec.forward_agent, spec.x11);
+            let beside = Beside { key_file, jump, forward_agent, x11 };
+            ssh::connect_patiently(&spec.dest, file.as_deref(), ask, beside).await
         });
     }
 

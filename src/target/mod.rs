@@ -51,6 +51,8 @@ pub fn main(id: &str) -> Result<(), Failure> {
         return Ok(());
     }
     sys::own::stand_alone();
+    // where that outlives a logout; else it stays where it is
+    let _ = sys::logout::own_scope(id.as_str());
     // keys and answers are held here: no dump, no file for others
     sys::take_care();
     let report = |result: Result<TargetInfo, Fault>| {

@@ -5,6 +5,7 @@
 pub mod ask;
 pub mod deploy;
 pub mod ssh;
+pub mod target;
 pub mod told;
 
 use crate::failure::{Failure, Kind};

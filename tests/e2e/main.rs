@@ -10,6 +10,7 @@ mod edges;
 mod far;
 mod find;
 mod forward;
+mod hub;
 mod kills;
 mod lent;
 mod line;

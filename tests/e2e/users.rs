@@ -36,8 +36,13 @@ impl User {
 
     /// A home that passwd knows, and leave to log in by key.
     pub fn give_home(&self, dir: &Path) {
-        std::fs::set_permissions(dir.parent().unwrap(), PermissionsExt::from_mode(0o755)).unwrap();
         std::fs::create_dir(dir).unwrap();
+        self.take_home(dir);
+    }
+
+    /// The same with a directory that is there.
+    pub fn take_home(&self, dir: &Path) {
+        std::fs::set_permissions(dir.parent().unwrap(), PermissionsExt::from_mode(0o755)).unwrap();
         std::fs::set_permissions(dir, PermissionsExt::from_mode(0o700)).unwrap();
         chown(dir, Some(self.id), Some(self.group)).unwrap();
         let mut usermod = Command::new("/usr/sbin/usermod");

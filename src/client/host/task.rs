@@ -30,6 +30,7 @@ use look::Looked;
 use shortcut::Shortcuts;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -84,6 +85,7 @@ pub fn spawn(host: HostId, env: Arc<Env>, events: Events, first: Option<Dialed>)
         early: Vec::new(),
         next_stream: 2,
         tries: 0,
+        askable: Arc::default(),
         gauges: false,
         announced: HashMap::new(),
         typed_last: None,
@@ -174,6 +176,8 @@ struct Task {
     next_stream: StreamId,
     /// Shortcuts tried so far.
     tries: u64,
+    /// Calls under way that may lead to a question: else the agent has none to ask.
+    askable: Arc<AtomicUsize>,
     gauges: bool,
     announced: HashMap<SessionId, Waiting>,
     /// Whom its echo is waited for: it gets more of the link than the others.
@@ -653,7 +657,7 @@ impl Task {
                         self.tell(HostEvent::Rtt(rtt));
                         self.feel(&mut live, &mut beside, asked);
                     }
-                    Incoming::Call { id, method, .. } => crate::link::call::answer(&live.link.out, id, Err(Fault::new(Fault::UNKNOWN_METHOD, method))),
+                    Incoming::Call { id, method, params } => self.asked_by_agent(&live, id, method, params),
                 },
                 end = &mut live.ended => {
                     // what arrived before the end is still taken

@@ -3,30 +3,27 @@
 //! Leaves out SSH: that is the target process' matter.
 
 use super::dial::greet;
-use super::{Dialed, Env, HostId};
+use super::{Dialed, Env, HostId, answers};
 use crate::failure::Failure;
-use crate::link::{Incoming, Link, call};
+use crate::link::{Incoming, Link};
 use crate::proto::control::*;
-use crate::proto::hello;
 use crate::proto::ids::TargetId;
 use crate::proto::notice::Notice;
-use crate::proto::spawn::{TargetSpec, TargetStarted};
+use crate::proto::spawn::TargetSpec;
 use crate::store::rundir::RunDir;
 use crate::store::target;
 use crate::sys;
 use crate::text::escape;
-use crate::transport::ask::{Ask, KeyAsked, SecretAsked, SecretKind};
+use crate::transport::ask::Ask;
+use crate::transport::target::{connect, reach};
 use crate::transport::told::told;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::UnixStream;
 use tokio::sync::{mpsc, oneshot, watch};
 
-/// A new target process stands within this.
-const START: Duration = Duration::from_secs(10);
 /// Connecting has deadlines of its own, which stand still while a person is asked.
 const CONNECT: Duration = Duration::from_secs(7200);
 /// How a target process stands is answered within this.
@@ -119,28 +116,19 @@ pub async fn dial(host: &HostId, env: &Env, ask: Arc<dyn Ask>) -> Result<Dialed,
     let target = target_of(host, env);
     let run = RunDir::open(&env.paths)?;
     let fault = |f: Fault| silent(host, &escape(&f.message));
-    // one that nobody has needed for a while may be about to go just now
-    let until = tokio::time::Instant::now() + START;
-    let (control, incoming) = loop {
-        let found = match connect(&run, &target) {
-            Ok((control, incoming)) => match control.call(&hello::initialize(env.client.clone())).await {
-                Ok(_) => break (control, incoming),
-                Err(f) => {
-                    control.close();
-                    f
-                }
-            },
-            Err(e) => {
-                start(host, env, &target).await?;
-                Fault::new(Fault::GONE, e.to_string())
-            }
-        };
-        if found.code != Fault::GONE || tokio::time::Instant::now() >= until {
-            return Err(fault(found));
-        }
-        // (who was faster in starting it may not have its socket yet)
-        tokio::time::sleep(START / 200).await;
+    let spec = TargetSpec {
+        dest: host.as_str().to_string(),
+        ssh_config: config_file(env).map(|p| p.as_os_str().as_bytes().to_vec()),
+        ..TargetSpec::default()
     };
+    let reached = reach(&run, &target, &spec, env.client.clone()).await;
+    let (control, incoming) = reached.map_err(|f| match f.code {
+        Fault::SPAWN => Failure::failed(
+            format!("no process can be started for {}: {}", escape(host.as_str()), escape(&f.message)),
+            "run `thub doctor`",
+        ),
+        _ => fault(f),
+    })?;
     let (heard, silence) = watch::channel(Duration::ZERO);
     let without = Without { target, control: control.clone(), silence };
     if ask.somebody() {
@@ -188,17 +176,6 @@ fn silent(host: &HostId, why: &str) -> Failure {
     )
 }
 
-type Control = (Link, mpsc::UnboundedReceiver<Incoming>);
-
-fn connect(run: &RunDir, target: &TargetId) -> io::Result<Control> {
-    let stream = target::connect(run, target)?;
-    stream.set_nonblocking(true)?;
-    let (tx, incoming) = mpsc::unbounded_channel();
-    let (link, served) = Link::new(UnixStream::from_std(stream)?, false, tx);
-    tokio::spawn(served);
-    Ok((link, incoming))
-}
-
 /// Answers what the target process asks, and takes what it tells, as long as the link stands.
 async fn answer(
     link: Link,
@@ -217,51 +194,6 @@ async fn answer(
             }
             Incoming::Rtt(_) => continue,
         };
-        let (out, ask) = (link.out.clone(), ask.clone());
-        tokio::spawn(async move {
-            let result = match method.as_str() {
-                AskHostKey::NAME => match call::params::<AskHostKey>(params) {
-                    Ok(AskHostKey { host, kind, fingerprint, address, way, kept }) => {
-                        let asked = KeyAsked { host, address, way, kind, fingerprint, kept };
-                        call::reply(Trusted { trust: ask.host_key(&asked).await })
-                    }
-                    Err(fault) => Err(fault),
-                },
-                AskSecret::NAME => match call::params::<AskSecret>(params) {
-                    Ok(q) => {
-                        // (it runs on this machine, as this user: its word on what stays here is ours)
-                        let kind = SecretKind::of(&q.kind);
-                        let AskSecret { host, prompt, echo, left, .. } = q;
-                        let asked = SecretAsked { host, prompt, echo, kind, left };
-                        let answer = ask.secret(&asked).await;
-                        call::reply(Secret { answer: answer.map(|s| s.expose().to_string()) })
-                    }
-                    Err(fault) => Err(fault),
-                },
-                other => Err(Fault::new(Fault::UNKNOWN_METHOD, crate::text::short(other, 64))),
-            };
-            call::answer(&out, id, result);
-        });
-    }
-}
-
-/// Starts the target process, unless somebody else was faster.
-async fn start(host: &HostId, env: &Env, target: &TargetId) -> Result<(), Failure> {
-    let failed = |e: io::Error| {
-        Failure::failed(format!("no process can be started for {}: {e}", escape(host.as_str())), "run `thub doctor`")
-    };
-    let spec = TargetSpec {
-        dest: host.as_str().to_string(),
-        ssh_config: config_file(env).map(|p| p.as_os_str().as_bytes().to_vec()),
-    };
-    let json = serde_json::to_vec(&spec).map_err(|e| failed(e.into()))?;
-    let said = match sys::own::start(&["target", "--id", target.as_str()], &json, START).await {
-        Err(e) if e.kind() == io::ErrorKind::TimedOut => return Err(silent(host, "it did not stand within 10 s")),
-        said => said.map_err(failed)?,
-    };
-    match serde_json::from_slice::<TargetStarted>(&said).map(|s| s.result) {
-        Ok(Ok(_)) => Ok(()),
-        Ok(Err(fault)) => Err(silent(host, &escape(&fault.message))),
-        Err(_) => Err(silent(host, "it ended before it stood")),
+        answers::answer(link.out.clone(), id, method, params, ask.clone(), None);
     }
 }

@@ -93,6 +93,9 @@ pub struct ChannelOpen {
     pub kind: String,
     /// argv of `exec`.
     pub command: Vec<String>,
+    /// In their place, as it is: one line for the login shell there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<String>,
     pub term: String,
     pub cols: u16,
     pub rows: u16,

@@ -109,11 +109,13 @@ pub async fn connect_again(
 ) -> Result<Ssh, Failure> {
     let file = file.map(Path::to_path_buf);
     let note = again.as_ref().map(|again| again.note.clone()).unwrap_or_default();
-    hop(dest.to_string(), file, ask, 0, None, Manner { keepalives: KEEPALIVE_MOST, again, note }).await
+    hop(dest.to_string(), file, ask, 0, None, Manner { again, note, ..Manner::plain(KEEPALIVE_MOST) }).await
 }
 
 /// How a connection is begun and held.
 struct Manner {
+    /// What a prepared connection says of the target.
+    beside: Beside,
     /// So many may stay unanswered.
     keepalives: usize,
     again: Option<Again>,
@@ -123,13 +125,47 @@ struct Manner {
 
 impl Manner {
     fn plain(keepalives: usize) -> Manner {
-        Manner { keepalives, again: None, note: Arc::default() }
+        Manner { beside: Beside::default(), keepalives, again: None, note: Arc::default() }
     }
 }
 
 /// The same for channels that end with the connection: a silence of up to two minutes is borne, as `ssh` itself does.
-pub async fn connect_patiently(dest: &str, file: Option<&Path>, ask: Arc<dyn Ask>) -> Result<Ssh, Failure> {
-    hop(dest.to_string(), file.map(Path::to_path_buf), ask, 0, None, Manner::plain(KEEPALIVE_PATIENT)).await
+pub async fn connect_patiently(
+    dest: &str,
+    file: Option<&Path>,
+    ask: Arc<dyn Ask>,
+    beside: Beside,
+) -> Result<Ssh, Failure> {
+    let manner = Manner { beside, ..Manner::plain(KEEPALIVE_PATIENT) };
+    hop(dest.to_string(), file.map(Path::to_path_buf), ask, 0, None, manner).await
+}
+
+/// What a prepared connection says beside ssh_config, and before it. For the target itself, not for its jump hosts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Beside {
+    /// A key file, tried before the others.
+    pub key_file: Option<PathBuf>,
+    /// Jump hosts as ProxyJump names them, in place of those of ssh_config and of its ProxyCommand.
+    pub jump: Option<String>,
+    pub forward_agent: bool,
+    pub x11: bool,
+}
+
+impl Beside {
+    fn put(&self, config: &mut HostConfig) {
+        if let Some(key) = &self.key_file {
+            config.identity_files.retain(|f| f != key);
+            config.identity_files.insert(0, key.clone());
+        }
+        if let Some(jump) = &self.jump {
+            (config.proxy_command, config.proxy_use_fdpass) = (None, false);
+            config.proxy_jump = Some(jump.clone()).filter(|j| !j.eq_ignore_ascii_case("none"));
+        }
+        if self.forward_agent {
+            config.forward_agent.get_or_insert_with(config::AgentSocket::default);
+        }
+        config.forward_x11 |= self.x11;
+    }
 }
 
 type Hop = Pin<Box<dyn Future<Output = Result<Ssh, Failure>> + Send>>;
@@ -154,7 +190,8 @@ fn hop(
             ));
         }
         let start = Instant::now();
-        let config = config::resolve(&dest, file.as_deref()).await?;
+        let mut config = config::resolve(&dest, file.as_deref()).await?;
+        manner.beside.put(&mut config);
         config.refused()?;
         let mut steps = Steps { config: start.elapsed(), ..Steps::default() };
         let start = Instant::now();

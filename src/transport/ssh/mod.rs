@@ -43,7 +43,7 @@ pub use ahead::{Again, Note};
 pub use aliases::hosts;
 pub use channel::{Channel, Control, Exit};
 pub use config::{HostConfig, resolve};
-pub use connect::{Lends, Ssh, Terminal, connect, connect_again, connect_patiently};
+pub use connect::{Beside, Lends, Ssh, Terminal, connect, connect_again, connect_patiently};
 pub use forward::Forwards;
 pub use look::{Look, Steps};
 pub use sftp::Sftp;

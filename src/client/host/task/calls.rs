@@ -2,19 +2,41 @@
 
 use super::look::Looked;
 use super::{CREATE, HITS, Inner, Live, Task};
-use crate::client::host::{HostCommand, HostEvent, find, list_connections, mixed, read_stream};
-use crate::link::Link;
+use crate::client::host::{HostCommand, HostEvent, answers, find, list_connections, mixed, read_stream};
+use crate::link::{Link, call};
 use crate::proto::control::*;
 use crate::proto::frame::Body;
 use crate::proto::hello;
 use crate::proto::ids::{SessionId, StreamId};
 use crate::term::screen::Colors;
 use crate::transport::deploy::build_id;
+use serde_json::Value;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 /// A session was asked for, and the link fell before the answer.
 const UNKNOWN: &str =
     "the link fell before the host answered; it may have started one all the same: then the tree has it";
+
+/// A session of a connection is there within this, a person's answers included.
+const ASKED: Duration = Duration::from_secs(7200);
+
+/// As long as it lives the agent may ask.
+struct Askable(Arc<AtomicUsize>);
+
+impl Askable {
+    fn new(count: &Arc<AtomicUsize>) -> Askable {
+        count.fetch_add(1, Ordering::Relaxed);
+        Askable(count.clone())
+    }
+}
+
+impl Drop for Askable {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
 
 impl Task {
     pub(super) fn command(&mut self, live: &mut Live, command: HostCommand) {
@@ -79,7 +101,11 @@ impl Task {
                 };
                 let (events, host, link) = (self.events.clone(), self.host.clone(), live.link.clone());
                 let (build, file) = (live.build.clone(), self.env.ssh_config.clone());
+                // from a connection it may be that somebody is asked something first
+                let asks = create.connection.as_ref().map(|_| Askable::new(&self.askable));
+                let within = if asks.is_some() { ASKED } else { CREATE };
                 tokio::spawn(async move {
+                    let _asks = asks;
                     // a connection that was lost is made anew first, and whoever is asked then has time
                     let ready = async { if let Some(ready) = ready { ready.await } else { Ok(()) } };
                     let result = match ready.await {
@@ -87,7 +113,7 @@ impl Task {
                         // longer than the agent waits for the session to stand: no answer must not mean that one was
                         // started
                         Ok(()) => {
-                            let created = link.call_within(&create, CREATE).await;
+                            let created = link.call_within(&create, within).await;
                             created.map(|c| Box::new(c.session)).map_err(|f| match f.code {
                                 // a second try might make two
                                 Fault::GONE if link.is_closed() => UNKNOWN.to_string(),
@@ -180,6 +206,16 @@ impl Task {
                 self.forwards.command(&c, Some(&live.link));
             }
         }
+    }
+
+    /// An agent asks: only while something was asked of it that may need an answer.
+    pub(super) fn asked_by_agent(&self, live: &Live, id: u64, method: String, params: Value) {
+        if self.askable.load(Ordering::Relaxed) == 0 {
+            let fault = Fault::new(Fault::REFUSED, "nothing was asked for that needs an answer");
+            return call::answer(&live.link.out, id, Err(fault));
+        }
+        let through = (!self.host.is_local()).then(|| self.host.as_str().to_string());
+        answers::answer(live.link.out.clone(), id, method, params, self.asker.clone(), through);
     }
 
     /// Asks for the prepared connections.

@@ -1,0 +1,120 @@
+//! Owns how an agent's host reaches targets over SSH: the target process is found or started and made to connect, and what
+//! it has to ask goes on to the client of this link. Leaves out SSH, and the sessions over it.
+
+use super::Agent;
+use crate::link::{Incoming, Link, call};
+use crate::proto::control::connections::Ssh;
+use crate::proto::control::*;
+use crate::proto::ids::{ClientId, TargetId};
+use crate::proto::spawn::TargetSpec;
+use crate::store::target;
+use crate::sys;
+use crate::transport::deploy::quote;
+use crate::transport::target::reach;
+use std::os::unix::ffi::OsStrExt;
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// A person has so long for an answer.
+const PERSON: Duration = Duration::from_secs(3600);
+/// Connecting has deadlines of its own, which stand still while a person is asked.
+const CONNECT: Duration = Duration::from_secs(7200);
+
+/// Ends with whoever waited: nothing is asked for nobody.
+struct Control(Link);
+
+impl Drop for Control {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+impl Agent {
+    /// The target process of a connection over SSH, connected; whoever is at the other end of this link may be asked.
+    pub(super) async fn target(&self, ssh: &Ssh) -> Result<TargetId, Fault> {
+        let spec = TargetSpec {
+            dest: ssh.dest(),
+            ssh_config: self.ctx.ssh_config.as_ref().map(|p| p.as_os_str().as_bytes().to_vec()),
+            key_path: ssh.key_path.clone(),
+            proxy_jump: ssh.proxy_jump.clone(),
+            forward_agent: ssh.forward_agent,
+            x11: ssh.x11,
+        };
+        let id = target::id_of(&spec);
+        let (control, incoming) = reach(&self.run(), &id, &spec, ClientId::random()).await.map_err(|f| {
+            Fault::new(f.code, format!("the process that reaches {} does not answer: {}", ssh.dest(), f.message))
+        })?;
+        let control = Control(control);
+        let connected = async {
+            control.0.call(&TargetAttach::default()).await?;
+            let lends = TargetConnect { auth_sock: sys::auth_sock(), ..TargetConnect::default() };
+            control.0.call_within(&lends, CONNECT).await
+        };
+        tokio::select! {
+            info = connected => match info?.failure {
+                None => Ok(id),
+                Some(told) => {
+                    let hint = told.hints.first().map(|h| format!("; {h}")).unwrap_or_default();
+                    let code = match told.kind.as_str() {
+                        "refused" => Fault::REFUSED,
+                        "timed-out" => Fault::TIMEOUT,
+                        _ => Fault::SPAWN,
+                    };
+                    Err(Fault::new(code, format!("{}{hint}", told.what)))
+                }
+            },
+            () = hand_on(&control.0, incoming, self.link.clone()) => {
+                Err(Fault::new(Fault::GONE, format!("the process that reaches {} went away", ssh.dest())))
+            }
+        }
+    }
+}
+
+/// Hands questions on, each to its answer. Returns when the target process has gone.
+async fn hand_on(control: &Link, mut incoming: mpsc::UnboundedReceiver<Incoming>, client: Link) {
+    while let Some(message) = incoming.recv().await {
+        let Incoming::Call { id, method, params } = message else { continue };
+        let (out, client) = (control.out.clone(), client.clone());
+        tokio::spawn(async move {
+            let result = match method.as_str() {
+                AskHostKey::NAME => match call::params::<AskHostKey>(params) {
+                    Ok(asked) => client.call_within(&asked, PERSON).await.and_then(call::reply),
+                    Err(fault) => Err(fault),
+                },
+                AskSecret::NAME => match call::params::<AskSecret>(params) {
+                    Ok(asked) => client.call_within(&asked, PERSON).await.and_then(call::reply),
+                    Err(fault) => Err(fault),
+                },
+                other => Err(Fault::new(Fault::UNKNOWN_METHOD, crate::text::short(other, 64))),
+            };
+            call::answer(&out, id, result);
+        });
+    }
+}
+
+/// One line for the login shell there: a directory to start in, a command in the shell's stead. None = the shell itself.
+pub(super) fn line(directory: Option<&str>, command: Option<&str>) -> Option<String> {
+    // (what runs there begins in the home)
+    let directory = directory.and_then(|d| match d.strip_prefix("~/") {
+        Some(rest) => Some(format!("./{rest}")),
+        None => (d != "~").then(|| d.to_string()),
+    });
+    match (directory, command) {
+        (None, command) => command.map(str::to_string),
+        (Some(d), None) => Some(format!(r#"cd {} && exec "$SHELL" -l"#, quote(&d))),
+        (Some(d), Some(command)) => Some(format!("cd {} && {command}", quote(&d))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_for_the_login_shell_there() {
+        assert_eq!(line(None, None), None);
+        assert_eq!(line(Some("~"), Some("make")).as_deref(), Some("make"));
+        assert_eq!(line(Some("~/a b"), None).as_deref(), Some(r#"cd './a b' && exec "$SHELL" -l"#));
+        assert_eq!(line(Some("/srv; rm x"), Some("ls")).as_deref(), Some("cd '/srv; rm x' && ls"));
+    }
+}

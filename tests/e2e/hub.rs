@@ -1,0 +1,257 @@
+//! Prepared connections: by verb, in the tree, and targets that only an agent's host reaches.
+
+use crate::far::Far;
+use crate::support::sshd::Sshd;
+use crate::support::{Home, Tty, signal, until, with_variable, words};
+use crate::users::User;
+use rustix::process::Signal;
+use serde_json::Value;
+use std::os::unix::fs::{PermissionsExt, chown};
+
+fn id(out: String) -> String {
+    out.trim().to_string()
+}
+
+fn listed(home: &Home) -> Value {
+    serde_json::from_str(&home.thub(&["conn", "ls", "--json"]).ok()).unwrap()
+}
+
+#[test]
+fn by_verb() {
+    let home = Home::new();
+    assert_eq!(listed(&home)["connections"][0]["name"], "Default Shell");
+    let dir = home.at("work");
+    std::fs::create_dir(&dir).unwrap();
+    let place = format!("startingDirectory={}", dir.display());
+    let set = [
+        "--set",
+        &place,
+        "--set",
+        "env.GREETING=hi ${env:THUB_TEST_NAME}",
+        "--set",
+        "initialCommand=echo $GREETING-$PWD",
+    ];
+    let made = id(home.thub(&[&["conn", "add", "work", "--in", "Lab/Inner", "--tag", "x"], &set[..]].concat()).ok());
+    let all = listed(&home);
+    assert_eq!(all["folders"][1]["parentId"], all["folders"][0]["id"], "{all}");
+    assert_eq!(all["connections"][1]["folderId"], all["folders"][1]["id"], "{all}");
+
+    // what a machine's variables are is known where it is opened
+    let said = home.thub(&["new", "-d", "--connection", "work"]);
+    assert!(said.code == 2 && said.err.contains("THUB_TEST_NAME is not set"), "{said:?}");
+    let mut new = home.thub_command(&["new", "-d", "-n", "one", "--connection", "Lab/Inner/work"]);
+    new.env("THUB_TEST_NAME", "you");
+    crate::support::home::finish(new, b"").ok();
+    let info = home.session("one");
+    assert_eq!((info["connection"].as_str(), info["connection_id"].as_str()), (Some("work"), Some(&*made)), "{info}");
+    home.shows("one", &format!("hi you-{}", dir.display()));
+
+    // a command in the shell's stead, and programs that write no UTF-8
+    let latin = "command=printf 'caf\\351\\n'; read -r line; printf '%s' \"$line\" | od -An -tx1; sleep 600";
+    home.thub(&[
+        "conn",
+        "add",
+        "latin",
+        "--set",
+        latin,
+        "--set",
+        "encoding=iso-8859-1",
+        "--set",
+        "ringBufferSize=8192",
+    ])
+    .ok();
+    home.thub(&["new", "-d", "-n", "two", "--connection", "latin"]).ok();
+    home.shows("two", "café");
+    home.thub(&["send", "two", "ä", "--keys", "Enter"]).ok();
+    home.shows("two", "e4");
+
+    // fields change alone; a folder's content stays when that goes
+    home.thub(&["conn", "edit", "work", "--name", "job", "--set", "color=red", "--unset", "initialCommand"]).ok();
+    home.thub(&["conn", "mv", "job", "latin", "--to", "Lab"]).ok();
+    home.thub(&["conn", "rm", "Lab", "Inner"]).ok();
+    let all = listed(&home);
+    assert_eq!(all["folders"].as_array().unwrap().len(), 0, "{all}");
+    let job = all["connections"].as_array().unwrap().iter().find(|c| c["name"] == "job").unwrap();
+    assert_eq!((&job["folderId"], &job["terminalOptions"]["color"]), (&Value::Null, &Value::from("red")));
+    assert_eq!(job["config"]["config"].get("initialCommand"), None);
+    for (bad, what) in [
+        (&["conn", "add", "x", "--set", "shell=sh"][..], "absolute"),
+        (&["conn", "add", "x", "--set", "prot=1"], "prot"),
+        (&["conn", "add", "x", "a b"], "destination"),
+        (&["conn", "edit", "nobody", "--name", "y"], "nobody"),
+        (&["conn", "mv", "job", "--to", "nowhere"], "nowhere"),
+        (&["new", "-d", "--connection", "nobody"], "nobody"),
+    ] {
+        let said = home.thub(bad);
+        assert!(said.code == 2 && said.err.contains(what), "{bad:?}: {said:?}");
+    }
+    // a file that is damaged is kept, and said
+    let file = home.at("state/connections.json");
+    std::fs::write(&file, "{\"version\":").unwrap();
+    let said = home.thub(&["conn", "ls"]);
+    assert!(said.code == 0 && said.err.contains("cannot be understood") && said.out.contains("job"), "{said:?}");
+    let kept = std::fs::read_dir(home.at("state"))
+        .unwrap()
+        .flatten()
+        .find(|e| e.file_name().to_string_lossy().starts_with("connections.json.corrupt-"));
+    assert_eq!(std::fs::read(kept.unwrap().path()).unwrap(), b"{\"version\":");
+}
+
+#[test]
+fn in_the_tree() {
+    let home = Home::new();
+    let mut tty = Tty::thub(&home, 120, 35, &[]);
+    tty.until_text("ready$");
+    tty.prefix("b");
+    tty.until_text("Default Shell");
+    // a folder, and a connection in it, made with the form
+    tty.type_("gA");
+    tty.until_text("name of the new folder");
+    tty.type_("Lab\r");
+    tty.until_text("▾ Lab");
+    tty.type_("gja");
+    tty.until_text("new connection");
+    tty.type_("greet\r\r\r");
+    tty.type_("echo made-$((40+2)); exec sh\x13");
+    tty.until_text("$ greet");
+    // it is chosen: Enter opens it, and its session lies under it
+    tty.type_("\r");
+    tty.until_text("made-42");
+    let info = home.ls().into_iter().find(|s| s["connection"] == "greet").expect("a session");
+    tty.prefix("b");
+    tty.until("its session", |s| s.iter().any(|l| l.contains("▾ $ greet")));
+    // another client's change is seen
+    home.thub(&["conn", "edit", "greet", "--name", "greeting"]).ok();
+    tty.until_text("$ greeting");
+    // the filter shows what matches, and where it lies
+    tty.type_("/gree");
+    tty.until("the filter", |s| {
+        s.iter().any(|l| l.contains("$ greeting")) && !s.iter().any(|l| l.contains("Default Shell"))
+    });
+    tty.type_("\r");
+    // it goes, its session stays
+    tty.type_("D");
+    tty.until_text("Delete connection 'greeting'?");
+    tty.type_("y");
+    tty.until("it is gone", |s| !s.iter().any(|l| l.contains("$ greeting")));
+    assert!(listed(&home)["connections"].as_array().unwrap().iter().all(|c| c["name"] != "greeting"));
+    assert!(home.ls().iter().any(|s| s["id"] == info["id"] && s["state"] != "exited"));
+    tty.kill9();
+}
+
+/// A host with an agent, under an account of its own whose ssh_config knows a target.
+struct Hub {
+    far: Far,
+    target: Sshd,
+    _user: User,
+}
+
+impl Hub {
+    fn new() -> Option<Hub> {
+        if !crate::support::sshd::here() {
+            return None;
+        }
+        let user = User::new("hub")?;
+        let far = Far::start("", &format!("Host test\n  User {}\n", user.name));
+        let home = far.sshd.home();
+        user.take_home(&home);
+        for name in ["authorized", "id.pub"] {
+            std::fs::set_permissions(far.sshd.at(name), PermissionsExt::from_mode(0o644)).unwrap();
+        }
+        let target = Sshd::start("");
+        let ssh = home.join(".ssh");
+        std::fs::create_dir(&ssh).unwrap();
+        std::fs::copy(target.at("id"), ssh.join("id")).unwrap();
+        let config = format!(
+            "Host sensor\n  HostName 127.0.0.1\n  Port {}\n  User root\n  IdentityFile {}\n  IdentitiesOnly yes\n",
+            target.port,
+            ssh.join("id").display()
+        );
+        std::fs::write(ssh.join("config"), config).unwrap();
+        for (name, mode) in [("", 0o700), ("id", 0o600), ("config", 0o600)] {
+            std::fs::set_permissions(ssh.join(name), PermissionsExt::from_mode(mode)).unwrap();
+            chown(ssh.join(name), Some(user.id), Some(user.group)).unwrap();
+        }
+        let said = far.thub(&["deploy", "test"]);
+        assert_eq!(said.code, 0, "{said:?}");
+        Some(Hub { far, target, _user: user })
+    }
+    fn targets(&self) -> Vec<i32> {
+        self.far.there().into_iter().filter(|p| words(*p).get(1).is_some_and(|w| w == "target")).collect()
+    }
+    fn logins(&self) -> usize {
+        self.target.since(0).matches("Accepted publickey for").count()
+    }
+}
+
+impl Drop for Hub {
+    fn drop(&mut self) {
+        // (its sessions are another user's: only over the link)
+        self.far.thub(&["kill", "-H", "test", "--all"]);
+        for pid in self.targets() {
+            signal(pid, Signal::TERM);
+        }
+        self.target.crash();
+        crate::support::home::sweep(|| with_variable("HOME", &self.target.home()));
+    }
+}
+
+#[test]
+fn a_target_that_only_the_agents_host_reaches() {
+    let Some(hub) = Hub::new() else { return };
+    let far = &hub.far;
+    far.thub(&["conn", "add", "-H", "test", "sensor-node", "sensor", "--in", "Deploy Targets"]).ok();
+    // nobody is there to be asked for its key: it is said, and no session is left
+    let said = far.thub(&["new", "-d", "-H", "test", "--connection", "sensor-node"]);
+    assert!(said.code != 0 && said.err.contains("sensor"), "{said:?}");
+    assert_eq!(far.ls().len(), 0);
+
+    let mut tty = far.tty(120, 35, &["test"]);
+    tty.until_text("$ ");
+    tty.prefix("b");
+    tty.until_text("> sensor-node");
+    // (a double click: a panel that nobody asked for takes keys only after a pause in typing)
+    let screen = tty.until_text("> sensor-node");
+    let row = screen.iter().position(|l| l.contains("> sensor-node")).unwrap() as u16;
+    tty.click(10, row);
+    tty.click(10, row);
+    // the question names who sees the key, and where it will be kept
+    let asked = tty.until_text("unknown host key");
+    assert!(asked.iter().any(|l| l.contains("It is: a host that test reaches")), "{asked:#?}");
+    assert!(asked.iter().any(|l| l.contains("Kept in: on test, ")), "{asked:#?}");
+    tty.type_("y");
+    until("a session there", || far.ls().into_iter().find(|s| s["connection"] == "sensor-node"));
+    tty.until("its prompt", |s| s.iter().filter(|l| l.contains("$ ") || l.contains("# ")).count() > 1);
+    let info = far.ls().into_iter().find(|s| s["connection"] == "sensor-node").unwrap();
+    let session = info["id"].as_str().unwrap().to_string();
+    assert_eq!(info["kind"], "ssh", "{info}");
+    far.thub(&["send", "-H", "test", &session, "echo at-$HOME-$((40+2))", "--keys", "Enter"]).ok();
+    let there = format!("at-{}-42", hub.target.home().display());
+    far.shows(&session, &there);
+
+    // client and agent die; the session goes on where it was, over the same connection
+    tty.kill9();
+    for agent in far.agents() {
+        signal(agent, Signal::KILL);
+    }
+    far.thub(&["send", "-H", "test", &session, "echo still-$((1+1))", "--keys", "Enter"]).ok();
+    far.shows(&session, "still-2");
+    assert!(far.thub(&["capture", "-H", "test", &session]).ok().contains(&there));
+    // a second one needs no login, and nobody
+    far.thub(&["new", "-d", "-H", "test", "-n", "second", "--connection", "sensor-node"]).ok();
+    far.thub(&["send", "-H", "test", "second", "echo two-$((1+1))", "--keys", "Enter"]).ok();
+    far.shows("second", "two-2");
+    assert_eq!(hub.logins(), 1, "one login for all");
+    let [target] = hub.targets()[..] else { panic!("{:?}", hub.targets()) };
+
+    // the connection is lost: said, the screen kept, and there again when it is asked for
+    signal(target, Signal::KILL);
+    let waited: Value =
+        serde_json::from_str(&far.thub(&["wait", "-H", "test", &session, "--timeout", "30", "--json"]).out).unwrap();
+    assert!(waited["cause"].as_str().unwrap().contains("connection lost"), "{waited}");
+    assert!(far.thub(&["capture", "-H", "test", &session]).ok().contains(&there));
+    far.thub(&["new", "-d", "-H", "test", "-n", "third", "--connection", "sensor-node"]).ok();
+    far.thub(&["send", "-H", "test", "third", "echo three-$((1+2))", "--keys", "Enter"]).ok();
+    far.shows("third", "three-3");
+    assert_eq!(hub.logins(), 2);
+}
