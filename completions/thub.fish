@@ -49,6 +49,7 @@ complete -c thub -n "__fish_thub_needs_command" -a "rename" -d 'Give a session a
 complete -c thub -n "__fish_thub_needs_command" -a "resize" -d 'Give a session another size'
 complete -c thub -n "__fish_thub_needs_command" -a "run" -d 'Run a command to its end and pass on its exit code'
 complete -c thub -n "__fish_thub_needs_command" -a "forward" -d 'Forward ports and sockets between this machine and a host, until Ctrl-C'
+complete -c thub -n "__fish_thub_needs_command" -a "conn" -d 'Prepared connections and folders: of this machine, or with -H of a host'
 complete -c thub -n "__fish_thub_needs_command" -a "deploy" -d 'Put the agent on a host'
 complete -c thub -n "__fish_thub_needs_command" -a "agent" -d 'The agent: the other end of a link'
 complete -c thub -n "__fish_thub_needs_command" -a "doctor" -d 'What will and will not work here, or on a host that has the agent and over the link to it, and why'
@@ -187,6 +188,57 @@ complete -c thub -n "__fish_thub_using_subcommand forward" -s H -l host -d 'Host
 complete -c thub -n "__fish_thub_using_subcommand forward" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
 complete -c thub -n "__fish_thub_using_subcommand forward" -l json -d 'Print JSON'
 complete -c thub -n "__fish_thub_using_subcommand forward" -s h -l help -d 'Print help'
+complete -c thub -n "__fish_thub_using_subcommand conn; and not __fish_seen_subcommand_from ls show add edit rm mv mkdir" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
+complete -c thub -n "__fish_thub_using_subcommand conn; and not __fish_seen_subcommand_from ls show add edit rm mv mkdir" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
+complete -c thub -n "__fish_thub_using_subcommand conn; and not __fish_seen_subcommand_from ls show add edit rm mv mkdir" -l json -d 'Print JSON'
+complete -c thub -n "__fish_thub_using_subcommand conn; and not __fish_seen_subcommand_from ls show add edit rm mv mkdir" -s h -l help -d 'Print help'
+complete -c thub -n "__fish_thub_using_subcommand conn; and not __fish_seen_subcommand_from ls show add edit rm mv mkdir" -f -a "ls" -d 'List folders and connections'
+complete -c thub -n "__fish_thub_using_subcommand conn; and not __fish_seen_subcommand_from ls show add edit rm mv mkdir" -f -a "show" -d 'Print one, as it is kept'
+complete -c thub -n "__fish_thub_using_subcommand conn; and not __fish_seen_subcommand_from ls show add edit rm mv mkdir" -f -a "add" -d 'Prepare a connection, and print its id'
+complete -c thub -n "__fish_thub_using_subcommand conn; and not __fish_seen_subcommand_from ls show add edit rm mv mkdir" -f -a "edit" -d 'Change fields of a connection, or the name of a folder'
+complete -c thub -n "__fish_thub_using_subcommand conn; and not __fish_seen_subcommand_from ls show add edit rm mv mkdir" -f -a "rm" -d 'Take connections and folders away; sessions live on'
+complete -c thub -n "__fish_thub_using_subcommand conn; and not __fish_seen_subcommand_from ls show add edit rm mv mkdir" -f -a "mv" -d 'Put connections and folders into a folder, in the order given'
+complete -c thub -n "__fish_thub_using_subcommand conn; and not __fish_seen_subcommand_from ls show add edit rm mv mkdir" -f -a "mkdir" -d 'Make a folder, and those it is to lie in; print its id'
+complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from ls" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
+complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from ls" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
+complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from ls" -l json -d 'Print JSON'
+complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from ls" -s h -l help -d 'Print help'
+complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from show" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
+complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from show" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
+complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from show" -l json -d 'Print JSON'
+complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from add" -l type -d 'Another kind: local, ssh' -r
+complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from add" -l in -d 'Folder it lies in, made where it is missing' -r
+complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from add" -l set -d 'A field of it' -r
+complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from add" -l tag -d 'A tag of it' -r
+complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from add" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
+complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from add" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
+complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from add" -l json -d 'Print JSON'
+complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help'
+complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from edit" -l name -d 'Another name' -r
+complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from edit" -l set -d 'A field of it' -r
+complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from edit" -l unset -d 'Take a field away' -r
+complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from edit" -l tag -d 'Its tags from now on' -r
+complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from edit" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
+complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from edit" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
+complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from edit" -l no-tags -d 'Without tags'
+complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from edit" -l json -d 'Print JSON'
+complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from edit" -s h -l help -d 'Print help'
+complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from rm" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
+complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from rm" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
+complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from rm" -s r -l recursive -d 'Folders with all that is in them, which else goes to their parent'
+complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from rm" -l json -d 'Print JSON'
+complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from rm" -s h -l help -d 'Print help'
+complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from mv" -l to -d 'The folder; / = the top' -r
+complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from mv" -l before -d 'In front of this one there; left out = at the end' -r
+complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from mv" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
+complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from mv" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
+complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from mv" -l json -d 'Print JSON'
+complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from mv" -s h -l help -d 'Print help'
+complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from mkdir" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
+complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from mkdir" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
+complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from mkdir" -l json -d 'Print JSON'
+complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from mkdir" -s h -l help -d 'Print help'
 complete -c thub -n "__fish_thub_using_subcommand deploy" -l from -d 'Binary to put there instead of this one' -r -F
 complete -c thub -n "__fish_thub_using_subcommand deploy" -l dir -d 'Directory there to put it into, absolute, where programs may not run in the home (noexec); later ones go there too' -r
 complete -c thub -n "__fish_thub_using_subcommand deploy" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r

@@ -496,8 +496,8 @@ impl App {
 
     fn outer_title(&self) -> String {
         match self.focused() {
-            Some(p) if p.host.is_local() => p.title(),
-            Some(p) => format!("{}: {}", crate::text::short(p.host.as_str(), 40), p.title()),
+            Some(p) if p.host.is_local() => self.title_of(p),
+            Some(p) => format!("{}: {}", crate::text::short(p.host.as_str(), 40), self.title_of(p)),
             None => "thub".into(),
         }
     }

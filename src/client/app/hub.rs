@@ -7,6 +7,7 @@ use crate::client::host::{HostCommand, HostId};
 use crate::client::layer::form::Form;
 use crate::client::layer::picker::{Item, Picker};
 use crate::client::layer::{Choice, Layer};
+use crate::client::pane::Pane;
 use crate::client::tree::{Place, host_text};
 use crate::proto::control::SessionInfo;
 use crate::proto::control::connections::find::Found;
@@ -49,6 +50,21 @@ impl App {
     /// The prepared connection a session was started from.
     pub fn connection_of(&self, host: &HostId, info: &SessionInfo) -> Option<&Connection> {
         self.connection(host, &info.connection_id).filter(|_| !info.connection_id.is_empty())
+    }
+
+    /// What a pane is called: as its connection says, else as its program does. Escaped.
+    pub fn title_of(&self, pane: &Pane) -> String {
+        let connection = pane.info.as_ref().and_then(|info| self.connection_of(&pane.host, info));
+        match connection.and_then(|c| c.terminal_options.title.as_deref()) {
+            Some(title) => short(title, 100),
+            None => pane.title(),
+        }
+    }
+
+    /// The colour of the connection a pane's session came from.
+    pub fn color_of(&self, pane: &Pane) -> Option<check::Color> {
+        let info = pane.info.as_ref()?;
+        check::color_of(self.connection_of(&pane.host, info)?.terminal_options.color.as_deref()?)
     }
 
     /// The folder a row stands for or lies in: new things come there.
@@ -436,3 +452,6 @@ impl App {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

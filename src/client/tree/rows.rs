@@ -3,7 +3,7 @@
 use super::{Mark, Place, Row, Standing, age, host_text, mark_of, standing, state_text, unix_of};
 use crate::client::app::{App, Host};
 use crate::client::host::HostId;
-use crate::client::pane::{Pane, title_of};
+use crate::client::pane::title_of;
 use crate::proto::control::SessionInfo;
 use crate::proto::control::connections::{Connection, Folder, Kind, Listed};
 use crate::proto::ids::SessionId;
@@ -204,7 +204,7 @@ impl App {
         let session = info.id.parse::<SessionId>().ok()?;
         let pane = self.pane_of(id, &session).and_then(|p| self.panes.get(&p));
         let seconds = unix_of(&info.created_at).map(|t| self.unix_now() - t);
-        let text = pane.filter(|p| p.is_live()).map_or_else(|| title_of(info), Pane::title);
+        let text = pane.filter(|p| p.is_live()).map_or_else(|| title_of(info), |p| self.title_of(p));
         let state = match (info.state.as_str(), info.exit_code) {
             ("exited", Some(code)) => format!("exited {code}"),
             (state, _) => escape(state),

@@ -362,10 +362,12 @@ fn border(app: &App, theme: &Theme, pane: &Pane, area: Rect, focused: bool, buf:
         (false, false) => theme.border,
     };
     let title = match pane.host.is_local() {
-        true => pane.title(),
-        false => format!("{} · {}", host_text(&pane.host), pane.title()),
+        true => app.title_of(pane),
+        false => format!("{} · {}", host_text(&pane.host), app.title_of(pane)),
     };
     let style = if focused { theme.accent } else { theme.dim };
+    let color = app.color_of(pane).filter(|_| theme.accent.fg.is_some());
+    let style = color.map_or(style, |c| style.fg(super::tabs::shade(c)));
     let inner = boxed(buf, area, &title, line, style);
     // (without a border nothing covers what is watched)
     if let Some(state) = state(app, pane, inner).or_else(|| pane.watch.then(|| "watching".into())) {

@@ -4,6 +4,7 @@ use super::{fill, put, put_cut, put_right};
 use crate::client::app::App;
 use crate::client::tabs::Tab;
 use crate::client::tree::host_text;
+use crate::proto::control::connections::check::Color;
 use crate::text::short;
 use crate::theme::Theme;
 use ratatui::buffer::Buffer;
@@ -12,18 +13,24 @@ use unicode_width::UnicodeWidthStr;
 
 /// Longest name, in cells.
 const NAME: usize = 24;
+/// Longest name of a host beside it.
+const BADGE: usize = 12;
 
 /// A tab's name: the user's, else what its focused pane shows; escaped.
 pub fn label(app: &App, tab: &Tab) -> String {
     match (&tab.name, app.panes.get(&tab.focus)) {
         (Some(name), _) => short(name, NAME),
-        (None, Some(pane)) => short(&pane.title(), NAME),
+        (None, Some(pane)) => short(&app.title_of(pane), NAME),
         (None, None) => "empty".into(),
     }
 }
 
 fn text_of(app: &App, index: usize, tab: &Tab) -> String {
     let mut text = format!(" {} {}", index + 1, label(app, tab));
+    // whose it is, where that is another machine
+    if let Some(pane) = app.panes.get(&tab.focus).filter(|p| !p.host.is_local() && tab.name.is_none()) {
+        text.push_str(&format!("·{}", short(pane.host.as_str(), BADGE)));
+    }
     if tab.zoomed {
         text.push_str(" Z");
     }
@@ -71,6 +78,11 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
             _ => theme.tab,
         };
         put_cut(buf, place.x, place.y, place.width, &text, style);
+        // (where there are colours at all)
+        let color = app.panes.get(&tab.focus).and_then(|p| app.color_of(p)).filter(|_| theme.accent.fg.is_some());
+        if let Some(color) = color {
+            put(buf, place.x, place.y, 1, "▌", style.fg(shade(color)));
+        }
         end = place.right();
     }
     if app.tabs.list.is_empty() {
@@ -80,6 +92,14 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
     let room = area.right().saturating_sub(end);
     if usize::from(room) > host.width() + 2 {
         put_right(buf, area, &host, theme.dim);
+    }
+}
+
+/// A connection's colour as the outer terminal draws it.
+pub fn shade(color: Color) -> ratatui::style::Color {
+    match color {
+        Color::Named(n) => ratatui::style::Color::Indexed(n),
+        Color::Rgb(r, g, b) => ratatui::style::Color::Rgb(r, g, b),
     }
 }
 

@@ -1,0 +1,194 @@
+//! Connections in the tree: keys in, wishes and rows out.
+
+use super::super::tests::Bench;
+use super::*;
+use crate::client::host::{HostEvent, HostState};
+use serde_json::json;
+
+fn book() -> Listed {
+    serde_json::from_value(json!({
+        "folders": [
+            { "id": "f-lab", "name": "Lab", "parentId": null, "isExpanded": true },
+            { "id": "f-in", "name": "Inner", "parentId": "f-lab", "isExpanded": true } ],
+        "connections": [
+            { "id": "default-shell", "name": "Default Shell", "config": { "type": "local", "config": {} } },
+            { "id": "c-web", "name": "web", "folderId": "f-lab", "tags": ["eu"],
+              "config": { "type": "ssh", "config": { "host": "10.0.0.5", "username": "pi", "port": 22 } },
+              "terminalOptions": { "title": "the web", "color": "red" } },
+            { "id": "c-db", "name": "db", "folderId": "f-lab", "config": { "type": "ssh", "config": { "host": "db" } } },
+            { "id": "c-uart", "name": "uart", "folderId": "f-in",
+              "config": { "type": "serial", "config": { "port": "/dev/ttyUSB0", "baud_rate": 115200 } } } ] }))
+    .unwrap()
+}
+
+fn bench() -> Bench {
+    let mut s = Bench::full(100, 30);
+    s.host("local", HostEvent::Connections(Some(Arc::new(book()))));
+    s.keys("C-b b g");
+    s.take();
+    s
+}
+
+fn rows(s: &Bench) -> Vec<String> {
+    s.app
+        .tree_rows()
+        .iter()
+        .filter(|r| r.place != Place::Known)
+        .map(|r| format!("{}{}{}", "  ".repeat(r.depth.into()), r.sign, r.text))
+        .collect()
+}
+
+fn choose(s: &mut Bench, name: &str) {
+    let row =
+        s.app.tree_rows().into_iter().find(|r| r.text == name).unwrap_or_else(|| panic!("{name} in {:?}", rows(s)));
+    s.app.tree.chosen = Some(row.place);
+}
+
+/// The one change that was asked for.
+fn change(s: &mut Bench) -> Change {
+    let all = s.take();
+    let found = all.into_iter().filter_map(|e| match e {
+        Effect::Host(_, HostCommand::Book { change, .. }) => Some(*change),
+        _ => None,
+    });
+    let mut found: Vec<Change> = found.collect();
+    assert_eq!(found.len(), 1, "{found:?}");
+    found.remove(0)
+}
+
+#[test]
+fn folders_connections_and_sessions_lie_in_each_other() {
+    let mut s = bench();
+    let expected = ["this machine", "  Lab", "    Inner", "      ~uart", "    >web", "    >db", "  $Default Shell"];
+    assert_eq!(rows(&s), expected);
+    let uart = s.app.tree_rows().into_iter().find(|r| r.text == "uart").unwrap();
+    assert_eq!(uart.aside, "/dev/ttyUSB0 · 115200");
+    let web = s.app.tree_rows().into_iter().find(|r| r.text == "web").unwrap();
+    assert_eq!(web.more[1], "ssh · pi@10.0.0.5:22 · (not connected) · #eu");
+    // its session lies under it, and is called and coloured as it says
+    let pane = *s.app.panes.keys().next().unwrap();
+    s.app.panes.get_mut(&pane).unwrap().info.as_mut().unwrap().connection_id = "c-web".into();
+    let mut info = super::super::tests::info("s1", 80, 24);
+    info.connection_id = "c-web".into();
+    s.host("local", HostEvent::Sessions(vec![info]));
+    assert_eq!(rows(&s)[4..6], ["    >web", "      the web"]);
+    assert!(s.app.color_of(&s.app.panes[&pane]).is_some());
+    // folding a folder is shown at once, and kept where it is
+    choose(&mut s, "Lab");
+    s.keys("Space");
+    assert_eq!(rows(&s), ["this machine", "  Lab", "  $Default Shell"]);
+    let Change::UpdateFolder(update) = change(&mut s) else { panic!() };
+    assert_eq!((update.id.as_str(), update.is_expanded), ("f-lab", Some(false)));
+    // what is looked for is found in there all the same
+    s.keys("/ 'uart");
+    assert_eq!(rows(&s), ["this machine", "  Lab", "    Inner", "      ~uart"]);
+    assert_eq!(s.app.tree.chosen, Some(Place::Connection(HostId::local(), "c-uart".into())));
+    s.keys("Escape");
+    assert_eq!(rows(&s).len(), 3);
+    // a host that goes takes with it what it keeps
+    s.host("local", HostEvent::State(HostState::Offline));
+    assert!(!rows(&s).iter().any(|r| r.contains("Lab")));
+}
+
+#[test]
+fn a_connection_is_opened_again_and_again() {
+    let mut s = bench();
+    choose(&mut s, "web");
+    s.keys("Enter");
+    let created = |s: &mut Bench| {
+        s.take().into_iter().find_map(|e| match e {
+            Effect::Host(_, HostCommand::Create { create, tag }) => Some((create.connection.clone(), tag)),
+            _ => None,
+        })
+    };
+    let (connection, tag) = created(&mut s).unwrap();
+    assert_eq!(connection.as_deref(), Some("c-web"));
+    // it ended: r starts it from its connection in the same place
+    let mut info = super::super::tests::info("s9", 80, 24);
+    info.connection_id = "c-web".into();
+    info.kind = "ssh".into();
+    s.host("local", HostEvent::Created { tag, result: Ok(Box::new(info.clone())) });
+    let session: SessionId = "s9".parse().unwrap();
+    s.host("local", HostEvent::Attached { session: session.clone(), info: Box::new(info), again: false });
+    let exit = crate::proto::notice::SessionExited { exit_code: None, cause: Some("connection lost".into()) };
+    s.host("local", HostEvent::Exited { session, exit });
+    s.take();
+    let panes = s.app.panes.len();
+    s.keys("r");
+    assert_eq!(created(&mut s).unwrap().0.as_deref(), Some("c-web"));
+    assert_eq!(s.app.panes.len(), panes);
+}
+
+#[test]
+fn made_changed_moved_and_taken_away() {
+    let mut s = bench();
+    choose(&mut s, "web");
+    // a new one comes where the chosen one is
+    s.keys("a 'new C-s");
+    let Change::Create(made) = change(&mut s) else { panic!() };
+    assert_eq!((made.name.as_str(), made.folder_id.as_deref()), ("new", Some("f-lab")));
+    // the form stays until it is known to be kept, and says why it is not
+    assert!(matches!(s.app.layers.last(), Some(Layer::Form(f)) if f.saving.is_some()));
+    let Some(Layer::Form(form)) = s.app.layers.last() else { panic!() };
+    let tag = form.saving.unwrap();
+    s.host("local", HostEvent::Booked { tag, result: Err("the disk is full".into()) });
+    assert!(s.screen().contains("the disk is full"), "{}", s.screen());
+    s.keys("C-s");
+    change(&mut s);
+    let Some(Layer::Form(form)) = s.app.layers.last() else { panic!() };
+    let tag = form.saving.unwrap();
+    s.host("local", HostEvent::Booked { tag, result: Ok("c-new".into()) });
+    assert!(s.app.layers.is_empty());
+
+    choose(&mut s, "web");
+    s.keys("y");
+    let Change::Create(copy) = change(&mut s) else { panic!() };
+    assert_eq!((copy.name.as_str(), copy.id.as_str(), copy.folder_id.as_deref()), ("web (copy)", "", Some("f-lab")));
+    s.keys("J");
+    let Change::Move(to) = change(&mut s) else { panic!() };
+    assert_eq!((to.ids, to.folder.as_deref(), to.before), (vec!["c-web".to_string()], Some("f-lab"), None));
+    choose(&mut s, "db");
+    s.keys("K");
+    let Change::Move(to) = change(&mut s) else { panic!() };
+    assert_eq!(to.before.as_deref(), Some("c-web"));
+    // several at once
+    choose(&mut s, "web");
+    s.keys("t t m");
+    assert!(s.screen().contains("move 2 things to"), "{}", s.screen());
+    s.keys("Enter");
+    let Change::Move(to) = change(&mut s) else { panic!() };
+    assert_eq!((to.ids, to.folder), (vec!["c-web".to_string(), "c-db".into()], None));
+    assert!(s.app.tree.selected.is_empty());
+    // a folder with something in it asks what becomes of that
+    choose(&mut s, "Lab");
+    s.keys("D");
+    assert!(s.screen().contains("with all that is in it"), "{}", s.screen());
+    s.keys("Enter");
+    assert_eq!(change(&mut s), Change::DeleteFolder { id: "f-lab".into(), with_content: false });
+    choose(&mut s, "db");
+    s.keys("D y");
+    assert_eq!(change(&mut s), Change::Delete(vec!["c-db".into()]));
+    choose(&mut s, "Inner");
+    s.keys("r C-u 'Within Enter");
+    let Change::UpdateFolder(update) = change(&mut s) else { panic!() };
+    assert_eq!((update.id.as_str(), update.name.as_deref()), ("f-in", Some("Within")));
+}
+
+#[test]
+fn a_menu_offers_what_the_keys_do() {
+    let mut s = bench();
+    choose(&mut s, "web");
+    s.keys(".");
+    let screen = s.screen();
+    for offered in ["connect: one more session", "edit", "duplicate", "move to a folder", "delete", "new folder"] {
+        assert!(screen.contains(offered), "{offered}: {screen}");
+    }
+    s.keys("'dupl Enter");
+    assert!(matches!(change(&mut s), Change::Create(_)));
+    assert!(s.app.layers.is_empty());
+    // what comes from a host is never drawn as it came
+    let mut bad = book();
+    bad.connections[1].name = "x\u{1b}[31m\u{202e}y".into();
+    s.host("local", HostEvent::Connections(Some(Arc::new(bad))));
+    assert!(rows(&s).iter().any(|r| r.contains("\\u{1b}")));
+}
