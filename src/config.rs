@@ -75,6 +75,8 @@ pub struct Config {
     pub ring: u64,
     /// Lines of scrollback a new session keeps.
     pub history: u32,
+    /// Files of prepared connections that others keep: paths, `~/` for the home, else beside config.toml.
+    pub team_files: Vec<String>,
     /// What new local sessions run; None = the user's own shell.
     pub shell: Option<String>,
     /// Where programs for other machines are downloaded from; None = this version's own release.
@@ -103,6 +105,7 @@ impl Default for Config {
             predict_above: Duration::from_millis(30),
             ring: 1 << 20,
             history: 10_000,
+            team_files: Vec::new(),
             shell: None,
             release: None,
             release_key: None,
@@ -159,6 +162,10 @@ const DEFAULT_TOML: &str = r##"# thub's settings. Every line shows its default: 
 # Lines of scrollback a new session keeps: 0 to 1000000.
 #history = 10000
 
+# Connections that others prepare, in a file of a repository say: shown in the tree, read again when they change, never
+# written, as in ["~/work/infra/connections.json"]. A path that begins neither with / nor with ~/ is looked for beside this file.
+#team_files = []
+
 # What a new local session runs; left out, it is your own shell.
 #shell = "/bin/bash"
 
@@ -194,6 +201,7 @@ const NAMES: &[&str] = &[
     "predict_above_ms",
     "ring",
     "history",
+    "team_files",
     "shell",
     "deploy",
     "keys",
@@ -306,6 +314,11 @@ impl Config {
             "predict_above_ms" => self.predict_above = Duration::from_millis(number(value, 0..=60_000)?),
             "ring" => self.ring = bytes(value, 64 << 10..=1 << 30)?,
             "history" => self.history = number(value, 0..=1_000_000)? as u32,
+            "team_files" => {
+                let example = "team_files = [\"~/work/infra/connections.json\"]";
+                let Some(all) = value.as_array() else { return Err(("is not a list".into(), example.into())) };
+                self.team_files = all.iter().map(|v| text_of(v.get_ref(), example)).collect::<Result<_, _>>()?;
+            }
             "shell" => {
                 let shell = text_of(value, "shell = \"/bin/bash\"")?;
                 if !shell.starts_with('/') {

@@ -250,6 +250,7 @@ fn cases() -> Vec<Case> {
             term: Some("xterm-256color".into()),
             history: None,
             connection: None,
+            definition: None,
             target: None,
         },
         SessionCreated { session: info() },
@@ -262,6 +263,9 @@ fn cases() -> Vec<Case> {
     variant(c, "history", create, SessionCreated { session: info() });
     let create = SessionCreate { connection: Some("conn-2".into()), ..SessionCreate::default() };
     let from = SessionInfo { connection: "ttyUSB0".into(), connection_id: "conn-2".into(), ..info() };
+    let kept = Connection { id: "team-1".into(), name: "theirs".into(), ..Connection::default() };
+    let theirs = SessionCreate { definition: Some(Box::new(kept)), ..SessionCreate::default() };
+    variant(c, "definition", theirs, SessionCreated { session: info() });
     variant(c, "connection", create, SessionCreated { session: from });
     method(c, SessionList::default(), SessionListed { sessions: vec![info()], bytes: 0 });
     method(c, SessionGet { session: session() }, SessionCreated { session: info() });

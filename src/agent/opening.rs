@@ -13,15 +13,20 @@ impl Agent {
     /// Fills in what the call leaves to the connection, and says what it comes from. A plain shell comes from the
     /// "Default Shell", where there is one.
     pub(super) async fn opened(&self, create: &mut SessionCreate) -> Result<From, Fault> {
+        let theirs = create.definition.take();
         let wanted = match &create.connection {
             Some(id) => id.clone(),
+            None if theirs.is_some() => String::new(),
             None if create.command.is_empty() && create.target.is_none() => DEFAULT_SHELL.to_string(),
             None => return Ok(From::default()),
         };
-        let found = self.book().await.and_then(|(book, _)| {
-            let gone = || format!("there is no connection '{}' here any more", crate::text::short(&wanted, 64));
-            book.connection(&wanted).cloned().ok_or_else(|| Fault::new(Fault::UNKNOWN, gone()))
-        });
+        let found = match theirs {
+            Some(theirs) => Ok(*theirs),
+            None => self.book().await.and_then(|(book, _)| {
+                let gone = || format!("there is no connection '{}' here any more", crate::text::short(&wanted, 64));
+                book.connection(&wanted).cloned().ok_or_else(|| Fault::new(Fault::UNKNOWN, gone()))
+            }),
+        };
         let connection = match found {
             Ok(connection) => connection,
             // a shell starts, whatever became of the file

@@ -2,7 +2,7 @@
 
 use super::call::{Client, STREAMS};
 use super::{Attach, Common, New};
-use crate::client::app::{Inside, Solo};
+use crate::client::app::{Inside, Solo, Sources};
 use crate::client::driver;
 use crate::client::host::{self, Dialed, Env, First, HostId};
 use crate::client::tui::{self, Options};
@@ -12,7 +12,7 @@ use crate::paths::Paths;
 use crate::proto::ids::{SessionId, Size};
 use crate::safedir::SafeDir;
 use crate::store::layout::Window;
-use crate::store::met;
+use crate::store::{met, teams};
 use crate::text::escape;
 use crate::theme::Theme;
 use crate::transport::ssh;
@@ -38,6 +38,7 @@ pub async fn tui(env: &Arc<Env>, common: &Common, open: Option<String>) -> Resul
     options.greeting = told;
     options.open_host = first;
     options.ssh_hosts = ssh::hosts(common.ssh_config.as_deref());
+    options.sources = Some(watch_sources(env.paths.clone(), common.ssh_config.clone(), options.ssh_hosts.clone()));
     options.saved = saved;
     options.keep = Some(driver::keep_in(window));
     leave(crate::sys::as_task(tui::run(options)).await?)
@@ -152,6 +153,7 @@ fn options(env: &Arc<Env>, first: Option<Dialed>) -> Result<Options, Failure> {
         solo: None,
         open_host: None,
         changes: Some(watch_config(env.paths.clone())),
+        sources: None,
         ssh_hosts: Vec::new(),
         ssh_config: env.ssh_config.clone(),
         saved: None,
@@ -193,6 +195,45 @@ fn watch_config(paths: Paths) -> mpsc::UnboundedReceiver<(Config, Theme)> {
             if tx.send((config, theme)).is_err() {
                 return;
             }
+        }
+    });
+    rx
+}
+
+/// Reads the team files, and the names of ssh_config, now and whenever something beside them changes.
+fn watch_sources(paths: Paths, ssh_config: Option<PathBuf>, known: Vec<String>) -> mpsc::UnboundedReceiver<Sources> {
+    let (tx, rx) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        let mut last = Sources { teams: Vec::new(), known };
+        loop {
+            let (config, _) = read_config(&paths);
+            let place = |file: &String| teams::place(file, paths.home(), paths.config_dir());
+            let parent = |p: PathBuf| p.parent().map(std::path::Path::to_path_buf);
+            let mut dirs = vec![paths.config_dir().to_path_buf()];
+            dirs.extend(config.team_files.iter().filter_map(|f| parent(place(f))));
+            dirs.extend(match &ssh_config {
+                Some(file) => std::path::absolute(file).ok().and_then(parent),
+                None => Some(paths.home().join(".ssh")),
+            });
+            // watched first: what changes while it is read is read again
+            let fd = watched(&dirs);
+            let (files, at) = (config.team_files.clone(), ssh_config.clone());
+            let places: Vec<PathBuf> = files.iter().map(place).collect();
+            let read = tokio::task::spawn_blocking(move || Sources {
+                teams: files.iter().zip(&places).map(|(f, p)| teams::read(f, p)).collect(),
+                known: ssh::hosts(at.as_deref()),
+            });
+            let Ok(now) = read.await else { return };
+            if now != last && tx.send(now.clone()).is_err() {
+                return;
+            }
+            last = now;
+            let Ok(fd) = fd else { return };
+            if fd.readable().await.is_err() {
+                return;
+            }
+            // an editor writes in steps
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
         }
     });
     rx

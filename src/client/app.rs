@@ -38,6 +38,7 @@ use crate::proto::control::{PortInfo, SessionInfo};
 use crate::proto::ids::{SessionId, Size};
 use crate::proto::notice::Gauges;
 use crate::store::layout::Layout;
+use crate::store::teams::Team;
 use crate::term::input::{Key, Mouse};
 use crate::term::screen::Colors;
 use crate::transport::ssh::Lends;
@@ -69,11 +70,21 @@ pub enum Event {
     Tick,
     /// config.toml is another now.
     Config(Box<Config>),
+    /// Team files and ssh_config as they are now.
+    Sources(Box<Sources>),
     /// The wall clock: HH:MM, and seconds since 1970.
     Time {
         clock: String,
         unix: i64,
     },
+}
+
+/// What hosts and connections the user's files name.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Sources {
+    pub teams: Vec<Team>,
+    /// Names of ssh_config.
+    pub known: Vec<String>,
 }
 
 /// What is wanted of the world.
@@ -143,6 +154,14 @@ pub struct Host {
     pub deploying: bool,
 }
 
+/// A team file in the tree.
+pub struct TeamFile {
+    pub path: String,
+    /// What it is called there.
+    pub name: String,
+    pub book: Arc<Listed>,
+}
+
 /// A line at the bottom that goes by itself.
 pub struct Message {
     pub text: String,
@@ -175,6 +194,8 @@ pub struct App {
     pub(super) ssh_config: Option<PathBuf>,
     /// Names of ssh_config.
     pub known: Vec<String>,
+    /// Team files, each under a name that is no host's.
+    pub teams: BTreeMap<HostId, TeamFile>,
     pub panes: BTreeMap<PaneId, Pane>,
     pub tabs: Tabs,
     pub tree: Tree,
@@ -285,6 +306,10 @@ impl App {
                 out
             }
             Event::Config(config) => self.configure(*config),
+            Event::Sources(sources) => {
+                self.sources(*sources);
+                Vec::new()
+            }
             Event::Colors(colors) => self.recolor(colors),
             Event::Time { clock, unix } => {
                 self.dirty |= clock != self.clock;

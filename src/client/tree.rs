@@ -88,6 +88,8 @@ pub struct Row {
     pub selected: bool,
     /// What it is: a character of its kind.
     pub sign: &'static str,
+    /// What it is found by beside its text.
+    pub find: String,
     /// Two lines that say the rest of it, when it is chosen; escaped.
     pub more: [String; 2],
 }
@@ -106,6 +108,7 @@ impl Row {
             active: false,
             selected: false,
             sign: "",
+            find: String::new(),
             more: Default::default(),
         }
     }

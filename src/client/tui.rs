@@ -4,7 +4,7 @@
 //! Idle: an event is drawn at once and nothing wakes up by itself. Busy: at most one frame each [`FRAME`], but the
 //! echo of a key at once. While the outer terminal has not taken the last frame there is no new one.
 
-use super::app::{App, Event, Farewell, Inside, Setup, Solo};
+use super::app::{App, Event, Farewell, Inside, Setup, Solo, Sources};
 use super::driver::{Driver, KeepLayout, StartHost};
 use super::host::{HostEvent, HostId};
 use super::inbox::Inbox;
@@ -49,6 +49,8 @@ pub struct Options {
     /// The settings and their theme whenever config.toml was read again.
     pub changes: Option<mpsc::UnboundedReceiver<(Config, Theme)>>,
     /// Names of ssh_config, for the tree.
+    /// Team files and ssh_config, whenever they are others.
+    pub sources: Option<mpsc::UnboundedReceiver<Sources>>,
     pub ssh_hosts: Vec<String>,
     /// Named in place of the user's ssh_config.
     pub ssh_config: Option<PathBuf>,
@@ -116,6 +118,7 @@ async fn show(options: Options, terminal: &mut Terminal, mut writer: Writer) -> 
         config: settings,
         mut theme,
         mut changes,
+        mut sources,
         solo,
         open_host,
         ssh_hosts,
@@ -247,9 +250,12 @@ async fn show(options: Options, terminal: &mut Terminal, mut writer: Writer) -> 
                     }
                 }
             }
-            (config, new) = changed(&mut changes) => {
+            (config, new) = next(&mut changes) => {
                 theme = new;
                 driver.perform(app.update(Event::Config(Box::new(config))), terminal, &mut writer);
+            }
+            found = next(&mut sources) => {
+                driver.perform(app.update(Event::Sources(Box::new(found))), terminal, &mut writer);
             }
             Some(why) = trouble.recv() => {
                 app.say(format!("the layout could not be kept: {}", crate::text::short(&why, 200)));
@@ -368,14 +374,14 @@ async fn await_answers(terminal: &mut Terminal, parser: &mut Parser) {
     let _ = tokio::time::timeout(Duration::from_millis(100), read).await;
 }
 
-/// The next change of the settings; never, where none can come.
-async fn changed(changes: &mut Option<mpsc::UnboundedReceiver<(Config, Theme)>>) -> (Config, Theme) {
-    if let Some(rx) = changes
-        && let Some(change) = rx.recv().await
+/// The next one that comes; never, where none can come.
+async fn next<T>(all: &mut Option<mpsc::UnboundedReceiver<T>>) -> T {
+    if let Some(rx) = all
+        && let Some(next) = rx.recv().await
     {
-        return change;
+        return next;
     }
-    *changes = None;
+    *all = None;
     std::future::pending().await
 }
 
@@ -476,6 +482,7 @@ mod tests {
         Options {
             config: Config::default(),
             changes: None,
+            sources: None,
             theme: Theme::default(),
             solo: None,
             open_host: None,

@@ -252,6 +252,9 @@ pub struct SessionCreate {
     /// The prepared connection to open, by its id; what is said here goes before what that says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub connection: Option<String>,
+    /// The same for one that is kept elsewhere, in a team's file say: as it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub definition: Option<Box<connections::Connection>>,
     /// A channel of this target process instead of a program of its own machine; directory and shell are the host's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<TargetId>,

@@ -251,6 +251,17 @@ impl<'d> Store<'d> {
     }
 }
 
+/// What a file of this kind holds, wherever it came from.
+///
+/// # Errors
+/// A sentence: it can't be understood, or a newer thub wrote it.
+pub fn parse<T: Stored>(bytes: &[u8]) -> Result<T, String> {
+    decode(bytes).map_err(|bad| match bad {
+        Bad::Newer(version) => format!("it is of a newer thub (version {version} of it)"),
+        Bad::Wrong(why) => why,
+    })
+}
+
 fn encode<T: Stored>(value: &T) -> Result<Vec<u8>, String> {
     let mut json = serde_json::to_value(value).map_err(|e| e.to_string())?;
     T::write_version(&mut json);

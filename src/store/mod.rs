@@ -6,3 +6,4 @@ pub mod layout;
 pub mod met;
 pub mod rundir;
 pub mod target;
+pub mod teams;

@@ -139,6 +139,33 @@ fn in_the_tree() {
     tty.kill9();
 }
 
+#[test]
+fn a_teams_file() {
+    let home = Home::new();
+    let file = home.at("config/team.json");
+    let write = |name: &str| {
+        let all = serde_json::json!({ "version": "1", "folders": [], "connections": [
+            { "id": "c", "name": name, "config": { "type": "local", "config": { "command": "echo theirs-$((40+2)); exec sh" } } } ] });
+        std::fs::write(&file, all.to_string()).unwrap();
+    };
+    write("theirs");
+    std::fs::write(home.at("config/config.toml"), "team_files = [\"team.json\"]\n").unwrap();
+    let mut tty = Tty::thub(&home, 120, 35, &[]);
+    tty.until_text("ready$");
+    tty.prefix("b");
+    tty.until_text("$ theirs");
+    // the file is another, and so is the tree; it is not written
+    write("renamed");
+    tty.until_text("$ renamed");
+    let before = std::fs::read(&file).unwrap();
+    tty.type_("/renamed\r\r");
+    tty.until_text("theirs-42");
+    let info = home.ls().into_iter().find(|s| s["connection"] == "renamed").expect("a session of it");
+    assert!(info["connection_id"].as_str().unwrap().starts_with("team-"), "{info}");
+    assert_eq!(std::fs::read(&file).unwrap(), before);
+    tty.kill9();
+}
+
 /// A host with an agent, under an account of its own whose ssh_config knows a target.
 struct Hub {
     far: Far,

@@ -1,7 +1,7 @@
 //! Owns what a person does with prepared connections and folders: open, make, edit, duplicate, move, delete, one or many.
 //! Leaves out where they are kept: each wish is a call to their host.
 
-use super::{App, Effect};
+use super::{App, Effect, Sources, TeamFile};
 use crate::client::book::Change;
 use crate::client::host::{HostCommand, HostId};
 use crate::client::layer::form::Form;
@@ -40,7 +40,41 @@ pub enum Wish {
 
 impl App {
     fn book(&self, host: &HostId) -> Option<&Arc<Listed>> {
-        self.hosts.get(host)?.book.as_ref()
+        match self.teams.get(host) {
+            Some(team) => Some(&team.book),
+            None => self.hosts.get(host)?.book.as_ref(),
+        }
+    }
+
+    /// Where a connection's sessions run: a team's on this machine.
+    pub(in crate::client) fn runs_on(&self, host: &HostId) -> HostId {
+        if self.teams.contains_key(host) { HostId::local() } else { host.clone() }
+    }
+
+    /// Team files and ssh_config are others. What is folded stays so.
+    pub(super) fn sources(&mut self, sources: Sources) {
+        self.known = sources.known;
+        let mut before = std::mem::take(&mut self.teams);
+        for team in sources.teams {
+            // (a colon stands in no host's name)
+            let id = HostId::new(format!("team:{}", team.path));
+            let old = before.remove(&id);
+            if let Some(told) = team.listed.told.as_deref()
+                && old.is_none_or(|old| old.book.told != team.listed.told)
+            {
+                self.say_long(short(told, 300));
+            }
+            self.teams.insert(id, TeamFile { path: team.path, name: team.name, book: Arc::new(team.listed) });
+        }
+        self.dirty = true;
+    }
+
+    /// Whether it is a team's, which nothing here changes; says so.
+    fn is_theirs(&mut self, host: &HostId) -> bool {
+        let Some(team) = self.teams.get(host) else { return false };
+        let said = format!("{} is kept by others: its file is read, never written", short(&team.path, 100));
+        self.say(said);
+        true
     }
 
     fn connection(&self, host: &HostId, id: &str) -> Option<&Connection> {
@@ -49,7 +83,9 @@ impl App {
 
     /// The prepared connection a session was started from.
     pub fn connection_of(&self, host: &HostId, info: &SessionInfo) -> Option<&Connection> {
-        self.connection(host, &info.connection_id).filter(|_| !info.connection_id.is_empty())
+        let of_teams = || self.teams.keys().find_map(|team| self.connection(team, &info.connection_id));
+        let own = self.connection(host, &info.connection_id);
+        own.or_else(|| of_teams().filter(|_| host.is_local())).filter(|_| !info.connection_id.is_empty())
     }
 
     /// What a pane is called: as its connection says, else as its program does. Escaped.
@@ -80,9 +116,14 @@ impl App {
         }
     }
 
+    /// A connection of a team's file, by the id it has here.
+    pub(in crate::client) fn of_a_team(&self, id: &str) -> Option<&Connection> {
+        self.teams.values().flat_map(|t| &t.book.connections).find(|c| c.id == id)
+    }
+
     /// One more session of a connection, in a tab of its own.
     pub fn open_connection(&mut self, host: &HostId, id: &str, out: &mut Vec<Effect>) {
-        let pane = self.new_pane(host.clone());
+        let pane = self.new_pane(self.runs_on(host));
         self.tabs.add_pane(pane);
         self.start_from(pane, Some(id.to_string()), None, out);
         self.look_at_panes();
@@ -91,6 +132,9 @@ impl App {
     /// A change to a host's connections, carried out there; what comes of it is told by [`App::booked`].
     fn change(&mut self, host: HostId, change: Change, out: &mut Vec<Effect>) -> u64 {
         self.next_tag += 1;
+        if self.is_theirs(&host) {
+            return self.next_tag;
+        }
         out.push(Effect::Host(host, HostCommand::Book { tag: self.next_tag, change: Box::new(change) }));
         self.next_tag
     }
@@ -127,6 +171,9 @@ impl App {
     }
 
     pub(in crate::client) fn edit_connection(&mut self, host: &HostId, id: &str) {
+        if self.is_theirs(host) {
+            return;
+        }
         if let Some(connection) = self.connection(host, id) {
             let form = Form::edit(host.clone(), connection);
             self.layers.push(Layer::Form(Box::new(form)));
@@ -142,10 +189,18 @@ impl App {
 
     /// Shown at once, kept where the folder is.
     pub(in crate::client) fn fold_folder(&mut self, host: &HostId, id: &str, out: &mut Vec<Effect>) {
-        let Some(book) = self.hosts.get_mut(host).and_then(|h| h.book.as_mut()) else { return };
+        let theirs = self.teams.contains_key(host);
+        let book = match self.teams.get_mut(host) {
+            Some(team) => Some(&mut team.book),
+            None => self.hosts.get_mut(host).and_then(|h| h.book.as_mut()),
+        };
+        let Some(book) = book else { return };
         let Some(folder) = Arc::make_mut(book).folders.iter_mut().find(|f| f.id == id) else { return };
         folder.is_expanded = !folder.is_expanded;
         let update = FoldersUpdate { id: id.to_string(), name: None, is_expanded: Some(folder.is_expanded) };
+        if theirs {
+            return;
+        }
         self.change(host.clone(), Change::UpdateFolder(update), out);
     }
 
@@ -216,6 +271,9 @@ impl App {
                 items.push(("go to it", "Enter", Wish::Open(place.clone())));
                 items.push(("end it", "x", Wish::Kill(place.clone())));
             }
+            Place::Host(_) if self.teams.contains_key(&host) => {
+                items.push(("fold or unfold", "Space", Wish::Open(place.clone())));
+            }
             Place::Host(_) => {
                 items.push(("connect, or fold", "Enter", Wish::Open(place.clone())));
                 items.push(("connect again", "r", Wish::Reconnect(host.clone())));
@@ -226,7 +284,7 @@ impl App {
             items.push(("move to a folder", "m", Wish::Move(host.clone(), self.ids_for(place))));
             items.push(("delete", "D", Wish::Delete(many)));
         }
-        if self.book(&host).is_some() {
+        if self.book(&host).is_some() && !self.teams.contains_key(&host) {
             items.push(("new connection", "a", Wish::New(host.clone(), folder.clone())));
             items.push(("new folder", "A", Wish::NewFolder(host, folder)));
         }
@@ -242,11 +300,22 @@ impl App {
 
     pub(super) fn wish(&mut self, wish: Wish, out: &mut Vec<Effect>) {
         self.dirty = true;
+        let changed = match &wish {
+            Wish::New(host, _) | Wish::NewFolder(host, _) | Wish::RenameFolder(host, _) => Some(host.clone()),
+            Wish::Duplicate(host, _) | Wish::Move(host, _) | Wish::Step(host, ..) => Some(host.clone()),
+            Wish::Delete(places) => places.iter().find_map(Place::host).cloned(),
+            _ => None,
+        };
+        if changed.is_some_and(|host| self.is_theirs(&host)) {
+            return;
+        }
         match wish {
             Wish::Open(place) => match place {
                 Place::Connection(host, id) => self.open_connection(&host, &id, out),
                 Place::Session(host, session) => self.open_session(&host, &session, out),
-                Place::Host(host) if !self.is_online(&host) => self.open_host(&host, out),
+                Place::Host(host) if !self.is_online(&host) && !self.teams.contains_key(&host) => {
+                    self.open_host(&host, out);
+                }
                 other => self.fold(&other, out),
             },
             Wish::Kill(place) => match place {
@@ -436,6 +505,7 @@ impl App {
     }
 
     fn sessions_of(&self, host: &HostId, id: &str) -> Vec<(HostId, SessionId)> {
+        let host = &self.runs_on(host);
         let all = self.hosts.get(host).map_or(&[][..], |h| &h.sessions);
         let of = all.iter().filter(|s| s.connection_id == id).filter_map(|s| s.id.parse().ok());
         of.map(|s| (host.clone(), s)).collect()

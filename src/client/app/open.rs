@@ -92,7 +92,13 @@ impl App {
         let ahead = if p.stage == Stage::Starting { std::mem::take(&mut p.ahead) } else { Vec::new() };
         let fresh = Pane { tag: Some(tag), shell: true, ahead, ..Pane::new(pane, host.clone(), size) };
         *p = fresh;
-        let create = SessionCreate { size: Some(size), connection, cwd_of, ..SessionCreate::default() };
+        // one of a team's file is told as it is: its host does not know it
+        let theirs = connection.as_ref().filter(|_| host.is_local()).and_then(|id| self.of_a_team(id)).cloned();
+        let (connection, definition) = match theirs {
+            Some(theirs) => (None, Some(Box::new(theirs))),
+            None => (connection, None),
+        };
+        let create = SessionCreate { size: Some(size), connection, definition, cwd_of, ..SessionCreate::default() };
         self.request(&host, HostCommand::Create { tag, create: Box::new(create) }, out);
         self.touch();
     }

@@ -80,6 +80,7 @@ impl App {
             unix: 0,
             hosts: BTreeMap::new(),
             known: setup.known,
+            teams: BTreeMap::new(),
             panes: BTreeMap::new(),
             tabs: Tabs::default(),
             tree: Tree::default(),

@@ -110,6 +110,11 @@ impl App {
                 Some(false) => self.fold(&place, out),
                 _ => self.tree_step(1),
             },
+            "n" | "c" | "r" if place.host().is_some_and(|h| self.teams.contains_key(h)) => {
+                if let Place::Connection(host, id) = place {
+                    self.open_connection(&host, &id, out);
+                }
+            }
             "n" | "c" => match place {
                 Place::Connection(host, id) => self.open_connection(&host, &id, out),
                 Place::Host(host) | Place::Session(host, _) | Place::Folder(host, _) => self.new_tab(host, out),
@@ -118,7 +123,7 @@ impl App {
             "x" if !self.tree.selected.is_empty() => self.ask_to_kill_selected(out),
             "x" => match place {
                 Place::Session(host, session) => self.ask_to_kill(host, session, out),
-                Place::Host(host) if !host.is_local() => self.let_go(&host, out),
+                Place::Host(host) if !host.is_local() && !self.teams.contains_key(&host) => self.let_go(&host, out),
                 Place::Connection(host, id) => self.ask_to_kill_of(&host, &id, out),
                 _ => {}
             },
@@ -147,7 +152,7 @@ impl App {
     fn tree_open(&mut self, place: &Place, out: &mut Vec<Effect>) {
         match place {
             Place::Session(host, session) => self.go(Target::Session(host.clone(), session.clone()), out),
-            Place::Host(host) if self.is_online(host) => self.tree.flip(place),
+            Place::Host(host) if self.is_online(host) || self.teams.contains_key(host) => self.tree.flip(place),
             Place::Host(host) => self.go(Target::Host(host.clone()), out),
             Place::Connection(host, id) => self.open_connection(host, id, out),
             Place::Folder(..) => self.fold(place, out),

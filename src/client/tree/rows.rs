@@ -8,7 +8,7 @@ use crate::proto::control::SessionInfo;
 use crate::proto::control::connections::{Connection, Folder, Kind, Listed};
 use crate::proto::ids::SessionId;
 use crate::text::{count, escape, short};
-use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
+use nucleo_matcher::pattern::{AtomKind, CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
 use std::collections::HashMap;
 
@@ -101,6 +101,9 @@ impl App {
         for id in hosts {
             self.host_rows(id, 0, unfolded, &mut rows);
         }
+        for id in self.teams.keys() {
+            self.team_rows(id, unfolded, &mut rows);
+        }
         let known: Vec<HostId> = self.known.iter().map(HostId::new).filter(|h| !self.hosts.contains_key(h)).collect();
         if !known.is_empty() {
             let open = unfolded || self.tree.is_open(&Place::Known);
@@ -130,8 +133,11 @@ impl App {
         let host = self.hosts.get(id);
         let place = Place::Host(id.clone());
         let open = unfolded || self.tree.is_open(&place);
-        let sessions: Vec<&SessionInfo> =
-            host.iter().flat_map(|h| &h.sessions).filter(|info| !self.is_listed_elsewhere(id, info)).collect();
+        let sessions: Vec<&SessionInfo> = host
+            .iter()
+            .flat_map(|h| &h.sessions)
+            .filter(|info| !self.is_listed_elsewhere(id, info) && !(id.is_local() && self.is_a_teams(info)))
+            .collect();
         let book = host.and_then(|h| h.book.as_deref());
         let holds = !sessions.is_empty() || book.is_some_and(|b| !b.connections.is_empty() || !b.folders.is_empty());
         let state = host.map(|h| state_text(h, self.now)).unwrap_or_default();
@@ -157,6 +163,31 @@ impl App {
         for info in &shelf.loose {
             rows.extend(self.session_row(id, host, info, depth + 1));
         }
+    }
+
+    /// Started from a team's file: shown there.
+    fn is_a_teams(&self, info: &SessionInfo) -> bool {
+        info.connection_id.starts_with("team-") && self.of_a_team(&info.connection_id).is_some()
+    }
+
+    /// A team file's section: its sessions run on this machine.
+    fn team_rows(&self, id: &HostId, unfolded: bool, rows: &mut Vec<Row>) {
+        let Some(team) = self.teams.get(id) else { return };
+        let place = Place::Host(id.clone());
+        let open = unfolded || self.tree.is_open(&place);
+        let holds = !team.book.connections.is_empty() || !team.book.folders.is_empty();
+        let told = team.book.told.as_ref().map(|t| short(t, 200));
+        rows.push(Row {
+            fold: holds.then_some(open),
+            aside: if told.is_some() { "unreadable".into() } else { "file".into() },
+            more: [short(&team.path, 200), told.unwrap_or_else(|| "kept by others: read, never written".into())],
+            ..Row::new(place, 0, short(&team.name, 100))
+        });
+        let Some(host) = self.hosts.get(&HostId::local()).filter(|_| open) else { return };
+        let of = |info: &&SessionInfo| team.book.connections.iter().any(|c| c.id == info.connection_id);
+        let sessions = host.sessions.iter().filter(|i| i.connection_id.starts_with("team-")).filter(of).collect();
+        let shelf = Shelf::new(Some(&team.book), sessions, self.tree.by_name);
+        self.folder_rows(id, host, &shelf, None, 1, unfolded, rows);
     }
 
     #[allow(clippy::too_many_arguments)] // a walk's own state
@@ -195,7 +226,7 @@ impl App {
             let open = unfolded || self.tree.is_open(&place);
             rows.push(connection_row(place, id, connection, sessions.len(), open, depth));
             for info in sessions.iter().filter(|_| open) {
-                rows.extend(self.session_row(id, host, info, depth + 1));
+                rows.extend(self.session_row(&self.runs_on(id), host, info, depth + 1));
             }
         }
     }
@@ -221,6 +252,7 @@ impl App {
                 Mark::Output | Mark::Bell if pane.is_some() => Mark::None,
                 mark => mark,
             },
+            find: format!("{} {}", short(&info.name, 64), short(&crate::client::pane::command_of(info), 200)),
             more: [
                 short(&crate::client::pane::command_of(info), 200),
                 format!("{state} {age}{via} · {}", escape(&info.id)),
@@ -251,13 +283,19 @@ fn connection_row(place: Place, host: &HostId, c: &Connection, sessions: usize, 
         (_, 0) if away => "(not connected)".into(),
         _ => String::new(),
     };
-    let via = if away && !host.is_local() { format!("via {}", host_text(host)) } else { String::new() };
+    let via = if away && !host.is_local() && !host.as_str().starts_with("team:") {
+        format!("via {}", host_text(host))
+    } else {
+        String::new()
+    };
     let tags = c.tags.iter().map(|t| format!("#{}", short(t, 40))).collect::<Vec<_>>().join(" ");
+    let find = format!("{leads_to} {tags}");
     let words = [short(&c.config.kind, 20), leads_to, via, state, tags];
     let said = words.into_iter().filter(|w| !w.is_empty()).collect::<Vec<_>>().join(" · ");
     Row {
         fold: (sessions > 0).then_some(open),
         sign: sign_of(&c.config.kind),
+        find,
         aside,
         more: [short(&c.name, 200), said],
         ..Row::new(place, depth, short(&c.name, 100))
@@ -267,16 +305,16 @@ fn connection_row(place: Place, host: &HostId, c: &Connection, sessions: usize, 
 /// The rows that match, each under those it lies in.
 fn matching(all: Vec<Row>, text: &str) -> Vec<Row> {
     let mut matcher = Matcher::new(Config::DEFAULT);
-    let pattern = Pattern::parse(text, CaseMatching::Ignore, Normalization::Smart);
+    // (each word as it is: with letters apart nearly everything would match)
+    let pattern = Pattern::new(text, CaseMatching::Ignore, Normalization::Smart, AtomKind::Substring);
     let mut buf = Vec::new();
     let mut hay = String::new();
     let mut keep = vec![false; all.len()];
     for (i, row) in all.iter().enumerate() {
         hay.clear();
-        for part in [&row.text, &row.more[1]] {
-            hay.push_str(part);
-            hay.push(' ');
-        }
+        hay.push_str(&row.text);
+        hay.push(' ');
+        hay.push_str(&row.find);
         if pattern.score(Utf32Str::new(&hay, &mut buf), &mut matcher).is_none() {
             continue;
         }

@@ -29,7 +29,7 @@ pub const LONGEST_NAME: usize = 200;
 pub const DEFAULT_SHELL: &str = "default-shell";
 
 /// A folder of connections; the top has none.
-#[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Folder {
     pub id: String,
@@ -48,7 +48,7 @@ impl Default for Folder {
 }
 
 /// A prepared connection.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Connection {
     pub id: String,
@@ -65,7 +65,7 @@ pub struct Connection {
 }
 
 /// What it connects to: a kind, and what that kind needs.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(default)]
 pub struct Config {
     /// local, ssh; serial, docker, telnet and kinds of later builds are kept as they are.
@@ -76,7 +76,7 @@ pub struct Config {
 }
 
 /// How its sessions' terminals are: what is left out is as the settings of its machine say.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(default, rename_all = "camelCase")]
 pub struct TerminalOptions {
     /// Raw output kept, bytes.
@@ -268,7 +268,7 @@ pub struct ConnectionsList {
     #[serde(skip_serializing_if = "no_stream")]
     pub stream: StreamId,
 }
-#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(default)]
 pub struct Listed {
     pub folders: Vec<Folder>,
@@ -277,7 +277,7 @@ pub struct Listed {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub told: Option<String>,
 }
-#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(default)]
 pub struct ConnectionsListed {
     #[serde(flatten)]
@@ -289,7 +289,7 @@ pub struct ConnectionsListed {
 method!(ConnectionsList = "connections.list" -> ConnectionsListed);
 
 /// A new one, at the end of its folder; its id is made here where none is given.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(default)]
 pub struct ConnectionsCreate {
     pub connection: Connection,
@@ -303,7 +303,7 @@ method!(ConnectionsCreate = "connections.create" -> Made);
 
 /// Changes fields of one, as a merge patch of it (RFC 7396): what is not named stays, null takes away. So two who change
 /// different fields lose nothing of each other's.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(default)]
 pub struct ConnectionsUpdate {
     pub id: String,
@@ -336,7 +336,7 @@ method!(ConnectionsMove = "connections.move" -> Done);
 
 /// Many at once, all or none: what an import brings. Ids are made anew; `folderId` and `parentId` name folders of the
 /// same call, or ones that are there already.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(default)]
 pub struct ConnectionsAdd {
     pub folders: Vec<Folder>,
@@ -351,7 +351,7 @@ pub struct Added {
 }
 method!(ConnectionsAdd = "connections.add" -> Added);
 
-#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(default)]
 pub struct FoldersCreate {
     pub folder: Folder,

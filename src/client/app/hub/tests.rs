@@ -1,5 +1,6 @@
 //! Connections in the tree: keys in, wishes and rows out.
 
+use super::super::Event;
 use super::super::tests::Bench;
 use super::*;
 use crate::client::host::{HostEvent, HostState};
@@ -191,4 +192,45 @@ fn a_menu_offers_what_the_keys_do() {
     bad.connections[1].name = "x\u{1b}[31m\u{202e}y".into();
     s.host("local", HostEvent::Connections(Some(Arc::new(bad))));
     assert!(rows(&s).iter().any(|r| r.contains("\\u{1b}")));
+}
+
+#[test]
+fn what_others_keep_is_shown_and_never_changed() {
+    let mut s = bench();
+    let mut listed = book();
+    listed.connections.iter_mut().for_each(|c| c.id = format!("team-{}", c.id));
+    let team = crate::store::teams::Team { path: "~/team.json".into(), name: "Our Lab".into(), listed };
+    let known = vec!["other-host".to_string()];
+    s.event(Event::Sources(Box::new(Sources { teams: vec![team], known })));
+    let at = rows(&s).iter().position(|r| r == "Our Lab").unwrap();
+    assert_eq!(rows(&s)[at + 1], "  Lab");
+    assert!(s.app.known.contains(&"other-host".to_string()), "and ssh_config is read again");
+    let web = || Place::Connection(HostId::new("team:~/team.json"), "team-c-web".into());
+    for keys in ["e", "D", "m", "y", "J", "a", "A"] {
+        s.app.tree.chosen = Some(web());
+        s.keys(keys);
+        assert!(s.app.layers.is_empty() && s.screen().contains("kept by others"), "{keys}: {}", s.screen());
+        assert!(!s.take().iter().any(|e| matches!(e, Effect::Host(h, _) if h.as_str().starts_with("team:"))), "{keys}");
+    }
+    // it is opened on this machine, told as it is
+    s.app.tree.chosen = Some(web());
+    s.keys("Enter");
+    let create = s.take().into_iter().find_map(|e| match e {
+        Effect::Host(host, HostCommand::Create { create, .. }) if host.is_local() => Some(create),
+        _ => None,
+    });
+    let create = create.expect("a session");
+    assert_eq!((create.connection.as_deref(), create.definition.unwrap().name.as_str()), (None, "web"));
+    // its session lies under it
+    let mut info = super::super::tests::info("s7", 80, 24);
+    info.connection_id = "team-c-web".into();
+    s.host("local", HostEvent::Sessions(vec![info]));
+    let at = rows(&s).iter().rposition(|r| r.ends_with(">web")).unwrap();
+    assert!(rows(&s)[at + 1].starts_with("      "), "{:?}", rows(&s));
+    // nobody is dialled for it
+    for keys in ["x", "r", "Enter", ". Enter"] {
+        s.app.tree.chosen = Some(Place::Host(HostId::new("team:~/team.json")));
+        s.keys(keys);
+        assert!(!s.take().iter().any(|e| matches!(e, Effect::Host(h, _) if h.as_str().starts_with("team:"))), "{keys}");
+    }
 }
