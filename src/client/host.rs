@@ -26,6 +26,7 @@ use crate::proto::frame::{self, Body, Frame};
 use crate::proto::ids::{Offset, SessionId, Size, StreamId};
 use crate::proto::notice::{Gauges, SessionExited};
 use crate::secret::Secret;
+use crate::store::connections::Book;
 use crate::term::screen::Colors;
 use crate::transport::ask::{KeyAsked, SecretAsked};
 use crate::transport::ssh::Lends;
@@ -405,7 +406,8 @@ pub fn list_sessions(
     }
 }
 
-/// All prepared connections of a host, however many they are, over a stream that nothing else uses.
+/// All prepared connections of a host, however many they are, over a stream that nothing else uses. Made sound
+/// (`Book::sound`): whatever a host says, each is there once, and folders lead to the top.
 pub fn list_connections(
     link: &Link,
     stream: StreamId,
@@ -430,8 +432,13 @@ pub fn list_connections(
         .await;
         drop(link.call(&SessionDetach { stream }));
         link.close_stream(stream);
-        listed
+        listed.map(sound)
     }
+}
+
+fn sound(Listed { folders, connections, told }: Listed) -> Listed {
+    let Book { folders, connections, .. } = Book { folders, connections, ..Book::empty() }.sound();
+    Listed { folders, connections, told }
 }
 
 /// What a stream brings, from offset `from` to `to`, acknowledged as it comes. Short where the session let go of some.
@@ -474,4 +481,45 @@ pub async fn read_stream(
     }
     link.out.urgent(stream, Body::Ack { seen: at, limit: at.saturating_add(WINDOW) });
     Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::link::call;
+    use serde_json::json;
+
+    /// What a host's list becomes that says this.
+    async fn listed(said: serde_json::Value) -> Listed {
+        let (a, b) = tokio::io::duplex(1 << 16);
+        let (host, served) = Link::new(a, true, mpsc::unbounded_channel().0);
+        tokio::spawn(served);
+        let (link, served) = Link::new(b, false, mpsc::unbounded_channel().0);
+        tokio::spawn(served);
+        let asked = list_connections(&link, 2);
+        call::answer(&host.out, 1, Ok(said));
+        asked.await.unwrap()
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn what_a_host_lists_is_made_sound() {
+        let folder = |id: &str, parent: Option<&str>| json!({ "id": id, "name": id, "parentId": parent });
+        let connection = |id: &str, folder: &str| json!({ "id": id, "name": id, "folderId": folder });
+        let listed = listed(json!({
+            "folders": [folder("a", None), folder("a", Some("a")), folder("a", Some("a")),
+                folder("x", Some("y")), folder("y", Some("x"))],
+            "connections": [connection("c", "a"), connection("c", "nowhere")], "told": "it was damaged" }))
+        .await;
+        let unique: std::collections::HashSet<&String> =
+            listed.folders.iter().map(|f| &f.id).chain(listed.connections.iter().map(|c| &c.id)).collect();
+        assert_eq!((unique.len(), listed.told.as_deref()), (7, Some("it was damaged")));
+        for folder in &listed.folders {
+            let mut at = folder.parent_id.clone();
+            for _ in 0..listed.folders.len() {
+                at = at.and_then(|id| listed.folders.iter().find(|f| f.id == id)).and_then(|f| f.parent_id.clone());
+            }
+            assert_eq!(at, None, "{listed:?}");
+        }
+        assert_eq!(listed.connections[1].folder_id, None);
+    }
 }

@@ -10,7 +10,7 @@ use crate::proto::ids::SessionId;
 use crate::text::{count, escape, short};
 use nucleo_matcher::pattern::{AtomKind, CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Most folders within folders that are shown: a host may say what it likes.
 const DEEPEST: u16 = 40;
@@ -38,7 +38,9 @@ impl<'a> Shelf<'a> {
             places.insert(folder.id.as_str(), ());
         }
         let place = |id: &'a Option<String>| id.as_deref().filter(|id| places.contains_key(id));
-        for folder in book.iter().flat_map(|b| &b.folders) {
+        // (each id once: so each folder lies in one place, and a walk from the top ends)
+        let mut seen = HashSet::new();
+        for folder in book.iter().flat_map(|b| &b.folders).filter(|f| seen.insert(f.id.as_str())) {
             shelf.folders.entry(place(&folder.parent_id)).or_default().push(folder);
         }
         for connection in book.iter().flat_map(|b| &b.connections) {

@@ -234,3 +234,12 @@ fn what_others_keep_is_shown_and_never_changed() {
         assert!(!s.take().iter().any(|e| matches!(e, Effect::Host(h, _) if h.as_str().starts_with("team:"))), "{keys}");
     }
 }
+
+#[test]
+fn folders_that_lead_nowhere_are_shown_once_or_not_at_all() {
+    let mut s = bench();
+    let folder = |id: &str, parent: Option<&str>| json!({ "id": id, "name": id, "parentId": parent });
+    let twice = json!({ "folders": [folder("a", None), folder("a", Some("a")), folder("a", Some("a")), folder("b", Some("a"))] });
+    s.host("local", HostEvent::Connections(Some(Arc::new(serde_json::from_value(twice).unwrap()))));
+    assert_eq!(rows(&s)[1..], ["  a", "    b"]);
+}
