@@ -32,11 +32,18 @@ impl Change {
     }
 }
 
-/// What has to be said to make `new` of `old`: a merge patch (RFC 7396) that names nothing else.
+/// What has to be said to make `new` of `old`: a merge patch (RFC 7396) that names nothing else. Of an object that goes its
+/// fields are named: others may have come to it meanwhile.
 pub fn patch(old: &Value, new: &Value) -> Map<String, Value> {
     let (Value::Object(old), Value::Object(new)) = (old, new) else { return Map::new() };
-    let mut patch: Map<String, Value> =
-        old.keys().filter(|k| !new.contains_key(*k)).map(|k| (k.clone(), Value::Null)).collect();
+    let mut patch = Map::new();
+    for (key, before) in old.iter().filter(|(k, _)| !new.contains_key(*k)) {
+        let gone = match before {
+            Value::Object(_) => Value::Object(self::patch(before, &Value::Object(Map::new()))),
+            _ => Value::Null,
+        };
+        patch.insert(key.clone(), gone);
+    }
     for (key, value) in new {
         match old.get(key) {
             Some(same) if same == value => {}
@@ -64,5 +71,12 @@ mod tests {
         let wanted = json!({ "name": "b", "tags": null, "config": { "config": { "port": null, "user": "u" } } });
         assert_eq!(Value::Object(patch(&old, &new)), wanted);
         assert!(patch(&old, &old).is_empty());
+        // whoever adds one field while the last other one goes loses nothing
+        let with = json!({ "id": "c", "terminalOptions": { "color": "red" }, "config": { "env": { "A": "1" } } });
+        let without = json!({ "id": "c", "config": {} });
+        let wanted = json!({ "terminalOptions": { "color": null }, "config": { "env": { "A": null } } });
+        assert_eq!(Value::Object(patch(&with, &without)), wanted);
+        let wanted = json!({ "terminalOptions": { "color": "red" }, "config": { "env": { "A": "1" } } });
+        assert_eq!(Value::Object(patch(&without, &with)), wanted);
     }
 }

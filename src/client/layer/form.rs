@@ -25,6 +25,8 @@ pub struct Line {
     /// What it is for, while it is filled in.
     pub hint: &'static str,
     entry: Entry,
+    /// What stood there when it was laid out, and whether that is not all of what is kept.
+    laid: (String, bool),
 }
 
 impl Line {
@@ -37,6 +39,17 @@ impl Line {
     }
     pub fn is_choice(&self) -> bool {
         matches!(self.entry, Entry::Choice(..))
+    }
+    /// Why what stands there can't be kept.
+    fn flaw(&self) -> Option<&'static str> {
+        match &self.entry {
+            Entry::Text(field) => field.flaw(),
+            Entry::Choice(..) => None,
+        }
+    }
+    /// Nobody touched it: what is kept stays, whether a line can show it or not.
+    fn stays(&self) -> bool {
+        self.text() == self.laid.0 && self.flaw().is_some() == self.laid.1
     }
 }
 
@@ -61,14 +74,20 @@ const KINDS: &[&str] = &["local", "ssh"];
 const POLICIES: &[&str] = &["", "latest", "smallest", "largest", "fixed"];
 const SWITCH: &[&str] = &["no", "yes"];
 
+/// Said of a field that shows less than is kept, once somebody writes in it.
+const MORE_LINES: &str =
+    "it has lines or blanks that are not shown here: C-u writes it anew, thub conn edit changes it";
+const MORE_TEXT: &str = "it is longer than this form can show: C-u writes it anew, thub conn edit changes it";
+
 type Shown = (&'static str, &'static str, &'static str);
 const NAME: Shown = ("name", "Name", "what the tree calls it");
+const KIND: Shown = ("type", "Kind", "a shell of that machine, or a host it reaches");
 const LOCAL: &[Shown] = &[
     ("shell", "Shell", "empty: your own; a path"),
     ("command", "Command", "run by the shell in its own stead"),
     ("initialCommand", "Type first", "typed into the shell once it is there"),
     ("startingDirectory", "Directory", "empty: home; /path or ~/path"),
-    ("env", "Environment", "NAME=value; more behind a ;"),
+    ("env", "Environment", "NAME=value; more behind a ; and ;; is one in a value"),
 ];
 const SSH: &[Shown] = &[
     ("host", "Host", "a name, an address, an alias of ssh_config there"),
@@ -142,25 +161,26 @@ impl Form {
             // of a kind that is not known here its name and its terminal can be changed
             _ => &[],
         };
-        let text = |shown: &Shown| Line {
-            field: shown.0,
-            label: shown.1,
-            hint: shown.2,
-            entry: match shown.0 {
-                "sizePolicy" => choice(POLICIES, &value_of(base, shown.0)),
-                "forwardAgent" | "enableX11Forwarding" => choice(SWITCH, &value_of(base, shown.0)),
-                field => Entry::Text(Field::new(&value_of(base, field))),
-            },
+        let text = |shown: &Shown| {
+            let (value, whole) = value_of(base, shown.0);
+            let entry = match shown.0 {
+                "sizePolicy" => choice(POLICIES, &value),
+                "forwardAgent" | "enableX11Forwarding" => choice(SWITCH, &value),
+                _ => {
+                    let mut field = Field::new(&value);
+                    if !whole {
+                        field.refuse(MORE_LINES);
+                    } else if field.flaw().is_some() {
+                        field.refuse(MORE_TEXT);
+                    }
+                    Entry::Text(field)
+                }
+            };
+            line(shown, entry)
         };
         self.lines = vec![text(&NAME)];
         if !own.is_empty() {
-            let entry = choice(KINDS, kind);
-            self.lines.push(Line {
-                field: "type",
-                label: "Kind",
-                hint: "a shell of that machine, or a host it reaches",
-                entry,
-            });
+            self.lines.push(line(&KIND, choice(KINDS, kind)));
         }
         self.lines.extend(own.iter().chain(TERMINAL).map(text));
         self.at = self.at.min(self.lines.len() - 1);
@@ -178,7 +198,10 @@ impl Form {
                 }
                 continue;
             }
-            match parsed(line.field, line.text()) {
+            if line.stays() {
+                continue;
+            }
+            match line.flaw().map_or_else(|| parsed(line.field, line.text()), |flaw| Err(flaw.into())) {
                 Ok(value) => put(&mut json, line.field, value),
                 Err(why) => wrong.push(Wrong { field: line.field, why }),
             }
@@ -316,6 +339,12 @@ impl Form {
     }
 }
 
+fn line(shown: &Shown, entry: Entry) -> Line {
+    let mut line = Line { field: shown.0, label: shown.1, hint: shown.2, entry, laid: Default::default() };
+    line.laid = (line.text().to_string(), line.flaw().is_some());
+    line
+}
+
 fn choice(all: &'static [&'static str], value: &str) -> Entry {
     let value = if value == "true" { "yes" } else { value };
     Entry::Choice(all, all.iter().position(|a| *a == value).unwrap_or(0))
@@ -332,20 +361,61 @@ fn place(field: &str) -> Vec<&str> {
     }
 }
 
-/// What a field shows of a connection.
-fn value_of(connection: &Connection, field: &str) -> String {
-    let json = serde_json::to_value(connection).unwrap_or_default();
-    let value = place(field).into_iter().try_fold(&json, |at, part| at.get(part));
-    match value {
-        None | Some(Value::Null) => String::new(),
-        Some(Value::String(s)) => s.clone(),
-        Some(Value::Array(all)) => all.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", "),
-        Some(Value::Object(all)) => {
-            let pair = |(k, v): (&String, &Value)| format!("{k}={}", v.as_str().unwrap_or_default());
-            all.iter().map(pair).collect::<Vec<_>>().join("; ")
-        }
-        Some(other) => other.to_string(),
+/// Other words that fields of `config` are read by.
+fn aliases(field: &str) -> &'static [&'static str] {
+    match field {
+        "initialCommand" => &["initial_command"],
+        "startingDirectory" => &["starting_directory", "cwd"],
+        "keyPath" => &["key_path"],
+        "proxyJump" => &["jump"],
+        _ => &[],
     }
+}
+
+/// What a field shows of a connection, and whether that is all there is.
+fn value_of(connection: &Connection, field: &str) -> (String, bool) {
+    let json = serde_json::to_value(connection).unwrap_or_default();
+    let value = place(field).into_iter().try_fold(&json, |at, part| at.get(part)).filter(|v| !v.is_null());
+    let other = || aliases(field).iter().find_map(|a| connection.config.config.get(*a)).filter(|v| !v.is_null());
+    let text = |v: &Value| v.as_str().map_or_else(|| v.to_string(), str::to_string);
+    match value.or_else(other) {
+        None => (String::new(), true),
+        Some(Value::Array(all)) => {
+            let all: Vec<String> = all.iter().map(text).collect();
+            let whole = all.iter().all(|t| is_line(t) && !t.contains(','));
+            (all.join(", "), whole)
+        }
+        Some(Value::Object(all)) => {
+            let pairs: Vec<(&String, String)> = all.iter().map(|(k, v)| (k, text(v))).collect();
+            let whole = pairs.iter().all(|(k, v)| is_line(v) && is_line(k) && !k.contains(';'));
+            let pair = |(k, v): (&String, String)| format!("{k}={}", v.replace(';', ";;"));
+            (pairs.into_iter().map(pair).collect::<Vec<_>>().join("; "), whole)
+        }
+        Some(other) => {
+            let text = text(other);
+            let whole = !text.contains(char::is_control);
+            (text, whole)
+        }
+    }
+}
+
+/// It stays what it is between separators.
+fn is_line(text: &str) -> bool {
+    !text.contains(char::is_control) && text.trim_end() == text
+}
+
+/// Texts with `;` between them; `;;` is one within.
+fn split(text: &str) -> Vec<String> {
+    let mut all = vec![String::new()];
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
+        match all.last_mut() {
+            Some(_) if c == ';' && rest.next_if_eq(&';').is_none() => all.push(String::new()),
+            Some(last) => last.push(c),
+            None => {}
+        }
+    }
+    all
 }
 
 /// The text of a field as JSON; null = it is left out.
@@ -366,7 +436,7 @@ fn parsed(field: &str, text: &str) -> Result<Value, String> {
         }
         "env" => {
             let mut all = Map::new();
-            for pair in text.split(';').map(str::trim).filter(|p| !p.is_empty()) {
+            for pair in split(text).iter().map(|p| p.trim()).filter(|p| !p.is_empty()) {
                 let (name, value) = pair
                     .split_once('=')
                     .ok_or_else(|| format!("'{}' is no NAME=value", crate::text::short(pair, 40)))?;
@@ -387,6 +457,7 @@ fn put(json: &mut Value, field: &str, value: Value) {
         at = object.entry(*part).or_insert_with(|| Value::Object(Map::new()));
     }
     let Some(object) = at.as_object_mut() else { return };
+    aliases(field).iter().for_each(|other| drop(object.remove(*other)));
     match value {
         Value::Null => drop(object.remove(*last)),
         value => drop(object.insert(last.to_string(), value)),
@@ -459,5 +530,78 @@ mod tests {
         write(&mut form, "name", "uart");
         let Change::Update { patch, .. } = saved(press(&mut form, &["C-s"])) else { panic!() };
         assert_eq!(Value::Object(patch), json!({ "name": "uart" }));
+    }
+
+    #[test]
+    fn what_is_not_touched_stays_as_it_is() {
+        let env = json!({ "A": "x;y", "B": " blank", "C": "back\\slash;", "D": "" });
+        let old: Connection = serde_json::from_value(json!({ "id": "c-1", "name": "a", "tags": ["x"],
+            "config": { "type": "local", "config": { "env": env } } }))
+        .unwrap();
+        let edit = || Form::edit(HostId::local(), &old);
+        let mut form = edit();
+        assert!(matches!(press(&mut form, &["Escape"]), Outcome::Close), "nothing was typed");
+        write(&mut form, "name", "b");
+        let Change::Update { patch, .. } = saved(press(&mut form, &["C-s"])) else { panic!() };
+        assert_eq!(Value::Object(patch), json!({ "name": "b" }));
+        // what is typed behind a value leaves the others as they are
+        let mut form = edit();
+        form.go(form.lines.iter().position(|l| l.field == "env").unwrap());
+        form.paste("; F=new; G=x;;y");
+        let Change::Update { patch, .. } = saved(press(&mut form, &["C-s"])) else { panic!() };
+        assert_eq!(patch["config"]["config"], json!({ "env": { "F": "new", "G": "x;y" } }));
+        // lines can't be kept by a field: they are not lost unseen
+        let mut lines = old.clone();
+        lines.config.config["env"]["L"] = "two\nlines".into();
+        let mut form = Form::edit(HostId::local(), &lines);
+        write(&mut form, "name", "b");
+        let Change::Update { patch, .. } = saved(press(&mut form, &["C-s"])) else { panic!() };
+        assert_eq!(Value::Object(patch), json!({ "name": "b" }));
+        form.go(form.lines.iter().position(|l| l.field == "env").unwrap());
+        form.paste("; F=new");
+        assert!(matches!(press(&mut form, &["C-s"]), Outcome::Stay));
+        assert!(form.complaint().unwrap().why.contains("lines"), "{:?}", form.wrong);
+        write(&mut form, "env", "F=new");
+        let Change::Update { patch, .. } = saved(press(&mut form, &["C-s"])) else { panic!() };
+        assert_eq!(patch["config"]["config"]["env"]["L"], Value::Null);
+    }
+
+    #[test]
+    fn what_is_too_long_for_a_field_is_not_lost() {
+        let long = "x".repeat(40 << 10);
+        let old: Connection = serde_json::from_value(json!({ "id": "c-1", "name": "a",
+            "config": { "type": "local", "config": { "env": { "A": long } } } }))
+        .unwrap();
+        let mut form = Form::edit(HostId::local(), &old);
+        write(&mut form, "name", "b");
+        let Change::Update { patch, .. } = saved(press(&mut form, &["C-s"])) else { panic!() };
+        assert_eq!(Value::Object(patch), json!({ "name": "b" }));
+        // a word typed there can't stand for all that is not shown
+        form.go(form.lines.iter().position(|l| l.field == "env").unwrap());
+        form.paste("B=1");
+        assert!(matches!(press(&mut form, &["C-s"]), Outcome::Stay));
+        assert!(form.complaint().unwrap().why.contains("C-u"), "{:?}", form.wrong);
+        // but it can be emptied
+        press(&mut form, &["C-u"]);
+        let Change::Update { patch, .. } = saved(press(&mut form, &["C-s"])) else { panic!() };
+        assert_eq!(patch["config"]["config"], json!({ "env": { "A": null } }));
+        // and what did not fit while it was typed is said
+        write(&mut form, "command", &"y".repeat(40 << 10));
+        assert!(matches!(press(&mut form, &["C-s"]), Outcome::Stay));
+        assert!(form.complaint().unwrap().why.contains("longer"), "{:?}", form.wrong);
+    }
+
+    #[test]
+    fn fields_as_others_call_them() {
+        let old: Connection = serde_json::from_value(json!({ "id": "c-1", "name": "a", "config": { "type": "ssh",
+            "config": { "host": "h", "key_path": "/k", "jump": "j", "cwd": "/srv" } } }))
+        .unwrap();
+        let mut form = Form::edit(HostId::local(), &old);
+        let shown = |field: &str, form: &Form| form.lines.iter().find(|l| l.field == field).unwrap().text().to_string();
+        assert_eq!(["keyPath", "proxyJump", "startingDirectory"].map(|f| shown(f, &form)), ["/k", "j", "/srv"]);
+        write(&mut form, "keyPath", "/other");
+        write(&mut form, "proxyJump", "");
+        let Change::Update { patch, .. } = saved(press(&mut form, &["C-s"])) else { panic!() };
+        assert_eq!(patch["config"]["config"], json!({ "keyPath": "/other", "key_path": null, "jump": null }));
     }
 }
