@@ -143,6 +143,10 @@ impl Tree {
     pub fn shows(&self, host: &HostId) -> bool {
         self.is_open(&Place::Host(host.clone()))
     }
+    /// Only what matches is shown, and all of that.
+    fn is_filtered(&self) -> bool {
+        self.filter.as_ref().is_some_and(|f| !f.text().trim().is_empty())
+    }
     fn flip(&mut self, place: &Place) {
         if !self.flipped.remove(place) {
             self.flipped.insert(place.clone());

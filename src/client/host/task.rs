@@ -874,3 +874,6 @@ fn backoff(tries: u32) -> Duration {
     let jitter = f64::from(u8::from_le_bytes(crate::proto::ids::random_bytes::<1>())) / 255.0 * 0.4 + 0.8;
     base.mul_f64(jitter).min(SLOWEST)
 }
+
+#[cfg(test)]
+mod tests;

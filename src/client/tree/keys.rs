@@ -35,9 +35,12 @@ impl App {
                 }
             }
             "Backspace" if field.text().is_empty() => (self.tree.filter, self.tree.typing) = (None, false),
+            // they choose among what is there already
+            "Up" | "PageUp" | "PageDown" => return false,
             _ => {
+                // (no other key has its meaning for the rows: somebody is typing)
                 if !field.key(key, name) {
-                    return false;
+                    return true;
                 }
                 // the first that matches by itself is chosen
                 let text = field.text().to_lowercase();
@@ -98,7 +101,7 @@ impl App {
                 self.tree_step(1);
             }
             "Left" | "h" => match row.fold {
-                Some(true) => self.fold(&place, out),
+                Some(true) if !self.tree.is_filtered() => self.fold(&place, out),
                 // to what it lies in
                 _ => {
                     let at = self.tree_index(&rows);
@@ -141,8 +144,12 @@ impl App {
         }
     }
 
-    /// Shows or hides what lies in it. A folder's state is kept where the folder is.
+    /// Shows or hides what lies in it. A folder's state is kept where the folder is. Not while something is looked for: then
+    /// all that matches is shown, and what was changed could not be seen.
     pub(in crate::client) fn fold(&mut self, place: &Place, out: &mut Vec<Effect>) {
+        if self.tree.is_filtered() {
+            return self.say("nothing is folded while it is looked for: Esc shows everything again");
+        }
         match place {
             Place::Folder(host, id) => self.fold_folder(host, id, out),
             _ => self.tree.flip(place),
@@ -152,11 +159,10 @@ impl App {
     fn tree_open(&mut self, place: &Place, out: &mut Vec<Effect>) {
         match place {
             Place::Session(host, session) => self.go(Target::Session(host.clone(), session.clone()), out),
-            Place::Host(host) if self.is_online(host) || self.teams.contains_key(host) => self.tree.flip(place),
+            Place::Host(host) if self.is_online(host) || self.teams.contains_key(host) => self.fold(place, out),
             Place::Host(host) => self.go(Target::Host(host.clone()), out),
             Place::Connection(host, id) => self.open_connection(host, id, out),
-            Place::Folder(..) => self.fold(place, out),
-            Place::Known => self.tree.flip(place),
+            Place::Folder(..) | Place::Known => self.fold(place, out),
         }
     }
 

@@ -243,3 +243,39 @@ fn folders_that_lead_nowhere_are_shown_once_or_not_at_all() {
     s.host("local", HostEvent::Connections(Some(Arc::new(serde_json::from_value(twice).unwrap()))));
     assert_eq!(rows(&s)[1..], ["  a", "    b"]);
 }
+
+#[test]
+fn while_a_filter_is_typed_keys_are_for_its_line_alone() {
+    let mut s = bench();
+    s.keys("/ 'web");
+    assert!(matches!(&s.app.tree.chosen, Some(Place::Connection(_, id)) if id == "c-web"));
+    for key in ["Delete", "S-Down", "S-Up", "Left", "Right", "F10", "F5", "Home", "M-x"] {
+        s.keys(key);
+        assert!(s.app.layers.is_empty() && s.app.tree.typing, "{key}: {}", s.screen());
+        assert!(!s.take().iter().any(|e| matches!(e, Effect::Host(_, HostCommand::Book { .. }))), "{key}");
+        assert_eq!(s.app.tree.filter.as_ref().unwrap().text(), "web", "{key}");
+    }
+    s.keys("'y");
+    assert_eq!(s.app.tree.filter.as_ref().unwrap().text(), "weby");
+    // up and down choose while it is typed
+    s.keys("C-u 'lab PageDown Up PageUp");
+    assert!(s.app.tree.typing);
+    assert_eq!(s.app.tree.chosen, Some(Place::Host(HostId::local())));
+}
+
+#[test]
+fn nothing_is_folded_while_it_is_looked_for() {
+    let mut s = bench();
+    let before = rows(&s);
+    s.keys("/ 'uart Enter");
+    let folder = Place::Folder(HostId::local(), "f-lab".into());
+    for key in ["Space", "Left", "Enter", "Right", "h", "l", ". Enter"] {
+        for place in [folder.clone(), Place::Host(HostId::local())] {
+            s.app.tree.chosen = Some(place);
+            s.keys(key);
+            assert!(!s.take().iter().any(|e| matches!(e, Effect::Host(_, HostCommand::Book { .. }))), "{key}");
+        }
+    }
+    s.keys("Escape");
+    assert_eq!(rows(&s), before);
+}

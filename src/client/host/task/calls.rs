@@ -102,7 +102,8 @@ impl Task {
                 let (events, host, link) = (self.events.clone(), self.host.clone(), live.link.clone());
                 let (build, file) = (live.build.clone(), self.env.ssh_config.clone());
                 // from a connection it may be that somebody is asked something first
-                let asks = create.connection.as_ref().map(|_| Askable::new(&self.askable));
+                let prepared = create.connection.is_some() || create.definition.is_some();
+                let asks = prepared.then(|| Askable::new(&self.askable));
                 let within = if asks.is_some() { ASKED } else { CREATE };
                 tokio::spawn(async move {
                     let _asks = asks;

@@ -1,0 +1,105 @@
+//! A host's task over a link to an agent that the test plays.
+
+use super::*;
+use crate::client::host::{Answer, Question};
+use crate::link::call;
+use crate::paths::Paths;
+use crate::proto::control::connections::{Config, Connection, Ssh};
+use serde_json::{Value, json};
+
+/// The agent's end, and what the client hears.
+struct Played {
+    link: Link,
+    calls: mpsc::UnboundedReceiver<Incoming>,
+    commands: mpsc::UnboundedSender<HostCommand>,
+    events: mpsc::UnboundedReceiver<(HostId, HostEvent)>,
+}
+
+impl Played {
+    fn new() -> Played {
+        let (a, b) = tokio::io::duplex(1 << 16);
+        let (tx, calls) = mpsc::unbounded_channel();
+        let (agent, served) = Link::new(a, true, tx);
+        tokio::spawn(served);
+        let (tx, incoming) = mpsc::unbounded_channel();
+        let (link, served) = Link::new(b, false, tx);
+        let (ended_tx, ended) = oneshot::channel();
+        tokio::spawn(async move { ended_tx.send(served.await) });
+        let paths = Paths::from_vars(|n| (n == "HOME").then(|| "/nowhere".into()), None, None, "m", "b").unwrap();
+        let local = Box::new(|| tokio::io::duplex(1).0);
+        let env = Env::new(paths, None, DeployPolicy::Never, local);
+        let hello = Initialized::default();
+        let dialed = Dialed { link, incoming, ended, hello, ssh: None, without: None, begun: Default::default() };
+        let (events_tx, events) = mpsc::unbounded_channel();
+        let commands = spawn(HostId::local(), env, events_tx, Some(dialed));
+        let _ = commands.send(HostCommand::Connect);
+        Played { link: agent, calls, commands, events }
+    }
+    fn send(&self, command: HostCommand) {
+        self.commands.send(command).unwrap();
+    }
+    /// The next call of this name: its number and what it says.
+    async fn called(&mut self, wanted: &str) -> (u64, Value) {
+        loop {
+            match within(self.calls.recv()).await.expect("the link stands") {
+                Incoming::Call { id, method, params } if method == wanted => return (id, params),
+                _ => {}
+            }
+        }
+    }
+    fn answer(&self, id: u64, said: Value) {
+        call::answer(&self.link.out, id, Ok(said));
+    }
+    /// The next event that is one of those.
+    async fn event<R>(&mut self, which: impl Fn(&HostEvent) -> Option<R>) -> R {
+        loop {
+            let (_, event) = within(self.events.recv()).await.expect("the task lives");
+            if let Some(found) = which(&event) {
+                return found;
+            }
+        }
+    }
+    async fn question(&mut self) -> (u64, Question) {
+        self.event(|e| match e {
+            HostEvent::Ask { id, question } => Some((*id, question.clone())),
+            _ => None,
+        })
+        .await
+    }
+    /// The agent asks for a secret.
+    fn asks(&self) -> impl Future<Output = Result<Secret, Fault>> + use<> {
+        self.link.call(&AskSecret { host: "h".into(), prompt: "Password:".into(), ..AskSecret::default() })
+    }
+}
+
+async fn within<T>(what: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(20), what).await.expect("it comes")
+}
+
+fn over_ssh() -> Connection {
+    let config = Config::ssh(&Ssh { host: "h".into(), ..Ssh::default() });
+    Connection { id: "c-1".into(), name: "far".into(), config, ..Connection::default() }
+}
+
+fn create(tag: u64) -> HostCommand {
+    let definition = Some(Box::new(over_ssh()));
+    HostCommand::Create { tag, create: Box::new(SessionCreate { definition, ..SessionCreate::default() }) }
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn what_a_connection_needs_is_asked() {
+    let mut host = Played::new();
+    // nothing is under way: nobody is asked
+    assert_eq!(host.asks().await.unwrap_err().code, Fault::REFUSED);
+    host.send(create(1));
+    let (create, said) = host.called("session.create").await;
+    assert_eq!(said["definition"]["id"], "c-1");
+    let asked = host.asks();
+    let (id, question) = host.question().await;
+    assert!(matches!(question, Question::Secret(asked) if asked.prompt == "Password:"));
+    host.send(HostCommand::Answer { id, answer: Answer::Secret("s3cret".into()) });
+    assert_eq!(asked.await.unwrap().answer.as_deref(), Some("s3cret"));
+    host.answer(create, json!({ "session": { "id": "s1" } }));
+    host.event(|e| matches!(e, HostEvent::Created { tag: 1, result: Ok(_) }).then_some(())).await;
+    assert_eq!(host.asks().await.unwrap_err().code, Fault::REFUSED);
+}
