@@ -29,11 +29,11 @@ use super::keymap::Keymap;
 use super::layer::Layer;
 use super::layout::{Border, PaneId};
 use super::pane::Pane;
+use super::shelf::Shelf;
 use super::tabs::Tabs;
 use super::tree::Tree;
 use super::trips::Trips;
 use crate::config::Config;
-use crate::proto::control::connections::Listed;
 use crate::proto::control::{PortInfo, SessionInfo};
 use crate::proto::ids::{SessionId, Size};
 use crate::proto::notice::Gauges;
@@ -45,7 +45,6 @@ use crate::transport::ssh::Lends;
 use crate::transport::ssh::forward::Status;
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// What happened.
@@ -127,7 +126,7 @@ pub struct Host {
     pub since: Duration,
     pub sessions: Vec<SessionInfo>,
     /// Its folders and prepared connections, as it told them last; none while it is not there, and from an older agent.
-    pub book: Option<Arc<Listed>>,
+    pub book: Option<Shelf>,
     pub gauges: Option<Gauges>,
     pub forwards: Vec<Status>,
     /// The person's ssh-agent and display, as far as it has them.
@@ -159,7 +158,7 @@ pub struct TeamFile {
     pub path: String,
     /// What it is called there.
     pub name: String,
-    pub book: Arc<Listed>,
+    pub book: Shelf,
 }
 
 /// A line at the bottom that goes by itself.

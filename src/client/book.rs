@@ -3,6 +3,7 @@
 use crate::link::Link;
 use crate::proto::control::Fault;
 use crate::proto::control::connections::*;
+use crate::store::connections::Book;
 use serde_json::{Map, Value};
 
 #[derive(Clone, PartialEq, Debug)]
@@ -30,6 +31,14 @@ impl Change {
             Change::DeleteFolder { id, with_content } => link.call(&FoldersDelete { id, with_content }).await.map(done),
         }
     }
+}
+
+/// The book as a move will leave it where it is kept; none = it will be refused there.
+pub fn placed(book: &Listed, to: &ConnectionsMove) -> Option<Listed> {
+    let Listed { folders, connections, told } = book.clone();
+    let mut book = Book { folders, connections, ..Book::empty() };
+    book.put(&to.ids, to.folder.as_deref(), to.before.as_deref()).ok()?;
+    Some(Listed { folders: book.folders, connections: book.connections, told })
 }
 
 /// What has to be said to make `new` of `old`: a merge patch (RFC 7396) that names nothing else. Of an object that goes its

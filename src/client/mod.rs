@@ -13,6 +13,7 @@ pub mod layer;
 pub mod layout;
 pub mod pane;
 pub mod predict;
+pub mod shelf;
 pub mod tabs;
 pub mod terminal;
 pub mod tree;

@@ -88,10 +88,8 @@ pub struct Row {
     pub selected: bool,
     /// What it is: a character of its kind.
     pub sign: &'static str,
-    /// What it is found by beside its text.
+    /// What it is found by beside its text; only said while something is looked for.
     pub find: String,
-    /// Two lines that say the rest of it, when it is chosen; escaped.
-    pub more: [String; 2],
 }
 
 impl Row {
@@ -109,7 +107,6 @@ impl Row {
             selected: false,
             sign: "",
             find: String::new(),
-            more: Default::default(),
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::client::host::{HostCommand, HostEvent, HostId, HostState, echoes};
 use crate::client::layer::Layer;
 use crate::client::layout::PaneId;
 use crate::client::pane::{Pane, Stage, blank, row_of};
+use crate::client::shelf::Shelf;
 use crate::client::trips::Trips;
 use crate::proto::control::SessionInfo;
 use crate::proto::ids::{Offset, SessionId, Size};
@@ -141,7 +142,7 @@ impl App {
                 if self.is_online(&id)
                     && let Some(host) = self.hosts.get_mut(&id)
                 {
-                    host.book = book;
+                    host.book = book.map(Shelf::new);
                 }
             }
             HostEvent::Booked { tag, result } => self.booked(&id, tag, result),

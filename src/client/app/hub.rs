@@ -8,9 +8,9 @@ use crate::client::layer::form::Form;
 use crate::client::layer::picker::{Item, Picker};
 use crate::client::layer::{Choice, Layer};
 use crate::client::pane::Pane;
+use crate::client::shelf::Shelf;
 use crate::client::tree::{Place, host_text};
 use crate::proto::control::SessionInfo;
-use crate::proto::control::connections::find::Found;
 use crate::proto::control::connections::*;
 use crate::proto::ids::SessionId;
 use crate::text::{count, short};
@@ -39,7 +39,7 @@ pub enum Wish {
 }
 
 impl App {
-    fn book(&self, host: &HostId) -> Option<&Arc<Listed>> {
+    pub(in crate::client) fn book(&self, host: &HostId) -> Option<&Shelf> {
         match self.teams.get(host) {
             Some(team) => Some(&team.book),
             None => self.hosts.get(host)?.book.as_ref(),
@@ -64,7 +64,8 @@ impl App {
             {
                 self.say_long(short(told, 300));
             }
-            self.teams.insert(id, TeamFile { path: team.path, name: team.name, book: Arc::new(team.listed) });
+            let book = Shelf::new(Arc::new(team.listed));
+            self.teams.insert(id, TeamFile { path: team.path, name: team.name, book });
         }
         self.dirty = true;
     }
@@ -78,7 +79,7 @@ impl App {
     }
 
     fn connection(&self, host: &HostId, id: &str) -> Option<&Connection> {
-        self.book(host)?.connections.iter().find(|c| c.id == id)
+        self.book(host)?.connection(id)
     }
 
     /// The prepared connection a session was started from.
@@ -118,7 +119,7 @@ impl App {
 
     /// A connection of a team's file, by the id it has here.
     pub(in crate::client) fn of_a_team(&self, id: &str) -> Option<&Connection> {
-        self.teams.values().flat_map(|t| &t.book.connections).find(|c| c.id == id)
+        self.teams.values().find_map(|t| t.book.connection(id))
     }
 
     /// One more session of a connection, in a tab of its own.
@@ -181,7 +182,7 @@ impl App {
     }
 
     pub(in crate::client) fn rename_folder(&mut self, host: HostId, id: String) {
-        let name = self.book(&host).and_then(|b| b.folders.iter().find(|f| f.id == id)).map(|f| f.name.clone());
+        let name = self.book(&host).and_then(|b| b.folder(&id)).map(|f| f.name.clone());
         let title = "name of the folder".to_string();
         let wish = Wish::RenamedFolder(host, id);
         self.layers.push(Layer::ask(title, &name.unwrap_or_default(), wish));
@@ -194,10 +195,8 @@ impl App {
             Some(team) => Some(&mut team.book),
             None => self.hosts.get_mut(host).and_then(|h| h.book.as_mut()),
         };
-        let Some(book) = book else { return };
-        let Some(folder) = Arc::make_mut(book).folders.iter_mut().find(|f| f.id == id) else { return };
-        folder.is_expanded = !folder.is_expanded;
-        let update = FoldersUpdate { id: id.to_string(), name: None, is_expanded: Some(folder.is_expanded) };
+        let Some(is_expanded) = book.and_then(|b| b.fold(id)) else { return };
+        let update = FoldersUpdate { id: id.to_string(), name: None, is_expanded: Some(is_expanded) };
         if theirs {
             return;
         }
@@ -395,8 +394,10 @@ impl App {
         let Some(book) = self.book(&host).filter(|_| !ids.is_empty()) else { return };
         let to = |folder: Option<String>| Choice::Hub(Box::new(Wish::MoveTo(host.clone(), ids.clone(), folder)));
         let top = Item { text: "/".into(), aside: host_text(&host), label: None, choice: to(None) };
-        let folders = book.folders.iter().filter(|f| !ids.contains(&f.id)).map(|f| Item {
-            text: short(&book.path(Found::Folder(f)), 200),
+        // (nothing is put into itself)
+        let own = book.within(ids.iter().filter(|id| book.folder(id).is_some()).map(String::as_str));
+        let folders = book.folders.iter().filter(|f| !own.contains(f.id.as_str())).map(|f| Item {
+            text: short(&book.path(f), 200),
             aside: String::new(),
             label: None,
             choice: to(Some(f.id.clone())),
@@ -412,11 +413,10 @@ impl App {
         }
         let Some(book) = self.hosts.get_mut(&host).and_then(|h| h.book.as_mut()) else { return };
         let folder = |f: Option<&String>| f.cloned();
-        let (parent, beside): (Option<String>, Vec<String>) = if let Some(f) = book.folders.iter().find(|f| f.id == id)
-        {
+        let (parent, beside): (Option<String>, Vec<String>) = if let Some(f) = book.folder(id) {
             let same = book.folders.iter().filter(|o| o.parent_id == f.parent_id).map(|o| o.id.clone());
             (folder(f.parent_id.as_ref()), same.collect())
-        } else if let Some(c) = book.connections.iter().find(|c| c.id == id) {
+        } else if let Some(c) = book.connection(id) {
             let same = book.connections.iter().filter(|o| o.folder_id == c.folder_id).map(|o| o.id.clone());
             (folder(c.folder_id.as_ref()), same.collect())
         } else {
@@ -446,8 +446,8 @@ impl App {
         }
         let Some(book) = self.book(&host) else { return };
         let name = |id: &String| {
-            let folder = book.folders.iter().find(|f| f.id == *id).map(|f| &f.name);
-            folder.or(book.connections.iter().find(|c| c.id == *id).map(|c| &c.name)).map(|n| short(n, 40))
+            let folder = book.folder(id).map(|f| &f.name);
+            folder.or(book.connection(id).map(|c| &c.name)).map(|n| short(n, 40))
         };
         let what = match (ids.as_slice(), folders.as_slice()) {
             ([], []) => return,
@@ -456,10 +456,7 @@ impl App {
             (ids, folders) => format!("{} and {}", count(ids.len(), "connection"), count(folders.len(), "folder")),
         };
         let deleted = |with| Choice::Hub(Box::new(Wish::Deleted(host.clone(), ids.clone(), folders.clone(), with)));
-        let holds = |f: &String| {
-            book.connections.iter().any(|c| c.folder_id.as_ref() == Some(f))
-                || book.folders.iter().any(|o| o.parent_id.as_ref() == Some(f))
-        };
+        let holds = |f: &String| book.count(Some(f)) != (0, 0);
         if folders.iter().any(holds) {
             let item =
                 |text: &str, with| Item { text: text.into(), aside: String::new(), label: None, choice: deleted(with) };

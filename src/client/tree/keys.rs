@@ -193,7 +193,7 @@ impl App {
     pub(in crate::client) fn tree_click(&mut self, area: Rect, button: Button, x: u16, y: u16, out: &mut Vec<Effect>) {
         let rows = self.tree_rows();
         let list = crate::client::view::tree::list_area(self, area);
-        let first = crate::client::view::tree::first_row(self, list, &rows);
+        let first = crate::client::view::tree::first_row(list, self.tree_index(&rows));
         self.tree.focused = true;
         self.tree.typing = false;
         let inside = y >= list.y && y < list.bottom();

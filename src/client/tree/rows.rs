@@ -3,74 +3,33 @@
 use super::{Mark, Place, Row, Standing, age, host_text, mark_of, standing, state_text, unix_of};
 use crate::client::app::{App, Host};
 use crate::client::host::HostId;
-use crate::client::pane::title_of;
+use crate::client::pane::{command_of, title_of};
+use crate::client::shelf::Shelf;
 use crate::proto::control::SessionInfo;
-use crate::proto::control::connections::{Connection, Folder, Kind, Listed};
 use crate::proto::ids::SessionId;
 use crate::text::{count, escape, short};
 use nucleo_matcher::pattern::{AtomKind, CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 /// Most folders within folders that are shown: a host may say what it likes.
 const DEEPEST: u16 = 40;
 
-/// What lies where in a host's book.
-struct Shelf<'a> {
-    folders: HashMap<Option<&'a str>, Vec<&'a Folder>>,
-    connections: HashMap<Option<&'a str>, Vec<&'a Connection>>,
-    sessions: HashMap<&'a str, Vec<&'a SessionInfo>>,
-    loose: Vec<&'a SessionInfo>,
-    by_name: bool,
+/// Rows as they are laid out.
+struct Rows {
+    all: Vec<Row>,
+    /// Everything is unfolded, and each says what it is found by.
+    sought: bool,
 }
 
-impl<'a> Shelf<'a> {
-    fn new(book: Option<&'a Listed>, sessions: Vec<&'a SessionInfo>, by_name: bool) -> Shelf<'a> {
-        let mut shelf = Shelf {
-            folders: HashMap::new(),
-            connections: HashMap::new(),
-            sessions: HashMap::new(),
-            loose: Vec::new(),
-            by_name,
-        };
-        let (mut places, mut known) = (HashMap::new(), HashMap::new());
-        for folder in book.iter().flat_map(|b| &b.folders) {
-            places.insert(folder.id.as_str(), ());
-        }
-        let place = |id: &'a Option<String>| id.as_deref().filter(|id| places.contains_key(id));
-        // (each id once: so each folder lies in one place, and a walk from the top ends)
-        let mut seen = HashSet::new();
-        for folder in book.iter().flat_map(|b| &b.folders).filter(|f| seen.insert(f.id.as_str())) {
-            shelf.folders.entry(place(&folder.parent_id)).or_default().push(folder);
-        }
-        for connection in book.iter().flat_map(|b| &b.connections) {
-            shelf.connections.entry(place(&connection.folder_id)).or_default().push(connection);
-            known.insert(connection.id.as_str(), ());
-        }
-        for info in sessions {
-            match known.contains_key(info.connection_id.as_str()) {
-                true => shelf.sessions.entry(&info.connection_id).or_default().push(info),
-                false => shelf.loose.push(info),
-            }
-        }
-        shelf
-    }
-
-    fn folders_in(&self, parent: Option<&str>) -> Vec<&'a Folder> {
-        let mut all = self.folders.get(&parent).cloned().unwrap_or_default();
-        if self.by_name {
-            all.sort_by_cached_key(|f| f.name.to_lowercase());
-        }
-        all
-    }
-
-    fn connections_in(&self, parent: Option<&str>) -> Vec<&'a Connection> {
-        let mut all = self.connections.get(&parent).cloned().unwrap_or_default();
-        if self.by_name {
-            all.sort_by_cached_key(|c| c.name.to_lowercase());
-        }
-        all
-    }
+/// A book on the way down its folders, with what was started from it.
+struct Walk<'a> {
+    id: &'a HostId,
+    /// Where its sessions run.
+    runs_on: HostId,
+    host: &'a Host,
+    shelf: &'a Shelf,
+    sessions: HashMap<&'a str, Vec<&'a SessionInfo>>,
 }
 
 /// A character for each kind that every font has.
@@ -87,41 +46,41 @@ pub fn sign_of(kind: &str) -> &'static str {
 
 impl App {
     pub fn tree_rows(&self) -> Vec<Row> {
-        let filter = self.tree.filter.as_ref().map(|f| f.text().trim()).filter(|t| !t.is_empty());
-        let all = self.every_row(filter.is_some());
-        match filter {
-            None => all,
-            Some(text) => matching(all, text),
-        }
-    }
-
-    fn every_row(&self, unfolded: bool) -> Vec<Row> {
-        let mut rows = Vec::new();
-        let local = HostId::local();
-        let mut hosts: Vec<&HostId> = self.hosts.keys().filter(|h| !h.is_local()).collect();
-        hosts.insert(0, &local);
-        for id in hosts {
-            self.host_rows(id, 0, unfolded, &mut rows);
-        }
-        for id in self.teams.keys() {
-            self.team_rows(id, unfolded, &mut rows);
-        }
-        let known: Vec<HostId> = self.known.iter().map(HostId::new).filter(|h| !self.hosts.contains_key(h)).collect();
-        if !known.is_empty() {
-            let open = unfolded || self.tree.is_open(&Place::Known);
-            let aside = known.len().to_string();
-            let more = ["the hosts of your ssh_config; Enter connects one".to_string(), String::new()];
-            rows.push(Row { fold: Some(open), aside, more, ..Row::new(Place::Known, 0, "ssh_config".into()) });
-            if open {
-                for id in &known {
-                    self.host_rows(id, 1, unfolded, &mut rows);
-                }
-            }
-        }
+        let filter = self.tree.filter.as_ref().filter(|_| self.tree.is_filtered()).map(|f| f.text().trim());
+        let mut rows = match filter {
+            None => self.every_row(false),
+            Some(text) => matching(self.every_row(true), text),
+        };
         if !self.tree.selected.is_empty() {
             rows.iter_mut().for_each(|row| row.selected = self.tree.selected.contains(&row.place));
         }
         rows
+    }
+
+    /// `sought` = whatever is folded, with what each is found by.
+    pub(in crate::client) fn every_row(&self, sought: bool) -> Vec<Row> {
+        let mut rows = Rows { all: Vec::new(), sought };
+        let local = HostId::local();
+        let mut hosts: Vec<&HostId> = self.hosts.keys().filter(|h| !h.is_local()).collect();
+        hosts.insert(0, &local);
+        for id in hosts {
+            self.host_rows(id, 0, &mut rows);
+        }
+        for id in self.teams.keys() {
+            self.team_rows(id, &mut rows);
+        }
+        let known: Vec<HostId> = self.known.iter().map(HostId::new).filter(|h| !self.hosts.contains_key(h)).collect();
+        if !known.is_empty() {
+            let open = sought || self.tree.is_open(&Place::Known);
+            let aside = known.len().to_string();
+            rows.all.push(Row { fold: Some(open), aside, ..Row::new(Place::Known, 0, "ssh_config".into()) });
+            if open {
+                for id in &known {
+                    self.host_rows(id, 1, &mut rows);
+                }
+            }
+        }
+        rows.all
     }
 
     /// A session over plain SSH lives on this machine, and is shown where its host is.
@@ -131,39 +90,35 @@ impl App {
             && self.hosts.iter().any(|(h, other)| !h.is_local() && other.sessions.iter().any(|s| s.id == info.id))
     }
 
-    fn host_rows(&self, id: &HostId, depth: u16, unfolded: bool, rows: &mut Vec<Row>) {
+    /// The sessions that are listed under it.
+    fn listed_at<'a>(&'a self, id: &HostId, host: &'a Host) -> Vec<&'a SessionInfo> {
+        let elsewhere = |i: &SessionInfo| self.is_listed_elsewhere(id, i) || (id.is_local() && self.is_a_teams(i));
+        host.sessions.iter().filter(|info| !elsewhere(info)).collect()
+    }
+
+    fn host_rows(&self, id: &HostId, depth: u16, rows: &mut Rows) {
         let host = self.hosts.get(id);
         let place = Place::Host(id.clone());
-        let open = unfolded || self.tree.is_open(&place);
-        let sessions: Vec<&SessionInfo> = host
-            .iter()
-            .flat_map(|h| &h.sessions)
-            .filter(|info| !self.is_listed_elsewhere(id, info) && !(id.is_local() && self.is_a_teams(info)))
-            .collect();
-        let book = host.and_then(|h| h.book.as_deref());
-        let holds = !sessions.is_empty() || book.is_some_and(|b| !b.connections.is_empty() || !b.folders.is_empty());
-        let state = host.map(|h| state_text(h, self.now)).unwrap_or_default();
-        let said = match (host, id.is_local()) {
-            (_, true) => "your own sessions and connections".into(),
-            (Some(h), _) => match standing(Some(h)) {
-                Standing::Offline => "offline: Enter connects it".into(),
-                _ if state.is_empty() => format!("online · {}", count(sessions.len(), "session")),
-                _ => state.clone(),
-            },
-            (None, _) => "not connected: Enter connects it".into(),
-        };
-        rows.push(Row {
+        let open = rows.sought || self.tree.is_open(&place);
+        let listed = host.map(|h| self.listed_at(id, h)).unwrap_or_default();
+        let shelf = host.and_then(|h| h.book.as_ref());
+        let holds = !listed.is_empty() || shelf.is_some_and(|b| !b.connections.is_empty() || !b.folders.is_empty());
+        rows.all.push(Row {
             fold: holds.then_some(open),
-            aside: state,
+            aside: host.map(|h| state_text(h, self.now)).unwrap_or_default(),
             standing: Some(standing(host)),
-            more: [host_text(id), said],
             ..Row::new(place, depth, host_text(id))
         });
         let Some(host) = host.filter(|_| open) else { return };
-        let shelf = Shelf::new(book, sessions, self.tree.by_name);
-        self.folder_rows(id, host, &shelf, None, depth + 1, unfolded, rows);
-        for info in &shelf.loose {
-            rows.extend(self.session_row(id, host, info, depth + 1));
+        let mut loose = listed;
+        if let Some(shelf) = shelf {
+            let (of, rest) = loose.into_iter().partition(|i| shelf.connection(&i.connection_id).is_some());
+            loose = rest;
+            let walk = Walk { id, runs_on: id.clone(), host, shelf, sessions: by_connection(of) };
+            self.folder_rows(&walk, None, depth + 1, rows);
+        }
+        for info in loose {
+            rows.all.extend(self.session_row(id, host, info, depth + 1, rows.sought));
         }
     }
 
@@ -173,77 +128,61 @@ impl App {
     }
 
     /// A team file's section: its sessions run on this machine.
-    fn team_rows(&self, id: &HostId, unfolded: bool, rows: &mut Vec<Row>) {
+    fn team_rows(&self, id: &HostId, rows: &mut Rows) {
         let Some(team) = self.teams.get(id) else { return };
         let place = Place::Host(id.clone());
-        let open = unfolded || self.tree.is_open(&place);
+        let open = rows.sought || self.tree.is_open(&place);
         let holds = !team.book.connections.is_empty() || !team.book.folders.is_empty();
-        let told = team.book.told.as_ref().map(|t| short(t, 200));
-        rows.push(Row {
+        rows.all.push(Row {
             fold: holds.then_some(open),
-            aside: if told.is_some() { "unreadable".into() } else { "file".into() },
-            more: [short(&team.path, 200), told.unwrap_or_else(|| "kept by others: read, never written".into())],
+            aside: if team.book.told.is_some() { "unreadable".into() } else { "file".into() },
             ..Row::new(place, 0, short(&team.name, 100))
         });
         let Some(host) = self.hosts.get(&HostId::local()).filter(|_| open) else { return };
-        let of = |info: &&SessionInfo| team.book.connections.iter().any(|c| c.id == info.connection_id);
+        let of = |info: &&SessionInfo| team.book.connection(&info.connection_id).is_some();
         let sessions = host.sessions.iter().filter(|i| i.connection_id.starts_with("team-")).filter(of).collect();
-        let shelf = Shelf::new(Some(&team.book), sessions, self.tree.by_name);
-        self.folder_rows(id, host, &shelf, None, 1, unfolded, rows);
+        let sessions = by_connection(sessions);
+        let walk = Walk { id, runs_on: HostId::local(), host, shelf: &team.book, sessions };
+        self.folder_rows(&walk, None, 1, rows);
     }
 
-    #[allow(clippy::too_many_arguments)] // a walk's own state
-    fn folder_rows(
-        &self,
-        id: &HostId,
-        host: &Host,
-        shelf: &Shelf,
-        parent: Option<&str>,
-        depth: u16,
-        unfolded: bool,
-        rows: &mut Vec<Row>,
-    ) {
-        for folder in shelf.folders_in(parent).into_iter().filter(|_| depth < DEEPEST) {
-            let inside = Some(folder.id.as_str());
-            let inner = |n: usize, one: &str| if n == 0 { None } else { Some(count(n, one)) };
-            let within = [
-                inner(shelf.folders_in(inside).len(), "folder"),
-                inner(shelf.connections_in(inside).len(), "connection"),
-            ];
-            let within: Vec<String> = within.into_iter().flatten().collect();
-            let said = if within.is_empty() { "empty folder".into() } else { format!("folder: {}", within.join(", ")) };
-            let open = unfolded || folder.is_expanded;
-            rows.push(Row {
-                fold: Some(open),
-                more: [short(&folder.name, 200), said],
-                ..Row::new(Place::Folder(id.clone(), folder.id.clone()), depth, short(&folder.name, 100))
-            });
+    fn folder_rows(&self, walk: &Walk, parent: Option<&str>, depth: u16, rows: &mut Rows) {
+        let Walk { id, shelf, .. } = walk;
+        for folder in shelf.folders_in(parent, self.tree.by_name).into_iter().filter(|_| depth < DEEPEST) {
+            let open = rows.sought || folder.is_expanded;
+            let place = Place::Folder((*id).clone(), folder.id.clone());
+            rows.all.push(Row { fold: Some(open), ..Row::new(place, depth, short(&folder.name, 100)) });
             if open {
-                self.folder_rows(id, host, shelf, inside, depth + 1, unfolded, rows);
+                self.folder_rows(walk, Some(&folder.id), depth + 1, rows);
             }
         }
-        for connection in shelf.connections_in(parent) {
-            let sessions = shelf.sessions.get(connection.id.as_str()).map_or(&[][..], Vec::as_slice);
-            let place = Place::Connection(id.clone(), connection.id.clone());
-            let open = unfolded || self.tree.is_open(&place);
-            rows.push(connection_row(place, id, connection, sessions.len(), open, depth));
+        for (connection, words) in shelf.connections_in(parent, self.tree.by_name) {
+            let sessions = walk.sessions.get(connection.id.as_str()).map_or(&[][..], Vec::as_slice);
+            let place = Place::Connection((*id).clone(), connection.id.clone());
+            let open = rows.sought || self.tree.is_open(&place);
+            rows.all.push(Row {
+                fold: (!sessions.is_empty()).then_some(open),
+                sign: sign_of(&connection.config.kind),
+                find: if rows.sought { format!("{} {}", words.leads_to, words.tags) } else { String::new() },
+                aside: match sessions {
+                    _ if words.other => words.leads_to.clone(),
+                    [] if words.away => "(not connected)".into(),
+                    _ => String::new(),
+                },
+                ..Row::new(place, depth, short(&connection.name, 100))
+            });
             for info in sessions.iter().filter(|_| open) {
-                rows.extend(self.session_row(&self.runs_on(id), host, info, depth + 1));
+                rows.all.extend(self.session_row(&walk.runs_on, walk.host, info, depth + 1, rows.sought));
             }
         }
     }
 
-    fn session_row(&self, id: &HostId, host: &Host, info: &SessionInfo, depth: u16) -> Option<Row> {
+    fn session_row(&self, id: &HostId, host: &Host, info: &SessionInfo, depth: u16, sought: bool) -> Option<Row> {
         let session = info.id.parse::<SessionId>().ok()?;
         let pane = self.pane_of(id, &session).and_then(|p| self.panes.get(&p));
-        let seconds = unix_of(&info.created_at).map(|t| self.unix_now() - t);
+        let seconds = self.age_of(info);
         let text = pane.filter(|p| p.is_live()).map_or_else(|| title_of(info), |p| self.title_of(p));
-        let state = match (info.state.as_str(), info.exit_code) {
-            ("exited", Some(code)) => format!("exited {code}"),
-            (state, _) => escape(state),
-        };
-        let age = seconds.map(age).unwrap_or_default();
-        let via = if info.target.is_empty() { String::new() } else { format!(" · via {}", host_text(id)) };
+        let find = || format!("{} {}", short(&info.name, 64), short(&command_of(info), 200));
         Some(Row {
             shown: pane.is_some(),
             active: pane.is_some_and(|p| self.tabs.focused() == Some(p.id)),
@@ -254,13 +193,73 @@ impl App {
                 Mark::Output | Mark::Bell if pane.is_some() => Mark::None,
                 mark => mark,
             },
-            find: format!("{} {}", short(&info.name, 64), short(&crate::client::pane::command_of(info), 200)),
-            more: [
-                short(&crate::client::pane::command_of(info), 200),
-                format!("{state} {age}{via} · {}", escape(&info.id)),
-            ],
+            find: if sought { find() } else { String::new() },
             ..Row::new(Place::Session(id.clone(), session), depth, text)
         })
+    }
+
+    /// Seconds since it was started.
+    fn age_of(&self, info: &SessionInfo) -> Option<i64> {
+        unix_of(&info.created_at).map(|t| self.unix_now() - t)
+    }
+
+    /// Two lines that say the rest of a row, when it is chosen; escaped.
+    pub fn more_of(&self, place: &Place) -> [String; 2] {
+        let more = match place {
+            Place::Known => Some(["the hosts of your ssh_config; Enter connects one".to_string(), String::new()]),
+            Place::Host(id) => Some(self.more_of_host(id)),
+            Place::Folder(id, folder) => self.book(id).and_then(|shelf| more_of_folder(shelf, folder)),
+            Place::Connection(id, connection) => self.more_of_connection(id, connection),
+            Place::Session(id, session) => self.more_of_session(id, session),
+        };
+        more.unwrap_or_default()
+    }
+
+    fn more_of_host(&self, id: &HostId) -> [String; 2] {
+        if let Some(team) = self.teams.get(id) {
+            let told = team.book.told.as_ref().map(|t| short(t, 200));
+            return [short(&team.path, 200), told.unwrap_or_else(|| "kept by others: read, never written".into())];
+        }
+        let said = match (self.hosts.get(id), id.is_local()) {
+            (_, true) => "your own sessions and connections".into(),
+            (Some(host), _) => match (standing(Some(host)), state_text(host, self.now)) {
+                (Standing::Offline, _) => "offline: Enter connects it".into(),
+                (_, state) if !state.is_empty() => state,
+                _ => format!("online · {}", count(self.listed_at(id, host).len(), "session")),
+            },
+            (None, _) => "not connected: Enter connects it".into(),
+        };
+        [host_text(id), said]
+    }
+
+    fn more_of_connection(&self, id: &HostId, connection: &str) -> Option<[String; 2]> {
+        let shelf = self.book(id)?;
+        let (c, words) = (shelf.connection(connection)?, shelf.words(connection)?);
+        let sessions = self.hosts.get(&self.runs_on(id)).map_or(&[][..], |h| &h.sessions);
+        let state = match sessions.iter().filter(|s| s.connection_id == c.id).count() {
+            0 if words.away => "(not connected)".to_string(),
+            0 => "no session".into(),
+            n => count(n, "session"),
+        };
+        let via = if words.away && !id.is_local() && !self.teams.contains_key(id) {
+            format!("via {}", host_text(id))
+        } else {
+            String::new()
+        };
+        let said = [short(&c.config.kind, 20), words.leads_to.clone(), via, state, words.tags.clone()];
+        let said: Vec<String> = said.into_iter().filter(|w| !w.is_empty()).collect();
+        Some([short(&c.name, 200), said.join(" · ")])
+    }
+
+    fn more_of_session(&self, id: &HostId, session: &SessionId) -> Option<[String; 2]> {
+        let info = self.hosts.get(id)?.session(session)?;
+        let state = match (info.state.as_str(), info.exit_code) {
+            ("exited", Some(code)) => format!("exited {code}"),
+            (state, _) => escape(state),
+        };
+        let age = self.age_of(info).map(age).unwrap_or_default();
+        let via = if info.target.is_empty() { String::new() } else { format!(" · via {}", host_text(id)) };
+        Some([short(&command_of(info), 200), format!("{state} {age}{via} · {}", escape(&info.id))])
     }
 
     /// Index of the chosen row; the focused pane's session where nothing was chosen.
@@ -271,37 +270,21 @@ impl App {
     }
 }
 
-fn connection_row(place: Place, host: &HostId, c: &Connection, sessions: usize, open: bool, depth: u16) -> Row {
-    let kind = c.config.kind();
-    let leads_to = c.leads_to();
-    let away = matches!(kind, Ok(Kind::Ssh(_) | Kind::Other(_)) | Err(_));
-    let state = match sessions {
-        0 if away => "(not connected)".to_string(),
-        0 => "no session".into(),
-        n => count(n, "session"),
-    };
-    let aside = match (&kind, sessions) {
-        (Ok(Kind::Other(_)), _) => leads_to.clone(),
-        (_, 0) if away => "(not connected)".into(),
-        _ => String::new(),
-    };
-    let via = if away && !host.is_local() && !host.as_str().starts_with("team:") {
-        format!("via {}", host_text(host))
-    } else {
-        String::new()
-    };
-    let tags = c.tags.iter().map(|t| format!("#{}", short(t, 40))).collect::<Vec<_>>().join(" ");
-    let find = format!("{leads_to} {tags}");
-    let words = [short(&c.config.kind, 20), leads_to, via, state, tags];
-    let said = words.into_iter().filter(|w| !w.is_empty()).collect::<Vec<_>>().join(" · ");
-    Row {
-        fold: (sessions > 0).then_some(open),
-        sign: sign_of(&c.config.kind),
-        find,
-        aside,
-        more: [short(&c.name, 200), said],
-        ..Row::new(place, depth, short(&c.name, 100))
+fn by_connection(sessions: Vec<&SessionInfo>) -> HashMap<&str, Vec<&SessionInfo>> {
+    let mut by: HashMap<&str, Vec<&SessionInfo>> = HashMap::new();
+    for info in sessions {
+        by.entry(&info.connection_id).or_default().push(info);
     }
+    by
+}
+
+fn more_of_folder(shelf: &Shelf, id: &str) -> Option<[String; 2]> {
+    let (folders, connections) = shelf.count(Some(id));
+    let inner = |n: usize, one: &str| if n == 0 { None } else { Some(count(n, one)) };
+    let within: Vec<String> =
+        [inner(folders, "folder"), inner(connections, "connection")].into_iter().flatten().collect();
+    let said = if within.is_empty() { "empty folder".into() } else { format!("folder: {}", within.join(", ")) };
+    Some([short(&shelf.folder(id)?.name, 200), said])
 }
 
 /// The rows that match, each under those it lies in.

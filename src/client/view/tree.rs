@@ -56,9 +56,9 @@ pub fn list_area(app: &App, area: Rect) -> Rect {
 }
 
 /// The first row shown, so that the chosen one is.
-pub fn first_row(app: &App, list: Rect, rows: &[Row]) -> usize {
+pub fn first_row(list: Rect, chosen: usize) -> usize {
     let room = usize::from(list.height).max(1);
-    (app.tree_index(rows) + 1).saturating_sub(room)
+    (chosen + 1).saturating_sub(room)
 }
 
 pub fn draw(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) -> Cursor {
@@ -86,12 +86,14 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) -> Cursor {
     if rows.is_empty() {
         put_cut(buf, list.x, list.y, list.width, "nothing matches", theme.dim);
     }
-    let (chosen, first) = (app.tree_index(&rows), first_row(app, list, &rows));
+    let chosen = app.tree_index(&rows);
+    let first = first_row(list, chosen);
     if let Some(row) = rows.get(chosen).filter(|_| list.bottom() < inner.bottom() && focused) {
         let y = list.bottom();
         put(buf, inner.x, y, inner.width, &"─".repeat(usize::from(inner.width)), theme.border);
-        put_cut(buf, inner.x, y + 1, inner.width, &row.more[0], theme.text);
-        put_cut(buf, inner.x, y + 2, inner.width, &row.more[1], theme.dim);
+        let [first, second] = app.more_of(&row.place);
+        put_cut(buf, inner.x, y + 1, inner.width, &first, theme.text);
+        put_cut(buf, inner.x, y + 2, inner.width, &second, theme.dim);
     }
     for ((i, row), y) in rows.iter().enumerate().skip(first).zip(list.y..list.bottom()) {
         draw_row(theme, row, Rect { y, height: 1, ..list }, focused && i == chosen, buf);

@@ -65,7 +65,7 @@ fn folders_connections_and_sessions_lie_in_each_other() {
     let uart = s.app.tree_rows().into_iter().find(|r| r.text == "uart").unwrap();
     assert_eq!(uart.aside, "/dev/ttyUSB0 · 115200");
     let web = s.app.tree_rows().into_iter().find(|r| r.text == "web").unwrap();
-    assert_eq!(web.more[1], "ssh · pi@10.0.0.5:22 · (not connected) · #eu");
+    assert_eq!(s.app.more_of(&web.place)[1], "ssh · pi@10.0.0.5:22 · (not connected) · #eu");
     // its session lies under it, and is called and coloured as it says
     let pane = *s.app.panes.keys().next().unwrap();
     s.app.panes.get_mut(&pane).unwrap().info.as_mut().unwrap().connection_id = "c-web".into();
