@@ -10,6 +10,7 @@ pub mod hub;
 mod input;
 mod keyboard;
 mod look;
+mod many;
 mod mouse;
 mod open;
 mod ports;
@@ -297,7 +298,16 @@ impl App {
                 return out;
             }
             Event::Host(host, event @ HostEvent::Applied { .. }) => return self.host_event(host, event),
-            Event::Host(host, event) => self.host_event(host, event),
+            Event::Host(host, event) => {
+                use HostEvent::{Connections, Sessions, State};
+                let rows = matches!(event, Connections(_) | Sessions(_) | State(_));
+                let before = if rows { self.rows_before() } else { Vec::new() };
+                let out = self.host_event(host, event);
+                if rows {
+                    self.follow_rows(&before);
+                }
+                out
+            }
             Event::Tick => {
                 self.tick();
                 let mut out = Vec::new();
@@ -306,7 +316,9 @@ impl App {
             }
             Event::Config(config) => self.configure(*config),
             Event::Sources(sources) => {
+                let before = self.rows_before();
                 self.sources(*sources);
+                self.follow_rows(&before);
                 Vec::new()
             }
             Event::Colors(colors) => self.recolor(colors),

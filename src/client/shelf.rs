@@ -126,6 +126,12 @@ impl Shelf {
         found
     }
 
+    /// Whether this folder, or one that it lies in, is one of those.
+    pub fn lies_in(&self, folder: Option<&str>, those: &HashSet<String>) -> bool {
+        let above = |f: &&str| self.folder(f).and_then(|f| f.parent_id.as_deref());
+        std::iter::successors(folder, above).take(DEEPEST).any(|f| those.contains(f))
+    }
+
     /// The folder's names from the top down, with `/` between.
     pub fn path(&self, folder: &Folder) -> String {
         let mut names = vec![folder.name.as_str()];
@@ -144,6 +150,16 @@ impl Shelf {
         let folder = Arc::make_mut(&mut self.book).folders.get_mut(at)?;
         folder.is_expanded = !folder.is_expanded;
         Some(folder.is_expanded)
+    }
+
+    /// Folders that were there before are folded as they were.
+    pub fn fold_as(&mut self, before: &Shelf) {
+        let others = |f: &Folder| before.folder(&f.id).is_some_and(|old| old.is_expanded != f.is_expanded);
+        if self.book.folders.iter().any(others) {
+            for folder in Arc::make_mut(&mut self.book).folders.iter_mut().filter(|f| others(f)) {
+                folder.is_expanded = !folder.is_expanded;
+            }
+        }
     }
 
     /// As the host will have it once it has made this change.

@@ -1,6 +1,7 @@
-//! Owns what a person does with prepared connections and folders: open, make, edit, duplicate, move, delete, one or many.
-//! Leaves out where they are kept: each wish is a call to their host.
+//! Owns what a person does with prepared connections and folders: open, make, edit, duplicate, put in order.
+//! Leaves out what is done with many at once (`many.rs`), and where they are kept: each wish is a call to their host.
 
+use super::many::Doomed;
 use super::{App, Effect, Sources, TeamFile};
 use crate::client::book::Change;
 use crate::client::host::{HostCommand, HostId};
@@ -13,7 +14,8 @@ use crate::client::tree::{Place, host_text};
 use crate::proto::control::SessionInfo;
 use crate::proto::control::connections::*;
 use crate::proto::ids::SessionId;
-use crate::text::{count, short};
+use crate::text::short;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What a menu offers, each with its key in the tree.
@@ -26,11 +28,12 @@ pub enum Wish {
     Edit(HostId, String),
     RenameFolder(HostId, String),
     Duplicate(HostId, String),
-    Move(HostId, Vec<String>),
+    /// The first is whose own comes first.
+    Move(HostId, Vec<Place>),
     MoveTo(HostId, Vec<String>, Option<String>),
     Delete(Vec<Place>),
-    /// After the question: these connections, these folders, those with what is in them.
-    Deleted(HostId, Vec<String>, Vec<String>, bool),
+    /// After the question: folders with what is in them, or without.
+    Deleted(BTreeMap<HostId, Doomed>, bool),
     KillAll(Vec<(HostId, SessionId)>),
     Step(HostId, String, i64),
     NamedFolder(HostId, Option<String>),
@@ -60,18 +63,21 @@ impl App {
             let id = HostId::new(format!("team:{}", team.path));
             let old = before.remove(&id);
             if let Some(told) = team.listed.told.as_deref()
-                && old.is_none_or(|old| old.book.told != team.listed.told)
+                && old.as_ref().is_none_or(|old| old.book.told != team.listed.told)
             {
                 self.say_long(short(told, 300));
             }
-            let book = Shelf::new(Arc::new(team.listed));
+            let mut book = Shelf::new(Arc::new(team.listed));
+            if let Some(old) = old {
+                book.fold_as(&old.book);
+            }
             self.teams.insert(id, TeamFile { path: team.path, name: team.name, book });
         }
         self.dirty = true;
     }
 
     /// Whether it is a team's, which nothing here changes; says so.
-    fn is_theirs(&mut self, host: &HostId) -> bool {
+    pub(in crate::client) fn is_theirs(&mut self, host: &HostId) -> bool {
         let Some(team) = self.teams.get(host) else { return false };
         let said = format!("{} is kept by others: its file is read, never written", short(&team.path, 100));
         self.say(said);
@@ -131,7 +137,7 @@ impl App {
     }
 
     /// A change to a host's connections, carried out there; what comes of it is told by [`App::booked`].
-    fn change(&mut self, host: HostId, change: Change, out: &mut Vec<Effect>) -> u64 {
+    pub(super) fn change(&mut self, host: HostId, change: Change, out: &mut Vec<Effect>) -> u64 {
         self.next_tag += 1;
         if self.is_theirs(&host) {
             return self.next_tag;
@@ -212,10 +218,7 @@ impl App {
             ("e", Place::Connection(_, id)) => Wish::Edit(host, id.clone()),
             ("e", Place::Folder(_, id)) => Wish::RenameFolder(host, id.clone()),
             ("y", Place::Connection(_, id)) => Wish::Duplicate(host, id.clone()),
-            ("m", _) => {
-                let ids = self.ids_for(place);
-                Wish::Move(host, ids)
-            }
+            ("m", _) => Wish::Move(host, self.places_for(place)),
             ("D" | "Delete", _) => Wish::Delete(self.places_for(place)),
             ("J" | "S-Down", Place::Connection(_, id) | Place::Folder(_, id)) => Wish::Step(host, id.clone(), 1),
             ("K" | "S-Up", Place::Connection(_, id) | Place::Folder(_, id)) => Wish::Step(host, id.clone(), -1),
@@ -223,26 +226,6 @@ impl App {
             _ => return,
         };
         self.wish(wish, out);
-    }
-
-    /// What an action is for: what is selected, else the row itself.
-    fn places_for(&self, place: &Place) -> Vec<Place> {
-        match self.tree.selected.is_empty() {
-            true => vec![place.clone()],
-            false => {
-                // in the order of the tree
-                self.tree_rows().into_iter().filter(|r| r.selected).map(|r| r.place).collect()
-            }
-        }
-    }
-
-    fn ids_for(&self, place: &Place) -> Vec<String> {
-        let host = place.host();
-        let of = |p: Place| match p {
-            Place::Connection(h, id) | Place::Folder(h, id) if Some(&h) == host => Some(id),
-            _ => None,
-        };
-        self.places_for(place).into_iter().filter_map(of).collect()
     }
 
     /// All that can be done with a row, with its keys.
@@ -280,7 +263,7 @@ impl App {
             Place::Known => items.push(("fold or unfold", "Space", Wish::Open(place.clone()))),
         }
         if matches!(place, Place::Connection(..) | Place::Folder(..)) {
-            items.push(("move to a folder", "m", Wish::Move(host.clone(), self.ids_for(place))));
+            items.push(("move to a folder", "m", Wish::Move(host.clone(), many.clone())));
             items.push(("delete", "D", Wish::Delete(many)));
         }
         if self.book(&host).is_some() && !self.teams.contains_key(&host) {
@@ -301,8 +284,7 @@ impl App {
         self.dirty = true;
         let changed = match &wish {
             Wish::New(host, _) | Wish::NewFolder(host, _) | Wish::RenameFolder(host, _) => Some(host.clone()),
-            Wish::Duplicate(host, _) | Wish::Move(host, _) | Wish::Step(host, ..) => Some(host.clone()),
-            Wish::Delete(places) => places.iter().find_map(Place::host).cloned(),
+            Wish::Duplicate(host, _) | Wish::Step(host, ..) => Some(host.clone()),
             _ => None,
         };
         if changed.is_some_and(|host| self.is_theirs(&host)) {
@@ -341,30 +323,11 @@ impl App {
                     self.change(host, Change::Create(Box::new(copy)), out);
                 }
             }
-            Wish::Move(host, ids) => self.ask_where(host, ids),
-            Wish::MoveTo(host, ids, folder) => {
-                self.tree.selected.clear();
-                self.change(host, Change::Move(ConnectionsMove { ids, folder, before: None }), out);
-            }
+            Wish::Move(host, places) => self.ask_where(&host, &places),
+            Wish::MoveTo(host, ids, folder) => self.move_to(host, ids, folder, out),
             Wish::Delete(places) => self.ask_to_delete(places),
-            Wish::Deleted(host, ids, folders, with_content) => {
-                self.tree.selected.clear();
-                if !ids.is_empty() {
-                    self.change(host.clone(), Change::Delete(ids), out);
-                }
-                for id in folders {
-                    self.change(host.clone(), Change::DeleteFolder { id, with_content }, out);
-                }
-            }
-            Wish::KillAll(sessions) => {
-                self.tree.selected.clear();
-                for (host, session) in sessions {
-                    match self.pane_of(&host, &session) {
-                        Some(pane) => self.close_pane(pane, out),
-                        None => self.request(&host, HostCommand::Close { session }, out),
-                    }
-                }
-            }
+            Wish::Deleted(doomed, with_content) => self.delete(doomed, with_content, out),
+            Wish::KillAll(sessions) => self.kill_all(sessions, out),
             Wish::Step(host, id, by) => self.step_in_folder(host, &id, by, out),
             // (their texts come with the prompt)
             Wish::NamedFolder(..) | Wish::RenamedFolder(..) => {}
@@ -388,22 +351,6 @@ impl App {
             }
             _ => {}
         }
-    }
-
-    fn ask_where(&mut self, host: HostId, ids: Vec<String>) {
-        let Some(book) = self.book(&host).filter(|_| !ids.is_empty()) else { return };
-        let to = |folder: Option<String>| Choice::Hub(Box::new(Wish::MoveTo(host.clone(), ids.clone(), folder)));
-        let top = Item { text: "/".into(), aside: host_text(&host), label: None, choice: to(None) };
-        // (nothing is put into itself)
-        let own = book.within(ids.iter().filter(|id| book.folder(id).is_some()).map(String::as_str));
-        let folders = book.folders.iter().filter(|f| !own.contains(f.id.as_str())).map(|f| Item {
-            text: short(&book.path(f), 200),
-            aside: String::new(),
-            label: None,
-            choice: to(Some(f.id.clone())),
-        });
-        let items = std::iter::once(top).chain(folders).collect();
-        self.layers.push(Layer::Picker(Picker::new(format!("move {} to", count(ids.len(), "thing")), items)));
     }
 
     /// One place up or down among those it lies beside.
@@ -432,91 +379,6 @@ impl App {
         };
         let moved = ConnectionsMove { ids: vec![id.to_string()], folder: parent, before };
         self.change(host, Change::Move(moved), out);
-    }
-
-    fn ask_to_delete(&mut self, places: Vec<Place>) {
-        let Some(host) = places.iter().find_map(Place::host).cloned() else { return };
-        let (mut ids, mut folders) = (Vec::new(), Vec::new());
-        for place in places {
-            match place {
-                Place::Connection(h, id) if h == host => ids.push(id),
-                Place::Folder(h, id) if h == host => folders.push(id),
-                _ => {}
-            }
-        }
-        let Some(book) = self.book(&host) else { return };
-        let name = |id: &String| {
-            let folder = book.folder(id).map(|f| &f.name);
-            folder.or(book.connection(id).map(|c| &c.name)).map(|n| short(n, 40))
-        };
-        let what = match (ids.as_slice(), folders.as_slice()) {
-            ([], []) => return,
-            ([one], []) => format!("connection '{}'", name(one).unwrap_or_default()),
-            ([], [one]) => format!("folder '{}'", name(one).unwrap_or_default()),
-            (ids, folders) => format!("{} and {}", count(ids.len(), "connection"), count(folders.len(), "folder")),
-        };
-        let deleted = |with| Choice::Hub(Box::new(Wish::Deleted(host.clone(), ids.clone(), folders.clone(), with)));
-        let holds = |f: &String| book.count(Some(f)) != (0, 0);
-        if folders.iter().any(holds) {
-            let item =
-                |text: &str, with| Item { text: text.into(), aside: String::new(), label: None, choice: deleted(with) };
-            let items = vec![
-                item("delete it; what is in it goes where the folder was", false),
-                item("delete it with all that is in it", true),
-            ];
-            self.layers.push(Layer::Picker(Picker::new(format!("delete {what}"), items)));
-        } else {
-            let text = format!("Delete {what}? Sessions that were started from it go on.");
-            self.layers.push(Layer::confirm(text, deleted(false)));
-        }
-    }
-
-    pub(in crate::client) fn open_selected(&mut self, out: &mut Vec<Effect>) {
-        let places = self.places_for(&Place::Known);
-        self.tree.selected.clear();
-        for place in places {
-            match place {
-                Place::Folder(..) | Place::Known => {}
-                place => self.wish(Wish::Open(place), out),
-            }
-        }
-    }
-
-    /// Asks once for all sessions that are selected, themselves or by their connection.
-    pub(in crate::client) fn ask_to_kill_selected(&mut self, out: &mut Vec<Effect>) {
-        let mut sessions = Vec::new();
-        for place in self.places_for(&Place::Known) {
-            match place {
-                Place::Session(host, session) => sessions.push((host, session)),
-                Place::Connection(host, id) => sessions.extend(self.sessions_of(&host, &id)),
-                _ => {}
-            }
-        }
-        sessions.dedup();
-        self.ask_to_kill_all(sessions, out);
-    }
-
-    pub(in crate::client) fn ask_to_kill_of(&mut self, host: &HostId, id: &str, out: &mut Vec<Effect>) {
-        let sessions = self.sessions_of(host, id);
-        self.ask_to_kill_all(sessions, out);
-    }
-
-    fn sessions_of(&self, host: &HostId, id: &str) -> Vec<(HostId, SessionId)> {
-        let host = &self.runs_on(host);
-        let all = self.hosts.get(host).map_or(&[][..], |h| &h.sessions);
-        let of = all.iter().filter(|s| s.connection_id == id).filter_map(|s| s.id.parse().ok());
-        of.map(|s| (host.clone(), s)).collect()
-    }
-
-    fn ask_to_kill_all(&mut self, sessions: Vec<(HostId, SessionId)>, out: &mut Vec<Effect>) {
-        match sessions.as_slice() {
-            [] => self.say("it has no session"),
-            [(host, session)] => self.ask_to_kill(host.clone(), session.clone(), out),
-            many => {
-                let text = format!("End {}?", count(many.len(), "session"));
-                self.layers.push(Layer::confirm(text, Choice::Hub(Box::new(Wish::KillAll(sessions)))));
-            }
-        }
     }
 }
 

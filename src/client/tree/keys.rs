@@ -113,13 +113,10 @@ impl App {
                 Some(false) => self.fold(&place, out),
                 _ => self.tree_step(1),
             },
-            "n" | "c" | "r" if place.host().is_some_and(|h| self.teams.contains_key(h)) => {
-                if let Place::Connection(host, id) = place {
-                    self.open_connection(&host, &id, out);
-                }
-            }
             "n" | "c" => match place {
                 Place::Connection(host, id) => self.open_connection(&host, &id, out),
+                // (nothing runs on a file)
+                Place::Host(host) | Place::Folder(host, _) if self.teams.contains_key(&host) => {}
                 Place::Host(host) | Place::Session(host, _) | Place::Folder(host, _) => self.new_tab(host, out),
                 Place::Known => {}
             },
@@ -135,6 +132,7 @@ impl App {
                     let name = self.hosts.get(&host).and_then(|h| h.session(&session)).map(|i| i.name.clone());
                     self.layers.push(Layer::rename_session(host, session, name.unwrap_or_default()));
                 }
+                Place::Host(host) | Place::Folder(host, _) if self.is_theirs(&host) => {}
                 Place::Host(host) => out.push(Effect::Host(host, HostCommand::Connect)),
                 Place::Folder(host, id) => self.rename_folder(host, id),
                 Place::Connection(host, id) => self.edit_connection(&host, &id),

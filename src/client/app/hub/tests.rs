@@ -279,3 +279,127 @@ fn nothing_is_folded_while_it_is_looked_for() {
     s.keys("Escape");
     assert_eq!(rows(&s), before);
 }
+
+/// The same with a second host that keeps a book, and what was chosen on both.
+fn two_hosts() -> Bench {
+    let mut s = bench();
+    let online = HostState::Online { build: "1".into(), hostname: "box".into() };
+    s.host("nas", HostEvent::State(online));
+    let theirs: Listed = serde_json::from_value(json!({ "folders": [{ "id": "f-n", "name": "Attic" }],
+        "connections": [{ "id": "c-n", "name": "backup", "config": { "type": "local", "config": {} } }] }))
+    .unwrap();
+    s.host("nas", HostEvent::Connections(Some(Arc::new(theirs))));
+    s.take();
+    s
+}
+
+fn select(s: &mut Bench, names: &[&str]) {
+    for name in names {
+        choose(s, name);
+        s.keys("t");
+    }
+}
+
+fn changes(s: &mut Bench) -> Vec<(String, Change)> {
+    let of = |e| match e {
+        Effect::Host(host, HostCommand::Book { change, .. }) => Some((host.as_str().to_string(), *change)),
+        _ => None,
+    };
+    s.take().into_iter().filter_map(of).collect()
+}
+
+#[test]
+fn what_is_selected_is_acted_on_wherever_it_is() {
+    let mut s = two_hosts();
+    select(&mut s, &["db", "backup", "uart"]);
+    s.keys("D");
+    assert!(s.screen().contains("Delete 3 connections on 2 machines?"), "{}", s.screen());
+    s.keys("y");
+    let local = Change::Delete(vec!["c-uart".into(), "c-db".into()]);
+    assert_eq!(changes(&mut s), [("local".into(), local), ("nas".into(), Change::Delete(vec!["c-n".into()]))]);
+    assert!(s.app.tree.selected.is_empty());
+    // one machine's are moved, and that others stay is said
+    let mut s = two_hosts();
+    select(&mut s, &["db", "backup"]);
+    choose(&mut s, "Attic");
+    s.keys("m");
+    assert!(s.screen().contains("move 1 thing to (1 elsewhere stay)"), "{}", s.screen());
+    s.keys("Enter");
+    assert_eq!(changes(&mut s)[0].0, "nas");
+    assert_eq!(s.app.tree.selected.len(), 1, "what stayed is selected");
+    // what is folded or does not match is selected all the same: the title counts it
+    s.keys("/ 'web Enter D");
+    assert!(s.screen().contains("connection 'db'") && s.screen().contains("1 selected"), "{}", s.screen());
+    s.keys("y");
+    assert_eq!(changes(&mut s), [("local".into(), Change::Delete(vec!["c-db".into()]))]);
+}
+
+#[test]
+fn what_has_gone_is_neither_selected_nor_chosen() {
+    let mut s = two_hosts();
+    select(&mut s, &["web", "backup"]);
+    choose(&mut s, "web");
+    let mut rest = book();
+    rest.connections.retain(|c| c.id != "c-web");
+    s.host("local", HostEvent::Connections(Some(Arc::new(rest.clone()))));
+    assert_eq!(s.app.tree.selected.len(), 1);
+    assert_eq!(s.app.tree.chosen, Some(Place::Connection(HostId::local(), "c-db".into())), "the next one");
+    s.host("nas", HostEvent::State(HostState::Offline));
+    assert!(s.app.tree.selected.is_empty());
+    // keys are for the row again
+    s.keys("D y");
+    assert_eq!(change(&mut s), Change::Delete(vec!["c-db".into()]));
+    // a host that goes leaves its own row to be chosen: what is new does not come to another one
+    let mut s = two_hosts();
+    choose(&mut s, "backup");
+    s.host("nas", HostEvent::State(HostState::Offline));
+    assert_eq!(s.app.tree.chosen, Some(Place::Host(HostId::new("nas"))));
+    // a session that ended, the last of its folder
+    choose(&mut s, "uart");
+    rest.connections.retain(|c| c.id != "c-uart");
+    s.host("local", HostEvent::Connections(Some(Arc::new(rest))));
+    assert_eq!(s.app.tree.chosen, Some(Place::Connection(HostId::local(), "c-db".into())));
+}
+
+#[test]
+fn what_lies_in_a_folder_goes_with_it_once() {
+    let mut s = bench();
+    select(&mut s, &["Lab", "Inner", "uart", "Default Shell"]);
+    s.keys("D");
+    s.keys("Down Enter");
+    let gone = changes(&mut s).into_iter().map(|c| c.1).collect::<Vec<_>>();
+    let folder = Change::DeleteFolder { id: "f-lab".into(), with_content: true };
+    assert_eq!(gone, [Change::Delete(vec!["default-shell".into()]), folder]);
+}
+
+#[test]
+fn a_teams_file_that_is_another_keeps_what_is_folded() {
+    let mut s = bench();
+    let sources = |name: &str| {
+        let mut listed = book();
+        listed.connections[0].name = name.into();
+        let team = crate::store::teams::Team { path: "~/team.json".into(), name: "Our Lab".into(), listed };
+        Event::Sources(Box::new(Sources { teams: vec![team], known: Vec::new() }))
+    };
+    s.event(sources("one"));
+    s.app.tree.chosen = Some(Place::Folder(HostId::new("team:~/team.json"), "f-lab".into()));
+    s.keys("Space");
+    let before = rows(&s);
+    s.event(sources("two"));
+    assert_eq!(rows(&s).len(), before.len());
+    assert!(rows(&s).iter().any(|r| r.ends_with("two")));
+    // r runs nothing there: it changes, everywhere else
+    for place in ["f-lab", "c-web"] {
+        let team = HostId::new("team:~/team.json");
+        let place = if place.starts_with('f') {
+            Place::Folder(team, place.into())
+        } else {
+            Place::Connection(team, place.into())
+        };
+        s.app.tree.chosen = Some(place);
+        s.take();
+        s.keys("r");
+        assert!(s.screen().contains("kept by others") && s.app.layers.is_empty(), "{}", s.screen());
+        assert!(!s.take().iter().any(|e| matches!(e, Effect::Host(_, HostCommand::Create { .. }))));
+    }
+}
