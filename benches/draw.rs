@@ -88,7 +88,7 @@ impl Client {
         };
         for effect in effects {
             match effect {
-                Effect::Host(_, HostCommand::Create { tag, create }) => {
+                Effect::Host(_, HostCommand::Create { tag, create, .. }) => {
                     let id: SessionId = format!("s{}", self.made.len()).parse().expect("an id");
                     self.made.push(id.clone());
                     self.seen.push(0);

@@ -163,6 +163,12 @@ pub enum HostCommand {
     Create {
         tag: u64,
         create: Box<SessionCreate>,
+        /// The host may have to ask something first: it is a connection that it reaches over SSH.
+        asks: bool,
+    },
+    /// Nobody waits any more for the session that was asked for with this tag: nothing is asked for it.
+    Forget {
+        tag: u64,
     },
     Close {
         session: SessionId,
@@ -356,6 +362,10 @@ pub enum HostEvent {
     Ask {
         id: u64,
         question: Question,
+    },
+    /// An answer to it is of no use any more.
+    Unasked {
+        id: u64,
     },
 }
 

@@ -72,7 +72,8 @@ fn session_of(event: &HostEvent) -> Option<&SessionId> {
         | HostEvent::Forwards(_)
         | HostEvent::Lends(_)
         | HostEvent::Ports(_)
-        | HostEvent::Ask { .. } => None,
+        | HostEvent::Ask { .. }
+        | HostEvent::Unasked { .. } => None,
     }
 }
 

@@ -169,10 +169,9 @@ impl Layer {
         matches!(self, Layer::Question(a) if a.host == *host)
     }
 
-    /// Something secret is being typed for this host.
-    pub fn holds_secret_for(&self, host: &HostId) -> bool {
-        matches!(self, Layer::Question(a) if a.host == *host
-            && matches!(a.question, Question::Secret { .. }) && !a.field.text().is_empty())
+    /// Something secret is being typed into it.
+    pub fn holds_secret(&self) -> bool {
+        matches!(self, Layer::Question(a) if matches!(a.question, Question::Secret { .. }) && !a.field.text().is_empty())
     }
     /// It came where another question was: what is still typed for that one is neither its answer nor a program's input.
     pub fn comes_after_another(&mut self, now: Duration) {

@@ -304,9 +304,24 @@ impl App {
                 let at = self.layers.iter().position(Layer::is_question).unwrap_or(self.layers.len());
                 self.layers.insert(at, layer);
             }
+            HostEvent::Unasked { id: question_id } => self.take_back(&id, |n| n == question_id),
         }
         self.see_what_is_left(&mut out);
         out
+    }
+
+    /// The host's questions with these numbers are asked no longer.
+    fn take_back(&mut self, id: &HostId, which: impl Fn(u64) -> bool) {
+        let gone = |l: &Layer| matches!(l, Layer::Question(a) if a.host == *id && which(a.id));
+        // the rest of a secret must not go to the program below
+        let cut_off = self.layers.last().is_some_and(|l| gone(l) && l.holds_secret());
+        self.layers.retain(|l| !gone(l));
+        if cut_off {
+            let why = format!("{} asks no longer: what was typed is thrown away", short(id.as_str(), 100));
+            let mut stop = Layer::stop(id.clone(), why, Vec::new());
+            stop.comes_after_another(self.now);
+            self.layers.push(stop);
+        }
     }
 
     fn host_state(&mut self, id: &HostId, state: HostState, out: &mut Vec<Effect>) {
@@ -325,15 +340,7 @@ impl App {
             host.gauges = host.gauges.take().filter(|_| was_online);
         }
         if !matches!(state, HostState::Connecting | HostState::Deploying { .. }) {
-            // the rest of a secret must not go to the program below
-            let cut_off = self.layers.last().is_some_and(|l| l.holds_secret_for(id));
-            self.layers.retain(|l| !l.is_question_of(id));
-            if cut_off {
-                let why = format!("{} asks no longer: what was typed is thrown away", short(id.as_str(), 100));
-                let mut stop = Layer::stop(id.clone(), why, Vec::new());
-                stop.comes_after_another(now);
-                self.layers.push(stop);
-            }
+            self.take_back(id, |_| true);
         }
         self.show_deploy(id, &state);
         match state {

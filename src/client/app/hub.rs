@@ -84,7 +84,7 @@ impl App {
         true
     }
 
-    fn connection(&self, host: &HostId, id: &str) -> Option<&Connection> {
+    pub(super) fn connection(&self, host: &HostId, id: &str) -> Option<&Connection> {
         self.book(host)?.connection(id)
     }
 

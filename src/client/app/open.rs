@@ -94,12 +94,14 @@ impl App {
         *p = fresh;
         // one of a team's file is told as it is: its host does not know it
         let theirs = connection.as_ref().filter(|_| host.is_local()).and_then(|id| self.of_a_team(id)).cloned();
+        let own = || self.connection(&host, connection.as_deref()?);
+        let asks = theirs.as_ref().or_else(own).is_some_and(|c| c.config.kind == "ssh");
         let (connection, definition) = match theirs {
             Some(theirs) => (None, Some(Box::new(theirs))),
             None => (connection, None),
         };
         let create = SessionCreate { size: Some(size), connection, definition, cwd_of, ..SessionCreate::default() };
-        self.request(&host, HostCommand::Create { tag, create: Box::new(create) }, out);
+        self.request(&host, HostCommand::Create { tag, create: Box::new(create), asks }, out);
         self.touch();
     }
 
@@ -300,6 +302,12 @@ impl App {
 
     fn take_away(&mut self, id: PaneId, end: bool, out: &mut Vec<Effect>) {
         let Some(pane) = self.panes.remove(&id) else { return };
+        if let Some(tag) = pane.tag {
+            if let Some(host) = self.hosts.get_mut(&pane.host) {
+                host.queue.retain(|c| !matches!(c, HostCommand::Create { tag: t, .. } if *t == tag));
+            }
+            out.push(Effect::Host(pane.host.clone(), HostCommand::Forget { tag }));
+        }
         if let Some(session) = pane.session {
             let ended = matches!(pane.stage, Stage::Exited(_));
             let gone = matches!(pane.stage, Stage::Gone { .. });

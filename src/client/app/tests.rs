@@ -101,7 +101,7 @@ impl Bench {
             }
             for effect in asked {
                 match effect {
-                    Effect::Host(host, HostCommand::Create { tag, create }) => {
+                    Effect::Host(host, HostCommand::Create { tag, create, .. }) => {
                         let size = create.size.unwrap();
                         self.made += 1;
                         let made = Box::new(info(&format!("s{}", self.made), size.cols, size.rows));
@@ -190,9 +190,10 @@ fn it_starts_with_one_shell_on_this_machine() {
     s.host("local", HostEvent::State(online()));
     s.host("local", HostEvent::Sessions(Vec::new()));
     let created = SessionCreate { size: Some(Size::new(80, 22)), ..SessionCreate::default() };
-    assert!(
-        s.effects.contains(&Effect::Host(HostId::local(), HostCommand::Create { tag: 1, create: Box::new(created) }))
-    );
+    assert!(s.effects.contains(&Effect::Host(
+        HostId::local(),
+        HostCommand::Create { tag: 1, create: Box::new(created), asks: false }
+    )));
     s.answer();
     s.output("local", "s1", "$ hello");
     s.event(Event::Time { clock: "14:02".into(), unix: 0 });

@@ -2,6 +2,7 @@
 //! Leaves out how a link comes to be (`dial.rs`) and where a session stands (`attached.rs`).
 
 mod asker;
+mod asking;
 mod calls;
 mod frames;
 mod look;
@@ -26,11 +27,11 @@ use crate::transport::DeployPolicy;
 use crate::transport::ask::{Ask, Nobody};
 use crate::transport::ssh::forward::Why;
 use asker::Asker;
+use asking::Asking;
 use look::Looked;
 use shortcut::Shortcuts;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -79,13 +80,13 @@ pub fn spawn(host: HostId, env: Arc<Env>, events: Events, first: Option<Dialed>)
         host,
         env,
         events,
+        asking: Asking::new(asker.clone()),
         asker,
         inner_tx,
         attached: HashMap::new(),
         early: Vec::new(),
         next_stream: 2,
         tries: 0,
-        askable: Arc::default(),
         gauges: false,
         announced: HashMap::new(),
         typed_last: None,
@@ -176,8 +177,8 @@ struct Task {
     next_stream: StreamId,
     /// Shortcuts tried so far.
     tries: u64,
-    /// Calls under way that may lead to a question: else the agent has none to ask.
-    askable: Arc<AtomicUsize>,
+    /// What its agent may ask.
+    asking: Arc<Asking>,
     gauges: bool,
     announced: HashMap<SessionId, Waiting>,
     /// Whom its echo is waited for: it gets more of the link than the others.
@@ -253,6 +254,7 @@ impl Task {
                         | HostCommand::List
                         | HostCommand::Connections
                         | HostCommand::Book { .. }
+                        | HostCommand::Forget { .. }
                         | HostCommand::Gauges(_)
                         | HostCommand::Detach { .. }
                         | HostCommand::Resize { .. }
@@ -492,6 +494,10 @@ impl Task {
             | HostCommand::Search { .. }
             | HostCommand::Marks { .. }) => {
                 self.early.push(c);
+            }
+            HostCommand::Forget { tag } => {
+                self.early.retain(|c| !matches!(c, HostCommand::Create { tag: t, .. } if *t == tag));
+                self.asking.end(tag);
             }
             HostCommand::Book { tag, .. } => {
                 let why = "the host is not connected just now: its connections are kept there".to_string();

@@ -98,7 +98,7 @@ fn a_connection_is_opened_again_and_again() {
     s.keys("Enter");
     let created = |s: &mut Bench| {
         s.take().into_iter().find_map(|e| match e {
-            Effect::Host(_, HostCommand::Create { create, tag }) => Some((create.connection.clone(), tag)),
+            Effect::Host(_, HostCommand::Create { create, tag, asks: true }) => Some((create.connection.clone(), tag)),
             _ => None,
         })
     };
@@ -402,4 +402,37 @@ fn a_teams_file_that_is_another_keeps_what_is_folded() {
         assert!(s.screen().contains("kept by others") && s.app.layers.is_empty(), "{}", s.screen());
         assert!(!s.take().iter().any(|e| matches!(e, Effect::Host(_, HostCommand::Create { .. }))));
     }
+}
+
+#[test]
+fn only_what_leads_away_may_ask_and_only_while_its_pane_is_there() {
+    let mut s = bench();
+    let created = |s: &mut Bench| {
+        s.take().into_iter().find_map(|e| match e {
+            Effect::Host(_, HostCommand::Create { tag, asks, .. }) => Some((tag, asks)),
+            _ => None,
+        })
+    };
+    choose(&mut s, "Default Shell");
+    s.keys("Enter");
+    assert!(!created(&mut s).unwrap().1);
+    s.keys("C-b b");
+    choose(&mut s, "web");
+    s.keys("Enter");
+    let (tag, asks) = created(&mut s).unwrap();
+    assert!(asks);
+    let question = |text: &str| {
+        let asked = crate::transport::ask::SecretAsked { prompt: text.into(), ..Default::default() };
+        crate::client::host::Question::Secret(asked)
+    };
+    s.host("local", HostEvent::Ask { id: 3, question: question("first:") });
+    s.host("local", HostEvent::Ask { id: 4, question: question("second:") });
+    s.host("local", HostEvent::Unasked { id: 3 });
+    assert!(!s.screen().contains("first:") && s.screen().contains("second:"), "{}", s.screen());
+    s.host("local", HostEvent::Unasked { id: 4 });
+    assert!(s.app.layers.is_empty());
+    let pane = s.app.panes.values().find(|p| p.tag == Some(tag)).unwrap().id;
+    let mut out = Vec::new();
+    s.app.close_pane(pane, &mut out);
+    assert!(out.contains(&Effect::Host(HostId::local(), HostCommand::Forget { tag })), "{out:?}");
 }

@@ -5,7 +5,7 @@ use crate::client::host::{Answer, Env, HostEvent, HostId, HostState, Question};
 use crate::secret::Secret;
 use crate::transport::ask::{Answered, Ask, KeyAsked, SecretAsked};
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::oneshot;
 
 /// Questions on their way to a person.
@@ -13,33 +13,56 @@ pub(super) struct Asker {
     host: HostId,
     env: Arc<Env>,
     events: Events,
-    state: Mutex<(u64, HashMap<u64, oneshot::Sender<Answer>>)>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// The number of the last question.
+    last: u64,
+    /// Questions of dials.
+    dials: u64,
+    waits: HashMap<u64, oneshot::Sender<Answer>>,
 }
 
 impl Asker {
     pub(super) fn new(host: HostId, env: Arc<Env>, events: Events) -> Arc<Asker> {
         Arc::new(Asker { host, env, events, state: Mutex::default() })
     }
-    pub(super) fn ask(&self, question: Question) -> oneshot::Receiver<Answer> {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(|e| e.into_inner())
+    }
+    fn ask(&self, question: Question) -> oneshot::Receiver<Answer> {
+        self.state().dials += 1;
+        self.ask_for_agent(question).1
+    }
+    /// A question of the host's agent: no dial waits for it. With its number.
+    pub(super) fn ask_for_agent(&self, question: Question) -> (u64, oneshot::Receiver<Answer>) {
         let (tx, rx) = oneshot::channel();
         let id = {
-            let mut state = self.state.lock().unwrap_or_else(|e| e.into_inner());
-            state.0 += 1;
-            let id = state.0;
+            let mut state = self.state();
+            state.last += 1;
+            let id = state.last;
             // nobody waits any longer for what was asked in a dial that was given up
-            state.1.retain(|_, waits| !waits.is_closed());
-            state.1.insert(id, tx);
+            state.waits.retain(|_, waits| !waits.is_closed());
+            state.waits.insert(id, tx);
             id
         };
         let _ = self.events.send((self.host.clone(), HostEvent::Ask { id, question }));
-        rx
+        (id, rx)
     }
-    /// How many questions were asked so far.
+    /// The answer is of no use any more.
+    pub(super) fn take_back(&self, id: u64) {
+        if self.state().waits.remove(&id).is_some() {
+            let _ = self.events.send((self.host.clone(), HostEvent::Unasked { id }));
+        }
+    }
+    /// How many questions dials asked so far.
     pub(super) fn asked(&self) -> u64 {
-        self.state.lock().unwrap_or_else(|e| e.into_inner()).0
+        self.state().dials
     }
     pub(super) fn answer(&self, id: u64, answer: Answer) {
-        let tx = self.state.lock().unwrap_or_else(|e| e.into_inner()).1.remove(&id);
+        let tx = self.state().waits.remove(&id);
         if let Some(tx) = tx {
             let _ = tx.send(answer);
         }

@@ -12,7 +12,6 @@ use crate::term::screen::Colors;
 use crate::transport::deploy::build_id;
 use serde_json::Value;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// A session was asked for, and the link fell before the answer.
@@ -21,22 +20,6 @@ const UNKNOWN: &str =
 
 /// A session of a connection is there within this, a person's answers included.
 const ASKED: Duration = Duration::from_secs(7200);
-
-/// As long as it lives the agent may ask.
-struct Askable(Arc<AtomicUsize>);
-
-impl Askable {
-    fn new(count: &Arc<AtomicUsize>) -> Askable {
-        count.fetch_add(1, Ordering::Relaxed);
-        Askable(count.clone())
-    }
-}
-
-impl Drop for Askable {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
 
 impl Task {
     pub(super) fn command(&mut self, live: &mut Live, command: HostCommand) {
@@ -94,16 +77,14 @@ impl Task {
             }
             // into a link that answers nothing it would go for good: nobody could tell whether it arrived
             c @ HostCommand::Create { .. } if live.pulse.is_silent() => self.while_down(c),
-            HostCommand::Create { tag, create } => {
+            HostCommand::Create { tag, create, asks } => {
                 let (create, ready) = match &live.without {
                     Some(without) => (without.wanted(*create), Some(without.ready())),
                     None => (*create, None),
                 };
                 let (events, host, link) = (self.events.clone(), self.host.clone(), live.link.clone());
                 let (build, file) = (live.build.clone(), self.env.ssh_config.clone());
-                // from a connection it may be that somebody is asked something first
-                let prepared = create.connection.is_some() || create.definition.is_some();
-                let asks = prepared.then(|| Askable::new(&self.askable));
+                let asks = asks.then(|| self.asking.begin(tag));
                 let within = if asks.is_some() { ASKED } else { CREATE };
                 tokio::spawn(async move {
                     let _asks = asks;
@@ -198,7 +179,9 @@ impl Task {
                 // (now, for who has just begun to look)
                 live.looked = Looked::default();
             }
-            c @ (HostCommand::DropInput { .. } | HostCommand::Answer { .. }) => self.while_down(c),
+            c @ (HostCommand::DropInput { .. } | HostCommand::Answer { .. } | HostCommand::Forget { .. }) => {
+                self.while_down(c);
+            }
             HostCommand::Connect | HostCommand::Without | HostCommand::Disconnect => {}
             c @ (HostCommand::Forward(_)
             | HostCommand::ForwardPort(_)
@@ -211,12 +194,12 @@ impl Task {
 
     /// An agent asks: only while something was asked of it that may need an answer.
     pub(super) fn asked_by_agent(&self, live: &Live, id: u64, method: String, params: Value) {
-        if self.askable.load(Ordering::Relaxed) == 0 {
+        if !self.asking.may() {
             let fault = Fault::new(Fault::REFUSED, "nothing was asked for that needs an answer");
             return call::answer(&live.link.out, id, Err(fault));
         }
         let through = (!self.host.is_local()).then(|| self.host.as_str().to_string());
-        answers::answer(live.link.out.clone(), id, method, params, self.asker.clone(), through);
+        answers::answer(live.link.out.clone(), id, method, params, self.asking.clone(), through);
     }
 
     /// Asks for the prepared connections.

@@ -1,5 +1,6 @@
 //! A host's task over a link to an agent that the test plays.
 
+use super::asking::MOST;
 use super::*;
 use crate::client::host::{Answer, Question};
 use crate::link::call;
@@ -83,7 +84,8 @@ fn over_ssh() -> Connection {
 
 fn create(tag: u64) -> HostCommand {
     let definition = Some(Box::new(over_ssh()));
-    HostCommand::Create { tag, create: Box::new(SessionCreate { definition, ..SessionCreate::default() }) }
+    let create = Box::new(SessionCreate { definition, ..SessionCreate::default() });
+    HostCommand::Create { tag, create, asks: true }
 }
 
 #[tokio::test(flavor = "current_thread")]
@@ -102,4 +104,82 @@ async fn what_a_connection_needs_is_asked() {
     host.answer(create, json!({ "session": { "id": "s1" } }));
     host.event(|e| matches!(e, HostEvent::Created { tag: 1, result: Ok(_) }).then_some(())).await;
     assert_eq!(host.asks().await.unwrap_err().code, Fault::REFUSED);
+}
+
+/// What was asked of a person until the link has answered a ping of ours: how many.
+async fn asked_by_now(host: &mut Played) -> usize {
+    host.send(HostCommand::List);
+    host.called("session.list").await;
+    let mut asked = 0;
+    while let Ok((_, event)) = host.events.try_recv() {
+        asked += usize::from(matches!(event, HostEvent::Ask { .. }));
+    }
+    asked
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn one_question_at_a_time_and_no_end_of_them() {
+    let mut host = Played::new();
+    host.called("session.list").await;
+    host.send(create(1));
+    let (_create, _) = host.called("session.create").await;
+    let asked: Vec<_> = (0..40).map(|_| tokio::spawn(host.asks())).collect();
+    let (id, _) = host.question().await;
+    assert_eq!(asked_by_now(&mut host).await, 0, "the next one waits for its turn");
+    host.send(HostCommand::Answer { id, answer: Answer::No });
+    for _ in 1..MOST {
+        let (id, _) = host.question().await;
+        host.send(HostCommand::Answer { id, answer: Answer::No });
+    }
+    let mut refused = 0;
+    for answer in asked {
+        refused += u32::from(answer.await.unwrap().is_err());
+    }
+    assert_eq!(refused, 40 - MOST);
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn what_nobody_waits_for_is_asked_no_longer() {
+    let mut host = Played::new();
+    // a shell needs no answers
+    let (tag, create_) = (1, Box::new(SessionCreate { connection: Some("c-2".into()), ..SessionCreate::default() }));
+    host.send(HostCommand::Create { tag, create: create_, asks: false });
+    host.called("session.create").await;
+    assert_eq!(host.asks().await.unwrap_err().code, Fault::REFUSED);
+    host.send(create(2));
+    host.called("session.create").await;
+    let asked = [tokio::spawn(host.asks()), tokio::spawn(host.asks())];
+    let (id, _) = host.question().await;
+    host.send(HostCommand::Forget { tag: 2 });
+    let taken = host.event(|e| match e {
+        HostEvent::Unasked { id } => Some(*id),
+        HostEvent::Ask { .. } => panic!("nobody is there for the second one"),
+        _ => None,
+    });
+    assert_eq!(taken.await, id);
+    for answer in asked {
+        assert_eq!(answer.await.unwrap().unwrap().answer, None);
+    }
+    assert_eq!(host.asks().await.unwrap_err().code, Fault::REFUSED);
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn a_dial_is_not_held_up_by_an_agents_questions() {
+    let paths = Paths::from_vars(|n| (n == "HOME").then(|| "/nowhere".into()), None, None, "m", "b").unwrap();
+    let env = Env::new(paths, None, DeployPolicy::Never, Box::new(|| tokio::io::duplex(1).0));
+    let (events, mut asked) = mpsc::unbounded_channel();
+    let asker = Asker::new(HostId::local(), env, events);
+    let asking = Asking::new(asker.clone());
+    let _asks = asking.begin(1);
+    let waits = tokio::spawn(async move { asking.secret(&Default::default()).await });
+    assert!(matches!(within(asked.recv()).await, Some((_, HostEvent::Ask { id: 1, .. }))));
+    assert_eq!(asker.asked(), 0);
+    let _own = tokio::spawn({
+        let asker = asker.clone();
+        async move { asker.secret(&Default::default()).await }
+    });
+    assert!(matches!(within(asked.recv()).await, Some((_, HostEvent::Ask { id: 2, .. }))));
+    assert_eq!(asker.asked(), 1);
+    asker.answer(1, Answer::No);
+    assert!(waits.await.unwrap().is_none());
 }
