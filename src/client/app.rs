@@ -44,7 +44,7 @@ use crate::term::input::{Key, Mouse};
 use crate::term::screen::Colors;
 use crate::transport::ssh::Lends;
 use crate::transport::ssh::forward::Status;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -128,6 +128,8 @@ pub struct Host {
     pub sessions: Vec<SessionInfo>,
     /// Its folders and prepared connections, as it told them last; none while it is not there, and from an older agent.
     pub book: Option<Shelf>,
+    /// Tags of changes to it that are not answered yet: lists from before are not looked at.
+    pub changing: HashSet<u64>,
     pub gauges: Option<Gauges>,
     pub forwards: Vec<Status>,
     /// The person's ssh-agent and display, as far as it has them.

@@ -32,6 +32,7 @@ impl Host {
             since: now,
             sessions: Vec::new(),
             book: None,
+            changing: Default::default(),
             gauges: None,
             forwards: Vec::new(),
             lends: Lends::default(),
@@ -138,9 +139,9 @@ impl App {
                 if let Some(told) = book.as_ref().and_then(|b| b.told.clone()) {
                     self.say_long(short(&told, 300));
                 }
-                // (one that has gone meanwhile tells nothing any more)
+                // (one that has gone meanwhile tells nothing any more; behind the last change comes a list with all of them)
                 if self.is_online(&id)
-                    && let Some(host) = self.hosts.get_mut(&id)
+                    && let Some(host) = self.hosts.get_mut(&id).filter(|h| h.changing.is_empty())
                 {
                     host.book = book.map(Shelf::new);
                 }
@@ -330,6 +331,9 @@ impl App {
         let was_online = matches!(host.state, HostState::Online { .. });
         host.state = state.clone();
         host.since = now;
+        if !matches!(state, HostState::Online { .. }) {
+            host.changing.clear();
+        }
         if matches!(state, HostState::Online { .. }) {
             host.heard = now;
             host.silent = false;

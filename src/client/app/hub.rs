@@ -142,6 +142,15 @@ impl App {
         if self.is_theirs(&host) {
             return self.next_tag;
         }
+        if let Some(known) = self.hosts.get_mut(&host) {
+            known.changing.insert(self.next_tag);
+            // shown at once: the next step begins where this one ends
+            if let Change::Move(to) = &change
+                && let Some(moved) = known.book.as_ref().and_then(|b| b.moved(to))
+            {
+                known.book = Some(moved);
+            }
+        }
         out.push(Effect::Host(host, HostCommand::Book { tag: self.next_tag, change: Box::new(change) }));
         self.next_tag
     }
@@ -155,6 +164,9 @@ impl App {
     }
 
     pub(super) fn booked(&mut self, host: &HostId, tag: u64, result: Result<String, String>) {
+        if let Some(host) = self.hosts.get_mut(host) {
+            host.changing.remove(&tag);
+        }
         let form = self.layers.iter().position(|l| matches!(l, Layer::Form(f) if f.saving == Some(tag)));
         match (form, result) {
             (Some(at), Ok(id)) => {

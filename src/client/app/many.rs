@@ -101,7 +101,9 @@ impl App {
 
     pub(super) fn move_to(&mut self, host: HostId, ids: Vec<String>, folder: Option<String>, out: &mut Vec<Effect>) {
         self.deselect(&host, &ids);
+        let before = self.rows_before();
         self.change(host, Change::Move(ConnectionsMove { ids, folder, before: None }), out);
+        self.follow_rows(&before);
     }
 
     fn deselect(&mut self, host: &HostId, ids: &[String]) {

@@ -3,6 +3,7 @@
 
 mod asker;
 mod asking;
+mod booking;
 mod calls;
 mod frames;
 mod look;
@@ -28,6 +29,7 @@ use crate::transport::ask::{Ask, Nobody};
 use crate::transport::ssh::forward::Why;
 use asker::Asker;
 use asking::Asking;
+use booking::Booking;
 use look::Looked;
 use shortcut::Shortcuts;
 use std::collections::HashMap;
@@ -117,6 +119,12 @@ enum Inner {
         reply: Box<Result<SessionAttached, Fault>>,
     },
     Listed(Result<Vec<SessionInfo>, Fault>),
+    Connections {
+        stream: StreamId,
+        result: Box<Result<connections::Listed, Fault>>,
+    },
+    /// The change with this tag was answered.
+    Booked(u64),
     AttachAgain(SessionId),
     /// A way past the agent is there; `number` = which try it was.
     Shortcut {
@@ -163,6 +171,7 @@ struct Live {
     without: Option<Without>,
     looked: Looked,
     shortcuts: Shortcuts,
+    booking: Booking,
 }
 
 struct Task {
@@ -575,6 +584,7 @@ impl Task {
             without,
             looked: Looked::default(),
             shortcuts: Shortcuts::default(),
+            booking: Booking::default(),
         };
         self.had_agent |= live.without.is_none();
         self.tell(HostEvent::State(HostState::Online { build: hello.build, hostname: hello.hostname }));
@@ -697,6 +707,7 @@ impl Task {
         };
         live.link.close();
         live.shortcuts.close();
+        self.unbook(&mut live);
         self.forwards.down();
         for a in self.attached.values_mut() {
             a.live = false;

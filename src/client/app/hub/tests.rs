@@ -148,10 +148,9 @@ fn made_changed_moved_and_taken_away() {
     s.keys("J");
     let Change::Move(to) = change(&mut s) else { panic!() };
     assert_eq!((to.ids, to.folder.as_deref(), to.before), (vec!["c-web".to_string()], Some("f-lab"), None));
-    choose(&mut s, "db");
     s.keys("K");
     let Change::Move(to) = change(&mut s) else { panic!() };
-    assert_eq!(to.before.as_deref(), Some("c-web"));
+    assert_eq!(to.before.as_deref(), Some("c-db"));
     // several at once
     choose(&mut s, "web");
     s.keys("t t m");
@@ -187,6 +186,8 @@ fn a_menu_offers_what_the_keys_do() {
     s.keys("'dupl Enter");
     assert!(matches!(change(&mut s), Change::Create(_)));
     assert!(s.app.layers.is_empty());
+    let tag = *s.app.hosts[&HostId::local()].changing.iter().next().unwrap();
+    s.host("local", HostEvent::Booked { tag, result: Ok("c-new".into()) });
     // what comes from a host is never drawn as it came
     let mut bad = book();
     bad.connections[1].name = "x\u{1b}[31m\u{202e}y".into();
@@ -435,4 +436,54 @@ fn only_what_leads_away_may_ask_and_only_while_its_pane_is_there() {
     let mut out = Vec::new();
     s.app.close_pane(pane, &mut out);
     assert!(out.contains(&Effect::Host(HostId::local(), HostCommand::Forget { tag })), "{out:?}");
+}
+
+#[test]
+fn steps_are_counted_from_where_it_is_by_then() {
+    let mut s = bench();
+    let mut long = book();
+    let more = |n: usize| {
+        let at = json!({ "id": format!("c-{n}"), "name": format!("n{n}"), "folderId": "f-lab" });
+        serde_json::from_value::<Connection>(at).unwrap()
+    };
+    long.connections.extend((0..3).map(more));
+    s.host("local", HostEvent::Connections(Some(Arc::new(long.clone()))));
+    choose(&mut s, "web");
+    s.keys("J J");
+    let moves: Vec<(u64, Option<String>)> = s
+        .take()
+        .into_iter()
+        .filter_map(|e| match e {
+            Effect::Host(_, HostCommand::Book { tag, change }) => match *change {
+                Change::Move(to) => Some((tag, to.before)),
+                other => panic!("{other:?}"),
+            },
+            _ => None,
+        })
+        .collect();
+    let before: Vec<Option<&str>> = moves.iter().map(|m| m.1.as_deref()).collect();
+    assert_eq!(before, [Some("c-0"), Some("c-1")]);
+    let shown =
+        |s: &Bench| rows(s).into_iter().filter(|r| r.starts_with("    ") && !r.contains("uart")).collect::<Vec<_>>();
+    let after = ["    Inner", "    >db", "    ?n0", "    >web", "    ?n1", "    ?n2"];
+    assert_eq!(shown(&s), after, "it is there at once");
+    // a list from before both are made changes nothing; the one behind them says how it is
+    s.host("local", HostEvent::Booked { tag: moves[0].0, result: Ok(String::new()) });
+    s.host("local", HostEvent::Connections(Some(Arc::new(long.clone()))));
+    assert_eq!(shown(&s), after);
+    s.host("local", HostEvent::Booked { tag: moves[1].0, result: Err("the disk is full".into()) });
+    s.host("local", HostEvent::Connections(Some(Arc::new(long.clone()))));
+    assert_eq!(shown(&s)[1], "    >web");
+    // moved out of sight: the next one is chosen
+    choose(&mut s, "Inner");
+    s.keys("Space");
+    choose(&mut s, "web");
+    s.keys("m 'inner Enter");
+    assert_eq!(s.app.tree.chosen, Some(Place::Connection(HostId::local(), "c-db".into())));
+    // a host that went is asked anew: what was not answered is waited for no longer
+    s.host("local", HostEvent::State(HostState::Offline));
+    let online = HostState::Online { build: "1".into(), hostname: "box".into() };
+    s.host("local", HostEvent::State(online));
+    s.host("local", HostEvent::Connections(Some(Arc::new(long))));
+    assert_eq!(shown(&s)[1], "    >web");
 }

@@ -2,7 +2,7 @@
 
 use super::look::Looked;
 use super::{CREATE, HITS, Inner, Live, Task};
-use crate::client::host::{HostCommand, HostEvent, answers, find, list_connections, mixed, read_stream};
+use crate::client::host::{HostCommand, HostEvent, answers, find, mixed, read_stream};
 use crate::link::{Link, call};
 use crate::proto::control::*;
 use crate::proto::frame::Body;
@@ -11,7 +11,6 @@ use crate::proto::ids::{SessionId, StreamId};
 use crate::term::screen::Colors;
 use crate::transport::deploy::build_id;
 use serde_json::Value;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// A session was asked for, and the link fell before the answer.
@@ -114,21 +113,7 @@ impl Task {
                     self.connections(live);
                 }
             }
-            HostCommand::Book { tag, change } => {
-                let (events, host, link) = (self.events.clone(), self.host.clone(), live.link.clone());
-                let (build, file) = (live.build.clone(), self.env.ssh_config.clone());
-                let here = live.without.is_none();
-                tokio::spawn(async move {
-                    let result = match here {
-                        true => change.make(&link).await.map_err(|f| match f.older() {
-                            Some(_) => mixed::told(&f, &host, &build, file.as_deref()),
-                            None => f.message,
-                        }),
-                        false => Err("a host without an agent keeps no connections".into()),
-                    };
-                    let _ = events.send((host, HostEvent::Booked { tag, result }));
-                });
-            }
+            HostCommand::Book { tag, change } => self.book(live, tag, change),
             HostCommand::Rename { session, name } => self.simple(live, SessionRename { session, name }),
             // an older session knows no such call, and no harm is done
             HostCommand::Colors { session, colors: Colors { text, back } } => {
@@ -200,22 +185,6 @@ impl Task {
         }
         let through = (!self.host.is_local()).then(|| self.host.as_str().to_string());
         answers::answer(live.link.out.clone(), id, method, params, self.asking.clone(), through);
-    }
-
-    /// Asks for the prepared connections.
-    pub(super) fn connections(&mut self, live: &Live) {
-        let (link, stream) = (live.link.clone(), self.take_stream());
-        let (events, host) = (self.events.clone(), self.host.clone());
-        let (build, file) = (live.build.clone(), self.env.ssh_config.clone());
-        tokio::spawn(async move {
-            let event = match list_connections(&link, stream).await {
-                Ok(listed) => HostEvent::Connections(Some(Arc::new(listed))),
-                Err(f) if f.older().is_some() => HostEvent::Connections(None),
-                Err(f) if f.code == Fault::GONE => return,
-                Err(f) => HostEvent::Failed { what: mixed::told(&f, &host, &build, file.as_deref()) },
-            };
-            let _ = events.send((host, event));
-        });
     }
 
     /// This build's agent is put there and takes over from the one that runs. Where that fails, the next dial finds the

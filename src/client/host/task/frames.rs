@@ -179,6 +179,8 @@ impl Task {
                 self.tell(HostEvent::Sessions(sessions));
             }
             Inner::Listed(Err(_)) => {}
+            Inner::Connections { stream, result } => self.listed(live, stream, *result),
+            Inner::Booked(tag) => self.booked(live, tag),
             Inner::HistoryAgain { session, from, to } => {
                 if self.attached.contains_key(&session) {
                     self.history(live, session, from, to);

@@ -2,10 +2,11 @@
 
 use super::asking::MOST;
 use super::*;
+use crate::client::book::Change;
 use crate::client::host::{Answer, Question};
 use crate::link::call;
 use crate::paths::Paths;
-use crate::proto::control::connections::{Config, Connection, Ssh};
+use crate::proto::control::connections::{Config, Connection, ConnectionsMove, Ssh};
 use serde_json::{Value, json};
 
 /// The agent's end, and what the client hears.
@@ -182,4 +183,82 @@ async fn a_dial_is_not_held_up_by_an_agents_questions() {
     assert_eq!(asker.asked(), 1);
     asker.answer(1, Answer::No);
     assert!(waits.await.unwrap().is_none());
+}
+
+fn moved(id: &str) -> Change {
+    Change::Move(ConnectionsMove { ids: vec![id.into()], ..ConnectionsMove::default() })
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn changes_are_made_one_after_the_other() {
+    let mut host = Played::new();
+    for (tag, id) in [(1, "a"), (2, "b"), (3, "c")] {
+        host.send(HostCommand::Book { tag, change: Box::new(moved(id)) });
+    }
+    for (tag, id) in [(1, "a"), (2, "b"), (3, "c")] {
+        let (number, said) = host.called("connections.move").await;
+        assert_eq!(said["ids"], json!([id]));
+        assert!(host.calls.try_recv().is_err(), "the next one waits for the answer");
+        host.answer(number, json!({}));
+        host.event(|e| matches!(e, HostEvent::Booked { tag: t, result: Ok(_) } if *t == tag).then_some(())).await;
+    }
+    // and a link that falls leaves none without an answer
+    for tag in [4, 5] {
+        host.send(HostCommand::Book { tag, change: Box::new(moved("d")) });
+    }
+    host.called("connections.move").await;
+    host.link.close();
+    let mut failed = Vec::new();
+    while failed.len() < 2 {
+        let told = |e: &HostEvent| match e {
+            HostEvent::Booked { tag, result: Err(_) } => Some(*tag),
+            _ => None,
+        };
+        failed.push(host.event(told).await);
+    }
+    failed.sort_unstable();
+    assert_eq!(failed, [4, 5]);
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn no_list_from_before_a_change_is_told_behind_it() {
+    let mut host = Played::new();
+    let list = |name: &str| json!({ "connections": [{ "id": "c", "name": name }] });
+    let told = |e: &HostEvent| match e {
+        HostEvent::Connections(Some(listed)) => Some(listed.connections[0].name.clone()),
+        HostEvent::Booked { .. } => Some("booked".to_string()),
+        _ => None,
+    };
+    host.send(HostCommand::Connections);
+    let (first, _) = host.called("connections.list").await;
+    host.send(HostCommand::Book { tag: 1, change: Box::new(moved("c")) });
+    let (change, _) = host.called("connections.move").await;
+    host.answer(change, json!({}));
+    assert_eq!(host.event(told).await, "booked");
+    // it was read before the change
+    host.answer(first, list("old"));
+    let (second, _) = host.called("connections.list").await;
+    host.answer(second, list("new"));
+    assert_eq!(host.event(told).await, "new");
+    // many notices while one is under way are one more list
+    call::notify(&host.link.out, 0, &crate::proto::notice::Notice::ConnectionsChanged);
+    let (third, _) = host.called("connections.list").await;
+    for _ in 0..3 {
+        call::notify(&host.link.out, 0, &crate::proto::notice::Notice::ConnectionsChanged);
+    }
+    host.send(HostCommand::Marks { session: "s1".parse().unwrap() });
+    let (_marks, _) = host.called("session.marks").await;
+    host.answer(third, list("third"));
+    assert_eq!(host.event(told).await, "third");
+    let (fourth, _) = host.called("connections.list").await;
+    host.answer(fourth, list("fourth"));
+    assert_eq!(host.event(told).await, "fourth");
+    host.send(HostCommand::Marks { session: "s1".parse().unwrap() });
+    loop {
+        match within(host.calls.recv()).await {
+            Some(Incoming::Call { method, .. }) if method == "session.marks" => break,
+            Some(Incoming::Call { method, .. }) => assert_ne!(method, "connections.list"),
+            _ => {}
+        }
+    }
 }
