@@ -117,6 +117,8 @@ pub struct Tree {
     pub open: Option<bool>,
     pub focused: bool,
     pub chosen: Option<Place>,
+    /// Made just now: chosen once its host lists it, unless a key comes before.
+    pub awaited: Option<Place>,
     /// Folded although open by default, or the other way round.
     flipped: HashSet<Place>,
     /// Several, for the next action.

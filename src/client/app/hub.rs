@@ -175,7 +175,7 @@ impl App {
                     && form.is_new()
                     && !id.is_empty()
                 {
-                    self.tree.chosen = Some(Place::Connection(host.clone(), id));
+                    self.tree.awaited = Some(Place::Connection(host.clone(), id));
                 }
             }
             (Some(at), Err(why)) => {

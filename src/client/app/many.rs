@@ -42,6 +42,14 @@ impl App {
             let there: HashSet<Place> = self.every_row(true).into_iter().map(|r| r.place).collect();
             self.tree.selected.retain(|place| there.contains(place));
         }
+        let hosts = &self.hosts;
+        let listed = |place: &mut Place| {
+            let found = kept(place).and_then(|(host, id)| hosts.get(host)?.book.as_ref()?.connection(id));
+            found.is_some()
+        };
+        if let Some(awaited) = self.tree.awaited.take_if(listed) {
+            self.tree.chosen = Some(awaited);
+        }
         let Some(chosen) = &self.tree.chosen else { return };
         let Some(at) = before.iter().position(|place| place == chosen) else { return };
         let there: HashSet<Place> = self.tree_rows().into_iter().map(|r| r.place).collect();

@@ -54,6 +54,7 @@ impl App {
 
     pub(in crate::client) fn tree_key(&mut self, key: &Key, out: &mut Vec<Effect>) {
         let name = word(key);
+        self.tree.awaited = None;
         if self.filter_key(key, &name) {
             return;
         }

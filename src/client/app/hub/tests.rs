@@ -140,6 +140,14 @@ fn made_changed_moved_and_taken_away() {
     let tag = form.saving.unwrap();
     s.host("local", HostEvent::Booked { tag, result: Ok("c-new".into()) });
     assert!(s.app.layers.is_empty());
+    // it is chosen once it is there; until then the cursor stays where it was
+    let web = Place::Connection(HostId::local(), "c-web".into());
+    assert_eq!(s.app.tree.chosen, Some(web));
+    let mut with = book();
+    with.connections.push(Connection { id: "c-new".into(), ..*made });
+    s.host("local", HostEvent::Connections(Some(Arc::new(with))));
+    assert_eq!(s.app.tree.chosen, Some(Place::Connection(HostId::local(), "c-new".into())));
+    s.host("local", HostEvent::Connections(Some(Arc::new(book()))));
 
     choose(&mut s, "web");
     s.keys("y");
