@@ -259,7 +259,8 @@ impl Form {
             None => Change::Create(Box::new(connection)),
             Some(was) => {
                 let json = |c: &Connection| serde_json::to_value(c).unwrap_or_default();
-                let patch = patch(&json(was), &json(&connection));
+                let mut patch = patch(&json(was), &json(&connection));
+                unalias(&mut patch);
                 if patch.is_empty() {
                     return Outcome::Close;
                 }
@@ -369,6 +370,17 @@ fn aliases(field: &str) -> &'static [&'static str] {
         "keyPath" => &["key_path"],
         "proxyJump" => &["jump"],
         _ => &[],
+    }
+}
+
+/// Takes away what a field is called elsewhere along with what is written by its own name: a host that keeps both can
+/// read neither. (A list that was made sound has lost the other names; what the host keeps may not have.)
+fn unalias(patch: &mut Map<String, Value>) {
+    let fields = patch.get_mut("config").and_then(|c| c.get_mut("config")).and_then(Value::as_object_mut);
+    let Some(fields) = fields else { return };
+    let others: Vec<&str> = fields.keys().flat_map(|field| aliases(field)).copied().collect();
+    for other in others {
+        fields.entry(other).or_insert(Value::Null);
     }
 }
 
@@ -603,5 +615,13 @@ mod tests {
         write(&mut form, "proxyJump", "");
         let Change::Update { patch, .. } = saved(press(&mut form, &["C-s"])) else { panic!() };
         assert_eq!(patch["config"]["config"], json!({ "keyPath": "/other", "key_path": null, "jump": null }));
+        // also where the list was made sound on its way here
+        let mut sound = old.clone();
+        let path = sound.config.config.remove("key_path").unwrap();
+        sound.config.config.insert("keyPath".into(), path);
+        let mut form = Form::edit(HostId::local(), &sound);
+        write(&mut form, "keyPath", "/other");
+        let Change::Update { patch, .. } = saved(press(&mut form, &["C-s"])) else { panic!() };
+        assert_eq!(patch["config"]["config"], json!({ "keyPath": "/other", "key_path": null }));
     }
 }
