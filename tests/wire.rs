@@ -253,22 +253,24 @@ fn cases() -> Vec<Case> {
             definition: None,
             target: None,
         },
-        SessionCreated { session: info() },
+        SessionCreated { session: info(), told: None },
     );
     let target = "t-0123456789abcdef";
     let create = SessionCreate { target: target.parse().ok(), ..SessionCreate::default() };
     let of_target = SessionInfo { kind: "ssh".into(), target: target.into(), ..info() };
-    variant(c, "target", create, SessionCreated { session: of_target });
+    variant(c, "target", create, SessionCreated { session: of_target, told: None });
     let create = SessionCreate { command: vec!["make".into()], history: Some(50_000), ..SessionCreate::default() };
-    variant(c, "history", create, SessionCreated { session: info() });
+    variant(c, "history", create, SessionCreated { session: info(), told: None });
     let create = SessionCreate { connection: Some("conn-2".into()), ..SessionCreate::default() };
     let from = SessionInfo { connection: "ttyUSB0".into(), connection_id: "conn-2".into(), ..info() };
     let kept = Connection { id: "team-1".into(), name: "theirs".into(), ..Connection::default() };
     let theirs = SessionCreate { definition: Some(Box::new(kept)), ..SessionCreate::default() };
-    variant(c, "definition", theirs, SessionCreated { session: info() });
-    variant(c, "connection", create, SessionCreated { session: from });
+    variant(c, "definition", theirs, SessionCreated { session: info(), told: None });
+    variant(c, "connection", create, SessionCreated { session: from, told: None });
+    let told = Some("your own shell was started".into());
+    variant(c, "told", SessionCreate::default(), SessionCreated { session: info(), told });
     method(c, SessionList::default(), SessionListed { sessions: vec![info()], bytes: 0 });
-    method(c, SessionGet { session: session() }, SessionCreated { session: info() });
+    method(c, SessionGet { session: session() }, SessionCreated { session: info(), told: None });
     method(
         c,
         SessionAttach {

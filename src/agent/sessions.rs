@@ -1,5 +1,6 @@
 //! Owns how session processes are found, asked and started. Leaves out the frames of attached streams.
 
+use super::opening::Opened;
 use super::{Agent, Frames, LIST, unknown};
 use crate::link::feed::Feed;
 use crate::link::{Link, locked};
@@ -133,7 +134,7 @@ impl Agent {
         Ok(SessionListed { sessions: Vec::new(), bytes })
     }
 
-    pub(super) async fn create(&self, mut create: SessionCreate) -> Result<SessionInfo, Fault> {
+    pub(super) async fn create(&self, mut create: SessionCreate) -> Result<SessionCreated, Fault> {
         let bad = |what: String| Fault::new(Fault::BAD_PARAMS, what);
         if let Some(name) = &create.name {
             check_name(name).map_err(bad)?;
@@ -156,7 +157,7 @@ impl Agent {
         if create.target.is_some() && !create.cwd.is_empty() {
             return Err(bad("a session over plain SSH starts in the home there: no directory can be given".into()));
         }
-        let from = self.opened(&mut create).await?;
+        let Opened { from, told } = self.opened(&mut create).await?;
         let cwd = self.directory(&create).await?;
         let defaults = &self.ctx.defaults;
         create.size.get_or_insert(Size::new(80, 24));
@@ -181,11 +182,11 @@ impl Agent {
             let _ = self.run().tell_of_logout();
         }
         sys::test_point("create");
-        self.spawn(&id, &spec).await
+        Ok(SessionCreated { session: self.spawn(&id, &spec).await?, told })
     }
 
     /// Where it starts: as asked, or where another session's program is, or the caller's, or home.
-    async fn directory(&self, create: &SessionCreate) -> Result<PathBuf, Fault> {
+    pub(super) async fn directory(&self, create: &SessionCreate) -> Result<PathBuf, Fault> {
         let home = self.ctx.paths.home().to_path_buf();
         let here = if self.ctx.local { std::env::current_dir().unwrap_or_else(|_| home.clone()) } else { home.clone() };
         if !create.cwd.is_empty() {

@@ -264,6 +264,9 @@ pub struct SessionCreate {
 #[serde(default)]
 pub struct SessionCreated {
     pub session: SessionInfo,
+    /// What was not as it was asked for: for the person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub told: Option<String>,
 }
 impl SessionCreate {
     /// A ring's size, bytes: 4 KiB to 1 GiB.

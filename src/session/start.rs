@@ -143,6 +143,11 @@ impl Session {
             run.withdraw(&id);
             Fault::new(Fault::INTERNAL, format!("the session can't be put into the run dir: {e}"))
         })?;
+        let mut typed = from.typed.map(|line| format!("{line}\r").into_bytes()).unwrap_or_default();
+        if let Some(mut encoding) = from.encoding.as_deref().and_then(Encoding::named) {
+            let text = std::mem::take(&mut typed);
+            encoding.input(&text, &mut typed);
+        }
         let session = Session {
             id,
             record,
@@ -152,7 +157,7 @@ impl Session {
             pty,
             ring,
             engine: Engine::with_history(size, spec.history),
-            queue: from.typed.map(|line| format!("{line}\r").into_bytes()).unwrap_or_default(),
+            queue: typed,
             queued: 0,
             conns: HashMap::new(),
             applied: Applied::default(),

@@ -136,7 +136,7 @@ impl App {
         let sessions: Vec<&SessionInfo> = host
             .iter()
             .flat_map(|h| &h.sessions)
-            .filter(|info| !self.is_listed_elsewhere(id, info) && !(id.is_local() && self.is_a_teams(info)))
+            .filter(|info| !(self.is_listed_elsewhere(id, info) || id.is_local() && self.is_a_teams(info)))
             .collect();
         let book = host.and_then(|h| h.book.as_deref());
         let holds = !sessions.is_empty() || book.is_some_and(|b| !b.connections.is_empty() || !b.folders.is_empty());
