@@ -165,6 +165,7 @@ async fn verbs(
         Some(Verb::Marks(m)) => cli::marks::marks(&env, &common, &host, &m).await?,
         Some(Verb::Wait(w)) => cli::wait::wait(&env, &common, &host, &w).await?,
         Some(Verb::Kill(k)) => cli::sessions::kill(&env, &host, &k).await?,
+        Some(Verb::Restart(r)) => cli::sessions::restart(&env, &common, &host, &r).await?,
         Some(Verb::Rename(r)) => cli::sessions::rename(&env, &host, &r).await?,
         Some(Verb::Resize(r)) => cli::sessions::resize(&env, &host, &r).await?,
         Some(Verb::Run(r)) => return cli::run::run(&env, &common, &r).await,

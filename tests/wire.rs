@@ -240,6 +240,7 @@ fn cases() -> Vec<Case> {
     method(
         c,
         SessionCreate {
+            again: None,
             name: Some("build".into()),
             command: vec!["make".into()],
             cwd: "/home/me".into(),
@@ -268,6 +269,8 @@ fn cases() -> Vec<Case> {
     variant(c, "definition", theirs, SessionCreated { session: info(), told: None });
     variant(c, "connection", create, SessionCreated { session: from, told: None });
     let told = Some("your own shell was started".into());
+    let create = SessionCreate { again: Some(session()), ..SessionCreate::default() };
+    variant(c, "again", create, SessionCreated { session: info(), told: None });
     variant(c, "told", SessionCreate::default(), SessionCreated { session: info(), told });
     method(c, SessionList::default(), SessionListed { sessions: vec![info()], bytes: 0 });
     method(c, SessionGet { session: session() }, SessionCreated { session: info(), told: None });

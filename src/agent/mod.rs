@@ -9,6 +9,7 @@
 //! - `exec.rs`     programs run to their end
 //! - `connections.rs`  the book of prepared connections
 //! - `opening.rs`  what a session gets from its connection
+//! - `again.rs`    what sessions were started as: lost at boot, started again
 //! - `life.rs`     its hello, its end in order, what it finds again
 //! - `monitor.rs`  gauges
 //! - `builds.rs`   the builds that were put here: which go
@@ -16,6 +17,7 @@
 //! - `ports.rs`    what listens here
 //! - `watch.rs`    notices that the run dir is another
 
+mod again;
 pub mod builds;
 mod connections;
 mod ended;

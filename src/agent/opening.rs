@@ -13,6 +13,8 @@ use std::path::Path;
 #[derive(Default)]
 pub(super) struct Opened {
     pub from: From,
+    /// The connection as it is now; none = it is that of every plain shell.
+    pub connection: Option<Box<Connection>>,
     /// What the user is to be told of it.
     pub told: Option<String>,
 }
@@ -52,7 +54,7 @@ impl Agent {
                         _ => None,
                     };
                     *create = filled;
-                    Opened { from, told }
+                    Opened { from, connection: None, told }
                 }
                 Err(fault) => {
                     let told = format!("your own shell was started, for {}", fault.message);
@@ -69,7 +71,8 @@ impl Agent {
                 book.connection(id).cloned().ok_or_else(|| Fault::new(Fault::UNKNOWN, gone()))?
             }
         };
-        Ok(Opened { from: self.filled(create, connection).await?, told: None })
+        let whole = Some(Box::new(connection.clone()));
+        Ok(Opened { from: self.filled(create, connection).await?, connection: whole, told: None })
     }
 
     async fn filled(&self, create: &mut SessionCreate, connection: Connection) -> Result<From, Fault> {

@@ -13,7 +13,7 @@ use rustix::process::{Pid, Signal};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::net::UnixStream;
 use tokio::sync::mpsc;
 
@@ -76,7 +76,7 @@ impl Agent {
     }
 
     pub(super) async fn info(&self, id: &SessionId) -> Result<SessionInfo, Fault> {
-        let entry = self.run().entry(id);
+        let entry = self.entry(id);
         match entry {
             None => Err(unknown(id)),
             Some(Entry::Alive(record)) => Ok(self.living(record).await),
@@ -104,7 +104,7 @@ impl Agent {
     pub(super) async fn list(&self) -> Vec<SessionInfo> {
         let run = self.run();
         run.collect();
-        let entries = run.entries();
+        let entries = self.entries();
         let asked: Vec<_> = entries
             .into_iter()
             .map(|e| async move {
@@ -157,8 +157,18 @@ impl Agent {
         if create.target.is_some() && !create.cwd.is_empty() {
             return Err(bad("a session over plain SSH starts in the home there: no directory can be given".into()));
         }
-        let Opened { from, told } = self.opened(&mut create).await?;
+        let again = create.again.take();
+        if let Some(id) = &again {
+            create = self.as_it_was(id, create).await?;
+        }
+        let mut asked = create.clone();
+        let Opened { from, connection, told } = self.opened(&mut create).await?;
         let cwd = self.directory(&create).await?;
+        // (the caller's or a neighbour's directory is another one later)
+        asked.cwd_of = None;
+        if asked.cwd.is_empty() && connection.is_none() && create.target.is_none() {
+            asked.cwd = cwd.to_str().unwrap_or_default().to_string();
+        }
         let defaults = &self.ctx.defaults;
         create.size.get_or_insert(Size::new(80, 24));
         create.ring.get_or_insert(defaults.ring);
@@ -182,7 +192,33 @@ impl Agent {
             let _ = self.run().tell_of_logout();
         }
         sys::test_point("create");
-        Ok(SessionCreated { session: self.spawn(&id, &spec).await?, told })
+        // as it will be listed should it be lost: kept while its process starts, so that nobody waits for a disk twice
+        let now = SystemTime::now();
+        let mut info = SessionInfo {
+            id: id.to_string(),
+            name: spec.create.name.clone().unwrap_or_default(),
+            created_at: sys::rfc3339(now),
+            created_ms: now.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64,
+            command: spec.create.command.clone(),
+            cwd: spec.cwd.clone(),
+            ..SessionInfo::default()
+        };
+        if !spec.from.connection_id.is_empty() {
+            info.connection.clone_from(&spec.from.connection);
+            info.connection_id.clone_from(&spec.from.connection_id);
+        }
+        let (started, unkept) = tokio::join!(self.spawn(&id, &spec), self.define(info, asked, connection));
+        let session = match started {
+            Ok(session) => session,
+            Err(fault) => {
+                self.forget(&id).await;
+                return Err(fault);
+            }
+        };
+        if let Some(lost) = again.filter(|id| matches!(self.entry(id), Some(Entry::Lost(_)))) {
+            self.forget(&lost).await;
+        }
+        Ok(SessionCreated { session, told: told.or(unkept) })
     }
 
     /// Where it starts: as asked, or where another session's program is, or the caller's, or home.
@@ -227,12 +263,12 @@ impl Agent {
     /// Ends a session, whatever state it is in.
     pub(super) async fn close(&self, c: SessionClose) -> Result<Done, Fault> {
         let id = &c.session;
-        let entry = self.run().entry(id);
+        let entry = self.entry(id);
         let record = match entry {
             None => return Err(unknown(id)),
             Some(Entry::Alive(record)) => record,
             Some(_) => {
-                self.run().forget(id);
+                self.forget(id).await;
                 return Ok(Done {});
             }
         };
@@ -241,9 +277,12 @@ impl Agent {
             link.call_within(&c, Duration::from_secs(4)).await
         };
         match tokio::time::timeout(Duration::from_secs(4), asked).await {
-            Ok(Ok(done)) => return Ok(done),
+            Ok(Ok(done)) => {
+                self.forget(id).await;
+                return Ok(done);
+            }
             Ok(Err(f)) if f.code == Fault::ENDED || f.code == Fault::GONE => {
-                self.run().forget(id);
+                self.forget(id).await;
                 return Ok(Done {});
             }
             _ => {}
@@ -266,7 +305,7 @@ impl Agent {
         // the lost record it leaves is not wanted either
         let run = self.run();
         let _ = run.entry(id);
-        run.forget(id);
+        self.forget(id).await;
         Ok(Done {})
     }
 

@@ -132,7 +132,7 @@ impl Client {
         }
         let create = self.dialed.wanted(create.clone());
         // (from a connection it may be that somebody is asked something first)
-        let asks = create.connection.is_some() || create.definition.is_some();
+        let asks = create.connection.is_some() || create.definition.is_some() || create.again.is_some();
         let within = if asks { 7200 } else { 15 };
         let creating = self.link().call_within(&create, Duration::from_secs(within));
         let through = (!self.host.is_local()).then(|| self.host.as_str().to_string());

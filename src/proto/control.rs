@@ -217,6 +217,9 @@ fn no_stream(n: &StreamId) -> bool {
 }
 
 impl SessionInfo {
+    /// The cause of what an earlier boot had.
+    pub const LOST_AT_BOOT: &str = "lost at boot: the machine was restarted";
+
     /// Its process is there.
     pub fn is_alive(&self) -> bool {
         matches!(self.state.as_str(), "running" | "detached" | "orphaned")
@@ -255,6 +258,10 @@ pub struct SessionCreate {
     /// The same for one that is kept elsewhere, in a team's file say: as it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub definition: Option<Box<connections::Connection>>,
+    /// As this session was started, which has ended or is lost; where that is not on record, as the rest here says. The
+    /// size is that which is told here. One that is lost is forgotten then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub again: Option<SessionId>,
     /// A channel of this target process instead of a program of its own machine; directory and shell are the host's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<TargetId>,

@@ -85,6 +85,10 @@ impl App {
         cwd_of: Option<SessionId>,
         out: &mut Vec<Effect>,
     ) {
+        self.start(pane, connection, SessionCreate { cwd_of, ..SessionCreate::default() }, out);
+    }
+
+    fn start(&mut self, pane: PaneId, connection: Option<String>, wanted: SessionCreate, out: &mut Vec<Effect>) {
         self.next_tag += 1;
         let (tag, size) = (self.next_tag, self.pane_size(pane));
         let Some(p) = self.panes.get_mut(&pane) else { return };
@@ -98,7 +102,7 @@ impl App {
             Some(theirs) => (None, Some(Box::new(theirs))),
             None => (connection, None),
         };
-        let create = SessionCreate { size: Some(size), connection, definition, cwd_of, ..SessionCreate::default() };
+        let create = SessionCreate { size: Some(size), connection, definition, ..wanted };
         self.request(&host, HostCommand::Create { tag, create: Box::new(create) }, out);
         self.touch();
     }
@@ -270,19 +274,17 @@ impl App {
                 let watch = p.watch;
                 self.attach(pane, session, watch, out);
             }
-            // from the connection it came from, where that is there still
-            (Stage::Gone { .. } | Stage::Exited(_), _)
-                if p.info.as_ref().is_some_and(|i| self.connection_of(&p.host, i).is_some()) =>
-            {
-                let connection = p.info.as_ref().map(|i| i.connection_id.clone());
-                self.start_from(pane, connection, None, out);
-            }
             // a shell of this machine in the place of one on another would be taken for that
             (Stage::Gone { .. } | Stage::Exited(_), _) if p.is_elsewhere() => {
                 let host = p.info.as_ref().map(|i| crate::text::short(&i.connection, 60)).unwrap_or_default();
                 self.say_long(format!("this was a session on {host} over plain SSH: open that host for another"));
             }
-            (Stage::Gone { .. } | Stage::Exited(_), _) => self.start_shell(pane, None, out),
+            // as it was started, and where that is not known from its connection
+            (Stage::Gone { .. } | Stage::Exited(_), again) => {
+                let known = p.info.as_ref().filter(|i| self.connection_of(&p.host, i).is_some());
+                let connection = known.map(|i| i.connection_id.clone());
+                self.start(pane, connection, SessionCreate { again, ..SessionCreate::default() }, out);
+            }
             _ => {}
         }
         self.dirty = true;

@@ -8,6 +8,7 @@ use crate::client::pane::{Pane, Stage};
 use crate::client::tabs::Tabs;
 use crate::client::tree::Tree;
 use crate::config::Config;
+use crate::proto::control::SessionInfo;
 use crate::proto::ids::{SessionId, Size};
 use crate::store::layout::{self as disk, Layout};
 use std::collections::BTreeMap;
@@ -224,6 +225,11 @@ impl App {
             return self.see_what_is_left_of_named(out);
         }
         self.restoring = false;
+        // what the machine's restart has ended can be had again, each in its place
+        if self.named.is_none() && self.panes.values().any(is_lost_at_boot) {
+            self.say_long("the machine was restarted: Enter starts what a pane showed again, as it was");
+            return;
+        }
         if self.panes.values().all(is_over) {
             for (_, pane) in std::mem::take(&mut self.panes) {
                 if let Some(session) = pane.session {
@@ -318,6 +324,10 @@ impl App {
 /// What it showed is known to have ended.
 fn is_over(pane: &Pane) -> bool {
     matches!(pane.stage, Stage::Gone { ended: true, .. } | Stage::Exited(_))
+}
+
+fn is_lost_at_boot(pane: &Pane) -> bool {
+    matches!(&pane.stage, Stage::Gone { why, .. } if why.contains(SessionInfo::LOST_AT_BOOT))
 }
 
 fn from_disk(node: disk::Node) -> Node<disk::Pane> {
