@@ -129,6 +129,7 @@ fn notice(cases: &mut Vec<Case>, stream: u32, notice: Notice) {
 
 fn info() -> SessionInfo {
     SessionInfo {
+        root: false,
         id: "k3f9".into(),
         name: "build".into(),
         host: "local".into(),
@@ -270,7 +271,7 @@ fn cases() -> Vec<Case> {
     variant(c, "connection", create, SessionCreated { session: from, told: None });
     let told = Some("your own shell was started".into());
     let create = SessionCreate { again: Some(session()), ..SessionCreate::default() };
-    variant(c, "again", create, SessionCreated { session: info(), told: None });
+    variant(c, "again", create, SessionCreated { session: SessionInfo { root: true, ..info() }, told: None });
     variant(c, "told", SessionCreate::default(), SessionCreated { session: info(), told });
     method(c, SessionList::default(), SessionListed { sessions: vec![info()], bytes: 0 });
     method(c, SessionGet { session: session() }, SessionCreated { session: info(), told: None });

@@ -172,6 +172,9 @@ pub struct SessionInfo {
     /// The prepared connection it was started from, by its id there; empty = none.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub connection_id: String,
+    /// Its program works as root.
+    #[serde(skip_serializing_if = "is_no")]
+    pub root: bool,
     /// The target process whose channel it is; empty = a program of its own machine.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub target: String,
@@ -201,6 +204,7 @@ impl Default for SessionInfo {
             cwd: String::new(),
             ended_at: None,
             bells: 0,
+            root: false,
             target: String::new(),
         }
     }
@@ -208,6 +212,9 @@ impl Default for SessionInfo {
 
 fn is_zero(n: &u64) -> bool {
     *n == 0
+}
+fn is_no(b: &bool) -> bool {
+    !*b
 }
 fn is_none(n: &u32) -> bool {
     *n == 0

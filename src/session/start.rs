@@ -98,6 +98,7 @@ impl Session {
             },
             cwd: spec.cwd.clone(),
             pid: std::process::id(),
+            root: rustix::process::geteuid().is_root(),
             ..SessionInfo::default()
         };
         if !from.connection_id.is_empty() {
@@ -226,6 +227,7 @@ fn far(
 
 /// What a list says of a session without a program of its own: whom it is a channel to.
 fn of_channel(mut info: SessionInfo, target: &TargetId, host: &str, command: bool, connection: &str) -> SessionInfo {
+    info.root = host.starts_with("root@");
     let words = ["ssh".to_string(), host.to_string()];
     let command = if command { info.command } else { Vec::new() };
     info.command = words.into_iter().chain(command).collect();

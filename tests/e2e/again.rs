@@ -100,7 +100,7 @@ fn after_the_machine_was_restarted() {
 fn in_its_pane() {
     let home = Home::new();
     home.new_session(&["-n", "tool", "--", "sh", "-c", "echo tool''-up; exec cat"]);
-    let mut tty = Tty::thub(&home, 100, 24, &[]);
+    let tty = Tty::thub(&home, 100, 24, &[]);
     tty.until_text("tool-up");
     let was = lost(&home, "tool");
     tty.until_text("lost");
