@@ -1,6 +1,9 @@
 //! Owns the command line: the clap tree, which man pages and completions are made from. One file a verb's body.
 //! Leaves out what the verbs do.
 
+#[macro_use]
+pub mod print;
+
 pub mod agent;
 pub mod ask;
 pub mod call;

@@ -35,7 +35,7 @@ fn main() -> ExitCode {
             match run(cli) {
                 // its other codes are the command's
                 Err(e) if runs => {
-                    eprintln!("thub: {e}");
+                    cli::print::err(format_args!("thub: {e}\n"));
                     Ok(cli::run::OWN)
                 }
                 other => other,
@@ -46,7 +46,7 @@ fn main() -> ExitCode {
         Ok(code) => ExitCode::from(code),
         Err(failure) if is_broken_pipe(&failure) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("thub: {failure}");
+            cli::print::err(format_args!("thub: {failure}\n"));
             ExitCode::from(failure.code())
         }
     }

@@ -252,7 +252,7 @@ impl<'d> Store<'d> {
                 "the disk is full: make room, then do it again"
             }
             io::ErrorKind::ReadOnlyFilesystem => "the disk cannot be written: set THUB_STATE_DIR to another place",
-            _ => "look at that file and its directory with `ls -l`; nothing was changed",
+            _ => "look at that file and its directory with `ls -l`, then do it again",
         };
         Failure::failed(format!("cannot {doing} {}: {e}", self.shown()), hint)
     }

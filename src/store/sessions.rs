@@ -4,7 +4,7 @@
 //!
 //! `state.json` is a cache: it may be missing or old, and nothing is decided by it.
 
-use super::file::{Store, Stored};
+use super::file::{Loaded, Store, Stored};
 use crate::failure::Failure;
 use crate::proto::control::connections::Connection;
 use crate::proto::control::{SessionCreate, SessionInfo};
@@ -149,6 +149,32 @@ pub fn forget(dir: &SafeDir, id: &str) -> Result<(), Failure> {
     })
 }
 
+/// Nothing of this machine's sessions is wanted any more; where there are none of others', no file is left.
+///
+/// # Errors
+/// As [`define`]'s.
+pub fn clear(dir: &SafeDir, machine: &str) -> Result<(), Failure> {
+    let store = Store::new(dir, FILE);
+    if matches!(store.peek::<Sessions>()?, Loaded::Read(_)) {
+        let left = store.update(|all: Option<Sessions>| {
+            let mut all = all.unwrap_or_default();
+            all.sessions.retain(|_, d| d.machine != machine);
+            let left = all.sessions.len();
+            Ok((all, left))
+        })?;
+        if left > 0 {
+            return Ok(());
+        }
+        for end in ["", ".bak", ".lock"] {
+            let _ = dir.remove(&format!("{FILE}{end}"));
+        }
+    }
+    for end in ["", ".bak", ".lock"] {
+        let _ = dir.remove(&format!("{CACHE}{end}"));
+    }
+    Ok(())
+}
+
 /// What was seen of a session last, in the seed's words.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -271,6 +297,23 @@ mod tests {
         two.now_ms += 1;
         define(&dir, &two, "d", defined("two", two.now_ms), |_| true).unwrap();
         assert_eq!(load(&dir).sessions.into_keys().collect::<Vec<_>>(), ["b", "c", "d", "elsewhere"]);
+    }
+
+    #[test]
+    fn nothing_is_left_of_a_machine_that_is_done_with() {
+        let (_home, dir) = home();
+        let other = Defined { machine: "n".into(), ..defined("one", 1) };
+        define(&dir, &boot("one"), "a", defined("one", 1), |_| true).unwrap();
+        define(&dir, &boot("one"), "b", other, |_| true).unwrap();
+        see(&dir, State::of(&[SessionInfo::default()], |_| String::new())).unwrap();
+        clear(&dir, "m").unwrap();
+        assert_eq!(load(&dir).sessions.into_keys().collect::<Vec<_>>(), ["b"]);
+        clear(&dir, "n").unwrap();
+        assert!(dir.list().unwrap().is_empty(), "{:?}", dir.list());
+        // what can't be read is somebody's
+        dir.write_durable(FILE, b"{\"version\": 99}").unwrap();
+        clear(&dir, "n").unwrap();
+        assert_eq!(dir.list().unwrap(), [FILE]);
     }
 
     #[test]
