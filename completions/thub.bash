@@ -88,6 +88,9 @@ _thub() {
             thub,resize)
                 cmd="thub__subcmd__resize"
                 ;;
+            thub,restart)
+                cmd="thub__subcmd__restart"
+                ;;
             thub,run)
                 cmd="thub__subcmd__run"
                 ;;
@@ -161,7 +164,7 @@ _thub() {
 
     case "${cmd}" in
         thub)
-            opts="-H -F -h -V --host --ssh-config --json --help --version new new-session ls list-sessions attach a attach-session send send-keys capture capture-pane search marks wait kill kill-session rename resize run forward conn deploy agent doctor debug reset config keys themes completions"
+            opts="-H -F -h -V --host --ssh-config --json --help --version new new-session ls list-sessions attach a attach-session send send-keys capture capture-pane search marks wait kill kill-session rename restart resize run forward conn deploy agent doctor debug reset config keys themes completions"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1313,6 +1316,36 @@ _thub() {
             return 0
             ;;
         thub__subcmd__resize)
+            opts="-H -F -h --host --ssh-config --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --host)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -H)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ssh-config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -F)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        thub__subcmd__restart)
             opts="-H -F -h --host --ssh-config --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

@@ -46,6 +46,7 @@ complete -c thub -n "__fish_thub_needs_command" -a "wait" -d 'Wait until a sessi
 complete -c thub -n "__fish_thub_needs_command" -a "kill" -d 'End sessions'
 complete -c thub -n "__fish_thub_needs_command" -a "kill-session" -d 'End sessions'
 complete -c thub -n "__fish_thub_needs_command" -a "rename" -d 'Give a session another name'
+complete -c thub -n "__fish_thub_needs_command" -a "restart" -d 'Start a session again as it was started, when it has ended or was lost'
 complete -c thub -n "__fish_thub_needs_command" -a "resize" -d 'Give a session another size'
 complete -c thub -n "__fish_thub_needs_command" -a "run" -d 'Run a command to its end and pass on its exit code'
 complete -c thub -n "__fish_thub_needs_command" -a "forward" -d 'Forward ports and sockets between this machine and a host, until Ctrl-C'
@@ -175,6 +176,10 @@ complete -c thub -n "__fish_thub_using_subcommand rename" -s H -l host -d 'Host:
 complete -c thub -n "__fish_thub_using_subcommand rename" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
 complete -c thub -n "__fish_thub_using_subcommand rename" -l json -d 'Print JSON'
 complete -c thub -n "__fish_thub_using_subcommand rename" -s h -l help -d 'Print help'
+complete -c thub -n "__fish_thub_using_subcommand restart" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
+complete -c thub -n "__fish_thub_using_subcommand restart" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
+complete -c thub -n "__fish_thub_using_subcommand restart" -l json -d 'Print JSON'
+complete -c thub -n "__fish_thub_using_subcommand restart" -s h -l help -d 'Print help'
 complete -c thub -n "__fish_thub_using_subcommand resize" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
 complete -c thub -n "__fish_thub_using_subcommand resize" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
 complete -c thub -n "__fish_thub_using_subcommand resize" -l json -d 'Print JSON'

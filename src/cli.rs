@@ -1,6 +1,9 @@
 //! Owns the command line: the clap tree, which man pages and completions are made from. One file a verb's body.
 //! Leaves out what the verbs do.
 
+#[macro_use]
+pub mod print;
+
 pub mod agent;
 pub mod ask;
 pub mod call;
@@ -98,6 +101,11 @@ pub enum Verb {
     /// Give a session another name
     #[command(after_help = "Example:\n  thub rename k3f9 build")]
     Rename(Rename),
+    /// Start a session again as it was started, when it has ended or was lost
+    #[command(
+        after_help = "Command, directory and connection are those it was started with, as far as that is on record: also after the machine was restarted. The id of the new session is printed.\n\nExample:\n  thub restart build"
+    )]
+    Restart(Restart),
     /// Give a session another size
     #[command(after_help = "Example:\n  thub resize build 120x40")]
     Resize(Resize),
@@ -311,6 +319,13 @@ pub struct Rename {
     /// The new name
     #[arg(value_name = "NAME", allow_hyphen_values = true)]
     pub name: String,
+}
+
+#[derive(Args, Debug)]
+pub struct Restart {
+    /// Session: id, unique prefix (of an id 4 characters) or name
+    #[arg(value_name = "SESSION", allow_hyphen_values = true)]
+    pub session: String,
 }
 
 #[derive(Args, Debug)]

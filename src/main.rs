@@ -35,7 +35,7 @@ fn main() -> ExitCode {
             match run(cli) {
                 // its other codes are the command's
                 Err(e) if runs => {
-                    eprintln!("thub: {e}");
+                    cli::print::err(format_args!("thub: {e}\n"));
                     Ok(cli::run::OWN)
                 }
                 other => other,
@@ -46,7 +46,7 @@ fn main() -> ExitCode {
         Ok(code) => ExitCode::from(code),
         Err(failure) if is_broken_pipe(&failure) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("thub: {failure}");
+            cli::print::err(format_args!("thub: {failure}\n"));
             ExitCode::from(failure.code())
         }
     }
@@ -165,6 +165,7 @@ async fn verbs(
         Some(Verb::Marks(m)) => cli::marks::marks(&env, &common, &host, &m).await?,
         Some(Verb::Wait(w)) => cli::wait::wait(&env, &common, &host, &w).await?,
         Some(Verb::Kill(k)) => cli::sessions::kill(&env, &host, &k).await?,
+        Some(Verb::Restart(r)) => cli::sessions::restart(&env, &common, &host, &r).await?,
         Some(Verb::Rename(r)) => cli::sessions::rename(&env, &host, &r).await?,
         Some(Verb::Resize(r)) => cli::sessions::resize(&env, &host, &r).await?,
         Some(Verb::Run(r)) => return cli::run::run(&env, &common, &r).await,

@@ -129,6 +129,7 @@ fn notice(cases: &mut Vec<Case>, stream: u32, notice: Notice) {
 
 fn info() -> SessionInfo {
     SessionInfo {
+        root: false,
         id: "k3f9".into(),
         name: "build".into(),
         host: "local".into(),
@@ -240,6 +241,7 @@ fn cases() -> Vec<Case> {
     method(
         c,
         SessionCreate {
+            again: None,
             name: Some("build".into()),
             command: vec!["make".into()],
             cwd: "/home/me".into(),
@@ -253,22 +255,26 @@ fn cases() -> Vec<Case> {
             definition: None,
             target: None,
         },
-        SessionCreated { session: info() },
+        SessionCreated { session: info(), told: None },
     );
     let target = "t-0123456789abcdef";
     let create = SessionCreate { target: target.parse().ok(), ..SessionCreate::default() };
     let of_target = SessionInfo { kind: "ssh".into(), target: target.into(), ..info() };
-    variant(c, "target", create, SessionCreated { session: of_target });
+    variant(c, "target", create, SessionCreated { session: of_target, told: None });
     let create = SessionCreate { command: vec!["make".into()], history: Some(50_000), ..SessionCreate::default() };
-    variant(c, "history", create, SessionCreated { session: info() });
+    variant(c, "history", create, SessionCreated { session: info(), told: None });
     let create = SessionCreate { connection: Some("conn-2".into()), ..SessionCreate::default() };
     let from = SessionInfo { connection: "ttyUSB0".into(), connection_id: "conn-2".into(), ..info() };
     let kept = Connection { id: "team-1".into(), name: "theirs".into(), ..Connection::default() };
     let theirs = SessionCreate { definition: Some(Box::new(kept)), ..SessionCreate::default() };
-    variant(c, "definition", theirs, SessionCreated { session: info() });
-    variant(c, "connection", create, SessionCreated { session: from });
+    variant(c, "definition", theirs, SessionCreated { session: info(), told: None });
+    variant(c, "connection", create, SessionCreated { session: from, told: None });
+    let told = Some("your own shell was started".into());
+    let create = SessionCreate { again: Some(session()), ..SessionCreate::default() };
+    variant(c, "again", create, SessionCreated { session: SessionInfo { root: true, ..info() }, told: None });
+    variant(c, "told", SessionCreate::default(), SessionCreated { session: info(), told });
     method(c, SessionList::default(), SessionListed { sessions: vec![info()], bytes: 0 });
-    method(c, SessionGet { session: session() }, SessionCreated { session: info() });
+    method(c, SessionGet { session: session() }, SessionCreated { session: info(), told: None });
     method(
         c,
         SessionAttach {

@@ -51,6 +51,7 @@ impl Home {
             cwd: self.dir.path().into(),
             size: Size::new(120, 40),
             umask: 0o022,
+            utf8: true,
         };
         let pty = spawn(program).expect("a program on a terminal");
         let fd = pty.descriptor().expect("its descriptor");

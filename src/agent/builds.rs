@@ -8,7 +8,9 @@
 use super::used;
 use crate::failure::Failure;
 use crate::paths::Paths;
+use crate::safedir::SafeDir;
 use crate::store::rundir::{Entry, RunDir};
+use crate::store::sessions;
 use crate::text::escape;
 use std::collections::{BTreeSet, HashSet};
 use std::ffi::OsStr;
@@ -199,6 +201,9 @@ pub fn uninstall(paths: &Paths) -> Result<Removed, Failure> {
     });
     removed.sessions = alive.collect();
     if removed.sessions.is_empty() {
+        if let Ok(Some(dir)) = SafeDir::open(paths.state_dir()) {
+            let _ = sessions::clear(&dir, run.machine());
+        }
         let root = paths.run_root();
         std::fs::remove_dir_all(&root).map_err(|e| failed(&root, e))?;
         let state = paths.state_dir();

@@ -2,8 +2,8 @@
 //! Leaves out the book itself (`store::connections`), and starting sessions from it (`opening.rs`).
 
 use super::{Agent, Frames, LIST};
-use crate::link::call;
 use crate::link::feed::Feed;
+use crate::link::{call, locked};
 use crate::proto::control::Fault;
 use crate::proto::control::connections::*;
 use crate::proto::notice::Notice;
@@ -29,7 +29,7 @@ fn internal(why: impl std::fmt::Display) -> Fault {
 
 impl Agent {
     fn state(&self) -> Result<SafeDir, Fault> {
-        SafeDir::open_or_create(self.ctx.paths.state_dir()).map_err(|e| refused(e.into()))
+        SafeDir::open_or_create(self.ctx.paths.state_dir()).map_err(refused)
     }
 
     /// The book as it is just now, and what is to be said of its file.
@@ -39,12 +39,19 @@ impl Agent {
         loaded.map_err(internal)?.map_err(refused)
     }
 
+    /// The same for who opens one: the file is left as it is, whatever is wrong with it.
+    pub(super) async fn book_now(&self) -> Result<Book, Fault> {
+        let dir = self.state()?;
+        tokio::task::spawn_blocking(move || book::peek(&dir)).await.map_err(internal)?.map_err(refused)
+    }
+
     pub(super) async fn connections(
         self: &Arc<Agent>,
         l: ConnectionsList,
         frames: Option<Frames>,
     ) -> Result<ConnectionsListed, Fault> {
         let (Book { folders, connections, .. }, told) = self.book().await?;
+        let told = told.or(locked(&self.book_told).take());
         let listed = Listed { folders, connections, told };
         let json = serde_json::to_vec(&listed).map_err(internal)?;
         match frames {
@@ -66,7 +73,16 @@ impl Agent {
         change: impl FnOnce(&mut Book) -> Result<R, Fault> + Send + 'static,
     ) -> Result<R, Fault> {
         let dir = self.state()?;
-        tokio::task::spawn_blocking(move || book::change(&dir, change)).await.map_err(internal)?
+        let changed = tokio::task::spawn_blocking(move || {
+            // (what is wrong with the file is said with the next list)
+            let told = book::load(&dir).map_err(refused)?.1;
+            Ok::<_, Fault>((told, book::change(&dir, change)))
+        });
+        let (told, result) = changed.await.map_err(internal)??;
+        if told.is_some() {
+            *locked(&self.book_told) = told;
+        }
+        result
     }
 }
 

@@ -63,7 +63,7 @@ impl Agent {
         })?;
         let (os, arch) = sys::os_arch();
         let exe = std::fs::read_link("/proc/self/exe").unwrap_or_else(|_| PathBuf::from("thub"));
-        let entries = self.run().entries();
+        let entries = self.entries();
         let alive: Vec<&Entry> = entries.iter().filter(|e| matches!(e, Entry::Alive(_))).collect();
         *locked(&self.known) = alive.iter().map(|e| e.info().id.clone()).collect();
         Ok(Initialized {

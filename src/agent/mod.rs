@@ -9,6 +9,7 @@
 //! - `exec.rs`     programs run to their end
 //! - `connections.rs`  the book of prepared connections
 //! - `opening.rs`  what a session gets from its connection
+//! - `again.rs`    what sessions were started as: lost at boot, started again
 //! - `life.rs`     its hello, its end in order, what it finds again
 //! - `monitor.rs`  gauges
 //! - `builds.rs`   the builds that were put here: which go
@@ -16,6 +17,7 @@
 //! - `ports.rs`    what listens here
 //! - `watch.rs`    notices that the run dir is another
 
+mod again;
 pub mod builds;
 mod connections;
 mod ended;
@@ -104,6 +106,8 @@ struct Agent {
     leaving: Mutex<Option<ShuttingDown>>,
     /// Sessions that were alive when it was looked last.
     known: Mutex<HashSet<String>>,
+    /// What was wrong with the file of connections, until somebody is told.
+    book_told: Mutex<Option<String>>,
     /// Milliseconds since 1970.
     began_ms: u64,
     /// The client was told so: its first session is started knowing it.
@@ -137,6 +141,7 @@ where
         subscriptions: Mutex::default(),
         leaving: Mutex::default(),
         known: Mutex::default(),
+        book_told: Mutex::default(),
         ends_at_logout: AtomicBool::new(false),
         began_ms: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64),
     });
@@ -229,10 +234,10 @@ impl Agent {
                 reply(Initialized { ends_at_logout: warn, ..self.initialize(params(p)?)? })
             }
             SessionList::NAME => reply(self.listed(params(p)?, frames).await?),
-            SessionCreate::NAME => reply(SessionCreated { session: self.create(params(p)?).await? }),
+            SessionCreate::NAME => reply(self.create(params(p)?).await?),
             SessionGet::NAME => {
                 let get: SessionGet = params(p)?;
-                reply(SessionCreated { session: self.info(&get.session).await? })
+                reply(SessionCreated { session: self.info(&get.session).await?, told: None })
             }
             SessionAttach::NAME => reply(self.attach(params(p)?, frames).await?),
             SessionRead::NAME => reply(self.read(params(p)?, frames).await?),

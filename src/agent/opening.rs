@@ -9,30 +9,73 @@ use crate::proto::control::{Fault, SessionCreate};
 use crate::proto::spawn::From;
 use std::path::Path;
 
+/// What a session is to be.
+#[derive(Default)]
+pub(super) struct Opened {
+    pub from: From,
+    /// The connection as it is now; none = it is that of every plain shell.
+    pub connection: Option<Box<Connection>>,
+    /// What the user is to be told of it.
+    pub told: Option<String>,
+}
+
 impl Agent {
     /// Fills in what the call leaves to the connection, and says what it comes from. A plain shell comes from the
-    /// "Default Shell", where there is one.
-    pub(super) async fn opened(&self, create: &mut SessionCreate) -> Result<From, Fault> {
+    /// "Default Shell", where there is one that is of use; it starts in any case.
+    pub(super) async fn opened(&self, create: &mut SessionCreate) -> Result<Opened, Fault> {
         let theirs = create.definition.take();
-        let wanted = match &create.connection {
-            Some(id) => id.clone(),
-            None if theirs.is_some() => String::new(),
-            None if create.command.is_empty() && create.target.is_none() => DEFAULT_SHELL.to_string(),
-            None => return Ok(From::default()),
+        if create.target.is_some() && (theirs.is_some() || create.connection.is_some()) {
+            let why = "a prepared connection is not opened on a host without an agent: leave out one of the two";
+            return Err(Fault::new(Fault::BAD_PARAMS, why));
+        }
+        if theirs.is_none() && create.connection.is_none() {
+            if !create.command.is_empty() || create.target.is_some() {
+                return Ok(Opened::default());
+            }
+            let Some(shell) = self.book_now().await.ok().and_then(|book| book.connection(DEFAULT_SHELL).cloned())
+            else {
+                return Ok(Opened::default());
+            };
+            let mut filled = create.clone();
+            let from = match shell.config.kind() {
+                Ok(Kind::Local(_)) => self.filled(&mut filled, shell).await,
+                _ => Err(Fault::new(Fault::BAD_PARAMS, "connection 'Default Shell' is no shell of this machine")),
+            };
+            return Ok(match from {
+                Ok(from) => {
+                    let told = match self.directory(&filled).await {
+                        Err(fault) if create.cwd.is_empty() => {
+                            filled.cwd.clear();
+                            Some(format!(
+                                "the shell starts elsewhere, for connection 'Default Shell' says {}",
+                                fault.message
+                            ))
+                        }
+                        _ => None,
+                    };
+                    *create = filled;
+                    Opened { from, connection: None, told }
+                }
+                Err(fault) => {
+                    let told = format!("your own shell was started, for {}", fault.message);
+                    Opened { told: Some(told), ..Opened::default() }
+                }
+            });
+        }
+        let connection = match theirs {
+            Some(theirs) => *theirs,
+            None => {
+                let id = create.connection.as_deref().unwrap_or_default();
+                let gone = || format!("there is no connection '{}' here any more", crate::text::short(id, 64));
+                let book = self.book_now().await?;
+                book.connection(id).cloned().ok_or_else(|| Fault::new(Fault::UNKNOWN, gone()))?
+            }
         };
-        let found = match theirs {
-            Some(theirs) => Ok(*theirs),
-            None => self.book().await.and_then(|(book, _)| {
-                let gone = || format!("there is no connection '{}' here any more", crate::text::short(&wanted, 64));
-                book.connection(&wanted).cloned().ok_or_else(|| Fault::new(Fault::UNKNOWN, gone()))
-            }),
-        };
-        let connection = match found {
-            Ok(connection) => connection,
-            // a shell starts, whatever became of the file
-            Err(_) if create.connection.is_none() => return Ok(From::default()),
-            Err(fault) => return Err(fault),
-        };
+        let whole = Some(Box::new(connection.clone()));
+        Ok(Opened { from: self.filled(create, connection).await?, connection: whole, told: None })
+    }
+
+    async fn filled(&self, create: &mut SessionCreate, connection: Connection) -> Result<From, Fault> {
         let named = crate::text::escape(&connection.name);
         let bad = |why: String| Fault::new(Fault::BAD_PARAMS, format!("connection '{named}': {why}"));
         if let Some(wrong) = check(&connection).first() {
@@ -64,7 +107,9 @@ impl Agent {
                     from.line = local.command;
                     from.typed = local.initial_command;
                 }
+                // (where a neighbour's directory was asked for, that is meant)
                 if create.cwd.is_empty()
+                    && create.cwd_of.is_none()
                     && let Some(directory) = local.starting_directory
                 {
                     create.cwd = directory;

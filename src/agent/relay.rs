@@ -46,7 +46,7 @@ impl Agent {
         let (id, stream) = (a.session.clone(), a.stream);
         let until = Instant::now() + ENDING;
         loop {
-            let entry = self.run().entry(&id);
+            let entry = self.entry(&id);
             match entry {
                 None => return Err(unknown(&id)),
                 Some(Entry::Lost(info)) => {

@@ -1,5 +1,6 @@
 //! Owns how session processes are found, asked and started. Leaves out the frames of attached streams.
 
+use super::opening::Opened;
 use super::{Agent, Frames, LIST, unknown};
 use crate::link::feed::Feed;
 use crate::link::{Link, locked};
@@ -12,7 +13,7 @@ use rustix::process::{Pid, Signal};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::net::UnixStream;
 use tokio::sync::mpsc;
 
@@ -75,7 +76,7 @@ impl Agent {
     }
 
     pub(super) async fn info(&self, id: &SessionId) -> Result<SessionInfo, Fault> {
-        let entry = self.run().entry(id);
+        let entry = self.entry(id);
         match entry {
             None => Err(unknown(id)),
             Some(Entry::Alive(record)) => Ok(self.living(record).await),
@@ -103,7 +104,7 @@ impl Agent {
     pub(super) async fn list(&self) -> Vec<SessionInfo> {
         let run = self.run();
         run.collect();
-        let entries = run.entries();
+        let entries = self.entries();
         let asked: Vec<_> = entries
             .into_iter()
             .map(|e| async move {
@@ -133,7 +134,7 @@ impl Agent {
         Ok(SessionListed { sessions: Vec::new(), bytes })
     }
 
-    pub(super) async fn create(&self, mut create: SessionCreate) -> Result<SessionInfo, Fault> {
+    pub(super) async fn create(&self, mut create: SessionCreate) -> Result<SessionCreated, Fault> {
         let bad = |what: String| Fault::new(Fault::BAD_PARAMS, what);
         if let Some(name) = &create.name {
             check_name(name).map_err(bad)?;
@@ -156,8 +157,18 @@ impl Agent {
         if create.target.is_some() && !create.cwd.is_empty() {
             return Err(bad("a session over plain SSH starts in the home there: no directory can be given".into()));
         }
-        let from = self.opened(&mut create).await?;
+        let again = create.again.take();
+        if let Some(id) = &again {
+            create = self.as_it_was(id, create).await?;
+        }
+        let mut asked = create.clone();
+        let Opened { from, connection, told } = self.opened(&mut create).await?;
         let cwd = self.directory(&create).await?;
+        // (the caller's or a neighbour's directory is another one later)
+        asked.cwd_of = None;
+        if asked.cwd.is_empty() && connection.is_none() && create.target.is_none() {
+            asked.cwd = cwd.to_str().unwrap_or_default().to_string();
+        }
         let defaults = &self.ctx.defaults;
         create.size.get_or_insert(Size::new(80, 24));
         create.ring.get_or_insert(defaults.ring);
@@ -181,11 +192,37 @@ impl Agent {
             let _ = self.run().tell_of_logout();
         }
         sys::test_point("create");
-        self.spawn(&id, &spec).await
+        // as it will be listed should it be lost: kept while its process starts, so that nobody waits for a disk twice
+        let now = SystemTime::now();
+        let mut info = SessionInfo {
+            id: id.to_string(),
+            name: spec.create.name.clone().unwrap_or_default(),
+            created_at: sys::rfc3339(now),
+            created_ms: now.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64,
+            command: spec.create.command.clone(),
+            cwd: spec.cwd.clone(),
+            ..SessionInfo::default()
+        };
+        if !spec.from.connection_id.is_empty() {
+            info.connection.clone_from(&spec.from.connection);
+            info.connection_id.clone_from(&spec.from.connection_id);
+        }
+        let (started, unkept) = tokio::join!(self.spawn(&id, &spec), self.define(info, asked, connection));
+        let session = match started {
+            Ok(session) => session,
+            Err(fault) => {
+                self.forget(&id).await;
+                return Err(fault);
+            }
+        };
+        if let Some(lost) = again.filter(|id| matches!(self.entry(id), Some(Entry::Lost(_)))) {
+            self.forget(&lost).await;
+        }
+        Ok(SessionCreated { session, told: told.or(unkept) })
     }
 
     /// Where it starts: as asked, or where another session's program is, or the caller's, or home.
-    async fn directory(&self, create: &SessionCreate) -> Result<PathBuf, Fault> {
+    pub(super) async fn directory(&self, create: &SessionCreate) -> Result<PathBuf, Fault> {
         let home = self.ctx.paths.home().to_path_buf();
         let here = if self.ctx.local { std::env::current_dir().unwrap_or_else(|_| home.clone()) } else { home.clone() };
         if !create.cwd.is_empty() {
@@ -226,12 +263,12 @@ impl Agent {
     /// Ends a session, whatever state it is in.
     pub(super) async fn close(&self, c: SessionClose) -> Result<Done, Fault> {
         let id = &c.session;
-        let entry = self.run().entry(id);
+        let entry = self.entry(id);
         let record = match entry {
             None => return Err(unknown(id)),
             Some(Entry::Alive(record)) => record,
             Some(_) => {
-                self.run().forget(id);
+                self.forget(id).await;
                 return Ok(Done {});
             }
         };
@@ -240,9 +277,12 @@ impl Agent {
             link.call_within(&c, Duration::from_secs(4)).await
         };
         match tokio::time::timeout(Duration::from_secs(4), asked).await {
-            Ok(Ok(done)) => return Ok(done),
+            Ok(Ok(done)) => {
+                self.forget(id).await;
+                return Ok(done);
+            }
             Ok(Err(f)) if f.code == Fault::ENDED || f.code == Fault::GONE => {
-                self.run().forget(id);
+                self.forget(id).await;
                 return Ok(Done {});
             }
             _ => {}
@@ -265,7 +305,7 @@ impl Agent {
         // the lost record it leaves is not wanted either
         let run = self.run();
         let _ = run.entry(id);
-        run.forget(id);
+        self.forget(id).await;
         Ok(Done {})
     }
 

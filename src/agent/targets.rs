@@ -8,9 +8,8 @@ use crate::proto::control::*;
 use crate::proto::ids::{ClientId, TargetId};
 use crate::proto::spawn::TargetSpec;
 use crate::store::target;
-use crate::sys;
 use crate::transport::deploy::quote;
-use crate::transport::target::reach;
+use crate::transport::target::{lends, reach};
 use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -47,8 +46,7 @@ impl Agent {
         let control = Control(control);
         let connected = async {
             control.0.call(&TargetAttach::default()).await?;
-            let lends = TargetConnect { auth_sock: sys::auth_sock(), ..TargetConnect::default() };
-            control.0.call_within(&lends, CONNECT).await
+            control.0.call_within(&lends(), CONNECT).await
         };
         tokio::select! {
             info = connected => match info?.failure {

@@ -10,11 +10,33 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::unix::AsyncFd;
+use tokio::sync::Notify;
 
 /// Changes within this are one.
 const TOGETHER: Duration = Duration::from_millis(50);
 
+/// What is seen of the sessions is kept, no more often than this.
+const KEEP: Duration = Duration::from_secs(2);
+
+/// The topic "sessions": tells the client that the list is another.
 pub async fn run(agent: Arc<Agent>) {
+    let seen = Notify::new();
+    seen.notify_one();
+    tokio::select! {
+        () = tell(&agent, &seen) => {}
+        () = keep(&agent, &seen) => {}
+    }
+}
+
+async fn keep(agent: &Agent, seen: &Notify) {
+    loop {
+        seen.notified().await;
+        tokio::time::sleep(KEEP).await;
+        agent.see(&agent.list().await).await;
+    }
+}
+
+async fn tell(agent: &Agent, seen: &Notify) {
     loop {
         let run = agent.run();
         if let Ok(fd) = watch(&run) {
@@ -26,6 +48,7 @@ pub async fn run(agent: Arc<Agent>) {
                 ready.clear_ready();
                 call::notify(&agent.link.out, 0, &Notice::SessionsChanged);
                 agent.look_again();
+                seen.notify_one();
                 if !run.is_still_there() {
                     break;
                 }

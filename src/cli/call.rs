@@ -132,11 +132,16 @@ impl Client {
         }
         let create = self.dialed.wanted(create.clone());
         // (from a connection it may be that somebody is asked something first)
-        let within = if create.connection.is_some() { 7200 } else { 15 };
+        let asks = create.connection.is_some() || create.definition.is_some() || create.again.is_some();
+        let within = if asks { 7200 } else { 15 };
         let creating = self.link().call_within(&create, Duration::from_secs(within));
         let through = (!self.host.is_local()).then(|| self.host.as_str().to_string());
-        let created = self.asked_while(creating, create.connection.is_some(), through).await;
-        Ok(created.map_err(|f| self.fault(f))?.session)
+        let created = self.asked_while(creating, asks, through).await;
+        let created = created.map_err(|f| self.fault(f))?;
+        if let Some(told) = &created.told {
+            eprintln!("thub: {}", crate::text::short(told, 400));
+        }
+        Ok(created.session)
     }
 
     /// Waits for an answer, and answers what the agent asks meanwhile.

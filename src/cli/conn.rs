@@ -10,6 +10,7 @@ use crate::proto::control::connections::*;
 use crate::proto::control::{Fault, Method};
 use crate::text::{escape, short};
 use serde_json::{Map, Value, json};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 pub async fn conn(env: &Arc<Env>, common: &Common, host: &HostId, conn: &Conn) -> Result<(), Failure> {
@@ -96,7 +97,7 @@ impl Book {
     }
 
     fn show(&self, name: &str, json: bool) -> Result<(), Failure> {
-        let found = self.meant(|all| all.find(name), name)?;
+        let found = self.meant(|all| all.find_loosely(name), name)?;
         let value = match found {
             Found::Connection(c) => serde_json::to_value(c),
             Found::Folder(f) => serde_json::to_value(f),
@@ -190,7 +191,20 @@ impl Book {
         if !ids.is_empty() {
             self.call(&ConnectionsDelete { id: String::new(), ids }).await?;
         }
-        for id in folders {
+        // what lies in another one that goes as a whole goes with it
+        let inside = |id: &String| {
+            let mut at = self.listed.folders.iter().find(|f| f.id == *id);
+            for _ in 0..self.listed.folders.len() {
+                let Some(parent) = at.and_then(|f| f.parent_id.as_ref()) else { return false };
+                if folders.contains(parent) {
+                    return true;
+                }
+                at = self.listed.folders.iter().find(|f| f.id == *parent);
+            }
+            false
+        };
+        let mut done = HashSet::new();
+        for id in folders.iter().filter(|id| !(recursive && inside(id)) && done.insert((*id).clone())).cloned() {
             self.call(&FoldersDelete { id, with_content: recursive }).await?;
         }
         Ok(())
@@ -214,7 +228,7 @@ impl Book {
 
     /// The folder of that path, made as far as it is not there.
     async fn mkdir(&self, path: &str) -> Result<String, Failure> {
-        if let Ok(folder) = self.listed.find_folder(path) {
+        if let Some(folder) = self.listed.folders.iter().find(|f| f.id == path) {
             return Ok(folder.id.clone());
         }
         let mut parent_id: Option<String> = None;

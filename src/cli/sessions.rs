@@ -1,10 +1,11 @@
-//! Owns the verbs that work on sessions without showing them: new -d, ls, kill, rename, resize.
+//! Owns the verbs that work on sessions without showing them: new -d, ls, kill, restart, rename, resize.
 //! Leaves out those that open a terminal (`open.rs`).
 
 use super::call::Client;
-use super::{Common, Kill, New, Rename, Resize};
+use super::{Common, Kill, New, Rename, Resize, Restart};
 use crate::client::host::{Env, HostId, list_connections};
 use crate::failure::Failure;
+use crate::proto::control::connections::DEFAULT_SHELL;
 use crate::proto::control::*;
 use crate::proto::ids::{SessionId, Size, check_name};
 use crate::sys;
@@ -77,7 +78,11 @@ pub async fn new_detached(env: &Arc<Env>, common: &Common, host: &HostId, new: &
     let mut create = create(new)?;
     let mut client = Client::connect(env, host).await?;
     create.connection = connection(&client, new).await?;
-    let mut info = client.create(&create).await?;
+    let info = client.create(&create).await?;
+    started(common, host, info)
+}
+
+fn started(common: &Common, host: &HostId, mut info: SessionInfo) -> Result<(), Failure> {
     // one over plain SSH lives here
     info.host = if info.target.is_empty() { host.as_str().to_string() } else { "local".into() };
     if common.json {
@@ -86,6 +91,32 @@ pub async fn new_detached(env: &Arc<Env>, common: &Common, host: &HostId, new: &
         println!("{}", escape(&info.id));
     }
     Ok(())
+}
+
+/// Starts one again that has ended or is lost.
+pub async fn restart(env: &Arc<Env>, common: &Common, host: &HostId, r: &Restart) -> Result<(), Failure> {
+    let mut client = Client::connect(env, host).await?;
+    let (id, was) = client.find(&r.session).await?;
+    if was.is_alive() {
+        return Err(Failure::usage(
+            format!("session {} is running: only one that has ended or is lost is started again", escape(was.label())),
+            format!("`{} {}` shows it", client.typed("attach"), crate::text::shell(&r.session)),
+        ));
+    }
+    let connection = Some(was.connection_id).filter(|id| !id.is_empty() && id != DEFAULT_SHELL);
+    let (command, cwd) = if connection.is_some() { Default::default() } else { (was.command, was.cwd) };
+    // (what is told here is for where nothing else is on record)
+    let create = SessionCreate {
+        again: Some(id),
+        name: Some(was.name).filter(|n| !n.is_empty()),
+        command,
+        cwd,
+        size: Some(Size::new(was.cols, was.rows).clamped()),
+        connection,
+        ..SessionCreate::default()
+    };
+    let info = client.create(&create).await?;
+    started(common, host, info)
 }
 
 pub async fn ls(env: &Arc<Env>, common: &Common, host: &HostId) -> Result<(), Failure> {

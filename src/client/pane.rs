@@ -265,6 +265,13 @@ impl Pane {
         self.host.is_local() && self.info.as_ref().is_some_and(|i| !i.target.is_empty())
     }
 
+    /// What it showed is known to have ended.
+    pub fn is_over(&self) -> bool {
+        matches!(self.stage, Stage::Gone { ended: true, .. } | Stage::Exited(_))
+    }
+    pub fn is_lost_at_boot(&self) -> bool {
+        matches!(&self.stage, Stage::Gone { why, .. } if why.contains(SessionInfo::LOST_AT_BOOT))
+    }
     pub fn is_live(&self) -> bool {
         self.stage == Stage::Live
     }

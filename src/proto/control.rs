@@ -172,6 +172,9 @@ pub struct SessionInfo {
     /// The prepared connection it was started from, by its id there; empty = none.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub connection_id: String,
+    /// Its program works as root.
+    #[serde(skip_serializing_if = "is_no")]
+    pub root: bool,
     /// The target process whose channel it is; empty = a program of its own machine.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub target: String,
@@ -201,6 +204,7 @@ impl Default for SessionInfo {
             cwd: String::new(),
             ended_at: None,
             bells: 0,
+            root: false,
             target: String::new(),
         }
     }
@@ -208,6 +212,9 @@ impl Default for SessionInfo {
 
 fn is_zero(n: &u64) -> bool {
     *n == 0
+}
+fn is_no(b: &bool) -> bool {
+    !*b
 }
 fn is_none(n: &u32) -> bool {
     *n == 0
@@ -217,6 +224,9 @@ fn no_stream(n: &StreamId) -> bool {
 }
 
 impl SessionInfo {
+    /// The cause of what an earlier boot had.
+    pub const LOST_AT_BOOT: &str = "lost at boot: the machine was restarted";
+
     /// Its process is there.
     pub fn is_alive(&self) -> bool {
         matches!(self.state.as_str(), "running" | "detached" | "orphaned")
@@ -255,6 +265,10 @@ pub struct SessionCreate {
     /// The same for one that is kept elsewhere, in a team's file say: as it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub definition: Option<Box<connections::Connection>>,
+    /// As this session was started, which has ended or is lost; where that is not on record, as the rest here says. The
+    /// size is that which is told here. One that is lost is forgotten then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub again: Option<SessionId>,
     /// A channel of this target process instead of a program of its own machine; directory and shell are the host's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<TargetId>,
@@ -264,6 +278,9 @@ pub struct SessionCreate {
 #[serde(default)]
 pub struct SessionCreated {
     pub session: SessionInfo,
+    /// What was not as it was asked for: for the person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub told: Option<String>,
 }
 impl SessionCreate {
     /// A ring's size, bytes: 4 KiB to 1 GiB.

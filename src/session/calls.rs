@@ -37,7 +37,7 @@ impl Session {
 
     pub(super) fn call(&mut self, conn: u64, method: &str, p: Value) -> Result<Value, Fault> {
         match method {
-            SessionGet::NAME => call::reply(SessionCreated { session: self.info() }),
+            SessionGet::NAME => call::reply(SessionCreated { session: self.info(), told: None }),
             SessionAttach::NAME => call::reply(self.attach(conn, call::params(p)?)?),
             SessionDetach::NAME => {
                 let stream = call::params::<SessionDetach>(p)?.stream;

@@ -1,6 +1,7 @@
 //! Owns what a program writes in another encoding than UTF-8: turned into UTF-8 before anything of thub sees it, and what
 //! is typed turned back. Leaves out which encoding it is: its connection says so. (WHATWG Encoding Standard)
 
+use crate::proto::control::connections::check::encoding_of;
 use encoding_rs::{CoderResult, Decoder, Encoder, EncoderResult, UTF_8};
 
 /// Both directions of one session.
@@ -15,7 +16,7 @@ pub struct Encoding {
 impl Encoding {
     /// None where it is UTF-8, or no encoding that is known.
     pub fn named(label: &str) -> Option<Encoding> {
-        let named = encoding_rs::Encoding::for_label(label.as_bytes()).filter(|e| *e != UTF_8)?;
+        let named = encoding_of(label).filter(|e| *e != UTF_8)?;
         Some(Encoding {
             from: named.new_decoder_without_bom_handling(),
             typed: UTF_8.new_decoder_without_bom_handling(),
@@ -83,7 +84,9 @@ mod tests {
         let mut sent = Vec::new();
         sjis.input("日本".as_bytes(), &mut sent);
         assert_eq!(sent, b"\x93\xfa\x96\x7b");
-        assert!(Encoding::named("utf-8").is_none() && Encoding::named("klingon").is_none());
+        for none in ["utf-8", "klingon", "utf-16le", "iso-2022-jp", "hz-gb-2312"] {
+            assert!(Encoding::named(none).is_none(), "{none}");
+        }
     }
 
     #[test]

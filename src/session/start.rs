@@ -98,6 +98,7 @@ impl Session {
             },
             cwd: spec.cwd.clone(),
             pid: std::process::id(),
+            root: rustix::process::geteuid().is_root(),
             ..SessionInfo::default()
         };
         if !from.connection_id.is_empty() {
@@ -143,6 +144,11 @@ impl Session {
             run.withdraw(&id);
             Fault::new(Fault::INTERNAL, format!("the session can't be put into the run dir: {e}"))
         })?;
+        let mut typed = from.typed.map(|line| format!("{line}\r").into_bytes()).unwrap_or_default();
+        if let Some(mut encoding) = from.encoding.as_deref().and_then(Encoding::named) {
+            let text = std::mem::take(&mut typed);
+            encoding.input(&text, &mut typed);
+        }
         let session = Session {
             id,
             record,
@@ -152,7 +158,7 @@ impl Session {
             pty,
             ring,
             engine: Engine::with_history(size, spec.history),
-            queue: from.typed.map(|line| format!("{line}\r").into_bytes()).unwrap_or_default(),
+            queue: typed,
             queued: 0,
             conns: HashMap::new(),
             applied: Applied::default(),
@@ -221,6 +227,7 @@ fn far(
 
 /// What a list says of a session without a program of its own: whom it is a channel to.
 fn of_channel(mut info: SessionInfo, target: &TargetId, host: &str, command: bool, connection: &str) -> SessionInfo {
+    info.root = host.starts_with("root@");
     let words = ["ssh".to_string(), host.to_string()];
     let command = if command { info.command } else { Vec::new() };
     info.command = words.into_iter().chain(command).collect();

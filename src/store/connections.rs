@@ -11,11 +11,12 @@ use crate::failure::Failure;
 use crate::proto::control::Fault;
 use crate::proto::control::connections::check::{check, check_name};
 use crate::proto::control::connections::*;
-use crate::proto::ids::SessionId;
+use crate::proto::ids::{SessionId, hex};
 use crate::safedir::SafeDir;
 use crate::text::{escape, short};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 use std::collections::{HashMap, HashSet};
 
 pub use nested::flattened;
@@ -26,8 +27,16 @@ pub const FILE: &str = "connections.json";
 pub const MOST: usize = 20_000;
 /// Folders within folders.
 pub const DEEPEST: usize = 32;
-/// Fields that would hold a secret: never kept, whoever wrote them.
-const SECRETS: [&str; 4] = ["password", "passphrase", "keyPassphrase", "key_passphrase"];
+/// Fields whose name holds one of these would hold a secret: never kept, whoever wrote them, however it is spelled.
+const SECRETS: [&str; 4] = ["password", "passphrase", "passwd", "secret"];
+/// What other builds and programs call a field, and what it is called here.
+const ALIASES: [(&str, &str); 5] = [
+    ("initial_command", "initialCommand"),
+    ("starting_directory", "startingDirectory"),
+    ("cwd", "startingDirectory"),
+    ("key_path", "keyPath"),
+    ("jump", "proxyJump"),
+];
 
 /// All that is kept of one machine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -75,6 +84,9 @@ impl Stored for Book {
             object.insert("version".into(), Self::VERSION.to_string().into());
         }
     }
+    fn kept(self) -> Option<Book> {
+        Some(self.sound())
+    }
     fn migrate(json: Value, _: u64) -> Result<Value, String> {
         let mut json = if json.get("children").is_some() { flattened(json)? } else { json };
         Self::write_version(&mut json);
@@ -92,6 +104,24 @@ fn unknown(id: &str) -> Fault {
 /// An id nobody has.
 fn fresh(letter: char) -> String {
     format!("{letter}-{}", SessionId::random())
+}
+
+/// An id in the place of one that can't be used: the same each time the same file is read.
+fn instead(letter: char, was: &str, name: &str, seen: &HashSet<String>) -> String {
+    let mut n = 0u64;
+    loop {
+        let mut sha = Sha256::new();
+        for part in [was.as_bytes(), name.as_bytes()] {
+            sha.update((part.len() as u64).to_le_bytes());
+            sha.update(part);
+        }
+        sha.update(n.to_le_bytes());
+        let id = format!("{letter}-{}", hex(sha.finalize().get(..8).unwrap_or_default()));
+        if !seen.contains(&id) {
+            return id;
+        }
+        n += 1;
+    }
 }
 
 fn usable(id: &str) -> bool {
@@ -120,7 +150,7 @@ impl Book {
         let mut renamed: HashMap<String, String> = HashMap::new();
         for folder in &mut self.folders {
             if !usable(&folder.id) || seen.contains(&folder.id) {
-                let id = fresh('f');
+                let id = instead('f', &folder.id, &folder.name, &seen);
                 // (of two with one id the first one keeps what is in it)
                 if !seen.contains(&folder.id) {
                     renamed.insert(std::mem::replace(&mut folder.id, id.clone()), id);
@@ -140,10 +170,10 @@ impl Book {
         for connection in &mut self.connections {
             connection.folder_id = place(connection.folder_id.take());
             if !usable(&connection.id) || !seen.insert(connection.id.clone()) {
-                connection.id = fresh('c');
+                connection.id = instead('c', &connection.id, &connection.name, &seen);
                 seen.insert(connection.id.clone());
             }
-            without_secrets(connection);
+            cleaned(connection);
         }
         // a circle is cut where it is met; what lies too deep comes up
         let parents: HashMap<String, Option<String>> =
@@ -186,7 +216,7 @@ impl Book {
     /// As it will be kept.
     fn taken(&self, mut connection: Connection) -> Result<Connection, Fault> {
         self.place(connection.folder_id.as_deref())?;
-        without_secrets(&mut connection);
+        cleaned(&mut connection);
         let wrong = check(&connection);
         match wrong.first() {
             Some(first) => Err(bad(format!("{}: {}", first.field, first.why))),
@@ -386,8 +416,44 @@ fn reorder<T>(
     *all = rest;
 }
 
-fn without_secrets(connection: &mut Connection) {
-    connection.config.config.retain(|field, _| !SECRETS.contains(&field.as_str()));
+/// Without secrets, and with fields by their own names. Says how many secrets there were.
+fn cleaned(connection: &mut Connection) -> usize {
+    let config = &mut connection.config.config;
+    for (alias, name) in ALIASES {
+        if let Some(value) = config.remove(alias)
+            && !config.contains_key(name)
+        {
+            config.insert(name.into(), value);
+        }
+    }
+    [config, &mut connection.terminal_options.more, &mut connection.more].into_iter().map(|map| scrub(map, 0)).sum()
+}
+
+/// Takes out what is a secret by its name: a text, for a switch like `savePassword` is none. A placeholder says where one
+/// comes from, and `env` is a program's own.
+fn scrub(map: &mut Map<String, Value>, depth: usize) -> usize {
+    let is_secret = |field: &str, value: &Value| {
+        let name = field.to_ascii_lowercase().replace(['_', '-'], "");
+        let text = value.as_str().is_some_and(|v| !v.starts_with("${env:"));
+        text && SECRETS.iter().any(|s| name.contains(s))
+    };
+    let before = map.len();
+    map.retain(|field, value| !is_secret(field, value));
+    let mut gone = before - map.len();
+    if depth < 64 {
+        for (_, value) in map.iter_mut().filter(|(field, _)| *field != "env") {
+            gone += scrub_in(value, depth);
+        }
+    }
+    gone
+}
+
+fn scrub_in(value: &mut Value, depth: usize) -> usize {
+    match value {
+        Value::Object(map) => scrub(map, depth + 1),
+        Value::Array(all) if depth < 64 => all.iter_mut().map(|v| scrub_in(v, depth + 1)).sum(),
+        _ => 0,
+    }
 }
 
 /// RFC 7396, no deeper than JSON is read.
@@ -417,12 +483,32 @@ fn merge(into: &mut Value, patch: Value, depth: usize) {
 pub fn load(dir: &SafeDir) -> Result<(Book, Option<String>), Failure> {
     Ok(match Store::new(dir, FILE).load::<Book>()? {
         Loaded::Missing => (Book::default(), None),
-        Loaded::Read(book) => (book.sound(), None),
+        Loaded::Read(book) => {
+            let secrets: usize = book.connections.iter().map(|c| cleaned(&mut c.clone())).sum();
+            let told = (secrets > 0).then(|| {
+                let count = crate::text::count(secrets, "secret");
+                let where_ = escape(&dir.path().join(FILE).to_string_lossy());
+                match change(dir, |_| Ok(())) {
+                    Ok(()) => format!("{count} taken out of {where_}: thub asks when one is needed"),
+                    Err(fault) => format!("{where_} holds {count}, and can't be written: {}", fault.message),
+                }
+            });
+            (book.sound(), told)
+        }
         Loaded::Damaged { backup, told, .. } => {
             (backup.map_or_else(Book::default, Book::sound), Some(told.to_string()))
         }
         Loaded::Newer { told, .. } => (Book::empty(), Some(told.to_string())),
     })
+}
+
+/// The same without touching the file, whatever is wrong with it.
+///
+/// # Errors
+/// The disk or the permissions.
+pub fn peek(dir: &SafeDir) -> Result<Book, Failure> {
+    let (book, _) = Store::new(dir, FILE).peek::<Book>()?.usable();
+    Ok(book.map_or_else(Book::default, Book::sound))
 }
 
 /// Changes the book under the file's lock: nobody's change in between is lost. What `change` refuses is not saved.

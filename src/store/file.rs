@@ -26,6 +26,10 @@ pub trait Stored: Serialize + DeserializeOwned {
         let _ = from;
         Ok(value)
     }
+    /// What of this may lie in the `.bak` where the file's own bytes may not. None = those.
+    fn kept(self) -> Option<Self> {
+        None
+    }
     /// The version a file says it has; none = it is no such file.
     fn version_of(json: &Value) -> Option<u64> {
         json.get("version").and_then(Value::as_u64)
@@ -173,7 +177,10 @@ impl<'d> Store<'d> {
             Ok(old) => {
                 match decode::<T>(&old) {
                     Ok(_) if old == bytes => return Ok(()),
-                    Ok(_) => self.dir.write_durable(&self.bak(), &old).map_err(|e| self.cannot("save", &e))?,
+                    Ok(was) => {
+                        let kept = was.kept().and_then(|kept| encode(&kept).ok()).unwrap_or(old);
+                        self.dir.write_durable(&self.bak(), &kept).map_err(|e| self.cannot("save", &e))?;
+                    }
                     Err(Bad::Newer(version)) => return Err(self.newer(version)),
                     // nobody loaded it before, so nobody put it aside
                     Err(Bad::Wrong(_)) => drop(self.put_aside()?),
@@ -245,7 +252,7 @@ impl<'d> Store<'d> {
                 "the disk is full: make room, then do it again"
             }
             io::ErrorKind::ReadOnlyFilesystem => "the disk cannot be written: set THUB_STATE_DIR to another place",
-            _ => "look at that file and its directory with `ls -l`; nothing was changed",
+            _ => "look at that file and its directory with `ls -l`, then do it again",
         };
         Failure::failed(format!("cannot {doing} {}: {e}", self.shown()), hint)
     }

@@ -5,5 +5,6 @@ pub mod forwards;
 pub mod layout;
 pub mod met;
 pub mod rundir;
+pub mod sessions;
 pub mod target;
 pub mod teams;

@@ -372,7 +372,7 @@ impl RunDir {
                 let mut info = record.info;
                 info.state = "lost".into();
                 info.clients = 0;
-                info.cause = Some("the machine was restarted".into());
+                info.cause = Some(SessionInfo::LOST_AT_BOOT.into());
                 self.mark_lost(&info);
                 for end in ["json", "sock", "agent", "xauth"] {
                     let _ = other.remove(&format!("{id}.{end}"));

@@ -9,6 +9,7 @@ use crate::text::short;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// One file, as it was a moment ago.
@@ -50,8 +51,11 @@ pub fn read(path: &str, place: &Path) -> Team {
 }
 
 fn load(place: &Path) -> Result<Vec<u8>, String> {
-    let file = std::fs::File::open(place).map_err(|e| e.to_string())?;
-    // (a pipe or a device would never end)
+    // (a pipe would be waited for, a device would never end)
+    let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY;
+    let mut options = std::fs::OpenOptions::new();
+    options.read(true).custom_flags(flags.bits() as i32);
+    let file = options.open(place).map_err(|e| e.to_string())?;
     if !file.metadata().map_err(|e| e.to_string())?.is_file() {
         return Err("it is not a plain file".into());
     }

@@ -2,7 +2,7 @@
 //! SSH: that is the target process' own matter.
 
 use crate::link::{Incoming, Link};
-use crate::proto::control::Fault;
+use crate::proto::control::{Fault, TargetConnect};
 use crate::proto::hello;
 use crate::proto::ids::{ClientId, TargetId};
 use crate::proto::spawn::{TargetSpec, TargetStarted};
@@ -72,4 +72,12 @@ async fn start(target: &TargetId, spec: &TargetSpec) -> Result<(), Fault> {
         Ok(Err(fault)) => Err(fault),
         Err(_) => Err(Fault::new(Fault::SPAWN, "it ended before it stood")),
     }
+}
+
+/// The host is wanted by whoever runs this: with its own ssh-agent and display.
+pub fn lends() -> TargetConnect {
+    let display = sys::x11::display();
+    let xauthority = display.as_ref().and_then(|_| sys::x11::authority());
+    let xauthority = xauthority.and_then(|p| std::path::absolute(p).ok()?.into_os_string().into_string().ok());
+    TargetConnect { auth_sock: sys::auth_sock(), display, xauthority }
 }

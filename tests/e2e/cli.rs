@@ -632,3 +632,23 @@ fn a_host_that_a_verb_has_no_use_for_is_not_passed_over() {
         assert!(said.contains("terminal"), "a host as any other: {said}");
     }
 }
+
+#[test]
+fn where_nothing_can_be_written_is_said() {
+    let home = Home::new();
+    let full = || std::fs::File::options().write(true).open("/dev/full").unwrap();
+    for words in [&["keys"][..], &["ls"], &["conn", "ls"], &["conn", "ls", "--json"], &["config", "default"]] {
+        let mut command = home.thub_command(words);
+        let out = command.stdout(full()).stderr(std::process::Stdio::piped()).output().unwrap();
+        let err = String::from_utf8_lossy(&out.stderr);
+        assert!(out.status.code() == Some(1) && err.contains("standard output"), "{words:?}: {out:?}");
+        // who reads no further has what he wanted
+        let (read, write) = std::io::pipe().unwrap();
+        drop(read);
+        let mut command = home.thub_command(words);
+        let out = command.stdout(write).stderr(std::process::Stdio::piped()).output().unwrap();
+        assert!(out.status.success() && out.stderr.is_empty(), "{words:?}: {out:?}");
+    }
+    let mut command = home.thub_command(&["conn", "rm", "nobody"]);
+    assert_eq!(command.stderr(full()).status().unwrap().code(), Some(2));
+}

@@ -98,6 +98,41 @@ fn by_verb() {
 }
 
 #[test]
+fn what_changes_something_is_named_whole() {
+    let home = Home::new();
+    home.thub(&["conn", "add", "web-10"]).ok();
+    home.thub(&["conn", "mkdir", "Laboratory"]).ok();
+    let lab = id(home.thub(&["conn", "mkdir", "Lab"]).ok());
+    home.thub(&["conn", "mkdir", "Lab/Inner"]).ok();
+    assert_eq!(id(home.thub(&["conn", "mkdir", "Lab"]).ok()), lab);
+    for words in [&["conn", "rm", "web-1"][..], &["conn", "rm", "-r", "Labor"], &["conn", "edit", "web", "--name", "x"]]
+    {
+        assert_eq!(home.thub(words).code, 2, "{words:?}");
+    }
+    home.thub(&["conn", "rm", "-r", "Lab", "Lab/Inner"]).ok();
+    let all = listed(&home);
+    let names: Vec<_> = all["folders"].as_array().unwrap().iter().map(|f| f["name"].clone()).collect();
+    assert_eq!((names, all["connections"].as_array().unwrap().len()), (vec![Value::from("Laboratory")], 2), "{all}");
+    home.thub(&["new", "-d", "--connection", "web"]).ok();
+}
+
+#[test]
+fn a_shell_starts_whatever_became_of_its_connection() {
+    let home = Home::new();
+    home.thub(&["conn", "edit", "Default Shell", "--set", "startingDirectory=/nowhere/at/all"]).ok();
+    let said = home.thub(&["new", "-d", "-n", "one"]);
+    assert!(said.code == 0 && said.err.contains("starts elsewhere"), "{said:?}");
+    home.thub(&["send", "one", "echo he''re", "--keys", "Enter"]).ok();
+    home.shows("one", "here");
+    home.thub(&["conn", "edit", "Default Shell", "--set", "startingDirectory=${env:NOT_THERE}"]).ok();
+    let tty = Tty::thub(&home, 120, 35, &[]);
+    tty.until_text("here");
+    tty.prefix("c");
+    tty.until_text("own shell was started");
+    tty.until_text("ready$");
+}
+
+#[test]
 fn in_the_tree() {
     let home = Home::new();
     let mut tty = Tty::thub(&home, 120, 35, &[]);

@@ -39,6 +39,8 @@ pub enum Wish {
     NamedFolder(HostId, Option<String>),
     RenamedFolder(HostId, String),
     Reconnect(HostId),
+    Without(HostId),
+    Command(&'static str),
 }
 
 impl App {
@@ -271,6 +273,10 @@ impl App {
             Place::Host(_) => {
                 items.push(("connect, or fold", "Enter", Wish::Open(place.clone())));
                 items.push(("connect again", "r", Wish::Reconnect(host.clone())));
+                if !host.is_local() {
+                    items.push(("connect without an agent", "", Wish::Without(host.clone())));
+                }
+                items.push(("connect all that are away", "", Wish::Command("reconnect-all")));
             }
             Place::Known => items.push(("fold or unfold", "Space", Wish::Open(place.clone()))),
         }
@@ -343,6 +349,12 @@ impl App {
             Wish::Step(host, id, by) => self.step_in_folder(host, &id, by, out),
             // (their texts come with the prompt)
             Wish::NamedFolder(..) | Wish::RenamedFolder(..) => {}
+            Wish::Without(host) => self.without_agent(&host, out),
+            Wish::Command(name) => {
+                if let Some(command) = crate::client::command::by_name(name) {
+                    out.extend((command.run)(self));
+                }
+            }
             Wish::Reconnect(host) => out.push(Effect::Host(host, HostCommand::Connect)),
         }
     }

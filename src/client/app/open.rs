@@ -85,22 +85,28 @@ impl App {
         cwd_of: Option<SessionId>,
         out: &mut Vec<Effect>,
     ) {
+        self.start(pane, connection, SessionCreate { cwd_of, ..SessionCreate::default() }, out);
+    }
+
+    fn start(&mut self, pane: PaneId, connection: Option<String>, wanted: SessionCreate, out: &mut Vec<Effect>) {
         self.next_tag += 1;
         let (tag, size) = (self.next_tag, self.pane_size(pane));
         let Some(p) = self.panes.get_mut(&pane) else { return };
         let host = p.host.clone();
+        let was_ssh = p.info.as_ref().is_some_and(|i| i.kind == "ssh");
         let ahead = if p.stage == Stage::Starting { std::mem::take(&mut p.ahead) } else { Vec::new() };
         let fresh = Pane { tag: Some(tag), shell: true, ahead, ..Pane::new(pane, host.clone(), size) };
         *p = fresh;
         // one of a team's file is told as it is: its host does not know it
         let theirs = connection.as_ref().filter(|_| host.is_local()).and_then(|id| self.of_a_team(id)).cloned();
         let own = || self.connection(&host, connection.as_deref()?);
-        let asks = theirs.as_ref().or_else(own).is_some_and(|c| c.config.kind == "ssh");
+        let asks =
+            theirs.as_ref().or_else(own).is_some_and(|c| c.config.kind == "ssh") || (was_ssh && wanted.again.is_some());
         let (connection, definition) = match theirs {
             Some(theirs) => (None, Some(Box::new(theirs))),
             None => (connection, None),
         };
-        let create = SessionCreate { size: Some(size), connection, definition, cwd_of, ..SessionCreate::default() };
+        let create = SessionCreate { size: Some(size), connection, definition, ..wanted };
         self.request(&host, HostCommand::Create { tag, create: Box::new(create), asks }, out);
         self.touch();
     }
@@ -272,19 +278,17 @@ impl App {
                 let watch = p.watch;
                 self.attach(pane, session, watch, out);
             }
-            // from the connection it came from, where that is there still
-            (Stage::Gone { .. } | Stage::Exited(_), _)
-                if p.info.as_ref().is_some_and(|i| self.connection_of(&p.host, i).is_some()) =>
-            {
-                let connection = p.info.as_ref().map(|i| i.connection_id.clone());
-                self.start_from(pane, connection, None, out);
-            }
             // a shell of this machine in the place of one on another would be taken for that
             (Stage::Gone { .. } | Stage::Exited(_), _) if p.is_elsewhere() => {
                 let host = p.info.as_ref().map(|i| crate::text::short(&i.connection, 60)).unwrap_or_default();
                 self.say_long(format!("this was a session on {host} over plain SSH: open that host for another"));
             }
-            (Stage::Gone { .. } | Stage::Exited(_), _) => self.start_shell(pane, None, out),
+            // as it was started, and where that is not known from its connection
+            (Stage::Gone { .. } | Stage::Exited(_), again) => {
+                let known = p.info.as_ref().filter(|i| self.connection_of(&p.host, i).is_some());
+                let connection = known.map(|i| i.connection_id.clone());
+                self.start(pane, connection, SessionCreate { again, ..SessionCreate::default() }, out);
+            }
             _ => {}
         }
         self.dirty = true;

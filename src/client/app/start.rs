@@ -224,7 +224,12 @@ impl App {
             return self.see_what_is_left_of_named(out);
         }
         self.restoring = false;
-        if self.panes.values().all(is_over) {
+        // what the machine's restart has ended can be had again, each in its place
+        if self.named.is_none() && self.panes.values().any(Pane::is_lost_at_boot) {
+            self.say_long("the machine was restarted: Enter starts what a pane showed again, as it was");
+            return;
+        }
+        if self.panes.values().all(Pane::is_over) {
             for (_, pane) in std::mem::take(&mut self.panes) {
                 if let Some(session) = pane.session {
                     out.push(Effect::Host(pane.host, HostCommand::Detach { session }));
@@ -250,7 +255,7 @@ impl App {
     fn see_what_is_left_of_named(&mut self, out: &mut Vec<Effect>) {
         let Some(host) = self.named.clone() else { return };
         let of_host: Vec<&Pane> = self.panes.values().filter(|p| p.host == host).collect();
-        let focused = self.tabs.focused().filter(|id| of_host.iter().any(|p| p.id == *id && is_over(p)));
+        let focused = self.tabs.focused().filter(|id| of_host.iter().any(|p| p.id == *id && p.is_over()));
         if let Some(alive) = of_host.iter().find(|p| p.is_live()).map(|p| p.id) {
             self.named = None;
             if focused.is_some() {
@@ -258,7 +263,7 @@ impl App {
             }
             return;
         }
-        if !of_host.iter().all(|p| is_over(p)) {
+        if !of_host.iter().all(|p| p.is_over()) {
             return;
         }
         let first = focused.or_else(|| of_host.first().map(|p| p.id));
@@ -313,11 +318,6 @@ impl App {
             }
         })
     }
-}
-
-/// What it showed is known to have ended.
-fn is_over(pane: &Pane) -> bool {
-    matches!(pane.stage, Stage::Gone { ended: true, .. } | Stage::Exited(_))
 }
 
 fn from_disk(node: disk::Node) -> Node<disk::Pane> {

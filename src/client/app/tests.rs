@@ -864,7 +864,7 @@ fn the_layout_comes_back_and_what_is_gone_says_so() {
     assert_eq!(s.app.saved(), saved);
     s.made = 10;
     s.host("local", HostEvent::AttachFailed { session: id("s3"), why: "it ended at boot".into(), ended: true });
-    assert!(s.has("it ended at boot") && s.has("Enter: new shell here"), "{}", s.screen());
+    assert!(s.has("it ended at boot") && s.has("Enter: start it again"), "{}", s.screen());
     s.keys("Enter");
     s.answer();
     assert!(s.app.focused().unwrap().is_live());

@@ -1,7 +1,7 @@
 //! Owns the bodies of the commands about the session shown, and about leaving.
 
 use crate::client::app::{App, Effect, Farewell};
-use crate::client::host::HostCommand;
+use crate::client::host::{HostCommand, HostId, HostState};
 use crate::client::layer::Layer;
 use crate::text::count;
 
@@ -26,6 +26,39 @@ pub fn rename(app: &mut App) -> Vec<Effect> {
 
 pub fn reconnect(app: &mut App) -> Vec<Effect> {
     vec![Effect::Host(app.current_host(), HostCommand::Connect)]
+}
+
+/// Every host that this window shows or that was reached before, and is away.
+pub fn reconnect_all(app: &mut App) -> Vec<Effect> {
+    let shown = |id: &HostId| app.panes.values().any(|p| p.host == *id);
+    let away = app.hosts.iter().filter(|(id, host)| match host.state {
+        HostState::Lost { .. } | HostState::Failed { .. } => true,
+        HostState::Offline => shown(id),
+        _ => false,
+    });
+    let away: Vec<HostId> = away.map(|(id, _)| id.clone()).collect();
+    app.say(match away.len() {
+        0 => "no host is away".to_string(),
+        n => format!("connecting {}", count(n, "host")),
+    });
+    away.into_iter().map(|host| Effect::Host(host, HostCommand::Connect)).collect()
+}
+
+pub fn start_again(app: &mut App) -> Vec<Effect> {
+    let Some(pane) = app.tabs.focused() else { return Vec::new() };
+    if !app.focused().is_some_and(|p| p.is_over()) {
+        app.say("what this pane shows has not ended");
+        return Vec::new();
+    }
+    with(app, |app, out| app.revive(pane, out))
+}
+
+pub fn start_all_again(app: &mut App) -> Vec<Effect> {
+    let lost: Vec<_> = app.panes.values().filter(|p| p.is_lost_at_boot()).map(|p| p.id).collect();
+    if lost.is_empty() {
+        app.say("no pane shows what a restart of its machine has ended");
+    }
+    with(app, |app, out| lost.into_iter().for_each(|pane| app.revive(pane, out)))
 }
 
 pub fn update_agent(app: &mut App) -> Vec<Effect> {

@@ -12,10 +12,9 @@ use crate::proto::notice::Notice;
 use crate::proto::spawn::TargetSpec;
 use crate::store::rundir::RunDir;
 use crate::store::target;
-use crate::sys;
 use crate::text::escape;
 use crate::transport::ask::Ask;
-use crate::transport::target::{connect, reach};
+use crate::transport::target::{connect, lends, reach};
 use crate::transport::told::told;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
@@ -65,7 +64,7 @@ impl Without {
 
     /// Connects anew where the connection was lost.
     pub fn ready(&self) -> impl Future<Output = Result<(), Failure>> + Send + use<> {
-        let asked = self.control.call_within(&wanted(), CONNECT);
+        let asked = self.control.call_within(&lends(), CONNECT);
         async move {
             let lost = |f: Fault| Failure::unreachable(escape(&f.message), "connect the host again");
             match asked.await.map_err(lost)?.failure {
@@ -84,14 +83,6 @@ impl Without {
 /// The user's ssh_config as another process finds it.
 fn config_file(env: &Env) -> Option<PathBuf> {
     env.ssh_config.as_ref().map(|p| std::path::absolute(p).unwrap_or_else(|_| p.clone()))
-}
-
-/// The host is wanted, by whoever runs this client: with its own ssh-agent and display.
-fn wanted() -> TargetConnect {
-    let display = sys::x11::display();
-    let xauthority = display.as_ref().and_then(|_| sys::x11::authority());
-    let xauthority = xauthority.and_then(|p| std::path::absolute(p).ok()?.into_os_string().into_string().ok());
-    TargetConnect { auth_sock: sys::auth_sock(), display, xauthority }
 }
 
 /// The target process of a host.
@@ -136,7 +127,7 @@ pub async fn dial(host: &HostId, env: &Env, ask: Arc<dyn Ask>) -> Result<Dialed,
         control.call(&TargetAttach { chosen }).await.map_err(fault)?;
     }
     tokio::spawn(answer(control.clone(), incoming, ask, heard));
-    let info = control.call_within(&wanted(), CONNECT).await.map_err(fault)?;
+    let info = control.call_within(&lends(), CONNECT).await.map_err(fault)?;
     if let Some(failure) = info.failure {
         return Err(told(&failure));
     }

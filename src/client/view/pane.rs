@@ -200,7 +200,11 @@ fn draw_pane(app: &App, theme: &Theme, pane: &Pane, inner: Rect, framed: bool, b
             }
         }
         Stage::Gone { why, ended } => {
-            let enter = if *ended { "Enter: new shell here" } else { "Enter: try again" };
+            let enter = match (ended, &pane.session) {
+                (false, _) => "Enter: try again",
+                (true, Some(_)) => "Enter: start it again",
+                (true, None) => "Enter: new shell here",
+            };
             let far = !pane.host.is_local() && !app.is_online(&pane.host);
             let without = if far { "   w: connect without an agent" } else { "" };
             let lines = [

@@ -78,6 +78,9 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
     if !matches!(host.state, HostState::Online { .. }) {
         return;
     }
+    if app.focused().and_then(|p| p.info.as_ref()).is_some_and(|info| info.root) {
+        add("root", theme.warn, true);
+    }
     // (what a silent one showed last says nothing of now)
     if let Some(g) = host.gauges.as_ref().filter(|_| !host.silent) {
         for (name, percent) in [("CPU", g.cpu), ("MEM", g.mem())] {

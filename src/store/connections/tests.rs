@@ -116,6 +116,65 @@ fn what_is_wrong_in_a_file_is_put_right() {
 }
 
 #[test]
+fn ids_that_are_none_are_the_same_each_time() {
+    let (_top, dir) = scratch();
+    let local = json!({ "type": "local", "config": {} });
+    let text = json!({ "version": "1", "folders": [{ "name": "Lab" }, { "id": "My Lab", "name": "Lab" }], "connections": [
+        { "name": "a", "config": local }, { "name": "a", "config": local }, { "id": "My_Server", "name": "b", "config": local } ] });
+    dir.write_atomic(FILE, text.to_string().as_bytes()).unwrap();
+    let first = load(&dir).unwrap().0;
+    assert_eq!(first, load(&dir).unwrap().0);
+    assert_eq!(first.connections.iter().map(|c| &c.id).collect::<HashSet<_>>().len(), 3);
+    // what was seen can be changed
+    let id = first.connections[2].id.clone();
+    change(&dir, |book| book.delete(std::slice::from_ref(&id))).unwrap();
+    assert_eq!(names(&load(&dir).unwrap().0), ["a", "a"]);
+}
+
+#[test]
+fn no_secret_stays_on_the_disk() {
+    let (top, dir) = scratch();
+    let text = json!({ "version": "1", "folders": [], "connections": [
+        { "id": "c", "name": "c", "savePassword": true, "Sudo-Password": "hunter2", "terminalOptions": { "x": { "clientSecret": "hunter2" } },
+          "config": { "type": "ssh", "config": { "host": "h", "Password": "hunter2", "key_passphrase": "hunter2", "jumps": [{ "password": "hunter2" }],
+                      "password": "${env:PW}", "env": { "DB_PASSWORD": "own" } } } } ] });
+    dir.write_atomic(FILE, text.to_string().as_bytes()).unwrap();
+    let (book, told) = load(&dir).unwrap();
+    assert!(told.as_deref().is_some_and(|t| t.starts_with("5 secrets")), "{told:?}");
+    let config = &book.connections[0].config.config;
+    assert_eq!((config["password"].as_str(), config["env"]["DB_PASSWORD"].as_str()), (Some("${env:PW}"), Some("own")));
+    assert_eq!(book.connections[0].more["savePassword"], true);
+    assert_eq!(load(&dir).unwrap(), (book, None), "it is said once");
+    for entry in std::fs::read_dir(top.path().join("state")).unwrap() {
+        let path = entry.unwrap().path();
+        assert!(!std::fs::read_to_string(&path).unwrap().contains("hunter2"), "{path:?}");
+    }
+}
+
+#[test]
+fn fields_have_one_name() {
+    let (_top, dir) = scratch();
+    let text = json!({ "version": "1", "folders": [], "connections": [
+        { "id": "c", "name": "c", "config": { "type": "ssh", "config": { "host": "h", "key_path": "~/old", "jump": "j", "cwd": "/srv" } } } ] });
+    dir.write_atomic(FILE, text.to_string().as_bytes()).unwrap();
+    let patch = json!({ "config": { "config": { "keyPath": "~/new", "jump": "k" } } });
+    change(&dir, |book| book.update("c", patch.as_object().cloned().unwrap())).unwrap();
+    let Ok(Kind::Ssh(ssh)) = load(&dir).unwrap().0.connections[0].config.kind() else { panic!() };
+    assert_eq!((ssh.key_path.as_deref(), ssh.starting_directory.as_deref()), (Some("~/new"), Some("/srv")));
+    assert_eq!(ssh.proxy_jump.as_deref(), Some("j"), "the field's own name goes before an alias");
+}
+
+#[test]
+fn who_only_looks_leaves_a_broken_file() {
+    let (_top, dir) = scratch();
+    dir.write_atomic(FILE, b"{ no").unwrap();
+    assert_eq!(names(&peek(&dir).unwrap()), ["Default Shell"]);
+    assert_eq!(dir.read(FILE, 100).unwrap(), b"{ no");
+    let (_, told) = load(&dir).unwrap();
+    assert!(told.is_some_and(|t| t.contains("kept as")));
+}
+
+#[test]
 fn changes() {
     let mut book = Book::empty();
     let f = book.create_folder(folder("", None).named("F")).unwrap();

@@ -95,11 +95,19 @@ impl Task {
                         // started
                         Ok(()) => {
                             let created = link.call_within(&create, within).await;
-                            created.map(|c| Box::new(c.session)).map_err(|f| match f.code {
-                                // a second try might make two
-                                Fault::GONE if link.is_closed() => UNKNOWN.to_string(),
-                                _ => mixed::told(&f, &host, &build, file.as_deref()),
-                            })
+                            created
+                                .map(|c| {
+                                    if let Some(told) = c.told {
+                                        let what = crate::text::short(&told, 400);
+                                        let _ = events.send((host.clone(), HostEvent::Said { what }));
+                                    }
+                                    Box::new(c.session)
+                                })
+                                .map_err(|f| match f.code {
+                                    // a second try might make two
+                                    Fault::GONE if link.is_closed() => UNKNOWN.to_string(),
+                                    _ => mixed::told(&f, &host, &build, file.as_deref()),
+                                })
                         }
                     };
                     let _ = events.send((host, HostEvent::Created { tag, result }));

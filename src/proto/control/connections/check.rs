@@ -134,11 +134,16 @@ fn check_options(options: &TerminalOptions, found: &mut Vec<Wrong>) {
         line("title", title, found);
     }
     if let Some(label) = &options.encoding
-        && encoding_rs::Encoding::for_label(label.as_bytes()).is_none()
+        && encoding_of(label).is_none()
     {
         let why = format!("'{}' is no encoding known here, as iso-8859-1, shift_jis or koi8-r are", short(label, 40));
         found.push(wrong("encoding", why));
     }
+}
+
+/// An encoding of what programs write: one in which the control sequences of terminals are what they are in ASCII.
+pub fn encoding_of(label: &str) -> Option<&'static encoding_rs::Encoding> {
+    encoding_rs::Encoding::for_label_no_replacement(label.as_bytes()).filter(|e| e.is_ascii_compatible())
 }
 
 /// The colours that have names, as terminals number them from 1 on.

@@ -59,29 +59,41 @@ impl Listed {
         self.connections.iter().map(Found::Connection).chain(self.folders.iter().map(Found::Folder))
     }
 
-    /// What a word means: an id, a whole path, a name, or the beginning of one name only.
+    /// What a word means: an id, a whole path, or a name.
     ///
     /// # Errors
     /// Nothing, or several: in that order of rules, the first that fits any.
     pub fn find(&self, word: &str) -> Result<Found<'_>, Unfound> {
-        self.find_among(word, |_| true)
+        self.find_among(word, false, |_| true)
     }
 
+    /// The same or the beginning of one name only: for what changes nothing.
+    ///
+    /// # Errors
+    /// As [`Listed::find`]'s.
+    pub fn find_loosely(&self, word: &str) -> Result<Found<'_>, Unfound> {
+        self.find_among(word, true, |_| true)
+    }
+
+    /// A connection that is to be opened: the beginning of its name will do.
+    ///
+    /// # Errors
+    /// As [`Listed::find`]'s.
     pub fn find_connection(&self, word: &str) -> Result<&Connection, Unfound> {
-        match self.find_among(word, |f| matches!(f, Found::Connection(_)))? {
+        match self.find_among(word, true, |f| matches!(f, Found::Connection(_)))? {
             Found::Connection(c) => Ok(c),
             Found::Folder(_) => Err(Unfound::Nothing),
         }
     }
 
     pub fn find_folder(&self, word: &str) -> Result<&Folder, Unfound> {
-        match self.find_among(word.strip_suffix('/').unwrap_or(word), |f| matches!(f, Found::Folder(_)))? {
+        match self.find_among(word.strip_suffix('/').unwrap_or(word), false, |f| matches!(f, Found::Folder(_)))? {
             Found::Folder(f) => Ok(f),
             Found::Connection(_) => Err(Unfound::Nothing),
         }
     }
 
-    fn find_among(&self, word: &str, wanted: impl Fn(&Found) -> bool) -> Result<Found<'_>, Unfound> {
+    fn find_among(&self, word: &str, loosely: bool, wanted: impl Fn(&Found) -> bool) -> Result<Found<'_>, Unfound> {
         let word = word.strip_prefix('/').unwrap_or(word);
         if word.is_empty() {
             return Err(Unfound::Nothing);
@@ -89,7 +101,7 @@ impl Listed {
         let all: Vec<Found> = self.all().filter(|f| wanted(f)).collect();
         let rules: [&dyn Fn(&Found) -> bool; 4] =
             [&|f| f.id() == word, &|f| self.path(*f) == word, &|f| f.name() == word, &|f| f.name().starts_with(word)];
-        for rule in rules {
+        for rule in rules.iter().take(if loosely { 4 } else { 3 }) {
             match all.iter().filter(|f| rule(f)).collect::<Vec<_>>().as_slice() {
                 [] => {}
                 [one] => return Ok(**one),
@@ -134,6 +146,8 @@ mod tests {
         assert_eq!(id("Lab/Deep/web"), Ok("c2".into()));
         assert_eq!(id("/Lab/db"), Ok("c3".into()));
         assert_eq!(id("Lab"), Ok("f1".into()));
+        assert_eq!(id("Dee"), Err(Unfound::Nothing), "what is deleted is named");
+        let id = |word: &str| all.find_loosely(word).map(|f| f.id().to_string());
         assert_eq!(id("Dee"), Ok("f2".into()));
         assert_eq!(id("La"), Err(Unfound::Several(vec!["Labor".into(), "Lab".into()])));
         assert_eq!(id(""), Err(Unfound::Nothing));

@@ -1,0 +1,122 @@
+//! Owns what sessions were started as, and what is lost since the machine was restarted: kept, found again, started again.
+//! Leaves out the file (`store::sessions`), and starting a process (`sessions.rs`).
+
+use super::Agent;
+use crate::proto::control::connections::Connection;
+use crate::proto::control::*;
+use crate::proto::ids::SessionId;
+use crate::safedir::SafeDir;
+use crate::store::rundir::Entry;
+use crate::store::sessions::{self, Boot, Defined, State};
+use std::collections::HashSet;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+impl Agent {
+    fn boot(&self) -> Boot {
+        let run = self.run();
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Boot { machine: run.machine().into(), boot: run.boot().into(), now_ms: now.as_millis() as u64 }
+    }
+
+    fn state_dir(&self) -> Option<SafeDir> {
+        SafeDir::open(self.ctx.paths.state_dir()).ok()?
+    }
+
+    /// Sessions that the last boot had and that have no record in the run dir.
+    fn lost_at_boot(&self) -> Vec<SessionInfo> {
+        let Some(dir) = self.state_dir() else { return Vec::new() };
+        let defined = sessions::load(&dir);
+        if defined.sessions.is_empty() {
+            return Vec::new();
+        }
+        defined.lost_at_boot(&self.boot(), &sessions::seen(&dir))
+    }
+
+    /// One session, lost ones of the last boot too.
+    pub(super) fn entry(&self, id: &SessionId) -> Option<Entry> {
+        let lost = || self.lost_at_boot().into_iter().find(|info| info.id == id.as_str());
+        self.run().entry(id).or_else(|| lost().map(Entry::Lost))
+    }
+
+    /// All sessions, lost ones of the last boot too, the oldest first.
+    pub(super) fn entries(&self) -> Vec<Entry> {
+        let mut all = self.run().entries();
+        let there: HashSet<String> = all.iter().map(|e| e.info().id.clone()).collect();
+        let lost = self.lost_at_boot();
+        if lost.iter().any(|info| !there.contains(&info.id)) {
+            all.extend(lost.into_iter().filter(|info| !there.contains(&info.id)).map(Entry::Lost));
+            all.sort_by(|a, b| (a.info().created_ms, &a.info().id).cmp(&(b.info().created_ms, &b.info().id)));
+        }
+        all
+    }
+
+    /// Keeps what a session was started as. Says why not, if not: the session goes on all the same.
+    pub(super) async fn define(
+        &self,
+        info: SessionInfo,
+        create: SessionCreate,
+        connection: Option<Box<Connection>>,
+    ) -> Option<String> {
+        let boot = self.boot();
+        let (machine, boot_id, noticed_ms) = (boot.machine.clone(), boot.boot.clone(), None);
+        let (run, path, id) = (self.run(), self.ctx.paths.state_dir().to_path_buf(), info.id.clone());
+        let defined = Defined { machine, boot: boot_id, info, create, connection, noticed_ms };
+        let kept = tokio::task::spawn_blocking(move || {
+            let dir = SafeDir::open_or_create(&path)?;
+            let recorded = |id: &str| id.parse().is_ok_and(|id| run.entry(&id).is_some());
+            sessions::define(&dir, &boot, &id, defined, recorded)
+        });
+        let failure = match kept.await {
+            Ok(Ok(())) => return None,
+            Ok(Err(failure)) => failure.to_string(),
+            Err(e) => e.to_string(),
+        };
+        tracing::warn!(failure, "what a session was started as is not kept");
+        Some(format!("it can't be started again later: {failure}"))
+    }
+
+    /// A lost or ended session is not wanted any more.
+    pub(super) async fn forget(&self, id: &SessionId) {
+        self.run().forget(id);
+        let Some(dir) = self.state_dir() else { return };
+        let gone = id.clone();
+        let forgotten = tokio::task::spawn_blocking(move || sessions::forget(&dir, gone.as_str())).await;
+        if let Ok(Err(failure)) = forgotten {
+            tracing::warn!(%failure, "a session that is not wanted stays on record");
+        }
+    }
+
+    /// What a session was started as, where that is on record; size and name may be told anew.
+    pub(super) async fn as_it_was(&self, id: &SessionId, wanted: SessionCreate) -> Result<SessionCreate, Fault> {
+        if let Some(Entry::Alive(record)) = self.run().entry(id) {
+            let what = format!(
+                "session {} is running: only one that has ended or is lost is started again",
+                record.info.label()
+            );
+            return Err(Fault::new(Fault::REFUSED, what));
+        }
+        let Some(defined) = self.state_dir().and_then(|dir| sessions::load(&dir).sessions.remove(id.as_str())) else {
+            return Ok(wanted);
+        };
+        let mut create = defined.create;
+        create.size = wanted.size.or(create.size);
+        create.name = wanted.name.or(create.name);
+        // as the connection is now, or as it was where that is gone
+        if let (Some(connection), Some(was)) = (&create.connection, defined.connection) {
+            let there = self.book_now().await.is_ok_and(|book| book.connection(connection).is_some());
+            if !there {
+                (create.connection, create.definition) = (None, Some(was));
+            }
+        }
+        Ok(create)
+    }
+
+    /// Keeps what is seen of the sessions, for after a restart of the machine.
+    pub(super) async fn see(&self, list: &[SessionInfo]) {
+        let run = self.run();
+        let socket = |id: &str| run.path().join(format!("{id}.sock")).to_string_lossy().into_owned();
+        let state = State::of(list, socket);
+        let Some(dir) = self.state_dir() else { return };
+        let _ = tokio::task::spawn_blocking(move || sessions::see(&dir, state)).await;
+    }
+}

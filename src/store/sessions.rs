@@ -1,0 +1,344 @@
+//! Owns what sessions of a machine were started as: `sessions.json` in the state dir, so that one can be started again when it
+//! has ended, also by a reboot; and `state.json`, what was seen of them last. Leaves out the living (the run dir is asked
+//! for those), and starting.
+//!
+//! `state.json` is a cache: it may be missing or old, and nothing is decided by it.
+
+use super::file::{Loaded, Store, Stored};
+use crate::failure::Failure;
+use crate::proto::control::connections::Connection;
+use crate::proto::control::{SessionCreate, SessionInfo};
+use crate::safedir::SafeDir;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+pub const FILE: &str = "sessions.json";
+pub const CACHE: &str = "state.json";
+/// Most sessions kept, and bytes of all together.
+const MOST: usize = 1000;
+const MOST_BYTES: usize = 4 << 20;
+/// A session lost at boot can be started again for this long from when that was noticed: a week, milliseconds.
+const WEEK: u64 = 7 * 24 * 3600 * 1000;
+/// A session this young may have no record yet, milliseconds.
+const YOUNG: u64 = 60 * 1000;
+
+/// What a session was started as.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Defined {
+    /// Hashes of the machine's and the boot's id.
+    pub machine: String,
+    pub boot: String,
+    /// As it was when it stood.
+    pub info: SessionInfo,
+    /// What was asked for, its directory resolved.
+    pub create: SessionCreate,
+    /// Its prepared connection as it was then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connection: Option<Box<Connection>>,
+    /// When it was found to be of an earlier boot, milliseconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub noticed_ms: Option<u64>,
+}
+
+/// All of them, by the session's id.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Sessions {
+    pub sessions: BTreeMap<String, Defined>,
+}
+
+impl Stored for Sessions {
+    const VERSION: u64 = 1;
+}
+
+/// This machine since it booted.
+#[derive(Clone, Debug)]
+pub struct Boot {
+    pub machine: String,
+    pub boot: String,
+    /// Milliseconds since 1970.
+    pub now_ms: u64,
+}
+
+impl Boot {
+    fn is_earlier(&self, d: &Defined) -> bool {
+        d.machine == self.machine && d.boot != self.boot
+    }
+}
+
+impl Sessions {
+    /// Lets go of those that nobody can ask for any more. `recorded` says which the run dir still has a record of.
+    fn tidy(&mut self, boot: &Boot, recorded: impl Fn(&str) -> bool) {
+        self.sessions.retain(|id, d| {
+            if d.machine != boot.machine {
+                return true;
+            }
+            if d.boot != boot.boot {
+                return boot.now_ms.saturating_sub(*d.noticed_ms.get_or_insert(boot.now_ms)) < WEEK;
+            }
+            recorded(id) || boot.now_ms.saturating_sub(d.info.created_ms) < YOUNG
+        });
+        // a home that many machines share may hold many: the oldest go
+        let large = |d: &Defined| serde_json::to_vec(d).map_or(0, |json| json.len());
+        let mut bytes: usize = self.sessions.values().map(large).sum();
+        while self.sessions.len() > MOST || bytes > MOST_BYTES {
+            let oldest = self.sessions.iter().min_by_key(|(_, d)| d.info.created_ms).map(|(id, _)| id.clone());
+            let Some(gone) = oldest.and_then(|id| self.sessions.remove(&id)) else { break };
+            bytes = bytes.saturating_sub(large(&gone));
+        }
+    }
+
+    /// Those of this machine's earlier boots, as they were seen last.
+    pub fn lost_at_boot(self, boot: &Boot, seen: &State) -> Vec<SessionInfo> {
+        let lost = self.sessions.into_iter().filter(|(_, d)| boot.is_earlier(d));
+        lost.map(|(id, d)| {
+            let (title, cwd) = seen.sessions.get(&id).map(|s| (s.title.clone(), s.cwd.clone())).unwrap_or_default();
+            let or = |seen: String, else_: String| if seen.is_empty() { else_ } else { seen };
+            SessionInfo {
+                id,
+                state: "lost".into(),
+                cause: Some(SessionInfo::LOST_AT_BOOT.into()),
+                clients: 0,
+                title: or(title, d.info.title),
+                cwd: or(cwd, d.info.cwd),
+                ..d.info
+            }
+        })
+        .collect()
+    }
+}
+
+/// What is on disk; nothing where that can't be read (it stays as it is).
+pub fn load(dir: &SafeDir) -> Sessions {
+    Store::new(dir, FILE).peek::<Sessions>().ok().and_then(|l| l.usable().0).unwrap_or_default()
+}
+
+/// Keeps what a session was started as.
+///
+/// # Errors
+/// The disk, another writer for long, a newer file: the file is as before, and the session can't be started again by its
+/// definition.
+pub fn define(
+    dir: &SafeDir,
+    boot: &Boot,
+    id: &str,
+    defined: Defined,
+    recorded: impl Fn(&str) -> bool,
+) -> Result<(), Failure> {
+    Store::new(dir, FILE).update(|all: Option<Sessions>| {
+        let mut all = all.unwrap_or_default();
+        all.tidy(boot, recorded);
+        all.sessions.insert(id.to_string(), defined);
+        Ok((all, ()))
+    })
+}
+
+/// It is not wanted any more.
+///
+/// # Errors
+/// As [`define`]'s.
+pub fn forget(dir: &SafeDir, id: &str) -> Result<(), Failure> {
+    if !load(dir).sessions.contains_key(id) {
+        return Ok(());
+    }
+    Store::new(dir, FILE).update(|all: Option<Sessions>| {
+        let mut all = all.unwrap_or_default();
+        all.sessions.remove(id);
+        Ok((all, ()))
+    })
+}
+
+/// Nothing of this machine's sessions is wanted any more; where there are none of others', no file is left.
+///
+/// # Errors
+/// As [`define`]'s.
+pub fn clear(dir: &SafeDir, machine: &str) -> Result<(), Failure> {
+    let store = Store::new(dir, FILE);
+    if matches!(store.peek::<Sessions>()?, Loaded::Read(_)) {
+        let left = store.update(|all: Option<Sessions>| {
+            let mut all = all.unwrap_or_default();
+            all.sessions.retain(|_, d| d.machine != machine);
+            let left = all.sessions.len();
+            Ok((all, left))
+        })?;
+        if left > 0 {
+            return Ok(());
+        }
+        for end in ["", ".bak", ".lock"] {
+            let _ = dir.remove(&format!("{FILE}{end}"));
+        }
+    }
+    for end in ["", ".bak", ".lock"] {
+        let _ = dir.remove(&format!("{CACHE}{end}"));
+    }
+    Ok(())
+}
+
+/// What was seen of a session last, in the seed's words.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Seen {
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub title: String,
+    pub state: String,
+    pub parent_connection_id: Option<String>,
+    pub created_at: String,
+    /// Its own socket; empty = it has none any more.
+    pub daemon_socket: String,
+    pub cwd: String,
+    pub config: Config,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Config {
+    pub command: Vec<String>,
+    pub cols: u16,
+    pub rows: u16,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct State {
+    pub sessions: BTreeMap<String, Seen>,
+}
+
+impl Stored for State {
+    const VERSION: u64 = 1;
+}
+
+impl State {
+    /// `socket` = where a living session's is.
+    pub fn of(sessions: &[SessionInfo], socket: impl Fn(&str) -> String) -> State {
+        let seen = |s: &SessionInfo| Seen {
+            kind: s.kind.clone(),
+            title: s.title.clone(),
+            state: s.state.clone(),
+            parent_connection_id: Some(s.connection_id.clone()).filter(|id| !id.is_empty()),
+            created_at: s.created_at.clone(),
+            daemon_socket: if s.is_alive() { socket(&s.id) } else { String::new() },
+            cwd: s.cwd.clone(),
+            config: Config { command: s.command.clone(), cols: s.cols, rows: s.rows },
+        };
+        State { sessions: sessions.iter().take(MOST).map(|s| (s.id.clone(), seen(s))).collect() }
+    }
+}
+
+/// What was seen last; nothing, where there is nothing that can be read.
+pub fn seen(dir: &SafeDir) -> State {
+    Store::new(dir, CACHE).peek::<State>().ok().and_then(|l| l.usable().0).unwrap_or_default()
+}
+
+/// Keeps what is seen, where it is another.
+///
+/// # Errors
+/// As [`define`]'s; nothing is lost by it.
+pub fn see(dir: &SafeDir, state: State) -> Result<(), Failure> {
+    if seen(dir) == state {
+        return Ok(());
+    }
+    Store::new(dir, CACHE).update(|_: Option<State>| Ok((state, ())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn boot(name: &str) -> Boot {
+        Boot { machine: "m".into(), boot: name.into(), now_ms: 10_000_000_000 }
+    }
+    fn defined(boot: &str, created_ms: u64) -> Defined {
+        Defined {
+            machine: "m".into(),
+            boot: boot.into(),
+            info: SessionInfo { created_ms, title: "first".into(), ..SessionInfo::default() },
+            ..Defined::default()
+        }
+    }
+    fn home() -> (tempfile::TempDir, SafeDir) {
+        let home = tempfile::tempdir().unwrap();
+        let dir = SafeDir::open_or_create(&home.path().join("state")).unwrap();
+        (home, dir)
+    }
+
+    #[test]
+    fn what_is_not_asked_for_any_more_goes() {
+        let (_home, dir) = home();
+        let one = boot("one");
+        for id in ["kept", "gone"] {
+            define(&dir, &one, id, defined("one", 1), |_| true).unwrap();
+        }
+        define(&dir, &one, "young", defined("one", one.now_ms - 10), |id| id == "kept").unwrap();
+        define(&dir, &one, "other", defined("one", 1), |id| id == "kept").unwrap();
+        assert_eq!(load(&dir).sessions.into_keys().collect::<Vec<_>>(), ["kept", "other", "young"]);
+        forget(&dir, "kept").unwrap();
+        forget(&dir, "never").unwrap();
+        assert_eq!(load(&dir).sessions.into_keys().collect::<Vec<_>>(), ["other", "young"]);
+    }
+
+    #[test]
+    fn after_a_boot_they_can_be_had_for_a_week() {
+        let (_home, dir) = home();
+        let (one, mut two) = (boot("one"), boot("two"));
+        define(&dir, &one, "a", defined("one", 1), |_| true).unwrap();
+        define(&dir, &one, "elsewhere", Defined { machine: "n".into(), ..defined("one", 1) }, |_| true).unwrap();
+        let info = SessionInfo { id: "a".into(), title: "make".into(), ..SessionInfo::default() };
+        see(&dir, State::of(&[info], |id| format!("/run/{id}.sock"))).unwrap();
+        assert!(load(&dir).lost_at_boot(&one, &seen(&dir)).is_empty());
+        let lost = load(&dir).lost_at_boot(&two, &seen(&dir));
+        assert_eq!(lost.iter().map(|i| (i.id.as_str(), i.state.as_str())).collect::<Vec<_>>(), [("a", "lost")]);
+        assert!(lost[0].cause.as_deref().is_some_and(|c| c.contains("lost at boot")) && lost[0].title == "make");
+        define(&dir, &two, "b", defined("two", two.now_ms), |_| true).unwrap();
+        two.now_ms += WEEK - 1;
+        define(&dir, &two, "c", defined("two", two.now_ms), |_| true).unwrap();
+        assert!(load(&dir).sessions.contains_key("a"));
+        two.now_ms += 1;
+        define(&dir, &two, "d", defined("two", two.now_ms), |_| true).unwrap();
+        assert_eq!(load(&dir).sessions.into_keys().collect::<Vec<_>>(), ["b", "c", "d", "elsewhere"]);
+    }
+
+    #[test]
+    fn nothing_is_left_of_a_machine_that_is_done_with() {
+        let (_home, dir) = home();
+        let other = Defined { machine: "n".into(), ..defined("one", 1) };
+        define(&dir, &boot("one"), "a", defined("one", 1), |_| true).unwrap();
+        define(&dir, &boot("one"), "b", other, |_| true).unwrap();
+        see(&dir, State::of(&[SessionInfo::default()], |_| String::new())).unwrap();
+        clear(&dir, "m").unwrap();
+        assert_eq!(load(&dir).sessions.into_keys().collect::<Vec<_>>(), ["b"]);
+        clear(&dir, "n").unwrap();
+        assert!(dir.list().unwrap().is_empty(), "{:?}", dir.list());
+        // what can't be read is somebody's
+        dir.write_durable(FILE, b"{\"version\": 99}").unwrap();
+        clear(&dir, "n").unwrap();
+        assert_eq!(dir.list().unwrap(), [FILE]);
+    }
+
+    #[test]
+    fn there_are_never_too_many() {
+        let mut all = Sessions::default();
+        for n in 0..1500 {
+            all.sessions.insert(format!("s{n:04}"), defined("one", n));
+        }
+        all.tidy(&boot("one"), |_| true);
+        assert_eq!((all.sessions.len(), all.sessions.contains_key("s0499")), (MOST, false));
+        for d in all.sessions.values_mut().take(100) {
+            d.create.command = vec!["x".repeat(100_000)];
+        }
+        all.tidy(&boot("one"), |_| true);
+        assert!(serde_json::to_vec(&all).unwrap().len() < MOST_BYTES + 500_000 && all.sessions.contains_key("s1499"));
+    }
+
+    #[test]
+    fn a_file_that_is_newer_or_broken_is_left() {
+        let (_home, dir) = home();
+        dir.write_durable(FILE, b"{\"version\": 99}").unwrap();
+        assert!(define(&dir, &boot("one"), "a", defined("one", 1), |_| true).is_err());
+        assert_eq!(dir.read(FILE, 100).unwrap(), b"{\"version\": 99}");
+        dir.write_durable(FILE, b"{ no").unwrap();
+        define(&dir, &boot("one"), "a", defined("one", 1), |_| true).unwrap();
+        assert!(dir.list().unwrap().iter().any(|n| n.contains("corrupt")));
+    }
+}
