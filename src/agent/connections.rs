@@ -20,7 +20,7 @@ const TOGETHER: Duration = Duration::from_millis(50);
 const AGAIN: Duration = Duration::from_secs(5);
 
 fn refused(failure: crate::failure::Failure) -> Fault {
-    Fault::new(Fault::REFUSED, failure.to_string())
+    book::failed(&failure)
 }
 
 fn internal(why: impl std::fmt::Display) -> Fault {
