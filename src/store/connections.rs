@@ -4,6 +4,7 @@
 //! The file's shape is the seed's, version "1": `folders` and `connections`, both flat, in the order they are shown.
 //! Read as well: the same without a version, and the nested shape that termiHub writes since (its version "2").
 
+pub mod import;
 mod nested;
 
 use super::file::{Loaded, Store, Stored};

@@ -288,7 +288,8 @@ pub fn parse<T: Stored>(bytes: &[u8]) -> Result<T, String> {
     })
 }
 
-fn encode<T: Stored>(value: &T) -> Result<Vec<u8>, String> {
+/// A file's text.
+pub fn encode<T: Stored>(value: &T) -> Result<Vec<u8>, String> {
     let mut json = serde_json::to_value(value).map_err(|e| e.to_string())?;
     T::write_version(&mut json);
     let mut bytes = serde_json::to_vec_pretty(&json).map_err(|e| e.to_string())?;
