@@ -289,6 +289,18 @@ fn in_the_tree() {
         s.iter().any(|l| l.contains("$ greeting")) && !s.iter().any(|l| l.contains("Default Shell"))
     });
     tty.type_("\r");
+    // connections of a file, looked at first
+    std::fs::write(home.at("more.csv"), "name,host\nfrom-file,f.example\n,\n").unwrap();
+    let more = home.at("more.csv");
+    tty.type_(format!("i{}\r", more.display()));
+    tty.until_text("Take over 1 connection");
+    tty.type_("y");
+    tty.until_text("1 connection taken over");
+    until("it is kept", || listed(&home)["connections"].as_array()?.iter().find(|c| c["name"] == "from-file").cloned());
+    let out = home.at("out.conf");
+    tty.type_(format!("E{}\r", out.display()));
+    tty.until_text("connections in ");
+    assert!(std::fs::read_to_string(&out).unwrap().contains("Host from-file\n  HostName f.example\n"));
     // it goes, its session stays
     tty.type_("D");
     tty.until_text("Delete connection 'greeting'?");

@@ -143,10 +143,10 @@ impl Task {
             HostCommand::Book { tag, change } => {
                 let (events, host, link) = (self.events.clone(), self.host.clone(), live.link.clone());
                 let (build, file) = (live.build.clone(), self.env.ssh_config.clone());
-                let here = live.without.is_none();
+                let (here, stream) = (live.without.is_none(), self.take_stream());
                 tokio::spawn(async move {
                     let result = match here {
-                        true => change.make(&link).await.map_err(|f| match f.older() {
+                        true => change.make(&link, stream).await.map_err(|f| match f.older() {
                             Some(_) => mixed::told(&f, &host, &build, file.as_deref()),
                             None => f.message,
                         }),
