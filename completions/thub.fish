@@ -193,17 +193,19 @@ complete -c thub -n "__fish_thub_using_subcommand forward" -s H -l host -d 'Host
 complete -c thub -n "__fish_thub_using_subcommand forward" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
 complete -c thub -n "__fish_thub_using_subcommand forward" -l json -d 'Print JSON'
 complete -c thub -n "__fish_thub_using_subcommand forward" -s h -l help -d 'Print help'
-complete -c thub -n "__fish_thub_using_subcommand conn; and not __fish_seen_subcommand_from ls show add edit rm mv mkdir" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
-complete -c thub -n "__fish_thub_using_subcommand conn; and not __fish_seen_subcommand_from ls show add edit rm mv mkdir" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
-complete -c thub -n "__fish_thub_using_subcommand conn; and not __fish_seen_subcommand_from ls show add edit rm mv mkdir" -l json -d 'Print JSON'
-complete -c thub -n "__fish_thub_using_subcommand conn; and not __fish_seen_subcommand_from ls show add edit rm mv mkdir" -s h -l help -d 'Print help'
-complete -c thub -n "__fish_thub_using_subcommand conn; and not __fish_seen_subcommand_from ls show add edit rm mv mkdir" -f -a "ls" -d 'List folders and connections'
-complete -c thub -n "__fish_thub_using_subcommand conn; and not __fish_seen_subcommand_from ls show add edit rm mv mkdir" -f -a "show" -d 'Print one, as it is kept'
-complete -c thub -n "__fish_thub_using_subcommand conn; and not __fish_seen_subcommand_from ls show add edit rm mv mkdir" -f -a "add" -d 'Prepare a connection, and print its id'
-complete -c thub -n "__fish_thub_using_subcommand conn; and not __fish_seen_subcommand_from ls show add edit rm mv mkdir" -f -a "edit" -d 'Change fields of a connection, or the name of a folder'
-complete -c thub -n "__fish_thub_using_subcommand conn; and not __fish_seen_subcommand_from ls show add edit rm mv mkdir" -f -a "rm" -d 'Take connections and folders away; sessions live on'
-complete -c thub -n "__fish_thub_using_subcommand conn; and not __fish_seen_subcommand_from ls show add edit rm mv mkdir" -f -a "mv" -d 'Put connections and folders into a folder, in the order given'
-complete -c thub -n "__fish_thub_using_subcommand conn; and not __fish_seen_subcommand_from ls show add edit rm mv mkdir" -f -a "mkdir" -d 'Make a folder, and those it is to lie in; print its id'
+complete -c thub -n "__fish_thub_using_subcommand conn; and not __fish_seen_subcommand_from ls show add edit rm mv mkdir import export" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
+complete -c thub -n "__fish_thub_using_subcommand conn; and not __fish_seen_subcommand_from ls show add edit rm mv mkdir import export" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
+complete -c thub -n "__fish_thub_using_subcommand conn; and not __fish_seen_subcommand_from ls show add edit rm mv mkdir import export" -l json -d 'Print JSON'
+complete -c thub -n "__fish_thub_using_subcommand conn; and not __fish_seen_subcommand_from ls show add edit rm mv mkdir import export" -s h -l help -d 'Print help'
+complete -c thub -n "__fish_thub_using_subcommand conn; and not __fish_seen_subcommand_from ls show add edit rm mv mkdir import export" -f -a "ls" -d 'List folders and connections'
+complete -c thub -n "__fish_thub_using_subcommand conn; and not __fish_seen_subcommand_from ls show add edit rm mv mkdir import export" -f -a "show" -d 'Print one, as it is kept'
+complete -c thub -n "__fish_thub_using_subcommand conn; and not __fish_seen_subcommand_from ls show add edit rm mv mkdir import export" -f -a "add" -d 'Prepare a connection, and print its id'
+complete -c thub -n "__fish_thub_using_subcommand conn; and not __fish_seen_subcommand_from ls show add edit rm mv mkdir import export" -f -a "edit" -d 'Change fields of a connection, or the name of a folder'
+complete -c thub -n "__fish_thub_using_subcommand conn; and not __fish_seen_subcommand_from ls show add edit rm mv mkdir import export" -f -a "rm" -d 'Take connections and folders away; sessions live on'
+complete -c thub -n "__fish_thub_using_subcommand conn; and not __fish_seen_subcommand_from ls show add edit rm mv mkdir import export" -f -a "mv" -d 'Put connections and folders into a folder, in the order given'
+complete -c thub -n "__fish_thub_using_subcommand conn; and not __fish_seen_subcommand_from ls show add edit rm mv mkdir import export" -f -a "mkdir" -d 'Make a folder, and those it is to lie in; print its id'
+complete -c thub -n "__fish_thub_using_subcommand conn; and not __fish_seen_subcommand_from ls show add edit rm mv mkdir import export" -f -a "import" -d 'Take over connections of other programs: ssh_config, PuTTY, termiHub, a table'
+complete -c thub -n "__fish_thub_using_subcommand conn; and not __fish_seen_subcommand_from ls show add edit rm mv mkdir import export" -f -a "export" -d 'Write connections and folders into a file, for another machine, a team or a spreadsheet'
 complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from ls" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
 complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from ls" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
 complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from ls" -l json -d 'Print JSON'
@@ -244,6 +246,26 @@ complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcomma
 complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from mkdir" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
 complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from mkdir" -l json -d 'Print JSON'
 complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from mkdir" -s h -l help -d 'Print help'
+complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from import" -l from -d 'What it is; left out = as it looks' -r -f -a "ssh-config\t''
+termihub\t''
+putty\t''
+csv\t''
+thub\t''"
+complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from import" -l in -d 'Folder to put all into, made where it is missing' -r
+complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from import" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
+complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from import" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
+complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from import" -l dry-run -d 'Only show what would come'
+complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from import" -l json -d 'Print JSON'
+complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from import" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from export" -l to -d 'How it is written' -r -f -a "thub\t''
+csv\t''
+ssh-config\t''"
+complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from export" -l in -d 'Only this folder with all that is in it' -r
+complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from export" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
+complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from export" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
+complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from export" -l force -d 'Replace a file that is there'
+complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from export" -l json -d 'Print JSON'
+complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from export" -s h -l help -d 'Print help'
 complete -c thub -n "__fish_thub_using_subcommand deploy" -l from -d 'Binary to put there instead of this one' -r -F
 complete -c thub -n "__fish_thub_using_subcommand deploy" -l dir -d 'Directory there to put it into, absolute, where programs may not run in the home (noexec); later ones go there too' -r
 complete -c thub -n "__fish_thub_using_subcommand deploy" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r

@@ -22,7 +22,7 @@ pub mod sessions;
 pub mod show;
 pub mod wait;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 /// A terminal multiplexer for all your machines: sessions that do not die, here and over SSH.
@@ -411,6 +411,65 @@ pub enum ConnVerb {
         #[arg(value_name = "PATH")]
         path: String,
     },
+    /// Take over connections of other programs: ssh_config, PuTTY, termiHub, a table
+    #[command(
+        long_about = "Take over connections of other programs: ssh_config, PuTTY, termiHub, a table.\n\nOf an ssh_config come its hosts that have no wildcard, each with what Host, Match and Include say of it. PuTTY's sessions are an export of its part of the registry (.reg), a file or the directory ~/.putty/sessions. A table's first row names its columns: name, host, port, user, key, jump, folder (A/B), tags, type; without such a row they are name, host, port, user. A file is at most 16 MiB.\n\nAll of it comes at once or nothing. What is there already, with the same name, folder, type and fields, is not added again; another one of a name that is taken gets a number behind it. Passwords are never taken. What is left out is said on standard error.",
+        after_help = "Example:\n  thub conn import ~/.ssh/config --in SSH --dry-run\n  thub conn import putty.reg\n  thub conn import hosts.csv -H build-server"
+    )]
+    Import(ConnImport),
+    /// Write connections and folders into a file, for another machine, a team or a spreadsheet
+    #[command(
+        after_help = "No password is in the file: thub keeps none. What a table (csv) or an ssh_config can't hold is said.\n\nExample:\n  thub conn export connections.json\n  thub conn export --in 'Deploy Targets' | ssh other thub conn import -\n  thub conn export --to csv hosts.csv"
+    )]
+    Export(ConnExport),
+}
+
+#[derive(Args, Debug)]
+pub struct ConnImport {
+    /// What to read; - = standard input
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// What it is; left out = as it looks
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub from: Option<ImportFormat>,
+    /// Folder to put all into, made where it is missing
+    #[arg(long = "in", value_name = "FOLDER")]
+    pub folder: Option<String>,
+    /// Only show what would come
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+#[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ImportFormat {
+    SshConfig,
+    Termihub,
+    Putty,
+    Csv,
+    Thub,
+}
+
+#[derive(Args, Debug)]
+pub struct ConnExport {
+    /// Where to; left out or - = standard output
+    #[arg(value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// How it is written
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = ExportFormat::Thub)]
+    pub to: ExportFormat,
+    /// Only this folder with all that is in it
+    #[arg(long = "in", value_name = "FOLDER")]
+    pub folder: Option<String>,
+    /// Replace a file that is there
+    #[arg(long)]
+    pub force: bool,
+}
+
+#[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExportFormat {
+    Thub,
+    Csv,
+    SshConfig,
 }
 
 #[derive(Args, Debug)]

@@ -52,6 +52,10 @@ impl Failure {
         self.hints.push(hint.into());
         self
     }
+    /// All of it in one line.
+    pub fn line(&self) -> String {
+        std::iter::once(&self.what).chain(&self.hints).map(String::as_str).collect::<Vec<_>>().join("; ")
+    }
     pub fn hard(mut self) -> Failure {
         self.hard = true;
         self

@@ -38,6 +38,8 @@ pub struct Entry {
     pub modified: SystemTime,
     pub device: u64,
     pub inode: u64,
+    /// Its user's id.
+    pub owner: u32,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -101,7 +103,12 @@ impl SafeDir {
         check_name(name)?;
         // a FIFO put there would hold a blocking open for ever
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
-        let file = File::from(fs::openat(&self.fd, name, flags, Mode::empty())?);
+        let file = File::from(fs::openat(&self.fd, name, flags, Mode::empty()).map_err(|e| match e {
+            Errno::LOOP => {
+                io::Error::other("it is a symbolic link, and those are not followed: put the file itself there")
+            }
+            e => e.into(),
+        })?);
         let meta = file.metadata()?;
         if !meta.is_file() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a plain file"));
@@ -312,7 +319,7 @@ fn entry(stat: &Stat) -> Entry {
     };
     let modified = UNIX_EPOCH + Duration::from_secs(u64::try_from(stat.st_mtime).unwrap_or(0));
     let size = u64::try_from(stat.st_size).unwrap_or(0);
-    Entry { kind, size, modified, device: stat.st_dev as u64, inode: stat.st_ino as u64 }
+    Entry { kind, size, modified, device: stat.st_dev as u64, inode: stat.st_ino as u64, owner: stat.st_uid }
 }
 
 const NEXT: &str =

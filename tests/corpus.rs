@@ -74,6 +74,10 @@ fn config() {
     replay("config", bodies::config);
 }
 #[test]
+fn import() {
+    replay("import", bodies::import);
+}
+#[test]
 fn deploy() {
     replay("deploy", bodies::deploy);
 }

@@ -176,7 +176,10 @@ fn connections(c: &mut Vec<Case>) {
     let to = ConnectionsMove { ids: vec!["a".into()], folder: Some("f".into()), before: Some("b".into()) };
     method(c, to, Done {});
     let added = Added { folders: vec!["f-1".into()], connections: vec!["c-1".into()] };
-    method(c, ConnectionsAdd { folders: vec![folder.clone()], connections: vec![connection] }, added);
+    let add = ConnectionsAdd { folders: vec![folder.clone()], connections: vec![connection], ..Default::default() };
+    method(c, add, added);
+    let long = ConnectionsAdd { stream: 6, bytes: 300_000, ..ConnectionsAdd::default() };
+    variant(c, "stream", long, Added::default());
     method(c, FoldersCreate { folder }, Made { id: "f-1".into() });
     method(c, FoldersUpdate { id: "f".into(), name: Some("n".into()), is_expanded: Some(false) }, Done {});
     method(c, FoldersDelete { id: "f".into(), with_content: true }, Done {});

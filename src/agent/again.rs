@@ -68,7 +68,7 @@ impl Agent {
         });
         let failure = match kept.await {
             Ok(Ok(())) => return None,
-            Ok(Err(failure)) => failure.to_string(),
+            Ok(Err(failure)) => failure.line(),
             Err(e) => e.to_string(),
         };
         tracing::warn!(failure, "what a session was started as is not kept");

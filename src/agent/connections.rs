@@ -2,13 +2,17 @@
 //! Leaves out the book itself (`store::connections`), and starting sessions from it (`opening.rs`).
 
 use super::{Agent, Frames, LIST};
-use crate::link::feed::Feed;
+use crate::link::conn::Outbox;
+use crate::link::feed::{Feed, WINDOW};
 use crate::link::{call, locked};
 use crate::proto::control::Fault;
 use crate::proto::control::connections::*;
+use crate::proto::frame::Body;
+use crate::proto::ids::StreamId;
 use crate::proto::notice::Notice;
 use crate::safedir::SafeDir;
 use crate::store::connections::{self as book, Book};
+use crate::store::file;
 use crate::sys;
 use rustix::fs::inotify;
 use std::sync::Arc;
@@ -20,7 +24,7 @@ const TOGETHER: Duration = Duration::from_millis(50);
 const AGAIN: Duration = Duration::from_secs(5);
 
 fn refused(failure: crate::failure::Failure) -> Fault {
-    Fault::new(Fault::REFUSED, failure.to_string())
+    book::failed(&failure)
 }
 
 fn internal(why: impl std::fmt::Display) -> Fault {
@@ -67,6 +71,22 @@ impl Agent {
         }
     }
 
+    /// Many at once, all or none.
+    pub(super) async fn add_connections(&self, call: ConnectionsAdd, frames: Option<Frames>) -> Result<Added, Fault> {
+        let Some(frames) = frames else {
+            let ConnectionsAdd { folders, connections, .. } = call;
+            return self.change(|book| book.add(folders, connections)).await;
+        };
+        let came = received(&self.link.out, call.stream, frames, call.bytes).await;
+        self.link.close_stream(call.stream);
+        let came = came?;
+        let parsed = tokio::task::spawn_blocking(move || serde_json::from_slice::<ConnectionsAdd>(&came));
+        let ConnectionsAdd { folders, connections, .. } =
+            parsed.await.map_err(internal)?.map_err(|e| Fault::new(Fault::BAD_PARAMS, e.to_string()))?;
+        self.change(|book| book.add(folders, connections)).await?;
+        Ok(Added::default())
+    }
+
     /// One change, saved before it is answered.
     pub(super) async fn change<R: Send + 'static>(
         &self,
@@ -83,6 +103,32 @@ impl Agent {
             *locked(&self.book_told) = told;
         }
         result
+    }
+}
+
+/// What a client sends on a stream, whole: `bytes` of it.
+async fn received(out: &Outbox, stream: StreamId, mut frames: Frames, bytes: u64) -> Result<Vec<u8>, Fault> {
+    if bytes > file::MOST as u64 {
+        return Err(Fault::new(Fault::BAD_PARAMS, format!("{} MiB are taken at most at once", file::MOST >> 20)));
+    }
+    let mut all = Vec::new();
+    let mut limit = 0;
+    loop {
+        let seen = all.len() as u64;
+        if seen == bytes {
+            return Ok(all);
+        }
+        if limit < seen + WINDOW / 2 {
+            limit = seen + WINDOW;
+            out.bulk(stream, Body::Ack { seen, limit });
+        }
+        let frame = frames.recv().await.ok_or_else(|| Fault::new(Fault::GONE, "the rest of it did not come"))?;
+        match frame.body() {
+            Ok(Body::Data { offset, bytes: piece }) if offset == seen && seen + piece.len() as u64 <= bytes => {
+                all.extend_from_slice(piece);
+            }
+            _ => return Err(Fault::new(Fault::INVALID, "what came on the stream is not what was announced")),
+        }
     }
 }
 

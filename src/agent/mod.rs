@@ -218,6 +218,7 @@ fn opens_stream(method: &str) -> bool {
             | SessionMarks::NAME
             | ExecRun::NAME
             | ConnectionsList::NAME
+            | ConnectionsAdd::NAME
     )
 }
 
@@ -295,10 +296,7 @@ impl Agent {
                 let put = move |book: &mut Book| book.put(&m.ids, m.folder.as_deref(), m.before.as_deref());
                 reply(self.change(put).await.map(|()| Done {})?)
             }
-            ConnectionsAdd::NAME => {
-                let ConnectionsAdd { folders, connections } = params(p)?;
-                reply(self.change(|book| book.add(folders, connections)).await?)
-            }
+            ConnectionsAdd::NAME => reply(self.add_connections(params(p)?, frames).await?),
             FoldersCreate::NAME => {
                 let FoldersCreate { folder } = params(p)?;
                 reply(Made { id: self.change(|book| book.create_folder(folder)).await? })

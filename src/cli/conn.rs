@@ -1,4 +1,8 @@
-//! Owns the verb `conn`: prepared connections and folders of a host, for scripts. Leaves out opening one (`thub new`).
+//! Owns the verb `conn`: prepared connections and folders of a host, for scripts. Leaves out opening one (`thub new`),
+//! and files of other programs (`conn/import.rs`, `conn/export.rs`).
+
+mod export;
+mod import;
 
 use super::call::Client;
 use super::{Common, Conn, ConnAdd, ConnEdit, ConnVerb};
@@ -14,8 +18,18 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 pub async fn conn(env: &Arc<Env>, common: &Common, host: &HostId, conn: &Conn) -> Result<(), Failure> {
+    // what can't be read is said before anything is dialed
+    let read = match &conn.verb {
+        ConnVerb::Import(import) => Some(import::read(import).await?),
+        _ => None,
+    };
     let book = Book::open(env, host).await?;
     match &conn.verb {
+        ConnVerb::Import(import) => match read {
+            Some(read) => book.import(import, read, common.json).await,
+            None => Ok(()),
+        },
+        ConnVerb::Export(export) => book.export(export),
         ConnVerb::Ls => book.ls(common.json),
         ConnVerb::Show { name } => book.show(name, common.json),
         ConnVerb::Add(add) => book.add(add).await,

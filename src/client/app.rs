@@ -72,6 +72,8 @@ pub enum Event {
     Config(Box<Config>),
     /// Team files and ssh_config as they are now.
     Sources(Box<Sources>),
+    /// A file was read or written, as [`Effect::File`] asked.
+    File(Box<hub::files::FileDone>),
     /// The wall clock: HH:MM, and seconds since 1970.
     Time {
         clock: String,
@@ -97,6 +99,8 @@ pub enum Effect {
     Title(String),
     Bell,
     Save(Box<Layout>),
+    /// Read or write a file of this machine; its end is [`Event::File`].
+    File(Box<hub::files::FileWish>),
     Suspend,
     /// Whether clicks and the wheel are to come as input.
     Mouse(bool),
@@ -321,6 +325,10 @@ impl App {
                 let before = self.rows_before();
                 self.sources(*sources);
                 self.follow_rows(&before);
+                Vec::new()
+            }
+            Event::File(done) => {
+                self.file_done(*done);
                 Vec::new()
             }
             Event::Colors(colors) => self.recolor(colors),

@@ -1,8 +1,10 @@
 //! Owns changes to a host's prepared connections as values, and the call each of them is. Leaves out who asks for one.
 
+use crate::client::host::add_connections;
 use crate::link::Link;
 use crate::proto::control::Fault;
 use crate::proto::control::connections::*;
+use crate::proto::ids::StreamId;
 use crate::store::connections::Book;
 use serde_json::{Map, Value};
 
@@ -15,11 +17,19 @@ pub enum Change {
     CreateFolder(Folder),
     UpdateFolder(FoldersUpdate),
     DeleteFolder { id: String, with_content: bool },
+    Add(Box<Many>),
+}
+
+/// What an import brings.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Many {
+    pub folders: Vec<Folder>,
+    pub connections: Vec<Connection>,
 }
 
 impl Change {
-    /// Makes it there; answers the id of what is new, else nothing.
-    pub async fn make(self, link: &Link) -> Result<String, Fault> {
+    /// Makes it there; answers the id of what is new, else nothing. What may be long goes on `stream`.
+    pub async fn make(self, link: &Link, stream: StreamId) -> Result<String, Fault> {
         let done = |_| String::new();
         match self {
             Change::Create(connection) => link.call(&ConnectionsCreate { connection: *connection }).await.map(|m| m.id),
@@ -28,6 +38,10 @@ impl Change {
             Change::Move(to) => link.call(&to).await.map(done),
             Change::CreateFolder(folder) => link.call(&FoldersCreate { folder }).await.map(|m| m.id),
             Change::UpdateFolder(update) => link.call(&update).await.map(done),
+            Change::Add(many) => {
+                let Many { folders, connections } = *many;
+                add_connections(link, stream, folders, connections).await.map(|()| String::new())
+            }
             Change::DeleteFolder { id, with_content } => link.call(&FoldersDelete { id, with_content }).await.map(done),
         }
     }

@@ -1,13 +1,18 @@
 //! Owns carrying out effects: commands go to their hosts' tasks, bytes to the outer terminal, the layout to its
 //! keeper. Never blocks. Leaves out deciding anything.
 
+use super::app::hub::files::{FileDone, FileWish};
 use super::app::{Effect, Farewell};
 use super::host::{HostCommand, HostEvent, HostId, LAST_WORDS};
 use super::terminal::Terminal;
 use super::undelivered::Undelivered;
 use super::view::out::Writer;
+use super::{export, import};
 use crate::store::layout::{Layout, Window};
+use crate::text::short;
+use crate::transport::ssh::config::me;
 use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
@@ -18,6 +23,32 @@ pub type KeepLayout = Box<dyn FnMut(Layout) -> Result<(), String> + Send>;
 
 /// What did not arrive in the time for last words is told within this.
 const SAID: Duration = Duration::from_millis(200);
+
+/// Reads or writes a file; blocks.
+fn file(wish: FileWish) -> FileDone {
+    let place = |path: &str| match path.strip_prefix("~/") {
+        // (as a shell has it)
+        Some(rest) => std::env::var_os("HOME").map_or_else(|| me().home, PathBuf::from).join(rest),
+        None => Path::new(".").join(path),
+    };
+    match wish {
+        FileWish::Read { host, folder, path } => {
+            let file = place(&path);
+            // (a pipe may never end; and what the terminal sends is no file)
+            let read = match file.metadata() {
+                Ok(about) if !about.is_file() && !about.is_dir() => {
+                    Err(format!("{} is not a plain file", short(&path, 200)))
+                }
+                Err(e) => Err(format!("{} cannot be read: {e}", short(&path, 200))),
+                Ok(_) => import::read(&file, None).map_err(|failure| failure.what),
+            };
+            FileDone::Read { host, folder, path, read }
+        }
+        FileWish::Write { path, bytes, said } => {
+            FileDone::Written(export::put(&place(&path), &bytes, false).map(|()| said).map_err(|failure| failure.what))
+        }
+    }
+}
 
 /// Keeps layouts as a window of the state dir.
 pub fn keep_in(window: Window) -> KeepLayout {
@@ -33,6 +64,7 @@ pub struct Driver {
     start: StartHost,
     /// The latest layout to keep; earlier ones may be skipped.
     save: Option<watch::Sender<Option<Layout>>>,
+    files: mpsc::UnboundedSender<FileDone>,
     keeper: Option<tokio::task::JoinHandle<()>>,
     /// The next frame is to be drawn whole.
     pub afresh: bool,
@@ -40,8 +72,13 @@ pub struct Driver {
 }
 
 impl Driver {
-    /// `trouble` hears of a layout that could not be kept.
-    pub fn new(start: StartHost, keep: Option<KeepLayout>, trouble: mpsc::UnboundedSender<String>) -> Driver {
+    /// `trouble` hears of a layout that could not be kept, `files` how it went with files.
+    pub fn new(
+        start: StartHost,
+        keep: Option<KeepLayout>,
+        trouble: mpsc::UnboundedSender<String>,
+        files: mpsc::UnboundedSender<FileDone>,
+    ) -> Driver {
         let (mut save, mut keeper) = (None, None);
         if let Some(mut keep) = keep {
             let (tx, mut rx) = watch::channel(None);
@@ -65,7 +102,7 @@ impl Driver {
                 }
             }));
         }
-        Driver { hosts: HashMap::new(), start, save, keeper, afresh: false, farewell: None }
+        Driver { hosts: HashMap::new(), start, save, files, keeper, afresh: false, farewell: None }
     }
 
     pub fn perform(&mut self, effects: Vec<Effect>, terminal: &mut Terminal, writer: &mut Writer) {
@@ -87,6 +124,13 @@ impl Driver {
                 if let Some(save) = &self.save {
                     save.send_replace(Some(*layout));
                 }
+            }
+            Effect::File(wish) => {
+                let files = self.files.clone();
+                tokio::task::spawn_blocking(move || {
+                    // (who asked may have left)
+                    let _ = files.send(file(*wish));
+                });
             }
             Effect::Mouse(on) => terminal.set_mouse(on),
             Effect::Keyboard(flags) => terminal.set_keyboard(flags),

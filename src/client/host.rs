@@ -19,8 +19,8 @@ pub use task::{LAST_WORDS, first_attach, spawn};
 
 use crate::client::book::Change;
 use crate::link::Link;
-use crate::link::feed::WINDOW;
-use crate::proto::control::connections::{ConnectionsList, Listed};
+use crate::link::feed::{Feed, WINDOW};
+use crate::proto::control::connections::{Connection, ConnectionsAdd, ConnectionsList, Folder, Listed};
 use crate::proto::control::{Fault, MarkInfo, PortInfo, SessionCreate, SessionDetach, SessionInfo, SessionList};
 use crate::proto::frame::{self, Body, Frame};
 use crate::proto::ids::{Offset, SessionId, Size, StreamId};
@@ -35,6 +35,7 @@ use crate::transport::ssh::forward::spec::Spec;
 pub use answers::answer as answer_asked;
 use attached::{Settled, Waiting};
 use measured::Measured;
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -449,6 +450,44 @@ pub fn list_connections(
 fn sound(Listed { folders, connections, told }: Listed) -> Listed {
     let Book { folders, connections, .. } = Book { folders, connections, ..Book::empty() }.sound();
     Listed { folders, connections, told }
+}
+
+/// Adds many at once to a host's connections, all or none, however much it is: on `stream`.
+pub fn add_connections(
+    link: &Link,
+    stream: StreamId,
+    folders: Vec<Folder>,
+    connections: Vec<Connection>,
+) -> impl Future<Output = Result<(), Fault>> + Send + use<> {
+    /// A slow network has 16 MiB to carry.
+    const WITHIN: Duration = Duration::from_secs(600);
+    let add = ConnectionsAdd { folders, connections, ..ConnectionsAdd::default() };
+    let json = serde_json::to_vec(&add).unwrap_or_default();
+    let bytes = json.len() as u64;
+    let mut frames = link.open_stream(stream);
+    let added = link.call_within(&ConnectionsAdd { stream, bytes, ..ConnectionsAdd::default() }, WITHIN);
+    let link = link.clone();
+    async move {
+        // (nothing is sent before its first Ack: nobody would take it)
+        let mut feed = Feed::new(stream, 0, bytes, WINDOW);
+        tokio::pin!(added);
+        let result = loop {
+            tokio::select! {
+                answer = &mut added => break answer.map(drop),
+                Some(frame) = frames.recv() => {
+                    if let Ok(Body::Ack { seen, limit }) = frame.body() {
+                        feed.ack(seen, limit);
+                        feed.pump(&link.out, |at, most| {
+                            let at = at as usize;
+                            Cow::Borrowed(json.get(at..(at + most).min(json.len())).unwrap_or_default())
+                        });
+                    }
+                }
+            }
+        };
+        link.close_stream(stream);
+        result
+    }
 }
 
 /// What a stream brings, from offset `from` to `to`, acknowledged as it comes. Short where the session let go of some.

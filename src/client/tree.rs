@@ -131,6 +131,8 @@ pub struct Tree {
     pub by_name: bool,
     /// The place and the moment of the last click: a second one soon after is a double click.
     clicked: Option<(Place, Duration)>,
+    /// An import that is being kept: its tag, and what is said once it is.
+    pub adding: Option<(u64, String)>,
 }
 
 impl Tree {

@@ -132,7 +132,8 @@ async fn show(options: Options, terminal: &mut Terminal, mut writer: Writer) -> 
     } = options;
     let begun = Instant::now();
     let (trouble_tx, mut trouble) = mpsc::unbounded_channel();
-    let mut driver = Driver::new(start, keep, trouble_tx);
+    let (files_tx, mut files) = mpsc::unbounded_channel();
+    let mut driver = Driver::new(start, keep, trouble_tx, files_tx);
     let (size, escape) = (terminal.size(), settings.escape);
     let (mut app, first) =
         App::new(Setup { settings, size, solo, open_host, known: ssh_hosts, ssh_config, saved, inside });
@@ -259,6 +260,9 @@ async fn show(options: Options, terminal: &mut Terminal, mut writer: Writer) -> 
             }
             Some(why) = trouble.recv() => {
                 app.say(format!("the layout could not be kept: {}", crate::text::short(&why, 200)));
+            }
+            Some(done) = files.recv() => {
+                driver.perform(app.update(Event::File(Box::new(done))), terminal, &mut writer);
             }
             Some((host, event)) = events.recv(), if inbox.is_empty() => {
                 inbox.push(host, event, app.hot());

@@ -21,7 +21,8 @@
 //!
 //! # Calls
 //! JSON-RPC 2.0 in Call frames on stream 0, hop by hop: [`control`]. What is large (history, raw output, what a search
-//! finds) answers by Data frames on a stream the caller names. Where such a stream ends early because the session has,
+//! finds) answers by Data frames on a stream the caller names, and what is large to send (`connections.add`) goes there
+//! within the credit of the other side's Acks. Where such a stream ends early because the session has,
 //! `session.exited` (or `session.dropped`) comes on it instead of the rest: the call is made again.
 //!
 //! # Output

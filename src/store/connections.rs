@@ -4,6 +4,7 @@
 //! The file's shape is the seed's, version "1": `folders` and `connections`, both flat, in the order they are shown.
 //! Read as well: the same without a version, and the nested shape that termiHub writes since (its version "2").
 
+pub mod import;
 mod nested;
 
 use super::file::{Loaded, Store, Stored};
@@ -476,6 +477,11 @@ fn merge(into: &mut Value, patch: Value, depth: usize) {
     }
 }
 
+/// What a file's failure is to who asked for a change.
+pub fn failed(failure: &Failure) -> Fault {
+    Fault::new(Fault::REFUSED, failure.line())
+}
+
 /// The book of this machine, and what is to be said of its file.
 ///
 /// # Errors
@@ -495,10 +501,8 @@ pub fn load(dir: &SafeDir) -> Result<(Book, Option<String>), Failure> {
             });
             (book.sound(), told)
         }
-        Loaded::Damaged { backup, told, .. } => {
-            (backup.map_or_else(Book::default, Book::sound), Some(told.to_string()))
-        }
-        Loaded::Newer { told, .. } => (Book::empty(), Some(told.to_string())),
+        Loaded::Damaged { backup, told, .. } => (backup.map_or_else(Book::default, Book::sound), Some(told.line())),
+        Loaded::Newer { told, .. } => (Book::empty(), Some(told.line())),
     })
 }
 
@@ -527,7 +531,7 @@ pub fn change<R>(dir: &SafeDir, change: impl FnOnce(&mut Book) -> Result<R, Faul
             }
         }
     });
-    saved.map_err(|failure| refused.unwrap_or_else(|| Fault::new(Fault::REFUSED, failure.to_string())))
+    saved.map_err(|failure| refused.unwrap_or_else(|| failed(&failure)))
 }
 
 #[cfg(test)]

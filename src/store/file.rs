@@ -120,7 +120,7 @@ impl<'d> Store<'d> {
 
     /// Reads the file and changes nothing on the disk; `aside` is empty.
     pub fn peek<T: Stored>(&self) -> Result<Loaded<T>, Failure> {
-        let bytes = match self.dir.read(&self.name, MOST) {
+        let bytes = match self.read() {
             Ok(bytes) => bytes,
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
                 // a crash between the two renames of a save leaves the copy alone
@@ -129,7 +129,7 @@ impl<'d> Store<'d> {
                     None => Loaded::Missing,
                 });
             }
-            Err(e) if matches!(e.kind(), io::ErrorKind::FileTooLarge | io::ErrorKind::InvalidInput) => {
+            Err(e) if is_no_file_of_ours(&e) => {
                 return Ok(self.damaged(&e.to_string()));
             }
             Err(e) => return Err(self.cannot("read", &e)),
@@ -173,7 +173,7 @@ impl<'d> Store<'d> {
 
     fn replace<T: Stored>(&self, value: &T) -> Result<(), Failure> {
         let bytes = encode(value).map_err(|e| self.cannot("save", &io::Error::other(e)))?;
-        match self.dir.read(&self.name, MOST) {
+        match self.read() {
             Ok(old) => {
                 match decode::<T>(&old) {
                     Ok(_) if old == bytes => return Ok(()),
@@ -187,7 +187,8 @@ impl<'d> Store<'d> {
                 }
             }
             Err(e) if e.kind() == io::ErrorKind::NotFound => {}
-            Err(_) => drop(self.put_aside()?),
+            Err(e) if is_no_file_of_ours(&e) => drop(self.put_aside()?),
+            Err(e) => return Err(self.cannot("save", &e)),
         }
         self.dir.write_durable(&self.name, &bytes).map_err(|e| self.cannot("save", &e))
     }
@@ -219,6 +220,19 @@ impl<'d> Store<'d> {
             }
         }
         Err(self.cannot("put aside", &io::Error::other("too many lie there")))
+    }
+
+    /// The file's bytes, where it is ours.
+    fn read(&self) -> io::Result<Vec<u8>> {
+        let owner = self.dir.stat(&self.name)?.map(|e| e.owner);
+        let me = rustix::process::geteuid().as_raw();
+        match owner {
+            Some(owner) if owner != me => Err(io::Error::new(
+                io::ErrorKind::PermissionDenied,
+                format!("it belongs to another user ({owner}, and this is {me}): move it away, or make it yours"),
+            )),
+            _ => self.dir.read(&self.name, MOST),
+        }
     }
 
     fn backup<T: Stored>(&self) -> Option<T> {
@@ -258,6 +272,11 @@ impl<'d> Store<'d> {
     }
 }
 
+/// Too large, or a pipe or a directory: what lies there was not written by thub.
+fn is_no_file_of_ours(e: &io::Error) -> bool {
+    matches!(e.kind(), io::ErrorKind::FileTooLarge | io::ErrorKind::InvalidInput)
+}
+
 /// What a file of this kind holds, wherever it came from.
 ///
 /// # Errors
@@ -269,7 +288,8 @@ pub fn parse<T: Stored>(bytes: &[u8]) -> Result<T, String> {
     })
 }
 
-fn encode<T: Stored>(value: &T) -> Result<Vec<u8>, String> {
+/// A file's text.
+pub fn encode<T: Stored>(value: &T) -> Result<Vec<u8>, String> {
     let mut json = serde_json::to_value(value).map_err(|e| e.to_string())?;
     T::write_version(&mut json);
     let mut bytes = serde_json::to_vec_pretty(&json).map_err(|e| e.to_string())?;
@@ -381,6 +401,31 @@ mod tests {
         assert!(store.update(|_: Option<Note>| Ok((note("old"), ()))).is_err());
         assert_eq!(dir.read("n.json", 100).unwrap(), newer);
         assert_eq!(names(&dir), ["n.json"]);
+    }
+
+    #[test]
+    fn what_is_somebody_elses_is_left() {
+        let (top, dir) = scratch();
+        let store = Store::new(&dir, "notes.json");
+        let other = top.path().join("other");
+        std::fs::write(&other, "theirs").unwrap();
+        std::os::unix::fs::symlink(&other, dir.path().join("notes.json")).unwrap();
+        let note = Note { version: 2, text: "mine".into() };
+        for failure in [store.save(&note).unwrap_err(), store.load::<Note>().unwrap_err()] {
+            assert!(failure.to_string().contains("symbolic link"), "{failure}");
+        }
+        assert_eq!(std::fs::read(&other).unwrap(), b"theirs");
+        if !rustix::process::geteuid().is_root() {
+            return;
+        }
+        dir.remove("notes.json").unwrap();
+        std::fs::write(dir.path().join("notes.json"), "theirs").unwrap();
+        std::os::unix::fs::chown(dir.path().join("notes.json"), Some(12345), None).unwrap();
+        for failure in [store.save(&note).unwrap_err(), store.load::<Note>().unwrap_err()] {
+            assert!(failure.to_string().contains("belongs to another user"), "{failure}");
+        }
+        assert_eq!(std::fs::read(dir.path().join("notes.json")).unwrap(), b"theirs");
+        assert_eq!(dir.list().unwrap().iter().filter(|n| n.contains("corrupt")).count(), 0);
     }
 
     #[test]

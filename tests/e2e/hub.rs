@@ -97,6 +97,131 @@ fn by_verb() {
     assert_eq!(std::fs::read(kept.unwrap().path()).unwrap(), b"{\"version\":");
 }
 
+const SSH_CONFIG: &str =
+    "Host build b?ld\n  HostName build.example\n  Port 2222\nHost db\n  ProxyJump build\nHost *\n  User root\n";
+
+#[test]
+fn taken_over_from_files() {
+    let home = Home::new();
+    let write = |name: &str, text: &str| {
+        std::fs::write(home.at(name), text).unwrap();
+        home.at(name).to_str().unwrap().to_string()
+    };
+    let names = |folder: &str| {
+        let all = listed(&home);
+        let id = all["folders"].as_array().unwrap().iter().find(|f| f["name"] == folder).map(|f| f["id"].clone());
+        let of =
+            all["connections"].as_array().unwrap().iter().filter(|c| c["folderId"] == id.clone().unwrap_or_default());
+        of.map(|c| c["name"].as_str().unwrap().to_string()).collect::<Vec<_>>()
+    };
+    let config = write("ssh_config", SSH_CONFIG);
+    // what would come is shown, and nothing is there
+    let said = home.thub(&["conn", "import", &config, "--in", "SSH/All", "--dry-run"]);
+    assert!(
+        said.code == 0 && said.out.contains("SSH/All/build") && said.out.contains("root@build.example:2222"),
+        "{said:?}"
+    );
+    assert!(said.out.contains("2 folders, 2 connections would be added (ssh-config)"), "{said:?}");
+    assert_eq!(listed(&home)["connections"].as_array().unwrap().len(), 1);
+    let said = home.thub(&["conn", "import", &config, "--in", "SSH/All"]);
+    assert!(said.code == 0 && said.out.contains("2 folders, 2 connections added"), "{said:?}");
+    assert_eq!(names("All"), ["build", "db"]);
+    // twice is once, and said
+    let said = home.thub(&["conn", "import", &config, "--in", "SSH/All"]);
+    assert!(
+        said.out.contains("0 connections added, 2 already there") && said.err.contains("db: already there"),
+        "{said:?}"
+    );
+    // another one of a name, a password, a line that is wrong, from standard input
+    let table = "name;host;folder;password\nbuild;other.example;SSH/All;geheim\nbad;a b;;\n";
+    let said = home.thub_in(&["conn", "import", "-"], table.as_bytes());
+    assert!(said.code == 0 && said.out.contains("1 connection added (csv)"), "{said:?}");
+    for what in ["1 password is not taken", "line 3: bad: host", "build: comes as build (2)"] {
+        assert!(said.err.contains(what), "{what}: {said:?}");
+    }
+    assert_eq!(names("All"), ["build", "db", "build (2)"]);
+    let kept = std::fs::read_to_string(home.at("state/connections.json")).unwrap();
+    assert!(!kept.contains("geheim"));
+    let said = home.thub_in(&["conn", "import", "-", "--json"], table.as_bytes());
+    let json: Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!(
+        (&json["already_there"][0], json["left_out"].as_array().unwrap().len()),
+        (&Value::from("build"), 2),
+        "{json}"
+    );
+    // nothing that is none
+    let junk = write("junk", "hello\n");
+    for (bad, what) in [
+        (&["conn", "import", &junk][..], "looks like nothing"),
+        (&["conn", "import", &junk, "--from", "thub"], "not understood as thub"),
+        (&["conn", "import", "/nowhere/x"], "cannot be read"),
+        (&["conn", "import", "/dev/zero"], "longer than 16 MiB"),
+    ] {
+        let said = home.thub(bad);
+        assert!(said.code == 2 && said.err.contains(what), "{bad:?}: {said:?}");
+    }
+
+    // out, into another machine's book, and the same comes out there
+    let out = home.at("out.json");
+    let path = out.to_str().unwrap();
+    home.thub(&["conn", "export", path]).ok();
+    assert_eq!(std::fs::metadata(&out).unwrap().permissions().mode() & 0o777, 0o600);
+    let said = home.thub(&["conn", "export", path]);
+    assert!(said.code == 2 && said.err.contains("is there already") && said.err.contains("--force"), "{said:?}");
+    home.thub(&["conn", "export", path, "--force"]).ok();
+    let other = Home::new();
+    let said = other.thub(&["conn", "import", path]);
+    assert!(said.out.contains("2 folders, 3 connections added, 1 already there (thub)"), "{said:?}");
+    let plain = |home: &Home| {
+        let text = home.thub(&["conn", "export", "--to", "csv"]).ok();
+        assert_eq!(text.lines().count(), 5, "{text}");
+        text
+    };
+    assert_eq!(plain(&home), plain(&other));
+    // a team's file is such a file
+    std::fs::write(other.at("config/config.toml"), format!("team_files = [\"{path}\"]\n")).unwrap();
+    let mut tty = Tty::thub(&other, 120, 35, &[]);
+    tty.until_text("ready$");
+    tty.prefix("b");
+    tty.until("the team's rows", |s| s.iter().filter(|l| l.contains("> build (2)")).count() == 2);
+    tty.kill9();
+    // Host blocks that mean the same
+    let said = home.thub(&["conn", "export", "--to", "ssh-config", "--in", "SSH"]);
+    let blocks = write("blocks", &said.out);
+    let said = other.thub(&["conn", "import", &blocks, "--in", "Again", "--json"]);
+    let json: Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!(json["connections"], serde_json::json!(["build", "db", "build-2"]), "{said:?}");
+    assert!(other.thub(&["conn", "show", "Again/build"]).ok().contains("2222"));
+}
+
+#[test]
+fn more_than_a_call_holds_comes_at_once() {
+    let home = Home::new();
+    let table: String = (0..8000).map(|n| format!("h{n},h{n}.example.com,{n},root\n")).collect();
+    let said =
+        home.thub_in(&["conn", "import", "-", "--from", "csv"], format!("name,host,port,user\n{table}").as_bytes());
+    assert!(said.out.contains("8000 connections added"), "{said:?}");
+    let said = home.thub_in(&["conn", "import", "-"], format!("name,host,port,user\n{table}").as_bytes());
+    assert!(said.out.contains("0 connections added, 8000 already there"), "{said:?}");
+    // one too many: nothing comes, and it is said
+    let more: String = (0..13_000).map(|n| format!("m{n},m.example.com\n")).collect();
+    let said = home.thub_in(&["conn", "import", "-"], more.as_bytes());
+    assert!(said.code == 2 && said.err.contains("20000 connections are kept at most"), "{said:?}");
+    assert_eq!(listed(&home)["connections"].as_array().unwrap().len(), 8001);
+}
+
+#[test]
+fn taken_over_by_a_far_host() {
+    let Some(far) = Far::deployed() else { return };
+    let said =
+        far.home.thub_in(&far.words(&["conn", "import", "-", "-H", "test", "--in", "Targets"]), SSH_CONFIG.as_bytes());
+    assert!(said.code == 0 && said.out.contains("1 folder, 2 connections added"), "{said:?}");
+    assert!(far.thub(&["conn", "ls", "-H", "test"]).ok().contains("Targets/db"));
+    assert_eq!(listed(&far.home)["connections"].as_array().unwrap().len(), 1, "not here");
+    let out = far.thub(&["conn", "export", "-H", "test", "--to", "csv"]).ok();
+    assert!(out.contains("db,ssh,db,,root,,build,Targets,"), "{out}");
+}
+
 #[test]
 fn what_changes_something_is_named_whole() {
     let home = Home::new();
@@ -164,6 +289,18 @@ fn in_the_tree() {
         s.iter().any(|l| l.contains("$ greeting")) && !s.iter().any(|l| l.contains("Default Shell"))
     });
     tty.type_("\r");
+    // connections of a file, looked at first
+    std::fs::write(home.at("more.csv"), "name,host\nfrom-file,f.example\n,\n").unwrap();
+    let more = home.at("more.csv");
+    tty.type_(format!("i{}\r", more.display()));
+    tty.until_text("Take over 1 connection");
+    tty.type_("y");
+    tty.until_text("1 connection taken over");
+    until("it is kept", || listed(&home)["connections"].as_array()?.iter().find(|c| c["name"] == "from-file").cloned());
+    let out = home.at("out.conf");
+    tty.type_(format!("E{}\r", out.display()));
+    tty.until_text("connections in ");
+    assert!(std::fs::read_to_string(&out).unwrap().contains("Host from-file\n  HostName f.example\n"));
     // it goes, its session stays
     tty.type_("D");
     tty.until_text("Delete connection 'greeting'?");

@@ -10,11 +10,17 @@ use std::sync::LazyLock;
 use thub::config::Config;
 use thub::link::call::{self, Message};
 use thub::paths::Paths;
+use thub::proto::control::connections::{Listed, check::check};
 use thub::proto::control::*;
 use thub::proto::frame::{self, Body, Kind};
 use thub::proto::hello;
 use thub::proto::ids::{SessionId, Size, check_name};
 use thub::proto::notice::Notice;
+use thub::store::connections::Book;
+use thub::store::connections::import::{
+    self,
+    plan::{Base, plan},
+};
 use thub::store::file::Stored;
 use thub::store::layout::{Layout, migrate};
 use thub::store::rundir::RunDir;
@@ -165,6 +171,9 @@ pub fn ssh_config(data: &[u8]) {
     let tokens = Tokens { config: &config, home: "/home/me", me: "me", uid: 1000, machine: "box" };
     let _ = expand(first, &tokens);
     let world = Nowhere { me: Me { uid: 1000, name: "me".into(), home: home.into() }, text: data };
+    if let Ok((said, wrong)) = own::said::said(&dest, Path::new("config"), &world) {
+        assert!(said.port != Some(0) && wrong.len() < 1100, "{said:?}");
+    }
     match own::read(&dest, Some(Path::new("config")), &world) {
         Ok(printed) => {
             let printed = String::from_utf8_lossy(&printed);
@@ -267,6 +276,30 @@ pub fn store(data: &[u8]) {
         }
         let lines = end.history().ok().and_then(|h| History::from_bytes(&h, 100));
         assert!(lines.is_none_or(|l| l.len() <= 100));
+    }
+}
+
+/// Connections of other programs' files: nothing comes that could not be kept, nothing twice, and what is written means
+/// the same when it is read.
+pub fn import(data: &[u8]) {
+    let detected = import::detect("x.csv", data);
+    for format in import::Format::ALL {
+        let file = import::File { name: "a%20b".into(), bytes: data.to_vec() };
+        let Ok(all) = import::read(format, &[file], |_| Default::default()) else { continue };
+        assert!(all.connections.iter().all(|c| check(c).is_empty()), "{detected:?} {all:?}");
+        let mut book = Book::default();
+        let there =
+            |book: &Book| Listed { folders: book.folders.clone(), connections: book.connections.clone(), told: None };
+        let first = plan(&there(&book), &Base::default(), all.clone());
+        book.add(first.folders, first.connections).expect("it was checked");
+        let second = plan(&there(&book), &Base::default(), all);
+        assert!(second.folders.is_empty() && second.connections.is_empty(), "{second:?}");
+        let written = import::thub::written(&there(&book)).expect("ours");
+        let file = import::File { name: "x".into(), bytes: written.bytes };
+        let again = import::read(import::Format::Thub, &[file], |_| Default::default()).expect("ours");
+        assert_eq!(again.connections.len(), book.connections.len());
+        import::csv::written(&there(&book)).expect("a table");
+        import::ssh_config::written(&there(&book));
     }
 }
 

@@ -1,9 +1,12 @@
 //! Owns what a person does with prepared connections and folders: open, make, edit, duplicate, put in order.
-//! Leaves out what is done with many at once (`many.rs`), and where they are kept: each wish is a call to their host.
+//! Leaves out what is done with many at once (`many.rs`), files they come from and go to (`files`), and where they are kept: each
+//! wish is a call to their host.
+
+pub mod files;
 
 use super::many::Doomed;
 use super::{App, Effect, Sources, TeamFile};
-use crate::client::book::Change;
+use crate::client::book::{Change, Many};
 use crate::client::host::{HostCommand, HostId};
 use crate::client::layer::form::Form;
 use crate::client::layer::picker::{Item, Picker};
@@ -41,6 +44,13 @@ pub enum Wish {
     Reconnect(HostId),
     Without(HostId),
     Command(&'static str),
+    /// Into a folder, from a file, which is asked for.
+    Import(HostId, Option<String>),
+    ImportFrom(HostId, Option<String>),
+    Add(HostId, Box<Many>),
+    /// A folder or all of it, into a file.
+    Export(HostId, Option<String>),
+    ExportTo(HostId, Option<String>),
 }
 
 impl App {
@@ -187,7 +197,11 @@ impl App {
                 }
             }
             (None, Err(why)) => self.say_long(short(&why, 300)),
-            (None, Ok(_)) => {}
+            (None, Ok(_)) => {
+                if let Some((_, said)) = self.tree.adding.take_if(|(adding, _)| *adding == tag) {
+                    self.say(said);
+                }
+            }
         }
     }
 
@@ -232,6 +246,11 @@ impl App {
             ("e", Place::Connection(_, id)) => Wish::Edit(host, id.clone()),
             ("e", Place::Folder(_, id)) => Wish::RenameFolder(host, id.clone()),
             ("y", Place::Connection(_, id)) => Wish::Duplicate(host, id.clone()),
+            ("i", _) => Wish::Import(host, self.folder_at(place)),
+            ("E", _) => {
+                let folder = self.folder_at(place);
+                Wish::Export(host, folder)
+            }
             ("m", _) => Wish::Move(host, self.places_for(place)),
             ("D" | "Delete", _) => Wish::Delete(self.places_for(place)),
             ("J" | "S-Down", Place::Connection(_, id) | Place::Folder(_, id)) => Wish::Step(host, id.clone(), 1),
@@ -286,7 +305,11 @@ impl App {
         }
         if self.book(&host).is_some() && !self.teams.contains_key(&host) {
             items.push(("new connection", "a", Wish::New(host.clone(), folder.clone())));
-            items.push(("new folder", "A", Wish::NewFolder(host, folder)));
+            items.push(("new folder", "A", Wish::NewFolder(host.clone(), folder.clone())));
+            items.push(("take over from a file", "i", Wish::Import(host.clone(), folder.clone())));
+        }
+        if self.book(&host).is_some() {
+            items.push(("write to a file", "E", Wish::Export(host, folder)));
         }
         let items = items.into_iter().map(|(text, key, wish)| Item {
             text: text.into(),
@@ -302,6 +325,7 @@ impl App {
         self.dirty = true;
         let changed = match &wish {
             Wish::New(host, _) | Wish::NewFolder(host, _) | Wish::RenameFolder(host, _) => Some(host.clone()),
+            Wish::Import(host, _) => Some(host.clone()),
             Wish::Duplicate(host, _) | Wish::Step(host, ..) => Some(host.clone()),
             _ => None,
         };
@@ -348,19 +372,27 @@ impl App {
             Wish::KillAll(sessions) => self.kill_all(sessions, out),
             Wish::Step(host, id, by) => self.step_in_folder(host, &id, by, out),
             // (their texts come with the prompt)
-            Wish::NamedFolder(..) | Wish::RenamedFolder(..) => {}
             Wish::Without(host) => self.without_agent(&host, out),
             Wish::Command(name) => {
                 if let Some(command) = crate::client::command::by_name(name) {
                     out.extend((command.run)(self));
                 }
             }
+            Wish::NamedFolder(..) | Wish::RenamedFolder(..) | Wish::ImportFrom(..) | Wish::ExportTo(..) => {}
+            Wish::Import(host, folder) => self.ask_for_import(host, folder),
+            Wish::Export(host, folder) => self.ask_for_export(host, folder),
+            Wish::Add(host, many) => self.add_many(host, *many, out),
             Wish::Reconnect(host) => out.push(Effect::Host(host, HostCommand::Connect)),
         }
     }
 
     /// What was typed for a wish that needs a name.
     pub(super) fn wish_named(&mut self, wish: Wish, text: String, out: &mut Vec<Effect>) {
+        let wish = match wish {
+            Wish::ImportFrom(host, folder) => return self.import_from(host, folder, text, out),
+            Wish::ExportTo(host, folder) => return self.export_to(&host, folder.as_deref(), &text, out),
+            wish => wish,
+        };
         if let Err(why) = check::check_name(&text) {
             return self.say(why);
         }

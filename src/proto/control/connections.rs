@@ -335,12 +335,19 @@ pub struct ConnectionsMove {
 method!(ConnectionsMove = "connections.move" -> Done);
 
 /// Many at once, all or none: what an import brings. Ids are made anew; `folderId` and `parentId` name folders of the
-/// same call, or ones that are there already.
+/// same call, or ones that are there already. What is too long for a call comes as Data on a `stream`, from offset 0 on
+/// and as far as the Acks there allow, the first of which says that it may begin: JSON of [`ConnectionsAdd`], in `bytes`
+/// bytes. Then no ids are answered.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(default)]
 pub struct ConnectionsAdd {
     pub folders: Vec<Folder>,
     pub connections: Vec<Connection>,
+    #[serde(skip_serializing_if = "no_stream")]
+    pub stream: StreamId,
+    /// Length of what comes on the stream: at most 16 MiB.
+    #[serde(skip_serializing_if = "super::is_zero")]
+    pub bytes: u64,
 }
 #[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(default)]

@@ -28,13 +28,13 @@ struct Flat {
 
 impl Flat {
     fn walk(&mut self, children: Vec<Value>, parent: Option<&str>, depth: usize) -> Result<(), String> {
-        if depth > DEEPEST {
-            return Err(format!("its folders lie more than {DEEPEST} deep"));
-        }
         for child in children {
             let Value::Object(mut node) = child else { return Err("one of its children is no object".into()) };
             let kind = node.remove("type");
             match kind.as_ref().and_then(Value::as_str) {
+                Some("folder") if depth > DEEPEST => {
+                    return Err(format!("its folders lie more than {DEEPEST} deep"));
+                }
                 Some("folder") => {
                     let inner = match node.remove("children") {
                         None => Vec::new(),

@@ -40,7 +40,7 @@ mod way;
 mod x11;
 
 pub use ahead::{Again, Note};
-pub use aliases::hosts;
+pub use aliases::{Entry, entries, hosts};
 pub use channel::{Channel, Control, Exit};
 pub use config::{HostConfig, resolve};
 pub use connect::{Beside, Lends, Ssh, Terminal, connect, connect_again, connect_patiently};

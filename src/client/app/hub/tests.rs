@@ -495,3 +495,70 @@ fn steps_are_counted_from_where_it_is_by_then() {
     s.host("local", HostEvent::Connections(Some(Arc::new(long))));
     assert_eq!(shown(&s)[1], "    >web");
 }
+
+#[test]
+fn taken_over_and_written() {
+    use crate::store::connections::import::{Format, Imported};
+    use files::{FileDone, FileWish};
+    let mut s = bench();
+    let wish = |s: &mut Bench| {
+        let mut all: Vec<FileWish> =
+            s.take().into_iter().filter_map(|e| if let Effect::File(wish) = e { Some(*wish) } else { None }).collect();
+        assert_eq!(all.len(), 1, "{all:?}");
+        all.remove(0)
+    };
+    choose(&mut s, "web");
+    s.keys("i '~/.ssh/config Enter");
+    let FileWish::Read { host, folder, path } = wish(&mut s) else { panic!() };
+    assert_eq!((folder.as_deref(), path.as_str()), (Some("f-lab"), "~/.ssh/config"));
+    let ssh = |name: &str| Connection {
+        name: name.into(),
+        config: Config::ssh(&Ssh { host: "db".into(), ..Ssh::default() }),
+        ..Connection::default()
+    };
+    let imported =
+        Imported { connections: vec![ssh("db"), ssh("new")], left_out: vec!["x: wrong".into()], folders: Vec::new() };
+    let done = |read| {
+        Event::File(Box::new(FileDone::Read { host: host.clone(), folder: folder.clone(), path: path.clone(), read }))
+    };
+    // a preview, and then all at once
+    s.app.update(done(Ok((Format::SshConfig, imported.clone()))));
+    let screen = s.screen();
+    let Some(Layer::Confirm { text, .. }) = s.app.layers.last() else { panic!("{screen}") };
+    let wanted = "Take over 1 connection from ~/.ssh/config (ssh-config)? Beside: 1 already there; x: wrong.";
+    assert!(text == wanted && screen.contains("Take over 1 connection from"), "{text}\n{screen}");
+    s.keys("y");
+    let all = s.take();
+    let tag = all.iter().find_map(|e| match e {
+        Effect::Host(_, HostCommand::Book { tag, change }) => match &**change {
+            Change::Add(many) => {
+                assert_eq!(
+                    many.connections.iter().map(|c| (c.name.as_str(), c.folder_id.as_deref())).collect::<Vec<_>>(),
+                    [("new", Some("f-lab"))]
+                );
+                Some(*tag)
+            }
+            _ => None,
+        },
+        _ => None,
+    });
+    s.host("local", HostEvent::Booked { tag: tag.unwrap(), result: Ok(String::new()) });
+    assert!(s.screen().contains("1 connection taken over"), "{}", s.screen());
+    // nothing new, and what can't be read, are said
+    let known = Imported { connections: vec![ssh("db")], ..Imported::default() };
+    s.app.update(done(Ok((Format::Csv, known))));
+    assert!(s.app.layers.is_empty() && s.screen().contains("nothing new in"), "{}", s.screen());
+    s.app.update(done(Err("no such file".into())));
+    assert!(s.screen().contains("no such file"));
+
+    s.keys("E '/tmp/x.csv Enter");
+    let FileWish::Write { path, bytes, said } = wish(&mut s) else { panic!() };
+    let table = String::from_utf8(bytes).unwrap();
+    assert!(
+        path == "/tmp/x.csv" && table.contains("web,ssh,10.0.0.5,22,pi,,,Lab,eu") && table.contains("uart,serial"),
+        "{table}"
+    );
+    assert!(!table.contains("Default Shell") && said.starts_with("3 connections in /tmp/x.csv"), "{said}");
+    s.app.update(Event::File(Box::new(FileDone::Written(Ok(said)))));
+    assert!(s.screen().contains("3 connections in"));
+}

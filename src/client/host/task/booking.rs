@@ -42,9 +42,10 @@ impl Task {
         let Some((tag, change)) = live.booking.waiting.pop_front() else { return };
         live.booking.changing = Some(tag);
         let (events, host, link) = (self.events.clone(), self.host.clone(), live.link.clone());
+        let stream = self.take_stream();
         let (build, file, done) = (live.build.clone(), self.env.ssh_config.clone(), self.inner_tx.clone());
         tokio::spawn(async move {
-            let result = change.make(&link).await.map_err(|f| match f.older() {
+            let result = change.make(&link, stream).await.map_err(|f| match f.older() {
                 Some(_) => mixed::told(&f, &host, &build, file.as_deref()),
                 None => f.message,
             });

@@ -141,6 +141,23 @@ pub(super) struct Jump {
     pub(super) extra: Option<String>,
 }
 
+impl Jump {
+    /// `none`: no jump at all.
+    pub(super) fn is_none(&self) -> bool {
+        self.host == "none" && self.port == 0 && self.user.is_none()
+    }
+
+    /// As `ssh -G` prints it.
+    pub(super) fn shown(&self) -> String {
+        let number = self.host.contains(':') || self.host.chars().all(|c| c.is_ascii_digit() || c == '.');
+        let extra = self.extra.as_ref().map(|e| format!("{e},")).unwrap_or_default();
+        let user = self.user.as_ref().map(|u| format!("{u}@")).unwrap_or_default();
+        let host = if number { format!("[{}]", self.host) } else { self.host.clone() };
+        let port = if self.port > 0 { format!(":{}", self.port) } else { String::new() };
+        format!("{extra}{user}{host}{port}")
+    }
+}
+
 /// ProxyJump's value, comments included. `None` = it is wrong.
 pub(super) fn jump(text: &str, world: &dyn World) -> Option<Jump> {
     if text.eq_ignore_ascii_case("none") {

@@ -4,7 +4,7 @@
 //! It follows OpenSSH 9.2 as Debian 12 has it, what looks like its slips included: a file must mean one thing, whether
 //! or not ssh is installed. Of what came later it takes the options, conditions of `Match`, `%j` and names of algorithms. What it does not do (CanonicalizePermittedCNAMEs that would be looked up) is a sentence.
 //!
-//! - `line`, `matches` what lines do · `options` keywords · `print` defaults, tokens, the end
+//! - `line`, `matches` what lines do · `options` keywords · `print` defaults, tokens, the end · [`said`] without defaults
 //! - `words`, `patterns`, `algorithms`, `address`, `forward`, `glob` values, pure · [`world`] this machine
 
 mod address;
@@ -16,6 +16,7 @@ mod matches;
 mod options;
 mod patterns;
 mod print;
+pub mod said;
 pub mod words;
 pub mod world;
 
@@ -31,7 +32,7 @@ use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Duration;
-use words::latin;
+use words::{BLANK, latin};
 use world::{Machine, World};
 
 const WITHIN: Duration = Duration::from_secs(10);
@@ -95,6 +96,8 @@ pub(super) struct Reader<'a> {
     last_pass: bool,
     wants_last_pass: bool,
     files: usize,
+    /// Lines that are wrong are passed over and kept here; `None` = the first one is an error.
+    wrong: Option<Vec<String>>,
 }
 
 /// [`read`] on this machine, in at most 10 s.
@@ -123,17 +126,7 @@ pub async fn ask(dest: &Dest, file: Option<&Path>) -> Result<Vec<u8>, Failure> {
 /// meaning would need what is not supported.
 pub fn read(dest: &Dest, file: Option<&Path>, world: &dyn World) -> Result<Vec<u8>, Failure> {
     let host = latin(dest.host.as_bytes());
-    let mut r = Reader {
-        world,
-        options: Options::default(),
-        host: host.clone(),
-        original: host.clone(),
-        me: latin(world.me().name.as_bytes()),
-        home: latin(world.me().home.as_os_str().as_bytes()),
-        last_pass: false,
-        wants_last_pass: false,
-        files: 0,
-    };
+    let mut r = Reader::new(&host, world);
     if let Some(user) = &dest.user {
         r.options.first("user", latin(user.as_bytes()));
     }
@@ -181,6 +174,31 @@ pub fn read(dest: &Dest, file: Option<&Path>, world: &dyn World) -> Result<Vec<u
 #[cfg(test)]
 pub(in crate::transport::ssh) fn defaults() -> Vec<u8> {
     print::default_lists()
+}
+
+/// Whether it is this option that the line is about, as far as can be said at a glance.
+pub(in crate::transport::ssh) fn opens(line: &str, word: &str) -> bool {
+    let line = line.trim_start_matches(BLANK);
+    let line = line.strip_prefix('"').unwrap_or(line);
+    line.split_at_checked(word.len())
+        .is_some_and(|(start, rest)| start.eq_ignore_ascii_case(word) && !rest.starts_with(char::is_alphanumeric))
+}
+
+impl<'a> Reader<'a> {
+    fn new(host: &str, world: &'a dyn World) -> Reader<'a> {
+        Reader {
+            world,
+            options: Options::default(),
+            host: host.to_string(),
+            original: host.to_string(),
+            me: latin(world.me().name.as_bytes()),
+            home: latin(world.me().home.as_os_str().as_bytes()),
+            last_pass: false,
+            wants_last_pass: false,
+            files: 0,
+            wrong: None,
+        }
+    }
 }
 
 impl Reader<'_> {
@@ -233,7 +251,17 @@ impl Reader<'_> {
         let text = latin(&opened.text);
         for (i, line) in text.split('\n').enumerate() {
             let at = Place { file: path, line: i + 1 };
-            self.line(line, &at, active, flags, depth)?;
+            if let Err(failure) = self.line(line, &at, active, flags, depth) {
+                let most = self.files > FILES_MOST;
+                let Some(wrong) = self.wrong.as_mut().filter(|w| !most && w.len() < said::WRONG_MOST) else {
+                    return Err(failure);
+                };
+                if !wrong.contains(&failure.what) {
+                    wrong.push(failure.what);
+                }
+                // (what stands under a condition that is not understood is said of nobody)
+                *active &= !opens(line, "host") && !opens(line, "match");
+            }
         }
         Ok(true)
     }

@@ -4,7 +4,7 @@
 use super::super::KEYS;
 use super::super::expand::{connection, fill};
 use super::algorithms::{self, CIPHERS, Family, KEX, KEYS as KEY_NAMES, MACS, SIGNATURES};
-use super::forward::{End, Forward};
+use super::forward::{End, Forward, Jump};
 use super::words::bytes;
 use super::{Reader, wrong};
 use crate::failure::Failure;
@@ -150,13 +150,7 @@ impl Reader<'_> {
                 "proxycommand" if o.jump.is_some() => {}
                 "proxyjump" => {
                     if let Some(jump) = &o.jump {
-                        let number =
-                            jump.host.contains(':') || jump.host.chars().all(|c| c.is_ascii_digit() || c == '.');
-                        let extra = jump.extra.as_ref().map(|e| format!("{e},")).unwrap_or_default();
-                        let user = jump.user.as_ref().map(|u| format!("{u}@")).unwrap_or_default();
-                        let host = if number { format!("[{}]", jump.host) } else { jump.host.clone() };
-                        let port = if jump.port > 0 { format!(":{}", jump.port) } else { String::new() };
-                        each(&[format!("{extra}{user}{host}{port}")]);
+                        each(&[jump.shown()]);
                     }
                 }
                 key => {
@@ -205,7 +199,7 @@ impl Reader<'_> {
         {
             o.drop_none(key);
         }
-        if o.jump.as_ref().is_some_and(|j| j.host == "none" && j.port == 0 && j.user.is_none()) {
+        if o.jump.as_ref().is_some_and(Jump::is_none) {
             o.jump = None;
         }
         if let Some(jump) = &o.jump {
