@@ -103,8 +103,8 @@ fn in_its_pane() {
     let tty = Tty::thub(&home, 100, 24, &[]);
     tty.until_text("tool-up");
     let was = lost(&home, "tool");
-    tty.until_text("lost");
-    tty.type_("\r");
+    tty.until_text("killed");
+    tty.type_("r");
     let now = until("it to be there again", || {
         home.ls().into_iter().find(|s| s["name"] == "tool" && s["state"] == "running")
     });
