@@ -9,6 +9,7 @@ use thub::link::call::{self, Calls, Message};
 use thub::link::conn::Outbox;
 use thub::link::{Incoming, Link};
 use thub::proto::control::connections::*;
+use thub::proto::bundle::{self, Entry, Record};
 use thub::proto::control::*;
 use thub::proto::frame::{self, Body, Frame, Kind, tty};
 use thub::proto::hello;
@@ -430,6 +431,7 @@ fn cases() -> Vec<Case> {
     method(c, SessionRecover {}, SessionRecovered { sessions: vec![info()], recovered: 2, orphaned: 1, lost: 1 });
 
     connections(c);
+    files(c);
 
     let told = Told { kind: "refused".into(), what: "no".into(), hints: vec!["ask".into()], hard: true };
     let info = || TargetInfo {
@@ -526,7 +528,139 @@ fn cases() -> Vec<Case> {
     notice(c, 4, Notice::AgentShuttingDown(ShuttingDown { expected_return_s: Some(5), ..down }));
     c.iter_mut().skip(from).for_each(|c| c.name.push_str("-return"));
     notice(c, 0, Notice::ExecExited { stream: 6, code: 7 });
+    let ended = FilesEnded { info: Some(file()), fault: Some(Fault::new(Fault::FULL, "no space is left")) };
+    notice(c, 6, Notice::FilesEnded(Box::new(ended)));
     cases
+}
+
+fn file() -> FileInfo {
+    FileInfo {
+        name: FileName::new("größe").unwrap(),
+        kind: FileKind::File,
+        size: 1 << 40,
+        mode: 0o640,
+        mtime_ms: 1_771_491_600_123,
+        uid: 1000,
+        gid: 100,
+        owner: "me".into(),
+        group: "users".into(),
+        link: None,
+    }
+}
+
+/// The calls about files, each with all it may say.
+fn files(c: &mut Vec<Case>) {
+    let path = |p: &str| FilePath::new(p).unwrap();
+    let name = || FileName::new("größe").unwrap();
+    let here = Place::default;
+    let (odd, odd_path) = (FileName::new(b"\xff\xfe").unwrap(), FilePath::new(b"/a/\xff").unwrap());
+    let link = LinkInfo { target: odd_path.clone(), kind: Some(FileKind::Dir) };
+    let link = FileInfo { name: odd, kind: FileKind::Link, link: Some(link), ..FileInfo::default() };
+    let fault = || Fault::new(Fault::REFUSED, "permission denied");
+    let list = FilesList { place: here(), path: path("/a"), stream: 6, window: 1 << 18 };
+    method(c, list.clone(), FilesListing { real: path("/b/a") });
+    let target = "t-0123456789abcdef".parse().ok();
+    let place = FilesList { place: Place { target }, path: odd_path, ..list };
+    variant(c, "target", place, FilesListing::default());
+    answer(c, "files.list-entries", FilesLines { entries: vec![file(), link], end: None });
+    let end = ListEnd { entries: 100_000, more: true, unusable: 3, fault: Some(fault()) };
+    answer(c, "files.list-end", FilesLines { entries: Vec::new(), end: Some(end) });
+    method(
+        c,
+        FilesStat { place: here(), path: path("a"), real: true, space: true },
+        FilesStatted { info: file(), real: Some(path("/h/a")), space: Some(Space { total: 1 << 40, free: 1 << 30 }) },
+    );
+    method(
+        c,
+        FilesRead { place: here(), path: path("a"), stream: 6, from: 7, to: Some(9), window: 1 << 18 },
+        FilesReading { info: file() },
+    );
+    method(
+        c,
+        FilesWrite {
+            place: here(),
+            dir: path("/a"),
+            name: name(),
+            stream: 6,
+            part: "0123456789abcdef".into(),
+            size: Some(1 << 40),
+            mode: Some(0o640),
+            mtime_ms: Some(1_771_491_600_123),
+            replace: true,
+            keep: false,
+            window: 1 << 20,
+        },
+        FilesWriting { at: 1 << 30, limit: 1 << 31 },
+    );
+    method(c, FilesMkdir { place: here(), path: path("/a"), parents: true, mode: Some(0o700) }, Done {});
+    method(c, FilesRename { place: here(), from: path("/a"), to: path("/b"), replace: true }, Done {});
+    method(c, FilesDelete { place: here(), path: path("/a"), recursive: true, stream: 6, window: 1 << 18 }, Done {});
+    let failed = vec![Failed { path: path("a/b"), why: fault() }];
+    answer(c, "files.delete-progress", FilesProgress { files: 7, bytes: 9, failed, end: None });
+    let end = Some(WorkEnd { failed: 1, unusable: 2, fault: Some(fault()) });
+    answer(c, "files.delete-end", FilesProgress { files: 7, bytes: 0, failed: Vec::new(), end });
+    method(c, FilesChmod { place: here(), path: path("/a"), mode: 0o755 }, Done {});
+    let target = FilesLinkTarget { target: path("../b") };
+    method(c, FilesLinkRead { place: here(), path: path("/a") }, target);
+    method(
+        c,
+        FilesCopy { place: here(), from: path("/a"), to: path("/b"), replace: true, stream: 6, window: 1 << 18 },
+        Done {},
+    );
+    method(
+        c,
+        FilesHash { place: here(), path: path("/a"), from: 7, to: Some(9) },
+        FilesHashed { sha256: "ab".repeat(32), bytes: 2 },
+    );
+    method(
+        c,
+        FilesPack {
+            place: here(),
+            dir: path("/a"),
+            names: vec![name()],
+            contents: false,
+            have: true,
+            stream: 6,
+            window: 1 << 20,
+        },
+        FilesPacking { limit: 1 << 20 },
+    );
+    method(
+        c,
+        FilesUnpack { place: here(), dir: path("/a"), replace: true, stream: 6, window: 1 << 18 },
+        FilesUnpacking { limit: 1 << 20 },
+    );
+}
+
+/// A bundle as it was is still read, and still made so.
+#[test]
+fn the_bundle() {
+    let entry = |path: &[u8], kind, link: Option<&str>| {
+        let (path, link) = (FilePath::new(path).unwrap(), link.map(|l| FilePath::new(l).unwrap()));
+        Record::Entry(Entry { path, kind, size: 2, mode: 0o644, mtime_ms: 1_771_491_600_123, link })
+    };
+    let failed = Failed { path: FilePath::new("b").unwrap(), why: Fault::new(Fault::REFUSED, "no") };
+    let records = [
+        entry(b"a", FileKind::Dir, None),
+        entry(b"a/\xff", FileKind::File, None),
+        Record::Bytes(b"hi".to_vec()),
+        Record::Whole,
+        entry(b"a/l", FileKind::Link, Some("../x")),
+        Record::Failed(failed),
+        Record::End(WorkEnd { failed: 1, unusable: 2, fault: None }),
+    ];
+    let mut ours = Vec::new();
+    records.iter().for_each(|r| bundle::encode(r, &mut ours));
+    let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/wire/bundle.hex");
+    if std::env::var_os("UPDATE").is_some() && !file.exists() {
+        std::fs::write(&file, dump(&ours)).unwrap();
+    }
+    let golden = undump(&std::fs::read_to_string(&file).expect("its file is there (UPDATE=1 writes it)"));
+    assert_eq!(dump(&ours), dump(&golden));
+    let mut decoder = bundle::Decoder::new();
+    decoder.push(&golden);
+    let read: Vec<_> = std::iter::from_fn(|| decoder.record().unwrap()).collect();
+    assert_eq!(read, records);
 }
 
 /// Every frame kind, call and notice of revision 1 as it was, each in its file.

@@ -22,9 +22,11 @@ macro_rules! method {
 }
 
 pub mod connections;
+mod files;
 mod find;
 mod life;
 mod target;
+pub use files::*;
 pub use find::*;
 pub use life::*;
 pub use target::*;
@@ -43,7 +45,7 @@ impl Fault {
     pub const UNKNOWN_METHOD: i64 = -32601;
     pub const BAD_PARAMS: i64 = -32602;
     pub const INTERNAL: i64 = -32603;
-    /// No session, connection or stream of that name.
+    /// No session, connection, stream or file of that name.
     pub const UNKNOWN: i64 = 1;
     pub const NAME_TAKEN: i64 = 2;
     pub const REFUSED: i64 = 3;
@@ -54,6 +56,12 @@ impl Fault {
     pub const SPAWN: i64 = 6;
     /// The link is gone.
     pub const GONE: i64 = 7;
+    /// No room: a disk, or what this user may have of it.
+    pub const FULL: i64 = 8;
+    /// What is there is of another kind: a directory and no file, a link and neither.
+    pub const WRONG_KIND: i64 = 9;
+    /// The other path lies on another file system.
+    pub const OTHER_DISK: i64 = 10;
 
     pub fn new(code: i64, message: impl Into<String>) -> Fault {
         Fault { code, message: message.into() }

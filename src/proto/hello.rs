@@ -62,7 +62,7 @@ pub fn initialize(client: ClientId) -> Initialize {
 
 /// What this build can do.
 pub fn capabilities() -> BTreeMap<String, Capability> {
-    ["session", "exec", "monitoring"]
+    ["session", "exec", "monitoring", "files"]
         .into_iter()
         .map(|s| (s.to_string(), Capability { version: 1, features: Vec::new() }))
         .collect()

@@ -38,12 +38,16 @@
 //! nothing may be sent again. An attach also ends what the client had open before: nothing more is taken from there, so a client
 //! may go on from `input_applied` with something else than it had sent. Ack towards the client says what was applied and how far it may send.
 //!
+//! # Files
+//! The calls `files.*` ([`control`]) answer on streams with credit in each direction; whole trees travel as a [`bundle`].
+//!
 //! # Notices
 //! [`notice`]: on a session's stream what concerns it, in order with its output; on stream 0 the others. The last one on a
 //! stream is `session.exited`, or `session.dropped`: the session lives on and let go of this client, which attaches anew.
 
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::indexing_slicing))]
 
+pub mod bundle;
 pub mod control;
 pub mod frame;
 pub mod hello;

@@ -1,6 +1,6 @@
 //! Owns the unasked messages. Unknown ones are ignored. Leaves out who sends them when.
 
-use super::control::{MarkInfo, SessionInfo};
+use super::control::{FilesEnded, MarkInfo, SessionInfo};
 use super::ids::StreamId;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -38,6 +38,8 @@ pub enum Notice {
     /// A target process's host has sent nothing for this long, ms, though it was asked to; 0 = it is heard again.
     /// Repeated while it is silent.
     TargetSilent(u64),
+    /// On the stream of `files.read` or `files.write`, its last word.
+    FilesEnded(Box<FilesEnded>),
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
@@ -129,6 +131,7 @@ impl Notice {
             Notice::TargetSilent(quiet_ms) => {
                 ("target.silent", v(serde_json::to_value(Silent { quiet_ms: *quiet_ms })))
             }
+            Notice::FilesEnded(e) => ("files.ended", v(serde_json::to_value(e))),
         }
     }
 
@@ -155,6 +158,7 @@ impl Notice {
                 Notice::ExecExited { stream: e.stream, code: e.code }
             }
             "channel.exited" => Notice::ChannelExited(serde_json::from_value(params).ok()?),
+            "files.ended" => Notice::FilesEnded(serde_json::from_value(params).ok()?),
             "target.silent" => Notice::TargetSilent(serde_json::from_value::<Silent>(params).ok()?.quiet_ms),
             _ => return None,
         })
@@ -181,6 +185,7 @@ mod tests {
             Notice::ExecExited { stream: 4, code: 7 },
             Notice::ChannelExited(SessionExited { exit_code: None, cause: Some("connection lost".into()) }),
             Notice::TargetSilent(2900),
+            Notice::FilesEnded(Box::default()),
         ] {
             let (m, p) = n.to_wire();
             assert_eq!(Notice::from_wire(m, p), Some(n));
