@@ -123,7 +123,7 @@ const ARROWS: &[(&str, u8, &[&str])] = &[
 /// A word in the code, the files that may have it (a folder ends with '/'), and what it would break elsewhere.
 const WORDS: &[(&str, &[&str], &str)] = &[
     ("russh", &["src/transport/ssh/"], "SSH is one folder's matter"),
-    ("russh_sftp", &["src/transport/ssh/"], "SFTP is one folder's matter, behind its guard"),
+    ("russh_sftp", &[], "SFTP is our own: names are bytes, and no count of a server's is believed"),
     ("vt100", &[], "the engine is our own; that crate is what tests and benches hold it against"),
     ("vte", &["src/term/engine/"], "nothing outside the engine may know that crate"),
     ("unicode_segmentation", &["src/term/engine/"], "what a grapheme cluster is, is the engine's matter"),
@@ -202,7 +202,7 @@ const IMPURE: &[(&str, &[&str])] = &[
 ];
 
 /// Rooms that read what a peer sends: no `unwrap`, no indexing, and so many `expect` as here (each a promise of ours).
-const CAREFUL: &[(&str, usize)] = &[("proto", 1), ("link", 1), ("transport", 1), ("target", 0)];
+const CAREFUL: &[(&str, usize)] = &[("proto", 1), ("link", 1), ("transport", 1), ("target", 0), ("filesys", 0)];
 /// What such a room's `mod.rs` says.
 const DENY: &str = "#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::indexing_slicing))]";
 

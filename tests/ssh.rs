@@ -6,11 +6,15 @@ mod forward;
 mod sshd;
 
 use sshd::Sshd;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use thub::failure::Failure;
+use thub::filesys::sftp::Remote;
+use thub::filesys::{Fs, Wanted};
+use thub::proto::control::{FileName, FilePath, FilesWrite};
 use thub::proto::hello;
 use thub::secret::Secret;
 use thub::transport::ask::{Answered, Ask, KeyAsked, Nobody, SecretAsked};
@@ -527,17 +531,28 @@ fn files_by_sftp() {
     let sshd = Sshd::start("");
     let config = sshd.config("");
     let path = sshd.at("file");
-    let path = path.to_str().unwrap();
     run(async {
         let ssh = connect(&config).await.unwrap();
-        let sftp = ssh.sftp().await.unwrap();
-        sftp.write_new(path, &vec![7; 3_000_000], &|_| {}).await.unwrap();
-        assert_eq!(std::fs::read(path).unwrap().len(), 3_000_000);
-        assert!(sftp.write_new(path, b"x", &|_| {}).await.is_err(), "never over a file that is there");
-        let hash = sftp.sha256(path, 1 << 30).await.unwrap();
-        assert_eq!(hash.len(), 64);
-        sftp.remove(path).await;
-        assert!(!Path::new(path).exists());
+        let fs = Fs::Sftp(Remote::new(ssh.sftp().await.unwrap()));
+        let bytes: Vec<u8> = (0..3_000_000u32).map(|i| (i / 7) as u8).collect();
+        let dir = FilePath::new(path.parent().unwrap().as_os_str().as_bytes()).unwrap();
+        let file = dir.join(&FileName::new("file").unwrap());
+        let write =
+            || FilesWrite { name: FileName::new("file").unwrap(), part: "0".repeat(16), ..FilesWrite::default() };
+        let dir = fs.dir(&dir).await.unwrap();
+        let mut writer = dir.write(Wanted::of(&write()).unwrap()).await.unwrap();
+        writer.write(bytes.clone()).await.unwrap();
+        assert_eq!(writer.finish().await.unwrap().size, 3_000_000);
+        assert!(std::fs::read(&path).unwrap() == bytes);
+        assert!(dir.write(Wanted::of(&write()).unwrap()).await.is_err(), "never over a file that is there");
+        let (_, mut reader) = fs.read(&file, 0, None).await.unwrap();
+        let mut back = Vec::new();
+        while let Some(piece) = reader.next().await.unwrap() {
+            back.extend(piece);
+        }
+        assert!(back == bytes);
+        assert!(dir.remove(vec![FileName::new("file").unwrap()]).await[0].is_ok());
+        assert!(!path.exists());
     });
     // a server whose lengths lie
     let sshd = Sshd::start("Subsystem liar /bin/true\nForceCommand printf \"\\377\\377\\377\\377\\002aaaa\"; cat");

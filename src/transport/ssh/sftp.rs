@@ -1,107 +1,325 @@
-//! Owns files on a host over SFTP: [`Sftp`], always behind the guard. Leaves out listings and copies (filesys).
+//! Owns an SFTP session on a host: [`Sftp`], its requests and their answers as values, always behind the guard. Leaves out
+//! listings, copies and trees (filesys). The codec is our own: crates made names text, and believed counts.
 
-use super::channel::Channel;
-use super::sftp_guard::Guard;
+pub mod packet;
+mod wait;
+
 use crate::failure::Failure;
-use crate::text::{escape, short};
-use russh_sftp::client::{Config, SftpSession};
-use russh_sftp::protocol::{FileAttributes, OpenFlags};
-use sha2::{Digest, Sha256};
+use crate::text::short;
+use packet::{Ask, Reply, status};
+pub use packet::{Attrs, Named, flags};
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite};
+pub use wait::{Lost, Patience};
+use wait::{Pending, Requests};
 
 const START_WITHIN: Duration = Duration::from_secs(20);
-/// No piece of a file takes longer, on whatever link.
-const REQUEST_WITHIN: Duration = Duration::from_secs(60);
-const PIECE: usize = 32 << 10;
+const PATIENCE: Patience = Patience { silent: Duration::from_secs(60), each: Duration::from_secs(600) };
+/// What every server reads and writes in one request.
+const PIECE: u32 = 32 << 10;
+/// A server that takes less at a time than this is not believed.
+const PIECE_LEAST: u32 = 1 << 10;
 
-/// An SFTP session on a host.
+/// Why a request came to nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Wrong {
+    /// The server says so; its words are as they came.
+    #[error("{}", said(*.code, .message))]
+    Status { code: u32, message: Vec<u8> },
+    #[error("{0}")]
+    Lost(#[from] Lost),
+    #[error("the host's answer is none to what it was asked")]
+    Answer,
+    #[error("the host's SFTP server can't do that")]
+    Unsupported,
+}
+
+fn said(code: u32, message: &[u8]) -> String {
+    let own = match code {
+        status::EOF => "end of file",
+        status::NO_SUCH_FILE => "no such file or directory",
+        status::PERMISSION_DENIED => "permission denied",
+        status::UNSUPPORTED => "the host's SFTP server can't do that",
+        _ => return format!("the host says: {}", short(&String::from_utf8_lossy(message), 200)),
+    };
+    own.into()
+}
+
+/// What a server can do beyond version 3.
+#[derive(Clone, Copy, Default, Debug)]
+struct Extensions {
+    posix_rename: bool,
+    hardlink: bool,
+    statvfs: bool,
+    fsync: bool,
+    limits: bool,
+}
+
+/// Room on a file system, bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room {
+    pub total: u64,
+    pub free: u64,
+}
+
+/// An SFTP session on a host. Cheap to clone; it ends with the last.
+#[derive(Clone)]
 pub struct Sftp {
-    session: SftpSession,
+    requests: Requests,
+    can: Extensions,
+    piece: u32,
     host: String,
 }
 
+/// An open file or directory there; closed when it is let go of.
+pub struct Handle {
+    id: Vec<u8>,
+    requests: Requests,
+    closed: bool,
+}
+impl Drop for Handle {
+    fn drop(&mut self) {
+        if !self.closed {
+            self.requests.close(&self.id);
+        }
+    }
+}
+
+/// An answer that is waited for apart from its asking.
+pub struct Answer(Pending);
+impl Answer {
+    /// Of a write, or whatever answers with a status.
+    pub async fn done(self) -> Result<(), Wrong> {
+        done(self.0.answer().await?)
+    }
+    /// Of a read; none = the end of the file.
+    pub async fn data(self) -> Result<Option<Vec<u8>>, Wrong> {
+        match self.0.answer().await? {
+            Reply::Data(bytes) if bytes.is_empty() => Err(Wrong::Answer),
+            Reply::Data(bytes) => Ok(Some(bytes)),
+            other => none_at_end(other),
+        }
+    }
+}
+
+fn done(reply: Reply) -> Result<(), Wrong> {
+    match reply {
+        Reply::Status { code: status::OK, .. } => Ok(()),
+        other => Err(refused(other)),
+    }
+}
+fn refused(reply: Reply) -> Wrong {
+    match reply {
+        Reply::Status { code: status::OK, .. } => Wrong::Answer,
+        Reply::Status { code: status::UNSUPPORTED, .. } => Wrong::Unsupported,
+        Reply::Status { code, message } => Wrong::Status { code, message },
+        _ => Wrong::Answer,
+    }
+}
+fn none_at_end<T>(reply: Reply) -> Result<Option<T>, Wrong> {
+    match reply {
+        Reply::Status { code: status::EOF, .. } => Ok(None),
+        other => Err(refused(other)),
+    }
+}
+fn attrs(reply: Reply) -> Result<Attrs, Wrong> {
+    match reply {
+        Reply::Attrs(attrs) => Ok(attrs),
+        other => Err(refused(other)),
+    }
+}
+
 impl Sftp {
-    pub(super) async fn start(channel: Channel, host: String) -> Result<Sftp, Failure> {
-        let config = Config { request_timeout_secs: REQUEST_WITHIN.as_secs(), ..Config::default() };
-        let starting = SftpSession::new_with_config(Guard::new(channel), config);
-        match tokio::time::timeout(START_WITHIN, starting).await {
-            Ok(Ok(session)) => Ok(Sftp { session, host }),
-            other => {
-                let why = match other {
-                    Ok(Err(e)) => short(&e.to_string(), 200),
-                    _ => "no answer".into(),
-                };
-                Err(Failure::failed(
-                    format!("{host}: SFTP does not start there: {why}"),
-                    "see whether its sshd_config has a Subsystem sftp",
-                )
-                .hint("or its shell's start-up files print something: `sftp` fails then, too; make them quiet where nobody types"))
-            }
-        }
+    /// Starts one over a channel (or whatever carries bytes) to a server.
+    pub async fn start<S>(io: S, host: String) -> Result<Sftp, Failure>
+    where
+        S: AsyncRead + AsyncWrite + Send + 'static,
+    {
+        Sftp::start_with(io, host, PATIENCE).await
     }
 
-    /// The session itself, for more than is here.
-    pub fn session(&self) -> &SftpSession {
-        &self.session
-    }
-
-    fn failed(&self, what: &str, path: &str, why: &dyn std::fmt::Display) -> Failure {
-        Failure::failed(
-            format!("{}: {what} {} failed: {}", self.host, escape(path), short(&why.to_string(), 200)),
-            "see whether there is room on that disk and the directory is writable",
-        )
-    }
-
-    /// Writes a file that must not be there yet (O_EXCL, mode 0700), told of the share done; on disk at the end where the
-    /// host can say so.
-    pub async fn write_new(&self, path: &str, data: &[u8], told: &(dyn Fn(f32) + Sync)) -> Result<(), Failure> {
-        let flags = OpenFlags::CREATE | OpenFlags::EXCLUDE | OpenFlags::WRITE;
-        let attributes = FileAttributes { permissions: Some(0o700), ..FileAttributes::empty() };
-        let mut file = self
-            .session
-            .open_with_flags_and_attributes(path, flags, attributes)
-            .await
-            .map_err(|e| self.failed("creating", path, &e))?;
-        let mut done = 0usize;
-        for piece in data.chunks(PIECE) {
-            tokio::time::timeout(REQUEST_WITHIN, file.write_all(piece))
-                .await
-                .map_err(|_| self.failed("writing", path, &"no answer"))?
-                .map_err(|e| self.failed("writing", path, &e))?;
-            done += piece.len();
-            told(done as f32 / data.len() as f32);
-        }
-        let end = async {
-            file.flush().await.map_err(|e| self.failed("writing", path, &e))?;
-            file.sync_all().await.map_err(|e| self.failed("writing", path, &e))?;
-            file.shutdown().await.map_err(|e| self.failed("closing", path, &e))
+    /// The same, with another patience.
+    pub async fn start_with<S>(io: S, host: String, patience: Patience) -> Result<Sftp, Failure>
+    where
+        S: AsyncRead + AsyncWrite + Send + 'static,
+    {
+        let requests = Requests::spawn(io, patience);
+        let within = START_WITHIN.min(patience.each);
+        let why = match tokio::time::timeout(within, Sftp::greeted(requests)).await {
+            Ok(Ok((requests, can, piece))) => return Ok(Sftp { requests, can, piece, host }),
+            Ok(Err(wrong)) => short(&wrong.to_string(), 200),
+            Err(_) => "no answer".into(),
         };
-        tokio::time::timeout(REQUEST_WITHIN, end)
-            .await
-            .unwrap_or_else(|_| Err(self.failed("writing", path, &"no answer")))
+        let f = Failure::failed(
+            format!("{host}: SFTP does not start there: {why}"),
+            "see whether its sshd_config has a Subsystem sftp",
+        );
+        Err(f.hint(
+            "or its shell's start-up files print something: `sftp` fails then, too; make them quiet where nobody types",
+        ))
     }
 
-    /// SHA-256 of what the host has, by reading it back; at most `most` bytes.
-    pub async fn sha256(&self, path: &str, most: u64) -> Result<String, Failure> {
-        let mut file = self.session.open(path).await.map_err(|e| self.failed("reading", path, &e))?;
-        let (mut hash, mut all, mut piece) = (Sha256::new(), 0u64, vec![0u8; PIECE]);
-        loop {
-            let n = tokio::time::timeout(REQUEST_WITHIN, file.read(&mut piece))
-                .await
-                .map_err(|_| self.failed("reading", path, &"no answer"))?
-                .map_err(|e| self.failed("reading", path, &e))?;
-            all += n as u64;
-            if n == 0 || all > most {
-                break;
+    async fn greeted(requests: Requests) -> Result<(Requests, Extensions, u32), Wrong> {
+        let extensions = match requests.ask(&Ask::Init).await? {
+            Reply::Version(3.., extensions) => extensions,
+            Reply::Version(..) => return Err(Wrong::Unsupported),
+            other => return Err(refused(other)),
+        };
+        let has = |name: &str, version: &[u8]| {
+            extensions.iter().any(|(n, v)| n.as_slice() == name.as_bytes() && v.as_slice() == version)
+        };
+        let can = Extensions {
+            posix_rename: has("posix-rename@openssh.com", b"1"),
+            hardlink: has("hardlink@openssh.com", b"1"),
+            statvfs: has("statvfs@openssh.com", b"2"),
+            fsync: has("fsync@openssh.com", b"1"),
+            limits: has("limits@openssh.com", b"1"),
+        };
+        let mut piece = PIECE;
+        if can.limits
+            && let Reply::Extended(said) = requests.ask(&Ask::Limits).await?
+        {
+            let mut r = packet::Reader(&said);
+            let (_, read, write) = (r.u64(), r.u64(), r.u64());
+            for most in [read, write].into_iter().flatten().filter(|n| *n > 0) {
+                piece = piece.min(u32::try_from(most).unwrap_or(PIECE)).max(PIECE_LEAST);
             }
-            hash.update(piece.get(..n).unwrap_or_default());
         }
-        Ok(crate::proto::ids::hex(&hash.finalize()))
+        Ok((requests, can, piece))
     }
 
-    /// Removes a file; one that is not there is no error.
-    pub async fn remove(&self, path: &str) {
-        let _ = tokio::time::timeout(START_WITHIN, self.session.remove_file(path)).await;
+    /// Who it is with, for people.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+    /// Bytes of one read or write.
+    pub fn piece(&self) -> u32 {
+        self.piece
+    }
+
+    async fn handle(&self, ask: &Ask<'_>) -> Result<Handle, Wrong> {
+        match self.requests.ask(ask).await? {
+            Reply::Handle(id) => Ok(Handle { id, requests: self.requests.clone(), closed: false }),
+            other => Err(refused(other)),
+        }
+    }
+    async fn done(&self, ask: &Ask<'_>) -> Result<(), Wrong> {
+        done(self.requests.ask(ask).await?)
+    }
+
+    pub async fn open(&self, path: &[u8], flags: u32, mode: Option<u32>) -> Result<Handle, Wrong> {
+        self.handle(&Ask::Open { path, flags, attrs: Attrs { mode, ..Attrs::default() } }).await
+    }
+    pub async fn opendir(&self, path: &[u8]) -> Result<Handle, Wrong> {
+        self.handle(&Ask::Opendir { path }).await
+    }
+    /// The next entries, as the server says them; none = there are no more.
+    pub async fn readdir(&self, dir: &Handle) -> Result<Option<Vec<Named>>, Wrong> {
+        match self.requests.ask(&Ask::Readdir { handle: &dir.id }).await? {
+            Reply::Names(names) => Ok(Some(names)),
+            other => none_at_end(other),
+        }
+    }
+    /// Asks for bytes of a file, at most [`Sftp::piece`]; waits only for its turn.
+    pub async fn read(&self, file: &Handle, offset: u64, length: u32) -> Result<Answer, Wrong> {
+        let length = length.min(self.piece);
+        Ok(Answer(self.requests.send(&Ask::Read { handle: &file.id, offset, length }).await?))
+    }
+    /// The same, if it can be asked at once.
+    pub fn try_read(&self, file: &Handle, offset: u64, length: u32) -> Option<Result<Answer, Wrong>> {
+        let length = length.min(self.piece);
+        let asked = self.requests.try_send(&Ask::Read { handle: &file.id, offset, length })?;
+        Some(asked.map(Answer).map_err(Wrong::from))
+    }
+    /// Writes bytes, at most [`Sftp::piece`]; waits only for its turn.
+    pub async fn write(&self, file: &Handle, offset: u64, bytes: &[u8]) -> Result<Answer, Wrong> {
+        Ok(Answer(self.requests.send(&Ask::Write { handle: &file.id, offset, bytes }).await?))
+    }
+    /// On disk, where the server can say so.
+    pub async fn fsync(&self, file: &Handle) -> Result<(), Wrong> {
+        if !self.can.fsync {
+            return Ok(());
+        }
+        self.done(&Ask::Fsync { handle: &file.id }).await
+    }
+    /// Closes it, and hears how that went: what could not be written may be told only now.
+    pub async fn close(&self, mut file: Handle) -> Result<(), Wrong> {
+        let asked = self.requests.send(&Ask::Close { handle: &file.id }).await?;
+        file.closed = true;
+        done(asked.answer().await?)
+    }
+
+    pub async fn lstat(&self, path: &[u8]) -> Result<Attrs, Wrong> {
+        attrs(self.requests.ask(&Ask::Lstat { path }).await?)
+    }
+    pub async fn stat(&self, path: &[u8]) -> Result<Attrs, Wrong> {
+        attrs(self.requests.ask(&Ask::Stat { path }).await?)
+    }
+    pub async fn fstat(&self, file: &Handle) -> Result<Attrs, Wrong> {
+        attrs(self.requests.ask(&Ask::Fstat { handle: &file.id }).await?)
+    }
+    pub async fn setstat(&self, path: &[u8], attrs: Attrs) -> Result<(), Wrong> {
+        self.done(&Ask::Setstat { path, attrs }).await
+    }
+    pub async fn fsetstat(&self, file: &Handle, attrs: Attrs) -> Result<(), Wrong> {
+        self.done(&Ask::Fsetstat { handle: &file.id, attrs }).await
+    }
+    pub async fn remove(&self, path: &[u8]) -> Result<(), Wrong> {
+        self.done(&Ask::Remove { path }).await
+    }
+    pub async fn rmdir(&self, path: &[u8]) -> Result<(), Wrong> {
+        self.done(&Ask::Rmdir { path }).await
+    }
+    pub async fn mkdir(&self, path: &[u8], mode: Option<u32>) -> Result<(), Wrong> {
+        self.done(&Ask::Mkdir { path, attrs: Attrs { mode, ..Attrs::default() } }).await
+    }
+    /// Where a link leads, as it is written.
+    pub async fn readlink(&self, path: &[u8]) -> Result<Vec<u8>, Wrong> {
+        self.one_name(&Ask::Readlink { path }).await
+    }
+    /// Absolute, without symlinks.
+    pub async fn realpath(&self, path: &[u8]) -> Result<Vec<u8>, Wrong> {
+        self.one_name(&Ask::Realpath { path }).await
+    }
+    async fn one_name(&self, ask: &Ask<'_>) -> Result<Vec<u8>, Wrong> {
+        match self.requests.ask(ask).await? {
+            Reply::Names(names) => names.into_iter().next().map(|n| n.name).ok_or(Wrong::Answer),
+            other => Err(refused(other)),
+        }
+    }
+    pub async fn symlink(&self, target: &[u8], path: &[u8]) -> Result<(), Wrong> {
+        self.done(&Ask::Symlink { target, path }).await
+    }
+    /// Over whatever has that name: [`Wrong::Unsupported`] where the server knows only the careful way.
+    pub async fn rename_over(&self, from: &[u8], to: &[u8]) -> Result<(), Wrong> {
+        if !self.can.posix_rename {
+            return Err(Wrong::Unsupported);
+        }
+        self.done(&Ask::PosixRename { from, to }).await
+    }
+    /// Not over what is there, as far as the server keeps to the draft.
+    pub async fn rename(&self, from: &[u8], to: &[u8]) -> Result<(), Wrong> {
+        self.done(&Ask::Rename { from, to }).await
+    }
+    /// Another name for a file; never over what is there.
+    pub async fn hardlink(&self, from: &[u8], to: &[u8]) -> Result<(), Wrong> {
+        if !self.can.hardlink {
+            return Err(Wrong::Unsupported);
+        }
+        self.done(&Ask::Hardlink { from, to }).await
+    }
+    /// Room on the file system of a path; none where the server can't tell.
+    pub async fn room(&self, path: &[u8]) -> Result<Option<Room>, Wrong> {
+        if !self.can.statvfs {
+            return Ok(None);
+        }
+        let said = match self.requests.ask(&Ask::Statvfs { path }).await? {
+            Reply::Extended(said) => said,
+            other => return Err(refused(other)),
+        };
+        let mut r = packet::Reader(&said);
+        let mut number = || r.u64().map_err(|_| Wrong::Answer);
+        let (_, block, total, _, free) = (number()?, number()?, number()?, number()?, number()?);
+        Ok(Some(Room { total: total.saturating_mul(block), free: free.saturating_mul(block) }))
     }
 }

@@ -1,5 +1,5 @@
 //! Owns the guard in front of the SFTP client: a server's packet length is checked before anything is allocated for it.
-//! Leaves out the packets' insides. (russh-sftp trusted lengths once, its issue #100; this holds whatever it does.)
+//! Leaves out the packets' insides.
 
 use std::io;
 use std::pin::Pin;
@@ -132,6 +132,6 @@ mod tests {
             let mut sink = Vec::new();
             let _ = server.read_to_end(&mut sink).await;
         });
-        assert!(russh_sftp::client::SftpSession::new(Guard::new(client)).await.is_err());
+        assert!(crate::transport::ssh::Sftp::start(client, "host".into()).await.is_err());
     }
 }

@@ -1,0 +1,278 @@
+//! Owns which request waits for which answer, and the task that carries both over the channel: [`Requests`]. Leaves out what
+//! is asked.
+
+use super::packet::{self, Ask, Reply};
+use crate::transport::ssh::sftp_guard::Guard;
+use std::collections::HashMap;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::time::Instant;
+
+/// Requests under way at most; with the pieces' size this bounds what is held in memory.
+const UNDER_WAY: usize = 128;
+
+/// Why there is no answer to a request.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Lost {
+    #[error("the connection for files is over: {0}")]
+    Over(String),
+    #[error("the host does not answer")]
+    Silent,
+}
+
+/// How long an answer is waited for.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// Nothing at all is heard for this long while something is waited for: the connection is given up.
+    pub silent: Duration,
+    /// This one answer, whatever else is heard.
+    pub each: Duration,
+}
+
+struct Waiting {
+    tx: oneshot::Sender<Reply>,
+    /// A read's length: no answer has more.
+    most: u32,
+    _permit: Option<OwnedSemaphorePermit>,
+}
+
+struct State {
+    waiting: HashMap<u32, Waiting>,
+    next: u32,
+    heard: Instant,
+    /// Why it is over.
+    over: Option<String>,
+}
+
+struct Shared {
+    state: Mutex<State>,
+    out: mpsc::UnboundedSender<Vec<u8>>,
+    permits: Arc<Semaphore>,
+    end: Notify,
+    patience: Patience,
+}
+
+/// Requests on one channel. Cheap to clone; the channel ends with the last of them.
+#[derive(Clone)]
+pub struct Requests(Arc<Owner>);
+
+/// The task holds the shared part, too: that the last handle is gone is seen here.
+struct Owner(Arc<Shared>);
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.0.end("it is not used any more");
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        crate::link::locked(&self.state)
+    }
+
+    fn end(&self, why: &str) {
+        let mut state = self.state();
+        state.over.get_or_insert_with(|| why.to_string());
+        state.waiting.clear();
+        drop(state);
+        self.permits.close();
+        self.end.notify_one();
+    }
+
+    fn lost(&self) -> Lost {
+        Lost::Over(self.state().over.clone().unwrap_or_else(|| "it was closed".into()))
+    }
+
+    /// Takes an answer to whom it belongs; an error where it is nobody's.
+    fn answered(&self, packet: &[u8]) -> Result<(), String> {
+        let (id, reply) = packet::decode(packet).map_err(|e| e.to_string())?;
+        let mut state = self.state();
+        state.heard = Instant::now();
+        let waiting = state.waiting.remove(&id).ok_or("the host answered what it was not asked")?;
+        drop(state);
+        if let Reply::Data(bytes) = &reply
+            && bytes.len() > waiting.most as usize
+        {
+            return Err("the host sent more than it was asked for".into());
+        }
+        if let Err(Reply::Handle(handle)) = waiting.tx.send(reply) {
+            // who asked has gone meanwhile: nobody else would close it
+            self.close(&handle);
+        }
+        Ok(())
+    }
+
+    /// Closes a handle; how that ends nobody waits for.
+    fn close(&self, handle: &[u8]) {
+        // (where all are under way it is one more)
+        let _ = self.put(&Ask::Close { handle }, self.permits.clone().try_acquire_owned().ok());
+    }
+
+    fn put(&self, ask: &Ask<'_>, permit: Option<OwnedSemaphorePermit>) -> Result<oneshot::Receiver<Reply>, Lost> {
+        let (tx, rx) = oneshot::channel();
+        let most = if let Ask::Read { length, .. } = ask { *length } else { 0 };
+        let mut state = self.state();
+        if let Some(why) = &state.over {
+            return Err(Lost::Over(why.clone()));
+        }
+        let mut id = state.next;
+        // (0 is the version's)
+        while id == 0 || state.waiting.contains_key(&id) {
+            id = id.wrapping_add(1);
+        }
+        let id = if matches!(ask, Ask::Init) { 0 } else { id };
+        state.next = id.wrapping_add(1);
+        state.waiting.insert(id, Waiting { tx, most, _permit: permit });
+        drop(state);
+        let _ = self.out.send(packet::encode(id, ask));
+        Ok(rx)
+    }
+}
+
+/// An answer that is waited for; who drops it is not told.
+pub struct Pending {
+    rx: oneshot::Receiver<Reply>,
+    sent: Instant,
+    shared: Weak<Shared>,
+    patience: Patience,
+}
+
+impl Pending {
+    pub async fn answer(mut self) -> Result<Reply, Lost> {
+        let last = self.sent + self.patience.each;
+        let closed = || Lost::Over("it was closed".into());
+        loop {
+            let heard = self.shared.upgrade().ok_or_else(closed)?.state().heard;
+            let until = heard.max(self.sent) + self.patience.silent;
+            match tokio::time::timeout_at(until.min(last), &mut self.rx).await {
+                Ok(Ok(reply)) => return Ok(reply),
+                Ok(Err(_)) => return Err(self.shared.upgrade().map_or_else(closed, |s| s.lost())),
+                Err(_) => {
+                    let Some(shared) = self.shared.upgrade() else { return Err(closed()) };
+                    let again = shared.state().heard != heard;
+                    if !again && until <= last {
+                        shared.end("the host did not answer");
+                        return Err(Lost::Silent);
+                    }
+                    if Instant::now() >= last {
+                        return Err(Lost::Silent);
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Requests {
+    /// Serves them over `io`, in a task of its own.
+    pub fn spawn<S>(io: S, patience: Patience) -> Requests
+    where
+        S: AsyncRead + AsyncWrite + Send + 'static,
+    {
+        let (out, queue) = mpsc::unbounded_channel();
+        let shared = Arc::new(Shared {
+            state: Mutex::new(State { waiting: HashMap::new(), next: 1, heard: Instant::now(), over: None }),
+            out,
+            permits: Arc::new(Semaphore::new(UNDER_WAY)),
+            end: Notify::new(),
+            patience,
+        });
+        let served = shared.clone();
+        tokio::spawn(async move {
+            let why = tokio::select! {
+                () = served.end.notified() => return,
+                why = run(io, &served, queue) => why,
+            };
+            served.end(&crate::text::short(&why, 200));
+        });
+        Requests(Arc::new(Owner(shared)))
+    }
+
+    /// Asks as soon as not too much is under way; the answer is waited for apart.
+    pub async fn send(&self, ask: &Ask<'_>) -> Result<Pending, Lost> {
+        let shared = &self.0.0;
+        let permit = shared.permits.clone().acquire_owned().await.map_err(|_| shared.lost())?;
+        self.sent(ask, permit)
+    }
+
+    /// Asks if that can be at once.
+    pub fn try_send(&self, ask: &Ask<'_>) -> Option<Result<Pending, Lost>> {
+        let permit = self.0.0.permits.clone().try_acquire_owned().ok()?;
+        Some(self.sent(ask, permit))
+    }
+
+    fn sent(&self, ask: &Ask<'_>, permit: OwnedSemaphorePermit) -> Result<Pending, Lost> {
+        let shared = &self.0.0;
+        let mut patience = shared.patience;
+        if let Ask::Fsync { .. } = ask {
+            // a disk takes what it takes
+            patience.silent = patience.each;
+        }
+        Ok(Pending {
+            rx: shared.put(ask, Some(permit))?,
+            sent: Instant::now(),
+            shared: Arc::downgrade(shared),
+            patience,
+        })
+    }
+
+    pub async fn ask(&self, ask: &Ask<'_>) -> Result<Reply, Lost> {
+        self.send(ask).await?.answer().await
+    }
+
+    /// Closes a handle; how that ends nobody waits for.
+    pub fn close(&self, handle: &[u8]) {
+        self.0.0.close(handle);
+    }
+}
+
+/// Carries requests and answers until either way ends; says why.
+async fn run<S>(io: S, shared: &Shared, mut queue: mpsc::UnboundedReceiver<Vec<u8>>) -> String
+where
+    S: AsyncRead + AsyncWrite + Send + 'static,
+{
+    let (read, mut write) = tokio::io::split(io);
+    let mut read = BufReader::with_capacity(64 << 10, Guard::new(read));
+    let answers = async {
+        let mut packet = Vec::new();
+        loop {
+            // the guard has looked at the length: 256 KiB at most
+            let length = match read.read_u32().await {
+                Ok(length) => length as usize,
+                Err(e) => return over(e),
+            };
+            packet.resize(length, 0);
+            if let Err(e) = read.read_exact(&mut packet).await {
+                return over(e);
+            }
+            if let Err(why) = shared.answered(&packet) {
+                return why;
+            }
+        }
+    };
+    let requests = async {
+        while let Some(packet) = queue.recv().await {
+            let sent = async {
+                write.write_all(&packet).await?;
+                if queue.is_empty() { write.flush().await } else { Ok(()) }
+            };
+            if let Err(e) = sent.await {
+                return over(e);
+            }
+        }
+        "it is not used any more".into()
+    };
+    tokio::select! {
+        why = answers => why,
+        why = requests => why,
+    }
+}
+
+fn over(e: io::Error) -> String {
+    match e.kind() {
+        io::ErrorKind::UnexpectedEof => "the host closed it".into(),
+        _ => e.to_string(),
+    }
+}
