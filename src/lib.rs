@@ -11,6 +11,7 @@
 //!           session    one a session: its program's terminal, ring, screen; must not die
 //!           target     one an SSH target without an agent: holds the connection, serves its channels
 //! 1 ports   backend    ways to get a byte stream: a program on a pseudo terminal, a channel of a target
+//!           filesys    files of this machine, and of a host over SFTP
 //!           transport  reach a machine: SSH, the agent's upload
 //!           link       frames over a byte stream: calls, streams, two lanes
 //!           store      records and JSON on disk, the run dir
@@ -35,6 +36,7 @@ pub mod cli;
 pub mod client;
 pub mod config;
 pub mod failure;
+pub mod filesys;
 pub mod link;
 pub mod log;
 pub mod paths;

@@ -1,0 +1,257 @@
+//! Owns the writing of a tree: [`Grow`], entry by entry, and [`Unpack`], which takes them out of a bundle. A name that leads
+//! out of the tree is none, and a link in it is not followed. Leaves out where the entries come from.
+
+use super::{Dir, Fs, MANY, MANY_BYTES, Put, SMALL, Tally, Wanted, Writer, local, put};
+use crate::proto::bundle::{BadBundle, Decoder, Entry, Record};
+use crate::proto::control::{Fault, FileKind, FileName, FilePath};
+
+/// Directories whose mode and time are set at the end, at most.
+const DIRS: usize = 200_000;
+
+pub struct Grow {
+    fs: Fs,
+    top: Dir,
+    replace: bool,
+    /// The way to the directory that was used last.
+    way: Vec<(FileName, Dir)>,
+    small: Vec<(FilePath, Put)>,
+    small_bytes: u64,
+    /// Their modes and times would not outlast what is put into them.
+    dirs: Vec<(FilePath, u32, i64)>,
+    pub tally: Tally,
+}
+
+impl Grow {
+    pub fn new(fs: Fs, top: Dir, replace: bool) -> Grow {
+        let (way, small, dirs) = (Vec::new(), Vec::new(), Vec::new());
+        Grow { fs, top, replace, way, small, small_bytes: 0, dirs, tally: Tally::default() }
+    }
+
+    /// The directory of these names, made where it is not there.
+    async fn dir_of(&mut self, names: &[FileName]) -> Result<Dir, Fault> {
+        let same = self.way.iter().zip(names).take_while(|((a, _), b)| a == *b).count();
+        self.way.truncate(same);
+        for name in names.iter().skip(same) {
+            if self.way.len() >= super::DEEPEST {
+                return Err(Fault::new(Fault::REFUSED, "directories lie too deep in each other"));
+            }
+            let above = self.way.last().map_or(&self.top, |(_, dir)| dir);
+            let dir = match above.sub(name).await {
+                Err(why) if why.code == Fault::UNKNOWN => {
+                    above.mkdir(name, None).await?;
+                    above.sub(name).await?
+                }
+                other => other?,
+            };
+            self.way.push((name.clone(), dir));
+        }
+        Ok(self.way.last().map_or(&self.top, |(_, dir)| dir).clone())
+    }
+
+    /// The directory that a path lies in, and its name there.
+    async fn place(&mut self, path: &FilePath) -> Result<(Dir, FileName), Fault> {
+        let mut names = path.names().unwrap_or_default();
+        let Some(name) = names.pop() else {
+            return Err(Fault::new(Fault::BAD_PARAMS, "that names no file in a tree"));
+        };
+        Ok((self.dir_of(&names).await?, name))
+    }
+
+    /// The directory of a path, whether it was there or not.
+    async fn made(&mut self, path: &FilePath) -> Result<(), Fault> {
+        let (dir, name) = self.place(path).await?;
+        match dir.mkdir(&name, Some(0o700)).await {
+            Err(why) if why.code == Fault::NAME_TAKEN => dir.sub(&name).await.map(drop),
+            other => other,
+        }
+    }
+
+    pub async fn dir(&mut self, path: &FilePath, mode: u32, mtime_ms: i64) {
+        match self.made(path).await {
+            Ok(()) => {
+                self.tally.done(1, 0);
+                if self.dirs.len() < DIRS {
+                    self.dirs.push((path.clone(), mode, mtime_ms));
+                }
+            }
+            Err(why) => self.tally.failed(path.clone(), why),
+        }
+    }
+
+    pub async fn link(&mut self, path: &FilePath, target: &FilePath) {
+        let made = match self.place(path).await {
+            Ok((dir, name)) => dir.symlink(&name, target, self.replace).await,
+            Err(why) => Err(why),
+        };
+        match made {
+            Ok(()) => self.tally.done(1, 0),
+            Err(why) => self.tally.failed(path.clone(), why),
+        }
+    }
+
+    fn wanted(&self, name: FileName, entry: &Entry) -> Wanted {
+        Wanted {
+            name,
+            part: local::part::spare_name(),
+            size: Some(entry.size),
+            mode: Some(entry.mode & 0o7777),
+            mtime_ms: Some(entry.mtime_ms),
+            replace: self.replace,
+            keep: false,
+            // all at once, at the end
+            sync: false,
+        }
+    }
+
+    /// A small file, whole; it is written together with others.
+    pub async fn small(&mut self, entry: &Entry, bytes: Vec<u8>) {
+        match self.place(&entry.path).await {
+            Ok((dir, name)) => {
+                self.small_bytes += bytes.len() as u64;
+                let wanted = self.wanted(name, entry);
+                self.small.push((entry.path.clone(), Put { dir, wanted, bytes }));
+                if self.small.len() >= MANY || self.small_bytes >= MANY_BYTES {
+                    self.flush().await;
+                }
+            }
+            Err(why) => self.tally.failed(entry.path.clone(), why),
+        }
+    }
+
+    /// A file that is written piece by piece.
+    pub async fn large(&mut self, entry: &Entry) -> Result<Writer, Fault> {
+        let (dir, name) = self.place(&entry.path).await?;
+        dir.write(self.wanted(name, entry)).await
+    }
+
+    /// Writes the small files that wait.
+    pub async fn flush(&mut self) {
+        self.small_bytes = 0;
+        let (paths, puts): (Vec<_>, Vec<_>) = std::mem::take(&mut self.small).into_iter().unzip();
+        let sizes: Vec<u64> = puts.iter().map(|p: &Put| p.bytes.len() as u64).collect();
+        for ((path, size), written) in paths.into_iter().zip(sizes).zip(put(puts).await) {
+            match written {
+                Ok(()) => self.tally.done(1, size),
+                Err(why) => self.tally.failed(path, why),
+            }
+        }
+    }
+
+    /// All has come: what waits is written, directories get what they are to have, all is on disk.
+    pub async fn finish(&mut self) -> Result<(), Fault> {
+        self.flush().await;
+        // those within first: setting one's own changes nothing in those above
+        while let Some((path, mode, mtime_ms)) = self.dirs.pop() {
+            let set = match self.dir_of(&path.names().unwrap_or_default()).await {
+                Ok(dir) => dir.finish(mode, mtime_ms).await,
+                Err(why) => Err(why),
+            };
+            if let Err(why) = set {
+                self.tally.failed(path, why);
+            }
+        }
+        self.fs.sync(&self.top).await
+    }
+}
+
+/// A bundle being unpacked.
+pub struct Unpack {
+    decoder: Decoder,
+    pub grow: Grow,
+    file: File,
+}
+
+/// The file whose bytes come.
+enum File {
+    None,
+    Small(Entry, Vec<u8>),
+    Large(Entry, Box<Writer>),
+    /// It has failed already, or has no usable name.
+    Passed,
+}
+
+fn bad(e: BadBundle) -> Fault {
+    Fault::new(Fault::BAD_PARAMS, format!("what came is no bundle: {e}"))
+}
+
+impl Unpack {
+    pub fn new(grow: Grow) -> Unpack {
+        Unpack { decoder: Decoder::new(), grow, file: File::None }
+    }
+
+    /// Takes the next bytes; true = its end has come, and all is written.
+    pub async fn feed(&mut self, bytes: &[u8]) -> Result<bool, Fault> {
+        self.decoder.push(bytes);
+        while let Some(record) = self.decoder.record().map_err(bad)? {
+            match record {
+                Record::Entry(entry) => self.entry(entry).await,
+                Record::Bytes(bytes) => self.bytes(bytes).await,
+                Record::Whole => self.whole().await,
+                Record::Failed(failed) => {
+                    // (a part that was begun goes)
+                    self.file = File::None;
+                    self.grow.tally.failed(failed.path, failed.why);
+                }
+                Record::End(end) => {
+                    self.grow.tally.unusable(end.unusable);
+                    self.grow.finish().await?;
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    async fn entry(&mut self, entry: Entry) {
+        self.file = File::None;
+        if entry.path.names().is_none_or(|names| names.is_empty()) {
+            self.grow.tally.unusable(1);
+            self.file = File::Passed;
+            return;
+        }
+        match entry.kind {
+            FileKind::Dir => self.grow.dir(&entry.path, entry.mode & 0o7777, entry.mtime_ms).await,
+            FileKind::Link => match &entry.link {
+                Some(target) => self.grow.link(&entry.path, target).await,
+                None => self.grow.tally.failed(entry.path, Fault::new(Fault::BAD_PARAMS, "a link to nothing")),
+            },
+            FileKind::File if entry.size <= SMALL => self.file = File::Small(entry, Vec::new()),
+            FileKind::File => match self.grow.large(&entry).await {
+                Ok(writer) => self.file = File::Large(entry, Box::new(writer)),
+                Err(why) => {
+                    self.grow.tally.failed(entry.path, why);
+                    self.file = File::Passed;
+                }
+            },
+            FileKind::Other => {
+                let why = Fault::new(Fault::WRONG_KIND, "it is neither a file, a directory nor a link");
+                self.grow.tally.failed(entry.path, why);
+            }
+        }
+    }
+
+    async fn bytes(&mut self, bytes: Vec<u8>) {
+        match &mut self.file {
+            // (no more than its entry says come)
+            File::Small(_, all) => all.extend_from_slice(&bytes),
+            File::Large(entry, writer) => {
+                if let Err(why) = writer.write(bytes).await {
+                    self.grow.tally.failed(std::mem::take(&mut entry.path), why);
+                    self.file = File::Passed;
+                }
+            }
+            File::None | File::Passed => {}
+        }
+    }
+
+    async fn whole(&mut self) {
+        match std::mem::replace(&mut self.file, File::None) {
+            File::Small(entry, bytes) => self.grow.small(&entry, bytes).await,
+            File::Large(entry, writer) => match writer.finish().await {
+                Ok(_) => self.grow.tally.done(1, entry.size),
+                Err(why) => self.grow.tally.failed(entry.path, why),
+            },
+            File::None | File::Passed => {}
+        }
+    }
+}

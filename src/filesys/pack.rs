@@ -1,0 +1,199 @@
+//! Owns a tree as a bundle: what there is, entry by entry, with its bytes or without. Leaves out where it is sent.
+
+use super::walk::{Chunk, Found, Walk, plan};
+use super::{Dir, Get, Reader, Tally, get};
+use crate::proto::bundle::{Decoder, Entry, Record, encode, encode_bytes};
+use crate::proto::control::{Failed, Fault, FileInfo, FileKind, FileName, FilePath, FilesPack};
+use std::collections::{HashMap, VecDeque};
+
+/// What the other side has already: size and time of change.
+#[derive(Default)]
+pub struct Have {
+    decoder: Option<Decoder>,
+    files: HashMap<FilePath, (u64, i64)>,
+}
+
+impl Have {
+    /// Takes the next bytes of the bundle that says so; true = its end has come.
+    pub fn feed(&mut self, bytes: &[u8]) -> Result<bool, Fault> {
+        let decoder = self.decoder.get_or_insert_with(Decoder::bare);
+        decoder.push(bytes);
+        let bad = |e| Fault::new(Fault::BAD_PARAMS, format!("what came is no bundle: {e}"));
+        while let Some(record) = decoder.record().map_err(bad)? {
+            match record {
+                Record::Entry(e) if e.kind == FileKind::File && self.files.len() < FilesPack::HAVE => {
+                    self.files.insert(e.path, (e.size, e.mtime_ms));
+                }
+                Record::End(_) => return Ok(true),
+                _ => {}
+            }
+        }
+        Ok(false)
+    }
+
+    fn has(&self, path: &FilePath, info: &FileInfo) -> bool {
+        self.files.get(path).is_some_and(|(size, mtime)| *size == info.size && same_time(*mtime, info.mtime_ms))
+    }
+}
+
+/// Of two times of change, of which one may have come through a file system that keeps whole seconds.
+pub fn same_time(a: i64, b: i64) -> bool {
+    let whole = |ms: i64| ms.rem_euclid(1000) == 0;
+    a == b || ((whole(a) || whole(b)) && a.div_euclid(1000) == b.div_euclid(1000))
+}
+
+pub struct Pack {
+    walk: Walk,
+    contents: bool,
+    have: Have,
+    /// Files of the directory seen last, still to be read.
+    chunks: VecDeque<Chunk>,
+    dir: Option<(Dir, FilePath)>,
+    large: Option<Large>,
+    tally: Tally,
+    ended: bool,
+}
+
+struct Large {
+    path: FilePath,
+    reader: Reader,
+    left: u64,
+}
+
+fn entry(path: FilePath, info: &FileInfo) -> Record {
+    Record::Entry(Entry {
+        path,
+        kind: info.kind,
+        size: if info.kind == FileKind::File { info.size } else { 0 },
+        mode: info.mode,
+        mtime_ms: info.mtime_ms,
+        link: info.link.as_ref().map(|l| l.target.clone()),
+    })
+}
+
+fn changed() -> Fault {
+    Fault::new(Fault::REFUSED, "it became shorter while it was read")
+}
+
+impl Pack {
+    pub fn new(dir: Dir, names: Vec<FileName>, contents: bool, have: Have) -> Pack {
+        Pack {
+            walk: Walk::new(dir, names),
+            contents,
+            have,
+            chunks: VecDeque::new(),
+            dir: None,
+            large: None,
+            tally: Tally::default(),
+            ended: false,
+        }
+    }
+
+    /// Appends the next part of the bundle, some MiB at most; false = it has ended.
+    pub async fn next(&mut self, out: &mut Vec<u8>) -> bool {
+        if self.ended {
+            return false;
+        }
+        if let Some(large) = &mut self.large {
+            if large.next(out, &mut self.tally).await {
+                self.large = None;
+            }
+        } else if let Some(chunk) = self.chunks.pop_front()
+            && let Some((dir, path)) = self.dir.clone()
+        {
+            match chunk {
+                Chunk::Small(infos) => self.small(dir, &path, infos, out).await,
+                Chunk::Large(info) => self.open(&dir, &path, &info, out).await,
+            }
+        } else {
+            match self.walk.next().await {
+                Some(Found::Dir { path, info }) => encode(&entry(path, &info), out),
+                Some(Found::Files { dir, path, infos }) => self.files(dir, path, infos, out),
+                Some(Found::Left { .. }) => {}
+                Some(Found::Failed { path, why }) => self.failed(path, why, out),
+                None => {
+                    self.tally.unusable(self.walk.unusable);
+                    encode(&Record::End(self.tally.end(None)), out);
+                    self.ended = true;
+                }
+            }
+        }
+        true
+    }
+
+    fn failed(&mut self, path: FilePath, why: Fault, out: &mut Vec<u8>) {
+        self.tally.failed(path.clone(), why.clone());
+        encode(&Record::Failed(Failed { path, why }), out);
+    }
+
+    fn files(&mut self, dir: Dir, path: FilePath, infos: Vec<FileInfo>, out: &mut Vec<u8>) {
+        let mut files = Vec::new();
+        for info in infos {
+            let at = path.join(&info.name);
+            match info.kind {
+                FileKind::File if self.have.has(&at, &info) => {}
+                FileKind::File if self.contents => files.push(info),
+                FileKind::File | FileKind::Dir | FileKind::Link => encode(&entry(at, &info), out),
+                FileKind::Other => {
+                    let why = Fault::new(Fault::WRONG_KIND, "it is neither a file, a directory nor a link");
+                    self.failed(at, why, out);
+                }
+            }
+        }
+        self.chunks = plan(files);
+        self.dir = Some((dir, path));
+    }
+
+    async fn small(&mut self, dir: Dir, path: &FilePath, infos: Vec<FileInfo>, out: &mut Vec<u8>) {
+        let wanted = infos.iter().map(|i| Get { dir: dir.clone(), name: i.name.clone(), size: i.size }).collect();
+        let read = get(wanted).await;
+        for (info, bytes) in infos.iter().zip(read) {
+            let at = path.join(&info.name);
+            match bytes {
+                Ok(bytes) if bytes.len() as u64 == info.size => {
+                    encode(&entry(at, info), out);
+                    encode_bytes(&bytes, out);
+                    encode(&Record::Whole, out);
+                }
+                Ok(_) => self.failed(at, changed(), out),
+                Err(why) => self.failed(at, why, out),
+            }
+        }
+    }
+
+    async fn open(&mut self, dir: &Dir, path: &FilePath, info: &FileInfo, out: &mut Vec<u8>) {
+        let at = path.join(&info.name);
+        match dir.read(&info.name).await {
+            Ok((info, reader)) => {
+                encode(&entry(at.clone(), &info), out);
+                self.large = Some(Large { path: at, reader, left: info.size });
+            }
+            Err(why) => self.failed(at, why, out),
+        }
+    }
+}
+
+impl Large {
+    /// Appends the next piece; true = that was the last.
+    async fn next(&mut self, out: &mut Vec<u8>, tally: &mut Tally) -> bool {
+        if self.left == 0 {
+            encode(&Record::Whole, out);
+            return true;
+        }
+        let why = match self.reader.next().await {
+            Ok(Some(bytes)) => {
+                // (what it has grown by meanwhile is another time's)
+                let most = usize::try_from(self.left).unwrap_or(usize::MAX);
+                let bytes = bytes.get(..bytes.len().min(most)).unwrap_or_default();
+                encode_bytes(bytes, out);
+                self.left -= bytes.len() as u64;
+                return false;
+            }
+            Ok(None) => changed(),
+            Err(why) => why,
+        };
+        tally.failed(self.path.clone(), why.clone());
+        encode(&Record::Failed(Failed { path: std::mem::take(&mut self.path), why }), out);
+        true
+    }
+}

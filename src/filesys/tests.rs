@@ -1,0 +1,425 @@
+//! Files of this machine and of a real sftp-server, side by side: what holds here holds there.
+
+mod hostile;
+mod race;
+
+use super::copy::Copy;
+use super::delete::Delete;
+use super::grow::{Grow, Unpack};
+use super::local::Local;
+use super::pack::{Have, Pack};
+use super::sftp::Remote;
+use super::{Fs, Tally, Wanted};
+use crate::proto::bundle::{Entry, Record, encode};
+use crate::proto::control::{Fault, FileInfo, FileKind, FileName, FilePath, FilesWrite, WorkEnd};
+use crate::transport::ssh::sftp::Sftp;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::Path;
+
+const SERVER: &str = "/usr/lib/openssh/sftp-server";
+
+pub fn name(text: &str) -> FileName {
+    FileName::new(text).unwrap()
+}
+pub fn path(text: impl AsRef<Path>) -> FilePath {
+    FilePath::new(text.as_ref().as_os_str().as_bytes()).unwrap()
+}
+
+/// Runs it on this machine's file system, and on one behind a real server; `root` is an empty directory.
+fn each<F: Future<Output = ()>>(test: impl Fn(Fs, std::path::PathBuf) -> F) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().canonicalize().unwrap();
+        test(Fs::Local(Local::new(&root, 0o022)), root).await;
+        if !Path::new(SERVER).exists() {
+            assert_ne!(std::env::var("THUB_TEST_REAL").as_deref(), Ok("all"), "no sftp-server");
+            eprintln!("skipped: no sftp-server");
+            return;
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().canonicalize().unwrap();
+        let (fs, _server) = server(&root).await;
+        test(fs, root).await;
+    });
+}
+
+/// A real server, over pipes; it ends with what is returned.
+pub async fn server(root: &Path) -> (Fs, tokio::process::Child) {
+    use std::process::Stdio;
+    let mut child = tokio::process::Command::new(SERVER)
+        .args(["-u", "0022"])
+        .current_dir(root)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let io = tokio::io::join(child.stdout.take().unwrap(), child.stdin.take().unwrap());
+    (Fs::Sftp(Remote::new(Sftp::start(io, "host".into()).await.unwrap())), child)
+}
+
+fn wanted(file: &str) -> Wanted {
+    let write = FilesWrite { name: name(file), part: "0123456789abcdef".into(), ..FilesWrite::default() };
+    Wanted { mode: Some(0o640), mtime_ms: Some(1_700_000_000_000), ..Wanted::of(&write).unwrap() }
+}
+
+async fn write(fs: &Fs, dir: &Path, wanted: Wanted, bytes: &[u8]) -> Result<FileInfo, Fault> {
+    let mut writer = fs.dir(&path(dir)).await?.write(wanted).await?;
+    let at = usize::try_from(writer.at()).unwrap();
+    for piece in bytes[at.min(bytes.len())..].chunks(100_000) {
+        writer.write(piece.to_vec()).await?;
+    }
+    writer.finish().await
+}
+
+async fn read(fs: &Fs, file: &Path, from: u64, to: Option<u64>) -> Result<Vec<u8>, Fault> {
+    let (_, mut reader) = fs.read(&path(file), from, to).await?;
+    let mut all = Vec::new();
+    while let Some(bytes) = reader.next().await? {
+        all.extend(bytes);
+    }
+    Ok(all)
+}
+
+async fn list(fs: &Fs, dir: &Path) -> Vec<FileInfo> {
+    let mut listing = fs.dir(&path(dir)).await.unwrap().list();
+    let mut all = Vec::new();
+    while let Some(batch) = listing.next().await.unwrap() {
+        assert_eq!(batch.unusable, 0);
+        all.extend(batch.entries);
+    }
+    all.sort_by(|a, b| a.name.cmp(&b.name));
+    all
+}
+
+async fn delete(fs: &Fs, file: &Path) -> WorkEnd {
+    let (dir, name) = fs.parent("deleting", &path(file)).await.unwrap();
+    let mut delete = Delete::new(dir, name);
+    while delete.step().await {}
+    end(&mut delete.tally)
+}
+
+fn end(tally: &mut Tally) -> WorkEnd {
+    let told = tally.line().failed;
+    if !told.is_empty() {
+        eprintln!("{told:?}");
+    }
+    tally.end(None)
+}
+
+async fn packed(fs: &Fs, dir: &Path, contents: bool, have: Have) -> Vec<u8> {
+    let mut pack = Pack::new(fs.dir(&path(dir)).await.unwrap(), Vec::new(), contents, have);
+    let mut out = Vec::new();
+    while pack.next(&mut out).await {}
+    out
+}
+
+async fn unpacked(fs: &Fs, dir: &Path, bundle: &[u8], replace: bool) -> (WorkEnd, u64) {
+    let mut unpack = Unpack::new(Grow::new(fs.clone(), fs.dir(&path(dir)).await.unwrap(), replace));
+    let mut ended = false;
+    for piece in bundle.chunks(10_007) {
+        ended = unpack.feed(piece).await.unwrap();
+    }
+    assert!(ended);
+    let files = unpack.grow.tally.done_so_far().0;
+    (end(&mut unpack.grow.tally), files)
+}
+
+/// Many bytes that are not the same everywhere.
+fn noise(many: usize) -> Vec<u8> {
+    (0..many).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect()
+}
+
+#[test]
+fn a_file_is_written_whole_or_not_at_all() {
+    each(|fs, root| async move {
+        let bytes = noise(1_000_000);
+        let info = write(&fs, &root, wanted("a"), &bytes).await.unwrap();
+        assert_eq!((info.size, info.mode, info.mtime_ms), (1_000_000, 0o640, 1_700_000_000_000));
+        assert_eq!(std::fs::read(root.join("a")).unwrap(), bytes);
+        let meta = std::fs::metadata(root.join("a")).unwrap();
+        assert_eq!((meta.mode() & 0o7777, meta.mtime()), (0o640, 1_700_000_000));
+        assert_eq!(write(&fs, &root, wanted("a"), b"x").await.unwrap_err().code, Fault::NAME_TAKEN);
+        let over = Wanted { replace: true, ..wanted("a") };
+        write(&fs, &root, over, b"new").await.unwrap();
+        assert_eq!(std::fs::read(root.join("a")).unwrap(), b"new");
+        let usual = Wanted { mode: None, mtime_ms: None, ..wanted("usual") };
+        assert_eq!(write(&fs, &root, usual, b"").await.unwrap().mode, 0o644, "as the umask has it");
+        std::fs::create_dir(root.join("dir")).unwrap();
+        let over = Wanted { replace: true, ..wanted("dir") };
+        assert_eq!(write(&fs, &root, over, b"x").await.unwrap_err().code, Fault::WRONG_KIND);
+        let short = Wanted { size: Some(9), keep: false, ..wanted("short") };
+        assert_eq!(write(&fs, &root, short, b"12345678").await.unwrap_err().code, Fault::BAD_PARAMS);
+        let names: Vec<_> = list(&fs, &root).await.into_iter().map(|i| i.name.to_string()).collect();
+        // (a part that nobody wants may go a moment later where another machine is asked to)
+        assert!(names.iter().all(|n| ["a", "dir", "usual"].contains(&n.as_str()) || n.ends_with(".part")), "{names:?}");
+    });
+}
+
+#[test]
+fn a_cut_one_goes_on() {
+    each(|fs, root| async move {
+        let bytes = noise(9 << 20);
+        let want = Wanted { size: Some(bytes.len() as u64), ..wanted("big") };
+        let mut writer = fs.dir(&path(&root)).await.unwrap().write(want.clone()).await.unwrap();
+        writer.write(bytes[..6 << 20].to_vec()).await.unwrap();
+        if let Fs::Local(_) = fs {
+            let dir = fs.dir(&path(&root)).await.unwrap();
+            assert_eq!(dir.write(want.clone()).await.err().unwrap().code, Fault::REFUSED, "one writes it");
+        }
+        assert!(writer.written() >= 2 << 20);
+        drop(writer);
+        let writer = fs.dir(&path(&root)).await.unwrap().write(want.clone()).await.unwrap();
+        assert_eq!(writer.at(), (6 << 20) - FilesWrite::BACK);
+        drop(writer);
+        write(&fs, &root, want, &bytes).await.unwrap();
+        assert!(std::fs::read(root.join("big")).unwrap() == bytes);
+        let longer = Wanted { size: Some(3), ..wanted("small") };
+        std::fs::write(root.join(".thub-0123456789abcdef.part"), "longer").unwrap();
+        std::fs::set_permissions(root.join(".thub-0123456789abcdef.part"), PermissionsExt::from_mode(0o600)).unwrap();
+        write(&fs, &root, longer, b"new").await.unwrap();
+        assert_eq!(std::fs::read(root.join("small")).unwrap(), b"new");
+    });
+}
+
+#[test]
+fn a_part_that_is_none_is_refused() {
+    each(|fs, root| async move {
+        let part = root.join(".thub-0123456789abcdef.part");
+        std::fs::write(root.join("victim"), "as it was").unwrap();
+        std::os::unix::fs::symlink("victim", &part).unwrap();
+        assert_eq!(write(&fs, &root, wanted("a"), b"x").await.unwrap_err().code, Fault::REFUSED);
+        std::fs::remove_file(&part).unwrap();
+        std::fs::create_dir(&part).unwrap();
+        assert!(write(&fs, &root, wanted("a"), b"x").await.is_err());
+        std::fs::remove_dir(&part).unwrap();
+        if let Fs::Local(_) = fs {
+            std::fs::hard_link(root.join("victim"), &part).unwrap();
+            assert_eq!(write(&fs, &root, wanted("a"), b"x").await.unwrap_err().code, Fault::REFUSED);
+            std::fs::remove_file(&part).unwrap();
+            std::fs::write(&part, "").unwrap();
+            std::fs::set_permissions(&part, PermissionsExt::from_mode(0o666)).unwrap();
+            assert_eq!(write(&fs, &root, wanted("a"), b"x").await.unwrap_err().code, Fault::REFUSED);
+        }
+        assert_eq!(std::fs::read(root.join("victim")).unwrap(), b"as it was");
+    });
+}
+
+#[test]
+fn files_are_read() {
+    each(|fs, root| async move {
+        let bytes = noise(5_000_001);
+        std::fs::write(root.join("a"), &bytes).unwrap();
+        std::os::unix::fs::symlink("a", root.join("link")).unwrap();
+        assert!(read(&fs, &root.join("a"), 0, None).await.unwrap() == bytes);
+        assert!(read(&fs, &root.join("link"), 4_999_999, None).await.unwrap() == bytes[4_999_999..]);
+        assert!(read(&fs, &root.join("a"), 70_000, Some(200_000)).await.unwrap() == bytes[70_000..200_000]);
+        assert!(read(&fs, &root.join("a"), 9_000_000, None).await.unwrap().is_empty());
+        assert!(
+            !read(&fs, Path::new("/proc/self/status"), 0, None).await.unwrap().is_empty(),
+            "its length is told as 0"
+        );
+        assert_eq!(read(&fs, &root, 0, None).await.unwrap_err().code, Fault::WRONG_KIND);
+        assert_eq!(read(&fs, &root.join("none"), 0, None).await.unwrap_err().code, Fault::UNKNOWN);
+        let dir = fs.dir(&path(&root)).await.unwrap();
+        assert_eq!(dir.read(&name("link")).await.err().unwrap().code, Fault::WRONG_KIND, "no link is followed in work");
+        if let Fs::Local(_) = fs {
+            let fifo = root.join("fifo");
+            rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU, 0).unwrap();
+            assert_eq!(read(&fs, &fifo, 0, None).await.unwrap_err().code, Fault::WRONG_KIND);
+        }
+    });
+}
+
+#[test]
+fn what_is_there_is_told() {
+    each(|fs, root| async move {
+        use std::ffi::OsStr;
+        std::fs::write(root.join(OsStr::from_bytes(b"\xff\xfe")), "ab").unwrap();
+        std::fs::write(root.join("a\n\u{1b}[2J"), "").unwrap();
+        std::fs::create_dir(root.join("dir")).unwrap();
+        std::os::unix::fs::symlink("dir", root.join("led")).unwrap();
+        std::os::unix::fs::symlink("nowhere", root.join("lost")).unwrap();
+        let all = list(&fs, &root).await;
+        let kinds: Vec<_> = all.iter().map(|i| (i.name.as_bytes(), i.kind)).collect();
+        let (file, dir, link) = (FileKind::File, FileKind::Dir, FileKind::Link);
+        let told: [(&[u8], FileKind); 5] =
+            [(b"a\n\x1b[2J", file), (b"dir", dir), (b"led", link), (b"lost", link), (b"\xff\xfe", file)];
+        assert_eq!(kinds, told);
+        let led = all[2].link.as_ref().unwrap();
+        assert_eq!((led.target.as_bytes(), led.kind), (&b"dir"[..], Some(FileKind::Dir)));
+        assert_eq!(all[3].link.as_ref().unwrap().kind, None);
+        assert_eq!((all[4].size, all[4].uid), (2, rustix::process::getuid().as_raw()));
+        assert!(!all[4].owner.is_empty(), "who runs a test has a name");
+
+        let stat = fs.stat(&path("led"), true, true).await.unwrap();
+        assert_eq!((stat.info.name.to_string(), stat.info.kind), ("led".into(), FileKind::Link), "from the home on");
+        assert_eq!(stat.real.unwrap(), path(root.join("dir")));
+        let space = stat.space.unwrap();
+        assert!(space.total >= space.free && space.free > 0);
+        assert_eq!(fs.stat(&path("/"), false, false).await.unwrap().info.kind, FileKind::Dir);
+        assert_eq!(fs.real(&path("")).await.unwrap(), path(&root));
+        assert_eq!(fs.stat(&path("none"), false, false).await.unwrap_err().code, Fault::UNKNOWN);
+        assert_eq!(fs.dir(&path("lost")).await.err().unwrap().code, Fault::UNKNOWN);
+        assert_eq!(fs.dir(&path("led")).await.unwrap().info(&name("x")).await.err().unwrap().code, Fault::UNKNOWN);
+    });
+}
+
+#[test]
+fn names_change() {
+    each(|fs, root| async move {
+        std::fs::write(root.join("a"), "a").unwrap();
+        std::fs::write(root.join("b"), "b").unwrap();
+        fs.mkdir(&path("x/y/z"), true, Some(0o751)).await.unwrap();
+        fs.mkdir(&path("x/y/z"), true, None).await.unwrap();
+        assert_eq!(fs.mkdir(&path("x"), false, None).await.unwrap_err().code, Fault::NAME_TAKEN);
+        assert_eq!(fs.mkdir(&path("a"), true, None).await.unwrap_err().code, Fault::WRONG_KIND);
+        assert_eq!(fs.mkdir(&path("no/x"), false, None).await.unwrap_err().code, Fault::UNKNOWN);
+        assert_eq!(std::fs::metadata(root.join("x/y/z")).unwrap().mode() & 0o7777, 0o751);
+
+        assert_eq!(fs.rename(&path("a"), &path("b"), false).await.unwrap_err().code, Fault::NAME_TAKEN);
+        assert_eq!(fs.rename(&path("x"), &path("b"), false).await.unwrap_err().code, Fault::NAME_TAKEN);
+        assert_eq!(std::fs::read(root.join("b")).unwrap(), b"b");
+        fs.rename(&path("a"), &path("b"), true).await.unwrap();
+        assert_eq!(std::fs::read(root.join("b")).unwrap(), b"a");
+        fs.rename(&path("b"), &path("x/y/c"), false).await.unwrap();
+        fs.rename(&path("x/y"), &path("moved"), false).await.unwrap();
+        assert_eq!(std::fs::read(root.join("moved/c")).unwrap(), b"a");
+        assert_eq!(fs.rename(&path("none"), &path("x/n"), false).await.unwrap_err().code, Fault::UNKNOWN);
+        assert_eq!(fs.rename(&path("x/.."), &path("n"), false).await.unwrap_err().code, Fault::BAD_PARAMS);
+
+        let dir = fs.dir(&path("moved")).await.unwrap();
+        dir.chmod(&name("c"), 0o4711).await.unwrap();
+        assert_eq!(std::fs::metadata(root.join("moved/c")).unwrap().mode() & 0o7777, 0o4711);
+        dir.symlink(&name("l"), &path("/nowhere"), false).await.unwrap();
+        assert_eq!(dir.read_link(&name("l")).await.unwrap(), path("/nowhere"));
+        assert_eq!(dir.read_link(&name("c")).await.unwrap_err().code, Fault::WRONG_KIND);
+        assert_eq!(dir.chmod(&name("l"), 0o777).await.unwrap_err().code, Fault::WRONG_KIND);
+        assert_eq!(dir.symlink(&name("l"), &path("c"), false).await.unwrap_err().code, Fault::NAME_TAKEN);
+        dir.symlink(&name("l"), &path("c"), true).await.unwrap();
+        assert_eq!(dir.read_link(&name("l")).await.unwrap(), path("c"));
+        assert!(dir.symlink(&name("z"), &path("c"), true).await.is_err(), "a directory is not replaced");
+
+        assert_eq!(dir.remove(vec![name("z")]).await[0].as_ref().unwrap_err().code, Fault::WRONG_KIND);
+        assert_eq!(fs.dir(&path("")).await.unwrap().rmdir(&name("moved")).await.unwrap_err().code, Fault::NAME_TAKEN);
+        assert!(dir.rmdir(&name("z")).await.is_ok());
+    });
+}
+
+#[test]
+fn a_tree_is_deleted_and_nothing_else() {
+    each(|fs, root| async move {
+        std::fs::create_dir_all(root.join("outside/kept")).unwrap();
+        std::fs::write(root.join("outside/kept/file"), "kept").unwrap();
+        std::fs::create_dir_all(root.join("tree/a/b/c")).unwrap();
+        for i in 0..700 {
+            std::fs::write(root.join(format!("tree/a/{i}")), "x").unwrap();
+        }
+        std::os::unix::fs::symlink(root.join("outside"), root.join("tree/a/led")).unwrap();
+        std::os::unix::fs::symlink("../outside", root.join("tree/led")).unwrap();
+        std::os::unix::fs::symlink("outside", root.join("top")).unwrap();
+        assert_eq!(delete(&fs, &root.join("tree")).await, WorkEnd::default());
+        assert!(!root.join("tree").exists());
+        assert_eq!(delete(&fs, &root.join("top")).await, WorkEnd::default());
+        assert!(std::fs::symlink_metadata(root.join("top")).is_err());
+        assert_eq!(std::fs::read(root.join("outside/kept/file")).unwrap(), b"kept");
+        assert_eq!(delete(&fs, &root.join("none")).await.failed, 1);
+    });
+}
+
+#[test]
+fn a_tree_goes_through_a_bundle() {
+    each(|fs, root| async move {
+        let from = root.join("from");
+        std::fs::create_dir_all(from.join("sub/empty")).unwrap();
+        for i in 0..600 {
+            std::fs::write(from.join(format!("sub/{i}")), noise(i * 7)).unwrap();
+        }
+        std::fs::write(from.join("large"), noise(700_000)).unwrap();
+        std::os::unix::fs::symlink("/nowhere", from.join("link")).unwrap();
+        std::fs::set_permissions(from.join("sub/7"), PermissionsExt::from_mode(0o600)).unwrap();
+        std::fs::set_permissions(from.join("sub/empty"), PermissionsExt::from_mode(0o500)).unwrap();
+        let bundle = packed(&fs, &from, true, Have::default()).await;
+        std::fs::create_dir(root.join("to")).unwrap();
+        assert_eq!(unpacked(&fs, &root.join("to"), &bundle, false).await, (WorkEnd::default(), 604));
+        assert!(std::fs::read(root.join("to/large")).unwrap() == noise(700_000));
+        for i in [0, 7, 599] {
+            assert!(std::fs::read(root.join(format!("to/sub/{i}"))).unwrap() == noise(i * 7));
+        }
+        let (was, is) = (from.join("sub"), root.join("to/sub"));
+        for file in ["", "7", "empty"] {
+            let (was, is) = (was.join(file).metadata().unwrap(), is.join(file).metadata().unwrap());
+            assert_eq!((was.mode(), was.mtime()), (is.mode(), is.mtime()), "{file}");
+        }
+        assert_eq!(std::fs::read_link(root.join("to/link")).unwrap(), Path::new("/nowhere"));
+        assert_eq!(list(&fs, &root.join("to/sub")).await.len(), 601, "no part is left");
+
+        // the other side says what it has: nothing but what differs comes again
+        let mut have = Have::default();
+        assert!(have.feed(&packed(&fs, &root.join("to"), false, Have::default()).await).unwrap());
+        std::fs::write(from.join("sub/7"), "another").unwrap();
+        let again = packed(&fs, &from, true, have).await;
+        assert!(again.len() < 2000, "{}", again.len());
+        let (end, _) = unpacked(&fs, &root.join("to"), &again, true).await;
+        assert_eq!(end, WorkEnd::default());
+        assert_eq!(std::fs::read(root.join("to/sub/7")).unwrap(), b"another");
+        let (end, _) = unpacked(&fs, &root.join("to"), &again, false).await;
+        assert_eq!(end.failed, 2, "the file and the link are there");
+    });
+}
+
+#[test]
+fn a_bundle_leads_nowhere_else() {
+    each(|fs, root| async move {
+        std::fs::create_dir(root.join("outside")).unwrap();
+        std::fs::create_dir(root.join("in")).unwrap();
+        let mut bundle = Vec::new();
+        let mut put = |path: &str, kind: FileKind, link: Option<&str>| {
+            let (path, link) = (super::tests::path(path), link.map(super::tests::path));
+            encode(&Record::Entry(Entry { path, kind, size: 0, mode: 0o644, mtime_ms: 0, link }), &mut bundle);
+            if kind == FileKind::File {
+                encode(&Record::Whole, &mut bundle);
+            }
+        };
+        for bad in ["../outside/a", "/etc/thub-test", "", "a/../../outside/b", "a//b", "."] {
+            put(bad, FileKind::File, None);
+        }
+        put("led", FileKind::Link, Some("../outside"));
+        put("led/c", FileKind::File, None);
+        put("led/d", FileKind::Dir, None);
+        put("good", FileKind::File, None);
+        encode(&Record::End(WorkEnd::default()), &mut bundle);
+        let (end, files) = unpacked(&fs, &root.join("in"), &bundle, true).await;
+        assert_eq!((end.unusable, end.failed, files), (6, 2, 2));
+        assert_eq!(std::fs::read_dir(root.join("outside")).unwrap().count(), 0);
+        assert!(root.join("in/good").exists() && !Path::new("/etc/thub-test").exists());
+    });
+}
+
+#[test]
+fn a_tree_is_copied() {
+    each(|fs, root| async move {
+        let copy = async |from: &str, to: &str, replace: bool| {
+            let mut copy = Copy::plan(&fs, &path(from), &path(to), replace).await?;
+            while copy.step().await? {}
+            Ok::<WorkEnd, Fault>(end(&mut copy.grow.tally))
+        };
+        std::fs::create_dir_all(root.join("a/sub")).unwrap();
+        std::fs::write(root.join("a/small"), "small").unwrap();
+        std::fs::write(root.join("a/sub/large"), noise(3_000_000)).unwrap();
+        std::os::unix::fs::symlink("small", root.join("a/link")).unwrap();
+        assert_eq!(copy("a", "b", false).await.unwrap(), WorkEnd::default());
+        assert!(std::fs::read(root.join("b/sub/large")).unwrap() == noise(3_000_000));
+        assert_eq!(std::fs::read_link(root.join("b/link")).unwrap(), Path::new("small"));
+        assert_eq!(copy("a", "b", false).await.unwrap_err().code, Fault::NAME_TAKEN);
+        assert_eq!(copy("a", "b", true).await.unwrap(), WorkEnd::default());
+        assert_eq!(copy("a/small", "one", false).await.unwrap(), WorkEnd::default());
+        assert_eq!(std::fs::read(root.join("one")).unwrap(), b"small");
+        assert_eq!(copy("a", "a/sub/a", false).await.unwrap_err().code, Fault::REFUSED);
+        assert_eq!(copy("a", "a", true).await.unwrap_err().code, Fault::REFUSED);
+        assert_eq!(copy("a", "one", true).await.unwrap_err().code, Fault::NAME_TAKEN);
+        assert_eq!(copy("none", "c", false).await.unwrap_err().code, Fault::UNKNOWN);
+    });
+}

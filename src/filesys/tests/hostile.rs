@@ -1,0 +1,267 @@
+//! A server that means harm, or knows no better: a fault comes of it, in time, and nothing else.
+
+use super::{name, path};
+use crate::failure::Failure;
+use crate::filesys::delete::Delete;
+use crate::filesys::sftp::Remote;
+use crate::filesys::{Dir, Fs};
+use crate::proto::control::{Fault, FileKind};
+use crate::transport::ssh::sftp::{Patience, Sftp};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+
+/// Kinds of what a client asks.
+const OPEN: u8 = 3;
+const CLOSE: u8 = 4;
+const READ: u8 = 5;
+const LSTAT: u8 = 7;
+const OPENDIR: u8 = 11;
+const FSTAT: u8 = 8;
+const REMOVE: u8 = 13;
+const STAT: u8 = 17;
+
+fn packet(kind: u8, id: u32, rest: &[u8]) -> Vec<u8> {
+    let mut packet = ((rest.len() + 5) as u32).to_be_bytes().to_vec();
+    packet.push(kind);
+    packet.extend(id.to_be_bytes());
+    packet.extend(rest);
+    packet
+}
+fn text(bytes: &[u8]) -> Vec<u8> {
+    [&(bytes.len() as u32).to_be_bytes()[..], bytes].concat()
+}
+fn status(id: u32, code: u32) -> Vec<u8> {
+    packet(101, id, &[&code.to_be_bytes()[..], &text(b"as I say"), &text(b"")].concat())
+}
+fn handle(id: u32) -> Vec<u8> {
+    packet(102, id, &text(b"h"))
+}
+/// Of a directory, a file, a link.
+fn attrs(id: u32, mode: u32, size: u64) -> Vec<u8> {
+    packet(105, id, &[&5u32.to_be_bytes()[..], &size.to_be_bytes(), &mode.to_be_bytes()].concat())
+}
+fn names(id: u32, count: u32, names: &[&[u8]]) -> Vec<u8> {
+    let mut rest = count.to_be_bytes().to_vec();
+    for name in names {
+        rest.extend([text(name), text(b""), 4u32.to_be_bytes().to_vec(), 0o100_644u32.to_be_bytes().to_vec()].concat());
+    }
+    packet(104, id, &rest)
+}
+
+/// Answers each request as it is told to, after an honest hello.
+async fn serve(mut io: DuplexStream, mut answer: impl FnMut(u8, u32) -> Vec<u8>) {
+    while let Ok(length) = io.read_u32().await {
+        let mut body = vec![0; length as usize];
+        io.read_exact(&mut body).await.unwrap();
+        let said = match body[0] {
+            1 => [&5u32.to_be_bytes()[..], &[2], &3u32.to_be_bytes()].concat(),
+            kind => answer(kind, u32::from_be_bytes(body[1..5].try_into().unwrap())),
+        };
+        if io.write_all(&said).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn fs(answer: impl FnMut(u8, u32) -> Vec<u8> + Send + 'static) -> Fs {
+    let (ours, theirs) = tokio::io::duplex(1 << 16);
+    tokio::spawn(serve(theirs, answer));
+    // (long where an answer comes at all, and no test waits for it)
+    let patience = Patience { silent: Duration::from_millis(300), each: Duration::from_secs(5) };
+    Fs::Sftp(Remote::new(Sftp::start_with(ours, "host".into(), patience).await.unwrap()))
+}
+
+/// A directory there, whatever else it says.
+fn dir_first(kind: u8, id: u32) -> Option<Vec<u8>> {
+    match kind {
+        STAT => Some(attrs(id, 0o040_755, 0)),
+        OPENDIR | OPEN => Some(handle(id)),
+        CLOSE => Some(status(id, 0)),
+        _ => None,
+    }
+}
+
+async fn listed(fs: &Fs) -> Result<(Vec<String>, u64), Fault> {
+    let mut listing = fs.dir(&path("d")).await?.list();
+    let (mut all, mut unusable) = (Vec::new(), 0);
+    while let Some(batch) = listing.next().await? {
+        all.extend(batch.entries.into_iter().map(|e| e.name.to_string()));
+        unusable += batch.unusable;
+    }
+    Ok((all, unusable))
+}
+
+#[tokio::test]
+async fn names_that_lead_elsewhere_are_left_out_and_counted() {
+    let mut times = 0;
+    let fs = fs(move |kind, id| {
+        dir_first(kind, id).unwrap_or_else(|| {
+            times += 1;
+            let long = vec![b'x'; 2000];
+            match times {
+                1 => names(id, 2, &[b".", b".."]),
+                2 => names(id, 7, &[b"ok", b"../up", b"/abs", b"", b"nul\0", &long, b"\x1b]0;title\x07"]),
+                _ => status(id, 1),
+            }
+        })
+    });
+    let (names, unusable) = listed(&fs.await).await.unwrap();
+    assert_eq!((names, unusable), (vec!["ok".to_string(), "\\u{1b}]0;title\\u{7}".into()], 5));
+}
+
+#[tokio::test]
+async fn counts_and_lengths_that_lie_end_it() {
+    let lies: [fn(u32) -> Vec<u8>; 8] = [
+        |id| names(id, u32::MAX, &[b"a"]),
+        |id| packet(104, id, &[0, 0, 0, 1, 0xff, 0xff, 0xff, 0xff, b'a']),
+        |_| vec![0xff, 0xff, 0xff, 0xff, 104],
+        |_| vec![0, 0, 0, 0],
+        |_| vec![0, 0, 0, 1, 104],
+        |id| packet(77, id, b""),
+        |id| names(id.wrapping_add(1), 1, &[b"a"]),
+        |id| [names(id, 1, &[b"a"]), names(id, 1, &[b"a"])].concat(),
+    ];
+    for (i, lie) in lies.into_iter().enumerate() {
+        let fs = fs(move |kind, id| dir_first(kind, id).unwrap_or_else(|| lie(id))).await;
+        let fault = listed(&fs).await.unwrap_err();
+        assert_eq!(fault.code, Fault::GONE, "{i}: {fault}");
+        assert_eq!(fs.dir(&path("d")).await.err().unwrap().code, Fault::GONE, "{i}: it stays so");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_to_something_else_is_none() {
+    for answer in [attrs as fn(u32, u32, u64) -> Vec<u8>, |id, _, _| packet(103, id, &text(b"")), |id, _, _| handle(id)]
+    {
+        let fs = fs(move |kind, id| dir_first(kind, id).unwrap_or_else(|| answer(id, 0, 0))).await;
+        assert!(matches!(listed(&fs).await.unwrap_err().code, Fault::INTERNAL | Fault::GONE));
+    }
+    let fs = fs(|kind, id| dir_first(kind, id).unwrap_or_else(|| names(id, 0, &[]))).await;
+    assert_eq!(listed(&fs).await.unwrap_err().code, Fault::INTERNAL, "nothing, again and again");
+}
+
+#[tokio::test]
+async fn a_listing_that_does_not_end_is_ended() {
+    let many: Vec<u8> =
+        (0..3000u32).flat_map(|i| [text(format!("f{i}").as_bytes()), text(b""), vec![0; 4]].concat()).collect();
+    let fs = fs(move |kind, id| {
+        dir_first(kind, id).unwrap_or_else(|| packet(104, id, &[&3000u32.to_be_bytes()[..], &many].concat()))
+    })
+    .await;
+    let mut listing = fs.dir(&path("d")).await.unwrap().list();
+    let mut seen = 0;
+    let fault = loop {
+        match listing.next().await {
+            Ok(batch) => seen += batch.unwrap().entries.len(),
+            Err(fault) => break fault,
+        }
+    };
+    assert!(fault.code == Fault::INTERNAL && seen <= 1_000_000, "{fault}");
+}
+
+#[tokio::test]
+async fn answers_that_never_come_are_not_waited_for() {
+    let fs = fs(|kind, id| dir_first(kind, id).unwrap_or_default()).await;
+    assert_eq!(listed(&fs).await.unwrap_err().code, Fault::TIMEOUT);
+    assert_eq!(listed(&fs).await.unwrap_err().code, Fault::GONE);
+    // not even to the hello
+    let (ours, _theirs) = tokio::io::duplex(64);
+    let patience = Patience { silent: Duration::from_millis(50), each: Duration::from_secs(5) };
+    let silent: Result<Sftp, Failure> = Sftp::start_with(ours, "host".into(), patience).await;
+    assert!(silent.err().unwrap().what.contains("SFTP does not start"));
+}
+
+#[tokio::test]
+async fn more_than_was_asked_for_ends_it() {
+    let fs = fs(|kind, id| match kind {
+        OPEN => handle(id),
+        FSTAT => attrs(id, 0o100_644, 10),
+        READ => packet(103, id, &text(&[7; 11])),
+        _ => status(id, 0),
+    })
+    .await;
+    let (info, mut reader) = fs.read(&path("f"), 0, None).await.unwrap();
+    assert_eq!((info.kind, info.size), (FileKind::File, 10));
+    assert_eq!(reader.next().await.unwrap_err().code, Fault::GONE);
+}
+
+#[tokio::test]
+async fn a_file_that_is_longer_than_it_says_or_shorter() {
+    for (size, pieces) in [(u64::MAX, 40), (100_000, 2)] {
+        let mut left = pieces;
+        let fs = fs(move |kind, id| match kind {
+            OPEN => handle(id),
+            FSTAT => attrs(id, 0o100_644, size),
+            READ if left > 0 => {
+                left -= 1;
+                packet(103, id, &text(&[7; 1000]))
+            }
+            READ => status(id, 1),
+            _ => status(id, 0),
+        })
+        .await;
+        let (_, mut reader) = fs.read(&path("f"), 0, None).await.unwrap();
+        let mut all = 0;
+        while let Some(bytes) = reader.next().await.unwrap() {
+            all += bytes.len();
+        }
+        assert!(all <= pieces * 1000, "{all}");
+    }
+}
+
+#[tokio::test]
+async fn who_stops_waiting_holds_nothing_up() {
+    let (tx, mut closed) = tokio::sync::mpsc::unbounded_channel();
+    let mut late = None;
+    let fs = fs(move |kind, id| match kind {
+        // the first is answered only with the second
+        OPENDIR if late.is_none() => {
+            late = Some(id);
+            Vec::new()
+        }
+        OPENDIR => [handle(late.unwrap()), handle(id)].concat(),
+        CLOSE => {
+            tx.send(()).unwrap();
+            status(id, 0)
+        }
+        _ => dir_first(kind, id).unwrap_or_else(|| status(id, 1)),
+    })
+    .await;
+    let dir = fs.dir(&path("d")).await.unwrap();
+    let mut first = dir.list();
+    let asked = async { drop(first.next().await) };
+    tokio::select! {
+        biased;
+        () = asked => panic!("nothing was answered"),
+        () = std::future::ready(()) => {}
+    }
+    drop(first);
+    let mut second = dir.list();
+    assert!(second.next().await.unwrap().is_none());
+    closed.recv().await.expect("what came too late for anybody is closed");
+}
+
+#[tokio::test]
+async fn a_link_in_place_of_a_directory_is_not_gone_into() {
+    let (tx, mut removed) = tokio::sync::mpsc::unbounded_channel();
+    let mut looked = 0;
+    let fs = fs(move |kind, id| match kind {
+        // a directory first, then something else
+        LSTAT => {
+            looked += 1;
+            attrs(id, if looked == 1 { 0o040_755 } else { 0o120_777 }, 0)
+        }
+        REMOVE => {
+            tx.send(()).unwrap();
+            status(id, 0)
+        }
+        _ => dir_first(kind, id).unwrap_or_else(|| status(id, 1)),
+    })
+    .await;
+    let dir: Dir = fs.dir(&path("d")).await.unwrap();
+    let mut delete = Delete::new(dir, name("sub"));
+    while delete.step().await {}
+    assert_eq!(delete.tally.failures(), 1);
+    drop((delete, fs));
+    assert!(removed.recv().await.is_none(), "nothing was removed");
+}

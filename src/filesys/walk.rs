@@ -1,0 +1,159 @@
+//! Owns the walk through a tree: what is in it, directory by directory, never through a symlink. Leaves out what is done with
+//! it.
+
+use super::{Batch, DEEPEST, Dir, Listing, MANY, MANY_BYTES, SMALL};
+use crate::proto::control::{Fault, FileInfo, FileKind, FileName, FilePath};
+use std::collections::VecDeque;
+
+/// What comes next. Paths are within the tree.
+pub enum Found {
+    /// A directory is gone into.
+    Dir {
+        path: FilePath,
+        info: FileInfo,
+    },
+    /// What else there is in a directory.
+    Files {
+        dir: Dir,
+        path: FilePath,
+        infos: Vec<FileInfo>,
+    },
+    /// All in a directory has been seen; `within` is the one it lies in.
+    Left {
+        path: FilePath,
+        within: Dir,
+        info: FileInfo,
+    },
+    Failed {
+        path: FilePath,
+        why: Fault,
+    },
+}
+
+pub struct Walk {
+    levels: Vec<Level>,
+    /// What is mounted in the tree is not gone into.
+    pub one_disk: bool,
+    /// A directory that is not gone into: the one that is being filled.
+    pub not_into: Option<(u64, u64)>,
+    /// Names that are none.
+    pub unusable: u64,
+}
+
+struct Level {
+    dir: Dir,
+    path: FilePath,
+    /// Wanted by name, not looked at yet.
+    names: VecDeque<FileName>,
+    listing: Option<Listing>,
+    batch: VecDeque<FileInfo>,
+    /// Where it lies, and what it is; the top is not of the tree.
+    of: Option<(Dir, FileInfo)>,
+}
+
+impl Walk {
+    /// Through what has these names in a directory; none = through all in it.
+    pub fn new(dir: Dir, names: Vec<FileName>) -> Walk {
+        let listing = names.is_empty().then(|| dir.list());
+        let batch = VecDeque::new();
+        let top = Level { dir, path: FilePath::default(), names: names.into(), listing, batch, of: None };
+        Walk { levels: vec![top], one_disk: false, not_into: None, unusable: 0 }
+    }
+
+    /// None = all has been seen.
+    pub async fn next(&mut self) -> Option<Found> {
+        loop {
+            let level = self.levels.last_mut()?;
+            if level.batch.front().is_some_and(|info| info.kind == FileKind::Dir)
+                && let Some(info) = level.batch.pop_front()
+            {
+                let (within, path) = (level.dir.clone(), level.path.join(&info.name));
+                return Some(self.enter(within, path, info).await);
+            }
+            let mut infos = Vec::new();
+            while level.batch.front().is_some_and(|info| info.kind != FileKind::Dir) {
+                infos.extend(level.batch.pop_front());
+            }
+            if !infos.is_empty() {
+                return Some(Found::Files { dir: level.dir.clone(), path: level.path.clone(), infos });
+            }
+            if let Some(name) = level.names.pop_front() {
+                match level.dir.info(&name).await {
+                    Ok(info) => level.batch.push_back(info),
+                    Err(why) => return Some(Found::Failed { path: level.path.join(&name), why }),
+                }
+                continue;
+            }
+            let listed = match &mut level.listing {
+                Some(listing) => listing.next().await,
+                None => Ok(None),
+            };
+            match listed {
+                Ok(Some(Batch { entries, unusable })) => {
+                    self.unusable += unusable;
+                    // files first: directories are gone into once the rest of the batch is known
+                    let (files, dirs): (Vec<_>, Vec<_>) = entries.into_iter().partition(|e| e.kind != FileKind::Dir);
+                    level.batch.extend(files.into_iter().chain(dirs));
+                }
+                Ok(None) => {
+                    let Level { path, of, .. } = self.levels.pop()?;
+                    if let Some((within, info)) = of {
+                        return Some(Found::Left { path, within, info });
+                    }
+                }
+                Err(why) => {
+                    level.listing = None;
+                    return Some(Found::Failed { path: level.path.clone(), why });
+                }
+            }
+        }
+    }
+
+    /// Goes into a directory (again).
+    pub async fn enter(&mut self, within: Dir, path: FilePath, info: FileInfo) -> Found {
+        let failed = |path: FilePath, code: i64, why: &str| Found::Failed { path, why: Fault::new(code, why) };
+        if self.levels.len() > DEEPEST {
+            return failed(path, Fault::REFUSED, "directories lie too deep in each other");
+        }
+        let dir = match within.sub(&info.name).await {
+            Ok(dir) => dir,
+            Err(why) => return Found::Failed { path, why },
+        };
+        if self.one_disk && dir.is_mount() {
+            return failed(path, Fault::OTHER_DISK, "another file system is mounted there");
+        }
+        if self.not_into.is_some() && dir.identity() == self.not_into {
+            return failed(path, Fault::REFUSED, "it is the copy itself");
+        }
+        let (listing, batch, names) = (Some(dir.list()), VecDeque::new(), VecDeque::new());
+        self.levels.push(Level { dir, path: path.clone(), names, listing, batch, of: Some((within, info.clone())) });
+        Found::Dir { path, info }
+    }
+}
+
+/// Files that are read in one go, or one that is read by itself.
+pub enum Chunk {
+    Small(Vec<FileInfo>),
+    Large(FileInfo),
+}
+
+/// How the plain files of a directory are read.
+pub fn plan(files: Vec<FileInfo>) -> VecDeque<Chunk> {
+    let (mut chunks, mut small, mut bytes) = (VecDeque::new(), Vec::new(), 0);
+    for file in files {
+        if file.size > SMALL {
+            chunks.push_back(Chunk::Large(file));
+            continue;
+        }
+        if small.len() >= MANY || bytes + file.size > MANY_BYTES {
+            chunks.push_back(Chunk::Small(std::mem::take(&mut small)));
+            bytes = 0;
+        }
+        bytes += file.size;
+        small.push(file);
+    }
+    if !small.is_empty() {
+        chunks.push_back(Chunk::Small(small));
+    }
+    chunks
+}
