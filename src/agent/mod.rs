@@ -11,6 +11,7 @@
 //! - `opening.rs`  what a session gets from its connection
 //! - `again.rs`    what sessions were started as: lost at boot, started again
 //! - `life.rs`     its hello, its end in order, what it finds again
+//! - `files.rs`    files, here and over a target
 //! - `monitor.rs`  gauges
 //! - `builds.rs`   the builds that were put here: which go
 //! - `targets.rs`  hosts reached over SSH from here
@@ -22,6 +23,7 @@ pub mod builds;
 mod connections;
 mod ended;
 mod exec;
+mod files;
 mod life;
 mod monitor;
 mod opening;
@@ -219,6 +221,13 @@ fn opens_stream(method: &str) -> bool {
             | ExecRun::NAME
             | ConnectionsList::NAME
             | ConnectionsAdd::NAME
+            | FilesList::NAME
+            | FilesRead::NAME
+            | FilesWrite::NAME
+            | FilesDelete::NAME
+            | FilesCopy::NAME
+            | FilesPack::NAME
+            | FilesUnpack::NAME
     )
 }
 
@@ -266,6 +275,19 @@ impl Agent {
                 self.close_stream(params::<ExecStop>(p)?.stream);
                 reply(Done {})
             }
+            FilesList::NAME => reply(self.files_list(params(p)?, frames).await?),
+            FilesStat::NAME => reply(self.files_stat(params(p)?).await?),
+            FilesRead::NAME => reply(self.files_read(params(p)?, frames).await?),
+            FilesWrite::NAME => reply(self.files_write(params(p)?, frames).await?),
+            FilesMkdir::NAME => reply(self.files_mkdir(params(p)?).await?),
+            FilesRename::NAME => reply(self.files_rename(params(p)?).await?),
+            FilesDelete::NAME => reply(self.files_delete(params(p)?, frames).await?),
+            FilesChmod::NAME => reply(self.files_chmod(params(p)?).await?),
+            FilesLinkRead::NAME => reply(self.files_link_read(params(p)?).await?),
+            FilesCopy::NAME => reply(self.files_copy(params(p)?, frames).await?),
+            FilesHash::NAME => reply(self.files_hash(params(p)?).await?),
+            FilesPack::NAME => reply(self.files_pack(params(p)?, frames).await?),
+            FilesUnpack::NAME => reply(self.files_unpack(params(p)?, frames).await?),
             Subscribe::NAME => match params::<Subscribe>(p)?.topic.as_str() {
                 "sessions" => self.subscribe("sessions", watch::run(self.clone())),
                 "connections" => self.subscribe("connections", connections::watch(self.clone())),

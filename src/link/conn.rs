@@ -221,11 +221,16 @@ impl Outbox {
 
     /// Returns once less than 256 KiB of bulk wait, or the connection is closed.
     pub async fn room(&self) {
+        self.room_under(HIGH).await;
+    }
+
+    /// Returns once less than this of bulk waits, or the connection is closed: for what goes after the rest.
+    pub async fn room_under(&self, most: usize) {
         loop {
             let room = self.shared.room.notified();
             {
                 let lanes = self.shared.lanes();
-                if lanes.bulk.len() < HIGH || lanes.closed {
+                if lanes.bulk.len() < most || lanes.closed {
                     return;
                 }
             }

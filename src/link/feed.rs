@@ -9,7 +9,7 @@ use crate::proto::ids::{Offset, StreamId};
 pub const WINDOW: u64 = 256 << 10;
 
 /// Largest credit a reader may give beyond what it has seen: 16 MiB.
-const MOST: u64 = 16 << 20;
+pub const MOST: u64 = 16 << 20;
 
 pub struct Feed {
     pub stream: StreamId,
