@@ -10,6 +10,7 @@ use std::sync::LazyLock;
 use thub::config::Config;
 use thub::link::call::{self, Message};
 use thub::paths::Paths;
+use thub::proto::bundle::{self, Decoder, Record};
 use thub::proto::control::connections::{Listed, check::check};
 use thub::proto::control::*;
 use thub::proto::frame::{self, Body, Kind};
@@ -37,6 +38,7 @@ use thub::transport::ssh::config::{HostConfig, KEYS, Me, Tokens, expand, own, pa
 use thub::transport::ssh::forward::socks;
 use thub::transport::ssh::forward::spec::{Kind as Forward, Place, Spec};
 use thub::transport::ssh::known_hosts::{self, File, HostKey, Verdict};
+use thub::transport::ssh::sftp::packet::{self, Reply};
 use thub::transport::ssh::sftp_guard::{Guard, PACKET_MOST};
 
 /// What a peer sends on a link.
@@ -80,12 +82,16 @@ fn message(json: &[u8]) {
             if let Ok(s) = call::params::<SessionSearch>(params.clone()) {
                 let _ = thub::term::search::compile(&s.pattern, s.case);
             }
+            let _ = call::params::<FilesWrite>(params.clone());
+            let _ = call::params::<FilesPack>(params.clone());
             let _ = call::params::<ExecRun>(params);
         }
         Ok(Message::Answer { result: Ok(value), .. }) => {
             let _ = serde_json::from_value::<SessionListed>(value.clone());
             let _ = serde_json::from_value::<Searched>(value.clone());
             let _ = serde_json::from_value::<MarkInfo>(value.clone());
+            let _ = serde_json::from_value::<FilesLines>(value.clone());
+            let _ = serde_json::from_value::<FilesProgress>(value.clone());
             let _ = serde_json::from_value::<SessionAttached>(value);
         }
         Ok(Message::Answer { result: Err(_), .. }) | Err(_) => {}
@@ -384,7 +390,7 @@ fn joined(all: &[Input]) -> Vec<Input> {
     out
 }
 
-/// What an SFTP server sends.
+/// What an SFTP server sends; a tree as a bundle.
 pub fn sftp(data: &[u8]) {
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     let mut got = Vec::new();
@@ -395,7 +401,43 @@ pub fn sftp(data: &[u8]) {
     while let Some((length, body)) = rest.split_first_chunk::<4>() {
         let length = u32::from_be_bytes(*length);
         assert!(length > 0 && length <= PACKET_MOST, "a hostile length was handed on");
+        packet(body.get(..length as usize).unwrap_or(body));
         rest = body.get(length as usize..).unwrap_or_default();
+    }
+    packet(data);
+    for (mut decoder, piece) in [(Decoder::new(), 1), (Decoder::bare(), data.len().max(1))] {
+        let mut files = 0;
+        'bundle: for piece in data.chunks(piece) {
+            decoder.push(piece);
+            loop {
+                match decoder.record() {
+                    Ok(Some(Record::Bytes(_))) => assert!(files > 0, "bytes of nothing"),
+                    Ok(Some(record)) => {
+                        files += 1;
+                        let mut said = Vec::new();
+                        bundle::encode(&record, &mut said);
+                        if let Record::Entry(entry) = record {
+                            let names = entry.path.names().unwrap_or_default();
+                            assert!(names.iter().all(|n| !matches!(n.as_bytes(), b"" | b"." | b"..")));
+                        }
+                    }
+                    Ok(None) => break,
+                    Err(_) => break 'bundle,
+                }
+            }
+        }
+    }
+}
+
+/// What is read of a packet was in it.
+fn packet(bytes: &[u8]) {
+    let inside = |n: usize| assert!(n <= bytes.len(), "more than there is");
+    match packet::decode(bytes) {
+        Ok((_, Reply::Data(data) | Reply::Extended(data) | Reply::Handle(data))) => inside(data.len()),
+        Ok((_, Reply::Names(names))) => inside(names.iter().map(|n| 12 + n.name.len() + n.long.len()).sum()),
+        Ok((_, Reply::Version(_, extensions))) => inside(extensions.len() * 8),
+        Ok((_, Reply::Status { message, .. })) => inside(message.len()),
+        Ok((_, Reply::Attrs(_))) | Err(_) => {}
     }
 }
 
