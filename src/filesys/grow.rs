@@ -5,6 +5,8 @@ use super::{Dir, Fs, MANY, MANY_BYTES, Put, SMALL, Tally, Wanted, Writer, local,
 use crate::proto::bundle::{BadBundle, Decoder, Entry, Record};
 use crate::proto::control::{Fault, FileKind, FileName, FilePath};
 
+/// What of a mode is taken over: a file that ran as its owner would run as another one here.
+const PLAIN: u32 = 0o777;
 /// Directories whose mode and time are set at the end, at most.
 const DIRS: usize = 200_000;
 
@@ -71,7 +73,7 @@ impl Grow {
             Ok(()) => {
                 self.tally.done(1, 0);
                 if self.dirs.len() < DIRS {
-                    self.dirs.push((path.clone(), mode, mtime_ms));
+                    self.dirs.push((path.clone(), mode & PLAIN, mtime_ms));
                 }
             }
             Err(why) => self.tally.failed(path.clone(), why),
@@ -94,7 +96,7 @@ impl Grow {
             name,
             part: local::part::spare_name(),
             size: Some(entry.size),
-            mode: Some(entry.mode & 0o7777),
+            mode: Some(entry.mode & PLAIN),
             mtime_ms: Some(entry.mtime_ms),
             replace: self.replace,
             keep: false,
@@ -210,7 +212,7 @@ impl Unpack {
             return;
         }
         match entry.kind {
-            FileKind::Dir => self.grow.dir(&entry.path, entry.mode & 0o7777, entry.mtime_ms).await,
+            FileKind::Dir => self.grow.dir(&entry.path, entry.mode, entry.mtime_ms).await,
             FileKind::Link => match &entry.link {
                 Some(target) => self.grow.link(&entry.path, target).await,
                 None => self.grow.tally.failed(entry.path, Fault::new(Fault::BAD_PARAMS, "a link to nothing")),

@@ -308,7 +308,7 @@ impl Dir {
     pub fn is_mount(&self) -> bool {
         match self {
             Dir::Local(dir) => dir.is_mount(),
-            Dir::Sftp(_) => false,
+            Dir::Sftp(dir) => dir.is_mount(),
         }
     }
 

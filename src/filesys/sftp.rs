@@ -6,11 +6,15 @@ pub mod pieces;
 
 use super::{Batch, Get, Put, Wanted, fault, local};
 use crate::proto::control::{Fault, FileInfo, FileKind, FileName, FilePath, FilesStatted, LinkInfo, Space};
-use crate::transport::ssh::sftp::{Attrs, Handle, Named, Sftp, Wrong};
+use crate::transport::ssh::sftp::{Answer, Attrs, Handle, Named, Sftp, Wrong};
+use std::collections::VecDeque;
 use tokio::task::JoinSet;
 
 /// Requests of one piece of work that are under way together.
 const TOGETHER: usize = 64;
+/// Requests for entries under way: the first two tell of most directories all there is, and that it is all.
+const AHEAD_FIRST: usize = 2;
+const AHEAD_MOST: usize = 16;
 /// Entries of one directory at most: a listing that does not end is no listing.
 const ENDLESS: u64 = 1_000_000;
 /// A disk with less room than this is full, where writing failed.
@@ -26,6 +30,14 @@ pub struct Remote {
 pub struct Dir {
     sftp: Sftp,
     path: FilePath,
+    /// Its file system, where the server can tell it.
+    disk: Option<u64>,
+    mount: bool,
+}
+
+/// Which file system a path lies on.
+async fn disk_of(sftp: &Sftp, path: &[u8]) -> Option<u64> {
+    Some(sftp.room(path).await.ok()??.id)
 }
 
 fn raw(path: &FilePath) -> &[u8] {
@@ -114,11 +126,12 @@ impl Remote {
     }
 
     pub async fn dir(&self, path: &FilePath) -> Result<Dir, Fault> {
-        let found = self.sftp.stat(raw(path)).await.map_err(|w| Remote::failed("opening", path, &w))?;
+        let (found, disk) = tokio::join!(self.sftp.stat(raw(path)), disk_of(&self.sftp, raw(path)));
+        let found = found.map_err(|w| Remote::failed("opening", path, &w))?;
         if info_of(&found, FileName::default()).kind != FileKind::Dir {
             return Err(fault::wrong_kind("opening", raw(path), "it is no directory"));
         }
-        Ok(Dir { sftp: self.sftp.clone(), path: path.clone() })
+        Ok(Dir { sftp: self.sftp.clone(), path: path.clone(), disk, mount: false })
     }
 
     pub async fn real(&self, path: &FilePath) -> Result<FilePath, Fault> {
@@ -168,6 +181,10 @@ impl Dir {
         self.path.clone()
     }
 
+    pub fn is_mount(&self) -> bool {
+        self.mount
+    }
+
     fn at(&self, name: &FileName) -> FilePath {
         self.path.join(name)
     }
@@ -206,16 +223,20 @@ impl Dir {
 
     pub async fn sub(&self, name: &FileName) -> Result<Dir, Fault> {
         let path = self.at(name);
-        let found = self.sftp.lstat(path.as_bytes()).await.map_err(|w| self.failed("opening", name, &w))?;
+        let (found, disk) = tokio::join!(self.sftp.lstat(path.as_bytes()), disk_of(&self.sftp, path.as_bytes()));
+        let found = found.map_err(|w| self.failed("opening", name, &w))?;
         match info_of(&found, FileName::default()).kind {
-            FileKind::Dir => Ok(Dir { sftp: self.sftp.clone(), path }),
+            FileKind::Dir => {
+                let mount = disk.zip(self.disk).is_some_and(|(disk, above)| disk != above);
+                Ok(Dir { sftp: self.sftp.clone(), path, disk, mount })
+            }
             FileKind::Link => Err(fault::wrong_kind("opening", path.as_bytes(), "it is a symbolic link")),
             _ => Err(fault::wrong_kind("opening", path.as_bytes(), "it is no directory")),
         }
     }
 
     pub fn list(&self) -> Listing {
-        Listing { dir: self.clone(), handle: None, seen: 0 }
+        Listing { dir: self.clone(), handle: None, asked: VecDeque::new(), ahead: AHEAD_FIRST, seen: 0 }
     }
 
     pub async fn info(&self, name: &FileName) -> Result<FileInfo, Fault> {
@@ -254,7 +275,7 @@ impl Dir {
     pub async fn rmdir(&self, name: &FileName) -> Result<(), Fault> {
         let path = self.at(name);
         let Err(wrong) = self.sftp.rmdir(path.as_bytes()).await else { return Ok(()) };
-        let mut rest = Dir { sftp: self.sftp.clone(), path: path.clone() }.list();
+        let mut rest = Dir { path: path.clone(), ..self.clone() }.list();
         if is_failure(&wrong) && matches!(rest.next().await, Ok(Some(_))) {
             return Err(fault::of("deleting", path.as_bytes(), rustix::io::Errno::NOTEMPTY));
         }
@@ -330,14 +351,16 @@ impl Dir {
     }
 
     pub async fn write(&self, wanted: Wanted) -> Result<pieces::Writer, Fault> {
-        pieces::Writer::open(self.clone(), wanted).await
+        pieces::Writer::open(self.clone(), wanted, true).await
     }
 }
 
-/// Read as it is asked for.
+/// Read as it is asked for, and a little ahead: a server says some hundred names at a time.
 pub struct Listing {
     dir: Dir,
     handle: Option<Handle>,
+    asked: VecDeque<Answer>,
+    ahead: usize,
     seen: u64,
 }
 
@@ -350,7 +373,12 @@ impl Listing {
             none => none.insert(sftp.opendir(raw(&path)).await.map_err(|w| failed(&w))?),
         };
         loop {
-            let Some(named) = sftp.readdir(handle).await.map_err(|w| failed(&w))? else { return Ok(None) };
+            while self.asked.len() < self.ahead {
+                self.asked.push_back(sftp.readdir(handle).await.map_err(|w| failed(&w))?);
+            }
+            let Some(answer) = self.asked.pop_front() else { return Ok(None) };
+            let Some(named) = answer.names().await.map_err(|w| failed(&w))? else { return Ok(None) };
+            self.ahead = (self.ahead * 2).min(AHEAD_MOST);
             self.seen += named.len() as u64;
             if named.is_empty() || self.seen > ENDLESS {
                 return Err(failed(&Wrong::Answer));
@@ -397,7 +425,7 @@ async fn put_one(file: Put) -> Result<(), Fault> {
     let super::Dir::Sftp(dir) = &file.dir else {
         return Err(Fault::new(Fault::INTERNAL, "a file of another file system"));
     };
-    let mut writer = dir.write(file.wanted).await?;
+    let mut writer = pieces::Writer::open(dir.clone(), file.wanted, false).await?;
     writer.write(file.bytes).await?;
     writer.finish().await.map(drop)
 }

@@ -147,6 +147,15 @@ fn a_file_is_written_whole_or_not_at_all() {
         assert_eq!(std::fs::read(root.join("a")).unwrap(), b"new");
         let usual = Wanted { mode: None, mtime_ms: None, ..wanted("usual") };
         assert_eq!(write(&fs, &root, usual, b"").await.unwrap().mode, 0o644, "as the umask has it");
+        // somebody takes the name meanwhile: what was written is there for another try
+        let mut late = fs.dir(&path(&root)).await.unwrap().write(wanted("late")).await.unwrap();
+        late.write(b"late".to_vec()).await.unwrap();
+        std::fs::write(root.join("late"), "first").unwrap();
+        assert_eq!(late.finish().await.unwrap_err().code, Fault::NAME_TAKEN);
+        assert_eq!(std::fs::read(root.join("late")).unwrap(), b"first");
+        write(&fs, &root, Wanted { replace: true, ..wanted("late") }, b"late").await.unwrap();
+        std::fs::remove_file(root.join("late")).unwrap();
+
         std::fs::create_dir(root.join("dir")).unwrap();
         let over = Wanted { replace: true, ..wanted("dir") };
         assert_eq!(write(&fs, &root, over, b"x").await.unwrap_err().code, Fault::WRONG_KIND);
@@ -340,6 +349,7 @@ fn a_tree_goes_through_a_bundle() {
         std::fs::write(from.join("large"), noise(700_000)).unwrap();
         std::os::unix::fs::symlink("/nowhere", from.join("link")).unwrap();
         std::fs::set_permissions(from.join("sub/7"), PermissionsExt::from_mode(0o600)).unwrap();
+        std::fs::set_permissions(from.join("sub/8"), PermissionsExt::from_mode(0o4755)).unwrap();
         std::fs::set_permissions(from.join("sub/empty"), PermissionsExt::from_mode(0o500)).unwrap();
         let bundle = packed(&fs, &from, true, Have::default()).await;
         std::fs::create_dir(root.join("to")).unwrap();
@@ -353,6 +363,8 @@ fn a_tree_goes_through_a_bundle() {
             let (was, is) = (was.join(file).metadata().unwrap(), is.join(file).metadata().unwrap());
             assert_eq!((was.mode(), was.mtime()), (is.mode(), is.mtime()), "{file}");
         }
+        let mode = std::fs::metadata(root.join("to/sub/8")).unwrap().mode();
+        assert_eq!(mode & 0o7777, 0o755, "nothing comes that runs as somebody");
         assert_eq!(std::fs::read_link(root.join("to/link")).unwrap(), Path::new("/nowhere"));
         assert_eq!(list(&fs, &root.join("to/sub")).await.len(), 601, "no part is left");
 
@@ -421,5 +433,77 @@ fn a_tree_is_copied() {
         assert_eq!(copy("a", "a", true).await.unwrap_err().code, Fault::REFUSED);
         assert_eq!(copy("a", "one", true).await.unwrap_err().code, Fault::NAME_TAKEN);
         assert_eq!(copy("none", "c", false).await.unwrap_err().code, Fault::UNKNOWN);
+    });
+}
+
+/// A small file system of its own; gone with this.
+struct Mounted(std::path::PathBuf);
+impl Mounted {
+    /// None where nobody may.
+    fn at(dir: &Path, size: &str) -> Option<Mounted> {
+        std::fs::create_dir(dir).unwrap();
+        let options = format!("size={size}");
+        let mount =
+            std::process::Command::new("mount").args(["-t", "tmpfs", "-o", &options, "thub-test"]).arg(dir).output();
+        if mount.is_ok_and(|m| m.status.success()) {
+            return Some(Mounted(dir.to_path_buf()));
+        }
+        assert_ne!(std::env::var("THUB_TEST_REAL").as_deref(), Ok("all"), "no mount");
+        eprintln!("skipped: nothing can be mounted");
+        None
+    }
+}
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn a_full_disk_says_so_and_keeps_the_part() {
+    each(|fs, root| async move {
+        let Some(disk) = Mounted::at(&root.join("disk"), "1m") else { return };
+        let why = write(&fs, &disk.0, wanted("big"), &noise(2 << 20)).await.unwrap_err();
+        assert_eq!(why.code, Fault::FULL, "{why}");
+        let names: Vec<_> = list(&fs, &disk.0).await.into_iter().map(|i| i.name.to_string()).collect();
+        assert_eq!(names, [".thub-0123456789abcdef.part"]);
+        let (end, _) = unpacked(
+            &fs,
+            &disk.0,
+            &{
+                let mut bundle = Vec::new();
+                let entry = Entry { path: path("a"), kind: FileKind::File, size: 9, mode: 0o600, ..Entry::default() };
+                encode(&Record::Entry(entry), &mut bundle);
+                encode(&Record::Bytes(b"some text".to_vec()), &mut bundle);
+                encode(&Record::Whole, &mut bundle);
+                encode(&Record::End(WorkEnd::default()), &mut bundle);
+                bundle
+            },
+            false,
+        )
+        .await;
+        assert_eq!(end.failed, 1);
+    });
+}
+
+#[test]
+fn what_is_mounted_in_a_tree_is_not_deleted() {
+    each(|fs, root| async move {
+        std::fs::create_dir_all(root.join("tree/sub")).unwrap();
+        let Some(disk) = Mounted::at(&root.join("tree/disk"), "1m") else { return };
+        std::fs::write(disk.0.join("kept"), "kept").unwrap();
+        let end = delete(&fs, &root.join("tree")).await;
+        assert_eq!(end.failed, 1);
+        assert!(disk.0.join("kept").exists() && !root.join("tree/sub").exists());
+        if let Fs::Sftp(_) = fs {
+            return;
+        }
+        // the top itself may be one: it is emptied, and stays
+        assert_eq!(delete(&fs, &disk.0).await.failed, 1);
+        assert!(disk.0.exists() && !disk.0.join("kept").exists());
+        // renaming goes no further than a file system does, where it is told why
+        std::fs::write(root.join("a"), "").unwrap();
+        let code = fs.rename(&path("a"), &path("tree/disk/a"), false).await.unwrap_err().code;
+        assert_eq!(code, Fault::OTHER_DISK);
     });
 }

@@ -112,14 +112,15 @@ impl Walk {
     /// Goes into a directory (again).
     pub async fn enter(&mut self, within: Dir, path: FilePath, info: FileInfo) -> Found {
         let failed = |path: FilePath, code: i64, why: &str| Found::Failed { path, why: Fault::new(code, why) };
-        if self.levels.len() > DEEPEST {
+        if self.levels.len() > DEEPEST || path.as_bytes().len() > FilePath::MOST - FileName::MOST - 1 {
             return failed(path, Fault::REFUSED, "directories lie too deep in each other");
         }
         let dir = match within.sub(&info.name).await {
             Ok(dir) => dir,
             Err(why) => return Found::Failed { path, why },
         };
-        if self.one_disk && dir.is_mount() {
+        // (the top is what was asked for)
+        if self.one_disk && self.levels.len() > 1 && dir.is_mount() {
             return failed(path, Fault::OTHER_DISK, "another file system is mounted there");
         }
         if self.not_into.is_some() && dir.identity() == self.not_into {

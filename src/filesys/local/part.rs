@@ -99,11 +99,15 @@ fn name(dir: &Held, file: &File, wanted: &Wanted) -> Result<(), Errno> {
     if wanted.sync {
         fs::fsync(file)?;
     }
-    if wanted.replace {
-        fs::renameat(&dir.fd, wanted.part.as_bytes(), &dir.fd, wanted.name.as_bytes())
-    } else {
-        rename_new(&dir.fd, &wanted.part, &dir.fd, &wanted.name)
+    let named = match wanted.replace {
+        true => fs::renameat(&dir.fd, wanted.part.as_bytes(), &dir.fd, wanted.name.as_bytes()),
+        false => rename_new(&dir.fd, &wanted.part, &dir.fd, &wanted.name),
+    };
+    if named.is_err() {
+        // it is a part still, and this user's alone
+        let _ = fs::fchmod(file, Mode::RUSR | Mode::WUSR);
     }
+    named
 }
 
 fn write_all(file: &File, bytes: &[u8], at: u64) -> Result<(), Errno> {

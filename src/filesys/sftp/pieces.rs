@@ -154,8 +154,9 @@ async fn open(dir: &Dir, wanted: &Wanted) -> Result<(Handle, u64), Fault> {
 }
 
 impl Writer {
-    pub(super) async fn open(dir: Dir, wanted: Wanted) -> Result<Writer, Fault> {
-        match dir.kind(&wanted.name).await {
+    /// `early` = what is in the way of the name is looked at now, not only once all is written.
+    pub(super) async fn open(dir: Dir, wanted: Wanted, early: bool) -> Result<Writer, Fault> {
+        match if early { dir.kind(&wanted.name).await } else { None } {
             Some(FileKind::Dir) => {
                 let path = dir.at(&wanted.name);
                 return Err(fault::wrong_kind("writing", path.as_bytes(), "it is a directory"));

@@ -491,7 +491,9 @@ method!(FilesPack = "files.pack" -> FilesPacking);
 
 /// Writes the tree that the client sends on `stream` as a bundle (Data from offset 0, within the reply's `limit`) into the
 /// directory `dir`, which has to be there. Lines on the same stream, each a [`FilesProgress`], tell how it goes and what
-/// failed; the one with an `end` comes once all is written and on disk.
+/// failed, and have to be read and acknowledged meanwhile; the one with an `end` comes once all is written, and on disk where
+/// that is the agent's own. Modes come without setuid and the like. A large file had better go by `files.write`, which can go
+/// on with a part of it.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(default)]
 pub struct FilesUnpack {

@@ -60,6 +60,8 @@ struct Extensions {
 pub struct Room {
     pub total: u64,
     pub free: u64,
+    /// Which file system it is, among those of that host.
+    pub id: u64,
 }
 
 /// An SFTP session on a host. Cheap to clone; it ends with the last.
@@ -91,6 +93,13 @@ impl Answer {
     /// Of a write, or whatever answers with a status.
     pub async fn done(self) -> Result<(), Wrong> {
         done(self.0.answer().await?)
+    }
+    /// Of a readdir, as the server says them; none = there are no more.
+    pub async fn names(self) -> Result<Option<Vec<Named>>, Wrong> {
+        match self.0.answer().await? {
+            Reply::Names(names) => Ok(Some(names)),
+            other => none_at_end(other),
+        }
     }
     /// Of a read; none = the end of the file.
     pub async fn data(self) -> Result<Option<Vec<u8>>, Wrong> {
@@ -213,12 +222,9 @@ impl Sftp {
     pub async fn opendir(&self, path: &[u8]) -> Result<Handle, Wrong> {
         self.handle(&Ask::Opendir { path }).await
     }
-    /// The next entries, as the server says them; none = there are no more.
-    pub async fn readdir(&self, dir: &Handle) -> Result<Option<Vec<Named>>, Wrong> {
-        match self.requests.ask(&Ask::Readdir { handle: &dir.id }).await? {
-            Reply::Names(names) => Ok(Some(names)),
-            other => none_at_end(other),
-        }
+    /// Asks for the next entries; waits only for its turn.
+    pub async fn readdir(&self, dir: &Handle) -> Result<Answer, Wrong> {
+        Ok(Answer(self.requests.send(&Ask::Readdir { handle: &dir.id }).await?))
     }
     /// Asks for bytes of a file, at most [`Sftp::piece`]; waits only for its turn.
     pub async fn read(&self, file: &Handle, offset: u64, length: u32) -> Result<Answer, Wrong> {
@@ -320,6 +326,8 @@ impl Sftp {
         let mut r = packet::Reader(&said);
         let mut number = || r.u64().map_err(|_| Wrong::Answer);
         let (_, block, total, _, free) = (number()?, number()?, number()?, number()?, number()?);
-        Ok(Some(Room { total: total.saturating_mul(block), free: free.saturating_mul(block) }))
+        // (numbers of files)
+        let (_, _, _, id) = (number()?, number()?, number()?, number()?);
+        Ok(Some(Room { total: total.saturating_mul(block), free: free.saturating_mul(block), id }))
     }
 }
