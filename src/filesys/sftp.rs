@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use tokio::task::JoinSet;
 
 /// Requests of one piece of work that are under way together.
-const TOGETHER: usize = 64;
+const TOGETHER: usize = 128;
 /// Requests for entries under way: the first two tell of most directories all there is, and that it is all.
 const AHEAD_FIRST: usize = 2;
 const AHEAD_MOST: usize = 16;
@@ -351,7 +351,7 @@ impl Dir {
     }
 
     pub async fn write(&self, wanted: Wanted) -> Result<pieces::Writer, Fault> {
-        pieces::Writer::open(self.clone(), wanted, true).await
+        pieces::Writer::open(self.clone(), wanted).await
     }
 }
 
@@ -425,9 +425,7 @@ async fn put_one(file: Put) -> Result<(), Fault> {
     let super::Dir::Sftp(dir) = &file.dir else {
         return Err(Fault::new(Fault::INTERNAL, "a file of another file system"));
     };
-    let mut writer = pieces::Writer::open(dir.clone(), file.wanted, false).await?;
-    writer.write(file.bytes).await?;
-    writer.finish().await.map(drop)
+    pieces::put(dir, &file.wanted, &file.bytes).await
 }
 
 /// Small files, many under way at once.
@@ -439,7 +437,7 @@ async fn get_one(file: Get) -> Result<Vec<u8>, Fault> {
     let super::Dir::Sftp(dir) = &file.dir else {
         return Err(Fault::new(Fault::INTERNAL, "a file of another file system"));
     };
-    let (_, mut reader) = pieces::Reader::open(&dir.sftp, dir.at(&file.name), file.name, 0, Some(file.size)).await?;
+    let mut reader = pieces::Reader::known(&dir.sftp, dir.at(&file.name), file.name, file.size).await?;
     let mut bytes = Vec::new();
     while let Some(piece) = reader.next().await? {
         bytes.extend_from_slice(&piece);

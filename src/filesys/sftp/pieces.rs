@@ -44,8 +44,16 @@ impl Reader {
         let blind = found.size.unwrap_or(0) == 0;
         let most = if blind { u64::MAX } else { info.size };
         let to = to.unwrap_or(u64::MAX).min(most);
-        let reader = Reader { sftp: sftp.clone(), handle, path, name, asked: from, to, blind, queue: VecDeque::new() };
-        Ok((info, reader))
+        let (sftp, queue) = (sftp.clone(), VecDeque::new());
+        Ok((info, Reader { sftp, handle, path, name, asked: from, to, blind, queue }))
+    }
+
+    /// A file that is known to be one, and how long it is.
+    pub(super) async fn known(sftp: &Sftp, path: FilePath, name: FileName, size: u64) -> Result<Reader, Fault> {
+        let opened = sftp.open(raw(&path), flags::READ, None).await;
+        let handle = opened.map_err(|w| Remote::failed("reading", &path, &w))?;
+        let (sftp, queue) = (sftp.clone(), VecDeque::new());
+        Ok(Reader { sftp, handle, path, name, asked: 0, to: size, blind: false, queue })
     }
 
     pub async fn next(&mut self) -> Result<Option<Vec<u8>>, Fault> {
@@ -154,9 +162,8 @@ async fn open(dir: &Dir, wanted: &Wanted) -> Result<(Handle, u64), Fault> {
 }
 
 impl Writer {
-    /// `early` = what is in the way of the name is looked at now, not only once all is written.
-    pub(super) async fn open(dir: Dir, wanted: Wanted, early: bool) -> Result<Writer, Fault> {
-        match if early { dir.kind(&wanted.name).await } else { None } {
+    pub(super) async fn open(dir: Dir, wanted: Wanted) -> Result<Writer, Fault> {
+        match dir.kind(&wanted.name).await {
             Some(FileKind::Dir) => {
                 let path = dir.at(&wanted.name);
                 return Err(fault::wrong_kind("writing", path.as_bytes(), "it is a directory"));
@@ -222,16 +229,51 @@ impl Writer {
             if wanted.sync {
                 dir.sftp.fsync(&handle).await.map_err(failed)?;
             }
-            if let Err(wrong) = dir.sftp.close(handle).await {
+            if let Err(wrong) = dir.sftp.close(&handle).await {
                 return Err(dir.full("writing", &wanted.name, wrong).await);
             }
         }
         dir.rename(&wanted.part, &dir, &wanted.name, wanted.replace).await?;
         self.named = true;
-        // what is told is what is there: for a small file it is not worth asking
-        if !wanted.sync {
-            return Ok(FileInfo { name: wanted.name, kind: FileKind::File, size: self.at, ..FileInfo::default() });
-        }
         dir.info(&wanted.name).await
     }
+}
+
+/// A small file, whole or not at all: what needs no answer before it is asked together.
+pub(super) async fn put(dir: &Dir, wanted: &Wanted, bytes: &[u8]) -> Result<(), Fault> {
+    let (part, name) = (dir.at(&wanted.part), dir.at(&wanted.name));
+    let sftp = &dir.sftp;
+    let new = flags::WRITE | flags::CREATE | flags::EXCLUSIVE;
+    let handle = match sftp.open(part.as_bytes(), new, wanted.mode.map(|_| 0o600)).await {
+        Ok(handle) => handle,
+        Err(wrong) => return Err(dir.full("writing", &wanted.name, wrong).await),
+    };
+    let done = match write_all(sftp, &handle, wanted, bytes).await {
+        Err(wrong) => Err(dir.full("writing", &wanted.name, wrong).await),
+        Ok(()) if wanted.replace => dir.rename(&wanted.part, dir, &wanted.name, true).await,
+        Ok(()) => match sftp.rename(part.as_bytes(), name.as_bytes()).await {
+            Err(wrong) => Err(dir.taken("writing", &wanted.name, wrong).await),
+            Ok(()) => Ok(()),
+        },
+    };
+    if done.is_err() {
+        let _ = sftp.remove(part.as_bytes()).await;
+    }
+    done
+}
+
+/// Asked one behind the other, in this order; then the answers.
+async fn write_all(sftp: &Sftp, handle: &Handle, wanted: &Wanted, bytes: &[u8]) -> Result<(), Wrong> {
+    let mut asked = Vec::new();
+    let mut at = 0;
+    for piece in bytes.chunks(sftp.piece() as usize) {
+        asked.push(sftp.write(handle, at, piece).await?);
+        at += piece.len() as u64;
+    }
+    asked.push(sftp.ask_fsetstat(handle, attrs(wanted.mode, wanted.mtime_ms)).await?);
+    asked.push(sftp.ask_close(handle).await?);
+    for answer in asked {
+        answer.done().await?;
+    }
+    Ok(())
 }

@@ -8,6 +8,7 @@ use crate::failure::Failure;
 use crate::text::short;
 use packet::{Ask, Reply, status};
 pub use packet::{Attrs, Named, flags};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 pub use wait::{Lost, Patience};
@@ -77,11 +78,11 @@ pub struct Sftp {
 pub struct Handle {
     id: Vec<u8>,
     requests: Requests,
-    closed: bool,
+    closed: AtomicBool,
 }
 impl Drop for Handle {
     fn drop(&mut self) {
-        if !self.closed {
+        if !*self.closed.get_mut() {
             self.requests.close(&self.id);
         }
     }
@@ -208,7 +209,7 @@ impl Sftp {
 
     async fn handle(&self, ask: &Ask<'_>) -> Result<Handle, Wrong> {
         match self.requests.ask(ask).await? {
-            Reply::Handle(id) => Ok(Handle { id, requests: self.requests.clone(), closed: false }),
+            Reply::Handle(id) => Ok(Handle { id, requests: self.requests.clone(), closed: AtomicBool::new(false) }),
             other => Err(refused(other)),
         }
     }
@@ -249,10 +250,14 @@ impl Sftp {
         self.done(&Ask::Fsync { handle: &file.id }).await
     }
     /// Closes it, and hears how that went: what could not be written may be told only now.
-    pub async fn close(&self, mut file: Handle) -> Result<(), Wrong> {
+    pub async fn close(&self, file: &Handle) -> Result<(), Wrong> {
+        self.ask_close(file).await?.done().await
+    }
+    /// The same; waits only for its turn.
+    pub async fn ask_close(&self, file: &Handle) -> Result<Answer, Wrong> {
         let asked = self.requests.send(&Ask::Close { handle: &file.id }).await?;
-        file.closed = true;
-        done(asked.answer().await?)
+        file.closed.store(true, Ordering::Relaxed);
+        Ok(Answer(asked))
     }
 
     pub async fn lstat(&self, path: &[u8]) -> Result<Attrs, Wrong> {
@@ -268,7 +273,11 @@ impl Sftp {
         self.done(&Ask::Setstat { path, attrs }).await
     }
     pub async fn fsetstat(&self, file: &Handle, attrs: Attrs) -> Result<(), Wrong> {
-        self.done(&Ask::Fsetstat { handle: &file.id, attrs }).await
+        self.ask_fsetstat(file, attrs).await?.done().await
+    }
+    /// The same; waits only for its turn.
+    pub async fn ask_fsetstat(&self, file: &Handle, attrs: Attrs) -> Result<Answer, Wrong> {
+        Ok(Answer(self.requests.send(&Ask::Fsetstat { handle: &file.id, attrs }).await?))
     }
     pub async fn remove(&self, path: &[u8]) -> Result<(), Wrong> {
         self.done(&Ask::Remove { path }).await

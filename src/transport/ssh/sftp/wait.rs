@@ -12,7 +12,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::Instant;
 
 /// Requests under way at most; with the pieces' size this bounds what is held in memory.
-const UNDER_WAY: usize = 128;
+const UNDER_WAY: usize = 256;
 
 /// Why there is no answer to a request.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
