@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use tokio::task::JoinSet;
 
 /// Requests of one piece of work that are under way together.
-const TOGETHER: usize = 128;
+const TOGETHER: usize = super::MANY;
 /// Requests for entries under way: the first two tell of most directories all there is, and that it is all.
 const AHEAD_FIRST: usize = 2;
 const AHEAD_MOST: usize = 16;

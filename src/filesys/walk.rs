@@ -85,7 +85,7 @@ impl Walk {
                 continue;
             }
             let listed = match &mut level.listing {
-                Some(listing) => listing.next().await,
+                Some(listing) => many(listing).await,
                 None => Ok(None),
             };
             match listed {
@@ -130,6 +130,18 @@ impl Walk {
         self.levels.push(Level { dir, path: path.clone(), names, listing, batch, of: Some((within, info.clone())) });
         Found::Dir { path, info }
     }
+}
+
+/// Entries enough for work that is done in one go: some file systems tell a few at a time.
+async fn many(listing: &mut Listing) -> Result<Option<Batch>, Fault> {
+    let Some(mut all) = listing.next().await? else { return Ok(None) };
+    while all.entries.len() < MANY
+        && let Some(more) = listing.next().await?
+    {
+        all.entries.extend(more.entries);
+        all.unusable += more.unusable;
+    }
+    Ok(Some(all))
 }
 
 /// Files that are read in one go, or one that is read by itself.
