@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use thub::link::call::{self, Calls, Message};
 use thub::link::conn::Outbox;
 use thub::link::{Incoming, Link};
-use thub::proto::control::connections::*;
 use thub::proto::bundle::{self, Entry, Record};
+use thub::proto::control::connections::*;
 use thub::proto::control::*;
 use thub::proto::frame::{self, Body, Frame, Kind, tty};
 use thub::proto::hello;
@@ -560,7 +560,7 @@ fn files(c: &mut Vec<Case>) {
     let list = FilesList { place: here(), path: path("/a"), stream: 6, window: 1 << 18 };
     method(c, list.clone(), FilesListing { real: path("/b/a") });
     let target = "t-0123456789abcdef".parse().ok();
-    let place = FilesList { place: Place { target }, path: odd_path, ..list };
+    let place = FilesList { place: Place { target, ..here() }, path: odd_path, ..list };
     variant(c, "target", place, FilesListing::default());
     answer(c, "files.list-entries", FilesLines { entries: vec![file(), link], end: None });
     let end = ListEnd { entries: 100_000, more: true, unusable: 3, fault: Some(fault()) };

@@ -4,6 +4,7 @@ pub mod book;
 pub mod command;
 pub mod driver;
 pub mod export;
+pub mod files;
 pub mod find;
 pub mod foresight;
 pub mod forwards;

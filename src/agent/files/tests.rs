@@ -31,7 +31,7 @@ fn with<F: Future<Output = ()>>(test: impl FnOnce(Client) -> F) {
         let paths = Paths::from_vars(|_| None, Some(home.clone()), None, "machine", "boot").unwrap();
         let inherited = Inherited { umask: 0o022, core: None };
         let (host, defaults) = ("local".into(), Defaults::default());
-        let ctx = Context { paths, local: true, host, inherited, defaults, taken: false };
+        let ctx = Context { paths, local: true, host, inherited, defaults, ssh_config: None, taken: false };
         let (ours, theirs) = tokio::io::duplex(256 << 10);
         tokio::spawn(run(theirs, ctx));
         let (tx, _) = tokio::sync::mpsc::unbounded_channel();
@@ -161,9 +161,25 @@ fn a_listing_comes_in_lines() {
         assert_eq!(none.code, Fault::UNKNOWN);
         let zero = c.link.call(&FilesList { stream: 0, ..list.clone() }).await.unwrap_err();
         assert_eq!(zero.code, Fault::BAD_PARAMS);
-        let place = Place { target: "t-0123456789abcdef".parse().ok() };
+        let place = Place::of_target("t-0123456789abcdef".parse().unwrap());
         let target = c.link.call(&FilesList { place, stream: 4, ..list }).await.unwrap_err();
         assert_eq!(target.code, Fault::UNKNOWN);
+    });
+}
+
+#[test]
+fn a_listing_that_is_too_long_is_cut_and_says_so() {
+    with(|c| async move {
+        for i in 0..=FilesList::MOST {
+            std::fs::File::create(c.home.join(i.to_string())).unwrap();
+        }
+        let mut stream = c.stream(2);
+        let list = FilesList { path: path("work"), stream: 2, window: 1 << 20, ..FilesList::default() };
+        c.link.call(&list).await.unwrap();
+        let lines = stream.lines(|l: &FilesLines| l.end.is_some()).await;
+        assert_eq!(lines.iter().map(|l| l.entries.len() as u64).sum::<u64>(), FilesList::MOST);
+        let end = ListEnd { entries: FilesList::MOST, more: true, ..ListEnd::default() };
+        assert_eq!(lines.last().unwrap().end, Some(end));
     });
 }
 

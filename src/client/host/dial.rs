@@ -4,6 +4,7 @@
 use super::HostId;
 use super::once::Once;
 use super::without::{self, Without};
+use crate::client::files::Ups;
 use crate::client::forwards::Records;
 use crate::config::Config;
 use crate::failure::{Failure, Kind};
@@ -46,6 +47,8 @@ pub struct Env {
     pub offer: Offer,
     /// Starts this machine's agent on the other end of the pipe it returns. The roof fills it in: roles are strangers.
     pub local: Box<dyn Fn() -> DuplexStream + Send + Sync>,
+    /// The links that stand, for who works over them beside their hosts' tasks.
+    pub ups: Ups,
     records: Records,
     /// Hosts that are reached without an agent, and whether a person chose that for the host.
     without: Mutex<HashMap<HostId, bool>>,
@@ -75,6 +78,7 @@ impl Env {
             deploy,
             offer,
             local,
+            ups: Ups::default(),
             records: Records::default(),
             without: Mutex::default(),
             wakes: OnceLock::new(),

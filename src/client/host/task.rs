@@ -16,6 +16,7 @@ use super::dialing::{Dial, Dialing};
 use super::forward::Forwarding;
 use super::without::{self, Without};
 use super::{Dialed, Env, HostCommand, HostEvent, HostId, HostState, dial_by};
+use crate::client::files::Up;
 use crate::failure::Kind;
 use crate::link::pulse::{Act, Pulse, Signs};
 use crate::link::{Incoming, Link};
@@ -618,6 +619,8 @@ impl Task {
             without.look();
         }
         self.list(&live);
+        let target = live.without.as_ref().map(|w| w.target.clone());
+        self.env.ups.up(&self.host, Up::new(link.clone(), target, Arc::default()));
         for command in std::mem::take(&mut self.early) {
             self.command(&mut live, command);
         }
@@ -708,6 +711,7 @@ impl Task {
         live.link.close();
         live.shortcuts.close();
         self.unbook(&mut live);
+        self.env.ups.down(&self.host);
         self.forwards.down();
         for a in self.attached.values_mut() {
             a.live = false;

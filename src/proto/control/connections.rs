@@ -130,7 +130,7 @@ pub struct Local {
 }
 
 /// A host that the machine where the connection is kept reaches over SSH.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq, Hash)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Ssh {
     /// A name, an address, or an alias of ssh_config there.

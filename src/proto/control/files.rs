@@ -30,6 +30,7 @@
 //! Download: `files.pack` with `have: true`, then on its stream, as a bundle, what the client has; the agent leaves that out.
 //! Either way a cut copy goes on where it was: what is complete has its size and time of change.
 
+use super::connections::Ssh;
 use super::{Done, Fault, Method, is_zero, no_stream};
 use crate::proto::ids::{Offset, StreamId, TargetId};
 use serde::{Deserialize, Serialize};
@@ -37,19 +38,33 @@ use serde::{Deserialize, Serialize};
 mod name;
 pub use name::{BadName, FileName, FilePath};
 
-/// Whose file system: `{}` = that of the agent's host.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
-#[serde(default)]
+/// Whose file system: `{}` = that of the agent's host; else that of a host which this one reaches over SSH, by SFTP: one of
+/// the three. Its target process is found or started and connects first, as for a session, whatever it may have to ask.
+/// (What is not understood here must not be taken for the agent's own host.)
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq, Hash)]
+#[serde(default, deny_unknown_fields)]
 pub struct Place {
-    /// The host at the other end of this target process, over SFTP.
+    /// The host at the other end of this target process, which is there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<TargetId>,
+    /// Where this prepared connection of the agent's leads, by its id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connection: Option<String>,
+    /// Where one leads that is kept elsewhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ssh: Option<Box<Ssh>>,
 }
 
 impl Place {
     /// The agent's own host.
     pub fn is_here(&self) -> bool {
         *self == Place::default()
+    }
+    pub fn of_target(target: TargetId) -> Place {
+        Place { target: Some(target), ..Place::default() }
+    }
+    pub fn of_connection(id: impl Into<String>) -> Place {
+        Place { connection: Some(id.into()), ..Place::default() }
     }
 }
 

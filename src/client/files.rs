@@ -1,0 +1,311 @@
+//! Owns files as a client has them, over links that fall and come again: [`End`], its calls, its listings, the bytes of a
+//! file. Leaves out copying, and who looks.
+//!
+//! # Layout
+//! - `mod` (here)  whose files, the links that lead there, the calls
+//! - `stream`      the stream of one call: credit both ways, let go of with its owner
+
+mod stream;
+
+use super::host::{Askable, HostId};
+use crate::link::{Link, locked};
+use crate::proto::control::*;
+use crate::proto::ids::{Offset, StreamId, TargetId};
+use crate::text::short;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::time::Duration;
+use stream::{Came, Lines, Stream};
+use tokio::sync::watch;
+
+/// A link that is not there is waited for so long.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// A disk has so long for an answer.
+const DISK: Duration = Duration::from_secs(60);
+/// A host behind the agent's, too: it may have to be connected first, and somebody be asked.
+const BEHIND: Duration = Duration::from_secs(7200);
+/// 64 MiB are read for one answer.
+const HASH: Duration = Duration::from_secs(600);
+/// Credit of a listing: 1 MiB.
+const LISTING: u64 = 1 << 20;
+
+/// Whose files, for people and for the layout: those of a host of the tree, or of one without an agent that it reaches.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Whose {
+    pub host: HostId,
+    /// `Place::default()` = the host's own; [`Place::of_connection`] = where a prepared connection of its leads.
+    pub place: Place,
+    /// For people; what came of it from a host is untrusted.
+    pub label: String,
+}
+
+impl Whose {
+    /// A host's own.
+    pub fn host(host: HostId) -> Whose {
+        let label = if host.is_local() { "this machine".into() } else { host.as_str().to_string() };
+        Whose { host, place: Place::default(), label }
+    }
+
+    /// Those that one call reaches both of.
+    pub fn same_as(&self, other: &Whose) -> bool {
+        self.host == other.host && self.place == other.place
+    }
+}
+
+/// First of the streams of files: far from those of hosts' tasks and of verbs.
+const FIRST: StreamId = 1 << 30;
+
+/// A link that stands, for who has files to do with it.
+#[derive(Clone)]
+pub struct Up {
+    pub link: Link,
+    /// The host has no agent: the link is to this machine's, and the host is reached by this target process.
+    target: Option<TargetId>,
+    askable: Arc<AtomicUsize>,
+    next: Arc<AtomicU32>,
+}
+
+impl Up {
+    /// `askable` counts what is under way that may lead to a question: whoever serves the link looks at it.
+    pub fn new(link: Link, target: Option<TargetId>, askable: Arc<AtomicUsize>) -> Up {
+        Up { link, target, askable, next: Arc::default() }
+    }
+
+    /// A stream not in use: they come round after half a thousand million.
+    fn stream(&self) -> StreamId {
+        FIRST + self.next.fetch_add(2, Ordering::Relaxed) % FIRST
+    }
+
+    /// A place of the host's as it is called over this link.
+    fn place(&self, whose: &Whose) -> Result<Place, Fault> {
+        match (&self.target, whose.place.is_here()) {
+            (None, _) => Ok(whose.place.clone()),
+            (Some(target), true) => Ok(Place::of_target(target.clone())),
+            // (the agent is this machine's: its connections are others)
+            (Some(_), false) => Err(Fault::new(Fault::REFUSED, "a host without an agent keeps no connections")),
+        }
+    }
+}
+
+/// The links that stand, by their hosts. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Ups(Arc<Mutex<HashMap<HostId, watch::Sender<Option<Up>>>>>);
+
+impl Ups {
+    fn of(&self, host: &HostId) -> watch::Sender<Option<Up>> {
+        locked(&self.0).entry(host.clone()).or_default().clone()
+    }
+    pub fn up(&self, host: &HostId, up: Up) {
+        self.of(host).send_replace(Some(up));
+    }
+    pub fn down(&self, host: &HostId) {
+        self.of(host).send_replace(None);
+    }
+    /// Files of a host, or behind it.
+    pub fn end(&self, whose: Whose) -> End {
+        let ups = self.of(&whose.host).subscribe();
+        End { whose, ups }
+    }
+}
+
+/// One end: files over a link that may fall and come again. Cheap to clone.
+#[derive(Clone)]
+pub struct End {
+    whose: Whose,
+    ups: watch::Receiver<Option<Up>>,
+}
+
+impl End {
+    pub fn whose(&self) -> &Whose {
+        &self.whose
+    }
+
+    /// Whether there is a link.
+    pub fn is_up(&self) -> bool {
+        self.ups.borrow().as_ref().is_some_and(|up| !up.link.is_closed())
+    }
+
+    /// The link there is now, or the next one; none = nobody makes links any more.
+    async fn wait(&self) -> Option<Up> {
+        let mut ups = self.ups.clone();
+        let up = ups.wait_for(|up| up.as_ref().is_some_and(|up| !up.link.is_closed())).await.ok()?;
+        up.clone()
+    }
+
+    async fn up(&self) -> Result<Up, Fault> {
+        let gone = || Fault::new(Fault::GONE, format!("there is no link to {}", short(&self.whose.label, 60)));
+        tokio::time::timeout(PATIENCE, self.wait()).await.ok().flatten().ok_or_else(gone)
+    }
+
+    /// Sends a call over the link there is; `make` is given the place as it is called there. The link comes with the answer,
+    /// for a stream.
+    async fn ask<M: Method>(
+        &self,
+        up: &Up,
+        within: Duration,
+        make: impl FnOnce(Place) -> M,
+    ) -> Result<M::Reply, Fault> {
+        let place = up.place(&self.whose)?;
+        let here = place.is_here();
+        let _asks = (!here).then(|| Askable::new(&up.askable));
+        up.link.call_within(&make(place), if here { within } else { BEHIND }).await
+    }
+
+    async fn call<M: Method>(&self, make: impl FnOnce(Place) -> M) -> Result<M::Reply, Fault> {
+        self.ask(&self.up().await?, DISK, make).await
+    }
+
+    pub async fn stat(&self, path: &FilePath, real: bool, space: bool) -> Result<FilesStatted, Fault> {
+        self.call(|place| FilesStat { place, path: path.clone(), real, space }).await
+    }
+
+    /// What is there; none = nothing has that name.
+    pub async fn look(&self, path: &FilePath) -> Result<Option<FileInfo>, Fault> {
+        match self.stat(path, false, false).await {
+            Ok(statted) => Ok(Some(statted.info)),
+            Err(f) if f.code == Fault::UNKNOWN => Ok(None),
+            Err(f) => Err(f),
+        }
+    }
+
+    pub async fn list(&self, path: &FilePath) -> Result<Listing, Fault> {
+        let up = self.up().await?;
+        let stream = Stream::open(&up, 0, LISTING);
+        let (id, window) = (stream.id(), LISTING);
+        let reply = self.ask(&up, DISK, |place| FilesList { place, path: path.clone(), stream: id, window }).await?;
+        Ok(Listing { real: reply.real, lines: Lines::new(stream), end: None })
+    }
+
+    /// The bytes `from..to` of a file, wherever a link leads, and what it is.
+    pub async fn read(&self, path: &FilePath, from: Offset, to: Option<Offset>) -> Result<(FileInfo, Reading), Fault> {
+        let up = self.up().await?;
+        let stream = Stream::open(&up, from, Stream::WINDOW);
+        let (id, window) = (stream.id(), Stream::WINDOW);
+        let read = |place| FilesRead { place, path: path.clone(), stream: id, from, to, window };
+        let reply = self.ask(&up, DISK, read).await?;
+        Ok((reply.info, Reading { stream, end: None }))
+    }
+
+    pub async fn mkdir(&self, path: &FilePath, parents: bool, mode: Option<u32>) -> Result<(), Fault> {
+        self.call(|place| FilesMkdir { place, path: path.clone(), parents, mode }).await.map(drop)
+    }
+
+    /// OTHER_DISK where it would have to be copied.
+    pub async fn rename(&self, from: &FilePath, to: &FilePath, replace: bool) -> Result<(), Fault> {
+        self.call(|place| FilesRename { place, from: from.clone(), to: to.clone(), replace }).await.map(drop)
+    }
+
+    pub async fn chmod(&self, path: &FilePath, mode: u32) -> Result<(), Fault> {
+        self.call(|place| FilesChmod { place, path: path.clone(), mode }).await.map(drop)
+    }
+
+    pub async fn link_read(&self, path: &FilePath) -> Result<FilePath, Fault> {
+        self.call(|place| FilesLinkRead { place, path: path.clone() }).await.map(|l| l.target)
+    }
+
+    /// At most [`FilesHash::MOST`] bytes at a time.
+    pub async fn hash(&self, path: &FilePath, from: Offset, to: Option<Offset>) -> Result<FilesHashed, Fault> {
+        let up = self.up().await?;
+        self.ask(&up, HASH, |place| FilesHash { place, path: path.clone(), from, to }).await
+    }
+
+    /// Deletes a file, a link, an empty directory, or with `recursive` all of one: then it is told how that goes. What
+    /// failed is in what is told.
+    pub async fn delete(
+        &self,
+        path: &FilePath,
+        recursive: bool,
+        mut progress: impl FnMut(&FilesProgress),
+    ) -> Result<WorkEnd, Fault> {
+        let up = self.up().await?;
+        if !recursive {
+            let delete = |place| FilesDelete { place, path: path.clone(), ..FilesDelete::default() };
+            return self.ask(&up, DISK, delete).await.map(|_| WorkEnd::default());
+        }
+        let stream = Stream::open(&up, 0, 0);
+        let id = stream.id();
+        let delete = |place| FilesDelete { place, path: path.clone(), recursive, stream: id, window: 0 };
+        self.ask(&up, DISK, delete).await?;
+        work(stream, &mut progress).await
+    }
+
+    /// Copies within the place: `to` is the copy's own path.
+    pub async fn copy_within(
+        &self,
+        from: &FilePath,
+        to: &FilePath,
+        replace: bool,
+        mut progress: impl FnMut(&FilesProgress),
+    ) -> Result<WorkEnd, Fault> {
+        let up = self.up().await?;
+        let stream = Stream::open(&up, 0, 0);
+        let id = stream.id();
+        let copy = |place| FilesCopy { place, from: from.clone(), to: to.clone(), replace, stream: id, window: 0 };
+        self.ask(&up, DISK, copy).await?;
+        work(stream, &mut progress).await
+    }
+}
+
+/// Lines about work, to the one with its end.
+async fn work(stream: Stream, progress: &mut impl FnMut(&FilesProgress)) -> Result<WorkEnd, Fault> {
+    let mut lines = Lines::new(stream);
+    loop {
+        let line: FilesProgress = lines.next().await?;
+        progress(&line);
+        if let Some(end) = line.end {
+            return Ok(end);
+        }
+    }
+}
+
+/// A directory's entries as they come. Dropped, the listing ends.
+pub struct Listing {
+    /// Its path, absolute and without symlinks.
+    pub real: FilePath,
+    lines: Lines,
+    /// How it ended.
+    pub end: Option<ListEnd>,
+}
+
+impl Listing {
+    /// The next entries; none = there are no more, and `end` says whether those were all.
+    pub async fn next(&mut self) -> Result<Option<Vec<FileInfo>>, Fault> {
+        while self.end.is_none() {
+            let line: FilesLines = self.lines.next().await?;
+            self.end = line.end;
+            if !line.entries.is_empty() {
+                return Ok(Some(line.entries));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// The bytes of a file as they come. Dropped, they end.
+pub struct Reading {
+    stream: Stream,
+    /// What the file was at the end.
+    pub end: Option<FileInfo>,
+}
+
+impl Reading {
+    /// The next bytes; none = that was all.
+    pub async fn next(&mut self) -> Result<Option<Vec<u8>>, Fault> {
+        if self.end.is_some() {
+            return Ok(None);
+        }
+        match self.stream.next().await? {
+            Came::Bytes(bytes) => Ok(Some(bytes)),
+            Came::Ended(FilesEnded { fault: Some(fault), .. }) => Err(fault),
+            Came::Ended(FilesEnded { info, .. }) => {
+                self.end = Some(info.unwrap_or_default());
+                Ok(None)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
