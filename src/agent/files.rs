@@ -1,5 +1,7 @@
-//! Owns the calls about files: whose they are, and their streams. Leaves out how it is done (filesys).
+//! Owns the calls about files, and their streams. Leaves out how it is done (filesys), and hosts behind this one
+//! (`files/behind.rs`).
 
+pub mod behind;
 mod pipe;
 
 use super::{Agent, Frames};
@@ -20,10 +22,10 @@ const HAVE: u64 = 1 << 20;
 
 impl Agent {
     /// Whose files are meant.
-    async fn place(&self, place: &Place) -> Result<Fs, Fault> {
-        match &place.target {
-            None => Ok(Fs::Local(Local::new(self.ctx.paths.home(), self.ctx.inherited.umask))),
-            Some(id) => Err(Fault::new(Fault::UNKNOWN, format!("this agent reaches no files over target {id}"))),
+    async fn place(self: &Arc<Agent>, place: &Place) -> Result<Fs, Fault> {
+        match place.is_here() {
+            true => Ok(Fs::Local(Local::new(self.ctx.paths.home(), self.ctx.inherited.umask))),
+            false => self.behind(place).await.map(Fs::Sftp),
         }
     }
 
@@ -67,7 +69,7 @@ impl Agent {
         Ok(FilesListing { real })
     }
 
-    pub(super) async fn files_stat(&self, s: FilesStat) -> Result<FilesStatted, Fault> {
+    pub(super) async fn files_stat(self: &Arc<Agent>, s: FilesStat) -> Result<FilesStatted, Fault> {
         self.place(&s.place).await?.stat(&s.path, s.real, s.space).await
     }
 
@@ -106,28 +108,28 @@ impl Agent {
         Ok(FilesWriting { at, limit: at.saturating_add(credit(w.window)) })
     }
 
-    pub(super) async fn files_mkdir(&self, m: FilesMkdir) -> Result<Done, Fault> {
+    pub(super) async fn files_mkdir(self: &Arc<Agent>, m: FilesMkdir) -> Result<Done, Fault> {
         self.place(&m.place).await?.mkdir(&m.path, m.parents, m.mode.map(|m| m & 0o7777)).await?;
         Ok(Done {})
     }
 
-    pub(super) async fn files_rename(&self, r: FilesRename) -> Result<Done, Fault> {
+    pub(super) async fn files_rename(self: &Arc<Agent>, r: FilesRename) -> Result<Done, Fault> {
         self.place(&r.place).await?.rename(&r.from, &r.to, r.replace).await?;
         Ok(Done {})
     }
 
-    pub(super) async fn files_chmod(&self, c: FilesChmod) -> Result<Done, Fault> {
+    pub(super) async fn files_chmod(self: &Arc<Agent>, c: FilesChmod) -> Result<Done, Fault> {
         let (dir, name) = self.place(&c.place).await?.parent("setting the mode of", &c.path).await?;
         dir.chmod(&name, c.mode).await?;
         Ok(Done {})
     }
 
-    pub(super) async fn files_link_read(&self, l: FilesLinkRead) -> Result<FilesLinkTarget, Fault> {
+    pub(super) async fn files_link_read(self: &Arc<Agent>, l: FilesLinkRead) -> Result<FilesLinkTarget, Fault> {
         let (dir, name) = self.place(&l.place).await?.parent("reading the link", &l.path).await?;
         Ok(FilesLinkTarget { target: dir.read_link(&name).await? })
     }
 
-    pub(super) async fn files_hash(&self, h: FilesHash) -> Result<FilesHashed, Fault> {
+    pub(super) async fn files_hash(self: &Arc<Agent>, h: FilesHash) -> Result<FilesHashed, Fault> {
         let to = h.to.unwrap_or(Offset::MAX).min(h.from.saturating_add(FilesHash::MOST));
         let (_, mut reader) = self.place(&h.place).await?.read(&h.path, h.from, Some(to)).await?;
         let (mut hash, mut bytes) = (Sha256::new(), 0);

@@ -11,7 +11,7 @@
 //! - `opening.rs`  what a session gets from its connection
 //! - `again.rs`    what sessions were started as: lost at boot, started again
 //! - `life.rs`     its hello, its end in order, what it finds again
-//! - `files.rs`    files, here and over a target
+//! - `files.rs`    files, here and of hosts behind this one
 //! - `monitor.rs`  gauges
 //! - `builds.rs`   the builds that were put here: which go
 //! - `targets.rs`  hosts reached over SSH from here
@@ -104,6 +104,8 @@ struct Agent {
     /// Streams whose task has not come to its end.
     held: AtomicUsize,
     subscriptions: Mutex<HashMap<&'static str, JoinHandle<()>>>,
+    /// Files of hosts behind this one.
+    behind: files::behind::Behind,
     /// It ends: nothing is begun any more.
     leaving: Mutex<Option<ShuttingDown>>,
     /// Sessions that were alive when it was looked last.
@@ -141,6 +143,7 @@ where
         streams: Mutex::default(),
         held: AtomicUsize::new(0),
         subscriptions: Mutex::default(),
+        behind: Default::default(),
         leaving: Mutex::default(),
         known: Mutex::default(),
         book_told: Mutex::default(),
@@ -205,6 +208,7 @@ where
         task.abort();
     }
     locked(&agent.streams).clear();
+    agent.behind.close();
     Ok(())
 }
 

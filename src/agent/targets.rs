@@ -56,6 +56,7 @@ impl Agent {
                     let code = match told.kind.as_str() {
                         "refused" => Fault::REFUSED,
                         "timed-out" => Fault::TIMEOUT,
+                        "unreachable" => Fault::GONE,
                         _ => Fault::SPAWN,
                     };
                     Err(Fault::new(code, format!("{}{hint}", told.what)))

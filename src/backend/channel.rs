@@ -1,5 +1,5 @@
 //! Owns a terminal on another machine, reached through a target process: a channel of its socket behind the face of a
-//! pseudo terminal. Leaves out SSH, and how the socket is found.
+//! pseudo terminal; and the bytes of an SFTP session there. Leaves out SSH, what SFTP says, and how the socket is found.
 //!
 //! A session's loop reads and writes descriptors. So here is a socket pair: the session has one end of it, two tasks copy
 //! between the other end and the link's frames. The reader gives the target new credit for what the session has taken,
@@ -14,9 +14,11 @@ use crate::proto::notice::Notice;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream as StdUnixStream;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{mpsc, watch};
@@ -100,6 +102,56 @@ impl Channel {
 
     pub fn reap(&self) -> Option<End> {
         locked(&self.end).clone()
+    }
+}
+
+/// The bytes of an SFTP session on the host of a target process, and `user@host`. The session ends with them.
+pub async fn sftp(
+    socket: StdUnixStream,
+    within: Duration,
+) -> Result<(impl AsyncRead + AsyncWrite + Send + 'static, String), Fault> {
+    let failed = |e: io::Error| Fault::new(Fault::SPAWN, format!("no channel to the target process: {e}"));
+    let asked = ChannelOpen { kind: ChannelOpen::SFTP.into(), ..ChannelOpen::default() };
+    let channel = open(socket, asked, within).await?;
+    let ours = channel.ours.try_clone().and_then(UnixStream::from_std).map_err(failed)?;
+    let host = channel.host.clone();
+    Ok((Bytes { ours, channel }, host))
+}
+
+struct Bytes {
+    ours: UnixStream,
+    channel: Channel,
+}
+
+impl Drop for Bytes {
+    fn drop(&mut self) {
+        self.channel.close();
+    }
+}
+
+impl AsyncRead for Bytes {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let read = Pin::new(&mut self.ours).poll_read(cx, buf);
+        if let Poll::Ready(Ok(())) = &read
+            && buf.filled().len() == before
+            && let Some(End { cause: Some(cause), .. }) = self.channel.reap()
+        {
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::ConnectionAborted, cause)));
+        }
+        read
+    }
+}
+
+impl AsyncWrite for Bytes {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.ours).poll_write(cx, buf)
+    }
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.ours).poll_flush(cx)
+    }
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.ours).poll_shutdown(cx)
     }
 }
 

@@ -117,6 +117,11 @@ where
 }
 
 impl Remote {
+    /// For how long nothing was asked of it or answered; none = it is over.
+    pub fn idle(&self) -> Option<std::time::Duration> {
+        self.sftp.idle()
+    }
+
     pub fn new(sftp: Sftp) -> Remote {
         Remote { sftp }
     }

@@ -1,8 +1,9 @@
-//! Owns one channel: a terminal on the host, its bytes both ways within credit, its end. Leaves out the SSH beneath.
+//! Owns one channel: a terminal on the host or an SFTP session, its bytes both ways within credit, its end. Leaves out the
+//! SSH beneath.
 //!
 //! SSH here gives its windows back on receipt, so a channel that nobody reads would in the end hold up all channels of the
 //! connection. A session reads always; one that does not for a while (a stopped process) loses output, is told how much,
-//! and holds up nobody.
+//! and holds up nobody. An SFTP session is nothing without what would be lost: that one ends.
 
 use crate::link::Link;
 use crate::link::call;
@@ -96,6 +97,9 @@ pub async fn serve(
         let room = flow.room();
         // only what holds up others is thrown away
         flow.stuck |= room == 0 && control.is_full() && flow.moved.elapsed() >= STUCK;
+        if flow.stuck && open.kind == ChannelOpen::SFTP {
+            break SessionExited { exit_code: None, cause: Some("what came for it was not taken".into()) };
+        }
         let stuck = flow.stuck;
         let most = if room == 0 { MAX_PIECE } else { room };
         tokio::select! {

@@ -5,6 +5,7 @@ use super::channel;
 use super::hold::{Hold, words};
 use super::lent::Lent;
 use super::pulse::Lookers;
+use crate::failure::Kind;
 use crate::link::{Incoming, Link, call};
 use crate::paths::Paths;
 use crate::proto::control::*;
@@ -259,7 +260,10 @@ impl Target {
         let opened = async {
             let ssh = self.hold.get().await.map_err(|why| told(&why))?;
             sys::test_point("channel");
-            let channel = ssh.terminal(&channel::terminal(&open)).await?;
+            let channel = match open.kind.as_str() {
+                ChannelOpen::SFTP => ssh.sftp_channel().await?,
+                _ => ssh.terminal(&channel::terminal(&open)).await?,
+            };
             Ok::<_, crate::failure::Failure>((ssh, channel))
         };
         match opened.await {
@@ -270,7 +274,12 @@ impl Target {
             }
             Err(failure) => {
                 link.close_stream(open.stream);
-                call::answer(&link.out, id, Err(Fault::new(Fault::SPAWN, words(&failure))));
+                // (who copies files tries again where that may help)
+                let code = match failure.kind {
+                    Kind::Unreachable if open.kind == ChannelOpen::SFTP => Fault::GONE,
+                    _ => Fault::SPAWN,
+                };
+                call::answer(&link.out, id, Err(Fault::new(code, words(&failure))));
             }
         }
     }

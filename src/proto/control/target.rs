@@ -89,7 +89,7 @@ method!(TargetStop = "target.stop" -> Done);
 #[serde(default)]
 pub struct ChannelOpen {
     pub stream: StreamId,
-    /// shell, exec
+    /// shell, exec; sftp = no terminal, but the bytes of an SFTP session.
     pub kind: String,
     /// argv of `exec`.
     pub command: Vec<String>,
@@ -102,6 +102,9 @@ pub struct ChannelOpen {
     pub env: Vec<(String, String)>,
     /// Output may be sent up to here: the first credit, bytes.
     pub window: u64,
+}
+impl ChannelOpen {
+    pub const SFTP: &str = "sftp";
 }
 #[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(default)]

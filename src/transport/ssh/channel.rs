@@ -151,7 +151,7 @@ impl Channel {
         Channel { shared, piece: PIECE }
     }
 
-    /// For another SSH connection that runs over this one: what it writes goes out turn by turn, so that little of it
+    /// For another SSH connection that runs over this one, or an SFTP session: what it writes goes out turn by turn, so that little of it
     /// waits on the way and its own keys go first; see [`Channel::poll_handed_on`].
     pub(super) fn under(channel: russh::Channel<russh::client::Msg>, keep: Keep, lane: Arc<Lane>) -> Channel {
         let shared = Arc::new(Shared::default());

@@ -580,9 +580,15 @@ impl Ssh {
 
     /// An SFTP session, behind the length guard.
     pub async fn sftp(&self) -> Result<Sftp, Failure> {
+        Sftp::start(self.sftp_channel().await?, self.name()).await
+    }
+
+    /// The bytes of an SFTP session, for who understands them elsewhere: no guard has looked at them. What is written gives
+    /// way to everything else on the connection.
+    pub async fn sftp_channel(&self) -> Result<Channel, Failure> {
         let channel = self.open(self.inner.handle.channel_open_session()).await?;
         self.open(channel.request_subsystem(true, "sftp")).await?;
-        Sftp::start(Channel::spawn(channel, self.inner.clone()), self.name()).await
+        Ok(Channel::under(channel, self.inner.clone(), self.inner.lane.clone()))
     }
 
     /// A TCP connection from there to another host: what SSH to that one runs over.

@@ -199,6 +199,11 @@ impl Sftp {
     }
 
     /// Who it is with, for people.
+    /// For how long nothing was asked or answered; none = it is over.
+    pub fn idle(&self) -> Option<Duration> {
+        self.requests.idle()
+    }
+
     pub fn host(&self) -> &str {
         &self.host
     }

@@ -226,6 +226,16 @@ impl Requests {
     pub fn close(&self, handle: &[u8]) {
         self.0.0.close(handle);
     }
+
+    /// For how long nothing was asked or answered; none = it is over.
+    pub fn idle(&self) -> Option<Duration> {
+        let state = self.0.0.state();
+        match (&state.over, state.waiting.is_empty()) {
+            (Some(_), _) => None,
+            (None, false) => Some(Duration::ZERO),
+            (None, true) => Some(state.heard.elapsed()),
+        }
+    }
 }
 
 /// Carries requests and answers until either way ends; says why.

@@ -1,0 +1,125 @@
+//! Owns SFTP sessions on hosts behind this one: one a target, over the SSH connection that its shells have, opened when it
+//! is wanted, kept while it is used. Leaves out the connection (target process), and what is asked over it.
+
+use super::super::Agent;
+use crate::backend::channel;
+use crate::filesys::sftp::Remote;
+use crate::link::locked;
+use crate::proto::control::connections::check::expanded;
+use crate::proto::control::connections::{Kind, Ssh};
+use crate::proto::control::{Fault, Place};
+use crate::proto::ids::TargetId;
+use crate::store::target;
+use crate::text::{escape, short};
+use crate::transport::ssh::sftp::Sftp;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// The target process may have to connect anew, and ask somebody.
+const OPEN: Duration = Duration::from_secs(7200);
+/// A session that nobody used for so long is closed: with the last channel goes the connection, and who logs in with two
+/// factors is asked for the next.
+const UNUSED: Duration = Duration::from_secs(600);
+
+/// One at a time opens a session; the others wait for it.
+type Slot = Arc<tokio::sync::Mutex<Option<Remote>>>;
+
+#[derive(Default)]
+pub struct Behind {
+    /// By target, and by what leads to it.
+    slots: Mutex<HashMap<Place, Slot>>,
+}
+
+impl Behind {
+    fn slot(&self, place: &Place) -> Slot {
+        locked(&self.slots).entry(place.clone()).or_default().clone()
+    }
+
+    /// Nobody asks any more.
+    pub fn close(&self) {
+        locked(&self.slots).clear();
+    }
+
+    /// Lets go of what is over or unused; whether there is anything left.
+    fn tidy(&self) -> bool {
+        let mut slots = locked(&self.slots);
+        slots.retain(|_, slot| match slot.try_lock() {
+            Ok(held) => held.as_ref().and_then(Remote::idle).is_some_and(|idle| idle < UNUSED),
+            // (it is being opened)
+            Err(_) => true,
+        });
+        !slots.is_empty()
+    }
+}
+
+async fn held<F>(slot: Slot, open: impl FnOnce() -> F) -> Result<Remote, Fault>
+where
+    F: Future<Output = Result<Remote, Fault>>,
+{
+    let mut held = slot.lock().await;
+    if let Some(remote) = held.as_ref().filter(|remote| remote.idle().is_some()) {
+        return Ok(remote.clone());
+    }
+    *held = None;
+    let remote = open().await?;
+    *held = Some(remote.clone());
+    Ok(remote)
+}
+
+impl Agent {
+    /// The files of a host behind this one.
+    pub(super) async fn behind(self: &Arc<Agent>, place: &Place) -> Result<Remote, Fault> {
+        let ssh = match (&place.target, &place.connection, &place.ssh) {
+            (Some(id), None, None) => return self.over(id).await,
+            // (as the book has it now)
+            (None, Some(id), None) => self.led(id).await?,
+            (None, None, Some(ssh)) => (**ssh).clone(),
+            _ => return Err(Fault::new(Fault::BAD_PARAMS, "a place is a target, a connection or what one says")),
+        };
+        let slot = self.behind.slot(&Place { ssh: Some(Box::new(ssh.clone())), ..Place::default() });
+        held(slot, || async move {
+            let id = self.target(&ssh).await?;
+            self.over(&id).await
+        })
+        .await
+    }
+
+    /// Where a prepared connection leads.
+    async fn led(&self, id: &str) -> Result<Ssh, Fault> {
+        let (book, _) = self.book().await?;
+        let gone = || format!("there is no connection '{}' here any more", short(id, 64));
+        let connection = book.connection(id).ok_or_else(|| Fault::new(Fault::UNKNOWN, gone()))?;
+        let bad =
+            |why: String| Fault::new(Fault::BAD_PARAMS, format!("connection '{}': {why}", escape(&connection.name)));
+        match expanded(connection.config.kind().map_err(bad)?, |name| std::env::var(name).ok()).map_err(bad)? {
+            Kind::Ssh(ssh) => Ok(ssh),
+            Kind::Local(_) => Err(bad("it leads to this host itself: its files are the host's own".into())),
+            Kind::Other(_) => Err(bad("it has no files: connections of type ssh have".into())),
+        }
+    }
+
+    async fn over(self: &Arc<Agent>, id: &TargetId) -> Result<Remote, Fault> {
+        let slot = self.behind.slot(&Place::of_target(id.clone()));
+        let run = self.run();
+        held(slot, || async move {
+            let gone = |e| Fault::new(Fault::GONE, format!("the process that held the SSH connection is gone: {e}"));
+            let socket = target::connect(&run, id).map_err(gone)?;
+            let (bytes, host) = channel::sftp(socket, OPEN).await?;
+            let sftp = Sftp::start(bytes, escape(&host)).await;
+            let sftp = sftp.map_err(|f| Fault::new(Fault::SPAWN, f.to_string()))?;
+            let agent = Arc::downgrade(self);
+            tokio::spawn(async move {
+                loop {
+                    tokio::time::sleep(UNUSED / 4).await;
+                    let Some(agent) = agent.upgrade() else { return };
+                    if !agent.behind.tidy() {
+                        return;
+                    }
+                }
+            });
+            Ok(Remote::new(sftp))
+        })
+        .await
+    }
+}
