@@ -9,7 +9,7 @@ use crate::filesys::copy::Copy;
 use crate::filesys::delete::Delete;
 use crate::filesys::grow::{Grow, Unpack};
 use crate::filesys::local::Local;
-use crate::filesys::pack::{Have, Pack};
+use crate::filesys::pack::{Have, Pack, Pick, Wants};
 use crate::filesys::{Dir, Fs, Listing, Reader, Tally, Wanted, Writer};
 use crate::proto::control::*;
 use crate::proto::ids::{Offset, StreamId, hex};
@@ -78,7 +78,15 @@ impl Agent {
         r: FilesRead,
         frames: Option<Frames>,
     ) -> Result<FilesReading, Fault> {
-        let (info, reader) = self.place(&r.place).await?.read(&r.path, r.from, r.to).await?;
+        let fs = self.place(&r.place).await?;
+        let (info, reader) = match r.below.split() {
+            None if r.below.is_empty() => fs.read(&r.path, r.from, r.to).await?,
+            None => return Err(Fault::new(Fault::BAD_PARAMS, "that names no file in a tree")),
+            Some((above, name)) => {
+                let dir = fs.dir(&r.path).await?.below(&above, false).await?;
+                dir.read(&name, r.from, r.to).await?
+            }
+        };
         self.work(r.stream, frames, r.from, r.window, |mut pipe| async move {
             match read(&mut pipe, reader).await {
                 Ok(info) => pipe.ended(FilesEnded { info: Some(info), fault: None }),
@@ -95,7 +103,8 @@ impl Agent {
         frames: Option<Frames>,
     ) -> Result<FilesWriting, Fault> {
         let wanted = Wanted::of(&w)?;
-        let writer = self.place(&w.place).await?.dir(&w.dir).await?.write(wanted).await?;
+        let dir = self.place(&w.place).await?.dir(&w.dir).await?.below(&w.below, true).await?;
+        let writer = dir.write(wanted).await?;
         let at = writer.at();
         self.work(w.stream, frames, 0, 0, |pipe| async move {
             let mut pipe = pipe.accept(at, w.window);
@@ -196,9 +205,10 @@ impl Agent {
         frames: Option<Frames>,
     ) -> Result<FilesPacking, Fault> {
         let dir = self.place(&p.place).await?.dir(&p.dir).await?;
-        let limit = if p.have { HAVE } else { 0 };
-        self.work(p.stream, frames, 0, p.window, |pipe| async move {
-            let mut pipe = if p.have { pipe.accept(0, HAVE) } else { pipe };
+        let said = p.have || p.only;
+        let limit = if said { HAVE } else { 0 };
+        self.work(p.stream, frames, 0, p.window, move |pipe| async move {
+            let mut pipe = if said { pipe.accept(0, HAVE) } else { pipe };
             let _ = pack(&mut pipe, p, dir).await;
         })?;
         Ok(FilesPacking { limit })
@@ -272,11 +282,26 @@ async fn write(pipe: &mut Pipe, mut writer: Writer) -> Result<FileInfo, Over> {
 }
 
 async fn pack(pipe: &mut Pipe, p: FilesPack, dir: Dir) -> Result<(), Over> {
-    let have = match if p.have { had(pipe).await } else { Ok(Have::default()) } {
-        Ok(have) => have,
+    let (mut have, mut wants) = (Have::default(), Wants::default());
+    let said = match (p.only, p.have) {
+        (true, _) => said(pipe, |bytes| wants.feed(bytes)).await,
+        (false, true) => said(pipe, |bytes| have.feed(bytes)).await,
+        (false, false) => Ok(()),
+    };
+    match said {
+        Ok(()) => {}
         Err(Over::Fault(fault)) => return refuse(pipe, fault).await,
         Err(Over::Gone) => return Err(Over::Gone),
-    };
+    }
+    if p.only {
+        let mut pick = Pick::new(dir, wants);
+        let mut out = Vec::new();
+        while pick.next(&mut out).await {
+            pipe.send(&out).await?;
+            out.clear();
+        }
+        return Ok(());
+    }
     let mut pack = Pack::new(dir, p.names, p.contents, have);
     let mut out = Vec::new();
     while pack.next(&mut out).await {
@@ -286,17 +311,17 @@ async fn pack(pipe: &mut Pipe, p: FilesPack, dir: Dir) -> Result<(), Over> {
     Ok(())
 }
 
-/// What the client says that it has.
-async fn had(pipe: &mut Pipe) -> Result<Have, Over> {
-    let (mut have, mut used) = (Have::default(), 0);
+/// Takes in what the client says that it has, or wants, to its end.
+async fn said(pipe: &mut Pipe, mut feed: impl FnMut(&[u8]) -> Result<bool, Fault>) -> Result<(), Over> {
+    let mut used = 0;
     while let Some(bytes) = pipe.receive().await? {
         used += bytes.len() as u64;
-        if have.feed(&bytes)? {
+        if feed(&bytes)? {
             break;
         }
         pipe.ack(used, used);
     }
-    Ok(have)
+    Ok(())
 }
 
 /// A bundle of nothing but why there is none.

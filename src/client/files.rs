@@ -1,10 +1,18 @@
 //! Owns files as a client has them, over links that fall and come again: [`End`], its calls, its listings, the bytes of a
-//! file. Leaves out copying, and who looks.
+//! file. Leaves out who looks.
 //!
 //! # Layout
 //! - `mod` (here)  whose files, the links that lead there, the calls
 //! - `stream`      the stream of one call: credit both ways, let go of with its owner
+//! - `job`         a copy or a move between two ends, over whatever falls meanwhile
+//! - `scan`        what is to be copied, some of it at a time
+//! - `carry`       what has been decided on, carried over
+//! - `meter`       how far it is, and how fast
 
+mod carry;
+pub mod job;
+mod meter;
+mod scan;
 mod stream;
 
 use super::host::{Askable, HostId};
@@ -180,12 +188,57 @@ impl End {
 
     /// The bytes `from..to` of a file, wherever a link leads, and what it is.
     pub async fn read(&self, path: &FilePath, from: Offset, to: Option<Offset>) -> Result<(FileInfo, Reading), Fault> {
+        self.read_below(path, &FilePath::default(), from, to).await
+    }
+
+    /// The same for a file of a tree in the directory `path`, on the way to which no link is followed.
+    async fn read_below(
+        &self,
+        path: &FilePath,
+        below: &FilePath,
+        from: Offset,
+        to: Option<Offset>,
+    ) -> Result<(FileInfo, Reading), Fault> {
         let up = self.up().await?;
         let stream = Stream::open(&up, from, Stream::WINDOW);
-        let (id, window) = (stream.id(), Stream::WINDOW);
-        let read = |place| FilesRead { place, path: path.clone(), stream: id, from, to, window };
+        let (stream_id, window) = (stream.id(), Stream::WINDOW);
+        let (path, below) = (path.clone(), below.clone());
+        let read = |place| FilesRead { place, path, below, stream: stream_id, from, to, window };
         let reply = self.ask(&up, DISK, read).await?;
         Ok((reply.info, Reading { stream, end: None }))
+    }
+
+    /// Begins to write a file, or goes on with it: `write` says all but place and stream. Whoever has the stream sends
+    /// from its `sent` on.
+    async fn write(&self, write: FilesWrite) -> Result<Stream, Fault> {
+        let up = self.up().await?;
+        let mut stream = Stream::open(&up, 0, 0);
+        let id = stream.id();
+        let call = |place| FilesWrite { place, stream: id, window: Stream::WINDOW, ..write };
+        let reply = self.ask(&up, DISK, call).await?;
+        stream.may_send(reply.at, reply.limit);
+        Ok(stream)
+    }
+
+    /// A tree as a bundle: `pack` says all but place and stream.
+    async fn pack(&self, pack: FilesPack) -> Result<Stream, Fault> {
+        let up = self.up().await?;
+        let mut stream = Stream::open(&up, 0, Stream::WINDOW);
+        let (id, window) = (stream.id(), Stream::WINDOW);
+        let reply = self.ask(&up, DISK, |place| FilesPack { place, stream: id, window, ..pack }).await?;
+        stream.may_send(0, reply.limit);
+        Ok(stream)
+    }
+
+    /// Takes a bundle into a directory.
+    async fn unpack(&self, dir: &FilePath, replace: bool) -> Result<Lines, Fault> {
+        let up = self.up().await?;
+        let mut stream = Stream::open(&up, 0, Stream::WINDOW).eager();
+        let (id, window) = (stream.id(), Stream::WINDOW);
+        let unpack = |place| FilesUnpack { place, dir: dir.clone(), replace, stream: id, window };
+        let reply = self.ask(&up, DISK, unpack).await?;
+        stream.may_send(0, reply.limit);
+        Ok(Lines::new(stream))
     }
 
     pub async fn mkdir(&self, path: &FilePath, parents: bool, mode: Option<u32>) -> Result<(), Fault> {

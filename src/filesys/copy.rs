@@ -146,7 +146,7 @@ impl Copy {
 
     async fn opened(&mut self, dir: &Dir, entry: Entry, name: &FileName) -> Result<Large, Fault> {
         // as it is now
-        let (info, reader) = dir.read(name).await?;
+        let (info, reader) = dir.read(name, 0, None).await?;
         let entry = Entry { size: info.size, ..entry };
         let writer = self.grow.large(&entry).await?;
         Ok(Large { path: entry.path, reader, writer, size: info.size })

@@ -39,10 +39,7 @@ impl Grow {
             }
             let above = self.way.last().map_or(&self.top, |(_, dir)| dir);
             let dir = match above.sub(name).await {
-                Err(why) if why.code == Fault::UNKNOWN => {
-                    above.mkdir(name, None).await?;
-                    above.sub(name).await?
-                }
+                Err(why) if why.code == Fault::UNKNOWN => above.make(name).await?,
                 other => other?,
             };
             self.way.push((name.clone(), dir));

@@ -363,12 +363,12 @@ impl Dir {
         .await
     }
 
-    pub async fn read(&self, name: &FileName) -> Result<(FileInfo, Reader), Fault> {
+    pub async fn read(&self, name: &FileName, from: u64, to: Option<u64>) -> Result<(FileInfo, Reader), Fault> {
         let (dir, name) = (self.0.clone(), name.clone());
         blocking(move || {
             let opened = fs::openat(&dir.fd, name.as_bytes(), READ | OFlags::NOFOLLOW, Mode::empty());
             let path = dir.path.join(&name).as_bytes().to_vec();
-            Reader::open(opened, name, path, dir.own.clone(), 0, None)
+            Reader::open(opened, name, path, dir.own.clone(), from, to)
         })
         .await
     }

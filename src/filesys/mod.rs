@@ -374,11 +374,34 @@ impl Dir {
     }
 
     /// A file to be read, never through a symlink.
-    pub async fn read(&self, name: &FileName) -> Result<(FileInfo, Reader), Fault> {
+    pub async fn read(&self, name: &FileName, from: u64, to: Option<u64>) -> Result<(FileInfo, Reader), Fault> {
         match self {
-            Dir::Local(dir) => dir.read(name).await.map(|(info, r)| (info, Reader::Local(r))),
-            Dir::Sftp(dir) => dir.read(name).await.map(|(info, r)| (info, Reader::Sftp(Box::new(r)))),
+            Dir::Local(dir) => dir.read(name, from, to).await.map(|(info, r)| (info, Reader::Local(r))),
+            Dir::Sftp(dir) => dir.read(name, from, to).await.map(|(info, r)| (info, Reader::Sftp(Box::new(r)))),
         }
+    }
+
+    /// A directory of the tree in it, never through a symlink; with `make` it is made where it is missing.
+    pub async fn below(&self, path: &FilePath, make: bool) -> Result<Dir, Fault> {
+        let bad = || Fault::new(Fault::BAD_PARAMS, "that names nothing in a tree");
+        let names = if path.is_empty() { Vec::new() } else { path.names().ok_or_else(bad)? };
+        let mut dir = self.clone();
+        for name in names {
+            dir = match dir.sub(&name).await {
+                Err(why) if why.code == Fault::UNKNOWN && make => dir.make(&name).await?,
+                other => other?,
+            };
+        }
+        Ok(dir)
+    }
+
+    /// A directory that is filled before it gets its mode: until then it is this user's alone.
+    async fn make(&self, name: &FileName) -> Result<Dir, Fault> {
+        match self.mkdir(name, Some(0o700)).await {
+            Err(why) if why.code == Fault::NAME_TAKEN => {}
+            other => other?,
+        }
+        self.sub(name).await
     }
 
     pub async fn write(&self, wanted: Wanted) -> Result<Writer, Fault> {

@@ -1,7 +1,7 @@
 //! Owns a tree as a bundle: what there is, entry by entry, with its bytes or without. Leaves out where it is sent.
 
 use super::walk::{Chunk, Found, Walk, plan};
-use super::{Dir, Get, Reader, Tally, get};
+use super::{Dir, Get, MANY, MANY_BYTES, Reader, SMALL, Tally, get};
 use crate::proto::bundle::{Decoder, Entry, Record, encode, encode_bytes};
 use crate::proto::control::{Failed, Fault, FileInfo, FileKind, FileName, FilePath, FilesPack};
 use std::collections::{HashMap, VecDeque};
@@ -40,6 +40,139 @@ impl Have {
 pub fn same_time(a: i64, b: i64) -> bool {
     let whole = |ms: i64| ms.rem_euclid(1000) == 0;
     a == b || ((whole(a) || whole(b)) && a.div_euclid(1000) == b.div_euclid(1000))
+}
+
+/// Files that are wanted, as the other side names them.
+#[derive(Default)]
+pub struct Wants {
+    decoder: Option<Decoder>,
+    files: VecDeque<Entry>,
+    bytes: usize,
+}
+
+impl Wants {
+    /// Bytes of their paths at most: 32 MiB.
+    const MOST: usize = 32 << 20;
+
+    /// Takes the next bytes of the bundle that says so; true = its end has come.
+    pub fn feed(&mut self, bytes: &[u8]) -> Result<bool, Fault> {
+        let decoder = self.decoder.get_or_insert_with(Decoder::bare);
+        decoder.push(bytes);
+        let bad = |e| Fault::new(Fault::BAD_PARAMS, format!("what came is no bundle: {e}"));
+        while let Some(record) = decoder.record().map_err(bad)? {
+            match record {
+                Record::Entry(entry) => {
+                    self.bytes += entry.path.as_bytes().len();
+                    self.files.push_back(entry);
+                    if self.files.len() > FilesPack::HAVE || self.bytes > Wants::MOST {
+                        return Err(Fault::new(Fault::BAD_PARAMS, "that is too much for one call"));
+                    }
+                }
+                Record::End(_) => return Ok(true),
+                _ => {}
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// Files that were asked for one by one, as a bundle.
+pub struct Pick {
+    top: Dir,
+    wants: Wants,
+    /// The directory that was used last.
+    dir: Option<(FilePath, Dir)>,
+    large: Option<Large>,
+    tally: Tally,
+    ended: bool,
+}
+
+impl Pick {
+    pub fn new(top: Dir, wants: Wants) -> Pick {
+        Pick { top, wants, dir: None, large: None, tally: Tally::default(), ended: false }
+    }
+
+    /// Appends the next part of the bundle, some MiB at most; false = it has ended.
+    pub async fn next(&mut self, out: &mut Vec<u8>) -> bool {
+        if self.ended {
+            return false;
+        }
+        if let Some(large) = &mut self.large {
+            if large.next(out, &mut self.tally).await {
+                self.large = None;
+            }
+            return true;
+        }
+        let Some(first) = self.wants.files.pop_front() else {
+            encode(&Record::End(self.tally.end(None)), out);
+            self.ended = true;
+            return true;
+        };
+        let (dir, name) = match self.place(&first.path).await {
+            Ok(place) => place,
+            Err(why) => {
+                self.failed(first.path, why, out);
+                return true;
+            }
+        };
+        if first.size > SMALL {
+            match dir.read(&name, 0, None).await {
+                Ok((info, reader)) if info.kind == FileKind::File && info.size == first.size => {
+                    self.large = Some(Large { path: first.path.clone(), reader, left: info.size });
+                    encode(&Record::Entry(first), out);
+                }
+                Ok(_) => self.failed(first.path, changed(), out),
+                Err(why) => self.failed(first.path, why, out),
+            }
+            return true;
+        }
+        // those that follow in the same directory are read together with it
+        let mut bytes = first.size;
+        let mut some = vec![(first, name)];
+        while let Some(next) = self.wants.files.front()
+            && some.len() < MANY
+            && next.size <= SMALL
+            && bytes + next.size <= MANY_BYTES
+            && let Some((above, name)) = next.path.split()
+            && self.dir.as_ref().is_some_and(|(path, _)| *path == above)
+            && let Some(next) = self.wants.files.pop_front()
+        {
+            bytes += next.size;
+            some.push((next, name));
+        }
+        let wanted = some.iter().map(|(e, name)| Get { dir: dir.clone(), name: name.clone(), size: e.size }).collect();
+        for ((entry, _), read) in some.into_iter().zip(get(wanted).await) {
+            match read {
+                Ok(bytes) if bytes.len() as u64 == entry.size => {
+                    encode(&Record::Entry(entry), out);
+                    encode_bytes(&bytes, out);
+                    encode(&Record::Whole, out);
+                }
+                Ok(_) => self.failed(entry.path, changed(), out),
+                Err(why) => self.failed(entry.path, why, out),
+            }
+        }
+        true
+    }
+
+    /// The directory that a path lies in, and its name there.
+    async fn place(&mut self, path: &FilePath) -> Result<(Dir, FileName), Fault> {
+        let none = || Fault::new(Fault::BAD_PARAMS, "that names no file in a tree");
+        let (above, name) = path.names().and_then(|_| path.split()).ok_or_else(none)?;
+        if let Some((at, dir)) = &self.dir
+            && *at == above
+        {
+            return Ok((dir.clone(), name));
+        }
+        let dir = self.top.below(&above, false).await?;
+        self.dir = Some((above, dir.clone()));
+        Ok((dir, name))
+    }
+
+    fn failed(&mut self, path: FilePath, why: Fault, out: &mut Vec<u8>) {
+        self.tally.failed(path.clone(), why.clone());
+        encode(&Record::Failed(Failed { path, why }), out);
+    }
 }
 
 pub struct Pack {
@@ -163,7 +296,7 @@ impl Pack {
 
     async fn open(&mut self, dir: &Dir, path: &FilePath, info: &FileInfo, out: &mut Vec<u8>) {
         let at = path.join(&info.name);
-        match dir.read(&info.name).await {
+        match dir.read(&info.name, 0, None).await {
             Ok((info, reader)) => {
                 encode(&entry(at.clone(), &info), out);
                 self.large = Some(Large { path: at, reader, left: info.size });

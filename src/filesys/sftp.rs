@@ -347,11 +347,11 @@ impl Dir {
         self.rename(&spare, self, name, true).await
     }
 
-    pub async fn read(&self, name: &FileName) -> Result<(FileInfo, pieces::Reader), Fault> {
+    pub async fn read(&self, name: &FileName, from: u64, to: Option<u64>) -> Result<(FileInfo, pieces::Reader), Fault> {
         let path = self.at(name);
         match self.kind(name).await {
             Some(FileKind::Link) => Err(fault::wrong_kind("reading", path.as_bytes(), "it is a symbolic link")),
-            _ => pieces::Reader::open(&self.sftp, path, name.clone(), 0, None).await,
+            _ => pieces::Reader::open(&self.sftp, path, name.clone(), from, to).await,
         }
     }
 

@@ -233,7 +233,11 @@ fn files_are_read() {
         assert_eq!(read(&fs, &root, 0, None).await.unwrap_err().code, Fault::WRONG_KIND);
         assert_eq!(read(&fs, &root.join("none"), 0, None).await.unwrap_err().code, Fault::UNKNOWN);
         let dir = fs.dir(&path(&root)).await.unwrap();
-        assert_eq!(dir.read(&name("link")).await.err().unwrap().code, Fault::WRONG_KIND, "no link is followed in work");
+        assert_eq!(
+            dir.read(&name("link"), 0, None).await.err().unwrap().code,
+            Fault::WRONG_KIND,
+            "no link is followed in work"
+        );
         if let Fs::Local(_) = fs {
             let fifo = root.join("fifo");
             rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU, 0).unwrap();

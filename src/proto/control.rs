@@ -62,6 +62,8 @@ impl Fault {
     pub const WRONG_KIND: i64 = 9;
     /// The other path lies on another file system.
     pub const OTHER_DISK: i64 = 10;
+    /// Somebody else is at it just now.
+    pub const BUSY: i64 = 11;
 
     pub fn new(code: i64, message: impl Into<String>) -> Fault {
         Fault { code, message: message.into() }

@@ -29,7 +29,7 @@ pub struct Stream {
     frames: mpsc::UnboundedReceiver<Frame>,
     /// What came while there was something to send.
     inbox: VecDeque<Came>,
-    /// The next byte's offset, and what of them was taken from here.
+    /// The next byte's offset, and how many were taken from the inbox.
     at: Offset,
     taken: Offset,
     acked: Offset,
@@ -39,6 +39,11 @@ pub struct Stream {
     limit: Offset,
     /// How far the agent has used what was sent.
     pub used: Offset,
+    /// What comes is acknowledged as it comes: who is sending may not look at it for a while, and who works there must not
+    /// wait for that.
+    eager: bool,
+    /// Bytes in the inbox.
+    waiting: usize,
 }
 
 impl Stream {
@@ -62,7 +67,15 @@ impl Stream {
             sent: 0,
             limit: 0,
             used: 0,
+            eager: false,
+            waiting: 0,
         }
+    }
+
+    /// One on which lines come while it is sent on.
+    pub fn eager(mut self) -> Stream {
+        self.eager = true;
+        self
     }
 
     pub fn id(&self) -> StreamId {
@@ -83,12 +96,17 @@ impl Stream {
             }
             Ok(Body::Data { offset, bytes }) => {
                 // (the last credit given may not be there yet)
-                if offset != self.at || offset.saturating_sub(self.taken) > self.window.saturating_mul(2) {
+                let most = usize::try_from(self.window).unwrap_or(usize::MAX).saturating_mul(2);
+                if offset != self.at || self.waiting > most {
                     return Err(wrong());
                 }
                 self.at = self.at.saturating_add(bytes.len() as u64);
                 if !bytes.is_empty() {
+                    self.waiting += bytes.len();
                     self.inbox.push_back(Came::Bytes(bytes.to_vec()));
+                }
+                if self.eager {
+                    self.acknowledge(self.at);
                 }
             }
             Ok(Body::Call(json)) => {
@@ -103,29 +121,96 @@ impl Stream {
         Ok(())
     }
 
-    async fn more(&mut self) -> Result<(), Fault> {
-        let gone = || Fault::new(Fault::GONE, "the link is gone");
+    /// Takes in a frame. (Dropped, nothing is lost.)
+    pub async fn more(&mut self) -> Result<(), Fault> {
         let frame = self.frames.recv().await.ok_or_else(gone)?;
         self.take(&frame)
     }
 
-    /// What comes next; taken, it is acknowledged.
+    fn acknowledge(&mut self, seen: Offset) {
+        if seen.saturating_sub(self.acked) >= self.window / 4 {
+            self.acked = seen;
+            self.link.out.urgent(self.id, Body::Ack { seen, limit: seen.saturating_add(self.window) });
+        }
+    }
+
+    fn pop(&mut self) -> Option<Came> {
+        let came = self.inbox.pop_front()?;
+        if let Came::Bytes(bytes) = &came {
+            self.waiting -= bytes.len();
+            self.taken = self.taken.saturating_add(bytes.len() as u64);
+            if !self.eager {
+                self.acknowledge(self.taken);
+            }
+        }
+        Some(came)
+    }
+
+    /// What comes next; taken, it is acknowledged. (Dropped, nothing is lost.)
     pub async fn next(&mut self) -> Result<Came, Fault> {
         loop {
-            if let Some(came) = self.inbox.pop_front() {
-                if let Came::Bytes(bytes) = &came {
-                    self.taken = self.taken.saturating_add(bytes.len() as u64);
-                    if self.taken - self.acked >= self.window / 4 {
-                        self.acked = self.taken;
-                        let limit = self.taken.saturating_add(self.window);
-                        self.link.out.urgent(self.id, Body::Ack { seen: self.taken, limit });
-                    }
-                }
+            if let Some(came) = self.pop() {
                 return Ok(came);
             }
             self.more().await?;
         }
     }
+
+    /// What has come already.
+    pub fn try_next(&mut self) -> Result<Option<Came>, Fault> {
+        while let Ok(frame) = self.frames.try_recv() {
+            self.take(&frame)?;
+        }
+        Ok(self.pop())
+    }
+
+    /// What is sent next.
+    pub fn sent(&self) -> Offset {
+        self.sent
+    }
+
+    /// Sends bytes as far as the agent takes them, after whatever else there is to send.
+    ///
+    /// # Errors
+    /// The link is gone; or the agent has ended it, and why.
+    pub async fn send(&mut self, mut bytes: &[u8]) -> Result<(), Fault> {
+        while !bytes.is_empty() {
+            self.link.out.room_under(TURN).await;
+            while let Ok(frame) = self.frames.try_recv() {
+                self.take(&frame)?;
+            }
+            self.go_on()?;
+            if self.link.is_closed() {
+                return Err(gone());
+            }
+            let room = usize::try_from(self.limit.saturating_sub(self.sent)).unwrap_or(usize::MAX);
+            let (piece, rest) = bytes.split_at(bytes.len().min(room).min(MAX_PIECE));
+            if piece.is_empty() {
+                self.more().await?;
+                continue;
+            }
+            self.link.out.bulk(self.id, Body::Data { offset: self.sent, bytes: piece });
+            self.sent += piece.len() as u64;
+            bytes = rest;
+        }
+        Ok(())
+    }
+
+    /// Whether the agent has ended it already, and why.
+    pub fn go_on(&self) -> Result<(), Fault> {
+        let Some(Came::Ended(ended)) = self.inbox.back() else { return Ok(()) };
+        let early = || Fault::new(Fault::INVALID, "the host ended it before all was there");
+        Err(ended.fault.clone().unwrap_or_else(early))
+    }
+
+    /// Says that no more comes.
+    pub fn end(&self) {
+        self.link.out.bulk(self.id, Body::Data { offset: self.sent, bytes: &[] });
+    }
+}
+
+fn gone() -> Fault {
+    Fault::new(Fault::GONE, "the link is gone")
 }
 
 impl Drop for Stream {
@@ -148,16 +233,31 @@ impl Lines {
         Lines { stream, buf: Vec::new(), looked: 0 }
     }
 
+    /// (Dropped, nothing is lost.)
     pub async fn next<T: DeserializeOwned>(&mut self) -> Result<T, Fault> {
         loop {
             if let Some(line) = self.line()? {
                 return Ok(line);
             }
-            match self.stream.next().await? {
-                Came::Bytes(bytes) => self.buf.extend_from_slice(&bytes),
-                Came::Ended(_) => return Err(Fault::new(Fault::PARSE, "the host broke off")),
-            }
+            let came = self.stream.next().await?;
+            self.put(came)?;
         }
+    }
+
+    /// The next line, if it has come already.
+    pub fn try_next<T: DeserializeOwned>(&mut self) -> Result<Option<T>, Fault> {
+        while let Some(came) = self.stream.try_next()? {
+            self.put(came)?;
+        }
+        self.line()
+    }
+
+    fn put(&mut self, came: Came) -> Result<(), Fault> {
+        match came {
+            Came::Bytes(bytes) => self.buf.extend_from_slice(&bytes),
+            Came::Ended(_) => return Err(Fault::new(Fault::PARSE, "the host broke off")),
+        }
+        Ok(())
     }
 
     fn line<T: DeserializeOwned>(&mut self) -> Result<Option<T>, Fault> {

@@ -33,6 +33,12 @@ impl Host {
         self.ups.end(Whose::host(self.name.clone()))
     }
 
+    /// The link falls.
+    pub fn cut(&self) {
+        let up = self.ups.of(&self.name).borrow().clone();
+        up.into_iter().for_each(|up| up.link.close());
+    }
+
     /// A link that stands; the one before, if any, is not cut by it.
     pub fn connect(&self) -> Link {
         let paths = Paths::from_vars(|_| None, Some(self.home.clone()), None, "machine", "boot").unwrap();

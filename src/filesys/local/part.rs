@@ -46,6 +46,7 @@ impl Drop for Part {
 /// Opens the part, the one that is there or a new one, for this writer alone.
 fn open(dir: &Held, part: &FileName) -> Result<File, Fault> {
     let refused = |why: &str| fault::say(Fault::REFUSED, "writing", dir.path.join(part).as_bytes(), why);
+    let busy = || fault::say(Fault::BUSY, "writing", dir.path.join(part).as_bytes(), "another copy is writing it");
     let failed = |e| dir.failed("writing", part, e);
     for _ in 0..TRIES {
         let opened = match fs::openat(&dir.fd, part.as_bytes(), NEW, Mode::RUSR | Mode::WUSR) {
@@ -68,7 +69,7 @@ fn open(dir: &Held, part: &FileName) -> Result<File, Fault> {
         }
         // (where there are no locks there are none to wait for)
         if let Err(Errno::WOULDBLOCK) = fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            return Err(refused("another copy is writing it"));
+            return Err(busy());
         }
         // whoever had the lock until now may have given it its name
         match fs::statat(&dir.fd, part.as_bytes(), AtFlags::SYMLINK_NOFOLLOW) {
@@ -77,7 +78,7 @@ fn open(dir: &Held, part: &FileName) -> Result<File, Fault> {
             Err(e) => return Err(failed(e)),
         }
     }
-    Err(refused("another copy is writing it"))
+    Err(busy())
 }
 
 /// What is in the way of a name.

@@ -80,6 +80,9 @@ pub enum FileKind {
     Other,
 }
 
+fn is_false(b: &bool) -> bool {
+    !*b
+}
 fn is_zero_i64(n: &i64) -> bool {
     *n == 0
 }
@@ -199,13 +202,16 @@ pub struct Space {
 }
 
 /// The bytes of a file, `from..to`, as Data frames at their own offsets on `stream`; then the notice `files.ended`, whose `info`
-/// says whether the file is still the one that the reply tells of.
+/// says whether the file is still the one that the reply tells of. With `below` it is that of a tree: `path` is the tree's
+/// directory, and no link is followed on the way from there.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(default)]
 pub struct FilesRead {
     #[serde(skip_serializing_if = "Place::is_here")]
     pub place: Place,
     pub path: FilePath,
+    #[serde(skip_serializing_if = "FilePath::is_empty")]
+    pub below: FilePath,
     pub stream: StreamId,
     pub from: Offset,
     /// Left out = to its end.
@@ -229,14 +235,17 @@ method!(FilesRead = "files.read" -> FilesReading);
 /// `at` lies 4 MiB before the end of what was there, which is cut off: the last bytes before a crash may not be what was
 /// written. Who wants to be sure compares the rest with `files.hash` of the part before, and asks for another PART if they
 /// differ. Errors: NAME_TAKEN where the name is taken and `replace` is not set (looked at in the beginning and decided at
-/// the end), REFUSED where the part is a link, somebody else's or in use by another writer (try another PART),
-/// FULL where the disk is.
+/// the end), BUSY where another writer has the part (whose link may have fallen: it lets go within 20 s), REFUSED where it
+/// is a link or somebody else's (try another PART), FULL where the disk is.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(default)]
 pub struct FilesWrite {
     #[serde(skip_serializing_if = "Place::is_here")]
     pub place: Place,
     pub dir: FilePath,
+    /// The directory meant is this one of a tree in `dir`; made where it is missing, and no link is followed there.
+    #[serde(skip_serializing_if = "FilePath::is_empty")]
+    pub below: FilePath,
     pub name: FileName,
     pub stream: StreamId,
     /// 16 hexadecimal digits, the same for the same contents.
@@ -262,6 +271,7 @@ impl Default for FilesWrite {
         FilesWrite {
             place: Place::default(),
             dir: FilePath::default(),
+            below: FilePath::default(),
             name: FileName::default(),
             stream: 0,
             part: String::new(),
@@ -475,6 +485,10 @@ pub struct FilesPack {
     /// The client sends a bundle first (entries, an end; Data from offset 0, within the reply's `limit`): files in it that
     /// have the same size and time of change here are left out.
     pub have: bool,
+    /// The client sends a bundle first that names what is wanted (entries of files, an end; Data as with `have`): those
+    /// files alone are sent, in that order, each as its entry says, or as failed. `names` are nothing then.
+    #[serde(skip_serializing_if = "is_false")]
+    pub only: bool,
     pub stream: StreamId,
     pub window: u64,
 }
@@ -486,13 +500,14 @@ impl Default for FilesPack {
             names: Vec::new(),
             contents: true,
             have: false,
+            only: false,
             stream: 0,
             window: 0,
         }
     }
 }
 impl FilesPack {
-    /// Entries that are kept of what a client has; the rest is sent again.
+    /// Entries that are kept of what a client has or wants: of the one the rest is sent again, of the other it is no call.
     pub const HAVE: usize = 200_000;
 }
 #[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]

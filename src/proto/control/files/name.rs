@@ -76,6 +76,11 @@ impl FilePath {
         FilePath(bytes)
     }
 
+    /// What has this path in the tree at this one.
+    pub fn below(&self, path: &FilePath) -> FilePath {
+        if path.is_empty() { self.clone() } else { self.join(&FileName(path.0.clone())) }
+    }
+
     /// The directory and the name in it; none where the last component is no name (`/`, `.`, `..`, empty).
     pub fn split(&self) -> Option<(FilePath, FileName)> {
         let end = self.0.iter().rposition(|b| *b != b'/')? + 1;

@@ -1,0 +1,303 @@
+//! Copies between agents in this process, over links that are cut.
+
+use super::super::Ups;
+use super::super::tests::{Host, path, with};
+use super::*;
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::path::Path;
+
+/// All of a tree: mode, time and contents by path; links by where they lead.
+fn tree(top: &Path) -> BTreeMap<Vec<u8>, (u32, i64, Vec<u8>)> {
+    fn walk(top: &Path, dir: &Path, all: &mut BTreeMap<Vec<u8>, (u32, i64, Vec<u8>)>) {
+        for entry in std::fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            let meta = std::fs::symlink_metadata(&path).unwrap();
+            let name = path.strip_prefix(top).unwrap().as_os_str().as_bytes().to_vec();
+            let (mode, time) = (meta.mode() & 0o7777, meta.mtime() * 1000 + meta.mtime_nsec() / 1_000_000);
+            if meta.is_symlink() {
+                let to = std::fs::read_link(&path).unwrap();
+                all.insert(name, (0, 0, to.as_os_str().as_bytes().to_vec()));
+            } else if meta.is_dir() {
+                all.insert(name, (mode, time, b"dir".to_vec()));
+                walk(top, &path, all);
+            } else {
+                all.insert(name, (mode, time, std::fs::read(&path).unwrap()));
+            }
+        }
+    }
+    let mut all = BTreeMap::new();
+    walk(top, top, &mut all);
+    all
+}
+
+fn noise(bytes: usize, seed: u32) -> Vec<u8> {
+    let mut x = seed | 1;
+    let mut next = || {
+        x ^= x << 13;
+        x ^= x >> 17;
+        x ^= x << 5;
+        x as u8
+    };
+    (0..bytes).map(|_| next()).collect()
+}
+
+/// A tree with whatever a tree may have.
+fn grow(top: &Path) {
+    let old = std::fs::FileTimes::new().set_modified(std::time::UNIX_EPOCH + Duration::from_millis(1_234_567_890_123));
+    let file = |name: &[u8], bytes: &[u8], mode: u32| {
+        let at = top.join(OsStr::from_bytes(name));
+        std::fs::write(&at, bytes).unwrap();
+        let f = std::fs::File::open(&at).unwrap();
+        f.set_permissions(PermissionsExt::from_mode(mode)).unwrap();
+        f.set_times(old).unwrap();
+    };
+    for dir in ["", "t", "t/empty", "t/deep/er", "t/closed"] {
+        std::fs::create_dir_all(top.join(dir)).unwrap();
+    }
+    file(b"t/-rf", b"dash", 0o640);
+    file(b"t/a\nb", b"line", 0o644);
+    file(b"t/\xff\xfe", b"bytes", 0o755);
+    file(b"t/nothing", b"", 0o600);
+    file(b"t/deep/er/x", &noise(100_000, 1), 0o444);
+    file(b"t/deep/large", &noise((LARGE + 3_000_001) as usize, 2), 0o600);
+    file(b"t/closed/in", b"in", 0o400);
+    for i in 0..500 {
+        file(format!("t/deep/{i}").as_bytes(), &noise(i * 7, 3), 0o644);
+    }
+    symlink("../nowhere", top.join("t/link")).unwrap();
+    symlink("/etc/passwd", top.join("t/deep/away")).unwrap();
+    for (dir, mode) in [("t/closed", 0o555), ("t/empty", 0o711), ("t/deep", 0o750)] {
+        let f = std::fs::File::open(top.join(dir)).unwrap();
+        f.set_permissions(PermissionsExt::from_mode(mode)).unwrap();
+        f.set_times(old).unwrap();
+    }
+}
+
+fn job(from: &Host, to: &Host, names: &[&str]) -> Job {
+    Job {
+        from: from.end(),
+        dir: path("src"),
+        names: names.iter().map(|n| FileName::new(*n).unwrap()).collect(),
+        to: to.end(),
+        into: path("dst"),
+        rename: None,
+        moves: false,
+        conflict: Conflict::Refuse,
+    }
+}
+
+/// Runs one that asks nothing.
+async fn ran(job: Job) -> (JobEnd, Vec<JobEvent>) {
+    let (tx, mut rx) = mpsc::unbounded_channel();
+    let (_answers, answers) = mpsc::unbounded_channel();
+    let end = run(job, tx, answers).await;
+    let mut events = Vec::new();
+    while let Ok(event) = rx.try_recv() {
+        events.push(event);
+    }
+    (end, events)
+}
+
+fn two(ups: &Ups) -> (Host, Host) {
+    let (a, b) = (Host::new(ups, "a"), Host::new(ups, "b"));
+    std::fs::create_dir(b.home.join("dst")).unwrap();
+    (a, b)
+}
+
+#[test]
+fn a_tree_is_as_it_was_and_again_costs_nothing() {
+    with(|ups| async move {
+        let (a, b) = two(&ups);
+        grow(&a.home.join("src"));
+        let (end, events) = ran(job(&a, &b, &["t"])).await;
+        assert!(end.is_whole(), "{end:?}");
+        let there = tree(&b.home.join("dst"));
+        let own = tree(&a.home.join("src"));
+        for (name, what) in &own {
+            assert_eq!(there.get(name), Some(what), "{}", name.escape_ascii());
+        }
+        assert_eq!(there.len(), own.len());
+        let bytes: u64 = own.values().filter(|v| v.0 != 0 && v.2 != b"dir").map(|v| v.2.len() as u64).sum();
+        assert!(events.contains(&JobEvent::Planned { files: own.len() as u64, bytes }));
+        assert_eq!((end.files, end.bytes), (own.len() as u64, bytes));
+        let (again, _) = ran(job(&a, &b, &["t"])).await;
+        assert!(again.is_whole() && again.carried == 0, "{again:?}");
+        assert_eq!((again.files, again.bytes), (end.files, end.bytes));
+    });
+}
+
+#[test]
+fn cuts_cost_little_and_change_nothing() {
+    with(|ups| async move {
+        let (a, b) = two(&ups);
+        grow(&a.home.join("src"));
+        std::fs::write(a.home.join("src/big"), noise(48 << 20, 9)).unwrap();
+        let (tx, mut rx) = mpsc::unbounded_channel();
+        let (_answers, answers) = mpsc::unbounded_channel();
+        let copying = tokio::spawn(run(job(&a, &b, &["t", "big"]), tx, answers));
+        let (mut cuts, mut last) = (0, 0);
+        while let Some(event) = rx.recv().await {
+            // one end or the other, wherever it just is
+            if let JobEvent::Progress(far) = event
+                && cuts < 8
+                && far.bytes > last
+            {
+                last = far.bytes;
+                cuts += 1;
+                let host = if cuts % 2 == 0 { &a } else { &b };
+                host.cut();
+                host.connect();
+            }
+        }
+        let end = copying.await.unwrap();
+        assert!(end.is_whole() && cuts >= 3, "{cuts} cuts, {end:?}");
+        assert_eq!(tree(&a.home.join("src")), tree(&b.home.join("dst")));
+        // each costs what lies behind a large file's last 4 MiB, and what was under way
+        assert!(end.carried < end.bytes + cuts * (20 << 20), "{end:?}");
+    });
+}
+
+#[test]
+fn what_is_in_the_way_is_decided_on() {
+    with(|ups| async move {
+        let (a, b) = two(&ups);
+        let put = |host: &Host, name: &str, text: &str, secs: u64| {
+            let at = host.home.join(name);
+            std::fs::create_dir_all(at.parent().unwrap()).unwrap();
+            std::fs::write(&at, text).unwrap();
+            let time = std::time::UNIX_EPOCH + Duration::from_secs(secs);
+            std::fs::File::open(&at).unwrap().set_modified(time).unwrap();
+        };
+        let texts = |dir: &str| {
+            let all = tree(&b.home.join(dir));
+            all.into_iter().map(|(n, v)| (String::from_utf8(n).unwrap(), String::from_utf8(v.2).unwrap())).collect()
+        };
+        for (name, secs) in [("old.txt", 100), ("new.txt", 300), ("same", 200)] {
+            put(&a, &format!("src/{name}"), "ours", 200);
+            put(&b, &format!("dst/{name}"), if name == "same" { "ours" } else { "theirs" }, secs);
+        }
+        put(&a, "src/dir/x", "ours", 200);
+        put(&b, "dst/dir", "a file", 100);
+        let names = ["old.txt", "new.txt", "same", "dir"];
+        let after = |conflict| ran(Job { conflict, ..job(&a, &b, &names) });
+        let all = |pairs: &[(&str, &str)]| pairs.iter().map(|(a, b)| (a.to_string(), b.to_string())).collect();
+        let theirs: BTreeMap<String, String> =
+            all(&[("dir", "a file"), ("new.txt", "theirs"), ("old.txt", "theirs"), ("same", "ours")]);
+
+        let (end, _) = after(Conflict::Refuse).await;
+        let mut failed: Vec<String> = end.failed.iter().map(|f| f.path.to_string()).collect();
+        failed.sort();
+        assert_eq!(failed, ["dir", "new.txt", "old.txt"]);
+        assert!(end.failed.iter().all(|f| f.why.code == Fault::NAME_TAKEN));
+        assert_eq!(texts("dst"), theirs);
+        let (end, _) = after(Conflict::Skip).await;
+        assert_eq!((end.skipped, end.failures), (2, 1));
+        assert_eq!(texts("dst"), theirs);
+        let (end, _) = after(Conflict::KeepBoth).await;
+        assert_eq!((end.skipped, end.failures), (0, 1));
+        let mut both = theirs.clone();
+        both.extend(all(&[("new (2).txt", "ours"), ("old (2).txt", "ours")]));
+        assert_eq!(texts("dst"), both);
+        let (end, _) = after(Conflict::KeepBoth).await;
+        assert_eq!((texts("dst"), end.carried), (both.clone(), 0), "not once more");
+        after(Conflict::ReplaceOlder).await;
+        both.insert("old.txt".into(), "ours".into());
+        assert_eq!(texts("dst"), both);
+        // asked: the one, then all that follow
+        put(&b, "dst/old.txt", "theirs", 100);
+        let (tx, mut rx) = mpsc::unbounded_channel();
+        let (answer, answers) = mpsc::unbounded_channel();
+        let wanted = Job { conflict: Conflict::Ask, ..job(&a, &b, &["new.txt", "old.txt"]) };
+        let copying = tokio::spawn(run(wanted, tx, answers));
+        let mut asked = 0;
+        while let Some(event) = rx.recv().await {
+            if let JobEvent::Asked { id, theirs, ours, .. } = event {
+                asked += 1;
+                assert_eq!((theirs.size, ours.size), (6, 4));
+                answer.send((id, Choice { what: What::Replace, all: true })).unwrap();
+            }
+        }
+        assert!(copying.await.unwrap().is_whole() && asked == 1);
+        both.insert("new.txt".into(), "ours".into());
+        assert_eq!(texts("dst"), both);
+    });
+}
+
+#[test]
+fn a_move_takes_away_what_has_arrived_and_no_more() {
+    with(|ups| async move {
+        let (a, b) = two(&ups);
+        grow(&a.home.join("src"));
+        std::fs::write(a.home.join("src/one"), "1").unwrap();
+        std::fs::write(b.home.join("dst/one"), "another").unwrap();
+        let own = tree(&a.home.join("src"));
+        let (end, _) = ran(Job { moves: true, conflict: Conflict::Skip, ..job(&a, &b, &["t", "one"]) }).await;
+        assert_eq!((end.skipped, end.failures), (1, 1), "{end:?}");
+        let there = tree(&b.home.join("dst"));
+        assert!(own.iter().filter(|(n, _)| n.starts_with(b"t")).all(|(n, v)| there.get(n) == Some(v)));
+        let left: Vec<_> = tree(&a.home.join("src")).into_keys().collect();
+        assert_eq!(left, [b"one".to_vec()], "what was skipped stays");
+        // within one place it is a matter of names
+        let within = Job { from: b.end(), dir: path("dst"), into: path(""), moves: true, ..job(&a, &b, &["t"]) };
+        let (end, _) = ran(within).await;
+        assert!(end.is_whole() && end.carried == 0, "{end:?}");
+        assert!(b.home.join("t/deep").exists() && !b.home.join("dst/t").exists());
+    });
+}
+
+#[test]
+fn within_one_place() {
+    with(|ups| async move {
+        let (_, b) = two(&ups);
+        grow(&b.home.join("dst"));
+        std::fs::write(b.home.join("dst/big.iso"), noise(LARGE as usize + 5, 1)).unwrap();
+        let copy = |names: &[&str], into: &str, conflict| {
+            ran(Job { dir: path("dst"), into: path(into), conflict, ..job(&b, &b, names) })
+        };
+        let (end, _) = copy(&["t"], "dst/t/deep", Conflict::Refuse).await;
+        assert!(end.fault.unwrap().message.contains("into itself"));
+        let (end, _) = copy(&["t"], "dst", Conflict::Refuse).await;
+        assert!(end.fault.unwrap().message.contains("the same"));
+        let (end, _) = copy(&["t", "big.iso"], "dst", Conflict::KeepBoth).await;
+        assert!(end.is_whole(), "{end:?}");
+        assert_eq!(tree(&b.home.join("dst/t (2)")), tree(&b.home.join("dst/t")));
+        let big = |name| std::fs::read(b.home.join("dst").join(name)).unwrap();
+        assert_eq!(big("big (2).iso"), big("big.iso"));
+    });
+}
+
+#[test]
+fn who_stops_can_go_on() {
+    with(|ups| async move {
+        let (a, b) = two(&ups);
+        std::fs::create_dir(a.home.join("src")).unwrap();
+        std::fs::write(a.home.join("src/big"), noise(64 << 20, 5)).unwrap();
+        let (tx, mut rx) = mpsc::unbounded_channel();
+        let (_answers, answers) = mpsc::unbounded_channel();
+        let copying = tokio::spawn(run(job(&a, &b, &["big"]), tx, answers));
+        let mut part = None;
+        while let Some(event) = rx.recv().await {
+            match event {
+                JobEvent::Part(path) => part = path,
+                JobEvent::Progress(far) if far.bytes > 16 << 20 => break,
+                _ => {}
+            }
+        }
+        copying.abort();
+        let _ = copying.await;
+        assert!(b.end().look(&part.unwrap()).await.unwrap().is_some());
+        let (end, _) = ran(job(&a, &b, &["big"])).await;
+        assert!(end.is_whole() && end.carried < 54 << 20, "{end:?}");
+        assert_eq!(std::fs::read(b.home.join("dst/big")).unwrap(), noise(64 << 20, 5));
+        assert_eq!(std::fs::read_dir(b.home.join("dst")).unwrap().count(), 1, "no part is left");
+    });
+}
+
+#[test]
+fn numbers_go_before_endings() {
+    let of = |name: &str| numbered(&FileName::new(name).unwrap(), 2).unwrap().to_string();
+    assert_eq!([of("a.txt"), of("a"), of(".rc"), of("a.tar.gz")], ["a (2).txt", "a (2)", ".rc (2)", "a.tar (2).gz"]);
+}
