@@ -55,6 +55,8 @@ struct Into<'a> {
     lines: Lines,
     out: Vec<u8>,
     watch: &'a mut Watch,
+    /// What is sent counts as carried.
+    counts: bool,
     end: Option<WorkEnd>,
 }
 
@@ -83,7 +85,9 @@ impl Into<'_> {
         }
         let before = self.lines.stream.sent();
         self.lines.stream.send(&self.out).await?;
-        self.watch.carried(self.lines.stream.sent() - before);
+        if self.counts {
+            self.watch.carried(self.lines.stream.sent() - before);
+        }
         self.out.clear();
         while let Some(line) = self.lines.try_next()? {
             self.line(line)?;
@@ -110,7 +114,7 @@ pub async fn small(way: &Way<'_>, items: Vec<Item>, watch: &mut Watch) -> Result
     let replace = items.iter().any(|item| item.replace);
     let files: Vec<&Entry> = items.iter().map(|i| &i.entry).filter(|e| e.kind == FileKind::File).collect();
     let (lines, picked) = tokio::join!(way.to.unpack(way.into, replace), pick(way, &files));
-    let mut into = Into { lines: lines?, out: Vec::new(), watch, end: None };
+    let mut into = Into { lines: lines?, out: Vec::new(), watch, counts: true, end: None };
     let (mut from, mut decoder) = (picked?, Decoder::new());
     for item in items {
         into.watch.current(&item.entry.path);
@@ -198,7 +202,8 @@ pub async fn dirs(way: &Way<'_>, dirs: Vec<(FilePath, Entry)>, watch: &mut Watch
     if dirs.is_empty() {
         return Ok(());
     }
-    let mut into = Into { lines: way.to.unpack(way.into, false).await?, out: Vec::new(), watch, end: None };
+    let mut into =
+        Into { lines: way.to.unpack(way.into, false).await?, out: Vec::new(), watch, counts: false, end: None };
     for (path, entry) in dirs {
         into.put(&Record::Entry(Entry { path, ..entry }));
         into.flush(TURN).await?;
