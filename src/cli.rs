@@ -9,6 +9,7 @@ pub mod ask;
 pub mod call;
 pub mod capture;
 pub mod conn;
+pub mod cp;
 pub mod debug;
 pub mod doctor;
 pub mod forward;
@@ -114,6 +115,18 @@ pub enum Verb {
         after_help = "The exit code is the command's: 128 and the signal's number where a signal ended it; with several hosts the first that is not 0. 255: thub itself failed (host unreachable or refused, no such command), and says why.\n\nExample:\n  thub run -H web1 -H web2 -- uptime"
     )]
     Run(Run),
+    /// Copy files and folders between any two machines
+    #[command(
+        after_help = "SRC and DST are paths of this machine, or HOST:PATH: HOST is a host as after -H, a prepared connection over SSH, or HOST/CONNECTION for one that HOST keeps: its agent reaches it, this machine need not. A relative PATH begins at the home directory there. A local path with a colon is written ./a:b, a host with a port [user@host:port]:PATH; DIR/. is all that is in DIR.
+
+Folders are copied with all in them, modes and times are kept, links stay links. A directory as DST (also one that is to be made: DST/) gets what is copied into it. What is there already with the same size and time is not copied again, and of a large file what is there of it: after a cut the link is waited for, and the same command again goes on where it was.
+
+Example:
+  thub cp -q build-server:out/image.iso .
+  thub cp notes/ 'photo 1.jpg' build-server:
+  thub cp hub/sensor:/var/log/app build-server:logs/"
+    )]
+    Cp(Cp),
     /// Forward ports and sockets between this machine and a host, until Ctrl-C
     #[command(
         after_help = "SPEC is L:[BIND:]PORT:HOST:PORT (this machine listens, the host connects; the L: may be left out), R:[BIND:]PORT:HOST:PORT (the host listens) or D:[BIND:]PORT (SOCKS 4a and 5). A path instead of a port is a Unix socket, port 0 any free one. Without BIND only programs of the same machine can connect.\n\nExample:\n  thub forward -H build-server 8080:localhost:80 D:1080\n  thub forward ls"
@@ -346,6 +359,47 @@ pub struct Run {
     /// Command and arguments
     #[arg(last = true, required = true, value_name = "CMD")]
     pub command: Vec<String>,
+}
+
+#[derive(Args, Debug)]
+pub struct Cp {
+    /// Files and folders, and where they come to
+    #[arg(value_names = ["SRC", "DST"], num_args = 2.., required = true)]
+    pub words: Vec<std::ffi::OsString>,
+    /// Replace files that are there
+    #[arg(short = 'f', long, group = "conflict")]
+    pub force: bool,
+    /// Replace files that are there and older
+    #[arg(short = 'u', long, group = "conflict")]
+    pub update: bool,
+    /// Leave files that are there as they are
+    #[arg(short = 's', long, group = "conflict")]
+    pub skip: bool,
+    /// Copy beside files that are there, under a name with a number
+    #[arg(long, group = "conflict")]
+    pub keep_both: bool,
+    /// Tell nothing but what fails
+    #[arg(short = 'q', long)]
+    pub quiet: bool,
+    /// Over plain SSH, with nothing put on the hosts
+    #[arg(long)]
+    pub no_agent: bool,
+    /// As scp's and cp's: folders, modes and times are copied anyway
+    #[arg(short = 'r', short_aliases = ['R', 'p', 'a'], hide = true)]
+    pub as_ever: bool,
+}
+
+impl Cp {
+    pub fn conflict(&self) -> crate::client::files::job::Conflict {
+        use crate::client::files::job::Conflict;
+        match (self.force, self.update, self.skip, self.keep_both) {
+            (true, ..) => Conflict::Replace,
+            (_, true, ..) => Conflict::ReplaceOlder,
+            (_, _, true, _) => Conflict::Skip,
+            (_, _, _, true) => Conflict::KeepBoth,
+            _ => Conflict::Refuse,
+        }
+    }
 }
 
 #[derive(Args, Debug)]

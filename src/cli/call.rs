@@ -33,7 +33,7 @@ pub fn host(common: &Common) -> Result<HostId, Failure> {
 
 /// The agent goes after 120 s in which it hears nothing, and a verb may wait for hours: it hears from us. Neither do we
 /// wait for ever for one that is not there any more.
-async fn keep_alive(link: Link) {
+pub(super) async fn keep_alive(link: Link) {
     while !link.is_closed() {
         link.ping();
         tokio::time::sleep(Duration::from_secs(20)).await;

@@ -11,7 +11,7 @@
 
 mod carry;
 pub mod job;
-mod meter;
+pub mod meter;
 mod scan;
 mod stream;
 
@@ -81,8 +81,8 @@ impl Up {
         Up { link, target, askable, next: Arc::default() }
     }
 
-    /// A stream not in use: they come round after half a thousand million.
-    fn stream(&self) -> StreamId {
+    /// A stream not in use, for a call of another kind: they come round after half a thousand million.
+    pub fn stream(&self) -> StreamId {
         FIRST + self.next.fetch_add(2, Ordering::Relaxed) % FIRST
     }
 
@@ -133,6 +133,11 @@ impl End {
     /// Whether there is a link.
     pub fn is_up(&self) -> bool {
         self.ups.borrow().as_ref().is_some_and(|up| !up.link.is_closed())
+    }
+
+    /// The link there is.
+    pub async fn link(&self) -> Option<Up> {
+        self.up().await.ok()
     }
 
     /// The link there is now, or the next one; none = nobody makes links any more.
