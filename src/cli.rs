@@ -363,9 +363,12 @@ pub struct Run {
 
 #[derive(Args, Debug)]
 pub struct Cp {
-    /// Files and folders, and where they come to
-    #[arg(value_names = ["SRC", "DST"], num_args = 2.., required = true)]
-    pub words: Vec<std::ffi::OsString>,
+    /// Files and folders: paths of this machine, or HOST:PATH
+    #[arg(value_name = "SRC", required = true)]
+    pub sources: Vec<std::ffi::OsString>,
+    /// Where they come to
+    #[arg(value_name = "DST", required = true)]
+    pub dest: std::ffi::OsString,
     /// Replace files that are there
     #[arg(short = 'f', long, group = "conflict")]
     pub force: bool,

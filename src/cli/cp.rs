@@ -372,9 +372,8 @@ impl Group {
 
 pub async fn cp(env: &Arc<Env>, common: &Common, cp: &Cp) -> Result<u8, Failure> {
     let of = (!common.host.is_empty()).then(|| super::call::host(common)).transpose()?;
-    let (dest, sources) = cp.words.split_last().ok_or_else(|| Failure::usage("nothing is named", "see --help"))?;
-    let sources = sources.iter().map(|word| named(word, of.as_ref())).collect::<Result<Vec<_>, _>>()?;
-    let dest = named(dest, of.as_ref())?;
+    let sources = cp.sources.iter().map(|word| named(word, of.as_ref())).collect::<Result<Vec<_>, _>>()?;
+    let dest = named(&cp.dest, of.as_ref())?;
     let mut interrupted = signal(SignalKind::interrupt())?;
     let mut hosts = Hosts {
         env,

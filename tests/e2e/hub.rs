@@ -339,14 +339,14 @@ fn a_teams_file() {
 }
 
 /// A host with an agent, under an account of its own whose ssh_config knows a target.
-struct Hub {
-    far: Far,
-    target: Sshd,
+pub struct Hub {
+    pub far: Far,
+    pub target: Sshd,
     _user: User,
 }
 
 impl Hub {
-    fn new() -> Option<Hub> {
+    pub fn new() -> Option<Hub> {
         if !crate::support::sshd::here() {
             return None;
         }
@@ -375,10 +375,16 @@ impl Hub {
         assert_eq!(said.code, 0, "{said:?}");
         Some(Hub { far, target, _user: user })
     }
-    fn targets(&self) -> Vec<i32> {
+    /// The target's key is known there.
+    pub fn know(&self) {
+        let there = self.far.sshd.home().join(".ssh/known_hosts");
+        std::fs::copy(self.target.at("known_hosts"), &there).unwrap();
+        std::fs::set_permissions(&there, PermissionsExt::from_mode(0o644)).unwrap();
+    }
+    pub fn targets(&self) -> Vec<i32> {
         self.far.there().into_iter().filter(|p| words(*p).get(1).is_some_and(|w| w == "target")).collect()
     }
-    fn logins(&self) -> usize {
+    pub fn logins(&self) -> usize {
         self.target.since(0).matches("Accepted publickey for").count()
     }
 }

@@ -5,6 +5,7 @@ mod support;
 
 mod again;
 mod cli;
+mod cp;
 mod cuts;
 mod debug;
 mod edges;
