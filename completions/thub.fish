@@ -49,6 +49,7 @@ complete -c thub -n "__fish_thub_needs_command" -a "rename" -d 'Give a session a
 complete -c thub -n "__fish_thub_needs_command" -a "restart" -d 'Start a session again as it was started, when it has ended or was lost'
 complete -c thub -n "__fish_thub_needs_command" -a "resize" -d 'Give a session another size'
 complete -c thub -n "__fish_thub_needs_command" -a "run" -d 'Run a command to its end and pass on its exit code'
+complete -c thub -n "__fish_thub_needs_command" -a "cp" -d 'Copy files and folders between any two machines'
 complete -c thub -n "__fish_thub_needs_command" -a "forward" -d 'Forward ports and sockets between this machine and a host, until Ctrl-C'
 complete -c thub -n "__fish_thub_needs_command" -a "conn" -d 'Prepared connections and folders: of this machine, or with -H of a host'
 complete -c thub -n "__fish_thub_needs_command" -a "deploy" -d 'Put the agent on a host'
@@ -189,6 +190,17 @@ complete -c thub -n "__fish_thub_using_subcommand run" -s H -l host -d 'Host: an
 complete -c thub -n "__fish_thub_using_subcommand run" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
 complete -c thub -n "__fish_thub_using_subcommand run" -l json -d 'Print JSON'
 complete -c thub -n "__fish_thub_using_subcommand run" -s h -l help -d 'Print help'
+complete -c thub -n "__fish_thub_using_subcommand cp" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
+complete -c thub -n "__fish_thub_using_subcommand cp" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
+complete -c thub -n "__fish_thub_using_subcommand cp" -s f -l force -d 'Replace files that are there'
+complete -c thub -n "__fish_thub_using_subcommand cp" -s u -l update -d 'Replace files that are there and older'
+complete -c thub -n "__fish_thub_using_subcommand cp" -s s -l skip -d 'Leave files that are there as they are'
+complete -c thub -n "__fish_thub_using_subcommand cp" -l keep-both -d 'Copy beside files that are there, under a name with a number'
+complete -c thub -n "__fish_thub_using_subcommand cp" -s q -l quiet -d 'Tell nothing but what fails'
+complete -c thub -n "__fish_thub_using_subcommand cp" -l no-agent -d 'Over plain SSH, with nothing put on the hosts'
+complete -c thub -n "__fish_thub_using_subcommand cp" -s r -d 'As scp\'s and cp\'s: folders, modes and times are copied anyway'
+complete -c thub -n "__fish_thub_using_subcommand cp" -l json -d 'Print JSON'
+complete -c thub -n "__fish_thub_using_subcommand cp" -s h -l help -d 'Print help'
 complete -c thub -n "__fish_thub_using_subcommand forward" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
 complete -c thub -n "__fish_thub_using_subcommand forward" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
 complete -c thub -n "__fish_thub_using_subcommand forward" -l json -d 'Print JSON'

@@ -561,7 +561,12 @@ fn files(c: &mut Vec<Case>) {
     method(c, list.clone(), FilesListing { real: path("/b/a") });
     let target = "t-0123456789abcdef".parse().ok();
     let place = FilesList { place: Place { target, ..here() }, path: odd_path, ..list };
-    variant(c, "target", place, FilesListing::default());
+    variant(c, "target", place.clone(), FilesListing::default());
+    let connection = FilesList { place: Place::of_connection("c-1"), ..place.clone() };
+    variant(c, "connection", connection, FilesListing::default());
+    let ssh = Ssh { host: "pi".into(), port: 2222, username: "me".into(), ..Ssh::default() };
+    let ssh = Place { ssh: Some(Box::new(ssh)), ..here() };
+    variant(c, "ssh", FilesList { place: ssh, ..place }, FilesListing::default());
     answer(c, "files.list-entries", FilesLines { entries: vec![file(), link], end: None });
     let end = ListEnd { entries: 100_000, more: true, unusable: 3, fault: Some(fault()) };
     answer(c, "files.list-end", FilesLines { entries: Vec::new(), end: Some(end) });
@@ -570,28 +575,26 @@ fn files(c: &mut Vec<Case>) {
         FilesStat { place: here(), path: path("a"), real: true, space: true },
         FilesStatted { info: file(), real: Some(path("/h/a")), space: Some(Space { total: 1 << 40, free: 1 << 30 }) },
     );
-    method(
-        c,
-        FilesRead { place: here(), path: path("a"), stream: 6, from: 7, to: Some(9), window: 1 << 18 },
-        FilesReading { info: file() },
-    );
-    method(
-        c,
-        FilesWrite {
-            place: here(),
-            dir: path("/a"),
-            name: name(),
-            stream: 6,
-            part: "0123456789abcdef".into(),
-            size: Some(1 << 40),
-            mode: Some(0o640),
-            mtime_ms: Some(1_771_491_600_123),
-            replace: true,
-            keep: false,
-            window: 1 << 20,
-        },
-        FilesWriting { at: 1 << 30, limit: 1 << 31 },
-    );
+    let below = FilePath::default();
+    let read = FilesRead { place: here(), path: path("a"), below, stream: 6, from: 7, to: Some(9), window: 1 << 18 };
+    method(c, read.clone(), FilesReading { info: file() });
+    variant(c, "below", FilesRead { below: path("b/c"), ..read }, FilesReading { info: file() });
+    let write = FilesWrite {
+        place: here(),
+        dir: path("/a"),
+        below: FilePath::default(),
+        name: name(),
+        stream: 6,
+        part: "0123456789abcdef".into(),
+        size: Some(1 << 40),
+        mode: Some(0o640),
+        mtime_ms: Some(1_771_491_600_123),
+        replace: true,
+        keep: false,
+        window: 1 << 20,
+    };
+    method(c, write.clone(), FilesWriting { at: 1 << 30, limit: 1 << 31 });
+    variant(c, "below", FilesWrite { below: path("b/c"), ..write }, FilesWriting::default());
     method(c, FilesMkdir { place: here(), path: path("/a"), parents: true, mode: Some(0o700) }, Done {});
     method(c, FilesRename { place: here(), from: path("/a"), to: path("/b"), replace: true }, Done {});
     method(c, FilesDelete { place: here(), path: path("/a"), recursive: true, stream: 6, window: 1 << 18 }, Done {});
@@ -612,19 +615,19 @@ fn files(c: &mut Vec<Case>) {
         FilesHash { place: here(), path: path("/a"), from: 7, to: Some(9) },
         FilesHashed { sha256: "ab".repeat(32), bytes: 2 },
     );
-    method(
-        c,
-        FilesPack {
-            place: here(),
-            dir: path("/a"),
-            names: vec![name()],
-            contents: false,
-            have: true,
-            stream: 6,
-            window: 1 << 20,
-        },
-        FilesPacking { limit: 1 << 20 },
-    );
+    let pack = FilesPack {
+        place: here(),
+        dir: path("/a"),
+        names: vec![name()],
+        contents: false,
+        have: true,
+        only: false,
+        stream: 6,
+        window: 1 << 20,
+    };
+    method(c, pack.clone(), FilesPacking { limit: 1 << 20 });
+    let only = FilesPack { names: Vec::new(), contents: true, have: false, only: true, ..pack };
+    variant(c, "only", only, FilesPacking { limit: 1 << 20 });
     method(
         c,
         FilesUnpack { place: here(), dir: path("/a"), replace: true, stream: 6, window: 1 << 18 },

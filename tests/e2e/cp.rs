@@ -271,7 +271,7 @@ fn an_interrupt_says_how_it_goes_on() {
     std::fs::create_dir(home.at("to")).unwrap();
     let mut copying = home.thub_command(&["cp", text(&big), text(&home.at("to/x"))]);
     let copying = copying.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-    until("it is begun", || std::fs::read_dir(home.at("to")).unwrap().next());
+    let _ = until("it is begun", || std::fs::read_dir(home.at("to")).unwrap().next());
     signal(i32::try_from(copying.id()).unwrap(), Signal::INT);
     let out = copying.wait_with_output().unwrap();
     assert_eq!(out.status.code(), Some(130));
