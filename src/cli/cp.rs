@@ -182,7 +182,8 @@ impl Kept {
     fn new(env: &Env, host: &HostId, dialed: Dialed) -> Kept {
         let askable = Arc::new(AtomicUsize::new(0));
         let target = dialed.without.as_ref().map(|w| w.target.clone());
-        env.ups.up(host, Up::new(dialed.link.clone(), target, askable.clone()));
+        let far = !host.is_local() && target.is_none();
+        env.ups.up(host, Up::new(dialed.link.clone(), far, target, askable.clone()));
         Kept { dialed, askable }
     }
 

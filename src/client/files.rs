@@ -8,10 +8,12 @@
 //! - `scan`        what is to be copied, some of it at a time
 //! - `carry`       what has been decided on, carried over
 //! - `meter`       how far it is, and how fast
+//! - `pace`        how much of it is on its way: nobody who types waits behind it
 
 mod carry;
 pub mod job;
 pub mod meter;
+mod pace;
 mod scan;
 mod stream;
 
@@ -20,6 +22,7 @@ use crate::link::{Link, locked};
 use crate::proto::control::*;
 use crate::proto::ids::{Offset, StreamId, TargetId};
 use crate::text::short;
+use pace::Pace;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -73,12 +76,14 @@ pub struct Up {
     target: Option<TargetId>,
     askable: Arc<AtomicUsize>,
     next: Arc<AtomicU32>,
+    pace: Pace,
 }
 
 impl Up {
-    /// `askable` counts what is under way that may lead to a question: whoever serves the link looks at it.
-    pub fn new(link: Link, target: Option<TargetId>, askable: Arc<AtomicUsize>) -> Up {
-        Up { link, target, askable, next: Arc::default() }
+    /// `askable` counts what is under way that may lead to a question: whoever serves the link looks at it. `far` = it goes
+    /// over a network.
+    pub fn new(link: Link, far: bool, target: Option<TargetId>, askable: Arc<AtomicUsize>) -> Up {
+        Up { link, target, askable, next: Arc::default(), pace: Pace::new(far) }
     }
 
     /// A stream not in use, for a call of another kind: they come round after half a thousand million.
@@ -185,8 +190,8 @@ impl End {
 
     pub async fn list(&self, path: &FilePath) -> Result<Listing, Fault> {
         let up = self.up().await?;
-        let stream = Stream::open(&up, 0, LISTING);
-        let (id, window) = (stream.id(), LISTING);
+        let stream = Stream::open(&up, 0, LISTING).paced();
+        let (id, window) = (stream.id(), stream.window());
         let reply = self.ask(&up, DISK, |place| FilesList { place, path: path.clone(), stream: id, window }).await?;
         Ok(Listing { real: reply.real, lines: Lines::new(stream), end: None })
     }
@@ -205,8 +210,8 @@ impl End {
         to: Option<Offset>,
     ) -> Result<(FileInfo, Reading), Fault> {
         let up = self.up().await?;
-        let stream = Stream::open(&up, from, Stream::WINDOW);
-        let (stream_id, window) = (stream.id(), Stream::WINDOW);
+        let stream = Stream::open(&up, from, Stream::WINDOW).paced();
+        let (stream_id, window) = (stream.id(), stream.window());
         let (path, below) = (path.clone(), below.clone());
         let read = |place| FilesRead { place, path, below, stream: stream_id, from, to, window };
         let reply = self.ask(&up, DISK, read).await?;
@@ -228,8 +233,8 @@ impl End {
     /// A tree as a bundle: `pack` says all but place and stream.
     async fn pack(&self, pack: FilesPack) -> Result<Stream, Fault> {
         let up = self.up().await?;
-        let mut stream = Stream::open(&up, 0, Stream::WINDOW);
-        let (id, window) = (stream.id(), Stream::WINDOW);
+        let mut stream = Stream::open(&up, 0, Stream::WINDOW).paced();
+        let (id, window) = (stream.id(), stream.window());
         let reply = self.ask(&up, DISK, |place| FilesPack { place, stream: id, window, ..pack }).await?;
         stream.may_send(0, reply.limit);
         Ok(stream)

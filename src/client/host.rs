@@ -3,7 +3,7 @@
 
 mod answers;
 pub mod attached;
-mod credit;
+pub(super) mod credit;
 pub mod dial;
 mod dialing;
 pub mod find;

@@ -3,6 +3,7 @@
 //! bytes are.
 
 use super::Up;
+use super::pace::{Pace, Share, Way};
 use crate::link::{Link, call};
 use crate::proto::control::{Fault, FilesEnded, SessionDetach};
 use crate::proto::frame::{Body, Frame, MAX_PIECE};
@@ -34,9 +35,17 @@ pub struct Stream {
     taken: Offset,
     acked: Offset,
     window: u64,
+    /// The credit given last.
+    given: Offset,
+    pace: Pace,
+    /// Its part of what may be on its way to us, where that is much; and from us.
+    down: Option<Share>,
+    up: Option<Share>,
     /// What is sent next, and how far it may go.
     sent: Offset,
     limit: Offset,
+    /// How much more than it has taken the agent takes.
+    theirs: u64,
     /// How far the agent has used what was sent.
     pub used: Offset,
     /// What comes is acknowledged as it comes: who is sending may not look at it for a while, and who works there must not
@@ -64,8 +73,13 @@ impl Stream {
             taken: from,
             acked: from,
             window,
+            given: from.saturating_add(window),
+            pace: up.pace.clone(),
+            down: None,
+            up: None,
             sent: 0,
             limit: 0,
+            theirs: 0,
             used: 0,
             eager: false,
             waiting: 0,
@@ -78,6 +92,18 @@ impl Stream {
         self
     }
 
+    /// One on which much comes: as much at a time as the link carries.
+    pub fn paced(mut self) -> Stream {
+        self.down = Some(self.pace.join(Way::Down));
+        self.given = self.at.saturating_add(self.window());
+        self
+    }
+
+    /// Credit there is to give just now.
+    pub fn window(&self) -> u64 {
+        self.down.as_ref().map_or(self.window, |share| share.bytes(self.window))
+    }
+
     pub fn id(&self) -> StreamId {
         self.id
     }
@@ -85,6 +111,8 @@ impl Stream {
     /// From where on, and how far, bytes may be sent.
     pub fn may_send(&mut self, from: Offset, limit: Offset) {
         (self.sent, self.limit, self.used) = (from, limit, from);
+        self.theirs = limit.saturating_sub(from);
+        self.up = Some(self.pace.join(Way::Up));
     }
 
     fn take(&mut self, frame: &Frame) -> Result<(), Fault> {
@@ -101,6 +129,9 @@ impl Stream {
                     return Err(wrong());
                 }
                 self.at = self.at.saturating_add(bytes.len() as u64);
+                if let Some(share) = &self.down {
+                    share.moved(bytes.len(), &self.link);
+                }
                 if !bytes.is_empty() {
                     self.waiting += bytes.len();
                     self.inbox.push_back(Came::Bytes(bytes.to_vec()));
@@ -128,9 +159,11 @@ impl Stream {
     }
 
     fn acknowledge(&mut self, seen: Offset) {
-        if seen.saturating_sub(self.acked) >= self.window / 4 {
-            self.acked = seen;
-            self.link.out.urgent(self.id, Body::Ack { seen, limit: seen.saturating_add(self.window) });
+        let window = self.window();
+        let limit = seen.saturating_add(window).max(self.given);
+        if limit - self.given >= window / 4 || seen.saturating_sub(self.acked) >= self.window {
+            (self.acked, self.given) = (seen, limit);
+            self.link.out.urgent(self.id, Body::Ack { seen, limit });
         }
     }
 
@@ -183,13 +216,20 @@ impl Stream {
             if self.link.is_closed() {
                 return Err(gone());
             }
-            let room = usize::try_from(self.limit.saturating_sub(self.sent)).unwrap_or(usize::MAX);
+            // (what it has taken; what it has used may be behind, and wait for more)
+            let taken = self.limit.saturating_sub(self.theirs);
+            let most = self.up.as_ref().map_or(u64::MAX, |share| share.bytes(u64::MAX));
+            let limit = self.limit.min(taken.saturating_add(most));
+            let room = usize::try_from(limit.saturating_sub(self.sent)).unwrap_or(usize::MAX);
             let (piece, rest) = bytes.split_at(bytes.len().min(room).min(MAX_PIECE));
             if piece.is_empty() {
                 self.more().await?;
                 continue;
             }
             self.link.out.bulk(self.id, Body::Data { offset: self.sent, bytes: piece });
+            if let Some(share) = &self.up {
+                share.moved(piece.len(), &self.link);
+            }
             self.sent += piece.len() as u64;
             bytes = rest;
         }

@@ -58,7 +58,7 @@ impl Host {
             }
             closed.close();
         });
-        self.ups.up(&self.name, Up::new(link.clone(), None, Arc::default()));
+        self.ups.up(&self.name, Up::new(link.clone(), true, None, Arc::default()));
         link
     }
 }

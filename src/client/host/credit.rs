@@ -13,6 +13,8 @@ const FIRST: u64 = 16 << 10;
 /// processor from whoever writes it, where both are one machine.
 const NEAR: Duration = Duration::from_millis(5);
 const MOST_NEAR: u64 = 64 << 10;
+/// What files may have on their way over a link of which nothing is known.
+const FIRST_OF_FILES: u64 = 128 << 10;
 /// Never less than a screen takes.
 const LEAST: u64 = 4 << 10;
 const MOST: u64 = 4 << 20;
@@ -28,6 +30,8 @@ const OFTEN: Duration = Duration::from_millis(50);
 pub struct Credit {
     /// For all streams together.
     total: u64,
+    /// On a link that is near.
+    most_near: u64,
     /// The shortest round trip, that of the way without a queue, and when it was seen.
     base: Option<(Duration, Instant)>,
     /// Output that came since the last round trip.
@@ -41,11 +45,16 @@ pub struct Credit {
 
 impl Default for Credit {
     fn default() -> Credit {
-        Credit { total: FIRST, base: None, arrived: 0, fresh: true, late: None, asked: None }
+        Credit { total: FIRST, most_near: MOST_NEAR, base: None, arrived: 0, fresh: true, late: None, asked: None }
     }
 }
 
 impl Credit {
+    /// Of files, all of which are wanted: as much as the link carries, however near it is.
+    pub fn of_files() -> Credit {
+        Credit { total: FIRST_OF_FILES, most_near: MOST, ..Credit::default() }
+    }
+
     /// Bytes of output came.
     pub fn arrived(&mut self, bytes: usize) {
         self.arrived = self.arrived.saturating_add(bytes as u64);
@@ -70,9 +79,9 @@ impl Credit {
         }
         let base = self.base.map_or(rtt, |(base, _)| base);
         if first && rtt <= NEAR {
-            self.total = MOST_NEAR;
+            self.total = self.total.max(MOST_NEAR);
         }
-        let most = if base <= NEAR { MOST_NEAR.max(self.total) } else { MOST };
+        let most = if base <= NEAR { self.most_near.max(self.total) } else { MOST };
         let late = (rtt.saturating_sub(base) > QUEUE).then_some(rtt);
         let before = std::mem::replace(&mut self.late, late);
         if let Some(rtt) = late {

@@ -620,7 +620,8 @@ impl Task {
         }
         self.list(&live);
         let target = live.without.as_ref().map(|w| w.target.clone());
-        self.env.ups.up(&self.host, Up::new(link.clone(), target, Arc::default()));
+        let far = !self.host.is_local() && target.is_none();
+        self.env.ups.up(&self.host, Up::new(link.clone(), far, target, Arc::default()));
         for command in std::mem::take(&mut self.early) {
             self.command(&mut live, command);
         }
