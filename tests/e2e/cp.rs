@@ -277,3 +277,59 @@ fn an_interrupt_says_how_it_goes_on() {
     assert_eq!(out.status.code(), Some(130));
     assert!(String::from_utf8_lossy(&out.stderr).contains("the same command again"), "{out:?}");
 }
+
+#[test]
+#[ignore = "prints times"]
+fn measured() {
+    use std::time::{Duration, Instant};
+    let Some(far) = Far::deployed() else { return };
+    let there = far.sshd.home();
+    let scp = |from: String, to: String| {
+        let mut scp = std::process::Command::new("scp");
+        scp.args(["-q", "-r", "-F", text(&far.config), &from, &to]);
+        let t = Instant::now();
+        assert!(scp.status().unwrap().success());
+        t.elapsed().as_secs_f64()
+    };
+    let thub = |from: &str, to: &str| {
+        let t = Instant::now();
+        far.thub(&["cp", from, to]).ok();
+        t.elapsed().as_secs_f64()
+    };
+    let many = far.home.at("many");
+    for d in 0..10 {
+        std::fs::create_dir_all(many.join(d.to_string())).unwrap();
+        for i in 0..1000 {
+            std::fs::write(many.join(format!("{d}/{i}")), noise(1000 + i)).unwrap();
+        }
+    }
+    let big = far.home.at("big");
+    std::fs::write(&big, noise(512 << 20)).unwrap();
+    let home = far.home.at(".").display().to_string();
+    let at = |name: &str| format!("test:{}/{name}", there.display());
+    println!("hello: {:.2}", thub(text(&far.home.at("many/0/0")), "test:hello"));
+    println!("many up: thub {:.2} scp {:.2}", thub(text(&many), "test:many"), scp(text(&many).into(), at("scp")));
+    println!("many again: thub {:.2}", thub(text(&many), "test:many2/"));
+    println!(
+        "many down: thub {:.2} scp {:.2}",
+        thub("test:many", &format!("{home}/m2")),
+        scp(at("scp"), format!("{home}/m3"))
+    );
+    println!("big up: thub {:.2} scp {:.2}", thub(text(&big), "test:big"), scp(text(&big).into(), at("sbig")));
+    println!(
+        "big down: thub {:.2} scp {:.2}",
+        thub("test:big", &format!("{home}/b2")),
+        scp(at("sbig"), format!("{home}/b3"))
+    );
+    // without an agent: SFTP through a target process
+    let bare = |from: &str, to: &str| {
+        let t = Instant::now();
+        far.thub(&["cp", "--no-agent", from, to]).ok();
+        t.elapsed().as_secs_f64()
+    };
+    println!("sftp many up {:.2}", bare(text(&many), &at("smany")));
+    println!("sftp many down {:.2}", bare(&at("smany"), &format!("{home}/m4")));
+    println!("sftp big up {:.2}", bare(text(&big), &at("sbig2")));
+    println!("sftp big down {:.2}", bare(&at("sbig2"), &format!("{home}/b4")));
+    let _ = Duration::ZERO;
+}

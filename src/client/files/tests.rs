@@ -41,6 +41,10 @@ impl Host {
 
     /// A link that stands; the one before, if any, is not cut by it.
     pub fn connect(&self) -> Link {
+        self.connect_over(|far| far)
+    }
+
+    pub fn connect_over(&self, over: impl FnOnce(tokio::io::DuplexStream) -> tokio::io::DuplexStream) -> Link {
         let paths = Paths::from_vars(|_| None, Some(self.home.clone()), None, "machine", "boot").unwrap();
         let inherited = Inherited { umask: 0o022, core: None };
         let (host, defaults) = ("host".into(), Defaults::default());
@@ -48,7 +52,7 @@ impl Host {
         let (ours, theirs) = tokio::io::duplex(256 << 10);
         tokio::spawn(run(theirs, ctx));
         let (tx, _) = tokio::sync::mpsc::unbounded_channel();
-        let (link, served) = Link::new(ours, false, tx);
+        let (link, served) = Link::new(over(ours), false, tx);
         let (ups, name, closed) = (self.ups.clone(), self.name.clone(), link.clone());
         tokio::spawn(async move {
             served.await;

@@ -304,3 +304,82 @@ fn numbers_go_before_endings() {
     let of = |name: &str| numbered(&FileName::new(name).unwrap(), 2).unwrap().to_string();
     assert_eq!([of("a.txt"), of("a"), of(".rc"), of("a.tar.gz")], ["a (2).txt", "a (2)", ".rc (2)", "a.tar (2).gz"]);
 }
+
+/// A line of this rate (bytes a second) and delay, with a queue that takes all.
+async fn line(
+    mut from: impl tokio::io::AsyncRead + Unpin + Send + 'static,
+    mut to: impl tokio::io::AsyncWrite + Unpin + Send + 'static,
+    rate: f64,
+    delay: Duration,
+) {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let (tx, mut rx) = mpsc::unbounded_channel::<(tokio::time::Instant, Vec<u8>)>();
+    tokio::spawn(async move {
+        let mut free = tokio::time::Instant::now();
+        let mut buf = vec![0; 4096];
+        while let Ok(n @ 1..) = from.read(&mut buf).await {
+            free = free.max(tokio::time::Instant::now()) + Duration::from_secs_f64(n as f64 / rate);
+            if tx.send((free + delay, buf[..n].to_vec())).is_err() {
+                return;
+            }
+        }
+    });
+    while let Some((at, bytes)) = rx.recv().await {
+        tokio::time::sleep_until(at).await;
+        if to.write_all(&bytes).await.is_err() || to.flush().await.is_err() {
+            return;
+        }
+    }
+}
+
+#[test]
+#[ignore = "takes its time, and this machine's"]
+fn keys_do_not_wait_behind_a_copy() {
+    for (rate, ms) in [(1.25e6, 20), (12.5e6, 5), (125e3, 100)] {
+        with(|ups| async move {
+            let (a, b) = two(&ups);
+            let delay = Duration::from_millis(ms);
+            let link = b.connect_over(|far| {
+                let (near, ours) = tokio::io::duplex(64 << 10);
+                let ((fr, fw), (or, ow)) = (tokio::io::split(far), tokio::io::split(ours));
+                tokio::spawn(line(fr, ow, rate, delay));
+                tokio::spawn(line(or, fw, rate, delay));
+                near
+            });
+            let size = (rate * 10.0) as usize;
+            std::fs::create_dir(a.home.join("src")).unwrap();
+            std::fs::write(a.home.join("src/big"), noise(size, 5)).unwrap();
+            for down in [false, true] {
+                let mut wanted = job(&a, &b, &["big"]);
+                if down {
+                    wanted = Job { from: b.end(), dir: path("dst"), to: a.end(), into: path(""), ..wanted };
+                }
+                let begun = Instant::now();
+                let copying = tokio::spawn(ran(wanted));
+                let mut trips = Vec::new();
+                while !copying.is_finished() {
+                    let asked = Instant::now();
+                    link.ping();
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    while link.answered().is_none_or(|(at, _)| at < asked) && !copying.is_finished() {
+                        tokio::time::sleep(Duration::from_millis(1)).await;
+                    }
+                    trips.extend(link.answered().map(|(_, rtt)| rtt));
+                }
+                let (end, _) = copying.await.unwrap();
+                assert!(end.is_whole(), "{end:?}");
+                trips.sort();
+                let took = begun.elapsed().as_secs_f64();
+                let used = size as f64 / took / rate;
+                let at = |part: usize| trips[trips.len() * part / 100];
+                assert!(at(95) <= 2 * delay + Duration::from_millis(50) && used > 0.3);
+                println!(
+                    "{rate} B/s, {delay:?}, down {down}: p50 {:?} p95 {:?} worst {:?}, {used:.2} of the line",
+                    at(50),
+                    at(95),
+                    trips.last()
+                );
+            }
+        });
+    }
+}
