@@ -3,7 +3,6 @@
 
 mod answers;
 pub mod attached;
-pub(super) mod credit;
 pub mod dial;
 mod dialing;
 pub mod find;

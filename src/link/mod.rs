@@ -5,6 +5,7 @@
 
 pub mod call;
 pub mod conn;
+pub mod credit;
 pub mod feed;
 pub mod pulse;
 

@@ -1,7 +1,7 @@
 //! Owns how much of files may be on its way over a link, either way: what the network holds in a queue is in the way of
-//! every key. Measured as the credit of output is (`host::credit`), and shared by all that is copied. Leaves out the bytes.
+//! every key. Measured as the credit of output is (`link::credit`), and shared by all that is copied. Leaves out the bytes.
 
-use crate::client::host::credit::Credit;
+use crate::link::credit::Credit;
 use crate::link::{Link, locked};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;

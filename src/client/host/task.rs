@@ -10,7 +10,6 @@ mod look;
 mod shortcut;
 
 use super::attached::{Attached, Waiting};
-use super::credit::Credit;
 use super::dial::{Attaching, First, attaching};
 use super::dialing::{Dial, Dialing};
 use super::forward::Forwarding;
@@ -18,6 +17,7 @@ use super::without::{self, Without};
 use super::{Dialed, Env, HostCommand, HostEvent, HostId, HostState, dial_by};
 use crate::client::files::Up;
 use crate::failure::Kind;
+use crate::link::credit::Credit;
 use crate::link::pulse::{Act, Pulse, Signs};
 use crate::link::{Incoming, Link};
 use crate::proto::control::*;

@@ -8,9 +8,9 @@
 
 use super::{Inner, Live, Task};
 use crate::client::host::attached::{Attached, Waiting};
-use crate::client::host::credit::Credit;
 use crate::link::Link;
 use crate::link::conn::Outbox;
+use crate::link::credit::Credit;
 use crate::proto::control::{Direct, Lent, SessionAttach, SessionDetach, SessionGet};
 use crate::proto::ids::{SessionId, StreamId};
 use crate::transport::ssh::Ssh;

@@ -2,6 +2,7 @@
 //! is asked.
 
 use super::packet::{self, Ask, Reply};
+use crate::link::credit::Credit;
 use crate::transport::ssh::sftp_guard::Guard;
 use std::collections::HashMap;
 use std::io;
@@ -13,6 +14,8 @@ use tokio::time::Instant;
 
 /// Requests under way at most; with the pieces' size this bounds what is held in memory.
 const UNDER_WAY: usize = 256;
+/// What a request takes on its way beside a file's bytes, about.
+const BESIDE: u64 = 100;
 
 /// Why there is no answer to a request.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -36,6 +39,8 @@ struct Waiting {
     tx: oneshot::Sender<Reply>,
     /// A read's length: no answer has more.
     most: u32,
+    /// Bytes that are on their way for it, there or back.
+    cost: u64,
     _permit: Option<OwnedSemaphorePermit>,
 }
 
@@ -43,6 +48,11 @@ struct State {
     waiting: HashMap<u32, Waiting>,
     next: u32,
     heard: Instant,
+    /// How much may be on its way, so that whoever types on the same connection does not wait behind it; and how much is.
+    credit: Credit,
+    on_way: u64,
+    /// A request that asks for nothing but an answer.
+    probe: Option<(u32, Instant)>,
     /// Why it is over.
     over: Option<String>,
 }
@@ -51,8 +61,19 @@ struct Shared {
     state: Mutex<State>,
     out: mpsc::UnboundedSender<Vec<u8>>,
     permits: Arc<Semaphore>,
+    /// An answer came.
+    room: Notify,
     end: Notify,
     patience: Patience,
+}
+
+fn cost(ask: &Ask<'_>) -> u64 {
+    BESIDE
+        + match ask {
+            Ask::Read { length, .. } => u64::from(*length),
+            Ask::Write { bytes, .. } => bytes.len() as u64,
+            _ => 0,
+        }
 }
 
 /// Requests on one channel. Cheap to clone; the channel ends with the last of them.
@@ -78,6 +99,7 @@ impl Shared {
         state.waiting.clear();
         drop(state);
         self.permits.close();
+        self.room.notify_waiters();
         self.end.notify_one();
     }
 
@@ -91,7 +113,14 @@ impl Shared {
         let mut state = self.state();
         state.heard = Instant::now();
         let waiting = state.waiting.remove(&id).ok_or("the host answered what it was not asked")?;
+        state.on_way = state.on_way.saturating_sub(waiting.cost);
+        let now = Instant::now();
+        state.credit.arrived(usize::try_from(waiting.cost).unwrap_or(usize::MAX));
+        if let Some((_, sent)) = state.probe.take_if(|(probe, _)| *probe == id) {
+            state.credit.round(now - sent, now.into_std());
+        }
         drop(state);
+        self.room.notify_waiters();
         if let Reply::Data(bytes) = &reply
             && bytes.len() > waiting.most as usize
         {
@@ -111,6 +140,14 @@ impl Shared {
     }
 
     fn put(&self, ask: &Ask<'_>, permit: Option<OwnedSemaphorePermit>) -> Result<oneshot::Receiver<Reply>, Lost> {
+        self.put_as(ask, permit).map(|(_, rx)| rx)
+    }
+
+    fn put_as(
+        &self,
+        ask: &Ask<'_>,
+        permit: Option<OwnedSemaphorePermit>,
+    ) -> Result<(u32, oneshot::Receiver<Reply>), Lost> {
         let (tx, rx) = oneshot::channel();
         let most = if let Ask::Read { length, .. } = ask { *length } else { 0 };
         let mut state = self.state();
@@ -124,10 +161,30 @@ impl Shared {
         }
         let id = if matches!(ask, Ask::Init) { 0 } else { id };
         state.next = id.wrapping_add(1);
-        state.waiting.insert(id, Waiting { tx, most, _permit: permit });
+        let cost = cost(ask);
+        state.on_way += cost;
+        state.waiting.insert(id, Waiting { tx, most, cost, _permit: permit });
         drop(state);
         let _ = self.out.send(packet::encode(id, ask));
-        Ok(rx)
+        Ok((id, rx))
+    }
+
+    /// Whether so much more may be on its way: what is alone always may.
+    fn has_room(&self, cost: u64) -> bool {
+        let state = self.state();
+        state.over.is_some() || state.on_way == 0 || state.on_way + cost <= state.credit.share(false, 1)
+    }
+
+    /// Measures how long an answer takes just now, where it is time to: a server answers one request after the other.
+    fn probe(&self) {
+        let now = Instant::now();
+        let asks = {
+            let mut state = self.state();
+            state.probe.is_none() && state.credit.asks(now.into_std())
+        };
+        if asks && let Ok((id, _)) = self.put_as(&Ask::Realpath { path: b"." }, None) {
+            self.state().probe = Some((id, now));
+        }
     }
 }
 
@@ -173,9 +230,18 @@ impl Requests {
     {
         let (out, queue) = mpsc::unbounded_channel();
         let shared = Arc::new(Shared {
-            state: Mutex::new(State { waiting: HashMap::new(), next: 1, heard: Instant::now(), over: None }),
+            state: Mutex::new(State {
+                waiting: HashMap::new(),
+                next: 1,
+                heard: Instant::now(),
+                credit: Credit::of_files(),
+                on_way: 0,
+                probe: None,
+                over: None,
+            }),
             out,
             permits: Arc::new(Semaphore::new(UNDER_WAY)),
+            room: Notify::new(),
             end: Notify::new(),
             patience,
         });
@@ -194,13 +260,21 @@ impl Requests {
     pub async fn send(&self, ask: &Ask<'_>) -> Result<Pending, Lost> {
         let shared = &self.0.0;
         let permit = shared.permits.clone().acquire_owned().await.map_err(|_| shared.lost())?;
-        self.sent(ask, permit)
+        loop {
+            let room = shared.room.notified();
+            tokio::pin!(room);
+            room.as_mut().enable();
+            if shared.has_room(cost(ask)) {
+                return self.sent(ask, permit);
+            }
+            room.await;
+        }
     }
 
     /// Asks if that can be at once.
     pub fn try_send(&self, ask: &Ask<'_>) -> Option<Result<Pending, Lost>> {
         let permit = self.0.0.permits.clone().try_acquire_owned().ok()?;
-        Some(self.sent(ask, permit))
+        self.0.0.has_room(cost(ask)).then(|| self.sent(ask, permit))
     }
 
     fn sent(&self, ask: &Ask<'_>, permit: OwnedSemaphorePermit) -> Result<Pending, Lost> {
@@ -210,6 +284,7 @@ impl Requests {
             // a disk takes what it takes
             patience.silent = patience.each;
         }
+        shared.probe();
         Ok(Pending {
             rx: shared.put(ask, Some(permit))?,
             sent: Instant::now(),

@@ -1,5 +1,5 @@
 //! Owns how much output a link may have on its way to us: measured from what arrives and from round trips, shared among
-//! the streams. Pure: the clock is passed in. Leaves out acknowledging it (`attached.rs`).
+//! the streams. Pure: the clock is passed in. Leaves out acknowledging it.
 //!
 //! Nothing is known of a link's rate beforehand, and a queue once built is in the way of every key's echo. So it begins
 //! small, grows while round trips stay what they were, and shrinks as soon as they tell of a queue.
