@@ -126,14 +126,20 @@ async fn verbs(
         ssh_config: common.ssh_config.as_ref().map(|p| std::path::absolute(p).unwrap_or_else(|_| p.clone())),
         taken: false,
     };
+    // what is copied keeps two processors busy: the network's and the disk's side
+    let apart = matches!(&verb, Some(Verb::Cp(_)));
     let local = move || {
         let (ours, theirs) = tokio::io::duplex(256 << 10);
         let ctx = ctx.clone();
-        tokio::spawn(async move {
+        let agent = async move {
             if let Err(e) = agent::run(theirs, ctx).await {
                 tracing::error!(error = %e.what, "this machine's agent ended");
             }
-        });
+        };
+        match apart.then(call::thread).flatten() {
+            Some(thread) => drop(thread.spawn(agent)),
+            None => drop(tokio::spawn(agent)),
+        }
         ours
     };
     // a run dir that can't be used is said as what it is, not as an agent that does not answer

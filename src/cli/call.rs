@@ -22,6 +22,15 @@ pub fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T
     result
 }
 
+/// A thread of its own for tasks; it goes with the process. None = there is none to be had.
+pub fn thread() -> Option<tokio::runtime::Handle> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
+    let handle = runtime.handle().clone();
+    let run = move || runtime.block_on(std::future::pending::<()>());
+    std::thread::Builder::new().name("thub-agent".into()).spawn(run).ok()?;
+    Some(handle)
+}
+
 /// The one host a verb works on.
 pub fn host(common: &Common) -> Result<HostId, Failure> {
     match common.host.as_slice() {

@@ -125,6 +125,8 @@ impl Hosts<'_> {
                 true => "thub conn ls".to_string(),
                 false => self.env.typed(&format!("thub conn ls -H {}", crate::text::shell(host.as_str()))),
             };
+            let local = "a path of this machine that has a colon is written ./PATH";
+            self.connect(&host).await.map_err(|f| f.hint(local))?;
             let book = self.book(&host).await?;
             let found = meant(book.find_connection(connection), connection, &list)?;
             let place = Place::of_connection(found.id.clone());

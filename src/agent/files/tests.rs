@@ -158,7 +158,7 @@ fn a_listing_comes_in_lines() {
         assert_eq!(lines.last().unwrap().end, Some(ListEnd { entries: 1500, ..ListEnd::default() }));
 
         let none = c.link.call(&FilesList { path: path("none"), stream: 4, ..list.clone() }).await.unwrap_err();
-        assert_eq!(none.code, Fault::GONE);
+        assert_eq!(none.code, Fault::UNKNOWN);
         let zero = c.link.call(&FilesList { stream: 0, ..list.clone() }).await.unwrap_err();
         assert_eq!(zero.code, Fault::BAD_PARAMS);
         let place = Place::of_target("t-0123456789abcdef".parse().unwrap());
