@@ -17,7 +17,6 @@ use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
@@ -177,15 +176,22 @@ impl Hosts<'_> {
 /// A link that stands, and answers what is asked over it.
 struct Kept {
     dialed: Dialed,
-    askable: Arc<AtomicUsize>,
+    /// Others hold it while the agent may ask.
+    askable: Arc<()>,
 }
 
 impl Kept {
     fn new(env: &Env, host: &HostId, dialed: Dialed) -> Kept {
-        let askable = Arc::new(AtomicUsize::new(0));
+        let askable = Arc::new(());
         let target = dialed.without.as_ref().map(|w| w.target.clone());
         let far = !host.is_local() && target.is_none();
-        env.ups.up(host, Up::new(dialed.link.clone(), far, target, askable.clone()));
+        env.ups.up(
+            host,
+            Up::new(dialed.link.clone(), far, target, {
+                let askable = Arc::downgrade(&askable);
+                Arc::new(move || Box::new(askable.upgrade()))
+            }),
+        );
         Kept { dialed, askable }
     }
 
@@ -200,7 +206,7 @@ impl Kept {
                 Some(message) = self.dialed.incoming.recv() => {
                     let Incoming::Call { id, method, params } = message else { continue };
                     let out = self.dialed.link.out.clone();
-                    if self.askable.load(Ordering::Relaxed) == 0 {
+                    if Arc::strong_count(&self.askable) == 1 {
                         let fault = Fault::new(Fault::REFUSED, "nothing was asked for that needs an answer");
                         crate::link::call::answer(&out, id, Err(fault));
                         continue;

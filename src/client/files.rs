@@ -17,7 +17,7 @@ mod pace;
 mod scan;
 mod stream;
 
-use super::host::{Askable, HostId};
+use super::host::HostId;
 use crate::link::{Link, locked};
 use crate::proto::control::*;
 use crate::proto::ids::{Offset, StreamId, TargetId};
@@ -26,7 +26,7 @@ use pace::Pace;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use stream::{Came, Lines, Stream};
 use tokio::sync::watch;
@@ -68,22 +68,25 @@ impl Whose {
 /// First of the streams of files: far from those of hosts' tasks and of verbs.
 const FIRST: StreamId = 1 << 30;
 
+/// Says that the agent may ask from now on, until what comes of it is dropped.
+pub type Asks = Arc<dyn Fn() -> Box<dyn Send> + Send + Sync>;
+
 /// A link that stands, for who has files to do with it.
 #[derive(Clone)]
 pub struct Up {
     pub link: Link,
     /// The host has no agent: the link is to this machine's, and the host is reached by this target process.
     target: Option<TargetId>,
-    askable: Arc<AtomicUsize>,
+    asks: Asks,
     next: Arc<AtomicU32>,
     pace: Pace,
 }
 
 impl Up {
-    /// `askable` counts what is under way that may lead to a question: whoever serves the link looks at it. `far` = it goes
+    /// `asks` is told of a call that may lead to a question, by whoever serves the link. `far` = it goes
     /// over a network.
-    pub fn new(link: Link, far: bool, target: Option<TargetId>, askable: Arc<AtomicUsize>) -> Up {
-        Up { link, target, askable, next: Arc::default(), pace: Pace::new(far) }
+    pub fn new(link: Link, far: bool, target: Option<TargetId>, asks: Asks) -> Up {
+        Up { link, target, asks, next: Arc::default(), pace: Pace::new(far) }
     }
 
     /// A stream not in use, for a call of another kind: they come round after half a thousand million.
@@ -167,7 +170,7 @@ impl End {
     ) -> Result<M::Reply, Fault> {
         let place = up.place(&self.whose)?;
         let here = place.is_here();
-        let _asks = (!here).then(|| Askable::new(&up.askable));
+        let _asks = (!here).then(|| (up.asks)());
         up.link.call_within(&make(place), if here { within } else { BEHIND }).await
     }
 

@@ -31,7 +31,7 @@ use crate::transport::ask::{KeyAsked, SecretAsked};
 use crate::transport::ssh::Lends;
 use crate::transport::ssh::forward::Status;
 use crate::transport::ssh::forward::spec::Spec;
-pub use answers::{Askable, answer as answer_asked};
+pub use answers::answer as answer_asked;
 use attached::{Settled, Waiting};
 use measured::Measured;
 use std::borrow::Cow;

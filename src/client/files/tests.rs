@@ -62,7 +62,7 @@ impl Host {
             }
             closed.close();
         });
-        self.ups.up(&self.name, Up::new(link.clone(), true, None, Arc::default()));
+        self.ups.up(&self.name, Up::new(link.clone(), true, None, Arc::new(|| Box::new(()))));
         link
     }
 }

@@ -8,23 +8,6 @@ use crate::text::short;
 use crate::transport::ask::{Ask, KeyAsked, SecretAsked, SecretKind};
 use serde_json::Value;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
-/// As long as it lives the agent may ask.
-pub struct Askable(Arc<AtomicUsize>);
-
-impl Askable {
-    pub fn new(count: &Arc<AtomicUsize>) -> Askable {
-        count.fetch_add(1, Ordering::Relaxed);
-        Askable(count.clone())
-    }
-}
-
-impl Drop for Askable {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
 
 /// Asks, and sends the answer, on a task of its own. `through` = the host whose agent hands the question on: it sees what is
 /// typed, whatever it says of it.

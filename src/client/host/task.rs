@@ -621,7 +621,7 @@ impl Task {
         self.list(&live);
         let target = live.without.as_ref().map(|w| w.target.clone());
         let far = !self.host.is_local() && target.is_none();
-        self.env.ups.up(&self.host, Up::new(link.clone(), far, target, Arc::default()));
+        self.env.ups.up(&self.host, Up::new(link.clone(), far, target, self.asking.of_files()));
         for command in std::mem::take(&mut self.early) {
             self.command(&mut live, command);
         }

@@ -2,12 +2,13 @@
 //! end of them never. Leaves out what is asked (`host/answers.rs`), and the questions of a dial (`asker.rs`).
 
 use super::asker::Asker;
+use crate::client::files;
 use crate::client::host::{Answer, Question};
 use crate::secret::Secret;
 use crate::transport::ask::{Answered, Ask, KeyAsked, SecretAsked};
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use tokio::sync::{Mutex, watch};
 
 /// Most questions for one session: several jump hosts, each with a key to be known, passphrases, a password mistyped.
@@ -43,6 +44,14 @@ impl Asking {
         });
         self.left.fetch_add(MOST, Ordering::Relaxed);
         Asks(self.clone(), tag)
+    }
+
+    /// The same for calls about files behind the agent: each may lead to a login.
+    pub(super) fn of_files(self: &Arc<Asking>) -> files::Asks {
+        /// (far from those of creates)
+        static NEXT: AtomicU64 = AtomicU64::new(1 << 63);
+        let asking = self.clone();
+        Arc::new(move || Box::new(asking.begin(NEXT.fetch_add(1, Ordering::Relaxed))))
     }
 
     /// It is over, or nobody waits for it any more. With the last one what is being asked is taken back.
