@@ -628,11 +628,10 @@ fn files(c: &mut Vec<Case>) {
     method(c, pack.clone(), FilesPacking { limit: 1 << 20 });
     let only = FilesPack { names: Vec::new(), contents: true, have: false, only: true, ..pack };
     variant(c, "only", only, FilesPacking { limit: 1 << 20 });
-    method(
-        c,
-        FilesUnpack { place: here(), dir: path("/a"), replace: true, stream: 6, window: 1 << 18 },
-        FilesUnpacking { limit: 1 << 20 },
-    );
+    let sync = false;
+    let unpack = FilesUnpack { place: here(), dir: path("/a"), replace: true, sync, stream: 6, window: 1 << 18 };
+    method(c, unpack.clone(), FilesUnpacking { limit: 1 << 20 });
+    variant(c, "sync", FilesUnpack { sync: true, ..unpack }, FilesUnpacking { limit: 1 << 20 });
 }
 
 /// A bundle as it was is still read, and still made so.

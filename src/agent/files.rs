@@ -222,6 +222,7 @@ impl Agent {
         let fs = self.place(&u.place).await?;
         let top = fs.dir(&u.dir).await?;
         let mut unpack = Unpack::new(Grow::new(fs, top, u.replace));
+        unpack.grow.sync = u.sync;
         let window = UNPACK;
         self.work(u.stream, frames, 0, u.window, |pipe| async move {
             let mut pipe = pipe.accept(0, window);

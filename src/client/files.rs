@@ -243,12 +243,12 @@ impl End {
         Ok(stream)
     }
 
-    /// Takes a bundle into a directory.
-    async fn unpack(&self, dir: &FilePath, replace: bool) -> Result<Lines, Fault> {
+    /// Takes a bundle into a directory; with `sync` it, and what came before, is on disk in the end.
+    async fn unpack(&self, dir: &FilePath, replace: bool, sync: bool) -> Result<Lines, Fault> {
         let up = self.up().await?;
         let mut stream = Stream::open(&up, 0, Stream::WINDOW).eager();
         let (id, window) = (stream.id(), Stream::WINDOW);
-        let unpack = |place| FilesUnpack { place, dir: dir.clone(), replace, stream: id, window };
+        let unpack = |place| FilesUnpack { place, dir: dir.clone(), replace, sync, stream: id, window };
         let reply = self.ask(&up, DISK, unpack).await?;
         stream.may_send(0, reply.limit);
         Ok(Lines::new(stream))

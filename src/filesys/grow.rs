@@ -14,6 +14,8 @@ pub struct Grow {
     fs: Fs,
     top: Dir,
     replace: bool,
+    /// All is on disk in the end.
+    pub sync: bool,
     /// The way to the directory that was used last.
     way: Vec<(FileName, Dir)>,
     small: Vec<(FilePath, Put)>,
@@ -26,7 +28,7 @@ pub struct Grow {
 impl Grow {
     pub fn new(fs: Fs, top: Dir, replace: bool) -> Grow {
         let (way, small, dirs) = (Vec::new(), Vec::new(), Vec::new());
-        Grow { fs, top, replace, way, small, small_bytes: 0, dirs, tally: Tally::default() }
+        Grow { fs, top, replace, sync: true, way, small, small_bytes: 0, dirs, tally: Tally::default() }
     }
 
     /// The directory of these names, made where it is not there.
@@ -149,7 +151,7 @@ impl Grow {
                 self.tally.failed(path, why);
             }
         }
-        self.fs.sync(&self.top).await
+        if self.sync { self.fs.sync(&self.top).await } else { Ok(()) }
     }
 }
 

@@ -113,7 +113,7 @@ pub async fn small(way: &Way<'_>, items: Vec<Item>, watch: &mut Watch) -> Result
     }
     let replace = items.iter().any(|item| item.replace);
     let files: Vec<&Entry> = items.iter().map(|i| &i.entry).filter(|e| e.kind == FileKind::File).collect();
-    let (lines, picked) = tokio::join!(way.to.unpack(way.into, replace), pick(way, &files));
+    let (lines, picked) = tokio::join!(way.to.unpack(way.into, replace, false), pick(way, &files));
     let mut into = Into { lines: lines?, out: Vec::new(), watch, counts: true, end: None };
     let (mut from, mut decoder) = (picked?, Decoder::new());
     for item in items {
@@ -197,13 +197,13 @@ async fn pick(way: &Way<'_>, files: &[&Entry]) -> Result<Option<Stream>, Fault> 
     Ok(Some(stream))
 }
 
-/// Directories, as they are to be: those that are not there are made.
-pub async fn dirs(way: &Way<'_>, dirs: Vec<(FilePath, Entry)>, watch: &mut Watch) -> Result<(), Fault> {
-    if dirs.is_empty() {
+/// Directories, as they are to be: those that are not there are made. `last` = what came until now is on disk in the end.
+pub async fn dirs(way: &Way<'_>, dirs: Vec<(FilePath, Entry)>, last: bool, watch: &mut Watch) -> Result<(), Fault> {
+    if dirs.is_empty() && !last {
         return Ok(());
     }
     let mut into =
-        Into { lines: way.to.unpack(way.into, false).await?, out: Vec::new(), watch, counts: false, end: None };
+        Into { lines: way.to.unpack(way.into, false, last).await?, out: Vec::new(), watch, counts: false, end: None };
     for (path, entry) in dirs {
         into.put(&Record::Entry(Entry { path, ..entry }));
         into.flush(TURN).await?;

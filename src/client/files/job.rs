@@ -421,7 +421,7 @@ impl Run {
                 self.unusable = end.unusable;
             }
             let ends = chunk.end.is_some();
-            lacking += self.chunk(chunk, &mut tops, &mut dead, looks).await?;
+            lacking += self.chunk(chunk, &mut tops, &mut dead, looks, lacking > 0).await?;
             if ends {
                 return Ok(lacking);
             }
@@ -450,7 +450,9 @@ impl Run {
         tops: &mut HashMap<Vec<u8>, Option<FileKind>>,
         dead: &mut Option<FilePath>,
         looks: bool,
+        carried: bool,
     ) -> Result<u64, Fault> {
+        let ends = chunk.end.is_some();
         for Failed { path, why } in chunk.failed {
             if is_cut(&why) {
                 return Err(why);
@@ -516,7 +518,7 @@ impl Run {
             self.large(&way, item).await?;
         }
         let (count, before) = (closed.len() as u64, self.watch.failures);
-        carry::dirs(&way, closed, &mut self.watch).await?;
+        carry::dirs(&way, closed, ends && (carried || lacking > 0), &mut self.watch).await?;
         self.watch.done(count.saturating_sub(self.watch.failures - before), 0);
         Ok(lacking)
     }

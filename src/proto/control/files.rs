@@ -521,8 +521,7 @@ method!(FilesPack = "files.pack" -> FilesPacking);
 
 /// Writes the tree that the client sends on `stream` as a bundle (Data from offset 0, within the reply's `limit`) into the
 /// directory `dir`, which has to be there. Lines on the same stream, each a [`FilesProgress`], tell how it goes and what
-/// failed, and have to be read and acknowledged meanwhile; the one with an `end` comes once all is written, and on disk where
-/// that is the agent's own. Modes come without setuid and the like. A large file had better go by `files.write`, which can go
+/// failed, and have to be read and acknowledged meanwhile; the one with an `end` comes once all is written. Modes come without setuid and the like. A large file had better go by `files.write`, which can go
 /// on with a part of it.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(default)]
@@ -532,6 +531,9 @@ pub struct FilesUnpack {
     pub dir: FilePath,
     /// Whether files of the same name are replaced; directories are put together.
     pub replace: bool,
+    /// Whether all is on disk, too, before that: what was written by calls before as well, where the disk is the agent's own.
+    #[serde(skip_serializing_if = "is_false")]
+    pub sync: bool,
     pub stream: StreamId,
     /// Credit of the lines.
     pub window: u64,
