@@ -165,7 +165,11 @@ impl Hosts<'_> {
         if self.no_agent && !host.is_local() {
             self.env.go_without(host, false);
         }
-        let client = Client::connect(self.env, host).await?;
+        let client =
+            Client::connect(self.env, host).await.map_err(|f| match f.hints.iter().any(|h| h.contains("deploy")) {
+                true => f.hint("or go over plain SSH: --no-agent"),
+                false => f,
+            })?;
         let (env, host, dialed) = (self.env.clone(), host.clone(), client.dialed);
         let first = Kept::new(&env, &host, dialed);
         self.keepers.spawn(async move { keep(env, host, first).await });

@@ -153,13 +153,24 @@ impl Copy {
     }
 
     async fn go_on(&mut self, mut large: Large) {
-        match large.step().await {
-            Ok(false) => self.large = Some(large),
-            Ok(true) => match large.writer.finish().await {
-                Ok(_) => self.grow.tally.done(1, large.size),
-                Err(why) => self.grow.tally.failed(large.path, why),
-            },
-            Err(why) => self.grow.tally.failed(large.path, why),
+        let before = large.writer.at();
+        let stepped = large.step().await;
+        let at = large.writer.at();
+        self.grow.tally.done(0, at.saturating_sub(before));
+        let failed = match stepped {
+            Ok(false) => {
+                self.large = Some(large);
+                return;
+            }
+            Ok(true) => large.writer.finish().await.err(),
+            Err(why) => Some(why),
+        };
+        match failed {
+            None => self.grow.tally.done(1, 0),
+            Some(why) => {
+                self.grow.tally.undone(at);
+                self.grow.tally.failed(large.path, why);
+            }
         }
     }
 }

@@ -144,6 +144,10 @@ impl Tally {
         self.files += files;
         self.bytes += bytes;
     }
+    /// Bytes that were told of a file which then failed.
+    pub fn undone(&mut self, bytes: u64) {
+        self.bytes = self.bytes.saturating_sub(bytes);
+    }
     pub fn failed(&mut self, path: FilePath, why: Fault) {
         self.failures += 1;
         if self.failures <= WorkEnd::TOLD {

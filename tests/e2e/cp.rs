@@ -279,9 +279,9 @@ fn an_interrupt_says_how_it_goes_on() {
 }
 
 #[test]
-#[ignore = "prints times"]
-fn measured() {
-    use std::time::{Duration, Instant};
+#[ignore = "takes its time, and a release build"]
+fn faster_than_scp() {
+    use std::time::Instant;
     let Some(far) = Far::deployed() else { return };
     let there = far.sshd.home();
     let scp = |from: String, to: String| {
@@ -304,32 +304,31 @@ fn measured() {
         }
     }
     let big = far.home.at("big");
-    std::fs::write(&big, noise(512 << 20)).unwrap();
+    std::fs::write(&big, noise(1 << 30)).unwrap();
     let home = far.home.at(".").display().to_string();
     let at = |name: &str| format!("test:{}/{name}", there.display());
-    println!("hello: {:.2}", thub(text(&far.home.at("many/0/0")), "test:hello"));
-    println!("many up: thub {:.2} scp {:.2}", thub(text(&many), "test:many"), scp(text(&many).into(), at("scp")));
-    println!("many again: thub {:.2}", thub(text(&many), "test:many2/"));
-    println!(
-        "many down: thub {:.2} scp {:.2}",
-        thub("test:many", &format!("{home}/m2")),
-        scp(at("scp"), format!("{home}/m3"))
-    );
-    println!("big up: thub {:.2} scp {:.2}", thub(text(&big), "test:big"), scp(text(&big).into(), at("sbig")));
-    println!(
-        "big down: thub {:.2} scp {:.2}",
-        thub("test:big", &format!("{home}/b2")),
-        scp(at("sbig"), format!("{home}/b3"))
-    );
-    // without an agent: SFTP through a target process
+    // without an agent it is SFTP through a target process
     let bare = |from: &str, to: &str| {
         let t = Instant::now();
         far.thub(&["cp", "--no-agent", from, to]).ok();
         t.elapsed().as_secs_f64()
     };
-    println!("sftp many up {:.2}", bare(text(&many), &at("smany")));
-    println!("sftp many down {:.2}", bare(&at("smany"), &format!("{home}/m4")));
-    println!("sftp big up {:.2}", bare(text(&big), &at("sbig2")));
-    println!("sftp big down {:.2}", bare(&at("sbig2"), &format!("{home}/b4")));
-    let _ = Duration::ZERO;
+    let up = [
+        (thub(text(&many), "test:m1"), scp(text(&many).into(), at("m2")), bare(text(&many), &at("m3"))),
+        (thub(text(&big), "test:b1"), scp(text(&big).into(), at("b2")), bare(text(&big), &at("b3"))),
+    ];
+    let to = |name: &str| format!("{home}/{name}");
+    let down = [
+        (thub("test:m1", &to("d1")), scp(at("m2"), to("d2")), bare(&at("m3"), &to("d3"))),
+        (thub("test:b1", &to("e1")), scp(at("b2"), to("e2")), bare(&at("b3"), &to("e3"))),
+    ];
+    for (way, [many, big]) in [("up", up), ("down", down)] {
+        println!("10,000 files {way}: thub {:.2} s, scp {:.2} s, thub over SFTP {:.2} s", many.0, many.1, many.2);
+        println!("1 GiB {way}: thub {:.2} s, scp {:.2} s, thub over SFTP {:.2} s", big.0, big.1, big.2);
+        assert!(many.0 < many.1 && many.2 < many.1);
+        assert!(big.0 < big.1 * 1.2 && big.2 < big.1 * 1.2);
+    }
+    assert!(
+        tree(&far.home.at("d3")) == tree(&many) && std::fs::read(to("e3")).unwrap() == std::fs::read(&big).unwrap()
+    );
 }

@@ -106,7 +106,7 @@ pub struct JobEnd {
     /// What is there in the end, of what was asked for: files, links and directories, and bytes.
     pub files: u64,
     pub bytes: u64,
-    /// Bytes that went over the link for it.
+    /// Bytes that were copied for it.
     pub carried: u64,
     /// The first 10,000 of them.
     pub failed: Vec<Failed>,
@@ -533,8 +533,9 @@ impl Run {
         self.watch.current(&item.entry.path);
         let (old, new) = (way.dir.below(&item.entry.path), way.into.below(&item.to));
         let mut failed = None;
-        let watch = &mut self.watch;
+        let (watch, mut before) = (&mut self.watch, 0);
         let ended = way.to.copy_within(&old, &new, item.replace, |line| {
+            watch.carried(line.bytes.saturating_sub(std::mem::replace(&mut before, line.bytes)));
             watch.part(line.bytes);
             failed = line.failed.first().map(|f| f.why.clone()).or(failed.take());
         });

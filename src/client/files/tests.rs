@@ -131,3 +131,29 @@ fn a_link_that_comes_again_is_used() {
         assert_eq!(asked.unwrap().info.size, 64 << 20);
     });
 }
+
+#[test]
+fn below_a_tree_no_link_is_followed() {
+    with(|ups| async move {
+        let host = Host::new(&ups, "far");
+        let end = host.end();
+        for dir in ["tree/own", "elsewhere"] {
+            std::fs::create_dir_all(host.home.join(dir)).unwrap();
+        }
+        std::fs::write(host.home.join("elsewhere/x"), "secret").unwrap();
+        std::os::unix::fs::symlink("../elsewhere", host.home.join("tree/sub")).unwrap();
+        std::os::unix::fs::symlink("../../elsewhere/x", host.home.join("tree/own/x")).unwrap();
+        for file in ["sub/x", "own/x", "../elsewhere/x"] {
+            let read = end.read_below(&path("tree"), &path(file), 0, None).await;
+            assert!(matches!(read.err().map(|f| f.code), Some(Fault::WRONG_KIND | Fault::BAD_PARAMS)), "{file}");
+        }
+        for below in ["sub", "sub/new", ".."] {
+            let name = FileName::new("y").unwrap();
+            let part = "0123456789abcdef".into();
+            let write = FilesWrite { dir: path("tree"), below: path(below), name, part, ..FilesWrite::default() };
+            let written = end.write(write).await;
+            assert!(matches!(written.err().map(|f| f.code), Some(Fault::WRONG_KIND | Fault::BAD_PARAMS)), "{below}");
+        }
+        assert_eq!(std::fs::read_dir(host.home.join("elsewhere")).unwrap().count(), 1);
+    });
+}
