@@ -3,6 +3,7 @@
 
 pub mod back;
 mod deploy;
+pub mod files;
 mod find;
 mod geometry;
 mod hosts;
@@ -23,6 +24,7 @@ pub use geometry::Frame;
 pub use open::Target;
 pub use start::{Inside, Setup, Solo};
 
+use super::errands::{Errand, News};
 use super::foresight::Foresight;
 use super::host::measured::Measured;
 use super::host::{HostCommand, HostEvent, HostId, HostState};
@@ -74,6 +76,8 @@ pub enum Event {
     Sources(Box<Sources>),
     /// A file was read or written, as [`Effect::File`] asked.
     File(Box<hub::files::FileDone>),
+    /// What became of an errand, by its number.
+    Files(u64, News),
     /// The wall clock: HH:MM, and seconds since 1970.
     Time {
         clock: String,
@@ -93,6 +97,8 @@ pub struct Sources {
 #[derive(Clone, PartialEq, Debug)]
 pub enum Effect {
     Host(HostId, HostCommand),
+    /// Work on files; its news carry the number.
+    Files(u64, Errand),
     /// To the outer terminal's clipboard.
     Copy(String),
     /// The outer terminal's title; escaped.
@@ -206,6 +212,7 @@ pub struct App {
     pub tabs: Tabs,
     pub tree: Tree,
     pub layers: Vec<Layer>,
+    pub files: files::Files,
     pub message: Option<Message>,
     /// Keys since the prefix, and when the last was pressed.
     pub sequence: Option<(Vec<String>, Duration)>,
@@ -331,6 +338,7 @@ impl App {
                 self.file_done(*done);
                 Vec::new()
             }
+            Event::Files(tag, news) => self.file_news(tag, news),
             Event::Colors(colors) => self.recolor(colors),
             Event::Time { clock, unix } => {
                 self.dirty |= clock != self.clock;
@@ -353,6 +361,8 @@ impl App {
         self.follow_ports(out);
         self.follow_look(out);
         self.follow_lists(out);
+        self.follow_directory(out);
+        self.hold_back(out);
         let title = self.outer_title();
         if title != self.title {
             self.title = title.clone();
@@ -360,6 +370,18 @@ impl App {
         }
         if std::mem::take(&mut self.changed) && !self.solo {
             out.push(Effect::Save(Box::new(self.saved())));
+        }
+    }
+
+    /// Nobody leaves without a word while copies are under way.
+    fn hold_back(&mut self, out: &mut Vec<Effect>) {
+        let leaves = |e: &Effect| matches!(e, Effect::Quit(Farewell::Detached | Farewell::Exited { .. }));
+        let Some(text) = self.under_way().filter(|_| !self.files.leaving) else { return };
+        if let Some(at) = out.iter().position(leaves)
+            && let Effect::Quit(farewell) = out.remove(at)
+        {
+            self.layers.push(Layer::confirm(text, super::layer::Choice::Leave(farewell)));
+            self.dirty = true;
         }
     }
 

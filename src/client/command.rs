@@ -1,6 +1,7 @@
 //! Owns THE table of commands: name, doc, default keys, what is done. Keys, palette, which-key panel and help come
 //! from it. Leaves out how keys are looked up (keymap).
 
+mod files;
 mod pane;
 mod session;
 mod show;
@@ -120,6 +121,9 @@ pub static COMMANDS: &[Command] = &[
     c("go-to", "go to anything: hosts, sessions, tabs", &["g"], show::go_to),
     c("pick-session", "choose among the sessions", &["s"], show::pick_session),
     c("monitor", "how it stands with the host and the link to it", &["M"], show::monitor),
+    c("files", "browse files: two columns, of any hosts", &["F"], files::browse),
+    c("copies", "what is being copied, and what was", &[], files::copies),
+    c("paste-file", "paste the path of a file made of the clipboard", &["C-v"], files::paste),
     c("ports", "forwards of the host, and what listens there", &["P"], show::ports),
     c("palette", "search the commands", &[":", "C-p"], show::palette),
     c("help", "list keys and commands", &["?"], show::help),

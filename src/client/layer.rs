@@ -2,15 +2,19 @@
 
 pub mod back;
 pub mod deploying;
+pub mod entry;
 pub mod field;
 pub mod form;
 pub mod picker;
 pub mod ports;
 pub mod question;
 
-use super::app::Target;
+use super::app::files::{FileWish, Naming};
 use super::app::hub::Wish;
+use super::app::{Farewell, Target};
 use super::book::Change;
+use super::browser::queue;
+use super::browser::viewer::Viewer;
 use super::command::Command;
 use super::host::{Answer, HostId, Question};
 use super::keymap::{typed, word};
@@ -22,6 +26,7 @@ use crate::term::input::Key;
 use crate::transport::ssh::forward::spec::Spec;
 use back::Back;
 use deploying::Deploying;
+use entry::Entry;
 use field::Field;
 use form::Form;
 use picker::Picker;
@@ -65,6 +70,13 @@ pub enum Choice {
     Book(HostId, Change),
     /// Connect these hosts now; the panel stays.
     Retry(Vec<HostId>, Back),
+    /// Something with files.
+    Files(Box<FileWish>),
+    /// The same with what was typed for it.
+    Entered(Box<Naming>, String),
+    CopyText(String),
+    /// Leave, whatever goes on.
+    Leave(Farewell),
 }
 
 pub enum Outcome {
@@ -116,6 +128,19 @@ pub enum Layer {
     Monitor(HostId),
     /// A host's forwards.
     Ports(ports::Panel),
+    /// The file browser; its state is the app's, for it outlives the layer.
+    Browser,
+    /// What is being copied.
+    Queue(queue::Panel),
+    /// A file being looked at.
+    Viewer(Box<Viewer>),
+    /// Facts with their names, escaped; to be read.
+    Facts {
+        title: String,
+        lines: Vec<(String, String)>,
+    },
+    /// A line that is checked while it is typed.
+    Entry(Box<Entry>),
     /// The panes' numbers, for a moment.
     Numbers {
         until: Duration,
@@ -239,7 +264,10 @@ impl Layer {
                 _ => Outcome::Stay,
             },
             Layer::Back(b) => b.key(&name),
-            Layer::Monitor(_) => Outcome::Close,
+            Layer::Monitor(_) | Layer::Facts { .. } => Outcome::Close,
+            Layer::Entry(entry) => entry.key(key, &name),
+            // (their keys need what only the app knows)
+            Layer::Browser | Layer::Queue(_) | Layer::Viewer(_) => Outcome::Stay,
             Layer::Ports(p) => p.key(key, &name),
             Layer::Numbers { .. } => match typed(key).and_then(|c| c.to_digit(10)) {
                 Some(n) => Outcome::Choose(Choice::Pane((n as usize).wrapping_sub(1))),
@@ -255,6 +283,12 @@ impl Layer {
             Layer::Prompt { field, .. } => field.insert(&text()),
             Layer::Ports(p) => p.paste(&text()),
             Layer::Form(form) => form.paste(&text()),
+            Layer::Entry(entry) => entry.field.insert(&text()),
+            Layer::Viewer(viewer) => {
+                if let Some(field) = &mut viewer.typing {
+                    field.insert(&text());
+                }
+            }
             Layer::Question(a) if matches!(a.question, Question::Secret { .. }) => a.paste(bytes),
             _ => {}
         }
@@ -265,6 +299,7 @@ impl Layer {
         match self {
             Layer::Picker(p) => p.step(by),
             Layer::Ports(p) => p.step(by.signum()),
+            Layer::Viewer(v) => v.step(by),
             _ => {}
         }
     }
@@ -279,7 +314,7 @@ impl Layer {
                 }
                 Outcome::Stay
             }
-            Layer::Numbers { .. } | Layer::Monitor(_) => Outcome::Close,
+            Layer::Numbers { .. } | Layer::Monitor(_) | Layer::Facts { .. } => Outcome::Close,
             _ => Outcome::Stay,
         }
     }

@@ -1,8 +1,10 @@
 //! The TUI and the client's side of every link.
 pub mod app;
 pub mod book;
+pub mod browser;
 pub mod command;
 pub mod driver;
+pub mod errands;
 pub mod export;
 pub mod files;
 pub mod find;

@@ -497,6 +497,7 @@ impl App {
             Ok(session) => Ok((session, info)),
             Err(e) => Err(e.to_string()),
         });
+        self.edit_started(tag, made.as_ref().ok().map(|(session, _)| session));
         match (pane, made) {
             (Some(pane), Ok((session, info))) => {
                 if let Some(p) = self.panes.get_mut(&pane) {
@@ -520,6 +521,9 @@ impl App {
     }
 
     fn exited(&mut self, id: &HostId, session: &SessionId, exit: SessionExited, out: &mut Vec<Effect>) {
+        if id.is_local() && self.edit_ended(session, exit.exit_code, out) {
+            return;
+        }
         let (now, last_of_solo) = (self.now, self.solo && self.panes.len() == 1);
         let Some(pane) = self.shown(id, session) else { return };
         let by_hand = pane.typed_at.is_some_and(|t| now < t + BY_HAND);

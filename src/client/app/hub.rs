@@ -51,6 +51,7 @@ pub enum Wish {
     /// A folder or all of it, into a file.
     Export(HostId, Option<String>),
     ExportTo(HostId, Option<String>),
+    Browse(Place),
 }
 
 impl App {
@@ -255,6 +256,7 @@ impl App {
             ("D" | "Delete", _) => Wish::Delete(self.places_for(place)),
             ("J" | "S-Down", Place::Connection(_, id) | Place::Folder(_, id)) => Wish::Step(host, id.clone(), 1),
             ("K" | "S-Up", Place::Connection(_, id) | Place::Folder(_, id)) => Wish::Step(host, id.clone(), -1),
+            ("f", _) => return self.browse_place(place, out),
             ("." | "F10" | "?", _) => return self.menu(place),
             _ => return,
         };
@@ -299,6 +301,15 @@ impl App {
             }
             Place::Known => items.push(("fold or unfold", "Space", Wish::Open(place.clone()))),
         }
+        let theirs = self.teams.contains_key(&host);
+        match place {
+            Place::Connection(_, id) if self.connection(&host, id).is_some_and(|c| c.config.kind == "serial") => {
+                items.push(("browse files (not applicable)", "f", Wish::Browse(place.clone())));
+            }
+            Place::Known => {}
+            Place::Host(_) | Place::Folder(..) if theirs => {}
+            _ => items.push(("browse files", "f", Wish::Browse(place.clone()))),
+        }
         if matches!(place, Place::Connection(..) | Place::Folder(..)) {
             items.push(("move to a folder", "m", Wish::Move(host.clone(), many.clone())));
             items.push(("delete", "D", Wish::Delete(many)));
@@ -341,6 +352,7 @@ impl App {
                 }
                 other => self.fold(&other, out),
             },
+            Wish::Browse(place) => self.browse_place(&place, out),
             Wish::Kill(place) => match place {
                 Place::Session(host, session) => self.ask_to_kill(host, session, out),
                 Place::Connection(host, id) => self.ask_to_kill_of(&host, &id, out),

@@ -56,6 +56,17 @@ impl App {
         }
         if taken(self) {
             self.dirty = true;
+            // those whose keys need the whole app
+            let own: Option<fn(&mut App, &Key, &mut Vec<Effect>)> = match self.layers.last() {
+                Some(Layer::Browser) => Some(App::browser_key),
+                Some(Layer::Queue(_)) => Some(App::queue_key),
+                Some(Layer::Viewer(_)) => Some(App::viewer_key),
+                _ => None,
+            };
+            if let Some(own) = own {
+                own(self, &key, &mut out);
+                return out;
+            }
             let key = keys::simplified(&key);
             let letter = self.layers.last().is_some_and(Layer::takes_a_letter);
             let outcome = self.layers.last_mut().map_or(Outcome::Close, |l| l.key(&key));
@@ -234,6 +245,17 @@ impl App {
             Choice::Named(wish, text) => self.wish_named(*wish, text, out),
             Choice::Book(host, change) => self.save_form(host, change, out),
             Choice::Retry(hosts, panel) => self.retry(hosts, panel, out),
+            Choice::Files(wish) => self.file_wish(*wish, out),
+            Choice::Entered(naming, text) => self.entered(*naming, text, out),
+            Choice::CopyText(text) => {
+                self.say(format!("{} copied", crate::text::count(text.chars().count(), "character")));
+                self.copied.clone_from(&text);
+                out.push(Effect::Copy(text));
+            }
+            Choice::Leave(farewell) => {
+                self.files.leaving = true;
+                out.push(Effect::Quit(farewell));
+            }
             Choice::Pane(n) => {
                 let pane = self.tabs.active().and_then(|t| t.panes().get(n).copied());
                 if let Some(pane) = pane {
@@ -391,8 +413,10 @@ impl App {
         }
         if takes == Takes::Yes {
             self.dirty = true;
-            if let Some(layer) = self.layers.last_mut() {
-                layer.paste(&whole);
+            match self.layers.last_mut() {
+                Some(Layer::Browser) => self.browser_paste(&String::from_utf8_lossy(&whole)),
+                Some(layer) => layer.paste(&whole),
+                None => {}
             }
             whole.zeroize();
         } else if !self.tree.focused

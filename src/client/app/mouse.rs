@@ -1,7 +1,7 @@
 //! Owns what the mouse does: focus, borders, wheel, selection, tabs, tree; or it is the program's.
 
 use super::{App, Drag, Effect};
-use crate::client::layer::Outcome;
+use crate::client::layer::{Layer, Outcome};
 use crate::client::layout::{Dir, PaneId};
 use crate::client::pane::Selection;
 use crate::client::view;
@@ -43,6 +43,9 @@ impl App {
         let Some(layer) = self.layers.last_mut() else { return };
         if layer.unasked().is_some() {
             return;
+        }
+        if matches!(layer, Layer::Browser) {
+            return self.browser_mouse(m, out);
         }
         match (m.kind, m.button) {
             (MouseKind::Press, Button::WheelUp) => layer.step(-3),

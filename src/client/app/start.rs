@@ -111,6 +111,7 @@ impl App {
             title: String::new(),
             gauges_of: None,
             ports_of: None,
+            files: super::files::Files::default(),
             looks_at: None,
             outer_focus: true,
             focus_told: None,

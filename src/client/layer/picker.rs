@@ -23,6 +23,8 @@ pub struct Picker {
     /// Indices of `items`, best first.
     pub found: Vec<usize>,
     pub chosen: usize,
+    /// It is a question of this job of the queue, and goes with it.
+    pub of_job: Option<u64>,
     /// Columns it takes where there is room.
     width: u16,
 }
@@ -30,7 +32,7 @@ pub struct Picker {
 impl Picker {
     pub fn new(title: impl Into<String>, items: Vec<Item>) -> Picker {
         let found = (0..items.len()).collect();
-        Picker { title: title.into(), field: Field::default(), items, found, chosen: 0, width: 72 }
+        Picker { title: title.into(), field: Field::default(), items, found, chosen: 0, of_job: None, width: 72 }
     }
 
     /// With room for long lines.

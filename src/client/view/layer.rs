@@ -81,6 +81,38 @@ pub fn draw(app: &App, theme: &Theme, layer: &Layer, whole: Rect, buf: &mut Buff
             None
         }
         Layer::Ports(p) => ports::draw(theme, p, whole, buf),
+        Layer::Browser => super::browser::draw(app, theme, buf),
+        Layer::Queue(p) => {
+            super::queue::draw(app, theme, p, whole, buf);
+            None
+        }
+        Layer::Viewer(v) => super::viewer::draw(app, theme, v, buf),
+        Layer::Facts { title, lines } => {
+            let wide = lines.iter().map(|(name, _)| name.width()).max().unwrap_or(0);
+            let mut all: Vec<(String, Style)> =
+                lines.iter().map(|(name, value)| (format!("{name:>wide$}  {value}"), theme.text)).collect();
+            all.push((String::new(), theme.text));
+            all.push(("any key closes".into(), theme.dim));
+            panel(theme, whole, title, theme.accent, &all, buf);
+            None
+        }
+        Layer::Entry(entry) => {
+            let area = place(whole, 60, 4);
+            ground(buf, area, whole, theme.panel);
+            let inner = boxed(buf, area, &entry.title, theme.border_focused, theme.accent);
+            let (said, style) = match entry.check() {
+                Ok(means) if means.is_empty() => ("Enter does it, Esc cancels".to_string(), theme.dim),
+                Ok(means) => (means, theme.ok),
+                // (nothing typed yet is no mistake)
+                Err(why) if entry.field.text().is_empty() => (why, theme.dim),
+                Err(why) => (why, theme.error),
+            };
+            if inner.height >= 2 {
+                put_cut(buf, inner.x, inner.bottom() - 1, inner.width, &escape(&said), style);
+            }
+            let line = Rect { height: inner.height.min(1), ..inner };
+            typed(line, "", &escape(entry.field.text()), theme.text, buf)
+        }
         Layer::Numbers { .. } => {
             pane::numbers(app, theme, buf);
             None

@@ -1,4 +1,5 @@
 //! Draws: each file one part of the screen, as a function of the state; `out` makes the bytes.
+pub mod browser;
 pub mod canvas;
 pub mod form;
 pub mod layer;
@@ -7,9 +8,11 @@ mod monitor;
 pub mod out;
 pub mod pane;
 pub mod ports;
+pub mod queue;
 pub mod status;
 pub mod tabs;
 pub mod tree;
+pub mod viewer;
 
 use super::app::{App, Frame};
 use crate::term::screen::CursorShape;

@@ -53,6 +53,10 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
         let x = put_right(buf, area, &format!(" {} ", app.clock), theme.status);
         right.width = x.saturating_sub(area.x);
     }
+    if let Some(text) = app.files.queue.brief().filter(|_| right.width >= 30) {
+        let x = put_right(buf, right, &format!(" {text} "), theme.accent);
+        right.width = x.saturating_sub(area.x);
+    }
     // from the left: the host, then what there is room for
     let mut x = area.x + area.width.min(1);
     let mut add = |text: &str, style, must: bool| {

@@ -1,0 +1,131 @@
+//! Owns editing a file: a copy comes here, an editor opens in a tab, what it left is put back; where the file became another
+//! one meanwhile a person is asked. Nothing edited is lost: what is not put back stays in its copy, and that is said.
+
+use super::{After, Effect, FileWish};
+use crate::client::app::App;
+use crate::client::browser::amount;
+use crate::client::browser::edits::{Edit, Keep, Open};
+use crate::client::errands::Errand;
+use crate::client::files::Whose;
+use crate::client::host::HostId;
+use crate::client::layer::picker::{Item, Picker};
+use crate::client::layer::{Choice, Layer};
+use crate::client::layout::PaneId;
+use crate::proto::control::SessionCreate;
+use crate::proto::control::{FileInfo, FileKind, FilePath};
+use crate::proto::ids::SessionId;
+use crate::text::short;
+
+/// Larger ones are no matter for an editor: 64 MiB.
+pub const MOST: u64 = 64 << 20;
+
+impl App {
+    pub(super) fn fetch_to_edit(&mut self, whose: Whose, dir: FilePath, info: FileInfo, out: &mut Vec<Effect>) {
+        if info.size > MOST {
+            return self.say(format!("{} is too much to be edited (64M is the most)", amount(info.size)));
+        }
+        if info.kind == FileKind::Other {
+            return self.say("it is no file: nothing to be edited");
+        }
+        let same = |o: &&Open| o.edit.whose == whose && o.edit.dir == dir && o.edit.name == info.name;
+        let open = self.files.edits.iter().find(same).and_then(|o| o.session.clone());
+        if let Some(pane) = open.and_then(|session| self.pane_of(&HostId::local(), &session)) {
+            self.close_browser(out);
+            self.go_to_pane(pane);
+            return self.say("it is being edited already");
+        }
+        let errand = Errand::Fetch { whose, dir, name: info.name };
+        self.errand_then(errand, After::Edit, out);
+    }
+
+    /// The copy is here: an editor opens it, in a tab of this machine.
+    pub(super) fn edit_fetched(&mut self, edit: Box<Edit>, out: &mut Vec<Effect>) {
+        self.close_browser(out);
+        const EDITOR: &str = "exec ${VISUAL:-${EDITOR:-vi}} \"$1\"";
+        let copy = edit.copy.to_string_lossy().into_owned();
+        let command = ["/bin/sh", "-c", EDITOR, "edit", &copy].map(String::from).to_vec();
+        let name = crate::proto::ids::check_name(&edit.name.to_string()).ok().map(|()| format!("edit {}", edit.name));
+        let name = name.filter(|n| crate::proto::ids::check_name(n).is_ok());
+        let create = SessionCreate { command, name, ..SessionCreate::default() };
+        let tag = self.start_in_tab(HostId::local(), create, false, out);
+        self.files.edits.push(Open { starting: Some(tag), session: None, edit: *edit });
+    }
+
+    /// An editor's session is there, or could not be started.
+    pub(in crate::client::app) fn edit_started(&mut self, tag: u64, session: Option<&SessionId>) {
+        let Some(at) = self.files.edits.iter().position(|o| o.starting == Some(tag)) else { return };
+        match (session, self.files.edits.get_mut(at)) {
+            (Some(session), Some(open)) => (open.starting, open.session) = (None, Some(session.clone())),
+            _ => {
+                self.files.edits.remove(at);
+            }
+        }
+    }
+
+    /// A session ended: true where it was an editor's, whose pane goes with it.
+    pub(in crate::client::app) fn edit_ended(
+        &mut self,
+        session: &SessionId,
+        code: Option<i32>,
+        out: &mut Vec<Effect>,
+    ) -> bool {
+        let Some(at) = self.files.edits.iter().position(|o| o.session.as_ref() == Some(session)) else { return false };
+        let open = self.files.edits.remove(at);
+        let (pane, edit) = (self.pane_of(&HostId::local(), session), Box::new(open.edit));
+        if code != Some(0) {
+            // (what it says can be read in its pane)
+            let copy = short(&edit.copy.to_string_lossy(), 200);
+            self.say_long(format!("the editor failed: nothing was put back; the copy is {copy}"));
+            return false;
+        }
+        if let Some(pane) = pane {
+            self.close_editor(pane, out);
+        }
+        self.put_back(edit, Keep::Unless, out);
+        true
+    }
+
+    fn close_editor(&mut self, pane: PaneId, out: &mut Vec<Effect>) {
+        self.close_pane(pane, out);
+        // back to where the file was chosen
+        if self.files.browser.is_some() && !self.browsing() && self.layers.is_empty() {
+            self.layers.push(Layer::Browser);
+            for side in 0..2 {
+                self.read_again(side, None, out);
+            }
+        }
+    }
+
+    pub(super) fn put_back(&mut self, edit: Box<Edit>, keep: Keep, out: &mut Vec<Effect>) {
+        if keep == Keep::Theirs {
+            let copy = edit.copy.clone();
+            self.errand(Errand::Forget { copy }, out);
+            return self.say(format!("'{}' is as it is there", short(&edit.name.to_string(), 60)));
+        }
+        let (whose, dir) = (edit.whose.clone(), edit.dir.clone());
+        self.errand_then(Errand::PutBack { edit: edit.clone(), keep }, After::PutBack(edit), out);
+        let _ = (whose, dir);
+    }
+
+    /// Somebody else changed the file while it was edited here.
+    pub(super) fn ask_what_to_keep(&mut self, edit: Box<Edit>, now: Option<Box<FileInfo>>) {
+        let theirs = match &now {
+            Some(info) => format!("{} of {}", amount(info.size), self.moment(info.mtime_ms)),
+            None => "it is gone".into(),
+        };
+        let was = format!("was {} of {}", amount(edit.was.size), self.moment(edit.was.mtime_ms));
+        let item = |text: &str, aside: String, keep| Item {
+            text: text.into(),
+            aside,
+            label: None,
+            choice: Choice::Files(Box::new(FileWish::Keep(edit.clone(), keep))),
+        };
+        let items = vec![
+            item("save mine beside it, under another name", String::new(), Keep::Beside),
+            item("keep mine: what is there is replaced", was, Keep::Mine),
+            item("keep theirs: what was edited here is thrown away", theirs, Keep::Theirs),
+        ];
+        let name = short(&edit.name.to_string(), 40);
+        self.layers.push(Layer::Picker(Picker::new(format!("'{name}' was changed by somebody else"), items).wide()));
+    }
+}

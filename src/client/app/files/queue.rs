@@ -1,0 +1,248 @@
+//! Owns the queue's jobs as a person meets them: begun, asked about, cancelled, tried again, and the panel's keys.
+
+use super::{Effect, FileWish, what};
+use crate::client::app::App;
+use crate::client::browser::amount;
+use crate::client::browser::queue::{Asked, Conflict, Kind, Panel, State, Wanted};
+use crate::client::browser::viewer::Viewer;
+use crate::client::errands::{Errand, News};
+use crate::client::keymap::word;
+use crate::client::layer::picker::{Item, Picker};
+use crate::client::layer::{Choice, Layer};
+use crate::proto::control::{FileInfo, FileKind};
+use crate::term::input::Key;
+use crate::term::keys;
+use crate::text::{count, short};
+
+impl App {
+    /// At the end of the queue; it begins as soon as its pair of hosts is free.
+    pub(super) fn start_job(&mut self, wanted: Wanted, out: &mut Vec<Effect>) {
+        self.next_tag += 1;
+        let doing = match wanted.kind {
+            Kind::Copy => "copying",
+            Kind::Move => "moving",
+            Kind::Delete => "deleting",
+        };
+        let said = match wanted.names.as_slice() {
+            [one] => format!("{doing} '{}'", short(&one.to_string(), 60)),
+            many => format!("{doing} {}", count(many.len(), "thing")),
+        };
+        let waits = self.files.queue.open() > 0;
+        self.files.queue.add(self.next_tag, wanted);
+        self.run_queue(out);
+        let queued = waits && self.files.queue.jobs.last().is_some_and(|j| j.state == State::Queued);
+        self.say(if queued { format!("{said}: after what is under way") } else { said });
+        if let Some(browser) = &mut self.files.browser
+            && self.layers.iter().any(|l| matches!(l, Layer::Browser))
+        {
+            browser.here_mut().select_none();
+        }
+    }
+
+    fn run_queue(&mut self, out: &mut Vec<Effect>) {
+        for (id, wanted) in self.files.queue.due(self.now) {
+            out.push(Effect::Files(id, Errand::Run(wanted)));
+        }
+    }
+
+    pub(super) fn job_news(&mut self, id: u64, news: News, out: &mut Vec<Effect>) {
+        let now = self.now;
+        let Some(job) = self.files.queue.job(id).filter(|j| !j.is_over()) else { return };
+        match news {
+            News::Planned { files, bytes } => job.planned = Some((files, bytes)),
+            News::Progress { files, bytes, current, speed } => {
+                (job.files, job.bytes, job.speed) = (files, bytes, speed);
+                job.current = short(&current.to_string(), 200);
+                job.state = State::Running;
+            }
+            News::Waits(why) => job.state = State::Waiting(short(&why, 100)),
+            News::Asks(asked) => {
+                job.asked = Some(asked);
+                // a question comes only to who looks: nothing is to be answered by what is typed into a program
+                if matches!(self.layers.last(), Some(Layer::Browser | Layer::Queue(_))) {
+                    self.ask_of_job(id);
+                }
+            }
+            News::FailedFor(failed) => job.fail(failed),
+            News::Failed(why) => self.job_over(id, State::Failed(short(&why, 200)), out),
+            News::Over { files, bytes, skipped, fault } => {
+                (job.files, job.bytes, job.skipped, job.ended) = (files, bytes, skipped, Some(now));
+                let state = fault.map_or(State::Done, |why| State::Failed(short(&why, 200)));
+                self.job_over(id, state, out);
+            }
+            _ => {}
+        }
+    }
+
+    fn job_over(&mut self, id: u64, state: State, out: &mut Vec<Effect>) {
+        let now = self.now;
+        let Some(job) = self.files.queue.job(id) else { return };
+        let (word, wanted) = (job.wanted.kind.word(), job.wanted.clone());
+        job.state = state.clone();
+        job.asked = None;
+        job.ended = Some(now);
+        let failed = job.failed.len();
+        let done = format!("{word}: {}, {}", count(job.files as usize, "file"), amount(job.bytes));
+        let skipped = if job.skipped > 0 { format!(", {} skipped", job.skipped) } else { String::new() };
+        match &state {
+            State::Failed(why) => self.say_long(format!("{word} failed: {why}")),
+            State::Cancelled => self.say(format!("{word} cancelled; what is done stays")),
+            _ if failed > 0 => self.say_long(format!("{done}{skipped}; {failed} failed: the queue says why")),
+            _ => self.say(format!("{done}{skipped}: done")),
+        }
+        self.layers.retain(|l| !matches!(l, Layer::Picker(p) if p.of_job == Some(id)));
+        if wanted.kind != Kind::Copy {
+            self.refresh_files(&wanted.from, &wanted.dir, None, out);
+        }
+        if wanted.kind != Kind::Delete {
+            let on = wanted.rename.as_ref();
+            self.refresh_files(&wanted.to, &wanted.into, on, out);
+        }
+        self.run_queue(out);
+    }
+
+    /// The question of a job, as a menu.
+    fn ask_of_job(&mut self, id: u64) {
+        let Some(job) = self.files.queue.job(id) else { return };
+        let Some(Asked { id: ask, path, new, old }) = job.asked.clone() else { return };
+        let name = path.split().map_or_else(|| path.to_string(), |(_, name)| name.to_string());
+        let told = |info: &FileInfo| {
+            let size = if info.kind == FileKind::Dir { "a directory".into() } else { amount(info.size) };
+            format!("{size} of {}", self.moment(info.mtime_ms))
+        };
+        let (new_said, old_said) = (told(&new), told(&old));
+        let item = |text: &str, aside: String, choice: FileWish| Item {
+            text: text.into(),
+            aside,
+            label: None,
+            choice: Choice::Files(Box::new(choice)),
+        };
+        let answer = |what, all| FileWish::Answer(id, ask, what, all);
+        let items = vec![
+            item("skip: leave what is there", old_said, answer(Conflict::Skip, false)),
+            item("replace it", new_said, answer(Conflict::Replace, false)),
+            item("replace it if it is older", String::new(), answer(Conflict::ReplaceOlder, false)),
+            item("keep both: the new one gets another name", String::new(), answer(Conflict::KeepBoth, false)),
+            item("skip all that are there", "for all".into(), answer(Conflict::Skip, true)),
+            item("replace all", "for all".into(), answer(Conflict::Replace, true)),
+            item("replace all that are older", "for all".into(), answer(Conflict::ReplaceOlder, true)),
+            item("keep both of all", "for all".into(), answer(Conflict::KeepBoth, true)),
+            item("cancel", String::new(), FileWish::Cancel(id)),
+        ];
+        let title = format!("'{}' is there already", short(&name, 40));
+        let picker = Picker { of_job: Some(id), ..Picker::new(title, items) };
+        self.layers.push(Layer::Picker(picker));
+    }
+
+    pub(super) fn answer_job(&mut self, id: u64, ask: u64, what: Conflict, all: bool, out: &mut Vec<Effect>) {
+        let Some(job) = self.files.queue.job(id) else { return };
+        if job.asked.take_if(|a| a.id == ask).is_some() {
+            out.push(Effect::Files(id, Errand::Answer { ask, what, all }));
+        }
+    }
+
+    pub(super) fn cancel_job(&mut self, id: u64, out: &mut Vec<Effect>) {
+        let Some(job) = self.files.queue.job(id).filter(|j| !j.is_over()) else { return };
+        if job.state != State::Queued {
+            out.push(Effect::Files(id, Errand::Stop));
+        }
+        self.job_over(id, State::Cancelled, out);
+    }
+
+    pub(in crate::client) fn show_queue(&mut self) {
+        // what is under way is what somebody wants to see
+        let chosen = self.files.queue.jobs.iter().position(|j| !j.is_over());
+        let chosen = chosen.unwrap_or(self.files.queue.jobs.len().saturating_sub(1));
+        self.layers.push(Layer::Queue(Panel { chosen }));
+        self.dirty = true;
+    }
+
+    pub(in crate::client::app) fn queue_key(&mut self, key: &Key, out: &mut Vec<Effect>) {
+        let name = word(&keys::simplified(key));
+        let count = self.files.queue.jobs.len();
+        let Some(Layer::Queue(panel)) = self.layers.last_mut() else { return };
+        panel.chosen = panel.chosen.min(count.saturating_sub(1));
+        let id = self.files.queue.jobs.get(panel.chosen).map(|j| j.id);
+        match name.as_str() {
+            "q" | "Q" | "Escape" | "C-c" => {
+                self.layers.pop();
+            }
+            "Up" | "k" | "C-p" => panel.chosen = panel.chosen.saturating_sub(1),
+            "Down" | "j" | "C-n" | "Tab" => panel.chosen = (panel.chosen + 1).min(count.saturating_sub(1)),
+            "Home" | "g" => panel.chosen = 0,
+            "End" | "G" => panel.chosen = count.saturating_sub(1),
+            "x" => {
+                self.files.queue.clear_finished();
+            }
+            _ => {
+                let Some(id) = id else { return };
+                match name.as_str() {
+                    "c" | "Delete" => self.cancel_job(id, out),
+                    "r" => {
+                        self.next_tag += 1;
+                        if self.files.queue.again(id, self.next_tag) {
+                            self.run_queue(out);
+                        } else {
+                            self.say("it is not over: there is nothing to try again yet");
+                        }
+                    }
+                    "Enter" | "o" => self.open_job(id),
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    /// Its question, else what failed, else what it is.
+    fn open_job(&mut self, id: u64) {
+        let moment = self.unix_now();
+        let _ = moment;
+        let Some(job) = self.files.queue.job(id) else { return };
+        if job.asked.is_some() {
+            return self.ask_of_job(id);
+        }
+        let w = &job.wanted;
+        let mut text = format!("{} from {}: {}\n", w.kind.word(), w.from.label, w.dir);
+        if w.kind != Kind::Delete {
+            text.push_str(&format!("to {}: {}\n", w.to.label, w.into));
+        }
+        text.push_str(&format!("{}, {}\n", count(job.files as usize, "file"), amount(job.bytes)));
+        if let State::Failed(why) = &job.state {
+            text.push_str(&format!("ended early: {why}\n"));
+        }
+        match job.failed.len() {
+            0 => text.push_str("\nnothing failed\n\n"),
+            n => text.push_str(&format!("\n{n} failed:\n\n")),
+        }
+        for failed in &job.failed {
+            text.push_str(&format!("{}: {}\n", failed.path, crate::text::escape(&failed.why.message)));
+        }
+        if job.failed.is_empty() {
+            w.names.iter().for_each(|name| text.push_str(&format!("{name}\n")));
+        }
+        let title = format!(
+            "{} {}",
+            w.kind.word(),
+            match w.names.as_slice() {
+                [one] => format!("'{}'", short(&one.to_string(), 40)),
+                many => count(many.len(), "thing"),
+            }
+        );
+        self.layers.push(Layer::Viewer(Box::new(Viewer::of_text(title, &text))));
+    }
+
+    /// What is to be said before thub is left; none = nothing goes on.
+    pub(in crate::client::app) fn under_way(&self) -> Option<String> {
+        match self.files.queue.open() {
+            0 => None,
+            1 => Some("Something is being copied, moved or deleted still: leave, and stop it?".into()),
+            n => Some(format!("{n} copies, moves or deletes are not done: leave, and stop them?")),
+        }
+    }
+}
+
+/// (one place for how things are counted)
+#[allow(dead_code)]
+fn counted(infos: &[&FileInfo]) -> String {
+    what(infos)
+}

@@ -1,0 +1,40 @@
+//! Owns the files being edited: which session edits which file of which host, and where its copy lies on this machine.
+//! State alone; fetching and putting back is `errands`.
+
+use crate::client::files::Whose;
+use crate::proto::control::{FileInfo, FileName, FilePath};
+use crate::proto::ids::SessionId;
+use std::path::PathBuf;
+
+/// A file and its copy here.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Edit {
+    pub whose: Whose,
+    /// The directory it lies in, without links, and its name there.
+    pub dir: FilePath,
+    pub name: FileName,
+    /// As it was when it was fetched.
+    pub was: FileInfo,
+    /// The copy, alone in a directory of its own.
+    pub copy: PathBuf,
+    /// SHA-256 of the copy as it was fetched.
+    pub hash: [u8; 32],
+}
+
+/// What becomes of an edited file that became another one meanwhile.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Keep {
+    /// Nobody was asked yet: only where it is as it was.
+    Unless,
+    Mine,
+    Theirs,
+    Beside,
+}
+
+/// An edit under way.
+pub struct Open {
+    /// The number of the wish for its session, until there is one.
+    pub starting: Option<u64>,
+    pub session: Option<SessionId>,
+    pub edit: Edit,
+}

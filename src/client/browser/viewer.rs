@@ -1,0 +1,274 @@
+//! Owns a file being looked at: as much of it as came, where its lines are, what of it is seen. Leaves out how it is
+//! drawn, and how it gets here.
+
+use super::super::layer::{Choice, Outcome};
+use crate::client::layer::field::Field;
+use crate::term::input::Key;
+use crate::text::is_deceptive;
+use unicode_width::UnicodeWidthChar;
+
+/// Bytes of a file that are looked at: 8 MiB.
+pub const MOST: u64 = 8 << 20;
+/// A line longer than this is broken.
+const LINE: usize = 4096;
+/// Bytes of a row of the hex view.
+const ROW: usize = 16;
+
+pub struct Viewer {
+    /// Of the file; escaped.
+    pub title: String,
+    pub bytes: Vec<u8>,
+    /// Where lines begin.
+    lines: Vec<u32>,
+    pub hex: bool,
+    top: usize,
+    pub left: usize,
+    /// Its size as it was told, and whether all of it (or the most that is looked at) is here.
+    pub size: u64,
+    pub whole: bool,
+    /// Why no more of it comes; escaped.
+    pub trouble: Option<String>,
+    /// The reading under way.
+    pub tag: Option<u64>,
+    /// Being looked for, and what was last.
+    pub typing: Option<Field>,
+    pub sought: String,
+    pub missed: bool,
+    room: usize,
+}
+
+impl Viewer {
+    pub fn new(title: String, hex: bool, tag: Option<u64>) -> Viewer {
+        Viewer {
+            title,
+            bytes: Vec::new(),
+            lines: vec![0],
+            hex,
+            top: 0,
+            left: 0,
+            size: 0,
+            whole: false,
+            trouble: None,
+            tag,
+            typing: None,
+            sought: String::new(),
+            missed: false,
+            room: 20,
+        }
+    }
+
+    /// A text of our own.
+    pub fn of_text(title: String, text: &str) -> Viewer {
+        let mut viewer = Viewer::new(title, false, None);
+        viewer.add(text.as_bytes());
+        (viewer.size, viewer.whole) = (text.len() as u64, true);
+        viewer
+    }
+
+    /// Some more of it came.
+    pub fn add(&mut self, bytes: &[u8]) {
+        let mut begin = self.lines.last().copied().unwrap_or(0) as usize;
+        let from = self.bytes.len();
+        self.bytes.extend_from_slice(bytes);
+        for (at, byte) in self.bytes.iter().enumerate().skip(from) {
+            if *byte == b'\n' || at + 1 - begin >= LINE {
+                begin = at + 1;
+                self.lines.push(begin as u32);
+            }
+        }
+    }
+
+    pub fn rows(&self) -> usize {
+        if self.hex {
+            return self.bytes.len().div_ceil(ROW);
+        }
+        // behind the last line feed there is no line
+        let last_is_empty = self.lines.last().is_some_and(|at| *at as usize >= self.bytes.len());
+        self.lines.len() - usize::from(last_is_empty)
+    }
+    /// The first row shown, where there is room for so many.
+    pub fn top(&self, room: usize) -> usize {
+        self.top.min(self.rows().saturating_sub(room))
+    }
+
+    fn line(&self, row: usize) -> Option<&[u8]> {
+        let from = *self.lines.get(row)? as usize;
+        let to = self.lines.get(row + 1).map_or(self.bytes.len(), |to| *to as usize);
+        let line = self.bytes.get(from..to)?;
+        Some(line.strip_suffix(b"\n").unwrap_or(line))
+    }
+
+    /// A row as it may be drawn, from column `left` on; nothing active is left in it.
+    pub fn row(&self, row: usize) -> Option<String> {
+        if !self.hex {
+            return Some(plain(self.line(row)?));
+        }
+        let at = row * ROW;
+        let bytes = self.bytes.get(at..(at + ROW).min(self.bytes.len()))?;
+        let mut out = format!("{at:08x}  ");
+        for n in 0..ROW {
+            match bytes.get(n) {
+                Some(b) => out.push_str(&format!("{b:02x} ")),
+                None => out.push_str("   "),
+            }
+            if n == 7 {
+                out.push(' ');
+            }
+        }
+        out.push(' ');
+        out.extend(bytes.iter().map(|b| if b.is_ascii_graphic() || *b == b' ' { char::from(*b) } else { '·' }));
+        Some(out)
+    }
+
+    pub fn step(&mut self, by: i64) {
+        let last = self.rows().saturating_sub(self.room) as i64;
+        self.top = (self.top as i64).saturating_add(by).clamp(0, last.max(0)) as usize;
+    }
+
+    /// The next row with what is looked for, from `from` on or back.
+    fn find(&mut self, back: bool) {
+        let needle = self.sought.to_lowercase();
+        if needle.is_empty() {
+            return;
+        }
+        let hit = |row: &usize| self.row(*row).is_some_and(|r| r.to_lowercase().contains(&needle));
+        let found = match back {
+            false => (self.top + 1..self.rows()).find(hit),
+            true => (0..self.top).rev().find(hit),
+        };
+        self.missed = found.is_none();
+        if let Some(row) = found {
+            self.top = row;
+        }
+    }
+
+    /// `room`: rows there are to show it.
+    pub fn key(&mut self, key: &Key, name: &str, room: usize) -> Outcome {
+        self.room = room;
+        if let Some(field) = &mut self.typing {
+            match name {
+                "Escape" | "C-c" => self.typing = None,
+                "Enter" => {
+                    self.sought = field.take();
+                    self.typing = None;
+                    // what is at the top counts
+                    let before = self.top;
+                    self.top = self.top.wrapping_sub(1);
+                    match self.top == usize::MAX {
+                        true => {
+                            self.top = 0;
+                            let needle = self.sought.to_lowercase();
+                            if !self.row(0).is_some_and(|r| r.to_lowercase().contains(&needle)) {
+                                self.find(false);
+                            }
+                        }
+                        false => self.find(false),
+                    }
+                    if self.missed {
+                        self.top = before;
+                    }
+                }
+                _ => {
+                    field.key(key, name);
+                }
+            }
+            return Outcome::Stay;
+        }
+        self.missed = false;
+        let page = room.max(2) as i64 - 1;
+        match name {
+            "q" | "Q" | "Escape" | "C-c" | "F3" | "F10" => return Outcome::Close,
+            "Up" | "k" => self.step(-1),
+            "Down" | "j" | "Enter" => self.step(1),
+            "PageUp" | "b" | "C-b" => self.step(-page),
+            "PageDown" | "Space" | "C-f" => self.step(page),
+            "C-u" => self.step(-page / 2),
+            "C-d" => self.step(page / 2),
+            "Home" | "g" => self.top = 0,
+            "End" | "G" => self.step(i64::MAX / 2),
+            "Left" | "h" => self.left = self.left.saturating_sub(8),
+            "Right" | "l" => self.left = (self.left + 8).min(LINE),
+            "x" | "v" => {
+                // the same place in the other view
+                let at = if self.hex { self.top * ROW } else { self.lines.get(self.top).map_or(0, |l| *l as usize) };
+                self.hex = !self.hex;
+                self.top = match self.hex {
+                    true => at / ROW,
+                    false => self.lines.partition_point(|l| *l as usize <= at).saturating_sub(1),
+                };
+            }
+            "/" => self.typing = Some(Field::default()),
+            "n" => self.find(false),
+            "N" => self.find(true),
+            "y" if self.whole => return Outcome::Do(Choice::CopyText(self.text())),
+            _ => {}
+        }
+        Outcome::Stay
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.bytes).into_owned()
+    }
+}
+
+/// Tabs as blanks; what is not to be drawn is said.
+fn plain(line: &[u8]) -> String {
+    let text = String::from_utf8_lossy(line);
+    let mut out = String::with_capacity(text.len());
+    let mut column = 0;
+    for c in text.strip_suffix('\r').unwrap_or(&text).chars() {
+        let before = out.len();
+        match c {
+            '\t' => out.extend(std::iter::repeat_n(' ', 8 - column % 8)),
+            c if c.is_control() || is_deceptive(c) => out.push_str(&crate::text::escape(c.encode_utf8(&mut [0; 4]))),
+            c => out.push(c),
+        }
+        column += out.get(before..).map_or(0, |new| new.chars().map(|c| c.width().unwrap_or(0)).sum::<usize>());
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::term::keys::parse_name;
+
+    fn press(v: &mut Viewer, script: &str) {
+        for name in script.split(' ') {
+            let key = parse_name(name).unwrap();
+            v.key(&key, &crate::client::keymap::word(&key), 3);
+        }
+    }
+    fn seen(v: &Viewer) -> Vec<String> {
+        (v.top(3)..v.top(3) + 3).filter_map(|r| v.row(r)).collect()
+    }
+
+    #[test]
+    fn lines_come_in_pieces_and_are_found() {
+        let mut v = Viewer::new("f".into(), false, Some(1));
+        for piece in ["one\ntw", "o\r\n\tthr\x1b[2Jee\nfo", "ur\n\u{202e}five"] {
+            v.add(piece.as_bytes());
+        }
+        assert_eq!(v.rows(), 5);
+        assert_eq!(seen(&v), ["one", "two", "        thr\\u{1b}[2Jee"]);
+        press(&mut v, "G");
+        assert_eq!(seen(&v)[2], "\\u{202e}five");
+        press(&mut v, "g / F O U Enter");
+        assert_eq!((v.top, v.missed), (3, false));
+        press(&mut v, "n");
+        assert!(v.missed);
+        press(&mut v, "N");
+        assert!(v.missed);
+        press(&mut v, "g x");
+        assert_eq!(v.row(0).unwrap(), "00000000  6f 6e 65 0a 74 77 6f 0d  0a 09 74 68 72 1b 5b 32  one·two···thr·[2");
+        assert_eq!(v.row(1).unwrap().find("J"), Some(60));
+        assert!(v.row(9).is_none());
+    }
+
+    #[test]
+    fn a_line_without_end_is_broken() {
+        let mut v = Viewer::new("f".into(), false, Some(1));
+        v.add(&[b'x'; 3 * LINE]);
+        assert_eq!((v.rows(), v.row(1).unwrap().len()), (3, LINE));
+    }
+}

@@ -1,0 +1,125 @@
+//! Owns the work on files that the TUI wants done, as values: [`Errand`] out, [`News`] back, both under one number. Leaves out
+//! carrying it out.
+
+use super::browser::edits::{Edit, Keep};
+use super::browser::queue::{Asked, Conflict, Wanted};
+use super::files::Whose;
+use crate::proto::control::{Failed, FileInfo, FileName, FilePath, FilesStatted, ListEnd};
+use std::path::PathBuf;
+
+/// What is wanted. Its news carry the number it was given.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Errand {
+    /// A directory's entries: Listed, Entries as they come, ListEnd; or Failed.
+    List {
+        whose: Whose,
+        path: FilePath,
+    },
+    /// What is known of a file, and of the room there: Facts.
+    Facts {
+        whose: Whose,
+        path: FilePath,
+    },
+    MakeDir {
+        whose: Whose,
+        path: FilePath,
+    },
+    /// To a name that is not taken.
+    Rename {
+        whose: Whose,
+        dir: FilePath,
+        from: FileName,
+        to: FileName,
+    },
+    Mode {
+        whose: Whose,
+        dir: FilePath,
+        names: Vec<FileName>,
+        mode: u32,
+    },
+    /// The first bytes of a file, to be looked at: Size, Bytes, Read.
+    Read {
+        whose: Whose,
+        path: FilePath,
+    },
+    /// A copy of a file for an editor here: Fetched.
+    Fetch {
+        whose: Whose,
+        dir: FilePath,
+        name: FileName,
+    },
+    /// What an editor left of it: PutBack, or Differs where somebody has to say what becomes of it.
+    PutBack {
+        edit: Box<Edit>,
+        keep: Keep,
+    },
+    /// A copy is needed no more.
+    Forget {
+        copy: PathBuf,
+    },
+    /// A job of the queue: Planned, Progress, Waits, Asks, FailedFor, Over.
+    Run(Wanted),
+    /// To a job that asked.
+    Answer {
+        ask: u64,
+        what: Conflict,
+        all: bool,
+    },
+    /// Nobody wants it any more.
+    Stop,
+    /// The bookmarks of a host, with this one (or without it, where false): Bookmarks.
+    Bookmarks {
+        of: String,
+        change: Option<(FilePath, bool)>,
+    },
+    /// What is on the clipboard of this machine as a file on a host: Pasted.
+    Paste {
+        whose: Whose,
+    },
+}
+
+#[derive(Clone, PartialEq, Debug)]
+pub enum News {
+    /// The directory's path without links.
+    Listed(FilePath),
+    Entries(Vec<FileInfo>),
+    ListEnd(ListEnd),
+    Facts(Box<FilesStatted>),
+    Done,
+    /// Why it failed: untrusted.
+    Failed(String),
+    Size(u64),
+    Bytes(Vec<u8>),
+    /// No more of it is looked at; it ends here where true.
+    Read(bool),
+    Fetched(Box<Edit>),
+    /// What became of it: a sentence, escaped.
+    PutBack(String),
+    /// It is another one than was fetched: as it is now, none = it is gone.
+    Differs(Box<Edit>, Option<Box<FileInfo>>),
+    Planned {
+        files: u64,
+        bytes: u64,
+    },
+    Progress {
+        files: u64,
+        bytes: u64,
+        current: FilePath,
+        speed: u64,
+    },
+    Waits(String),
+    Asks(Asked),
+    FailedFor(Vec<Failed>),
+    Over {
+        files: u64,
+        bytes: u64,
+        skipped: u64,
+        fault: Option<String>,
+    },
+    Bookmarks(Vec<FilePath>),
+    /// The file's path there, to be typed; and what it is.
+    Pasted {
+        path: FilePath,
+        what: String,
+    },
+}
