@@ -4,6 +4,7 @@ use super::call::{Client, STREAMS};
 use super::{Attach, Common, New};
 use crate::client::app::{Inside, Solo, Sources};
 use crate::client::driver;
+use crate::client::errands::run::Means;
 use crate::client::host::{self, Dialed, Env, First, HostId};
 use crate::client::tui::{self, Options};
 use crate::config::Config;
@@ -160,6 +161,7 @@ fn options(env: &Arc<Env>, first: Option<Dialed>) -> Result<Options, Failure> {
         keep: None,
         inside: Inside::from_env(|name| std::env::var(name).ok()),
         greeting,
+        means: Some(Means { ups: env.ups.clone(), paths: env.paths.clone() }),
         start: Box::new(move |host| host::spawn(host.clone(), env.clone(), events_tx.clone(), first.take())),
         events,
     })

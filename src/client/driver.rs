@@ -3,6 +3,7 @@
 
 use super::app::hub::files::{FileDone, FileWish};
 use super::app::{Effect, Farewell};
+use super::errands::run::Runner;
 use super::host::{HostCommand, HostEvent, HostId, LAST_WORDS};
 use super::terminal::Terminal;
 use super::undelivered::Undelivered;
@@ -62,6 +63,8 @@ pub fn keep_in(window: Window) -> KeepLayout {
 pub struct Driver {
     hosts: HashMap<HostId, mpsc::UnboundedSender<HostCommand>>,
     start: StartHost,
+    /// Who carries out errands; none where nobody browses.
+    runner: Option<Runner>,
     /// The latest layout to keep; earlier ones may be skipped.
     save: Option<watch::Sender<Option<Layout>>>,
     files: mpsc::UnboundedSender<FileDone>,
@@ -75,6 +78,7 @@ impl Driver {
     /// `trouble` hears of a layout that could not be kept, `files` how it went with files.
     pub fn new(
         start: StartHost,
+        runner: Option<Runner>,
         keep: Option<KeepLayout>,
         trouble: mpsc::UnboundedSender<String>,
         files: mpsc::UnboundedSender<FileDone>,
@@ -102,7 +106,7 @@ impl Driver {
                 }
             }));
         }
-        Driver { hosts: HashMap::new(), start, save, files, keeper, afresh: false, farewell: None }
+        Driver { hosts: HashMap::new(), start, runner, save, files, keeper, afresh: false, farewell: None }
     }
 
     pub fn perform(&mut self, effects: Vec<Effect>, terminal: &mut Terminal, writer: &mut Writer) {
@@ -115,6 +119,11 @@ impl Driver {
         let mut bytes = Vec::new();
         match effect {
             Effect::Host(host, command) => self.tell(host, command),
+            Effect::Files(tag, errand) => {
+                if let Some(runner) = &mut self.runner {
+                    runner.take(tag, errand);
+                }
+            }
             Effect::Copy(text) => {
                 writer.clipboard(&text, &mut bytes);
             }
@@ -164,6 +173,7 @@ impl Driver {
         mut events: mpsc::UnboundedReceiver<(HostId, HostEvent)>,
         undelivered: &mut Undelivered,
     ) -> Option<Farewell> {
+        drop(self.runner.take());
         self.hosts.clear();
         self.start = Box::new(|_| mpsc::unbounded_channel().0);
         drop(self.save.take());

@@ -1,5 +1,10 @@
 //! Owns the work on files that the TUI wants done, as values: [`Errand`] out, [`News`] back, both under one number. Leaves out
-//! carrying it out.
+//! carrying it out (`errands/run.rs`).
+
+mod clip;
+mod copy;
+mod edit;
+pub mod run;
 
 use super::browser::edits::{Edit, Keep};
 use super::browser::queue::{Asked, Conflict, Wanted};

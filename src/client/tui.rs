@@ -6,6 +6,7 @@
 
 use super::app::{App, Event, Farewell, Inside, Setup, Solo, Sources};
 use super::driver::{Driver, KeepLayout, StartHost};
+use super::errands::run::{Means, Runner};
 use super::host::{HostEvent, HostId};
 use super::inbox::Inbox;
 use super::terminal::{Features, Terminal, TerminalEvent};
@@ -60,6 +61,8 @@ pub struct Options {
     pub inside: Inside,
     /// Said when the TUI has come up; escaped.
     pub greeting: Option<String>,
+    /// What work on files needs; none = there is none.
+    pub means: Option<Means>,
     /// Starts a host's task, which sends its events (with its id) to the other end of `events`.
     pub start: StartHost,
     pub events: mpsc::UnboundedReceiver<(HostId, HostEvent)>,
@@ -127,13 +130,16 @@ async fn show(options: Options, terminal: &mut Terminal, mut writer: Writer) -> 
         keep,
         inside,
         greeting,
+        means,
         start,
         mut events,
     } = options;
     let begun = Instant::now();
     let (trouble_tx, mut trouble) = mpsc::unbounded_channel();
     let (files_tx, mut files) = mpsc::unbounded_channel();
-    let mut driver = Driver::new(start, keep, trouble_tx, files_tx);
+    let (news_tx, mut news) = mpsc::unbounded_channel();
+    let runner = means.map(|means| Runner::new(means, news_tx.clone()));
+    let mut driver = Driver::new(start, runner, keep, trouble_tx, files_tx);
     let (size, escape) = (terminal.size(), settings.escape);
     let (mut app, first) =
         App::new(Setup { settings, size, solo, open_host, known: ssh_hosts, ssh_config, saved, inside });
@@ -263,6 +269,17 @@ async fn show(options: Options, terminal: &mut Terminal, mut writer: Writer) -> 
             }
             Some(done) = files.recv() => {
                 driver.perform(app.update(Event::File(Box::new(done))), terminal, &mut writer);
+            }
+            Some((tag, first)) = news.recv() => {
+                let mut first = Some((tag, first));
+                let work = Instant::now();
+                while let Some((tag, each)) = first.take().or_else(|| news.try_recv().ok()) {
+                    driver.perform(app.update(Event::Files(tag, each)), terminal, &mut writer);
+                    if work.elapsed() >= WORK {
+                        break;
+                    }
+                }
+                worked = true;
             }
             Some((host, event)) = events.recv(), if inbox.is_empty() => {
                 inbox.push(host, event, app.hot());
@@ -496,6 +513,7 @@ mod tests {
             keep: None,
             inside: Inside::default(),
             greeting: None,
+            means: None,
             start,
             events,
         }

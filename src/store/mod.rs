@@ -1,5 +1,7 @@
 //! JSON and records on disk.
+pub mod bookmarks;
 pub mod connections;
+pub mod copies;
 pub mod file;
 pub mod forwards;
 pub mod layout;

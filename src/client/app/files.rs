@@ -5,6 +5,8 @@ mod edit;
 mod news;
 mod queue;
 
+pub use edit::MOST as MOST_EDITED;
+
 use super::{App, Effect};
 use crate::client::browser::column::Column;
 use crate::client::browser::edits::{Edit, Keep, Open};
@@ -714,8 +716,10 @@ impl App {
         if let Some(p) = self.panes.get_mut(&pane) {
             *p = Pane { tag: Some(tag), shell, ..Pane::new(pane, host.clone(), size) };
         }
+        let from = create.connection.as_deref().and_then(|id| self.connection(&host, id));
+        let asks = from.is_some_and(|c| c.config.kind == "ssh");
         let create = SessionCreate { size: Some(size), ..create };
-        self.request(&host, HostCommand::Create { tag, create: Box::new(create) }, out);
+        self.request(&host, HostCommand::Create { tag, create: Box::new(create), asks }, out);
         self.touch();
         self.look_at_panes();
         tag

@@ -130,7 +130,8 @@ impl App {
             item("cancel", String::new(), FileWish::Cancel(id)),
         ];
         let title = format!("'{}' is there already", short(&name, 40));
-        let picker = Picker { of_job: Some(id), ..Picker::new(title, items) };
+        let mut picker = Picker::new(title, items);
+        picker.of_job = Some(id);
         self.layers.push(Layer::Picker(picker));
     }
 

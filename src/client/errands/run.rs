@@ -1,0 +1,295 @@
+//! Owns carrying out errands: each is a task on a thread beside the one that reads keys and draws, and sends its news as they
+//! come. A task that is let go of lets go of its streams with it.
+
+use super::{Errand, News};
+use crate::client::browser::queue::{Conflict, Kind, Wanted};
+use crate::client::browser::viewer;
+use crate::client::files::{End, Ups, Whose};
+use crate::paths::Paths;
+use crate::proto::control::{Failed, Fault, FileKind, FileName, FilePath};
+use crate::store::bookmarks;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+use tokio::task::{AbortHandle, JoinSet};
+
+/// Names that are worked on at once, where each is a round trip.
+const TOGETHER: usize = 16;
+
+/// What an errand needs to be carried out.
+#[derive(Clone)]
+pub struct Means {
+    pub ups: Ups,
+    pub paths: Paths,
+}
+
+/// Where an errand's news go.
+#[derive(Clone)]
+pub(super) struct Teller {
+    tag: u64,
+    news: mpsc::UnboundedSender<(u64, News)>,
+}
+
+impl Teller {
+    pub fn tell(&self, news: News) {
+        let _ = self.news.send((self.tag, news));
+    }
+}
+
+/// An answer to a question of a job.
+pub(super) struct Answer {
+    pub ask: u64,
+    pub what: Conflict,
+    pub all: bool,
+}
+
+struct Running {
+    task: AbortHandle,
+    answers: Option<mpsc::UnboundedSender<Answer>>,
+}
+
+pub struct Runner {
+    means: Means,
+    news: mpsc::UnboundedSender<(u64, News)>,
+    running: HashMap<u64, Running>,
+    thread: Option<Handle>,
+}
+
+impl Runner {
+    pub fn new(means: Means, news: mpsc::UnboundedSender<(u64, News)>) -> Runner {
+        Runner { means, news, running: HashMap::new(), thread: None }
+    }
+
+    /// A thread of their own: what is copied and listed must not hold up keys. It goes with the process.
+    fn thread(&mut self) -> Handle {
+        let start = || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
+            let handle = runtime.handle().clone();
+            let run = move || runtime.block_on(std::future::pending::<()>());
+            std::thread::Builder::new().name("thub-files".into()).spawn(run).ok().map(|_| handle)
+        };
+        // (no thread to be had: as well as it goes)
+        self.thread.get_or_insert_with(|| start().unwrap_or_else(Handle::current)).clone()
+    }
+
+    pub fn take(&mut self, tag: u64, errand: Errand) {
+        self.running.retain(|_, r| !r.task.is_finished());
+        match errand {
+            Errand::Stop => {
+                if let Some(running) = self.running.remove(&tag) {
+                    running.task.abort();
+                }
+            }
+            Errand::Answer { ask, what, all } => {
+                if let Some(answers) = self.running.get(&tag).and_then(|r| r.answers.as_ref()) {
+                    let _ = answers.send(Answer { ask, what, all });
+                }
+            }
+            errand => {
+                let (means, teller) = (self.means.clone(), Teller { tag, news: self.news.clone() });
+                let (answers, asked) = mpsc::unbounded_channel();
+                let is_job = matches!(errand, Errand::Run(_));
+                let work = async move {
+                    if let Err(fault) = carry_out(&means, errand, &teller, asked).await {
+                        teller.tell(News::Failed(fault.message));
+                    }
+                };
+                let task = self.thread().spawn(work).abort_handle();
+                self.running.insert(tag, Running { task, answers: is_job.then_some(answers) });
+            }
+        }
+    }
+}
+
+impl Drop for Runner {
+    fn drop(&mut self) {
+        self.running.values().for_each(|r| r.task.abort());
+    }
+}
+
+async fn carry_out(
+    means: &Means,
+    errand: Errand,
+    teller: &Teller,
+    asked: mpsc::UnboundedReceiver<Answer>,
+) -> Result<(), Fault> {
+    let end = |whose: Whose| means.ups.end(whose);
+    match errand {
+        Errand::List { whose, path } => {
+            let mut listing = end(whose).list(&path).await?;
+            teller.tell(News::Listed(listing.real.clone()));
+            while let Some(entries) = listing.next().await? {
+                teller.tell(News::Entries(entries));
+            }
+            teller.tell(News::ListEnd(listing.end.unwrap_or_default()));
+        }
+        Errand::Facts { whose, path } => {
+            let facts = end(whose).stat(&path, true, true).await?;
+            teller.tell(News::Facts(Box::new(facts)));
+        }
+        Errand::MakeDir { whose, path } => {
+            end(whose).mkdir(&path, false, None).await?;
+            teller.tell(News::Done);
+        }
+        Errand::Rename { whose, dir, from, to } => {
+            end(whose).rename(&dir.join(&from), &dir.join(&to), false).await?;
+            teller.tell(News::Done);
+        }
+        Errand::Mode { whose, dir, names, mode } => {
+            let end = end(whose);
+            each(names, move |name| {
+                let (end, path) = (end.clone(), dir.join(&name));
+                async move { end.chmod(&path, mode).await.map_err(|f| named(&name, f)) }
+            })
+            .await?;
+            teller.tell(News::Done);
+        }
+        Errand::Read { whose, path } => {
+            let (info, mut reading) = end(whose).read(&path, 0, Some(viewer::MOST)).await?;
+            teller.tell(News::Size(info.size));
+            let mut had = 0;
+            while let Some(bytes) = reading.next().await? {
+                had += bytes.len() as u64;
+                teller.tell(News::Bytes(bytes));
+            }
+            teller.tell(News::Read(had < viewer::MOST || had >= info.size));
+        }
+        Errand::Fetch { whose, dir, name } => super::edit::fetch(means, whose, dir, name, teller).await?,
+        Errand::PutBack { edit, keep } => super::edit::put_back(means, *edit, keep, teller).await?,
+        Errand::Forget { copy } => {
+            let paths = means.paths.clone();
+            let _ = tokio::task::spawn_blocking(move || crate::store::copies::forget(&paths, &copy)).await;
+        }
+        Errand::Run(wanted) if wanted.kind == Kind::Delete => delete(end(wanted.from.clone()), wanted, teller).await?,
+        Errand::Run(wanted) => super::copy::copy(means, wanted, teller, asked).await?,
+        Errand::Bookmarks { of, change } => {
+            let paths = means.paths.clone();
+            let done = tokio::task::spawn_blocking(move || match change {
+                None => bookmarks::load(&paths, &of),
+                Some((path, on)) => bookmarks::change(&paths, &of, &path, on),
+            });
+            let list = done.await.map_err(|e| Fault::new(Fault::INVALID, e.to_string()))?;
+            teller.tell(News::Bookmarks(list.map_err(|f| Fault::new(Fault::INVALID, f.what))?));
+        }
+        Errand::Paste { whose } => super::clip::paste(means, whose, teller).await?,
+        // (those need no task)
+        Errand::Stop | Errand::Answer { .. } => {}
+    }
+    Ok(())
+}
+
+/// A failure that says what it is about; the name is escaped.
+fn named(name: &FileName, fault: Fault) -> Fault {
+    Fault { message: format!("'{name}': {}", fault.message), ..fault }
+}
+
+/// Does something with each name, some at once; what fails last is told, after all were tried.
+async fn each<F: Future<Output = Result<(), Fault>> + Send + 'static>(
+    names: Vec<FileName>,
+    work: impl Fn(FileName) -> F,
+) -> Result<(), Fault> {
+    let mut set = JoinSet::new();
+    let (mut failed, mut count) = (None, 0usize);
+    let mut heed = |done: Result<Result<(), Fault>, _>| {
+        if let Ok(Err(fault)) = done {
+            (failed, count) = (Some(fault), count + 1);
+        }
+    };
+    for name in names {
+        if set.len() >= TOGETHER
+            && let Some(done) = set.join_next().await
+        {
+            heed(done);
+        }
+        set.spawn(work(name));
+    }
+    while let Some(done) = set.join_next().await {
+        heed(done);
+    }
+    match (failed, count) {
+        (None, _) => Ok(()),
+        (Some(fault), 1) => Err(fault),
+        (Some(fault), n) => Err(Fault { message: format!("{}, and {} more", fault.message, n - 1), ..fault }),
+    }
+}
+
+/// Deletes what was picked: directories with all in them. What fails is told, the rest goes on.
+async fn delete(end: End, wanted: Wanted, teller: &Teller) -> Result<(), Fault> {
+    let (files, bytes) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+    let one = |name: FileName| {
+        let (end, path, teller) = (end.clone(), wanted.dir.join(&name), teller.clone());
+        let (files, bytes) = (files.clone(), bytes.clone());
+        async move {
+            let tell = |current: FilePath| {
+                let (files, bytes) = (files.load(Ordering::Relaxed), bytes.load(Ordering::Relaxed));
+                teller.tell(News::Progress { files, bytes, current, speed: 0 });
+            };
+            let within = |failed: &Failed| {
+                let path = failed.path.names().unwrap_or_default();
+                let path = path.iter().fold(FilePath::from(name.clone()), |p, n| p.join(n));
+                Failed { path, why: failed.why.clone() }
+            };
+            let done = async {
+                let Some(info) = end.look(&path).await? else { return Ok(()) };
+                let (mut had, mut had_bytes) = (0, 0);
+                let progress = |p: &crate::proto::control::FilesProgress| {
+                    files.fetch_add(p.files.saturating_sub(had), Ordering::Relaxed);
+                    bytes.fetch_add(p.bytes.saturating_sub(had_bytes), Ordering::Relaxed);
+                    (had, had_bytes) = (p.files.max(had), p.bytes.max(had_bytes));
+                    if !p.failed.is_empty() {
+                        teller.tell(News::FailedFor(p.failed.iter().map(within).collect()));
+                    }
+                    tell(FilePath::from(name.clone()));
+                };
+                let is_dir = info.kind == FileKind::Dir;
+                let ended = end.delete(&path, is_dir, progress).await?;
+                if !is_dir {
+                    files.fetch_add(1, Ordering::Relaxed);
+                    bytes.fetch_add(info.size, Ordering::Relaxed);
+                    tell(FilePath::from(name.clone()));
+                }
+                ended.fault.map_or(Ok(()), Err)
+            };
+            if let Err(why) = done.await {
+                teller.tell(News::FailedFor(vec![Failed { path: FilePath::from(name.clone()), why }]));
+            }
+            Ok(())
+        }
+    };
+    let mut names = wanted.names.clone();
+    // (one after the other where there is much in each)
+    while !names.is_empty() {
+        let rest = names.split_off(names.len().min(TOGETHER));
+        let mut set = Vec::new();
+        for name in names {
+            set.push(one(name));
+        }
+        join_all(set).await?;
+        names = rest;
+    }
+    let (files, bytes) = (files.load(Ordering::Relaxed), bytes.load(Ordering::Relaxed));
+    teller.tell(News::Over { files, bytes, skipped: 0, fault: None });
+    Ok(())
+}
+
+/// All of them at once, within this task.
+async fn join_all<F: Future<Output = Result<(), Fault>>>(work: Vec<F>) -> Result<(), Fault> {
+    let mut work: Vec<std::pin::Pin<Box<F>>> = work.into_iter().map(Box::pin).collect();
+    let mut failed = Ok(());
+    std::future::poll_fn(|cx| {
+        work.retain_mut(|f| match f.as_mut().poll(cx) {
+            std::task::Poll::Ready(done) => {
+                if failed.is_ok() {
+                    failed = done;
+                }
+                false
+            }
+            std::task::Poll::Pending => true,
+        });
+        if work.is_empty() { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+    })
+    .await;
+    failed
+}
