@@ -74,14 +74,14 @@ pub fn parent(path: &FilePath) -> Option<(FilePath, FileName)> {
 /// `4.2K`, `31M`; bytes.
 pub fn amount(bytes: u64) -> String {
     let mut value = bytes as f64;
-    for unit in ["", "K", "M", "G", "T"] {
+    for unit in ["", "K", "M", "G", "T", "P"] {
         if value < 999.5 || (unit.is_empty() && bytes < 1024) {
             let short = value < 9.95 && !unit.is_empty();
             return if short { format!("{value:.1}{unit}") } else { format!("{value:.0}{unit}") };
         }
         value /= 1024.0;
     }
-    format!("{value:.0}P")
+    format!("{value:.0}E")
 }
 
 #[cfg(test)]

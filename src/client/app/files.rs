@@ -842,3 +842,6 @@ fn typed_path(text: &str) -> FilePath {
     let text = if text == "~" { "" } else { text.strip_prefix("~/").unwrap_or(text) };
     FilePath::new(text).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

@@ -40,6 +40,11 @@ impl Picker {
         Picker { width: 110, ..self }
     }
 
+    /// A question of a job of the queue.
+    pub fn of_job(self, job: u64) -> Picker {
+        Picker { of_job: Some(job), ..self }
+    }
+
     pub(super) fn key(&mut self, key: &Key, name: &str) -> Outcome {
         match name {
             "Escape" | "C-c" => return Outcome::Close,

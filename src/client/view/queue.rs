@@ -39,7 +39,7 @@ pub fn draw(app: &App, theme: &Theme, panel: &Panel, whole: Rect, buf: &mut Buff
     for (n, (at, job)) in jobs.iter().enumerate().skip(first).take(room).enumerate() {
         let y = inner.y + n as u16 * LINES;
         let here = Rect { y, height: LINES.min(foot.saturating_sub(y)), ..inner };
-        draw_job(app, theme, job, here, at == chosen, buf);
+        draw_job(theme, job, here, at == chosen, buf);
     }
 }
 
@@ -58,7 +58,7 @@ fn time_left(left: Duration) -> String {
     }
 }
 
-fn draw_job(app: &App, theme: &Theme, job: &Job, here: Rect, chosen: bool, buf: &mut Buffer) {
+fn draw_job(theme: &Theme, job: &Job, here: Rect, chosen: bool, buf: &mut Buffer) {
     let base = chosen.then_some(theme.chosen);
     if chosen {
         fill(buf, here, theme.chosen);
@@ -127,7 +127,6 @@ fn draw_job(app: &App, theme: &Theme, job: &Job, here: Rect, chosen: bool, buf: 
         words.push(format!("{failed} failed"));
     }
     let own = if failed > 0 { theme.error } else { own };
-    let _ = app;
     put_cut(
         buf,
         x,

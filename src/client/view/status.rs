@@ -42,19 +42,19 @@ fn state_line(host: &Host, now: Duration) -> String {
 
 pub fn draw(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
     fill(buf, area, theme.status);
+    let mut right = area;
+    if let Some(text) = app.files.queue.brief().filter(|_| right.width >= 30) {
+        let x = put_right(buf, right, &format!(" {text} "), theme.accent);
+        right.width = x.saturating_sub(area.x);
+    }
     if let Some(message) = &app.message {
-        put_cut(buf, area.x + 1, area.y, area.width.saturating_sub(1), &message.text, theme.accent);
+        put_cut(buf, area.x + 1, area.y, right.width.saturating_sub(1), &message.text, theme.accent);
         return;
     }
     let id = app.current_host();
     let host = app.hosts.get(&id);
-    let mut right = area;
     if !app.clock.is_empty() && area.width >= 20 {
-        let x = put_right(buf, area, &format!(" {} ", app.clock), theme.status);
-        right.width = x.saturating_sub(area.x);
-    }
-    if let Some(text) = app.files.queue.brief().filter(|_| right.width >= 30) {
-        let x = put_right(buf, right, &format!(" {text} "), theme.accent);
+        let x = put_right(buf, right, &format!(" {} ", app.clock), theme.status);
         right.width = x.saturating_sub(area.x);
     }
     // from the left: the host, then what there is room for

@@ -102,9 +102,7 @@ impl App {
             self.errand(Errand::Forget { copy }, out);
             return self.say(format!("'{}' is as it is there", short(&edit.name.to_string(), 60)));
         }
-        let (whose, dir) = (edit.whose.clone(), edit.dir.clone());
         self.errand_then(Errand::PutBack { edit: edit.clone(), keep }, After::PutBack(edit), out);
-        let _ = (whose, dir);
     }
 
     /// Somebody else changed the file while it was edited here.

@@ -1,6 +1,6 @@
 //! Owns the queue's jobs as a person meets them: begun, asked about, cancelled, tried again, and the panel's keys.
 
-use super::{Effect, FileWish, what};
+use super::{Effect, FileWish};
 use crate::client::app::App;
 use crate::client::browser::amount;
 use crate::client::browser::queue::{Asked, Conflict, Kind, Panel, State, Wanted};
@@ -130,9 +130,7 @@ impl App {
             item("cancel", String::new(), FileWish::Cancel(id)),
         ];
         let title = format!("'{}' is there already", short(&name, 40));
-        let mut picker = Picker::new(title, items);
-        picker.of_job = Some(id);
-        self.layers.push(Layer::Picker(picker));
+        self.layers.push(Layer::Picker(Picker::new(title, items).of_job(id)));
     }
 
     pub(super) fn answer_job(&mut self, id: u64, ask: u64, what: Conflict, all: bool, out: &mut Vec<Effect>) {
@@ -196,8 +194,6 @@ impl App {
 
     /// Its question, else what failed, else what it is.
     fn open_job(&mut self, id: u64) {
-        let moment = self.unix_now();
-        let _ = moment;
         let Some(job) = self.files.queue.job(id) else { return };
         if job.asked.is_some() {
             return self.ask_of_job(id);
@@ -240,10 +236,4 @@ impl App {
             n => Some(format!("{n} copies, moves or deletes are not done: leave, and stop them?")),
         }
     }
-}
-
-/// (one place for how things are counted)
-#[allow(dead_code)]
-fn counted(infos: &[&FileInfo]) -> String {
-    what(infos)
 }

@@ -1,0 +1,432 @@
+//! The browser: keys in, errands and screens out; news back.
+
+use super::super::tests::{Bench, info as session};
+use super::super::{Event, Farewell};
+use super::*;
+use crate::client::errands::News;
+use crate::client::host::{HostEvent, HostState};
+use crate::proto::control::{Fault, FilesStatted, LinkInfo, ListEnd, Space};
+use crate::proto::notice::SessionExited;
+
+fn name(text: &str) -> FileName {
+    FileName::new(text).unwrap()
+}
+fn path(text: &str) -> FilePath {
+    FilePath::new(text).unwrap()
+}
+fn file(text: &str, size: u64) -> FileInfo {
+    FileInfo { name: name(text), kind: FileKind::File, size, mode: 0o644, owner: "me".into(), ..FileInfo::default() }
+}
+fn dir(text: &str) -> FileInfo {
+    FileInfo { name: name(text), kind: FileKind::Dir, mode: 0o755, ..FileInfo::default() }
+}
+
+/// What was wanted of files and not looked at yet.
+fn errands(s: &mut Bench) -> Vec<(u64, Errand)> {
+    let all = s.take();
+    all.into_iter()
+        .filter_map(|e| match e {
+            Effect::Files(tag, errand) => Some((tag, errand)),
+            _ => None,
+        })
+        .collect()
+}
+fn news(s: &mut Bench, tag: u64, news: News) {
+    s.event(Event::Files(tag, news));
+}
+
+/// Every listing that was asked for is answered with what is there.
+fn answer(s: &mut Bench, there: &[(&str, Vec<FileInfo>)]) -> Vec<(u64, Errand)> {
+    let mut rest = Vec::new();
+    for (tag, errand) in errands(s) {
+        let Errand::List { path: asked, .. } = &errand else {
+            rest.push((tag, errand));
+            continue;
+        };
+        let asked = if asked.is_empty() { path("/home/me") } else { asked.clone() };
+        match there.iter().find(|(p, _)| path(p) == asked) {
+            Some((_, entries)) => {
+                news(s, tag, News::Listed(asked));
+                news(s, tag, News::Entries(entries.clone()));
+                news(s, tag, News::ListEnd(ListEnd::default()));
+            }
+            None => news(s, tag, News::Failed("there is no such\u{1b}[2J directory".into())),
+        }
+    }
+    rest
+}
+
+fn there() -> Vec<(&'static str, Vec<FileInfo>)> {
+    let leads = LinkInfo { target: path("src"), kind: Some(FileKind::Dir) };
+    let link = FileInfo { kind: FileKind::Link, link: Some(leads), ..file("link", 3) };
+    vec![
+        ("/home/me", vec![dir("work"), file("a.txt", 2000), file(".rc", 1), file("evil\u{202e}\u{1b}[2J", 5), link]),
+        ("/home/me/work", vec![dir("src"), file("b.txt", 5 << 20), file("c.log", 7)]),
+        ("/", vec![dir("home")]),
+        ("/home", vec![dir("me"), dir("you")]),
+    ]
+}
+
+/// A browser over both columns: the shell's directory on the left, home on the right.
+fn bench(cols: u16, rows: u16) -> Bench {
+    let mut s = Bench::full(cols, rows);
+    let pane = *s.app.panes.keys().next().unwrap();
+    s.app.panes.get_mut(&pane).unwrap().info.as_mut().unwrap().cwd = "/home/me/work".into();
+    s.take();
+    s.keys("C-b F");
+    assert!(answer(&mut s, &there()).is_empty());
+    s
+}
+fn on(s: &Bench) -> String {
+    s.app.files.browser.as_ref().unwrap().here().current().map_or("-".into(), |e| e.info.name.to_string())
+}
+fn at(s: &Bench) -> [String; 2] {
+    s.app.files.browser.as_ref().unwrap().columns.each_ref().map(|c| c.path.to_string())
+}
+
+#[test]
+fn it_opens_where_the_shell_is() {
+    let mut s = bench(100, 30);
+    assert_eq!(at(&s), ["/home/me/work", "/home/me"]);
+    let screen = s.screen();
+    assert!(screen.contains("this machine: /home/me/work") && screen.contains("/ src"), "{screen}");
+    assert!(screen.contains("5.0M") && screen.contains("3 entries") && screen.contains("4 of 5 shown"), "{screen}");
+    // up, and the cursor is on where it came from; down again, and by a link
+    s.keys("Backspace");
+    answer(&mut s, &there());
+    assert_eq!((at(&s)[0].as_str(), on(&s).as_str()), ("/home/me", "work"));
+    s.keys("h h");
+    answer(&mut s, &there());
+    assert_eq!(at(&s)[0], "/", "what was not read was left at once");
+    s.keys("-");
+    answer(&mut s, &there());
+    assert_eq!(at(&s)[0], "/home");
+    s.keys("Tab g Enter");
+    assert!(matches!(&errands(&mut s)[..], [(_, Errand::List { path: p, .. })] if *p == path("/home/me/link")));
+}
+
+#[test]
+fn what_is_left_is_let_go_of_and_its_news_are_dropped() {
+    let mut s = bench(100, 30);
+    s.keys("Backspace");
+    let first = errands(&mut s);
+    s.keys("Backspace");
+    let second = errands(&mut s);
+    assert_eq!(second.iter().filter(|(tag, e)| *tag == first[0].0 && *e == Errand::Stop).count(), 1, "{second:?}");
+    news(&mut s, first[0].0, News::Entries(vec![file("stale", 1)]));
+    assert!(!s.has("stale"));
+    s.keys("Q");
+    assert_eq!(errands(&mut s).len(), 1, "the other one, too");
+    assert!(!s.app.browsing());
+}
+
+#[test]
+fn nothing_of_a_host_is_drawn_as_it_is() {
+    let mut s = bench(100, 30);
+    s.keys("Tab G");
+    let screen = s.screen();
+    assert!(screen.contains("evil\\u{202e}\\u{1b}[2J"), "{screen}");
+    assert!(!screen.contains('\u{202e}') && !screen.contains('\u{1b}'));
+    s.keys(": '/nowhere Enter");
+    answer(&mut s, &there());
+    assert!(s.has("there is no such\\u{1b}[2J directory"), "{}", s.screen());
+}
+
+#[test]
+fn filter_sort_and_hidden() {
+    let mut s = bench(100, 30);
+    s.keys("/ 'LOG");
+    assert_eq!(on(&s), "c.log");
+    assert!(s.has("└/LOG"), "{}", s.screen());
+    s.keys("Enter");
+    assert!(s.has("1 of 3 shown · /log"), "{}", s.screen());
+    s.keys("Escape s");
+    assert!(s.has("size▾") && s.app.browsing(), "the first Escape takes the filter away");
+    s.keys("S Tab .");
+    assert!(s.has("size▴") && s.has(".rc"));
+    s.keys("Escape");
+    assert!(!s.app.browsing());
+}
+
+#[test]
+fn copies_go_one_after_the_other_and_are_told() {
+    let mut s = bench(100, 30);
+    s.keys("j Space Space");
+    assert!(s.has("2 selected, 5.0M"), "{}", s.screen());
+    s.keys("c");
+    let all = errands(&mut s);
+    let [(job, Errand::Run(wanted))] = &all[..] else { panic!("{all:?}") };
+    let (job, wanted) = (*job, wanted.clone());
+    assert_eq!((wanted.dir, wanted.into), (path("/home/me/work"), path("/home/me")));
+    assert_eq!(wanted.names, [name("b.txt"), name("c.log")]);
+    assert_eq!(s.app.files.browser.as_ref().unwrap().here().selected().0, 0);
+    // another one waits for it
+    s.keys("g m");
+    assert!(errands(&mut s).is_empty());
+    news(&mut s, job, News::Planned { files: 2, bytes: 10 << 20 });
+    news(&mut s, job, News::Progress { files: 1, bytes: 5 << 20, current: path("b.txt"), speed: 1 << 20 });
+    assert!(s.has("copy 50 % +1"), "{}", s.screen());
+    s.keys("q");
+    let screen = s.screen();
+    assert!(
+        screen.contains("1 of 2, 5.0M of 10M · 1.0M/s · 5 s left") && screen.contains("waits for its turn"),
+        "{screen}"
+    );
+    // a name that is taken
+    let asked = jobs::Asked { id: 7, path: path("b.txt"), new: file("b.txt", 9), old: file("b.txt", 8) };
+    news(&mut s, job, News::Asks(asked));
+    assert!(s.has("'b.txt' is there already") && s.has("keep both of all"), "{}", s.screen());
+    s.keys("Down Enter");
+    assert_eq!(errands(&mut s), [(job, Errand::Answer { ask: 7, what: Conflict::Replace, all: false })]);
+    let failed = crate::proto::control::Failed { path: path("c\u{7}"), why: Fault::new(Fault::REFUSED, "not allowed") };
+    news(&mut s, job, News::FailedFor(vec![failed]));
+    news(&mut s, job, News::Over { files: 1, bytes: 1, skipped: 0, fault: None });
+    let after = answer(&mut s, &there());
+    assert!(matches!(&after[..], [(_, Errand::Run(w))] if w.kind == jobs::Kind::Move), "its turn: {after:?}");
+    s.keys("Up Enter");
+    assert!(s.has("c\\u{7}: not allowed"), "{}", s.screen());
+    s.keys("q j c");
+    let stopped = errands(&mut s);
+    assert!(stopped.contains(&(after[0].0, Errand::Stop)), "{stopped:?}");
+    s.keys("x");
+    assert!(s.has("nothing is being copied"));
+}
+
+#[test]
+fn a_question_waits_for_who_looks() {
+    let mut s = bench(100, 30);
+    s.keys("j c");
+    let job = errands(&mut s)[0].0;
+    s.keys("Q");
+    s.take();
+    let asked = jobs::Asked { id: 1, path: path("b.txt"), new: file("b.txt", 9), old: file("b.txt", 8) };
+    news(&mut s, job, News::Asks(asked));
+    assert!(s.app.layers.is_empty() && s.has("copy asks"), "{}", s.screen());
+    s.keys("x");
+    assert_eq!(s.typed(), ["s1 x"]);
+    s.app.show_queue();
+    s.keys("Enter Enter");
+    assert_eq!(errands(&mut s), [(job, Errand::Answer { ask: 1, what: Conflict::Skip, all: false })]);
+}
+
+#[test]
+fn leaving_asks_while_something_is_copied() {
+    let mut s = bench(100, 30);
+    s.keys("j c Q C-b d");
+    assert!(!s.take().iter().any(|e| matches!(e, Effect::Quit(_))));
+    assert!(s.has("leave, and stop it?"), "{}", s.screen());
+    s.keys("n C-b d y");
+    assert!(s.take().contains(&Effect::Quit(Farewell::Detached)));
+}
+
+#[test]
+fn names_and_permissions_are_checked_while_they_are_typed() {
+    let mut s = bench(100, 30);
+    s.keys("n 'a/b Enter");
+    assert!(s.has("a file's name is one component") && errands(&mut s).is_empty(), "{}", s.screen());
+    s.keys("C-u 'new Enter");
+    let all = errands(&mut s);
+    assert!(matches!(&all[..], [(_, Errand::MakeDir { path: p, .. })] if *p == path("/home/me/work/new")));
+    news(&mut s, all[0].0, News::Done);
+    let mut more = there();
+    more[1].1.push(dir("new"));
+    answer(&mut s, &more);
+    assert_eq!(on(&s), "new", "the cursor is on it");
+    s.keys("r C-u 'old Enter");
+    assert!(matches!(&errands(&mut s)[..], [(_, Errand::Rename { to, .. })] if *to == name("old")));
+    s.keys("p C-u 'rwx");
+    assert!(s.has("octal (644)"), "{}", s.screen());
+    s.keys("'r-x--- Enter");
+    assert!(matches!(&errands(&mut s)[..], [(_, Errand::Mode { mode: 0o750, .. })]));
+    // what fails is said, and what there is now is read
+    s.keys("n 'x Enter");
+    let tag = errands(&mut s)[0].0;
+    news(&mut s, tag, News::Failed("the name is\n taken".into()));
+    assert!(s.has("the name is\\n taken") && matches!(&errands(&mut s)[..], [(_, Errand::List { .. })]));
+}
+
+#[test]
+fn deleting_asks_first_and_says_what() {
+    let mut s = bench(100, 30);
+    s.keys("a D");
+    let screen = s.screen();
+    assert!(screen.contains("Delete 2 files and 1 directory (5.0M), with all that is in there"), "{screen}");
+    s.keys("n");
+    assert!(errands(&mut s).is_empty());
+    s.keys("Escape F8 y");
+    assert!(
+        matches!(&errands(&mut s)[..], [(_, Errand::Run(w))] if w.kind == jobs::Kind::Delete && w.names == [name("src")])
+    );
+}
+
+#[test]
+fn nothing_is_copied_onto_or_into_itself() {
+    let mut s = bench(100, 30);
+    s.keys("= Tab");
+    answer(&mut s, &there());
+    s.keys("Tab g Down m");
+    assert!(s.has("both columns show the same directory"), "{}", s.screen());
+    s.keys("c C-u 'b2.txt Enter");
+    assert!(matches!(&errands(&mut s)[..], [(_, Errand::Run(w))] if w.rename == Some(name("b2.txt"))));
+    let mut s = bench(100, 30);
+    s.keys("Tab g j c");
+    assert!(s.has("can't be put into itself") && errands(&mut s).is_empty(), "{}", s.screen());
+}
+
+#[test]
+fn a_file_is_looked_at_as_it_comes() {
+    let mut s = bench(100, 30);
+    s.keys("j v");
+    let all = errands(&mut s);
+    let [(tag, Errand::Read { path: p, .. })] = &all[..] else { panic!("{all:?}") };
+    assert_eq!(*p, path("/home/me/work/b.txt"));
+    news(&mut s, *tag, News::Size(11));
+    news(&mut s, *tag, News::Bytes(b"hello\n\x1b[2J".to_vec()));
+    assert!(s.has("hello") && s.has("\\u{1b}[2J") && s.has("10 of 11"), "{}", s.screen());
+    s.keys("x");
+    assert!(s.has("68 65 6c 6c 6f"), "{}", s.screen());
+    s.keys("q");
+    assert_eq!(errands(&mut s), [(*tag, Errand::Stop)]);
+    assert!(s.app.browsing());
+}
+
+#[test]
+fn facts_are_told() {
+    let mut s = bench(100, 30);
+    s.keys("j i");
+    let tag = errands(&mut s)[0].0;
+    let facts =
+        FilesStatted { info: file("b.txt", 5 << 20), real: None, space: Some(Space { total: 1 << 40, free: 1 << 39 }) };
+    news(&mut s, tag, News::Facts(Box::new(facts)));
+    assert!(s.has("5.0M (5242880 bytes)") && s.has("512G free of 1.0T") && s.has("0644  rw-r--r--"), "{}", s.screen());
+    s.keys("x");
+    assert!(s.app.browsing() && !s.has("5242880"));
+}
+
+fn edit() -> Edit {
+    Edit {
+        whose: Whose::host(HostId::local()),
+        dir: path("/home/me/work"),
+        name: name("c.log"),
+        was: file("c.log", 7),
+        copy: "/state/edits/1/c.log".into(),
+        hash: [0; 32],
+    }
+}
+
+#[test]
+fn a_file_is_edited_and_put_back() {
+    let mut s = bench(100, 30);
+    s.keys("j j e");
+    let all = errands(&mut s);
+    assert!(matches!(&all[..], [(_, Errand::Fetch { name: n, .. })] if *n == name("c.log")), "{all:?}");
+    news(&mut s, all[0].0, News::Fetched(Box::new(edit())));
+    assert!(!s.app.browsing());
+    let made = s.effects.iter().find_map(|e| match e {
+        Effect::Host(_, HostCommand::Create { create, .. }) => Some(create.command.last().unwrap().clone()),
+        _ => None,
+    });
+    assert_eq!(made.as_deref(), Some("/state/edits/1/c.log"));
+    s.answer();
+    let exit = |s: &mut Bench, id: &str, code| {
+        let exit = SessionExited { exit_code: Some(code), cause: None };
+        s.host("local", HostEvent::Exited { session: id.parse().unwrap(), exit });
+    };
+    exit(&mut s, "s2", 0);
+    assert!(s.app.browsing() && s.app.tabs.list.len() == 1, "back where it was chosen");
+    let all = errands(&mut s);
+    let put = all.iter().find(|(_, e)| matches!(e, Errand::PutBack { keep: Keep::Unless, .. })).unwrap();
+    // somebody was faster
+    news(&mut s, put.0, News::Differs(Box::new(edit()), Some(Box::new(file("c.log", 9)))));
+    assert!(s.has("changed by somebody else") && s.has("keep theirs"), "{}", s.screen());
+    s.keys("Enter");
+    let all = errands(&mut s);
+    assert!(matches!(&all[..], [(_, Errand::PutBack { keep: Keep::Beside, .. })]), "{all:?}");
+    news(&mut s, all[0].0, News::Failed("the disk is full".into()));
+    assert!(s.has("what was edited is in /state/edits/1/c.log"), "nothing is lost: {}", s.screen());
+}
+
+#[test]
+fn an_editor_that_fails_puts_nothing_back() {
+    let mut s = bench(100, 30);
+    s.keys("j j e");
+    let tag = errands(&mut s)[0].0;
+    news(&mut s, tag, News::Fetched(Box::new(edit())));
+    s.answer();
+    s.take();
+    let exit = SessionExited { exit_code: Some(1), cause: None };
+    s.host("local", HostEvent::Exited { session: "s2".parse().unwrap(), exit });
+    assert!(errands(&mut s).is_empty());
+    assert!(s.has("nothing was put back; the copy is /state/edits/1/c.log"), "{}", s.screen());
+    assert_eq!(s.app.tabs.list.len(), 2, "what it said can be read");
+}
+
+#[test]
+fn other_hosts_and_bookmarks() {
+    let mut s = bench(100, 30);
+    s.keys("Tab o 'build Enter");
+    let all = s.take();
+    assert!(all.contains(&Effect::Host(HostId::new("build-server"), HostCommand::Connect)), "{all:?}");
+    let list = all.iter().find_map(|e| match e {
+        Effect::Files(tag, Errand::List { whose, .. }) => Some((*tag, whose.host.clone())),
+        _ => None,
+    });
+    assert_eq!(list.unwrap().1, HostId::new("build-server"));
+    s.keys("b");
+    let tag = errands(&mut s)[0].0;
+    news(&mut s, tag, News::Bookmarks(vec![path("/srv")]));
+    assert!(s.has("/srv") && s.has("+ add ~") && s.has("- delete /srv"), "{}", s.screen());
+    s.keys("Enter");
+    assert!(
+        matches!(&errands(&mut s)[..], [_, (_, Errand::List { path: p, .. })] | [(_, Errand::List { path: p, .. }), _] if *p == path("/srv"))
+    );
+}
+
+#[test]
+fn it_follows_the_shell() {
+    let mut s = bench(100, 30);
+    s.keys("f");
+    answer(&mut s, &there());
+    let moved = crate::proto::control::SessionInfo { cwd: "/home".into(), ..session("s1", 80, 24) };
+    s.host("local", HostEvent::Changed { session: "s1".parse().unwrap(), info: Box::new(moved) });
+    assert!(matches!(&errands(&mut s)[..], [(_, Errand::List { path: p, .. })] if *p == path("/home")));
+}
+
+#[test]
+fn a_shell_opens_there_and_paths_are_copied() {
+    let mut s = bench(100, 30);
+    s.keys("Tab g y");
+    assert!(s.take().contains(&Effect::Copy("/home/me/link".into())));
+    s.keys("!");
+    let create = s.take().into_iter().find_map(|e| match e {
+        Effect::Host(_, HostCommand::Create { create, .. }) => Some(create.cwd),
+        _ => None,
+    });
+    assert_eq!((create.as_deref(), s.app.browsing()), (Some("/home/me"), false));
+}
+
+#[test]
+fn it_fits_small_screens() {
+    for (cols, rows) in [(120, 35), (80, 24), (40, 12), (20, 5), (2, 2)] {
+        let mut s = bench(cols, rows);
+        let screen = s.screen();
+        if cols >= 40 {
+            assert!(screen.contains("b.txt") && screen.contains("? help"), "{screen}");
+        }
+        s.keys("q Escape ? Escape j v q i");
+        s.screen();
+        if cols == 40 {
+            s.keys("Tab");
+            assert!(s.has("a.txt") && !s.has("b.txt"), "one column at a time: {}", s.screen());
+        }
+    }
+}
+
+#[test]
+fn hosts_away_say_so() {
+    let mut s = bench(100, 30);
+    s.host("local", HostEvent::State(HostState::Failed { why: "no".into(), hints: vec![], hard: false }));
+    s.keys("R");
+    let all = s.take();
+    assert!(all.contains(&Effect::Host(HostId::local(), HostCommand::Connect)), "{all:?}");
+}
