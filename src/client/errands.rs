@@ -7,8 +7,9 @@ mod edit;
 pub mod run;
 
 use super::browser::edits::{Edit, Keep};
-use super::browser::queue::{Asked, Conflict, Wanted};
+use super::browser::queue::{Asked, Wanted};
 use super::files::Whose;
+use super::files::job::Conflict;
 use crate::proto::control::{Failed, FileInfo, FileName, FilePath, FilesStatted, ListEnd};
 use std::path::PathBuf;
 
@@ -72,6 +73,11 @@ pub enum Errand {
     },
     /// Nobody wants it any more.
     Stop,
+    /// Nor what it left of a large file.
+    DropPart {
+        whose: Whose,
+        path: FilePath,
+    },
     /// The bookmarks of a host, with this one (or without it, where false): Bookmarks.
     Bookmarks {
         of: String,
@@ -115,10 +121,14 @@ pub enum News {
     Waits(String),
     Asks(Asked),
     FailedFor(Vec<Failed>),
+    /// Where what is there of a large file lies.
+    Part(Option<FilePath>),
+    /// `failed`: what failed in the end; none = what was told.
     Over {
         files: u64,
         bytes: u64,
         skipped: u64,
+        failed: Option<Vec<Failed>>,
         fault: Option<String>,
     },
     Bookmarks(Vec<FilePath>),

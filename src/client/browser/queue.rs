@@ -2,21 +2,9 @@
 //! each pair of hosts. State alone: carrying a job out is `errands`, asking a person is `app/files.rs`.
 
 use crate::client::files::Whose;
+use crate::client::files::job::Conflict;
 use crate::proto::control::{Failed, FileInfo, FileName, FilePath};
 use std::time::Duration;
-
-/// What becomes of a file whose name is taken.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Conflict {
-    #[default]
-    Ask,
-    Skip,
-    Replace,
-    /// Where what is there is older.
-    ReplaceOlder,
-    /// The new one gets another name.
-    KeepBoth,
-}
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {
@@ -86,6 +74,8 @@ pub struct Job {
     /// Bytes a second.
     pub speed: u64,
     pub failed: Vec<Failed>,
+    /// What is there of a large file, where it goes to.
+    pub part: Option<FilePath>,
     pub skipped: u64,
     /// Where its first file was done, and where it ended.
     pub begun: Option<Duration>,
@@ -155,6 +145,7 @@ impl Queue {
             current: String::new(),
             speed: 0,
             failed: Vec::new(),
+            part: None,
             skipped: 0,
             begun: None,
             ended: None,
@@ -190,8 +181,11 @@ impl Queue {
         true
     }
 
-    pub fn clear_finished(&mut self) {
-        self.jobs.retain(|j| !j.is_over());
+    /// Takes away what is over. Of those that did not come to their end: what they left of a large file.
+    pub fn clear_finished(&mut self) -> Vec<(Whose, FilePath)> {
+        let (open, over): (Vec<Job>, Vec<Job>) = std::mem::take(&mut self.jobs).into_iter().partition(|j| !j.is_over());
+        self.jobs = open;
+        over.into_iter().filter_map(|job| Some((job.wanted.to, job.part?))).collect()
     }
 
     /// Jobs that are not over.

@@ -2,8 +2,9 @@
 //! come. A task that is let go of lets go of its streams with it.
 
 use super::{Errand, News};
-use crate::client::browser::queue::{Conflict, Kind, Wanted};
+use crate::client::browser::queue::{Kind, Wanted};
 use crate::client::browser::viewer;
+use crate::client::files::job::Conflict;
 use crate::client::files::{End, Ups, Whose};
 use crate::paths::Paths;
 use crate::proto::control::{Failed, Fault, FileKind, FileName, FilePath};
@@ -162,6 +163,7 @@ async fn carry_out(
             let paths = means.paths.clone();
             let _ = tokio::task::spawn_blocking(move || crate::store::copies::forget(&paths, &copy)).await;
         }
+        Errand::DropPart { whose, path } => drop(end(whose).delete(&path, false, |_| {}).await?),
         Errand::Run(wanted) if wanted.kind == Kind::Delete => delete(end(wanted.from.clone()), wanted, teller).await?,
         Errand::Run(wanted) => super::copy::copy(means, wanted, teller, asked).await?,
         Errand::Bookmarks { of, change } => {
@@ -270,7 +272,7 @@ async fn delete(end: End, wanted: Wanted, teller: &Teller) -> Result<(), Fault> 
         names = rest;
     }
     let (files, bytes) = (files.load(Ordering::Relaxed), bytes.load(Ordering::Relaxed));
-    teller.tell(News::Over { files, bytes, skipped: 0, fault: None });
+    teller.tell(News::Over { files, bytes, skipped: 0, failed: None, fault: None });
     Ok(())
 }
 

@@ -3,9 +3,10 @@
 use super::{Effect, FileWish};
 use crate::client::app::App;
 use crate::client::browser::amount;
-use crate::client::browser::queue::{Asked, Conflict, Kind, Panel, State, Wanted};
+use crate::client::browser::queue::{Asked, Kind, Panel, State, Wanted};
 use crate::client::browser::viewer::Viewer;
 use crate::client::errands::{Errand, News};
+use crate::client::files::job::Conflict;
 use crate::client::keymap::word;
 use crate::client::layer::picker::{Item, Picker};
 use crate::client::layer::{Choice, Layer};
@@ -64,8 +65,12 @@ impl App {
                 }
             }
             News::FailedFor(failed) => job.fail(failed),
+            News::Part(path) => job.part = path,
             News::Failed(why) => self.job_over(id, State::Failed(short(&why, 200)), out),
-            News::Over { files, bytes, skipped, fault } => {
+            News::Over { files, bytes, skipped, failed, fault } => {
+                if let Some(failed) = failed {
+                    job.failed = failed;
+                }
                 (job.files, job.bytes, job.skipped, job.ended) = (files, bytes, skipped, Some(now));
                 let state = fault.map_or(State::Done, |why| State::Failed(short(&why, 200)));
                 self.job_over(id, state, out);
@@ -171,7 +176,9 @@ impl App {
             "Home" | "g" => panel.chosen = 0,
             "End" | "G" => panel.chosen = count.saturating_sub(1),
             "x" => {
-                self.files.queue.clear_finished();
+                for (whose, path) in self.files.queue.clear_finished() {
+                    self.errand(Errand::DropPart { whose, path }, out);
+                }
             }
             _ => {
                 let Some(id) = id else { return };

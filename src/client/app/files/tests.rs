@@ -180,7 +180,7 @@ fn copies_go_one_after_the_other_and_are_told() {
     assert_eq!(errands(&mut s), [(job, Errand::Answer { ask: 7, what: Conflict::Replace, all: false })]);
     let failed = crate::proto::control::Failed { path: path("c\u{7}"), why: Fault::new(Fault::REFUSED, "not allowed") };
     news(&mut s, job, News::FailedFor(vec![failed]));
-    news(&mut s, job, News::Over { files: 1, bytes: 1, skipped: 0, fault: None });
+    news(&mut s, job, News::Over { files: 1, bytes: 1, skipped: 0, failed: None, fault: None });
     let after = answer(&mut s, &there());
     assert!(matches!(&after[..], [(_, Errand::Run(w))] if w.kind == jobs::Kind::Move), "its turn: {after:?}");
     s.keys("Up Enter");
