@@ -132,9 +132,9 @@ pub enum News {
         fault: Option<String>,
     },
     Bookmarks(Vec<FilePath>),
-    /// The file's path there, to be typed; and what it is.
+    /// The files' paths there, to be typed; and what they are.
     Pasted {
-        path: FilePath,
+        paths: Vec<FilePath>,
         what: String,
     },
 }

@@ -49,7 +49,7 @@ pub(super) async fn copy(
     // questions that are open, and whether what comes is newer than what is there
     let mut open: HashMap<u64, bool> = HashMap::new();
     let mut older_for_all = false;
-    let mut heed = |event: JobEvent, open: &mut HashMap<u64, bool>, older_for_all: bool| match event {
+    let heed = |event: JobEvent, open: &mut HashMap<u64, bool>, older_for_all: bool| match event {
         JobEvent::Asked { id, path, theirs, ours } => {
             let newer = ours.mtime_ms > theirs.mtime_ms;
             if older_for_all {

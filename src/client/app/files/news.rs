@@ -6,7 +6,7 @@ use crate::client::app::App;
 use crate::client::browser::{amount, mode};
 use crate::client::errands::News;
 use crate::client::layer::Layer;
-use crate::proto::control::{FileInfo, FileKind, FilesStatted};
+use crate::proto::control::{FileInfo, FileKind, FilePath, FilesStatted};
 use crate::text::short;
 
 /// Characters of a failure that is told.
@@ -72,10 +72,11 @@ impl App {
             (After::PutBack(_), News::PutBack(said)) => self.say_long(said),
             (After::PutBack(_), News::Differs(edit, now)) => self.ask_what_to_keep(edit, now),
             (After::Bookmarks(whose), News::Bookmarks(paths)) => self.offer_bookmarks(whose, paths),
-            (After::Paste(pane), News::Pasted { path, what }) => {
-                self.say(format!("{what}: {}", short(&path.to_string(), WHY)));
-                let text = String::from_utf8_lossy(path.as_bytes()).into_owned();
-                self.paste_into(pane, crate::text::shell(&text).into_bytes(), &mut out);
+            (After::Paste(pane), News::Pasted { paths, what }) => {
+                self.say(what);
+                let word = |p: &FilePath| crate::text::shell(&String::from_utf8_lossy(p.as_bytes()));
+                let text = paths.iter().map(word).collect::<Vec<_>>().join(" ");
+                self.paste_into(pane, text.into_bytes(), &mut out);
             }
             _ => {}
         }
