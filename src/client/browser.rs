@@ -84,6 +84,11 @@ pub fn amount(bytes: u64) -> String {
     format!("{value:.0}E")
 }
 
+/// The same within a sentence: `42 bytes`, `31M`.
+pub fn sized(bytes: u64) -> String {
+    if bytes < 1024 { crate::text::count(bytes as usize, "byte") } else { amount(bytes) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::amount;

@@ -4,6 +4,7 @@
 mod support;
 
 mod again;
+mod browser;
 mod cli;
 mod cp;
 mod cuts;

@@ -13,7 +13,7 @@ use crate::client::browser::edits::{Edit, Keep, Open};
 use crate::client::browser::keys::{Act, DEEDS, act};
 use crate::client::browser::queue::{self as jobs, Panel, Queue, Wanted};
 use crate::client::browser::viewer::Viewer;
-use crate::client::browser::{Browser, amount, mode, parent};
+use crate::client::browser::{Browser, mode, parent, sized};
 use crate::client::errands::Errand;
 use crate::client::files::Whose;
 use crate::client::files::job::Conflict;
@@ -454,8 +454,8 @@ impl App {
             Act::Sort => column.set_sort(column.sort.next(), column.reversed),
             Act::Reverse => column.set_sort(column.sort, !column.reversed),
             Act::Filter => {
-                let field = Field::new(column.filter());
-                browser.typing = Some(field);
+                column.set_filter("");
+                browser.typing = Some(Field::default());
             }
             Act::Copy => self.transfer(jobs::Kind::Copy, out),
             Act::Move => self.transfer(jobs::Kind::Move, out),
@@ -641,7 +641,7 @@ impl App {
         }
         let dirs = infos.iter().any(|i| i.kind == FileKind::Dir);
         let bytes: u64 = infos.iter().filter(|i| i.kind == FileKind::File).map(|i| i.size).sum();
-        let size = if bytes > 0 { format!(" ({})", amount(bytes)) } else { String::new() };
+        let size = if bytes > 0 { format!(" ({})", sized(bytes)) } else { String::new() };
         let with = if dirs { ", with all that is in there" } else { "" };
         let text = format!(
             "Delete {}{size}{with}, from {} of {}? It can't be brought back.",

@@ -7,7 +7,7 @@ use crate::client::app::App;
 use crate::client::app::files::path_text;
 use crate::client::browser::column::{Column, Entry, Sort};
 use crate::client::browser::keys::DEEDS;
-use crate::client::browser::{WIDE, amount, mode};
+use crate::client::browser::{WIDE, amount, mode, sized};
 use crate::client::keymap::shown;
 use crate::proto::control::FileKind;
 use crate::text::{count, escape, short};
@@ -300,7 +300,7 @@ fn draw_foot(theme: &Theme, c: &Column, area: Rect, line: Style, buf: &mut Buffe
     let mut words = Vec::new();
     let mut style = line;
     if chosen > 0 {
-        words.push(format!("{chosen} selected, {}", amount(bytes)));
+        words.push(format!("{chosen} selected, {}", sized(bytes)));
         style = theme.accent;
     }
     match c.len() == c.all() {

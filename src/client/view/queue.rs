@@ -3,8 +3,8 @@
 use super::layer::place;
 use super::{boxed, fill, ground, put, put_cut};
 use crate::client::app::App;
-use crate::client::browser::amount;
 use crate::client::browser::queue::{Job, Kind, Panel, State};
+use crate::client::browser::{amount, sized};
 use crate::text::{count, short};
 use crate::theme::Theme;
 use ratatui::buffer::Buffer;
@@ -107,7 +107,7 @@ fn draw_job(theme: &Theme, job: &Job, here: Rect, chosen: bool, buf: &mut Buffer
             Some((files, bytes)) if bytes > 0 => {
                 format!("{} of {files}, {} of {}", job.files, amount(job.bytes), amount(bytes))
             }
-            _ => format!("{}, {}", count(job.files as usize, "file"), amount(job.bytes)),
+            _ => format!("{}, {}", count(job.files as usize, "file"), sized(job.bytes)),
         });
     }
     if job.speed > 0 && job.state == State::Running && job.asked.is_none() {

@@ -3,8 +3,8 @@
 
 use super::{After, Effect, FileWish};
 use crate::client::app::App;
-use crate::client::browser::amount;
 use crate::client::browser::edits::{Edit, Keep, Open};
+use crate::client::browser::sized;
 use crate::client::errands::Errand;
 use crate::client::files::Whose;
 use crate::client::host::HostId;
@@ -22,7 +22,7 @@ pub const MOST: u64 = 64 << 20;
 impl App {
     pub(super) fn fetch_to_edit(&mut self, whose: Whose, dir: FilePath, info: FileInfo, out: &mut Vec<Effect>) {
         if info.size > MOST {
-            return self.say(format!("{} is too much to be edited (64M is the most)", amount(info.size)));
+            return self.say(format!("{} is too much to be edited (64M is the most)", sized(info.size)));
         }
         if info.kind == FileKind::Other {
             return self.say("it is no file: nothing to be edited");
@@ -108,10 +108,10 @@ impl App {
     /// Somebody else changed the file while it was edited here.
     pub(super) fn ask_what_to_keep(&mut self, edit: Box<Edit>, now: Option<Box<FileInfo>>) {
         let theirs = match &now {
-            Some(info) => format!("{} of {}", amount(info.size), self.moment(info.mtime_ms)),
+            Some(info) => format!("{} of {}", sized(info.size), self.moment(info.mtime_ms)),
             None => "it is gone".into(),
         };
-        let was = format!("was {} of {}", amount(edit.was.size), self.moment(edit.was.mtime_ms));
+        let was = format!("was {} of {}", sized(edit.was.size), self.moment(edit.was.mtime_ms));
         let item = |text: &str, aside: String, keep| Item {
             text: text.into(),
             aside,

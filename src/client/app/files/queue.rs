@@ -2,8 +2,8 @@
 
 use super::{Effect, FileWish};
 use crate::client::app::App;
-use crate::client::browser::amount;
 use crate::client::browser::queue::{Asked, Kind, Panel, State, Wanted};
+use crate::client::browser::sized;
 use crate::client::browser::viewer::Viewer;
 use crate::client::errands::{Errand, News};
 use crate::client::files::job::Conflict;
@@ -87,7 +87,7 @@ impl App {
         job.asked = None;
         job.ended = Some(now);
         let failed = job.failed.len();
-        let done = format!("{word}: {}, {}", count(job.files as usize, "file"), amount(job.bytes));
+        let done = format!("{word}: {}, {}", count(job.files as usize, "file"), sized(job.bytes));
         let skipped = if job.skipped > 0 { format!(", {} skipped", job.skipped) } else { String::new() };
         match &state {
             State::Failed(why) => self.say_long(format!("{word} failed: {why}")),
@@ -112,7 +112,7 @@ impl App {
         let Some(Asked { id: ask, path, new, old }) = job.asked.clone() else { return };
         let name = path.split().map_or_else(|| path.to_string(), |(_, name)| name.to_string());
         let told = |info: &FileInfo| {
-            let size = if info.kind == FileKind::Dir { "a directory".into() } else { amount(info.size) };
+            let size = if info.kind == FileKind::Dir { "a directory".into() } else { sized(info.size) };
             format!("{size} of {}", self.moment(info.mtime_ms))
         };
         let (new_said, old_said) = (told(&new), told(&old));
@@ -210,7 +210,7 @@ impl App {
         if w.kind != Kind::Delete {
             text.push_str(&format!("to {}: {}\n", w.to.label, w.into));
         }
-        text.push_str(&format!("{}, {}\n", count(job.files as usize, "file"), amount(job.bytes)));
+        text.push_str(&format!("{}, {}\n", count(job.files as usize, "file"), sized(job.bytes)));
         if let State::Failed(why) = &job.state {
             text.push_str(&format!("ended early: {why}\n"));
         }

@@ -1,0 +1,230 @@
+//! The file browser in a real terminal: places, names, copies, edits; here, and to a host behind a real sshd.
+
+use crate::far::Far;
+use crate::support::{Home, Tty, until};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+fn write(path: &Path, text: &str) {
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, text).unwrap();
+}
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_default()
+}
+#[track_caller]
+fn until_file(path: &Path, text: &str) {
+    until(&format!("{} says {text:?}", path.display()), || (read(path) == text).then_some(()));
+}
+
+/// A home with something in it, and the browser over it: `work` on the left, home on the right.
+fn browser(home: &Home, editor: Option<&Path>) -> (Tty, PathBuf) {
+    let work = home.at("home/work");
+    write(&work.join("a.txt"), "one\ntwo\n");
+    write(&work.join("b.log"), "log\n");
+    write(&work.join("sub/deep/c"), "c\n");
+    let mut command = home.thub_command(&[]);
+    command.current_dir(&work);
+    if let Some(editor) = editor {
+        command.env("EDITOR", editor);
+    }
+    let tty = Tty::start(command, 120, 35);
+    tty.until_text("ready$");
+    tty.prefix("F");
+    tty.until("both columns", |s| {
+        s.iter().any(|l| l.contains("home/work ─") && l.contains("home ─")) && s.iter().any(|l| l.contains("b.log"))
+    });
+    (tty, work)
+}
+
+#[test]
+fn files_of_this_machine() {
+    let home = Home::new();
+    let (mut tty, work) = browser(&home, None);
+    // a directory is made, and the cursor is on it
+    tty.type_("n");
+    tty.until_text("new directory");
+    tty.type_("a/b");
+    tty.until_text("one component");
+    tty.type_("\x15made\r");
+    tty.until("it is listed", |s| s.iter().any(|l| l.starts_with("│/ made")));
+    assert!(work.join("made").is_dir());
+    // renamed; a name that is taken is not
+    tty.type_("r\x15sub\r");
+    tty.until_text("that name is taken");
+    tty.type_("r");
+    tty.until_text("rename 'made'");
+    tty.type_("\x15other\r");
+    tty.until("under its new name", |s| s.iter().any(|l| l.starts_with("│/ other")));
+    assert!(work.join("other").is_dir() && !work.join("made").exists());
+    // in, up, and by a path
+    tty.type_("\r");
+    tty.until_text("home/work/other ─");
+    tty.type_("h");
+    tty.until_text("home/work ─");
+    tty.type_(":");
+    tty.until_text("go to a path");
+    tty.type_("sub/deep\r");
+    tty.until_text("home/work/sub/deep ─");
+    tty.type_("-");
+    tty.until_text("home/work ─");
+    // looked at, as text and as bytes
+    tty.type_("/a.t\rv");
+    tty.until("the text", |s| s.iter().any(|l| l.starts_with("│two")));
+    tty.type_("x");
+    tty.until_text("6f 6e 65 0a 74 77 6f 0a");
+    tty.type_("q");
+    // permissions
+    tty.type_("p\x15rw-r-----");
+    tty.until_text("0640");
+    tty.type_("\r");
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    until("the mode", || (mode(&work.join("a.txt")) == 0o640).then_some(()));
+    // all of it is copied to the other column, which shows it
+    tty.type_("\x1b");
+    tty.until("no filter", |s| s.iter().any(|l| l.contains("b.log")));
+    tty.type_("ac");
+    tty.until_text("done");
+    until_file(&home.at("home/a.txt"), "one\ntwo\n");
+    until_file(&home.at("home/sub/deep/c"), "c\n");
+    assert_eq!(mode(&home.at("home/a.txt")), 0o640);
+    tty.until("on both sides", |s| s.iter().filter(|l| l.contains("b.log")).count() == 2);
+    // one that is there already and another one is asked about
+    std::fs::write(work.join("b.log"), "another\n").unwrap();
+    tty.type_("/b.l\rc");
+    tty.until_text("'b.log' is there already");
+    tty.type_("keep both\r");
+    let numbered = || {
+        let all = std::fs::read_dir(home.at("home")).unwrap().flatten();
+        all.map(|e| e.path()).find(|p| p.file_name() != Some("b.log".as_ref()) && read(p) == "another\n")
+    };
+    until("the new one beside it", numbered);
+    assert_eq!(read(&home.at("home/b.log")), "log\n");
+    // the queue tells of both; nothing is left in it
+    tty.type_("q");
+    tty.until("two jobs", |s| s.iter().filter(|l| l.contains("done")).count() >= 2);
+    tty.type_("x");
+    tty.until_text("nothing is being copied");
+    tty.type_("q\x1b");
+    // deleted with all in it, after a question; links are not followed
+    std::os::unix::fs::symlink(home.at("home"), work.join("sub/home")).unwrap();
+    tty.until("no filter", |s| s.iter().any(|l| l.starts_with("│/ sub")));
+    tty.type_("/sub\rD");
+    tty.until_text("Delete directory 'sub', with all that is in there");
+    tty.type_("y");
+    until("it is gone", || (!work.join("sub").exists()).then_some(()));
+    assert_eq!(read(&home.at("home/sub/deep/c")), "c\n");
+    tty.until("its row, too", |s| !s.iter().any(|l| l.starts_with("│/ sub")));
+    // moved: it is only there
+    tty.type_("\x1b");
+    tty.until_text("/ other");
+    tty.type_("/other\rm");
+    until("it is there", || home.at("home/other").is_dir().then_some(()));
+    until("and no more here", || (!work.join("other").exists()).then_some(()));
+    // a bookmark outlives the client
+    tty.type_("b");
+    tty.until_text("+ add");
+    tty.type_("add\r");
+    tty.until_text("is a bookmark now");
+    tty.type_("\x1b");
+    tty.type_("Q");
+    tty.until_text("ready$");
+    tty.prefix("d");
+    assert_eq!(tty.wait_exit(), 0);
+    let kept = read(&home.at("state/bookmarks.json"));
+    assert!(kept.contains("home/work"), "{kept}");
+}
+
+#[test]
+fn an_edit_is_put_back_unless_somebody_was_faster() {
+    let home = Home::new();
+    let editor = home.at("editor");
+    // what an editor does: writes another file and renames it; and somebody else writes, too, where they are told to
+    let script = "#!/bin/sh\ncat \"$1\" >\"$1.new\" && echo mine >>\"$1.new\" && mv \"$1.new\" \"$1\"\n\
+        [ -f \"$HOME/faster\" ] && echo theirs >\"$HOME/work/a.txt\"\n[ ! -f \"$HOME/fails\" ]\n";
+    write(&editor, script);
+    std::fs::set_permissions(&editor, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let (mut tty, work) = browser(&home, Some(&editor));
+    let file = work.join("a.txt");
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o754)).unwrap();
+    tty.type_("/a.t\re");
+    tty.until_text("'a.txt' is saved");
+    assert_eq!(read(&file), "one\ntwo\nmine\n");
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o754);
+    let copies = || std::fs::read_dir(home.at("state/edits")).map_or(0, |d| d.count());
+    until("no copy is left", || (copies() == 0).then_some(()));
+
+    write(&home.at("home/faster"), "");
+    tty.until_text("home/work ─");
+    tty.type_("e");
+    tty.until_text("'a.txt' was changed by somebody else");
+    assert_eq!(read(&file), "theirs\n", "nothing is replaced unasked");
+    tty.type_("\r");
+    tty.until_text("saved beside it as 'a.mine.txt'");
+    assert_eq!((read(&file).as_str(), read(&work.join("a.mine.txt")).as_str()), ("theirs\n", "one\ntwo\nmine\nmine\n"));
+
+    tty.type_("/a.txt\re");
+    tty.until_text("'a.txt' was changed by somebody else");
+    tty.type_("keep mine\r");
+    tty.until_text("'a.txt' is saved");
+    assert_eq!(read(&file), "theirs\nmine\n");
+
+    // an editor that fails puts nothing back, and what it left stays
+    write(&home.at("home/fails"), "");
+    std::fs::remove_file(home.at("home/faster")).unwrap();
+    tty.type_("e");
+    tty.until_text("nothing was put back");
+    assert_eq!((read(&file).as_str(), copies()), ("theirs\nmine\n", 1));
+    tty.kill9();
+}
+
+#[test]
+fn files_of_a_host() {
+    let Some(far) = Far::deployed() else { return };
+    let (there, here) = (far.sshd.home(), far.home.at("home"));
+    write(&there.join("there.txt"), "there\n");
+    write(&here.join("here/x"), "x\n");
+    let big: String = (0..400_000).map(|n| format!("{n}\n")).collect();
+    write(&here.join("here/big"), &big);
+    far.thub(&["new", "-d", "-H", "test", "-n", "one", "--", "sh", "-c", "echo first-line; exec cat"]).ok();
+    let mut tty = far.tty(120, 35, &["test"]);
+    tty.until_text("first-line");
+    tty.prefix("F");
+    tty.until("both columns", |s| {
+        s.iter().any(|l| l.contains("test: /") && l.contains("this machine: /"))
+            && s.iter().any(|l| l.contains("there.txt"))
+            && s.iter().any(|l| l.contains("/ here"))
+    });
+    // both ways
+    tty.type_("/there\rc");
+    until_file(&here.join("there.txt"), "there\n");
+    // (a key behind Escape at once would be one with Alt)
+    let unfiltered = |tty: &Tty| {
+        tty.type_("\x1b");
+        tty.until("no filter", |s| !s.iter().any(|l| l.contains(" shown · /")));
+    };
+    unfiltered(&tty);
+    tty.type_("\t/here\rc");
+    until_file(&there.join("here/x"), "x\n");
+    until("all of it", || (read(&there.join("here/big")) == big).then_some(()));
+    // edited there
+    unfiltered(&tty);
+    tty.type_("\t:");
+    tty.until_text("go to a path of test");
+    tty.type_("here\r");
+    tty.until("the host's column", |s| s.iter().any(|l| l.contains("/here ─") && l.contains("test: ")));
+    tty.type_("/x\rD");
+    tty.until_text("of test? It can't be brought back.");
+    tty.type_("y");
+    until("gone there alone", || (!there.join("here/x").exists()).then_some(()));
+    assert!(here.join("here/x").exists());
+    // a shell there
+    unfiltered(&tty);
+    tty.type_("!");
+    tty.until_text("2 ");
+    tty.type_("echo at:$PWD\r");
+    let at = format!("at:{}", there.join("here").display());
+    tty.until("the shell's directory", |s| s.concat().contains(&at));
+    tty.prefix("d");
+    assert_eq!(tty.wait_exit(), 0);
+}
