@@ -1,43 +1,38 @@
-//! Owns what the file browser's keys do: places, copies, names, permissions. Leaves out the columns themselves (`browser`),
-//! what comes back (`files/news.rs`), the queue (`files/queue.rs`), edits (`files/edit.rs`) and the work (`errands`).
+//! Owns the file browser as part of the app: where it is, which places its columns show, what its menus offer. Leaves out the
+//! columns themselves (`browser`), its keys (`files/act.rs`), names being typed (`files/naming.rs`), what comes back
+//! (`files/news.rs`), the queue (`files/queue.rs`), edits (`files/edit.rs`), what opens (`files/open.rs`) and the work (`errands`).
 
+mod act;
 mod edit;
+mod naming;
 mod news;
+mod open;
 mod queue;
 
 pub use edit::MOST as MOST_EDITED;
+pub use naming::Naming;
 
 use super::{App, Effect};
+use crate::client::browser::Browser;
 use crate::client::browser::column::Column;
 use crate::client::browser::edits::{Edit, Keep, Open};
-use crate::client::browser::keys::{Act, DEEDS, act};
-use crate::client::browser::queue::{self as jobs, Panel, Queue, Wanted};
-use crate::client::browser::viewer::Viewer;
-use crate::client::browser::{Browser, mode, parent, sized};
+use crate::client::browser::keys::Act;
+use crate::client::browser::queue::{Queue, Wanted};
 use crate::client::errands::Errand;
 use crate::client::files::Whose;
 use crate::client::files::job::Conflict;
-use crate::client::host::{HostCommand, HostId};
-use crate::client::keymap::{shown, word};
-use crate::client::layer::entry::Entry;
-use crate::client::layer::field::Field;
+use crate::client::host::HostId;
 use crate::client::layer::picker::{Item, Picker};
-use crate::client::layer::{Choice, Layer, Outcome};
+use crate::client::layer::{Choice, Layer};
 use crate::client::layout::PaneId;
 use crate::client::pane::Pane;
-use crate::client::tree::{self, host_text};
-use crate::client::view;
-use crate::proto::control::SessionCreate;
-use crate::proto::control::connections::{Config, Connection, Kind};
+use crate::client::tree;
+use crate::client::tree::host_text;
+use crate::proto::control::connections::Kind;
 use crate::proto::control::{FileInfo, FileKind, FileName, FilePath, Place};
-use crate::term::input::{Button, Key, Mouse, MouseKind};
-use crate::term::keys;
 use crate::text::{count, short};
 use std::collections::HashMap;
-use std::time::Duration;
 
-/// A second click within this is a double click.
-const DOUBLE: Duration = Duration::from_millis(400);
 /// Bytes of a path in a message.
 const PATH: usize = 80;
 
@@ -79,36 +74,6 @@ pub enum FileWish {
     Answer(u64, u64, Conflict, bool),
     Cancel(u64),
     Keep(Box<Edit>, Keep),
-}
-
-/// What a name (or the like) being typed is for.
-#[derive(Clone)]
-pub enum Naming {
-    MakeDir(Whose, FilePath),
-    Rename(Whose, FilePath, FileName),
-    /// A copy beside what it is of.
-    CopyAs(Wanted),
-    Mode(Whose, FilePath, Vec<FileName>),
-    GoTo(Whose, FilePath),
-    Pattern,
-}
-
-impl Naming {
-    /// What the text means, in words (empty = it says itself); or why it can't be.
-    pub fn check(&self, text: &str) -> Result<String, String> {
-        match self {
-            Naming::MakeDir(..) | Naming::CopyAs(_) | Naming::Rename(..) => match FileName::new(text) {
-                Err(_) if text.is_empty() => Err("a name".into()),
-                Ok(_) => Ok(String::new()),
-                Err(why) => Err(why.to_string()),
-            },
-            Naming::Mode(..) => mode::parse(text).map(|m| format!("{m:04o}  {}", mode::text(m))).map_err(Into::into),
-            Naming::GoTo(..) if text.is_empty() => Err("/path, ~/path, or a path from here".into()),
-            Naming::GoTo(..) => FilePath::new(text).map(|_| String::new()).map_err(|e| e.to_string()),
-            Naming::Pattern if text.is_empty() => Err("*.log, data-??.csv".into()),
-            Naming::Pattern => Ok(String::new()),
-        }
-    }
 }
 
 /// `3 files and 1 directory`, or the one name; escaped.
@@ -310,6 +275,15 @@ impl App {
         }
     }
 
+    /// A host is there again: what could not be read is.
+    pub(super) fn read_files_again_of(&mut self, host: &HostId, out: &mut Vec<Effect>) {
+        for side in 0..2 {
+            if self.browsing() && self.column(side).is_some_and(|c| c.whose.host == *host && c.trouble.is_some()) {
+                self.read_again(side, None, out);
+            }
+        }
+    }
+
     fn close_browser(&mut self, out: &mut Vec<Effect>) {
         self.layers.retain(|l| !matches!(l, Layer::Browser));
         let Some(browser) = &mut self.files.browser else { return };
@@ -332,400 +306,6 @@ impl App {
         self.enter(0, whose, path, None, out);
     }
 
-    /// A key for the browser.
-    pub(super) fn browser_key(&mut self, key: &Key, out: &mut Vec<Effect>) {
-        let key = &keys::simplified(key);
-        let name = word(key);
-        let room = view::browser::room(self);
-        let Some(browser) = &mut self.files.browser else { return };
-        if let Some(field) = &mut browser.typing {
-            match name.as_str() {
-                "Escape" | "C-c" => {
-                    browser.typing = None;
-                    browser.here_mut().set_filter("");
-                }
-                "Enter" | "Tab" | "Down" | "Up" => browser.typing = None,
-                _ => {
-                    if field.key(key, &name) {
-                        let text = field.text().to_string();
-                        browser.here_mut().set_filter(&text);
-                    }
-                }
-            }
-        } else {
-            let column = browser.here_mut();
-            let page = room.max(2) as i64 - 1;
-            match name.as_str() {
-                "Up" | "k" | "C-p" => column.step(-1),
-                "Down" | "j" | "C-n" => column.step(1),
-                "PageUp" | "C-b" | "C-u" => column.step(-page),
-                "PageDown" | "C-f" | "C-d" => column.step(page),
-                "Home" | "g" => column.step(i64::MIN / 2),
-                "End" | "G" => column.step(i64::MAX / 2),
-                // first what narrows the view, then the view
-                "Escape" if !column.filter().is_empty() => column.set_filter(""),
-                "Escape" if column.selected().0 > 0 => column.select_none(),
-                _ => {
-                    if let Some(act) = act(&name) {
-                        self.act(act, out);
-                    }
-                }
-            }
-        }
-        if let Some(browser) = &mut self.files.browser {
-            browser.columns.iter_mut().for_each(|c| c.keep_in_sight(room));
-        }
-    }
-
-    pub(super) fn browser_paste(&mut self, text: &str) {
-        let Some(browser) = &mut self.files.browser else { return };
-        if let Some(field) = &mut browser.typing {
-            field.insert(text);
-            let text = field.text().to_string();
-            browser.here_mut().set_filter(&text);
-        }
-    }
-
-    pub(super) fn browser_mouse(&mut self, m: &Mouse, out: &mut Vec<Effect>) {
-        let areas = view::browser::areas(self);
-        let room = view::browser::room(self);
-        let now = self.now;
-        let at = areas.iter().position(|a| a.is_some_and(|a| a.contains((m.col, m.row).into())));
-        let Some((side, area)) = at.and_then(|side| Some((side, (*areas.get(side)?)?))) else { return };
-        let Some(browser) = &mut self.files.browser else { return };
-        let Some(column) = browser.columns.get_mut(side) else { return };
-        match (m.kind, m.button) {
-            (MouseKind::Press, Button::WheelUp) => column.step(-3),
-            (MouseKind::Press, Button::WheelDown) => column.step(3),
-            (MouseKind::Press, button @ (Button::Left | Button::Right)) => {
-                browser.active = side;
-                let list = view::browser::list_area(area);
-                let row = column.top(room) + usize::from(m.row.saturating_sub(list.y));
-                if list.contains((m.col, m.row).into()) && row < column.len() {
-                    column.go_to_row(row);
-                    if button == Button::Right {
-                        column.select(row, None);
-                    }
-                    let again =
-                        browser.clicked.take().is_some_and(|(s, r, t)| (s, r) == (side, row) && now < t + DOUBLE);
-                    if again && button == Button::Left {
-                        self.act(Act::Open, out);
-                    } else {
-                        browser.clicked = Some((side, row, now));
-                    }
-                }
-            }
-            _ => return,
-        }
-        if let Some(browser) = &mut self.files.browser {
-            browser.columns.iter_mut().for_each(|c| c.keep_in_sight(room));
-        }
-        self.dirty = true;
-    }
-
-    fn act(&mut self, act: Act, out: &mut Vec<Effect>) {
-        let Some(browser) = &mut self.files.browser else { return };
-        let side = browser.active;
-        let column = browser.here_mut();
-        let (whose, path) = (column.whose.clone(), column.path.clone());
-        let current = column.current().map(|e| (e.info.clone(), e.is_dir()));
-        match act {
-            Act::Open => match current {
-                Some((info, true)) => self.enter(side, whose, path.join(&info.name), None, out),
-                Some((info, false)) => self.view_file(&whose, &path.join(&info.name), false, out),
-                None => {}
-            },
-            Act::Up => match parent(&path) {
-                Some((dir, name)) => self.enter(side, whose, dir, Some(name), out),
-                None => {}
-            },
-            Act::Other => browser.active = 1 - side,
-            Act::Select => {
-                column.select(column.cursor(), None);
-                column.step(1);
-            }
-            Act::SelectAll => (0..column.len()).for_each(|at| column.select(at, Some(true))),
-            Act::Invert => column.invert(),
-            Act::SelectNone => column.select_none(),
-            Act::Pattern => {
-                self.ask_name(Entry::new("select what matches", "*", Naming::Pattern));
-            }
-            Act::Hidden => column.set_hidden(!column.hidden),
-            Act::Sort => column.set_sort(column.sort.next(), column.reversed),
-            Act::Reverse => column.set_sort(column.sort, !column.reversed),
-            Act::Filter => {
-                column.set_filter("");
-                browser.typing = Some(Field::default());
-            }
-            Act::Copy => self.transfer(jobs::Kind::Copy, out),
-            Act::Move => self.transfer(jobs::Kind::Move, out),
-            Act::Delete => self.ask_to_delete_files(),
-            Act::MakeDir => self.ask_name(Entry::new("new directory", "", Naming::MakeDir(whose, path))),
-            Act::Rename => {
-                if let Some((info, _)) = current {
-                    let text = std::str::from_utf8(info.name.as_bytes()).unwrap_or_default();
-                    let naming = Naming::Rename(whose, path, info.name.clone());
-                    self.ask_name(Entry::new(format!("rename '{}'", short(&info.name.to_string(), 30)), text, naming));
-                }
-            }
-            Act::Mode => {
-                let infos = column.picked();
-                let Some(first) = infos.first().map(|i| format!("{:03o}", i.mode)) else { return };
-                let title = format!("permissions of {}", what(&infos));
-                let names = infos.iter().map(|i| i.name.clone()).collect();
-                self.ask_name(Entry::new(title, &first, Naming::Mode(whose, path, names)));
-            }
-            Act::View | Act::Hex | Act::Edit if current.as_ref().is_some_and(|c| c.1) => {
-                self.say("it is a directory: Enter goes in");
-            }
-            Act::View | Act::Hex => {
-                if let Some((info, _)) = current {
-                    self.view_file(&whose, &path.join(&info.name), act == Act::Hex, out);
-                }
-            }
-            Act::Edit => {
-                if let Some((info, _)) = current {
-                    self.fetch_to_edit(whose, path, info, out);
-                }
-            }
-            Act::Info => {
-                if let Some((info, _)) = current {
-                    let path = path.join(&info.name);
-                    let title = short(&path.to_string(), PATH);
-                    self.errand_then(Errand::Facts { whose, path }, After::Facts(title), out);
-                }
-            }
-            Act::Host => self.ask_host(),
-            Act::GoTo => {
-                let text = format!("go to a path of {}", whose.label);
-                self.ask_name(Entry::new(text, "", Naming::GoTo(whose, path)));
-            }
-            Act::Home => self.enter(side, whose, FilePath::default(), None, out),
-            Act::Back => match column.back.pop() {
-                Some((whose, path)) => {
-                    self.enter(side, whose, path, None, out);
-                    // (nor is the way back the way there)
-                    if let Some(column) = self.column_mut(side) {
-                        column.back.pop();
-                    }
-                }
-                None => self.say("this column was nowhere else before"),
-            },
-            Act::Bookmarks => {
-                let of = bookmarks_of(&whose);
-                self.errand_then(Errand::Bookmarks { of, change: None }, After::Bookmarks(whose), out);
-            }
-            Act::Same => {
-                self.enter(1 - side, whose, path, None, out);
-            }
-            Act::Yank => {
-                let paths = column.picked().iter().map(|i| path.join(&i.name)).collect::<Vec<_>>();
-                let paths = if paths.is_empty() { vec![path] } else { paths };
-                let text = |p: &FilePath| String::from_utf8_lossy(p.as_bytes()).into_owned();
-                let all = paths.iter().map(text).collect::<Vec<_>>().join("\n");
-                self.copied.clone_from(&all);
-                self.say(format!("{} copied", count(paths.len(), "path")));
-                out.push(Effect::Copy(all));
-            }
-            Act::Shell => self.shell_there(whose, path, out),
-            Act::Queue => self.layers.push(Layer::Queue(Panel::default())),
-            Act::Follow => {
-                browser.follow = !browser.follow;
-                browser.followed = None;
-                let says = if browser.follow { "goes where the shell goes" } else { "stays where it is" };
-                self.say(format!("the left column {says}"));
-            }
-            Act::Again => self.read_again(side, None, out),
-            Act::Help => self.browser_help(),
-            Act::Close => self.close_browser(out),
-        }
-    }
-
-    fn ask_name(&mut self, entry: Entry) {
-        self.layers.push(Layer::Entry(Box::new(entry)));
-    }
-
-    fn browser_help(&mut self) {
-        let narrow = self.size.cols < 80;
-        let moves =
-            [("Up Down PageUp PageDown g G", "move"), ("Escape", "away with the filter, with what is selected")];
-        let move_items =
-            moves.iter().map(|(keys, doc)| (keys.split(' ').map(shown).collect::<Vec<_>>().join(" "), *doc, None));
-        let deeds =
-            DEEDS.iter().map(|d| (d.keys.iter().map(|k| shown(k)).collect::<Vec<_>>().join(" "), d.doc, Some(d.act)));
-        let wide = if narrow { 11 } else { 22 };
-        let items = deeds.chain(move_items).map(|(keys, doc, act)| Item {
-            text: format!("{:<wide$} {doc}", short(&keys, wide)),
-            aside: String::new(),
-            label: Some(format!("{keys} {doc}")),
-            choice: Choice::Files(Box::new(FileWish::Act(act.unwrap_or(Act::Help)))),
-        });
-        self.layers
-            .push(Layer::Picker(Picker::new("the browser's keys (type to search, Enter does it)", items.collect())));
-    }
-
-    fn ask_host(&mut self) {
-        let go = |whose: Whose| Choice::Files(Box::new(FileWish::Go(whose, FilePath::default())));
-        let mut items = Vec::new();
-        let mut add = |text: String, aside: String, choice| items.push(Item { text, aside, label: None, choice });
-        let local = HostId::local();
-        add(host_text(&local), String::new(), go(self.files_of(&local)));
-        let known = self.known.iter().map(HostId::new).filter(|h| !self.hosts.contains_key(h));
-        for id in self.hosts.keys().cloned().chain(known).filter(|h| !h.is_local()) {
-            let state = self.hosts.get(&id).map(|h| crate::client::tree::state_text(h, self.now)).unwrap_or_default();
-            add(host_text(&id), format!("host {state}").trim_end().to_string(), go(self.files_of(&id)));
-        }
-        let books = self.hosts.iter().filter_map(|(id, h)| Some((id, h.book.as_ref()?)));
-        let books = books.chain(self.teams.iter().map(|(id, t)| (id, &t.book)));
-        for (id, book) in books {
-            for c in book.connections.iter().filter(|c| c.config.kind == "ssh") {
-                let on = self.runs_on(id);
-                let aside = if on.is_local() { "connection".into() } else { format!("via {}", host_text(&on)) };
-                let wish = FileWish::Reach(id.clone(), c.id.clone());
-                add(short(&c.name, 60), aside, Choice::Files(Box::new(wish)));
-            }
-        }
-        self.layers.push(Layer::Picker(Picker::new("whose files", items)));
-    }
-
-    /// Copies or moves what is picked to the other column.
-    fn transfer(&mut self, kind: jobs::Kind, out: &mut Vec<Effect>) {
-        let Some(browser) = &self.files.browser else { return };
-        let (here, there) = (browser.here(), browser.there());
-        let infos = here.picked();
-        let names: Vec<FileName> = infos.iter().map(|i| i.name.clone()).collect();
-        let Some(first) = names.first().cloned() else { return };
-        let wanted = Wanted {
-            kind,
-            from: here.whose.clone(),
-            dir: here.path.clone(),
-            names,
-            to: there.whose.clone(),
-            into: there.path.clone(),
-            rename: None,
-            conflict: Conflict::Ask,
-        };
-        let same_host = here.whose.same_as(&there.whose);
-        let text = String::from_utf8_lossy(first.as_bytes()).into_owned();
-        if there.trouble.is_some() && there.all() == 0 {
-            return self.say("the other column shows no directory: go to one there first");
-        }
-        if same_host && here.path == there.path {
-            match (kind, wanted.names.len()) {
-                (jobs::Kind::Copy, 1) => self.ask_name(Entry::new("copy as", &text, Naming::CopyAs(wanted))),
-                _ => self.say("both columns show the same directory: go to another one in the other column"),
-            }
-            return;
-        }
-        let into = there.path.as_bytes();
-        let inside = |i: &&FileInfo| {
-            let own = here.path.join(&i.name);
-            i.kind == FileKind::Dir && (into == own.as_bytes() || into.starts_with(&[own.as_bytes(), b"/"].concat()))
-        };
-        if same_host && let Some(info) = infos.iter().copied().find(|i| inside(&i)) {
-            let name = short(&info.name.to_string(), 40);
-            return self.say(format!("'{name}' can't be put into itself"));
-        }
-        self.start_job(wanted, out);
-        if let Some(browser) = &mut self.files.browser {
-            browser.here_mut().select_none();
-        }
-    }
-
-    fn ask_to_delete_files(&mut self) {
-        let Some(browser) = &self.files.browser else { return };
-        let here = browser.here();
-        let infos = here.picked();
-        if infos.is_empty() {
-            return;
-        }
-        let dirs = infos.iter().any(|i| i.kind == FileKind::Dir);
-        let bytes: u64 = infos.iter().filter(|i| i.kind == FileKind::File).map(|i| i.size).sum();
-        let size = if bytes > 0 { format!(" ({})", sized(bytes)) } else { String::new() };
-        let with = if dirs { ", with all that is in there" } else { "" };
-        let text = format!(
-            "Delete {}{size}{with}, from {} of {}? It can't be brought back.",
-            what(&infos),
-            short(&path_text(&here.path), PATH),
-            short(&here.whose.label, 60)
-        );
-        let wanted = Wanted {
-            kind: jobs::Kind::Delete,
-            from: here.whose.clone(),
-            dir: here.path.clone(),
-            names: infos.iter().map(|i| i.name.clone()).collect(),
-            to: here.whose.clone(),
-            into: here.path.clone(),
-            rename: None,
-            conflict: Conflict::Ask,
-        };
-        self.layers.push(Layer::confirm(text, Choice::Files(Box::new(FileWish::Start(wanted)))));
-    }
-
-    fn view_file(&mut self, whose: &Whose, path: &FilePath, hex: bool, out: &mut Vec<Effect>) {
-        let title = format!("{}: {path}", short(&whose.label, 40));
-        let tag = self.errand(Errand::Read { whose: whose.clone(), path: path.clone() }, out);
-        self.layers.push(Layer::Viewer(Box::new(Viewer::new(title, hex, Some(tag)))));
-    }
-
-    pub(super) fn viewer_key(&mut self, key: &Key, out: &mut Vec<Effect>) {
-        let room = usize::from(view::viewer::room(self.size));
-        let key = &keys::simplified(key);
-        let Some(Layer::Viewer(viewer)) = self.layers.last_mut() else { return };
-        let outcome = viewer.key(key, &word(key), room);
-        if let (Outcome::Close, Some(tag)) = (&outcome, viewer.tag) {
-            out.push(Effect::Files(tag, Errand::Stop));
-        }
-        self.outcome(outcome, out);
-    }
-
-    /// A shell of the column's host in its directory, in a tab of its own.
-    fn shell_there(&mut self, whose: Whose, path: FilePath, out: &mut Vec<Effect>) {
-        let Ok(cwd) = String::from_utf8(path.as_bytes().to_vec()) else {
-            return self.say("the directory's name is not UTF-8: no shell can be told to start there");
-        };
-        self.close_browser(out);
-        let Place { target, connection, ssh } = whose.place;
-        // of a host behind another one: a line for the login shell there
-        let start = r#"cd -- "$1" && exec "${SHELL:-sh}" -l"#;
-        let there = || ["sh", "-c", start, "sh", &cwd].map(String::from).to_vec();
-        let create = match (target, connection, ssh) {
-            (None, None, None) => SessionCreate { cwd, ..SessionCreate::default() },
-            (target, connection, ssh) => {
-                let definition = ssh.map(|ssh| {
-                    let config = Config::ssh(&ssh);
-                    Box::new(Connection { name: whose.label.clone(), config, ..Connection::default() })
-                });
-                SessionCreate { target, connection, definition, command: there(), cwd, ..SessionCreate::default() }
-            }
-        };
-        self.start_in_tab(whose.host, create, true, out);
-    }
-
-    /// A session in a tab of its own; returns the number of the wish.
-    pub(super) fn start_in_tab(
-        &mut self,
-        host: HostId,
-        create: SessionCreate,
-        shell: bool,
-        out: &mut Vec<Effect>,
-    ) -> u64 {
-        let pane = self.new_pane(host.clone());
-        self.tabs.add_pane(pane);
-        self.next_tag += 1;
-        let (tag, size) = (self.next_tag, self.pane_size(pane));
-        if let Some(p) = self.panes.get_mut(&pane) {
-            *p = Pane { tag: Some(tag), shell, ..Pane::new(pane, host.clone(), size) };
-        }
-        let from = create.connection.as_deref().and_then(|id| self.connection(&host, id));
-        let asks = from.is_some_and(|c| c.config.kind == "ssh");
-        let create = SessionCreate { size: Some(size), ..create };
-        self.request(&host, HostCommand::Create { tag, create: Box::new(create), asks }, out);
-        self.touch();
-        self.look_at_panes();
-        tag
-    }
-
     pub(super) fn file_wish(&mut self, wish: FileWish, out: &mut Vec<Effect>) {
         self.dirty = true;
         let side = self.files.browser.as_ref().map_or(0, |b| b.active);
@@ -743,51 +323,6 @@ impl App {
             FileWish::Answer(job, ask, what, all) => self.answer_job(job, ask, what, all, out),
             FileWish::Cancel(job) => self.cancel_job(job, out),
             FileWish::Keep(edit, keep) => self.put_back(edit, keep, out),
-        }
-    }
-
-    pub(super) fn entered(&mut self, naming: Naming, text: String, out: &mut Vec<Effect>) {
-        match naming {
-            Naming::MakeDir(whose, dir) => {
-                let Ok(name) = FileName::new(text) else { return };
-                let errand = Errand::MakeDir { whose: whose.clone(), path: dir.join(&name) };
-                self.errand_then(errand, After::Refresh(whose, dir, Some(name)), out);
-            }
-            Naming::Rename(whose, dir, from) => {
-                let Ok(to) = FileName::new(text) else { return };
-                if to == from {
-                    return;
-                }
-                let errand = Errand::Rename { whose: whose.clone(), dir: dir.clone(), from, to: to.clone() };
-                self.errand_then(errand, After::Refresh(whose, dir, Some(to)), out);
-            }
-            Naming::CopyAs(wanted) => match FileName::new(text) {
-                Ok(name) if Some(&name) != wanted.names.first() => {
-                    self.start_job(Wanted { rename: Some(name), ..wanted }, out);
-                }
-                _ => self.say("that is its own name: nothing was copied"),
-            },
-            Naming::Mode(whose, dir, names) => {
-                let Ok(mode) = mode::parse(&text) else { return };
-                let errand = Errand::Mode { whose: whose.clone(), dir: dir.clone(), names, mode };
-                self.errand_then(errand, After::Refresh(whose, dir, None), out);
-            }
-            Naming::GoTo(whose, dir) => {
-                let side = self.files.browser.as_ref().map_or(0, |b| b.active);
-                let path = match text.starts_with('/') || text == "~" || text.starts_with("~/") {
-                    true => typed_path(&text),
-                    false => match FilePath::new([dir.as_bytes(), b"/", text.as_bytes()].concat()) {
-                        Ok(path) => path,
-                        Err(why) => return self.say(why.to_string()),
-                    },
-                };
-                self.enter(side, whose, path, None, out);
-            }
-            Naming::Pattern => {
-                let Some(browser) = &mut self.files.browser else { return };
-                let new = browser.here_mut().select_matching(&text);
-                self.say(format!("{} more selected", count(new, "thing")));
-            }
         }
     }
 

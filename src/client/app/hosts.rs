@@ -356,6 +356,9 @@ impl App {
                 }
                 let Some(host) = self.hosts.get_mut(id) else { return };
                 let queue = std::mem::take(&mut host.queue);
+                if !was_online {
+                    self.read_files_again_of(id, out);
+                }
                 out.extend(queue.into_iter().map(|c| Effect::Host(id.clone(), c)));
                 out.push(Effect::Host(id.clone(), HostCommand::List));
                 if !self.solo {

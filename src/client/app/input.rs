@@ -46,6 +46,16 @@ impl App {
         if takes == Takes::Drops {
             return out;
         }
+        // what lies under a panel that takes no keys yet has them; a program only where nothing else lies over it
+        if takes == Takes::No
+            && let Some(below) = self.layers.iter_mut().rev().find_map(|l| l.unasked().is_none().then_some(l))
+        {
+            self.dirty = true;
+            if matches!(below, Layer::Browser) {
+                self.browser_key(&key, &mut out);
+            }
+            return out;
+        }
         let taken = |app: &App| takes == Takes::Yes && !app.layers.is_empty();
         if let Some(Layer::Back(_)) = self.layers.last()
             && taken(self)
@@ -408,7 +418,8 @@ impl App {
         }
         let mut whole = self.pasting.take().unwrap_or_default();
         let takes = self.layer_takes_keys(self.last_key);
-        if takes == Takes::Drops {
+        let covered = self.layers.iter_mut().any(|l| l.unasked().is_none());
+        if takes == Takes::Drops || (takes == Takes::No && covered) {
             return out;
         }
         if takes == Takes::Yes {

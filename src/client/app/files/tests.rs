@@ -3,8 +3,9 @@
 use super::super::tests::{Bench, info as session};
 use super::super::{Event, Farewell};
 use super::*;
+use crate::client::browser::queue as jobs;
 use crate::client::errands::News;
-use crate::client::host::{HostEvent, HostState};
+use crate::client::host::{HostCommand, HostEvent, HostState};
 use crate::proto::control::{Fault, FilesStatted, LinkInfo, ListEnd, Space};
 use crate::proto::notice::SessionExited;
 
@@ -429,4 +430,43 @@ fn hosts_away_say_so() {
     s.keys("R");
     let all = s.take();
     assert!(all.contains(&Effect::Host(HostId::local(), HostCommand::Connect)), "{all:?}");
+}
+
+#[test]
+fn a_question_that_comes_does_not_take_what_is_typed_here() {
+    use crate::client::host::Question;
+    use crate::transport::ask::KeyAsked;
+    let mut s = bench(100, 30);
+    s.at(5.0);
+    s.keys("j");
+    let key = KeyAsked {
+        host: "nas".into(),
+        address: "192.0.2.7".into(),
+        way: String::new(),
+        kind: "ed25519".into(),
+        fingerprint: "SHA256:abc".into(),
+        kept: String::new(),
+    };
+    s.host("nas", HostEvent::Ask { id: 3, question: Question::HostKey(key) });
+    s.keys("y");
+    let all = s.take();
+    assert!(all.contains(&Effect::Copy("/home/me/work/b.txt".into())), "{all:?}");
+    assert!(!all.iter().any(|e| matches!(e, Effect::Host(_, HostCommand::Answer { .. } | HostCommand::Input { .. }))));
+    s.at(7.0);
+    s.keys("n");
+    assert!(s.take().iter().any(|e| matches!(e, Effect::Host(_, HostCommand::Answer { .. }))));
+}
+
+#[test]
+fn a_host_that_is_back_is_read_again() {
+    let mut s = bench(100, 30);
+    s.keys("o 'nas Enter");
+    let list = errands(&mut s).into_iter().find(|(_, e)| matches!(e, Errand::List { .. })).unwrap();
+    news(&mut s, list.0, News::Failed("there is no link to nas".into()));
+    s.host("nas", HostEvent::State(HostState::Online { build: "1".into(), hostname: "nas".into() }));
+    assert!(
+        errands(&mut s)
+            .iter()
+            .any(|(_, e)| matches!(e, Errand::List { whose, .. } if whose.host == HostId::new("nas")))
+    );
 }
