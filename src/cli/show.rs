@@ -1,6 +1,7 @@
 //! Owns the verbs that print what thub knows of itself: config, keys, themes. Leaves out changing it.
 
 use super::{Common, ConfigVerb};
+use crate::client::browser::keys::DEEDS;
 use crate::client::command::COMMANDS;
 use crate::client::keymap::{Keymap, shown};
 use crate::config::{self, Config};
@@ -49,13 +50,19 @@ pub fn keys(common: &Common, paths: &Paths) -> Result<(), Failure> {
     if common.json {
         let all: Vec<_> =
             COMMANDS.iter().map(|c| json!({"command": c.name, "doc": c.doc, "keys": map.keys_of(c)})).collect();
-        println!("{}", json!({"prefix": map.prefix_word(), "commands": all}));
+        let browser: Vec<_> = DEEDS.iter().map(|d| json!({"doc": d.doc, "keys": d.keys})).collect();
+        println!("{}", json!({"prefix": map.prefix_word(), "commands": all, "browser": browser}));
         return Ok(());
     }
     println!("prefix: {}", map.prefix_word());
     for c in COMMANDS {
         let keys: Vec<String> = map.keys_of(c).iter().map(|k| shown(k)).collect();
         println!("{:18} {:22} {}", keys.join("  "), c.name, c.doc);
+    }
+    println!("in the file browser:");
+    for d in DEEDS {
+        let keys: Vec<String> = d.keys.iter().map(|k| shown(k)).collect();
+        println!("{:18} {}", keys.join("  "), d.doc);
     }
     Ok(())
 }
