@@ -64,7 +64,7 @@ pub enum Errand {
         copy: PathBuf,
     },
     /// A job of the queue: Planned, Progress, Waits, Asks, FailedFor, Over.
-    Run(Wanted),
+    Run(Box<Wanted>),
     /// To a job that asked.
     Answer {
         ask: u64,
@@ -119,7 +119,7 @@ pub enum News {
         speed: u64,
     },
     Waits(String),
-    Asks(Asked),
+    Asks(Box<Asked>),
     FailedFor(Vec<Failed>),
     /// Where what is there of a large file lies.
     Part(Option<FilePath>),

@@ -57,7 +57,7 @@ pub(super) async fn copy(
             } else {
                 open.insert(id, newer);
                 let (new, old): (FileInfo, FileInfo) = (*ours, *theirs);
-                teller.tell(News::Asks(Asked { id, path, new, old }));
+                teller.tell(News::Asks(Box::new(Asked { id, path, new, old })));
             }
         }
         other => tell(other, teller),

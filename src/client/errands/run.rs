@@ -164,8 +164,8 @@ async fn carry_out(
             let _ = tokio::task::spawn_blocking(move || crate::store::copies::forget(&paths, &copy)).await;
         }
         Errand::DropPart { whose, path } => drop(end(whose).delete(&path, false, |_| {}).await?),
-        Errand::Run(wanted) if wanted.kind == Kind::Delete => delete(end(wanted.from.clone()), wanted, teller).await?,
-        Errand::Run(wanted) => super::copy::copy(means, wanted, teller, asked).await?,
+        Errand::Run(wanted) if wanted.kind == Kind::Delete => delete(end(wanted.from.clone()), *wanted, teller).await?,
+        Errand::Run(wanted) => super::copy::copy(means, *wanted, teller, asked).await?,
         Errand::Bookmarks { of, change } => {
             let paths = means.paths.clone();
             let done = tokio::task::spawn_blocking(move || match change {

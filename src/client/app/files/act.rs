@@ -129,10 +129,11 @@ impl App {
                 Some((info, false)) => self.view_file(&whose, &path.join(&info.name), false, out),
                 None => {}
             },
-            Act::Up => match parent(&path) {
-                Some((dir, name)) => self.enter(side, whose, dir, Some(name), out),
-                None => {}
-            },
+            Act::Up => {
+                if let Some((dir, name)) = parent(&path) {
+                    self.enter(side, whose, dir, Some(name), out);
+                }
+            }
             Act::Other => browser.active = 1 - side,
             Act::Select => {
                 column.select(column.cursor(), None);
@@ -316,7 +317,7 @@ impl App {
             let own = here.path.join(&i.name);
             i.kind == FileKind::Dir && (into == own.as_bytes() || into.starts_with(&[own.as_bytes(), b"/"].concat()))
         };
-        if same_host && let Some(info) = infos.iter().copied().find(|i| inside(&i)) {
+        if same_host && let Some(info) = infos.iter().copied().find(|i| inside(i)) {
             let name = short(&info.name.to_string(), 40);
             return self.say(format!("'{name}' can't be put into itself"));
         }

@@ -42,7 +42,7 @@ impl App {
 
     fn run_queue(&mut self, out: &mut Vec<Effect>) {
         for (id, wanted) in self.files.queue.due(self.now) {
-            out.push(Effect::Files(id, Errand::Run(wanted)));
+            out.push(Effect::Files(id, Errand::Run(Box::new(wanted))));
         }
     }
 
@@ -58,7 +58,7 @@ impl App {
             }
             News::Waits(why) => job.state = State::Waiting(short(&why, 100)),
             News::Asks(asked) => {
-                job.asked = Some(asked);
+                job.asked = Some(*asked);
                 // a question comes only to who looks: nothing is to be answered by what is typed into a program
                 if matches!(self.layers.last(), Some(Layer::Browser | Layer::Queue(_))) {
                     self.ask_of_job(id);

@@ -157,7 +157,7 @@ fn copies_go_one_after_the_other_and_are_told() {
     s.keys("c");
     let all = errands(&mut s);
     let [(job, Errand::Run(wanted))] = &all[..] else { panic!("{all:?}") };
-    let (job, wanted) = (*job, wanted.clone());
+    let (job, wanted) = (*job, (**wanted).clone());
     assert_eq!((wanted.dir, wanted.into), (path("/home/me/work"), path("/home/me")));
     assert_eq!(wanted.names, [name("b.txt"), name("c.log")]);
     assert_eq!(s.app.files.browser.as_ref().unwrap().here().selected().0, 0);
@@ -175,7 +175,7 @@ fn copies_go_one_after_the_other_and_are_told() {
     );
     // a name that is taken
     let asked = jobs::Asked { id: 7, path: path("b.txt"), new: file("b.txt", 9), old: file("b.txt", 8) };
-    news(&mut s, job, News::Asks(asked));
+    news(&mut s, job, News::Asks(Box::new(asked)));
     assert!(s.has("'b.txt' is there already") && s.has("keep both of all"), "{}", s.screen());
     s.keys("Down Enter");
     assert_eq!(errands(&mut s), [(job, Errand::Answer { ask: 7, what: Conflict::Replace, all: false })]);
@@ -201,7 +201,7 @@ fn a_question_waits_for_who_looks() {
     s.keys("Q");
     s.take();
     let asked = jobs::Asked { id: 1, path: path("b.txt"), new: file("b.txt", 9), old: file("b.txt", 8) };
-    news(&mut s, job, News::Asks(asked));
+    news(&mut s, job, News::Asks(Box::new(asked)));
     assert!(s.app.layers.is_empty() && s.has("copy asks"), "{}", s.screen());
     s.keys("x");
     assert_eq!(s.typed(), ["s1 x"]);
