@@ -24,6 +24,15 @@ fn unfiltered(tty: &Tty) {
     tty.until("no filter", |s| !s.iter().any(|l| l.contains("· /")));
 }
 
+/// Goes to a directory that has `there.txt`.
+#[track_caller]
+fn go_to(tty: &Tty, dir: &Path) {
+    tty.type_(":");
+    tty.until_text("go to a path");
+    tty.type_(format!("{}\r", dir.display()));
+    tty.until_text("there.txt");
+}
+
 /// A home with something in it, and the browser over it: `work` on the left, home on the right.
 fn browser(home: &Home, editor: Option<&Path>) -> (Tty, PathBuf) {
     let work = home.at("home/work");
@@ -227,4 +236,78 @@ fn files_of_a_host() {
     tty.until("the shell's directory", |s| s.concat().contains(&at));
     tty.prefix("d");
     assert_eq!(tty.wait_exit(), 0);
+}
+
+#[test]
+fn files_of_what_a_host_reaches() {
+    let Some(hub) = crate::hub::Hub::new() else { return };
+    let (far, there) = (&hub.far, hub.target.home());
+    far.thub(&["conn", "add", "-H", "test", "sensor-node", "sensor"]).ok();
+    write(&there.join("there.txt"), "there\n");
+    write(&far.home.at("home/here.txt"), "here\n");
+    let mut tty = far.tty(120, 35, &["test"]);
+    tty.until_text("$ ");
+    tty.prefix("b");
+    tty.until_text("> sensor-node");
+    tty.type_("/sensor\rf");
+    // it is connected for its files, and what it asks is asked through its host
+    let asked = tty.until_text("unknown host key");
+    assert!(asked.iter().any(|l| l.contains("It is: a host that test reaches")), "{asked:#?}");
+    // (until a pause in typing it is the browser's key, which copies a path)
+    let mut last = std::time::Instant::now();
+    until("it is answered", || {
+        if last.elapsed() > std::time::Duration::from_secs(1) {
+            tty.type_("y");
+            last = std::time::Instant::now();
+        }
+        (!tty.screen().iter().any(|l| l.contains("unknown host key"))).then_some(())
+    });
+    // (a server's home is the account's, not the test's)
+    tty.until("the target's home", |s| s.iter().any(|l| l.contains("sensor-node via test: /")));
+    go_to(&tty, &there);
+    tty.type_("/there\rc");
+    until_file(&far.home.at("home/there.txt"), "there\n");
+    unfiltered(&tty);
+    tty.type_("\t/here\rc");
+    until_file(&there.join("here.txt"), "here\n");
+    // one login for all of it, and for a shell there
+    unfiltered(&tty);
+    tty.type_("\t!");
+    let at = format!("at:{}", there.display());
+    tty.until_text("2 ");
+    tty.type_("echo at:$PWD\r");
+    tty.until("the shell's directory", |s| s.concat().contains(&at));
+    assert_eq!(hub.logins(), 1);
+    tty.prefix("d");
+    assert_eq!(tty.wait_exit(), 0);
+}
+
+#[test]
+fn files_of_a_host_without_an_agent() {
+    let Some(bare) = crate::without::Bare::new() else { return };
+    let there = bare.sshd.home();
+    write(&there.join("there.txt"), "there\n");
+    write(&bare.home.at("home/here.txt"), "here\n");
+    let mut tty = bare.tty(120, 35, &["test"]);
+    tty.until_text("w connect without it");
+    tty.type_("w");
+    tty.until("a shell there", |s| s.iter().any(|l| l.contains("▶ ssh")));
+    tty.prefix("F");
+    tty.until("its files", |s| {
+        s.iter().any(|l| l.contains("test: /") && l.contains("this machine: /"))
+            && s.iter().any(|l| l.contains("here.txt"))
+    });
+    go_to(&tty, &there);
+    tty.type_("/there\rc");
+    until_file(&bare.home.at("home/there.txt"), "there\n");
+    unfiltered(&tty);
+    tty.type_("\t/here\rc");
+    until_file(&there.join("here.txt"), "here\n");
+    unfiltered(&tty);
+    tty.type_("\t!");
+    tty.until_text("2 ");
+    tty.type_("echo at:$PWD\r");
+    let at = format!("at:{}", there.display());
+    tty.until("the shell's directory", |s| s.concat().contains(&at));
+    tty.kill9();
 }

@@ -40,18 +40,18 @@ impl App {
             return self.say("the directory's name is not UTF-8: no shell can be told to start there");
         };
         self.close_browser(out);
-        let Place { target, connection, ssh } = whose.place;
-        // of a host behind another one: a line for the login shell there
+        let without = self.hosts.get(&whose.host).is_some_and(|h| h.state.is_without_agent());
+        // of a host that is reached over SSH: a line for the login shell there
         let start = r#"cd -- "$1" && exec "${SHELL:-sh}" -l"#;
-        let there = || ["sh", "-c", start, "sh", &cwd].map(String::from).to_vec();
-        let create = match (target, connection, ssh) {
-            (None, None, None) => SessionCreate { cwd, ..SessionCreate::default() },
-            (target, connection, ssh) => {
+        let command = ["sh", "-c", start, "sh", &cwd].map(String::from).to_vec();
+        let create = match whose.place {
+            place if place.is_here() && !without => SessionCreate { cwd, ..SessionCreate::default() },
+            Place { target, connection, ssh } => {
                 let definition = ssh.map(|ssh| {
                     let config = Config::ssh(&ssh);
                     Box::new(Connection { name: whose.label.clone(), config, ..Connection::default() })
                 });
-                SessionCreate { target, connection, definition, command: there(), cwd, ..SessionCreate::default() }
+                SessionCreate { target, connection, definition, command, ..SessionCreate::default() }
             }
         };
         self.start_in_tab(whose.host, create, true, out);
