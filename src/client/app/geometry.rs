@@ -54,9 +54,12 @@ impl App {
         Frame { tabs, status, tree, drawer: open && !beside, body }
     }
 
-    /// Where panels lie: beside the tree, where there is room for all of one.
+    /// Where panels lie: beside the tree, where there is room for all of one, and nothing lies over that.
     pub fn stage(&self) -> Rect {
         let whole = Rect::new(0, 0, self.size.cols, self.size.rows);
+        if self.browsing() {
+            return whole;
+        }
         let Frame { tree, drawer, body, .. } = self.frame();
         let beside = tree.is_some() && !drawer && body.width >= PANEL;
         if beside { Rect { x: body.x, width: body.width, ..whole } } else { whole }

@@ -56,6 +56,10 @@ impl Entry {
     pub fn is_dir(&self) -> bool {
         is_dir(&self.info)
     }
+    /// Bytes of a file; what a directory or a link takes itself is no matter.
+    fn size(&self) -> u64 {
+        if self.info.kind == FileKind::File { self.info.size } else { 0 }
+    }
     fn is_hidden(&self) -> bool {
         self.key.starts_with('.')
     }
@@ -218,7 +222,7 @@ impl Column {
         for entry in self.entries.iter_mut().filter(|e| selected.contains(&e.info.name)) {
             entry.selected = true;
             self.chosen += 1;
-            self.chosen_bytes += entry.info.size;
+            self.chosen_bytes = self.chosen_bytes.saturating_add(entry.size());
         }
         // what is gone leaves the cursor where it stood
         self.cursor = at.min(self.shown.len().saturating_sub(1));
@@ -397,11 +401,11 @@ impl Column {
             match (entry.selected, on) {
                 (false, true) => {
                     self.chosen += 1;
-                    self.chosen_bytes = self.chosen_bytes.saturating_add(entry.info.size);
+                    self.chosen_bytes = self.chosen_bytes.saturating_add(entry.size());
                 }
                 (true, false) => {
                     self.chosen -= 1;
-                    self.chosen_bytes = self.chosen_bytes.saturating_sub(entry.info.size);
+                    self.chosen_bytes = self.chosen_bytes.saturating_sub(entry.size());
                 }
                 _ => {}
             }

@@ -21,6 +21,8 @@ pub struct Viewer {
     /// Where lines begin.
     lines: Vec<u32>,
     pub hex: bool,
+    /// Nobody said how it is to be seen: what is no text is seen as bytes.
+    guesses: bool,
     top: usize,
     pub left: usize,
     /// Its size as it was told, and whether all of it (or the most that is looked at) is here.
@@ -38,12 +40,14 @@ pub struct Viewer {
 }
 
 impl Viewer {
-    pub fn new(title: String, hex: bool, tag: Option<u64>) -> Viewer {
+    /// `hex` none = as it looks.
+    pub fn new(title: String, hex: Option<bool>, tag: Option<u64>) -> Viewer {
         Viewer {
             title,
             bytes: Vec::new(),
             lines: vec![0],
-            hex,
+            hex: hex == Some(true),
+            guesses: hex.is_none(),
             top: 0,
             left: 0,
             size: 0,
@@ -59,7 +63,7 @@ impl Viewer {
 
     /// A text of our own.
     pub fn of_text(title: String, text: &str) -> Viewer {
-        let mut viewer = Viewer::new(title, false, None);
+        let mut viewer = Viewer::new(title, Some(false), None);
         viewer.add(text.as_bytes());
         (viewer.size, viewer.whole) = (text.len() as u64, true);
         viewer
@@ -67,6 +71,9 @@ impl Viewer {
 
     /// Some more of it came.
     pub fn add(&mut self, bytes: &[u8]) {
+        if std::mem::take(&mut self.guesses) {
+            self.hex |= bytes.iter().take(8192).any(|b| *b == 0);
+        }
         let mut begin = self.lines.last().copied().unwrap_or(0) as usize;
         let from = self.bytes.len();
         self.bytes.extend_from_slice(bytes);
@@ -245,7 +252,7 @@ mod tests {
 
     #[test]
     fn lines_come_in_pieces_and_are_found() {
-        let mut v = Viewer::new("f".into(), false, Some(1));
+        let mut v = Viewer::new("f".into(), None, Some(1));
         for piece in ["one\ntw", "o\r\n\tthr\x1b[2Jee\nfo", "ur\n\u{202e}five"] {
             v.add(piece.as_bytes());
         }
@@ -267,8 +274,17 @@ mod tests {
 
     #[test]
     fn a_line_without_end_is_broken() {
-        let mut v = Viewer::new("f".into(), false, Some(1));
+        let mut v = Viewer::new("f".into(), None, Some(1));
         v.add(&[b'x'; 3 * LINE]);
         assert_eq!((v.rows(), v.row(1).unwrap().len()), (3, LINE));
+        assert!(!v.hex);
+        // what is no text is seen as bytes, unless somebody said otherwise
+        let hex = |said| {
+            let mut v = Viewer::new("f".into(), said, Some(1));
+            v.add(b"\x7fELF\0");
+            v.add(b"text");
+            v.hex
+        };
+        assert_eq!((hex(None), hex(Some(false)), hex(Some(true))), (true, false, true));
     }
 }

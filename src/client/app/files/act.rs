@@ -126,7 +126,7 @@ impl App {
         match act {
             Act::Open => match current {
                 Some((info, true)) => self.enter(side, whose, path.join(&info.name), None, out),
-                Some((info, false)) => self.view_file(&whose, &path.join(&info.name), false, out),
+                Some((info, false)) => self.view_file(&whose, &path.join(&info.name), None, out),
                 None => {}
             },
             Act::Up => {
@@ -175,7 +175,7 @@ impl App {
             }
             Act::View | Act::Hex => {
                 if let Some((info, _)) = current {
-                    self.view_file(&whose, &path.join(&info.name), act == Act::Hex, out);
+                    self.view_file(&whose, &path.join(&info.name), Some(act == Act::Hex), out);
                 }
             }
             Act::Edit => {

@@ -17,7 +17,7 @@ use crate::term::keys;
 use crate::text::short;
 
 impl App {
-    pub(super) fn view_file(&mut self, whose: &Whose, path: &FilePath, hex: bool, out: &mut Vec<Effect>) {
+    pub(super) fn view_file(&mut self, whose: &Whose, path: &FilePath, hex: Option<bool>, out: &mut Vec<Effect>) {
         let title = format!("{}: {path}", short(&whose.label, 40));
         let tag = self.errand(Errand::Read { whose: whose.clone(), path: path.clone() }, out);
         self.layers.push(Layer::Viewer(Box::new(Viewer::new(title, hex, Some(tag)))));
