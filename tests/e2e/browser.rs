@@ -311,3 +311,42 @@ fn files_of_a_host_without_an_agent() {
     tty.until("the shell's directory", |s| s.concat().contains(&at));
     tty.kill9();
 }
+
+#[test]
+fn what_is_on_the_clipboard_becomes_a_file() {
+    let home = Home::new();
+    // a desktop's tool, as far as it is asked
+    let tool = "#!/bin/sh\ncase $1 in\n--list-types) echo text/html; cat \"$HOME/types\";;\n\
+        *) [ \"$3\" = \"$(cat \"$HOME/types\")\" ] && cat \"$HOME/clip\";;\nesac\n";
+    let bin = home.at("bin");
+    write(&bin.join("wl-paste"), tool);
+    std::fs::set_permissions(bin.join("wl-paste"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    write(&home.at("home/types"), "image/png");
+    std::fs::write(home.at("home/clip"), b"\x89PNG\r\n\x1a\n\0and more").unwrap();
+    write(&home.at("home/a b.txt"), "copied\n");
+    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap_or_default());
+    let mut command = home.thub_command(&[]);
+    command.env("PATH", path).env("WAYLAND_DISPLAY", "wayland-0");
+    let mut tty = Tty::start(command, 120, 35);
+    tty.until_text("ready$");
+    tty.prefix("\x16");
+    tty.until("its path", |s| s.concat().contains("/.cache/thub/pasted/"));
+    let made =
+        || std::fs::read_dir(home.at("home/.cache/thub/pasted")).unwrap().flatten().map(|e| e.path()).next().unwrap();
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(std::fs::read(made()).unwrap(), b"\x89PNG\r\n\x1a\n\0and more");
+    assert_eq!((mode(&made()), mode(made().parent().unwrap())), (0o600, 0o700));
+    assert_eq!(made().extension().unwrap(), "png");
+    // files that were copied: here their own paths
+    write(&home.at("home/types"), "text/uri-list");
+    write(&home.at("home/clip"), &format!("file://{}\r\n", home.at("home/a%20b.txt").display()));
+    tty.type_("\x15clear\r");
+    tty.until("a clean line", |s| !s.concat().contains("/pasted/"));
+    tty.prefix("\x16");
+    tty.until("its path", |s| s.concat().contains("home/a b.txt'"));
+    // neither
+    write(&home.at("home/types"), "text/plain");
+    tty.prefix("\x16");
+    tty.until_text("neither an image nor files");
+    tty.kill9();
+}

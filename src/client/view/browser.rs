@@ -184,7 +184,7 @@ fn draw_column(app: &App, theme: &Theme, c: &Column, area: Rect, active: bool, b
             put(buf, list.x, y, list.width, text, style);
         }
     }
-    draw_foot(theme, c, area, line, buf);
+    draw_foot(theme, c, area, title, buf);
 }
 
 fn draw_head(theme: &Theme, c: &Column, head: Rect, shows: [bool; 4], buf: &mut Buffer) {
@@ -268,18 +268,13 @@ fn draw_row(
     };
     let x = here.x + 2;
     let room = end.saturating_sub(x);
-    let name = cut_name(&info.name.to_string(), usize::from(room));
+    // (the ending of a long one says something)
+    let name = middle(&info.name.to_string(), usize::from(room));
     let x = put(buf, x, y, room, &name, style(text_style));
     if let Some(link) = info.link.as_ref().filter(|_| end.saturating_sub(x) > 6) {
         let text = format!(" -> {}", short(&link.target.to_string(), 200));
         put_cut(buf, x, y, end.saturating_sub(x), &text, style(theme.dim));
     }
-}
-
-/// A name that is too long keeps its ending.
-fn cut_name(name: &str, most: usize) -> String {
-    // (what is much too long is not looked at to its end)
-    if name.len() > 4 * most.max(8) { middle(&short(name, 4 * most.max(8)), most) } else { middle(name, most) }
 }
 
 /// `Nov 20 14:02` of this year, else `2024-11-20`.
@@ -294,11 +289,11 @@ fn when(app: &App, ms: i64) -> String {
     }
 }
 
-fn draw_foot(theme: &Theme, c: &Column, area: Rect, line: Style, buf: &mut Buffer) {
+fn draw_foot(theme: &Theme, c: &Column, area: Rect, own: Style, buf: &mut Buffer) {
     let y = area.bottom().saturating_sub(1);
     let (chosen, bytes) = c.selected();
     let mut words = Vec::new();
-    let mut style = line;
+    let mut style = own;
     if chosen > 0 {
         words.push(format!("{chosen} selected, {}", sized(bytes)));
         style = theme.accent;

@@ -470,3 +470,43 @@ fn a_host_that_is_back_is_read_again() {
             .any(|(_, e)| matches!(e, Errand::List { whose, .. } if whose.host == HostId::new("nas")))
     );
 }
+
+#[test]
+fn the_mouse_chooses_opens_and_selects() {
+    use crate::term::input::{Button, Mods, Mouse, MouseKind};
+    let mut s = bench(100, 30);
+    let click = |s: &mut Bench, button, col, row| {
+        s.event(Event::Mouse(Mouse { kind: MouseKind::Press, button, row, col, mods: Mods::default() }));
+    };
+    // (rows begin under the border and the headings)
+    click(&mut s, Button::Left, 60, 4);
+    assert_eq!((s.app.files.browser.as_ref().unwrap().active, on(&s).as_str()), (1, "a.txt"));
+    click(&mut s, Button::Right, 60, 3);
+    assert!(s.has("1 selected"), "{}", s.screen());
+    click(&mut s, Button::WheelUp, 60, 3);
+    assert_eq!(on(&s), "link");
+    click(&mut s, Button::Left, 5, 2);
+    click(&mut s, Button::Left, 5, 2);
+    assert!(matches!(&errands(&mut s)[..], [(_, Errand::List { path: p, .. })] if *p == path("/home/me/work/src")));
+    click(&mut s, Button::Left, 5, 29);
+    assert!(s.app.browsing());
+}
+
+#[test]
+fn wide_and_long_names_keep_the_columns_apart() {
+    let mut s = bench(80, 24);
+    let long = "漢字".repeat(40);
+    s.keys("Tab -");
+    let tag = {
+        s.keys("R");
+        errands(&mut s).into_iter().find(|(_, e)| matches!(e, Errand::List { .. })).unwrap().0
+    };
+    news(&mut s, tag, News::Entries(vec![file(&format!("{long}.txt"), 7), file(&"x".repeat(500), 7)]));
+    news(&mut s, tag, News::ListEnd(ListEnd::default()));
+    let (buf, _) = s.buffer();
+    for y in [2u16, 3] {
+        assert_eq!(buf[(79, y)].symbol(), "│", "{}", s.screen());
+        assert_eq!(buf[(78, y)].symbol(), "7", "{}", s.screen());
+    }
+    assert!(s.has(".txt      7"), "the ending is seen: {}", s.screen());
+}
