@@ -221,7 +221,9 @@ fn files_of_a_host() {
     tty.type_("\t:");
     tty.until_text("go to a path of test");
     tty.type_("here\r");
-    tty.until("the host's column", |s| s.iter().any(|l| l.contains("/here ─") && l.contains("test: ")));
+    tty.until("the host's column", |s| {
+        s.iter().any(|l| l.contains("/here ─") && l.contains("test: ")) && s.iter().any(|l| l.contains("│  big"))
+    });
     tty.type_("/x\rD");
     tty.until_text("Delete 'x' (2 bytes)");
     tty.type_("y");
