@@ -52,7 +52,8 @@ fn bar(share: f32, wide: usize) -> String {
 /// `42 s`, `3 min`, `2 h`.
 fn time_left(left: Duration) -> String {
     match left.as_secs() {
-        s @ 0..60 => format!("{s} s"),
+        0 => "less than 1 s".into(),
+        s @ 1..60 => format!("{s} s"),
         s @ 60..3600 => format!("{} min", s.div_ceil(60)),
         s => format!("{:.1} h", s as f32 / 3600.0),
     }
