@@ -591,9 +591,12 @@ impl App {
         self.gauges_of = want;
     }
 
-    /// Changes of sessions that nobody is attached to are not told: for the open tree they are asked for.
+    /// Changes of sessions that nobody is attached to are not told, nor where a shell is that does not say so: for the open
+    /// tree, and for a browser that follows, they are asked for.
     fn follow_lists(&mut self, out: &mut Vec<Effect>) {
-        if self.frame().tree.is_none() {
+        let tree = self.frame().tree.is_some();
+        let follows = self.follows_on().cloned();
+        if !tree && follows.is_none() {
             self.listed = None;
             return;
         }
@@ -601,7 +604,8 @@ impl App {
             return;
         }
         self.listed = Some(self.now);
-        for id in self.hosts.keys().filter(|id| self.is_online(id) && self.tree.shows(id)) {
+        let wanted = |id: &HostId| (tree && self.tree.shows(id)) || follows.as_ref() == Some(id);
+        for id in self.hosts.keys().filter(|id| self.is_online(id) && wanted(id)) {
             out.push(Effect::Host(id.clone(), HostCommand::List));
         }
     }

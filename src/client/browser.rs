@@ -22,6 +22,8 @@ pub struct Browser {
     pub active: usize,
     /// The left column goes where the focused pane's shell goes.
     pub follow: bool,
+    /// It was just opened: where the shell is was asked for, and nobody has moved since.
+    pub settles: bool,
     /// Where that was last.
     pub followed: Option<(Whose, String)>,
     /// A filter is being typed.
@@ -37,6 +39,7 @@ impl Browser {
             columns: [column(left), column(right)],
             active: 0,
             follow: false,
+            settles: false,
             followed: None,
             typing: None,
             clicked: None,

@@ -143,6 +143,13 @@ fn files_of_this_machine() {
     unfiltered(&tty);
     tty.type_("Q");
     tty.until_text("ready$");
+    // it opens where the shell is by now, which says nothing of that
+    tty.type_("cd ../sub/deep && echo went-$((40+2))\r");
+    tty.until_text("went-42");
+    tty.prefix("F");
+    tty.until_text("home/sub/deep ─");
+    tty.type_("Q");
+    tty.until_text("went-42");
     tty.prefix("d");
     assert_eq!(tty.wait_exit(), 0);
     let kept = read(&home.at("state/bookmarks.json"));

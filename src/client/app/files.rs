@@ -21,7 +21,7 @@ use crate::client::browser::queue::{Queue, Wanted};
 use crate::client::errands::Errand;
 use crate::client::files::Whose;
 use crate::client::files::job::Conflict;
-use crate::client::host::HostId;
+use crate::client::host::{HostCommand, HostId};
 use crate::client::layer::picker::{Item, Picker};
 use crate::client::layer::{Choice, Layer};
 use crate::client::layout::PaneId;
@@ -161,7 +161,14 @@ impl App {
             Some(pane) => self.files_at(pane),
             None => (self.files_of(&HostId::local()), FilePath::default()),
         };
+        // (a shell that says nothing of its directory is asked)
+        let host = whose.host.clone();
+        let asks = self.focused().is_some() && self.is_online(&host);
         self.browse_at(whose, path, out);
+        if let Some(browser) = self.files.browser.as_mut().filter(|_| asks) {
+            browser.settles = true;
+            out.push(Effect::Host(host, HostCommand::List));
+        }
     }
 
     /// The same with this on the left.
@@ -293,9 +300,15 @@ impl App {
         }
     }
 
+    /// The host whose shell's directory is followed.
+    pub(super) fn follows_on(&self) -> Option<&HostId> {
+        let follows = self.files.browser.as_ref().is_some_and(|b| b.follow) && self.browsing();
+        self.focused().filter(|_| follows).map(|p| &p.host)
+    }
+
     /// The left column goes where the focused pane's shell went.
     pub(super) fn follow_directory(&mut self, out: &mut Vec<Effect>) {
-        let follows = self.files.browser.as_ref().is_some_and(|b| b.follow) && self.browsing();
+        let follows = self.files.browser.as_ref().is_some_and(|b| b.follow || b.settles) && self.browsing();
         let Some(pane) = self.focused().filter(|_| follows) else { return };
         let (whose, path) = self.files_at(pane);
         let at = Some((whose.clone(), path.to_string()));

@@ -443,10 +443,6 @@ impl Column {
         let all = self.order.iter().filter_map(|i| self.entries.get(*i as usize));
         all.filter(|e| e.selected).map(|e| &e.info).collect()
     }
-
-    pub fn has(&self, name: &FileName) -> bool {
-        self.entries.iter().any(|e| e.info.name == *name)
-    }
 }
 
 /// Whether a name is what a pattern with `*` and `?` describes: all of it.

@@ -128,7 +128,6 @@ impl Job {
 #[derive(Default)]
 pub struct Queue {
     pub jobs: Vec<Job>,
-    next: u64,
 }
 
 impl Queue {
@@ -150,7 +149,6 @@ impl Queue {
             begun: None,
             ended: None,
         });
-        self.next = self.next.max(id);
     }
 
     pub fn job(&mut self, id: u64) -> Option<&mut Job> {

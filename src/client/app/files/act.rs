@@ -32,6 +32,7 @@ impl App {
         let name = word(key);
         let room = view::browser::room(self);
         let Some(browser) = &mut self.files.browser else { return };
+        browser.settles = false;
         if let Some(field) = &mut browser.typing {
             match name.as_str() {
                 "Escape" | "C-c" => {

@@ -238,6 +238,9 @@ impl App {
     /// What is to be said before thub is left; none = nothing goes on.
     pub(in crate::client::app) fn under_way(&self) -> Option<String> {
         match self.files.queue.open() {
+            0 if !self.files.edits.is_empty() => {
+                Some("A file is being edited: leave? What is saved then stays in its copy on this machine.".into())
+            }
             0 => None,
             1 => Some("Something is being copied, moved or deleted still: leave, and stop it?".into()),
             n => Some(format!("{n} copies, moves or deletes are not done: leave, and stop them?")),

@@ -394,6 +394,23 @@ fn it_follows_the_shell() {
 }
 
 #[test]
+fn it_opens_where_the_shell_is_now_as_long_as_nobody_moves() {
+    for (keys, goes) in [("", true), ("j", false)] {
+        let mut s = Bench::full(100, 30);
+        s.take();
+        s.keys("C-b F");
+        assert!(s.take().contains(&Effect::Host(HostId::local(), HostCommand::List)));
+        if !keys.is_empty() {
+            s.keys(keys);
+        }
+        let there = crate::proto::control::SessionInfo { cwd: "/srv".into(), ..session("s1", 80, 24) };
+        s.host("local", HostEvent::Sessions(vec![there]));
+        let went = errands(&mut s).iter().any(|(_, e)| matches!(e, Errand::List { path: p, .. } if *p == path("/srv")));
+        assert_eq!(went, goes, "{keys}");
+    }
+}
+
+#[test]
 fn a_shell_opens_there_and_paths_are_copied() {
     let mut s = bench(100, 30);
     s.keys("Tab g y");
