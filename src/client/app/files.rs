@@ -43,6 +43,8 @@ pub struct Files {
     pub browser: Option<Box<Browser>>,
     pub queue: Queue,
     pub edits: Vec<Open>,
+    /// Edited files that became others meanwhile, as they are now: to be asked about.
+    differ: Vec<(Box<Edit>, Option<Box<FileInfo>>)>,
     /// What is to be done once an errand is back.
     after: HashMap<u64, After>,
     /// A person said that copies may be left.
@@ -155,6 +157,11 @@ impl App {
         self.layers.iter().any(|l| matches!(l, Layer::Browser))
     }
 
+    /// Whether its keys are the browser's just now.
+    fn looks_at_browser(&self) -> bool {
+        matches!(self.layers.last(), Some(Layer::Browser))
+    }
+
     /// Opens the browser: the focused pane's directory on the left; on the right what was there before, else home.
     pub(in crate::client) fn browse(&mut self, out: &mut Vec<Effect>) {
         let (whose, path) = match self.focused() {
@@ -191,6 +198,7 @@ impl App {
         } else {
             self.read_again(1, None, out);
         }
+        self.ask_what_waits();
     }
 
     /// A tree row's files.

@@ -40,6 +40,12 @@ impl App {
 
     /// The copy is here: an editor opens it, in a tab of this machine.
     pub(super) fn edit_fetched(&mut self, edit: Box<Edit>, out: &mut Vec<Effect>) {
+        if !self.browsing() {
+            // (nobody who types elsewhere by now finds himself in an editor)
+            self.say(format!("'{}' is not edited: the browser was left", short(&edit.name.to_string(), 60)));
+            self.errand(Errand::Forget { copy: edit.copy }, out);
+            return;
+        }
         self.close_browser(out);
         const EDITOR: &str = "exec ${VISUAL:-${EDITOR:-vi}} \"$1\"";
         let copy = edit.copy.to_string_lossy().into_owned();
@@ -86,9 +92,10 @@ impl App {
     }
 
     fn close_editor(&mut self, pane: PaneId, out: &mut Vec<Effect>) {
+        let looks = self.tabs.focused() == Some(pane) && self.layers.is_empty() && !self.tree.focused;
         self.close_pane(pane, out);
-        // back to where the file was chosen
-        if self.files.browser.is_some() && !self.browsing() && self.layers.is_empty() {
+        // who looks at it goes back to where the file was chosen
+        if self.files.browser.is_some() && looks {
             self.layers.push(Layer::Browser);
             for side in 0..2 {
                 self.read_again(side, None, out);
@@ -105,8 +112,24 @@ impl App {
         self.errand_then(Errand::PutBack { edit: edit.clone(), keep }, After::PutBack(edit), out);
     }
 
-    /// Somebody else changed the file while it was edited here.
-    pub(super) fn ask_what_to_keep(&mut self, edit: Box<Edit>, now: Option<Box<FileInfo>>) {
+    /// Somebody else changed the file while it was edited here: who is in the browser is asked, else whoever opens it next.
+    pub(super) fn differs(&mut self, edit: Box<Edit>, now: Option<Box<FileInfo>>) {
+        if self.looks_at_browser() {
+            return self.ask_what_to_keep(edit, now);
+        }
+        let name = short(&edit.name.to_string(), 60);
+        self.say_long(format!("'{name}' was changed meanwhile: the file browser asks what to keep"));
+        self.files.differ.push((edit, now));
+    }
+
+    /// What is still to be asked is.
+    pub(super) fn ask_what_waits(&mut self) {
+        for (edit, now) in std::mem::take(&mut self.files.differ) {
+            self.ask_what_to_keep(edit, now);
+        }
+    }
+
+    fn ask_what_to_keep(&mut self, edit: Box<Edit>, now: Option<Box<FileInfo>>) {
         let theirs = match &now {
             Some(info) => format!("{} of {}", sized(info.size), self.moment(info.mtime_ms)),
             None => "it is gone".into(),

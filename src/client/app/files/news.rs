@@ -64,14 +64,16 @@ impl App {
             }
             (_, News::Failed(why)) => self.say_long(short(&why, WHY)),
             (After::Refresh(whose, dir, on), News::Done) => self.refresh_files(&whose, &dir, on.as_ref(), &mut out),
-            (After::Facts(title), News::Facts(facts)) => {
+            (After::Facts(title), News::Facts(facts)) if self.looks_at_browser() => {
                 let lines = facts_of(&facts, |ms| self.moment(ms));
                 self.layers.push(Layer::Facts { title, lines });
             }
             (After::Edit, News::Fetched(edit)) => self.edit_fetched(edit, &mut out),
             (After::PutBack(_), News::PutBack(said)) => self.say_long(said),
-            (After::PutBack(_), News::Differs(edit, now)) => self.ask_what_to_keep(edit, now),
-            (After::Bookmarks(whose), News::Bookmarks(paths)) => self.offer_bookmarks(whose, paths),
+            (After::PutBack(_), News::Differs(edit, now)) => self.differs(edit, now),
+            (After::Bookmarks(whose), News::Bookmarks(paths)) if self.looks_at_browser() => {
+                self.offer_bookmarks(whose, paths)
+            }
             (After::Paste(pane), News::Pasted { paths, what }) => {
                 self.say(what);
                 let word = |p: &FilePath| crate::text::shell(&String::from_utf8_lossy(p.as_bytes()));

@@ -348,6 +348,34 @@ fn a_file_is_edited_and_put_back() {
 }
 
 #[test]
+fn a_question_about_an_edit_waits_for_who_looks() {
+    let mut s = bench(100, 30);
+    s.keys("j j e");
+    let tag = errands(&mut s)[0].0;
+    news(&mut s, tag, News::Fetched(Box::new(edit())));
+    s.answer();
+    s.take();
+    // the editor ends while another tab is looked at
+    s.keys("C-b 1");
+    let exit = SessionExited { exit_code: Some(0), cause: None };
+    s.host("local", HostEvent::Exited { session: "s2".parse().unwrap(), exit });
+    assert!(!s.app.browsing());
+    let put = errands(&mut s).into_iter().find(|(_, e)| matches!(e, Errand::PutBack { .. })).unwrap();
+    news(&mut s, put.0, News::Differs(Box::new(edit()), None));
+    assert!(s.app.layers.is_empty() && s.has("the file browser asks what to keep"), "{}", s.screen());
+    s.keys("C-b F");
+    assert!(s.has("keep theirs") && s.has("it is gone"), "{}", s.screen());
+    // nor does an editor open over who went elsewhere
+    let mut s = bench(100, 30);
+    s.keys("j j e");
+    let tag = errands(&mut s)[0].0;
+    s.keys("Q");
+    news(&mut s, tag, News::Fetched(Box::new(edit())));
+    assert_eq!(s.app.tabs.list.len(), 1);
+    assert!(errands(&mut s).iter().any(|(_, e)| matches!(e, Errand::Forget { .. })));
+}
+
+#[test]
 fn an_editor_that_fails_puts_nothing_back() {
     let mut s = bench(100, 30);
     s.keys("j j e");
