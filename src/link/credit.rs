@@ -14,7 +14,7 @@ const FIRST: u64 = 16 << 10;
 const NEAR: Duration = Duration::from_millis(5);
 const MOST_NEAR: u64 = 64 << 10;
 /// What files may have on their way over a link of which nothing is known.
-const FIRST_OF_FILES: u64 = 128 << 10;
+const FIRST_OF_FILES: u64 = 32 << 10;
 /// Never less than a screen takes.
 const LEAST: u64 = 4 << 10;
 const MOST: u64 = 4 << 20;

@@ -372,9 +372,15 @@ fn keys_do_not_wait_behind_a_copy() {
                 let took = begun.elapsed().as_secs_f64();
                 let used = size as f64 / took / rate;
                 let at = |part: usize| trips[trips.len() * part / 100];
+                // (on the slowest it is careful: a queue of one window is a second there)
+                let least = if rate > 1e6 { 0.8 } else { 0.2 };
                 // (a frame alone takes an eighth of a second on the slowest)
                 let frame = Duration::from_secs_f64(crate::proto::frame::MAX_PIECE as f64 / rate);
-                assert!(at(95) <= 2 * delay + frame.max(Duration::from_millis(50)) && used > 0.3);
+                assert!(
+                    at(95) <= 2 * delay + frame.max(Duration::from_millis(50)) && used > least,
+                    "{:?} {used:.2}",
+                    at(95)
+                );
                 println!(
                     "{rate} B/s, {delay:?}, down {down}: p50 {:?} p95 {:?} worst {:?}, {used:.2} of the line",
                     at(50),
