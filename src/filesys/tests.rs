@@ -168,6 +168,28 @@ fn a_file_is_written_whole_or_not_at_all() {
 }
 
 #[test]
+fn what_is_replaced_stays_its_owners() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    use std::os::unix::fs::MetadataExt;
+    each(|fs, dir| async move {
+        // (over SFTP it is the server's matter)
+        if matches!(fs, Fs::Sftp(_)) {
+            return;
+        }
+        let old = dir.join("shared");
+        std::fs::write(&old, "old").unwrap();
+        std::os::unix::fs::chown(&old, Some(1234), Some(2345)).unwrap();
+        let replace = Wanted { replace: true, mode: Some(0o640), ..wanted("shared") };
+        write(&fs, &dir, replace, b"new").await.unwrap();
+        let now = std::fs::metadata(&old).unwrap();
+        assert_eq!((now.uid(), now.gid(), now.mode() & 0o7777), (1234, 2345, 0o640));
+        assert_eq!(std::fs::read(&old).unwrap(), b"new");
+    });
+}
+
+#[test]
 fn a_cut_one_goes_on() {
     each(|fs, root| async move {
         let bytes = noise(9 << 20);

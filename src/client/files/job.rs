@@ -11,6 +11,7 @@ use super::{End, Whose};
 use crate::filesys::pack::same_time;
 use crate::proto::bundle::Entry;
 use crate::proto::control::*;
+use crate::proto::ids::{hex, random_bytes};
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
@@ -345,10 +346,22 @@ impl Run {
         if let (Some(name), [one]) = (rename, names.as_slice()) {
             self.renamed.insert(one.clone(), name.clone());
         }
-        if !from.whose().same_as(to.whose()) {
+        let known = from.whose().same_as(to.whose());
+        // one machine may have several names, and one directory several paths: what is moved onto itself would be deleted
+        let within = |name: &FileName| {
+            let own = real_dir.join(name);
+            real_into == own || is_below(&real_into, &own)
+        };
+        let collides = names.iter().any(within) || real_into == real_dir;
+        let asked = if known { self.job.moves && !collides } else { self.job.moves || collides };
+        if asked && self.is_one(&real_dir, &real_into).await? {
+            let into = self.job.into.clone();
+            return refused(format!("'{into}' is, or lies in, what it is taken from: another way leads there"));
+        }
+        if !known {
             return Ok(());
         }
-        for name in names {
+        for name in &self.job.names {
             let own = real_dir.join(name);
             if real_into == own || is_below(&real_into, &own) {
                 return refused(format!("'{name}' can't be copied into itself"));
@@ -376,6 +389,41 @@ impl Run {
             self.renamed.insert(name.clone(), free);
         }
         Ok(())
+    }
+
+    /// Whether the destination is the source's directory, or lies in what is taken from it, whatever both are called: a
+    /// directory made in the one is looked for in the other.
+    async fn is_one(&self, real_dir: &FilePath, real_into: &FilePath) -> Result<bool, Fault> {
+        let Job { from, dir, names, to, into, .. } = &self.job;
+        let probe = format!(".thub-{}.probe", hex(&random_bytes::<8>()));
+        let probe = FileName::new(probe).map_err(|e| Fault::new(Fault::INTERNAL, format!("{e:?}")))?;
+        let made = into.join(&probe);
+        match to.mkdir(&made, false, Some(0o700)).await {
+            Ok(()) => {}
+            // (nothing can be written there: that is said with the first file)
+            Err(f) if is_cut(&f) => return Err(f),
+            Err(_) => return Ok(false),
+        }
+        let mut places = Vec::new();
+        if !names.iter().all(|n| self.renamed.get(n).is_some_and(|new| new != n)) {
+            places.push(dir.join(&probe));
+        }
+        // the same absolute path, where it lies in what is taken
+        if names.iter().map(|n| real_dir.join(n)).any(|own| *real_into == own || is_below(real_into, &own)) {
+            places.push(real_into.join(&probe));
+        }
+        let mut one = Ok(false);
+        for place in places {
+            match from.look(&place).await {
+                Ok(Some(_)) => one = Ok(true),
+                Ok(None) => {}
+                Err(f) if f.code == Fault::WRONG_KIND => {}
+                Err(f) => one = Err(f),
+            }
+        }
+        // (one that a cut leaves there is empty, and says whose it is)
+        let _ = to.delete(&made, false, |_| {}).await;
+        one
     }
 
     /// What can be moved by its name alone.

@@ -95,6 +95,18 @@ fn check_name(dir: &Held, wanted: &Wanted) -> Result<(), Fault> {
 
 /// Mode, time and name: what was written is whole.
 fn name(dir: &Held, file: &File, wanted: &Wanted) -> Result<(), Errno> {
+    // what is replaced stays its owner's and group's, as far as this user may say so: a service goes on reading its file
+    if wanted.replace
+        && let Ok(was) = fs::statat(&dir.fd, wanted.name.as_bytes(), AtFlags::SYMLINK_NOFOLLOW)
+        && FileType::from_raw_mode(was.st_mode as fs::RawMode) == FileType::RegularFile
+        && let Ok(now) = fs::fstat(file)
+        && (was.st_uid, was.st_gid) != (now.st_uid, now.st_gid)
+    {
+        let (uid, gid) = (fs::Uid::from_raw(was.st_uid), fs::Gid::from_raw(was.st_gid));
+        if fs::fchown(file, Some(uid), Some(gid)).is_err() {
+            let _ = fs::fchown(file, None, Some(gid));
+        }
+    }
     fs::fchmod(file, dir.own.mode(wanted.mode, 0o666))?;
     fs::futimens(file, &times(wanted.mtime_ms))?;
     if wanted.sync {
@@ -106,6 +118,7 @@ fn name(dir: &Held, file: &File, wanted: &Wanted) -> Result<(), Errno> {
     };
     if named.is_err() {
         // it is a part still, and this user's alone
+        let _ = fs::fchown(file, Some(rustix::process::geteuid()), None);
         let _ = fs::fchmod(file, Mode::RUSR | Mode::WUSR);
     }
     named

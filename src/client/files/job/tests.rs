@@ -249,6 +249,34 @@ fn a_move_takes_away_what_has_arrived_and_no_more() {
 }
 
 #[test]
+fn one_directory_under_two_names_loses_nothing() {
+    with(|ups| async move {
+        let (a, b) = two(&ups);
+        grow(&a.home.join("src"));
+        std::fs::create_dir(a.home.join("other")).unwrap();
+        let names = || {
+            tree(&a.home).into_iter().map(|(n, v)| (n, v.2)).filter(|(n, _)| !n.starts_with(b".")).collect::<Vec<_>>()
+        };
+        let own = names();
+        let alias = crate::client::host::HostId::new("alias");
+        let up = ups.of(&a.end().whose().host).borrow().clone().unwrap();
+        ups.up(&alias, up);
+        let other = ups.end(Whose::host(alias));
+        for (into, moves) in [("src", true), ("src/t", true), ("src/t/deep", true), ("src/t/deep", false)] {
+            let wanted = Job { to: other.clone(), into: path(into), moves, ..job(&a, &b, &["t"]) };
+            let (end, _) = ran(wanted).await;
+            assert_eq!(end.fault.as_ref().map(|f| f.code), Some(Fault::REFUSED), "{into}: {end:?}");
+            assert!(names() == own, "{into}");
+        }
+        // elsewhere on the same machine it is a move like any other
+        let wanted = Job { to: other, into: path("other"), moves: true, ..job(&a, &b, &["t"]) };
+        let (end, _) = ran(wanted).await;
+        assert!(end.is_whole(), "{end:?}");
+        assert!(a.home.join("other/t/deep").exists() && !a.home.join("src/t").exists());
+    });
+}
+
+#[test]
 fn within_one_place() {
     with(|ups| async move {
         let (_, b) = two(&ups);
