@@ -42,6 +42,10 @@ impl Agent {
         F: Future<Output = ()> + Send + 'static,
     {
         let frames = frames.ok_or_else(|| Fault::new(Fault::BAD_PARAMS, "stream 0 is the link itself"))?;
+        // let go of before it was begun: nothing is deleted or copied for nobody
+        if frames.is_closed() {
+            return Err(Fault::new(Fault::GONE, "nobody waits for it any more"));
+        }
         let released = self.hold_stream(stream);
         let work = work(Pipe::new(self.clone(), stream, frames, from, window));
         let agent = self.clone();

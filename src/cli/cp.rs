@@ -344,6 +344,9 @@ struct Group {
 impl Group {
     async fn of(hosts: &mut Hosts<'_>, named: &Named) -> Result<Group, Failure> {
         let end = hosts.end(&named.host).await?;
+        // (with a slash behind it a link would be what it leads to, and have no name)
+        let bare = named.path.iter().rposition(|b| *b != b'/').map_or(1, |last| last + 1);
+        let named = &Named { path: named.path.get(..bare).unwrap_or_default().to_vec(), ..named.clone() };
         let path = absolute(named)?;
         let wrong = |f: Fault| failure(&f, NEXT);
         // DIR/. = all in it

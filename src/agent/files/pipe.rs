@@ -135,6 +135,9 @@ impl Pipe {
 
     /// A line about work, where there is something to tell.
     pub async fn progress(&mut self, tally: &mut crate::filesys::Tally) -> Result<(), Over> {
+        if self.frames.is_closed() || self.agent.link.is_closed() {
+            return Err(Over::Gone);
+        }
         let (files, bytes) = tally.done_so_far();
         let due = files >= self.told.0 + FILES || bytes >= self.told.1 + BYTES || tally.has_more();
         if due {

@@ -70,12 +70,12 @@ impl Told {
                 self.draw(&text);
             }
             JobEvent::Waiting { why } => {
-                self.line(&json!({ "event": "waiting", "why": why }));
+                self.line(&json!({ "event": "waiting", "why": escape(&why) }));
                 self.draw(&format!("waiting: {}", escape(&why)));
             }
             JobEvent::Failed(failed) => {
                 let (path, why) = (failed.path.to_string(), escape(&failed.why.message));
-                self.line(&json!({ "event": "failed", "path": path, "why": failed.why.message }));
+                self.line(&json!({ "event": "failed", "path": path, "why": why }));
                 self.pause();
                 // (most faults name it themselves)
                 let named = failed.path.split().is_some_and(|(_, name)| why.contains(&name.to_string()));
@@ -110,7 +110,7 @@ impl Told {
             "failed": all.failures,
             "skipped": all.skipped,
             "unusable": all.unusable,
-            "fault": all.fault.as_ref().map(|f| f.message.clone()),
+            "fault": all.fault.as_ref().map(|f| escape(&f.message)),
         }));
         if self.bar && all.fault.is_none() {
             let skipped = match all.skipped {

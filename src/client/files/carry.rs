@@ -247,8 +247,9 @@ pub async fn large(way: &Way<'_>, mut item: Item, watch: &mut Watch) -> Result<(
                 watch.failed_there(Failed { path: item.to, why });
                 return Ok(());
             }
-            Err(why) if why.code == Fault::BUSY && again == 0 => {
-                if busy >= BUSY.as_secs() {
+            Err(why) if matches!(why.code, Fault::BUSY | Fault::REFUSED) && again == 0 => {
+                // (a part that can't be used stays so)
+                if why.code == Fault::REFUSED || busy >= BUSY.as_secs() {
                     again = 1;
                 } else {
                     busy += 1;

@@ -135,6 +135,13 @@ pub struct Watch {
     skipped: u64,
     /// First names, in the destination, of what is not all there.
     lacking: HashSet<Vec<u8>>,
+    /// First names that were chosen beside what is there, and those that they stand for.
+    beside: HashMap<Vec<u8>, Vec<u8>>,
+}
+
+/// The name of a path within a tree that lies at its top.
+fn first_name(path: &FilePath) -> Vec<u8> {
+    path.as_bytes().split(|b| *b == b'/').next().unwrap_or_default().to_vec()
 }
 
 impl Watch {
@@ -173,8 +180,11 @@ impl Watch {
         }
     }
     fn lacks(&mut self, path: &FilePath) {
-        let first = path.as_bytes().split(|b| *b == b'/').next().unwrap_or_default();
-        self.lacking.insert(first.to_vec());
+        let first = first_name(path);
+        if let Some(meant) = self.beside.get(&first) {
+            self.lacking.insert(meant.clone());
+        }
+        self.lacking.insert(first);
     }
     fn again(&mut self) {
         self.meter.again();
@@ -208,8 +218,15 @@ pub async fn run(
     events: mpsc::UnboundedSender<JobEvent>,
     answers: mpsc::UnboundedReceiver<(u64, Choice)>,
 ) -> JobEnd {
-    let watch =
-        Watch { events, meter: Meter::default(), failed: Vec::new(), failures: 0, skipped: 0, lacking: HashSet::new() };
+    let watch = Watch {
+        events,
+        meter: Meter::default(),
+        failed: Vec::new(),
+        failures: 0,
+        skipped: 0,
+        lacking: HashSet::new(),
+        beside: HashMap::new(),
+    };
     let mut run = Run {
         conflict: job.conflict,
         job,
@@ -566,7 +583,8 @@ impl Run {
             self.large(&way, item).await?;
         }
         let (count, before) = (closed.len() as u64, self.watch.failures);
-        carry::dirs(&way, closed, ends && (carried || lacking > 0), &mut self.watch).await?;
+        // (what was carried before a cut may not be on disk yet, and a move deletes the other one)
+        carry::dirs(&way, closed, ends && (carried || lacking > 0 || self.job.moves), &mut self.watch).await?;
         self.watch.done(count.saturating_sub(self.watch.failures - before), 0);
         Ok(lacking)
     }
@@ -699,6 +717,7 @@ impl Run {
                 }
                 Some(_) => {}
                 None => {
+                    self.watch.beside.insert(first_name(&to), first_name(&item.to));
                     item.to = to;
                     return Ok(true);
                 }

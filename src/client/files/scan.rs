@@ -5,7 +5,7 @@ use super::End;
 use super::stream::{Came, Stream};
 use crate::proto::bundle::{BadBundle, Decoder, Entry, Record};
 use crate::proto::control::{Failed, Fault, FileKind, FileName, FilePath, FilesPack, WorkEnd};
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 
 /// Entries of a chunk at most, and bytes of their paths: what a copy holds of a tree, however large it is.
 pub const MANY: usize = 10_000;
@@ -33,6 +33,8 @@ pub struct Scan {
     stream: Stream,
     decoder: Decoder,
     unusable: u64,
+    /// What was asked for: nothing else is taken, whatever comes.
+    wanted: HashSet<FileName>,
     /// Directories that more may come of.
     open: Vec<Entry>,
 }
@@ -60,7 +62,8 @@ impl Scan {
         }
         let (from, dir) = (end.clone(), dir.clone());
         let stream = Scan::pack(&from, &dir, rest.pop_front().unwrap_or_default()).await?;
-        Ok(Scan { from, dir, rest, stream, decoder: Decoder::bare(), unusable: 0, open: Vec::new() })
+        let wanted = names.iter().cloned().collect();
+        Ok(Scan { wanted, from, dir, rest, stream, decoder: Decoder::bare(), unusable: 0, open: Vec::new() })
     }
 
     async fn pack(from: &End, dir: &FilePath, names: Vec<FileName>) -> Result<Stream, Fault> {
@@ -79,9 +82,16 @@ impl Scan {
             };
             match record {
                 // (a name that leads elsewhere is none)
-                Record::Entry(e) if e.path.names().is_some_and(|names| !names.is_empty()) => {
+                Record::Entry(e) if self.is_wanted(&e.path) => {
                     bytes += e.path.as_bytes().len();
                     self.close(Some(&e.path), &mut chunk.closed);
+                    // what is in nothing that came is nowhere
+                    let parent = e.path.split().map(|(parent, _)| parent).unwrap_or_default();
+                    let inside = self.open.last().map(|last| last.path.clone()).unwrap_or_default();
+                    if parent != inside {
+                        self.unusable += 1;
+                        continue;
+                    }
                     if e.kind == FileKind::Dir {
                         self.open.push(e.clone());
                     }
@@ -102,11 +112,17 @@ impl Scan {
                     chunk.end = Some(WorkEnd { unusable: self.unusable, ..end });
                     break;
                 }
+                Record::Entry(_) => self.unusable += 1,
                 _ => {}
             }
         }
         chunk.closed.reverse();
         Ok(chunk)
+    }
+
+    fn is_wanted(&self, path: &FilePath) -> bool {
+        let first = path.names().and_then(|names| names.into_iter().next());
+        first.is_some_and(|first| self.wanted.contains(&first))
     }
 
     /// Closes those that the next one is not in.

@@ -49,7 +49,9 @@ fn open(dir: &Held, part: &FileName) -> Result<File, Fault> {
     let busy = || fault::say(Fault::BUSY, "writing", dir.path.join(part).as_bytes(), "another copy is writing it");
     let failed = |e| dir.failed("writing", part, e);
     for _ in 0..TRIES {
-        let opened = match fs::openat(&dir.fd, part.as_bytes(), NEW, Mode::RUSR | Mode::WUSR) {
+        let opened = fs::openat(&dir.fd, part.as_bytes(), NEW, Mode::RUSR | Mode::WUSR);
+        let mine = opened.is_ok();
+        let opened = match opened {
             Err(Errno::EXIST) => fs::openat(&dir.fd, part.as_bytes(), OLD, Mode::empty()),
             other => other,
         };
@@ -61,11 +63,18 @@ fn open(dir: &Held, part: &FileName) -> Result<File, Fault> {
         };
         let stat = fs::fstat(&file).map_err(failed)?;
         let plain = FileType::from_raw_mode(stat.st_mode as fs::RawMode) == FileType::RegularFile;
-        if !plain || stat.st_uid != rustix::process::geteuid().as_raw() || stat.st_nlink > 1 {
-            return Err(refused("it is no plain file of this user's alone"));
-        }
-        if stat.st_mode & 0o077 != 0 {
-            return Err(refused("others may open it"));
+        // (one just made is ours, whatever a file system without owners says of it)
+        if !mine {
+            if !plain || stat.st_uid != rustix::process::geteuid().as_raw() || stat.st_nlink > 1 {
+                return Err(refused("it is no plain file of this user's alone"));
+            }
+            if stat.st_mode & 0o022 != 0 {
+                return Err(refused("others may write it"));
+            }
+            // it had its mode already when the last copy was cut
+            if stat.st_mode & 0o077 != 0 {
+                fs::fchmod(&file, Mode::RUSR | Mode::WUSR).map_err(failed)?;
+            }
         }
         // (where there are no locks there are none to wait for)
         if let Err(Errno::WOULDBLOCK) = fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
@@ -107,11 +116,12 @@ fn name(dir: &Held, file: &File, wanted: &Wanted) -> Result<(), Errno> {
             let _ = fs::fchown(file, None, Some(gid));
         }
     }
-    fs::fchmod(file, dir.own.mode(wanted.mode, 0o666))?;
-    fs::futimens(file, &times(wanted.mtime_ms))?;
+    // (it may take long, and be cut: until then the part is this user's alone)
     if wanted.sync {
         fs::fsync(file)?;
     }
+    fs::fchmod(file, dir.own.mode(wanted.mode, 0o666))?;
+    fs::futimens(file, &times(wanted.mtime_ms))?;
     let named = match wanted.replace {
         true => fs::renameat(&dir.fd, wanted.part.as_bytes(), &dir.fd, wanted.name.as_bytes()),
         false => rename_new(&dir.fd, &wanted.part, &dir.fd, &wanted.name),

@@ -277,6 +277,41 @@ fn one_directory_under_two_names_loses_nothing() {
 }
 
 #[test]
+fn what_could_not_be_copied_beside_stays() {
+    with(|ups| async move {
+        let (a, b) = two(&ups);
+        std::fs::create_dir_all(a.home.join("src")).unwrap();
+        for name in ["x.txt", "y.txt"] {
+            std::fs::write(a.home.join("src").join(name), "mine, and longer").unwrap();
+            std::fs::write(b.home.join("dst").join(name), "theirs").unwrap();
+        }
+        // its copy can't be made: what has its name beside is taken away from under it, as a full disk would
+        let full = b.home.join("dst");
+        let wanted = Job { moves: true, conflict: Conflict::KeepBoth, ..job(&a, &b, &["x.txt", "y.txt"]) };
+        let (events, mut told) = mpsc::unbounded_channel();
+        let (_answers, asked) = mpsc::unbounded_channel();
+        let source = a.home.join("src/x.txt");
+        // a file that changes whenever it is looked at is never whole
+        let changing = tokio::spawn(async move {
+            let mut n = 0u64;
+            loop {
+                n += 1;
+                let _ = std::fs::write(&source, format!("{n:>30}"));
+                tokio::task::yield_now().await;
+            }
+        });
+        let end = run(wanted, events, asked).await;
+        changing.abort();
+        while told.try_recv().is_ok() {}
+        let left = a.home.join("src/x.txt").exists();
+        let copied =
+            std::fs::read_dir(&full).unwrap().flatten().any(|e| e.file_name().to_string_lossy().starts_with("x (2)"));
+        assert!(left || copied, "it is somewhere: {end:?}");
+        assert!(!a.home.join("src/y.txt").exists() && full.join("y (2).txt").exists(), "{end:?}");
+    });
+}
+
+#[test]
 fn within_one_place() {
     with(|ups| async move {
         let (_, b) = two(&ups);
