@@ -172,6 +172,18 @@ async fn answers_that_never_come_are_not_waited_for() {
 }
 
 #[tokio::test]
+async fn a_server_that_stands_still_is_given_up_though_nobody_waits() {
+    let fs = fs(|_, _| Vec::new()).await;
+    let asked = tokio::time::timeout(Duration::from_millis(50), fs.stat(&path("f"), false, false)).await;
+    assert!(asked.is_err(), "it was let go of");
+    let Fs::Sftp(remote) = &fs else { panic!() };
+    while remote.idle().is_some() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(fs.stat(&path("f"), false, false).await.unwrap_err().code, Fault::GONE);
+}
+
+#[tokio::test]
 async fn more_than_was_asked_for_ends_it() {
     let fs = fs(|kind, id| match kind {
         OPEN => handle(id),

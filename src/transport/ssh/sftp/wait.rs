@@ -349,9 +349,26 @@ where
         }
         "it is not used any more".into()
     };
+    // who asked may not wait any more, and what is on its way holds up the others all the same
+    let silence = async {
+        let mut since = None;
+        loop {
+            tokio::time::sleep(shared.patience.silent / 4).await;
+            let state = shared.state();
+            if state.waiting.is_empty() {
+                since = None;
+                continue;
+            }
+            let last = state.heard.max(*since.get_or_insert_with(Instant::now));
+            if last.elapsed() > shared.patience.each {
+                return "the host did not answer".into();
+            }
+        }
+    };
     tokio::select! {
         why = answers => why,
         why = requests => why,
+        why = silence => why,
     }
 }
 
