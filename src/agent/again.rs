@@ -115,8 +115,9 @@ impl Agent {
     pub(super) async fn see(&self, list: &[SessionInfo]) {
         let run = self.run();
         let socket = |id: &str| run.path().join(format!("{id}.sock")).to_string_lossy().into_owned();
-        let state = State::of(list, socket);
+        let machine = run.machine().to_string();
+        let state = State::of(&machine, list, socket);
         let Some(dir) = self.state_dir() else { return };
-        let _ = tokio::task::spawn_blocking(move || sessions::see(&dir, state)).await;
+        let _ = tokio::task::spawn_blocking(move || sessions::see(&dir, &machine, state)).await;
     }
 }

@@ -179,6 +179,8 @@ pub fn clear(dir: &SafeDir, machine: &str) -> Result<(), Failure> {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Seen {
+    /// A hash of the machine's id: others may share the home.
+    pub machine: String,
     #[serde(rename = "type")]
     pub kind: String,
     pub title: String,
@@ -211,8 +213,9 @@ impl Stored for State {
 
 impl State {
     /// `socket` = where a living session's is.
-    pub fn of(sessions: &[SessionInfo], socket: impl Fn(&str) -> String) -> State {
+    pub fn of(machine: &str, sessions: &[SessionInfo], socket: impl Fn(&str) -> String) -> State {
         let seen = |s: &SessionInfo| Seen {
+            machine: machine.into(),
             kind: s.kind.clone(),
             title: s.title.clone(),
             state: s.state.clone(),
@@ -231,15 +234,22 @@ pub fn seen(dir: &SafeDir) -> State {
     Store::new(dir, CACHE).peek::<State>().ok().and_then(|l| l.usable().0).unwrap_or_default()
 }
 
-/// Keeps what is seen, where it is another.
+/// Keeps what is seen of a machine, where it is another.
 ///
 /// # Errors
 /// As [`define`]'s; nothing is lost by it.
-pub fn see(dir: &SafeDir, state: State) -> Result<(), Failure> {
-    if seen(dir) == state {
+pub fn see(dir: &SafeDir, machine: &str, state: State) -> Result<(), Failure> {
+    let with_others = |all: State| {
+        let mut all = all;
+        all.sessions.retain(|_, s| s.machine != machine);
+        all.sessions.extend(state.sessions.clone());
+        all
+    };
+    let now = seen(dir);
+    if with_others(now.clone()) == now {
         return Ok(());
     }
-    Store::new(dir, CACHE).update(|_: Option<State>| Ok((state, ())))
+    Store::new(dir, CACHE).update(|all: Option<State>| Ok((with_others(all.unwrap_or_default()), ())))
 }
 
 #[cfg(test)]
@@ -285,7 +295,10 @@ mod tests {
         define(&dir, &one, "a", defined("one", 1), |_| true).unwrap();
         define(&dir, &one, "elsewhere", Defined { machine: "n".into(), ..defined("one", 1) }, |_| true).unwrap();
         let info = SessionInfo { id: "a".into(), title: "make".into(), ..SessionInfo::default() };
-        see(&dir, State::of(&[info], |id| format!("/run/{id}.sock"))).unwrap();
+        see(&dir, "m", State::of("m", &[info], |id| format!("/run/{id}.sock"))).unwrap();
+        // another machine that shares the home leaves it
+        see(&dir, "n", State::of("n", &[SessionInfo { id: "x".into(), ..SessionInfo::default() }], |_| String::new()))
+            .unwrap();
         assert!(load(&dir).lost_at_boot(&one, &seen(&dir)).is_empty());
         let lost = load(&dir).lost_at_boot(&two, &seen(&dir));
         assert_eq!(lost.iter().map(|i| (i.id.as_str(), i.state.as_str())).collect::<Vec<_>>(), [("a", "lost")]);
@@ -305,7 +318,7 @@ mod tests {
         let other = Defined { machine: "n".into(), ..defined("one", 1) };
         define(&dir, &boot("one"), "a", defined("one", 1), |_| true).unwrap();
         define(&dir, &boot("one"), "b", other, |_| true).unwrap();
-        see(&dir, State::of(&[SessionInfo::default()], |_| String::new())).unwrap();
+        see(&dir, "m", State::of("m", &[SessionInfo::default()], |_| String::new())).unwrap();
         clear(&dir, "m").unwrap();
         assert_eq!(load(&dir).sessions.into_keys().collect::<Vec<_>>(), ["b"]);
         clear(&dir, "n").unwrap();

@@ -147,12 +147,21 @@ async fn open(dir: &Dir, wanted: &Wanted) -> Result<(Handle, u64), Fault> {
     let me = sftp.stat(b".").await.ok().and_then(|home| home.uid_gid);
     if let (Some((me, _)), Some((owner, _))) = (me, there.uid_gid)
         && me != owner
-        && me != 0
     {
         return Err(refused("it is somebody else's"));
     }
     let handle = sftp.open(path.as_bytes(), flags::WRITE, None).await.map_err(failed)?;
     let now = sftp.fstat(&handle).await.map_err(failed)?;
+    // between the two it may have been given its name, or another one put in its place
+    let changed = |a: &Attrs| a.atime_mtime.map(|(_, mtime)| mtime);
+    let same = |other: &Attrs| {
+        info_of(other, FileName::default()).kind == FileKind::File
+            && (other.size, changed(other), other.uid_gid) == (now.size, changed(&now), now.uid_gid)
+    };
+    let still = sftp.lstat(path.as_bytes()).await;
+    if !same(&there) || !still.is_ok_and(|still| same(&still)) {
+        return Err(refused("another copy is writing it"));
+    }
     let size = now.size.unwrap_or(0);
     let at = if wanted.size.is_some_and(|wanted| size > wanted) { 0 } else { size };
     let at = at.saturating_sub(FilesWrite::BACK);
