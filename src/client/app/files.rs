@@ -75,6 +75,8 @@ pub enum FileWish {
     /// The answer to a job that asked.
     Answer(u64, u64, Conflict, bool),
     Cancel(u64),
+    /// A job that was not done, once more.
+    Again(u64),
     Keep(Box<Edit>, Keep),
 }
 
@@ -343,6 +345,7 @@ impl App {
             FileWish::Start(wanted) => self.start_job(wanted, out),
             FileWish::Answer(job, ask, what, all) => self.answer_job(job, ask, what, all, out),
             FileWish::Cancel(job) => self.cancel_job(job, out),
+            FileWish::Again(job) => self.try_again(job, out),
             FileWish::Keep(edit, keep) => self.put_back(edit, keep, out),
         }
     }

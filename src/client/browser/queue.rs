@@ -89,6 +89,10 @@ impl Job {
     pub fn is_over(&self) -> bool {
         matches!(self.state, State::Done | State::Failed(_) | State::Cancelled)
     }
+    /// Not all of it is done: else another go would take whatever has those names by now.
+    pub fn lacks(&self) -> bool {
+        self.state != State::Done || !self.failed.is_empty()
+    }
     fn is_under_way(&self) -> bool {
         matches!(self.state, State::Running | State::Waiting(_))
     }
@@ -171,9 +175,9 @@ impl Queue {
         out
     }
 
-    /// Once more, what is missing: what is there already is seen by size and time. False = it is not over.
+    /// Once more, what is missing: what is there already is seen by size and time. False = it is not over, or done.
     pub fn again(&mut self, id: u64, new: u64) -> bool {
-        let Some(at) = self.jobs.iter().position(|j| j.id == id && j.is_over()) else { return false };
+        let Some(at) = self.jobs.iter().position(|j| j.id == id && j.is_over() && j.lacks()) else { return false };
         let job = self.jobs.remove(at);
         self.add(new, job.wanted);
         true
@@ -208,10 +212,17 @@ impl Queue {
     }
 }
 
-/// The panel: which job is chosen.
+/// The panel: which job is chosen, by its number, for rows come and go. The first one where it is gone.
 #[derive(Clone, Default)]
 pub struct Panel {
-    pub chosen: usize,
+    pub chosen: Option<u64>,
+}
+
+impl Panel {
+    /// The row it is in.
+    pub fn row(&self, jobs: &[Job]) -> usize {
+        jobs.iter().position(|j| Some(j.id) == self.chosen).unwrap_or(0)
+    }
 }
 
 #[cfg(test)]
@@ -248,7 +259,10 @@ pub mod tests {
         q.job(0).unwrap().state = State::Failed("no".into());
         assert_eq!(due(&mut q), [1]);
         assert_eq!(q.open(), 3);
-        // once more: at the end
+        // once more: at the end; but not what is done
+        q.job(2).unwrap().state = State::Done;
+        assert!(!q.again(2, 11));
+        q.job(2).unwrap().state = State::Running;
         assert!(q.again(0, 9) && !q.again(1, 10));
         assert_eq!(q.jobs.iter().map(|j| j.id).collect::<Vec<_>>(), [1, 2, 3, 9]);
         q.job(2).unwrap().state = State::Done;

@@ -34,7 +34,7 @@ pub fn draw(app: &App, theme: &Theme, panel: &Panel, whole: Rect, buf: &mut Buff
         return;
     }
     let room = usize::from(inner.height.saturating_sub(1) / LINES).max(1);
-    let chosen = panel.chosen.min(jobs.len() - 1);
+    let chosen = panel.row(jobs);
     let first = (chosen + 1).saturating_sub(room);
     for (n, (at, job)) in jobs.iter().enumerate().skip(first).take(room).enumerate() {
         let y = inner.y + n as u16 * LINES;

@@ -3,7 +3,7 @@
 use super::{After, Effect, FileWish, Naming, PATH, bookmarks_of, path_text, what};
 use crate::client::app::App;
 use crate::client::browser::keys::{Act, DEEDS, act};
-use crate::client::browser::queue::{self as jobs, Panel, Wanted};
+use crate::client::browser::queue::{self as jobs, Wanted};
 use crate::client::browser::{parent, sized};
 use crate::client::errands::Errand;
 use crate::client::files::Whose;
@@ -224,7 +224,7 @@ impl App {
                 out.push(Effect::Copy(all));
             }
             Act::Shell => self.shell_there(whose, path, out),
-            Act::Queue => self.layers.push(Layer::Queue(Panel::default())),
+            Act::Queue => self.show_queue(),
             Act::Follow => {
                 browser.follow = !browser.follow;
                 browser.followed = None;

@@ -1,6 +1,6 @@
 //! Owns the queue's jobs as a person meets them: begun, asked about, cancelled, tried again, and the panel's keys.
 
-use super::{Effect, FileWish};
+use super::{Effect, FileWish, PATH, path_text};
 use crate::client::app::App;
 use crate::client::browser::queue::{Asked, Kind, Panel, State, Wanted};
 use crate::client::browser::sized;
@@ -14,6 +14,23 @@ use crate::proto::control::{FileInfo, FileKind};
 use crate::term::input::Key;
 use crate::term::keys;
 use crate::text::{count, short};
+
+/// What is asked before something that was begun already is done again; escaped.
+fn question(wanted: &Wanted) -> String {
+    let things = match wanted.names.as_slice() {
+        [one] => format!("'{}'", short(&one.to_string(), 60)),
+        many => format!("what is left of {}", count(many.len(), "thing")),
+    };
+    let from = format!("{things} from {} of {}", short(&path_text(&wanted.dir), PATH), short(&wanted.from.label, 60));
+    match wanted.kind {
+        Kind::Copy => format!("Copy {from}?"),
+        Kind::Move => {
+            let to = (short(&path_text(&wanted.into), PATH), short(&wanted.to.label, 60));
+            format!("Move {from} to {} of {}?", to.0, to.1)
+        }
+        Kind::Delete => format!("Delete {from}, with all that is in there? It can't be brought back."),
+    }
+}
 
 impl App {
     /// At the end of the queue; it begins as soon as its pair of hosts is free.
@@ -155,26 +172,27 @@ impl App {
 
     pub(in crate::client) fn show_queue(&mut self) {
         // what is under way is what somebody wants to see
-        let chosen = self.files.queue.jobs.iter().position(|j| !j.is_over());
-        let chosen = chosen.unwrap_or(self.files.queue.jobs.len().saturating_sub(1));
-        self.layers.push(Layer::Queue(Panel { chosen }));
+        let jobs = &self.files.queue.jobs;
+        let chosen = jobs.iter().find(|j| !j.is_over()).or(jobs.last());
+        self.layers.push(Layer::Queue(Panel { chosen: chosen.map(|j| j.id) }));
         self.dirty = true;
     }
 
     pub(in crate::client::app) fn queue_key(&mut self, key: &Key, out: &mut Vec<Effect>) {
         let name = word(&keys::simplified(key));
-        let count = self.files.queue.jobs.len();
         let Some(Layer::Queue(panel)) = self.layers.last_mut() else { return };
-        panel.chosen = panel.chosen.min(count.saturating_sub(1));
-        let id = self.files.queue.jobs.get(panel.chosen).map(|j| j.id);
+        let jobs = &self.files.queue.jobs;
+        let row = panel.row(jobs);
+        let id = jobs.get(row).map(|j| j.id);
+        let mut go = |row: usize| panel.chosen = jobs.get(row.min(jobs.len().saturating_sub(1))).map(|j| j.id);
         match name.as_str() {
             "q" | "Q" | "Escape" | "C-c" => {
                 self.layers.pop();
             }
-            "Up" | "k" | "C-p" => panel.chosen = panel.chosen.saturating_sub(1),
-            "Down" | "j" | "C-n" | "Tab" => panel.chosen = (panel.chosen + 1).min(count.saturating_sub(1)),
-            "Home" | "g" => panel.chosen = 0,
-            "End" | "G" => panel.chosen = count.saturating_sub(1),
+            "Up" | "k" | "C-p" => go(row.saturating_sub(1)),
+            "Down" | "j" | "C-n" | "Tab" => go(row + 1),
+            "Home" | "g" => go(0),
+            "End" | "G" => go(usize::MAX),
             "x" => {
                 for (whose, path) in self.files.queue.clear_finished() {
                     self.errand(Errand::DropPart { whose, path }, out);
@@ -184,19 +202,38 @@ impl App {
                 let Some(id) = id else { return };
                 match name.as_str() {
                     "c" | "Delete" => self.cancel_job(id, out),
-                    "r" => {
-                        self.next_tag += 1;
-                        if self.files.queue.again(id, self.next_tag) {
-                            self.run_queue(out);
-                        } else {
-                            self.say("it is not over: there is nothing to try again yet");
-                        }
-                    }
+                    "r" => self.ask_to_try_again(id, out),
                     "Enter" | "o" => self.open_job(id),
                     _ => {}
                 }
             }
         }
+    }
+
+    /// A copy only adds what is missing; what takes files away is asked about once more, for others may have their names.
+    fn ask_to_try_again(&mut self, id: u64, out: &mut Vec<Effect>) {
+        let Some(job) = self.files.queue.job(id) else { return };
+        match job.wanted.kind {
+            _ if !job.is_over() => self.say("it is not over: there is nothing to try again yet"),
+            _ if !job.lacks() => self.say("it is done: there is nothing to try again"),
+            Kind::Copy => self.try_again(id, out),
+            Kind::Move | Kind::Delete => {
+                let text = question(&job.wanted);
+                self.layers.push(Layer::confirm(text, Choice::Files(Box::new(FileWish::Again(id)))));
+            }
+        }
+    }
+
+    pub(super) fn try_again(&mut self, id: u64, out: &mut Vec<Effect>) {
+        self.next_tag += 1;
+        let new = self.next_tag;
+        if !self.files.queue.again(id, new) {
+            return;
+        }
+        if let Some(Layer::Queue(panel)) = self.layers.last_mut() {
+            panel.chosen = Some(new);
+        }
+        self.run_queue(out);
     }
 
     /// Its question, else what failed, else what it is.

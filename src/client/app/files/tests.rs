@@ -211,6 +211,40 @@ fn a_question_waits_for_who_looks() {
 }
 
 #[test]
+fn what_is_tried_again_is_what_was_not_done() {
+    let mut s = bench(100, 30);
+    let over = |s: &mut Bench, job, why: Option<&str>| {
+        let fault = why.map(String::from);
+        news(s, job, News::Over { files: 1, bytes: 1, skipped: 0, failed: None, fault });
+        answer(s, &there());
+    };
+    s.keys("D y");
+    let job = errands(&mut s)[0].0;
+    over(&mut s, job, None);
+    s.keys("q r y");
+    assert!(errands(&mut s).is_empty() && s.has("nothing to try again"), "{}", s.screen());
+    // a delete that failed asks again
+    s.keys("q D y");
+    let job = errands(&mut s)[0].0;
+    over(&mut s, job, Some("not allowed"));
+    s.keys("q End r");
+    assert!(errands(&mut s).is_empty() && s.has("Delete 'src' from /home/me/work"), "{}", s.screen());
+    s.keys("y");
+    assert_eq!(errands(&mut s).len(), 1);
+    // a copy that failed goes on at once, and stays the chosen one
+    let mut s = bench(100, 30);
+    s.keys("c");
+    let job = errands(&mut s)[0].0;
+    over(&mut s, job, Some("not allowed"));
+    s.keys("j c");
+    let next = errands(&mut s)[0].0;
+    over(&mut s, next, Some("not allowed"));
+    s.keys("q g r r");
+    let again = errands(&mut s);
+    assert!(matches!(&again[..], [(_, Errand::Run(w))] if w.names == [name("src")]), "{again:?}");
+}
+
+#[test]
 fn leaving_asks_while_something_is_copied() {
     let mut s = bench(100, 30);
     s.keys("j c Q C-b d");
