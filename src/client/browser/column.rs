@@ -104,8 +104,10 @@ pub struct Column {
     /// Names with a dot are shown.
     pub hidden: bool,
     filter: String,
+    /// Of what is selected: how many are shown, their bytes, and how many are not.
     chosen: usize,
     chosen_bytes: u64,
+    chosen_away: usize,
     /// Why it can't be listed, or not all of it; escaped.
     pub trouble: Option<String>,
     /// Its names that are none, and that there are more than a listing may have.
@@ -136,6 +138,7 @@ impl Column {
             filter: String::new(),
             chosen: 0,
             chosen_bytes: 0,
+            chosen_away: 0,
             trouble: None,
             end: ListEnd::default(),
             back: Vec::new(),
@@ -156,7 +159,7 @@ impl Column {
         self.order.clear();
         self.shown.clear();
         (self.cursor, self.top, self.moved) = (0, 0, false);
-        (self.chosen, self.chosen_bytes) = (0, 0);
+        (self.chosen, self.chosen_bytes, self.chosen_away) = (0, 0, 0);
         self.filter.clear();
         self.trouble = None;
         self.end = ListEnd::default();
@@ -217,13 +220,11 @@ impl Column {
         self.order.clear();
         self.shown.clear();
         (self.cursor, self.moved) = (0, false);
-        (self.chosen, self.chosen_bytes) = (0, 0);
         self.insert(infos);
         for entry in self.entries.iter_mut().filter(|e| selected.contains(&e.info.name)) {
             entry.selected = true;
-            self.chosen += 1;
-            self.chosen_bytes = self.chosen_bytes.saturating_add(entry.size());
         }
+        self.count_selected();
         // what is gone leaves the cursor where it stood
         self.cursor = at.min(self.shown.len().saturating_sub(1));
         self.moved = true;
@@ -335,7 +336,25 @@ impl Column {
         self.after_show(on);
     }
 
+    fn count_selected(&mut self) {
+        (self.chosen, self.chosen_bytes, self.chosen_away) = (0, 0, 0);
+        for number in 0..self.entries.len() as u32 {
+            let seen = self.is_seen(number);
+            match self.entries.get(number as usize).filter(|e| e.selected) {
+                Some(entry) if seen => {
+                    self.chosen += 1;
+                    self.chosen_bytes = self.chosen_bytes.saturating_add(entry.size());
+                }
+                Some(_) => self.chosen_away += 1,
+                None => {}
+            }
+        }
+    }
+
     fn after_show(&mut self, on: Option<u32>) {
+        if self.chosen + self.chosen_away > 0 {
+            self.count_selected();
+        }
         match on.filter(|on| self.is_seen(*on)) {
             Some(on) => self.put_on(on),
             None => self.cursor = 0,
@@ -417,7 +436,7 @@ impl Column {
     }
     pub fn select_none(&mut self) {
         self.entries.iter_mut().for_each(|e| e.selected = false);
-        (self.chosen, self.chosen_bytes) = (0, 0);
+        (self.chosen, self.chosen_bytes, self.chosen_away) = (0, 0, 0);
     }
     /// Selects what is shown and matches (`*` and `?` as in a shell, however it is written); says how many are new.
     pub fn select_matching(&mut self, pattern: &str) -> usize {
@@ -430,17 +449,21 @@ impl Column {
         self.chosen - before
     }
 
-    /// How many are selected, and the bytes of those that are files.
+    /// How many are selected of those that are shown, and the bytes of those that are files.
     pub fn selected(&self) -> (usize, u64) {
         (self.chosen, self.chosen_bytes)
     }
+    /// How many are selected that hidden names or the filter leave out: nothing is done to them.
+    pub fn selected_away(&self) -> usize {
+        self.chosen_away
+    }
 
-    /// What an action is for: what is selected (in the order shown), else the entry under the cursor.
+    /// What an action is for: what is selected of what is shown, in that order, else the entry under the cursor.
     pub fn picked(&self) -> Vec<&FileInfo> {
         if self.chosen == 0 {
             return self.current().map(|e| &e.info).into_iter().collect();
         }
-        let all = self.order.iter().filter_map(|i| self.entries.get(*i as usize));
+        let all = self.shown.iter().filter_map(|i| self.entries.get(*i as usize));
         all.filter(|e| e.selected).map(|e| &e.info).collect()
     }
 }
@@ -536,6 +559,17 @@ mod tests {
         c.ended(ListEnd::default(), None);
         assert_eq!((names(&c).join(""), c.selected(), c.cursor()), ("ce".into(), (1, 11), 1));
         assert_eq!(c.picked().len(), 1);
+        // what is not shown is left alone
+        c.add(vec![info(".h", FileKind::File, 3)]);
+        c.set_hidden(true);
+        c.select_matching(".h");
+        assert_eq!((c.selected(), c.selected_away()), ((2, 14), 0));
+        c.set_hidden(false);
+        assert_eq!((c.selected(), c.selected_away(), c.picked().len()), ((1, 11), 1, 1));
+        c.set_filter("e");
+        assert_eq!((c.selected(), c.selected_away(), on(&c)), ((0, 0), 2, "e".into()));
+        assert_eq!(c.picked()[0].name.to_string(), "e");
+        c.set_filter("");
         // where that fails, what was known stays
         c.again(None, 3);
         c.ended(ListEnd::default(), Some("gone".into()));

@@ -298,6 +298,9 @@ fn draw_foot(theme: &Theme, c: &Column, area: Rect, own: Style, buf: &mut Buffer
         words.push(format!("{chosen} selected, {}", sized(bytes)));
         style = theme.accent;
     }
+    if c.selected_away() > 0 {
+        words.push(format!("{} selected not shown", c.selected_away()));
+    }
     match c.len() == c.all() {
         true => words.push(count(c.all(), "entry").replace("entrys", "entries")),
         false => words.push(format!("{} of {} shown", c.len(), c.all())),
