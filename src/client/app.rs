@@ -315,9 +315,14 @@ impl App {
                 use HostEvent::{Connections, Sessions, State};
                 let rows = matches!(event, Connections(_) | Sessions(_) | State(_));
                 let before = if rows { self.rows_before() } else { Vec::new() };
-                let out = self.host_event(host, event);
+                let listed = matches!(event, Sessions(_)).then(|| host.clone());
+                let mut out = self.host_event(host, event);
                 if rows {
                     self.follow_rows(&before);
+                }
+                if let Some(host) = listed {
+                    self.follow_directory(&mut out);
+                    self.settled(&host);
                 }
                 out
             }
@@ -380,7 +385,15 @@ impl App {
         if let Some(at) = out.iter().position(leaves)
             && let Effect::Quit(farewell) = out.remove(at)
         {
-            self.layers.push(Layer::confirm(text, super::layer::Choice::Leave(farewell)));
+            use super::layer::Choice;
+            self.layers.retain(|l| !matches!(l, Layer::Confirm { choice: Choice::Leave(_), .. }));
+            // (the last shell's end asks by itself)
+            let asked = farewell == Farewell::Detached;
+            let leave = Choice::Leave(farewell);
+            self.layers.push(match asked {
+                true => Layer::confirm_by_letter(text, leave),
+                false => Layer::confirm_in_calm(text, leave, self.now),
+            });
             self.dirty = true;
         }
     }

@@ -24,6 +24,8 @@ pub struct Browser {
     pub follow: bool,
     /// It was just opened: where the shell is was asked for, and nobody has moved since.
     pub settles: bool,
+    /// It came back by itself: until then keys are thrown away, for they were meant for what was there before.
+    pub calm: Option<std::time::Duration>,
     /// Where that was last.
     pub followed: Option<(Whose, String)>,
     /// A filter is being typed.
@@ -40,6 +42,7 @@ impl Browser {
             active: 0,
             follow: false,
             settles: false,
+            calm: None,
             followed: None,
             typing: None,
             clicked: None,

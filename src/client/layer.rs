@@ -102,6 +102,10 @@ pub enum Layer {
     Confirm {
         text: String,
         choice: Choice,
+        /// What can't be undone takes the letter, not a stray Enter.
+        letter: bool,
+        /// It came by itself: since when it is there, and whether it takes keys yet.
+        unasked: Option<(Duration, bool)>,
     },
     Prompt {
         title: String,
@@ -163,7 +167,15 @@ impl Layer {
         Layer::Stop { host, why, hints, shown: None, armed: false, hush: false }
     }
     pub fn confirm(text: String, choice: Choice) -> Layer {
-        Layer::Confirm { text, choice }
+        Layer::Confirm { text, choice, letter: false, unasked: None }
+    }
+    /// The same for what can't be undone: only `y` does it.
+    pub fn confirm_by_letter(text: String, choice: Choice) -> Layer {
+        Layer::Confirm { text, choice, letter: true, unasked: None }
+    }
+    /// The same where it comes by itself: what was being typed is neither its answer nor anybody's input.
+    pub fn confirm_in_calm(text: String, choice: Choice, now: Duration) -> Layer {
+        Layer::Confirm { text, choice, letter: true, unasked: Some((now, false)) }
     }
     pub fn rename_session(host: HostId, session: SessionId, name: String) -> Layer {
         let (title, field) = ("name of the session".into(), Field::new(&name));
@@ -207,7 +219,12 @@ impl Layer {
         }
     }
     pub fn hushes(&self) -> bool {
-        matches!(self, Layer::Stop { hush: true, .. }) || matches!(self, Layer::Question(a) if a.hush)
+        match self {
+            Layer::Stop { hush, .. } => *hush,
+            Layer::Question(a) => a.hush,
+            Layer::Confirm { unasked, .. } => unasked.is_some(),
+            _ => false,
+        }
     }
 
     /// The panel of an agent's way to a host.
@@ -225,6 +242,8 @@ impl Layer {
             Layer::Question(a) => Some((&a.shown, &mut a.armed)),
             Layer::Deploying(d) => Some((&d.shown, &mut d.armed)),
             Layer::Back(b) => Some((&b.shown, &mut b.armed)),
+            Layer::Picker(Picker { unasked: Some((shown, armed)), .. })
+            | Layer::Confirm { unasked: Some((shown, armed)), .. } => Some((shown, armed)),
             Layer::Stop { shown, armed, .. } => Some((shown.as_ref().unwrap_or(LONG_AGO), armed)),
             _ => None,
         }
@@ -234,7 +253,8 @@ impl Layer {
         let name = word(key);
         match self {
             Layer::Picker(p) => p.key(key, &name),
-            Layer::Confirm { choice, .. } => match name.as_str() {
+            Layer::Confirm { choice, letter, .. } => match name.as_str() {
+                "Enter" if *letter => Outcome::Stay,
                 "y" | "Y" | "Enter" => Outcome::Choose(choice.clone()),
                 "n" | "N" | "q" | "Escape" | "C-c" => Outcome::Close,
                 _ => Outcome::Stay,

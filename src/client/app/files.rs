@@ -191,6 +191,7 @@ impl App {
         let Some(browser) = &mut self.files.browser else { return };
         browser.active = 0;
         browser.typing = None;
+        browser.calm = None;
         browser.followed = Some((whose.clone(), path.to_string()));
         self.layers.retain(|l| !matches!(l, Layer::Browser));
         self.layers.push(Layer::Browser);
@@ -302,7 +303,8 @@ impl App {
     }
 
     fn close_browser(&mut self, out: &mut Vec<Effect>) {
-        self.layers.retain(|l| !matches!(l, Layer::Browser));
+        // (questions that came by themselves wait until somebody looks again)
+        self.layers.retain(|l| !matches!(l, Layer::Browser | Layer::Picker(Picker { unasked: Some(_), .. })));
         let Some(browser) = &mut self.files.browser else { return };
         browser.typing = None;
         for tag in browser.columns.iter_mut().filter_map(Column::leave) {
@@ -314,6 +316,14 @@ impl App {
     pub(super) fn follows_on(&self) -> Option<&HostId> {
         let follows = self.files.browser.as_ref().is_some_and(|b| b.follow) && self.browsing();
         self.focused().filter(|_| follows).map(|p| &p.host)
+    }
+
+    /// A host told of its sessions: where the shell is was answered, and the left column stays from here on.
+    pub(super) fn settled(&mut self, host: &HostId) {
+        let of_it = self.focused().is_some_and(|p| p.host == *host);
+        if let Some(browser) = self.files.browser.as_mut().filter(|_| of_it) {
+            browser.settles = false;
+        }
     }
 
     /// The left column goes where the focused pane's shell went.

@@ -16,7 +16,7 @@ use zeroize::Zeroize;
 
 const REPEAT: Duration = Duration::from_millis(500);
 /// A panel that nobody asked for takes keys only after a pause in the typing this long.
-const CALM: Duration = Duration::from_millis(700);
+pub(super) const CALM: Duration = Duration::from_millis(700);
 /// Most that is kept of what is typed before a session is there.
 const AHEAD: usize = 64 * 1024;
 /// Longest paste, bytes.
@@ -26,7 +26,7 @@ const NOTE: Duration = Duration::from_secs(2);
 
 /// What becomes of a key while a panel is there.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Takes {
+pub(super) enum Takes {
     /// The panel's.
     Yes,
     /// The program's.
@@ -148,8 +148,11 @@ impl App {
     }
 
     /// A panel nobody asked for must not swallow (or be answered by) what is being typed into a program.
-    fn layer_takes_keys(&mut self, last_key: Option<Duration>) -> Takes {
-        let typing = self.focused().is_some_and(|p| p.is_live()) && !self.tree.focused;
+    pub(super) fn layer_takes_keys(&mut self, last_key: Option<Duration>) -> Takes {
+        // into a program, or into a panel that lies under it
+        let over = self.layers.len().saturating_sub(1);
+        let typing = (self.focused().is_some_and(|p| p.is_live()) && !self.tree.focused)
+            || self.layers.iter_mut().take(over).any(|l| l.unasked().is_none());
         let now = self.now;
         match self.layers.last_mut() {
             None => Takes::No,

@@ -1,5 +1,6 @@
 //! Owns what the mouse does: focus, borders, wheel, selection, tabs, tree; or it is the program's.
 
+use super::input::Takes;
 use super::{App, Drag, Effect};
 use crate::client::layer::{Layer, Outcome};
 use crate::client::layout::{Dir, PaneId};
@@ -42,8 +43,13 @@ impl App {
     fn mouse_on_layer(&mut self, m: &Mouse, out: &mut Vec<Effect>) {
         let Some(layer) = self.layers.last_mut() else { return };
         if layer.unasked().is_some() {
-            return;
+            // (a list can be clicked as soon as it could be typed into)
+            let takes = matches!(layer, Layer::Picker(_)) && m.kind == MouseKind::Press;
+            if !takes || self.layer_takes_keys(self.last_key) != Takes::Yes {
+                return;
+            }
         }
+        let Some(layer) = self.layers.last_mut() else { return };
         if matches!(layer, Layer::Browser) {
             return self.browser_mouse(m, out);
         }

@@ -6,6 +6,7 @@ use crate::term::input::Key;
 use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
 use ratatui::layout::Rect;
+use std::time::Duration;
 
 pub struct Item {
     /// Escaped, as is `aside`.
@@ -25,6 +26,8 @@ pub struct Picker {
     pub chosen: usize,
     /// It is a question of this job of the queue, and goes with it.
     pub of_job: Option<u64>,
+    /// It came by itself: since when it is there, and whether it takes keys yet.
+    pub unasked: Option<(Duration, bool)>,
     /// Columns it takes where there is room.
     width: u16,
 }
@@ -32,7 +35,16 @@ pub struct Picker {
 impl Picker {
     pub fn new(title: impl Into<String>, items: Vec<Item>) -> Picker {
         let found = (0..items.len()).collect();
-        Picker { title: title.into(), field: Field::default(), items, found, chosen: 0, of_job: None, width: 72 }
+        Picker {
+            title: title.into(),
+            field: Field::default(),
+            items,
+            found,
+            chosen: 0,
+            of_job: None,
+            unasked: None,
+            width: 72,
+        }
     }
 
     /// With room for long lines.
@@ -43,6 +55,11 @@ impl Picker {
     /// A question of a job of the queue.
     pub fn of_job(self, job: u64) -> Picker {
         Picker { of_job: Some(job), ..self }
+    }
+
+    /// Nobody asked for it: it takes keys only after a pause in the typing.
+    pub fn in_calm(self, now: Duration) -> Picker {
+        Picker { unasked: Some((now, false)), ..self }
     }
 
     pub(super) fn key(&mut self, key: &Key, name: &str) -> Outcome {

@@ -2,9 +2,10 @@
 
 use super::{After, Effect, FileWish, Naming, PATH, bookmarks_of, path_text, what};
 use crate::client::app::App;
+use crate::client::app::input::CALM;
 use crate::client::browser::keys::{Act, DEEDS, act};
 use crate::client::browser::queue::{self as jobs, Wanted};
-use crate::client::browser::{parent, sized};
+use crate::client::browser::{WIDE, parent, sized};
 use crate::client::errands::Errand;
 use crate::client::files::Whose;
 use crate::client::files::job::Conflict;
@@ -33,6 +34,12 @@ impl App {
         let room = view::browser::room(self);
         let Some(browser) = &mut self.files.browser else { return };
         browser.settles = false;
+        // it came back by itself: what was being typed then was for what was there before
+        if let Some(until) = browser.calm.take_if(|until| self.now < *until) {
+            browser.calm = Some(until.max(self.now + CALM));
+            return;
+        }
+        browser.calm = None;
         if let Some(field) = &mut browser.typing {
             match name.as_str() {
                 "Escape" | "C-c" => {
@@ -59,7 +66,7 @@ impl App {
                 "End" | "G" => column.step(i64::MAX / 2),
                 // first what narrows the view, then the view
                 "Escape" if !column.filter().is_empty() => column.set_filter(""),
-                "Escape" if column.selected().0 > 0 => column.select_none(),
+                "Escape" if column.selected().0 + column.selected_away() > 0 => column.select_none(),
                 _ => {
                     if let Some(act) = act(&name) {
                         self.act(act, out);
@@ -88,6 +95,9 @@ impl App {
         let at = areas.iter().position(|a| a.is_some_and(|a| a.contains((m.col, m.row).into())));
         let Some((side, area)) = at.and_then(|side| Some((side, (*areas.get(side)?)?))) else { return };
         let Some(browser) = &mut self.files.browser else { return };
+        if m.kind == MouseKind::Press {
+            browser.settles = false;
+        }
         let Some(column) = browser.columns.get_mut(side) else { return };
         match (m.kind, m.button) {
             (MouseKind::Press, Button::WheelUp) => column.step(-3),
@@ -322,10 +332,16 @@ impl App {
             let name = short(&info.name.to_string(), 40);
             return self.say(format!("'{name}' can't be put into itself"));
         }
-        self.start_job(wanted, out);
-        if let Some(browser) = &mut self.files.browser {
-            browser.here_mut().select_none();
+        // what goes away here, and what goes where nobody sees it, is asked about
+        if kind == jobs::Kind::Move || self.size.cols < WIDE {
+            let doing = if kind == jobs::Kind::Move { "Move" } else { "Copy" };
+            let (label, into) = (short(&there.whose.label, 60), short(&path_text(&there.path), PATH));
+            let text = format!("{doing} {} to {into} of {label}?", what(&infos));
+            let start = Choice::Files(Box::new(FileWish::Start(wanted)));
+            self.layers.push(Layer::confirm_by_letter(text, start));
+            return;
         }
+        self.start_job(wanted, out);
     }
 
     fn ask_to_delete_files(&mut self) {
@@ -355,6 +371,6 @@ impl App {
             rename: None,
             conflict: Conflict::Ask,
         };
-        self.layers.push(Layer::confirm(text, Choice::Files(Box::new(FileWish::Start(wanted)))));
+        self.layers.push(Layer::confirm_by_letter(text, Choice::Files(Box::new(FileWish::Start(wanted)))));
     }
 }

@@ -3,6 +3,7 @@
 
 use super::{After, Effect, FileWish};
 use crate::client::app::App;
+use crate::client::app::input::CALM;
 use crate::client::browser::edits::{Edit, Keep, Open};
 use crate::client::browser::sized;
 use crate::client::errands::Errand;
@@ -97,6 +98,9 @@ impl App {
         // who looks at it goes back to where the file was chosen
         if self.files.browser.is_some() && looks {
             self.layers.push(Layer::Browser);
+            if let Some(browser) = &mut self.files.browser {
+                browser.calm = Some(self.now + CALM);
+            }
             for side in 0..2 {
                 self.read_again(side, None, out);
             }

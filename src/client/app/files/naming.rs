@@ -68,7 +68,8 @@ impl App {
             }
             Naming::GoTo(whose, dir) => {
                 let side = self.files.browser.as_ref().map_or(0, |b| b.active);
-                let path = match text.starts_with('/') || text == "~" || text.starts_with("~/") {
+                // (home, before it is known which directory that is, has no path)
+                let path = match dir.is_empty() || text.starts_with('/') || text == "~" || text.starts_with("~/") {
                     true => typed_path(&text),
                     false => match FilePath::new([dir.as_bytes(), b"/", text.as_bytes()].concat()) {
                         Ok(path) => path,

@@ -78,7 +78,7 @@ impl App {
                 job.asked = Some(*asked);
                 // a question comes only to who looks: nothing is to be answered by what is typed into a program
                 if matches!(self.layers.last(), Some(Layer::Browser | Layer::Queue(_))) {
-                    self.ask_of_job(id);
+                    self.ask_of_job(id, false);
                 }
             }
             News::FailedFor(failed) => job.fail(failed),
@@ -123,8 +123,8 @@ impl App {
         self.run_queue(out);
     }
 
-    /// The question of a job, as a menu.
-    fn ask_of_job(&mut self, id: u64) {
+    /// The question of a job, as a menu; where nobody opened it, keys on their way are no answer to it.
+    fn ask_of_job(&mut self, id: u64, opened: bool) {
         let Some(job) = self.files.queue.job(id) else { return };
         let Some(Asked { id: ask, path, new, old }) = job.asked.clone() else { return };
         let name = path.split().map_or_else(|| path.to_string(), |(_, name)| name.to_string());
@@ -152,7 +152,8 @@ impl App {
             item("cancel", String::new(), FileWish::Cancel(id)),
         ];
         let title = format!("'{}' is there already", short(&name, 40));
-        self.layers.push(Layer::Picker(Picker::new(title, items).of_job(id)));
+        let picker = Picker::new(title, items).of_job(id);
+        self.layers.push(Layer::Picker(if opened { picker } else { picker.in_calm(self.now) }));
     }
 
     pub(super) fn answer_job(&mut self, id: u64, ask: u64, what: Conflict, all: bool, out: &mut Vec<Effect>) {
@@ -219,7 +220,7 @@ impl App {
             Kind::Copy => self.try_again(id, out),
             Kind::Move | Kind::Delete => {
                 let text = question(&job.wanted);
-                self.layers.push(Layer::confirm(text, Choice::Files(Box::new(FileWish::Again(id)))));
+                self.layers.push(Layer::confirm_by_letter(text, Choice::Files(Box::new(FileWish::Again(id)))));
             }
         }
     }
@@ -240,7 +241,7 @@ impl App {
     fn open_job(&mut self, id: u64) {
         let Some(job) = self.files.queue.job(id) else { return };
         if job.asked.is_some() {
-            return self.ask_of_job(id);
+            return self.ask_of_job(id, true);
         }
         let w = &job.wanted;
         let mut text = format!("{} from {}: {}\n", w.kind.word(), w.from.label, w.dir);

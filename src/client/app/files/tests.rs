@@ -8,6 +8,7 @@ use crate::client::errands::News;
 use crate::client::host::{HostCommand, HostEvent, HostState};
 use crate::proto::control::{Fault, FilesStatted, LinkInfo, ListEnd, Space};
 use crate::proto::notice::SessionExited;
+use crate::term::input::{Button, Mods, Mouse, MouseKind};
 
 fn name(text: &str) -> FileName {
     FileName::new(text).unwrap()
@@ -163,7 +164,11 @@ fn copies_go_one_after_the_other_and_are_told() {
     assert_eq!(s.app.files.browser.as_ref().unwrap().here().selected().0, 0);
     // another one waits for it
     s.keys("g m");
-    assert!(errands(&mut s).is_empty());
+    assert!(s.has("Move directory 'src' to /home/me of this machine?"), "{}", s.screen());
+    s.keys("Enter");
+    assert!(s.app.files.queue.open() == 1, "it takes the letter");
+    s.keys("y");
+    assert!(errands(&mut s).is_empty() && s.app.files.queue.open() == 2);
     news(&mut s, job, News::Planned { files: 2, bytes: 10 << 20 });
     news(&mut s, job, News::Progress { files: 1, bytes: 5 << 20, current: path("b.txt"), speed: 1 << 20 });
     assert!(s.has("copy 50 % +1"), "{}", s.screen());
@@ -177,6 +182,10 @@ fn copies_go_one_after_the_other_and_are_told() {
     let asked = jobs::Asked { id: 7, path: path("b.txt"), new: file("b.txt", 9), old: file("b.txt", 8) };
     news(&mut s, job, News::Asks(Box::new(asked)));
     assert!(s.has("'b.txt' is there already") && s.has("keep both of all"), "{}", s.screen());
+    // which keys on their way do not answer
+    s.keys("Enter");
+    assert!(errands(&mut s).is_empty());
+    s.at(1.0);
     s.keys("Down Enter");
     assert_eq!(errands(&mut s), [(job, Errand::Answer { ask: 7, what: Conflict::Replace, all: false })]);
     let failed = crate::proto::control::Failed { path: path("c\u{7}"), why: Fault::new(Fault::REFUSED, "not allowed") };
@@ -250,8 +259,42 @@ fn leaving_asks_while_something_is_copied() {
     s.keys("j c Q C-b d");
     assert!(!s.take().iter().any(|e| matches!(e, Effect::Quit(_))));
     assert!(s.has("leave, and stop it?"), "{}", s.screen());
-    s.keys("n C-b d y");
+    s.keys("n C-b d Enter");
+    assert!(!s.take().iter().any(|e| matches!(e, Effect::Quit(_))), "it takes the letter");
+    s.keys("y");
     assert!(s.take().contains(&Effect::Quit(Farewell::Detached)));
+    // the last shell's end asks by itself: what was typed for it is no answer
+    let mut s = bench(100, 30);
+    s.keys("j c Q");
+    s.at(5.0);
+    s.keys("x");
+    let exit = SessionExited { exit_code: Some(0), cause: None };
+    s.host("local", HostEvent::Exited { session: "s1".parse().unwrap(), exit });
+    assert!(s.has("leave, and stop it?"), "{}", s.screen());
+    s.keys("y Enter");
+    s.at(5.5);
+    s.keys("y");
+    assert!(!s.take().iter().any(|e| matches!(e, Effect::Quit(_))));
+    s.at(6.5);
+    s.keys("y");
+    assert!(s.take().iter().any(|e| matches!(e, Effect::Quit(Farewell::Exited { .. }))));
+}
+
+#[test]
+fn what_can_not_be_seen_is_asked_about() {
+    let mut s = bench(60, 20);
+    s.keys("j c");
+    assert!(errands(&mut s).is_empty() && s.has("Copy 'b.txt' to /home/me"), "{}", s.screen());
+    s.keys("y");
+    assert!(matches!(&errands(&mut s)[..], [(_, Errand::Run(w))] if w.names == [name("b.txt")]));
+}
+
+#[test]
+fn a_path_from_home_before_it_is_known_is_no_path_from_the_root() {
+    let mut s = bench(100, 30);
+    s.keys("H : 'work/src Enter");
+    let last = errands(&mut s).into_iter().rev().find(|(_, e)| matches!(e, Errand::List { .. })).unwrap();
+    assert!(matches!(last.1, Errand::List { path: p, .. } if p == path("work/src")));
 }
 
 #[test]
@@ -371,6 +414,10 @@ fn a_file_is_edited_and_put_back() {
     assert!(s.app.browsing() && s.app.tabs.list.len() == 1, "back where it was chosen");
     let all = errands(&mut s);
     let put = all.iter().find(|(_, e)| matches!(e, Errand::PutBack { keep: Keep::Unless, .. })).unwrap();
+    // what was still typed for the editor does nothing here
+    s.keys("D");
+    assert!(!s.has("Delete"), "{}", s.screen());
+    s.at(1.0);
     // somebody was faster
     news(&mut s, put.0, News::Differs(Box::new(edit()), Some(Box::new(file("c.log", 9)))));
     assert!(s.has("changed by somebody else") && s.has("keep theirs"), "{}", s.screen());
@@ -457,18 +504,26 @@ fn it_follows_the_shell() {
 
 #[test]
 fn it_opens_where_the_shell_is_now_as_long_as_nobody_moves() {
-    for (keys, goes) in [("", true), ("j", false)] {
+    for (keys, goes) in [("", true), ("j", false), ("click", false)] {
         let mut s = Bench::full(100, 30);
         s.take();
         s.keys("C-b F");
         assert!(s.take().contains(&Effect::Host(HostId::local(), HostCommand::List)));
-        if !keys.is_empty() {
+        if keys == "click" {
+            let (kind, button) = (MouseKind::Press, Button::Left);
+            s.event(Event::Mouse(Mouse { kind, button, row: 3, col: 5, mods: Mods::default() }));
+        } else if !keys.is_empty() {
             s.keys(keys);
         }
         let there = crate::proto::control::SessionInfo { cwd: "/srv".into(), ..session("s1", 80, 24) };
         s.host("local", HostEvent::Sessions(vec![there]));
         let went = errands(&mut s).iter().any(|(_, e)| matches!(e, Errand::List { path: p, .. } if *p == path("/srv")));
         assert_eq!(went, goes, "{keys}");
+        // it was answered: from here on nothing takes the column elsewhere
+        let later = crate::proto::control::SessionInfo { cwd: "/home".into(), ..session("s1", 80, 24) };
+        s.host("local", HostEvent::Changed { session: "s1".parse().unwrap(), info: Box::new(later) });
+        let lists = |(_, e): &(u64, Errand)| matches!(e, Errand::List { .. });
+        assert!(!errands(&mut s).iter().any(lists), "{keys}");
     }
 }
 
@@ -552,7 +607,6 @@ fn a_host_that_is_back_is_read_again() {
 
 #[test]
 fn the_mouse_chooses_opens_and_selects() {
-    use crate::term::input::{Button, Mods, Mouse, MouseKind};
     let mut s = bench(100, 30);
     let click = |s: &mut Bench, button, col, row| {
         s.event(Event::Mouse(Mouse { kind: MouseKind::Press, button, row, col, mods: Mods::default() }));
