@@ -240,6 +240,8 @@ pub struct App {
     inside: Inside,
     pasting: Option<Vec<u8>>,
     last_key: Option<Duration>,
+    /// Keys and clicks there were: what was asked for a while ago sees whether somebody went on meanwhile.
+    deeds: u64,
     /// Of an answer that was understood already.
     rest: Option<rest::Rest>,
     /// Keys of which the release is still to come.

@@ -17,6 +17,11 @@ fn until_file(path: &Path, text: &str) {
     until(&format!("{} says {text:?}", path.display()), || (read(path) == text).then_some(()));
 }
 
+/// A pause in the typing: only then does a question that came by itself take keys.
+fn pause() {
+    std::thread::sleep(std::time::Duration::from_millis(1000));
+}
+
 /// Takes the filter away. (A key behind Escape at once would be one with Alt.)
 #[track_caller]
 fn unfiltered(tty: &Tty) {
@@ -108,6 +113,7 @@ fn files_of_this_machine() {
     std::fs::write(work.join("b.log"), "another\n").unwrap();
     tty.type_("/b.l\rc");
     tty.until_text("'b.log' is there already");
+    pause();
     tty.type_("keep both\r");
     let numbered = || {
         let all = std::fs::read_dir(home.at("home")).unwrap().flatten();
@@ -133,6 +139,8 @@ fn files_of_this_machine() {
     // moved: it is only there
     unfiltered(&tty);
     tty.type_("/other\rm");
+    tty.until_text("Move directory 'other' to ");
+    tty.type_("y");
     tty.until_text("move: ");
     until("and no more here", || (!work.join("other").exists()).then_some(()));
     // a bookmark outlives the client
@@ -177,15 +185,18 @@ fn an_edit_is_put_back_unless_somebody_was_faster() {
 
     write(&home.at("home/faster"), "");
     tty.until_text("home/work ─");
+    pause();
     tty.type_("e");
     tty.until_text("'a.txt' was changed by somebody else");
     assert_eq!(read(&file), "theirs\n", "nothing is replaced unasked");
+    pause();
     tty.type_("\r");
     tty.until_text("saved beside it as 'a.mine.txt'");
     assert_eq!((read(&file).as_str(), read(&work.join("a.mine.txt")).as_str()), ("theirs\n", "one\ntwo\nmine\nmine\n"));
 
     tty.type_("/a.txt\re");
     tty.until_text("'a.txt' was changed by somebody else");
+    pause();
     tty.type_("keep mine\r");
     tty.until_text("'a.txt' is saved");
     assert_eq!(read(&file), "theirs\nmine\n");

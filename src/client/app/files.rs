@@ -43,8 +43,8 @@ pub struct Files {
     pub browser: Option<Box<Browser>>,
     pub queue: Queue,
     pub edits: Vec<Open>,
-    /// Edited files that became others meanwhile, as they are now: to be asked about.
-    differ: Vec<(Box<Edit>, Option<Box<FileInfo>>)>,
+    /// A file on its way to be edited: the number of its errand, and the keys and clicks there were when it was asked for.
+    fetching: Option<(u64, u64)>,
     /// What is to be done once an errand is back.
     after: HashMap<u64, After>,
     /// A person said that copies may be left.
@@ -78,6 +78,8 @@ pub enum FileWish {
     /// A job that was not done, once more.
     Again(u64),
     Keep(Box<Edit>, Keep),
+    /// What was edited stays in its copy.
+    GiveUp(Box<Edit>),
 }
 
 /// `3 files and 1 directory`, or the one name; escaped.
@@ -305,6 +307,7 @@ impl App {
     fn close_browser(&mut self, out: &mut Vec<Effect>) {
         // (questions that came by themselves wait until somebody looks again)
         self.layers.retain(|l| !matches!(l, Layer::Browser | Layer::Picker(Picker { unasked: Some(_), .. })));
+        self.stop_fetching(out);
         let Some(browser) = &mut self.files.browser else { return };
         browser.typing = None;
         for tag in browser.columns.iter_mut().filter_map(Column::leave) {
@@ -357,6 +360,7 @@ impl App {
             FileWish::Cancel(job) => self.cancel_job(job, out),
             FileWish::Again(job) => self.try_again(job, out),
             FileWish::Keep(edit, keep) => self.put_back(edit, keep, out),
+            FileWish::GiveUp(edit) => self.give_up_edit(&edit),
         }
     }
 

@@ -42,6 +42,7 @@ impl App {
             return out;
         }
         let before = self.last_key.replace(self.now);
+        self.deeds += 1;
         let takes = self.layer_takes_keys(before);
         if takes == Takes::Drops {
             return out;

@@ -17,6 +17,7 @@ impl App {
         if !self.settings.mouse {
             return out;
         }
+        self.deeds += u64::from(m.kind == MouseKind::Press);
         let (x, y) = (m.col, m.row);
         if !self.layers.is_empty() {
             self.mouse_on_layer(&m, &mut out);

@@ -102,6 +102,7 @@ impl App {
             inside: setup.inside,
             pasting: None,
             last_key: None,
+            deeds: 0,
             rest: None,
             pressed: Vec::new(),
             keyboard: 0,

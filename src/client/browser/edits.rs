@@ -31,10 +31,23 @@ pub enum Keep {
     Beside,
 }
 
-/// An edit under way.
+/// What was edited is not back where it belongs yet.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Left {
+    /// It is on its way.
+    Going,
+    /// The file became another one meanwhile (none = it is gone): a person says what becomes of it.
+    Differs(Option<Box<FileInfo>>),
+    /// Why it did not get there (escaped): a person says whether to try again.
+    Failed(String),
+}
+
+/// An edit, from its editor's start until what was edited is put back or given up.
 pub struct Open {
     /// The number of the wish for its session, until there is one.
     pub starting: Option<u64>,
     pub session: Option<SessionId>,
+    /// The editor ended; none = it has not.
+    pub left: Option<Left>,
     pub edit: Edit,
 }

@@ -32,6 +32,7 @@ impl App {
         let key = &keys::simplified(key);
         let name = word(key);
         let room = view::browser::room(self);
+        let fetching = self.files.fetching.is_some();
         let Some(browser) = &mut self.files.browser else { return };
         browser.settles = false;
         // it came back by itself: what was being typed then was for what was there before
@@ -64,6 +65,10 @@ impl App {
                 "PageDown" | "C-f" | "C-d" => column.step(page),
                 "Home" | "g" => column.step(i64::MIN / 2),
                 "End" | "G" => column.step(i64::MAX / 2),
+                "Escape" if fetching => {
+                    self.stop_fetching(out);
+                    self.say("it is not edited");
+                }
                 // first what narrows the view, then the view
                 "Escape" if !column.filter().is_empty() => column.set_filter(""),
                 "Escape" if column.selected().0 + column.selected_away() > 0 => column.select_none(),

@@ -4,7 +4,7 @@
 use super::{After, Effect, FileWish};
 use crate::client::app::App;
 use crate::client::app::input::CALM;
-use crate::client::browser::edits::{Edit, Keep, Open};
+use crate::client::browser::edits::{Edit, Keep, Left, Open};
 use crate::client::browser::sized;
 use crate::client::errands::Errand;
 use crate::client::files::Whose;
@@ -29,21 +29,42 @@ impl App {
             return self.say("it is no file: nothing to be edited");
         }
         let same = |o: &&Open| o.edit.whose == whose && o.edit.dir == dir && o.edit.name == info.name;
-        let open = self.files.edits.iter().find(same).and_then(|o| o.session.clone());
+        let found = self.files.edits.iter().find(same);
+        match found.and_then(|o| o.left.as_ref()) {
+            Some(Left::Going) => return self.say("what was edited is on its way back still"),
+            Some(_) => return self.ask_what_waits(),
+            None => {}
+        }
+        let open = found.and_then(|o| o.session.clone());
         if let Some(pane) = open.and_then(|session| self.pane_of(&HostId::local(), &session)) {
             self.close_browser(out);
             self.go_to_pane(pane);
             return self.say("it is being edited already");
         }
-        let errand = Errand::Fetch { whose, dir, name: info.name };
-        self.errand_then(errand, After::Edit, out);
+        self.stop_fetching(out);
+        let tag = self.errand(Errand::Fetch { whose, dir, name: info.name }, out);
+        self.files.after.insert(tag, After::Edit);
+        self.files.fetching = Some((tag, self.deeds));
+    }
+
+    /// A file that is on its way to be edited stays where it is. True = there was one.
+    pub(super) fn stop_fetching(&mut self, out: &mut Vec<Effect>) -> bool {
+        let Some((tag, _)) = self.files.fetching.take() else { return false };
+        if self.files.after.remove(&tag).is_some() {
+            out.push(Effect::Files(tag, Errand::Stop));
+        }
+        true
     }
 
     /// The copy is here: an editor opens it, in a tab of this machine.
     pub(super) fn edit_fetched(&mut self, edit: Box<Edit>, out: &mut Vec<Effect>) {
-        if !self.browsing() {
-            // (nobody who types elsewhere by now finds himself in an editor)
-            self.say(format!("'{}' is not edited: the browser was left", short(&edit.name.to_string(), 60)));
+        // (nobody who does something else by now finds himself in an editor)
+        let still = self.files.fetching.take().is_some_and(|(_, deeds)| deeds == self.deeds);
+        if !still || !self.looks_at_browser() {
+            self.say(format!(
+                "'{}' is ready, but you went on: e once more edits it",
+                short(&edit.name.to_string(), 60)
+            ));
             self.errand(Errand::Forget { copy: edit.copy }, out);
             return;
         }
@@ -55,7 +76,7 @@ impl App {
         let name = name.filter(|n| crate::proto::ids::check_name(n).is_ok());
         let create = SessionCreate { command, name, ..SessionCreate::default() };
         let tag = self.start_in_tab(HostId::local(), create, false, out);
-        self.files.edits.push(Open { starting: Some(tag), session: None, edit: *edit });
+        self.files.edits.push(Open { starting: Some(tag), session: None, left: None, edit: *edit });
     }
 
     /// An editor's session is there, or could not be started.
@@ -77,9 +98,12 @@ impl App {
         out: &mut Vec<Effect>,
     ) -> bool {
         let Some(at) = self.files.edits.iter().position(|o| o.session.as_ref() == Some(session)) else { return false };
-        let open = self.files.edits.remove(at);
-        let (pane, edit) = (self.pane_of(&HostId::local(), session), Box::new(open.edit));
+        let Some(open) = self.files.edits.get_mut(at) else { return false };
+        (open.session, open.left) = (None, Some(Left::Going));
+        let edit = Box::new(open.edit.clone());
+        let pane = self.pane_of(&HostId::local(), session);
         if code != Some(0) {
+            self.files.edits.remove(at);
             // (what it says can be read in its pane)
             let copy = short(&edit.copy.to_string_lossy(), 200);
             self.say_long(format!("the editor failed: nothing was put back; the copy is {copy}"));
@@ -107,30 +131,82 @@ impl App {
         }
     }
 
+    /// The edit that has this copy.
+    fn edit_of(&mut self, edit: &Edit) -> Option<&mut Open> {
+        self.files.edits.iter_mut().find(|o| o.edit.copy == edit.copy)
+    }
+
+    /// Nothing of it is to be done any more.
+    pub(super) fn edit_is_over(&mut self, edit: &Edit) {
+        self.files.edits.retain(|o| o.edit.copy != edit.copy);
+    }
+
+    pub(super) fn give_up_edit(&mut self, edit: &Edit) {
+        self.edit_is_over(edit);
+        self.say_long(format!("what was edited stays in {}", short(&edit.copy.to_string_lossy(), 200)));
+    }
+
+    /// It did not get there: it is asked about when the browser is opened next.
+    pub(super) fn not_put_back(&mut self, edit: &Edit, why: &str) {
+        let (why, copy) = (short(why, 200), short(&edit.copy.to_string_lossy(), 200));
+        if let Some(open) = self.edit_of(edit) {
+            open.left = Some(Left::Failed(why.clone()));
+        }
+        self.say_long(format!("not put back: {why}; what was edited is in {copy}; the file browser can try again"));
+    }
+
     pub(super) fn put_back(&mut self, edit: Box<Edit>, keep: Keep, out: &mut Vec<Effect>) {
         if keep == Keep::Theirs {
+            self.edit_is_over(&edit);
             let copy = edit.copy.clone();
             self.errand(Errand::Forget { copy }, out);
             return self.say(format!("'{}' is as it is there", short(&edit.name.to_string(), 60)));
+        }
+        if let Some(open) = self.edit_of(&edit) {
+            open.left = Some(Left::Going);
         }
         self.errand_then(Errand::PutBack { edit: edit.clone(), keep }, After::PutBack(edit), out);
     }
 
     /// Somebody else changed the file while it was edited here: who is in the browser is asked, else whoever opens it next.
     pub(super) fn differs(&mut self, edit: Box<Edit>, now: Option<Box<FileInfo>>) {
+        if let Some(open) = self.edit_of(&edit) {
+            open.left = Some(Left::Differs(now.clone()));
+        }
         if self.looks_at_browser() {
             return self.ask_what_to_keep(edit, now);
         }
         let name = short(&edit.name.to_string(), 60);
         self.say_long(format!("'{name}' was changed meanwhile: the file browser asks what to keep"));
-        self.files.differ.push((edit, now));
     }
 
-    /// What is still to be asked is.
+    /// What is still to be asked is; what is not answered is asked again when the browser is opened next.
     pub(super) fn ask_what_waits(&mut self) {
-        for (edit, now) in std::mem::take(&mut self.files.differ) {
-            self.ask_what_to_keep(edit, now);
+        let left = |o: &Open| Some((Box::new(o.edit.clone()), o.left.clone()?));
+        for (edit, left) in self.files.edits.iter().filter_map(left).collect::<Vec<_>>() {
+            match left {
+                Left::Going => {}
+                Left::Differs(now) => self.ask_what_to_keep(edit, now),
+                Left::Failed(why) => self.ask_to_put_back_again(edit, why),
+            }
         }
+    }
+
+    fn ask_to_put_back_again(&mut self, edit: Box<Edit>, why: String) {
+        let item = |text: &str, aside: String, wish| Item {
+            text: text.into(),
+            aside,
+            label: None,
+            choice: Choice::Files(Box::new(wish)),
+        };
+        let items = vec![
+            item("try again", why, FileWish::Keep(edit.clone(), Keep::Unless)),
+            item("save mine beside it, under another name", String::new(), FileWish::Keep(edit.clone(), Keep::Beside)),
+            item("leave it in its copy on this machine", String::new(), FileWish::GiveUp(edit.clone())),
+        ];
+        let name = short(&edit.name.to_string(), 40);
+        let picker = Picker::new(format!("'{name}' was edited and not put back"), items).wide();
+        self.layers.push(Layer::Picker(picker.in_calm(self.now)));
     }
 
     fn ask_what_to_keep(&mut self, edit: Box<Edit>, now: Option<Box<FileInfo>>) {
@@ -151,6 +227,7 @@ impl App {
             item("keep theirs: what was edited here is thrown away", theirs, Keep::Theirs),
         ];
         let name = short(&edit.name.to_string(), 40);
-        self.layers.push(Layer::Picker(Picker::new(format!("'{name}' was changed by somebody else"), items).wide()));
+        let picker = Picker::new(format!("'{name}' was changed by somebody else"), items).wide();
+        self.layers.push(Layer::Picker(picker.in_calm(self.now)));
     }
 }

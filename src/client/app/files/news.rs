@@ -4,7 +4,7 @@
 use super::{After, Effect};
 use crate::client::app::App;
 use crate::client::browser::{amount, mode};
-use crate::client::errands::News;
+use crate::client::errands::{Errand, News};
 use crate::client::layer::Layer;
 use crate::proto::control::{FileInfo, FileKind, FilePath, FilesStatted};
 use crate::text::short;
@@ -51,15 +51,22 @@ impl App {
             }
             return out;
         }
-        let Some(after) = self.files.after.remove(&tag) else { return out };
-        match (after, news) {
-            (After::PutBack(edit), News::Failed(why)) => {
-                let copy = short(&edit.copy.to_string_lossy(), WHY);
-                self.say_long(format!("not put back: {}; what was edited is in {copy}", short(&why, WHY)));
+        let Some(after) = self.files.after.remove(&tag) else {
+            // (stopped as it came)
+            if let News::Fetched(edit) = news {
+                self.errand(Errand::Forget { copy: edit.copy }, &mut out);
             }
+            return out;
+        };
+        match (after, news) {
+            (After::PutBack(edit), News::Failed(why)) => self.not_put_back(&edit, &why),
             (After::Refresh(whose, dir, _), News::Failed(why)) => {
                 // some of it may be done
                 self.refresh_files(&whose, &dir, None, &mut out);
+                self.say_long(short(&why, WHY));
+            }
+            (After::Edit, News::Failed(why)) => {
+                self.files.fetching = None;
                 self.say_long(short(&why, WHY));
             }
             (_, News::Failed(why)) => self.say_long(short(&why, WHY)),
@@ -69,7 +76,10 @@ impl App {
                 self.layers.push(Layer::Facts { title, lines });
             }
             (After::Edit, News::Fetched(edit)) => self.edit_fetched(edit, &mut out),
-            (After::PutBack(_), News::PutBack(said)) => self.say_long(said),
+            (After::PutBack(edit), News::PutBack(said)) => {
+                self.edit_is_over(&edit);
+                self.say_long(said);
+            }
             (After::PutBack(_), News::Differs(edit, now)) => self.differs(edit, now),
             (After::Bookmarks(whose), News::Bookmarks(paths)) if self.looks_at_browser() => {
                 self.offer_bookmarks(whose, paths)

@@ -2,6 +2,7 @@
 
 use super::{Effect, FileWish, PATH, path_text};
 use crate::client::app::App;
+use crate::client::browser::edits::Left;
 use crate::client::browser::queue::{Asked, Kind, Panel, State, Wanted};
 use crate::client::browser::sized;
 use crate::client::browser::viewer::Viewer;
@@ -275,13 +276,28 @@ impl App {
 
     /// What is to be said before thub is left; none = nothing goes on.
     pub(in crate::client::app) fn under_way(&self) -> Option<String> {
-        match self.files.queue.open() {
-            0 if !self.files.edits.is_empty() => {
-                Some("A file is being edited: leave? What is saved then stays in its copy on this machine.".into())
-            }
-            0 => None,
-            1 => Some("Something is being copied, moved or deleted still: leave, and stop it?".into()),
-            n => Some(format!("{n} copies, moves or deletes are not done: leave, and stop them?")),
+        let mut said = Vec::new();
+        let edits = |which: fn(&Option<Left>) -> bool| self.files.edits.iter().any(|o| which(&o.left));
+        if edits(Option::is_none) {
+            said.push(
+                "A file is being edited: leave? What is saved then stays in its copy on this machine.".to_string(),
+            );
         }
+        if edits(|left| matches!(left, Some(Left::Going))) {
+            said.push(
+                "What was edited is being put back still: leave? Then it stays in its copy on this machine.".into(),
+            );
+        }
+        if edits(|left| matches!(left, Some(Left::Differs(_) | Left::Failed(_)))) {
+            said.push(
+                "What was edited is not put back: leave? It stays in its copy; the file browser asks again.".into(),
+            );
+        }
+        match self.files.queue.open() {
+            0 => {}
+            1 => said.push("Something is being copied, moved or deleted still: leave, and stop it?".into()),
+            n => said.push(format!("{n} copies, moves or deletes are not done: leave, and stop them?")),
+        }
+        (!said.is_empty()).then(|| said.join(" "))
     }
 }

@@ -421,11 +421,28 @@ fn a_file_is_edited_and_put_back() {
     // somebody was faster
     news(&mut s, put.0, News::Differs(Box::new(edit()), Some(Box::new(file("c.log", 9)))));
     assert!(s.has("changed by somebody else") && s.has("keep theirs"), "{}", s.screen());
+    s.at(2.0);
     s.keys("Enter");
     let all = errands(&mut s);
     assert!(matches!(&all[..], [(_, Errand::PutBack { keep: Keep::Beside, .. })]), "{all:?}");
     news(&mut s, all[0].0, News::Failed("the disk is full".into()));
     assert!(s.has("what was edited is in /state/edits/1/c.log"), "nothing is lost: {}", s.screen());
+    // nor is it left without a word, and who opens the browser is asked
+    s.keys("Q C-b d");
+    assert!(s.has("What was edited is not put back: leave?"), "{}", s.screen());
+    s.keys("n C-b F");
+    assert!(s.has("'c.log' was edited and not put back") && s.has("the disk is full"), "{}", s.screen());
+    s.take();
+    s.at(4.0);
+    s.keys("Enter");
+    let all = errands(&mut s);
+    let [(tag, Errand::PutBack { keep: Keep::Unless, .. })] = &all[..] else { panic!("{all:?}") };
+    s.keys("Q C-b d");
+    assert!(s.has("is being put back still: leave?"), "{}", s.screen());
+    s.keys("n");
+    news(&mut s, *tag, News::PutBack("'c.log' is saved".into()));
+    s.keys("C-b d");
+    assert!(s.take().contains(&Effect::Quit(Farewell::Detached)), "it is done");
 }
 
 #[test]
@@ -446,14 +463,37 @@ fn a_question_about_an_edit_waits_for_who_looks() {
     assert!(s.app.layers.is_empty() && s.has("the file browser asks what to keep"), "{}", s.screen());
     s.keys("C-b F");
     assert!(s.has("keep theirs") && s.has("it is gone"), "{}", s.screen());
+    // a question that is put off comes again
+    s.at(1.0);
+    s.keys("Escape");
+    assert!(s.app.looks_at_browser());
+    s.keys("Q C-b d");
+    assert!(s.has("What was edited is not put back: leave?"), "{}", s.screen());
+    s.keys("n C-b F");
+    assert!(s.has("keep theirs"), "{}", s.screen());
+    s.at(2.0);
+    s.keys("'theirs Enter");
+    assert!(errands(&mut s).iter().any(|(_, e)| matches!(e, Errand::Forget { .. })));
+    assert_eq!(s.app.under_way(), None);
     // nor does an editor open over who went elsewhere
     let mut s = bench(100, 30);
     s.keys("j j e");
     let tag = errands(&mut s)[0].0;
     s.keys("Q");
+    assert!(errands(&mut s).contains(&(tag, Errand::Stop)));
     news(&mut s, tag, News::Fetched(Box::new(edit())));
     assert_eq!(s.app.tabs.list.len(), 1);
     assert!(errands(&mut s).iter().any(|(_, e)| matches!(e, Errand::Forget { .. })));
+    // nor over who went on in the browser, nor where Escape said no
+    for (key, says) in [("k", "e once more edits it"), ("Escape", "it is not edited")] {
+        let mut s = bench(100, 30);
+        s.keys("j j e");
+        let tag = errands(&mut s)[0].0;
+        s.keys(key);
+        news(&mut s, tag, News::Fetched(Box::new(edit())));
+        assert!(s.app.looks_at_browser() && s.app.files.edits.is_empty() && s.has(says), "{}", s.screen());
+        assert!(errands(&mut s).iter().any(|(_, e)| matches!(e, Errand::Forget { .. })));
+    }
 }
 
 #[test]
