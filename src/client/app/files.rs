@@ -30,6 +30,7 @@ use crate::client::tree;
 use crate::client::tree::host_text;
 use crate::proto::control::connections::Kind;
 use crate::proto::control::{FileInfo, FileKind, FileName, FilePath, Place};
+use crate::proto::ids::SessionId;
 use crate::text::{count, short};
 use std::collections::HashMap;
 
@@ -58,8 +59,12 @@ pub(super) enum After {
     Facts(String),
     Edit,
     PutBack(Box<Edit>),
-    Bookmarks(Whose),
-    Paste(PaneId),
+    /// They are offered, with this directory as a new one, unless somebody went on since (as of [`App::deeds`]).
+    Bookmarks(Whose, FilePath, u64),
+    /// A bookmark was made or deleted: what is said then.
+    Bookmarked(String),
+    /// For the session that was in this pane.
+    Paste(PaneId, Option<SessionId>),
 }
 
 /// What a menu of the browser offers.
@@ -287,6 +292,10 @@ impl App {
         on: Option<&FileName>,
         out: &mut Vec<Effect>,
     ) {
+        // (one that is closed is read when it is opened)
+        if !self.browsing() {
+            return;
+        }
         let same = |c: &Column| c.whose.same_as(whose) && c.path == *dir;
         for side in 0..2 {
             if self.column(side).is_some_and(same) {
@@ -351,9 +360,9 @@ impl App {
             FileWish::Reach(host, id) => self.browse_connection(Some(side), &host, &id, out),
             FileWish::Bookmark(whose, path, on) => {
                 let says = if on { "is a bookmark now" } else { "is no bookmark any more" };
-                self.say(format!("{} {says}", short(&path_text(&path), PATH)));
+                let said = format!("{} {says}", short(&path_text(&path), PATH));
                 let errand = Errand::Bookmarks { of: bookmarks_of(&whose), change: Some((path, on)) };
-                self.errand(errand, out);
+                self.errand_then(errand, After::Bookmarked(said), out);
             }
             FileWish::Start(wanted) => self.start_job(wanted, out),
             FileWish::Answer(job, ask, what, all) => self.answer_job(job, ask, what, all, out),
@@ -364,10 +373,9 @@ impl App {
         }
     }
 
-    /// Bookmarks came: they are offered.
-    fn offer_bookmarks(&mut self, whose: Whose, paths: Vec<FilePath>) {
-        let Some(here) = self.files.browser.as_ref().map(|b| b.here()) else { return };
-        let (path, wish) = (here.path.clone(), |w: FileWish| Choice::Files(Box::new(w)));
+    /// Bookmarks came: they are offered, and the directory where they were asked for as a new one.
+    fn offer_bookmarks(&mut self, whose: Whose, path: FilePath, paths: Vec<FilePath>) {
+        let wish = |w: FileWish| Choice::Files(Box::new(w));
         let mut items: Vec<Item> = paths
             .iter()
             .map(|p| Item {
@@ -395,8 +403,25 @@ impl App {
         let Some(pane) = self.focused().filter(|p| p.is_live()) else {
             return self.say("no program is there to take a path");
         };
-        let (id, (whose, _)) = (pane.id, self.files_at(pane));
-        self.errand_then(Errand::Paste { whose }, After::Paste(id), out);
+        let (id, session, (whose, _)) = (pane.id, pane.session.clone(), self.files_at(pane));
+        self.errand_then(Errand::Paste { whose }, After::Paste(id, session), out);
+    }
+
+    /// The paths are typed into the program they are for; who went elsewhere has them on the clipboard.
+    fn paste_paths(&mut self, pane: PaneId, session: Option<SessionId>, paths: &[FilePath], out: &mut Vec<Effect>) {
+        let word = |p: &FilePath| crate::text::shell(&String::from_utf8_lossy(p.as_bytes()));
+        // (to a program a control character is a key)
+        if paths.iter().any(|p| String::from_utf8_lossy(p.as_bytes()).chars().any(char::is_control)) {
+            return self.say_long("a path has control characters in it: it is not typed into a program");
+        }
+        let text = paths.iter().map(word).collect::<Vec<_>>().join(" ");
+        let still = self.layers.is_empty() && !self.tree.focused && self.tabs.focused() == Some(pane);
+        if still && self.focused().is_some_and(|p| p.is_live() && p.session == session) {
+            return self.paste_into(pane, text.into_bytes(), out);
+        }
+        self.say_long("the file is there, but you went on: its path is on the clipboard");
+        self.copied.clone_from(&text);
+        out.push(Effect::Copy(text));
     }
 }
 

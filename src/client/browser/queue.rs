@@ -84,6 +84,8 @@ pub struct Job {
 
 /// Failures that are kept to be read.
 const TOLD: usize = 10_000;
+/// Jobs that are over and kept to be looked at.
+const KEPT: usize = 50;
 
 impl Job {
     pub fn is_over(&self) -> bool {
@@ -95,6 +97,13 @@ impl Job {
     }
     fn is_under_way(&self) -> bool {
         matches!(self.state, State::Running | State::Waiting(_))
+    }
+    /// It writes, or may write, the same unfinished file as another one.
+    fn writes_like(&self, other: &Job) -> bool {
+        let (a, b) = (&self.wanted, &other.wanted);
+        a.to.same_as(&b.to)
+            && ((self.part.is_some() && self.part == other.part)
+                || (a.from.same_as(&b.from) && a.dir == b.dir && a.into == b.into))
     }
     /// Between the same two hosts, whichever way.
     fn is_beside(&self, other: &(Whose, Whose)) -> bool {
@@ -187,7 +196,20 @@ impl Queue {
     pub fn clear_finished(&mut self) -> Vec<(Whose, FilePath)> {
         let (open, over): (Vec<Job>, Vec<Job>) = std::mem::take(&mut self.jobs).into_iter().partition(|j| !j.is_over());
         self.jobs = open;
-        over.into_iter().filter_map(|job| Some((job.wanted.to, job.part?))).collect()
+        // (another one may be at the same file: it goes on with what is there)
+        let unused = |job: &Job| !self.jobs.iter().any(|open| open.writes_like(job));
+        over.into_iter().filter(unused).filter_map(|job| Some((job.wanted.to, job.part?))).collect()
+    }
+
+    /// Keeps no more than so many that are over: the newest, and those that left some of a large file.
+    pub fn forget_old(&mut self) {
+        let past = |j: &Job| j.is_over() && j.part.is_none();
+        let mut over = self.jobs.iter().filter(|j| past(j)).count();
+        self.jobs.retain(|job| {
+            let goes = over > KEPT && past(job);
+            over -= usize::from(goes);
+            !goes
+        });
     }
 
     /// Jobs that are not over.
@@ -268,6 +290,34 @@ pub mod tests {
         q.job(2).unwrap().state = State::Done;
         q.clear_finished();
         assert_eq!(q.jobs.len(), 3);
+    }
+
+    #[test]
+    fn parts_that_an_open_job_goes_on_with_stay() {
+        let mut q = Queue::default();
+        for id in 1..=3 {
+            q.add(id, wanted("a", if id == 3 { "c" } else { "b" }));
+            q.job(id).unwrap().part = FilePath::new("/b/.x.part").ok();
+            q.job(id).unwrap().state = State::Cancelled;
+        }
+        // the same files again: it has not come to that part yet
+        q.add(4, wanted("a", "b"));
+        let dropped = q.clear_finished();
+        assert_eq!(dropped, [(whose("c"), FilePath::new("/b/.x.part").unwrap())]);
+        assert_eq!(q.jobs.len(), 1);
+    }
+
+    #[test]
+    fn what_is_over_is_kept_for_a_while() {
+        let mut q = Queue::default();
+        for id in 0..KEPT as u64 + 10 {
+            q.add(id, wanted("a", "b"));
+            q.job(id).unwrap().state = if id == 1 { State::Running } else { State::Done };
+        }
+        q.job(0).unwrap().part = FilePath::new("/b/.x.part").ok();
+        q.forget_old();
+        assert_eq!(q.jobs.len(), KEPT + 2);
+        assert_eq!(q.jobs.iter().map(|j| j.id).take(3).collect::<Vec<_>>(), [0, 1, 10]);
     }
 
     #[test]

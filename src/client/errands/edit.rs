@@ -5,6 +5,7 @@ use super::run::{Means, Teller};
 use crate::client::app::files::MOST_EDITED;
 use crate::client::browser::edits::{Edit, Keep};
 use crate::client::files::Whose;
+use crate::paths::Paths;
 use crate::proto::control::{Fault, FileInfo, FileKind, FileName, FilePath};
 use crate::store::copies;
 use crate::text::short;
@@ -34,6 +35,7 @@ pub(super) async fn fetch(
         return Err(Fault::new(Fault::WRONG_KIND, "it is no file: nothing to be edited"));
     }
     let (mut file, copy) = copies::create(&means.paths, &name.to_string()).map_err(|f| local(f.what))?;
+    let unfinished = Unfinished { paths: &means.paths, copy: &copy };
     let mut hash = Sha256::new();
     let mut had = 0;
     let fetched = async {
@@ -47,14 +49,24 @@ pub(super) async fn fetch(
         }
         Ok(())
     };
-    if let Err(fault) = fetched.await {
-        copies::forget(&means.paths, &copy);
-        return Err(fault);
-    }
+    fetched.await?;
+    std::mem::forget(unfinished);
     // (what it was at its end is what was read)
     let was = reading.end.take().filter(|now| now.kind == FileKind::File).unwrap_or(was);
     teller.tell(News::Fetched(Box::new(Edit { whose, dir, name, was, copy, hash: hash.finalize().into() })));
     Ok(())
+}
+
+/// A copy that is not whole: it goes where its fetch fails or is stopped.
+struct Unfinished<'a> {
+    paths: &'a Paths,
+    copy: &'a Path,
+}
+
+impl Drop for Unfinished<'_> {
+    fn drop(&mut self) {
+        copies::forget(self.paths, self.copy);
+    }
 }
 
 fn hash_of(copy: &Path) -> std::io::Result<[u8; 32]> {

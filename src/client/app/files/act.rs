@@ -224,7 +224,11 @@ impl App {
             },
             Act::Bookmarks => {
                 let of = bookmarks_of(&whose);
-                self.errand_then(Errand::Bookmarks { of, change: None }, After::Bookmarks(whose), out);
+                self.errand_then(
+                    Errand::Bookmarks { of, change: None },
+                    After::Bookmarks(whose, path, self.deeds),
+                    out,
+                );
             }
             Act::Same => {
                 self.enter(1 - side, whose, path, None, out);

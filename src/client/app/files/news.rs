@@ -6,7 +6,7 @@ use crate::client::app::App;
 use crate::client::browser::{amount, mode};
 use crate::client::errands::{Errand, News};
 use crate::client::layer::Layer;
-use crate::proto::control::{FileInfo, FileKind, FilePath, FilesStatted};
+use crate::proto::control::{FileInfo, FileKind, FilesStatted};
 use crate::text::short;
 
 /// Characters of a failure that is told.
@@ -81,14 +81,15 @@ impl App {
                 self.say_long(said);
             }
             (After::PutBack(_), News::Differs(edit, now)) => self.differs(edit, now),
-            (After::Bookmarks(whose), News::Bookmarks(paths)) if self.looks_at_browser() => {
-                self.offer_bookmarks(whose, paths)
+            (After::Bookmarks(whose, path, deeds), News::Bookmarks(paths))
+                if self.looks_at_browser() && deeds == self.deeds =>
+            {
+                self.offer_bookmarks(whose, path, paths)
             }
-            (After::Paste(pane), News::Pasted { paths, what }) => {
+            (After::Bookmarked(said), News::Bookmarks(_)) => self.say(said),
+            (After::Paste(pane, session), News::Pasted { paths, what }) => {
                 self.say(what);
-                let word = |p: &FilePath| crate::text::shell(&String::from_utf8_lossy(p.as_bytes()));
-                let text = paths.iter().map(word).collect::<Vec<_>>().join(" ");
-                self.paste_into(pane, text.into_bytes(), &mut out);
+                self.paste_paths(pane, session, &paths, &mut out);
             }
             _ => {}
         }

@@ -121,6 +121,7 @@ impl App {
             let on = wanted.rename.as_ref();
             self.refresh_files(&wanted.to, &wanted.into, on, out);
         }
+        self.files.queue.forget_old();
         self.run_queue(out);
     }
 

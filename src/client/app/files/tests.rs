@@ -526,10 +526,50 @@ fn other_hosts_and_bookmarks() {
     let tag = errands(&mut s)[0].0;
     news(&mut s, tag, News::Bookmarks(vec![path("/srv")]));
     assert!(s.has("/srv") && s.has("+ add ~") && s.has("- delete /srv"), "{}", s.screen());
+    // what is added is what was looked at, and it is said once it is kept
+    s.keys("'add Enter");
+    let all = errands(&mut s);
+    let [(tag, Errand::Bookmarks { change: Some((p, true)), .. })] = &all[..] else { panic!("{all:?}") };
+    assert!(p.is_empty() && !s.has("is a bookmark now"), "{}", s.screen());
+    news(&mut s, *tag, News::Failed("the disk is full".into()));
+    assert!(s.has("the disk is full") && !s.has("is a bookmark now"), "{}", s.screen());
+    // they open over nobody who went on
+    s.keys("b");
+    let tag = errands(&mut s)[0].0;
+    s.keys("j");
+    news(&mut s, tag, News::Bookmarks(vec![path("/srv")]));
+    assert!(!s.has("- delete /srv"));
+    s.keys("b");
+    let tag = errands(&mut s)[0].0;
+    news(&mut s, tag, News::Bookmarks(vec![path("/srv")]));
     s.keys("Enter");
     assert!(
         matches!(&errands(&mut s)[..], [_, (_, Errand::List { path: p, .. })] | [(_, Errand::List { path: p, .. }), _] if *p == path("/srv"))
     );
+}
+
+#[test]
+fn a_pasted_path_is_typed_only_where_it_was_wanted() {
+    let paste = |s: &mut Bench, then: &str, at: &str| {
+        let mut out = Vec::new();
+        s.app.paste_as_file(&mut out);
+        let [Effect::Files(tag, Errand::Paste { .. })] = out[..] else { panic!("{out:?}") };
+        if !then.is_empty() {
+            s.keys(then);
+        }
+        s.take();
+        news(s, tag, News::Pasted { paths: vec![path(at)], what: "1 file".into() });
+    };
+    let mut s = Bench::full(100, 30);
+    paste(&mut s, "", "/a b");
+    assert_eq!(s.typed(), ["s1 \\'/a b\\'"]);
+    paste(&mut s, "C-b F", "/a b");
+    let all = s.take();
+    assert!(all.contains(&Effect::Copy("'/a b'".into())), "{all:?}");
+    assert!(!all.iter().any(|e| matches!(e, Effect::Host(_, HostCommand::Input { .. }))));
+    s.keys("Q");
+    paste(&mut s, "", "/a\nrm");
+    assert!(s.typed().is_empty() && s.has("control characters"), "{}", s.screen());
 }
 
 #[test]
