@@ -129,31 +129,71 @@ fn a_tree_is_as_it_was_and_again_costs_nothing() {
     });
 }
 
+/// A line that falls once it has carried so much, both ways together; `which` is told then.
+fn falling(
+    mut far: tokio::io::DuplexStream,
+    most: usize,
+    which: usize,
+    fallen: mpsc::UnboundedSender<usize>,
+) -> tokio::io::DuplexStream {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let (near, mut ours) = tokio::io::duplex(64 << 10);
+    tokio::spawn(async move {
+        let (mut there, mut back) = (vec![0; 16 << 10], vec![0; 16 << 10]);
+        let mut carried = 0;
+        while carried < most {
+            let (n, gone) = tokio::select! {
+                n = far.read(&mut back) => {
+                    let n = n.unwrap_or(0);
+                    (n, ours.write_all(&back[..n]).await.is_err())
+                }
+                n = ours.read(&mut there) => {
+                    let n = n.unwrap_or(0);
+                    (n, far.write_all(&there[..n]).await.is_err())
+                }
+            };
+            if n == 0 || gone {
+                return;
+            }
+            carried += n;
+        }
+        drop((far, ours));
+        let _ = fallen.send(which);
+    });
+    near
+}
+
 #[test]
 fn cuts_cost_little_and_change_nothing() {
     with(|ups| async move {
         let (a, b) = two(&ups);
         grow(&a.home.join("src"));
         std::fs::write(a.home.join("src/big"), noise(48 << 20, 9)).unwrap();
-        let (tx, mut rx) = mpsc::unbounded_channel();
-        let (_answers, answers) = mpsc::unbounded_channel();
-        let copying = tokio::spawn(run(job(&a, &b, &["t", "big"]), tx, answers));
-        let (mut cuts, mut last) = (0, 0);
-        while let Some(event) = rx.recv().await {
-            // one end or the other, wherever it just is
-            if let JobEvent::Progress(far) = event
-                && cuts < 8
-                && far.bytes > last
-            {
-                last = far.bytes;
-                cuts += 1;
-                let host = if cuts % 2 == 0 { &a } else { &b };
-                host.cut();
-                host.connect();
-            }
+        // one end or the other, wherever it just is: each link falls when it has carried so many MiB
+        let mut links = [(&a, vec![17, 9, 2]), (&b, vec![20, 13, 5])];
+        let (fallen, mut fell) = mpsc::unbounded_channel();
+        let connect = |which: usize, host: &Host, most: Option<usize>| match most {
+            Some(most) => host.connect_over(|far| falling(far, most << 20, which, fallen.clone())),
+            None => host.connect(),
+        };
+        for (which, (host, limits)) in links.iter_mut().enumerate() {
+            host.cut();
+            connect(which, host, limits.pop());
         }
-        let end = copying.await.unwrap();
-        assert!(end.is_whole() && cuts >= 3, "{cuts} cuts, {end:?}");
+        let mut copying = tokio::spawn(ran(job(&a, &b, &["t", "big"])));
+        let mut cuts = 0;
+        let (end, _) = loop {
+            tokio::select! {
+                ended = &mut copying => break ended.unwrap(),
+                which = fell.recv() => {
+                    let which = which.unwrap();
+                    cuts += 1;
+                    let (host, limits) = &mut links[which];
+                    connect(which, host, limits.pop());
+                }
+            }
+        };
+        assert!(end.is_whole() && cuts == 6, "{cuts} cuts, {end:?}");
         assert_eq!(tree(&a.home.join("src")), tree(&b.home.join("dst")));
         // each costs what lies behind a large file's last 4 MiB, and what was under way
         assert!(end.carried < end.bytes + cuts * (20 << 20), "{end:?}");
