@@ -131,17 +131,22 @@ pub async fn ls(env: &Arc<Env>, common: &Common, host: &HostId) -> Result<(), Fa
         let state = match (s.state.as_str(), s.exit_code, &s.cause) {
             ("exited", Some(code), _) => format!("exited {code}"),
             ("exited", None, Some(cause)) => format!("exited: {cause}"),
-            ("lost", _, Some(cause)) => format!("lost: {cause}"),
+            ("lost", _, Some(cause)) if !cause.starts_with("lost") => format!("lost: {cause}"),
+            ("lost", _, Some(cause)) => cause.clone(),
             (state, ..) => state.to_string(),
         };
         rows.push([
             escape(&s.id),
             escape(&s.name),
-            short(&state, 60),
+            short(&state, 32),
             age(&s.created_at),
             format!("{}x{}", s.cols, s.rows),
             s.clients.to_string(),
-            short(&s.command.join(" "), 60),
+            match (s.running.as_str(), s.command.as_slice()) {
+                ("", []) => "shell".into(),
+                ("", command) => short(&command.join(" "), 60),
+                (running, _) => short(running, 60),
+            },
         ]);
     }
     print!("{}", table(&rows));

@@ -378,8 +378,12 @@ pub fn title_of(info: &SessionInfo) -> String {
     found.map_or_else(|| command_of(info), |t| crate::text::short(t, 60))
 }
 
-/// The command of a session in a few words, escaped: the program's file name and its arguments.
+/// What a session does, in a few words, escaped: what runs in the foreground of its shell, or its own command, both as the
+/// program's file name and its arguments.
 pub fn command_of(info: &SessionInfo) -> String {
+    if !info.running.trim().is_empty() {
+        return crate::text::short(&info.running, 60);
+    }
     let Some((program, args)) = info.command.split_first() else { return "shell".into() };
     let program = program.rsplit('/').next().unwrap_or(program).trim_start_matches('-');
     let mut text = program.to_string();

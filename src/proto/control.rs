@@ -148,6 +148,9 @@ impl Initialized {
 }
 method!(Initialize = "initialize" -> Initialized);
 
+/// Bytes of [`SessionInfo::running`].
+pub const RUNNING: usize = 256;
+
 /// What is known of a session; `thub ls --json` prints these.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(default)]
@@ -175,6 +178,10 @@ pub struct SessionInfo {
     /// Why it ended or was lost.
     pub cause: Option<String>,
     pub command: Vec<String>,
+    /// What runs in the foreground of its terminal, where that is not its own program: the command line, untrusted, at
+    /// most [`RUNNING`] bytes. Empty = nothing else, or unknown.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub running: String,
     pub cwd: String,
     pub ended_at: Option<String>,
     /// Bells rung so far.
@@ -199,6 +206,7 @@ impl Default for SessionInfo {
             kind: "shell".into(),
             connection: "Default Shell".into(),
             connection_id: String::new(),
+            running: String::new(),
             state: "detached".into(),
             pid: 0,
             created_at: String::new(),

@@ -147,11 +147,14 @@ impl Session {
         info.offset = self.ring.end();
         info.bells = self.bells;
         info.title = self.engine.title().to_string();
+        let front = self.pty.foreground().filter(|_| self.ended.is_none());
         if info.title.is_empty()
-            && let Some(name) = self.pty.foreground().and_then(|p| sys::foreground_command(p.as_raw_nonzero().get()))
+            && let Some(name) = front.and_then(|p| sys::foreground_command(p.as_raw_nonzero().get()))
         {
             info.title = name;
         }
+        let other = front.filter(|front| Some(*front) != self.pty.pid());
+        info.running = other.and_then(|p| sys::foreground_line(p.as_raw_nonzero().get(), RUNNING)).unwrap_or_default();
         let directory = self.engine.directory();
         if !directory.is_empty() {
             info.cwd = directory.to_string();

@@ -223,13 +223,13 @@ impl Session {
         self.finish().await;
     }
 
-    /// Where the program sets no title, its name is one: who watches hears when another is in the foreground.
+    /// Who watches hears when another program is in the foreground.
     fn look_at_foreground(&mut self) {
         if self.conns.is_empty() || self.ended.is_some() {
             return;
         }
         let now = self.pty.foreground();
-        if std::mem::replace(&mut self.foreground, now) != now && self.engine.title().is_empty() {
+        if std::mem::replace(&mut self.foreground, now) != now {
             self.tell(&Notice::SessionChanged(Box::new(self.info())));
         }
     }

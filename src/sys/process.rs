@@ -209,6 +209,26 @@ pub fn foreground_command(pgid: i32) -> Option<String> {
     (!name.is_empty()).then_some(name)
 }
 
+/// The command line of the leader of a process group: its program's file name and its arguments, raw but for what is no
+/// UTF-8, cut after `most` bytes. Its name alone where it has none (a zombie).
+pub fn foreground_line(pgid: i32, most: usize) -> Option<String> {
+    use std::io::Read;
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(format!("/proc/{pgid}/cmdline")).ok()?;
+    // (a path to the program does not count)
+    file.take(4096).read_to_end(&mut bytes).ok()?;
+    let mut words = bytes.split(|b| *b == 0);
+    let program = words.next().unwrap_or_default();
+    let program = program.rsplit(|b| *b == b'/').next().unwrap_or_default();
+    if program.is_empty() {
+        return foreground_command(pgid);
+    }
+    let words = std::iter::once(program).chain(words.filter(|word| !word.is_empty()));
+    let mut line = String::from_utf8_lossy(&words.collect::<Vec<_>>().join(&b' ')).into_owned();
+    line.truncate(line.floor_char_boundary(most));
+    Some(line)
+}
+
 /// Sets which permissions new files lack; returns what was set before.
 pub fn umask(mask: u32) -> u32 {
     let mask = rustix::fs::Mode::from_bits_truncate(mask as rustix::fs::RawMode);
@@ -240,6 +260,9 @@ mod tests {
         assert!(process_start_time(me).is_some());
         assert_eq!(cwd_of(me), std::env::current_dir().ok());
         assert!(foreground_command(me).is_some());
+        let line = foreground_line(me, 4096).unwrap();
+        assert!(!line.starts_with('/') && line.len() > 2, "{line}");
+        assert_eq!(foreground_line(me, 2).unwrap(), line[..2]);
         assert_eq!(process_start_time(i32::MAX), None);
         let stat = "7 (a ) b) S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 1234 20";
         assert_eq!(parse_start_time(stat), Some(1234));

@@ -265,6 +265,22 @@ fn bells_and_titles_do_not_break_what_is_typed() {
 }
 
 #[test]
+fn what_runs_in_a_shell_is_told_whatever_its_prompt_has_as_title() {
+    let home = Home::new();
+    // a shell with job control: what it starts is in the foreground
+    let prompt = r"PS1=\[\e]0;me: \w\a\]ready>";
+    home.new_session(&["-n", "run", "--", "env", prompt, "bash", "--norc", "--noprofile", "-i"]);
+    until("a prompt", || home.capture("run").iter().any(|line| line.trim() == "ready>").then_some(()));
+    assert_eq!(home.session("run")["running"], Value::Null);
+    home.thub_in(&["send", "run", "--raw"], b"cat - /dev/null\r").ok();
+    until("cat in the foreground", || (home.session("run")["running"] == "cat - /dev/null").then_some(()));
+    let listed = home.thub(&["ls"]).ok();
+    assert!(listed.contains("cat - /dev/null") && home.session("run")["title"].as_str().unwrap().contains("me: "));
+    home.thub_in(&["send", "run", "--raw"], b"\x04").ok();
+    until("the shell again", || (home.session("run")["running"] == Value::Null).then_some(()));
+}
+
+#[test]
 fn captures_in_all_forms() {
     let home = Home::new();
     let script =

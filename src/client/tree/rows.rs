@@ -181,7 +181,12 @@ impl App {
         let session = info.id.parse::<SessionId>().ok()?;
         let pane = self.pane_of(id, &session).and_then(|p| self.panes.get(&p));
         let seconds = self.age_of(info);
-        let text = pane.filter(|p| p.is_live()).map_or_else(|| title_of(info), |p| self.title_of(p));
+        let text = match pane.filter(|p| p.is_live()) {
+            // (a prompt's title says where it is, which its tab says, too; not what runs)
+            _ if info.name.trim().is_empty() && !info.running.is_empty() => command_of(info),
+            Some(pane) => self.title_of(pane),
+            None => title_of(info),
+        };
         let find = || format!("{} {}", short(&info.name, 64), short(&command_of(info), 200));
         Some(Row {
             shown: pane.is_some(),
