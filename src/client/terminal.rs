@@ -20,6 +20,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
+use zeroize::Zeroize;
 
 /// Puts any state of a terminal right that a full-screen program may have left; the last bytes written before the
 /// user's shell has it again. In its order: what was begun is given up (CAN, ST, synchronized output), then
@@ -103,6 +104,8 @@ pub struct Terminal {
     knows_keyboard: bool,
     /// The flags of it that are wanted.
     keyboard: u8,
+    /// What is read goes through here; it may be a password.
+    buf: Box<[u8]>,
     queue: Vec<u8>,
     /// How much of the queue is written.
     sent: usize,
@@ -179,6 +182,7 @@ impl Terminal {
             features,
             knows_keyboard: false,
             keyboard: 0,
+            buf: vec![0; READ].into(),
             queue: Vec::new(),
             sent: 0,
             held: false,
@@ -251,12 +255,14 @@ impl Terminal {
                 }} => return self.resume(),
                 ready = self.tty.readable(), if suspended.is_none() => {
                     let Ok(mut guard) = ready else { return TerminalEvent::Terminate(libc::SIGHUP) };
-                    let mut buf = vec![0; READ];
-                    match guard.try_io(|fd| Ok(rustix::io::read(fd, &mut buf)?)) {
+                    let buf = &mut self.buf[..];
+                    match guard.try_io(|fd| Ok(rustix::io::read(fd, &mut *buf)?)) {
                         Ok(Ok(n)) if n > 0 => {
                             crate::sys::emptied(&mut guard, n, READ);
-                            buf.truncate(n);
-                            return TerminalEvent::Bytes(buf);
+                            let read = buf.get_mut(..n).unwrap_or_default();
+                            let bytes = read.to_vec();
+                            read.zeroize();
+                            return TerminalEvent::Bytes(bytes);
                         }
                         Ok(Err(e)) if e.kind() == io::ErrorKind::Interrupted => {}
                         // the end, EIO, or anything else that a terminal says when it is gone

@@ -210,13 +210,9 @@ async fn show(options: Options, terminal: &mut Terminal, mut writer: Writer) -> 
         let due = if app.urgent || driver.afresh { now } else { paced };
         let wanted = (app.dirty || app.printed || driver.afresh) && !terminal.pending();
         if wanted && due <= now {
-            let size = terminal.size();
-            if size != app.size {
-                driver.perform(app.update(Event::Resize(size)), terminal, &mut writer);
-            }
             let whole = std::mem::take(&mut driver.afresh);
             let mut bytes = Vec::new();
-            canvas.draw(&app, &theme, size, whole, &mut writer, &mut bytes);
+            canvas.draw(&app, &theme, app.size, whole, &mut writer, &mut bytes);
             terminal.send(&bytes);
             paced = after(paced, now, bytes.len());
             driver.perform(app.drawn(), terminal, &mut writer);

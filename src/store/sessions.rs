@@ -196,6 +196,8 @@ pub struct Seen {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Config {
+    /// Its program: `command`'s first word.
+    pub shell: String,
     pub command: Vec<String>,
     pub cols: u16,
     pub rows: u16,
@@ -223,7 +225,12 @@ impl State {
             created_at: s.created_at.clone(),
             daemon_socket: if s.is_alive() { socket(&s.id) } else { String::new() },
             cwd: s.cwd.clone(),
-            config: Config { command: s.command.clone(), cols: s.cols, rows: s.rows },
+            config: Config {
+                shell: s.command.first().cloned().unwrap_or_default(),
+                command: s.command.clone(),
+                cols: s.cols,
+                rows: s.rows,
+            },
         };
         State { sessions: sessions.iter().take(MOST).map(|s| (s.id.clone(), seen(s))).collect() }
     }

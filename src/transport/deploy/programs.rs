@@ -123,7 +123,8 @@ pub async fn choose(host: &str, remote: &Remote, offer: &Offer, ask: &dyn Ask) -
     };
     let (Some(release), Some(programs)) = (&offer.release, &offer.programs) else { return Err(without) };
     let found = release::download(release, &programs.join(hello::BUILD), target, ask).await.map_err(|why| {
-        why.hint(format!("{}; or without the internet:", without.what)).hint(without.hints.join("\n  "))
+        let why = why.hint(format!("{}; or without the internet:", without.what));
+        without.hints.into_iter().fold(why, Failure::hint)
     })?;
     runs(host, remote, &found.program)?;
     Ok(found)
