@@ -43,16 +43,18 @@ impl Agent {
             };
             return Ok(match from {
                 Ok(from) => {
-                    let told = match self.directory(&filled).await {
-                        Err(fault) if create.cwd.is_empty() => {
-                            filled.cwd.clear();
-                            Some(format!(
-                                "the shell starts elsewhere, for connection 'Default Shell' says {}",
-                                fault.message
-                            ))
-                        }
-                        _ => None,
-                    };
+                    let mut told = None;
+                    // (only a directory that the connection says: a neighbour is asked for its own once)
+                    if create.cwd.is_empty()
+                        && !filled.cwd.is_empty()
+                        && let Err(fault) = self.directory(&filled).await
+                    {
+                        filled.cwd.clear();
+                        told = Some(format!(
+                            "the shell starts elsewhere, for connection 'Default Shell' says {}",
+                            fault.message
+                        ));
+                    }
                     *create = filled;
                     Opened { from, connection: None, told }
                 }
