@@ -25,11 +25,7 @@ impl Agent {
     /// Sessions that the last boot had and that have no record in the run dir.
     fn lost_at_boot(&self) -> Vec<SessionInfo> {
         let Some(dir) = self.state_dir() else { return Vec::new() };
-        let defined = sessions::load(&dir);
-        if defined.sessions.is_empty() {
-            return Vec::new();
-        }
-        defined.lost_at_boot(&self.boot(), &sessions::seen(&dir))
+        sessions::load(&dir).lost_at_boot(&self.boot(), || sessions::seen(&dir))
     }
 
     /// One session, lost ones of the last boot too.

@@ -89,10 +89,14 @@ impl Sessions {
         }
     }
 
-    /// Those of this machine's earlier boots, as they were seen last.
-    pub fn lost_at_boot(self, boot: &Boot, seen: &State) -> Vec<SessionInfo> {
-        let lost = self.sessions.into_iter().filter(|(_, d)| boot.is_earlier(d));
-        lost.map(|(id, d)| {
+    /// Those of this machine's earlier boots, as they were seen last; `seen` is asked only where there are some.
+    pub fn lost_at_boot(mut self, boot: &Boot, seen: impl FnOnce() -> State) -> Vec<SessionInfo> {
+        self.sessions.retain(|_, d| boot.is_earlier(d));
+        if self.sessions.is_empty() {
+            return Vec::new();
+        }
+        let seen = seen();
+        let lost = self.sessions.into_iter().map(|(id, d)| {
             let (title, cwd) = seen.sessions.get(&id).map(|s| (s.title.clone(), s.cwd.clone())).unwrap_or_default();
             let or = |seen: String, else_: String| if seen.is_empty() { else_ } else { seen };
             SessionInfo {
@@ -104,8 +108,8 @@ impl Sessions {
                 cwd: or(cwd, d.info.cwd),
                 ..d.info
             }
-        })
-        .collect()
+        });
+        lost.collect()
     }
 }
 
@@ -299,8 +303,8 @@ mod tests {
         // another machine that shares the home leaves it
         see(&dir, "n", State::of("n", &[SessionInfo { id: "x".into(), ..SessionInfo::default() }], |_| String::new()))
             .unwrap();
-        assert!(load(&dir).lost_at_boot(&one, &seen(&dir)).is_empty());
-        let lost = load(&dir).lost_at_boot(&two, &seen(&dir));
+        assert!(load(&dir).lost_at_boot(&one, || panic!("nothing is lost: no need to look")).is_empty());
+        let lost = load(&dir).lost_at_boot(&two, || seen(&dir));
         assert_eq!(lost.iter().map(|i| (i.id.as_str(), i.state.as_str())).collect::<Vec<_>>(), [("a", "lost")]);
         assert!(lost[0].cause.as_deref().is_some_and(|c| c.contains("lost at boot")) && lost[0].title == "make");
         define(&dir, &two, "b", defined("two", two.now_ms), |_| true).unwrap();
