@@ -2,15 +2,15 @@
 //! is wanted, kept while it is used. Leaves out the connection (target process), and what is asked over it.
 
 use super::super::Agent;
+use super::super::opening::{amiss, meant};
 use crate::backend::channel;
 use crate::filesys::sftp::Remote;
 use crate::link::locked;
-use crate::proto::control::connections::check::expanded;
 use crate::proto::control::connections::{Kind, Ssh};
 use crate::proto::control::{Fault, Place};
 use crate::proto::ids::TargetId;
 use crate::store::target;
-use crate::text::{escape, short};
+use crate::text::escape;
 use crate::transport::ssh::sftp::Sftp;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -87,15 +87,12 @@ impl Agent {
 
     /// Where a prepared connection leads.
     async fn led(&self, id: &str) -> Result<Ssh, Fault> {
-        let (book, _) = self.book().await?;
-        let gone = || format!("there is no connection '{}' here any more", short(id, 64));
-        let connection = book.connection(id).ok_or_else(|| Fault::new(Fault::UNKNOWN, gone()))?;
-        let bad =
-            |why: String| Fault::new(Fault::BAD_PARAMS, format!("connection '{}': {why}", escape(&connection.name)));
-        match expanded(connection.config.kind().map_err(bad)?, |name| std::env::var(name).ok()).map_err(bad)? {
+        let connection = self.prepared(id).await?;
+        let bad = |why: &str| Err(amiss(&connection.name, why));
+        match meant(&connection)? {
             Kind::Ssh(ssh) => Ok(ssh),
-            Kind::Local(_) => Err(bad("it leads to this host itself: its files are the host's own".into())),
-            Kind::Other(_) => Err(bad("it has no files: connections of type ssh have".into())),
+            Kind::Local(_) => bad("it leads to this host itself: its files are the host's own"),
+            Kind::Other(_) => bad("it has no files: connections of type ssh have"),
         }
     }
 
