@@ -8,14 +8,14 @@ use crate::proto::ids::SessionId;
 use crate::safedir::SafeDir;
 use crate::store::rundir::Entry;
 use crate::store::sessions::{self, Boot, Defined, State};
+use crate::sys;
 use std::collections::HashSet;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 impl Agent {
     fn boot(&self) -> Boot {
         let run = self.run();
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Boot { machine: run.machine().into(), boot: run.boot().into(), now_ms: now.as_millis() as u64 }
+        Boot { machine: run.machine().into(), boot: run.boot().into(), now_ms: sys::unix_ms(SystemTime::now()) }
     }
 
     fn state_dir(&self) -> Option<SafeDir> {

@@ -75,13 +75,14 @@ impl Session {
         if let Some(line) = &from.line {
             command = vec![shell.clone(), "-c".into(), line.into()];
         }
+        let now = SystemTime::now();
         let mut info = SessionInfo {
             id: id.to_string(),
             name: create.name.clone().unwrap_or_default(),
             kind: "shell".into(),
             state: "detached".into(),
-            created_at: sys::rfc3339(SystemTime::now()),
-            created_ms: SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64),
+            created_at: sys::rfc3339(now),
+            created_ms: sys::unix_ms(now),
             cols: size.cols,
             rows: size.rows,
             command: if let Some(line) = &from.line {
