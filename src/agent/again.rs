@@ -6,7 +6,7 @@ use crate::proto::control::connections::Connection;
 use crate::proto::control::*;
 use crate::proto::ids::SessionId;
 use crate::safedir::SafeDir;
-use crate::store::rundir::Entry;
+use crate::store::rundir::{Entry, oldest_first};
 use crate::store::sessions::{self, Boot, Defined, State};
 use crate::sys;
 use std::collections::HashSet;
@@ -41,7 +41,7 @@ impl Agent {
         let lost = self.lost_at_boot();
         if lost.iter().any(|info| !there.contains(&info.id)) {
             all.extend(lost.into_iter().filter(|info| !there.contains(&info.id)).map(Entry::Lost));
-            all.sort_by(|a, b| (a.info().created_ms, &a.info().id).cmp(&(b.info().created_ms, &b.info().id)));
+            oldest_first(&mut all);
         }
         all
     }

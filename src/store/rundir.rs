@@ -313,7 +313,7 @@ impl RunDir {
         ids.sort();
         ids.dedup();
         let mut all: Vec<Entry> = ids.iter().filter_map(|id| self.entry(id)).collect();
-        all.sort_by(|a, b| (a.info().created_ms, &a.info().id).cmp(&(b.info().created_ms, &b.info().id)));
+        oldest_first(&mut all);
         all
     }
 
@@ -474,6 +474,11 @@ impl RunDir {
             self.gone(&format!("{id}.{end}"));
         }
     }
+}
+
+/// In the order they were made.
+pub fn oldest_first(all: &mut [Entry]) {
+    all.sort_by(|a, b| (a.info().created_ms, &a.info().id).cmp(&(b.info().created_ms, &b.info().id)));
 }
 
 /// Whether the process of a record is still that one.
