@@ -215,6 +215,33 @@ fn changes() {
     assert_eq!(whole, Book::empty());
 }
 
+#[test]
+fn a_flaw_that_was_there_before_is_in_nobodys_way() {
+    let config = json!({ "type": "ssh", "config": { "host": "a b" } });
+    let older =
+        json!({ "id": "a", "name": "old", "tags": ["x,y"], "terminalOptions": { "term": " " }, "config": config });
+    let mut book: Book = serde_json::from_value(json!({ "connections": [older] })).unwrap();
+    let f = book.create_folder(folder("f", None)).unwrap();
+    let patch = |v: Value| v.as_object().unwrap().clone();
+    book.update("a", patch(json!({ "name": "new", "folderId": f }))).unwrap();
+    let moved = book.connection("a").unwrap();
+    assert_eq!((moved.name.as_str(), moved.folder_id.as_ref()), ("new", Some(&f)));
+    // what is changed has to be right, whatever else is not
+    for wrong in [
+        json!({ "name": "" }),
+        json!({ "tags": ["y,z"] }),
+        json!({ "terminalOptions": { "color": "reddish" } }),
+        json!({ "config": { "config": { "host": "c d" } } }),
+        json!({ "config": { "config": { "keyPath": "id" } } }),
+    ] {
+        assert_eq!(book.update("a", patch(wrong.clone())).unwrap_err().code, Fault::BAD_PARAMS, "{wrong}");
+    }
+    // one after the other they are put right
+    book.update("a", patch(json!({ "tags": ["x"] }))).unwrap();
+    book.update("a", patch(json!({ "config": { "config": { "host": "a" } }, "terminalOptions": null }))).unwrap();
+    assert_eq!(check(book.connection("a").unwrap()), []);
+}
+
 trait Named {
     fn named(self, name: &str) -> Self;
 }
