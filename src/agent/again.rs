@@ -63,7 +63,7 @@ impl Agent {
             sessions::define(&dir, &boot, &id, defined, recorded)
         });
         let failure = match kept.await {
-            Ok(Ok(())) => return None,
+            Ok(Ok(told)) => return told.map(|told| told.line()),
             Ok(Err(failure)) => failure.line(),
             Err(e) => e.to_string(),
         };

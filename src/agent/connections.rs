@@ -93,12 +93,9 @@ impl Agent {
         change: impl FnOnce(&mut Book) -> Result<R, Fault> + Send + 'static,
     ) -> Result<R, Fault> {
         let dir = self.state()?;
-        let changed = tokio::task::spawn_blocking(move || {
-            // (what is wrong with the file is said with the next list)
-            let told = book::load(&dir).map_err(refused)?.1;
-            Ok::<_, Fault>((told, book::change(&dir, change)))
-        });
-        let (told, result) = changed.await.map_err(internal)??;
+        let changed = tokio::task::spawn_blocking(move || book::change(&dir, change));
+        let (result, told) = changed.await.map_err(internal)?;
+        // (it is said with the next list)
         if told.is_some() {
             *locked(&self.book_told) = told;
         }

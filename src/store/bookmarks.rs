@@ -40,7 +40,7 @@ pub fn load(paths: &Paths, of: &str) -> Result<Vec<FilePath>, Failure> {
 /// It could not be kept.
 pub fn change(paths: &Paths, of: &str, path: &FilePath, on: bool) -> Result<Vec<FilePath>, Failure> {
     let dir = SafeDir::open_or_create(paths.state_dir())?;
-    Store::new(&dir, FILE).update(|all: Option<All>| {
+    Store::new(&dir, FILE).update(|all: Option<All>, _| {
         let mut all = all.unwrap_or_default();
         all.version = All::VERSION;
         let many = all.hosts.len() >= HOSTS && !all.hosts.contains_key(of);

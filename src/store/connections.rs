@@ -143,7 +143,13 @@ impl Book {
 
     /// What can be gone on with of what a file held: ids that are there once and can be part of a file name, parents that
     /// are there and lead to the top, no secrets.
-    pub fn sound(mut self) -> Book {
+    pub fn sound(self) -> Book {
+        self.settled().0
+    }
+
+    /// The same, and how many secrets were in it.
+    fn settled(mut self) -> (Book, usize) {
+        let mut secrets = 0;
         self.more.remove("version");
         self.folders.truncate(MOST);
         self.connections.truncate(MOST);
@@ -174,7 +180,7 @@ impl Book {
                 connection.id = instead('c', &connection.id, &connection.name, &seen);
                 seen.insert(connection.id.clone());
             }
-            cleaned(connection);
+            secrets += cleaned(connection);
         }
         // a circle is cut where it is met; what lies too deep comes up
         let parents: HashMap<String, Option<String>> =
@@ -193,7 +199,7 @@ impl Book {
                 at = parents.get(&id).cloned().flatten();
             }
         }
-        self
+        (self, secrets)
     }
 
     /// How deep a folder lies: 1 = at the top.
@@ -489,18 +495,17 @@ pub fn failed(failure: &Failure) -> Fault {
 pub fn load(dir: &SafeDir) -> Result<(Book, Option<String>), Failure> {
     Ok(match Store::new(dir, FILE).load::<Book>()? {
         Loaded::Missing => (Book::default(), None),
-        Loaded::Read(book) => {
-            let secrets: usize = book.connections.iter().map(|c| cleaned(&mut c.clone())).sum();
-            let told = (secrets > 0).then(|| {
-                let count = crate::text::count(secrets, "secret");
-                let where_ = escape(&dir.path().join(FILE).to_string_lossy());
-                match change(dir, |_| Ok(())) {
-                    Ok(()) => format!("{count} taken out of {where_}: thub asks when one is needed"),
-                    Err(fault) => format!("{where_} holds {count}, and can't be written: {}", fault.message),
+        Loaded::Read(book) => match book.settled() {
+            (book, 0) => (book, None),
+            (book, secrets) => match change(dir, |_| Ok(())) {
+                (Ok(()), told) => (book, told),
+                (Err(fault), _) => {
+                    let count = crate::text::count(secrets, "secret");
+                    let told = format!("{} holds {count}, and can't be written: {}", shown(dir), fault.message);
+                    (book, Some(told))
                 }
-            });
-            (book.sound(), told)
-        }
+            },
+        },
         Loaded::Damaged { backup, told, .. } => (backup.map_or_else(Book::default, Book::sound), Some(told.line())),
         Loaded::Newer { told, .. } => (Book::empty(), Some(told.line())),
     })
@@ -515,14 +520,20 @@ pub fn peek(dir: &SafeDir) -> Result<Book, Failure> {
     Ok(book.map_or_else(Book::default, Book::sound))
 }
 
-/// Changes the book under the file's lock: nobody's change in between is lost. What `change` refuses is not saved.
+/// Changes the book under the file's lock: nobody's change in between is lost. What `change` refuses is not saved. Beside
+/// what came of it: what is to be said of the file.
 ///
 /// # Errors
 /// What `change` says, or what the disk does.
-pub fn change<R>(dir: &SafeDir, change: impl FnOnce(&mut Book) -> Result<R, Fault>) -> Result<R, Fault> {
-    let mut refused = None;
-    let saved = Store::new(dir, FILE).update(|book: Option<Book>| {
-        let mut book = book.map_or_else(Book::default, Book::sound);
+pub fn change<R>(
+    dir: &SafeDir,
+    change: impl FnOnce(&mut Book) -> Result<R, Fault>,
+) -> (Result<R, Fault>, Option<String>) {
+    let (mut refused, mut aside, mut secrets) = (None, None, 0);
+    let saved = Store::new(dir, FILE).update(|book: Option<Book>, told| {
+        aside = told.map(|told| told.line());
+        let (mut book, found) = book.unwrap_or_default().settled();
+        secrets = found;
         match change(&mut book) {
             Ok(result) => Ok((book, result)),
             Err(fault) => {
@@ -531,7 +542,15 @@ pub fn change<R>(dir: &SafeDir, change: impl FnOnce(&mut Book) -> Result<R, Faul
             }
         }
     });
-    saved.map_err(|failure| refused.unwrap_or_else(|| failed(&failure)))
+    let scrubbed = (saved.is_ok() && secrets > 0).then(|| {
+        let count = crate::text::count(secrets, "secret");
+        format!("{count} taken out of {}: thub asks when one is needed", shown(dir))
+    });
+    (saved.map_err(|failure| refused.unwrap_or_else(|| failed(&failure))), aside.or(scrubbed))
+}
+
+fn shown(dir: &SafeDir) -> String {
+    escape(&dir.path().join(FILE).to_string_lossy())
 }
 
 #[cfg(test)]

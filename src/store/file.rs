@@ -103,6 +103,11 @@ impl<'d> Store<'d> {
         }
         // again under the lock: another thub may be putting it aside just now
         let _lock = self.lock()?;
+        self.settled()
+    }
+
+    /// Under the lock: what there is, with what can't be understood out of the way.
+    fn settled<T: Stored>(&self) -> Result<Loaded<T>, Failure> {
         match self.peek()? {
             Loaded::Damaged { backup, told, .. } => {
                 let aside = self.put_aside()?;
@@ -112,6 +117,7 @@ impl<'d> Store<'d> {
                     None => "thub goes on without it",
                 };
                 let told = Failure::failed(told.what, format!("it is kept as {path}; {goes_on}"));
+                tracing::warn!(told = told.line(), "a file was put aside");
                 Ok(Loaded::Damaged { aside, backup, told })
             }
             other => Ok(other),
@@ -151,22 +157,18 @@ impl<'d> Store<'d> {
     }
 
     /// Reads, changes and saves under one lock: nobody's change in between is lost. `change` gets None where there is
-    /// nothing to go on with; an error of it saves nothing.
+    /// nothing to go on with, and what the user is to be told where the file could not be understood and was put aside;
+    /// an error of it saves nothing.
     pub fn update<T: Stored, R>(
         &self,
-        change: impl FnOnce(Option<T>) -> Result<(T, R), Failure>,
+        change: impl FnOnce(Option<T>, Option<Failure>) -> Result<(T, R), Failure>,
     ) -> Result<R, Failure> {
         let _lock = self.lock()?;
-        let now = match self.peek()? {
-            Loaded::Missing => None,
-            Loaded::Read(t) => Some(t),
+        let (now, told) = match self.settled()? {
             Loaded::Newer { told, .. } => return Err(told),
-            Loaded::Damaged { backup, .. } => {
-                self.put_aside()?;
-                backup
-            }
+            other => other.usable(),
         };
-        let (value, result) = change(now)?;
+        let (value, result) = change(now, told)?;
         self.replace(&value)?;
         Ok(result)
     }
@@ -398,7 +400,7 @@ mod tests {
         dir.write_atomic("n.json", newer).unwrap();
         assert!(matches!(store.load::<Note>().unwrap(), Loaded::Newer { version: 3, .. }));
         assert!(store.save(&note("old")).unwrap_err().what.contains("newer thub"));
-        assert!(store.update(|_: Option<Note>| Ok((note("old"), ()))).is_err());
+        assert!(store.update(|_: Option<Note>, _| Ok((note("old"), ()))).is_err());
         assert_eq!(dir.read("n.json", 100).unwrap(), newer);
         assert_eq!(names(&dir), ["n.json"]);
     }
@@ -446,7 +448,7 @@ mod tests {
                 let dir = &dir;
                 scope.spawn(move || {
                     for i in 0..10 {
-                        let add = |old: Option<Note>| {
+                        let add = |old: Option<Note>, _| {
                             let old = old.map(|n| n.text).unwrap_or_default();
                             Ok((note(&format!("{old}{t}.{i} ")), ()))
                         };
@@ -463,7 +465,7 @@ mod tests {
     fn a_change_that_fails_saves_nothing() {
         let (_top, dir) = scratch();
         let store = Store::new(&dir, "n.json");
-        let failed: Result<(), Failure> = store.update(|_: Option<Note>| Err(Failure::usage("no", "no")));
+        let failed: Result<(), Failure> = store.update(|_: Option<Note>, _| Err(Failure::usage("no", "no")));
         assert!(failed.is_err());
         assert!(names(&dir).is_empty());
     }

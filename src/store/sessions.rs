@@ -118,7 +118,7 @@ pub fn load(dir: &SafeDir) -> Sessions {
     Store::new(dir, FILE).peek::<Sessions>().ok().and_then(|l| l.usable().0).unwrap_or_default()
 }
 
-/// Keeps what a session was started as.
+/// Keeps what a session was started as. Says what the user is to be told of the file as it was.
 ///
 /// # Errors
 /// The disk, another writer for long, a newer file: the file is as before, and the session can't be started again by its
@@ -129,12 +129,12 @@ pub fn define(
     id: &str,
     defined: Defined,
     recorded: impl Fn(&str) -> bool,
-) -> Result<(), Failure> {
-    Store::new(dir, FILE).update(|all: Option<Sessions>| {
+) -> Result<Option<Failure>, Failure> {
+    Store::new(dir, FILE).update(|all: Option<Sessions>, told| {
         let mut all = all.unwrap_or_default();
         all.tidy(boot, recorded);
         all.sessions.insert(id.to_string(), defined);
-        Ok((all, ()))
+        Ok((all, told))
     })
 }
 
@@ -146,7 +146,7 @@ pub fn forget(dir: &SafeDir, id: &str) -> Result<(), Failure> {
     if !load(dir).sessions.contains_key(id) {
         return Ok(());
     }
-    Store::new(dir, FILE).update(|all: Option<Sessions>| {
+    Store::new(dir, FILE).update(|all: Option<Sessions>, _| {
         let mut all = all.unwrap_or_default();
         all.sessions.remove(id);
         Ok((all, ()))
@@ -160,7 +160,7 @@ pub fn forget(dir: &SafeDir, id: &str) -> Result<(), Failure> {
 pub fn clear(dir: &SafeDir, machine: &str) -> Result<(), Failure> {
     let store = Store::new(dir, FILE);
     if matches!(store.peek::<Sessions>()?, Loaded::Read(_)) {
-        let left = store.update(|all: Option<Sessions>| {
+        let left = store.update(|all: Option<Sessions>, _| {
             let mut all = all.unwrap_or_default();
             all.sessions.retain(|_, d| d.machine != machine);
             let left = all.sessions.len();
@@ -253,7 +253,7 @@ pub fn see(dir: &SafeDir, machine: &str, state: State) -> Result<(), Failure> {
     if with_others(now.clone()) == now {
         return Ok(());
     }
-    Store::new(dir, CACHE).update(|all: Option<State>| Ok((with_others(all.unwrap_or_default()), ())))
+    Store::new(dir, CACHE).update(|all: Option<State>, _| Ok((with_others(all.unwrap_or_default()), ())))
 }
 
 #[cfg(test)]
@@ -355,7 +355,9 @@ mod tests {
         assert!(define(&dir, &boot("one"), "a", defined("one", 1), |_| true).is_err());
         assert_eq!(dir.read(FILE, 100).unwrap(), b"{\"version\": 99}");
         dir.write_durable(FILE, b"{ no").unwrap();
-        define(&dir, &boot("one"), "a", defined("one", 1), |_| true).unwrap();
+        let told = define(&dir, &boot("one"), "a", defined("one", 1), |_| true).unwrap();
+        assert!(told.unwrap().line().contains("kept as"));
         assert!(dir.list().unwrap().iter().any(|n| n.contains("corrupt")));
+        assert!(define(&dir, &boot("one"), "a", defined("one", 1), |_| true).unwrap().is_none());
     }
 }

@@ -27,7 +27,7 @@ fn names(book: &Book) -> Vec<&str> {
 fn a_fresh_machine_has_its_shell_until_it_is_taken_away() {
     let (_top, dir) = scratch();
     assert_eq!(names(&load(&dir).unwrap().0), ["Default Shell"]);
-    change(&dir, |book| book.delete(&[DEFAULT_SHELL.into()])).unwrap();
+    change(&dir, |book| book.delete(&[DEFAULT_SHELL.into()])).0.unwrap();
     assert_eq!(load(&dir).unwrap().0, Book::empty());
 }
 
@@ -48,7 +48,7 @@ fn the_seeds_file_is_read_and_kept() {
     let (book, told) = load(&dir).unwrap();
     assert_eq!((told, book.folders.len(), names(&book)), (None, 1, vec!["Default Shell", "/dev/ttyUSB0"]));
     // a change that changes nothing writes the very same words
-    change(&dir, |book| book.update_folder("folder-1", None, Some(false))).unwrap();
+    change(&dir, |book| book.update_folder("folder-1", None, Some(false))).0.unwrap();
     let kept: Value = serde_json::from_slice(&dir.read(FILE, 1 << 20).unwrap()).unwrap();
     assert_eq!(kept, seed);
 }
@@ -80,7 +80,7 @@ fn older_and_foreign_shapes_are_read() {
         let (book, told) = read(newer.clone());
         assert!(told.unwrap().contains("newer"), "{newer}");
         assert_eq!(book, Book::empty());
-        assert_eq!(change(&dir, |b| b.create(connection("x", None))).unwrap_err().code, Fault::REFUSED);
+        assert_eq!(change(&dir, |b| b.create(connection("x", None))).0.unwrap_err().code, Fault::REFUSED);
         assert_eq!(serde_json::from_slice::<Value>(&dir.read(FILE, 1000).unwrap()).unwrap(), newer);
     }
 }
@@ -127,7 +127,7 @@ fn ids_that_are_none_are_the_same_each_time() {
     assert_eq!(first.connections.iter().map(|c| &c.id).collect::<HashSet<_>>().len(), 3);
     // what was seen can be changed
     let id = first.connections[2].id.clone();
-    change(&dir, |book| book.delete(std::slice::from_ref(&id))).unwrap();
+    change(&dir, |book| book.delete(std::slice::from_ref(&id))).0.unwrap();
     assert_eq!(names(&load(&dir).unwrap().0), ["a", "a"]);
 }
 
@@ -158,7 +158,7 @@ fn fields_have_one_name() {
         { "id": "c", "name": "c", "config": { "type": "ssh", "config": { "host": "h", "key_path": "~/old", "jump": "j", "cwd": "/srv" } } } ] });
     dir.write_atomic(FILE, text.to_string().as_bytes()).unwrap();
     let patch = json!({ "config": { "config": { "keyPath": "~/new", "jump": "k" } } });
-    change(&dir, |book| book.update("c", patch.as_object().cloned().unwrap())).unwrap();
+    change(&dir, |book| book.update("c", patch.as_object().cloned().unwrap())).0.unwrap();
     let Ok(Kind::Ssh(ssh)) = load(&dir).unwrap().0.connections[0].config.kind() else { panic!() };
     assert_eq!((ssh.key_path.as_deref(), ssh.starting_directory.as_deref()), (Some("~/new"), Some("/srv")));
     assert_eq!(ssh.proxy_jump.as_deref(), Some("j"), "the field's own name goes before an alias");
@@ -172,6 +172,12 @@ fn who_only_looks_leaves_a_broken_file() {
     assert_eq!(dir.read(FILE, 100).unwrap(), b"{ no");
     let (_, told) = load(&dir).unwrap();
     assert!(told.is_some_and(|t| t.contains("kept as")));
+    // who changes something is told as well, also where the change is refused
+    for id in [DEFAULT_SHELL, "gone"] {
+        dir.write_atomic(FILE, b"{ no").unwrap();
+        let (result, told) = change(&dir, |book| book.delete(&[id.into()]));
+        assert_eq!((result.is_ok(), told.is_some_and(|t| t.contains("kept as"))), (id != "gone", true));
+    }
 }
 
 #[test]
@@ -277,7 +283,7 @@ fn two_writers_lose_nothing_of_each_others() {
             let dir = &dir;
             scope.spawn(move || {
                 for i in 0..100 {
-                    change(dir, |book| book.create(connection(&format!("{writer}.{i}"), None))).unwrap();
+                    change(dir, |book| book.create(connection(&format!("{writer}.{i}"), None))).0.unwrap();
                 }
             });
         }
@@ -294,7 +300,7 @@ fn two_writers_lose_nothing_of_each_others() {
 #[test]
 fn a_refused_change_saves_nothing() {
     let (_top, dir) = scratch();
-    let fault = change(&dir, |book| book.delete(&["gone".into()])).unwrap_err();
+    let fault = change(&dir, |book| book.delete(&["gone".into()])).0.unwrap_err();
     assert_eq!(fault.code, Fault::UNKNOWN);
     assert_eq!(dir.stat(FILE).unwrap(), None);
 }
