@@ -6,21 +6,23 @@
 
 pub mod import;
 mod nested;
+mod sound;
 
 use super::file::{Loaded, Store, Stored};
 use crate::failure::Failure;
 use crate::proto::control::Fault;
 use crate::proto::control::connections::check::{check, check_name};
 use crate::proto::control::connections::*;
-use crate::proto::ids::{SessionId, hex};
+use crate::proto::ids::SessionId;
 use crate::safedir::SafeDir;
 use crate::text::{escape, short};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
 use std::collections::{HashMap, HashSet};
 
 pub use nested::flattened;
+pub(in crate::store) use sound::cleaned;
+use sound::{few, usable};
 
 /// The file's name in the state dir.
 pub const FILE: &str = "connections.json";
@@ -28,22 +30,14 @@ pub const FILE: &str = "connections.json";
 pub const MOST: usize = 20_000;
 /// Folders within folders.
 pub const DEEPEST: usize = 32;
-/// Fields whose name holds one of these would hold a secret: never kept, whoever wrote them, however it is spelled.
-const SECRETS: [&str; 4] = ["password", "passphrase", "passwd", "secret"];
-/// What other builds and programs call a field, and what it is called here.
-const ALIASES: [(&str, &str); 5] = [
-    ("initial_command", "initialCommand"),
-    ("starting_directory", "startingDirectory"),
-    ("cwd", "startingDirectory"),
-    ("key_path", "keyPath"),
-    ("jump", "proxyJump"),
-];
 
 /// All that is kept of one machine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Book {
+    #[serde(deserialize_with = "few")]
     pub folders: Vec<Folder>,
+    #[serde(deserialize_with = "few")]
     pub connections: Vec<Connection>,
     #[serde(flatten)]
     pub more: Map<String, Value>,
@@ -107,28 +101,6 @@ fn fresh(letter: char) -> String {
     format!("{letter}-{}", SessionId::random())
 }
 
-/// An id in the place of one that can't be used: the same each time the same file is read.
-fn instead(letter: char, was: &str, name: &str, seen: &HashSet<String>) -> String {
-    let mut n = 0u64;
-    loop {
-        let mut sha = Sha256::new();
-        for part in [was.as_bytes(), name.as_bytes()] {
-            sha.update((part.len() as u64).to_le_bytes());
-            sha.update(part);
-        }
-        sha.update(n.to_le_bytes());
-        let id = format!("{letter}-{}", hex(sha.finalize().get(..8).unwrap_or_default()));
-        if !seen.contains(&id) {
-            return id;
-        }
-        n += 1;
-    }
-}
-
-fn usable(id: &str) -> bool {
-    id.parse::<SessionId>().is_ok()
-}
-
 impl Book {
     pub fn empty() -> Book {
         Book { folders: Vec::new(), connections: Vec::new(), more: Map::new() }
@@ -139,67 +111,6 @@ impl Book {
     }
     pub fn folder(&self, id: &str) -> Option<&Folder> {
         self.folders.iter().find(|f| f.id == id)
-    }
-
-    /// What can be gone on with of what a file held: ids that are there once and can be part of a file name, parents that
-    /// are there and lead to the top, no secrets.
-    pub fn sound(self) -> Book {
-        self.settled().0
-    }
-
-    /// The same, and how many secrets were in it.
-    fn settled(mut self) -> (Book, usize) {
-        let mut secrets = 0;
-        self.more.remove("version");
-        self.folders.truncate(MOST);
-        self.connections.truncate(MOST);
-        let mut seen = HashSet::new();
-        let mut renamed: HashMap<String, String> = HashMap::new();
-        for folder in &mut self.folders {
-            if !usable(&folder.id) || seen.contains(&folder.id) {
-                let id = instead('f', &folder.id, &folder.name, &seen);
-                // (of two with one id the first one keeps what is in it)
-                if !seen.contains(&folder.id) {
-                    renamed.insert(std::mem::replace(&mut folder.id, id.clone()), id);
-                } else {
-                    folder.id = id;
-                }
-            }
-            seen.insert(folder.id.clone());
-        }
-        let there: HashSet<String> = self.folders.iter().map(|f| f.id.clone()).collect();
-        let place = |wanted: Option<String>| {
-            wanted.map(|id| renamed.get(&id).cloned().unwrap_or(id)).filter(|id| there.contains(id))
-        };
-        for folder in &mut self.folders {
-            folder.parent_id = place(folder.parent_id.take());
-        }
-        for connection in &mut self.connections {
-            connection.folder_id = place(connection.folder_id.take());
-            if !usable(&connection.id) || !seen.insert(connection.id.clone()) {
-                connection.id = instead('c', &connection.id, &connection.name, &seen);
-                seen.insert(connection.id.clone());
-            }
-            secrets += cleaned(connection);
-        }
-        // a circle is cut where it is met; what lies too deep comes up
-        let parents: HashMap<String, Option<String>> =
-            self.folders.iter().map(|f| (f.id.clone(), f.parent_id.clone())).collect();
-        let mut cut = HashSet::new();
-        for folder in &mut self.folders {
-            let mut at = folder.parent_id.clone();
-            let mut depth = 0;
-            while let Some(id) = at.filter(|id| !cut.contains(id)) {
-                depth += 1;
-                if depth >= DEEPEST || id == folder.id {
-                    cut.insert(folder.id.clone());
-                    folder.parent_id = None;
-                    break;
-                }
-                at = parents.get(&id).cloned().flatten();
-            }
-        }
-        (self, secrets)
     }
 
     /// How deep a folder lies: 1 = at the top.
@@ -421,46 +332,6 @@ fn reorder<T>(
     let at = before.and_then(|b| rest.iter().position(|t| id(t) == b)).unwrap_or(rest.len());
     rest.splice(at..at, moved);
     *all = rest;
-}
-
-/// Without secrets, and with fields by their own names. Says how many secrets there were.
-fn cleaned(connection: &mut Connection) -> usize {
-    let config = &mut connection.config.config;
-    for (alias, name) in ALIASES {
-        if let Some(value) = config.remove(alias)
-            && !config.contains_key(name)
-        {
-            config.insert(name.into(), value);
-        }
-    }
-    [config, &mut connection.terminal_options.more, &mut connection.more].into_iter().map(|map| scrub(map, 0)).sum()
-}
-
-/// Takes out what is a secret by its name: a text, for a switch like `savePassword` is none. A placeholder says where one
-/// comes from, and `env` is a program's own.
-fn scrub(map: &mut Map<String, Value>, depth: usize) -> usize {
-    let is_secret = |field: &str, value: &Value| {
-        let name = field.to_ascii_lowercase().replace(['_', '-'], "");
-        let text = value.as_str().is_some_and(|v| !v.starts_with("${env:"));
-        text && SECRETS.iter().any(|s| name.contains(s))
-    };
-    let before = map.len();
-    map.retain(|field, value| !is_secret(field, value));
-    let mut gone = before - map.len();
-    if depth < 64 {
-        for (_, value) in map.iter_mut().filter(|(field, _)| *field != "env") {
-            gone += scrub_in(value, depth);
-        }
-    }
-    gone
-}
-
-fn scrub_in(value: &mut Value, depth: usize) -> usize {
-    match value {
-        Value::Object(map) => scrub(map, depth + 1),
-        Value::Array(all) if depth < 64 => all.iter_mut().map(|v| scrub_in(v, depth + 1)).sum(),
-        _ => 0,
-    }
 }
 
 /// RFC 7396, no deeper than JSON is read.

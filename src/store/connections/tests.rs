@@ -248,6 +248,29 @@ fn a_flaw_that_was_there_before_is_in_nobodys_way() {
     assert_eq!(check(book.connection("a").unwrap()), []);
 }
 
+#[test]
+fn a_book_of_too_many_is_left_as_it_is() {
+    let (_top, dir) = scratch();
+    let one = json!({ "name": "n", "config": { "type": "local", "config": {} } });
+    for list in ["folders", "connections"] {
+        let text = |many: usize| json!({ "version": "1", list: vec![&one; many] }).to_string();
+        let too_many = text(MOST + 1);
+        dir.write_atomic(FILE, too_many.as_bytes()).unwrap();
+        let told = load(&dir).unwrap().1.unwrap();
+        assert!(told.contains("more than 20000"), "{told}");
+        let aside = dir.list().unwrap().into_iter().rfind(|n| n.contains(".corrupt-")).unwrap();
+        assert_eq!(dir.read(&aside, 16 << 20).unwrap(), too_many.as_bytes(), "{told}");
+        // nor are they made one by one of the nested shape
+        let one = json!({ "type": &list[..list.len() - 1], "name": "n" });
+        let why = flattened(json!({ "children": vec![one; MOST + 2] })).unwrap_err();
+        assert!(why.contains("more than 20000"), "{why}");
+        // as many as are kept, all of one name and without an id: nobody waits for that
+        dir.write_atomic(FILE, text(MOST).as_bytes()).unwrap();
+        let (book, told) = load(&dir).unwrap();
+        assert_eq!((book.folders.len().max(book.connections.len()), told), (MOST, None));
+    }
+}
+
 trait Named {
     fn named(self, name: &str) -> Self;
 }
