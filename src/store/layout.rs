@@ -157,7 +157,8 @@ impl Window {
     /// Takes the first window no living TUI has, and what it showed; puts that into the generations, once a run, so
     /// that whatever this run saves on a bad way out, the window as it was found is still there.
     ///
-    /// The failure beside the layout is to be told to the user: the file could not be understood or is a newer one's.
+    /// The failure beside the layout is to be told to the user: the file could not be read or understood, or is a newer
+    /// one's.
     ///
     /// # Errors
     /// The state dir cannot be used at all, or there are [`MOST_WINDOWS`] already.
@@ -166,7 +167,8 @@ impl Window {
         for number in 1..=MOST_WINDOWS {
             let Some(lock) = dir.try_lock(&format!("layout-{number}.lock"))? else { continue };
             let window = Window { number, dir, _lock: lock };
-            let (found, told) = window.store().load::<Layout>()?.usable();
+            // (also one that can't even be read: saving will say so again)
+            let (found, told) = window.store().load::<Layout>().map_or_else(|e| (None, Some(e)), Loaded::usable);
             if let Some(found) = &found {
                 // the disk may be full: the window is shown all the same, and saving will tell
                 if let Err(e) = window.rotate(found) {
@@ -304,6 +306,14 @@ mod tests {
         assert!(found.is_none() && told.unwrap().what.contains("newer"));
         assert!(window.save(&layout("c")).is_err());
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "{\"version\": 99}");
+        // one that can't even be read keeps nobody from a window
+        drop(window);
+        std::fs::remove_file(&path).unwrap();
+        std::os::unix::fs::symlink("theirs", &path).unwrap();
+        let (window, found, told) = open(&top);
+        assert!(found.is_none() && told.unwrap().what.contains("symbolic link"));
+        assert!(window.save(&layout("c")).is_err());
+        assert_eq!(std::fs::read_link(&path).unwrap(), std::path::Path::new("theirs"));
     }
 
     #[test]
