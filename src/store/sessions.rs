@@ -4,6 +4,7 @@
 //!
 //! `state.json` is a cache: it may be missing or old, and nothing is decided by it.
 
+use super::connections::cleaned;
 use super::file::{Loaded, Store, Stored};
 use crate::failure::Failure;
 use crate::proto::control::connections::Connection;
@@ -127,9 +128,11 @@ pub fn define(
     dir: &SafeDir,
     boot: &Boot,
     id: &str,
-    defined: Defined,
+    mut defined: Defined,
     recorded: impl Fn(&str) -> bool,
 ) -> Result<Option<Failure>, Failure> {
+    // (a client may send one that no book has looked at)
+    defined.connection.iter_mut().chain(&mut defined.create.definition).for_each(|c| _ = cleaned(c));
     Store::new(dir, FILE).update(|all: Option<Sessions>, told| {
         let mut all = all.unwrap_or_default();
         all.tidy(boot, recorded);
@@ -331,6 +334,19 @@ mod tests {
         dir.write_durable(FILE, b"{\"version\": 99}").unwrap();
         clear(&dir, "n").unwrap();
         assert_eq!(dir.list().unwrap(), [FILE]);
+    }
+
+    #[test]
+    fn no_secret_is_kept_with_a_definition() {
+        let (_home, dir) = home();
+        let config = serde_json::json!({ "type": "ssh", "config": { "host": "h", "password": "hunter2" } });
+        let theirs: Box<Connection> =
+            serde_json::from_value(serde_json::json!({ "name": "c", "config": config })).unwrap();
+        let create = SessionCreate { definition: Some(theirs.clone()), ..SessionCreate::default() };
+        let defined = Defined { connection: Some(theirs), create, ..defined("one", 1) };
+        define(&dir, &boot("one"), "a", defined, |_| true).unwrap();
+        let kept = String::from_utf8(dir.read(FILE, 1 << 20).unwrap()).unwrap();
+        assert!(kept.contains("\"h\"") && !kept.contains("hunter2"), "{kept}");
     }
 
     #[test]
