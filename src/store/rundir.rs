@@ -319,6 +319,7 @@ impl RunDir {
 
     /// Removes records that are too old or too many. Cheap where there is nothing to do: looks at names first.
     pub fn collect(&self) {
+        let _ = self.dir.sweep();
         let names = self.dir.list().unwrap_or_default();
         let mut old: Vec<(u64, String)> = names
             .iter()
@@ -389,6 +390,7 @@ impl RunDir {
                 names.iter().all(|n| kept(n) && old(n))
             };
             if ours && (had || past()) {
+                let _ = other.sweep();
                 for name in names {
                     let _ = other.remove(&name);
                 }
@@ -484,4 +486,31 @@ pub fn oldest_first(all: &mut [Entry]) {
 /// Whether the process of a record is still that one.
 pub fn same_process(record: &Record) -> bool {
     sys::process_start_time(record.info.pid as i32) == Some(record.start_time)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_killed_left_goes() {
+        let home = tempfile::tempdir().unwrap();
+        let paths = |boot: &str| {
+            let at = home.path().canonicalize().unwrap();
+            Paths::from_vars(|n| (n == "HOME").then(|| at.clone().into()), None, None, "m", boot).unwrap()
+        };
+        let run = RunDir::open(&paths("one")).unwrap();
+        let old = run.dir().create_new(".tmp-00", 0o600).unwrap();
+        old.set_modified(SystemTime::now() - Duration::from_secs(7200)).unwrap();
+        run.dir().create_new(".tmp-11", 0o600).unwrap();
+        run.collect();
+        assert_eq!(run.dir().stat(".tmp-00").unwrap(), None);
+        assert!(run.dir().stat(".tmp-11").unwrap().is_some(), "it may be somebody's yet");
+        // the folder of an earlier boot, with all that is in it
+        let old = run.dir().create_new(".tmp-00", 0o600).unwrap();
+        old.set_modified(SystemTime::now() - Duration::from_secs(7200)).unwrap();
+        run.dir().remove(".tmp-11").unwrap();
+        assert_eq!(RunDir::open(&paths("two")).unwrap().entries().len(), 0);
+        assert!(!run.path().exists());
+    }
 }
