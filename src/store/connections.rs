@@ -385,10 +385,12 @@ pub fn load(dir: &SafeDir) -> Result<(Book, Option<String>), Failure> {
 /// The same without touching the file, whatever is wrong with it.
 ///
 /// # Errors
-/// The disk or the permissions.
+/// The disk or the permissions; or a newer thub wrote it, and what it holds can't be told.
 pub fn peek(dir: &SafeDir) -> Result<Book, Failure> {
-    let (book, _) = Store::new(dir, FILE).peek::<Book>()?.usable();
-    Ok(book.map_or_else(Book::default, Book::sound))
+    match Store::new(dir, FILE).peek::<Book>()? {
+        Loaded::Newer { told, .. } => Err(told),
+        other => Ok(other.usable().0.map_or_else(Book::default, Book::sound)),
+    }
 }
 
 /// Changes the book under the file's lock: nobody's change in between is lost. What `change` refuses is not saved. Beside

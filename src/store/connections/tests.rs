@@ -80,6 +80,7 @@ fn older_and_foreign_shapes_are_read() {
         let (book, told) = read(newer.clone());
         assert!(told.unwrap().contains("newer"), "{newer}");
         assert_eq!(book, Book::empty());
+        assert!(peek(&dir).unwrap_err().what.contains("newer"), "{newer}");
         assert_eq!(change(&dir, |b| b.create(connection("x", None))).0.unwrap_err().code, Fault::REFUSED);
         assert_eq!(serde_json::from_slice::<Value>(&dir.read(FILE, 1000).unwrap()).unwrap(), newer);
     }
