@@ -9,7 +9,7 @@ mod nested;
 mod sound;
 
 use super::file::{Loaded, Store, Stored};
-use crate::failure::Failure;
+use crate::failure::{self, Failure};
 use crate::proto::control::Fault;
 use crate::proto::control::connections::check::{check, check_name};
 use crate::proto::control::connections::*;
@@ -356,7 +356,14 @@ fn merge(into: &mut Value, patch: Value, depth: usize) {
 
 /// What a file's failure is to who asked for a change.
 pub fn failed(failure: &Failure) -> Fault {
-    Fault::new(Fault::REFUSED, failure.line())
+    let code = match failure.kind {
+        failure::Kind::Refused => Fault::REFUSED,
+        failure::Kind::TimedOut => Fault::TIMEOUT,
+        failure::Kind::Usage => Fault::BAD_PARAMS,
+        // (a disk)
+        _ => Fault::INTERNAL,
+    };
+    Fault::new(code, failure.line())
 }
 
 /// The book of this machine, and what is to be said of its file.

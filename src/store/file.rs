@@ -2,7 +2,7 @@
 //! be read or is newer than this thub is put aside or left alone, never replaced.
 //! Leaves out what is in it: each kind of file has its own type, with `version` and a pure `migrate`.
 
-use crate::failure::Failure;
+use crate::failure::{Failure, Kind};
 use crate::safedir::SafeDir;
 use crate::text::{escape, short};
 use serde::Serialize;
@@ -215,8 +215,9 @@ impl<'d> Store<'d> {
     fn lock(&self) -> Result<std::fs::File, Failure> {
         self.dir.lock(&format!("{}.lock", self.name), PATIENCE).map_err(|e| {
             if e.kind() == io::ErrorKind::TimedOut {
-                let what = format!("another thub has been writing {} for 5 seconds", self.shown());
-                return Failure::failed(what, "try again; if it stays so, look for a thub that hangs, with `ps`");
+                let what = format!("other thubs have been writing {} for 5 seconds", self.shown());
+                let hint = "try again; if it stays so, look for a thub that hangs, with `ps`";
+                return Failure::new(Kind::TimedOut, what, hint);
             }
             self.cannot("lock", &e)
         })
@@ -284,7 +285,7 @@ impl<'d> Store<'d> {
 
     fn newer(&self, name: &str, version: u64) -> Failure {
         let file = self.at(name);
-        Failure::failed(
+        Failure::refused(
             format!("{file} was written by a newer thub (version {version} of it): this one leaves it alone"),
             "use the newer thub, or move the file away to begin anew",
         )
@@ -298,7 +299,11 @@ impl<'d> Store<'d> {
             io::ErrorKind::ReadOnlyFilesystem => "the disk cannot be written: set THUB_STATE_DIR to another place",
             _ => "look at that file and its directory with `ls -l`, then do it again",
         };
-        Failure::failed(format!("cannot {doing} {}: {e}", self.shown()), hint)
+        let kind = match e.kind() {
+            io::ErrorKind::PermissionDenied => Kind::Refused,
+            _ => Kind::Failed,
+        };
+        Failure::new(kind, format!("cannot {doing} {}: {e}", self.shown()), hint)
     }
 }
 

@@ -322,6 +322,19 @@ fn two_writers_lose_nothing_of_each_others() {
 }
 
 #[test]
+fn a_file_that_cannot_be_written_is_told_from_one_that_may_not() {
+    let (_top, dir) = scratch();
+    // a directory in the lock's place: as any trouble of the disk
+    dir.sub(&format!("{FILE}.lock")).unwrap();
+    let fault = change(&dir, |book| book.delete(&[DEFAULT_SHELL.into()])).0.unwrap_err();
+    assert_eq!(fault.code, Fault::INTERNAL, "{fault}");
+    dir.remove_dir(&format!("{FILE}.lock")).unwrap();
+    dir.write_atomic(FILE, b"{\"version\": 99}").unwrap();
+    let fault = change(&dir, |book| book.delete(&[DEFAULT_SHELL.into()])).0.unwrap_err();
+    assert_eq!(fault.code, Fault::REFUSED, "{fault}");
+}
+
+#[test]
 fn a_refused_change_saves_nothing() {
     let (_top, dir) = scratch();
     let fault = change(&dir, |book| book.delete(&["gone".into()])).0.unwrap_err();
