@@ -281,20 +281,17 @@ impl RunDir {
         info.state = "lost".into();
         info.clients = 0;
         info.cause = Some(format!("its process {} was killed from outside (no end was recorded)", info.pid));
-        // only who takes the lock whole tidies up
-        if rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() {
-            self.mark_lost(&info);
+        // only who takes the lock whole tidies up; where the disk is full it stays as it is, to be found again
+        if rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() && self.mark_lost(&info).is_ok() {
             self.gone(&name);
             self.gone(&format!("{id}.sock"));
         }
         Some(Entry::Lost(info))
     }
 
-    fn mark_lost(&self, info: &SessionInfo) {
+    fn mark_lost(&self, info: &SessionInfo) -> io::Result<()> {
         let lost = Lost { info: info.clone(), noticed: seconds(SystemTime::now()) };
-        if let Ok(json) = serde_json::to_vec(&lost) {
-            let _ = self.dir.write_atomic(&format!("{}.lost", info.id), &json);
-        }
+        self.dir.write_atomic(&format!("{}.lost", info.id), &serde_json::to_vec(&lost)?)
     }
 
     /// All sessions, oldest first. Tidies up on the way: what is too old, too many, or left behind by the killed.
@@ -374,7 +371,11 @@ impl RunDir {
                 info.state = "lost".into();
                 info.clients = 0;
                 info.cause = Some(SessionInfo::LOST_AT_BOOT.into());
-                self.mark_lost(&info);
+                if self.mark_lost(&info).is_err() {
+                    // (a full disk: next time)
+                    ours = false;
+                    break;
+                }
                 for end in ["json", "sock", "agent", "xauth"] {
                     let _ = other.remove(&format!("{id}.{end}"));
                 }
@@ -492,13 +493,19 @@ pub fn same_process(record: &Record) -> bool {
 mod tests {
     use super::*;
 
-    #[test]
-    fn what_the_killed_left_goes() {
+    /// And its paths in a boot of that name.
+    fn home() -> (tempfile::TempDir, impl Fn(&str) -> Paths) {
         let home = tempfile::tempdir().unwrap();
-        let paths = |boot: &str| {
-            let at = home.path().canonicalize().unwrap();
+        let at = home.path().canonicalize().unwrap();
+        let paths = move |boot: &str| {
             Paths::from_vars(|n| (n == "HOME").then(|| at.clone().into()), None, None, "m", boot).unwrap()
         };
+        (home, paths)
+    }
+
+    #[test]
+    fn what_the_killed_left_goes() {
+        let (_home, paths) = home();
         let run = RunDir::open(&paths("one")).unwrap();
         let old = run.dir().create_new(".tmp-00", 0o600).unwrap();
         old.set_modified(SystemTime::now() - Duration::from_secs(7200)).unwrap();
@@ -511,6 +518,30 @@ mod tests {
         old.set_modified(SystemTime::now() - Duration::from_secs(7200)).unwrap();
         run.dir().remove(".tmp-11").unwrap();
         assert_eq!(RunDir::open(&paths("two")).unwrap().entries().len(), 0);
+        assert!(!run.path().exists());
+    }
+
+    #[test]
+    fn who_was_killed_is_found_until_that_is_kept() {
+        let (_home, paths) = home();
+        let run = RunDir::open(&paths("one")).unwrap();
+        let info = SessionInfo { id: "a".into(), ..SessionInfo::default() };
+        let (machine, boot) = (run.machine().to_string(), run.boot().to_string());
+        drop(run.publish(&Record { machine, boot, info, ..Record::default() }).unwrap());
+        // a directory in the way: it can't be written, as on a full disk
+        run.dir().sub("a.lost").unwrap();
+        let id: SessionId = "a".parse().unwrap();
+        for _ in 0..2 {
+            assert!(matches!(run.entry(&id), Some(Entry::Lost(_))));
+        }
+        run.dir().remove_dir("a.lost").unwrap();
+        // the same after a boot
+        let later = RunDir::open(&paths("two")).unwrap();
+        later.dir().sub("a.lost").unwrap();
+        assert_eq!(later.entries().len(), 0);
+        assert!(run.dir().stat("a.json").unwrap().is_some());
+        later.dir().remove_dir("a.lost").unwrap();
+        assert_eq!(later.entries().len(), 1);
         assert!(!run.path().exists());
     }
 }
