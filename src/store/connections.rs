@@ -80,7 +80,8 @@ impl Stored for Book {
         }
     }
     fn kept(self) -> Option<Book> {
-        Some(self.sound())
+        let (book, secrets) = self.settled();
+        (secrets > 0).then_some(book)
     }
     fn migrate(json: Value, _: u64) -> Result<Value, String> {
         let mut json = if json.get("children").is_some() { flattened(json)? } else { json };
