@@ -108,7 +108,7 @@ impl Copy {
                 }
             }
         }
-        self.chunks = plan(files);
+        self.chunks = plan(&path, files);
         self.dir = Some((dir, path));
     }
 

@@ -1,9 +1,12 @@
 //! Owns how what a file system says becomes a [`Fault`]: its code, and a sentence that names the file. Leaves out whose it is.
 
 use crate::proto::control::Fault;
-use crate::text::escape;
+use crate::text::short;
 use crate::transport::ssh::sftp::{Lost, Wrong};
 use rustix::io::Errno;
+
+/// Characters of a path that are shown: thousands of faults may wait to be told.
+const SHOWN: usize = 1000;
 
 /// `doing` as in "reading"; the path is shown, never used.
 pub fn of(doing: &str, path: &[u8], e: Errno) -> Fault {
@@ -40,7 +43,7 @@ pub fn of_sftp(doing: &str, path: &[u8], wrong: &Wrong) -> Fault {
 }
 
 pub fn say(code: i64, doing: &str, path: &[u8], words: &str) -> Fault {
-    let path = escape(&String::from_utf8_lossy(path));
+    let path = short(&String::from_utf8_lossy(path), SHOWN);
     Fault::new(code, format!("{doing} '{path}': {words}"))
 }
 

@@ -8,6 +8,23 @@
 //! - `walk`   a tree read, piece by piece · `grow` a tree written · `delete` one deleted · `copy` one onto the other
 //! - `pack`   a tree as a bundle
 //! - `fault`  what went wrong, in words
+//!
+//! # What a host can make us hold
+//! However many entries it tells of, however long their names are and however deep they lie (`tests/hostile/memory.rs`
+//! measures it), at most:
+//!
+//! | of one connection | MiB |
+//! |---|---|
+//! | answers that came before they are wanted: `transport::ssh::sftp::wait` | 4 |
+//! | what walks keep of the directories above the one they are in; into more they do not go, and say so: [`Dir::keep`] | 8 |
+//! | 256 answers under way, of 40 KiB each (of 32 KiB, where they are bytes of files) | 10 |
+//! | 256 requests under way, whose paths may have 16 KiB each, twice | 8 |
+//!
+//! | of one piece of work | MiB |
+//! |---|---|
+//! | 511 entries in hand, with names of 1 KiB and links to 16 KiB | 9 |
+//! | files read together, or pieces of one, and the same as a bundle | 2 + 4 |
+//! | failures that wait to be told, and directories that get their modes at the end | 1 + 8 |
 
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::indexing_slicing))]
 
@@ -78,6 +95,21 @@ pub enum Writer {
     Sftp(Box<sftp::pieces::Writer>),
 }
 
+/// Bytes that an entry takes in memory, about.
+pub fn weight(info: &FileInfo) -> usize {
+    /// Of what an allocator adds to four texts.
+    const BESIDE: usize = 64;
+    let link = info.link.as_ref().map_or(0, |link| link.target.as_bytes().len());
+    let texts = info.name.as_bytes().len() + info.owner.len() + info.group.len() + link;
+    size_of::<FileInfo>() + texts + BESIDE
+}
+
+/// Room for what work keeps of what a host said, until it is dropped. (What this machine says of its own is not counted.)
+pub enum Kept {
+    Local,
+    Sftp(crate::transport::ssh::sftp::Kept),
+}
+
 /// What a written file is to be.
 #[derive(Clone, Debug)]
 pub struct Wanted {
@@ -135,11 +167,21 @@ pub struct Tally {
     files: u64,
     bytes: u64,
     failed: Vec<Failed>,
+    /// Bytes of them, about.
+    waiting: usize,
     failures: u64,
     unusable: u64,
 }
 
+/// Bytes that a failure takes.
+fn told(failed: &Failed) -> usize {
+    size_of::<Failed>() + failed.path.as_bytes().len() + failed.why.message.len()
+}
+
 impl Tally {
+    /// Bytes of failures that wait to be told, at most, about: 1 MiB. Of more at once it is told how many.
+    const WAITING: usize = 1 << 20;
+
     pub fn done(&mut self, files: u64, bytes: u64) {
         self.files += files;
         self.bytes += bytes;
@@ -150,9 +192,15 @@ impl Tally {
     }
     pub fn failed(&mut self, path: FilePath, why: Fault) {
         self.failures += 1;
-        if self.failures <= WorkEnd::TOLD {
-            self.failed.push(Failed { path, why });
+        if self.failures <= WorkEnd::TOLD && self.waiting < Tally::WAITING {
+            let failed = Failed { path, why };
+            self.waiting += told(&failed);
+            self.failed.push(failed);
         }
+    }
+    /// One that is told otherwise.
+    pub fn counted(&mut self) {
+        self.failures += 1;
     }
     pub fn unusable(&mut self, names: u64) {
         self.unusable += names;
@@ -167,7 +215,8 @@ impl Tally {
     /// A line about it; with the failures since the last.
     pub fn line(&mut self) -> FilesProgress {
         // a line stays one that is read at once
-        let failed = self.failed.drain(..self.failed.len().min(200)).collect();
+        let failed: Vec<Failed> = self.failed.drain(..self.failed.len().min(200)).collect();
+        self.waiting = self.waiting.saturating_sub(failed.iter().map(told).sum());
         FilesProgress { files: self.files, bytes: self.bytes, failed, end: None }
     }
     /// What is left to be told before the end.
@@ -281,6 +330,14 @@ impl Dir {
         match self {
             Dir::Local(dir) => Listing::Local(dir.list()),
             Dir::Sftp(dir) => Listing::Sftp(Box::new(dir.list())),
+        }
+    }
+
+    /// Room for so many bytes of what was found in it and above it; none where too much is kept of that host already.
+    pub fn keep(&self, bytes: usize) -> Option<Kept> {
+        match self {
+            Dir::Local(_) => Some(Kept::Local),
+            Dir::Sftp(dir) => dir.keep(bytes).map(Kept::Sftp),
         }
     }
 
@@ -422,6 +479,14 @@ impl Listing {
         match self {
             Listing::Local(l) => l.next().await,
             Listing::Sftp(l) => l.next().await,
+        }
+    }
+
+    /// Bytes of entries that have come and were not taken, about.
+    fn bytes(&self) -> usize {
+        match self {
+            Listing::Local(_) => 0,
+            Listing::Sftp(l) => l.bytes(),
         }
     }
 }

@@ -6,11 +6,15 @@ use crate::proto::bundle::{Decoder, Entry, Record, encode, encode_bytes};
 use crate::proto::control::{Failed, Fault, FileInfo, FileKind, FileName, FilePath, FilesPack};
 use std::collections::{HashMap, VecDeque};
 
+/// Bytes of a bundle that are told at once of what is not read.
+const TOLD: usize = 256 << 10;
+
 /// What the other side has already: size and time of change.
 #[derive(Default)]
 pub struct Have {
     decoder: Option<Decoder>,
     files: HashMap<FilePath, (u64, i64)>,
+    bytes: usize,
 }
 
 impl Have {
@@ -21,7 +25,10 @@ impl Have {
         let bad = |e| Fault::new(Fault::BAD_PARAMS, format!("what came is no bundle: {e}"));
         while let Some(record) = decoder.record().map_err(bad)? {
             match record {
-                Record::Entry(e) if e.kind == FileKind::File && self.files.len() < FilesPack::HAVE => {
+                Record::Entry(e)
+                    if e.kind == FileKind::File && self.files.len() < FilesPack::HAVE && self.bytes < Wants::MOST =>
+                {
+                    self.bytes += e.path.as_bytes().len();
                     self.files.insert(e.path, (e.size, e.mtime_ms));
                 }
                 Record::End(_) => return Ok(true),
@@ -132,12 +139,12 @@ impl Pick {
         while let Some(next) = self.wants.files.front()
             && some.len() < MANY
             && next.size <= SMALL
-            && bytes + next.size <= MANY_BYTES
+            && bytes + next.size + 4 * next.path.as_bytes().len() as u64 <= MANY_BYTES
             && let Some((above, name)) = next.path.split()
             && self.dir.as_ref().is_some_and(|(path, _)| *path == above)
             && let Some(next) = self.wants.files.pop_front()
         {
-            bytes += next.size;
+            bytes += next.size + 4 * next.path.as_bytes().len() as u64;
             some.push((next, name));
         }
         let wanted = some.iter().map(|(e, name)| Get { dir: dir.clone(), name: name.clone(), size: e.size }).collect();
@@ -170,7 +177,7 @@ impl Pick {
     }
 
     fn failed(&mut self, path: FilePath, why: Fault, out: &mut Vec<u8>) {
-        self.tally.failed(path.clone(), why.clone());
+        self.tally.counted();
         encode(&Record::Failed(Failed { path, why }), out);
     }
 }
@@ -179,7 +186,8 @@ pub struct Pack {
     walk: Walk,
     contents: bool,
     have: Have,
-    /// Files of the directory seen last, still to be read.
+    /// Of the directory seen last: what is still to be told, files still to be read.
+    seen: VecDeque<FileInfo>,
     chunks: VecDeque<Chunk>,
     dir: Option<(Dir, FilePath)>,
     large: Option<Large>,
@@ -214,6 +222,7 @@ impl Pack {
             walk: Walk::new(dir, names),
             contents,
             have,
+            seen: VecDeque::new(),
             chunks: VecDeque::new(),
             dir: None,
             large: None,
@@ -231,6 +240,15 @@ impl Pack {
             if large.next(out, &mut self.tally).await {
                 self.large = None;
             }
+        } else if !self.seen.is_empty()
+            && let Some((_, path)) = self.dir.clone()
+        {
+            // (their paths may be long, and as JSON far longer)
+            while out.len() < TOLD
+                && let Some(info) = self.seen.pop_front()
+            {
+                self.told(path.join(&info.name), &info, out);
+            }
         } else if let Some(chunk) = self.chunks.pop_front()
             && let Some((dir, path)) = self.dir.clone()
         {
@@ -241,7 +259,7 @@ impl Pack {
         } else {
             match self.walk.next().await {
                 Some(Found::Dir { path, info }) => encode(&entry(path, &info), out),
-                Some(Found::Files { dir, path, infos }) => self.files(dir, path, infos, out),
+                Some(Found::Files { dir, path, infos }) => self.files(dir, path, infos),
                 Some(Found::Left { .. }) => {}
                 Some(Found::Failed { path, why }) => self.failed(path, why, out),
                 None => {
@@ -255,26 +273,31 @@ impl Pack {
     }
 
     fn failed(&mut self, path: FilePath, why: Fault, out: &mut Vec<u8>) {
-        self.tally.failed(path.clone(), why.clone());
+        self.tally.counted();
         encode(&Record::Failed(Failed { path, why }), out);
     }
 
-    fn files(&mut self, dir: Dir, path: FilePath, infos: Vec<FileInfo>, out: &mut Vec<u8>) {
+    fn files(&mut self, dir: Dir, path: FilePath, infos: Vec<FileInfo>) {
         let mut files = Vec::new();
         for info in infos {
-            let at = path.join(&info.name);
             match info.kind {
-                FileKind::File if self.have.has(&at, &info) => {}
+                FileKind::File if self.have.has(&path.join(&info.name), &info) => {}
                 FileKind::File if self.contents => files.push(info),
-                FileKind::File | FileKind::Dir | FileKind::Link => encode(&entry(at, &info), out),
-                FileKind::Other => {
-                    let why = Fault::new(Fault::WRONG_KIND, "it is neither a file, a directory nor a link");
-                    self.failed(at, why, out);
-                }
+                _ => self.seen.push_back(info),
             }
         }
-        self.chunks = plan(files);
+        self.chunks = plan(&path, files);
         self.dir = Some((dir, path));
+    }
+
+    fn told(&mut self, at: FilePath, info: &FileInfo, out: &mut Vec<u8>) {
+        match info.kind {
+            FileKind::File | FileKind::Dir | FileKind::Link => encode(&entry(at, info), out),
+            FileKind::Other => {
+                let why = Fault::new(Fault::WRONG_KIND, "it is neither a file, a directory nor a link");
+                self.failed(at, why, out);
+            }
+        }
     }
 
     async fn small(&mut self, dir: Dir, path: &FilePath, infos: Vec<FileInfo>, out: &mut Vec<u8>) {
@@ -325,7 +348,7 @@ impl Large {
             Ok(None) => changed(),
             Err(why) => why,
         };
-        tally.failed(self.path.clone(), why.clone());
+        tally.counted();
         encode(&Record::Failed(Failed { path: std::mem::take(&mut self.path), why }), out);
         true
     }

@@ -6,8 +6,9 @@ pub mod pieces;
 
 use super::{Batch, Get, Put, Wanted, fault, local};
 use crate::proto::control::{Fault, FileInfo, FileKind, FileName, FilePath, FilesStatted, LinkInfo, Space};
-use crate::transport::ssh::sftp::{Answer, Attrs, Handle, Named, Sftp, Wrong};
+use crate::transport::ssh::sftp::{Answer, Attrs, Handle, Kept, Named, Names, Sftp, Wrong};
 use std::collections::VecDeque;
+use std::sync::Arc;
 use tokio::task::JoinSet;
 
 /// Requests of one piece of work that are under way together.
@@ -29,7 +30,8 @@ pub struct Remote {
 #[derive(Clone)]
 pub struct Dir {
     sftp: Sftp,
-    path: FilePath,
+    /// (many hold it at once, and it may be long)
+    path: Arc<FilePath>,
     /// Its file system, where the server can tell it.
     disk: Option<u64>,
     mount: bool,
@@ -136,7 +138,7 @@ impl Remote {
         if info_of(&found, FileName::default()).kind != FileKind::Dir {
             return Err(fault::wrong_kind("opening", raw(path), "it is no directory"));
         }
-        Ok(Dir { sftp: self.sftp.clone(), path: path.clone(), disk, mount: false })
+        Ok(Dir { sftp: self.sftp.clone(), path: path.clone().into(), disk, mount: false })
     }
 
     pub async fn real(&self, path: &FilePath) -> Result<FilePath, Fault> {
@@ -183,7 +185,11 @@ async fn link_of(sftp: &Sftp, path: &[u8]) -> LinkInfo {
 
 impl Dir {
     pub fn path(&self) -> FilePath {
-        self.path.clone()
+        self.path.as_ref().clone()
+    }
+
+    pub fn keep(&self, bytes: usize) -> Option<Kept> {
+        self.sftp.keep(bytes)
     }
 
     pub fn is_mount(&self) -> bool {
@@ -233,7 +239,7 @@ impl Dir {
         match info_of(&found, FileName::default()).kind {
             FileKind::Dir => {
                 let mount = disk.zip(self.disk).is_some_and(|(disk, above)| disk != above);
-                Ok(Dir { sftp: self.sftp.clone(), path, disk, mount })
+                Ok(Dir { sftp: self.sftp.clone(), path: path.into(), disk, mount })
             }
             FileKind::Link => Err(fault::wrong_kind("opening", path.as_bytes(), "it is a symbolic link")),
             _ => Err(fault::wrong_kind("opening", path.as_bytes(), "it is no directory")),
@@ -241,7 +247,8 @@ impl Dir {
     }
 
     pub fn list(&self) -> Listing {
-        Listing { dir: self.clone(), handle: None, asked: VecDeque::new(), ahead: AHEAD_FIRST, seen: 0 }
+        let (asked, names) = (VecDeque::new(), Names::default());
+        Listing { dir: self.clone(), handle: None, asked, ahead: AHEAD_FIRST, names, seen: 0, over: false }
     }
 
     pub async fn info(&self, name: &FileName) -> Result<FileInfo, Fault> {
@@ -280,7 +287,7 @@ impl Dir {
     pub async fn rmdir(&self, name: &FileName) -> Result<(), Fault> {
         let path = self.at(name);
         let Err(wrong) = self.sftp.rmdir(path.as_bytes()).await else { return Ok(()) };
-        let mut rest = Dir { path: path.clone(), ..self.clone() }.list();
+        let mut rest = Dir { path: path.clone().into(), ..self.clone() }.list();
         if is_failure(&wrong) && matches!(rest.next().await, Ok(Some(_))) {
             return Err(fault::of("deleting", path.as_bytes(), rustix::io::Errno::NOTEMPTY));
         }
@@ -366,29 +373,28 @@ pub struct Listing {
     handle: Option<Handle>,
     asked: VecDeque<Answer>,
     ahead: usize,
+    /// What was answered last, as far as nobody has taken it.
+    names: Names,
     seen: u64,
+    over: bool,
 }
 
 impl Listing {
     pub async fn next(&mut self) -> Result<Option<Batch>, Fault> {
-        let (sftp, path) = (self.dir.sftp.clone(), self.dir.path.clone());
-        let failed = |w: &Wrong| Remote::failed("reading the directory", &path, w);
-        let handle = match &mut self.handle {
-            Some(handle) => handle,
-            none => none.insert(sftp.opendir(raw(&path)).await.map_err(|w| failed(&w))?),
-        };
         loop {
-            while self.asked.len() < self.ahead {
-                self.asked.push_back(sftp.readdir(handle).await.map_err(|w| failed(&w))?);
+            if self.names.is_empty() && !self.more().await? {
+                return Ok(None);
             }
-            let Some(answer) = self.asked.pop_front() else { return Ok(None) };
-            let Some(named) = answer.names().await.map_err(|w| failed(&w))? else { return Ok(None) };
-            self.ahead = (self.ahead * 2).min(AHEAD_MOST);
-            self.seen += named.len() as u64;
-            if named.is_empty() || self.seen > ENDLESS {
-                return Err(failed(&Wrong::Answer));
+            let mut batch = Batch::default();
+            while batch.entries.len() < super::MANY
+                && let Some(named) = self.names.next()
+            {
+                self.seen += 1;
+                take(named, &mut batch);
             }
-            let mut batch = parse(named);
+            if self.seen > ENDLESS {
+                return Err(self.failed(&Wrong::Answer));
+            }
             // "." and ".." alone
             if batch.entries.is_empty() && batch.unusable == 0 {
                 continue;
@@ -401,24 +407,64 @@ impl Listing {
             return Ok(Some(batch));
         }
     }
+
+    /// Takes in the server's next answer; false = there is no more.
+    async fn more(&mut self) -> Result<bool, Fault> {
+        if self.over {
+            return Ok(false);
+        }
+        let (sftp, path) = (&self.dir.sftp, &self.dir.path);
+        let failed = |w: Wrong| Remote::failed("reading the directory", path, &w);
+        let handle = match &mut self.handle {
+            Some(handle) => handle,
+            none => none.insert(sftp.opendir(raw(path)).await.map_err(failed)?),
+        };
+        // what is wanted now always goes, what may be wanted next where there is room for it
+        if self.asked.is_empty() {
+            self.asked.push_back(sftp.readdir(handle).await.map_err(failed)?);
+        }
+        while self.asked.len() < self.ahead
+            && let Some(answer) = sftp.readdir_ahead(handle)
+        {
+            self.asked.push_back(answer.map_err(failed)?);
+        }
+        let Some(answer) = self.asked.pop_front() else { return Ok(false) };
+        let Some(names) = answer.names().await.map_err(failed)? else {
+            self.over = true;
+            self.asked.clear();
+            self.handle = None;
+            return Ok(false);
+        };
+        if names.is_empty() {
+            return Err(failed(Wrong::Answer));
+        }
+        self.ahead = (self.ahead * 2).min(AHEAD_MOST);
+        self.names = names;
+        Ok(true)
+    }
+
+    fn failed(&self, wrong: &Wrong) -> Fault {
+        Remote::failed("reading the directory", &self.dir.path, wrong)
+    }
+
+    /// Bytes that it keeps of what was answered; what was asked ahead is counted by the connection.
+    pub fn bytes(&self) -> usize {
+        self.names.bytes()
+    }
 }
 
-/// What of a server's entries can be used.
-fn parse(named: Vec<Named>) -> Batch {
-    let mut batch = Batch::default();
-    for entry in named {
-        if matches!(entry.name.as_slice(), b"." | b"..") {
-            continue;
-        }
-        let Ok(name) = FileName::new(entry.name) else {
-            batch.unusable += 1;
-            continue;
-        };
-        let mut info = info_of(&entry.attrs, name);
-        (info.owner, info.group) = owners(&entry.long).unwrap_or_default();
-        batch.entries.push(info);
+/// An entry of a server's, where it can be used.
+fn take(named: Named, batch: &mut Batch) {
+    if matches!(named.name.as_slice(), b"." | b"..") {
+        return;
     }
-    batch
+    let Ok(name) = FileName::new(named.name) else {
+        batch.unusable += 1;
+        return;
+    };
+    let mut info = info_of(&named.attrs, name);
+    (info.owner, info.group) = owners(&named.long).unwrap_or_default();
+    batch.entries.push(info);
 }
 
 /// Small files, many under way at once.
@@ -459,7 +505,8 @@ mod unit {
         let named = |name: &[u8]| Named { name: name.to_vec(), long: Vec::new(), attrs: Attrs::default() };
         let bad = [&b"../x"[..], b"/etc/passwd", b"", b"a\0b", b"a/b"];
         let good = [&b"ok"[..], b"\x1b[2J", "a\u{202e}b".as_bytes(), b"\xff"];
-        let batch = parse([&b"."[..], b".."].iter().chain(&bad).chain(&good).map(|n| named(n)).collect());
+        let mut batch = Batch::default();
+        [&b"."[..], b".."].iter().chain(&bad).chain(&good).for_each(|n| take(named(n), &mut batch));
         assert_eq!((batch.entries.len(), batch.unusable), (good.len(), bad.len() as u64));
         let shown: String = batch.entries.iter().map(|e| e.name.to_string()).collect();
         assert!(!shown.contains(['\u{1b}', '\u{202e}']), "{shown}");

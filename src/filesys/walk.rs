@@ -1,9 +1,12 @@
 //! Owns the walk through a tree: what is in it, directory by directory, never through a symlink. Leaves out what is done with
 //! it.
 
-use super::{Batch, DEEPEST, Dir, Listing, MANY, MANY_BYTES, SMALL};
+use super::{Batch, DEEPEST, Dir, Kept, Listing, MANY, MANY_BYTES, SMALL, weight};
 use crate::proto::control::{Fault, FileInfo, FileKind, FileName, FilePath};
 use std::collections::VecDeque;
+
+/// Bytes of entries that are enough for work that is done in one go.
+const BYTES: usize = 1 << 20;
 
 /// What comes next. Paths are within the tree.
 pub enum Found {
@@ -49,6 +52,15 @@ struct Level {
     batch: VecDeque<FileInfo>,
     /// Where it lies, and what it is; the top is not of the tree.
     of: Option<(Dir, FileInfo)>,
+    /// Room for what the one above keeps meanwhile.
+    _kept: Kept,
+}
+
+impl Level {
+    /// Bytes that it keeps while others are gone into.
+    fn bytes(&self) -> usize {
+        self.batch.iter().map(weight).sum::<usize>() + self.listing.as_ref().map_or(0, Listing::bytes)
+    }
 }
 
 impl Walk {
@@ -56,7 +68,8 @@ impl Walk {
     pub fn new(dir: Dir, names: Vec<FileName>) -> Walk {
         let listing = names.is_empty().then(|| dir.list());
         let batch = VecDeque::new();
-        let top = Level { dir, path: FilePath::default(), names: names.into(), listing, batch, of: None };
+        let (path, names) = (FilePath::default(), names.into());
+        let top = Level { dir, path, names, listing, batch, of: None, _kept: Kept::Local };
         Walk { levels: vec![top], one_disk: false, not_into: None, unusable: 0 }
     }
 
@@ -126,8 +139,13 @@ impl Walk {
         if self.not_into.is_some() && dir.identity() == self.not_into {
             return failed(path, Fault::REFUSED, "it is the copy itself");
         }
+        let Some(kept) = dir.keep(self.levels.last().map_or(0, Level::bytes)) else {
+            let why = "too much in the directories above it is still to be gone into: take it by itself";
+            return failed(path, Fault::REFUSED, why);
+        };
         let (listing, batch, names) = (Some(dir.list()), VecDeque::new(), VecDeque::new());
-        self.levels.push(Level { dir, path: path.clone(), names, listing, batch, of: Some((within, info.clone())) });
+        let of = Some((within, info.clone()));
+        self.levels.push(Level { dir, path: path.clone(), names, listing, batch, of, _kept: kept });
         Found::Dir { path, info }
     }
 }
@@ -136,6 +154,7 @@ impl Walk {
 async fn many(listing: &mut Listing) -> Result<Option<Batch>, Fault> {
     let Some(mut all) = listing.next().await? else { return Ok(None) };
     while all.entries.len() < MANY
+        && all.entries.iter().map(weight).sum::<usize>() < BYTES
         && let Some(more) = listing.next().await?
     {
         all.entries.extend(more.entries);
@@ -151,18 +170,20 @@ pub enum Chunk {
 }
 
 /// How the plain files of a directory are read.
-pub fn plan(files: Vec<FileInfo>) -> VecDeque<Chunk> {
+pub fn plan(path: &FilePath, files: Vec<FileInfo>) -> VecDeque<Chunk> {
     let (mut chunks, mut small, mut bytes) = (VecDeque::new(), Vec::new(), 0);
     for file in files {
         if file.size > SMALL {
             chunks.push_back(Chunk::Large(file));
             continue;
         }
-        if small.len() >= MANY || bytes + file.size > MANY_BYTES {
+        // (a path is told with each, as JSON)
+        let more = file.size + 4 * (path.as_bytes().len() + file.name.as_bytes().len()) as u64;
+        if small.len() >= MANY || bytes + more > MANY_BYTES {
             chunks.push_back(Chunk::Small(std::mem::take(&mut small)));
             bytes = 0;
         }
-        bytes += file.size;
+        bytes += more;
         small.push(file);
     }
     if !small.is_empty() {

@@ -1,5 +1,8 @@
 //! A server that means harm, or knows no better: a fault comes of it, in time, and nothing else.
 
+#[cfg(target_os = "linux")]
+mod memory;
+
 use super::{name, path};
 use crate::failure::Failure;
 use crate::filesys::delete::Delete;
@@ -16,6 +19,7 @@ const CLOSE: u8 = 4;
 const READ: u8 = 5;
 const LSTAT: u8 = 7;
 const OPENDIR: u8 = 11;
+const READDIR: u8 = 12;
 const FSTAT: u8 = 8;
 const REMOVE: u8 = 13;
 const STAT: u8 = 17;
@@ -144,8 +148,9 @@ async fn an_answer_to_something_else_is_none() {
 async fn a_listing_that_does_not_end_is_ended() {
     let many: Vec<u8> =
         (0..3000u32).flat_map(|i| [text(format!("f{i}").as_bytes()), text(b""), vec![0; 4]].concat()).collect();
-    let fs = fs(move |kind, id| {
-        dir_first(kind, id).unwrap_or_else(|| packet(104, id, &[&3000u32.to_be_bytes()[..], &many].concat()))
+    let fs = fs(move |kind, id| match kind {
+        READDIR => packet(104, id, &[&3000u32.to_be_bytes()[..], &many].concat()),
+        _ => dir_first(kind, id).unwrap_or_else(|| status(id, 4)),
     })
     .await;
     let mut listing = fs.dir(&path("d")).await.unwrap().list();
@@ -251,6 +256,28 @@ async fn who_stops_waiting_holds_nothing_up() {
     let mut second = dir.list();
     assert!(second.next().await.unwrap().is_none());
     closed.recv().await.expect("what came too late for anybody is closed");
+}
+
+#[tokio::test]
+async fn work_that_is_let_go_of_ends_though_nothing_is_answered() {
+    let (tx, mut asked) = tokio::sync::mpsc::unbounded_channel();
+    let fs = fs(move |kind, id| match kind {
+        READDIR => {
+            tx.send(()).unwrap();
+            Vec::new()
+        }
+        _ => dir_first(kind, id).unwrap_or_else(|| attrs(id, 0o040_755, 0)),
+    })
+    .await;
+    let (dir, kept) = fs.parent("deleting", &path("d")).await.unwrap();
+    let work = tokio::spawn(async move {
+        let mut delete = Delete::new(dir, kept);
+        while delete.step().await {}
+    });
+    asked.recv().await.expect("it looks into the directory");
+    work.abort();
+    assert!(work.await.unwrap_err().is_cancelled(), "it waits for no answer");
+    fs.stat(&path("d"), false, false).await.expect("others go on");
 }
 
 #[tokio::test]

@@ -7,11 +7,11 @@ mod wait;
 use crate::failure::Failure;
 use crate::text::short;
 use packet::{Ask, Reply, status};
-pub use packet::{Attrs, Named, flags};
+pub use packet::{Attrs, Named, Names, flags};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
-pub use wait::{Lost, Patience};
+pub use wait::{Kept, Lost, Patience};
 use wait::{Pending, Requests};
 
 const START_WITHIN: Duration = Duration::from_secs(20);
@@ -96,7 +96,7 @@ impl Answer {
         done(self.0.answer().await?)
     }
     /// Of a readdir, as the server says them; none = there are no more.
-    pub async fn names(self) -> Result<Option<Vec<Named>>, Wrong> {
+    pub async fn names(self) -> Result<Option<Names>, Wrong> {
         match self.0.answer().await? {
             Reply::Names(names) => Ok(Some(names)),
             other => none_at_end(other),
@@ -232,6 +232,17 @@ impl Sftp {
     pub async fn readdir(&self, dir: &Handle) -> Result<Answer, Wrong> {
         Ok(Answer(self.requests.send(&Ask::Readdir { handle: &dir.id }).await?))
     }
+    /// The same before they are wanted, if they can be asked for at once and there is room for them until then: what waits
+    /// on one connection is 4 MiB at most, whoever asked.
+    pub fn readdir_ahead(&self, dir: &Handle) -> Option<Result<Answer, Wrong>> {
+        let asked = self.requests.send_ahead(&Ask::Readdir { handle: &dir.id })?;
+        Some(asked.map(Answer).map_err(Wrong::from))
+    }
+    /// Room for so many bytes of what is kept of answers, until it is dropped; none where all who ask on this connection
+    /// keep 8 MiB already.
+    pub fn keep(&self, bytes: usize) -> Option<Kept> {
+        self.requests.keep(bytes)
+    }
     /// Asks for bytes of a file, at most [`Sftp::piece`]; waits only for its turn.
     pub async fn read(&self, file: &Handle, offset: u64, length: u32) -> Result<Answer, Wrong> {
         let length = length.min(self.piece);
@@ -303,7 +314,7 @@ impl Sftp {
     }
     async fn one_name(&self, ask: &Ask<'_>) -> Result<Vec<u8>, Wrong> {
         match self.requests.ask(ask).await? {
-            Reply::Names(names) => names.into_iter().next().map(|n| n.name).ok_or(Wrong::Answer),
+            Reply::Names(mut names) => names.next().map(|n| n.name).ok_or(Wrong::Answer),
             other => Err(refused(other)),
         }
     }
