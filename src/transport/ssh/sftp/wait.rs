@@ -85,6 +85,8 @@ struct Shared {
     /// Bytes.
     ahead: Arc<Semaphore>,
     kept: Arc<Semaphore>,
+    /// Who asks for more than there is room for waits for it first: others come after it, however little they ask for.
+    turn: tokio::sync::Mutex<()>,
     /// An answer came.
     room: Notify,
     end: Notify,
@@ -276,6 +278,7 @@ impl Requests {
             permits: Arc::new(Semaphore::new(UNDER_WAY)),
             ahead: Arc::new(Semaphore::new(AHEAD)),
             kept: Arc::new(Semaphore::new(KEPT)),
+            turn: tokio::sync::Mutex::new(()),
             room: Notify::new(),
             end: Notify::new(),
             patience,
@@ -295,6 +298,7 @@ impl Requests {
     pub async fn send(&self, ask: &Ask<'_>) -> Result<Pending, Lost> {
         let shared = &self.0.0;
         let permit = shared.permits.clone().acquire_owned().await.map_err(|_| shared.lost())?;
+        let _turn = shared.turn.lock().await;
         loop {
             let room = shared.room.notified();
             tokio::pin!(room);
@@ -308,15 +312,13 @@ impl Requests {
 
     /// Asks if that can be at once.
     pub fn try_send(&self, ask: &Ask<'_>) -> Option<Result<Pending, Lost>> {
-        let permit = self.0.0.permits.clone().try_acquire_owned().ok()?;
-        self.0.0.has_room(cost(ask)).then(|| self.sent(ask, permit, None))
+        self.try_sent(ask, None)
     }
 
     /// Asks for what nobody waits for yet, if that can be at once and there is room for the answer until somebody does.
     pub fn send_ahead(&self, ask: &Ask<'_>) -> Option<Result<Pending, Lost>> {
         let room = self.0.0.ahead.clone().try_acquire_many_owned(PACKET_MOST).ok()?;
-        let permit = self.0.0.permits.clone().try_acquire_owned().ok()?;
-        self.0.0.has_room(cost(ask)).then(|| self.sent(ask, permit, Some(room)))
+        self.try_sent(ask, Some(room))
     }
 
     /// Room for so many bytes of what is kept of answers; none = there is none.
@@ -324,6 +326,13 @@ impl Requests {
         let bytes = u32::try_from(bytes).ok()?;
         let room = self.0.0.kept.clone().try_acquire_many_owned(bytes).ok()?;
         Some(Kept { _room: room })
+    }
+
+    fn try_sent(&self, ask: &Ask<'_>, room: Option<OwnedSemaphorePermit>) -> Option<Result<Pending, Lost>> {
+        let shared = &self.0.0;
+        let permit = shared.permits.clone().try_acquire_owned().ok()?;
+        let _turn = shared.turn.try_lock().ok()?;
+        shared.has_room(cost(ask)).then(|| self.sent(ask, permit, room))
     }
 
     fn sent(
@@ -432,3 +441,6 @@ fn over(e: io::Error) -> String {
         _ => e.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests;
