@@ -36,7 +36,7 @@ pub fn of_sftp(doing: &str, path: &[u8], wrong: &Wrong) -> Fault {
         Wrong::Status { code: 2, .. } => Fault::UNKNOWN,
         Wrong::Status { code: 3, .. } => Fault::REFUSED,
         Wrong::Lost(Lost::Silent) => Fault::TIMEOUT,
-        Wrong::Lost(Lost::Over(_)) => Fault::GONE,
+        Wrong::Lost(Lost::Over(_) | Lost::Cut(_)) => Fault::GONE,
         Wrong::Status { .. } | Wrong::Answer | Wrong::Unsupported => Fault::INTERNAL,
     };
     say(code, doing, path, &wrong.to_string())

@@ -3,6 +3,7 @@
 
 use super::super::Agent;
 use crate::backend::channel;
+use crate::failure::Failure;
 use crate::filesys::sftp::Remote;
 use crate::link::locked;
 use crate::proto::control::connections::check::expanded;
@@ -11,8 +12,9 @@ use crate::proto::control::{Fault, Place};
 use crate::proto::ids::TargetId;
 use crate::store::target;
 use crate::text::{escape, short};
-use crate::transport::ssh::sftp::Sftp;
+use crate::transport::ssh::sftp::{Lost, NotStarted, Sftp, Wrong};
 use std::collections::HashMap;
+use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -67,6 +69,22 @@ where
     Ok(remote)
 }
 
+/// A session over a target process' socket.
+async fn session(socket: UnixStream) -> Result<Sftp, Fault> {
+    let (bytes, host) = channel::sftp(socket, OPEN).await?;
+    Sftp::start(bytes, escape(&host)).await.map_err(not_started)
+}
+
+/// What a cut has ended may begin over the next connection: who copies tries again. A host without SFTP has none then, either.
+fn not_started(why: NotStarted) -> Fault {
+    let code = match &why.wrong {
+        Wrong::Lost(Lost::Cut(_)) => Fault::GONE,
+        Wrong::Lost(Lost::Silent) => Fault::TIMEOUT,
+        _ => Fault::SPAWN,
+    };
+    Fault::new(code, Failure::from(why).to_string())
+}
+
 impl Agent {
     /// The files of a host behind this one.
     pub(super) async fn behind(self: &Arc<Agent>, place: &Place) -> Result<Remote, Fault> {
@@ -105,9 +123,7 @@ impl Agent {
         held(slot, || async move {
             let gone = |e| Fault::new(Fault::GONE, format!("the process that held the SSH connection is gone: {e}"));
             let socket = target::connect(&run, id).map_err(gone)?;
-            let (bytes, host) = channel::sftp(socket, OPEN).await?;
-            let sftp = Sftp::start(bytes, escape(&host)).await;
-            let sftp = sftp.map_err(|f| Fault::new(Fault::SPAWN, f.to_string()))?;
+            let sftp = session(socket).await?;
             let agent = Arc::downgrade(self);
             tokio::spawn(async move {
                 loop {
@@ -123,3 +139,6 @@ impl Agent {
         .await
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -172,8 +172,8 @@ async fn answers_that_never_come_are_not_waited_for() {
     // not even to the hello
     let (ours, _theirs) = tokio::io::duplex(64);
     let patience = Patience { silent: Duration::from_millis(50), each: Duration::from_secs(5) };
-    let silent: Result<Sftp, Failure> = Sftp::start_with(ours, "host".into(), patience).await;
-    assert!(silent.err().unwrap().what.contains("SFTP does not start"));
+    let silent = Sftp::start_with(ours, "host".into(), patience).await;
+    assert!(Failure::from(silent.err().unwrap()).what.contains("SFTP does not start"));
 }
 
 #[tokio::test]

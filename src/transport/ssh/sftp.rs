@@ -35,6 +35,24 @@ pub enum Wrong {
     Unsupported,
 }
 
+/// Why a session did not begin.
+#[derive(Clone, Debug)]
+pub struct NotStarted {
+    pub wrong: Wrong,
+    host: String,
+}
+impl From<NotStarted> for Failure {
+    fn from(NotStarted { wrong, host }: NotStarted) -> Failure {
+        let f = Failure::failed(
+            format!("{host}: SFTP does not start there: {}", short(&wrong.to_string(), 200)),
+            "see whether its sshd_config has a Subsystem sftp",
+        );
+        f.hint(
+            "or its shell's start-up files print something: `sftp` fails then, too; make them quiet where nobody types",
+        )
+    }
+}
+
 fn said(code: u32, message: &[u8]) -> String {
     let own = match code {
         status::EOF => "end of file",
@@ -141,7 +159,7 @@ fn attrs(reply: Reply) -> Result<Attrs, Wrong> {
 
 impl Sftp {
     /// Starts one over a channel (or whatever carries bytes) to a server.
-    pub async fn start<S>(io: S, host: String) -> Result<Sftp, Failure>
+    pub async fn start<S>(io: S, host: String) -> Result<Sftp, NotStarted>
     where
         S: AsyncRead + AsyncWrite + Send + 'static,
     {
@@ -149,24 +167,18 @@ impl Sftp {
     }
 
     /// The same, with another patience.
-    pub async fn start_with<S>(io: S, host: String, patience: Patience) -> Result<Sftp, Failure>
+    pub async fn start_with<S>(io: S, host: String, patience: Patience) -> Result<Sftp, NotStarted>
     where
         S: AsyncRead + AsyncWrite + Send + 'static,
     {
         let requests = Requests::spawn(io, patience);
         let within = START_WITHIN.min(patience.each);
-        let why = match tokio::time::timeout(within, Sftp::greeted(requests)).await {
+        let wrong = match tokio::time::timeout(within, Sftp::greeted(requests)).await {
             Ok(Ok((requests, can, piece))) => return Ok(Sftp { requests, can, piece, host }),
-            Ok(Err(wrong)) => short(&wrong.to_string(), 200),
-            Err(_) => "no answer".into(),
+            Ok(Err(wrong)) => wrong,
+            Err(_) => Wrong::Lost(Lost::Silent),
         };
-        let f = Failure::failed(
-            format!("{host}: SFTP does not start there: {why}"),
-            "see whether its sshd_config has a Subsystem sftp",
-        );
-        Err(f.hint(
-            "or its shell's start-up files print something: `sftp` fails then, too; make them quiet where nobody types",
-        ))
+        Err(NotStarted { wrong, host })
     }
 
     async fn greeted(requests: Requests) -> Result<(Requests, Extensions, u32), Wrong> {

@@ -28,6 +28,9 @@ const KEPT: usize = 8 << 20;
 pub enum Lost {
     #[error("the connection for files is over: {0}")]
     Over(String),
+    /// The same, and it was the SSH connection: over the next one it may go.
+    #[error("the connection for files is over: {0}")]
+    Cut(String),
     #[error("the host does not answer")]
     Silent,
 }
@@ -75,7 +78,7 @@ struct State {
     /// A request that asks for nothing but an answer.
     probe: Option<(u32, Instant)>,
     /// Why it is over.
-    over: Option<String>,
+    over: Option<Lost>,
 }
 
 struct Shared {
@@ -119,7 +122,7 @@ pub struct Requests(Arc<Owner>);
 struct Owner(Arc<Shared>);
 impl Drop for Owner {
     fn drop(&mut self) {
-        self.0.end("it is not used any more");
+        self.0.end(unused());
     }
 }
 
@@ -128,9 +131,9 @@ impl Shared {
         crate::link::locked(&self.state)
     }
 
-    fn end(&self, why: &str) {
+    fn end(&self, why: Lost) {
         let mut state = self.state();
-        state.over.get_or_insert_with(|| why.to_string());
+        state.over.get_or_insert(why);
         state.waiting.clear();
         drop(state);
         self.permits.close();
@@ -139,7 +142,7 @@ impl Shared {
     }
 
     fn lost(&self) -> Lost {
-        Lost::Over(self.state().over.clone().unwrap_or_else(|| "it was closed".into()))
+        self.state().over.clone().unwrap_or_else(closed)
     }
 
     /// Takes an answer to whom it belongs; an error where it is nobody's.
@@ -187,7 +190,7 @@ impl Shared {
         let most = if let Ask::Read { length, .. } = ask { *length } else { 0 };
         let mut state = self.state();
         if let Some(why) = &state.over {
-            return Err(Lost::Over(why.clone()));
+            return Err(why.clone());
         }
         let mut id = state.next;
         // (0 is the version's)
@@ -234,7 +237,6 @@ pub struct Pending {
 impl Pending {
     pub async fn answer(mut self) -> Result<Reply, Lost> {
         let last = self.sent + self.patience.each;
-        let closed = || Lost::Over("it was closed".into());
         loop {
             let heard = self.shared.upgrade().ok_or_else(closed)?.state().heard;
             let until = heard.max(self.sent) + self.patience.silent;
@@ -245,7 +247,7 @@ impl Pending {
                     let Some(shared) = self.shared.upgrade() else { return Err(closed()) };
                     let again = shared.state().heard != heard;
                     if !again && until <= last {
-                        shared.end("the host did not answer");
+                        shared.end(silent());
                         return Err(Lost::Silent);
                     }
                     if Instant::now() >= last {
@@ -289,7 +291,7 @@ impl Requests {
                 () = served.end.notified() => return,
                 why = run(io, &served, queue) => why,
             };
-            served.end(&crate::text::short(&why, 200));
+            served.end(why);
         });
         Requests(Arc::new(Owner(shared)))
     }
@@ -377,7 +379,7 @@ impl Requests {
 }
 
 /// Carries requests and answers until either way ends; says why.
-async fn run<S>(io: S, shared: &Shared, mut queue: mpsc::UnboundedReceiver<Vec<u8>>) -> String
+async fn run<S>(io: S, shared: &Shared, mut queue: mpsc::UnboundedReceiver<Vec<u8>>) -> Lost
 where
     S: AsyncRead + AsyncWrite + Send + 'static,
 {
@@ -396,7 +398,7 @@ where
                 return over(e);
             }
             if let Err(why) = shared.answered(&packet) {
-                return why;
+                return Lost::Over(crate::text::short(&why, 200));
             }
         }
     };
@@ -410,7 +412,7 @@ where
                 return over(e);
             }
         }
-        "it is not used any more".into()
+        unused()
     };
     // who asked may not wait any more, and what is on its way holds up the others all the same
     let silence = async {
@@ -424,7 +426,7 @@ where
             }
             let last = state.heard.max(*since.get_or_insert_with(Instant::now));
             if last.elapsed() > shared.patience.each {
-                return "the host did not answer".into();
+                return silent();
             }
         }
     };
@@ -435,11 +437,21 @@ where
     }
 }
 
-fn over(e: io::Error) -> String {
+fn over(e: io::Error) -> Lost {
     match e.kind() {
-        io::ErrorKind::UnexpectedEof => "the host closed it".into(),
-        _ => e.to_string(),
+        io::ErrorKind::UnexpectedEof => Lost::Over("the host closed it".into()),
+        io::ErrorKind::ConnectionReset => Lost::Cut(crate::text::short(&e.to_string(), 200)),
+        _ => Lost::Over(crate::text::short(&e.to_string(), 200)),
     }
+}
+fn closed() -> Lost {
+    Lost::Over("it was closed".into())
+}
+fn unused() -> Lost {
+    Lost::Over("it is not used any more".into())
+}
+fn silent() -> Lost {
+    Lost::Over("the host did not answer".into())
 }
 
 #[cfg(test)]
