@@ -298,10 +298,11 @@ impl Dir {
         let (from, new) = (self.at(name), to.at(to_name));
         let renamed = if replace {
             match self.sftp.rename_over(from.as_bytes(), new.as_bytes()).await {
-                // not in one step, then
+                // not in one step, then; but all of them, whoever stops waiting
                 Err(Wrong::Unsupported) => {
-                    let _ = self.sftp.remove(new.as_bytes()).await;
-                    self.sftp.rename(from.as_bytes(), new.as_bytes()).await
+                    let steps = self.clone().replace(name.clone(), to.clone(), to_name.clone());
+                    let ended = |_| Err(Fault::new(Fault::INTERNAL, "it ended before it was done"));
+                    return tokio::spawn(steps).await.unwrap_or_else(ended);
                 }
                 other => other,
             }
@@ -313,6 +314,32 @@ impl Dir {
             self.sftp.rename(from.as_bytes(), new.as_bytes()).await
         };
         renamed.map_err(|w| self.failed("renaming", name, &w))
+    }
+
+    /// Renames step by step, for a server that can't rename over what is there: at each of them what was there is somewhere.
+    async fn replace(self, name: FileName, to: Dir, to_name: FileName) -> Result<(), Fault> {
+        let aside = to.at(&local::part::spare_name());
+        let (from, new) = (self.at(&name), to.at(&to_name));
+        let (from, new, spare) = (from.as_bytes(), new.as_bytes(), aside.as_bytes());
+        let sftp = &self.sftp;
+        match to.kind(&to_name).await {
+            None => return sftp.rename(from, new).await.map_err(|w| self.failed("renaming", &name, &w)),
+            Some(FileKind::Dir) => return Err(fault::of("renaming to", new, rustix::io::Errno::ISDIR)),
+            Some(_) => {}
+        }
+        sftp.rename(new, spare).await.map_err(|w| to.failed("renaming", &to_name, &w))?;
+        let Err(wrong) = sftp.rename(from, new).await else {
+            let gone = sftp.remove(spare).await;
+            return gone.map_err(|w| to.failed("replacing", &to_name, &w)).map_err(|mut fault| {
+                fault.message += &format!(" (it is the new one; the old one is '{aside}' now)");
+                fault
+            });
+        };
+        let mut fault = self.failed("renaming", &name, &wrong);
+        if sftp.rename(spare, new).await.is_err() {
+            fault.message += &format!(" (what was '{to_name}' is '{aside}' now: give it its name again)");
+        }
+        Err(fault)
     }
 
     pub async fn chmod(&self, name: &FileName, mode: u32) -> Result<(), Fault> {
@@ -351,7 +378,11 @@ impl Dir {
         let spare = local::part::spare_name();
         let made = self.sftp.symlink(target.as_bytes(), self.at(&spare).as_bytes()).await;
         made.map_err(|w| self.failed(DOING, name, &w))?;
-        self.rename(&spare, self, name, true).await
+        let named = self.rename(&spare, self, name, true).await;
+        if named.is_err() {
+            let _ = self.sftp.remove(self.at(&spare).as_bytes()).await;
+        }
+        named
     }
 
     pub async fn read(&self, name: &FileName, from: u64, to: Option<u64>) -> Result<(FileInfo, pieces::Reader), Fault> {

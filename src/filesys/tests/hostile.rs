@@ -23,6 +23,7 @@ const READDIR: u8 = 12;
 const FSTAT: u8 = 8;
 const REMOVE: u8 = 13;
 const STAT: u8 = 17;
+const RENAME: u8 = 18;
 
 fn packet(kind: u8, id: u32, rest: &[u8]) -> Vec<u8> {
     let mut packet = ((rest.len() + 5) as u32).to_be_bytes().to_vec();
@@ -53,13 +54,18 @@ fn names(id: u32, count: u32, names: &[&[u8]]) -> Vec<u8> {
 }
 
 /// Answers each request as it is told to, after an honest hello.
-async fn serve(mut io: DuplexStream, mut answer: impl FnMut(u8, u32) -> Vec<u8>) {
+async fn serve(io: DuplexStream, mut answer: impl FnMut(u8, u32) -> Vec<u8>) {
+    serve_all(io, move |kind, id, _| answer(kind, id)).await;
+}
+
+/// The same, by all that a request says.
+async fn serve_all(mut io: DuplexStream, mut answer: impl FnMut(u8, u32, &[u8]) -> Vec<u8>) {
     while let Ok(length) = io.read_u32().await {
         let mut body = vec![0; length as usize];
         io.read_exact(&mut body).await.unwrap();
         let said = match body[0] {
             1 => [&5u32.to_be_bytes()[..], &[2], &3u32.to_be_bytes()].concat(),
-            kind => answer(kind, u32::from_be_bytes(body[1..5].try_into().unwrap())),
+            kind => answer(kind, u32::from_be_bytes(body[1..5].try_into().unwrap()), &body[5..]),
         };
         if io.write_all(&said).await.is_err() {
             return;
@@ -256,6 +262,68 @@ async fn who_stops_waiting_holds_nothing_up() {
     let mut second = dir.list();
     assert!(second.next().await.unwrap().is_none());
     closed.recv().await.expect("what came too late for anybody is closed");
+}
+
+/// The texts that a request begins with.
+fn texts(mut rest: &[u8]) -> Vec<String> {
+    let mut texts = Vec::new();
+    while let Some((length, more)) = rest.split_first_chunk::<4>() {
+        let (text, more) = more.split_at(u32::from_be_bytes(*length) as usize);
+        texts.push(String::from_utf8(text.to_vec()).unwrap());
+        rest = more;
+    }
+    texts
+}
+
+/// A server that can't rename over what is there, with two files, `old` in the way of `new`; it refuses the renames that
+/// `refuses` says, in the order in which they come. What there is in the end, each by what it was, and what came of it.
+async fn replaced(refuses: &'static [usize]) -> (Vec<(String, String)>, Result<(), Fault>) {
+    use std::collections::BTreeMap;
+    use std::sync::{Arc, Mutex};
+    let files = [("d/new", "new"), ("d/old", "old")].map(|(at, what)| (at.to_string(), what.to_string()));
+    let files = Arc::new(Mutex::new(BTreeMap::from(files)));
+    let (there, mut renames) = (files.clone(), 0);
+    let (ours, theirs) = tokio::io::duplex(1 << 16);
+    tokio::spawn(serve_all(theirs, move |kind, id, rest| {
+        let mut there = there.lock().unwrap();
+        let done = |done: bool| status(id, if done { 0 } else { 4 });
+        match kind {
+            LSTAT if there.contains_key(&texts(rest)[0]) => attrs(id, 0o100_644, 1),
+            LSTAT => status(id, 2),
+            REMOVE => done(there.remove(&texts(rest)[0]).is_some()),
+            RENAME => {
+                let [from, to] = &texts(rest)[..] else { panic!("a rename of two") };
+                renames += 1;
+                if refuses.contains(&renames) || there.contains_key(to) {
+                    return done(false);
+                }
+                let what = there.remove(from);
+                done(what.map(|what| there.insert(to.clone(), what)).is_some())
+            }
+            _ => dir_first(kind, id).unwrap_or_else(|| status(id, 4)),
+        }
+    }));
+    let fs = Fs::Sftp(Remote::new(Sftp::start(ours, "host".into()).await.unwrap()));
+    let done = fs.rename(&path("d/new"), &path("d/old"), true).await;
+    let left = files.lock().unwrap().iter().map(|(at, what)| (at.clone(), what.clone())).collect();
+    (left, done)
+}
+
+#[tokio::test]
+async fn what_is_replaced_is_there_until_the_new_one_is() {
+    let at = |left: &[(String, String)], what: &str| left.iter().find(|(_, w)| w == what).map(|(at, _)| at.clone());
+    let (left, done) = replaced(&[]).await;
+    done.unwrap();
+    assert_eq!(left, [("d/old".to_string(), "new".to_string())]);
+    // the new one can't be given that name: all is as it was
+    let (left, done) = replaced(&[2]).await;
+    done.unwrap_err();
+    assert_eq!((at(&left, "old"), at(&left, "new")), (Some("d/old".into()), Some("d/new".into())));
+    // nor can the old one be given it again: it is said where it is
+    let (left, done) = replaced(&[2, 3]).await;
+    let (why, aside) = (done.unwrap_err(), at(&left, "old").expect("it is somewhere"));
+    assert!(why.message.contains(&aside) && aside.starts_with("d/.thub-"), "{why} {left:?}");
+    assert_eq!(at(&left, "new"), Some("d/new".into()));
 }
 
 #[tokio::test]
