@@ -1,7 +1,7 @@
 //! Owns the writing of a tree: [`Grow`], entry by entry, and [`Unpack`], which takes them out of a bundle. A name that leads
 //! out of the tree is none, and a link in it is not followed. Leaves out where the entries come from.
 
-use super::{Dir, Fs, MANY, MANY_BYTES, Put, SMALL, Tally, Wanted, Writer, local, put};
+use super::{Dir, Fs, MANY, MANY_BYTES, Put, SMALL, Tally, UNFINISHED, Wanted, Writer, local, put};
 use crate::proto::bundle::{BadBundle, Decoder, Entry, Record};
 use crate::proto::control::{Fault, FileKind, FileName, FilePath};
 
@@ -61,18 +61,22 @@ impl Grow {
         Ok((self.dir_of(&names).await?, name))
     }
 
-    /// The directory of a path, whether it was there or not.
-    async fn made(&mut self, path: &FilePath) -> Result<(), Fault> {
+    /// The directory of a path, whether it was there or not; and whether it is still to get its mode.
+    async fn made(&mut self, path: &FilePath) -> Result<bool, Fault> {
         let (dir, name) = self.place(path).await?;
-        match dir.mkdir(&name, Some(0o700)).await {
-            Err(why) if why.code == Fault::NAME_TAKEN => dir.sub(&name).await.map(drop),
-            other => other,
+        if let Ok(there) = dir.info(&name).await
+            && there.kind == FileKind::Dir
+        {
+            return Ok(there.mode == UNFINISHED);
         }
+        dir.begin(&name).await.map(|()| true)
     }
 
+    /// One that is there already stays as it is.
     pub async fn dir(&mut self, path: &FilePath, mode: u32, mtime_ms: i64) {
         match self.made(path).await {
-            Ok(()) => {
+            Ok(false) => self.tally.done(1, 0),
+            Ok(true) => {
                 self.tally.done(1, 0);
                 self.dirs_bytes += weight(path);
                 self.dirs.push((path.clone(), mode & PLAIN, mtime_ms));

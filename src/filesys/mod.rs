@@ -53,6 +53,9 @@ pub const MANY: usize = 256;
 pub const MANY_BYTES: u64 = 2 << 20;
 /// Directories within each other that work on a tree goes into: each is held open.
 pub const DEEPEST: usize = 200;
+/// The mode of a directory that is being filled and has not got its own yet: this user's alone, with a bit that nobody else
+/// gives such a one. So a copy that was cut finds those it has made, and leaves others as they are.
+const UNFINISHED: u32 = 0o1700;
 
 /// A file system.
 #[derive(Clone)]
@@ -456,12 +459,20 @@ impl Dir {
         Ok(dir)
     }
 
-    /// A directory that is filled before it gets its mode: until then it is this user's alone.
-    async fn make(&self, name: &FileName) -> Result<Dir, Fault> {
-        match self.mkdir(name, Some(0o700)).await {
-            Err(why) if why.code == Fault::NAME_TAKEN => {}
-            other => other?,
+    /// Makes a directory that is filled before it gets its mode, if it is not there already.
+    async fn begin(&self, name: &FileName) -> Result<(), Fault> {
+        let Err(why) = self.mkdir(name, Some(UNFINISHED)).await else { return Ok(()) };
+        // (a server that can't set such a mode has made it all the same)
+        match self.sub(name).await {
+            Ok(_) => Ok(()),
+            Err(other) if why.code == Fault::NAME_TAKEN => Err(other),
+            Err(_) => Err(why),
         }
+    }
+
+    /// The same, gone into.
+    async fn make(&self, name: &FileName) -> Result<Dir, Fault> {
+        self.begin(name).await?;
         self.sub(name).await
     }
 

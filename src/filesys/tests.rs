@@ -408,6 +408,50 @@ fn a_tree_goes_through_a_bundle() {
     });
 }
 
+/// A bundle of a directory and a file in it, or of the file alone.
+fn of_dir(dir: &str, mode: Option<u32>, file: &str) -> Vec<u8> {
+    let mut bundle = Vec::new();
+    if let Some(mode) = mode {
+        let entry = Entry { path: path(dir), kind: FileKind::Dir, mode, mtime_ms: 1_600_000_000_000, ..Entry::default() };
+        encode(&Record::Entry(entry), &mut bundle);
+    }
+    if !file.is_empty() {
+        let entry = Entry { path: path(format!("{dir}/{file}")), kind: FileKind::File, mode: 0o600, ..Entry::default() };
+        encode(&Record::Entry(entry), &mut bundle);
+        encode(&Record::Whole, &mut bundle);
+    }
+    encode(&Record::End(WorkEnd::default()), &mut bundle);
+    bundle
+}
+
+#[test]
+fn a_directory_that_is_there_stays_as_it_is() {
+    each(|fs, root| async move {
+        let about = |dir: &str| {
+            let meta = std::fs::metadata(root.join(dir)).unwrap();
+            (meta.mode() & 0o7777, meta.mtime())
+        };
+        for mode in [0o711, 0o700] {
+            let own = format!("own{mode:o}");
+            std::fs::create_dir(root.join(&own)).unwrap();
+            std::fs::set_permissions(root.join(&own), PermissionsExt::from_mode(mode)).unwrap();
+            let was = about(&own);
+            let (end, files) = unpacked(&fs, &root, &of_dir(&own, Some(0o755), ""), true).await;
+            assert_eq!((end, files, about(&own)), (WorkEnd::default(), 1, was));
+            unpacked(&fs, &root, &of_dir(&own, Some(0o755), "file"), true).await;
+            assert_eq!(about(&own).0, mode);
+        }
+        // one that came with a file, before it was cut, is known
+        unpacked(&fs, &root, &of_dir("cut", None, "file"), true).await;
+        assert_eq!(about("cut").0 & 0o777, 0o700, "nobody else's until it is whole");
+        unpacked(&fs, &root, &of_dir("cut", Some(0o2755), ""), true).await;
+        assert_eq!(about("cut"), (0o755, 1_600_000_000));
+        // and a new one gets what it had
+        unpacked(&fs, &root, &of_dir("new", Some(0o750), "file"), true).await;
+        assert_eq!(about("new"), (0o750, 1_600_000_000));
+    });
+}
+
 #[test]
 fn a_bundle_leads_nowhere_else() {
     each(|fs, root| async move {
