@@ -17,6 +17,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use tokio::sync::Semaphore;
 
 /// Entries of a listing's first batch, which is to be there at once, and of the others.
 const FIRST: usize = 64;
@@ -25,10 +26,21 @@ const BATCH: usize = 512;
 const READ: OFlags = OFlags::RDONLY.union(OFlags::CLOEXEC).union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
 const DIRECTORY: OFlags = OFlags::DIRECTORY.union(OFlags::CLOEXEC);
 
-/// Runs what may wait for a disk.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Fault> + Send + 'static) -> Result<T, Fault> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.unwrap_or_else(|_| Err(Fault::new(Fault::INTERNAL, "a thread for files ended before its work did")))
+/// Threads of one process that wait for disks, at most. One that hangs keeps them for as long as it does (a call to it can't be
+/// ended): whoever else needs a thread, for a book of connections or a key, has those that are left.
+pub(super) const THREADS: usize = 16;
+static TURNS: Semaphore = Semaphore::const_new(THREADS);
+
+/// Runs what may wait for a disk. Dropped, it is not waited for; begun, it goes on.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Fault> + Send + 'static,
+) -> Result<T, Fault> {
+    let turn = TURNS.acquire().await;
+    let done = tokio::task::spawn_blocking(move || {
+        let _turn = turn;
+        work()
+    });
+    done.await.unwrap_or_else(|_| Err(Fault::new(Fault::INTERNAL, "a thread for files ended before its work did")))
 }
 
 /// The file systems of this machine, as this user.

@@ -506,6 +506,31 @@ fn a_tree_is_copied() {
     });
 }
 
+#[tokio::test]
+async fn a_disk_that_hangs_does_not_take_all_threads() {
+    use super::local::{THREADS, blocking};
+    use std::sync::{Arc, Condvar, Mutex};
+    let (tx, mut begun) = tokio::sync::mpsc::unbounded_channel();
+    let disk = Arc::new((Mutex::new(true), Condvar::new()));
+    let mut calls = tokio::task::JoinSet::new();
+    for _ in 0..THREADS * 3 {
+        let (tx, disk) = (tx.clone(), disk.clone());
+        calls.spawn(blocking(move || {
+            tx.send(()).unwrap();
+            drop(disk.1.wait_while(disk.0.lock().unwrap(), |hangs| *hangs));
+            Ok(())
+        }));
+    }
+    for _ in 0..THREADS {
+        begun.recv().await.unwrap();
+    }
+    tokio::task::spawn_blocking(|| ()).await.expect("others have a thread");
+    assert!(begun.try_recv().is_err(), "the rest wait for their turn");
+    *disk.0.lock().unwrap() = false;
+    disk.1.notify_all();
+    assert!(calls.join_all().await.iter().all(Result::is_ok));
+}
+
 /// A small file system of its own; gone with this.
 struct Mounted(std::path::PathBuf);
 impl Mounted {
