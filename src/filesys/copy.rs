@@ -3,7 +3,7 @@
 
 use super::grow::Grow;
 use super::walk::{Chunk, Found, Walk, plan};
-use super::{Dir, Fs, Get, Reader, Writer, get};
+use super::{Dir, Fs, Get, Reader, Writer, get, untold};
 use crate::proto::bundle::Entry;
 use crate::proto::control::{Fault, FileInfo, FileKind, FileName, FilePath};
 use std::collections::VecDeque;
@@ -129,6 +129,10 @@ impl Copy {
         for (info, bytes) in infos.iter().zip(read) {
             let entry = self.entry(path, info);
             match bytes {
+                Ok(bytes) if info.size == 0 && !bytes.is_empty() => match untold(&dir, &info.name).await {
+                    Ok((now, bytes)) => self.grow.small(&Entry { size: now.size, ..entry }, bytes).await,
+                    Err(why) => self.grow.tally.failed(entry.path, why),
+                },
                 // as it was when it was read
                 Ok(bytes) => self.grow.small(&Entry { size: bytes.len() as u64, ..entry }, bytes).await,
                 Err(why) => self.grow.tally.failed(entry.path, why),

@@ -564,7 +564,7 @@ fn get_one(file: &Get) -> Result<Vec<u8>, Fault> {
     let opened = fs::openat(&dir.0.fd, file.name.as_bytes(), READ | OFlags::NOFOLLOW, Mode::empty());
     let path = dir.0.path.join(&file.name).as_bytes().to_vec();
     let (_, reader) = Reader::open(opened, file.name.clone(), path.clone(), dir.0.own.clone(), 0, None)?;
-    let mut bytes = vec![0; usize::try_from(file.size.min(super::SMALL)).unwrap_or(0)];
+    let mut bytes = vec![0; usize::try_from(file.size.clamp(1, super::SMALL)).unwrap_or(0)];
     let n = read_at(&reader.file, &mut bytes, 0).map_err(|e| fault::of("reading", &path, e))?;
     bytes.truncate(n);
     Ok(bytes)

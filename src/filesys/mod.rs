@@ -140,8 +140,26 @@ pub struct Put {
 pub struct Get {
     pub dir: Dir,
     pub name: FileName,
-    /// Bytes wanted, no more.
+    /// Bytes wanted, no more; of a file that says it has none, one is tried.
     pub size: u64,
+}
+
+/// Bytes at most of a file that does not say how long it is, where it is read as a part of a tree: 4 MiB.
+pub const UNTOLD: usize = 4 << 20;
+
+/// All of a file that says it is empty and is not, as those of /proc do; and what it is, with as many bytes as there were.
+pub async fn untold(dir: &Dir, name: &FileName) -> Result<(FileInfo, Vec<u8>), Fault> {
+    let (info, mut reader) = dir.read(name, 0, None).await?;
+    let mut all = Vec::new();
+    while let Some(bytes) = reader.next().await? {
+        all.extend_from_slice(&bytes);
+        if all.len() > UNTOLD {
+            let why =
+                "it does not say how long it is, and has more than 4 MiB: write it to a file there with cat first";
+            return Err(fault::say(Fault::REFUSED, "reading", dir.path().join(name).as_bytes(), why));
+        }
+    }
+    Ok((FileInfo { size: all.len() as u64, ..info }, all))
 }
 
 impl Wanted {
@@ -172,6 +190,7 @@ pub struct Tally {
     failed: Vec<Failed>,
     /// Bytes of them, about.
     waiting: usize,
+    /// Those that are told otherwise included.
     failures: u64,
     unusable: u64,
 }
@@ -200,10 +219,6 @@ impl Tally {
             self.waiting += told(&failed);
             self.failed.push(failed);
         }
-    }
-    /// One that is told otherwise.
-    pub fn counted(&mut self) {
-        self.failures += 1;
     }
     pub fn unusable(&mut self, names: u64) {
         self.unusable += names;

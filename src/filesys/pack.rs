@@ -1,7 +1,7 @@
 //! Owns a tree as a bundle: what there is, entry by entry, with its bytes or without. Leaves out where it is sent.
 
 use super::walk::{Chunk, Found, Walk, plan};
-use super::{Dir, Get, MANY, MANY_BYTES, Reader, SMALL, Tally, get};
+use super::{Dir, Get, MANY, MANY_BYTES, Reader, SMALL, Tally, get, untold};
 use crate::proto::bundle::{Decoder, Entry, Record, encode, encode_bytes};
 use crate::proto::control::{Failed, Fault, FileInfo, FileKind, FileName, FilePath, FilesPack};
 use std::collections::{HashMap, VecDeque};
@@ -90,13 +90,14 @@ pub struct Pick {
     /// The directory that was used last.
     dir: Option<(FilePath, Dir)>,
     large: Option<Large>,
+    read: VecDeque<Small>,
     tally: Tally,
     ended: bool,
 }
 
 impl Pick {
     pub fn new(top: Dir, wants: Wants) -> Pick {
-        Pick { top, wants, dir: None, large: None, tally: Tally::default(), ended: false }
+        Pick { top, wants, dir: None, large: None, read: VecDeque::new(), tally: Tally::default(), ended: false }
     }
 
     /// Appends the next part of the bundle, some MiB at most; false = it has ended.
@@ -108,6 +109,10 @@ impl Pick {
             if large.next(out, &mut self.tally).await {
                 self.large = None;
             }
+            return true;
+        }
+        if !self.read.is_empty() {
+            self.tally.failures += tell(&mut self.read, out).await;
             return true;
         }
         let Some(first) = self.wants.files.pop_front() else {
@@ -148,17 +153,8 @@ impl Pick {
             some.push((next, name));
         }
         let wanted = some.iter().map(|(e, name)| Get { dir: dir.clone(), name: name.clone(), size: e.size }).collect();
-        for ((entry, _), read) in some.into_iter().zip(get(wanted).await) {
-            match read {
-                Ok(bytes) if bytes.len() as u64 == entry.size => {
-                    encode(&Record::Entry(entry), out);
-                    encode_bytes(&bytes, out);
-                    encode(&Record::Whole, out);
-                }
-                Ok(_) => self.failed(entry.path, changed(), out),
-                Err(why) => self.failed(entry.path, why, out),
-            }
-        }
+        let read = some.into_iter().zip(get(wanted).await);
+        self.read = read.map(|((entry, name), bytes)| Small { dir: dir.clone(), name, entry, bytes }).collect();
         true
     }
 
@@ -177,7 +173,7 @@ impl Pick {
     }
 
     fn failed(&mut self, path: FilePath, why: Fault, out: &mut Vec<u8>) {
-        self.tally.counted();
+        self.tally.failures += 1;
         encode(&Record::Failed(Failed { path, why }), out);
     }
 }
@@ -190,6 +186,7 @@ pub struct Pack {
     seen: VecDeque<FileInfo>,
     chunks: VecDeque<Chunk>,
     dir: Option<(Dir, FilePath)>,
+    read: VecDeque<Small>,
     large: Option<Large>,
     tally: Tally,
     ended: bool,
@@ -201,19 +198,63 @@ struct Large {
     left: u64,
 }
 
-fn entry(path: FilePath, info: &FileInfo) -> Record {
-    Record::Entry(Entry {
+fn entry(path: FilePath, info: &FileInfo) -> Entry {
+    Entry {
         path,
         kind: info.kind,
         size: if info.kind == FileKind::File { info.size } else { 0 },
         mode: info.mode,
         mtime_ms: info.mtime_ms,
         link: info.link.as_ref().map(|l| l.target.clone()),
-    })
+    }
 }
 
 fn changed() -> Fault {
     Fault::new(Fault::REFUSED, "it became shorter while it was read")
+}
+
+/// A file that was read in one go.
+struct Small {
+    dir: Dir,
+    name: FileName,
+    entry: Entry,
+    bytes: Result<Vec<u8>, Fault>,
+}
+
+impl Small {
+    async fn tell(mut self, out: &mut Vec<u8>) -> Result<(), Failed> {
+        let bytes = match self.bytes {
+            Ok(bytes) if bytes.len() as u64 == self.entry.size => Ok(bytes),
+            Ok(_) if self.entry.size == 0 => untold(&self.dir, &self.name).await.map(|(info, bytes)| {
+                self.entry.size = info.size;
+                bytes
+            }),
+            Ok(_) => Err(changed()),
+            Err(why) => Err(why),
+        };
+        let bytes = match bytes {
+            Ok(bytes) => bytes,
+            Err(why) => return Err(Failed { path: self.entry.path, why }),
+        };
+        encode(&Record::Entry(self.entry), out);
+        encode_bytes(&bytes, out);
+        encode(&Record::Whole, out);
+        Ok(())
+    }
+}
+
+/// Appends files that were read, as many as are sent at once, and why others could not be; answers how many those are.
+async fn tell(files: &mut VecDeque<Small>, out: &mut Vec<u8>) -> u64 {
+    let mut failures = 0;
+    while (out.len() as u64) < MANY_BYTES
+        && let Some(file) = files.pop_front()
+    {
+        if let Err(failed) = file.tell(out).await {
+            failures += 1;
+            encode(&Record::Failed(failed), out);
+        }
+    }
+    failures
 }
 
 impl Pack {
@@ -225,6 +266,7 @@ impl Pack {
             seen: VecDeque::new(),
             chunks: VecDeque::new(),
             dir: None,
+            read: VecDeque::new(),
             large: None,
             tally: Tally::default(),
             ended: false,
@@ -240,6 +282,8 @@ impl Pack {
             if large.next(out, &mut self.tally).await {
                 self.large = None;
             }
+        } else if !self.read.is_empty() {
+            self.tally.failures += tell(&mut self.read, out).await;
         } else if !self.seen.is_empty()
             && let Some((_, path)) = self.dir.clone()
         {
@@ -253,12 +297,12 @@ impl Pack {
             && let Some((dir, path)) = self.dir.clone()
         {
             match chunk {
-                Chunk::Small(infos) => self.small(dir, &path, infos, out).await,
+                Chunk::Small(infos) => self.small(dir, &path, infos).await,
                 Chunk::Large(info) => self.open(&dir, &path, &info, out).await,
             }
         } else {
             match self.walk.next().await {
-                Some(Found::Dir { path, info }) => encode(&entry(path, &info), out),
+                Some(Found::Dir { path, info }) => encode(&Record::Entry(entry(path, &info)), out),
                 Some(Found::Files { dir, path, infos }) => self.files(dir, path, infos),
                 Some(Found::Left { .. }) => {}
                 Some(Found::Failed { path, why }) => self.failed(path, why, out),
@@ -273,7 +317,7 @@ impl Pack {
     }
 
     fn failed(&mut self, path: FilePath, why: Fault, out: &mut Vec<u8>) {
-        self.tally.counted();
+        self.tally.failures += 1;
         encode(&Record::Failed(Failed { path, why }), out);
     }
 
@@ -292,7 +336,7 @@ impl Pack {
 
     fn told(&mut self, at: FilePath, info: &FileInfo, out: &mut Vec<u8>) {
         match info.kind {
-            FileKind::File | FileKind::Dir | FileKind::Link => encode(&entry(at, info), out),
+            FileKind::File | FileKind::Dir | FileKind::Link => encode(&Record::Entry(entry(at, info)), out),
             FileKind::Other => {
                 let why = Fault::new(Fault::WRONG_KIND, "it is neither a file, a directory nor a link");
                 self.failed(at, why, out);
@@ -300,28 +344,21 @@ impl Pack {
         }
     }
 
-    async fn small(&mut self, dir: Dir, path: &FilePath, infos: Vec<FileInfo>, out: &mut Vec<u8>) {
+    async fn small(&mut self, dir: Dir, path: &FilePath, infos: Vec<FileInfo>) {
         let wanted = infos.iter().map(|i| Get { dir: dir.clone(), name: i.name.clone(), size: i.size }).collect();
-        let read = get(wanted).await;
-        for (info, bytes) in infos.iter().zip(read) {
-            let at = path.join(&info.name);
-            match bytes {
-                Ok(bytes) if bytes.len() as u64 == info.size => {
-                    encode(&entry(at, info), out);
-                    encode_bytes(&bytes, out);
-                    encode(&Record::Whole, out);
-                }
-                Ok(_) => self.failed(at, changed(), out),
-                Err(why) => self.failed(at, why, out),
-            }
-        }
+        let read = infos.into_iter().zip(get(wanted).await);
+        let small = |(info, bytes): (FileInfo, _)| {
+            let entry = entry(path.join(&info.name), &info);
+            Small { dir: dir.clone(), name: info.name, entry, bytes }
+        };
+        self.read = read.map(small).collect();
     }
 
     async fn open(&mut self, dir: &Dir, path: &FilePath, info: &FileInfo, out: &mut Vec<u8>) {
         let at = path.join(&info.name);
         match dir.read(&info.name, 0, None).await {
             Ok((info, reader)) => {
-                encode(&entry(at.clone(), &info), out);
+                encode(&Record::Entry(entry(at.clone(), &info)), out);
                 self.large = Some(Large { path: at, reader, left: info.size });
             }
             Err(why) => self.failed(at, why, out),
@@ -348,7 +385,7 @@ impl Large {
             Ok(None) => changed(),
             Err(why) => why,
         };
-        tally.counted();
+        tally.failures += 1;
         encode(&Record::Failed(Failed { path: std::mem::take(&mut self.path), why }), out);
         true
     }

@@ -519,7 +519,7 @@ async fn get_one(file: Get) -> Result<Vec<u8>, Fault> {
     let super::Dir::Sftp(dir) = &file.dir else {
         return Err(Fault::new(Fault::INTERNAL, "a file of another file system"));
     };
-    let mut reader = pieces::Reader::known(&dir.sftp, dir.at(&file.name), file.name, file.size).await?;
+    let mut reader = pieces::Reader::known(&dir.sftp, dir.at(&file.name), file.name, file.size.max(1)).await?;
     let mut bytes = Vec::new();
     while let Some(piece) = reader.next().await? {
         bytes.extend_from_slice(&piece);

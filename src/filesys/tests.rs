@@ -408,15 +408,48 @@ fn a_tree_goes_through_a_bundle() {
     });
 }
 
+#[test]
+fn a_file_that_does_not_say_how_long_it_is_comes_whole() {
+    each(|fs, root| async move {
+        let dir = fs.dir(&path("/proc/self")).await.unwrap();
+        let names = ["status", "limits"].map(name);
+        let mut pack = Pack::new(dir, names.to_vec(), true, Have::default());
+        let mut bundle = Vec::new();
+        while pack.next(&mut bundle).await {}
+        let (end, files) = unpacked(&fs, &root, &bundle, false).await;
+        assert_eq!((end, files), (WorkEnd::default(), 2));
+        let limits = std::fs::read_to_string(root.join("limits")).unwrap();
+        assert!(limits.contains("Max open files"), "{limits}");
+        // and within one file system
+        let mut copy = Copy::plan(&fs, &path("/proc/self/limits"), &path("copy"), false).await.unwrap();
+        while copy.step().await.unwrap() {}
+        assert_eq!(std::fs::read_to_string(root.join("copy")).unwrap(), limits);
+        // asked for by name, as its entry says
+        let mut wants = super::pack::Wants::default();
+        let mut said = Vec::new();
+        encode(&Record::Entry(Entry { path: path("limits"), kind: FileKind::File, ..Entry::default() }), &mut said);
+        encode(&Record::End(WorkEnd::default()), &mut said);
+        assert!(wants.feed(&said).unwrap());
+        let mut pick = super::pack::Pick::new(fs.dir(&path("/proc/self")).await.unwrap(), wants);
+        let mut bundle = Vec::new();
+        while pick.next(&mut bundle).await {}
+        let (end, _) = unpacked(&fs, &root, &bundle, true).await;
+        assert_eq!(end, WorkEnd::default());
+        assert_eq!(std::fs::read_to_string(root.join("limits")).unwrap(), limits);
+    });
+}
+
 /// A bundle of a directory and a file in it, or of the file alone.
 fn of_dir(dir: &str, mode: Option<u32>, file: &str) -> Vec<u8> {
     let mut bundle = Vec::new();
     if let Some(mode) = mode {
-        let entry = Entry { path: path(dir), kind: FileKind::Dir, mode, mtime_ms: 1_600_000_000_000, ..Entry::default() };
+        let entry =
+            Entry { path: path(dir), kind: FileKind::Dir, mode, mtime_ms: 1_600_000_000_000, ..Entry::default() };
         encode(&Record::Entry(entry), &mut bundle);
     }
     if !file.is_empty() {
-        let entry = Entry { path: path(format!("{dir}/{file}")), kind: FileKind::File, mode: 0o600, ..Entry::default() };
+        let entry =
+            Entry { path: path(format!("{dir}/{file}")), kind: FileKind::File, mode: 0o600, ..Entry::default() };
         encode(&Record::Entry(entry), &mut bundle);
         encode(&Record::Whole, &mut bundle);
     }

@@ -46,7 +46,7 @@ pub struct Walk {
 struct Level {
     dir: Dir,
     path: FilePath,
-    /// Wanted by name, not looked at yet.
+    /// Wanted by name, or found without a word about what it is: not looked at yet.
     names: VecDeque<FileName>,
     listing: Option<Listing>,
     batch: VecDeque<FileInfo>,
@@ -59,7 +59,8 @@ struct Level {
 impl Level {
     /// Bytes that it keeps while others are gone into.
     fn bytes(&self) -> usize {
-        self.batch.iter().map(weight).sum::<usize>() + self.listing.as_ref().map_or(0, Listing::bytes)
+        let names: usize = self.names.iter().map(|name| size_of::<FileName>() + name.as_bytes().len()).sum();
+        self.batch.iter().map(weight).sum::<usize>() + names + self.listing.as_ref().map_or(0, Listing::bytes)
     }
 }
 
@@ -104,6 +105,8 @@ impl Walk {
             match listed {
                 Ok(Some(Batch { entries, unusable })) => {
                     self.unusable += unusable;
+                    let (unknown, entries): (Vec<_>, Vec<_>) = entries.into_iter().partition(is_unknown);
+                    level.names.extend(unknown.into_iter().map(|e| e.name));
                     // files first: directories are gone into once the rest of the batch is known
                     let (files, dirs): (Vec<_>, Vec<_>) = entries.into_iter().partition(|e| e.kind != FileKind::Dir);
                     level.batch.extend(files.into_iter().chain(dirs));
@@ -148,6 +151,11 @@ impl Walk {
         self.levels.push(Level { dir, path: path.clone(), names, listing, batch, of, _kept: kept });
         Found::Dir { path, info }
     }
+}
+
+/// Whether nothing is known of it but its name, and perhaps its kind.
+fn is_unknown(info: &FileInfo) -> bool {
+    (info.mode, info.mtime_ms, info.size) == (0, 0, 0) && info.kind != FileKind::Link
 }
 
 /// Entries enough for work that is done in one go: some file systems tell a few at a time.

@@ -6,8 +6,10 @@ mod memory;
 use super::{name, path};
 use crate::failure::Failure;
 use crate::filesys::delete::Delete;
+use crate::filesys::pack::{Have, Pack};
 use crate::filesys::sftp::Remote;
 use crate::filesys::{Dir, Fs};
+use crate::proto::bundle::{Decoder, Record};
 use crate::proto::control::{Fault, FileKind};
 use crate::transport::ssh::sftp::{Patience, Sftp};
 use std::time::Duration;
@@ -262,6 +264,38 @@ async fn who_stops_waiting_holds_nothing_up() {
     let mut second = dir.list();
     assert!(second.next().await.unwrap().is_none());
     closed.recv().await.expect("what came too late for anybody is closed");
+}
+
+#[tokio::test]
+async fn what_is_told_without_a_word_about_it_is_looked_at() {
+    let mut told = false;
+    let mut entries = 2u32.to_be_bytes().to_vec();
+    for name in [&b"file"[..], b"lost"] {
+        entries.extend([text(name), text(b""), vec![0; 4]].concat());
+    }
+    let (ours, theirs) = tokio::io::duplex(1 << 16);
+    tokio::spawn(serve_all(theirs, move |kind, id, rest| match kind {
+        READDIR if !std::mem::replace(&mut told, true) => packet(104, id, &entries),
+        LSTAT if texts(rest)[0].ends_with("file") => attrs(id, 0o100_644, 5),
+        LSTAT => status(id, 3),
+        READ => packet(103, id, &text(b"bytes")),
+        READDIR => status(id, 1),
+        _ => dir_first(kind, id).unwrap_or_else(|| status(id, 4)),
+    }));
+    let fs = Fs::Sftp(Remote::new(Sftp::start(ours, "host".into()).await.unwrap()));
+    let mut pack = Pack::new(fs.dir(&path("d")).await.unwrap(), Vec::new(), true, Have::default());
+    let (mut bundle, mut decoder, mut got) = (Vec::new(), Decoder::new(), Vec::new());
+    while pack.next(&mut bundle).await {}
+    decoder.push(&bundle);
+    while let Some(record) = decoder.record().unwrap() {
+        got.push(record);
+    }
+    let [Record::Entry(entry), Record::Bytes(bytes), Record::Whole, Record::Failed(lost), Record::End(_)] = &got[..]
+    else {
+        panic!("{got:?}")
+    };
+    assert_eq!((lost.path.as_bytes(), lost.why.code), (&b"lost"[..], Fault::REFUSED));
+    assert_eq!((entry.path.as_bytes(), entry.size, bytes.as_slice()), (&b"file"[..], 5, &b"bytes"[..]));
 }
 
 /// The texts that a request begins with.

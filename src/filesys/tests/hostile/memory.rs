@@ -2,7 +2,6 @@
 //! a process of its own, whose memory is measured.
 
 use super::*;
-use crate::filesys::pack::{Have, Pack};
 
 const READLINK: u8 = 19;
 const DIR: u32 = 0o040_755;
@@ -10,6 +9,8 @@ const FILE: u32 = 0o100_644;
 const LINK: u32 = 0o120_777;
 /// Of every file: one request's.
 const SIZE: usize = 32 << 10;
+/// Of a file that does not say it.
+const UNTOLD: u64 = 3 << 20;
 /// What a packet may have.
 const PACKET: usize = 256 << 10;
 /// What issue 6 allows, of which some is left for what a client does besides.
@@ -18,7 +19,7 @@ const MOST: usize = 60 << 20;
 const CASE: &str = "THUB_TEST_HOSTILE_MEMORY";
 
 /// Entries of these kinds in turn until the packet is full, each with a name of its own that is so long.
-fn full(kinds: &[u32], name: usize, long: usize) -> Vec<u8> {
+fn full(kinds: &[u32], name: usize, long: usize, size: usize) -> Vec<u8> {
     let (mut entries, mut count) = (Vec::new(), 0u32);
     let one = 4 + name + 4 + long + 16;
     while entries.len() + one + 9 <= PACKET {
@@ -27,7 +28,7 @@ fn full(kinds: &[u32], name: usize, long: usize) -> Vec<u8> {
         let mut called = format!("{count:0>4x}").into_bytes();
         called.resize(name, 1);
         entries.extend([text(&called), text(&vec![b'x'; long])].concat());
-        entries.extend([5u32.to_be_bytes().to_vec(), (SIZE as u64).to_be_bytes().to_vec()].concat());
+        entries.extend([5u32.to_be_bytes().to_vec(), (size as u64).to_be_bytes().to_vec()].concat());
         entries.extend(kind.to_be_bytes());
         count += 1;
     }
@@ -48,13 +49,20 @@ struct Case {
     steps: usize,
 }
 
-const CASES: [Case; 4] = [
-    Case { name: "wide", entries: || full(&[DIR], 4, 0), lstat: |id| attrs(id, DIR, 0), steps: 3000 },
-    Case { name: "deep", entries: || full(&[DIR, FILE], 70, 70), lstat: |id| attrs(id, DIR, 0), steps: 3000 },
-    Case { name: "long", entries: || full(&[DIR, LINK, 0, FILE], 1000, 0), lstat: |id| attrs(id, DIR, 0), steps: 500 },
+const CASES: [Case; 5] = [
+    // files that say they are empty, and are not
+    Case { name: "untold", entries: || full(&[FILE], 8, 0, 0), lstat: |id| attrs(id, FILE, 0), steps: 50 },
+    Case { name: "wide", entries: || full(&[DIR], 4, 0, SIZE), lstat: |id| attrs(id, DIR, 0), steps: 3000 },
+    Case { name: "deep", entries: || full(&[DIR, FILE], 70, 70, SIZE), lstat: |id| attrs(id, DIR, 0), steps: 3000 },
+    Case {
+        name: "long",
+        entries: || full(&[DIR, LINK, 0, FILE], 1000, 0, SIZE),
+        lstat: |id| attrs(id, DIR, 0),
+        steps: 500,
+    },
     Case {
         name: "wordy",
-        entries: || full(&[DIR], 1000, 0),
+        entries: || full(&[DIR], 1000, 0, SIZE),
         lstat: |id| packet(101, id, &[&4u32.to_be_bytes()[..], &text(&vec![0x1b; 30_000]), &text(b"")].concat()),
         steps: 3000,
     },
@@ -64,11 +72,17 @@ async fn look_through(case: &Case) {
     let (entries, lstat) = ((case.entries)(), case.lstat);
     let target = [1u32.to_be_bytes().to_vec(), text(&vec![1; 16 << 10]), text(b""), vec![0; 4]].concat();
     let (ours, theirs) = tokio::io::duplex(1 << 20);
-    tokio::spawn(serve(theirs, move |kind, id| match kind {
+    tokio::spawn(serve_all(theirs, move |kind, id, rest| match kind {
         READDIR => packet(104, id, &entries),
         READLINK => packet(104, id, &target),
         LSTAT => lstat(id),
-        READ => packet(103, id, &text(&[7; SIZE])),
+        FSTAT => attrs(id, FILE, 0),
+        READ => {
+            let (offset, length) = rest[5..].split_at(8);
+            let offset = u64::from_be_bytes(offset.try_into().unwrap());
+            let length = u32::from_be_bytes(length.try_into().unwrap());
+            if offset < UNTOLD { packet(103, id, &text(&vec![7; length as usize])) } else { status(id, 1) }
+        }
         _ => dir_first(kind, id).unwrap_or_else(|| status(id, 4)),
     }));
     let fs = Fs::Sftp(Remote::new(Sftp::start(ours, "host".into()).await.unwrap()));
