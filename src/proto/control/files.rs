@@ -437,7 +437,7 @@ pub struct FilesCopy {
     pub from: FilePath,
     /// The copy's own path, not the directory it comes into.
     pub to: FilePath,
-    /// Whether files of the same name are replaced; directories are put together.
+    /// Whether files of the same name are replaced; directories are put together, and one that is there keeps its mode.
     pub replace: bool,
     pub stream: StreamId,
     pub window: u64,
@@ -529,7 +529,7 @@ pub struct FilesUnpack {
     #[serde(skip_serializing_if = "Place::is_here")]
     pub place: Place,
     pub dir: FilePath,
-    /// Whether files of the same name are replaced; directories are put together.
+    /// Whether files of the same name are replaced; directories are put together, and one that is there keeps its mode.
     pub replace: bool,
     /// Whether all is on disk, too, before that: what was written by calls before as well, where the disk is the agent's own.
     #[serde(skip_serializing_if = "is_false")]
