@@ -92,11 +92,8 @@ impl Agent {
             }
         };
         self.work(r.stream, frames, r.from, r.window, |mut pipe| async move {
-            match read(&mut pipe, reader).await {
-                Ok(info) => pipe.ended(FilesEnded { info: Some(info), fault: None }),
-                Err(Over::Fault(f)) => pipe.ended(FilesEnded { info: None, fault: Some(f) }),
-                Err(Over::Gone) => {}
-            }
+            let how = read(&mut pipe, reader).await;
+            pipe.ended(how);
         })?;
         Ok(FilesReading { info })
     }
@@ -112,11 +109,8 @@ impl Agent {
         let at = writer.at();
         self.work(w.stream, frames, 0, 0, |pipe| async move {
             let mut pipe = pipe.accept(at, w.window);
-            match write(&mut pipe, writer).await {
-                Ok(info) => pipe.ended(FilesEnded { info: Some(info), fault: None }),
-                Err(Over::Fault(f)) => pipe.ended(FilesEnded { info: None, fault: Some(f) }),
-                Err(Over::Gone) => {}
-            }
+            let how = write(&mut pipe, writer).await;
+            pipe.ended(how);
         })?;
         Ok(FilesWriting { at, limit: at.saturating_add(credit(w.window)) })
     }

@@ -2,7 +2,7 @@
 
 use crate::proto::control::Fault;
 use crate::text::short;
-use crate::transport::ssh::sftp::{Lost, Wrong};
+use crate::transport::ssh::sftp::{Lost, Wrong, status};
 use rustix::io::Errno;
 
 /// Characters of a path that are shown: thousands of faults may wait to be told.
@@ -33,8 +33,8 @@ pub fn of(doing: &str, path: &[u8], e: Errno) -> Fault {
 /// What an SFTP server says. Most of what goes wrong is one "Failure" there: who knows better says so before.
 pub fn of_sftp(doing: &str, path: &[u8], wrong: &Wrong) -> Fault {
     let code = match wrong {
-        Wrong::Status { code: 2, .. } => Fault::UNKNOWN,
-        Wrong::Status { code: 3, .. } => Fault::REFUSED,
+        Wrong::Status { code: status::NO_SUCH_FILE, .. } => Fault::UNKNOWN,
+        Wrong::Status { code: status::PERMISSION_DENIED, .. } => Fault::REFUSED,
         Wrong::Lost(Lost::Silent) => Fault::TIMEOUT,
         Wrong::Lost(Lost::Over(_) | Lost::Cut(_)) => Fault::GONE,
         Wrong::Status { .. } | Wrong::Answer | Wrong::Unsupported => Fault::INTERNAL,
@@ -45,6 +45,11 @@ pub fn of_sftp(doing: &str, path: &[u8], wrong: &Wrong) -> Fault {
 pub fn say(code: i64, doing: &str, path: &[u8], words: &str) -> Fault {
     let path = short(&String::from_utf8_lossy(path), SHOWN);
     Fault::new(code, format!("{doing} '{path}': {words}"))
+}
+
+/// Of what is in a tree and can't be copied.
+pub fn no_such_kind() -> Fault {
+    Fault::new(Fault::WRONG_KIND, "it is neither a file, a directory nor a link")
 }
 
 /// The answer to what nobody can do there.

@@ -1,7 +1,7 @@
 //! Owns the writing of a tree: [`Grow`], entry by entry, and [`Unpack`], which takes them out of a bundle. A name that leads
 //! out of the tree is none, and a link in it is not followed. Leaves out where the entries come from.
 
-use super::{Dir, Fs, MANY, MANY_BYTES, Put, SMALL, Tally, UNFINISHED, Wanted, Writer, local, put};
+use super::{Dir, Fs, MANY, MANY_BYTES, Put, SMALL, Tally, UNFINISHED, Wanted, Writer, fault, local, put};
 use crate::proto::bundle::{BadBundle, Decoder, Entry, Record};
 use crate::proto::control::{Fault, FileKind, FileName, FilePath};
 
@@ -258,10 +258,7 @@ impl Unpack {
                     self.file = File::Passed;
                 }
             },
-            FileKind::Other => {
-                let why = Fault::new(Fault::WRONG_KIND, "it is neither a file, a directory nor a link");
-                self.grow.tally.failed(entry.path, why);
-            }
+            FileKind::Other => self.grow.tally.failed(entry.path, fault::no_such_kind()),
         }
     }
 

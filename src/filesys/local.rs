@@ -243,9 +243,6 @@ impl Dir {
     pub fn path(&self) -> FilePath {
         self.0.path.clone()
     }
-    pub fn identity(&self) -> (u64, u64) {
-        self.0.identity
-    }
     pub fn is_mount(&self) -> bool {
         self.0.mount
     }
@@ -496,10 +493,6 @@ impl Reader {
         }
         let to = to.unwrap_or(u64::MAX);
         Ok((info, Reader { file: Arc::new(File::from(file)), name, path, own, at: from, to }))
-    }
-
-    pub fn at(&self) -> u64 {
-        self.at
     }
 
     pub async fn next(&mut self) -> Result<Option<Vec<u8>>, Fault> {

@@ -180,6 +180,20 @@ impl Wanted {
             sync: true,
         })
     }
+
+    /// From where on a part is written of which so much is there: a longer one is of something else, and the last bytes
+    /// before a crash may not be what was written.
+    fn goes_on_at(&self, there: u64) -> u64 {
+        let at = if self.size.is_some_and(|size| there > size) { 0 } else { there };
+        at.saturating_sub(FilesWrite::BACK)
+    }
+
+    /// Whether as much has come as was to come, to this file of a directory.
+    fn check_whole(&self, came: u64, dir: &FilePath) -> Result<(), Fault> {
+        let Some(size) = self.size.filter(|size| *size != came) else { return Ok(()) };
+        let why = format!("{came} bytes came, and {size} were to come");
+        Err(fault::say(Fault::BAD_PARAMS, "writing", dir.join(&self.name).as_bytes(), &why))
+    }
 }
 
 /// How work on a tree goes; what is told is taken away each time.
@@ -372,14 +386,6 @@ impl Dir {
         match self {
             Dir::Local(dir) => dir.info(name).await,
             Dir::Sftp(dir) => dir.info(name).await,
-        }
-    }
-
-    /// Which directory this is, where that can be told: device and number.
-    pub fn identity(&self) -> Option<(u64, u64)> {
-        match self {
-            Dir::Local(dir) => Some(dir.identity()),
-            Dir::Sftp(_) => None,
         }
     }
 

@@ -1,7 +1,7 @@
 //! Owns a tree as a bundle: what there is, entry by entry, with its bytes or without. Leaves out where it is sent.
 
-use super::walk::{Chunk, Found, Walk, plan};
-use super::{Dir, Get, MANY, MANY_BYTES, Reader, SMALL, Tally, get, untold};
+use super::walk::{Chunk, Found, Plan, Walk};
+use super::{Dir, Get, MANY, MANY_BYTES, Reader, SMALL, Tally, fault, get, untold};
 use crate::proto::bundle::{Decoder, Entry, Record, encode, encode_bytes};
 use crate::proto::control::{Failed, Fault, FileInfo, FileKind, FileName, FilePath, FilesPack};
 use std::collections::{HashMap, VecDeque};
@@ -9,33 +9,58 @@ use std::collections::{HashMap, VecDeque};
 /// Bytes of a bundle that are told at once of what is not read.
 const TOLD: usize = 256 << 10;
 
-/// What the other side has already: size and time of change.
-#[derive(Default)]
-pub struct Have {
-    decoder: Option<Decoder>,
-    files: HashMap<FilePath, (u64, i64)>,
+/// Entries that the other side tells of, without their bytes.
+struct Said {
+    decoder: Decoder,
+    entries: usize,
     bytes: usize,
 }
 
-impl Have {
-    /// Takes the next bytes of the bundle that says so; true = its end has come.
-    pub fn feed(&mut self, bytes: &[u8]) -> Result<bool, Fault> {
-        let decoder = self.decoder.get_or_insert_with(Decoder::bare);
-        decoder.push(bytes);
+impl Default for Said {
+    fn default() -> Said {
+        Said { decoder: Decoder::bare(), entries: 0, bytes: 0 }
+    }
+}
+
+impl Said {
+    /// Bytes of their paths at most: 16 MiB.
+    const MOST: usize = 16 << 20;
+
+    /// Takes the next bytes, and hands on each entry and whether there is room for it; true = the end has come.
+    fn feed(&mut self, bytes: &[u8], mut each: impl FnMut(Entry, bool) -> Result<(), Fault>) -> Result<bool, Fault> {
+        self.decoder.push(bytes);
         let bad = |e| Fault::new(Fault::BAD_PARAMS, format!("what came is no bundle: {e}"));
-        while let Some(record) = decoder.record().map_err(bad)? {
+        while let Some(record) = self.decoder.record().map_err(bad)? {
             match record {
-                Record::Entry(e)
-                    if e.kind == FileKind::File && self.files.len() < FilesPack::HAVE && self.bytes < Wants::MOST =>
-                {
-                    self.bytes += e.path.as_bytes().len();
-                    self.files.insert(e.path, (e.size, e.mtime_ms));
+                Record::Entry(entry) => {
+                    self.entries += 1;
+                    self.bytes += entry.path.as_bytes().len();
+                    each(entry, self.entries <= FilesPack::HAVE && self.bytes <= Said::MOST)?;
                 }
                 Record::End(_) => return Ok(true),
                 _ => {}
             }
         }
         Ok(false)
+    }
+}
+
+/// What the other side has already: size and time of change.
+#[derive(Default)]
+pub struct Have {
+    said: Said,
+    files: HashMap<FilePath, (u64, i64)>,
+}
+
+impl Have {
+    /// Takes the next bytes of the bundle that says so; true = its end has come.
+    pub fn feed(&mut self, bytes: &[u8]) -> Result<bool, Fault> {
+        self.said.feed(bytes, |entry, is_room| {
+            if entry.kind == FileKind::File && is_room {
+                self.files.insert(entry.path, (entry.size, entry.mtime_ms));
+            }
+            Ok(())
+        })
     }
 
     fn has(&self, path: &FilePath, info: &FileInfo) -> bool {
@@ -52,34 +77,20 @@ pub fn same_time(a: i64, b: i64) -> bool {
 /// Files that are wanted, as the other side names them.
 #[derive(Default)]
 pub struct Wants {
-    decoder: Option<Decoder>,
+    said: Said,
     files: VecDeque<Entry>,
-    bytes: usize,
 }
 
 impl Wants {
-    /// Bytes of their paths at most: 32 MiB.
-    const MOST: usize = 32 << 20;
-
     /// Takes the next bytes of the bundle that says so; true = its end has come.
     pub fn feed(&mut self, bytes: &[u8]) -> Result<bool, Fault> {
-        let decoder = self.decoder.get_or_insert_with(Decoder::bare);
-        decoder.push(bytes);
-        let bad = |e| Fault::new(Fault::BAD_PARAMS, format!("what came is no bundle: {e}"));
-        while let Some(record) = decoder.record().map_err(bad)? {
-            match record {
-                Record::Entry(entry) => {
-                    self.bytes += entry.path.as_bytes().len();
-                    self.files.push_back(entry);
-                    if self.files.len() > FilesPack::HAVE || self.bytes > Wants::MOST {
-                        return Err(Fault::new(Fault::BAD_PARAMS, "that is too much for one call"));
-                    }
-                }
-                Record::End(_) => return Ok(true),
-                _ => {}
+        self.said.feed(bytes, |entry, is_room| {
+            if !is_room {
+                return Err(Fault::new(Fault::BAD_PARAMS, "that is too much for one call"));
             }
-        }
-        Ok(false)
+            self.files.push_back(entry);
+            Ok(())
+        })
     }
 }
 
@@ -183,9 +194,8 @@ pub struct Pack {
     contents: bool,
     have: Have,
     /// Of the directory seen last: what is still to be told, files still to be read.
-    seen: VecDeque<FileInfo>,
-    chunks: VecDeque<Chunk>,
-    dir: Option<(Dir, FilePath)>,
+    seen: (FilePath, VecDeque<FileInfo>),
+    plan: Plan,
     read: VecDeque<Small>,
     large: Option<Large>,
     tally: Tally,
@@ -263,9 +273,8 @@ impl Pack {
             walk: Walk::new(dir, names),
             contents,
             have,
-            seen: VecDeque::new(),
-            chunks: VecDeque::new(),
-            dir: None,
+            seen: Default::default(),
+            plan: Plan::default(),
             read: VecDeque::new(),
             large: None,
             tally: Tally::default(),
@@ -284,18 +293,14 @@ impl Pack {
             }
         } else if !self.read.is_empty() {
             self.tally.failures += tell(&mut self.read, out).await;
-        } else if !self.seen.is_empty()
-            && let Some((_, path)) = self.dir.clone()
-        {
+        } else if !self.seen.1.is_empty() {
             // (their paths may be long, and as JSON far longer)
             while out.len() < TOLD
-                && let Some(info) = self.seen.pop_front()
+                && let Some(info) = self.seen.1.pop_front()
             {
-                self.told(path.join(&info.name), &info, out);
+                self.told(self.seen.0.join(&info.name), &info, out);
             }
-        } else if let Some(chunk) = self.chunks.pop_front()
-            && let Some((dir, path)) = self.dir.clone()
-        {
+        } else if let Some((dir, path, chunk)) = self.plan.pop() {
             match chunk {
                 Chunk::Small(infos) => self.small(dir, &path, infos).await,
                 Chunk::Large(info) => self.open(&dir, &path, &info, out).await,
@@ -322,25 +327,22 @@ impl Pack {
     }
 
     fn files(&mut self, dir: Dir, path: FilePath, infos: Vec<FileInfo>) {
-        let mut files = Vec::new();
+        let (mut files, mut others) = (Vec::new(), VecDeque::new());
         for info in infos {
             match info.kind {
                 FileKind::File if self.have.has(&path.join(&info.name), &info) => {}
                 FileKind::File if self.contents => files.push(info),
-                _ => self.seen.push_back(info),
+                _ => others.push_back(info),
             }
         }
-        self.chunks = plan(&path, files);
-        self.dir = Some((dir, path));
+        self.seen = (path.clone(), others);
+        self.plan = Plan::new(dir, path, files);
     }
 
     fn told(&mut self, at: FilePath, info: &FileInfo, out: &mut Vec<u8>) {
         match info.kind {
             FileKind::File | FileKind::Dir | FileKind::Link => encode(&Record::Entry(entry(at, info)), out),
-            FileKind::Other => {
-                let why = Fault::new(Fault::WRONG_KIND, "it is neither a file, a directory nor a link");
-                self.failed(at, why, out);
-            }
+            FileKind::Other => self.failed(at, fault::no_such_kind(), out),
         }
     }
 

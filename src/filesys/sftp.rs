@@ -6,7 +6,7 @@ pub mod pieces;
 
 use super::{Batch, Get, Put, Wanted, fault, local};
 use crate::proto::control::{Fault, FileInfo, FileKind, FileName, FilePath, FilesStatted, LinkInfo, Space};
-use crate::transport::ssh::sftp::{Answer, Attrs, Handle, Kept, Named, Names, Sftp, Wrong};
+use crate::transport::ssh::sftp::{Answer, Attrs, Handle, Kept, Named, Names, Sftp, Wrong, status};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use tokio::task::JoinSet;
@@ -85,9 +85,9 @@ fn attrs(mode: Option<u32>, mtime_ms: Option<i64>) -> Attrs {
     Attrs { mode, atime_mtime: seconds.map(|s| (s, s)), ..Attrs::default() }
 }
 
-/// The server said no without a word why (4, a failure; OpenSSH has 5 for what makes no sense to its system).
+/// The server said no without a word why.
 fn is_failure(wrong: &Wrong) -> bool {
-    matches!(wrong, Wrong::Status { code: 4 | 5, .. })
+    matches!(wrong, Wrong::Status { code: status::FAILURE | status::BAD_MESSAGE, .. })
 }
 
 /// Work of which so much is under way at once; the answers in order. Dropped, all of it ends.

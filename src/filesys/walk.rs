@@ -37,8 +37,6 @@ pub struct Walk {
     levels: Vec<Level>,
     /// What is mounted in the tree is not gone into.
     pub one_disk: bool,
-    /// A directory that is not gone into: the one that is being filled.
-    pub not_into: Option<(u64, u64)>,
     /// Names that are none.
     pub unusable: u64,
 }
@@ -71,7 +69,7 @@ impl Walk {
         let batch = VecDeque::new();
         let (path, names) = (FilePath::default(), names.into());
         let top = Level { dir, path, names, listing, batch, of: None, _kept: Kept::Local };
-        Walk { levels: vec![top], one_disk: false, not_into: None, unusable: 0 }
+        Walk { levels: vec![top], one_disk: false, unusable: 0 }
     }
 
     /// None = all has been seen.
@@ -139,9 +137,6 @@ impl Walk {
         if self.one_disk && self.levels.len() > 1 && dir.is_mount() {
             return failed(path, Fault::OTHER_DISK, "another file system is mounted there");
         }
-        if self.not_into.is_some() && dir.identity() == self.not_into {
-            return failed(path, Fault::REFUSED, "it is the copy itself");
-        }
         let Some(kept) = dir.keep(self.levels.last().map_or(0, Level::bytes)) else {
             let why = "too much in the directories above it is still to be gone into: take it by itself";
             return failed(path, Fault::REFUSED, why);
@@ -177,8 +172,28 @@ pub enum Chunk {
     Large(FileInfo),
 }
 
-/// How the plain files of a directory are read.
-pub fn plan(path: &FilePath, files: Vec<FileInfo>) -> VecDeque<Chunk> {
+/// The plain files of a directory, as they are read.
+#[derive(Default)]
+pub struct Plan {
+    of: Option<(Dir, FilePath)>,
+    chunks: VecDeque<Chunk>,
+}
+
+impl Plan {
+    pub fn new(dir: Dir, path: FilePath, files: Vec<FileInfo>) -> Plan {
+        let chunks = chunks(&path, files);
+        Plan { of: Some((dir, path)), chunks }
+    }
+
+    /// What is read next; none = all has been.
+    pub fn pop(&mut self) -> Option<(Dir, FilePath, Chunk)> {
+        let chunk = self.chunks.pop_front()?;
+        let (dir, path) = self.of.clone()?;
+        Some((dir, path, chunk))
+    }
+}
+
+fn chunks(path: &FilePath, files: Vec<FileInfo>) -> VecDeque<Chunk> {
     let (mut chunks, mut small, mut bytes) = (VecDeque::new(), Vec::new(), 0);
     for file in files {
         if file.size > SMALL {

@@ -6,8 +6,8 @@ mod wait;
 
 use crate::failure::Failure;
 use crate::text::short;
-use packet::{Ask, Reply, status};
-pub use packet::{Attrs, Named, Names, flags};
+use packet::{Ask, Reply};
+pub use packet::{Attrs, Named, Names, flags, status};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -68,7 +68,6 @@ fn said(code: u32, message: &[u8]) -> String {
 #[derive(Clone, Copy, Default, Debug)]
 struct Extensions {
     posix_rename: bool,
-    hardlink: bool,
     statvfs: bool,
     fsync: bool,
     limits: bool,
@@ -89,7 +88,6 @@ pub struct Sftp {
     requests: Requests,
     can: Extensions,
     piece: u32,
-    host: String,
 }
 
 /// An open file or directory there; closed when it is let go of.
@@ -174,7 +172,7 @@ impl Sftp {
         let requests = Requests::spawn(io, patience);
         let within = START_WITHIN.min(patience.each);
         let wrong = match tokio::time::timeout(within, Sftp::greeted(requests)).await {
-            Ok(Ok((requests, can, piece))) => return Ok(Sftp { requests, can, piece, host }),
+            Ok(Ok((requests, can, piece))) => return Ok(Sftp { requests, can, piece }),
             Ok(Err(wrong)) => wrong,
             Err(_) => Wrong::Lost(Lost::Silent),
         };
@@ -192,7 +190,6 @@ impl Sftp {
         };
         let can = Extensions {
             posix_rename: has("posix-rename@openssh.com", b"1"),
-            hardlink: has("hardlink@openssh.com", b"1"),
             statvfs: has("statvfs@openssh.com", b"2"),
             fsync: has("fsync@openssh.com", b"1"),
             limits: has("limits@openssh.com", b"1"),
@@ -210,15 +207,11 @@ impl Sftp {
         Ok((requests, can, piece))
     }
 
-    /// Who it is with, for people.
     /// For how long nothing was asked or answered; none = it is over.
     pub fn idle(&self) -> Option<Duration> {
         self.requests.idle()
     }
 
-    pub fn host(&self) -> &str {
-        &self.host
-    }
     /// Bytes of one read or write.
     pub fn piece(&self) -> u32 {
         self.piece
@@ -343,13 +336,6 @@ impl Sftp {
     /// Not over what is there, as far as the server keeps to the draft.
     pub async fn rename(&self, from: &[u8], to: &[u8]) -> Result<(), Wrong> {
         self.done(&Ask::Rename { from, to }).await
-    }
-    /// Another name for a file; never over what is there.
-    pub async fn hardlink(&self, from: &[u8], to: &[u8]) -> Result<(), Wrong> {
-        if !self.can.hardlink {
-            return Err(Wrong::Unsupported);
-        }
-        self.done(&Ask::Hardlink { from, to }).await
     }
     /// Room on the file system of a path; none where the server can't tell.
     pub async fn room(&self, path: &[u8]) -> Result<Option<Room>, Wrong> {

@@ -76,10 +76,6 @@ pub enum Ask<'a> {
         from: &'a [u8],
         to: &'a [u8],
     },
-    Hardlink {
-        from: &'a [u8],
-        to: &'a [u8],
-    },
     Statvfs {
         path: &'a [u8],
     },
@@ -94,7 +90,6 @@ pub mod flags {
     pub const READ: u32 = 1;
     pub const WRITE: u32 = 2;
     pub const CREATE: u32 = 8;
-    pub const TRUNCATE: u32 = 16;
     pub const EXCLUSIVE: u32 = 32;
 }
 
@@ -105,6 +100,8 @@ pub mod status {
     pub const NO_SUCH_FILE: u32 = 2;
     pub const PERMISSION_DENIED: u32 = 3;
     pub const FAILURE: u32 = 4;
+    /// OpenSSH has it for what makes no sense to its system.
+    pub const BAD_MESSAGE: u32 = 5;
     pub const UNSUPPORTED: u32 = 8;
 }
 
@@ -337,10 +334,6 @@ pub fn encode(id: u32, ask: &Ask<'_>) -> Vec<u8> {
         }
         Ask::PosixRename { from, to } => {
             extended(&mut w, "posix-rename@openssh.com");
-            w.text(from).text(to);
-        }
-        Ask::Hardlink { from, to } => {
-            extended(&mut w, "hardlink@openssh.com");
             w.text(from).text(to);
         }
         Ask::Statvfs { path } => {
