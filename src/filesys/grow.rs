@@ -1,7 +1,7 @@
 //! Owns the writing of a tree: [`Grow`], entry by entry, and [`Unpack`], which takes them out of a bundle. A name that leads
 //! out of the tree is none, and a link in it is not followed. Leaves out where the entries come from.
 
-use super::{Dir, Fs, MANY, MANY_BYTES, Put, SMALL, Tally, UNFINISHED, Wanted, Writer, fault, local, put};
+use super::{Dir, Fs, MANY, MANY_BYTES, Put, SMALL, Tally, Wanted, Writer, fault, local, put};
 use crate::proto::bundle::{BadBundle, Decoder, Entry, Record};
 use crate::proto::control::{Fault, FileKind, FileName, FilePath};
 
@@ -67,7 +67,7 @@ impl Grow {
         if let Ok(there) = dir.info(&name).await
             && there.kind == FileKind::Dir
         {
-            return Ok(there.mode == UNFINISHED);
+            return Ok(dir.is_unfinished(&there));
         }
         dir.begin(&name).await.map(|()| true)
     }

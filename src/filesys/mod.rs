@@ -480,6 +480,13 @@ impl Dir {
         Ok(dir)
     }
 
+    /// Whether a directory in it, which is this, is one that is being filled. Where there is no mode to tell it by, what is this
+    /// user's alone is taken for one.
+    fn is_unfinished(&self, there: &FileInfo) -> bool {
+        let is_plain = matches!(self, Dir::Sftp(dir) if dir.has_plain_modes());
+        there.mode == UNFINISHED || (is_plain && there.mode == UNFINISHED & 0o777)
+    }
+
     /// Makes a directory that is filled before it gets its mode, if it is not there already.
     async fn begin(&self, name: &FileName) -> Result<(), Fault> {
         let Err(why) = self.mkdir(name, Some(UNFINISHED)).await else { return Ok(()) };

@@ -9,6 +9,7 @@ use crate::proto::control::{Fault, FileInfo, FileKind, FileName, FilePath, Files
 use crate::transport::ssh::sftp::{Answer, Attrs, Handle, Kept, Named, Names, Sftp, Wrong, status};
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::task::JoinSet;
 
 /// Requests of one piece of work that are under way together.
@@ -25,11 +26,14 @@ const NO_ROOM: u64 = 64 << 10;
 #[derive(Clone)]
 pub struct Remote {
     sftp: Sftp,
+    /// It was seen that the server keeps nothing of a mode but who may read, write and execute.
+    plain: Arc<AtomicBool>,
 }
 
 #[derive(Clone)]
 pub struct Dir {
     sftp: Sftp,
+    plain: Arc<AtomicBool>,
     /// (many hold it at once, and it may be long)
     path: Arc<FilePath>,
     /// Its file system, where the server can tell it.
@@ -125,7 +129,7 @@ impl Remote {
     }
 
     pub fn new(sftp: Sftp) -> Remote {
-        Remote { sftp }
+        Remote { sftp, plain: Arc::default() }
     }
 
     fn failed(doing: &str, path: &FilePath, wrong: &Wrong) -> Fault {
@@ -138,7 +142,8 @@ impl Remote {
         if info_of(&found, FileName::default()).kind != FileKind::Dir {
             return Err(fault::wrong_kind("opening", raw(path), "it is no directory"));
         }
-        Ok(Dir { sftp: self.sftp.clone(), path: path.clone().into(), disk, mount: false })
+        let (sftp, plain) = (self.sftp.clone(), self.plain.clone());
+        Ok(Dir { sftp, plain, path: path.clone().into(), disk, mount: false })
     }
 
     pub async fn real(&self, path: &FilePath) -> Result<FilePath, Fault> {
@@ -192,6 +197,10 @@ impl Dir {
         self.sftp.keep(bytes)
     }
 
+    pub fn has_plain_modes(&self) -> bool {
+        self.plain.load(Ordering::Relaxed)
+    }
+
     pub fn is_mount(&self) -> bool {
         self.mount
     }
@@ -239,7 +248,7 @@ impl Dir {
         match info_of(&found, FileName::default()).kind {
             FileKind::Dir => {
                 let mount = disk.zip(self.disk).is_some_and(|(disk, above)| disk != above);
-                Ok(Dir { sftp: self.sftp.clone(), path: path.into(), disk, mount })
+                Ok(Dir { path: path.into(), disk, mount, ..self.clone() })
             }
             FileKind::Link => Err(fault::wrong_kind("opening", path.as_bytes(), "it is a symbolic link")),
             _ => Err(fault::wrong_kind("opening", path.as_bytes(), "it is no directory")),
@@ -264,8 +273,17 @@ impl Dir {
         }
         match mode {
             // its umask has taken some of it away
-            Some(_) => {
-                let set = self.sftp.setstat(path.as_bytes(), attrs(mode, None)).await;
+            Some(wanted) => {
+                let set = self.sftp.setstat(path.as_bytes(), attrs(mode, None));
+                let set = if wanted > 0o777 {
+                    let (set, now) = tokio::join!(set, self.sftp.lstat(path.as_bytes()));
+                    if now.is_ok_and(|now| now.mode.is_some_and(|now| now & 0o7777 != wanted)) {
+                        self.plain.store(true, Ordering::Relaxed);
+                    }
+                    set
+                } else {
+                    set.await
+                };
                 set.map_err(|w| self.failed(DOING, name, &w))
             }
             None => Ok(()),

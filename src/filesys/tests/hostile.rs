@@ -6,6 +6,7 @@ mod memory;
 use super::{name, path};
 use crate::failure::Failure;
 use crate::filesys::delete::Delete;
+use crate::filesys::grow::Grow;
 use crate::filesys::pack::{Have, Pack};
 use crate::filesys::sftp::Remote;
 use crate::filesys::{Dir, Fs};
@@ -20,10 +21,12 @@ const OPEN: u8 = 3;
 const CLOSE: u8 = 4;
 const READ: u8 = 5;
 const LSTAT: u8 = 7;
+const SETSTAT: u8 = 9;
 const OPENDIR: u8 = 11;
 const READDIR: u8 = 12;
 const FSTAT: u8 = 8;
 const REMOVE: u8 = 13;
+const MKDIR: u8 = 14;
 const STAT: u8 = 17;
 const RENAME: u8 = 18;
 
@@ -298,15 +301,57 @@ async fn what_is_told_without_a_word_about_it_is_looked_at() {
     assert_eq!((entry.path.as_bytes(), entry.size, bytes.as_slice()), (&b"file"[..], 5, &b"bytes"[..]));
 }
 
-/// The texts that a request begins with.
+/// The text that a request begins with, and what follows it.
+fn first(rest: &[u8]) -> (String, &[u8]) {
+    let (length, rest) = rest.split_first_chunk::<4>().unwrap();
+    let (text, rest) = rest.split_at(u32::from_be_bytes(*length) as usize);
+    (String::from_utf8(text.to_vec()).unwrap(), rest)
+}
+
+/// All the texts that a request is.
 fn texts(mut rest: &[u8]) -> Vec<String> {
     let mut texts = Vec::new();
-    while let Some((length, more)) = rest.split_first_chunk::<4>() {
-        let (text, more) = more.split_at(u32::from_be_bytes(*length) as usize);
-        texts.push(String::from_utf8(text.to_vec()).unwrap());
+    while !rest.is_empty() {
+        let (text, more) = first(rest);
+        texts.push(text);
         rest = more;
     }
     texts
+}
+
+#[tokio::test]
+async fn a_server_that_keeps_plain_modes_alone_gets_them() {
+    use std::collections::BTreeMap;
+    use std::sync::{Arc, Mutex};
+    let modes = Arc::new(Mutex::new(BTreeMap::from([("d".to_string(), 0o755), ("d/own".to_string(), 0o711)])));
+    let there = modes.clone();
+    let (ours, theirs) = tokio::io::duplex(1 << 16);
+    tokio::spawn(serve_all(theirs, move |kind, id, rest| {
+        let mut there = there.lock().unwrap();
+        let (path, rest) = if kind == CLOSE { Default::default() } else { first(rest) };
+        match kind {
+            LSTAT | STAT => there.get(&path).map_or(status(id, 2), |mode| attrs(id, 0o040_000 | mode, 0)),
+            MKDIR if there.contains_key(&path) => status(id, 4),
+            MKDIR | SETSTAT => {
+                // (behind the flags, which say that it is there)
+                let mode = u32::from_be_bytes(rest[4..8].try_into().unwrap());
+                there.insert(path, mode & 0o777);
+                status(id, 0)
+            }
+            _ => status(id, 4),
+        }
+    }));
+    let fs = Fs::Sftp(Remote::new(Sftp::start(ours, "host".into()).await.unwrap()));
+    // one copy makes the directory that it needs, the next one knows what it is to be
+    for (at, mode) in [("new/sub", 0o750), ("new", 0o755), ("own", 0o777)] {
+        let mut grow = Grow::new(fs.clone(), fs.dir(&path("d")).await.unwrap(), true);
+        grow.dir(&path(at), mode, 0).await;
+        grow.finish().await.unwrap();
+        assert_eq!(grow.tally.failures(), 0);
+    }
+    let modes = modes.lock().unwrap();
+    let mode = |at: &str| modes[at];
+    assert_eq!((mode("d/new"), mode("d/new/sub"), mode("d/own")), (0o755, 0o750, 0o711));
 }
 
 /// A server that can't rename over what is there, with two files, `old` in the way of `new`; it refuses the renames that
