@@ -59,6 +59,11 @@ pub enum Errand {
         edit: Box<Edit>,
         keep: Keep,
     },
+    /// What was edited in the time of clients that are gone, and not put back: LeftEdits. `open`: the copies that editors
+    /// have still.
+    LeftEdits {
+        open: Vec<PathBuf>,
+    },
     /// A copy is needed no more.
     Forget {
         copy: PathBuf,
@@ -108,6 +113,7 @@ pub enum News {
     PutBack(String),
     /// It is another one than was fetched: as it is now, none = it is gone.
     Differs(Box<Edit>, Option<Box<FileInfo>>),
+    LeftEdits(Vec<Edit>),
     Planned {
         files: u64,
         bytes: u64,

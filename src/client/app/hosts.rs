@@ -450,6 +450,9 @@ impl App {
             }
         }
         self.open_asked(id, out);
+        if id.is_local() {
+            self.look_for_edits(out);
+        }
     }
 
     fn attached(

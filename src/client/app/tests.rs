@@ -1206,10 +1206,13 @@ fn a_session_of_another_size_is_shown_around_its_cursor() {
 fn a_closed_pane_leaves_nothing_half_made() {
     let mut s = Bench::full(80, 24);
     s.keys("C-b %");
-    let create = s.take();
-    assert!(create.iter().any(|e| matches!(e, Effect::Host(_, HostCommand::Create { tag: 2, .. }))));
+    let tag = s.take().iter().find_map(|e| match e {
+        Effect::Host(_, HostCommand::Create { tag, .. }) => Some(*tag),
+        _ => None,
+    });
+    let tag = tag.expect("a session is wanted");
     s.keys("C-b x");
-    s.host("local", HostEvent::Created { tag: 2, result: Ok(Box::new(info("s2", 1, 1))) });
+    s.host("local", HostEvent::Created { tag, result: Ok(Box::new(info("s2", 1, 1))) });
     assert!(s.effects.contains(&Effect::Host(HostId::local(), HostCommand::Close { session: id("s2") })));
     s.keys("C-b x y");
     assert!(s.has("No panes.") && s.has("┌ hosts"), "{}", s.screen());

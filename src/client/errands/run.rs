@@ -88,6 +88,11 @@ impl Runner {
                     let _ = answers.send(Answer { ask, what, all });
                 }
             }
+            // (a look at each start: for that alone there need be no thread)
+            Errand::LeftEdits { open } => {
+                let (paths, teller) = (self.means.paths.clone(), Teller { tag, news: self.news.clone() });
+                tokio::task::spawn_blocking(move || teller.tell(News::LeftEdits(super::edit::left(&paths, &open))));
+            }
             errand => {
                 let (means, teller) = (self.means.clone(), Teller { tag, news: self.news.clone() });
                 let (answers, asked) = mpsc::unbounded_channel();
@@ -177,7 +182,7 @@ async fn carry_out(
         }
         Errand::Paste { whose } => super::clip::paste(means, whose, teller).await?,
         // (those need no task)
-        Errand::Stop | Errand::Answer { .. } => {}
+        Errand::Stop | Errand::Answer { .. } | Errand::LeftEdits { .. } => {}
     }
     Ok(())
 }
