@@ -374,4 +374,4 @@ impl Reading {
 }
 
 #[cfg(test)]
-mod tests;
+pub mod tests;
