@@ -2,7 +2,8 @@
 //! done. Leaves out the bytes (`carry`), and where questions are asked.
 //!
 //! A copy is made of passes, and needs to remember nothing between them: what has the size and time of its source is there,
-//! and a part says how far it is. So after a cut, or when the same is asked again another day, it goes on.
+//! and a part says how far it is. So after a cut, or when the same is asked again another day, it goes on. A move deletes its
+//! source afterwards: there what this job did not bring itself is compared by its bytes.
 
 use super::carry::{self, Item, LARGE, Way, is_cut};
 use super::meter::{Far, Meter};
@@ -13,6 +14,7 @@ use crate::proto::bundle::Entry;
 use crate::proto::control::*;
 use crate::proto::ids::{hex, random_bytes};
 use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -30,6 +32,8 @@ const TRIES: u32 = 50;
 const LOOKS: u32 = 3;
 /// Names tried for a copy beside another.
 const NAMES: u32 = 1000;
+/// Files that a move knows to be the same without comparing them again: 8 bytes each.
+const KNOWN: usize = 500_000;
 
 /// A copy or move of things between two ends.
 #[derive(Clone)]
@@ -207,6 +211,9 @@ struct Run {
     renamed: HashMap<FileName, FileName>,
     /// Names that were given to another place at once.
     moved: HashSet<FileName>,
+    /// In a move: files that were brought, or compared, by what says so of them.
+    known: HashSet<u64>,
+    hasher: RandomState,
     unusable: u64,
     counting: JoinSet<()>,
     planned: bool,
@@ -236,6 +243,8 @@ pub async fn run(
         asked: 0,
         renamed: HashMap::new(),
         moved: HashSet::new(),
+        known: HashSet::new(),
+        hasher: RandomState::new(),
         unusable: 0,
         counting: JoinSet::new(),
         planned: false,
@@ -267,6 +276,45 @@ fn is_same(entry: &Entry, there: &FileInfo) -> bool {
         (FileKind::Link, FileKind::Link) => there.link.as_ref().map(|l| &l.target) == entry.link.as_ref(),
         _ => false,
     }
+}
+
+/// What has a file's name there.
+struct There {
+    /// Without its names.
+    info: FileInfo,
+    /// It is what would be copied.
+    same: bool,
+}
+
+/// Looks at what has an entry's name there; `source` = its own path, where bytes are to be compared.
+async fn look_at(
+    from: &End,
+    source: Option<FilePath>,
+    to: &End,
+    path: FilePath,
+    entry: &Entry,
+) -> Result<Option<There>, Fault> {
+    let Some(FileInfo { kind, size, mode, mtime_ms, link, .. }) = to.look(&path).await? else { return Ok(None) };
+    let info = FileInfo { kind, size, mode, mtime_ms, link, ..FileInfo::default() };
+    let mut same = is_same(entry, &info);
+    if let Some(source) = source.filter(|_| same && kind == FileKind::File) {
+        same = has_same_bytes(from, &source, to, &path, size).await?;
+    }
+    Ok(Some(There { info: FileInfo { link: None, ..info }, same }))
+}
+
+/// Whether two files of this size are the same throughout; one that can't be read is not.
+async fn has_same_bytes(from: &End, source: &FilePath, to: &End, path: &FilePath, size: u64) -> Result<bool, Fault> {
+    let mut at = 0;
+    while at < size {
+        let end = size.min(at.saturating_add(FilesHash::MOST));
+        match tokio::join!(from.hash(source, at, Some(end)), to.hash(path, at, Some(end))) {
+            (Ok(ours), Ok(theirs)) if ours == theirs && ours.bytes == end - at => at = end,
+            (Err(why), _) | (_, Err(why)) if is_cut(&why) => return Err(why),
+            _ => return Ok(false),
+        }
+    }
+    Ok(true)
 }
 
 /// The name with a number before its ending.
@@ -533,8 +581,8 @@ impl Run {
             }
             let to = self.there(&entry.path);
             let in_the_way = match (&entry.kind, &there) {
-                (FileKind::Dir, Some(there)) => there.kind != FileKind::Dir,
-                (_, Some(there)) => there.kind == FileKind::Dir,
+                (FileKind::Dir, Some(there)) => there.info.kind != FileKind::Dir,
+                (_, Some(there)) => there.info.kind == FileKind::Dir,
                 _ => false,
             };
             if in_the_way {
@@ -549,6 +597,9 @@ impl Run {
                 continue;
             }
             let mut item = Item { entry, to, replace: false };
+            if there.as_ref().is_some_and(|there| there.same) {
+                self.knows(&item.entry, &item.to);
+            }
             if let Some(there) = there
                 && !self.goes(&mut item, there).await?
             {
@@ -577,16 +628,39 @@ impl Run {
         let way = Way { from: &from, dir: &dir, to: &to, into: &into };
         let (count, bytes) = (small.len() as u64, small.iter().map(|item| item.entry.size).sum::<u64>());
         let before = self.watch.failures;
+        let brought: Vec<u64> = small.iter().filter_map(|item| self.mark(&item.entry, &item.to)).collect();
         carry::small(&way, small, &mut self.watch).await?;
         self.watch.done(count.saturating_sub(self.watch.failures - before), bytes);
+        if self.watch.failures == before {
+            self.known.extend(brought);
+        }
         for item in large {
+            let (mark, before) = (self.mark(&item.entry, &item.to), self.watch.failures);
             self.large(&way, item).await?;
+            self.known.extend(mark.filter(|_| self.watch.failures == before));
         }
         let (count, before) = (closed.len() as u64, self.watch.failures);
         // (what was carried before a cut may not be on disk yet, and a move deletes the other one)
         carry::dirs(&way, closed, ends && (carried || lacking > 0 || self.job.moves), &mut self.watch).await?;
         self.watch.done(count.saturating_sub(self.watch.failures - before), 0);
         Ok(lacking)
+    }
+
+    /// What a move remembers of a file that it has brought: while this is the same, so is the file. None = it remembers none
+    /// (any more).
+    fn mark(&self, entry: &Entry, to: &FilePath) -> Option<u64> {
+        let remembers = self.job.moves && entry.kind == FileKind::File && self.known.len() < KNOWN;
+        remembers.then(|| self.hasher.hash_one((&entry.path, to, entry.size, entry.mtime_ms)))
+    }
+
+    fn knows(&mut self, entry: &Entry, to: &FilePath) {
+        self.known.extend(self.mark(entry, to));
+    }
+
+    /// The path whose bytes are to be compared with what is there under the other one, if they are.
+    fn compared(&self, entry: &Entry, to: &FilePath) -> Option<FilePath> {
+        let known = self.known.contains(&self.hasher.hash_one((&entry.path, to, entry.size, entry.mtime_ms)));
+        (self.job.moves && !known).then(|| self.job.dir.below(&entry.path))
     }
 
     /// A large file: within one place its bytes need not come here.
@@ -619,28 +693,29 @@ impl Run {
         &mut self,
         entries: &[Entry],
         tops: &mut HashMap<Vec<u8>, Option<FileKind>>,
-    ) -> Result<Vec<Option<FileInfo>>, Fault> {
+    ) -> Result<Vec<Option<There>>, Fault> {
         let first = |path: &FilePath| path.as_bytes().split(|b| *b == b'/').next().unwrap_or_default().to_vec();
         let is_top = |path: &FilePath| !path.as_bytes().contains(&b'/');
-        let mut found: Vec<Option<FileInfo>> = vec![None; entries.len()];
+        let mut found: Vec<Option<There>> = entries.iter().map(|_| None).collect();
         for of_tops in [true, false] {
             let mut wanted = Vec::new();
             for (i, entry) in entries.iter().enumerate().filter(|(_, e)| is_top(&e.path) == of_tops) {
                 // below what is not there, nothing is
                 let below = of_tops || tops.get(&first(&entry.path)).is_some_and(|kind| *kind == Some(FileKind::Dir));
                 if below {
-                    wanted.push((i, self.to_path(&self.there(&entry.path))));
+                    wanted.push((i, entry));
                 }
             }
-            let to = self.job.to.clone();
             let mut under_way = JoinSet::new();
             let mut wanted = wanted.into_iter();
             loop {
                 while under_way.len() < TOGETHER
-                    && let Some((i, path)) = wanted.next()
+                    && let Some((i, entry)) = wanted.next()
                 {
-                    let to = to.clone();
-                    under_way.spawn(async move { (i, to.look(&path).await) });
+                    let there = self.there(&entry.path);
+                    let (source, path) = (self.compared(entry, &there), self.to_path(&there));
+                    let (from, to, entry) = (self.job.from.clone(), self.job.to.clone(), entry.clone());
+                    under_way.spawn(async move { (i, look_at(&from, source, &to, path, &entry).await) });
                 }
                 let Some(looked) = under_way.join_next().await else { break };
                 let (i, looked) = looked.map_err(|e| Fault::new(Fault::INTERNAL, e.to_string()))?;
@@ -655,7 +730,7 @@ impl Run {
             }
             if of_tops {
                 for (entry, found) in entries.iter().zip(&found).filter(|(e, _)| is_top(&e.path)) {
-                    tops.entry(entry.path.as_bytes().to_vec()).or_insert(found.as_ref().map(|f| f.kind));
+                    tops.entry(entry.path.as_bytes().to_vec()).or_insert(found.as_ref().map(|f| f.info.kind));
                 }
             }
         }
@@ -663,11 +738,12 @@ impl Run {
     }
 
     /// Whether a file is copied although something has its name there, and how.
-    async fn goes(&mut self, item: &mut Item, there: FileInfo) -> Result<bool, Fault> {
-        if is_same(&item.entry, &there) {
+    async fn goes(&mut self, item: &mut Item, there: There) -> Result<bool, Fault> {
+        if there.same {
             self.watch.done(1, item.entry.size);
             return Ok(false);
         }
+        let there = there.info;
         let older = there.mtime_ms < item.entry.mtime_ms;
         let what = match (self.decided.get(&item.entry.path), self.conflict) {
             (Some(what), _) => *what,
@@ -710,8 +786,10 @@ impl Run {
             let Some((dir, name)) = &split else { break };
             let Some(new) = numbered(name, number) else { break };
             let to = dir.join(&new);
-            match self.job.to.look(&self.to_path(&to)).await? {
-                Some(there) if is_same(&item.entry, &there) => {
+            let source = self.compared(&item.entry, &to);
+            match look_at(&self.job.from, source, &self.job.to, self.to_path(&to), &item.entry).await? {
+                Some(there) if there.same => {
+                    self.knows(&item.entry, &to);
                     self.watch.done(1, item.entry.size);
                     return Ok(false);
                 }

@@ -289,6 +289,42 @@ fn a_move_takes_away_what_has_arrived_and_no_more() {
 }
 
 #[test]
+fn a_move_takes_nothing_for_its_copy_that_has_other_bytes() {
+    with(|ups| async move {
+        let (a, b) = two(&ups);
+        std::fs::create_dir(a.home.join("src")).unwrap();
+        let time = std::time::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+        let put = |at: std::path::PathBuf, bytes: &[u8]| {
+            std::fs::write(&at, bytes).unwrap();
+            std::fs::File::options().write(true).open(&at).unwrap().set_modified(time).unwrap();
+        };
+        // the same in all that a listing says, and the last byte another; one of them of two pieces
+        let (ours, names) = (vec![7; FilesHash::MOST as usize + 5], ["small", "large", "equal"]);
+        put(a.home.join("src/large"), &ours);
+        let mut theirs = ours.clone();
+        *theirs.last_mut().unwrap() ^= 1;
+        put(b.home.join("dst/large"), &theirs);
+        put(a.home.join("src/small"), b"ours!!");
+        put(b.home.join("dst/small"), b"theirs");
+        for at in [a.home.join("src/equal"), b.home.join("dst/equal")] {
+            put(at, b"the same");
+        }
+        let wanted = |conflict| Job { moves: true, conflict, ..job(&a, &b, &names) };
+        let (end, _) = ran(wanted(Conflict::Skip)).await;
+        assert_eq!((end.skipped, end.failures, end.carried), (2, 2, 0), "{end:?}");
+        let left = |host: &Host, dir: &str| tree(&host.home.join(dir)).into_keys().collect::<Vec<_>>();
+        assert_eq!(left(&a, "src"), [b"large".to_vec(), b"small".to_vec()], "what has no copy stays");
+        let (end, _) = ran(Job { names: vec![FileName::new("small").unwrap()], ..wanted(Conflict::KeepBoth) }).await;
+        assert!(end.is_whole(), "{end:?}");
+        assert_eq!(std::fs::read(b.home.join("dst/small (2)")).unwrap(), b"ours!!");
+        let (end, _) = ran(Job { names: vec![FileName::new("large").unwrap()], ..wanted(Conflict::Replace) }).await;
+        assert!(end.is_whole(), "{end:?}");
+        assert!(std::fs::read(b.home.join("dst/large")).unwrap() == ours);
+        assert!(left(&a, "src").is_empty());
+    });
+}
+
+#[test]
 fn one_directory_under_two_names_loses_nothing() {
     with(|ups| async move {
         let (a, b) = two(&ups);
