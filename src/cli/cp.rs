@@ -356,10 +356,11 @@ impl Group {
             while let Some(entries) = listing.next().await.map_err(wrong)? {
                 names.extend(entries.into_iter().map(|e| e.name));
             }
-            if let Some(fault) = listing.end.as_ref().and_then(|end| end.fault.clone()) {
+            let ended = listing.end.take().unwrap_or_default();
+            if let Some(fault) = ended.fault {
                 return Err(wrong(fault));
             }
-            if names.len() >= NAMES {
+            if ended.more || names.len() >= NAMES {
                 return Err(Failure::usage(
                     format!("'{}' holds too many files to be named one by one", short(&path.to_string(), 200)),
                     "copy the directory itself",

@@ -9,6 +9,7 @@ pub mod run;
 use super::browser::edits::{Edit, Keep};
 use super::browser::queue::{Asked, Wanted};
 use super::files::Whose;
+use super::files::failures::Failures;
 use super::files::job::Conflict;
 use crate::proto::control::{Failed, FileInfo, FileName, FilePath, FilesStatted, ListEnd};
 use std::path::PathBuf;
@@ -134,7 +135,7 @@ pub enum News {
         files: u64,
         bytes: u64,
         skipped: u64,
-        failed: Option<Vec<Failed>>,
+        failed: Option<Failures>,
         fault: Option<String>,
     },
     Bookmarks(Vec<FilePath>),

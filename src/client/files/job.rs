@@ -6,6 +6,7 @@
 //! source afterwards: there what this job did not bring itself is compared by its bytes.
 
 use super::carry::{self, Item, LARGE, Way, is_cut};
+use super::failures::Failures;
 use super::meter::{Far, Meter};
 use super::scan::{Chunk, Scan, add, count, is_below};
 use super::{End, Whose};
@@ -21,8 +22,6 @@ use tokio::task::JoinSet;
 
 /// Files looked at together.
 const TOGETHER: usize = 64;
-/// Failures told, at most.
-const TOLD: usize = 10_000;
 /// Pause before a cut copy goes on, where the links stand: twice as long each time, to the most.
 const PAUSE: Duration = Duration::from_millis(200);
 const PAUSE_MOST: Duration = Duration::from_secs(10);
@@ -94,6 +93,8 @@ pub enum JobEvent {
 pub enum What {
     Skip,
     Replace,
+    /// Where the one there is older; else it is skipped.
+    ReplaceOlder,
     KeepBoth,
     Cancel,
 }
@@ -113,8 +114,8 @@ pub struct JobEnd {
     pub bytes: u64,
     /// Bytes that were copied for it.
     pub carried: u64,
-    /// The first 10,000 of them.
-    pub failed: Vec<Failed>,
+    /// The first of them.
+    pub failed: Failures,
     pub failures: u64,
     /// Left as they were, as was wanted.
     pub skipped: u64,
@@ -134,11 +135,14 @@ impl JobEnd {
 pub struct Watch {
     events: mpsc::UnboundedSender<JobEvent>,
     meter: Meter,
-    failed: Vec<Failed>,
+    failed: Failures,
     failures: u64,
     skipped: u64,
-    /// First names, in the destination, of what is not all there.
+    /// First names, in the destination, of what is to come there; and of those that which is not all there.
+    coming: HashSet<Vec<u8>>,
     lacking: HashSet<Vec<u8>>,
+    /// Something failed that is none of them: nobody knows what is not all there.
+    lacks_any: bool,
     /// First names that were chosen beside what is there, and those that they stand for.
     beside: HashMap<Vec<u8>, Vec<u8>>,
 }
@@ -149,6 +153,19 @@ fn first_name(path: &FilePath) -> Vec<u8> {
 }
 
 impl Watch {
+    fn new(events: mpsc::UnboundedSender<JobEvent>) -> Watch {
+        Watch {
+            events,
+            meter: Meter::default(),
+            failed: Failures::default(),
+            failures: 0,
+            skipped: 0,
+            coming: HashSet::new(),
+            lacking: HashSet::new(),
+            lacks_any: false,
+            beside: HashMap::new(),
+        }
+    }
     fn tell(&mut self) {
         if let Some(far) = self.meter.due(Instant::now()) {
             let _ = self.events.send(JobEvent::Progress(far));
@@ -178,23 +195,29 @@ impl Watch {
     pub fn failed_there(&mut self, failed: Failed) {
         self.lacks(&failed.path);
         self.failures += 1;
-        let _ = self.events.send(JobEvent::Failed(failed.clone()));
-        if self.failed.len() < TOLD {
-            self.failed.push(failed);
+        if let Some(failed) = self.failed.add(failed) {
+            let _ = self.events.send(JobEvent::Failed(failed.clone()));
         }
     }
     fn lacks(&mut self, path: &FilePath) {
         let first = first_name(path);
-        if let Some(meant) = self.beside.get(&first) {
-            self.lacking.insert(meant.clone());
+        let meant = self.beside.get(&first).cloned();
+        // (paths come from hosts: what was never asked for is not kept)
+        self.lacks_any |= meant.is_none() && !self.coming.contains(&first);
+        self.lacking.extend(meant);
+        if self.coming.contains(&first) {
+            self.lacking.insert(first);
         }
-        self.lacking.insert(first);
+    }
+    fn is_whole(&self, name: &FilePath) -> bool {
+        !self.lacks_any && !self.lacking.contains(name.as_bytes())
     }
     fn again(&mut self) {
         self.meter.again();
         (self.failures, self.skipped) = (0, 0);
         self.failed.clear();
         self.lacking.clear();
+        self.lacks_any = false;
     }
 }
 
@@ -225,15 +248,7 @@ pub async fn run(
     events: mpsc::UnboundedSender<JobEvent>,
     answers: mpsc::UnboundedReceiver<(u64, Choice)>,
 ) -> JobEnd {
-    let watch = Watch {
-        events,
-        meter: Meter::default(),
-        failed: Vec::new(),
-        failures: 0,
-        skipped: 0,
-        lacking: HashSet::new(),
-        beside: HashMap::new(),
-    };
+    let watch = Watch::new(events);
     let mut run = Run {
         conflict: job.conflict,
         job,
@@ -516,6 +531,7 @@ impl Run {
     /// Goes through all of it, and carries over what is not there; or only looks. Answers what was not there.
     async fn pass(&mut self, looks: bool) -> Result<u64, Fault> {
         self.watch.again();
+        self.watch.coming = self.job.names.iter().map(|n| first_name(&self.there(&n.clone().into()))).collect();
         self.unusable = 0;
         let moved = self.moved.len() as u64;
         self.watch.meter.done(moved, 0);
@@ -749,13 +765,7 @@ impl Run {
             (Some(what), _) => *what,
             (None, Conflict::Skip) => What::Skip,
             (None, Conflict::Replace) => What::Replace,
-            (None, Conflict::ReplaceOlder) => {
-                if older {
-                    What::Replace
-                } else {
-                    What::Skip
-                }
-            }
+            (None, Conflict::ReplaceOlder) => What::ReplaceOlder,
             (None, Conflict::KeepBoth) => What::KeepBoth,
             (None, Conflict::Refuse) => {
                 let why = Fault::new(Fault::NAME_TAKEN, format!("'{}' is there already, and is another one", item.to));
@@ -765,14 +775,14 @@ impl Run {
             (None, Conflict::Ask) => self.ask(item, there).await?,
         };
         match what {
-            What::Skip => {
+            What::Replace | What::ReplaceOlder if older || what == What::Replace => {
+                item.replace = true;
+                Ok(true)
+            }
+            What::Skip | What::Replace | What::ReplaceOlder => {
                 self.watch.skipped += 1;
                 self.watch.lacks(&item.to);
                 Ok(false)
-            }
-            What::Replace => {
-                item.replace = true;
-                Ok(true)
             }
             What::KeepBoth => self.beside(item).await,
             What::Cancel => Err(cancelled()),
@@ -826,11 +836,13 @@ impl Run {
             if to != id {
                 continue;
             }
-            self.decided.insert(entry.path.clone(), choice.what);
-            if choice.all {
+            if !choice.all {
+                self.decided.insert(entry.path.clone(), choice.what);
+            } else {
                 self.conflict = match choice.what {
                     What::Skip => Conflict::Skip,
                     What::Replace => Conflict::Replace,
+                    What::ReplaceOlder => Conflict::ReplaceOlder,
                     What::KeepBoth => Conflict::KeepBoth,
                     What::Cancel => self.conflict,
                 };
@@ -843,7 +855,7 @@ impl Run {
     async fn delete(&mut self) -> Result<u64, Fault> {
         for name in self.job.names.clone() {
             let there = self.there(&name.clone().into());
-            if self.watch.lacking.contains(there.as_bytes()) || self.unusable > 0 {
+            if !self.watch.is_whole(&there) || self.unusable > 0 {
                 let why = Fault::new(Fault::REFUSED, "not all of it was moved: it stays where it was, too");
                 let failed = Failed { path: there, why };
                 if !self.watch.failed.iter().any(|f| f.path == failed.path) {

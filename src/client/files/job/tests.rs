@@ -325,6 +325,24 @@ fn a_move_takes_nothing_for_its_copy_that_has_other_bytes() {
 }
 
 #[test]
+fn what_a_host_says_of_files_that_were_not_asked_for_is_not_kept() {
+    let (events, mut told) = mpsc::unbounded_channel();
+    let mut watch = Watch::new(events);
+    watch.coming = [b"a".to_vec(), b"b".to_vec()].into();
+    let why = Fault::new(Fault::REFUSED, "no");
+    let fail = |watch: &mut Watch, path: &str| watch.failed_there(Failed { path: self::path(path), why: why.clone() });
+    fail(&mut watch, "a/x");
+    assert!(!watch.is_whole(&path("a")) && watch.is_whole(&path("b")));
+    for n in 0..20_000 {
+        fail(&mut watch, &format!("{n}/x"));
+    }
+    assert_eq!((watch.failures, watch.lacking.len()), (20_001, 1));
+    assert!(!watch.is_whole(&path("b")), "nobody knows what that was");
+    let events = std::iter::from_fn(|| told.try_recv().ok()).count();
+    assert_eq!((events, watch.failed.len()), (10_000, 10_000));
+}
+
+#[test]
 fn one_directory_under_two_names_loses_nothing() {
     with(|ups| async move {
         let (a, b) = two(&ups);
