@@ -119,7 +119,7 @@ pub enum Verb {
     #[command(
         after_help = "SRC and DST are paths of this machine, or HOST:PATH: HOST is a host as after -H, a prepared connection over SSH, or HOST/CONNECTION for one that HOST keeps: its agent reaches it, this machine need not. A relative PATH begins at the home directory there. A local path with a colon is written ./a:b, a host with a port [user@host:port]:PATH; DIR/. is all that is in DIR.
 
-Folders are copied with all in them, modes and times are kept, links stay links. A directory as DST (also one that is to be made: DST/) gets what is copied into it. What is there already with the same size and time is not copied again, and of a large file what is there of it: after a cut the link is waited for, and the same command again goes on where it was.
+Folders are copied with all in them, modes and times are kept, links stay links. A directory as DST (also one that is to be made: DST/) gets what is copied into it. What is there already with the same size and time is not copied again, and of a large file what is there of it: after a cut the link is waited for, and the same command again goes on where it was. What is there and is another file is asked about on a terminal; without one it fails, unless -f, -u, -s or --keep-both says what becomes of it.
 
 Example:
   thub cp -q build-server:out/image.iso .

@@ -99,6 +99,19 @@ pub enum What {
     Cancel,
 }
 
+impl What {
+    /// The same for all that follow; none = nothing follows.
+    pub fn for_all(self) -> Option<Conflict> {
+        match self {
+            What::Skip => Some(Conflict::Skip),
+            What::Replace => Some(Conflict::Replace),
+            What::ReplaceOlder => Some(Conflict::ReplaceOlder),
+            What::KeepBoth => Some(Conflict::KeepBoth),
+            What::Cancel => None,
+        }
+    }
+}
+
 /// The answer to a question.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Choice {
@@ -836,16 +849,9 @@ impl Run {
             if to != id {
                 continue;
             }
-            if !choice.all {
-                self.decided.insert(entry.path.clone(), choice.what);
-            } else {
-                self.conflict = match choice.what {
-                    What::Skip => Conflict::Skip,
-                    What::Replace => Conflict::Replace,
-                    What::ReplaceOlder => Conflict::ReplaceOlder,
-                    What::KeepBoth => Conflict::KeepBoth,
-                    What::Cancel => self.conflict,
-                };
+            match choice.what.for_all().filter(|_| choice.all) {
+                Some(conflict) => self.conflict = conflict,
+                None => drop(self.decided.insert(entry.path.clone(), choice.what)),
             }
             return Ok(choice.what);
         }
