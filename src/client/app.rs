@@ -276,6 +276,8 @@ pub const WHICH_KEY: Duration = Duration::from_millis(500);
 const ECHO: Duration = Duration::from_millis(50);
 /// A program that holds back drawing is not waited for longer.
 const SYNC: Duration = Duration::from_millis(150);
+/// A search in a file that is looked at goes on after this long: keys come between.
+const SLICES: Duration = Duration::from_millis(1);
 /// A size that is not what was asked for is marked after this long.
 pub const SIZE_MARK: Duration = Duration::from_millis(600);
 
@@ -453,6 +455,7 @@ impl App {
             self.layers.pop();
         }
         self.list_hosts_due();
+        self.seek_on();
         for pane in self.panes.values_mut() {
             if pane.sync_since.is_some_and(|t| t + SYNC <= self.now) {
                 pane.sync_since = None;
@@ -479,6 +482,9 @@ impl App {
         }
         if let Some(Layer::Numbers { until }) = self.layers.last() {
             at.push(*until);
+        }
+        if self.layers.iter().any(|l| matches!(l, Layer::Viewer(v) if v.is_seeking())) {
+            at.push(self.now + SLICES);
         }
         for (id, host) in &self.hosts {
             let again = matches!(host.state, HostState::Connecting | HostState::Deploying { .. })

@@ -369,6 +369,29 @@ fn a_file_is_looked_at_as_it_comes() {
 }
 
 #[test]
+fn a_search_in_a_large_file_leaves_room_for_keys() {
+    let mut s = bench(100, 30);
+    s.keys("j v");
+    let tag = errands(&mut s)[0].0;
+    news(&mut s, tag, News::Bytes(b"some line of it\n".repeat(40_000)));
+    news(&mut s, tag, News::Bytes(b"the needle\n".to_vec()));
+    s.keys("/ 'needle Enter");
+    assert!(s.has("searching … Esc stops") && !s.has("the needle"), "{}", s.screen());
+    let mut at = 1.0;
+    while s.has("searching") {
+        assert!(s.app.deadline().is_some_and(|due| due <= s.app.now + std::time::Duration::from_millis(1)));
+        at += 0.001;
+        s.at(at);
+        s.event(Event::Tick);
+    }
+    assert!(s.has("│the needle"), "{}", s.screen());
+    s.keys("g n Escape");
+    assert!(s.has("some line of it") && !s.has("searching"), "{}", s.screen());
+    s.keys("Escape");
+    assert!(s.app.looks_at_browser());
+}
+
+#[test]
 fn facts_are_told() {
     let mut s = bench(100, 30);
     s.keys("j i");
