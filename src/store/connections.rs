@@ -214,12 +214,13 @@ impl Book {
         }
     }
 
-    /// As it will be kept.
-    fn taken(&self, mut connection: Connection) -> Result<Connection, Fault> {
+    /// As it will be kept. What was wrong in it before is no reason against a change of something else.
+    fn taken(&self, mut connection: Connection, before: Option<&Connection>) -> Result<Connection, Fault> {
         self.place(connection.folder_id.as_deref())?;
         cleaned(&mut connection);
+        let known = before.map(check).unwrap_or_default();
         let wrong = check(&connection);
-        match wrong.first() {
+        match wrong.iter().find(|w| !known.contains(w)) {
             Some(first) => Err(bad(format!("{}: {}", first.field, first.why))),
             None => Ok(connection),
         }
@@ -229,7 +230,7 @@ impl Book {
         if self.connections.len() >= MOST {
             return Err(bad(format!("{MOST} connections are kept at most")));
         }
-        let mut connection = self.taken(connection)?;
+        let mut connection = self.taken(connection, None)?;
         if connection.id.is_empty() {
             connection.id = fresh('c');
         } else if !usable(&connection.id) {
@@ -252,7 +253,7 @@ impl Book {
         let mut json = serde_json::to_value(old).map_err(|e| Fault::new(Fault::INTERNAL, e.to_string()))?;
         merge(&mut json, Value::Object(patch), 0);
         let new: Connection = serde_json::from_value(json).map_err(|e| bad(short(&e.to_string(), 200)))?;
-        let new = self.taken(Connection { id: id.to_string(), ..new })?;
+        let new = self.taken(Connection { id: id.to_string(), ..new }, Some(old))?;
         if let Some(slot) = self.connections.get_mut(at) {
             *slot = new;
         }

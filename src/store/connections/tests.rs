@@ -215,6 +215,23 @@ fn changes() {
     assert_eq!(whole, Book::empty());
 }
 
+#[test]
+fn what_was_wrong_before_is_no_reason_against_another_change() {
+    let flawed =
+        json!({ "id": "c", "name": "a", "config": { "type": "ssh", "config": { "host": "a b", "keyPath": "id" } } });
+    let mut book = Book { connections: vec![serde_json::from_value(flawed).unwrap()], ..Book::empty() };
+    let patch = |v: Value| v.as_object().unwrap().clone();
+    book.update("c", patch(json!({ "name": "b" }))).unwrap();
+    book.update("c", patch(json!({ "config": { "config": { "keyPath": "/id" } } }))).unwrap();
+    let before = book.clone();
+    for wrong in [json!({ "host": "a c" }), json!({ "keyPath": "id" }), json!({ "proxyJump": "x y" })] {
+        assert!(book.update("c", patch(json!({ "config": { "config": wrong } }))).is_err());
+    }
+    assert_eq!((book.connection("c").unwrap().name.as_str(), &book), ("b", &before));
+    // a new one is right, or none
+    assert!(book.create(Connection { id: String::new(), ..book.connections[0].clone() }).is_err());
+}
+
 trait Named {
     fn named(self, name: &str) -> Self;
 }
