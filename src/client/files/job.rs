@@ -1,27 +1,37 @@
-//! Owns a copy or a move between two ends, to its end: what is there already, what is in the way, what a cut leaves to be
-//! done. Leaves out the bytes (`carry`), and where questions are asked.
+//! Owns a copy or a move between two ends, to its end: where it makes sense, what a cut leaves to be done, what a move deletes.
+//! Leaves out the bytes (`carry`), and where questions are asked.
 //!
 //! A copy is made of passes, and needs to remember nothing between them: what has the size and time of its source is there,
 //! and a part says how far it is. So after a cut, or when the same is asked again another day, it goes on. A move deletes its
 //! source afterwards: there what this job did not bring itself is compared by its bytes.
+//!
+//! # Layout
+//! - `mod` (here)  the job and its steps
+//! - `pass`        once through all of it
+//! - `there`       what is there already
+//! - `decide`      what becomes of a name that is taken
+//! - `watch`       what is told meanwhile
 
-use super::carry::{self, Item, LARGE, Way, is_cut};
+mod decide;
+mod pass;
+mod there;
+mod watch;
+
+use super::carry::is_cut;
 use super::failures::Failures;
-use super::meter::{Far, Meter};
-use super::scan::{Chunk, Scan, add, count, is_below};
+use super::meter::Far;
+use super::scan::is_below;
 use super::{End, Whose};
-use crate::filesys::pack::same_time;
-use crate::proto::bundle::Entry;
 use crate::proto::control::*;
 use crate::proto::ids::{hex, random_bytes};
+use decide::{NAMES, numbered};
 use std::collections::{HashMap, HashSet};
-use std::hash::{BuildHasher, RandomState};
+use std::hash::RandomState;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+pub use watch::Watch;
 
-/// Files looked at together.
-const TOGETHER: usize = 64;
 /// Pause before a cut copy goes on, where the links stand: twice as long each time, to the most.
 const PAUSE: Duration = Duration::from_millis(200);
 const PAUSE_MOST: Duration = Duration::from_secs(10);
@@ -29,10 +39,6 @@ const PAUSE_MOST: Duration = Duration::from_secs(10);
 const TRIES: u32 = 50;
 /// A move looks so often whether all has arrived.
 const LOOKS: u32 = 3;
-/// Names tried for a copy beside another.
-const NAMES: u32 = 1000;
-/// Files that a move knows to be the same without comparing them again: 8 bytes each.
-const KNOWN: usize = 500_000;
 
 /// A copy or move of things between two ends.
 #[derive(Clone)]
@@ -144,96 +150,6 @@ impl JobEnd {
     }
 }
 
-/// Who is told how it goes.
-pub struct Watch {
-    events: mpsc::UnboundedSender<JobEvent>,
-    meter: Meter,
-    failed: Failures,
-    failures: u64,
-    skipped: u64,
-    /// First names, in the destination, of what is to come there; and of those that which is not all there.
-    coming: HashSet<Vec<u8>>,
-    lacking: HashSet<Vec<u8>>,
-    /// Something failed that is none of them: nobody knows what is not all there.
-    lacks_any: bool,
-    /// First names that were chosen beside what is there, and those that they stand for.
-    beside: HashMap<Vec<u8>, Vec<u8>>,
-}
-
-/// The name of a path within a tree that lies at its top.
-fn first_name(path: &FilePath) -> Vec<u8> {
-    path.as_bytes().split(|b| *b == b'/').next().unwrap_or_default().to_vec()
-}
-
-impl Watch {
-    fn new(events: mpsc::UnboundedSender<JobEvent>) -> Watch {
-        Watch {
-            events,
-            meter: Meter::default(),
-            failed: Failures::default(),
-            failures: 0,
-            skipped: 0,
-            coming: HashSet::new(),
-            lacking: HashSet::new(),
-            lacks_any: false,
-            beside: HashMap::new(),
-        }
-    }
-    fn tell(&mut self) {
-        if let Some(far) = self.meter.due(Instant::now()) {
-            let _ = self.events.send(JobEvent::Progress(far));
-        }
-    }
-    pub fn part(&mut self, bytes: u64) {
-        self.meter.part(bytes);
-        self.tell();
-    }
-    pub fn carried(&mut self, bytes: u64) {
-        self.meter.carried(bytes);
-    }
-    pub fn current(&mut self, path: &FilePath) {
-        self.meter.current(path);
-    }
-    pub fn done(&mut self, files: u64, bytes: u64) {
-        self.meter.done(files, bytes);
-        self.tell();
-    }
-    pub fn waiting(&mut self, why: &Fault) {
-        let _ = self.events.send(JobEvent::Waiting { why: why.message.clone() });
-    }
-    pub fn part_at(&mut self, path: Option<FilePath>) {
-        let _ = self.events.send(JobEvent::Part(path));
-    }
-    /// Paths are those of the destination.
-    pub fn failed_there(&mut self, failed: Failed) {
-        self.lacks(&failed.path);
-        self.failures += 1;
-        if let Some(failed) = self.failed.add(failed) {
-            let _ = self.events.send(JobEvent::Failed(failed.clone()));
-        }
-    }
-    fn lacks(&mut self, path: &FilePath) {
-        let first = first_name(path);
-        let meant = self.beside.get(&first).cloned();
-        // (paths come from hosts: what was never asked for is not kept)
-        self.lacks_any |= meant.is_none() && !self.coming.contains(&first);
-        self.lacking.extend(meant);
-        if self.coming.contains(&first) {
-            self.lacking.insert(first);
-        }
-    }
-    fn is_whole(&self, name: &FilePath) -> bool {
-        !self.lacks_any && !self.lacking.contains(name.as_bytes())
-    }
-    fn again(&mut self) {
-        self.meter.again();
-        (self.failures, self.skipped) = (0, 0);
-        self.failed.clear();
-        self.lacking.clear();
-        self.lacks_any = false;
-    }
-}
-
 struct Run {
     job: Job,
     watch: Watch,
@@ -291,66 +207,6 @@ pub async fn run(
         unusable: run.unusable,
         fault,
     }
-}
-
-fn cancelled() -> Fault {
-    Fault::new(Fault::REFUSED, "cancelled")
-}
-
-/// Whether what is there is what would be copied.
-fn is_same(entry: &Entry, there: &FileInfo) -> bool {
-    match (entry.kind, there.kind) {
-        (FileKind::File, FileKind::File) => entry.size == there.size && same_time(entry.mtime_ms, there.mtime_ms),
-        (FileKind::Link, FileKind::Link) => there.link.as_ref().map(|l| &l.target) == entry.link.as_ref(),
-        _ => false,
-    }
-}
-
-/// What has a file's name there.
-struct There {
-    /// Without its names.
-    info: FileInfo,
-    /// It is what would be copied.
-    same: bool,
-}
-
-/// Looks at what has an entry's name there; `source` = its own path, where bytes are to be compared.
-async fn look_at(
-    from: &End,
-    source: Option<FilePath>,
-    to: &End,
-    path: FilePath,
-    entry: &Entry,
-) -> Result<Option<There>, Fault> {
-    let Some(FileInfo { kind, size, mode, mtime_ms, link, .. }) = to.look(&path).await? else { return Ok(None) };
-    let info = FileInfo { kind, size, mode, mtime_ms, link, ..FileInfo::default() };
-    let mut same = is_same(entry, &info);
-    if let Some(source) = source.filter(|_| same && kind == FileKind::File) {
-        same = has_same_bytes(from, &source, to, &path, size).await?;
-    }
-    Ok(Some(There { info: FileInfo { link: None, ..info }, same }))
-}
-
-/// Whether two files of this size are the same throughout; one that can't be read is not.
-async fn has_same_bytes(from: &End, source: &FilePath, to: &End, path: &FilePath, size: u64) -> Result<bool, Fault> {
-    let mut at = 0;
-    while at < size {
-        let end = size.min(at.saturating_add(FilesHash::MOST));
-        match tokio::join!(from.hash(source, at, Some(end)), to.hash(path, at, Some(end))) {
-            (Ok(ours), Ok(theirs)) if ours == theirs && ours.bytes == end - at => at = end,
-            (Err(why), _) | (_, Err(why)) if is_cut(&why) => return Err(why),
-            _ => return Ok(false),
-        }
-    }
-    Ok(true)
-}
-
-/// The name with a number before its ending.
-fn numbered(name: &FileName, number: u32) -> Option<FileName> {
-    let bytes = name.as_bytes();
-    let dot = bytes.iter().rposition(|b| *b == b'.').filter(|at| *at > 0).unwrap_or(bytes.len());
-    let (stem, ending) = bytes.split_at(dot);
-    FileName::new([stem, format!(" ({number})").as_bytes(), ending].concat()).ok()
 }
 
 impl Run {
@@ -539,322 +395,6 @@ impl Run {
             self.watch.done(1, 0);
         }
         Ok(0)
-    }
-
-    /// Goes through all of it, and carries over what is not there; or only looks. Answers what was not there.
-    async fn pass(&mut self, looks: bool) -> Result<u64, Fault> {
-        self.watch.again();
-        self.watch.coming = self.job.names.iter().map(|n| first_name(&self.there(&n.clone().into()))).collect();
-        self.unusable = 0;
-        let moved = self.moved.len() as u64;
-        self.watch.meter.done(moved, 0);
-        let mut scan = Scan::open(&self.job.from, &self.job.dir, &self.job.names).await?;
-        let (mut tops, mut dead, mut lacking, mut sum) = (HashMap::new(), None, 0, (moved, 0));
-        loop {
-            let chunk = scan.next().await?;
-            sum = add(sum, &chunk.entries);
-            if let Some(WorkEnd { fault: Some(fault), .. }) = &chunk.end {
-                return Err(fault.clone());
-            }
-            if !self.planned {
-                self.plan(chunk.end.is_some(), sum);
-            }
-            if let Some(end) = &chunk.end {
-                self.unusable = end.unusable;
-            }
-            let ends = chunk.end.is_some();
-            lacking += self.chunk(chunk, &mut tops, &mut dead, looks, lacking > 0).await?;
-            if ends {
-                return Ok(lacking);
-            }
-        }
-    }
-
-    /// Says what there is in all; what is much is counted beside.
-    fn plan(&mut self, known: bool, (files, bytes): (u64, u64)) {
-        self.planned = true;
-        let events = self.watch.events.clone();
-        if known {
-            let _ = events.send(JobEvent::Planned { files, bytes });
-            return;
-        }
-        let (from, dir, names) = (self.job.from.clone(), self.job.dir.clone(), self.job.names.clone());
-        self.counting.spawn(async move {
-            if let Ok((files, bytes)) = count(&from, &dir, &names).await {
-                let _ = events.send(JobEvent::Planned { files, bytes });
-            }
-        });
-    }
-
-    async fn chunk(
-        &mut self,
-        chunk: Chunk,
-        tops: &mut HashMap<Vec<u8>, Option<FileKind>>,
-        dead: &mut Option<FilePath>,
-        looks: bool,
-        carried: bool,
-    ) -> Result<u64, Fault> {
-        let ends = chunk.end.is_some();
-        for Failed { path, why } in chunk.failed {
-            if is_cut(&why) {
-                return Err(why);
-            }
-            let path = self.there(&path);
-            self.watch.failed_there(Failed { path, why });
-        }
-        let found = self.found(&chunk.entries, tops).await?;
-        let (mut small, mut large, mut lacking) = (Vec::new(), Vec::new(), 0);
-        for (entry, there) in chunk.entries.into_iter().zip(found) {
-            if dead.as_ref().is_some_and(|dead| is_below(&entry.path, dead)) {
-                continue;
-            }
-            let to = self.there(&entry.path);
-            let in_the_way = match (&entry.kind, &there) {
-                (FileKind::Dir, Some(there)) => there.info.kind != FileKind::Dir,
-                (_, Some(there)) => there.info.kind == FileKind::Dir,
-                _ => false,
-            };
-            if in_the_way {
-                let words = "what has that name there is of another kind";
-                let why = Fault::new(Fault::NAME_TAKEN, format!("'{to}': {words}"));
-                self.watch.failed_there(Failed { path: to, why });
-                *dead = Some(entry.path);
-                continue;
-            }
-            if entry.kind == FileKind::Dir {
-                lacking += u64::from(there.is_none());
-                continue;
-            }
-            let mut item = Item { entry, to, replace: false };
-            if there.as_ref().is_some_and(|there| there.same) {
-                self.knows(&item.entry, &item.to);
-            }
-            if let Some(there) = there
-                && !self.goes(&mut item, there).await?
-            {
-                continue;
-            }
-            match item.entry.kind {
-                FileKind::File if item.entry.size > LARGE => large.push(item),
-                FileKind::File | FileKind::Link => small.push(item),
-                _ => {
-                    let why = Fault::new(Fault::WRONG_KIND, "it is neither a file, a directory nor a link");
-                    self.watch.failed_there(Failed { path: item.to, why });
-                }
-            }
-        }
-        lacking += (small.len() + large.len()) as u64;
-        if looks {
-            return Ok(lacking);
-        }
-        let closed: Vec<(FilePath, Entry)> = chunk
-            .closed
-            .into_iter()
-            .filter(|e| !dead.as_ref().is_some_and(|dead| e.path == *dead || is_below(&e.path, dead)))
-            .map(|entry| (self.there(&entry.path), entry))
-            .collect();
-        let Job { from, dir, to, into, .. } = self.job.clone();
-        let way = Way { from: &from, dir: &dir, to: &to, into: &into };
-        let (count, bytes) = (small.len() as u64, small.iter().map(|item| item.entry.size).sum::<u64>());
-        let before = self.watch.failures;
-        let brought: Vec<u64> = small.iter().filter_map(|item| self.mark(&item.entry, &item.to)).collect();
-        carry::small(&way, small, &mut self.watch).await?;
-        self.watch.done(count.saturating_sub(self.watch.failures - before), bytes);
-        if self.watch.failures == before {
-            self.known.extend(brought);
-        }
-        for item in large {
-            let (mark, before) = (self.mark(&item.entry, &item.to), self.watch.failures);
-            self.large(&way, item).await?;
-            self.known.extend(mark.filter(|_| self.watch.failures == before));
-        }
-        let (count, before) = (closed.len() as u64, self.watch.failures);
-        // (what was carried before a cut may not be on disk yet, and a move deletes the other one)
-        carry::dirs(&way, closed, ends && (carried || lacking > 0 || self.job.moves), &mut self.watch).await?;
-        self.watch.done(count.saturating_sub(self.watch.failures - before), 0);
-        Ok(lacking)
-    }
-
-    /// What a move remembers of a file that it has brought: while this is the same, so is the file. None = it remembers none
-    /// (any more).
-    fn mark(&self, entry: &Entry, to: &FilePath) -> Option<u64> {
-        let remembers = self.job.moves && entry.kind == FileKind::File && self.known.len() < KNOWN;
-        remembers.then(|| self.hasher.hash_one((&entry.path, to, entry.size, entry.mtime_ms)))
-    }
-
-    fn knows(&mut self, entry: &Entry, to: &FilePath) {
-        self.known.extend(self.mark(entry, to));
-    }
-
-    /// The path whose bytes are to be compared with what is there under the other one, if they are.
-    fn compared(&self, entry: &Entry, to: &FilePath) -> Option<FilePath> {
-        let known = self.known.contains(&self.hasher.hash_one((&entry.path, to, entry.size, entry.mtime_ms)));
-        (self.job.moves && !known).then(|| self.job.dir.below(&entry.path))
-    }
-
-    /// A large file: within one place its bytes need not come here.
-    async fn large(&mut self, way: &Way<'_>, item: Item) -> Result<(), Fault> {
-        let is_top = |path: &FilePath| !path.as_bytes().contains(&b'/');
-        // (by path, so only where nobody but who asked has chosen it)
-        if !way.from.whose().same_as(way.to.whose()) || !is_top(&item.entry.path) || !is_top(&item.to) {
-            return carry::large(way, item, &mut self.watch).await;
-        }
-        self.watch.current(&item.entry.path);
-        let (old, new) = (way.dir.below(&item.entry.path), way.into.below(&item.to));
-        let mut failed = None;
-        let (watch, mut before) = (&mut self.watch, 0);
-        let ended = way.to.copy_within(&old, &new, item.replace, |line| {
-            watch.carried(line.bytes.saturating_sub(std::mem::replace(&mut before, line.bytes)));
-            watch.part(line.bytes);
-            failed = line.failed.first().map(|f| f.why.clone()).or(failed.take());
-        });
-        let ended = ended.await.and_then(|end| end.fault.or(failed).map_or(Ok(()), Err));
-        match ended {
-            Ok(()) => self.watch.done(1, item.entry.size),
-            Err(why) if is_cut(&why) || why.code == Fault::FULL => return Err(why),
-            Err(why) => self.watch.failed_there(Failed { path: item.to, why }),
-        }
-        Ok(())
-    }
-
-    /// What has each one's name there already.
-    async fn found(
-        &mut self,
-        entries: &[Entry],
-        tops: &mut HashMap<Vec<u8>, Option<FileKind>>,
-    ) -> Result<Vec<Option<There>>, Fault> {
-        let first = |path: &FilePath| path.as_bytes().split(|b| *b == b'/').next().unwrap_or_default().to_vec();
-        let is_top = |path: &FilePath| !path.as_bytes().contains(&b'/');
-        let mut found: Vec<Option<There>> = entries.iter().map(|_| None).collect();
-        for of_tops in [true, false] {
-            let mut wanted = Vec::new();
-            for (i, entry) in entries.iter().enumerate().filter(|(_, e)| is_top(&e.path) == of_tops) {
-                // below what is not there, nothing is
-                let below = of_tops || tops.get(&first(&entry.path)).is_some_and(|kind| *kind == Some(FileKind::Dir));
-                if below {
-                    wanted.push((i, entry));
-                }
-            }
-            let mut under_way = JoinSet::new();
-            let mut wanted = wanted.into_iter();
-            loop {
-                while under_way.len() < TOGETHER
-                    && let Some((i, entry)) = wanted.next()
-                {
-                    let there = self.there(&entry.path);
-                    let (source, path) = (self.compared(entry, &there), self.to_path(&there));
-                    let (from, to, entry) = (self.job.from.clone(), self.job.to.clone(), entry.clone());
-                    under_way.spawn(async move { (i, look_at(&from, source, &to, path, &entry).await) });
-                }
-                let Some(looked) = under_way.join_next().await else { break };
-                let (i, looked) = looked.map_err(|e| Fault::new(Fault::INTERNAL, e.to_string()))?;
-                let looked = match looked {
-                    // (what is in the way of it is told of itself)
-                    Err(f) if f.code == Fault::WRONG_KIND => None,
-                    other => other?,
-                };
-                if let Some(slot) = found.get_mut(i) {
-                    *slot = looked;
-                }
-            }
-            if of_tops {
-                for (entry, found) in entries.iter().zip(&found).filter(|(e, _)| is_top(&e.path)) {
-                    tops.entry(entry.path.as_bytes().to_vec()).or_insert(found.as_ref().map(|f| f.info.kind));
-                }
-            }
-        }
-        Ok(found)
-    }
-
-    /// Whether a file is copied although something has its name there, and how.
-    async fn goes(&mut self, item: &mut Item, there: There) -> Result<bool, Fault> {
-        if there.same {
-            self.watch.done(1, item.entry.size);
-            return Ok(false);
-        }
-        let there = there.info;
-        let older = there.mtime_ms < item.entry.mtime_ms;
-        let what = match (self.decided.get(&item.entry.path), self.conflict) {
-            (Some(what), _) => *what,
-            (None, Conflict::Skip) => What::Skip,
-            (None, Conflict::Replace) => What::Replace,
-            (None, Conflict::ReplaceOlder) => What::ReplaceOlder,
-            (None, Conflict::KeepBoth) => What::KeepBoth,
-            (None, Conflict::Refuse) => {
-                let why = Fault::new(Fault::NAME_TAKEN, format!("'{}' is there already, and is another one", item.to));
-                self.watch.failed_there(Failed { path: item.to.clone(), why });
-                return Ok(false);
-            }
-            (None, Conflict::Ask) => self.ask(item, there).await?,
-        };
-        match what {
-            What::Replace | What::ReplaceOlder if older || what == What::Replace => {
-                item.replace = true;
-                Ok(true)
-            }
-            What::Skip | What::Replace | What::ReplaceOlder => {
-                self.watch.skipped += 1;
-                self.watch.lacks(&item.to);
-                Ok(false)
-            }
-            What::KeepBoth => self.beside(item).await,
-            What::Cancel => Err(cancelled()),
-        }
-    }
-
-    /// Finds a name for it; not where it is there under one of them.
-    async fn beside(&mut self, item: &mut Item) -> Result<bool, Fault> {
-        let split = item.to.split();
-        for number in 2..NAMES {
-            let Some((dir, name)) = &split else { break };
-            let Some(new) = numbered(name, number) else { break };
-            let to = dir.join(&new);
-            let source = self.compared(&item.entry, &to);
-            match look_at(&self.job.from, source, &self.job.to, self.to_path(&to), &item.entry).await? {
-                Some(there) if there.same => {
-                    self.knows(&item.entry, &to);
-                    self.watch.done(1, item.entry.size);
-                    return Ok(false);
-                }
-                Some(_) => {}
-                None => {
-                    self.watch.beside.insert(first_name(&to), first_name(&item.to));
-                    item.to = to;
-                    return Ok(true);
-                }
-            }
-        }
-        let why = Fault::new(Fault::NAME_TAKEN, "there is no name for it beside the one that is there");
-        self.watch.failed_there(Failed { path: item.to.clone(), why });
-        Ok(false)
-    }
-
-    async fn ask(&mut self, item: &Item, there: FileInfo) -> Result<What, Fault> {
-        self.asked += 1;
-        let id = self.asked;
-        let entry = &item.entry;
-        let name = item.to.split().map(|(_, name)| name).unwrap_or_default();
-        let ours = FileInfo {
-            name,
-            kind: entry.kind,
-            size: entry.size,
-            mode: entry.mode,
-            mtime_ms: entry.mtime_ms,
-            ..FileInfo::default()
-        };
-        let asked = JobEvent::Asked { id, path: item.to.clone(), theirs: Box::new(there), ours: Box::new(ours) };
-        let _ = self.watch.events.send(asked);
-        loop {
-            let Some((to, choice)) = self.answers.recv().await else { return Err(cancelled()) };
-            if to != id {
-                continue;
-            }
-            match choice.what.for_all().filter(|_| choice.all) {
-                Some(conflict) => self.conflict = conflict,
-                None => drop(self.decided.insert(entry.path.clone(), choice.what)),
-            }
-            return Ok(choice.what);
-        }
     }
 
     /// What was moved goes from where it was: all of a name, or nothing.

@@ -3,6 +3,7 @@
 use super::super::Ups;
 use super::super::tests::{Host, path, with};
 use super::*;
+use crate::client::files::carry::LARGE;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
