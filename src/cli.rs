@@ -381,6 +381,9 @@ pub struct Cp {
     /// Copy beside files that are there, under a name with a number
     #[arg(long, group = "conflict")]
     pub keep_both: bool,
+    /// Copy nothing: tell what would be copied, and what is in the way
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
     /// Tell nothing but what fails
     #[arg(short = 'q', long)]
     pub quiet: bool,

@@ -305,7 +305,8 @@ async fn look(end: &End, path: &FilePath) -> Result<Option<(FileKind, bool)>, Fa
 }
 
 impl Dest {
-    async fn of(hosts: &mut Hosts<'_>, named: &Named, sources: usize) -> Result<Dest, Failure> {
+    /// `makes`: what is to be a directory is made where it is not there.
+    async fn of(hosts: &mut Hosts<'_>, named: &Named, sources: usize, makes: bool) -> Result<Dest, Failure> {
         let end = hosts.end(&named.host).await?;
         let path = absolute(named)?;
         let shown = || short(&path.to_string(), 200);
@@ -318,7 +319,10 @@ impl Dest {
                 ));
             }
             None if named.path.ends_with(b"/") => {
-                end.mkdir(&path, false, None).await.map_err(|f| failure(&f, "make the directories above it first"))?;
+                if makes {
+                    let made = end.mkdir(&path, false, None).await;
+                    made.map_err(|f| failure(&f, "make the directories above it first"))?;
+                }
                 return Ok(Dest { end, into: path, rename: None });
             }
             None if sources > 1 => {
@@ -421,19 +425,19 @@ pub async fn cp(env: &Arc<Env>, common: &Common, cp: &Cp) -> Result<u8, Failure>
             }
         }
         let things = groups.iter().map(|g| g.names.len()).sum();
-        let dest = Dest::of(&mut hosts, &dest, things).await?;
+        let dest = Dest::of(&mut hosts, &dest, things, !cp.dry_run).await?;
         Ok::<_, Failure>((groups, dest))
     };
     let (groups, dest) = tokio::select! {
         ready = ready => ready?,
         _ = interrupted.recv() => return Ok(INTERRUPTED),
     };
-    let mut told = Told::new(common.json, cp.quiet);
+    let mut told = Told::new(common.json, cp.quiet || cp.dry_run);
     let mut ends = Vec::new();
     // (what is asked for a script nobody would see)
     let somebody = std::io::stdin().is_terminal() && std::io::stderr().is_terminal() && super::ask::here();
     let mut conflict = cp.conflict();
-    if conflict == Conflict::Refuse && somebody && !common.json {
+    if conflict == Conflict::Refuse && somebody && !common.json && !cp.dry_run {
         conflict = Conflict::Ask;
     }
     for group in groups {
@@ -449,6 +453,7 @@ pub async fn cp(env: &Arc<Env>, common: &Common, cp: &Cp) -> Result<u8, Failure>
             rename: dest.rename.clone().or(group.rename),
             moves: false,
             conflict,
+            dry: cp.dry_run,
         };
         let (events_tx, mut events) = mpsc::unbounded_channel();
         let (answers, answered) = mpsc::unbounded_channel();

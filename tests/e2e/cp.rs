@@ -291,6 +291,13 @@ fn who_sits_there_is_asked_about_names_that_are_taken() {
     tty.until("the next one", |s| s.concat().matches("is another one").count() == 2);
     tty.type_("S\r");
     assert_eq!((tty.wait_exit(), ours()), (0, 1));
+    // what would be done is told: with these words, and nothing is made
+    let said =
+        home.thub(&["cp", "-n", "-f", text(&home.at("src/a")), text(&home.at("src/b")), text(&home.at("made/"))]);
+    let mut lines: Vec<&str> = said.out.lines().collect();
+    lines.sort_unstable();
+    assert_eq!((said.code, lines), (0, vec!["copy a  3 B", "copy b  3 B"]), "{said:?}");
+    assert!(!home.at("made").exists());
     // nobody is asked who could not answer
     let said = home.thub(&["cp", text(&home.at("src/.")), text(&home.at("dst"))]);
     assert_eq!((said.code, ours()), (1, 1), "{said:?}");

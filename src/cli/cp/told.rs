@@ -89,6 +89,14 @@ impl Told {
                 let named = failed.path.split().is_some_and(|(_, name)| why.contains(&name.to_string()));
                 if named { eprintln!("thub: {why}") } else { eprintln!("thub: '{path}': {why}") }
             }
+            JobEvent::Would { path, bytes: size, replaces } => {
+                let path = path.to_string();
+                self.line(&json!({ "event": "would", "path": path, "bytes": size, "replaces": replaces }));
+                if !self.json {
+                    let word = if replaces { "replace" } else { "copy" };
+                    println!("{word} {path}  {}", bytes(size));
+                }
+            }
             JobEvent::Asked { .. } | JobEvent::Part(_) => {}
         }
     }

@@ -40,6 +40,7 @@ pub(super) async fn copy(
         rename: wanted.rename,
         moves: wanted.kind == Kind::Move,
         conflict: wanted.conflict,
+        dry: false,
     };
     let (events_tx, mut events) = mpsc::unbounded_channel();
     let (choices, choices_rx) = mpsc::unbounded_channel();
@@ -66,6 +67,8 @@ pub(super) async fn copy(
 
 fn tell(event: JobEvent, teller: &Teller) {
     teller.tell(match event {
+        // (nothing here runs dry)
+        JobEvent::Would { .. } => return,
         JobEvent::Planned { files, bytes } => News::Planned { files, bytes },
         JobEvent::Progress(far) => {
             News::Progress { files: far.files, bytes: far.bytes, current: far.current, speed: far.speed }
@@ -99,6 +102,7 @@ pub(super) async fn send(
         rename: Some(name.clone()),
         moves: false,
         conflict: Conflict::Replace,
+        dry: false,
     };
     let (events, _) = mpsc::unbounded_channel();
     // (nobody answers: nothing is asked)

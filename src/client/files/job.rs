@@ -54,6 +54,8 @@ pub struct Job {
     pub rename: Option<FileName>,
     pub moves: bool,
     pub conflict: Conflict,
+    /// Nothing is done: what would be is told, and the directory they come into need not be there.
+    pub dry: bool,
 }
 
 /// What becomes of a file whose name is taken by another one. (Directories are put together.)
@@ -88,6 +90,12 @@ pub enum JobEvent {
         path: FilePath,
         theirs: Box<FileInfo>,
         ours: Box<FileInfo>,
+    },
+    /// In a dry run: a file or a link that would be copied, and whether it would replace another one.
+    Would {
+        path: FilePath,
+        bytes: u64,
+        replaces: bool,
     },
     /// Paths are within the destination, or the source's where it could not be looked at; untrusted.
     Failed(Failed),
@@ -226,6 +234,9 @@ impl Run {
 
     async fn all(&mut self) -> Result<(), Fault> {
         self.prepare().await?;
+        if self.job.dry {
+            return self.pass(true).await.map(drop);
+        }
         if self.job.moves && self.job.from.whose().same_as(self.job.to.whose()) {
             self.over_cuts(Step::Rename).await?;
         }
@@ -288,7 +299,11 @@ impl Run {
     async fn prepare(&mut self) -> Result<(), Fault> {
         let Job { from, dir, names, to, into, rename, .. } = &self.job;
         let (source, there) = tokio::join!(from.stat(dir, true, false), to.stat(into, true, false));
-        let (source, there) = (source?, there?);
+        let there = match there {
+            Err(f) if self.job.dry && f.code == Fault::UNKNOWN => FilesStatted::default(),
+            other => other?,
+        };
+        let source = source?;
         let refused = |what: String| Err(Fault::new(Fault::REFUSED, what));
         let real = |statted: &FilesStatted, path: &FilePath| statted.real.clone().unwrap_or_else(|| path.clone());
         let (real_dir, real_into) = (real(&source, dir), real(&there, into));
@@ -303,7 +318,7 @@ impl Run {
         };
         let collides = names.iter().any(within) || real_into == real_dir;
         let asked = if known { self.job.moves && !collides } else { self.job.moves || collides };
-        if asked && self.is_one(&real_dir, &real_into).await? {
+        if asked && !self.job.dry && self.is_one(&real_dir, &real_into).await? {
             let into = self.job.into.clone();
             return refused(format!("'{into}' is, or lies in, what it is taken from: another way leads there"));
         }

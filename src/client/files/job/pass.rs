@@ -113,6 +113,10 @@ impl Run {
         }
         lacking += (small.len() + large.len()) as u64;
         if looks {
+            for Item { entry, to, replace } in small.into_iter().chain(large).filter(|_| self.job.dry) {
+                let bytes = if entry.kind == FileKind::File { entry.size } else { 0 };
+                let _ = self.watch.events.send(JobEvent::Would { path: to, bytes, replaces: replace });
+            }
             return Ok(lacking);
         }
         let closed: Vec<(FilePath, Entry)> = chunk

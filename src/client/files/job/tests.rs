@@ -87,6 +87,7 @@ fn job(from: &Host, to: &Host, names: &[&str]) -> Job {
         rename: None,
         moves: false,
         conflict: Conflict::Refuse,
+        dry: false,
     }
 }
 
@@ -264,6 +265,39 @@ fn what_is_in_the_way_is_decided_on() {
         assert!(copying.await.unwrap().is_whole() && asked == 1);
         both.insert("new.txt".into(), "ours".into());
         assert_eq!(texts("dst"), both);
+    });
+}
+
+#[test]
+fn a_dry_run_tells_and_does_nothing() {
+    with(|ups| async move {
+        let (a, b) = two(&ups);
+        std::fs::create_dir_all(a.home.join("src/t")).unwrap();
+        for name in ["src/t/new", "src/taken"] {
+            std::fs::write(a.home.join(name), "ours").unwrap();
+        }
+        std::fs::write(b.home.join("dst/taken"), "theirs").unwrap();
+        let (before, own) = (tree(&b.home.join("dst")), tree(&a.home.join("src")));
+        let dry = |conflict, into: &str| Job { dry: true, conflict, into: path(into), ..job(&a, &b, &["t", "taken"]) };
+        let would = |events: Vec<JobEvent>| {
+            let told = events.into_iter().filter_map(|event| match event {
+                JobEvent::Would { path, bytes, replaces } => Some((path.to_string(), bytes, replaces)),
+                _ => None,
+            });
+            let mut told: Vec<_> = told.collect();
+            told.sort();
+            told
+        };
+        let (end, events) = ran(dry(Conflict::Refuse, "dst")).await;
+        assert_eq!((end.failures, end.carried, end.fault), (1, 0, None));
+        assert_eq!(would(events), [("t/new".into(), 4, false)]);
+        let (_, events) = ran(dry(Conflict::Replace, "dst")).await;
+        assert_eq!(would(events), [("t/new".into(), 4, false), ("taken".into(), 4, true)]);
+        // also into what would be made for it
+        let (end, events) = ran(dry(Conflict::Refuse, "dst/made")).await;
+        assert!(end.is_whole(), "{end:?}");
+        assert_eq!(would(events), [("t/new".into(), 4, false), ("taken".into(), 4, false)]);
+        assert!(tree(&b.home.join("dst")) == before && tree(&a.home.join("src")) == own);
     });
 }
 
