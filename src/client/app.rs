@@ -20,7 +20,7 @@ mod start;
 #[cfg(test)]
 pub mod tests;
 
-pub use geometry::Frame;
+pub use geometry::{Frame, TREE_WIDEST};
 pub use open::Target;
 pub use start::{Inside, Setup, Solo};
 

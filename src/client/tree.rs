@@ -78,6 +78,8 @@ pub struct Row {
     pub text: String,
     /// At the right edge: an age, a state. Escaped.
     pub aside: String,
+    /// The same where there is little room; empty = nothing is said then.
+    pub brief: String,
     pub mark: Mark,
     pub standing: Option<Standing>,
     /// It is shown in a pane.
@@ -100,6 +102,7 @@ impl Row {
             fold: None,
             text,
             aside: String::new(),
+            brief: String::new(),
             mark: Mark::None,
             standing: None,
             shown: false,

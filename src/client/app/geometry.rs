@@ -20,6 +20,10 @@ pub struct Frame {
 
 /// From this width on the tree lies beside the panes.
 pub const WIDE: u16 = 100;
+/// Beside panes that keep 80 columns where they can, the tree takes what there is up to this; so does the drawer.
+pub const TREE_WIDEST: u16 = 40;
+/// And no less than this.
+const TREE_LEAST: u16 = 26;
 /// The widest panel, and a blank on both sides of it.
 const PANEL: u16 = 94;
 
@@ -29,16 +33,20 @@ impl App {
         let wide = whole.width >= WIDE;
         let empty = self.tabs.list.is_empty();
         let open = self.tree.open.unwrap_or(wide && !self.solo && self.settings.tree) || empty;
-        let width = self.settings.tree_width.max(12);
+        let width = Some(self.settings.tree_width).filter(|w| *w > 0).map(|w| w.max(12));
         let beside = open && wide;
         let (tree, mut body) = match (open, beside) {
             (false, _) => (None, whole),
             (true, true) => {
-                let w = width.min(whole.width / 2);
+                let w = width.unwrap_or(whole.width.saturating_sub(80).clamp(TREE_LEAST, TREE_WIDEST));
+                let w = w.min(whole.width / 2);
                 let rest = Rect { x: whole.x + w, width: whole.width - w, ..whole };
                 (Some(Rect { width: w, ..whole }), rest)
             }
-            (true, false) => (Some(Rect { width: width.saturating_add(8).min(whole.width), ..whole }), whole),
+            (true, false) => {
+                let w = width.map_or(TREE_WIDEST, |w| w.saturating_add(8));
+                (Some(Rect { width: w.min(whole.width), ..whole }), whole)
+            }
         };
         let mut tabs = None;
         let chrome = !self.solo || self.tabs.list.len() > 1;

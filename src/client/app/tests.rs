@@ -957,7 +957,7 @@ fn tree_and_drawer() {
         "{screen}"
     );
     assert!(screen.contains("ssh_config"), "{screen}");
-    assert_eq!(s.app.focused().unwrap().engine.size(), Size::new(94, 22));
+    assert_eq!(s.app.focused().unwrap().engine.size(), Size::new(80, 22));
     s.keys("C-b b");
     assert!(s.app.tree.focused);
     s.take();
@@ -1380,7 +1380,7 @@ fn the_open_tree_is_kept_in_step_and_a_closed_one_asks_nothing() {
     s.at(5.0);
     s.event(Event::Tick);
     s.answer();
-    let row = |s: &Bench| s.screen().lines().nth(2).unwrap_or("").chars().take(26).collect::<String>();
+    let row = |s: &Bench| s.screen().lines().nth(2).unwrap_or("").chars().take(40).collect::<String>();
     assert!(row(&s).starts_with("│    vi   ") && !row(&s).contains("0s"), "{}", s.screen());
     s.there = vec![made("make")];
     s.at(31.0);
@@ -1411,7 +1411,7 @@ fn the_open_tree_is_kept_in_step_and_a_closed_one_asks_nothing() {
 
 #[test]
 fn the_go_to_picker_finds_by_label_best_first_and_help_is_wide() {
-    let mut s = Bench::full(140, 30);
+    let mut s = Bench::full(160, 30);
     s.app.known = vec!["local-mirror".into(), "nas-backup".into(), "nas".into()];
     s.there = vec![SessionInfo { name: "build".into(), ..info("s7", 80, 22) }];
     s.host("local", HostEvent::Sessions(s.there.clone()));

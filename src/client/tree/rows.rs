@@ -160,15 +160,17 @@ impl App {
             let sessions = walk.sessions.get(connection.id.as_str()).map_or(&[][..], Vec::as_slice);
             let place = Place::Connection((*id).clone(), connection.id.clone());
             let open = rows.sought || self.tree.is_open(&place);
+            let (aside, brief) = match sessions {
+                _ if words.other => (words.leads_to.clone(), device_of(&words.leads_to)),
+                [] if words.away => ("(not connected)".into(), "off".into()),
+                _ => Default::default(),
+            };
             rows.all.push(Row {
                 fold: (!sessions.is_empty()).then_some(open),
                 sign: sign_of(&connection.config.kind),
                 find: if rows.sought { format!("{} {}", words.leads_to, words.tags) } else { String::new() },
-                aside: match sessions {
-                    _ if words.other => words.leads_to.clone(),
-                    [] if words.away => "(not connected)".into(),
-                    _ => String::new(),
-                },
+                aside,
+                brief,
                 ..Row::new(place, depth, short(&connection.name, 100))
             });
             for info in sessions.iter().filter(|_| open) {
@@ -258,8 +260,12 @@ impl App {
             (state, _) => escape(state),
         };
         let age = self.age_of(info).map(age).unwrap_or_default();
-        let via = if info.target.is_empty() { String::new() } else { format!(" · via {}", host_text(id)) };
-        Some([short(&command_of(info), 200), format!("{state} {age}{via} · {}", escape(&info.id))])
+        let via = if info.target.is_empty() { String::new() } else { format!("via {}", host_text(id)) };
+        let said = [format!("{state} {age}"), via, short(&info.cwd, 200), escape(&info.id)];
+        Some([
+            short(&command_of(info), 200),
+            said.into_iter().filter(|w| !w.is_empty()).collect::<Vec<_>>().join(" · "),
+        ])
     }
 
     /// Index of the chosen row; the focused pane's session where nothing was chosen.
@@ -268,6 +274,12 @@ impl App {
         let wanted = self.tree.chosen.as_ref().or(fallback.as_ref());
         wanted.and_then(|w| rows.iter().position(|r| r.place == *w)).unwrap_or(0)
     }
+}
+
+/// Of `/dev/ttyUSB0 · 115200` the name of the device.
+fn device_of(leads_to: &str) -> String {
+    let first = leads_to.split(" · ").next().unwrap_or_default();
+    first.rsplit('/').next().unwrap_or_default().to_string()
 }
 
 fn by_connection(sessions: Vec<&SessionInfo>) -> HashMap<&str, Vec<&SessionInfo>> {

@@ -1,7 +1,7 @@
 //! Draws the tree of hosts and sessions.
 
 use super::layer::{Cursor, typed};
-use super::{boxed, fill, put, put_cut, put_right};
+use super::{boxed, fill, put, put_cut, put_right, wrap};
 use crate::client::app::App;
 use crate::client::tree::{Mark, Row, Standing};
 use crate::text::escape;
@@ -30,10 +30,39 @@ fn mark_style(theme: &Theme, m: Mark) -> Style {
     }
 }
 
-/// Lines at the bottom that say more of the chosen row, where there is room for them.
-const MORE: u16 = 2;
-/// From this height on.
-const ROOMY: u16 = 12;
+/// Lines at the bottom that say more of the chosen row, in a tree of this height.
+fn more_lines(height: u16) -> u16 {
+    match height {
+        0..12 => 0,
+        12..16 => 2,
+        16..20 => 3,
+        20..30 => 4,
+        30.. => 5,
+    }
+}
+
+/// Facts parted by ` · `, on lines of at most `width` cells: a line ends between two of them where it can.
+fn flow(said: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for fact in said.split(" · ").filter(|f| !f.is_empty()) {
+        match lines.last_mut() {
+            Some(line) if line.width() + 3 + fact.width() <= width => *line += &format!(" · {fact}"),
+            _ => lines.extend(wrap(fact, width)),
+        }
+    }
+    lines
+}
+
+/// At most `most` of the lines; that there are more is seen at the end of the last.
+fn first_of(mut lines: Vec<String>, most: usize) -> Vec<String> {
+    if lines.len() > most {
+        lines.truncate(most);
+        if let Some(last) = lines.last_mut() {
+            last.push('…');
+        }
+    }
+    lines
+}
 
 /// Where the rows lie within the tree's area.
 pub fn list_area(app: &App, area: Rect) -> Rect {
@@ -49,8 +78,9 @@ pub fn list_area(app: &App, area: Rect) -> Rect {
     if app.tabs.list.is_empty() && list.height >= 3 {
         list.height -= 1;
     }
-    if app.tree.focused && area.height >= ROOMY {
-        list.height -= MORE + 1;
+    let more = more_lines(area.height);
+    if app.tree.focused && more > 0 {
+        list.height = list.height.saturating_sub(more + 1);
     }
     list
 }
@@ -91,9 +121,14 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) -> Cursor {
     if let Some(row) = rows.get(chosen).filter(|_| list.bottom() < inner.bottom() && focused) {
         let y = list.bottom();
         put(buf, inner.x, y, inner.width, &"─".repeat(usize::from(inner.width)), theme.border);
-        let [first, second] = app.more_of(&row.place);
-        put_cut(buf, inner.x, y + 1, inner.width, &first, theme.text);
-        put_cut(buf, inner.x, y + 2, inner.width, &second, theme.dim);
+        let [name, said] = app.more_of(&row.place);
+        let (room, width) = (usize::from(inner.bottom().saturating_sub(y + 1)), usize::from(inner.width));
+        let names = first_of(wrap(&name, width), room / 2);
+        let facts = first_of(flow(&said, width), room - names.len());
+        let lines = names.iter().map(|l| (l, theme.text)).chain(facts.iter().map(|l| (l, theme.dim)));
+        for ((line, style), y) in lines.zip(y + 1..) {
+            put_cut(buf, inner.x, y, inner.width, line, style);
+        }
     }
     for ((i, row), y) in rows.iter().enumerate().skip(first).zip(list.y..list.bottom()) {
         draw_row(theme, row, Rect { y, height: 1, ..list }, focused && i == chosen, buf);
@@ -121,11 +156,15 @@ fn draw_row(theme: &Theme, row: &Row, here: Rect, chosen: bool, buf: &mut Buffer
     let indent = (row.depth * 2).min(here.width / 2);
     let signs = row.sign.width() as u16 + u16::from(!row.sign.is_empty());
     let text_room = here.width.saturating_sub(indent + signs + 4);
-    // (of what it is called at least so much is seen)
-    let wanted = row.text.width().min(12);
-    if !row.aside.is_empty() && usize::from(text_room) > row.aside.width() + wanted {
+    // of what it is called at least so much is seen, and more of it where the rest can be said in short
+    let most = if row.brief.is_empty() { 12 } else { 20 };
+    let asides = [(&row.aside, most), (&row.brief, 12)];
+    let fits = |(aside, most): &(&String, usize)| {
+        !aside.is_empty() && usize::from(text_room) > aside.width() + row.text.width().min(*most)
+    };
+    if let Some((aside, _)) = asides.into_iter().find(fits) {
         let rest = Rect { width: end.saturating_sub(here.x + 1), ..here };
-        end = put_right(buf, rest, &row.aside, style(theme.dim));
+        end = put_right(buf, rest, aside, style(theme.dim));
     }
     let fold = match (row.fold, row.shown) {
         (Some(true), _) => "▾ ",

@@ -244,6 +244,39 @@ fn what_others_keep_is_shown_and_never_changed() {
     }
 }
 
+/// The bench on a screen of this size, with the tree in view and `name` chosen.
+fn seen_at(cols: u16, rows: u16, name: &str) -> String {
+    let mut s = bench();
+    s.event(Event::Resize(crate::proto::ids::Size::new(cols, rows)));
+    choose(&mut s, name);
+    s.screen()
+}
+
+#[test]
+fn how_it_stands_is_seen_at_any_width() {
+    let wide = seen_at(120, 35, "web");
+    assert!(wide.contains("> web          (not connected)"), "{wide}");
+    assert!(wide.contains("ssh · pi@10.0.0.5:22 · (not connected)") && wide.contains("│#eu"), "{wide}");
+    assert!(wide.lines().next().unwrap().starts_with(&format!("┌ hosts {}┐", "─".repeat(31))), "{wide}");
+    // where panes want the room: in short, and the rest of it wrapped at the bottom
+    let narrow = seen_at(100, 30, "web");
+    assert!(narrow.contains("> web        off "), "{narrow}");
+    for line in ["│ssh · pi@10.0.0.5:22", "│(not connected) · #eu"] {
+        assert!(narrow.contains(line), "{line}: {narrow}");
+    }
+    // as a drawer, and on a phone
+    let drawer = seen_at(80, 24, "uart");
+    assert!(drawer.contains("~ uart    ") && drawer.contains("ttyUSB0"), "{drawer}");
+    assert!(drawer.contains("serial · /dev/ttyUSB0 · 115200"), "{drawer}");
+    let small = seen_at(40, 12, "web");
+    assert!(small.contains("ssh · pi@10.0.0.5:22"), "{small}");
+    // what the user has set is so
+    let mut s = bench();
+    s.app.settings.tree_width = 30;
+    s.event(Event::Resize(crate::proto::ids::Size::new(140, 30)));
+    assert_eq!(s.app.frame().tree.unwrap().width, 30);
+}
+
 #[test]
 fn folders_that_lead_nowhere_are_shown_once_or_not_at_all() {
     let mut s = bench();
