@@ -1,6 +1,7 @@
 //! Owns the tree of hosts, their folders, prepared connections and sessions: what is chosen, folded, selected, looked for.
-//! Leaves out its rows (`rows.rs`), its keys (`keys.rs`), and drawing it.
+//! Leaves out its rows (`rows.rs`), its keys (`deeds.rs`, `keys.rs`), and drawing it.
 
+pub mod deeds;
 mod keys;
 mod rows;
 

@@ -33,6 +33,8 @@ impl App {
         let wide = whole.width >= WIDE;
         let empty = self.tabs.list.is_empty();
         let open = self.tree.open.unwrap_or(wide && !self.solo && self.settings.tree) || empty;
+        // (what has the keys is in view, whatever the screen has become)
+        let open = open || self.tree.focused;
         let width = Some(self.settings.tree_width).filter(|w| *w > 0).map(|w| w.max(12));
         let beside = open && wide;
         let (tree, mut body) = match (open, beside) {

@@ -13,6 +13,7 @@ use crate::client::layer::picker::{Item, Picker};
 use crate::client::layer::{Choice, Layer};
 use crate::client::pane::Pane;
 use crate::client::shelf::Shelf;
+use crate::client::tree::deeds::{Act, key_of};
 use crate::client::tree::{Place, host_text};
 use crate::proto::control::SessionInfo;
 use crate::proto::control::connections::*;
@@ -52,6 +53,8 @@ pub enum Wish {
     Export(HostId, Option<String>),
     ExportTo(HostId, Option<String>),
     Browse(Place),
+    /// What a key of the tree does, with the chosen row.
+    Tree(Act),
 }
 
 impl App {
@@ -238,26 +241,26 @@ impl App {
         self.change(host.clone(), Change::UpdateFolder(update), out);
     }
 
-    /// Keys that are about connections and folders.
-    pub(in crate::client) fn hub_key(&mut self, name: &str, place: &Place, out: &mut Vec<Effect>) {
+    /// What is about connections and folders.
+    pub(in crate::client) fn hub_act(&mut self, act: Act, place: &Place, out: &mut Vec<Effect>) {
         let host = place.host().cloned().unwrap_or_else(HostId::local);
-        let wish = match (name, place) {
-            ("a", _) => Wish::New(host, self.folder_at(place)),
-            ("A", _) => Wish::NewFolder(host, self.folder_at(place)),
-            ("e", Place::Connection(_, id)) => Wish::Edit(host, id.clone()),
-            ("e", Place::Folder(_, id)) => Wish::RenameFolder(host, id.clone()),
-            ("y", Place::Connection(_, id)) => Wish::Duplicate(host, id.clone()),
-            ("i", _) => Wish::Import(host, self.folder_at(place)),
-            ("E", _) => {
+        let wish = match (act, place) {
+            (Act::New, _) => Wish::New(host, self.folder_at(place)),
+            (Act::NewFolder, _) => Wish::NewFolder(host, self.folder_at(place)),
+            (Act::Edit, Place::Connection(_, id)) => Wish::Edit(host, id.clone()),
+            (Act::Edit, Place::Folder(_, id)) => Wish::RenameFolder(host, id.clone()),
+            (Act::Duplicate, Place::Connection(_, id)) => Wish::Duplicate(host, id.clone()),
+            (Act::Import, _) => Wish::Import(host, self.folder_at(place)),
+            (Act::Export, _) => {
                 let folder = self.folder_at(place);
                 Wish::Export(host, folder)
             }
-            ("m", _) => Wish::Move(host, self.places_for(place)),
-            ("D" | "Delete", _) => Wish::Delete(self.places_for(place)),
-            ("J" | "S-Down", Place::Connection(_, id) | Place::Folder(_, id)) => Wish::Step(host, id.clone(), 1),
-            ("K" | "S-Up", Place::Connection(_, id) | Place::Folder(_, id)) => Wish::Step(host, id.clone(), -1),
-            ("f", _) => return self.browse_place(place, out),
-            ("." | "F10" | "?", _) => return self.menu(place),
+            (Act::Move, _) => Wish::Move(host, self.places_for(place)),
+            (Act::Delete, _) => Wish::Delete(self.places_for(place)),
+            (Act::StepDown, Place::Connection(_, id) | Place::Folder(_, id)) => Wish::Step(host, id.clone(), 1),
+            (Act::StepUp, Place::Connection(_, id) | Place::Folder(_, id)) => Wish::Step(host, id.clone(), -1),
+            (Act::Browse, _) => return self.browse_place(place, out),
+            (Act::Menu, _) => return self.menu(place),
             _ => return,
         };
         self.wish(wish, out);
@@ -394,6 +397,13 @@ impl App {
             Wish::Import(host, folder) => self.ask_for_import(host, folder),
             Wish::Export(host, folder) => self.ask_for_export(host, folder),
             Wish::Add(host, many) => self.add_many(host, *many, out),
+            Wish::Tree(act) if self.tree.focused => self.tree_act(act, out),
+            // from the list of all keys: it is for a row, which is to be seen first
+            Wish::Tree(act) => {
+                (self.tree.open, self.tree.focused) = (Some(true), true);
+                self.touch();
+                self.say(format!("in the tree {} does it", crate::client::keymap::shown(key_of(act))));
+            }
             Wish::Reconnect(host) => out.push(Effect::Host(host, HostCommand::Connect)),
         }
     }

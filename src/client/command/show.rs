@@ -1,5 +1,6 @@
 //! Owns the bodies of the commands that show something: tree, pickers, palette, help.
 
+use crate::client::app::hub::Wish;
 use crate::client::app::{App, Effect, Target};
 use crate::client::command::COMMANDS;
 use crate::client::host::HostId;
@@ -7,6 +8,7 @@ use crate::client::layer::picker::{Item, Picker};
 use crate::client::layer::ports::Panel;
 use crate::client::layer::{Choice, Layer};
 use crate::client::pane::command_of;
+use crate::client::tree::deeds::{DEEDS, keys_of};
 use crate::client::tree::{host_text, state_text};
 use crate::client::view::tabs::label;
 use crate::proto::ids::SessionId;
@@ -119,6 +121,18 @@ pub fn help(app: &mut App) -> Vec<Effect> {
             true => format!("{keys:<10} {}", command.doc),
             false => format!("{keys:<14} {}", item.text),
         };
+    }
+    for deed in DEEDS {
+        let (keys, doc) = (keys_of(deed), deed.doc);
+        items.push(Item {
+            text: match narrow {
+                true => format!("{keys:<10} tree: {doc}"),
+                false => format!("{keys:<14} {:<15}  {doc}", "in the tree"),
+            },
+            aside: String::new(),
+            label: Some(format!("{keys} in the tree {doc}")),
+            choice: Choice::Hub(Box::new(Wish::Tree(deed.act))),
+        });
     }
     let title = "keys and commands (type to search, Enter runs, Esc closes)";
     app.layers.push(Layer::Picker(Picker::new(title, items).wide()));

@@ -1,6 +1,8 @@
 //! Owns the table of the tree's keys: what each does, in words. Help, menus and the line at the tree's foot come from it.
 //! Leaves out doing it (`keys.rs`).
 
+use crate::client::keymap::shown;
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Act {
     Open,
@@ -71,6 +73,11 @@ pub static DEEDS: &[Deed] = &[
     d(Act::Help, &["?", "F1"], "keys", "all keys"),
     d(Act::Leave, &["q", "Escape"], "", "back to the panes"),
 ];
+
+/// All keys of a deed, as they are shown.
+pub fn keys_of(deed: &Deed) -> String {
+    deed.keys.iter().map(|k| shown(k)).collect::<Vec<_>>().join(" ")
+}
 
 /// What a key does.
 pub fn act(name: &str) -> Option<Act> {

@@ -3,6 +3,8 @@
 use super::layer::{Cursor, typed};
 use super::{boxed, fill, put, put_cut, put_right, wrap};
 use crate::client::app::App;
+use crate::client::keymap::shown;
+use crate::client::tree::deeds::{Act, DEEDS, key_of};
 use crate::client::tree::{Mark, Row, Standing};
 use crate::text::escape;
 use crate::theme::Theme;
@@ -64,6 +66,37 @@ fn first_of(mut lines: Vec<String>, most: usize) -> Vec<String> {
     lines
 }
 
+/// Whether there is a line with keys at the foot: while they are the tree's.
+fn has_foot(app: &App, area: Rect) -> bool {
+    let hint = app.tabs.list.is_empty() && area.height >= 5;
+    hint || (app.tree.focused && more_lines(area.height) > 0)
+}
+
+/// Keys and what they do, as many as there is room for; those that matter most where there is little.
+fn draw_foot(app: &App, theme: &Theme, line: Rect, buf: &mut Buffer) {
+    let mut words: Vec<(String, &str)> = match (app.tree.typing, app.tabs.list.is_empty()) {
+        (true, _) => vec![("Enter".into(), "to the rows"), ("Esc".into(), "show all")],
+        (_, true) => vec![("c".into(), "new shell"), ("d".into(), "leave")],
+        _ => Vec::new(),
+    };
+    if !app.tree.typing {
+        let all = DEEDS.iter().filter(|d| !d.word.is_empty() && !(app.tabs.list.is_empty() && d.act == Act::Shell));
+        let (must, rest): (Vec<_>, Vec<_>) = all.partition(|d| matches!(d.act, Act::Help | Act::Menu));
+        words.extend(must.into_iter().chain(rest).map(|d| (shown(key_of(d.act)), d.word)));
+    }
+    let (mut x, mut first) = (line.x, true);
+    for (key, word) in words {
+        let gap = if first { 0 } else { 2 };
+        let wide = gap + key.width() + 1 + word.width();
+        if wide > usize::from(line.right().saturating_sub(x)) {
+            continue;
+        }
+        x = put(buf, x + gap as u16, line.y, line.width, &key, theme.key);
+        x = put(buf, x + 1, line.y, line.width, word, theme.dim);
+        first = false;
+    }
+}
+
 /// Where the rows lie within the tree's area.
 pub fn list_area(app: &App, area: Rect) -> Rect {
     let mut list = Rect {
@@ -75,10 +108,10 @@ pub fn list_area(app: &App, area: Rect) -> Rect {
     if app.tree.filter.is_some() && list.height > 1 {
         (list.y, list.height) = (list.y + 1, list.height - 1);
     }
-    if app.tabs.list.is_empty() && list.height >= 3 {
+    let more = more_lines(area.height);
+    if has_foot(app, area) {
         list.height -= 1;
     }
-    let more = more_lines(area.height);
     if app.tree.focused && more > 0 {
         list.height = list.height.saturating_sub(more + 1);
     }
@@ -108,9 +141,9 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) -> Cursor {
         let at = typed(row, "/", &escape(filter.text()), theme.accent, buf);
         cursor = at.filter(|_| focused && app.tree.typing);
     }
-    if app.tabs.list.is_empty() && inner.height >= 3 {
+    if has_foot(app, area) {
         inner.height -= 1;
-        put_cut(buf, inner.x, inner.bottom(), inner.width, "c new shell  d leave", theme.dim);
+        draw_foot(app, theme, Rect { y: inner.bottom(), height: 1, ..inner }, buf);
     }
     let rows = app.tree_rows();
     if rows.is_empty() {

@@ -278,6 +278,28 @@ fn how_it_stands_is_seen_at_any_width() {
 }
 
 #[test]
+fn the_trees_keys_are_told_where_it_is() {
+    let mut s = bench();
+    let foot = |s: &Bench| s.screen().lines().nth(28).unwrap_or_default().to_string();
+    assert!(foot(&s).starts_with("│? keys  . menu  / find  "), "{}", s.screen());
+    choose(&mut s, "web");
+    s.keys("?");
+    assert!(s.has("the tree's keys") && s.has("t                select it, or no more"), "{}", s.screen());
+    s.keys("'duplicate Enter");
+    assert!(matches!(change(&mut s), Change::Create(_)), "it is done with the row");
+    s.keys("/ 'w");
+    assert!(foot(&s).starts_with("│Enter to the rows"), "{}", s.screen());
+    s.keys("Escape q");
+    assert!(!s.has(". menu"), "{}", s.screen());
+    // from the list of all keys it is only shown where it is
+    s.keys("C-b ? 'duplicate");
+    assert!(s.has("y              in the tree      duplicate a connection"), "{}", s.screen());
+    s.keys("Enter");
+    assert!(s.app.tree.focused && s.has("in the tree y does it"), "{}", s.screen());
+    assert!(!s.take().iter().any(|e| matches!(e, Effect::Host(_, HostCommand::Book { .. }))));
+}
+
+#[test]
 fn folders_that_lead_nowhere_are_shown_once_or_not_at_all() {
     let mut s = bench();
     let folder = |id: &str, parent: Option<&str>| json!({ "id": id, "name": id, "parentId": parent });
