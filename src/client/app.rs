@@ -577,10 +577,16 @@ impl App {
         }
     }
 
+    /// Where the focused pane's program works; escaped.
+    pub fn current_place(&self) -> String {
+        let place = self.focused().and_then(|p| self.whereabouts(p, 60));
+        place.unwrap_or_else(|| super::tree::host_text(&HostId::local()))
+    }
+
     fn outer_title(&self) -> String {
-        match self.focused() {
-            Some(p) if p.host.is_local() => self.title_of(p),
-            Some(p) => format!("{}: {}", crate::text::short(p.host.as_str(), 40), self.title_of(p)),
+        match self.focused().map(|p| (p, self.whereabouts(p, 40))) {
+            Some((p, None)) => self.title_of(p),
+            Some((p, Some(place))) => format!("{place}: {}", self.title_of(p)),
             None => "thub".into(),
         }
     }

@@ -5,7 +5,7 @@
 pub mod files;
 
 use super::many::Doomed;
-use super::{App, Effect, Sources, TeamFile};
+use super::{App, Effect, Host, Sources, TeamFile};
 use crate::client::book::{Change, Many};
 use crate::client::host::{HostCommand, HostId};
 use crate::client::layer::form::Form;
@@ -117,6 +117,34 @@ impl App {
         match connection.and_then(|c| c.terminal_options.title.as_deref()) {
             Some(title) => short(title, 100),
             None => pane.title(),
+        }
+    }
+
+    /// The target of a connection that a pane's program is not on its host for; escaped.
+    pub fn target_of(&self, pane: &Pane) -> Option<String> {
+        let info = pane.info.as_ref().filter(|i| !i.target.is_empty())?;
+        // a host without an agent is such a target itself
+        let local = HostId::local();
+        let here = |h: &Host| info.id.parse().is_ok_and(|id| h.session(&id).is_some());
+        let plain = !pane.host.is_local()
+            && (self.hosts.get(&pane.host).is_some_and(|h| h.state.is_without_agent())
+                || self.hosts.get(&local).is_some_and(here));
+        if plain {
+            return None;
+        }
+        let name = self.connection_of(&pane.host, info).map_or(info.connection.as_str(), |c| c.name.as_str());
+        Some(name.to_string()).filter(|n| !n.is_empty())
+    }
+
+    /// Where a pane's program works, where that is not this machine: a host, `target`, `target via host`, each in at most
+    /// so many characters. Escaped.
+    pub fn whereabouts(&self, pane: &Pane, most: usize) -> Option<String> {
+        let host = (!pane.host.is_local()).then(|| pane.host.as_str());
+        match (self.target_of(pane), host) {
+            (None, None) => None,
+            (None, Some(host)) => Some(short(host, most)),
+            (Some(target), None) => Some(short(&target, most)),
+            (Some(target), Some(host)) => Some(format!("{} via {}", short(&target, most), short(host, most * 2 / 3))),
         }
     }
 

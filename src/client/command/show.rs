@@ -34,7 +34,8 @@ pub fn tree(app: &mut App) -> Vec<Effect> {
 
 fn tabs(app: &App, items: &mut Vec<Item>) {
     for (i, tab) in app.tabs.list.iter().enumerate() {
-        let host = app.panes.get(&tab.focus).map_or(String::new(), |p| host_text(&p.host));
+        let pane = app.panes.get(&tab.focus);
+        let host = pane.map(|p| app.whereabouts(p, 40).unwrap_or_else(|| host_text(&p.host))).unwrap_or_default();
         let name = label(app, tab);
         let text = format!("tab {} {name}", i + 1);
         items.push(Item { text, aside: host, label: Some(name), choice: Choice::Go(Target::Tab(i)) });

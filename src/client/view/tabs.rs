@@ -3,7 +3,6 @@
 use super::{fill, put, put_cut, put_right};
 use crate::client::app::App;
 use crate::client::tabs::Tab;
-use crate::client::tree::host_text;
 use crate::proto::control::connections::check::Color;
 use crate::text::short;
 use crate::theme::Theme;
@@ -13,7 +12,7 @@ use unicode_width::UnicodeWidthStr;
 
 /// Longest name, in cells.
 const NAME: usize = 24;
-/// Longest name of a host beside it.
+/// Longest name of a host or target beside it.
 const BADGE: usize = 12;
 
 /// A tab's name: the user's, else what its focused pane shows; escaped.
@@ -28,8 +27,8 @@ pub fn label(app: &App, tab: &Tab) -> String {
 fn text_of(app: &App, index: usize, tab: &Tab) -> String {
     let mut text = format!(" {} {}", index + 1, label(app, tab));
     // whose it is, where that is another machine
-    if let Some(pane) = app.panes.get(&tab.focus).filter(|p| !p.host.is_local() && tab.name.is_none()) {
-        text.push_str(&format!("·{}", short(pane.host.as_str(), BADGE)));
+    if let Some(place) = app.panes.get(&tab.focus).and_then(|pane| app.whereabouts(pane, BADGE)) {
+        text.push_str(&format!("·{place}"));
     }
     if tab.zoomed {
         text.push_str(" Z");
@@ -88,7 +87,7 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
     if app.tabs.list.is_empty() {
         end = put(buf, area.x, area.y, area.width, " thub ", theme.accent);
     }
-    let host = format!("{} ", host_text(&app.current_host()));
+    let host = format!("{} ", app.current_place());
     let room = area.right().saturating_sub(end);
     if usize::from(room) > host.width() + 2 {
         put_right(buf, area, &host, theme.dim);

@@ -266,7 +266,7 @@ fn how_it_stands_is_seen_at_any_width() {
     }
     // as a drawer, and on a phone
     let drawer = seen_at(80, 24, "uart");
-    assert!(drawer.contains("~ uart    ") && drawer.contains("ttyUSB0"), "{drawer}");
+    assert!(drawer.contains("~ uart /dev/ttyUSB0 · 115200"), "{drawer}");
     assert!(drawer.contains("serial · /dev/ttyUSB0 · 115200"), "{drawer}");
     let small = seen_at(40, 12, "web");
     assert!(small.contains("ssh · pi@10.0.0.5:22"), "{small}");
@@ -281,7 +281,7 @@ fn how_it_stands_is_seen_at_any_width() {
 fn the_trees_keys_are_told_where_it_is() {
     let mut s = bench();
     let foot = |s: &Bench| s.screen().lines().nth(28).unwrap_or_default().to_string();
-    assert!(foot(&s).starts_with("│? keys  . menu  / find  "), "{}", s.screen());
+    assert!(foot(&s).starts_with("│. menu  ? keys  a new "), "{}", s.screen());
     choose(&mut s, "web");
     s.keys("?");
     assert!(s.has("the tree's keys") && s.has("t                select it, or no more"), "{}", s.screen());
@@ -297,6 +297,52 @@ fn the_trees_keys_are_told_where_it_is() {
     s.keys("Enter");
     assert!(s.app.tree.focused && s.has("in the tree y does it"), "{}", s.screen());
     assert!(!s.take().iter().any(|e| matches!(e, Effect::Host(_, HostCommand::Book { .. }))));
+}
+
+#[test]
+fn tabs_and_bar_say_whose_a_pane_is() {
+    let mut s = super::super::tests::two_hosts_at(100, 24);
+    let b = s.app.tabs.list[0].focus;
+    let bar = |s: &Bench| s.screen().lines().last().unwrap_or_default().to_string();
+    let line = |s: &Bench| s.screen().lines().next().unwrap_or_default().to_string();
+    let gauges = crate::proto::notice::Gauges { cpu: 12.0, ..Default::default() };
+    for host in ["local", "build-server"] {
+        s.host(host, HostEvent::Gauges(gauges.clone()));
+    }
+    assert!(line(&s).starts_with(" 1 bash·build-server "), "{}", s.screen());
+    s.app.tabs.list[0].name = Some("mine".into());
+    assert!(line(&s).starts_with(" 1 mine·build-server "), "a name does not say whose it is: {}", s.screen());
+    assert!(bar(&s).contains("CPU"), "{}", s.screen());
+    // a target that the host reaches
+    let to = |s: &mut Bench, pane: crate::client::layout::PaneId, id: &str, connection: &str| {
+        let info = s.app.panes.get_mut(&pane).unwrap().info.as_mut().unwrap();
+        (info.target, info.connection_id, info.connection) = ("t1".into(), id.into(), connection.into());
+    };
+    to(&mut s, b, "", "pi@sensor-in-the-attic:2222");
+    assert!(line(&s).starts_with(" 1 mine·pi@sensor-i… via build-s… "), "{}", s.screen());
+    assert!(
+        bar(&s).contains("pi@sensor-in-the-attic:2222 via build-server") && !bar(&s).contains("CPU"),
+        "{}",
+        bar(&s)
+    );
+    // and one that this machine reaches, by a connection
+    let a = *s.app.panes.keys().find(|p| **p != b).unwrap();
+    s.host("local", HostEvent::Connections(Some(Arc::new(book()))));
+    s.app.tabs.list[0].focus(a);
+    assert!(bar(&s).contains("this machine") && bar(&s).contains("CPU"), "{}", bar(&s));
+    to(&mut s, a, "c-web", "old name");
+    assert!(line(&s).starts_with("▌1 mine·web ") && line(&s).ends_with(" web"), "{}", s.screen());
+    assert!(
+        bar(&s).starts_with(" web") && !bar(&s).contains("this machine") && !bar(&s).contains("CPU"),
+        "{}",
+        bar(&s)
+    );
+    // a host without an agent is no target of itself
+    to(&mut s, b, "", "build-server");
+    let without = HostState::Online { build: String::new(), hostname: "box".into() };
+    s.host("build-server", HostEvent::State(without));
+    s.app.tabs.list[0].focus(b);
+    assert!(bar(&s).starts_with(" build-server "), "{}", bar(&s));
 }
 
 #[test]
