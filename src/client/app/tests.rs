@@ -1440,6 +1440,37 @@ fn the_go_to_picker_finds_by_label_best_first_and_help_is_wide() {
     assert!(top.chars().filter(|c| "─┐".contains(*c)).count() > 40, "{screen}");
 }
 
+#[test]
+fn sessions_of_one_program_are_told_apart_in_the_pickers() {
+    let mut s = Bench::full(100, 30);
+    let of = |session: &str, title: &str, cwd: &str| SessionInfo {
+        title: title.into(),
+        cwd: cwd.into(),
+        state: "detached".into(),
+        created_at: "1970-01-01T00:01:00Z".into(),
+        ..info(session, 80, 22)
+    };
+    s.event(Event::Time { clock: "00:01".into(), unix: 360 });
+    let named = SessionInfo { name: "build".into(), ..of("s9", "make", "/home/me/src/thub") };
+    s.there = vec![of("s7", "vim", "/home/me/src/thub"), of("s8", "", "/srv"), named, of("s10", "me@box: ~\x1b", "")];
+    s.host("local", HostEvent::Sessions(s.there.clone()));
+    for keys in ["C-b s", "C-b g"] {
+        s.keys(keys);
+        let line = |name: &str| s.screen().lines().find(|l| l.contains(name)).unwrap_or_default().to_string();
+        assert!(line("vim  bash  …/src/thub").contains("this machine · detached 5m"), "{}", s.screen());
+        assert!(s.has("bash  /srv ") && s.has("build  make  bash  …/src/thub"), "{}", s.screen());
+        assert!(s.has("me@box: ~\\u{1b}  bash"), "{}", s.screen());
+        s.keys("'thub Escape");
+    }
+    s.keys("C-b s 'vimthub Enter");
+    s.answer();
+    assert_eq!(s.focused(), "s7", "found by title and directory");
+    // on a phone what tells them apart is what stays
+    s.event(Event::Resize(Size::new(40, 12)));
+    s.keys("C-b s");
+    assert!(s.has("build  make") && s.has("bash  /srv"), "{}", s.screen());
+}
+
 /// The program of the focused pane asks for these.
 fn ask(s: &mut Bench, kitty: u8, modify_other_keys: u8) {
     let session = s.focused();

@@ -9,8 +9,9 @@ use crate::client::layer::ports::Panel;
 use crate::client::layer::{Choice, Layer};
 use crate::client::pane::command_of;
 use crate::client::tree::deeds::{DEEDS, keys_of};
-use crate::client::tree::{host_text, state_text};
+use crate::client::tree::{age, host_text, state_text, unix_of};
 use crate::client::view::tabs::label;
+use crate::proto::control::SessionInfo;
 use crate::proto::ids::SessionId;
 use crate::text::short;
 
@@ -37,8 +38,35 @@ fn tabs(app: &App, items: &mut Vec<Item>) {
         let pane = app.panes.get(&tab.focus);
         let host = pane.map(|p| app.whereabouts(p, 40).unwrap_or_else(|| host_text(&p.host))).unwrap_or_default();
         let name = label(app, tab);
+        // of what it shows as much as its name does not say
+        let info = pane.and_then(|p| p.info.as_deref()).map(words_of).unwrap_or_default();
+        let more: Vec<String> = info.into_iter().filter(|w| !name.contains(w.as_str())).collect();
+        let name = std::iter::once(name).chain(more).collect::<Vec<_>>().join("  ");
         let text = format!("tab {} {name}", i + 1);
         items.push(Item { text, aside: host, label: Some(name), choice: Choice::Go(Target::Tab(i)) });
+    }
+}
+
+/// What tells a session from others, what says most first: its name, its program's title, the program, where it is. Escaped.
+fn words_of(info: &SessionInfo) -> Vec<String> {
+    let command = command_of(info);
+    let mut words: Vec<String> = Vec::new();
+    let cwd = last_of(&info.cwd);
+    for word in [short(info.name.trim(), 40), short(info.title.trim(), 40), command, cwd] {
+        // (a prompt's title tells the directory, or the program's name)
+        if !word.is_empty() && !words.iter().any(|w| w.contains(&word)) {
+            words.push(word);
+        }
+    }
+    words
+}
+
+/// The last two names of a path: `…/src/thub`.
+fn last_of(path: &str) -> String {
+    let names: Vec<&str> = path.split('/').filter(|n| !n.is_empty()).collect();
+    match names.as_slice() {
+        [.., above, last] if names.len() > 2 => short(&format!("…/{above}/{last}"), 40),
+        _ => short(path, 40),
     }
 }
 
@@ -49,13 +77,14 @@ fn sessions(app: &App, items: &mut Vec<Item>) {
             if app.is_listed_elsewhere(id, info) {
                 continue;
             }
-            let mut text = command_of(info);
-            if !info.name.is_empty() {
-                text = format!("{}  {text}", short(&info.name, 60));
-            }
-            let aside = format!("{} · {}", host_text(id), short(&info.state, 20));
-            let label = Some(text.clone());
-            items.push(Item { text, aside, label, choice: Choice::Go(Target::Session(id.clone(), session)) });
+            let words = words_of(info);
+            let age = unix_of(&info.created_at).map(|t| age(app.unix_now() - t)).unwrap_or_default();
+            let place = host_text(id);
+            let aside = format!("{place} · {} {age}", short(&info.state, 20)).trim_end().to_string();
+            // (found by all of it, in whatever order it is shown)
+            let label = Some(words.join("  "));
+            let choice = Choice::Go(Target::Session(id.clone(), session));
+            items.push(Item { text: words.join("  "), aside, label, choice });
         }
     }
 }
