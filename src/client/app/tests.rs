@@ -1471,6 +1471,30 @@ fn sessions_of_one_program_are_told_apart_in_the_pickers() {
     assert!(s.has("build  make") && s.has("bash  /srv"), "{}", s.screen());
 }
 
+#[test]
+fn more_tabs_than_fit_have_a_sign_at_the_edge() {
+    let mut s = Bench::full(60, 12);
+    let line = |s: &Bench| s.screen().lines().next().unwrap_or_default().to_string();
+    for _ in 0..7 {
+        s.keys("C-b c");
+        s.answer();
+    }
+    assert_eq!(s.app.tabs.list.len(), 8);
+    assert!(line(&s).starts_with("‹ 2 bash ") && line(&s).ends_with(" 8 bash"), "{}", s.screen());
+    s.mouse(MouseKind::Press, Button::Left, 1, 1);
+    assert_eq!(s.app.tabs.active, 0, "{}", s.screen());
+    assert!(line(&s).starts_with(" 1 bash  2 bash ") && line(&s).ends_with("›"), "{}", s.screen());
+    assert_eq!(line(&s).chars().count(), 60);
+    s.mouse(MouseKind::Press, Button::Left, 60, 1);
+    assert_eq!(s.app.tabs.active, 7);
+    // one far wider than the screen
+    s.event(Event::Resize(Size::new(8, 12)));
+    s.answer();
+    assert!(line(&s).starts_with('‹'), "{}", s.screen());
+    s.keys("C-b 3");
+    assert!(line(&s).starts_with('‹') && line(&s).ends_with('›'), "{}", s.screen());
+}
+
 /// The program of the focused pane asks for these.
 fn ask(s: &mut Bench, kitty: u8, modify_other_keys: u8) {
     let session = s.focused();
