@@ -123,6 +123,8 @@ pub struct Tree {
     pub chosen: Option<Place>,
     /// Made just now: chosen once its host lists it, unless a key comes before.
     pub awaited: Option<Place>,
+    /// The change that makes a copy of a connection, by its tag: the copy is awaited then.
+    pub copying: Option<u64>,
     /// Folded although open by default, or the other way round.
     flipped: HashSet<Place>,
     /// Several, for the next action.

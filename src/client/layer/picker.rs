@@ -30,6 +30,8 @@ pub struct Picker {
     pub unasked: Option<(Duration, bool)>,
     /// Columns it takes where there is room.
     width: u16,
+    /// While nothing is typed a key that stands beside an item chooses that; `/` begins to type.
+    keyed: bool,
 }
 
 impl Picker {
@@ -44,12 +46,18 @@ impl Picker {
             of_job: None,
             unasked: None,
             width: 72,
+            keyed: false,
         }
     }
 
     /// With room for long lines.
     pub fn wide(self) -> Picker {
         Picker { width: 110, ..self }
+    }
+
+    /// A menu: what stands beside its items are keys, and they work.
+    pub fn by_key(self) -> Picker {
+        Picker { keyed: true, ..self }
     }
 
     /// A question of a job of the queue.
@@ -63,6 +71,15 @@ impl Picker {
     }
 
     pub(super) fn key(&mut self, key: &Key, name: &str) -> Outcome {
+        if self.keyed && self.field.text().is_empty() {
+            if name == "/" {
+                self.keyed = false;
+                return Outcome::Stay;
+            }
+            if let Some(item) = self.items.iter().find(|i| i.aside == name && name != "Enter") {
+                return Outcome::Choose(item.choice.clone());
+            }
+        }
         match name {
             "Escape" | "C-c" => return Outcome::Close,
             "Enter" => return self.choose(),

@@ -57,7 +57,7 @@ impl App {
 
     pub(in crate::client) fn tree_key(&mut self, key: &Key, out: &mut Vec<Effect>) {
         let name = word(key);
-        self.tree.awaited = None;
+        (self.tree.awaited, self.tree.copying) = (None, None);
         if self.filter_key(key, &name) {
             return;
         }
@@ -211,7 +211,7 @@ impl App {
     }
 
     /// Lets go of a host's link where no pane shows a session of it.
-    fn let_go(&mut self, host: &HostId, out: &mut Vec<Effect>) {
+    pub(in crate::client) fn let_go(&mut self, host: &HostId, out: &mut Vec<Effect>) {
         if self.panes.values().any(|p| p.host == *host) {
             self.say(format!("{} is shown in panes: close them first", host_text(host)));
         } else {

@@ -299,7 +299,7 @@ fn more_of_folder(shelf: &Shelf, id: &str) -> Option<[String; 2]> {
     Some([short(&shelf.folder(id)?.name, 200), said])
 }
 
-/// The rows that match, each under those it lies in.
+/// The rows that match, each under those it lies in, and a connection's sessions under it.
 fn matching(all: Vec<Row>, text: &str) -> Vec<Row> {
     let mut matcher = Matcher::new(Config::DEFAULT);
     // (each word as it is: with letters apart nearly everything would match)
@@ -314,6 +314,10 @@ fn matching(all: Vec<Row>, text: &str) -> Vec<Row> {
         hay.push_str(&row.find);
         if pattern.score(Utf32Str::new(&hay, &mut buf), &mut matcher).is_none() {
             continue;
+        }
+        if matches!(row.place, Place::Connection(..)) {
+            let its = all.iter().skip(i + 1).take_while(|r| r.depth > row.depth).count();
+            keep[i + 1..=i + its].fill(true);
         }
         // itself and what it lies in: the nearest row before it that is less deep, and so on
         let mut depth = row.depth + 1;

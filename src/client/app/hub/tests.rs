@@ -162,7 +162,7 @@ fn made_changed_moved_and_taken_away() {
     // several at once
     choose(&mut s, "web");
     s.keys("t t m");
-    assert!(s.screen().contains("move 2 things to"), "{}", s.screen());
+    assert!(s.screen().contains("move 2 connections to"), "{}", s.screen());
     s.keys("Enter");
     let Change::Move(to) = change(&mut s) else { panic!() };
     assert_eq!((to.ids, to.folder), (vec!["c-web".to_string(), "c-db".into()], None));
@@ -345,6 +345,90 @@ fn tabs_and_bar_say_whose_a_pane_is() {
     assert!(bar(&s).starts_with(" build-server "), "{}", bar(&s));
 }
 
+/// What the menu of the chosen row offers, with its keys.
+fn offered(s: &mut Bench) -> Vec<String> {
+    s.keys(".");
+    let Some(Layer::Picker(p)) = s.app.layers.last() else { panic!() };
+    let all = p.items.iter().map(|i| format!("{}|{}", i.text, i.aside)).collect();
+    s.keys("Escape");
+    all
+}
+
+#[test]
+fn a_menu_has_what_can_be_done_and_its_keys_do_it() {
+    let mut s = bench();
+    choose(&mut s, "web");
+    s.keys(". y");
+    let Change::Create(copy) = change(&mut s) else { panic!() };
+    // the copy is chosen once it is there
+    let tag = *s.app.hosts[&HostId::local()].changing.iter().next().unwrap();
+    s.host("local", HostEvent::Booked { tag, result: Ok("c-copy".into()) });
+    let mut with = book();
+    with.connections.push(Connection { id: "c-copy".into(), ..*copy });
+    s.host("local", HostEvent::Connections(Some(Arc::new(with))));
+    assert_eq!(s.app.tree.chosen, Some(Place::Connection(HostId::local(), "c-copy".into())));
+    // once something is typed, or / was pressed, keys are text
+    choose(&mut s, "web");
+    s.keys(". 'wy");
+    assert!(s.has("> wy"), "{}", s.screen());
+    s.keys("Escape . / 'y");
+    assert!(s.has("> y"), "{}", s.screen());
+    s.keys("Escape");
+    assert!(!s.take().iter().any(|e| matches!(e, Effect::Host(_, HostCommand::Book { .. }))));
+    // with several selected it is for those
+    choose(&mut s, "web");
+    s.keys("t t");
+    choose(&mut s, "this machine");
+    let selected =
+        ["open them|Enter", "end their sessions|x", "move them to a folder|m", "delete them|D", "select nothing|T"];
+    assert_eq!(offered(&mut s), selected);
+    s.keys(". m");
+    assert!(s.has("move 2 connections to"), "{}", s.screen());
+    s.keys("Escape . T");
+    assert!(s.app.tree.selected.is_empty());
+    // what others keep is not offered to be changed
+    let mut listed = book();
+    listed.connections.iter_mut().for_each(|c| c.id = format!("team-{}", c.id));
+    let team = crate::store::teams::Team { path: "~/team.json".into(), name: "Our Lab".into(), listed };
+    s.event(Event::Sources(Box::new(Sources { teams: vec![team], known: Vec::new() })));
+    s.app.tree.chosen = Some(Place::Connection(HostId::new("team:~/team.json"), "team-c-web".into()));
+    let theirs = ["connect: one more session|Enter", "end its sessions|x", "browse files|f", "write to a file|E"];
+    assert_eq!(offered(&mut s), theirs);
+}
+
+#[test]
+fn a_hosts_menu_opens_ends_and_lets_go() {
+    let mut s = two_hosts();
+    s.app.tree.chosen = Some(Place::Host(HostId::new("nas")));
+    let all = offered(&mut s);
+    for item in ["new shell here|n", "end all its sessions|", "let go: end the connection, not the sessions|x"] {
+        assert!(all.iter().any(|i| i == item), "{item}: {all:?}");
+    }
+    let info = |id: &str| super::super::tests::info(id, 80, 24);
+    s.host("nas", HostEvent::Sessions(vec![info("n1"), info("n2"), info("n3")]));
+    s.take();
+    s.keys(". 'endall Enter");
+    assert!(s.has("End 3 sessions on nas?"), "{}", s.screen());
+    s.keys("y");
+    let closed = s.take().into_iter().filter(|e| matches!(e, Effect::Host(_, HostCommand::Close { .. }))).count();
+    assert_eq!(closed, 3);
+    s.keys(". n");
+    let made = |e: &Effect| matches!(e, Effect::Host(h, HostCommand::Create { .. }) if h.as_str() == "nas");
+    assert!(s.take().iter().any(made));
+}
+
+#[test]
+fn a_connection_that_matches_is_shown_with_its_sessions() {
+    let mut s = bench();
+    let mut info = super::super::tests::info("s7", 80, 24);
+    (info.connection_id, info.title) = ("c-db".into(), "psql".into());
+    s.host("local", HostEvent::Sessions(vec![info]));
+    s.keys("/ 'db");
+    assert_eq!(rows(&s), ["this machine", "  Lab", "    >db", "      psql"]);
+    s.keys("C-u 'psql");
+    assert_eq!(rows(&s), ["this machine", "  Lab", "    >db", "      psql"]);
+}
+
 #[test]
 fn folders_that_lead_nowhere_are_shown_once_or_not_at_all() {
     let mut s = bench();
@@ -433,7 +517,7 @@ fn what_is_selected_is_acted_on_wherever_it_is() {
     select(&mut s, &["db", "backup"]);
     choose(&mut s, "Attic");
     s.keys("m");
-    assert!(s.screen().contains("move 1 thing to (1 elsewhere stay)"), "{}", s.screen());
+    assert!(s.screen().contains("move 1 connection to (1 elsewhere stay)"), "{}", s.screen());
     s.keys("Enter");
     assert_eq!(changes(&mut s)[0].0, "nas");
     assert_eq!(s.app.tree.selected.len(), 1, "what stayed is selected");
