@@ -152,6 +152,15 @@ pub enum Layer {
 }
 
 impl Layer {
+    /// Its lines are long.
+    pub fn is_wide(&self) -> bool {
+        match self {
+            Layer::Picker(picker) => picker.is_wide(),
+            Layer::Ports(_) | Layer::Queue(_) => true,
+            _ => false,
+        }
+    }
+
     pub fn question(host: HostId, id: u64, question: Question, now: Duration) -> Layer {
         Layer::Question(Box::new(Asked {
             host,

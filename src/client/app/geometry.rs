@@ -2,6 +2,7 @@
 
 use super::{App, Effect};
 use crate::client::host::HostCommand;
+use crate::client::layer::Layer;
 use crate::client::layout::PaneId;
 use crate::client::tabs::Tab;
 use crate::proto::ids::Size;
@@ -24,8 +25,9 @@ pub const WIDE: u16 = 100;
 pub const TREE_WIDEST: u16 = 40;
 /// And no less than this.
 const TREE_LEAST: u16 = 26;
-/// The widest panel, and a blank on both sides of it.
-const PANEL: u16 = 94;
+/// The widest panel but for those with long lines, and a blank on both sides of it; and of those.
+const PANEL: u16 = 80;
+const WIDE_PANEL: u16 = 94;
 
 impl App {
     pub fn frame(&self) -> Frame {
@@ -71,7 +73,8 @@ impl App {
             return whole;
         }
         let Frame { tree, drawer, body, .. } = self.frame();
-        let beside = tree.is_some() && !drawer && body.width >= PANEL;
+        let wants = if self.layers.iter().any(Layer::is_wide) { WIDE_PANEL } else { PANEL };
+        let beside = tree.is_some() && !drawer && body.width >= wants;
         if beside { Rect { x: body.x, width: body.width, ..whole } } else { whole }
     }
 

@@ -1495,6 +1495,18 @@ fn more_tabs_than_fit_have_a_sign_at_the_edge() {
     assert!(line(&s).starts_with('‹') && line(&s).ends_with('›'), "{}", s.screen());
 }
 
+#[test]
+fn panels_lie_beside_the_tree_where_there_is_room_for_them() {
+    let mut s = Bench::full(120, 35);
+    s.keys("C-b g");
+    let top = |s: &Bench, title: &str| s.screen().lines().find(|l| l.contains(title)).unwrap_or_default().to_string();
+    assert!(top(&s, "┌ go to").starts_with(&format!("│{}│ ", " ".repeat(38))), "{}", s.screen());
+    s.keys("Escape C-b ?");
+    assert!(s.has("split-right      split side by side"), "{}", s.screen());
+    assert!(top(&s, "┌ keys and commands").starts_with("│   "), "over it, in full: {}", s.screen());
+    assert!(!top(&s, "┌ keys and commands").starts_with(&format!("│{}│", " ".repeat(38))), "{}", s.screen());
+}
+
 /// The program of the focused pane asks for these.
 fn ask(s: &mut Bench, kitty: u8, modify_other_keys: u8) {
     let session = s.focused();

@@ -52,7 +52,10 @@ fn words_of(info: &SessionInfo) -> Vec<String> {
     let command = command_of(info);
     let mut words: Vec<String> = Vec::new();
     let cwd = last_of(&info.cwd);
-    for word in [short(info.name.trim(), 40), short(info.title.trim(), 40), command, cwd] {
+    // (a program without a title has its name for one)
+    let title = short(info.title.trim(), 40);
+    let title = if command.starts_with(&title) { String::new() } else { title };
+    for word in [short(info.name.trim(), 40), title, command, cwd] {
         // (a prompt's title tells the directory, or the program's name)
         if !word.is_empty() && !words.iter().any(|w| w.contains(&word)) {
             words.push(word);

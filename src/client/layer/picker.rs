@@ -54,6 +54,9 @@ impl Picker {
     pub fn wide(self) -> Picker {
         Picker { width: 110, ..self }
     }
+    pub fn is_wide(&self) -> bool {
+        self.width > 72
+    }
 
     /// A menu: what stands beside its items are keys, and they work.
     pub fn by_key(self) -> Picker {

@@ -158,7 +158,7 @@ impl App {
     /// The tree's keys; the one that is chosen is done.
     fn tree_help(&mut self) {
         let narrow = self.size.cols < 80;
-        let wide = if narrow { 9 } else { 16 };
+        let wide = if narrow { 9 } else { 13 };
         let item = |keys: String, doc: &str, choice| Item {
             text: format!("{:<wide$} {doc}", short(&keys, wide)),
             aside: String::new(),

@@ -284,7 +284,7 @@ fn the_trees_keys_are_told_where_it_is() {
     assert!(foot(&s).starts_with("│. menu  ? keys  a new "), "{}", s.screen());
     choose(&mut s, "web");
     s.keys("?");
-    assert!(s.has("the tree's keys") && s.has("t                select it, or no more"), "{}", s.screen());
+    assert!(s.has("the tree's keys") && s.has("t             select it, or no more"), "{}", s.screen());
     s.keys("'duplicate Enter");
     assert!(matches!(change(&mut s), Change::Create(_)), "it is done with the row");
     s.keys("/ 'w");
