@@ -1452,7 +1452,9 @@ fn sessions_of_one_program_are_told_apart_in_the_pickers() {
     };
     s.event(Event::Time { clock: "00:01".into(), unix: 360 });
     let named = SessionInfo { name: "build".into(), ..of("s9", "make", "/home/me/src/thub") };
-    s.there = vec![of("s7", "vim", "/home/me/src/thub"), of("s8", "", "/srv"), named, of("s10", "me@box: ~\x1b", "")];
+    let via = SessionInfo { target: "t1".into(), connection: "Lab Two".into(), ..of("s11", "", "") };
+    s.there =
+        vec![via, of("s7", "vim", "/home/me/src/thub"), of("s8", "", "/srv"), named, of("s10", "me@box: ~\x1b", "")];
     s.host("local", HostEvent::Sessions(s.there.clone()));
     for keys in ["C-b s", "C-b g"] {
         s.keys(keys);
@@ -1460,6 +1462,7 @@ fn sessions_of_one_program_are_told_apart_in_the_pickers() {
         assert!(line("vim  bash  …/src/thub").contains("this machine · detached 5m"), "{}", s.screen());
         assert!(s.has("bash  /srv ") && s.has("build  make  bash  …/src/thub"), "{}", s.screen());
         assert!(s.has("me@box: ~\\u{1b}  bash"), "{}", s.screen());
+        assert!(s.has("Lab Two  bash"), "{}", s.screen());
         s.keys("'thub Escape");
     }
     s.keys("C-b s 'vimthub Enter");

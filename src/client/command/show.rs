@@ -55,7 +55,9 @@ fn words_of(info: &SessionInfo) -> Vec<String> {
     // (a program without a title has its name for one)
     let title = short(info.title.trim(), 40);
     let title = if command.starts_with(&title) { String::new() } else { title };
-    for word in [short(info.name.trim(), 40), title, command, cwd] {
+    // (of a target the connection's name: the command tells its address alone)
+    let connection = if info.target.is_empty() { String::new() } else { short(&info.connection, 40) };
+    for word in [short(info.name.trim(), 40), connection, title, command, cwd] {
         // (a prompt's title tells the directory, or the program's name)
         if !word.is_empty() && !words.iter().any(|w| w.contains(&word)) {
             words.push(word);
