@@ -157,7 +157,7 @@ Example:
     /// The configuration file
     #[command(after_help = "Example:\n  thub config default > \"$(thub config path)\"")]
     Config(Config),
-    /// All keys and commands
+    /// All keys and commands, the tree's and the file browser's among them
     #[command(after_help = "Example:\n  thub keys")]
     Keys,
     /// All themes

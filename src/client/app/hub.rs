@@ -306,7 +306,7 @@ impl App {
     /// All that can be done with a row, or with what is selected, with its keys.
     pub(in crate::client) fn menu(&mut self, place: &Place) {
         let (title, items) = match self.tree.selected.len() {
-            0 => ("what to do (a key does it, / searches)".to_string(), self.menu_of(place)),
+            0 => ("what to do (a key, or / to search)".to_string(), self.menu_of(place)),
             n => (format!("what to do with the {n} selected"), self.menu_of_selected()),
         };
         let items = items.into_iter().map(|(text, key, wish)| Item {

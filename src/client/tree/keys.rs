@@ -169,7 +169,7 @@ impl App {
         let mut items: Vec<Item> = deeds.collect();
         let moves = ["Up", "Down", "PgUp", "g", "G"].map(shown).join(" ");
         items.push(item(moves, "move", Choice::Hub(Box::new(Wish::Tree(Act::Help)))));
-        self.layers.push(Layer::Picker(Picker::new("the tree's keys (type to search, Enter does it)", items)));
+        self.layers.push(Layer::Picker(Picker::new("the tree's keys (Enter does it)", items)));
         self.dirty = true;
     }
 

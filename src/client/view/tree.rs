@@ -79,7 +79,9 @@ fn draw_foot(app: &App, theme: &Theme, line: Rect, buf: &mut Buffer) {
         _ => Vec::new(),
     };
     if !app.tree.typing {
-        let all = DEEDS.iter().filter(|d| !d.word.is_empty() && !(app.tabs.list.is_empty() && d.act == Act::Shell));
+        // (the new shell is among the words already)
+        let told = |act: Act| app.tabs.list.is_empty() && act == Act::Shell;
+        let all = DEEDS.iter().filter(|d| !d.word.is_empty() && !told(d.act));
         let (must, rest): (Vec<_>, Vec<_>) = all.partition(|d| matches!(d.act, Act::Help | Act::Menu));
         words.extend(must.into_iter().chain(rest).map(|d| (shown(key_of(d.act)), d.word)));
     }
@@ -155,8 +157,11 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) -> Cursor {
         put(buf, inner.x, y, inner.width, &"─".repeat(usize::from(inner.width)), theme.border);
         let [name, said] = app.more_of(&row.place);
         let (room, width) = (usize::from(inner.bottom().saturating_sub(y + 1)), usize::from(inner.width));
-        let names = first_of(wrap(&name, width), room / 2);
-        let facts = first_of(flow(&said, width), room - names.len());
+        // (its name is in its row as well: with little room the rest goes first)
+        let facts = flow(&said, width);
+        let for_name = room.saturating_sub(facts.len()).clamp(usize::from(room > 2), (room / 2).max(1));
+        let names = first_of(wrap(&name, width), for_name);
+        let facts = first_of(facts, room - names.len());
         let lines = names.iter().map(|l| (l, theme.text)).chain(facts.iter().map(|l| (l, theme.dim)));
         for ((line, style), y) in lines.zip(y + 1..) {
             put_cut(buf, inner.x, y, inner.width, line, style);

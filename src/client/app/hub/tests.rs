@@ -269,7 +269,8 @@ fn how_it_stands_is_seen_at_any_width() {
     assert!(drawer.contains("~ uart /dev/ttyUSB0 · 115200"), "{drawer}");
     assert!(drawer.contains("serial · /dev/ttyUSB0 · 115200"), "{drawer}");
     let small = seen_at(40, 12, "web");
-    assert!(small.contains("ssh · pi@10.0.0.5:22"), "{small}");
+    assert!(small.contains("│ssh · pi@10.0.0.5:22 · (not connected)│"), "{small}");
+    assert!(small.contains("│#eu"), "the name gives way: {small}");
     // what the user has set is so
     let mut s = bench();
     s.app.settings.tree_width = 30;
@@ -307,7 +308,7 @@ fn tabs_and_bar_say_whose_a_pane_is() {
     let line = |s: &Bench| s.screen().lines().next().unwrap_or_default().to_string();
     let gauges = crate::proto::notice::Gauges { cpu: 12.0, ..Default::default() };
     for host in ["local", "build-server"] {
-        s.host(host, HostEvent::Gauges(gauges.clone()));
+        s.host(host, HostEvent::Gauges(gauges));
     }
     assert!(line(&s).starts_with(" 1 bash·build-server "), "{}", s.screen());
     s.app.tabs.list[0].name = Some("mine".into());
