@@ -58,7 +58,7 @@ complete -c thub -n "__fish_thub_needs_command" -a "doctor" -d 'What will and wi
 complete -c thub -n "__fish_thub_needs_command" -a "debug" -d 'Keep what a program writes, and show it again: for a report of a screen that is wrong'
 complete -c thub -n "__fish_thub_needs_command" -a "reset" -d 'Put this terminal right after a crash'
 complete -c thub -n "__fish_thub_needs_command" -a "config" -d 'The configuration file'
-complete -c thub -n "__fish_thub_needs_command" -a "keys" -d 'All keys and commands'
+complete -c thub -n "__fish_thub_needs_command" -a "keys" -d 'All keys and commands, the tree\'s and the file browser\'s among them'
 complete -c thub -n "__fish_thub_needs_command" -a "themes" -d 'All themes'
 complete -c thub -n "__fish_thub_needs_command" -a "completions" -d 'Print a completion script'
 complete -c thub -n "__fish_thub_using_subcommand new" -s n -s s -l name -d 'Its name: 1 to 64 printable characters, no \'/\'' -r

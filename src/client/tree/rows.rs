@@ -261,7 +261,12 @@ impl App {
         };
         let age = self.age_of(info).map(age).unwrap_or_default();
         let via = if info.target.is_empty() { String::new() } else { format!("via {}", host_text(id)) };
-        let said = [format!("{state} {age}"), via, short(&info.cwd, 200), escape(&info.id)];
+        // where the row is called otherwise
+        let named = self.connection_of(id, info).is_some_and(|c| c.terminal_options.title.is_some());
+        let named = named || !info.name.trim().is_empty();
+        let title = if named { short(info.title.trim(), 200) } else { String::new() };
+        let said =
+            [title, format!("{state} {age}").trim_end().to_string(), via, short(&info.cwd, 200), escape(&info.id)];
         Some([
             short(&command_of(info), 200),
             said.into_iter().filter(|w| !w.is_empty()).collect::<Vec<_>>().join(" · "),

@@ -279,6 +279,19 @@ fn how_it_stands_is_seen_at_any_width() {
 }
 
 #[test]
+fn of_a_session_is_said_what_its_row_does_not_say() {
+    let mut s = bench();
+    let mut info = super::super::tests::info("s7", 80, 24);
+    (info.title, info.cwd, info.state) = ("me@box: ~".into(), "/home/me/src".into(), "detached".into());
+    let place = Place::Session(HostId::local(), "s7".parse().unwrap());
+    s.host("local", HostEvent::Sessions(vec![info.clone()]));
+    assert_eq!(s.app.more_of(&place), ["bash", "detached · /home/me/src · s7"]);
+    info.name = "build".into();
+    s.host("local", HostEvent::Sessions(vec![info]));
+    assert_eq!(s.app.more_of(&place), ["bash", "me@box: ~ · detached · /home/me/src · s7"]);
+}
+
+#[test]
 fn the_trees_keys_are_told_where_it_is() {
     let mut s = bench();
     let foot = |s: &Bench| s.screen().lines().nth(28).unwrap_or_default().to_string();
