@@ -32,12 +32,13 @@ fn mark_style(theme: &Theme, m: Mark) -> Style {
     }
 }
 
-/// Lines at the bottom that say more of the chosen row, in a tree of this height.
-fn more_lines(height: u16) -> u16 {
-    match height {
+/// Lines at the bottom that say more of the chosen row, in a tree of this size: in a narrow one they are short.
+fn more_lines(area: Rect) -> u16 {
+    match area.height {
         0..12 => 0,
         12..16 => 2,
         16..20 => 3,
+        24.. if area.width < 34 => 5,
         20.. => 4,
     }
 }
@@ -68,7 +69,7 @@ fn first_of(mut lines: Vec<String>, most: usize) -> Vec<String> {
 /// Whether there is a line with keys at the foot: while they are the tree's.
 fn has_foot(app: &App, area: Rect) -> bool {
     let hint = app.tabs.list.is_empty() && area.height >= 5;
-    hint || (app.tree.focused && more_lines(area.height) > 0)
+    hint || (app.tree.focused && more_lines(area) > 0)
 }
 
 /// Keys and what they do, as many as there is room for; those that matter most where there is little.
@@ -109,7 +110,7 @@ pub fn list_area(app: &App, area: Rect) -> Rect {
     if app.tree.filter.is_some() && list.height > 1 {
         (list.y, list.height) = (list.y + 1, list.height - 1);
     }
-    let more = more_lines(area.height);
+    let more = more_lines(area);
     if has_foot(app, area) {
         list.height -= 1;
     }

@@ -264,6 +264,16 @@ fn how_it_stands_is_seen_at_any_width() {
     for line in ["│ssh · pi@10.0.0.5:22", "│(not connected) · #eu"] {
         assert!(narrow.contains(line), "{line}: {narrow}");
     }
+    let mut s = bench();
+    let mut tagged = book();
+    let leads = &mut tagged.connections[1].config.config;
+    leads.insert("host".into(), json!("a-longer-name.example"));
+    leads.remove("port");
+    s.host("local", HostEvent::Connections(Some(Arc::new(tagged))));
+    choose(&mut s, "web");
+    let below: Vec<String> = s.screen().lines().skip(23).take(5).map(|l| l.chars().take(25).collect()).collect();
+    let said = ["│web", "│ssh", "│pi@a-longer-name.example", "│(not connected) · #eu", "│"];
+    assert_eq!(below.iter().map(|l| l.trim_end()).collect::<Vec<_>>(), said, "{}", s.screen());
     // as a drawer, and on a phone
     let drawer = seen_at(80, 24, "uart");
     assert!(drawer.contains("~ uart /dev/ttyUSB0 · 115200"), "{drawer}");
