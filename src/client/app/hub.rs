@@ -11,6 +11,7 @@ use crate::client::host::{HostCommand, HostId};
 use crate::client::layer::form::Form;
 use crate::client::layer::picker::{Item, Picker};
 use crate::client::layer::{Choice, Layer};
+use crate::client::layout::Dir;
 use crate::client::pane::Pane;
 use crate::client::shelf::Shelf;
 use crate::client::tree::{Place, host_text};
@@ -25,6 +26,8 @@ use std::sync::Arc;
 #[derive(Clone, Debug, PartialEq)]
 pub enum Wish {
     Open(Place),
+    /// In a split of the focused pane.
+    Beside(Place, Dir),
     Kill(Place),
     New(HostId, Option<String>),
     NewFolder(HostId, Option<String>),
@@ -310,6 +313,10 @@ impl App {
             Place::Host(_) | Place::Folder(..) if theirs => {}
             _ => items.push(("browse files", "f", Wish::Browse(place.clone()))),
         }
+        if matches!(place, Place::Connection(..) | Place::Session(..)) || (matches!(place, Place::Host(_)) && !theirs) {
+            items.push(("beside the focused pane", "|", Wish::Beside(place.clone(), Dir::Row)));
+            items.push(("below the focused pane", "-", Wish::Beside(place.clone(), Dir::Column)));
+        }
         if matches!(place, Place::Connection(..) | Place::Folder(..)) {
             items.push(("move to a folder", "m", Wish::Move(host.clone(), many.clone())));
             items.push(("delete", "D", Wish::Delete(many)));
@@ -352,6 +359,7 @@ impl App {
                 }
                 other => self.fold(&other, out),
             },
+            Wish::Beside(place, dir) => self.open_beside(&place, dir, out),
             Wish::Browse(place) => self.browse_place(&place, out),
             Wish::Kill(place) => match place {
                 Place::Session(host, session) => self.ask_to_kill(host, session, out),

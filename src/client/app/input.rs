@@ -199,6 +199,7 @@ impl App {
         match choice {
             Choice::Command(c) => self.run(c, out),
             Choice::Go(target) => self.go(target, out),
+            Choice::Join(pane, dir) => self.join(pane, dir),
             Choice::ClosePane(pane) => self.close_pane(pane, out),
             Choice::CloseTab(id) => {
                 let panes = self.tabs.list.iter().find(|t| t.id == id).map(|t| t.panes()).unwrap_or_default();

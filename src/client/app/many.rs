@@ -7,6 +7,7 @@ use crate::client::book::Change;
 use crate::client::host::{HostCommand, HostId};
 use crate::client::layer::picker::{Item, Picker};
 use crate::client::layer::{Choice, Layer};
+use crate::client::layout::Dir;
 use crate::client::tree::{Place, host_text};
 use crate::proto::control::connections::ConnectionsMove;
 use crate::proto::ids::SessionId;
@@ -208,6 +209,15 @@ impl App {
                 Place::Host(host) if self.is_online(&host) || self.teams.contains_key(&host) => {}
                 place => self.wish(Wish::Open(place), out),
             }
+        }
+    }
+
+    /// Each in a split, of the one before.
+    pub(in crate::client) fn open_all_beside(&mut self, place: &Place, dir: Dir, out: &mut Vec<Effect>) {
+        let places = self.places_for(place);
+        self.tree.selected.clear();
+        for place in places {
+            self.open_beside(&place, dir, out);
         }
     }
 

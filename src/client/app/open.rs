@@ -4,6 +4,7 @@ use super::{App, Effect, Host};
 use crate::client::host::{HostCommand, HostId, HostState};
 use crate::client::layout::{Dir, PaneId};
 use crate::client::pane::{Pane, Scroll, Stage};
+use crate::client::tree::Place;
 use crate::proto::control::SessionCreate;
 use crate::proto::ids::SessionId;
 
@@ -160,14 +161,69 @@ impl App {
     pub fn split(&mut self, dir: Dir, out: &mut Vec<Effect>) {
         let host = self.current_host();
         let cwd_of = self.directory_of(&host);
-        let Some(tab) = self.tabs.active() else { return self.new_tab(host, out) };
-        let (from, tab_index) = (tab.focus, self.tabs.active);
         let pane = self.new_pane(host);
-        let tab = &mut self.tabs.list[tab_index];
-        tab.zoomed = false;
-        tab.layout.split(from, dir, pane, false);
-        tab.focus(pane);
+        self.tabs.add_beside(pane, dir);
         self.start_shell(pane, cwd_of, out);
+        self.look_at_panes();
+    }
+
+    /// Whether the focused pane can be split; says so where it can't.
+    pub(in crate::client) fn has_room(&mut self, dir: Dir) -> bool {
+        let size = self.focused().map(|p| self.pane_size(p.id));
+        let room = size.is_none_or(|s| if dir == Dir::Row { s.cols >= 6 } else { s.rows >= 4 });
+        if !room {
+            self.say("no room for another pane here");
+        }
+        room
+    }
+
+    /// Opens it in a split of the focused pane, of whatever host that is: a session (its pane comes over, where it has one),
+    /// one more of a connection, a new shell of a host.
+    pub fn open_beside(&mut self, place: &Place, dir: Dir, out: &mut Vec<Effect>) {
+        if let Place::Session(host, session) = place
+            && let Some(pane) = self.pane_of(host, session)
+        {
+            self.join(pane, dir);
+            if self.panes.get(&pane).is_some_and(|p| matches!(p.stage, Stage::Gone { .. })) {
+                self.revive(pane, out);
+            }
+            return;
+        }
+        let host = match place {
+            // (nothing runs on a file)
+            Place::Host(host) | Place::Folder(host, _) if self.teams.contains_key(host) => return,
+            Place::Known => return,
+            Place::Connection(host, _) => self.runs_on(host),
+            Place::Host(host) | Place::Folder(host, _) | Place::Session(host, _) => host.clone(),
+        };
+        if !self.has_room(dir) {
+            return;
+        }
+        let cwd_of = self.directory_of(&host);
+        let pane = self.new_pane(host);
+        self.tabs.add_beside(pane, dir);
+        match place {
+            Place::Session(_, session) => self.attach(pane, session.clone(), false, out),
+            Place::Connection(_, id) => self.start_from(pane, Some(id.clone()), None, out),
+            _ => self.start_shell(pane, cwd_of, out),
+        }
+        self.touch();
+        self.look_at_panes();
+    }
+
+    /// Takes a pane of another tab into a split of the focused one; a tab goes with its last pane.
+    pub fn join(&mut self, pane: PaneId, dir: Dir) {
+        if self.tabs.active().is_some_and(|t| t.panes().contains(&pane)) {
+            self.go_to_pane(pane);
+            return self.say("it is in this tab already");
+        }
+        // (its question may be answered late)
+        if !self.panes.contains_key(&pane) || !self.has_room(dir) {
+            return;
+        }
+        self.tabs.remove_pane(pane);
+        self.tabs.add_beside(pane, dir);
+        self.touch();
         self.look_at_panes();
     }
 

@@ -871,6 +871,87 @@ fn the_layout_comes_back_and_what_is_gone_says_so() {
 }
 
 #[test]
+fn a_split_holds_panes_of_several_machines_and_comes_back() {
+    let mut s = Bench::full(120, 30);
+    let nas = HostId::new("nas");
+    s.host("nas", HostEvent::State(online()));
+    s.there = vec![SessionInfo { state: "detached".into(), ..info("r1", 80, 24) }];
+    s.host("nas", HostEvent::Sessions(s.there.clone()));
+    s.answer();
+    s.there.clear();
+    // a session of another machine, from the tree
+    s.keys("C-b b");
+    s.app.tree.chosen = Some(Place::Session(nas.clone(), id("r1")));
+    s.keys("|");
+    s.answer();
+    assert_eq!((s.app.tabs.list.len(), s.focused().as_str()), (1, "r1"));
+    assert!(!s.app.tree.focused, "the keys go to it");
+    // a shell of that machine below it
+    s.keys("C-b b");
+    s.app.tree.chosen = Some(Place::Host(nas.clone()));
+    s.keys("-");
+    s.answer();
+    assert_eq!(in_splits(&s), "s1+r1+s2");
+    assert_eq!(s.app.focused().unwrap().host, nas);
+    let screen = s.screen();
+    assert!(screen.contains("┌ bash ─") && screen.contains("┌ nas · bash ─"), "{screen}");
+    // each host hears the size of its own panes
+    let sizes: Vec<Size> = s.app.panes.values().map(|p| p.engine.size()).collect();
+    assert_eq!(sizes, [Size::new(45, 26), Size::new(45, 12), Size::new(45, 12)]);
+    // what was kept of it attaches each to its own host
+    let saved = serde_json::to_string(&s.app.saved()).unwrap();
+    let mut again = Bench::new(Setup { saved: Some(serde_json::from_str(&saved).unwrap()), ..setup(120, 30) });
+    again.host("local", HostEvent::State(online()));
+    again.host("nas", HostEvent::State(online()));
+    let mut attached: Vec<String> = again.effects.iter().filter_map(attach_of).collect();
+    attached.sort();
+    assert_eq!(attached, ["local s1", "nas r1", "nas s2"]);
+    again.answer();
+    assert_eq!(serde_json::to_string(&again.app.saved()).unwrap(), saved);
+}
+
+fn attach_of(effect: &Effect) -> Option<String> {
+    match effect {
+        Effect::Host(host, HostCommand::Attach { session, .. }) => Some(format!("{} {session}", host.as_str())),
+        _ => None,
+    }
+}
+
+#[test]
+fn a_pane_of_another_tab_is_taken_in_and_nothing_is_attached_twice() {
+    let mut s = Bench::full(120, 30);
+    s.host("nas", HostEvent::State(online()));
+    let mut out = Vec::new();
+    s.app.open_session(&HostId::new("nas"), &id("r1"), &mut out);
+    s.effects.extend(out);
+    s.answer();
+    s.keys("C-b 1");
+    s.take();
+    s.keys("C-b @");
+    assert!(s.has("beside this pane") && s.has("nas · tab 2") && s.has("new shell of nas"), "{}", s.screen());
+    s.keys("Enter");
+    assert_eq!(in_splits(&s), "s1+r1");
+    assert!(!s.effects.iter().any(|e| attach_of(e).is_some()), "{:?}", s.effects);
+    // the inverse of it, and from the tree again
+    s.keys("C-b !");
+    assert_eq!(in_splits(&s), "s1 r1");
+    s.keys("C-b 1 C-b b");
+    s.host("nas", HostEvent::Sessions(vec![info("r1", 80, 24)]));
+    s.app.tree.chosen = Some(Place::Session(HostId::new("nas"), id("r1")));
+    s.keys("-");
+    assert_eq!(in_splits(&s), "s1+r1");
+    assert!(matches!(&s.app.tabs.list[0].layout, crate::client::layout::Node::Split { dir: Dir::Column, .. }));
+    // it is in this tab already: gone to, not moved
+    s.keys("C-b Up C-b b |");
+    assert_eq!((in_splits(&s).as_str(), s.focused().as_str()), ("s1+r1", "r1"));
+    // no room: it stays where it is
+    s.keys("C-b !");
+    s.event(Event::Resize(Size::new(5, 5)));
+    s.keys("C-b 1 C-b @ Enter");
+    assert_eq!(in_splits(&s), "s1 r1");
+}
+
+#[test]
 fn hosts_of_the_layout_come_each_on_its_own() {
     let tab = |host: &str, s: &str| disk::Tab {
         name: String::new(),
@@ -1250,6 +1331,12 @@ fn in_tabs(s: &Bench) -> String {
         if i == s.app.tabs.active { format!("[{session}]") } else { session }
     };
     s.app.tabs.list.iter().enumerate().map(|(i, t)| name(i, t)).collect::<Vec<_>>().join(" ")
+}
+/// The sessions of each tab's panes.
+fn in_splits(s: &Bench) -> String {
+    let name = |p: &PaneId| s.app.panes[p].session.as_ref().map_or("-".into(), |s| s.to_string());
+    let tabs = s.app.tabs.list.iter().map(|t| t.panes().iter().map(name).collect::<Vec<_>>().join("+"));
+    tabs.collect::<Vec<_>>().join(" ")
 }
 fn kept(panes: &[(&str, &str)]) -> Option<Layout> {
     let tab = |(host, session): &(&str, &str)| disk::Tab {

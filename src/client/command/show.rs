@@ -1,13 +1,15 @@
 //! Owns the bodies of the commands that show something: tree, pickers, palette, help.
 
+use crate::client::app::hub::Wish;
 use crate::client::app::{App, Effect, Target};
 use crate::client::command::COMMANDS;
 use crate::client::host::HostId;
 use crate::client::layer::picker::{Item, Picker};
 use crate::client::layer::ports::Panel;
 use crate::client::layer::{Choice, Layer};
+use crate::client::layout::Dir;
 use crate::client::pane::command_of;
-use crate::client::tree::{host_text, state_text};
+use crate::client::tree::{Place, host_text, state_text};
 use crate::client::view::tabs::label;
 use crate::proto::ids::SessionId;
 use crate::text::short;
@@ -86,6 +88,52 @@ pub fn pick_tab(app: &mut App) -> Vec<Effect> {
     let mut items = Vec::new();
     tabs(app, &mut items);
     pick(app, "tabs", items)
+}
+
+/// Panes of the other tabs, sessions that no pane shows, connections and hosts: what is chosen comes beside the focused pane.
+pub fn pick_beside(app: &mut App, dir: Dir) -> Vec<Effect> {
+    let mut items = Vec::new();
+    for (i, tab) in app.tabs.list.iter().enumerate().filter(|(i, _)| *i != app.tabs.active) {
+        for pane in tab.panes().into_iter().filter_map(|id| app.panes.get(&id)) {
+            let name = app.title_of(pane);
+            let aside = format!("{} · tab {}", host_text(&pane.host), i + 1);
+            items.push(Item { text: name, aside, label: None, choice: Choice::Join(pane.id, dir) });
+        }
+    }
+    let beside = |place| Choice::Hub(Box::new(Wish::Beside(place, dir)));
+    let mut more = Vec::new();
+    sessions(app, &mut more);
+    more.retain_mut(|item| match &item.choice {
+        Choice::Go(Target::Session(host, session)) if app.pane_of(host, session).is_none() => {
+            item.choice = beside(Place::Session(host.clone(), session.clone()));
+            true
+        }
+        _ => false,
+    });
+    items.append(&mut more);
+    let books = app.hosts.keys().chain(app.teams.keys()).filter_map(|id| Some((id, app.book(id)?)));
+    let opened = books.flat_map(|(id, book)| {
+        let known = book.connections.iter().filter(|c| book.words(&c.id).is_some_and(|w| !w.other));
+        known.map(move |c| (id, c))
+    });
+    for (id, connection) in opened {
+        let aside = format!("{} · connection", app.teams.get(id).map_or_else(|| host_text(id), |t| short(&t.name, 60)));
+        let choice = beside(Place::Connection(id.clone(), connection.id.clone()));
+        items.push(Item { text: short(&connection.name, 100), aside, label: None, choice });
+    }
+    hosts(app, &mut more);
+    items.extend(more.into_iter().filter_map(|item| match item.choice {
+        Choice::Go(Target::Host(host)) => {
+            let text = format!("new shell of {}", item.text);
+            Some(Item { text, choice: beside(Place::Host(host)), ..item })
+        }
+        _ => None,
+    }));
+    let title = match dir {
+        Dir::Row => "beside this pane: which pane, session, connection or host?",
+        Dir::Column => "below this pane: which pane, session, connection or host?",
+    };
+    pick(app, title, items)
 }
 pub fn pick_session(app: &mut App) -> Vec<Effect> {
     let mut items = Vec::new();

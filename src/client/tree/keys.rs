@@ -6,6 +6,7 @@ use crate::client::host::{HostCommand, HostId};
 use crate::client::keymap::word;
 use crate::client::layer::field::Field;
 use crate::client::layer::{Choice, Layer};
+use crate::client::layout::Dir;
 use crate::proto::ids::SessionId;
 use crate::term::input::{Button, Key};
 use crate::text::short;
@@ -95,6 +96,9 @@ impl App {
             "Enter" | "o" if !self.tree.selected.is_empty() => self.open_selected(out),
             "Enter" | "o" => self.tree_open(&place, out),
             "Space" => self.fold(&place, out),
+            // as after the prefix
+            "|" | "%" => self.open_all_beside(&place, Dir::Row, out),
+            "-" | "\"" => self.open_all_beside(&place, Dir::Column, out),
             "t" => {
                 if !self.tree.selected.remove(&place) && !matches!(place, Place::Known) {
                     self.tree.selected.insert(place);
