@@ -50,6 +50,11 @@ impl Host {
         }
     }
 
+    /// What is known of it is so now: it is there, or goes over to another build and is back in a moment.
+    pub fn tells(&self) -> bool {
+        matches!(self.state, HostState::Online { .. } | HostState::Updating { .. })
+    }
+
     pub fn session(&self, id: &SessionId) -> Option<&SessionInfo> {
         self.sessions.iter().find(|s| s.id == id.as_str())
     }
@@ -343,6 +348,11 @@ impl App {
             // those from before are not of now
             host.gauges = host.gauges.take().filter(|_| was_online);
         }
+        if state.is_without_agent() {
+            // what an agent kept there only that agent can tell; sessions over plain SSH live on this machine
+            host.book = None;
+            host.sessions.retain(|s| !s.target.is_empty());
+        }
         if !matches!(state, HostState::Connecting | HostState::Deploying { .. }) {
             self.take_back(id, |_| true);
         }
@@ -399,8 +409,9 @@ impl App {
     fn give_up(&mut self, id: &HostId, why: &str, out: &mut Vec<Effect>) {
         if let Some(host) = self.hosts.get_mut(id) {
             host.queue.clear();
-            // what it keeps it alone can tell
+            // what it keeps and runs it alone can tell
             host.book = None;
+            host.sessions.clear();
         }
         for pane in self.panes.values_mut().filter(|p| p.host == *id && p.stage == Stage::Starting) {
             pane.gone(why, false);
@@ -433,6 +444,10 @@ impl App {
             .filter_map(|p| p.session.as_ref().map(|s| s.as_str().to_string()))
             .collect();
         let Some(host) = self.hosts.get_mut(id) else { return };
+        // (from before it went)
+        if matches!(host.state, HostState::Offline | HostState::Failed { .. }) {
+            return;
+        }
         for info in &list {
             let looked = (info.offset, info.bells);
             if in_panes.contains(&info.id) {

@@ -58,7 +58,14 @@ pub enum Wish {
 }
 
 impl App {
+    /// What a host keeps, while it is there to tell it.
     pub(in crate::client) fn book(&self, host: &HostId) -> Option<&Shelf> {
+        let tells = |host: &HostId| self.hosts.get(host).is_none_or(|h| h.tells());
+        self.kept_book(host).filter(|_| self.teams.contains_key(host) || tells(host))
+    }
+
+    /// The same as it was told last, for what came from it.
+    fn kept_book(&self, host: &HostId) -> Option<&Shelf> {
         match self.teams.get(host) {
             Some(team) => Some(&team.book),
             None => self.hosts.get(host)?.book.as_ref(),
@@ -101,7 +108,7 @@ impl App {
     }
 
     pub(super) fn connection(&self, host: &HostId, id: &str) -> Option<&Connection> {
-        self.book(host)?.connection(id)
+        self.kept_book(host)?.connection(id)
     }
 
     /// The prepared connection a session was started from.

@@ -1332,6 +1332,67 @@ fn in_tabs(s: &Bench) -> String {
     };
     s.app.tabs.list.iter().enumerate().map(|(i, t)| name(i, t)).collect::<Vec<_>>().join(" ")
 }
+#[test]
+fn nothing_of_a_host_is_shown_as_if_live_while_it_is_away() {
+    use crate::proto::control::connections::Listed;
+    let book: Listed = serde_json::from_value(serde_json::json!({ "folders": [{ "id": "f", "name": "Attic" }],
+        "connections": [{ "id": "c", "name": "backup", "config": { "type": "local", "config": {} } }] }))
+    .unwrap();
+    let book = std::sync::Arc::new(book);
+    let nas = HostId::new("nas");
+    let mut s = Bench::full(120, 30);
+    let there = |s: &mut Bench| {
+        s.host("nas", HostEvent::State(online()));
+        s.host("nas", HostEvent::Connections(Some(book.clone())));
+        s.host("nas", HostEvent::Sessions(vec![info("r1", 80, 24), info("r2", 80, 24)]));
+        s.take();
+    };
+    there(&mut s);
+    let mut out = Vec::new();
+    s.app.open_session(&nas, &id("r1"), &mut out);
+    s.effects.extend(out.into_iter().filter(|e| attach_of(e).is_some()));
+    s.answer();
+    let rows = |s: &Bench| {
+        let rows = s.app.tree_rows().into_iter().filter(|r| r.place.host() == Some(&nas) && r.depth > 0);
+        rows.map(|r| match &r.place {
+            Place::Session(_, session) => session.to_string(),
+            _ => r.text,
+        })
+        .collect::<Vec<_>>()
+    };
+    assert_eq!(rows(&s), ["Attic", "backup", "r1", "r2"]);
+    // while it is tried again: what panes show, and that it is of before
+    s.at(10.0);
+    s.host("nas", HostEvent::Gauges(Gauges::default()));
+    s.at(18.0);
+    s.host("nas", HostEvent::State(HostState::Lost { why: "cut".into(), retry: Duration::from_secs(9) }));
+    assert_eq!(rows(&s), ["r1"]);
+    let row = s.app.tree_rows().into_iter().find(|r| r.place == Place::Session(nas.clone(), id("r1"))).unwrap();
+    assert_eq!((row.standing, row.aside.as_str()), (Some(crate::client::tree::Standing::Offline), ""));
+    assert_eq!(s.app.more_of(&Place::Host(nas.clone()))[1], "lost 8s: r tries now");
+    assert!(s.app.more_of(&row.place)[1].starts_with("lost 8s · "), "{:?}", s.app.more_of(&row.place));
+    s.keys("C-b s");
+    assert!(s.has("nas · lost 8s") && !s.has("nas · running"), "{}", s.screen());
+    s.keys("Escape");
+    // there again: all of it
+    there(&mut s);
+    assert_eq!(rows(&s), ["Attic", "backup", "r1", "r2"]);
+    // let go of, or given up: its name alone
+    for state in [HostState::Offline, HostState::Failed { why: "no".into(), hints: vec![], hard: false }] {
+        there(&mut s);
+        s.host("nas", HostEvent::State(state));
+        assert!(rows(&s).is_empty(), "{:?}", rows(&s));
+        s.host("nas", HostEvent::Sessions(vec![info("r1", 80, 24)]));
+        assert!(rows(&s).is_empty(), "a list from before");
+    }
+    // without its agent, what that agent kept and ran is not there to be opened
+    there(&mut s);
+    let without = HostState::Online { build: String::new(), hostname: String::new() };
+    s.host("nas", HostEvent::State(HostState::Lost { why: "cut".into(), retry: Duration::from_secs(9) }));
+    s.host("nas", HostEvent::State(without));
+    assert!(rows(&s).is_empty(), "{:?}", rows(&s));
+}
+
 /// The sessions of each tab's panes.
 fn in_splits(s: &Bench) -> String {
     let name = |p: &PaneId| s.app.panes[p].session.as_ref().map_or("-".into(), |s| s.to_string());

@@ -43,16 +43,14 @@ fn tabs(app: &App, items: &mut Vec<Item>) {
 
 fn sessions(app: &App, items: &mut Vec<Item>) {
     for (id, host) in &app.hosts {
-        for info in &host.sessions {
+        for info in app.sessions_told(id, host) {
             let Ok(session) = info.id.parse::<SessionId>() else { continue };
-            if app.is_listed_elsewhere(id, info) {
-                continue;
-            }
             let mut text = command_of(info);
             if !info.name.is_empty() {
                 text = format!("{}  {text}", short(&info.name, 60));
             }
-            let aside = format!("{} · {}", host_text(id), short(&info.state, 20));
+            let state = if host.tells() { short(&info.state, 20) } else { state_text(host, app.now) };
+            let aside = format!("{} · {state}", host_text(id));
             let label = Some(text.clone());
             items.push(Item { text, aside, label, choice: Choice::Go(Target::Session(id.clone(), session)) });
         }

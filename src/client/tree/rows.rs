@@ -2,8 +2,8 @@
 
 use super::{Mark, Place, Row, Standing, age, host_text, mark_of, standing, state_text, unix_of};
 use crate::client::app::{App, Host};
-use crate::client::host::HostId;
-use crate::client::pane::{command_of, title_of};
+use crate::client::host::{HostId, HostState};
+use crate::client::pane::{Pane, command_of, title_of};
 use crate::client::shelf::Shelf;
 use crate::proto::control::SessionInfo;
 use crate::proto::ids::SessionId;
@@ -87,13 +87,26 @@ impl App {
     pub fn is_listed_elsewhere(&self, host: &HostId, info: &SessionInfo) -> bool {
         host.is_local()
             && !info.target.is_empty()
-            && self.hosts.iter().any(|(h, other)| !h.is_local() && other.sessions.iter().any(|s| s.id == info.id))
+            && self.hosts.iter().any(|(h, other)| {
+                !h.is_local() && other.sessions.iter().any(|s| s.id == info.id && self.is_told(h, other, s))
+            })
+    }
+
+    /// Of a host that is away nothing is shown as if it were so now: no more of its sessions than this window shows.
+    fn is_told(&self, id: &HostId, host: &Host, info: &SessionInfo) -> bool {
+        let shown = |p: &Pane| p.host == *id && p.session.as_ref().is_some_and(|s| s.as_str() == info.id);
+        host.tells() || self.panes.values().any(shown)
     }
 
     /// The sessions that are listed under it.
-    fn listed_at<'a>(&'a self, id: &HostId, host: &'a Host) -> Vec<&'a SessionInfo> {
-        let elsewhere = |i: &SessionInfo| self.is_listed_elsewhere(id, i) || (id.is_local() && self.is_a_teams(i));
-        host.sessions.iter().filter(|info| !elsewhere(info)).collect()
+    fn listed_at<'a>(&'a self, id: &'a HostId, host: &'a Host) -> Vec<&'a SessionInfo> {
+        let own = |i: &&SessionInfo| !(id.is_local() && self.is_a_teams(i));
+        self.sessions_told(id, host).filter(own).collect()
+    }
+
+    /// The sessions that can be chosen as its own.
+    pub fn sessions_told<'a>(&'a self, id: &'a HostId, host: &'a Host) -> impl Iterator<Item = &'a SessionInfo> {
+        host.sessions.iter().filter(|info| self.is_told(id, host, info) && !self.is_listed_elsewhere(id, info))
     }
 
     fn host_rows(&self, id: &HostId, depth: u16, rows: &mut Rows) {
@@ -101,7 +114,7 @@ impl App {
         let place = Place::Host(id.clone());
         let open = rows.sought || self.tree.is_open(&place);
         let listed = host.map(|h| self.listed_at(id, h)).unwrap_or_default();
-        let shelf = host.and_then(|h| h.book.as_ref());
+        let shelf = self.book(id);
         let holds = !listed.is_empty() || shelf.is_some_and(|b| !b.connections.is_empty() || !b.folders.is_empty());
         rows.all.push(Row {
             fold: holds.then_some(open),
@@ -140,7 +153,9 @@ impl App {
         });
         let Some(host) = self.hosts.get(&HostId::local()).filter(|_| open) else { return };
         let of = |info: &&SessionInfo| team.book.connection(&info.connection_id).is_some();
-        let sessions = host.sessions.iter().filter(|i| i.connection_id.starts_with("team-")).filter(of).collect();
+        let local = HostId::local();
+        let told = self.sessions_told(&local, host).filter(|i| i.connection_id.starts_with("team-"));
+        let sessions = told.filter(of).collect();
         let sessions = by_connection(sessions);
         let walk = Walk { id, runs_on: HostId::local(), host, shelf: &team.book, sessions };
         self.folder_rows(&walk, None, 1, rows);
@@ -187,9 +202,11 @@ impl App {
             shown: pane.is_some(),
             active: pane.is_some_and(|p| self.tabs.focused() == Some(p.id)),
             // seconds would only make it restless
-            aside: seconds.filter(|s| *s >= 60).map(super::age).unwrap_or_default(),
+            aside: seconds.filter(|s| *s >= 60 && host.tells()).map(super::age).unwrap_or_default(),
+            standing: (!host.tells()).then_some(Standing::Offline),
             // what is shown is looked at there: its tab has the marks
             mark: match mark_of(host, info) {
+                _ if !host.tells() => Mark::None,
                 Mark::Output | Mark::Bell if pane.is_some() => Mark::None,
                 mark => mark,
             },
@@ -224,6 +241,8 @@ impl App {
             (_, true) => "your own sessions and connections".into(),
             (Some(host), _) => match (standing(Some(host)), state_text(host, self.now)) {
                 (Standing::Offline, _) => "offline: Enter connects it".into(),
+                (_, state) if matches!(host.state, HostState::Lost { .. }) => format!("{state}: r tries now"),
+                (_, state) if matches!(host.state, HostState::Failed { .. }) => format!("{state}: r tries again"),
                 (_, state) if !state.is_empty() => state,
                 _ => format!("online · {}", count(self.listed_at(id, host).len(), "session")),
             },
@@ -252,7 +271,14 @@ impl App {
     }
 
     fn more_of_session(&self, id: &HostId, session: &SessionId) -> Option<[String; 2]> {
-        let info = self.hosts.get(id)?.session(session)?;
+        let host = self.hosts.get(id)?;
+        let info = host.session(session)?;
+        if !host.tells() {
+            return Some([
+                short(&command_of(info), 200),
+                format!("{} · {}", state_text(host, self.now), escape(&info.id)),
+            ]);
+        }
         let state = match (info.state.as_str(), info.exit_code) {
             ("exited", Some(code)) => format!("exited {code}"),
             (state, _) => escape(state),
