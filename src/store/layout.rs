@@ -73,6 +73,8 @@ pub struct Pane {
     pub title: String,
     /// To start a new shell there, should the session be lost.
     pub cwd: String,
+    /// Without a session: the prepared connection that is to be opened, by its id; `title` is its name.
+    pub connection: String,
 }
 
 impl Stored for Layout {

@@ -22,8 +22,20 @@ use std::time::Duration;
 const BELL: Duration = Duration::from_millis(100);
 /// A shell that ends this soon after a key was ended by that key: nobody needs to be told.
 const BY_HAND: Duration = Duration::from_secs(3);
+/// Most of a reason that is kept, characters: a host may say what it likes.
+const REASON: usize = 800;
 /// Longest text taken for the clipboard, bytes.
 const CLIPBOARD: usize = 100 * 1024;
+
+/// Why something failed, with what can be done: as many lines as it has, escaped.
+fn reason(why: &str) -> String {
+    let lines: Vec<String> = why.lines().map(|line| escape(line.trim())).collect();
+    let text = lines.join("\n");
+    match text.char_indices().nth(REASON) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text,
+    }
+}
 
 impl Host {
     pub fn new(now: Duration) -> Host {
@@ -197,7 +209,7 @@ impl App {
             HostEvent::Attached { session, info, again } => self.attached(&id, &session, info, again, &mut out),
             HostEvent::AttachFailed { session, why, ended } => {
                 if let Some(pane) = self.shown(&id, &session) {
-                    pane.gone(&short(&why, 200), ended);
+                    pane.gone(&reason(&why), ended);
                 }
                 self.leave_if_nothing(&why, &mut out);
             }
@@ -528,7 +540,8 @@ impl App {
             (Some(pane), Err(why)) => {
                 if let Some(p) = self.panes.get_mut(&pane) {
                     p.tag = None;
-                    p.gone(&format!("no shell: {}", short(&why, 200)), true);
+                    let what = if p.prepared.is_some() { "not opened" } else { "no shell" };
+                    p.gone(&format!("{what}: {}", reason(&why)), true);
                 }
                 self.leave_if_nothing(&why, out);
             }

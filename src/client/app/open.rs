@@ -3,7 +3,7 @@
 use super::{App, Effect, Host};
 use crate::client::host::{HostCommand, HostId, HostState};
 use crate::client::layout::{Dir, PaneId};
-use crate::client::pane::{Pane, Scroll, Stage};
+use crate::client::pane::{Pane, Prepared, Scroll, Stage};
 use crate::client::tree::Place;
 use crate::proto::control::SessionCreate;
 use crate::proto::ids::SessionId;
@@ -96,6 +96,7 @@ impl App {
         let host = p.host.clone();
         let was_ssh = p.info.as_ref().is_some_and(|i| i.kind == "ssh");
         let ahead = if p.stage == Stage::Starting { std::mem::take(&mut p.ahead) } else { Vec::new() };
+        let before = p.prepared.take();
         let fresh = Pane { tag: Some(tag), shell: true, ahead, ..Pane::new(pane, host.clone(), size) };
         *p = fresh;
         // one of a team's file is told as it is: its host does not know it
@@ -103,10 +104,19 @@ impl App {
         let own = || self.connection(&host, connection.as_deref()?);
         let asks =
             theirs.as_ref().or_else(own).is_some_and(|c| c.config.kind == "ssh") || (was_ssh && wanted.again.is_some());
+        let prepared = connection.as_ref().map(|id| {
+            let known = theirs.as_ref().or_else(own).map(|c| crate::text::short(&c.name, 60));
+            // (its host may not be there to say what it is called)
+            let name = known.or(before.filter(|b| b.id == *id).map(|b| b.name)).unwrap_or_default();
+            Prepared { id: id.clone(), name }
+        });
         let (connection, definition) = match theirs {
             Some(theirs) => (None, Some(Box::new(theirs))),
             None => (connection, None),
         };
+        if let Some(p) = self.panes.get_mut(&pane) {
+            p.prepared = prepared;
+        }
         let create = SessionCreate { size: Some(size), connection, definition, ..wanted };
         self.request(&host, HostCommand::Create { tag, create: Box::new(create), asks }, out);
         self.touch();
@@ -326,7 +336,12 @@ impl App {
         self.touch();
     }
 
-    /// Enter on a pane without a living session: tries the session again, or starts a shell in its place.
+    /// Whether what a pane showed can be had again: what ran on another machine only from its connection.
+    pub fn can_start_again(&self, pane: &Pane) -> bool {
+        !pane.is_elsewhere() || pane.info.as_ref().is_some_and(|i| self.connection_of(&pane.host, i).is_some())
+    }
+
+    /// For a pane without a living session: tries that again, or starts what was there, or a shell in its place.
     pub fn revive(&mut self, pane: PaneId, out: &mut Vec<Effect>) {
         let Some(p) = self.panes.get(&pane) else { return };
         match (&p.stage, p.session.clone()) {
@@ -334,8 +349,13 @@ impl App {
                 let watch = p.watch;
                 self.attach(pane, session, watch, out);
             }
+            // never anything else in the place of what was wanted
+            (Stage::Gone { .. }, None) if let Some(prepared) = &p.prepared => {
+                let id = prepared.id.clone();
+                self.start_from(pane, Some(id), None, out);
+            }
             // a shell of this machine in the place of one on another would be taken for that
-            (Stage::Gone { .. } | Stage::Exited(_), _) if p.is_elsewhere() => {
+            (Stage::Gone { .. } | Stage::Exited(_), _) if !self.can_start_again(p) => {
                 let host = p.info.as_ref().map(|i| crate::text::short(&i.connection, 60)).unwrap_or_default();
                 self.say_long(format!("this was a session on {host} over plain SSH: open that host for another"));
             }

@@ -4,7 +4,7 @@ use super::{App, Effect};
 use crate::client::host::{HostCommand, HostId};
 use crate::client::keymap::{Keymap, shown};
 use crate::client::layout::{Child, Dir, Node, PaneId};
-use crate::client::pane::{Pane, Stage};
+use crate::client::pane::{Pane, Prepared, Stage};
 use crate::client::tabs::Tabs;
 use crate::client::tree::Tree;
 use crate::config::Config;
@@ -157,7 +157,10 @@ impl App {
                     return None;
                 }
                 let pane = self.new_pane(host);
-                self.panes.get_mut(&pane)?.session.clone_from(&session);
+                let p = self.panes.get_mut(&pane)?;
+                p.session.clone_from(&session);
+                p.prepared = (session.is_none() && !leaf.connection.is_empty())
+                    .then(|| Prepared { id: leaf.connection, name: crate::text::short(&leaf.title, 60) });
                 to_attach.push((pane, session));
                 Some(pane)
             });
@@ -174,7 +177,9 @@ impl App {
                 Some(session) => self.attach(pane, session, false, out),
                 None => {
                     if let Some(p) = self.panes.get_mut(&pane) {
-                        p.stage = Stage::Gone { why: "there was no session here yet".into(), ended: true };
+                        let what =
+                            if p.prepared.is_some() { "it was not open yet" } else { "there was no session here yet" };
+                        p.stage = Stage::Gone { why: what.into(), ended: true };
                     }
                 }
             }
@@ -210,8 +215,9 @@ impl App {
     fn first_pane_of(&self, host: &HostId) -> Option<(PaneId, bool)> {
         let tabs = self.tabs.active().into_iter().chain(&self.tabs.list);
         let all = tabs.flat_map(|tab| std::iter::once(tab.focus).chain(tab.panes()));
-        let of_host =
-            all.filter_map(|id| Some((id, self.panes.get(&id).filter(|p| p.host == *host)?.session.is_some())));
+        // (one that waits for a connection is not for anything else)
+        let serves = |p: &&Pane| p.host == *host && (p.session.is_some() || p.prepared.is_none());
+        let of_host = all.filter_map(|id| Some((id, self.panes.get(&id).filter(serves)?.session.is_some())));
         // (the first of the best)
         of_host.reduce(|best, next| if next.1 && !best.1 { next } else { best })
     }
@@ -228,7 +234,7 @@ impl App {
         self.restoring = false;
         // what the machine's restart has ended can be had again, each in its place
         if self.named.is_none() && self.panes.values().any(Pane::is_lost_at_boot) {
-            self.say_long("the machine was restarted: Enter starts what a pane showed again, as it was");
+            self.say_long("the machine was restarted: r starts what a pane showed again, as it was");
             return;
         }
         if self.panes.values().all(Pane::is_over) {
@@ -305,6 +311,12 @@ impl App {
                     host: pane.host.as_str().to_string(),
                     session: session.map(|s| s.to_string()).unwrap_or_default(),
                     title: pane.title(),
+                    connection: pane
+                        .prepared
+                        .as_ref()
+                        .filter(|_| session.is_none())
+                        .map(|p| p.id.clone())
+                        .unwrap_or_default(),
                     cwd: cwd.unwrap_or_default(),
                 })
             }

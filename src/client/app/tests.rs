@@ -316,6 +316,8 @@ fn a_shell_that_ends_takes_its_pane_along_and_the_last_one_the_client() {
     assert_eq!(s.app.panes.len(), 1);
     s.at(100.0);
     s.host("local", HostEvent::Exited { session: id("s1"), exit: end(3) });
+    assert!(s.has("[exited 3]  r: start again   x: close"), "{}", s.screen());
+    s.keys("Enter");
     assert!(s.has("[exited 3]"), "{}", s.screen());
     s.keys("r");
     s.answer();
@@ -864,8 +866,11 @@ fn the_layout_comes_back_and_what_is_gone_says_so() {
     assert_eq!(s.app.saved(), saved);
     s.made = 10;
     s.host("local", HostEvent::AttachFailed { session: id("s3"), why: "it ended at boot".into(), ended: true });
-    assert!(s.has("it ended at boot") && s.has("Enter: start it again"), "{}", s.screen());
+    assert!(s.has("it ended at boot") && s.has("r: start again   x: close"), "{}", s.screen());
+    // Enter does what it does to any that has ended: nothing
     s.keys("Enter");
+    assert!(!s.app.focused().unwrap().is_live() && s.app.panes.len() == 3);
+    s.keys("r");
     s.answer();
     assert!(s.app.focused().unwrap().is_live());
 }
@@ -1885,7 +1890,7 @@ fn no_shell_of_this_machine_takes_the_place_of_one_on_another() {
     let cause = Some("connection lost: the process that held it is gone".to_string());
     s.host("local", HostEvent::Exited { session: id("s2"), exit: SessionExited { exit_code: None, cause } });
     s.take();
-    assert!(s.has("Enter or x: close") && !s.has("start again"), "{}", s.screen());
+    assert!(s.has("x: close") && !s.has("start again"), "{}", s.screen());
     s.keys("r");
     assert!(!s.effects.iter().any(|e| matches!(e, Effect::Host(_, HostCommand::Create { .. }))), "{:?}", s.effects);
     assert!(s.has("a session on me@web over plain SSH"), "{}", s.screen());

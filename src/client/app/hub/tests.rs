@@ -562,3 +562,62 @@ fn taken_over_and_written() {
     s.app.update(Event::File(Box::new(FileDone::Written(Ok(said)))));
     assert!(s.screen().contains("3 connections in"));
 }
+
+#[test]
+fn what_could_not_be_opened_is_tried_again_and_nothing_else_takes_its_place() {
+    let asked = |s: &mut Bench| -> Vec<(String, Option<String>, u64)> {
+        let of = |e| match e {
+            Effect::Host(host, HostCommand::Create { create, tag, .. }) => {
+                Some((host.as_str().to_string(), create.connection.clone(), tag))
+            }
+            _ => None,
+        };
+        s.take().into_iter().filter_map(of).collect()
+    };
+    let mut s = bench();
+    choose(&mut s, "db");
+    s.keys("Enter");
+    let [(_, _, tag)] = asked(&mut s)[..] else { panic!() };
+    // a reason with advice is there to its last word, and so are the keys
+    let why = format!(
+        "db: {} or name the right one with IdentityFile in its form\nnot known here",
+        "no key is taken: ".repeat(12)
+    );
+    s.host("local", HostEvent::Created { tag, result: Err(why) });
+    let screen = s.screen();
+    for seen in
+        [" db ", "not opened: db: no key", "IdentityFile in its form", "not known here", "Enter: try again   x: close"]
+    {
+        assert!(screen.contains(seen), "{seen}: {screen}");
+    }
+    assert!(!screen.contains("new shell") && !screen.contains("\\n"), "{screen}");
+    let tab = |s: &Bench| s.screen().lines().next().unwrap().to_string();
+    assert!(tab(&s).contains(" 2 db "), "{screen}");
+    s.event(Event::Resize(crate::proto::ids::Size::new(100, 7)));
+    assert!(s.screen().contains("Enter: try again   x: close"), "{}", s.screen());
+    s.event(Event::Resize(crate::proto::ids::Size::new(100, 30)));
+    s.keys("Enter");
+    let [(host, connection, tag)] = &asked(&mut s)[..] else { panic!() };
+    assert_eq!((host.as_str(), connection.as_deref()), ("local", Some("c-db")));
+    s.host("local", HostEvent::Created { tag: *tag, result: Err("no route".into()) });
+    // the next client knows it still, before the host has told its connections
+    let saved = serde_json::to_string(&s.app.saved()).unwrap();
+    let setup = super::super::tests::setup(100, 30);
+    let mut s = Bench::new(super::super::Setup { saved: Some(serde_json::from_str(&saved).unwrap()), ..setup });
+    s.host("local", HostEvent::State(HostState::Online { build: "1".into(), hostname: "box".into() }));
+    s.answer();
+    assert!(s.screen().contains("it was not open yet") && tab(&s).contains(" 2 db "), "{}", s.screen());
+    s.keys("Enter");
+    assert_eq!(asked(&mut s)[0].1.as_deref(), Some("c-db"));
+    assert!(tab(&s).contains(" 2 db "), "{}", s.screen());
+
+    // its host went away before it was there: with the host it comes back, as what it is
+    let mut s = two_hosts();
+    choose(&mut s, "backup");
+    s.keys("Enter");
+    assert_eq!(asked(&mut s).len(), 1);
+    s.host("nas", HostEvent::State(HostState::Failed { why: "no route".into(), hints: vec![], hard: false }));
+    assert!(s.screen().contains("nas · backup") && !s.screen().contains("without an agent"), "{}", s.screen());
+    s.host("nas", HostEvent::State(HostState::Online { build: "1".into(), hostname: "box".into() }));
+    assert_eq!(asked(&mut s)[0].1.as_deref(), Some("c-n"));
+}
