@@ -74,6 +74,7 @@ pub struct Pane {
     /// To start a new shell there, should the session be lost.
     pub cwd: String,
     /// Without a session: the prepared connection that is to be opened, by its id; `title` is its name.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub connection: String,
 }
 

@@ -1398,6 +1398,30 @@ fn nothing_of_a_host_is_shown_as_if_live_while_it_is_away() {
     assert!(rows(&s).is_empty(), "{:?}", rows(&s));
 }
 
+#[test]
+fn a_host_that_no_file_names_is_connected_by_what_is_typed() {
+    let mut s = Bench::full(100, 24);
+    s.keys("C-b g");
+    s.keys("'pi@10.0.0.5:2222");
+    assert!(s.has("connect to pi@10.0.0.5:2222"), "{}", s.screen());
+    // what is listed is gone to, and a word is looked for alone
+    s.keys("C-u");
+    s.keys("'nas");
+    assert!(!s.has("connect to"), "{}", s.screen());
+    s.keys("C-u");
+    s.keys("'-oX@y");
+    assert!(!s.has("connect to"), "{}", s.screen());
+    s.keys("C-u");
+    s.keys("'pi@10.0.0.5:2222 Enter");
+    let pi = HostId::new("pi@10.0.0.5:2222");
+    assert!(s.effects.contains(&Effect::Host(pi.clone(), HostCommand::Connect)), "{:?}", s.effects);
+    assert_eq!(s.app.focused().unwrap().host, pi);
+    // it is listed now
+    s.keys("C-b g");
+    s.keys("'pi@10.0.0.5:2222");
+    assert!(!s.has("connect to"), "{}", s.screen());
+}
+
 /// The sessions of each tab's panes.
 fn in_splits(s: &Bench) -> String {
     let name = |p: &PaneId| s.app.panes[p].session.as_ref().map_or("-".into(), |s| s.to_string());

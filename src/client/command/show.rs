@@ -80,7 +80,21 @@ pub fn go_to(app: &mut App) -> Vec<Effect> {
     tabs(app, &mut items);
     sessions(app, &mut items);
     hosts(app, &mut items);
-    pick(app, "go to", items)
+    app.layers.push(Layer::Picker(Picker::new("go to (or user@host:port)", items).or_typed(connect_to)));
+    Vec::new()
+}
+/// A host that no file names, as `thub HOST` takes it. (A plain word is looked for, and may be anything.)
+fn connect_to(typed: &str) -> Option<Item> {
+    let plain = !typed.starts_with('-') && !typed.starts_with("team:");
+    let is_one =
+        plain && typed.contains(['@', '.', ':']) && !typed.contains(|c: char| c.is_whitespace() || c.is_control());
+    let host = HostId::new(typed);
+    is_one.then(|| Item {
+        text: format!("connect to {}", host_text(&host)),
+        aside: "host".into(),
+        label: None,
+        choice: Choice::Go(Target::Host(host)),
+    })
 }
 pub fn pick_tab(app: &mut App) -> Vec<Effect> {
     let mut items = Vec::new();

@@ -3,6 +3,7 @@
 use super::field::Field;
 use super::{Choice, Outcome};
 use crate::term::input::Key;
+use crate::text::escape;
 use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
 use ratatui::layout::Rect;
@@ -30,6 +31,10 @@ pub struct Picker {
     pub unasked: Option<(Duration, bool)>,
     /// Columns it takes where there is room.
     width: u16,
+    /// What is offered, last, for a text that names something else than the items.
+    typed: Option<fn(&str) -> Option<Item>>,
+    /// So many of the items are not made of it.
+    own: usize,
 }
 
 impl Picker {
@@ -38,13 +43,20 @@ impl Picker {
         Picker {
             title: title.into(),
             field: Field::default(),
+            own: items.len(),
             items,
             found,
             chosen: 0,
             of_job: None,
             unasked: None,
             width: 72,
+            typed: None,
         }
+    }
+
+    /// With an item made of what is typed, where that makes sense.
+    pub fn or_typed(self, typed: fn(&str) -> Option<Item>) -> Picker {
+        Picker { typed: Some(typed), ..self }
     }
 
     /// With room for long lines.
@@ -98,6 +110,11 @@ impl Picker {
 
     fn find(&mut self) {
         self.chosen = 0;
+        // (what was made of the text before)
+        self.items.truncate(self.own);
+        let listed = |text: &str| self.items.iter().any(|item| item.text == text);
+        let text = self.field.text().trim();
+        let made = self.typed.filter(|_| !listed(&escape(text))).and_then(|make| make(text));
         if self.field.text().is_empty() {
             self.found = (0..self.items.len()).collect();
             return;
@@ -118,6 +135,10 @@ impl Picker {
         }
         scored.sort_unstable();
         self.found = scored.into_iter().map(|(.., i)| i).collect();
+        if let Some(made) = made {
+            self.found.push(self.items.len());
+            self.items.push(made);
+        }
     }
 
     /// Where it lies on a screen.
