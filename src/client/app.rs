@@ -164,6 +164,8 @@ pub struct Host {
     pub looked: HashMap<String, (u64, u64)>,
     /// An agent is on its way there, and its panel was shown.
     pub deploying: bool,
+    /// It had an agent: its sessions and connections live on, so it stays in the tree until a person takes it out.
+    pub kept: bool,
 }
 
 /// A team file in the tree.

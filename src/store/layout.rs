@@ -16,6 +16,8 @@ pub const MOST_WINDOWS: usize = 100;
 /// Most tabs, and most panes of one, that are taken from a file.
 pub const MOST_TABS: usize = 1000;
 pub const MOST_PANES: usize = 1000;
+/// Most hosts that a tree keeps.
+pub const MOST_HOSTS: usize = 500;
 /// Deepest split taken from a file: the reader of JSON itself stops at 128.
 pub const DEEPEST: usize = 40;
 const GENERATIONS: u32 = 3;
@@ -29,6 +31,9 @@ pub struct Layout {
     /// Index of the tab shown.
     pub active: usize,
     pub tree_open: bool,
+    /// Hosts with an agent that its tree keeps, there or not. From a file: escape to show.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hosts: Vec<String>,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -143,7 +148,8 @@ impl Layout {
             })
             .collect();
         let active = self.active.min(tabs.len().saturating_sub(1));
-        Layout { version: Layout::VERSION, tabs, active, tree_open: self.tree_open }
+        let hosts = self.hosts.into_iter().take(MOST_HOSTS).collect();
+        Layout { version: Layout::VERSION, tabs, active, tree_open: self.tree_open, hosts }
     }
 }
 
@@ -242,7 +248,7 @@ mod tests {
         let parts = vec![(2, pane(session)), (1, pane("b"))];
         let root = Node::Split { dir: Dir::Row, parts };
         let tab = Tab { name: "t".into(), root, focus: 1, zoomed: false };
-        Layout { version: 1, tabs: vec![tab], active: 0, tree_open: true }
+        Layout { version: 1, tabs: vec![tab], active: 0, tree_open: true, hosts: Vec::new() }
     }
     fn open(top: &tempfile::TempDir) -> (Window, Option<Layout>, Option<Failure>) {
         Window::take(SafeDir::open_or_create(&top.path().join("state")).unwrap()).unwrap()
@@ -329,7 +335,9 @@ mod tests {
         let one = Node::Split { dir: Dir::Row, parts: vec![(7, pane("only")), (1, none.clone())] };
         let tab = |root| Tab { name: String::new(), root, focus: 99_999, zoomed: true };
         let tabs = vec![tab(deep), tab(many), tab(none), tab(one)];
-        let checked = Layout { version: 1, tabs, active: 77, tree_open: false }.checked();
+        let hosts = (0..5000).map(|n| n.to_string()).collect();
+        let checked = Layout { version: 1, tabs, active: 77, tree_open: false, hosts }.checked();
+        assert_eq!(checked.hosts.len(), MOST_HOSTS);
         assert_eq!(checked.tabs.len(), 3);
         assert_eq!(checked.active, 2);
         assert_eq!(checked.tabs[0].root.panes().len(), DEEPEST);

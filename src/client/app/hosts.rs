@@ -59,6 +59,7 @@ impl Host {
             queue: Vec::new(),
             looked: Default::default(),
             deploying: false,
+            kept: false,
         }
     }
 
@@ -359,6 +360,9 @@ impl App {
             host.trips.clear();
             // those from before are not of now
             host.gauges = host.gauges.take().filter(|_| was_online);
+        }
+        if matches!(state, HostState::Online { .. }) && !state.is_without_agent() && !id.is_local() {
+            self.changed |= !std::mem::replace(&mut host.kept, true);
         }
         if state.is_without_agent() {
             // what an agent kept there only that agent can tell; sessions over plain SSH live on this machine

@@ -31,14 +31,14 @@ fn kept(place: &Place) -> Option<(&HostId, &String)> {
 
 impl App {
     /// The rows before a change, for [`App::follow_rows`] behind it; none where nobody has chosen one.
-    pub(super) fn rows_before(&self) -> Vec<Place> {
+    pub(in crate::client) fn rows_before(&self) -> Vec<Place> {
         let rows = self.tree.chosen.is_some().then(|| self.tree_rows());
         rows.into_iter().flatten().map(|r| r.place).collect()
     }
 
     /// What has gone is selected no longer; in the place of a chosen row that went comes the nearest one, of its host
     /// where there is any.
-    pub(super) fn follow_rows(&mut self, before: &[Place]) {
+    pub(in crate::client) fn follow_rows(&mut self, before: &[Place]) {
         if !self.tree.selected.is_empty() {
             let there: HashSet<Place> = self.every_row(true).into_iter().map(|r| r.place).collect();
             self.tree.selected.retain(|place| there.contains(place));

@@ -1,6 +1,6 @@
 //! Owns how the client begins, and the layout as it is kept on disk.
 
-use super::{App, Effect};
+use super::{App, Effect, Host};
 use crate::client::host::{HostCommand, HostId};
 use crate::client::keymap::{Keymap, shown};
 use crate::client::layout::{Child, Dir, Node, PaneId};
@@ -149,6 +149,13 @@ impl App {
         let saved = saved.map(Layout::checked).unwrap_or(Layout { tree_open: true, ..Layout::default() });
         // open where there is room for it, or closed
         self.tree.open = (!saved.tree_open).then_some(false);
+        // (named like that are the sections of team files)
+        for id in saved.hosts.into_iter().filter(|id| !id.is_empty() && !id.starts_with("team:")).map(HostId::new) {
+            if !id.is_local() {
+                let now = self.now;
+                self.hosts.entry(id).or_insert_with(|| Host::new(now)).kept = true;
+            }
+        }
         let mut to_attach = Vec::new();
         for tab in saved.tabs {
             let layout = from_disk(tab.root).map(&mut |leaf: disk::Pane| {
@@ -299,7 +306,9 @@ impl App {
             Some(disk::Tab { name: tab.name.clone().unwrap_or_default(), root, focus, zoomed: tab.zoomed })
         });
         let tree_open = self.tree.open.unwrap_or(true);
-        Layout { tabs: tabs.collect(), active: self.tabs.active, tree_open, ..Layout::default() }
+        let hosts = self.hosts.iter().filter(|(_, host)| host.kept).map(|(id, _)| id.as_str().to_string());
+        let hosts = hosts.take(disk::MOST_HOSTS).collect();
+        Layout { tabs: tabs.collect(), active: self.tabs.active, tree_open, hosts, ..Layout::default() }
     }
 
     fn to_disk(&self, node: &Node<PaneId>) -> Option<disk::Node> {

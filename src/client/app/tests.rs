@@ -1422,6 +1422,37 @@ fn a_host_that_no_file_names_is_connected_by_what_is_typed() {
     assert!(!s.has("connect to"), "{}", s.screen());
 }
 
+#[test]
+fn a_host_with_an_agent_stays_in_the_tree_until_it_is_taken_out() {
+    let pi = HostId::new("pi@10.0.0.5");
+    let mut s = Bench::full(120, 30);
+    s.take();
+    s.host("pi@10.0.0.5", HostEvent::State(online()));
+    let kept = |e: &Effect| matches!(e, Effect::Save(l) if l.hosts == ["pi@10.0.0.5"]);
+    assert!(s.effects.iter().any(kept), "{:?}", s.effects);
+    // one without an agent has nothing there that lives on
+    s.host("nas", HostEvent::State(HostState::Online { build: String::new(), hostname: String::new() }));
+    let saved = serde_json::to_string(&s.app.saved()).unwrap();
+    let mut s = Bench::new(Setup { saved: Some(serde_json::from_str(&saved).unwrap()), ..setup(120, 30) });
+    assert!(s.has("│  pi@10.0.0.5 "), "{}", s.screen());
+    assert!(!s.effects.iter().any(|e| matches!(e, Effect::Host(h, _) if *h == pi)), "nothing is dialed for it");
+    s.host("local", HostEvent::State(online()));
+    s.answer();
+    // first its link is let go of, then it
+    s.host("pi@10.0.0.5", HostEvent::State(online()));
+    s.keys("C-b b");
+    s.app.tree.chosen = Some(Place::Host(pi.clone()));
+    s.take();
+    s.keys("x");
+    assert!(s.effects.contains(&Effect::Host(pi.clone(), HostCommand::Disconnect)), "{:?}", s.effects);
+    s.host("pi@10.0.0.5", HostEvent::State(HostState::Offline));
+    assert!(s.has("│  pi@10.0.0.5 "), "{}", s.screen());
+    s.take();
+    s.keys("x");
+    assert!(!s.app.hosts.contains_key(&pi) && s.app.tree.chosen.as_ref().is_some_and(|p| p.host() != Some(&pi)));
+    assert!(s.effects.iter().any(|e| matches!(e, Effect::Save(l) if l.hosts.is_empty())), "{:?}", s.effects);
+}
+
 /// The sessions of each tab's panes.
 fn in_splits(s: &Bench) -> String {
     let name = |p: &PaneId| s.app.panes[p].session.as_ref().map_or("-".into(), |s| s.to_string());

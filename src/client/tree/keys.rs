@@ -2,7 +2,7 @@
 
 use super::{Place, host_text};
 use crate::client::app::{App, Effect, Target};
-use crate::client::host::{HostCommand, HostId};
+use crate::client::host::{HostCommand, HostId, HostState};
 use crate::client::keymap::word;
 use crate::client::layer::field::Field;
 use crate::client::layer::{Choice, Layer};
@@ -184,10 +184,16 @@ impl App {
         }
     }
 
-    /// Lets go of a host's link where no pane shows a session of it.
+    /// Lets go of a host's link where no pane shows a session of it; of one that is offline, takes it out of the tree.
     fn let_go(&mut self, host: &HostId, out: &mut Vec<Effect>) {
         if self.panes.values().any(|p| p.host == *host) {
             self.say(format!("{} is shown in panes: close them first", host_text(host)));
+        } else if self.hosts.get(host).is_some_and(|h| h.state == HostState::Offline) {
+            let before = self.rows_before();
+            self.hosts.remove(host);
+            self.follow_rows(&before);
+            self.touch();
+            self.say(format!("{} is listed no longer; what runs there goes on", host_text(host)));
         } else {
             out.push(Effect::Host(host.clone(), HostCommand::Disconnect));
         }
