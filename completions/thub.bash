@@ -905,7 +905,7 @@ _thub() {
             return 0
             ;;
         thub__subcmd__cp)
-            opts="-f -u -s -q -r -H -F -h --force --update --skip --keep-both --quiet --no-agent --host --ssh-config --json --help"
+            opts="-f -u -s -n -q -r -H -F -h --force --update --skip --keep-both --dry-run --quiet --no-agent --host --ssh-config --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

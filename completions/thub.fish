@@ -58,7 +58,7 @@ complete -c thub -n "__fish_thub_needs_command" -a "doctor" -d 'What will and wi
 complete -c thub -n "__fish_thub_needs_command" -a "debug" -d 'Keep what a program writes, and show it again: for a report of a screen that is wrong'
 complete -c thub -n "__fish_thub_needs_command" -a "reset" -d 'Put this terminal right after a crash'
 complete -c thub -n "__fish_thub_needs_command" -a "config" -d 'The configuration file'
-complete -c thub -n "__fish_thub_needs_command" -a "keys" -d 'All keys and commands'
+complete -c thub -n "__fish_thub_needs_command" -a "keys" -d 'All keys and commands, the tree\'s and the file browser\'s among them'
 complete -c thub -n "__fish_thub_needs_command" -a "themes" -d 'All themes'
 complete -c thub -n "__fish_thub_needs_command" -a "completions" -d 'Print a completion script'
 complete -c thub -n "__fish_thub_using_subcommand new" -s n -s s -l name -d 'Its name: 1 to 64 printable characters, no \'/\'' -r
@@ -196,6 +196,7 @@ complete -c thub -n "__fish_thub_using_subcommand cp" -s f -l force -d 'Replace 
 complete -c thub -n "__fish_thub_using_subcommand cp" -s u -l update -d 'Replace files that are there and older'
 complete -c thub -n "__fish_thub_using_subcommand cp" -s s -l skip -d 'Leave files that are there as they are'
 complete -c thub -n "__fish_thub_using_subcommand cp" -l keep-both -d 'Copy beside files that are there, under a name with a number'
+complete -c thub -n "__fish_thub_using_subcommand cp" -s n -l dry-run -d 'Copy nothing: tell what would be copied, and what is in the way'
 complete -c thub -n "__fish_thub_using_subcommand cp" -s q -l quiet -d 'Tell nothing but what fails'
 complete -c thub -n "__fish_thub_using_subcommand cp" -l no-agent -d 'Over plain SSH, with nothing put on the hosts'
 complete -c thub -n "__fish_thub_using_subcommand cp" -s r -d 'As scp\'s and cp\'s: folders, modes and times are copied anyway'

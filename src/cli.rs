@@ -119,7 +119,7 @@ pub enum Verb {
     #[command(
         after_help = "SRC and DST are paths of this machine, or HOST:PATH: HOST is a host as after -H, a prepared connection over SSH, or HOST/CONNECTION for one that HOST keeps: its agent reaches it, this machine need not. A relative PATH begins at the home directory there. A local path with a colon is written ./a:b, a host with a port [user@host:port]:PATH; DIR/. is all that is in DIR.
 
-Folders are copied with all in them, modes and times are kept, links stay links. A directory as DST (also one that is to be made: DST/) gets what is copied into it. What is there already with the same size and time is not copied again, and of a large file what is there of it: after a cut the link is waited for, and the same command again goes on where it was.
+Folders are copied with all in them, modes and times are kept, links stay links. A directory as DST (also one that is to be made: DST/) gets what is copied into it. What is there already with the same size and time is not copied again, and of a large file what is there of it: after a cut the link is waited for, and the same command again goes on where it was. What is there and is another file is asked about on a terminal; without one it fails, unless -f, -u, -s or --keep-both says what becomes of it.
 
 Example:
   thub cp -q build-server:out/image.iso .
@@ -157,7 +157,7 @@ Example:
     /// The configuration file
     #[command(after_help = "Example:\n  thub config default > \"$(thub config path)\"")]
     Config(Config),
-    /// All keys and commands
+    /// All keys and commands, the tree's and the file browser's among them
     #[command(after_help = "Example:\n  thub keys")]
     Keys,
     /// All themes
@@ -381,6 +381,9 @@ pub struct Cp {
     /// Copy beside files that are there, under a name with a number
     #[arg(long, group = "conflict")]
     pub keep_both: bool,
+    /// Copy nothing: tell what would be copied, and what is in the way
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
     /// Tell nothing but what fails
     #[arg(short = 'q', long)]
     pub quiet: bool,

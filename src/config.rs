@@ -58,7 +58,7 @@ pub struct Config {
     /// A name or path for `Theme::load`; `default` follows the terminal's light or dark.
     pub theme: String,
     pub tree: bool,
-    /// Columns.
+    /// Columns; 0 = by the screen's width.
     pub tree_width: u16,
     pub gauges: bool,
     /// Ask before sessions are ended.
@@ -95,7 +95,7 @@ impl Default for Config {
             mouse: true,
             theme: "default".into(),
             tree: true,
-            tree_width: 26,
+            tree_width: 0,
             gauges: true,
             confirm: true,
             scroll_lines: 3,
@@ -135,9 +135,9 @@ const DEFAULT_TOML: &str = r##"# thub's settings. Every line shows its default: 
 # A file of your own: themes/NAME.toml beside this one, or a path.
 #theme = "default"
 
-# The tree of hosts and sessions at the left: shown from the start; its width in columns: 10 to 120.
+# The tree of hosts and sessions at the left: shown from the start; its width in columns: 10 to 120, or 0: by the screen's.
 #tree = true
-#tree_width = 26
+#tree_width = 0
 
 # CPU, memory, disk and network of the focused pane's host in the last line.
 #gauges = true
@@ -294,6 +294,7 @@ impl Config {
             "scroll_lines" => self.scroll_lines = number(value, 1..=100)? as u16,
             "theme" => self.theme = text_of(value, "theme = \"dark\"")?,
             "tree" => self.tree = switch(value)?,
+            "tree_width" if number(value, 0..=0).is_ok() => self.tree_width = 0,
             "tree_width" => self.tree_width = number(value, 10..=120)? as u16,
             "gauges" => self.gauges = switch(value)?,
             "confirm" => self.confirm = switch(value)?,

@@ -149,6 +149,7 @@ fn info() -> SessionInfo {
         clients: 1,
         cause: Some("ended".into()),
         command: vec!["make".into(), "-j4".into()],
+        running: String::new(),
         cwd: "/home/me/src".into(),
         ended_at: Some("2026-02-19T09:00:00Z".into()),
         bells: 3,

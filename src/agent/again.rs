@@ -6,16 +6,16 @@ use crate::proto::control::connections::Connection;
 use crate::proto::control::*;
 use crate::proto::ids::SessionId;
 use crate::safedir::SafeDir;
-use crate::store::rundir::Entry;
+use crate::store::rundir::{Entry, oldest_first};
 use crate::store::sessions::{self, Boot, Defined, State};
+use crate::sys;
 use std::collections::HashSet;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 impl Agent {
     fn boot(&self) -> Boot {
         let run = self.run();
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Boot { machine: run.machine().into(), boot: run.boot().into(), now_ms: now.as_millis() as u64 }
+        Boot { machine: run.machine().into(), boot: run.boot().into(), now_ms: sys::unix_ms(SystemTime::now()) }
     }
 
     fn state_dir(&self) -> Option<SafeDir> {
@@ -25,11 +25,7 @@ impl Agent {
     /// Sessions that the last boot had and that have no record in the run dir.
     fn lost_at_boot(&self) -> Vec<SessionInfo> {
         let Some(dir) = self.state_dir() else { return Vec::new() };
-        let defined = sessions::load(&dir);
-        if defined.sessions.is_empty() {
-            return Vec::new();
-        }
-        defined.lost_at_boot(&self.boot(), &sessions::seen(&dir))
+        sessions::load(&dir).lost_at_boot(&self.boot(), || sessions::seen(&dir))
     }
 
     /// One session, lost ones of the last boot too.
@@ -45,7 +41,7 @@ impl Agent {
         let lost = self.lost_at_boot();
         if lost.iter().any(|info| !there.contains(&info.id)) {
             all.extend(lost.into_iter().filter(|info| !there.contains(&info.id)).map(Entry::Lost));
-            all.sort_by(|a, b| (a.info().created_ms, &a.info().id).cmp(&(b.info().created_ms, &b.info().id)));
+            oldest_first(&mut all);
         }
         all
     }
@@ -67,7 +63,7 @@ impl Agent {
             sessions::define(&dir, &boot, &id, defined, recorded)
         });
         let failure = match kept.await {
-            Ok(Ok(())) => return None,
+            Ok(Ok(told)) => return told.map(|told| told.line()),
             Ok(Err(failure)) => failure.line(),
             Err(e) => e.to_string(),
         };

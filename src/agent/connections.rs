@@ -14,7 +14,7 @@ use crate::safedir::SafeDir;
 use crate::store::connections::{self as book, Book};
 use crate::store::file;
 use crate::sys;
-use rustix::fs::inotify;
+use rustix::fs::inotify::{self, WatchFlags};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -93,12 +93,9 @@ impl Agent {
         change: impl FnOnce(&mut Book) -> Result<R, Fault> + Send + 'static,
     ) -> Result<R, Fault> {
         let dir = self.state()?;
-        let changed = tokio::task::spawn_blocking(move || {
-            // (what is wrong with the file is said with the next list)
-            let told = book::load(&dir).map_err(refused)?.1;
-            Ok::<_, Fault>((told, book::change(&dir, change)))
-        });
-        let (told, result) = changed.await.map_err(internal)??;
+        let changed = tokio::task::spawn_blocking(move || book::change(&dir, change));
+        let (result, told) = changed.await.map_err(internal)?;
+        // (it is said with the next list)
         if told.is_some() {
             *locked(&self.book_told) = told;
         }
@@ -134,9 +131,15 @@ async fn received(out: &Outbox, stream: StreamId, mut frames: Frames, bytes: u64
 
 /// The topic "connections": tells the client that the book is another, whoever has changed it.
 pub async fn watch(agent: Arc<Agent>) {
+    let what = WatchFlags::CLOSE_WRITE
+        | WatchFlags::DELETE
+        | WatchFlags::MOVED_FROM
+        | WatchFlags::MOVED_TO
+        | WatchFlags::DELETE_SELF
+        | WatchFlags::MOVE_SELF;
     loop {
         if let Ok(dir) = agent.state()
-            && let Ok(fd) = watched(&dir)
+            && let Ok(fd) = sys::watched_dir(dir.path(), what)
         {
             while let Ok(mut ready) = fd.readable().await {
                 tokio::time::sleep(TOGETHER).await;
@@ -159,16 +162,4 @@ pub async fn watch(agent: Arc<Agent>) {
         }
         tokio::time::sleep(AGAIN).await;
     }
-}
-
-fn watched(dir: &SafeDir) -> std::io::Result<tokio::io::unix::AsyncFd<std::os::fd::OwnedFd>> {
-    let fd = inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK)?;
-    let what = inotify::WatchFlags::CLOSE_WRITE
-        | inotify::WatchFlags::DELETE
-        | inotify::WatchFlags::MOVED_FROM
-        | inotify::WatchFlags::MOVED_TO
-        | inotify::WatchFlags::DELETE_SELF
-        | inotify::WatchFlags::MOVE_SELF;
-    inotify::add_watch(&fd, dir.path(), what)?;
-    sys::watched(fd)
 }

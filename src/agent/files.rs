@@ -10,7 +10,7 @@ use crate::filesys::delete::Delete;
 use crate::filesys::grow::{Grow, Unpack};
 use crate::filesys::local::Local;
 use crate::filesys::pack::{Have, Pack, Pick, Wants};
-use crate::filesys::{Dir, Fs, Listing, Reader, Tally, Wanted, Writer};
+use crate::filesys::{Dir, Fs, Listing, Reader, Tally, Wanted, Writer, weight};
 use crate::proto::control::*;
 use crate::proto::ids::{Offset, StreamId, hex};
 use pipe::{Over, Pipe, credit};
@@ -92,11 +92,8 @@ impl Agent {
             }
         };
         self.work(r.stream, frames, r.from, r.window, |mut pipe| async move {
-            match read(&mut pipe, reader).await {
-                Ok(info) => pipe.ended(FilesEnded { info: Some(info), fault: None }),
-                Err(Over::Fault(f)) => pipe.ended(FilesEnded { info: None, fault: Some(f) }),
-                Err(Over::Gone) => {}
-            }
+            let how = read(&mut pipe, reader).await;
+            pipe.ended(how);
         })?;
         Ok(FilesReading { info })
     }
@@ -112,11 +109,8 @@ impl Agent {
         let at = writer.at();
         self.work(w.stream, frames, 0, 0, |pipe| async move {
             let mut pipe = pipe.accept(at, w.window);
-            match write(&mut pipe, writer).await {
-                Ok(info) => pipe.ended(FilesEnded { info: Some(info), fault: None }),
-                Err(Over::Fault(f)) => pipe.ended(FilesEnded { info: None, fault: Some(f) }),
-                Err(Over::Gone) => {}
-            }
+            let how = write(&mut pipe, writer).await;
+            pipe.ended(how);
         })?;
         Ok(FilesWriting { at, limit: at.saturating_add(credit(w.window)) })
     }
@@ -243,6 +237,8 @@ impl Agent {
 
 /// Credit for a tree that comes.
 const UNPACK: u64 = 4 << 20;
+/// Bytes of entries in one line of a listing, about.
+const LINE: usize = 1 << 20;
 
 async fn list(pipe: &mut Pipe, mut listing: Listing) -> Result<(), Over> {
     let mut end = ListEnd::default();
@@ -254,8 +250,18 @@ async fn list(pipe: &mut Pipe, mut listing: Listing) -> Result<(), Over> {
                 end.more = batch.entries.len() > room;
                 batch.entries.truncate(room);
                 end.entries += batch.entries.len() as u64;
-                if !batch.entries.is_empty() {
-                    pipe.line(&FilesLines { entries: batch.entries, end: None }).await?;
+                // a name or a link may be long, and as JSON far longer
+                let (mut entries, mut bytes) = (Vec::new(), 0);
+                for entry in batch.entries {
+                    bytes += weight(&entry);
+                    entries.push(entry);
+                    if bytes > LINE {
+                        pipe.line(&FilesLines { entries: std::mem::take(&mut entries), end: None }).await?;
+                        bytes = 0;
+                    }
+                }
+                if !entries.is_empty() {
+                    pipe.line(&FilesLines { entries, end: None }).await?;
                 }
                 if end.more {
                     break;

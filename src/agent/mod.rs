@@ -50,7 +50,7 @@ use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -148,7 +148,7 @@ where
         known: Mutex::default(),
         book_told: Mutex::default(),
         ends_at_logout: AtomicBool::new(false),
-        began_ms: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64),
+        began_ms: sys::unix_ms(SystemTime::now()),
     });
     // the agent in a client's own process ends with that one
     let mut term = match local {

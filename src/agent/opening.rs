@@ -32,10 +32,7 @@ impl Agent {
             if !create.command.is_empty() || create.target.is_some() {
                 return Ok(Opened::default());
             }
-            let Some(shell) = self.book_now().await.ok().and_then(|book| book.connection(DEFAULT_SHELL).cloned())
-            else {
-                return Ok(Opened::default());
-            };
+            let Ok(shell) = self.prepared(DEFAULT_SHELL).await else { return Ok(Opened::default()) };
             let mut filled = create.clone();
             let from = match shell.config.kind() {
                 Ok(Kind::Local(_)) => self.filled(&mut filled, shell).await,
@@ -43,16 +40,18 @@ impl Agent {
             };
             return Ok(match from {
                 Ok(from) => {
-                    let told = match self.directory(&filled).await {
-                        Err(fault) if create.cwd.is_empty() => {
-                            filled.cwd.clear();
-                            Some(format!(
-                                "the shell starts elsewhere, for connection 'Default Shell' says {}",
-                                fault.message
-                            ))
-                        }
-                        _ => None,
-                    };
+                    let mut told = None;
+                    // (only a directory that the connection says: a neighbour is asked for its own once)
+                    if create.cwd.is_empty()
+                        && !filled.cwd.is_empty()
+                        && let Err(fault) = self.directory(&filled).await
+                    {
+                        filled.cwd.clear();
+                        told = Some(format!(
+                            "the shell starts elsewhere, for connection 'Default Shell' says {}",
+                            fault.message
+                        ));
+                    }
                     *create = filled;
                     Opened { from, connection: None, told }
                 }
@@ -64,24 +63,26 @@ impl Agent {
         }
         let connection = match theirs {
             Some(theirs) => *theirs,
-            None => {
-                let id = create.connection.as_deref().unwrap_or_default();
-                let gone = || format!("there is no connection '{}' here any more", crate::text::short(id, 64));
-                let book = self.book_now().await?;
-                book.connection(id).cloned().ok_or_else(|| Fault::new(Fault::UNKNOWN, gone()))?
-            }
+            None => self.prepared(create.connection.as_deref().unwrap_or_default()).await?,
         };
         let whole = Some(Box::new(connection.clone()));
         Ok(Opened { from: self.filled(create, connection).await?, connection: whole, told: None })
     }
 
+    /// A connection of the book, as it is there just now.
+    pub(super) async fn prepared(&self, id: &str) -> Result<Connection, Fault> {
+        let found = self.book_now().await?.connections.into_iter().find(|c| c.id == id);
+        let gone = || format!("there is no connection '{}' here any more", crate::text::short(id, 64));
+        found.ok_or_else(|| Fault::new(Fault::UNKNOWN, gone()))
+    }
+
     async fn filled(&self, create: &mut SessionCreate, connection: Connection) -> Result<From, Fault> {
-        let named = crate::text::escape(&connection.name);
-        let bad = |why: String| Fault::new(Fault::BAD_PARAMS, format!("connection '{named}': {why}"));
-        if let Some(wrong) = check(&connection).first() {
-            return Err(bad(format!("{}: {}", wrong.field, wrong.why)));
+        let named = connection.name.clone();
+        let bad = |why: String| amiss(&named, &why);
+        if let Some(first) = check(&connection).first() {
+            return Err(bad(format!("{}: {}", first.field, first.why)));
         }
-        let kind = expanded(connection.config.kind().map_err(bad)?, |name| std::env::var(name).ok()).map_err(bad)?;
+        let kind = meant(&connection)?;
         let options = connection.terminal_options;
         create.ring = create.ring.or(options.ring_buffer_size);
         create.history = create.history.or(options.scrollback_buffer);
@@ -124,8 +125,8 @@ impl Agent {
                     from.line = line(ssh.starting_directory.as_deref(), ssh.command.as_deref());
                 }
                 from.env = ssh.env.clone().into_iter().collect();
-                create.target =
-                    Some(self.target(&ssh).await.map_err(|f| Fault::new(f.code, format!("{named}: {}", f.message)))?);
+                let why = |f: Fault| Fault { message: format!("{}: {}", crate::text::escape(&named), f.message), ..f };
+                create.target = Some(self.target(&ssh).await.map_err(why)?);
                 create.cwd_of = None;
             }
             Kind::Other(kind) => {
@@ -135,4 +136,15 @@ impl Agent {
         }
         Ok(from)
     }
+}
+
+/// What a connection leads to, with the variables of this machine in it.
+pub(super) fn meant(connection: &Connection) -> Result<Kind, Fault> {
+    let kind = connection.config.kind().and_then(|kind| expanded(kind, |name| std::env::var(name).ok()));
+    kind.map_err(|why| amiss(&connection.name, &why))
+}
+
+/// Why a connection of that name is not opened.
+pub(super) fn amiss(name: &str, why: &str) -> Fault {
+    Fault::new(Fault::BAD_PARAMS, format!("connection '{}': {why}", crate::text::escape(name)))
 }

@@ -13,7 +13,7 @@ use rustix::process::{Pid, Signal};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 use tokio::net::UnixStream;
 use tokio::sync::mpsc;
 
@@ -198,7 +198,7 @@ impl Agent {
             id: id.to_string(),
             name: spec.create.name.clone().unwrap_or_default(),
             created_at: sys::rfc3339(now),
-            created_ms: now.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64,
+            created_ms: sys::unix_ms(now),
             command: spec.create.command.clone(),
             cwd: spec.cwd.clone(),
             ..SessionInfo::default()

@@ -10,6 +10,7 @@ use crate::proto::spawn::TargetSpec;
 use crate::store::target;
 use crate::transport::deploy::quote;
 use crate::transport::target::{lends, reach};
+use serde_json::Value;
 use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -76,19 +77,18 @@ async fn hand_on(control: &Link, mut incoming: mpsc::UnboundedReceiver<Incoming>
         let (out, client) = (control.out.clone(), client.clone());
         tokio::spawn(async move {
             let result = match method.as_str() {
-                AskHostKey::NAME => match call::params::<AskHostKey>(params) {
-                    Ok(asked) => client.call_within(&asked, PERSON).await.and_then(call::reply),
-                    Err(fault) => Err(fault),
-                },
-                AskSecret::NAME => match call::params::<AskSecret>(params) {
-                    Ok(asked) => client.call_within(&asked, PERSON).await.and_then(call::reply),
-                    Err(fault) => Err(fault),
-                },
+                AskHostKey::NAME => pass::<AskHostKey>(&client, params).await,
+                AskSecret::NAME => pass::<AskSecret>(&client, params).await,
                 other => Err(Fault::new(Fault::UNKNOWN_METHOD, crate::text::short(other, 64))),
             };
             call::answer(&out, id, result);
         });
     }
+}
+
+/// One question, and its answer.
+async fn pass<M: Method>(client: &Link, question: Value) -> Result<Value, Fault> {
+    client.call_within(&call::params::<M>(question)?, PERSON).await.and_then(call::reply)
 }
 
 /// One line for the login shell there: a directory to start in, a command in the shell's stead. None = the shell itself.

@@ -3,13 +3,10 @@
 use super::Agent;
 use crate::link::call;
 use crate::proto::notice::Notice;
-use crate::store::rundir::RunDir;
 use crate::sys;
-use rustix::fs::inotify;
-use std::os::fd::OwnedFd;
+use rustix::fs::inotify::WatchFlags;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::unix::AsyncFd;
 use tokio::sync::Notify;
 
 /// Changes within this are one.
@@ -37,9 +34,10 @@ async fn keep(agent: &Agent, seen: &Notify) {
 }
 
 async fn tell(agent: &Agent, seen: &Notify) {
+    let what = WatchFlags::CREATE | WatchFlags::DELETE | WatchFlags::MOVED_TO | WatchFlags::DELETE_SELF;
     loop {
         let run = agent.run();
-        if let Ok(fd) = watch(&run) {
+        if let Ok(fd) = sys::watched_dir(run.path(), what) {
             loop {
                 let Ok(mut ready) = fd.readable().await else { break };
                 tokio::time::sleep(TOGETHER).await;
@@ -57,14 +55,4 @@ async fn tell(agent: &Agent, seen: &Notify) {
         // the folder was removed: its sessions make it anew
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
-}
-
-fn watch(run: &RunDir) -> std::io::Result<AsyncFd<OwnedFd>> {
-    let fd = inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK)?;
-    let what = inotify::WatchFlags::CREATE
-        | inotify::WatchFlags::DELETE
-        | inotify::WatchFlags::MOVED_TO
-        | inotify::WatchFlags::DELETE_SELF;
-    inotify::add_watch(&fd, run.path(), what)?;
-    sys::watched(fd)
 }

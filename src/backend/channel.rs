@@ -29,6 +29,8 @@ const STREAM: StreamId = 2;
 const WINDOW: u64 = 256 << 10;
 /// What the target process says when it is told nothing any more.
 const LOST: &str = "connection lost: the process that held it is gone";
+/// How it begins what it says where the SSH connection is gone, whatever has ended it.
+const CUT: &str = "connection lost";
 
 /// A channel's end as a session has it.
 pub struct Channel {
@@ -129,15 +131,25 @@ impl Drop for Bytes {
     }
 }
 
+impl Bytes {
+    /// Why nothing more comes or goes: the connection is gone (`ConnectionReset`), or what runs there has not ended well.
+    fn ended(&self) -> Option<io::Error> {
+        let cause = self.channel.reap()?.cause?;
+        let is_cut = cause.starts_with(CUT);
+        let kind = if is_cut { io::ErrorKind::ConnectionReset } else { io::ErrorKind::ConnectionAborted };
+        Some(io::Error::new(kind, cause))
+    }
+}
+
 impl AsyncRead for Bytes {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         let read = Pin::new(&mut self.ours).poll_read(cx, buf);
         if let Poll::Ready(Ok(())) = &read
             && buf.filled().len() == before
-            && let Some(End { cause: Some(cause), .. }) = self.channel.reap()
+            && let Some(e) = self.ended()
         {
-            return Poll::Ready(Err(io::Error::new(io::ErrorKind::ConnectionAborted, cause)));
+            return Poll::Ready(Err(e));
         }
         read
     }
@@ -145,7 +157,8 @@ impl AsyncRead for Bytes {
 
 impl AsyncWrite for Bytes {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.ours).poll_write(cx, buf)
+        let written = Pin::new(&mut self.ours).poll_write(cx, buf);
+        written.map_err(|e| self.ended().unwrap_or(e))
     }
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.ours).poll_flush(cx)

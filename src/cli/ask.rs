@@ -106,6 +106,21 @@ impl Terminal {
         }
     }
 
+    /// What somebody chooses, where `meant` knows the word; else it is asked anew. `None` = nobody is there, or it was
+    /// cancelled.
+    pub async fn choose<T>(&self, lines: &[String], prompt: &str, meant: impl Fn(&str) -> Option<T>) -> Option<T> {
+        let _turn = self.turn.lock().await;
+        let mut lines = lines.to_vec();
+        for _ in 0..ANEW {
+            let answer = self.line(&lines, prompt, true).await?;
+            if let Some(choice) = meant(answer.expose().trim()) {
+                return Some(choice);
+            }
+            lines.clear();
+        }
+        None
+    }
+
     /// `Some(true)` for yes and for `word`; asked anew for anything that is neither yes nor no.
     async fn yes(&self, lines: &[String], prompt: &str, word: Option<&str>) -> Option<bool> {
         let _turn = self.turn.lock().await;

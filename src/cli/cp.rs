@@ -4,7 +4,7 @@
 use super::call::{Client, keep_alive};
 use super::conn::meant;
 use super::{Common, Cp};
-use crate::client::files::job::{self, Conflict, Job, JobEnd, JobEvent};
+use crate::client::files::job::{self, Choice, Conflict, Job, JobEnd, JobEvent, What};
 use crate::client::files::{End, Up, Whose};
 use crate::client::host::{Dialed, Env, HostId, answer_asked, dial_by, list_connections};
 use crate::failure::{Failure, Kind};
@@ -15,7 +15,9 @@ use crate::text::{escape, short};
 use crate::transport::ssh;
 use std::collections::HashMap;
 use std::ffi::OsStr;
+use std::io::IsTerminal;
 use std::os::unix::ffi::OsStrExt;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
@@ -23,6 +25,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+mod asked;
 mod told;
 use told::Told;
 
@@ -302,7 +305,8 @@ async fn look(end: &End, path: &FilePath) -> Result<Option<(FileKind, bool)>, Fa
 }
 
 impl Dest {
-    async fn of(hosts: &mut Hosts<'_>, named: &Named, sources: usize) -> Result<Dest, Failure> {
+    /// `makes`: what is to be a directory is made where it is not there.
+    async fn of(hosts: &mut Hosts<'_>, named: &Named, sources: usize, makes: bool) -> Result<Dest, Failure> {
         let end = hosts.end(&named.host).await?;
         let path = absolute(named)?;
         let shown = || short(&path.to_string(), 200);
@@ -315,7 +319,10 @@ impl Dest {
                 ));
             }
             None if named.path.ends_with(b"/") => {
-                end.mkdir(&path, false, None).await.map_err(|f| failure(&f, "make the directories above it first"))?;
+                if makes {
+                    let made = end.mkdir(&path, false, None).await;
+                    made.map_err(|f| failure(&f, "make the directories above it first"))?;
+                }
                 return Ok(Dest { end, into: path, rename: None });
             }
             None if sources > 1 => {
@@ -356,10 +363,11 @@ impl Group {
             while let Some(entries) = listing.next().await.map_err(wrong)? {
                 names.extend(entries.into_iter().map(|e| e.name));
             }
-            if let Some(fault) = listing.end.as_ref().and_then(|end| end.fault.clone()) {
+            let ended = listing.end.take().unwrap_or_default();
+            if let Some(fault) = ended.fault {
                 return Err(wrong(fault));
             }
-            if names.len() >= NAMES {
+            if ended.more || names.len() >= NAMES {
                 return Err(Failure::usage(
                     format!("'{}' holds too many files to be named one by one", short(&path.to_string(), 200)),
                     "copy the directory itself",
@@ -417,15 +425,21 @@ pub async fn cp(env: &Arc<Env>, common: &Common, cp: &Cp) -> Result<u8, Failure>
             }
         }
         let things = groups.iter().map(|g| g.names.len()).sum();
-        let dest = Dest::of(&mut hosts, &dest, things).await?;
+        let dest = Dest::of(&mut hosts, &dest, things, !cp.dry_run).await?;
         Ok::<_, Failure>((groups, dest))
     };
     let (groups, dest) = tokio::select! {
         ready = ready => ready?,
         _ = interrupted.recv() => return Ok(INTERRUPTED),
     };
-    let mut told = Told::new(common.json, cp.quiet);
+    let mut told = Told::new(common.json, cp.quiet || cp.dry_run);
     let mut ends = Vec::new();
+    // (what is asked for a script nobody would see)
+    let somebody = std::io::stdin().is_terminal() && std::io::stderr().is_terminal() && super::ask::here();
+    let mut conflict = cp.conflict();
+    if conflict == Conflict::Refuse && somebody && !common.json && !cp.dry_run {
+        conflict = Conflict::Ask;
+    }
     for group in groups {
         if group.names.is_empty() {
             continue;
@@ -438,16 +452,37 @@ pub async fn cp(env: &Arc<Env>, common: &Common, cp: &Cp) -> Result<u8, Failure>
             into: dest.into.clone(),
             rename: dest.rename.clone().or(group.rename),
             moves: false,
-            conflict: cp.conflict(),
+            conflict,
+            dry: cp.dry_run,
         };
         let (events_tx, mut events) = mpsc::unbounded_channel();
-        let (_none, answers) = mpsc::unbounded_channel();
-        let mut running = std::pin::pin!(job::run(job, events_tx, answers));
+        let (answers, answered) = mpsc::unbounded_channel();
+        let mut running = std::pin::pin!(job::run(job, events_tx, answered));
+        let mut question: Option<Question> = None;
         told.begin();
         let end = loop {
             tokio::select! {
                 biased;
-                Some(event) = events.recv() => told.event(event),
+                Some(event) = events.recv() => match event {
+                    JobEvent::Asked { id, path, theirs, ours } => {
+                        told.asking(true);
+                        question = Some(Box::pin(async move { (id, asked::ask(path, theirs, ours).await) }));
+                    }
+                    event => told.event(event),
+                },
+                (id, choice) = answer(&mut question) => {
+                    question = None;
+                    told.asking(false);
+                    if choice.what == What::Cancel {
+                        eprintln!("thub: stopped; {NEXT}");
+                        return Ok(INTERRUPTED);
+                    }
+                    if choice.all {
+                        conflict = choice.what.for_all().unwrap_or(conflict);
+                    }
+                    // (it waits for it)
+                    let _ = answers.send((id, choice));
+                }
                 end = &mut running => break end,
                 Some(given_up) = hosts.keepers.join_next() => {
                     told.pause();
@@ -472,13 +507,24 @@ pub async fn cp(env: &Arc<Env>, common: &Common, cp: &Cp) -> Result<u8, Failure>
             break;
         }
     }
-    ended(told, ends, cp)
+    ended(told, ends, conflict)
+}
+
+/// A question of a job that somebody is asked just now: its number, and the answer.
+type Question = Pin<Box<dyn Future<Output = (u64, Choice)>>>;
+
+/// The answer, where there is a question.
+async fn answer(question: &mut Option<Question>) -> (u64, Choice) {
+    match question {
+        Some(question) => question.await,
+        None => std::future::pending().await,
+    }
 }
 
 /// As a shell says of what SIGINT ended.
 const INTERRUPTED: u8 = 130;
 
-fn ended(told: Told, ends: Vec<JobEnd>, cp: &Cp) -> Result<u8, Failure> {
+fn ended(told: Told, ends: Vec<JobEnd>, conflict: Conflict) -> Result<u8, Failure> {
     let mut all = JobEnd::default();
     for end in ends {
         all.files += end.files;
@@ -497,7 +543,7 @@ fn ended(told: Told, ends: Vec<JobEnd>, cp: &Cp) -> Result<u8, Failure> {
         eprintln!("thub: {} files have names that are none, or could not be looked at", all.unusable);
     }
     if all.failures > 0 {
-        let next = match cp.conflict() {
+        let next = match conflict {
             Conflict::Refuse => {
                 "what is there already is left alone, unless --force, --update, --skip or --keep-both says otherwise"
             }

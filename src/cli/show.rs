@@ -4,6 +4,7 @@ use super::{Common, ConfigVerb};
 use crate::client::browser::keys::DEEDS;
 use crate::client::command::COMMANDS;
 use crate::client::keymap::{Keymap, shown};
+use crate::client::tree::deeds;
 use crate::config::{self, Config};
 use crate::failure::Failure;
 use crate::paths::Paths;
@@ -51,13 +52,18 @@ pub fn keys(common: &Common, paths: &Paths) -> Result<(), Failure> {
         let all: Vec<_> =
             COMMANDS.iter().map(|c| json!({"command": c.name, "doc": c.doc, "keys": map.keys_of(c)})).collect();
         let browser: Vec<_> = DEEDS.iter().map(|d| json!({"doc": d.doc, "keys": d.keys})).collect();
-        println!("{}", json!({"prefix": map.prefix_word(), "commands": all, "browser": browser}));
+        let tree: Vec<_> = deeds::DEEDS.iter().map(|d| json!({"doc": d.doc, "keys": d.keys})).collect();
+        println!("{}", json!({"prefix": map.prefix_word(), "commands": all, "tree": tree, "browser": browser}));
         return Ok(());
     }
     println!("prefix: {}", map.prefix_word());
     for c in COMMANDS {
         let keys: Vec<String> = map.keys_of(c).iter().map(|k| shown(k)).collect();
         println!("{:18} {:22} {}", keys.join("  "), c.name, c.doc);
+    }
+    println!("in the tree:");
+    for d in deeds::DEEDS {
+        println!("{:18} {}", deeds::keys_of(d).replace(' ', "  "), d.doc);
     }
     println!("in the file browser:");
     for d in DEEDS {

@@ -20,7 +20,7 @@ mod start;
 #[cfg(test)]
 pub mod tests;
 
-pub use geometry::Frame;
+pub use geometry::{Frame, TREE_WIDEST};
 pub use open::Target;
 pub use start::{Inside, Setup, Solo};
 
@@ -164,6 +164,8 @@ pub struct Host {
     pub looked: HashMap<String, (u64, u64)>,
     /// An agent is on its way there, and its panel was shown.
     pub deploying: bool,
+    /// It had an agent: its sessions and connections live on, so it stays in the tree until a person takes it out.
+    pub kept: bool,
 }
 
 /// A team file in the tree.
@@ -276,6 +278,8 @@ pub const WHICH_KEY: Duration = Duration::from_millis(500);
 const ECHO: Duration = Duration::from_millis(50);
 /// A program that holds back drawing is not waited for longer.
 const SYNC: Duration = Duration::from_millis(150);
+/// A search in a file that is looked at goes on after this long: keys come between.
+const SLICES: Duration = Duration::from_millis(1);
 /// A size that is not what was asked for is marked after this long.
 pub const SIZE_MARK: Duration = Duration::from_millis(600);
 
@@ -453,6 +457,7 @@ impl App {
             self.layers.pop();
         }
         self.list_hosts_due();
+        self.seek_on();
         for pane in self.panes.values_mut() {
             if pane.sync_since.is_some_and(|t| t + SYNC <= self.now) {
                 pane.sync_since = None;
@@ -479,6 +484,9 @@ impl App {
         }
         if let Some(Layer::Numbers { until }) = self.layers.last() {
             at.push(*until);
+        }
+        if self.layers.iter().any(|l| matches!(l, Layer::Viewer(v) if v.is_seeking())) {
+            at.push(self.now + SLICES);
         }
         for (id, host) in &self.hosts {
             let again = matches!(host.state, HostState::Connecting | HostState::Deploying { .. })
@@ -577,10 +585,16 @@ impl App {
         }
     }
 
+    /// Where the focused pane's program works; escaped.
+    pub fn current_place(&self) -> String {
+        let place = self.focused().and_then(|p| self.whereabouts(p, 60));
+        place.unwrap_or_else(|| super::tree::host_text(&HostId::local()))
+    }
+
     fn outer_title(&self) -> String {
-        match self.focused() {
-            Some(p) if p.host.is_local() => self.title_of(p),
-            Some(p) => format!("{}: {}", crate::text::short(p.host.as_str(), 40), self.title_of(p)),
+        match self.focused().map(|p| (p, self.whereabouts(p, 40))) {
+            Some((p, None)) => self.title_of(p),
+            Some((p, Some(place))) => format!("{place}: {}", self.title_of(p)),
             None => "thub".into(),
         }
     }

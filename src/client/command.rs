@@ -85,6 +85,8 @@ pub static COMMANDS: &[Command] = &[
     c("swap-on", "swap with the next pane", &["}"], pane::swap_on),
     c("rotate", "every pane moves on by one place", &["C-o"], pane::rotate),
     c("break-pane", "the pane becomes a tab", &["!"], pane::break_out),
+    c("join-pane", "take a pane, session or host in, side by side", &["@"], pane::join),
+    c("join-below", "the same, one above the other", &["_"], pane::join_below),
     c("next-layout", "next of the even layouts", &["Space"], pane::next_layout),
     c("even-out", "give all panes the same room", &["E"], pane::even_out),
     c("tab-1", "tab 1", &["1"], |a| tab::go(a, 0)),

@@ -9,6 +9,7 @@ pub mod run;
 use super::browser::edits::{Edit, Keep};
 use super::browser::queue::{Asked, Wanted};
 use super::files::Whose;
+use super::files::failures::Failures;
 use super::files::job::Conflict;
 use crate::proto::control::{Failed, FileInfo, FileName, FilePath, FilesStatted, ListEnd};
 use std::path::PathBuf;
@@ -59,6 +60,11 @@ pub enum Errand {
         edit: Box<Edit>,
         keep: Keep,
     },
+    /// What was edited in the time of clients that are gone, and not put back: LeftEdits. `open`: the copies that editors
+    /// have still.
+    LeftEdits {
+        open: Vec<PathBuf>,
+    },
     /// A copy is needed no more.
     Forget {
         copy: PathBuf,
@@ -108,6 +114,7 @@ pub enum News {
     PutBack(String),
     /// It is another one than was fetched: as it is now, none = it is gone.
     Differs(Box<Edit>, Option<Box<FileInfo>>),
+    LeftEdits(Vec<Edit>),
     Planned {
         files: u64,
         bytes: u64,
@@ -128,7 +135,7 @@ pub enum News {
         files: u64,
         bytes: u64,
         skipped: u64,
-        failed: Option<Vec<Failed>>,
+        failed: Option<Failures>,
         fault: Option<String>,
     },
     Bookmarks(Vec<FilePath>),

@@ -7,10 +7,12 @@
 //! - `job`         a copy or a move between two ends, over whatever falls meanwhile
 //! - `scan`        what is to be copied, some of it at a time
 //! - `carry`       what has been decided on, carried over
+//! - `failures`    what failed, as much of it as is kept
 //! - `meter`       how far it is, and how fast
 //! - `pace`        how much of it is on its way: nobody who types waits behind it
 
 mod carry;
+pub mod failures;
 pub mod job;
 pub mod meter;
 mod pace;
@@ -41,6 +43,8 @@ const BEHIND: Duration = Duration::from_secs(7200);
 const HASH: Duration = Duration::from_secs(600);
 /// Credit of a listing: 1 MiB.
 const LISTING: u64 = 1 << 20;
+/// Bytes that the entries of a listing may take in memory, whatever its host says of them: as many as it may have, with names of a hundred bytes.
+const LISTED: usize = 48 << 20;
 
 /// Whose files, for people and for the layout: those of a host of the tree, or of one without an agent that it reaches.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -196,7 +200,7 @@ impl End {
         let stream = Stream::open(&up, 0, LISTING).paced();
         let (id, window) = (stream.id(), stream.window());
         let reply = self.ask(&up, DISK, |place| FilesList { place, path: path.clone(), stream: id, window }).await?;
-        Ok(Listing { real: reply.real, lines: Lines::new(stream), end: None })
+        Ok(Listing { real: reply.real, lines: Lines::new(stream), taken: Taken::default(), end: None })
     }
 
     /// The bytes `from..to` of a file, wherever a link leads, and what it is.
@@ -326,11 +330,12 @@ async fn work(stream: Stream, progress: &mut impl FnMut(&FilesProgress)) -> Resu
     }
 }
 
-/// A directory's entries as they come. Dropped, the listing ends.
+/// A directory's entries as they come, as many as a listing may have. Dropped, the listing ends.
 pub struct Listing {
     /// Its path, absolute and without symlinks.
     pub real: FilePath,
     lines: Lines,
+    taken: Taken,
     /// How it ended.
     pub end: Option<ListEnd>,
 }
@@ -341,12 +346,49 @@ impl Listing {
         while self.end.is_none() {
             let line: FilesLines = self.lines.next().await?;
             self.end = line.end;
-            if !line.entries.is_empty() {
-                return Ok(Some(line.entries));
+            let mut entries = line.entries;
+            if !self.taken.cut(&mut entries) {
+                // there are more, whatever its host thinks
+                let end = self.end.take().unwrap_or_default();
+                self.end = Some(ListEnd { entries: self.taken.entries, more: true, ..end });
+            }
+            if !entries.is_empty() {
+                return Ok(Some(entries));
             }
         }
         Ok(None)
     }
+}
+
+/// What was taken of a listing: entries, and what they take in memory.
+#[derive(Default)]
+struct Taken {
+    entries: u64,
+    bytes: usize,
+}
+
+impl Taken {
+    /// Leaves those that there is room for; false = some were too many.
+    fn cut(&mut self, entries: &mut Vec<FileInfo>) -> bool {
+        let before = entries.len();
+        let fits = |info: &&FileInfo| {
+            let (many, bytes) = (self.entries + 1, self.bytes + held(info));
+            let fits = many <= FilesList::MOST && bytes <= LISTED;
+            if fits {
+                (self.entries, self.bytes) = (many, bytes);
+            }
+            fits
+        };
+        let fitting = entries.iter().take_while(fits).count();
+        entries.truncate(fitting);
+        fitting == before
+    }
+}
+
+/// What an entry takes in memory, as a column has it: its name is there twice.
+fn held(info: &FileInfo) -> usize {
+    let target = info.link.as_ref().map_or(0, |link| link.target.as_bytes().len());
+    256 + 2 * info.name.as_bytes().len() + info.owner.len() + info.group.len() + target
 }
 
 /// The bytes of a file as they come. Dropped, they end.
@@ -374,4 +416,4 @@ impl Reading {
 }
 
 #[cfg(test)]
-mod tests;
+pub mod tests;

@@ -18,7 +18,7 @@ use super::browser::viewer::Viewer;
 use super::command::Command;
 use super::host::{Answer, HostId, Question};
 use super::keymap::{typed, word};
-use super::layout::PaneId;
+use super::layout::{Dir, PaneId};
 use super::tabs::TabId;
 use crate::proto::control::PortInfo;
 use crate::proto::ids::SessionId;
@@ -39,6 +39,8 @@ use std::time::Duration;
 pub enum Choice {
     Command(&'static Command),
     Go(Target),
+    /// A pane comes into a split of the focused one.
+    Join(PaneId, Dir),
     ClosePane(PaneId),
     CloseTab(TabId),
     Kill(HostId, SessionId),
@@ -152,6 +154,15 @@ pub enum Layer {
 }
 
 impl Layer {
+    /// Its lines are long.
+    pub fn is_wide(&self) -> bool {
+        match self {
+            Layer::Picker(picker) => picker.is_wide(),
+            Layer::Ports(_) | Layer::Queue(_) => true,
+            _ => false,
+        }
+    }
+
     pub fn question(host: HostId, id: u64, question: Question, now: Duration) -> Layer {
         Layer::Question(Box::new(Asked {
             host,

@@ -28,10 +28,20 @@ pub enum Stage {
     },
 }
 
+/// A prepared connection a pane was opened with.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Prepared {
+    pub id: String,
+    /// Escaped.
+    pub name: String,
+}
+
 pub struct Pane {
     pub id: PaneId,
     pub host: HostId,
     pub session: Option<SessionId>,
+    /// What it is to show: until that is there, nothing else takes its place.
+    pub prepared: Option<Prepared>,
     pub stage: Stage,
     /// Started here as a plain shell: it closes with its shell.
     pub shell: bool,
@@ -213,6 +223,7 @@ impl Pane {
             id,
             host,
             session: None,
+            prepared: None,
             stage: Stage::Starting,
             shell: false,
             watch: false,
@@ -289,10 +300,11 @@ impl Pane {
 
     /// What it shows, in a few words, escaped.
     pub fn title(&self) -> String {
-        match self.info.as_deref() {
-            Some(info) => title_of(info),
-            None if !self.host.is_local() => crate::text::short(self.host.as_str(), 40),
-            None => "shell".into(),
+        match (self.info.as_deref(), &self.prepared) {
+            (Some(info), _) => title_of(info),
+            (None, Some(prepared)) => prepared.name.clone(),
+            (None, None) if !self.host.is_local() => crate::text::short(self.host.as_str(), 40),
+            (None, None) => "shell".into(),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Owns the tabs: their order, names, split trees, which pane of each has the focus. Leaves out the panes themselves.
 
-use super::layout::{Layout, Node, PaneId};
+use super::layout::{Dir, Layout, Node, PaneId};
 
 /// A tab of this client, for as long as it runs.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -92,6 +92,17 @@ impl Tabs {
         }
     }
 
+    /// Puts a pane that is in no tab into a split of the focused one, or into a tab where there is none.
+    pub fn add_beside(&mut self, pane: PaneId, dir: Dir) {
+        let Some(tab) = self.active_mut() else {
+            self.add_pane(pane);
+            return;
+        };
+        tab.zoomed = false;
+        tab.layout.split(tab.focus, dir, pane, false);
+        tab.focus(pane);
+    }
+
     pub fn go(&mut self, index: usize) -> bool {
         if index >= self.list.len() {
             return false;
@@ -176,5 +187,20 @@ mod tests {
         t.list[0].focus(PaneId(9));
         t.remove_pane(PaneId(9));
         assert_eq!(t.focused(), Some(PaneId(1)));
+    }
+
+    #[test]
+    fn a_pane_goes_from_tab_to_tab_and_takes_an_empty_one_along() {
+        let mut t = Tabs::default();
+        for n in 0..3 {
+            t.add_pane(PaneId(n));
+        }
+        t.remove_pane(PaneId(0));
+        t.add_beside(PaneId(0), Dir::Row);
+        assert_eq!((t.list.len(), t.active, t.focused()), (2, 1, Some(PaneId(0))));
+        assert_eq!(t.list[1].panes(), [PaneId(2), PaneId(0)]);
+        let mut none = Tabs::default();
+        none.add_beside(PaneId(7), Dir::Column);
+        assert_eq!(none.focused(), Some(PaneId(7)));
     }
 }

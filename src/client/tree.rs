@@ -1,6 +1,7 @@
 //! Owns the tree of hosts, their folders, prepared connections and sessions: what is chosen, folded, selected, looked for.
-//! Leaves out its rows (`rows.rs`), its keys (`keys.rs`), and drawing it.
+//! Leaves out its rows (`rows.rs`), its keys (`deeds.rs`, `keys.rs`), and drawing it.
 
+pub mod deeds;
 mod keys;
 mod rows;
 
@@ -78,6 +79,8 @@ pub struct Row {
     pub text: String,
     /// At the right edge: an age, a state. Escaped.
     pub aside: String,
+    /// The same where there is little room; empty = nothing is said then.
+    pub brief: String,
     pub mark: Mark,
     pub standing: Option<Standing>,
     /// It is shown in a pane.
@@ -100,6 +103,7 @@ impl Row {
             fold: None,
             text,
             aside: String::new(),
+            brief: String::new(),
             mark: Mark::None,
             standing: None,
             shown: false,
@@ -119,6 +123,8 @@ pub struct Tree {
     pub chosen: Option<Place>,
     /// Made just now: chosen once its host lists it, unless a key comes before.
     pub awaited: Option<Place>,
+    /// The change that makes a copy of a connection, by its tag: the copy is awaited then.
+    pub copying: Option<u64>,
     /// Folded although open by default, or the other way round.
     flipped: HashSet<Place>,
     /// Several, for the next action.

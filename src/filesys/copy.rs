@@ -2,11 +2,10 @@
 //! who is told of it.
 
 use super::grow::Grow;
-use super::walk::{Chunk, Found, Walk, plan};
-use super::{Dir, Fs, Get, Reader, Writer, get};
+use super::walk::{Chunk, Found, Plan, Walk};
+use super::{Dir, Fs, Get, Reader, Writer, fault, get, untold};
 use crate::proto::bundle::Entry;
 use crate::proto::control::{Fault, FileInfo, FileKind, FileName, FilePath};
-use std::collections::VecDeque;
 
 /// What the kernel copies in one go, so that it can be stopped.
 const GO: u64 = 16 << 20;
@@ -17,8 +16,7 @@ pub struct Copy {
     /// Its name, and the copy's.
     name: FileName,
     to: FileName,
-    chunks: VecDeque<Chunk>,
-    dir: Option<(Dir, FilePath)>,
+    plan: Plan,
     large: Option<Large>,
 }
 
@@ -56,7 +54,7 @@ impl Copy {
         }
         let grow = Grow::new(fs.clone(), to_dir, replace);
         let walk = Walk::new(dir, vec![name.clone()]);
-        Ok(Copy { walk, grow, name, to: to_name, chunks: VecDeque::new(), dir: None, large: None })
+        Ok(Copy { walk, grow, name, to: to_name, plan: Plan::default(), large: None })
     }
 
     /// Where the copy of a path comes: the tree's top has another name.
@@ -69,9 +67,7 @@ impl Copy {
     pub async fn step(&mut self) -> Result<bool, Fault> {
         if let Some(large) = self.large.take() {
             self.go_on(large).await;
-        } else if let Some(chunk) = self.chunks.pop_front()
-            && let Some((dir, path)) = self.dir.clone()
-        {
+        } else if let Some((dir, path, chunk)) = self.plan.pop() {
             match chunk {
                 Chunk::Small(infos) => self.small(dir, &path, infos).await,
                 Chunk::Large(info) => self.open(&dir, &path, &info).await,
@@ -102,14 +98,10 @@ impl Copy {
             match (info.kind, &info.link) {
                 (FileKind::File, _) => files.push(info),
                 (FileKind::Link, Some(link)) => self.grow.link(&to, &link.target).await,
-                _ => {
-                    let why = Fault::new(Fault::WRONG_KIND, "it is neither a file, a directory nor a link");
-                    self.grow.tally.failed(to, why);
-                }
+                _ => self.grow.tally.failed(to, fault::no_such_kind()),
             }
         }
-        self.chunks = plan(files);
-        self.dir = Some((dir, path));
+        self.plan = Plan::new(dir, path, files);
     }
 
     fn entry(&self, path: &FilePath, info: &FileInfo) -> Entry {
@@ -129,6 +121,10 @@ impl Copy {
         for (info, bytes) in infos.iter().zip(read) {
             let entry = self.entry(path, info);
             match bytes {
+                Ok(bytes) if info.size == 0 && !bytes.is_empty() => match untold(&dir, &info.name).await {
+                    Ok((now, bytes)) => self.grow.small(&Entry { size: now.size, ..entry }, bytes).await,
+                    Err(why) => self.grow.tally.failed(entry.path, why),
+                },
                 // as it was when it was read
                 Ok(bytes) => self.grow.small(&Entry { size: bytes.len() as u64, ..entry }, bytes).await,
                 Err(why) => self.grow.tally.failed(entry.path, why),

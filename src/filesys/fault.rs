@@ -1,9 +1,12 @@
 //! Owns how what a file system says becomes a [`Fault`]: its code, and a sentence that names the file. Leaves out whose it is.
 
 use crate::proto::control::Fault;
-use crate::text::escape;
-use crate::transport::ssh::sftp::{Lost, Wrong};
+use crate::text::short;
+use crate::transport::ssh::sftp::{Lost, Wrong, status};
 use rustix::io::Errno;
+
+/// Characters of a path that are shown: thousands of faults may wait to be told.
+const SHOWN: usize = 1000;
 
 /// `doing` as in "reading"; the path is shown, never used.
 pub fn of(doing: &str, path: &[u8], e: Errno) -> Fault {
@@ -30,18 +33,23 @@ pub fn of(doing: &str, path: &[u8], e: Errno) -> Fault {
 /// What an SFTP server says. Most of what goes wrong is one "Failure" there: who knows better says so before.
 pub fn of_sftp(doing: &str, path: &[u8], wrong: &Wrong) -> Fault {
     let code = match wrong {
-        Wrong::Status { code: 2, .. } => Fault::UNKNOWN,
-        Wrong::Status { code: 3, .. } => Fault::REFUSED,
+        Wrong::Status { code: status::NO_SUCH_FILE, .. } => Fault::UNKNOWN,
+        Wrong::Status { code: status::PERMISSION_DENIED, .. } => Fault::REFUSED,
         Wrong::Lost(Lost::Silent) => Fault::TIMEOUT,
-        Wrong::Lost(Lost::Over(_)) => Fault::GONE,
+        Wrong::Lost(Lost::Over(_) | Lost::Cut(_)) => Fault::GONE,
         Wrong::Status { .. } | Wrong::Answer | Wrong::Unsupported => Fault::INTERNAL,
     };
     say(code, doing, path, &wrong.to_string())
 }
 
 pub fn say(code: i64, doing: &str, path: &[u8], words: &str) -> Fault {
-    let path = escape(&String::from_utf8_lossy(path));
+    let path = short(&String::from_utf8_lossy(path), SHOWN);
     Fault::new(code, format!("{doing} '{path}': {words}"))
+}
+
+/// Of what is in a tree and can't be copied.
+pub fn no_such_kind() -> Fault {
+    Fault::new(Fault::WRONG_KIND, "it is neither a file, a directory nor a link")
 }
 
 /// The answer to what nobody can do there.

@@ -1,14 +1,15 @@
 //! Owns the writing of a tree: [`Grow`], entry by entry, and [`Unpack`], which takes them out of a bundle. A name that leads
 //! out of the tree is none, and a link in it is not followed. Leaves out where the entries come from.
 
-use super::{Dir, Fs, MANY, MANY_BYTES, Put, SMALL, Tally, Wanted, Writer, local, put};
+use super::{Dir, Fs, MANY, MANY_BYTES, Put, SMALL, Tally, Wanted, Writer, fault, local, put};
 use crate::proto::bundle::{BadBundle, Decoder, Entry, Record};
 use crate::proto::control::{Fault, FileKind, FileName, FilePath};
 
 /// What of a mode is taken over: a file that ran as its owner would run as another one here.
 const PLAIN: u32 = 0o777;
-/// Directories whose mode and time are set at the end, at most.
-const DIRS: usize = 200_000;
+/// Bytes of directories whose mode and time are set at the end, at most, about: 8 MiB. Where there are more, those that
+/// nothing more should come into get theirs before.
+const DIRS: usize = 8 << 20;
 
 pub struct Grow {
     fs: Fs,
@@ -22,13 +23,15 @@ pub struct Grow {
     small_bytes: u64,
     /// Their modes and times would not outlast what is put into them.
     dirs: Vec<(FilePath, u32, i64)>,
+    dirs_bytes: usize,
     pub tally: Tally,
 }
 
 impl Grow {
     pub fn new(fs: Fs, top: Dir, replace: bool) -> Grow {
         let (way, small, dirs) = (Vec::new(), Vec::new(), Vec::new());
-        Grow { fs, top, replace, sync: true, way, small, small_bytes: 0, dirs, tally: Tally::default() }
+        let tally = Tally::default();
+        Grow { fs, top, replace, sync: true, way, small, small_bytes: 0, dirs, dirs_bytes: 0, tally }
     }
 
     /// The directory of these names, made where it is not there.
@@ -58,21 +61,27 @@ impl Grow {
         Ok((self.dir_of(&names).await?, name))
     }
 
-    /// The directory of a path, whether it was there or not.
-    async fn made(&mut self, path: &FilePath) -> Result<(), Fault> {
+    /// The directory of a path, whether it was there or not; and whether it is still to get its mode.
+    async fn made(&mut self, path: &FilePath) -> Result<bool, Fault> {
         let (dir, name) = self.place(path).await?;
-        match dir.mkdir(&name, Some(0o700)).await {
-            Err(why) if why.code == Fault::NAME_TAKEN => dir.sub(&name).await.map(drop),
-            other => other,
+        if let Ok(there) = dir.info(&name).await
+            && there.kind == FileKind::Dir
+        {
+            return Ok(dir.is_unfinished(&there));
         }
+        dir.begin(&name).await.map(|()| true)
     }
 
+    /// One that is there already stays as it is.
     pub async fn dir(&mut self, path: &FilePath, mode: u32, mtime_ms: i64) {
         match self.made(path).await {
-            Ok(()) => {
+            Ok(false) => self.tally.done(1, 0),
+            Ok(true) => {
                 self.tally.done(1, 0);
-                if self.dirs.len() < DIRS {
-                    self.dirs.push((path.clone(), mode & PLAIN, mtime_ms));
+                self.dirs_bytes += weight(path);
+                self.dirs.push((path.clone(), mode & PLAIN, mtime_ms));
+                if self.dirs_bytes > DIRS {
+                    self.settle(Some(path)).await;
                 }
             }
             Err(why) => self.tally.failed(path.clone(), why),
@@ -108,7 +117,7 @@ impl Grow {
     pub async fn small(&mut self, entry: &Entry, bytes: Vec<u8>) {
         match self.place(&entry.path).await {
             Ok((dir, name)) => {
-                self.small_bytes += bytes.len() as u64;
+                self.small_bytes += (bytes.len() + weight(&entry.path)) as u64;
                 let wanted = self.wanted(name, entry);
                 self.small.push((entry.path.clone(), Put { dir, wanted, bytes }));
                 if self.small.len() >= MANY || self.small_bytes >= MANY_BYTES {
@@ -138,21 +147,46 @@ impl Grow {
         }
     }
 
-    /// All has come: what waits is written, directories get what they are to have, all is on disk.
-    pub async fn finish(&mut self) -> Result<(), Fault> {
+    /// What waits is written, and directories get what they are to have; those above `path` do not yet.
+    async fn settle(&mut self, path: Option<&FilePath>) {
         self.flush().await;
+        self.dirs_bytes = 0;
+        let mut above = Vec::new();
         // those within first: setting one's own changes nothing in those above
-        while let Some((path, mode, mtime_ms)) = self.dirs.pop() {
-            let set = match self.dir_of(&path.names().unwrap_or_default()).await {
+        while let Some((dir, mode, mtime_ms)) = self.dirs.pop() {
+            if path.is_some_and(|path| is_in(path, &dir)) {
+                self.dirs_bytes += weight(&dir);
+                above.push((dir, mode, mtime_ms));
+                continue;
+            }
+            let set = match self.dir_of(&dir.names().unwrap_or_default()).await {
                 Ok(dir) => dir.finish(mode, mtime_ms).await,
                 Err(why) => Err(why),
             };
             if let Err(why) = set {
-                self.tally.failed(path, why);
+                self.tally.failed(dir, why);
             }
         }
+        above.reverse();
+        self.dirs = above;
+    }
+
+    /// All has come: what waits is written, directories get what they are to have, all is on disk.
+    pub async fn finish(&mut self) -> Result<(), Fault> {
+        self.settle(None).await;
         if self.sync { self.fs.sync(&self.top).await } else { Ok(()) }
     }
+}
+
+/// Bytes of a directory that waits, about.
+fn weight(path: &FilePath) -> usize {
+    path.as_bytes().len() + 64
+}
+
+/// Whether something lies in a directory, or is it.
+fn is_in(path: &FilePath, dir: &FilePath) -> bool {
+    let rest = path.as_bytes().strip_prefix(dir.as_bytes());
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
 }
 
 /// A bundle being unpacked.
@@ -224,10 +258,7 @@ impl Unpack {
                     self.file = File::Passed;
                 }
             },
-            FileKind::Other => {
-                let why = Fault::new(Fault::WRONG_KIND, "it is neither a file, a directory nor a link");
-                self.grow.tally.failed(entry.path, why);
-            }
+            FileKind::Other => self.grow.tally.failed(entry.path, fault::no_such_kind()),
         }
     }
 

@@ -17,6 +17,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use tokio::sync::Semaphore;
 
 /// Entries of a listing's first batch, which is to be there at once, and of the others.
 const FIRST: usize = 64;
@@ -25,10 +26,21 @@ const BATCH: usize = 512;
 const READ: OFlags = OFlags::RDONLY.union(OFlags::CLOEXEC).union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
 const DIRECTORY: OFlags = OFlags::DIRECTORY.union(OFlags::CLOEXEC);
 
-/// Runs what may wait for a disk.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Fault> + Send + 'static) -> Result<T, Fault> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.unwrap_or_else(|_| Err(Fault::new(Fault::INTERNAL, "a thread for files ended before its work did")))
+/// Threads of one process that wait for disks, at most. One that hangs keeps them for as long as it does (a call to it can't be
+/// ended): whoever else needs a thread, for a book of connections or a key, has those that are left.
+pub(super) const THREADS: usize = 16;
+static TURNS: Semaphore = Semaphore::const_new(THREADS);
+
+/// Runs what may wait for a disk. Dropped, it is not waited for; begun, it goes on.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Fault> + Send + 'static,
+) -> Result<T, Fault> {
+    let turn = TURNS.acquire().await;
+    let done = tokio::task::spawn_blocking(move || {
+        let _turn = turn;
+        work()
+    });
+    done.await.unwrap_or_else(|_| Err(Fault::new(Fault::INTERNAL, "a thread for files ended before its work did")))
 }
 
 /// The file systems of this machine, as this user.
@@ -230,9 +242,6 @@ fn real(bytes: &[u8]) -> Result<FilePath, Fault> {
 impl Dir {
     pub fn path(&self) -> FilePath {
         self.0.path.clone()
-    }
-    pub fn identity(&self) -> (u64, u64) {
-        self.0.identity
     }
     pub fn is_mount(&self) -> bool {
         self.0.mount
@@ -486,10 +495,6 @@ impl Reader {
         Ok((info, Reader { file: Arc::new(File::from(file)), name, path, own, at: from, to }))
     }
 
-    pub fn at(&self) -> u64 {
-        self.at
-    }
-
     pub async fn next(&mut self) -> Result<Option<Vec<u8>>, Fault> {
         let most = self.to.saturating_sub(self.at).min(PIECE as u64) as usize;
         if most == 0 {
@@ -552,7 +557,7 @@ fn get_one(file: &Get) -> Result<Vec<u8>, Fault> {
     let opened = fs::openat(&dir.0.fd, file.name.as_bytes(), READ | OFlags::NOFOLLOW, Mode::empty());
     let path = dir.0.path.join(&file.name).as_bytes().to_vec();
     let (_, reader) = Reader::open(opened, file.name.clone(), path.clone(), dir.0.own.clone(), 0, None)?;
-    let mut bytes = vec![0; usize::try_from(file.size.min(super::SMALL)).unwrap_or(0)];
+    let mut bytes = vec![0; usize::try_from(file.size.clamp(1, super::SMALL)).unwrap_or(0)];
     let n = read_at(&reader.file, &mut bytes, 0).map_err(|e| fault::of("reading", &path, e))?;
     bytes.truncate(n);
     Ok(bytes)

@@ -8,6 +8,23 @@
 //! - `walk`   a tree read, piece by piece · `grow` a tree written · `delete` one deleted · `copy` one onto the other
 //! - `pack`   a tree as a bundle
 //! - `fault`  what went wrong, in words
+//!
+//! # What a host can make us hold
+//! However many entries it tells of, however long their names are and however deep they lie (`tests/hostile/memory.rs`
+//! measures it), at most:
+//!
+//! | of one connection | MiB |
+//! |---|---|
+//! | answers that came before they are wanted: `transport::ssh::sftp::wait` | 4 |
+//! | what walks keep of the directories above the one they are in; into more they do not go, and say so: [`Dir::keep`] | 8 |
+//! | 256 answers under way, of 40 KiB each (of 32 KiB, where they are bytes of files) | 10 |
+//! | 256 requests under way, whose paths may have 16 KiB each, twice | 8 |
+//!
+//! | of one piece of work | MiB |
+//! |---|---|
+//! | 511 entries in hand, with names of 1 KiB and links to 16 KiB | 9 |
+//! | files read together, or pieces of one, and the same as a bundle | 2 + 4 |
+//! | failures that wait to be told, and directories that get their modes at the end | 1 + 8 |
 
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::indexing_slicing))]
 
@@ -36,6 +53,9 @@ pub const MANY: usize = 256;
 pub const MANY_BYTES: u64 = 2 << 20;
 /// Directories within each other that work on a tree goes into: each is held open.
 pub const DEEPEST: usize = 200;
+/// The mode of a directory that is being filled and has not got its own yet: this user's alone, with a bit that nobody else
+/// gives such a one. So a copy that was cut finds those it has made, and leaves others as they are.
+const UNFINISHED: u32 = 0o1700;
 
 /// A file system.
 #[derive(Clone)]
@@ -78,6 +98,21 @@ pub enum Writer {
     Sftp(Box<sftp::pieces::Writer>),
 }
 
+/// Bytes that an entry takes in memory, about.
+pub fn weight(info: &FileInfo) -> usize {
+    /// Of what an allocator adds to four texts.
+    const BESIDE: usize = 64;
+    let link = info.link.as_ref().map_or(0, |link| link.target.as_bytes().len());
+    let texts = info.name.as_bytes().len() + info.owner.len() + info.group.len() + link;
+    size_of::<FileInfo>() + texts + BESIDE
+}
+
+/// Room for what work keeps of what a host said, until it is dropped. (What this machine says of its own is not counted.)
+pub enum Kept {
+    Local,
+    Sftp(crate::transport::ssh::sftp::Kept),
+}
+
 /// What a written file is to be.
 #[derive(Clone, Debug)]
 pub struct Wanted {
@@ -105,8 +140,26 @@ pub struct Put {
 pub struct Get {
     pub dir: Dir,
     pub name: FileName,
-    /// Bytes wanted, no more.
+    /// Bytes wanted, no more; of a file that says it has none, one is tried.
     pub size: u64,
+}
+
+/// Bytes at most of a file that does not say how long it is, where it is read as a part of a tree: 4 MiB.
+pub const UNTOLD: usize = 4 << 20;
+
+/// All of a file that says it is empty and is not, as those of /proc do; and what it is, with as many bytes as there were.
+pub async fn untold(dir: &Dir, name: &FileName) -> Result<(FileInfo, Vec<u8>), Fault> {
+    let (info, mut reader) = dir.read(name, 0, None).await?;
+    let mut all = Vec::new();
+    while let Some(bytes) = reader.next().await? {
+        all.extend_from_slice(&bytes);
+        if all.len() > UNTOLD {
+            let why =
+                "it does not say how long it is, and has more than 4 MiB: write it to a file there with cat first";
+            return Err(fault::say(Fault::REFUSED, "reading", dir.path().join(name).as_bytes(), why));
+        }
+    }
+    Ok((FileInfo { size: all.len() as u64, ..info }, all))
 }
 
 impl Wanted {
@@ -127,6 +180,20 @@ impl Wanted {
             sync: true,
         })
     }
+
+    /// From where on a part is written of which so much is there: a longer one is of something else, and the last bytes
+    /// before a crash may not be what was written.
+    fn goes_on_at(&self, there: u64) -> u64 {
+        let at = if self.size.is_some_and(|size| there > size) { 0 } else { there };
+        at.saturating_sub(FilesWrite::BACK)
+    }
+
+    /// Whether as much has come as was to come, to this file of a directory.
+    fn check_whole(&self, came: u64, dir: &FilePath) -> Result<(), Fault> {
+        let Some(size) = self.size.filter(|size| *size != came) else { return Ok(()) };
+        let why = format!("{came} bytes came, and {size} were to come");
+        Err(fault::say(Fault::BAD_PARAMS, "writing", dir.join(&self.name).as_bytes(), &why))
+    }
 }
 
 /// How work on a tree goes; what is told is taken away each time.
@@ -135,11 +202,22 @@ pub struct Tally {
     files: u64,
     bytes: u64,
     failed: Vec<Failed>,
+    /// Bytes of them, about.
+    waiting: usize,
+    /// Those that are told otherwise included.
     failures: u64,
     unusable: u64,
 }
 
+/// Bytes that a failure takes.
+fn told(failed: &Failed) -> usize {
+    size_of::<Failed>() + failed.path.as_bytes().len() + failed.why.message.len()
+}
+
 impl Tally {
+    /// Bytes of failures that wait to be told, at most, about: 1 MiB. Of more at once it is told how many.
+    const WAITING: usize = 1 << 20;
+
     pub fn done(&mut self, files: u64, bytes: u64) {
         self.files += files;
         self.bytes += bytes;
@@ -150,8 +228,10 @@ impl Tally {
     }
     pub fn failed(&mut self, path: FilePath, why: Fault) {
         self.failures += 1;
-        if self.failures <= WorkEnd::TOLD {
-            self.failed.push(Failed { path, why });
+        if self.failures <= WorkEnd::TOLD && self.waiting < Tally::WAITING {
+            let failed = Failed { path, why };
+            self.waiting += told(&failed);
+            self.failed.push(failed);
         }
     }
     pub fn unusable(&mut self, names: u64) {
@@ -167,7 +247,8 @@ impl Tally {
     /// A line about it; with the failures since the last.
     pub fn line(&mut self) -> FilesProgress {
         // a line stays one that is read at once
-        let failed = self.failed.drain(..self.failed.len().min(200)).collect();
+        let failed: Vec<Failed> = self.failed.drain(..self.failed.len().min(200)).collect();
+        self.waiting = self.waiting.saturating_sub(failed.iter().map(told).sum());
         FilesProgress { files: self.files, bytes: self.bytes, failed, end: None }
     }
     /// What is left to be told before the end.
@@ -284,6 +365,14 @@ impl Dir {
         }
     }
 
+    /// Room for so many bytes of what was found in it and above it; none where too much is kept of that host already.
+    pub fn keep(&self, bytes: usize) -> Option<Kept> {
+        match self {
+            Dir::Local(_) => Some(Kept::Local),
+            Dir::Sftp(dir) => dir.keep(bytes).map(Kept::Sftp),
+        }
+    }
+
     /// A directory in it, never through a symlink.
     pub async fn sub(&self, name: &FileName) -> Result<Dir, Fault> {
         match self {
@@ -297,14 +386,6 @@ impl Dir {
         match self {
             Dir::Local(dir) => dir.info(name).await,
             Dir::Sftp(dir) => dir.info(name).await,
-        }
-    }
-
-    /// Which directory this is, where that can be told: device and number.
-    pub fn identity(&self) -> Option<(u64, u64)> {
-        match self {
-            Dir::Local(dir) => Some(dir.identity()),
-            Dir::Sftp(_) => None,
         }
     }
 
@@ -399,12 +480,27 @@ impl Dir {
         Ok(dir)
     }
 
-    /// A directory that is filled before it gets its mode: until then it is this user's alone.
-    async fn make(&self, name: &FileName) -> Result<Dir, Fault> {
-        match self.mkdir(name, Some(0o700)).await {
-            Err(why) if why.code == Fault::NAME_TAKEN => {}
-            other => other?,
+    /// Whether a directory in it, which is this, is one that is being filled. Where there is no mode to tell it by, what is this
+    /// user's alone is taken for one.
+    fn is_unfinished(&self, there: &FileInfo) -> bool {
+        let is_plain = matches!(self, Dir::Sftp(dir) if dir.has_plain_modes());
+        there.mode == UNFINISHED || (is_plain && there.mode == UNFINISHED & 0o777)
+    }
+
+    /// Makes a directory that is filled before it gets its mode, if it is not there already.
+    async fn begin(&self, name: &FileName) -> Result<(), Fault> {
+        let Err(why) = self.mkdir(name, Some(UNFINISHED)).await else { return Ok(()) };
+        // (a server that can't set such a mode has made it all the same)
+        match self.sub(name).await {
+            Ok(_) => Ok(()),
+            Err(other) if why.code == Fault::NAME_TAKEN => Err(other),
+            Err(_) => Err(why),
         }
+    }
+
+    /// The same, gone into.
+    async fn make(&self, name: &FileName) -> Result<Dir, Fault> {
+        self.begin(name).await?;
         self.sub(name).await
     }
 
@@ -422,6 +518,14 @@ impl Listing {
         match self {
             Listing::Local(l) => l.next().await,
             Listing::Sftp(l) => l.next().await,
+        }
+    }
+
+    /// Bytes of entries that have come and were not taken, about.
+    fn bytes(&self) -> usize {
+        match self {
+            Listing::Local(_) => 0,
+            Listing::Sftp(l) => l.bytes(),
         }
     }
 }

@@ -1,34 +1,66 @@
 //! Owns a tree as a bundle: what there is, entry by entry, with its bytes or without. Leaves out where it is sent.
 
-use super::walk::{Chunk, Found, Walk, plan};
-use super::{Dir, Get, MANY, MANY_BYTES, Reader, SMALL, Tally, get};
+use super::walk::{Chunk, Found, Plan, Walk};
+use super::{Dir, Get, MANY, MANY_BYTES, Reader, SMALL, Tally, fault, get, untold};
 use crate::proto::bundle::{Decoder, Entry, Record, encode, encode_bytes};
 use crate::proto::control::{Failed, Fault, FileInfo, FileKind, FileName, FilePath, FilesPack};
 use std::collections::{HashMap, VecDeque};
 
-/// What the other side has already: size and time of change.
-#[derive(Default)]
-pub struct Have {
-    decoder: Option<Decoder>,
-    files: HashMap<FilePath, (u64, i64)>,
+/// Bytes of a bundle that are told at once of what is not read.
+const TOLD: usize = 256 << 10;
+
+/// Entries that the other side tells of, without their bytes.
+struct Said {
+    decoder: Decoder,
+    entries: usize,
+    bytes: usize,
 }
 
-impl Have {
-    /// Takes the next bytes of the bundle that says so; true = its end has come.
-    pub fn feed(&mut self, bytes: &[u8]) -> Result<bool, Fault> {
-        let decoder = self.decoder.get_or_insert_with(Decoder::bare);
-        decoder.push(bytes);
+impl Default for Said {
+    fn default() -> Said {
+        Said { decoder: Decoder::bare(), entries: 0, bytes: 0 }
+    }
+}
+
+impl Said {
+    /// Bytes of their paths at most: 16 MiB.
+    const MOST: usize = 16 << 20;
+
+    /// Takes the next bytes, and hands on each entry and whether there is room for it; true = the end has come.
+    fn feed(&mut self, bytes: &[u8], mut each: impl FnMut(Entry, bool) -> Result<(), Fault>) -> Result<bool, Fault> {
+        self.decoder.push(bytes);
         let bad = |e| Fault::new(Fault::BAD_PARAMS, format!("what came is no bundle: {e}"));
-        while let Some(record) = decoder.record().map_err(bad)? {
+        while let Some(record) = self.decoder.record().map_err(bad)? {
             match record {
-                Record::Entry(e) if e.kind == FileKind::File && self.files.len() < FilesPack::HAVE => {
-                    self.files.insert(e.path, (e.size, e.mtime_ms));
+                Record::Entry(entry) => {
+                    self.entries += 1;
+                    self.bytes += entry.path.as_bytes().len();
+                    each(entry, self.entries <= FilesPack::HAVE && self.bytes <= Said::MOST)?;
                 }
                 Record::End(_) => return Ok(true),
                 _ => {}
             }
         }
         Ok(false)
+    }
+}
+
+/// What the other side has already: size and time of change.
+#[derive(Default)]
+pub struct Have {
+    said: Said,
+    files: HashMap<FilePath, (u64, i64)>,
+}
+
+impl Have {
+    /// Takes the next bytes of the bundle that says so; true = its end has come.
+    pub fn feed(&mut self, bytes: &[u8]) -> Result<bool, Fault> {
+        self.said.feed(bytes, |entry, is_room| {
+            if entry.kind == FileKind::File && is_room {
+                self.files.insert(entry.path, (entry.size, entry.mtime_ms));
+            }
+            Ok(())
+        })
     }
 
     fn has(&self, path: &FilePath, info: &FileInfo) -> bool {
@@ -45,34 +77,20 @@ pub fn same_time(a: i64, b: i64) -> bool {
 /// Files that are wanted, as the other side names them.
 #[derive(Default)]
 pub struct Wants {
-    decoder: Option<Decoder>,
+    said: Said,
     files: VecDeque<Entry>,
-    bytes: usize,
 }
 
 impl Wants {
-    /// Bytes of their paths at most: 32 MiB.
-    const MOST: usize = 32 << 20;
-
     /// Takes the next bytes of the bundle that says so; true = its end has come.
     pub fn feed(&mut self, bytes: &[u8]) -> Result<bool, Fault> {
-        let decoder = self.decoder.get_or_insert_with(Decoder::bare);
-        decoder.push(bytes);
-        let bad = |e| Fault::new(Fault::BAD_PARAMS, format!("what came is no bundle: {e}"));
-        while let Some(record) = decoder.record().map_err(bad)? {
-            match record {
-                Record::Entry(entry) => {
-                    self.bytes += entry.path.as_bytes().len();
-                    self.files.push_back(entry);
-                    if self.files.len() > FilesPack::HAVE || self.bytes > Wants::MOST {
-                        return Err(Fault::new(Fault::BAD_PARAMS, "that is too much for one call"));
-                    }
-                }
-                Record::End(_) => return Ok(true),
-                _ => {}
+        self.said.feed(bytes, |entry, is_room| {
+            if !is_room {
+                return Err(Fault::new(Fault::BAD_PARAMS, "that is too much for one call"));
             }
-        }
-        Ok(false)
+            self.files.push_back(entry);
+            Ok(())
+        })
     }
 }
 
@@ -83,13 +101,14 @@ pub struct Pick {
     /// The directory that was used last.
     dir: Option<(FilePath, Dir)>,
     large: Option<Large>,
+    read: VecDeque<Small>,
     tally: Tally,
     ended: bool,
 }
 
 impl Pick {
     pub fn new(top: Dir, wants: Wants) -> Pick {
-        Pick { top, wants, dir: None, large: None, tally: Tally::default(), ended: false }
+        Pick { top, wants, dir: None, large: None, read: VecDeque::new(), tally: Tally::default(), ended: false }
     }
 
     /// Appends the next part of the bundle, some MiB at most; false = it has ended.
@@ -101,6 +120,10 @@ impl Pick {
             if large.next(out, &mut self.tally).await {
                 self.large = None;
             }
+            return true;
+        }
+        if !self.read.is_empty() {
+            self.tally.failures += tell(&mut self.read, out).await;
             return true;
         }
         let Some(first) = self.wants.files.pop_front() else {
@@ -132,26 +155,17 @@ impl Pick {
         while let Some(next) = self.wants.files.front()
             && some.len() < MANY
             && next.size <= SMALL
-            && bytes + next.size <= MANY_BYTES
+            && bytes + next.size + 4 * next.path.as_bytes().len() as u64 <= MANY_BYTES
             && let Some((above, name)) = next.path.split()
             && self.dir.as_ref().is_some_and(|(path, _)| *path == above)
             && let Some(next) = self.wants.files.pop_front()
         {
-            bytes += next.size;
+            bytes += next.size + 4 * next.path.as_bytes().len() as u64;
             some.push((next, name));
         }
         let wanted = some.iter().map(|(e, name)| Get { dir: dir.clone(), name: name.clone(), size: e.size }).collect();
-        for ((entry, _), read) in some.into_iter().zip(get(wanted).await) {
-            match read {
-                Ok(bytes) if bytes.len() as u64 == entry.size => {
-                    encode(&Record::Entry(entry), out);
-                    encode_bytes(&bytes, out);
-                    encode(&Record::Whole, out);
-                }
-                Ok(_) => self.failed(entry.path, changed(), out),
-                Err(why) => self.failed(entry.path, why, out),
-            }
-        }
+        let read = some.into_iter().zip(get(wanted).await);
+        self.read = read.map(|((entry, name), bytes)| Small { dir: dir.clone(), name, entry, bytes }).collect();
         true
     }
 
@@ -170,7 +184,7 @@ impl Pick {
     }
 
     fn failed(&mut self, path: FilePath, why: Fault, out: &mut Vec<u8>) {
-        self.tally.failed(path.clone(), why.clone());
+        self.tally.failures += 1;
         encode(&Record::Failed(Failed { path, why }), out);
     }
 }
@@ -179,9 +193,10 @@ pub struct Pack {
     walk: Walk,
     contents: bool,
     have: Have,
-    /// Files of the directory seen last, still to be read.
-    chunks: VecDeque<Chunk>,
-    dir: Option<(Dir, FilePath)>,
+    /// Of the directory seen last: what is still to be told, files still to be read.
+    seen: (FilePath, VecDeque<FileInfo>),
+    plan: Plan,
+    read: VecDeque<Small>,
     large: Option<Large>,
     tally: Tally,
     ended: bool,
@@ -193,19 +208,63 @@ struct Large {
     left: u64,
 }
 
-fn entry(path: FilePath, info: &FileInfo) -> Record {
-    Record::Entry(Entry {
+fn entry(path: FilePath, info: &FileInfo) -> Entry {
+    Entry {
         path,
         kind: info.kind,
         size: if info.kind == FileKind::File { info.size } else { 0 },
         mode: info.mode,
         mtime_ms: info.mtime_ms,
         link: info.link.as_ref().map(|l| l.target.clone()),
-    })
+    }
 }
 
 fn changed() -> Fault {
     Fault::new(Fault::REFUSED, "it became shorter while it was read")
+}
+
+/// A file that was read in one go.
+struct Small {
+    dir: Dir,
+    name: FileName,
+    entry: Entry,
+    bytes: Result<Vec<u8>, Fault>,
+}
+
+impl Small {
+    async fn tell(mut self, out: &mut Vec<u8>) -> Result<(), Failed> {
+        let bytes = match self.bytes {
+            Ok(bytes) if bytes.len() as u64 == self.entry.size => Ok(bytes),
+            Ok(_) if self.entry.size == 0 => untold(&self.dir, &self.name).await.map(|(info, bytes)| {
+                self.entry.size = info.size;
+                bytes
+            }),
+            Ok(_) => Err(changed()),
+            Err(why) => Err(why),
+        };
+        let bytes = match bytes {
+            Ok(bytes) => bytes,
+            Err(why) => return Err(Failed { path: self.entry.path, why }),
+        };
+        encode(&Record::Entry(self.entry), out);
+        encode_bytes(&bytes, out);
+        encode(&Record::Whole, out);
+        Ok(())
+    }
+}
+
+/// Appends files that were read, as many as are sent at once, and why others could not be; answers how many those are.
+async fn tell(files: &mut VecDeque<Small>, out: &mut Vec<u8>) -> u64 {
+    let mut failures = 0;
+    while (out.len() as u64) < MANY_BYTES
+        && let Some(file) = files.pop_front()
+    {
+        if let Err(failed) = file.tell(out).await {
+            failures += 1;
+            encode(&Record::Failed(failed), out);
+        }
+    }
+    failures
 }
 
 impl Pack {
@@ -214,8 +273,9 @@ impl Pack {
             walk: Walk::new(dir, names),
             contents,
             have,
-            chunks: VecDeque::new(),
-            dir: None,
+            seen: Default::default(),
+            plan: Plan::default(),
+            read: VecDeque::new(),
             large: None,
             tally: Tally::default(),
             ended: false,
@@ -231,17 +291,24 @@ impl Pack {
             if large.next(out, &mut self.tally).await {
                 self.large = None;
             }
-        } else if let Some(chunk) = self.chunks.pop_front()
-            && let Some((dir, path)) = self.dir.clone()
-        {
+        } else if !self.read.is_empty() {
+            self.tally.failures += tell(&mut self.read, out).await;
+        } else if !self.seen.1.is_empty() {
+            // (their paths may be long, and as JSON far longer)
+            while out.len() < TOLD
+                && let Some(info) = self.seen.1.pop_front()
+            {
+                self.told(self.seen.0.join(&info.name), &info, out);
+            }
+        } else if let Some((dir, path, chunk)) = self.plan.pop() {
             match chunk {
-                Chunk::Small(infos) => self.small(dir, &path, infos, out).await,
+                Chunk::Small(infos) => self.small(dir, &path, infos).await,
                 Chunk::Large(info) => self.open(&dir, &path, &info, out).await,
             }
         } else {
             match self.walk.next().await {
-                Some(Found::Dir { path, info }) => encode(&entry(path, &info), out),
-                Some(Found::Files { dir, path, infos }) => self.files(dir, path, infos, out),
+                Some(Found::Dir { path, info }) => encode(&Record::Entry(entry(path, &info)), out),
+                Some(Found::Files { dir, path, infos }) => self.files(dir, path, infos),
                 Some(Found::Left { .. }) => {}
                 Some(Found::Failed { path, why }) => self.failed(path, why, out),
                 None => {
@@ -255,50 +322,45 @@ impl Pack {
     }
 
     fn failed(&mut self, path: FilePath, why: Fault, out: &mut Vec<u8>) {
-        self.tally.failed(path.clone(), why.clone());
+        self.tally.failures += 1;
         encode(&Record::Failed(Failed { path, why }), out);
     }
 
-    fn files(&mut self, dir: Dir, path: FilePath, infos: Vec<FileInfo>, out: &mut Vec<u8>) {
-        let mut files = Vec::new();
+    fn files(&mut self, dir: Dir, path: FilePath, infos: Vec<FileInfo>) {
+        let (mut files, mut others) = (Vec::new(), VecDeque::new());
         for info in infos {
-            let at = path.join(&info.name);
             match info.kind {
-                FileKind::File if self.have.has(&at, &info) => {}
+                FileKind::File if self.have.has(&path.join(&info.name), &info) => {}
                 FileKind::File if self.contents => files.push(info),
-                FileKind::File | FileKind::Dir | FileKind::Link => encode(&entry(at, &info), out),
-                FileKind::Other => {
-                    let why = Fault::new(Fault::WRONG_KIND, "it is neither a file, a directory nor a link");
-                    self.failed(at, why, out);
-                }
+                _ => others.push_back(info),
             }
         }
-        self.chunks = plan(files);
-        self.dir = Some((dir, path));
+        self.seen = (path.clone(), others);
+        self.plan = Plan::new(dir, path, files);
     }
 
-    async fn small(&mut self, dir: Dir, path: &FilePath, infos: Vec<FileInfo>, out: &mut Vec<u8>) {
-        let wanted = infos.iter().map(|i| Get { dir: dir.clone(), name: i.name.clone(), size: i.size }).collect();
-        let read = get(wanted).await;
-        for (info, bytes) in infos.iter().zip(read) {
-            let at = path.join(&info.name);
-            match bytes {
-                Ok(bytes) if bytes.len() as u64 == info.size => {
-                    encode(&entry(at, info), out);
-                    encode_bytes(&bytes, out);
-                    encode(&Record::Whole, out);
-                }
-                Ok(_) => self.failed(at, changed(), out),
-                Err(why) => self.failed(at, why, out),
-            }
+    fn told(&mut self, at: FilePath, info: &FileInfo, out: &mut Vec<u8>) {
+        match info.kind {
+            FileKind::File | FileKind::Dir | FileKind::Link => encode(&Record::Entry(entry(at, info)), out),
+            FileKind::Other => self.failed(at, fault::no_such_kind(), out),
         }
+    }
+
+    async fn small(&mut self, dir: Dir, path: &FilePath, infos: Vec<FileInfo>) {
+        let wanted = infos.iter().map(|i| Get { dir: dir.clone(), name: i.name.clone(), size: i.size }).collect();
+        let read = infos.into_iter().zip(get(wanted).await);
+        let small = |(info, bytes): (FileInfo, _)| {
+            let entry = entry(path.join(&info.name), &info);
+            Small { dir: dir.clone(), name: info.name, entry, bytes }
+        };
+        self.read = read.map(small).collect();
     }
 
     async fn open(&mut self, dir: &Dir, path: &FilePath, info: &FileInfo, out: &mut Vec<u8>) {
         let at = path.join(&info.name);
         match dir.read(&info.name, 0, None).await {
             Ok((info, reader)) => {
-                encode(&entry(at.clone(), &info), out);
+                encode(&Record::Entry(entry(at.clone(), &info)), out);
                 self.large = Some(Large { path: at, reader, left: info.size });
             }
             Err(why) => self.failed(at, why, out),
@@ -325,7 +387,7 @@ impl Large {
             Ok(None) => changed(),
             Err(why) => why,
         };
-        tally.failed(self.path.clone(), why.clone());
+        tally.failures += 1;
         encode(&Record::Failed(Failed { path: std::mem::take(&mut self.path), why }), out);
         true
     }

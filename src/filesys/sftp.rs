@@ -6,8 +6,10 @@ pub mod pieces;
 
 use super::{Batch, Get, Put, Wanted, fault, local};
 use crate::proto::control::{Fault, FileInfo, FileKind, FileName, FilePath, FilesStatted, LinkInfo, Space};
-use crate::transport::ssh::sftp::{Answer, Attrs, Handle, Named, Sftp, Wrong};
+use crate::transport::ssh::sftp::{Answer, Attrs, Handle, Kept, Named, Names, Sftp, Wrong, status};
 use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::task::JoinSet;
 
 /// Requests of one piece of work that are under way together.
@@ -24,12 +26,16 @@ const NO_ROOM: u64 = 64 << 10;
 #[derive(Clone)]
 pub struct Remote {
     sftp: Sftp,
+    /// It was seen that the server keeps nothing of a mode but who may read, write and execute.
+    plain: Arc<AtomicBool>,
 }
 
 #[derive(Clone)]
 pub struct Dir {
     sftp: Sftp,
-    path: FilePath,
+    plain: Arc<AtomicBool>,
+    /// (many hold it at once, and it may be long)
+    path: Arc<FilePath>,
     /// Its file system, where the server can tell it.
     disk: Option<u64>,
     mount: bool,
@@ -83,9 +89,9 @@ fn attrs(mode: Option<u32>, mtime_ms: Option<i64>) -> Attrs {
     Attrs { mode, atime_mtime: seconds.map(|s| (s, s)), ..Attrs::default() }
 }
 
-/// The server said no without a word why (4, a failure; OpenSSH has 5 for what makes no sense to its system).
+/// The server said no without a word why.
 fn is_failure(wrong: &Wrong) -> bool {
-    matches!(wrong, Wrong::Status { code: 4 | 5, .. })
+    matches!(wrong, Wrong::Status { code: status::FAILURE | status::BAD_MESSAGE, .. })
 }
 
 /// Work of which so much is under way at once; the answers in order. Dropped, all of it ends.
@@ -123,7 +129,7 @@ impl Remote {
     }
 
     pub fn new(sftp: Sftp) -> Remote {
-        Remote { sftp }
+        Remote { sftp, plain: Arc::default() }
     }
 
     fn failed(doing: &str, path: &FilePath, wrong: &Wrong) -> Fault {
@@ -136,7 +142,8 @@ impl Remote {
         if info_of(&found, FileName::default()).kind != FileKind::Dir {
             return Err(fault::wrong_kind("opening", raw(path), "it is no directory"));
         }
-        Ok(Dir { sftp: self.sftp.clone(), path: path.clone(), disk, mount: false })
+        let (sftp, plain) = (self.sftp.clone(), self.plain.clone());
+        Ok(Dir { sftp, plain, path: path.clone().into(), disk, mount: false })
     }
 
     pub async fn real(&self, path: &FilePath) -> Result<FilePath, Fault> {
@@ -183,7 +190,15 @@ async fn link_of(sftp: &Sftp, path: &[u8]) -> LinkInfo {
 
 impl Dir {
     pub fn path(&self) -> FilePath {
-        self.path.clone()
+        self.path.as_ref().clone()
+    }
+
+    pub fn keep(&self, bytes: usize) -> Option<Kept> {
+        self.sftp.keep(bytes)
+    }
+
+    pub fn has_plain_modes(&self) -> bool {
+        self.plain.load(Ordering::Relaxed)
     }
 
     pub fn is_mount(&self) -> bool {
@@ -233,7 +248,7 @@ impl Dir {
         match info_of(&found, FileName::default()).kind {
             FileKind::Dir => {
                 let mount = disk.zip(self.disk).is_some_and(|(disk, above)| disk != above);
-                Ok(Dir { sftp: self.sftp.clone(), path, disk, mount })
+                Ok(Dir { path: path.into(), disk, mount, ..self.clone() })
             }
             FileKind::Link => Err(fault::wrong_kind("opening", path.as_bytes(), "it is a symbolic link")),
             _ => Err(fault::wrong_kind("opening", path.as_bytes(), "it is no directory")),
@@ -241,7 +256,8 @@ impl Dir {
     }
 
     pub fn list(&self) -> Listing {
-        Listing { dir: self.clone(), handle: None, asked: VecDeque::new(), ahead: AHEAD_FIRST, seen: 0 }
+        let (asked, names) = (VecDeque::new(), Names::default());
+        Listing { dir: self.clone(), handle: None, asked, ahead: AHEAD_FIRST, names, seen: 0, over: false }
     }
 
     pub async fn info(&self, name: &FileName) -> Result<FileInfo, Fault> {
@@ -257,8 +273,17 @@ impl Dir {
         }
         match mode {
             // its umask has taken some of it away
-            Some(_) => {
-                let set = self.sftp.setstat(path.as_bytes(), attrs(mode, None)).await;
+            Some(wanted) => {
+                let set = self.sftp.setstat(path.as_bytes(), attrs(mode, None));
+                let set = if wanted > 0o777 {
+                    let (set, now) = tokio::join!(set, self.sftp.lstat(path.as_bytes()));
+                    if now.is_ok_and(|now| now.mode.is_some_and(|now| now & 0o7777 != wanted)) {
+                        self.plain.store(true, Ordering::Relaxed);
+                    }
+                    set
+                } else {
+                    set.await
+                };
                 set.map_err(|w| self.failed(DOING, name, &w))
             }
             None => Ok(()),
@@ -280,7 +305,7 @@ impl Dir {
     pub async fn rmdir(&self, name: &FileName) -> Result<(), Fault> {
         let path = self.at(name);
         let Err(wrong) = self.sftp.rmdir(path.as_bytes()).await else { return Ok(()) };
-        let mut rest = Dir { path: path.clone(), ..self.clone() }.list();
+        let mut rest = Dir { path: path.clone().into(), ..self.clone() }.list();
         if is_failure(&wrong) && matches!(rest.next().await, Ok(Some(_))) {
             return Err(fault::of("deleting", path.as_bytes(), rustix::io::Errno::NOTEMPTY));
         }
@@ -291,10 +316,11 @@ impl Dir {
         let (from, new) = (self.at(name), to.at(to_name));
         let renamed = if replace {
             match self.sftp.rename_over(from.as_bytes(), new.as_bytes()).await {
-                // not in one step, then
+                // not in one step, then; but all of them, whoever stops waiting
                 Err(Wrong::Unsupported) => {
-                    let _ = self.sftp.remove(new.as_bytes()).await;
-                    self.sftp.rename(from.as_bytes(), new.as_bytes()).await
+                    let steps = self.clone().replace(name.clone(), to.clone(), to_name.clone());
+                    let ended = |_| Err(Fault::new(Fault::INTERNAL, "it ended before it was done"));
+                    return tokio::spawn(steps).await.unwrap_or_else(ended);
                 }
                 other => other,
             }
@@ -306,6 +332,32 @@ impl Dir {
             self.sftp.rename(from.as_bytes(), new.as_bytes()).await
         };
         renamed.map_err(|w| self.failed("renaming", name, &w))
+    }
+
+    /// Renames step by step, for a server that can't rename over what is there: at each of them what was there is somewhere.
+    async fn replace(self, name: FileName, to: Dir, to_name: FileName) -> Result<(), Fault> {
+        let aside = to.at(&local::part::spare_name());
+        let (from, new) = (self.at(&name), to.at(&to_name));
+        let (from, new, spare) = (from.as_bytes(), new.as_bytes(), aside.as_bytes());
+        let sftp = &self.sftp;
+        match to.kind(&to_name).await {
+            None => return sftp.rename(from, new).await.map_err(|w| self.failed("renaming", &name, &w)),
+            Some(FileKind::Dir) => return Err(fault::of("renaming to", new, rustix::io::Errno::ISDIR)),
+            Some(_) => {}
+        }
+        sftp.rename(new, spare).await.map_err(|w| to.failed("renaming", &to_name, &w))?;
+        let Err(wrong) = sftp.rename(from, new).await else {
+            let gone = sftp.remove(spare).await;
+            return gone.map_err(|w| to.failed("replacing", &to_name, &w)).map_err(|mut fault| {
+                fault.message += &format!(" (it is the new one; the old one is '{aside}' now)");
+                fault
+            });
+        };
+        let mut fault = self.failed("renaming", &name, &wrong);
+        if sftp.rename(spare, new).await.is_err() {
+            fault.message += &format!(" (what was '{to_name}' is '{aside}' now: give it its name again)");
+        }
+        Err(fault)
     }
 
     pub async fn chmod(&self, name: &FileName, mode: u32) -> Result<(), Fault> {
@@ -344,7 +396,11 @@ impl Dir {
         let spare = local::part::spare_name();
         let made = self.sftp.symlink(target.as_bytes(), self.at(&spare).as_bytes()).await;
         made.map_err(|w| self.failed(DOING, name, &w))?;
-        self.rename(&spare, self, name, true).await
+        let named = self.rename(&spare, self, name, true).await;
+        if named.is_err() {
+            let _ = self.sftp.remove(self.at(&spare).as_bytes()).await;
+        }
+        named
     }
 
     pub async fn read(&self, name: &FileName, from: u64, to: Option<u64>) -> Result<(FileInfo, pieces::Reader), Fault> {
@@ -366,29 +422,28 @@ pub struct Listing {
     handle: Option<Handle>,
     asked: VecDeque<Answer>,
     ahead: usize,
+    /// What was answered last, as far as nobody has taken it.
+    names: Names,
     seen: u64,
+    over: bool,
 }
 
 impl Listing {
     pub async fn next(&mut self) -> Result<Option<Batch>, Fault> {
-        let (sftp, path) = (self.dir.sftp.clone(), self.dir.path.clone());
-        let failed = |w: &Wrong| Remote::failed("reading the directory", &path, w);
-        let handle = match &mut self.handle {
-            Some(handle) => handle,
-            none => none.insert(sftp.opendir(raw(&path)).await.map_err(|w| failed(&w))?),
-        };
         loop {
-            while self.asked.len() < self.ahead {
-                self.asked.push_back(sftp.readdir(handle).await.map_err(|w| failed(&w))?);
+            if self.names.is_empty() && !self.more().await? {
+                return Ok(None);
             }
-            let Some(answer) = self.asked.pop_front() else { return Ok(None) };
-            let Some(named) = answer.names().await.map_err(|w| failed(&w))? else { return Ok(None) };
-            self.ahead = (self.ahead * 2).min(AHEAD_MOST);
-            self.seen += named.len() as u64;
-            if named.is_empty() || self.seen > ENDLESS {
-                return Err(failed(&Wrong::Answer));
+            let mut batch = Batch::default();
+            while batch.entries.len() < super::MANY
+                && let Some(named) = self.names.next()
+            {
+                self.seen += 1;
+                take(named, &mut batch);
             }
-            let mut batch = parse(named);
+            if self.seen > ENDLESS {
+                return Err(self.failed(&Wrong::Answer));
+            }
             // "." and ".." alone
             if batch.entries.is_empty() && batch.unusable == 0 {
                 continue;
@@ -401,24 +456,64 @@ impl Listing {
             return Ok(Some(batch));
         }
     }
+
+    /// Takes in the server's next answer; false = there is no more.
+    async fn more(&mut self) -> Result<bool, Fault> {
+        if self.over {
+            return Ok(false);
+        }
+        let (sftp, path) = (&self.dir.sftp, &self.dir.path);
+        let failed = |w: Wrong| Remote::failed("reading the directory", path, &w);
+        let handle = match &mut self.handle {
+            Some(handle) => handle,
+            none => none.insert(sftp.opendir(raw(path)).await.map_err(failed)?),
+        };
+        // what is wanted now always goes, what may be wanted next where there is room for it
+        if self.asked.is_empty() {
+            self.asked.push_back(sftp.readdir(handle).await.map_err(failed)?);
+        }
+        while self.asked.len() < self.ahead
+            && let Some(answer) = sftp.readdir_ahead(handle)
+        {
+            self.asked.push_back(answer.map_err(failed)?);
+        }
+        let Some(answer) = self.asked.pop_front() else { return Ok(false) };
+        let Some(names) = answer.names().await.map_err(failed)? else {
+            self.over = true;
+            self.asked.clear();
+            self.handle = None;
+            return Ok(false);
+        };
+        if names.is_empty() {
+            return Err(failed(Wrong::Answer));
+        }
+        self.ahead = (self.ahead * 2).min(AHEAD_MOST);
+        self.names = names;
+        Ok(true)
+    }
+
+    fn failed(&self, wrong: &Wrong) -> Fault {
+        Remote::failed("reading the directory", &self.dir.path, wrong)
+    }
+
+    /// Bytes that it keeps of what was answered; what was asked ahead is counted by the connection.
+    pub fn bytes(&self) -> usize {
+        self.names.bytes()
+    }
 }
 
-/// What of a server's entries can be used.
-fn parse(named: Vec<Named>) -> Batch {
-    let mut batch = Batch::default();
-    for entry in named {
-        if matches!(entry.name.as_slice(), b"." | b"..") {
-            continue;
-        }
-        let Ok(name) = FileName::new(entry.name) else {
-            batch.unusable += 1;
-            continue;
-        };
-        let mut info = info_of(&entry.attrs, name);
-        (info.owner, info.group) = owners(&entry.long).unwrap_or_default();
-        batch.entries.push(info);
+/// An entry of a server's, where it can be used.
+fn take(named: Named, batch: &mut Batch) {
+    if matches!(named.name.as_slice(), b"." | b"..") {
+        return;
     }
-    batch
+    let Ok(name) = FileName::new(named.name) else {
+        batch.unusable += 1;
+        return;
+    };
+    let mut info = info_of(&named.attrs, name);
+    (info.owner, info.group) = owners(&named.long).unwrap_or_default();
+    batch.entries.push(info);
 }
 
 /// Small files, many under way at once.
@@ -442,7 +537,7 @@ async fn get_one(file: Get) -> Result<Vec<u8>, Fault> {
     let super::Dir::Sftp(dir) = &file.dir else {
         return Err(Fault::new(Fault::INTERNAL, "a file of another file system"));
     };
-    let mut reader = pieces::Reader::known(&dir.sftp, dir.at(&file.name), file.name, file.size).await?;
+    let mut reader = pieces::Reader::known(&dir.sftp, dir.at(&file.name), file.name, file.size.max(1)).await?;
     let mut bytes = Vec::new();
     while let Some(piece) = reader.next().await? {
         bytes.extend_from_slice(&piece);
@@ -459,7 +554,8 @@ mod unit {
         let named = |name: &[u8]| Named { name: name.to_vec(), long: Vec::new(), attrs: Attrs::default() };
         let bad = [&b"../x"[..], b"/etc/passwd", b"", b"a\0b", b"a/b"];
         let good = [&b"ok"[..], b"\x1b[2J", "a\u{202e}b".as_bytes(), b"\xff"];
-        let batch = parse([&b"."[..], b".."].iter().chain(&bad).chain(&good).map(|n| named(n)).collect());
+        let mut batch = Batch::default();
+        [&b"."[..], b".."].iter().chain(&bad).chain(&good).for_each(|n| take(named(n), &mut batch));
         assert_eq!((batch.entries.len(), batch.unusable), (good.len(), bad.len() as u64));
         let shown: String = batch.entries.iter().map(|e| e.name.to_string()).collect();
         assert!(!shown.contains(['\u{1b}', '\u{202e}']), "{shown}");

@@ -409,6 +409,83 @@ fn a_tree_goes_through_a_bundle() {
 }
 
 #[test]
+fn a_file_that_does_not_say_how_long_it_is_comes_whole() {
+    each(|fs, root| async move {
+        let dir = fs.dir(&path("/proc/self")).await.unwrap();
+        let names = ["status", "limits"].map(name);
+        let mut pack = Pack::new(dir, names.to_vec(), true, Have::default());
+        let mut bundle = Vec::new();
+        while pack.next(&mut bundle).await {}
+        let (end, files) = unpacked(&fs, &root, &bundle, false).await;
+        assert_eq!((end, files), (WorkEnd::default(), 2));
+        let limits = std::fs::read_to_string(root.join("limits")).unwrap();
+        assert!(limits.contains("Max open files"), "{limits}");
+        // and within one file system
+        let mut copy = Copy::plan(&fs, &path("/proc/self/limits"), &path("copy"), false).await.unwrap();
+        while copy.step().await.unwrap() {}
+        assert_eq!(std::fs::read_to_string(root.join("copy")).unwrap(), limits);
+        // asked for by name, as its entry says
+        let mut wants = super::pack::Wants::default();
+        let mut said = Vec::new();
+        encode(&Record::Entry(Entry { path: path("limits"), kind: FileKind::File, ..Entry::default() }), &mut said);
+        encode(&Record::End(WorkEnd::default()), &mut said);
+        assert!(wants.feed(&said).unwrap());
+        let mut pick = super::pack::Pick::new(fs.dir(&path("/proc/self")).await.unwrap(), wants);
+        let mut bundle = Vec::new();
+        while pick.next(&mut bundle).await {}
+        let (end, _) = unpacked(&fs, &root, &bundle, true).await;
+        assert_eq!(end, WorkEnd::default());
+        assert_eq!(std::fs::read_to_string(root.join("limits")).unwrap(), limits);
+    });
+}
+
+/// A bundle of a directory and a file in it, or of the file alone.
+fn of_dir(dir: &str, mode: Option<u32>, file: &str) -> Vec<u8> {
+    let mut bundle = Vec::new();
+    if let Some(mode) = mode {
+        let entry =
+            Entry { path: path(dir), kind: FileKind::Dir, mode, mtime_ms: 1_600_000_000_000, ..Entry::default() };
+        encode(&Record::Entry(entry), &mut bundle);
+    }
+    if !file.is_empty() {
+        let entry =
+            Entry { path: path(format!("{dir}/{file}")), kind: FileKind::File, mode: 0o600, ..Entry::default() };
+        encode(&Record::Entry(entry), &mut bundle);
+        encode(&Record::Whole, &mut bundle);
+    }
+    encode(&Record::End(WorkEnd::default()), &mut bundle);
+    bundle
+}
+
+#[test]
+fn a_directory_that_is_there_stays_as_it_is() {
+    each(|fs, root| async move {
+        let about = |dir: &str| {
+            let meta = std::fs::metadata(root.join(dir)).unwrap();
+            (meta.mode() & 0o7777, meta.mtime())
+        };
+        for mode in [0o711, 0o700] {
+            let own = format!("own{mode:o}");
+            std::fs::create_dir(root.join(&own)).unwrap();
+            std::fs::set_permissions(root.join(&own), PermissionsExt::from_mode(mode)).unwrap();
+            let was = about(&own);
+            let (end, files) = unpacked(&fs, &root, &of_dir(&own, Some(0o755), ""), true).await;
+            assert_eq!((end, files, about(&own)), (WorkEnd::default(), 1, was));
+            unpacked(&fs, &root, &of_dir(&own, Some(0o755), "file"), true).await;
+            assert_eq!(about(&own).0, mode);
+        }
+        // one that came with a file, before it was cut, is known
+        unpacked(&fs, &root, &of_dir("cut", None, "file"), true).await;
+        assert_eq!(about("cut").0 & 0o777, 0o700, "nobody else's until it is whole");
+        unpacked(&fs, &root, &of_dir("cut", Some(0o2755), ""), true).await;
+        assert_eq!(about("cut"), (0o755, 1_600_000_000));
+        // and a new one gets what it had
+        unpacked(&fs, &root, &of_dir("new", Some(0o750), "file"), true).await;
+        assert_eq!(about("new"), (0o750, 1_600_000_000));
+    });
+}
+
+#[test]
 fn a_bundle_leads_nowhere_else() {
     each(|fs, root| async move {
         std::fs::create_dir(root.join("outside")).unwrap();
@@ -460,6 +537,31 @@ fn a_tree_is_copied() {
         assert_eq!(copy("a", "one", true).await.unwrap_err().code, Fault::NAME_TAKEN);
         assert_eq!(copy("none", "c", false).await.unwrap_err().code, Fault::UNKNOWN);
     });
+}
+
+#[tokio::test]
+async fn a_disk_that_hangs_does_not_take_all_threads() {
+    use super::local::{THREADS, blocking};
+    use std::sync::{Arc, Condvar, Mutex};
+    let (tx, mut begun) = tokio::sync::mpsc::unbounded_channel();
+    let disk = Arc::new((Mutex::new(true), Condvar::new()));
+    let mut calls = tokio::task::JoinSet::new();
+    for _ in 0..THREADS * 3 {
+        let (tx, disk) = (tx.clone(), disk.clone());
+        calls.spawn(blocking(move || {
+            tx.send(()).unwrap();
+            drop(disk.1.wait_while(disk.0.lock().unwrap(), |hangs| *hangs));
+            Ok(())
+        }));
+    }
+    for _ in 0..THREADS {
+        begun.recv().await.unwrap();
+    }
+    tokio::task::spawn_blocking(|| ()).await.expect("others have a thread");
+    assert!(begun.try_recv().is_err(), "the rest wait for their turn");
+    *disk.0.lock().unwrap() = false;
+    disk.1.notify_all();
+    assert!(calls.join_all().await.iter().all(Result::is_ok));
 }
 
 /// A small file system of its own; gone with this.

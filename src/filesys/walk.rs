@@ -1,9 +1,12 @@
 //! Owns the walk through a tree: what is in it, directory by directory, never through a symlink. Leaves out what is done with
 //! it.
 
-use super::{Batch, DEEPEST, Dir, Listing, MANY, MANY_BYTES, SMALL};
+use super::{Batch, DEEPEST, Dir, Kept, Listing, MANY, MANY_BYTES, SMALL, weight};
 use crate::proto::control::{Fault, FileInfo, FileKind, FileName, FilePath};
 use std::collections::VecDeque;
+
+/// Bytes of entries that are enough for work that is done in one go.
+const BYTES: usize = 1 << 20;
 
 /// What comes next. Paths are within the tree.
 pub enum Found {
@@ -34,8 +37,6 @@ pub struct Walk {
     levels: Vec<Level>,
     /// What is mounted in the tree is not gone into.
     pub one_disk: bool,
-    /// A directory that is not gone into: the one that is being filled.
-    pub not_into: Option<(u64, u64)>,
     /// Names that are none.
     pub unusable: u64,
 }
@@ -43,12 +44,22 @@ pub struct Walk {
 struct Level {
     dir: Dir,
     path: FilePath,
-    /// Wanted by name, not looked at yet.
+    /// Wanted by name, or found without a word about what it is: not looked at yet.
     names: VecDeque<FileName>,
     listing: Option<Listing>,
     batch: VecDeque<FileInfo>,
     /// Where it lies, and what it is; the top is not of the tree.
     of: Option<(Dir, FileInfo)>,
+    /// Room for what the one above keeps meanwhile.
+    _kept: Kept,
+}
+
+impl Level {
+    /// Bytes that it keeps while others are gone into.
+    fn bytes(&self) -> usize {
+        let names: usize = self.names.iter().map(|name| size_of::<FileName>() + name.as_bytes().len()).sum();
+        self.batch.iter().map(weight).sum::<usize>() + names + self.listing.as_ref().map_or(0, Listing::bytes)
+    }
 }
 
 impl Walk {
@@ -56,8 +67,9 @@ impl Walk {
     pub fn new(dir: Dir, names: Vec<FileName>) -> Walk {
         let listing = names.is_empty().then(|| dir.list());
         let batch = VecDeque::new();
-        let top = Level { dir, path: FilePath::default(), names: names.into(), listing, batch, of: None };
-        Walk { levels: vec![top], one_disk: false, not_into: None, unusable: 0 }
+        let (path, names) = (FilePath::default(), names.into());
+        let top = Level { dir, path, names, listing, batch, of: None, _kept: Kept::Local };
+        Walk { levels: vec![top], one_disk: false, unusable: 0 }
     }
 
     /// None = all has been seen.
@@ -91,6 +103,8 @@ impl Walk {
             match listed {
                 Ok(Some(Batch { entries, unusable })) => {
                     self.unusable += unusable;
+                    let (unknown, entries): (Vec<_>, Vec<_>) = entries.into_iter().partition(is_unknown);
+                    level.names.extend(unknown.into_iter().map(|e| e.name));
                     // files first: directories are gone into once the rest of the batch is known
                     let (files, dirs): (Vec<_>, Vec<_>) = entries.into_iter().partition(|e| e.kind != FileKind::Dir);
                     level.batch.extend(files.into_iter().chain(dirs));
@@ -123,19 +137,27 @@ impl Walk {
         if self.one_disk && self.levels.len() > 1 && dir.is_mount() {
             return failed(path, Fault::OTHER_DISK, "another file system is mounted there");
         }
-        if self.not_into.is_some() && dir.identity() == self.not_into {
-            return failed(path, Fault::REFUSED, "it is the copy itself");
-        }
+        let Some(kept) = dir.keep(self.levels.last().map_or(0, Level::bytes)) else {
+            let why = "too much in the directories above it is still to be gone into: take it by itself";
+            return failed(path, Fault::REFUSED, why);
+        };
         let (listing, batch, names) = (Some(dir.list()), VecDeque::new(), VecDeque::new());
-        self.levels.push(Level { dir, path: path.clone(), names, listing, batch, of: Some((within, info.clone())) });
+        let of = Some((within, info.clone()));
+        self.levels.push(Level { dir, path: path.clone(), names, listing, batch, of, _kept: kept });
         Found::Dir { path, info }
     }
+}
+
+/// Whether nothing is known of it but its name, and perhaps its kind.
+fn is_unknown(info: &FileInfo) -> bool {
+    (info.mode, info.mtime_ms, info.size) == (0, 0, 0) && info.kind != FileKind::Link
 }
 
 /// Entries enough for work that is done in one go: some file systems tell a few at a time.
 async fn many(listing: &mut Listing) -> Result<Option<Batch>, Fault> {
     let Some(mut all) = listing.next().await? else { return Ok(None) };
     while all.entries.len() < MANY
+        && all.entries.iter().map(weight).sum::<usize>() < BYTES
         && let Some(more) = listing.next().await?
     {
         all.entries.extend(more.entries);
@@ -150,19 +172,41 @@ pub enum Chunk {
     Large(FileInfo),
 }
 
-/// How the plain files of a directory are read.
-pub fn plan(files: Vec<FileInfo>) -> VecDeque<Chunk> {
+/// The plain files of a directory, as they are read.
+#[derive(Default)]
+pub struct Plan {
+    of: Option<(Dir, FilePath)>,
+    chunks: VecDeque<Chunk>,
+}
+
+impl Plan {
+    pub fn new(dir: Dir, path: FilePath, files: Vec<FileInfo>) -> Plan {
+        let chunks = chunks(&path, files);
+        Plan { of: Some((dir, path)), chunks }
+    }
+
+    /// What is read next; none = all has been.
+    pub fn pop(&mut self) -> Option<(Dir, FilePath, Chunk)> {
+        let chunk = self.chunks.pop_front()?;
+        let (dir, path) = self.of.clone()?;
+        Some((dir, path, chunk))
+    }
+}
+
+fn chunks(path: &FilePath, files: Vec<FileInfo>) -> VecDeque<Chunk> {
     let (mut chunks, mut small, mut bytes) = (VecDeque::new(), Vec::new(), 0);
     for file in files {
         if file.size > SMALL {
             chunks.push_back(Chunk::Large(file));
             continue;
         }
-        if small.len() >= MANY || bytes + file.size > MANY_BYTES {
+        // (a path is told with each, as JSON)
+        let more = file.size + 4 * (path.as_bytes().len() + file.name.as_bytes().len()) as u64;
+        if small.len() >= MANY || bytes + more > MANY_BYTES {
             chunks.push_back(Chunk::Small(std::mem::take(&mut small)));
             bytes = 0;
         }
-        bytes += file.size;
+        bytes += more;
         small.push(file);
     }
     if !small.is_empty() {

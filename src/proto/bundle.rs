@@ -134,11 +134,6 @@ impl Decoder {
         }
     }
 
-    /// Whether a file's bytes are still to come.
-    pub fn is_within_file(&self) -> bool {
-        self.left.is_some()
-    }
-
     fn follow(&mut self, record: &Record) -> Result<(), BadBundle> {
         match (record, self.left) {
             (Record::Entry(entry), None) if entry.kind == FileKind::File && !self.bare => self.left = Some(entry.size),

@@ -231,7 +231,7 @@ impl Default for SessionInfo {
 fn is_zero(n: &u64) -> bool {
     *n == 0
 }
-fn is_no(b: &bool) -> bool {
+pub(super) fn is_no(b: &bool) -> bool {
     !*b
 }
 fn is_none(n: &u32) -> bool {

@@ -1,7 +1,7 @@
 //! Owns what an agent and the session process it starts say to each other, over standard input and output.
 //! Leaves out the socket they use later.
 
-use super::control::{Fault, SessionCreate, SessionInfo};
+use super::control::{Fault, SessionCreate, SessionInfo, is_no};
 use serde::{Deserialize, Serialize};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -90,10 +90,6 @@ impl Spec {
     }
 }
 
-fn is_false(b: &bool) -> bool {
-    !*b
-}
-
 /// What a new session process answers on its standard output: one JSON object, then end of file.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Started {
@@ -115,9 +111,9 @@ pub struct TargetSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub proxy_jump: Option<String>,
     /// and what is lent to the host.
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "is_no")]
     pub forward_agent: bool,
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "is_no")]
     pub x11: bool,
 }
 

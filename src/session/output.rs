@@ -7,6 +7,7 @@ use super::{QUEUE, Session};
 use crate::link::call;
 use crate::proto::notice::Notice;
 use crate::session::Snapshot;
+use crate::sys;
 use crate::term::engine::Engine;
 use crate::term::screen::Event;
 use std::sync::Arc;
@@ -29,8 +30,7 @@ impl Session {
 
     fn print(&mut self, bytes: &[u8]) {
         self.ring.push(bytes);
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        self.engine.set_time(now.map_or(0, |d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX)));
+        self.engine.set_time(sys::unix_ms(SystemTime::now()));
         // whose screen it is says how large it is; where nobody looks the program may
         let watched = self.conns.values().any(|c| c.viewer.as_ref().is_some_and(|v| v.wish.is_some()));
         self.engine.set_resizable(!watched && !self.pinned && self.policy != Policy::Fixed);

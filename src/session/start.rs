@@ -75,13 +75,14 @@ impl Session {
         if let Some(line) = &from.line {
             command = vec![shell.clone(), "-c".into(), line.into()];
         }
+        let now = SystemTime::now();
         let mut info = SessionInfo {
             id: id.to_string(),
             name: create.name.clone().unwrap_or_default(),
             kind: "shell".into(),
             state: "detached".into(),
-            created_at: sys::rfc3339(SystemTime::now()),
-            created_ms: SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64),
+            created_at: sys::rfc3339(now),
+            created_ms: sys::unix_ms(now),
             cols: size.cols,
             rows: size.rows,
             command: if let Some(line) = &from.line {
@@ -113,6 +114,7 @@ impl Session {
         // its user's own word goes before ours
         env.retain(|(k, _)| !from.env.iter().any(|(set, _)| OsString::from(set) == *k));
         env.extend(from.env.iter().map(|(k, v)| (k.into(), v.into())));
+        let mut encoding = from.encoding.as_deref().and_then(Encoding::named);
         let pty = match &create.target {
             Some(target) => {
                 let channel = far(&run, target, &create, &from, size, runtime)?;
@@ -121,7 +123,7 @@ impl Session {
                 Backend::Channel(channel)
             }
             None => {
-                let utf8 = from.encoding.as_deref().and_then(Encoding::named).is_none();
+                let utf8 = encoding.is_none();
                 let program =
                     pty::Program { command, env, shell, login: spec.login, cwd, size, umask: spec.umask, utf8 };
                 Backend::Pty(near(program).inspect_err(|_| run.withdraw(&id))?)
@@ -145,7 +147,7 @@ impl Session {
             Fault::new(Fault::INTERNAL, format!("the session can't be put into the run dir: {e}"))
         })?;
         let mut typed = from.typed.map(|line| format!("{line}\r").into_bytes()).unwrap_or_default();
-        if let Some(mut encoding) = from.encoding.as_deref().and_then(Encoding::named) {
+        if let Some(encoding) = &mut encoding {
             let text = std::mem::take(&mut typed);
             encoding.input(&text, &mut typed);
         }
@@ -180,7 +182,7 @@ impl Session {
             colors: Colors::default(),
             foreground: None,
             lent,
-            encoding: from.encoding.as_deref().and_then(Encoding::named),
+            encoding,
         };
         Ok((session, listener))
     }

@@ -27,20 +27,26 @@ impl Stored for All {
 /// Those of a host, in the order they were made.
 ///
 /// # Errors
-/// The file can't be read, or is none of this build's.
+/// The file can't be read, or is none of this build's. What could not be understood is put aside and said once: the next
+/// call has what can be gone on with.
 pub fn load(paths: &Paths, of: &str) -> Result<Vec<FilePath>, Failure> {
     let Some(dir) = SafeDir::open(paths.state_dir())? else { return Ok(Vec::new()) };
-    let all = Store::new(&dir, FILE).peek::<All>()?.usable().0;
-    Ok(all.and_then(|mut all| all.hosts.remove(of)).unwrap_or_default())
+    match Store::new(&dir, FILE).load::<All>()?.usable() {
+        (_, Some(told)) => Err(told),
+        (all, None) => Ok(all.and_then(|mut all| all.hosts.remove(of)).unwrap_or_default()),
+    }
 }
 
 /// Adds a bookmark, or takes it away; returns those there are then. What others change at the same moment stays.
 ///
 /// # Errors
-/// It could not be kept.
+/// It could not be kept; as [`load`]'s.
 pub fn change(paths: &Paths, of: &str, path: &FilePath, on: bool) -> Result<Vec<FilePath>, Failure> {
     let dir = SafeDir::open_or_create(paths.state_dir())?;
-    Store::new(&dir, FILE).update(|all: Option<All>| {
+    Store::new(&dir, FILE).update(|all: Option<All>, told| {
+        if let Some(told) = told {
+            return Err(told);
+        }
         let mut all = all.unwrap_or_default();
         all.version = All::VERSION;
         let many = all.hosts.len() >= HOSTS && !all.hosts.contains_key(of);
@@ -81,7 +87,16 @@ mod tests {
             change(&paths, "nas", &path(format!("/{n}").as_bytes()), true).unwrap();
         }
         assert!(change(&paths, "nas", &path(b"/more"), true).is_err());
+        // what is wrong with the file is said, once
+        std::fs::write(paths.state_dir().join(FILE), "{ no").unwrap();
+        let told = load(&paths, "nas").unwrap_err();
+        assert!(told.line().contains("kept as"), "{told}");
+        assert_eq!(load(&paths, "nas").unwrap().len(), EACH - 1, "those of the copy before it");
+        change(&paths, "nas", &path(b"/x"), true).unwrap();
+        std::fs::write(paths.state_dir().join(FILE), "{ no").unwrap();
+        assert!(change(&paths, "nas", &path(b"/y"), true).unwrap_err().line().contains("kept as"));
         std::fs::write(paths.state_dir().join(FILE), "{\"version\": 99}").unwrap();
+        assert!(load(&paths, "nas").unwrap_err().what.contains("newer"));
         assert!(change(&paths, "nas", &path(b"/x"), true).is_err(), "a newer build's file stays as it is");
     }
 }

@@ -6,21 +6,23 @@
 
 pub mod import;
 mod nested;
+mod sound;
 
 use super::file::{Loaded, Store, Stored};
-use crate::failure::Failure;
+use crate::failure::{self, Failure};
 use crate::proto::control::Fault;
 use crate::proto::control::connections::check::{check, check_name};
 use crate::proto::control::connections::*;
-use crate::proto::ids::{SessionId, hex};
+use crate::proto::ids::SessionId;
 use crate::safedir::SafeDir;
 use crate::text::{escape, short};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
 use std::collections::{HashMap, HashSet};
 
 pub use nested::flattened;
+pub(in crate::store) use sound::cleaned;
+use sound::{few, usable};
 
 /// The file's name in the state dir.
 pub const FILE: &str = "connections.json";
@@ -28,22 +30,14 @@ pub const FILE: &str = "connections.json";
 pub const MOST: usize = 20_000;
 /// Folders within folders.
 pub const DEEPEST: usize = 32;
-/// Fields whose name holds one of these would hold a secret: never kept, whoever wrote them, however it is spelled.
-const SECRETS: [&str; 4] = ["password", "passphrase", "passwd", "secret"];
-/// What other builds and programs call a field, and what it is called here.
-const ALIASES: [(&str, &str); 5] = [
-    ("initial_command", "initialCommand"),
-    ("starting_directory", "startingDirectory"),
-    ("cwd", "startingDirectory"),
-    ("key_path", "keyPath"),
-    ("jump", "proxyJump"),
-];
 
 /// All that is kept of one machine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Book {
+    #[serde(deserialize_with = "few")]
     pub folders: Vec<Folder>,
+    #[serde(deserialize_with = "few")]
     pub connections: Vec<Connection>,
     #[serde(flatten)]
     pub more: Map<String, Value>,
@@ -86,7 +80,8 @@ impl Stored for Book {
         }
     }
     fn kept(self) -> Option<Book> {
-        Some(self.sound())
+        let (book, secrets) = self.settled();
+        (secrets > 0).then_some(book)
     }
     fn migrate(json: Value, _: u64) -> Result<Value, String> {
         let mut json = if json.get("children").is_some() { flattened(json)? } else { json };
@@ -107,28 +102,6 @@ fn fresh(letter: char) -> String {
     format!("{letter}-{}", SessionId::random())
 }
 
-/// An id in the place of one that can't be used: the same each time the same file is read.
-fn instead(letter: char, was: &str, name: &str, seen: &HashSet<String>) -> String {
-    let mut n = 0u64;
-    loop {
-        let mut sha = Sha256::new();
-        for part in [was.as_bytes(), name.as_bytes()] {
-            sha.update((part.len() as u64).to_le_bytes());
-            sha.update(part);
-        }
-        sha.update(n.to_le_bytes());
-        let id = format!("{letter}-{}", hex(sha.finalize().get(..8).unwrap_or_default()));
-        if !seen.contains(&id) {
-            return id;
-        }
-        n += 1;
-    }
-}
-
-fn usable(id: &str) -> bool {
-    id.parse::<SessionId>().is_ok()
-}
-
 impl Book {
     pub fn empty() -> Book {
         Book { folders: Vec::new(), connections: Vec::new(), more: Map::new() }
@@ -139,61 +112,6 @@ impl Book {
     }
     pub fn folder(&self, id: &str) -> Option<&Folder> {
         self.folders.iter().find(|f| f.id == id)
-    }
-
-    /// What can be gone on with of what a file held: ids that are there once and can be part of a file name, parents that
-    /// are there and lead to the top, no secrets.
-    pub fn sound(mut self) -> Book {
-        self.more.remove("version");
-        self.folders.truncate(MOST);
-        self.connections.truncate(MOST);
-        let mut seen = HashSet::new();
-        let mut renamed: HashMap<String, String> = HashMap::new();
-        for folder in &mut self.folders {
-            if !usable(&folder.id) || seen.contains(&folder.id) {
-                let id = instead('f', &folder.id, &folder.name, &seen);
-                // (of two with one id the first one keeps what is in it)
-                if !seen.contains(&folder.id) {
-                    renamed.insert(std::mem::replace(&mut folder.id, id.clone()), id);
-                } else {
-                    folder.id = id;
-                }
-            }
-            seen.insert(folder.id.clone());
-        }
-        let there: HashSet<String> = self.folders.iter().map(|f| f.id.clone()).collect();
-        let place = |wanted: Option<String>| {
-            wanted.map(|id| renamed.get(&id).cloned().unwrap_or(id)).filter(|id| there.contains(id))
-        };
-        for folder in &mut self.folders {
-            folder.parent_id = place(folder.parent_id.take());
-        }
-        for connection in &mut self.connections {
-            connection.folder_id = place(connection.folder_id.take());
-            if !usable(&connection.id) || !seen.insert(connection.id.clone()) {
-                connection.id = instead('c', &connection.id, &connection.name, &seen);
-                seen.insert(connection.id.clone());
-            }
-            cleaned(connection);
-        }
-        // a circle is cut where it is met; what lies too deep comes up
-        let parents: HashMap<String, Option<String>> =
-            self.folders.iter().map(|f| (f.id.clone(), f.parent_id.clone())).collect();
-        let mut cut = HashSet::new();
-        for folder in &mut self.folders {
-            let mut at = folder.parent_id.clone();
-            let mut depth = 0;
-            while let Some(id) = at.filter(|id| !cut.contains(id)) {
-                depth += 1;
-                if depth >= DEEPEST || id == folder.id {
-                    cut.insert(folder.id.clone());
-                    folder.parent_id = None;
-                    break;
-                }
-                at = parents.get(&id).cloned().flatten();
-            }
-        }
-        self
     }
 
     /// How deep a folder lies: 1 = at the top.
@@ -214,13 +132,13 @@ impl Book {
         }
     }
 
-    /// As it will be kept.
-    fn taken(&self, mut connection: Connection) -> Result<Connection, Fault> {
+    /// As it will be kept. What was wrong with it before, in a file that was written elsewhere, is in nobody's way.
+    fn taken(&self, mut connection: Connection, before: Option<&Connection>) -> Result<Connection, Fault> {
         self.place(connection.folder_id.as_deref())?;
         cleaned(&mut connection);
-        let wrong = check(&connection);
-        match wrong.first() {
-            Some(first) => Err(bad(format!("{}: {}", first.field, first.why))),
+        let known = before.map(check).unwrap_or_default();
+        match check(&connection).into_iter().find(|flaw| !known.contains(flaw)) {
+            Some(new) => Err(bad(format!("{}: {}", new.field, new.why))),
             None => Ok(connection),
         }
     }
@@ -229,7 +147,7 @@ impl Book {
         if self.connections.len() >= MOST {
             return Err(bad(format!("{MOST} connections are kept at most")));
         }
-        let mut connection = self.taken(connection)?;
+        let mut connection = self.taken(connection, None)?;
         if connection.id.is_empty() {
             connection.id = fresh('c');
         } else if !usable(&connection.id) {
@@ -252,7 +170,7 @@ impl Book {
         let mut json = serde_json::to_value(old).map_err(|e| Fault::new(Fault::INTERNAL, e.to_string()))?;
         merge(&mut json, Value::Object(patch), 0);
         let new: Connection = serde_json::from_value(json).map_err(|e| bad(short(&e.to_string(), 200)))?;
-        let new = self.taken(Connection { id: id.to_string(), ..new })?;
+        let new = self.taken(Connection { id: id.to_string(), ..new }, Some(old))?;
         if let Some(slot) = self.connections.get_mut(at) {
             *slot = new;
         }
@@ -417,46 +335,6 @@ fn reorder<T>(
     *all = rest;
 }
 
-/// Without secrets, and with fields by their own names. Says how many secrets there were.
-fn cleaned(connection: &mut Connection) -> usize {
-    let config = &mut connection.config.config;
-    for (alias, name) in ALIASES {
-        if let Some(value) = config.remove(alias)
-            && !config.contains_key(name)
-        {
-            config.insert(name.into(), value);
-        }
-    }
-    [config, &mut connection.terminal_options.more, &mut connection.more].into_iter().map(|map| scrub(map, 0)).sum()
-}
-
-/// Takes out what is a secret by its name: a text, for a switch like `savePassword` is none. A placeholder says where one
-/// comes from, and `env` is a program's own.
-fn scrub(map: &mut Map<String, Value>, depth: usize) -> usize {
-    let is_secret = |field: &str, value: &Value| {
-        let name = field.to_ascii_lowercase().replace(['_', '-'], "");
-        let text = value.as_str().is_some_and(|v| !v.starts_with("${env:"));
-        text && SECRETS.iter().any(|s| name.contains(s))
-    };
-    let before = map.len();
-    map.retain(|field, value| !is_secret(field, value));
-    let mut gone = before - map.len();
-    if depth < 64 {
-        for (_, value) in map.iter_mut().filter(|(field, _)| *field != "env") {
-            gone += scrub_in(value, depth);
-        }
-    }
-    gone
-}
-
-fn scrub_in(value: &mut Value, depth: usize) -> usize {
-    match value {
-        Value::Object(map) => scrub(map, depth + 1),
-        Value::Array(all) if depth < 64 => all.iter_mut().map(|v| scrub_in(v, depth + 1)).sum(),
-        _ => 0,
-    }
-}
-
 /// RFC 7396, no deeper than JSON is read.
 fn merge(into: &mut Value, patch: Value, depth: usize) {
     match patch {
@@ -479,7 +357,14 @@ fn merge(into: &mut Value, patch: Value, depth: usize) {
 
 /// What a file's failure is to who asked for a change.
 pub fn failed(failure: &Failure) -> Fault {
-    Fault::new(Fault::REFUSED, failure.line())
+    let code = match failure.kind {
+        failure::Kind::Refused => Fault::REFUSED,
+        failure::Kind::TimedOut => Fault::TIMEOUT,
+        failure::Kind::Usage => Fault::BAD_PARAMS,
+        // (a disk)
+        _ => Fault::INTERNAL,
+    };
+    Fault::new(code, failure.line())
 }
 
 /// The book of this machine, and what is to be said of its file.
@@ -489,18 +374,17 @@ pub fn failed(failure: &Failure) -> Fault {
 pub fn load(dir: &SafeDir) -> Result<(Book, Option<String>), Failure> {
     Ok(match Store::new(dir, FILE).load::<Book>()? {
         Loaded::Missing => (Book::default(), None),
-        Loaded::Read(book) => {
-            let secrets: usize = book.connections.iter().map(|c| cleaned(&mut c.clone())).sum();
-            let told = (secrets > 0).then(|| {
-                let count = crate::text::count(secrets, "secret");
-                let where_ = escape(&dir.path().join(FILE).to_string_lossy());
-                match change(dir, |_| Ok(())) {
-                    Ok(()) => format!("{count} taken out of {where_}: thub asks when one is needed"),
-                    Err(fault) => format!("{where_} holds {count}, and can't be written: {}", fault.message),
+        Loaded::Read(book) => match book.settled() {
+            (book, 0) => (book, None),
+            (book, secrets) => match change(dir, |_| Ok(())) {
+                (Ok(()), told) => (book, told),
+                (Err(fault), _) => {
+                    let count = crate::text::count(secrets, "secret");
+                    let told = format!("{} holds {count}, and can't be written: {}", shown(dir), fault.message);
+                    (book, Some(told))
                 }
-            });
-            (book.sound(), told)
-        }
+            },
+        },
         Loaded::Damaged { backup, told, .. } => (backup.map_or_else(Book::default, Book::sound), Some(told.line())),
         Loaded::Newer { told, .. } => (Book::empty(), Some(told.line())),
     })
@@ -509,20 +393,28 @@ pub fn load(dir: &SafeDir) -> Result<(Book, Option<String>), Failure> {
 /// The same without touching the file, whatever is wrong with it.
 ///
 /// # Errors
-/// The disk or the permissions.
+/// The disk or the permissions; or a newer thub wrote it, and what it holds can't be told.
 pub fn peek(dir: &SafeDir) -> Result<Book, Failure> {
-    let (book, _) = Store::new(dir, FILE).peek::<Book>()?.usable();
-    Ok(book.map_or_else(Book::default, Book::sound))
+    match Store::new(dir, FILE).peek::<Book>()? {
+        Loaded::Newer { told, .. } => Err(told),
+        other => Ok(other.usable().0.map_or_else(Book::default, Book::sound)),
+    }
 }
 
-/// Changes the book under the file's lock: nobody's change in between is lost. What `change` refuses is not saved.
+/// Changes the book under the file's lock: nobody's change in between is lost. What `change` refuses is not saved. Beside
+/// what came of it: what is to be said of the file.
 ///
 /// # Errors
 /// What `change` says, or what the disk does.
-pub fn change<R>(dir: &SafeDir, change: impl FnOnce(&mut Book) -> Result<R, Fault>) -> Result<R, Fault> {
-    let mut refused = None;
-    let saved = Store::new(dir, FILE).update(|book: Option<Book>| {
-        let mut book = book.map_or_else(Book::default, Book::sound);
+pub fn change<R>(
+    dir: &SafeDir,
+    change: impl FnOnce(&mut Book) -> Result<R, Fault>,
+) -> (Result<R, Fault>, Option<String>) {
+    let (mut refused, mut aside, mut secrets) = (None, None, 0);
+    let saved = Store::new(dir, FILE).update(|book: Option<Book>, told| {
+        aside = told.map(|told| told.line());
+        let (mut book, found) = book.unwrap_or_default().settled();
+        secrets = found;
         match change(&mut book) {
             Ok(result) => Ok((book, result)),
             Err(fault) => {
@@ -531,7 +423,15 @@ pub fn change<R>(dir: &SafeDir, change: impl FnOnce(&mut Book) -> Result<R, Faul
             }
         }
     });
-    saved.map_err(|failure| refused.unwrap_or_else(|| failed(&failure)))
+    let scrubbed = (saved.is_ok() && secrets > 0).then(|| {
+        let count = crate::text::count(secrets, "secret");
+        format!("{count} taken out of {}: thub asks when one is needed", shown(dir))
+    });
+    (saved.map_err(|failure| refused.unwrap_or_else(|| failed(&failure))), aside.or(scrubbed))
+}
+
+fn shown(dir: &SafeDir) -> String {
+    escape(&dir.path().join(FILE).to_string_lossy())
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //! be read or is newer than this thub is put aside or left alone, never replaced.
 //! Leaves out what is in it: each kind of file has its own type, with `version` and a pure `migrate`.
 
-use crate::failure::Failure;
+use crate::failure::{Failure, Kind};
 use crate::safedir::SafeDir;
 use crate::text::{escape, short};
 use serde::Serialize;
@@ -13,6 +13,8 @@ use std::time::{Duration, SystemTime};
 
 /// Largest file, in bytes.
 pub const MOST: usize = 16 << 20;
+/// Lists and objects within one another.
+const DEEPEST: usize = 127;
 /// How long to wait for another thub that is writing.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -103,15 +105,21 @@ impl<'d> Store<'d> {
         }
         // again under the lock: another thub may be putting it aside just now
         let _lock = self.lock()?;
+        self.settled()
+    }
+
+    /// Under the lock: what there is, with what can't be understood out of the way.
+    fn settled<T: Stored>(&self) -> Result<Loaded<T>, Failure> {
         match self.peek()? {
             Loaded::Damaged { backup, told, .. } => {
                 let aside = self.put_aside()?;
-                let path = escape(&self.dir.path().join(&aside).to_string_lossy());
+                let path = self.at(&aside);
                 let goes_on = match backup {
                     Some(_) => "thub goes on with the copy before it",
                     None => "thub goes on without it",
                 };
                 let told = Failure::failed(told.what, format!("it is kept as {path}; {goes_on}"));
+                tracing::warn!(told = told.line(), "a file was put aside");
                 Ok(Loaded::Damaged { aside, backup, told })
             }
             other => Ok(other),
@@ -123,11 +131,15 @@ impl<'d> Store<'d> {
         let bytes = match self.read() {
             Ok(bytes) => bytes,
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
-                // a crash between the two renames of a save leaves the copy alone
+                // what was put aside and not saved anew leaves the copy alone
                 return Ok(match self.backup() {
-                    Some(t) => Loaded::Read(t),
-                    None => Loaded::Missing,
+                    Ok(t) => Loaded::Read(t),
+                    Err(Bad::Newer(version)) => Loaded::Newer { version, told: self.newer(&self.bak(), version) },
+                    Err(Bad::Wrong(_)) => Loaded::Missing,
                 });
+            }
+            Err(e) if e.kind() == io::ErrorKind::FileTooLarge => {
+                return Ok(self.damaged(&format!("it is larger than {} MiB", MOST >> 20)));
             }
             Err(e) if is_no_file_of_ours(&e) => {
                 return Ok(self.damaged(&e.to_string()));
@@ -136,7 +148,7 @@ impl<'d> Store<'d> {
         };
         Ok(match decode(&bytes) {
             Ok(t) => Loaded::Read(t),
-            Err(Bad::Newer(version)) => Loaded::Newer { version, told: self.newer(version) },
+            Err(Bad::Newer(version)) => Loaded::Newer { version, told: self.newer(&self.name, version) },
             Err(Bad::Wrong(why)) => self.damaged(&why),
         })
     }
@@ -151,28 +163,31 @@ impl<'d> Store<'d> {
     }
 
     /// Reads, changes and saves under one lock: nobody's change in between is lost. `change` gets None where there is
-    /// nothing to go on with; an error of it saves nothing.
+    /// nothing to go on with, and what the user is to be told where the file could not be understood and was put aside;
+    /// an error of it saves nothing.
     pub fn update<T: Stored, R>(
         &self,
-        change: impl FnOnce(Option<T>) -> Result<(T, R), Failure>,
+        change: impl FnOnce(Option<T>, Option<Failure>) -> Result<(T, R), Failure>,
     ) -> Result<R, Failure> {
         let _lock = self.lock()?;
-        let now = match self.peek()? {
-            Loaded::Missing => None,
-            Loaded::Read(t) => Some(t),
+        let (now, told) = match self.settled()? {
             Loaded::Newer { told, .. } => return Err(told),
-            Loaded::Damaged { backup, .. } => {
-                self.put_aside()?;
-                backup
-            }
+            other => other.usable(),
         };
-        let (value, result) = change(now)?;
+        let (value, result) = change(now, told)?;
         self.replace(&value)?;
         Ok(result)
     }
 
     fn replace<T: Stored>(&self, value: &T) -> Result<(), Failure> {
-        let bytes = encode(value).map_err(|e| self.cannot("save", &io::Error::other(e)))?;
+        let bytes = encode(value).map_err(|why| self.cannot("save", &io::Error::other(why)))?;
+        if bytes.len() > MOST {
+            return Err(Failure::failed(
+                format!("{} would be larger than {} MiB, and nothing so large is read", self.shown(), MOST >> 20),
+                "it is as it was; take away what is not needed any more, then do it again",
+            ));
+        }
+        let _ = self.dir.sweep();
         match self.read() {
             Ok(old) => {
                 match decode::<T>(&old) {
@@ -181,12 +196,16 @@ impl<'d> Store<'d> {
                         let kept = was.kept().and_then(|kept| encode(&kept).ok()).unwrap_or(old);
                         self.dir.write_durable(&self.bak(), &kept).map_err(|e| self.cannot("save", &e))?;
                     }
-                    Err(Bad::Newer(version)) => return Err(self.newer(version)),
+                    Err(Bad::Newer(version)) => return Err(self.newer(&self.name, version)),
                     // nobody loaded it before, so nobody put it aside
                     Err(Bad::Wrong(_)) => drop(self.put_aside()?),
                 }
             }
-            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                if let Err(Bad::Newer(version)) = self.backup::<T>() {
+                    return Err(self.newer(&self.bak(), version));
+                }
+            }
             Err(e) if is_no_file_of_ours(&e) => drop(self.put_aside()?),
             Err(e) => return Err(self.cannot("save", &e)),
         }
@@ -196,8 +215,9 @@ impl<'d> Store<'d> {
     fn lock(&self) -> Result<std::fs::File, Failure> {
         self.dir.lock(&format!("{}.lock", self.name), PATIENCE).map_err(|e| {
             if e.kind() == io::ErrorKind::TimedOut {
-                let what = format!("another thub has been writing {} for 5 seconds", self.shown());
-                return Failure::failed(what, "try again; if it stays so, look for a thub that hangs, with `ps`");
+                let what = format!("other thubs have been writing {} for 5 seconds", self.shown());
+                let hint = "try again; if it stays so, look for a thub that hangs, with `ps`";
+                return Failure::new(Kind::TimedOut, what, hint);
             }
             self.cannot("lock", &e)
         })
@@ -222,21 +242,26 @@ impl<'d> Store<'d> {
         Err(self.cannot("put aside", &io::Error::other("too many lie there")))
     }
 
-    /// The file's bytes, where it is ours.
     fn read(&self) -> io::Result<Vec<u8>> {
-        let owner = self.dir.stat(&self.name)?.map(|e| e.owner);
+        self.read_own(&self.name)
+    }
+
+    /// A file's bytes, where it is ours.
+    fn read_own(&self, name: &str) -> io::Result<Vec<u8>> {
+        let owner = self.dir.stat(name)?.map(|e| e.owner);
         let me = rustix::process::geteuid().as_raw();
         match owner {
             Some(owner) if owner != me => Err(io::Error::new(
                 io::ErrorKind::PermissionDenied,
                 format!("it belongs to another user ({owner}, and this is {me}): move it away, or make it yours"),
             )),
-            _ => self.dir.read(&self.name, MOST),
+            _ => self.dir.read(name, MOST),
         }
     }
 
-    fn backup<T: Stored>(&self) -> Option<T> {
-        decode(&self.dir.read(&self.bak(), MOST).ok()?).ok()
+    /// What the copy before it holds.
+    fn backup<T: Stored>(&self) -> Result<T, Bad> {
+        decode(&self.read_own(&self.bak()).map_err(|e| Bad::Wrong(e.to_string()))?)
     }
 
     fn bak(&self) -> String {
@@ -244,18 +269,24 @@ impl<'d> Store<'d> {
     }
 
     fn shown(&self) -> String {
-        escape(&self.dir.path().join(&self.name).to_string_lossy())
+        self.at(&self.name)
+    }
+
+    /// Where a file of that name lies, to show.
+    fn at(&self, name: &str) -> String {
+        escape(&self.dir.path().join(name).to_string_lossy())
     }
 
     fn damaged<T: Stored>(&self, why: &str) -> Loaded<T> {
         let what = format!("{} cannot be understood: {}", self.shown(), short(why, 200));
         let told = Failure::failed(what, "it is left as it is");
-        Loaded::Damaged { aside: String::new(), backup: self.backup(), told }
+        Loaded::Damaged { aside: String::new(), backup: self.backup().ok(), told }
     }
 
-    fn newer(&self, version: u64) -> Failure {
-        Failure::failed(
-            format!("{} was written by a newer thub (version {version} of it): this one leaves it alone", self.shown()),
+    fn newer(&self, name: &str, version: u64) -> Failure {
+        let file = self.at(name);
+        Failure::refused(
+            format!("{file} was written by a newer thub (version {version} of it): this one leaves it alone"),
             "use the newer thub, or move the file away to begin anew",
         )
     }
@@ -268,7 +299,11 @@ impl<'d> Store<'d> {
             io::ErrorKind::ReadOnlyFilesystem => "the disk cannot be written: set THUB_STATE_DIR to another place",
             _ => "look at that file and its directory with `ls -l`, then do it again",
         };
-        Failure::failed(format!("cannot {doing} {}: {e}", self.shown()), hint)
+        let kind = match e.kind() {
+            io::ErrorKind::PermissionDenied => Kind::Refused,
+            _ => Kind::Failed,
+        };
+        Failure::new(kind, format!("cannot {doing} {}: {e}", self.shown()), hint)
     }
 }
 
@@ -289,16 +324,30 @@ pub fn parse<T: Stored>(bytes: &[u8]) -> Result<T, String> {
 }
 
 /// A file's text.
+///
+/// # Errors
+/// A sentence: it could not be read again.
 pub fn encode<T: Stored>(value: &T) -> Result<Vec<u8>, String> {
     let mut json = serde_json::to_value(value).map_err(|e| e.to_string())?;
+    if depth(&json) > DEEPEST {
+        return Err(format!("it nests more than {DEEPEST} deep, and could not be read again"));
+    }
     T::write_version(&mut json);
     let mut bytes = serde_json::to_vec_pretty(&json).map_err(|e| e.to_string())?;
     bytes.push(b'\n');
     Ok(bytes)
 }
 
+fn depth(json: &Value) -> usize {
+    match json {
+        Value::Array(all) => 1 + all.iter().map(depth).max().unwrap_or(0),
+        Value::Object(all) => 1 + all.values().map(depth).max().unwrap_or(0),
+        _ => 0,
+    }
+}
+
 fn decode<T: Stored>(bytes: &[u8]) -> Result<T, Bad> {
-    // serde_json stops at a depth of 128 by itself
+    // serde_json goes no deeper than DEEPEST by itself
     let json: Value = serde_json::from_slice(bytes).map_err(|e| Bad::Wrong(e.to_string()))?;
     let version = T::version_of(&json).ok_or_else(|| Bad::Wrong("it has no version".into()))?;
     if version > T::VERSION {
@@ -309,169 +358,4 @@ fn decode<T: Stored>(bytes: &[u8]) -> Result<T, Bad> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde::Deserialize;
-
-    #[derive(Serialize, Deserialize, PartialEq, Debug, Clone)]
-    struct Note {
-        version: u64,
-        text: String,
-    }
-    impl Stored for Note {
-        const VERSION: u64 = 2;
-        fn migrate(mut value: Value, _: u64) -> Result<Value, String> {
-            // version 1 called it `line`
-            let line = value.get("line").cloned().ok_or("no line")?;
-            value["text"] = line;
-            value["version"] = 2.into();
-            Ok(value)
-        }
-    }
-    fn note(text: &str) -> Note {
-        Note { version: 2, text: text.into() }
-    }
-
-    fn scratch() -> (tempfile::TempDir, SafeDir) {
-        let top = tempfile::tempdir().unwrap();
-        let dir = SafeDir::open_or_create(&top.path().join("state")).unwrap();
-        (top, dir)
-    }
-    fn names(dir: &SafeDir) -> Vec<String> {
-        dir.list().unwrap().into_iter().filter(|n| !n.ends_with(".lock")).collect()
-    }
-
-    #[test]
-    fn there_and_back() {
-        let (_top, dir) = scratch();
-        let store = Store::new(&dir, "n.json");
-        assert!(matches!(store.load::<Note>().unwrap(), Loaded::Missing));
-        store.save(&note("one")).unwrap();
-        store.save(&note("two")).unwrap();
-        assert_eq!(store.load::<Note>().unwrap().usable().0, Some(note("two")));
-        assert_eq!(names(&dir), ["n.json", "n.json.bak"]);
-        assert!(String::from_utf8(dir.read("n.json.bak", 1000).unwrap()).unwrap().contains("one"));
-        // the same once more leaves the copy before it in place
-        store.save(&note("two")).unwrap();
-        assert!(String::from_utf8(dir.read("n.json.bak", 1000).unwrap()).unwrap().contains("one"));
-    }
-
-    #[test]
-    fn every_truncation_is_survived_and_kept() {
-        let (_top, dir) = scratch();
-        let store = Store::new(&dir, "n.json");
-        store.save(&note("one")).unwrap();
-        store.save(&note("two")).unwrap();
-        let whole = dir.read("n.json", 1000).unwrap();
-        // without its last newline it is still whole
-        for len in 0..whole.len() - 1 {
-            dir.write_atomic("n.json", &whole[..len]).unwrap();
-            let Loaded::Damaged { aside, backup, told } = store.load::<Note>().unwrap() else { panic!("{len}") };
-            assert_eq!(dir.read(&aside, 1000).unwrap(), whole[..len]);
-            assert_eq!(backup, Some(note("one")));
-            assert!(told.to_string().contains(&aside), "{told}");
-            assert_eq!(dir.stat("n.json").unwrap(), None);
-        }
-        // nothing of it in place, so the copy is what there is
-        assert_eq!(store.load::<Note>().unwrap().usable().0, Some(note("one")));
-    }
-
-    #[test]
-    fn what_is_unreadable_is_never_replaced() {
-        let (_top, dir) = scratch();
-        let store = Store::new(&dir, "n.json");
-        dir.write_atomic("n.json", b"precious").unwrap();
-        store.save(&note("new")).unwrap();
-        let kept = names(&dir).into_iter().find(|n| n.contains(".corrupt-")).unwrap();
-        assert_eq!(dir.read(&kept, 100).unwrap(), b"precious");
-        for junk in [&b"\xff\xfe\0"[..], b"[]", b"{}", b"{\"version\":\"x\"}", b"{\"version\":2}", &[b'['; 100_000]] {
-            dir.write_atomic("n.json", junk).unwrap();
-            assert!(matches!(store.load::<Note>().unwrap(), Loaded::Damaged { .. }));
-        }
-    }
-
-    #[test]
-    fn what_is_newer_is_left_alone() {
-        let (_top, dir) = scratch();
-        let store = Store::new(&dir, "n.json");
-        let newer = b"{\"version\": 3, \"text\": {}}";
-        dir.write_atomic("n.json", newer).unwrap();
-        assert!(matches!(store.load::<Note>().unwrap(), Loaded::Newer { version: 3, .. }));
-        assert!(store.save(&note("old")).unwrap_err().what.contains("newer thub"));
-        assert!(store.update(|_: Option<Note>| Ok((note("old"), ()))).is_err());
-        assert_eq!(dir.read("n.json", 100).unwrap(), newer);
-        assert_eq!(names(&dir), ["n.json"]);
-    }
-
-    #[test]
-    fn what_is_somebody_elses_is_left() {
-        let (top, dir) = scratch();
-        let store = Store::new(&dir, "notes.json");
-        let other = top.path().join("other");
-        std::fs::write(&other, "theirs").unwrap();
-        std::os::unix::fs::symlink(&other, dir.path().join("notes.json")).unwrap();
-        let note = Note { version: 2, text: "mine".into() };
-        for failure in [store.save(&note).unwrap_err(), store.load::<Note>().unwrap_err()] {
-            assert!(failure.to_string().contains("symbolic link"), "{failure}");
-        }
-        assert_eq!(std::fs::read(&other).unwrap(), b"theirs");
-        if !rustix::process::geteuid().is_root() {
-            return;
-        }
-        dir.remove("notes.json").unwrap();
-        std::fs::write(dir.path().join("notes.json"), "theirs").unwrap();
-        std::os::unix::fs::chown(dir.path().join("notes.json"), Some(12345), None).unwrap();
-        for failure in [store.save(&note).unwrap_err(), store.load::<Note>().unwrap_err()] {
-            assert!(failure.to_string().contains("belongs to another user"), "{failure}");
-        }
-        assert_eq!(std::fs::read(dir.path().join("notes.json")).unwrap(), b"theirs");
-        assert_eq!(dir.list().unwrap().iter().filter(|n| n.contains("corrupt")).count(), 0);
-    }
-
-    #[test]
-    fn what_is_older_is_brought_forward() {
-        let (_top, dir) = scratch();
-        let store = Store::new(&dir, "n.json");
-        dir.write_atomic("n.json", b"{\"version\": 1, \"line\": \"old\"}").unwrap();
-        assert_eq!(store.load::<Note>().unwrap().usable().0, Some(note("old")));
-        dir.write_atomic("n.json", b"{\"version\": 1}").unwrap();
-        assert!(matches!(store.load::<Note>().unwrap(), Loaded::Damaged { .. }));
-    }
-
-    #[test]
-    fn updates_lose_nothing() {
-        let (_top, dir) = scratch();
-        std::thread::scope(|scope| {
-            for t in 0..4 {
-                let dir = &dir;
-                scope.spawn(move || {
-                    for i in 0..10 {
-                        let add = |old: Option<Note>| {
-                            let old = old.map(|n| n.text).unwrap_or_default();
-                            Ok((note(&format!("{old}{t}.{i} ")), ()))
-                        };
-                        Store::new(dir, "n.json").update(add).unwrap();
-                    }
-                });
-            }
-        });
-        let text = Store::new(&dir, "n.json").load::<Note>().unwrap().usable().0.unwrap().text;
-        assert_eq!(text.split_whitespace().count(), 40);
-    }
-
-    #[test]
-    fn a_change_that_fails_saves_nothing() {
-        let (_top, dir) = scratch();
-        let store = Store::new(&dir, "n.json");
-        let failed: Result<(), Failure> = store.update(|_: Option<Note>| Err(Failure::usage("no", "no")));
-        assert!(failed.is_err());
-        assert!(names(&dir).is_empty());
-    }
-
-    #[test]
-    fn a_full_disk_is_said() {
-        let (_top, dir) = scratch();
-        let failure = Store::new(&dir, "n.json").cannot("save", &io::Error::from_raw_os_error(libc::ENOSPC));
-        assert!(failure.to_string().contains("make room"), "{failure}");
-    }
-}
+mod tests;

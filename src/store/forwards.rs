@@ -70,7 +70,9 @@ impl Kept {
         // homes are shared over networks, pids are not
         let machine: String = record.machine.chars().take(8).collect();
         let name = format!("{pid}-{machine}.json");
-        Ok(Kept { dir: SafeDir::open_or_create(&dir(paths))?, name, record, there: false })
+        let dir = SafeDir::open_or_create(&dir(paths))?;
+        let _ = dir.sweep();
+        Ok(Kept { dir, name, record, there: false })
     }
 
     /// Says so from now on; without forwards there is no file.

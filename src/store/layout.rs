@@ -16,6 +16,8 @@ pub const MOST_WINDOWS: usize = 100;
 /// Most tabs, and most panes of one, that are taken from a file.
 pub const MOST_TABS: usize = 1000;
 pub const MOST_PANES: usize = 1000;
+/// Most hosts that a tree keeps.
+pub const MOST_HOSTS: usize = 500;
 /// Deepest split taken from a file: the reader of JSON itself stops at 128.
 pub const DEEPEST: usize = 40;
 const GENERATIONS: u32 = 3;
@@ -29,6 +31,9 @@ pub struct Layout {
     /// Index of the tab shown.
     pub active: usize,
     pub tree_open: bool,
+    /// Hosts with an agent that its tree keeps, there or not. From a file: escape to show.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hosts: Vec<String>,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -73,6 +78,9 @@ pub struct Pane {
     pub title: String,
     /// To start a new shell there, should the session be lost.
     pub cwd: String,
+    /// Without a session: the prepared connection that is to be opened, by its id; `title` is its name.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub connection: String,
 }
 
 impl Stored for Layout {
@@ -140,7 +148,8 @@ impl Layout {
             })
             .collect();
         let active = self.active.min(tabs.len().saturating_sub(1));
-        Layout { version: Layout::VERSION, tabs, active, tree_open: self.tree_open }
+        let hosts = self.hosts.into_iter().take(MOST_HOSTS).collect();
+        Layout { version: Layout::VERSION, tabs, active, tree_open: self.tree_open, hosts }
     }
 }
 
@@ -157,7 +166,8 @@ impl Window {
     /// Takes the first window no living TUI has, and what it showed; puts that into the generations, once a run, so
     /// that whatever this run saves on a bad way out, the window as it was found is still there.
     ///
-    /// The failure beside the layout is to be told to the user: the file could not be understood or is a newer one's.
+    /// The failure beside the layout is to be told to the user: the file could not be read or understood, or is a newer
+    /// one's.
     ///
     /// # Errors
     /// The state dir cannot be used at all, or there are [`MOST_WINDOWS`] already.
@@ -166,7 +176,8 @@ impl Window {
         for number in 1..=MOST_WINDOWS {
             let Some(lock) = dir.try_lock(&format!("layout-{number}.lock"))? else { continue };
             let window = Window { number, dir, _lock: lock };
-            let (found, told) = window.store().load::<Layout>()?.usable();
+            // (also one that can't even be read: saving will say so again)
+            let (found, told) = window.store().load::<Layout>().map_or_else(|e| (None, Some(e)), Loaded::usable);
             if let Some(found) = &found {
                 // the disk may be full: the window is shown all the same, and saving will tell
                 if let Err(e) = window.rotate(found) {
@@ -239,7 +250,7 @@ mod tests {
         let parts = vec![(2, pane(session)), (1, pane("b"))];
         let root = Node::Split { dir: Dir::Row, parts };
         let tab = Tab { name: "t".into(), root, focus: 1, zoomed: false };
-        Layout { version: 1, tabs: vec![tab], active: 0, tree_open: true }
+        Layout { version: 1, tabs: vec![tab], active: 0, tree_open: true, hosts: Vec::new() }
     }
     fn open(top: &tempfile::TempDir) -> (Window, Option<Layout>, Option<Failure>) {
         Window::take(SafeDir::open_or_create(&top.path().join("state")).unwrap()).unwrap()
@@ -304,6 +315,14 @@ mod tests {
         assert!(found.is_none() && told.unwrap().what.contains("newer"));
         assert!(window.save(&layout("c")).is_err());
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "{\"version\": 99}");
+        // one that can't even be read keeps nobody from a window
+        drop(window);
+        std::fs::remove_file(&path).unwrap();
+        std::os::unix::fs::symlink("theirs", &path).unwrap();
+        let (window, found, told) = open(&top);
+        assert!(found.is_none() && told.unwrap().what.contains("symbolic link"));
+        assert!(window.save(&layout("c")).is_err());
+        assert_eq!(std::fs::read_link(&path).unwrap(), std::path::Path::new("theirs"));
     }
 
     #[test]
@@ -326,7 +345,9 @@ mod tests {
         let one = Node::Split { dir: Dir::Row, parts: vec![(7, pane("only")), (1, none.clone())] };
         let tab = |root| Tab { name: String::new(), root, focus: 99_999, zoomed: true };
         let tabs = vec![tab(deep), tab(many), tab(none), tab(one)];
-        let checked = Layout { version: 1, tabs, active: 77, tree_open: false }.checked();
+        let hosts = (0..5000).map(|n| n.to_string()).collect();
+        let checked = Layout { version: 1, tabs, active: 77, tree_open: false, hosts }.checked();
+        assert_eq!(checked.hosts.len(), MOST_HOSTS);
         assert_eq!(checked.tabs.len(), 3);
         assert_eq!(checked.active, 2);
         assert_eq!(checked.tabs[0].root.panes().len(), DEEPEST);

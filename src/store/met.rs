@@ -64,7 +64,7 @@ pub fn remember(paths: &Paths, host: &str, change: impl Fn(&mut Met)) {
         return;
     }
     let Ok(dir) = SafeDir::open_or_create(paths.state_dir()) else { return };
-    let saved = Store::new(&dir, FILE).update(|all: Option<All>| {
+    let saved = Store::new(&dir, FILE).update(|all: Option<All>, _| {
         let mut all = all.unwrap_or_default();
         all.version = All::VERSION;
         // (as it is now: others change it, too)

@@ -281,20 +281,17 @@ impl RunDir {
         info.state = "lost".into();
         info.clients = 0;
         info.cause = Some(format!("its process {} was killed from outside (no end was recorded)", info.pid));
-        // only who takes the lock whole tidies up
-        if rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() {
-            self.mark_lost(&info);
+        // only who takes the lock whole tidies up; where the disk is full it stays as it is, to be found again
+        if rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() && self.mark_lost(&info).is_ok() {
             self.gone(&name);
             self.gone(&format!("{id}.sock"));
         }
         Some(Entry::Lost(info))
     }
 
-    fn mark_lost(&self, info: &SessionInfo) {
+    fn mark_lost(&self, info: &SessionInfo) -> io::Result<()> {
         let lost = Lost { info: info.clone(), noticed: seconds(SystemTime::now()) };
-        if let Ok(json) = serde_json::to_vec(&lost) {
-            let _ = self.dir.write_atomic(&format!("{}.lost", info.id), &json);
-        }
+        self.dir.write_atomic(&format!("{}.lost", info.id), &serde_json::to_vec(&lost)?)
     }
 
     /// All sessions, oldest first. Tidies up on the way: what is too old, too many, or left behind by the killed.
@@ -313,12 +310,13 @@ impl RunDir {
         ids.sort();
         ids.dedup();
         let mut all: Vec<Entry> = ids.iter().filter_map(|id| self.entry(id)).collect();
-        all.sort_by(|a, b| (a.info().created_ms, &a.info().id).cmp(&(b.info().created_ms, &b.info().id)));
+        oldest_first(&mut all);
         all
     }
 
     /// Removes records that are too old or too many. Cheap where there is nothing to do: looks at names first.
     pub fn collect(&self) {
+        let _ = self.dir.sweep();
         let names = self.dir.list().unwrap_or_default();
         let mut old: Vec<(u64, String)> = names
             .iter()
@@ -373,7 +371,11 @@ impl RunDir {
                 info.state = "lost".into();
                 info.clients = 0;
                 info.cause = Some(SessionInfo::LOST_AT_BOOT.into());
-                self.mark_lost(&info);
+                if self.mark_lost(&info).is_err() {
+                    // (a full disk: next time)
+                    ours = false;
+                    break;
+                }
                 for end in ["json", "sock", "agent", "xauth"] {
                     let _ = other.remove(&format!("{id}.{end}"));
                 }
@@ -389,6 +391,7 @@ impl RunDir {
                 names.iter().all(|n| kept(n) && old(n))
             };
             if ours && (had || past()) {
+                let _ = other.sweep();
                 for name in names {
                     let _ = other.remove(&name);
                 }
@@ -476,7 +479,69 @@ impl RunDir {
     }
 }
 
+/// In the order they were made.
+pub fn oldest_first(all: &mut [Entry]) {
+    all.sort_by(|a, b| (a.info().created_ms, &a.info().id).cmp(&(b.info().created_ms, &b.info().id)));
+}
+
 /// Whether the process of a record is still that one.
 pub fn same_process(record: &Record) -> bool {
     sys::process_start_time(record.info.pid as i32) == Some(record.start_time)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// And its paths in a boot of that name.
+    fn home() -> (tempfile::TempDir, impl Fn(&str) -> Paths) {
+        let home = tempfile::tempdir().unwrap();
+        let at = home.path().canonicalize().unwrap();
+        let paths = move |boot: &str| {
+            Paths::from_vars(|n| (n == "HOME").then(|| at.clone().into()), None, None, "m", boot).unwrap()
+        };
+        (home, paths)
+    }
+
+    #[test]
+    fn what_the_killed_left_goes() {
+        let (_home, paths) = home();
+        let run = RunDir::open(&paths("one")).unwrap();
+        let old = run.dir().create_new(".tmp-00", 0o600).unwrap();
+        old.set_modified(SystemTime::now() - Duration::from_secs(7200)).unwrap();
+        run.dir().create_new(".tmp-11", 0o600).unwrap();
+        run.collect();
+        assert_eq!(run.dir().stat(".tmp-00").unwrap(), None);
+        assert!(run.dir().stat(".tmp-11").unwrap().is_some(), "it may be somebody's yet");
+        // the folder of an earlier boot, with all that is in it
+        let old = run.dir().create_new(".tmp-00", 0o600).unwrap();
+        old.set_modified(SystemTime::now() - Duration::from_secs(7200)).unwrap();
+        run.dir().remove(".tmp-11").unwrap();
+        assert_eq!(RunDir::open(&paths("two")).unwrap().entries().len(), 0);
+        assert!(!run.path().exists());
+    }
+
+    #[test]
+    fn who_was_killed_is_found_until_that_is_kept() {
+        let (_home, paths) = home();
+        let run = RunDir::open(&paths("one")).unwrap();
+        let info = SessionInfo { id: "a".into(), ..SessionInfo::default() };
+        let (machine, boot) = (run.machine().to_string(), run.boot().to_string());
+        drop(run.publish(&Record { machine, boot, info, ..Record::default() }).unwrap());
+        // a directory in the way: it can't be written, as on a full disk
+        run.dir().sub("a.lost").unwrap();
+        let id: SessionId = "a".parse().unwrap();
+        for _ in 0..2 {
+            assert!(matches!(run.entry(&id), Some(Entry::Lost(_))));
+        }
+        run.dir().remove_dir("a.lost").unwrap();
+        // the same after a boot
+        let later = RunDir::open(&paths("two")).unwrap();
+        later.dir().sub("a.lost").unwrap();
+        assert_eq!(later.entries().len(), 0);
+        assert!(run.dir().stat("a.json").unwrap().is_some());
+        later.dir().remove_dir("a.lost").unwrap();
+        assert_eq!(later.entries().len(), 1);
+        assert!(!run.path().exists());
+    }
 }

@@ -4,6 +4,7 @@
 //!
 //! `state.json` is a cache: it may be missing or old, and nothing is decided by it.
 
+use super::connections::cleaned;
 use super::file::{Loaded, Store, Stored};
 use crate::failure::Failure;
 use crate::proto::control::connections::Connection;
@@ -89,10 +90,14 @@ impl Sessions {
         }
     }
 
-    /// Those of this machine's earlier boots, as they were seen last.
-    pub fn lost_at_boot(self, boot: &Boot, seen: &State) -> Vec<SessionInfo> {
-        let lost = self.sessions.into_iter().filter(|(_, d)| boot.is_earlier(d));
-        lost.map(|(id, d)| {
+    /// Those of this machine's earlier boots, as they were seen last; `seen` is asked only where there are some.
+    pub fn lost_at_boot(mut self, boot: &Boot, seen: impl FnOnce() -> State) -> Vec<SessionInfo> {
+        self.sessions.retain(|_, d| boot.is_earlier(d));
+        if self.sessions.is_empty() {
+            return Vec::new();
+        }
+        let seen = seen();
+        let lost = self.sessions.into_iter().map(|(id, d)| {
             let (title, cwd) = seen.sessions.get(&id).map(|s| (s.title.clone(), s.cwd.clone())).unwrap_or_default();
             let or = |seen: String, else_: String| if seen.is_empty() { else_ } else { seen };
             SessionInfo {
@@ -104,8 +109,8 @@ impl Sessions {
                 cwd: or(cwd, d.info.cwd),
                 ..d.info
             }
-        })
-        .collect()
+        });
+        lost.collect()
     }
 }
 
@@ -114,7 +119,7 @@ pub fn load(dir: &SafeDir) -> Sessions {
     Store::new(dir, FILE).peek::<Sessions>().ok().and_then(|l| l.usable().0).unwrap_or_default()
 }
 
-/// Keeps what a session was started as.
+/// Keeps what a session was started as. Says what the user is to be told of the file as it was.
 ///
 /// # Errors
 /// The disk, another writer for long, a newer file: the file is as before, and the session can't be started again by its
@@ -123,14 +128,16 @@ pub fn define(
     dir: &SafeDir,
     boot: &Boot,
     id: &str,
-    defined: Defined,
+    mut defined: Defined,
     recorded: impl Fn(&str) -> bool,
-) -> Result<(), Failure> {
-    Store::new(dir, FILE).update(|all: Option<Sessions>| {
+) -> Result<Option<Failure>, Failure> {
+    // (a client may send one that no book has looked at)
+    defined.connection.iter_mut().chain(&mut defined.create.definition).for_each(|c| _ = cleaned(c));
+    Store::new(dir, FILE).update(|all: Option<Sessions>, told| {
         let mut all = all.unwrap_or_default();
         all.tidy(boot, recorded);
         all.sessions.insert(id.to_string(), defined);
-        Ok((all, ()))
+        Ok((all, told))
     })
 }
 
@@ -142,7 +149,7 @@ pub fn forget(dir: &SafeDir, id: &str) -> Result<(), Failure> {
     if !load(dir).sessions.contains_key(id) {
         return Ok(());
     }
-    Store::new(dir, FILE).update(|all: Option<Sessions>| {
+    Store::new(dir, FILE).update(|all: Option<Sessions>, _| {
         let mut all = all.unwrap_or_default();
         all.sessions.remove(id);
         Ok((all, ()))
@@ -156,7 +163,7 @@ pub fn forget(dir: &SafeDir, id: &str) -> Result<(), Failure> {
 pub fn clear(dir: &SafeDir, machine: &str) -> Result<(), Failure> {
     let store = Store::new(dir, FILE);
     if matches!(store.peek::<Sessions>()?, Loaded::Read(_)) {
-        let left = store.update(|all: Option<Sessions>| {
+        let left = store.update(|all: Option<Sessions>, _| {
             let mut all = all.unwrap_or_default();
             all.sessions.retain(|_, d| d.machine != machine);
             let left = all.sessions.len();
@@ -256,7 +263,7 @@ pub fn see(dir: &SafeDir, machine: &str, state: State) -> Result<(), Failure> {
     if with_others(now.clone()) == now {
         return Ok(());
     }
-    Store::new(dir, CACHE).update(|all: Option<State>| Ok((with_others(all.unwrap_or_default()), ())))
+    Store::new(dir, CACHE).update(|all: Option<State>, _| Ok((with_others(all.unwrap_or_default()), ())))
 }
 
 #[cfg(test)]
@@ -306,8 +313,8 @@ mod tests {
         // another machine that shares the home leaves it
         see(&dir, "n", State::of("n", &[SessionInfo { id: "x".into(), ..SessionInfo::default() }], |_| String::new()))
             .unwrap();
-        assert!(load(&dir).lost_at_boot(&one, &seen(&dir)).is_empty());
-        let lost = load(&dir).lost_at_boot(&two, &seen(&dir));
+        assert!(load(&dir).lost_at_boot(&one, || panic!("nothing is lost: no need to look")).is_empty());
+        let lost = load(&dir).lost_at_boot(&two, || seen(&dir));
         assert_eq!(lost.iter().map(|i| (i.id.as_str(), i.state.as_str())).collect::<Vec<_>>(), [("a", "lost")]);
         assert!(lost[0].cause.as_deref().is_some_and(|c| c.contains("lost at boot")) && lost[0].title == "make");
         define(&dir, &two, "b", defined("two", two.now_ms), |_| true).unwrap();
@@ -337,6 +344,19 @@ mod tests {
     }
 
     #[test]
+    fn no_secret_is_kept_with_a_definition() {
+        let (_home, dir) = home();
+        let config = serde_json::json!({ "type": "ssh", "config": { "host": "h", "password": "hunter2" } });
+        let theirs: Box<Connection> =
+            serde_json::from_value(serde_json::json!({ "name": "c", "config": config })).unwrap();
+        let create = SessionCreate { definition: Some(theirs.clone()), ..SessionCreate::default() };
+        let defined = Defined { connection: Some(theirs), create, ..defined("one", 1) };
+        define(&dir, &boot("one"), "a", defined, |_| true).unwrap();
+        let kept = String::from_utf8(dir.read(FILE, 1 << 20).unwrap()).unwrap();
+        assert!(kept.contains("\"h\"") && !kept.contains("hunter2"), "{kept}");
+    }
+
+    #[test]
     fn there_are_never_too_many() {
         let mut all = Sessions::default();
         for n in 0..1500 {
@@ -358,7 +378,9 @@ mod tests {
         assert!(define(&dir, &boot("one"), "a", defined("one", 1), |_| true).is_err());
         assert_eq!(dir.read(FILE, 100).unwrap(), b"{\"version\": 99}");
         dir.write_durable(FILE, b"{ no").unwrap();
-        define(&dir, &boot("one"), "a", defined("one", 1), |_| true).unwrap();
+        let told = define(&dir, &boot("one"), "a", defined("one", 1), |_| true).unwrap();
+        assert!(told.unwrap().line().contains("kept as"));
         assert!(dir.list().unwrap().iter().any(|n| n.contains("corrupt")));
+        assert!(define(&dir, &boot("one"), "a", defined("one", 1), |_| true).unwrap().is_none());
     }
 }

@@ -1,10 +1,11 @@
-//! Owns file descriptors as streams: [`FdStream`], [`watched`]. Leaves out what is said on them.
+//! Owns file descriptors as streams: [`FdStream`], [`watched`], [`watched_dir`]. Leaves out what is said on them.
 
-use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl, inotify};
 use rustix::io::Errno;
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -145,6 +146,16 @@ fn unblock(fd: &OwnedFd) -> io::Result<OFlags> {
 /// A descriptor whose readiness can be awaited.
 pub fn watched(fd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
     async_fd(fd, Interest::READABLE | Interest::WRITABLE).map_err(|(_, e)| e)
+}
+
+/// Tells what happens to a directory and the names in it: readable where there is an inotify event to be read.
+///
+/// # Errors
+/// The directory can't be read, or this user watches as many as the system lets it.
+pub fn watched_dir(dir: &Path, what: inotify::WatchFlags) -> io::Result<AsyncFd<OwnedFd>> {
+    let fd = inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK)?;
+    inotify::add_watch(&fd, dir, what)?;
+    watched(fd)
 }
 
 /// A descriptor that stays the same, and open, for as long as the value lives.

@@ -18,6 +18,11 @@ pub fn unix_now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs())
 }
 
+/// Milliseconds since 1970; before it = 0.
+pub fn unix_ms(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).map_or(0, |d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX))
+}
+
 /// The time now in UTC: `2026-02-19T08:30:00Z`.
 pub fn now_rfc3339() -> String {
     rfc3339(SystemTime::now())

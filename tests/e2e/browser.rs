@@ -2,7 +2,7 @@
 
 use crate::far::Far;
 use crate::support::{Home, Tty, until};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 fn write(path: &Path, text: &str) {
@@ -170,7 +170,8 @@ fn an_edit_is_put_back_unless_somebody_was_faster() {
     let editor = home.at("editor");
     // what an editor does: writes another file and renames it; and somebody else writes, too, where they are told to
     let script = "#!/bin/sh\ncat \"$1\" >\"$1.new\" && echo mine >>\"$1.new\" && mv \"$1.new\" \"$1\"\n\
-        [ -f \"$HOME/faster\" ] && echo theirs >\"$HOME/work/a.txt\"\n[ ! -f \"$HOME/fails\" ]\n";
+        [ -f \"$HOME/faster\" ] && echo theirs >\"$HOME/work/a.txt\"\n\
+        while [ -f \"$HOME/waits\" ]; do sleep 0.1; done\n[ ! -f \"$HOME/fails\" ]\n";
     write(&editor, script);
     std::fs::set_permissions(&editor, std::fs::Permissions::from_mode(0o755)).unwrap();
     let (mut tty, work) = browser(&home, Some(&editor));
@@ -208,6 +209,58 @@ fn an_edit_is_put_back_unless_somebody_was_faster() {
     tty.until_text("nothing was put back");
     assert_eq!((read(&file).as_str(), copies()), ("theirs\nmine\n", 1));
     tty.kill9();
+
+    // the next client asks about it
+    let again = || {
+        let mut command = home.thub_command(&[]);
+        command.env("EDITOR", &editor);
+        Tty::start(command, 120, 35)
+    };
+    let mut tty = again();
+    tty.until_text("'a.txt' was edited and not put back");
+    tty.prefix("F");
+    tty.until_text("'a.txt' of this machine was edited and not put back");
+    pause();
+    tty.type_("\r");
+    tty.until_text("'a.txt' is saved");
+    assert_eq!((read(&file).as_str(), copies()), ("theirs\nmine\nmine\n", 0));
+
+    // an editor that outlives its client is the next one's
+    std::fs::remove_file(home.at("home/fails")).unwrap();
+    write(&home.at("home/waits"), "");
+    go_to_file(&tty, &file);
+    tty.type_("e");
+    let edited = || {
+        let ids = std::fs::read_dir(home.at("state/edits")).ok()?;
+        let copy = ids.flatten().map(|id| id.path().join("a.txt")).find(|copy| copy.exists())?;
+        read(&copy).ends_with("mine\nmine\nmine\n").then_some(copy)
+    };
+    tty.until("the editor has written", |_| edited().is_some());
+    let copy = edited().unwrap();
+    tty.kill9();
+    let mut tty = again();
+    until("the copy is the new client's", || is_locked(&copy.with_file_name(".thub.lock")).then_some(()));
+    std::fs::remove_file(home.at("home/waits")).unwrap();
+    tty.until_text("'a.txt' is saved");
+    assert_eq!((read(&file).as_str(), copies()), ("theirs\nmine\nmine\nmine\n", 0));
+    tty.kill9();
+}
+
+/// Puts the cursor on a file, in the column that has the keys.
+#[track_caller]
+fn go_to_file(tty: &Tty, file: &Path) {
+    tty.type_(":");
+    tty.until_text("go to a path");
+    tty.type_(format!("{}\r", file.parent().unwrap().display()));
+    tty.until_text("a.mine.txt");
+    tty.type_("/a.txt\r");
+    tty.until_text("1 of 4 shown");
+}
+
+/// Whether a process has the lock of this file.
+fn is_locked(file: &Path) -> bool {
+    let id = format!(":{} ", std::fs::metadata(file).map_or(0, |m| m.ino()));
+    read(Path::new("/proc/locks")).lines().any(|line| line.contains(&id))
 }
 
 #[test]
@@ -360,8 +413,9 @@ fn what_is_on_the_clipboard_becomes_a_file() {
     // files that were copied: here their own paths
     write(&home.at("home/types"), "text/uri-list");
     write(&home.at("home/clip"), &format!("file://{}\r\n", home.at("home/a%20b.txt").display()));
-    tty.type_("\x15clear\r");
-    tty.until("a clean line", |s| !s.concat().contains("/pasted/"));
+    // (a line that is only wiped may be cleared once more, with what is typed by then)
+    tty.type_("\x15clear; echo cle''ared\r");
+    tty.until("a clean screen", |s| s.concat().contains("cleared") && !s.concat().contains("/pasted/"));
     tty.prefix("\x16");
     tty.until("its path", |s| s.concat().contains("home/a b.txt'"));
     // neither

@@ -264,6 +264,46 @@ fn a_passphrase_is_asked_once_for_shells_and_files() {
 }
 
 #[test]
+fn who_sits_there_is_asked_about_names_that_are_taken() {
+    let home = Home::new();
+    for dir in ["src", "dst"] {
+        std::fs::create_dir(home.at(dir)).unwrap();
+        for name in ["a", "b", "c"] {
+            std::fs::write(home.at(dir).join(name), dir.repeat(if dir == "src" { 1 } else { 2 })).unwrap();
+        }
+    }
+    let start = || {
+        let mut command = home.thub_command(&["cp", "src/.", "dst"]);
+        command.current_dir(home.dir());
+        let tty = crate::support::Tty::start(command, 120, 35);
+        tty.until_text("is there already, and is another one: 6 B");
+        tty
+    };
+    let ours = || ["a", "b", "c"].iter().filter(|n| std::fs::read(home.at("dst").join(n)).unwrap() == b"src").count();
+    // who says no more than Ctrl-C has said nothing
+    let mut tty = start();
+    tty.type_("\x03");
+    assert_eq!((tty.wait_exit(), ours()), (130, 0));
+    let mut tty = start();
+    tty.type_("what?\r");
+    tty.until("asked anew", |s| s.concat().matches("(s)kip").count() == 2);
+    tty.type_("r\r");
+    tty.until("the next one", |s| s.concat().matches("is another one").count() == 2);
+    tty.type_("S\r");
+    assert_eq!((tty.wait_exit(), ours()), (0, 1));
+    // what would be done is told: with these words, and nothing is made
+    let said =
+        home.thub(&["cp", "-n", "-f", text(&home.at("src/a")), text(&home.at("src/b")), text(&home.at("made/"))]);
+    let mut lines: Vec<&str> = said.out.lines().collect();
+    lines.sort_unstable();
+    assert_eq!((said.code, lines), (0, vec!["copy a  3 B", "copy b  3 B"]), "{said:?}");
+    assert!(!home.at("made").exists());
+    // nobody is asked who could not answer
+    let said = home.thub(&["cp", text(&home.at("src/.")), text(&home.at("dst"))]);
+    assert_eq!((said.code, ours()), (1, 1), "{said:?}");
+}
+
+#[test]
 fn an_interrupt_says_how_it_goes_on() {
     let home = Home::new();
     let big = home.at("big");

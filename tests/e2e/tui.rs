@@ -207,8 +207,8 @@ fn tabs_and_the_tree_tell_what_happened_elsewhere() {
     }
     for (name, mark) in [("good", '✓'), ("bad", '!'), ("loud", '●')] {
         tty.until(&format!("{name} {mark}"), |s| {
-            let in_tree = s.iter().map(|l| l.chars().take(26).collect::<String>());
-            in_tree.into_iter().any(|l| l.contains(name) && l.contains(mark))
+            let mut in_tree = s.iter().filter_map(|l| l.split('│').nth(1));
+            in_tree.any(|l| l.contains(name) && l.contains(mark))
         });
     }
 }

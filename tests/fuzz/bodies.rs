@@ -434,7 +434,10 @@ fn packet(bytes: &[u8]) {
     let inside = |n: usize| assert!(n <= bytes.len(), "more than there is");
     match packet::decode(bytes) {
         Ok((_, Reply::Data(data) | Reply::Extended(data) | Reply::Handle(data))) => inside(data.len()),
-        Ok((_, Reply::Names(names))) => inside(names.iter().map(|n| 12 + n.name.len() + n.long.len()).sum()),
+        Ok((_, Reply::Names(names))) => {
+            inside(names.bytes());
+            inside(names.map(|n| 12 + n.name.len() + n.long.len()).sum());
+        }
         Ok((_, Reply::Version(_, extensions))) => inside(extensions.len() * 8),
         Ok((_, Reply::Status { message, .. })) => inside(message.len()),
         Ok((_, Reply::Attrs(_))) | Err(_) => {}

@@ -2,17 +2,19 @@
 //! is wanted, kept while it is used. Leaves out the connection (target process), and what is asked over it.
 
 use super::super::Agent;
+use super::super::opening::{amiss, meant};
 use crate::backend::channel;
+use crate::failure::Failure;
 use crate::filesys::sftp::Remote;
 use crate::link::locked;
-use crate::proto::control::connections::check::expanded;
 use crate::proto::control::connections::{Kind, Ssh};
 use crate::proto::control::{Fault, Place};
 use crate::proto::ids::TargetId;
 use crate::store::target;
-use crate::text::{escape, short};
-use crate::transport::ssh::sftp::Sftp;
+use crate::text::escape;
+use crate::transport::ssh::sftp::{Lost, NotStarted, Sftp, Wrong};
 use std::collections::HashMap;
+use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -67,6 +69,22 @@ where
     Ok(remote)
 }
 
+/// A session over a target process' socket.
+async fn session(socket: UnixStream) -> Result<Sftp, Fault> {
+    let (bytes, host) = channel::sftp(socket, OPEN).await?;
+    Sftp::start(bytes, escape(&host)).await.map_err(not_started)
+}
+
+/// What a cut has ended may begin over the next connection: who copies tries again. A host without SFTP has none then, either.
+fn not_started(why: NotStarted) -> Fault {
+    let code = match &why.wrong {
+        Wrong::Lost(Lost::Cut(_)) => Fault::GONE,
+        Wrong::Lost(Lost::Silent) => Fault::TIMEOUT,
+        _ => Fault::SPAWN,
+    };
+    Fault::new(code, Failure::from(why).to_string())
+}
+
 impl Agent {
     /// The files of a host behind this one.
     pub(super) async fn behind(self: &Arc<Agent>, place: &Place) -> Result<Remote, Fault> {
@@ -87,15 +105,12 @@ impl Agent {
 
     /// Where a prepared connection leads.
     async fn led(&self, id: &str) -> Result<Ssh, Fault> {
-        let (book, _) = self.book().await?;
-        let gone = || format!("there is no connection '{}' here any more", short(id, 64));
-        let connection = book.connection(id).ok_or_else(|| Fault::new(Fault::UNKNOWN, gone()))?;
-        let bad =
-            |why: String| Fault::new(Fault::BAD_PARAMS, format!("connection '{}': {why}", escape(&connection.name)));
-        match expanded(connection.config.kind().map_err(bad)?, |name| std::env::var(name).ok()).map_err(bad)? {
+        let connection = self.prepared(id).await?;
+        let bad = |why: &str| Err(amiss(&connection.name, why));
+        match meant(&connection)? {
             Kind::Ssh(ssh) => Ok(ssh),
-            Kind::Local(_) => Err(bad("it leads to this host itself: its files are the host's own".into())),
-            Kind::Other(_) => Err(bad("it has no files: connections of type ssh have".into())),
+            Kind::Local(_) => bad("it leads to this host itself: its files are the host's own"),
+            Kind::Other(_) => bad("it has no files: connections of type ssh have"),
         }
     }
 
@@ -105,9 +120,7 @@ impl Agent {
         held(slot, || async move {
             let gone = |e| Fault::new(Fault::GONE, format!("the process that held the SSH connection is gone: {e}"));
             let socket = target::connect(&run, id).map_err(gone)?;
-            let (bytes, host) = channel::sftp(socket, OPEN).await?;
-            let sftp = Sftp::start(bytes, escape(&host)).await;
-            let sftp = sftp.map_err(|f| Fault::new(Fault::SPAWN, f.to_string()))?;
+            let sftp = session(socket).await?;
             let agent = Arc::downgrade(self);
             tokio::spawn(async move {
                 loop {
@@ -123,3 +136,6 @@ impl Agent {
         .await
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@
 use super::super::{Agent, Frames};
 use crate::link::call;
 use crate::link::feed::{Feed, MOST, WINDOW};
-use crate::proto::control::{Fault, FilesEnded, FilesProgress, WorkEnd};
+use crate::proto::control::{Fault, FileInfo, FilesEnded, FilesProgress, WorkEnd};
 use crate::proto::frame::{Body, Frame};
 use crate::proto::ids::{Offset, StreamId};
 use crate::proto::notice::Notice;
@@ -197,8 +197,13 @@ impl Pipe {
         self.agent.link.out.urgent(self.stream, Body::Ack { seen, limit: self.limit });
     }
 
-    /// The last word on the stream of one file.
-    pub fn ended(&self, ended: FilesEnded) {
+    /// The last word on the stream of one file; none where nobody listens any more.
+    pub fn ended(&self, how: Result<FileInfo, Over>) {
+        let ended = match how {
+            Ok(info) => FilesEnded { info: Some(info), fault: None },
+            Err(Over::Fault(fault)) => FilesEnded { info: None, fault: Some(fault) },
+            Err(Over::Gone) => return,
+        };
         call::notify(&self.agent.link.out, self.stream, &Notice::FilesEnded(Box::new(ended)));
     }
 }

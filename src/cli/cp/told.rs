@@ -15,6 +15,8 @@ pub struct Told {
     planned: Option<(u64, u64)>,
     /// Something is drawn just now.
     drawn: bool,
+    /// Somebody is asked: nothing is drawn over that.
+    asking: bool,
     /// Of the jobs before this one.
     before: (u64, u64),
     last: (u64, u64),
@@ -24,7 +26,7 @@ impl Told {
     pub fn new(json: bool, quiet: bool) -> Told {
         let bar = !json && !quiet && std::io::stderr().is_terminal();
         let width = rustix::termios::tcgetwinsize(std::io::stderr()).map_or(80, |size| usize::from(size.ws_col));
-        Told { json, bar, width, planned: None, drawn: false, before: (0, 0), last: (0, 0) }
+        Told { json, bar, width, planned: None, drawn: false, asking: false, before: (0, 0), last: (0, 0) }
     }
 
     /// The next job.
@@ -40,8 +42,14 @@ impl Told {
         }
     }
 
+    /// Somebody is asked, until it is said that nobody is.
+    pub fn asking(&mut self, asking: bool) {
+        self.pause();
+        self.asking = asking;
+    }
+
     fn draw(&mut self, text: &str) {
-        if self.bar {
+        if self.bar && !self.asking {
             self.drawn = true;
             eprint!("\r{}\x1b[K", short(text, self.width.saturating_sub(1)));
             let _ = std::io::stderr().flush();
@@ -80,6 +88,14 @@ impl Told {
                 // (most faults name it themselves)
                 let named = failed.path.split().is_some_and(|(_, name)| why.contains(&name.to_string()));
                 if named { eprintln!("thub: {why}") } else { eprintln!("thub: '{path}': {why}") }
+            }
+            JobEvent::Would { path, bytes: size, replaces } => {
+                let path = path.to_string();
+                self.line(&json!({ "event": "would", "path": path, "bytes": size, "replaces": replaces }));
+                if !self.json {
+                    let word = if replaces { "replace" } else { "copy" };
+                    println!("{word} {path}  {}", bytes(size));
+                }
             }
             JobEvent::Asked { .. } | JobEvent::Part(_) => {}
         }
@@ -123,7 +139,7 @@ impl Told {
 }
 
 /// A size in a few characters: `999 B`, `1.5 MiB`.
-fn bytes(n: u64) -> String {
+pub fn bytes(n: u64) -> String {
     const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
     if n < 1024 {
         return format!("{n} B");

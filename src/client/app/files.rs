@@ -44,6 +44,8 @@ pub struct Files {
     pub browser: Option<Box<Browser>>,
     pub queue: Queue,
     pub edits: Vec<Open>,
+    /// What a client before this one has left of edits was looked for.
+    looked_for_edits: bool,
     /// A file on its way to be edited: the number of its errand, and the keys and clicks there were when it was asked for.
     fetching: Option<(u64, u64)>,
     /// What is to be done once an errand is back.
@@ -59,6 +61,7 @@ pub(super) enum After {
     Facts(String),
     Edit,
     PutBack(Box<Edit>),
+    LeftEdits,
     /// They are offered, with this directory as a new one, unless somebody went on since (as of [`App::deeds`]).
     Bookmarks(Whose, FilePath, u64),
     /// A bookmark was made or deleted: what is said then.

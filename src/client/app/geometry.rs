@@ -2,6 +2,7 @@
 
 use super::{App, Effect};
 use crate::client::host::HostCommand;
+use crate::client::layer::Layer;
 use crate::client::layout::PaneId;
 use crate::client::tabs::Tab;
 use crate::proto::ids::Size;
@@ -20,8 +21,13 @@ pub struct Frame {
 
 /// From this width on the tree lies beside the panes.
 pub const WIDE: u16 = 100;
-/// The widest panel, and a blank on both sides of it.
-const PANEL: u16 = 94;
+/// Beside panes that keep 80 columns where they can, the tree takes what there is up to this; so does the drawer.
+pub const TREE_WIDEST: u16 = 40;
+/// And no less than this.
+const TREE_LEAST: u16 = 26;
+/// The widest panel but for those with long lines, and a blank on both sides of it; and of those.
+const PANEL: u16 = 80;
+const WIDE_PANEL: u16 = 94;
 
 impl App {
     pub fn frame(&self) -> Frame {
@@ -29,16 +35,22 @@ impl App {
         let wide = whole.width >= WIDE;
         let empty = self.tabs.list.is_empty();
         let open = self.tree.open.unwrap_or(wide && !self.solo && self.settings.tree) || empty;
-        let width = self.settings.tree_width.max(12);
+        // (what has the keys is in view, whatever the screen has become)
+        let open = open || self.tree.focused;
+        let width = Some(self.settings.tree_width).filter(|w| *w > 0).map(|w| w.max(12));
         let beside = open && wide;
         let (tree, mut body) = match (open, beside) {
             (false, _) => (None, whole),
             (true, true) => {
-                let w = width.min(whole.width / 2);
+                let w = width.unwrap_or(whole.width.saturating_sub(80).clamp(TREE_LEAST, TREE_WIDEST));
+                let w = w.min(whole.width / 2);
                 let rest = Rect { x: whole.x + w, width: whole.width - w, ..whole };
                 (Some(Rect { width: w, ..whole }), rest)
             }
-            (true, false) => (Some(Rect { width: width.saturating_add(8).min(whole.width), ..whole }), whole),
+            (true, false) => {
+                let w = width.map_or(TREE_WIDEST, |w| w.saturating_add(8));
+                (Some(Rect { width: w.min(whole.width), ..whole }), whole)
+            }
         };
         let mut tabs = None;
         let chrome = !self.solo || self.tabs.list.len() > 1;
@@ -61,7 +73,8 @@ impl App {
             return whole;
         }
         let Frame { tree, drawer, body, .. } = self.frame();
-        let beside = tree.is_some() && !drawer && body.width >= PANEL;
+        let wants = if self.layers.iter().any(Layer::is_wide) { WIDE_PANEL } else { PANEL };
+        let beside = tree.is_some() && !drawer && body.width >= wants;
         if beside { Rect { x: body.x, width: body.width, ..whole } } else { whole }
     }
 

@@ -22,8 +22,20 @@ use std::time::Duration;
 const BELL: Duration = Duration::from_millis(100);
 /// A shell that ends this soon after a key was ended by that key: nobody needs to be told.
 const BY_HAND: Duration = Duration::from_secs(3);
+/// Most of a reason that is kept, characters: a host may say what it likes.
+const REASON: usize = 800;
 /// Longest text taken for the clipboard, bytes.
 const CLIPBOARD: usize = 100 * 1024;
+
+/// Why something failed, with what can be done: as many lines as it has, escaped.
+fn reason(why: &str) -> String {
+    let lines: Vec<String> = why.lines().map(|line| escape(line.trim())).collect();
+    let text = lines.join("\n");
+    match text.char_indices().nth(REASON) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text,
+    }
+}
 
 impl Host {
     pub fn new(now: Duration) -> Host {
@@ -47,7 +59,13 @@ impl Host {
             queue: Vec::new(),
             looked: Default::default(),
             deploying: false,
+            kept: false,
         }
+    }
+
+    /// What is known of it is so now: it is there, or goes over to another build and is back in a moment.
+    pub fn tells(&self) -> bool {
+        matches!(self.state, HostState::Online { .. } | HostState::Updating { .. })
     }
 
     pub fn session(&self, id: &SessionId) -> Option<&SessionInfo> {
@@ -192,7 +210,7 @@ impl App {
             HostEvent::Attached { session, info, again } => self.attached(&id, &session, info, again, &mut out),
             HostEvent::AttachFailed { session, why, ended } => {
                 if let Some(pane) = self.shown(&id, &session) {
-                    pane.gone(&short(&why, 200), ended);
+                    pane.gone(&reason(&why), ended);
                 }
                 self.leave_if_nothing(&why, &mut out);
             }
@@ -343,6 +361,14 @@ impl App {
             // those from before are not of now
             host.gauges = host.gauges.take().filter(|_| was_online);
         }
+        if matches!(state, HostState::Online { .. }) && !state.is_without_agent() && !id.is_local() {
+            self.changed |= !std::mem::replace(&mut host.kept, true);
+        }
+        if state.is_without_agent() {
+            // what an agent kept there only that agent can tell; sessions over plain SSH live on this machine
+            host.book = None;
+            host.sessions.retain(|s| !s.target.is_empty());
+        }
         if !matches!(state, HostState::Connecting | HostState::Deploying { .. }) {
             self.take_back(id, |_| true);
         }
@@ -399,8 +425,9 @@ impl App {
     fn give_up(&mut self, id: &HostId, why: &str, out: &mut Vec<Effect>) {
         if let Some(host) = self.hosts.get_mut(id) {
             host.queue.clear();
-            // what it keeps it alone can tell
+            // what it keeps and runs it alone can tell
             host.book = None;
+            host.sessions.clear();
         }
         for pane in self.panes.values_mut().filter(|p| p.host == *id && p.stage == Stage::Starting) {
             pane.gone(why, false);
@@ -433,6 +460,10 @@ impl App {
             .filter_map(|p| p.session.as_ref().map(|s| s.as_str().to_string()))
             .collect();
         let Some(host) = self.hosts.get_mut(id) else { return };
+        // (from before it went)
+        if matches!(host.state, HostState::Offline | HostState::Failed { .. }) {
+            return;
+        }
         for info in &list {
             let looked = (info.offset, info.bells);
             if in_panes.contains(&info.id) {
@@ -450,6 +481,9 @@ impl App {
             }
         }
         self.open_asked(id, out);
+        if id.is_local() {
+            self.look_for_edits(out);
+        }
     }
 
     fn attached(
@@ -513,7 +547,8 @@ impl App {
             (Some(pane), Err(why)) => {
                 if let Some(p) = self.panes.get_mut(&pane) {
                     p.tag = None;
-                    p.gone(&format!("no shell: {}", short(&why, 200)), true);
+                    let what = if p.prepared.is_some() { "not opened" } else { "no shell" };
+                    p.gone(&format!("{what}: {}", reason(&why)), true);
                 }
                 self.leave_if_nothing(&why, out);
             }

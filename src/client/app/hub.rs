@@ -5,14 +5,16 @@
 pub mod files;
 
 use super::many::Doomed;
-use super::{App, Effect, Sources, TeamFile};
+use super::{App, Effect, Host, Sources, TeamFile};
 use crate::client::book::{Change, Many};
 use crate::client::host::{HostCommand, HostId};
 use crate::client::layer::form::Form;
 use crate::client::layer::picker::{Item, Picker};
 use crate::client::layer::{Choice, Layer};
+use crate::client::layout::Dir;
 use crate::client::pane::Pane;
 use crate::client::shelf::Shelf;
+use crate::client::tree::deeds::{Act, key_of};
 use crate::client::tree::{Place, host_text};
 use crate::proto::control::SessionInfo;
 use crate::proto::control::connections::*;
@@ -25,7 +27,15 @@ use std::sync::Arc;
 #[derive(Clone, Debug, PartialEq)]
 pub enum Wish {
     Open(Place),
+    /// In a split of the focused pane.
+    Beside(Place, Dir),
     Kill(Place),
+    /// End the connection to a host; its sessions go on.
+    LetGo(HostId),
+    /// All sessions of a host.
+    KillAllOf(HostId),
+    /// A shell on it.
+    Shell(HostId),
     New(HostId, Option<String>),
     NewFolder(HostId, Option<String>),
     Edit(HostId, String),
@@ -52,10 +62,19 @@ pub enum Wish {
     Export(HostId, Option<String>),
     ExportTo(HostId, Option<String>),
     Browse(Place),
+    /// What a key of the tree does, with the chosen row.
+    Tree(Act),
 }
 
 impl App {
+    /// What a host keeps, while it is there to tell it.
     pub(in crate::client) fn book(&self, host: &HostId) -> Option<&Shelf> {
+        let tells = |host: &HostId| self.hosts.get(host).is_none_or(|h| h.tells());
+        self.kept_book(host).filter(|_| self.teams.contains_key(host) || tells(host))
+    }
+
+    /// The same as it was told last, for what came from it.
+    fn kept_book(&self, host: &HostId) -> Option<&Shelf> {
         match self.teams.get(host) {
             Some(team) => Some(&team.book),
             None => self.hosts.get(host)?.book.as_ref(),
@@ -98,7 +117,7 @@ impl App {
     }
 
     pub(super) fn connection(&self, host: &HostId, id: &str) -> Option<&Connection> {
-        self.book(host)?.connection(id)
+        self.kept_book(host)?.connection(id)
     }
 
     /// The prepared connection a session was started from.
@@ -114,6 +133,34 @@ impl App {
         match connection.and_then(|c| c.terminal_options.title.as_deref()) {
             Some(title) => short(title, 100),
             None => pane.title(),
+        }
+    }
+
+    /// The target of a connection that a pane's program is not on its host for; escaped.
+    pub fn target_of(&self, pane: &Pane) -> Option<String> {
+        let info = pane.info.as_ref().filter(|i| !i.target.is_empty())?;
+        // a host without an agent is such a target itself
+        let local = HostId::local();
+        let here = |h: &Host| info.id.parse().is_ok_and(|id| h.session(&id).is_some());
+        let plain = !pane.host.is_local()
+            && (self.hosts.get(&pane.host).is_some_and(|h| h.state.is_without_agent())
+                || self.hosts.get(&local).is_some_and(here));
+        if plain {
+            return None;
+        }
+        let name = self.connection_of(&pane.host, info).map_or(info.connection.as_str(), |c| c.name.as_str());
+        Some(name.to_string()).filter(|n| !n.is_empty())
+    }
+
+    /// Where a pane's program works, where that is not this machine: a host, `target`, `target via host`, each in at most
+    /// so many characters. Escaped.
+    pub fn whereabouts(&self, pane: &Pane, most: usize) -> Option<String> {
+        let host = (!pane.host.is_local()).then(|| pane.host.as_str());
+        match (self.target_of(pane), host) {
+            (None, None) => None,
+            (None, Some(host)) => Some(short(host, most)),
+            (Some(target), None) => Some(short(&target, most)),
+            (Some(target), Some(host)) => Some(format!("{} via {}", short(&target, most), short(host, most * 2 / 3))),
         }
     }
 
@@ -198,7 +245,10 @@ impl App {
                 }
             }
             (None, Err(why)) => self.say_long(short(&why, 300)),
-            (None, Ok(_)) => {
+            (None, Ok(id)) => {
+                if self.tree.copying.take_if(|copying| *copying == tag).is_some() && !id.is_empty() {
+                    self.tree.awaited = Some(Place::Connection(host.clone(), id));
+                }
                 if let Some((_, said)) = self.tree.adding.take_if(|(adding, _)| *adding == tag) {
                     self.say(said);
                 }
@@ -238,98 +288,144 @@ impl App {
         self.change(host.clone(), Change::UpdateFolder(update), out);
     }
 
-    /// Keys that are about connections and folders.
-    pub(in crate::client) fn hub_key(&mut self, name: &str, place: &Place, out: &mut Vec<Effect>) {
+    /// What is about connections and folders.
+    pub(in crate::client) fn hub_act(&mut self, act: Act, place: &Place, out: &mut Vec<Effect>) {
         let host = place.host().cloned().unwrap_or_else(HostId::local);
-        let wish = match (name, place) {
-            ("a", _) => Wish::New(host, self.folder_at(place)),
-            ("A", _) => Wish::NewFolder(host, self.folder_at(place)),
-            ("e", Place::Connection(_, id)) => Wish::Edit(host, id.clone()),
-            ("e", Place::Folder(_, id)) => Wish::RenameFolder(host, id.clone()),
-            ("y", Place::Connection(_, id)) => Wish::Duplicate(host, id.clone()),
-            ("i", _) => Wish::Import(host, self.folder_at(place)),
-            ("E", _) => {
+        let wish = match (act, place) {
+            (Act::New, _) => Wish::New(host, self.folder_at(place)),
+            (Act::NewFolder, _) => Wish::NewFolder(host, self.folder_at(place)),
+            (Act::Edit, Place::Connection(_, id)) => Wish::Edit(host, id.clone()),
+            (Act::Edit, Place::Folder(_, id)) => Wish::RenameFolder(host, id.clone()),
+            (Act::Duplicate, Place::Connection(_, id)) => Wish::Duplicate(host, id.clone()),
+            (Act::Import, _) => Wish::Import(host, self.folder_at(place)),
+            (Act::Export, _) => {
                 let folder = self.folder_at(place);
                 Wish::Export(host, folder)
             }
-            ("m", _) => Wish::Move(host, self.places_for(place)),
-            ("D" | "Delete", _) => Wish::Delete(self.places_for(place)),
-            ("J" | "S-Down", Place::Connection(_, id) | Place::Folder(_, id)) => Wish::Step(host, id.clone(), 1),
-            ("K" | "S-Up", Place::Connection(_, id) | Place::Folder(_, id)) => Wish::Step(host, id.clone(), -1),
-            ("f", _) => return self.browse_place(place, out),
-            ("." | "F10" | "?", _) => return self.menu(place),
+            (Act::Move, _) => Wish::Move(host, self.places_for(place)),
+            (Act::Delete, _) => Wish::Delete(self.places_for(place)),
+            (Act::StepDown, Place::Connection(_, id) | Place::Folder(_, id)) => Wish::Step(host, id.clone(), 1),
+            (Act::StepUp, Place::Connection(_, id) | Place::Folder(_, id)) => Wish::Step(host, id.clone(), -1),
+            (Act::Browse, _) => return self.browse_place(place, out),
+            (Act::Menu, _) => return self.menu(place),
             _ => return,
         };
         self.wish(wish, out);
     }
 
-    /// All that can be done with a row, with its keys.
+    /// All that can be done with a row, or with what is selected, with its keys.
     pub(in crate::client) fn menu(&mut self, place: &Place) {
-        let host = place.host().cloned().unwrap_or_else(HostId::local);
-        let folder = self.folder_at(place);
-        let mut items: Vec<(&str, &str, Wish)> = Vec::new();
-        let many = self.places_for(place);
-        match place {
-            Place::Connection(_, id) => {
-                items.push(("connect: one more session", "Enter", Wish::Open(place.clone())));
-                items.push(("edit", "e", Wish::Edit(host.clone(), id.clone())));
-                items.push(("duplicate", "y", Wish::Duplicate(host.clone(), id.clone())));
-                items.push(("one up", "K", Wish::Step(host.clone(), id.clone(), -1)));
-                items.push(("one down", "J", Wish::Step(host.clone(), id.clone(), 1)));
-                items.push(("end its sessions", "x", Wish::Kill(place.clone())));
-            }
-            Place::Folder(_, id) => {
-                items.push(("fold or unfold", "Space", Wish::Open(place.clone())));
-                items.push(("rename", "r", Wish::RenameFolder(host.clone(), id.clone())));
-                items.push(("one up", "K", Wish::Step(host.clone(), id.clone(), -1)));
-                items.push(("one down", "J", Wish::Step(host.clone(), id.clone(), 1)));
-            }
-            Place::Session(..) => {
-                items.push(("go to it", "Enter", Wish::Open(place.clone())));
-                items.push(("end it", "x", Wish::Kill(place.clone())));
-            }
-            Place::Host(_) if self.teams.contains_key(&host) => {
-                items.push(("fold or unfold", "Space", Wish::Open(place.clone())));
-            }
-            Place::Host(_) => {
-                items.push(("connect, or fold", "Enter", Wish::Open(place.clone())));
-                items.push(("connect again", "r", Wish::Reconnect(host.clone())));
-                if !host.is_local() {
-                    items.push(("connect without an agent", "", Wish::Without(host.clone())));
-                }
-                items.push(("connect all that are away", "", Wish::Command("reconnect-all")));
-            }
-            Place::Known => items.push(("fold or unfold", "Space", Wish::Open(place.clone()))),
-        }
-        let theirs = self.teams.contains_key(&host);
-        match place {
-            Place::Connection(_, id) if self.connection(&host, id).is_some_and(|c| c.config.kind == "serial") => {
-                items.push(("browse files (not applicable)", "f", Wish::Browse(place.clone())));
-            }
-            Place::Known => {}
-            Place::Host(_) | Place::Folder(..) if theirs => {}
-            _ => items.push(("browse files", "f", Wish::Browse(place.clone()))),
-        }
-        if matches!(place, Place::Connection(..) | Place::Folder(..)) {
-            items.push(("move to a folder", "m", Wish::Move(host.clone(), many.clone())));
-            items.push(("delete", "D", Wish::Delete(many)));
-        }
-        if self.book(&host).is_some() && !self.teams.contains_key(&host) {
-            items.push(("new connection", "a", Wish::New(host.clone(), folder.clone())));
-            items.push(("new folder", "A", Wish::NewFolder(host.clone(), folder.clone())));
-            items.push(("take over from a file", "i", Wish::Import(host.clone(), folder.clone())));
-        }
-        if self.book(&host).is_some() {
-            items.push(("write to a file", "E", Wish::Export(host, folder)));
-        }
+        let (title, items) = match self.tree.selected.len() {
+            0 => ("what to do (a key, or / to search)".to_string(), self.menu_of(place)),
+            n => (format!("what to do with the {n} selected"), self.menu_of_selected()),
+        };
         let items = items.into_iter().map(|(text, key, wish)| Item {
             text: text.into(),
             aside: key.into(),
             label: None,
             choice: Choice::Hub(Box::new(wish)),
         });
-        self.layers.push(Layer::Picker(Picker::new("what to do", items.collect())));
+        self.layers.push(Layer::Picker(Picker::new(title, items.collect()).by_key()));
         self.dirty = true;
+    }
+
+    fn menu_of_selected(&self) -> Vec<(&'static str, &'static str, Wish)> {
+        let any = |which: fn(&Place) -> bool| self.tree.selected.iter().any(which);
+        let own = |p: &Place| p.host().is_some_and(|h| !self.teams.contains_key(h));
+        let kept = |p: &&Place| matches!(p, Place::Connection(..) | Place::Folder(..));
+        let mut items = vec![
+            ("open them", Act::Open),
+            ("beside the focused pane", Act::Beside),
+            ("below the focused pane", Act::Below),
+        ];
+        if any(|p| matches!(p, Place::Session(..) | Place::Connection(..))) {
+            items.push(("end their sessions", Act::End));
+        }
+        if self.tree.selected.iter().filter(kept).any(own) {
+            items.extend([("move them to a folder", Act::Move), ("delete them", Act::Delete)]);
+        }
+        items.push(("select nothing", Act::SelectNone));
+        items.into_iter().map(|(text, act)| (text, key_of(act), Wish::Tree(act))).collect()
+    }
+
+    fn menu_of(&self, place: &Place) -> Vec<(&'static str, &'static str, Wish)> {
+        let host = place.host().cloned().unwrap_or_else(HostId::local);
+        let folder = self.folder_at(place);
+        // (what others keep is opened, and nothing of it is changed)
+        let theirs = self.teams.contains_key(&host);
+        let mut items: Vec<(&'static str, &'static str, Wish)> = Vec::new();
+        let steps = |id: &String| {
+            [("one up", Act::StepUp, -1), ("one down", Act::StepDown, 1)]
+                .map(|(text, act, by)| (text, key_of(act), Wish::Step(host.clone(), id.clone(), by)))
+        };
+        match place {
+            Place::Connection(_, id) => {
+                items.push(("connect: one more session", key_of(Act::Open), Wish::Open(place.clone())));
+                if !theirs {
+                    items.push(("edit", key_of(Act::Edit), Wish::Edit(host.clone(), id.clone())));
+                    items.push(("duplicate", key_of(Act::Duplicate), Wish::Duplicate(host.clone(), id.clone())));
+                    items.extend(steps(id));
+                }
+                items.push(("end its sessions", key_of(Act::End), Wish::Kill(place.clone())));
+            }
+            Place::Folder(_, id) => {
+                items.push(("fold or unfold", key_of(Act::Fold), Wish::Open(place.clone())));
+                if !theirs {
+                    items.push(("rename", key_of(Act::Rename), Wish::RenameFolder(host.clone(), id.clone())));
+                    items.extend(steps(id));
+                }
+            }
+            Place::Session(..) => {
+                items.push(("go to it", key_of(Act::Open), Wish::Open(place.clone())));
+                items.push(("rename", key_of(Act::Rename), Wish::Tree(Act::Rename)));
+                items.push(("end it", key_of(Act::End), Wish::Kill(place.clone())));
+            }
+            Place::Host(_) if theirs => items.push(("fold or unfold", key_of(Act::Fold), Wish::Open(place.clone()))),
+            Place::Host(_) => {
+                items.push(("connect, or fold", key_of(Act::Open), Wish::Open(place.clone())));
+                items.push(("new shell here", key_of(Act::Shell), Wish::Shell(host.clone())));
+                items.push(("connect again", key_of(Act::Rename), Wish::Reconnect(host.clone())));
+                if !host.is_local() {
+                    items.push(("connect without an agent", "", Wish::Without(host.clone())));
+                }
+                if !host.is_local() && self.hosts.contains_key(&host) {
+                    items.push((
+                        "let go: end the connection, not the sessions",
+                        key_of(Act::End),
+                        Wish::LetGo(host.clone()),
+                    ));
+                }
+                items.push(("end all its sessions", "", Wish::KillAllOf(host.clone())));
+                items.push(("connect all that are away", "", Wish::Command("reconnect-all")));
+            }
+            Place::Known => items.push(("fold or unfold", key_of(Act::Fold), Wish::Open(place.clone()))),
+        }
+        let browse = Wish::Browse(place.clone());
+        match place {
+            Place::Connection(_, id) if self.connection(&host, id).is_some_and(|c| c.config.kind == "serial") => {
+                items.push(("browse files (not applicable)", key_of(Act::Browse), browse));
+            }
+            Place::Known => {}
+            Place::Host(_) | Place::Folder(..) if theirs => {}
+            _ => items.push(("browse files", key_of(Act::Browse), browse)),
+        }
+        if matches!(place, Place::Connection(..) | Place::Session(..)) || (matches!(place, Place::Host(_)) && !theirs) {
+            items.push(("beside the focused pane", key_of(Act::Beside), Wish::Beside(place.clone(), Dir::Row)));
+            items.push(("below the focused pane", key_of(Act::Below), Wish::Beside(place.clone(), Dir::Column)));
+        }
+        if matches!(place, Place::Connection(..) | Place::Folder(..)) && !theirs {
+            items.push(("move to a folder", key_of(Act::Move), Wish::Move(host.clone(), vec![place.clone()])));
+            items.push(("delete", key_of(Act::Delete), Wish::Delete(vec![place.clone()])));
+        }
+        if self.book(&host).is_some() && !theirs {
+            items.push(("new connection", key_of(Act::New), Wish::New(host.clone(), folder.clone())));
+            items.push(("new folder", key_of(Act::NewFolder), Wish::NewFolder(host.clone(), folder.clone())));
+            items.push(("take over from a file", key_of(Act::Import), Wish::Import(host.clone(), folder.clone())));
+        }
+        if self.book(&host).is_some() {
+            items.push(("write to a file", key_of(Act::Export), Wish::Export(host, folder)));
+        }
+        items
     }
 
     pub(super) fn wish(&mut self, wish: Wish, out: &mut Vec<Effect>) {
@@ -352,6 +448,7 @@ impl App {
                 }
                 other => self.fold(&other, out),
             },
+            Wish::Beside(place, dir) => self.open_beside(&place, dir, out),
             Wish::Browse(place) => self.browse_place(&place, out),
             Wish::Kill(place) => match place {
                 Place::Session(host, session) => self.ask_to_kill(host, session, out),
@@ -374,7 +471,7 @@ impl App {
                 if let Some(connection) = self.connection(&host, &id).cloned() {
                     let name = format!("{} (copy)", connection.name);
                     let copy = Connection { id: String::new(), name, ..connection };
-                    self.change(host, Change::Create(Box::new(copy)), out);
+                    self.tree.copying = Some(self.change(host, Change::Create(Box::new(copy)), out));
                 }
             }
             Wish::Move(host, places) => self.ask_where(&host, &places),
@@ -394,6 +491,16 @@ impl App {
             Wish::Import(host, folder) => self.ask_for_import(host, folder),
             Wish::Export(host, folder) => self.ask_for_export(host, folder),
             Wish::Add(host, many) => self.add_many(host, *many, out),
+            Wish::LetGo(host) => self.let_go(&host, out),
+            Wish::KillAllOf(host) => self.ask_to_kill_all_of(&host, out),
+            Wish::Shell(host) => self.new_tab(host, out),
+            Wish::Tree(act) if self.tree.focused => self.tree_act(act, out),
+            // from the list of all keys: it is for a row, which is to be seen first
+            Wish::Tree(act) => {
+                (self.tree.open, self.tree.focused) = (Some(true), true);
+                self.touch();
+                self.say(format!("in the tree {} does it", crate::client::keymap::shown(key_of(act))));
+            }
             Wish::Reconnect(host) => out.push(Effect::Host(host, HostCommand::Connect)),
         }
     }

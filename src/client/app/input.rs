@@ -199,6 +199,7 @@ impl App {
         match choice {
             Choice::Command(c) => self.run(c, out),
             Choice::Go(target) => self.go(target, out),
+            Choice::Join(pane, dir) => self.join(pane, dir),
             Choice::ClosePane(pane) => self.close_pane(pane, out),
             Choice::CloseTab(id) => {
                 let panes = self.tabs.list.iter().find(|t| t.id == id).map(|t| t.panes()).unwrap_or_default();
@@ -298,9 +299,10 @@ impl App {
         let Some(pane) = self.panes.get(&id) else { return };
         match (&pane.stage, name.as_str()) {
             (Stage::Exited(_) | Stage::Gone { .. }, "x" | "q") => self.close_pane(id, out),
-            (Stage::Exited(_), "Enter") => self.close_pane(id, out),
-            (Stage::Exited(_), "r") | (Stage::Gone { .. }, "Enter" | "r") => self.revive(id, out),
-            (Stage::Gone { .. }, "w") if !pane.host.is_local() => {
+            // what ran is neither run again nor closed by an Enter that was meant for it
+            (Stage::Gone { .. }, "Enter") if !pane.is_over() || pane.session.is_none() => self.revive(id, out),
+            (Stage::Exited(_) | Stage::Gone { .. }, "r") => self.revive(id, out),
+            (Stage::Gone { .. }, "w") if !pane.host.is_local() && pane.prepared.is_none() => {
                 let host = pane.host.clone();
                 self.without_agent(&host, out);
                 self.revive(id, out);

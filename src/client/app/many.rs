@@ -7,6 +7,7 @@ use crate::client::book::Change;
 use crate::client::host::{HostCommand, HostId};
 use crate::client::layer::picker::{Item, Picker};
 use crate::client::layer::{Choice, Layer};
+use crate::client::layout::Dir;
 use crate::client::tree::{Place, host_text};
 use crate::proto::control::connections::ConnectionsMove;
 use crate::proto::ids::SessionId;
@@ -28,16 +29,23 @@ fn kept(place: &Place) -> Option<(&HostId, &String)> {
     }
 }
 
+/// `2 connections and 1 folder`.
+fn counted(connections: usize, folders: usize) -> String {
+    let all = [(connections, "connection"), (folders, "folder")];
+    let some: Vec<String> = all.into_iter().filter(|(n, _)| *n > 0).map(|(n, what)| count(n, what)).collect();
+    some.join(" and ")
+}
+
 impl App {
     /// The rows before a change, for [`App::follow_rows`] behind it; none where nobody has chosen one.
-    pub(super) fn rows_before(&self) -> Vec<Place> {
+    pub(in crate::client) fn rows_before(&self) -> Vec<Place> {
         let rows = self.tree.chosen.is_some().then(|| self.tree_rows());
         rows.into_iter().flatten().map(|r| r.place).collect()
     }
 
     /// What has gone is selected no longer; in the place of a chosen row that went comes the nearest one, of its host
     /// where there is any.
-    pub(super) fn follow_rows(&mut self, before: &[Place]) {
+    pub(in crate::client) fn follow_rows(&mut self, before: &[Place]) {
         if !self.tree.selected.is_empty() {
             let there: HashSet<Place> = self.every_row(true).into_iter().map(|r| r.place).collect();
             self.tree.selected.retain(|place| there.contains(place));
@@ -104,7 +112,9 @@ impl App {
             0 => String::new(),
             n => format!(" ({n} elsewhere stay)"),
         };
-        self.layers.push(Layer::Picker(Picker::new(format!("move {} to{rest}", count(ids.len(), "thing")), items)));
+        let folders = ids.iter().filter(|id| book.folder(id).is_some()).count();
+        let what = counted(ids.len() - folders, folders);
+        self.layers.push(Layer::Picker(Picker::new(format!("move {what} to{rest}"), items)));
     }
 
     pub(super) fn move_to(&mut self, host: HostId, ids: Vec<String>, folder: Option<String>, out: &mut Vec<Effect>) {
@@ -147,12 +157,7 @@ impl App {
                 let connection = connection.map(|c| format!("connection '{}'", short(&c.name, 40)));
                 connection.or(folder.map(|f| format!("folder '{}'", short(&f.name, 40)))).unwrap_or_default()
             }
-            None => {
-                let counted = [(connections, "connection"), (folders, "folder")];
-                let counted: Vec<String> =
-                    counted.into_iter().filter(|(n, _)| *n > 0).map(|(n, what)| count(n, what)).collect();
-                counted.join(" and ")
-            }
+            None => counted(connections, folders),
         };
         if doomed.len() > 1 {
             what += &format!(" on {}", count(doomed.len(), "machine"));
@@ -211,6 +216,15 @@ impl App {
         }
     }
 
+    /// Each in a split, of the one before.
+    pub(in crate::client) fn open_all_beside(&mut self, place: &Place, dir: Dir, out: &mut Vec<Effect>) {
+        let places = self.places_for(place);
+        self.tree.selected.clear();
+        for place in places {
+            self.open_beside(&place, dir, out);
+        }
+    }
+
     /// Asks once for all sessions that are selected, themselves or by their connection.
     pub(in crate::client) fn ask_to_kill_selected(&mut self, out: &mut Vec<Effect>) {
         let mut sessions = Vec::new();
@@ -231,6 +245,13 @@ impl App {
         self.ask_to_kill_all(sessions, out);
     }
 
+    pub(super) fn ask_to_kill_all_of(&mut self, host: &HostId, out: &mut Vec<Effect>) {
+        let all = self.hosts.get(host).map_or(&[][..], |h| &h.sessions);
+        let own = all.iter().filter(|s| !self.is_listed_elsewhere(host, s)).filter_map(|s| s.id.parse().ok());
+        let sessions = own.map(|s| (host.clone(), s)).collect();
+        self.ask_to_kill_all(sessions, out);
+    }
+
     fn sessions_of(&self, host: &HostId, id: &str) -> Vec<(HostId, SessionId)> {
         let host = &self.runs_on(host);
         let all = self.hosts.get(host).map_or(&[][..], |h| &h.sessions);
@@ -243,7 +264,10 @@ impl App {
             [] => self.say("it has no session"),
             [(host, session)] => self.ask_to_kill(host.clone(), session.clone(), out),
             many => {
-                let text = format!("End {}?", count(many.len(), "session"));
+                let host =
+                    many.first().map(|(host, _)| host).filter(|first| many.iter().all(|(host, _)| host == *first));
+                let on = host.map(|host| format!(" on {}", host_text(host))).unwrap_or_default();
+                let text = format!("End {}{on}?", count(many.len(), "session"));
                 self.layers.push(Layer::confirm(text, Choice::Hub(Box::new(Wish::KillAll(sessions)))));
             }
         }

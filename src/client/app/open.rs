@@ -3,7 +3,8 @@
 use super::{App, Effect, Host};
 use crate::client::host::{HostCommand, HostId, HostState};
 use crate::client::layout::{Dir, PaneId};
-use crate::client::pane::{Pane, Scroll, Stage};
+use crate::client::pane::{Pane, Prepared, Scroll, Stage};
+use crate::client::tree::Place;
 use crate::proto::control::SessionCreate;
 use crate::proto::ids::SessionId;
 
@@ -95,6 +96,7 @@ impl App {
         let host = p.host.clone();
         let was_ssh = p.info.as_ref().is_some_and(|i| i.kind == "ssh");
         let ahead = if p.stage == Stage::Starting { std::mem::take(&mut p.ahead) } else { Vec::new() };
+        let before = p.prepared.take();
         let fresh = Pane { tag: Some(tag), shell: true, ahead, ..Pane::new(pane, host.clone(), size) };
         *p = fresh;
         // one of a team's file is told as it is: its host does not know it
@@ -102,10 +104,19 @@ impl App {
         let own = || self.connection(&host, connection.as_deref()?);
         let asks =
             theirs.as_ref().or_else(own).is_some_and(|c| c.config.kind == "ssh") || (was_ssh && wanted.again.is_some());
+        let prepared = connection.as_ref().map(|id| {
+            let known = theirs.as_ref().or_else(own).map(|c| crate::text::short(&c.name, 60));
+            // (its host may not be there to say what it is called)
+            let name = known.or(before.filter(|b| b.id == *id).map(|b| b.name)).unwrap_or_default();
+            Prepared { id: id.clone(), name }
+        });
         let (connection, definition) = match theirs {
             Some(theirs) => (None, Some(Box::new(theirs))),
             None => (connection, None),
         };
+        if let Some(p) = self.panes.get_mut(&pane) {
+            p.prepared = prepared;
+        }
         let create = SessionCreate { size: Some(size), connection, definition, ..wanted };
         self.request(&host, HostCommand::Create { tag, create: Box::new(create), asks }, out);
         self.touch();
@@ -160,14 +171,69 @@ impl App {
     pub fn split(&mut self, dir: Dir, out: &mut Vec<Effect>) {
         let host = self.current_host();
         let cwd_of = self.directory_of(&host);
-        let Some(tab) = self.tabs.active() else { return self.new_tab(host, out) };
-        let (from, tab_index) = (tab.focus, self.tabs.active);
         let pane = self.new_pane(host);
-        let tab = &mut self.tabs.list[tab_index];
-        tab.zoomed = false;
-        tab.layout.split(from, dir, pane, false);
-        tab.focus(pane);
+        self.tabs.add_beside(pane, dir);
         self.start_shell(pane, cwd_of, out);
+        self.look_at_panes();
+    }
+
+    /// Whether the focused pane can be split; says so where it can't.
+    pub(in crate::client) fn has_room(&mut self, dir: Dir) -> bool {
+        let size = self.focused().map(|p| self.pane_size(p.id));
+        let room = size.is_none_or(|s| if dir == Dir::Row { s.cols >= 6 } else { s.rows >= 4 });
+        if !room {
+            self.say("no room for another pane here");
+        }
+        room
+    }
+
+    /// Opens it in a split of the focused pane, of whatever host that is: a session (its pane comes over, where it has one),
+    /// one more of a connection, a new shell of a host.
+    pub fn open_beside(&mut self, place: &Place, dir: Dir, out: &mut Vec<Effect>) {
+        if let Place::Session(host, session) = place
+            && let Some(pane) = self.pane_of(host, session)
+        {
+            self.join(pane, dir);
+            if self.panes.get(&pane).is_some_and(|p| matches!(p.stage, Stage::Gone { .. })) {
+                self.revive(pane, out);
+            }
+            return;
+        }
+        let host = match place {
+            // (nothing runs on a file)
+            Place::Host(host) | Place::Folder(host, _) if self.teams.contains_key(host) => return,
+            Place::Known => return,
+            Place::Connection(host, _) => self.runs_on(host),
+            Place::Host(host) | Place::Folder(host, _) | Place::Session(host, _) => host.clone(),
+        };
+        if !self.has_room(dir) {
+            return;
+        }
+        let cwd_of = self.directory_of(&host);
+        let pane = self.new_pane(host);
+        self.tabs.add_beside(pane, dir);
+        match place {
+            Place::Session(_, session) => self.attach(pane, session.clone(), false, out),
+            Place::Connection(_, id) => self.start_from(pane, Some(id.clone()), None, out),
+            _ => self.start_shell(pane, cwd_of, out),
+        }
+        self.touch();
+        self.look_at_panes();
+    }
+
+    /// Takes a pane of another tab into a split of the focused one; a tab goes with its last pane.
+    pub fn join(&mut self, pane: PaneId, dir: Dir) {
+        if self.tabs.active().is_some_and(|t| t.panes().contains(&pane)) {
+            self.go_to_pane(pane);
+            return self.say("it is in this tab already");
+        }
+        // (its question may be answered late)
+        if !self.panes.contains_key(&pane) || !self.has_room(dir) {
+            return;
+        }
+        self.tabs.remove_pane(pane);
+        self.tabs.add_beside(pane, dir);
+        self.touch();
         self.look_at_panes();
     }
 
@@ -270,7 +336,12 @@ impl App {
         self.touch();
     }
 
-    /// Enter on a pane without a living session: tries the session again, or starts a shell in its place.
+    /// Whether what a pane showed can be had again: what ran on another machine only from its connection.
+    pub fn can_start_again(&self, pane: &Pane) -> bool {
+        !pane.is_elsewhere() || pane.info.as_ref().is_some_and(|i| self.connection_of(&pane.host, i).is_some())
+    }
+
+    /// For a pane without a living session: tries that again, or starts what was there, or a shell in its place.
     pub fn revive(&mut self, pane: PaneId, out: &mut Vec<Effect>) {
         let Some(p) = self.panes.get(&pane) else { return };
         match (&p.stage, p.session.clone()) {
@@ -278,8 +349,13 @@ impl App {
                 let watch = p.watch;
                 self.attach(pane, session, watch, out);
             }
+            // never anything else in the place of what was wanted
+            (Stage::Gone { .. }, None) if let Some(prepared) = &p.prepared => {
+                let id = prepared.id.clone();
+                self.start_from(pane, Some(id), None, out);
+            }
             // a shell of this machine in the place of one on another would be taken for that
-            (Stage::Gone { .. } | Stage::Exited(_), _) if p.is_elsewhere() => {
+            (Stage::Gone { .. } | Stage::Exited(_), _) if !self.can_start_again(p) => {
                 let host = p.info.as_ref().map(|i| crate::text::short(&i.connection, 60)).unwrap_or_default();
                 self.say_long(format!("this was a session on {host} over plain SSH: open that host for another"));
             }

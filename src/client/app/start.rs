@@ -1,10 +1,10 @@
 //! Owns how the client begins, and the layout as it is kept on disk.
 
-use super::{App, Effect};
+use super::{App, Effect, Host};
 use crate::client::host::{HostCommand, HostId};
 use crate::client::keymap::{Keymap, shown};
 use crate::client::layout::{Child, Dir, Node, PaneId};
-use crate::client::pane::{Pane, Stage};
+use crate::client::pane::{Pane, Prepared, Stage};
 use crate::client::tabs::Tabs;
 use crate::client::tree::Tree;
 use crate::config::Config;
@@ -149,6 +149,13 @@ impl App {
         let saved = saved.map(Layout::checked).unwrap_or(Layout { tree_open: true, ..Layout::default() });
         // open where there is room for it, or closed
         self.tree.open = (!saved.tree_open).then_some(false);
+        // (named like that are the sections of team files)
+        for id in saved.hosts.into_iter().filter(|id| !id.is_empty() && !id.starts_with("team:")).map(HostId::new) {
+            if !id.is_local() {
+                let now = self.now;
+                self.hosts.entry(id).or_insert_with(|| Host::new(now)).kept = true;
+            }
+        }
         let mut to_attach = Vec::new();
         for tab in saved.tabs {
             let layout = from_disk(tab.root).map(&mut |leaf: disk::Pane| {
@@ -157,7 +164,10 @@ impl App {
                     return None;
                 }
                 let pane = self.new_pane(host);
-                self.panes.get_mut(&pane)?.session.clone_from(&session);
+                let p = self.panes.get_mut(&pane)?;
+                p.session.clone_from(&session);
+                p.prepared = (session.is_none() && !leaf.connection.is_empty())
+                    .then(|| Prepared { id: leaf.connection, name: crate::text::short(&leaf.title, 60) });
                 to_attach.push((pane, session));
                 Some(pane)
             });
@@ -174,7 +184,9 @@ impl App {
                 Some(session) => self.attach(pane, session, false, out),
                 None => {
                     if let Some(p) = self.panes.get_mut(&pane) {
-                        p.stage = Stage::Gone { why: "there was no session here yet".into(), ended: true };
+                        let what =
+                            if p.prepared.is_some() { "it was not open yet" } else { "there was no session here yet" };
+                        p.stage = Stage::Gone { why: what.into(), ended: true };
                     }
                 }
             }
@@ -210,8 +222,9 @@ impl App {
     fn first_pane_of(&self, host: &HostId) -> Option<(PaneId, bool)> {
         let tabs = self.tabs.active().into_iter().chain(&self.tabs.list);
         let all = tabs.flat_map(|tab| std::iter::once(tab.focus).chain(tab.panes()));
-        let of_host =
-            all.filter_map(|id| Some((id, self.panes.get(&id).filter(|p| p.host == *host)?.session.is_some())));
+        // (one that waits for a connection is not for anything else)
+        let serves = |p: &&Pane| p.host == *host && (p.session.is_some() || p.prepared.is_none());
+        let of_host = all.filter_map(|id| Some((id, self.panes.get(&id).filter(serves)?.session.is_some())));
         // (the first of the best)
         of_host.reduce(|best, next| if next.1 && !best.1 { next } else { best })
     }
@@ -228,7 +241,7 @@ impl App {
         self.restoring = false;
         // what the machine's restart has ended can be had again, each in its place
         if self.named.is_none() && self.panes.values().any(Pane::is_lost_at_boot) {
-            self.say_long("the machine was restarted: Enter starts what a pane showed again, as it was");
+            self.say_long("the machine was restarted: r starts what a pane showed again, as it was");
             return;
         }
         if self.panes.values().all(Pane::is_over) {
@@ -293,7 +306,9 @@ impl App {
             Some(disk::Tab { name: tab.name.clone().unwrap_or_default(), root, focus, zoomed: tab.zoomed })
         });
         let tree_open = self.tree.open.unwrap_or(true);
-        Layout { tabs: tabs.collect(), active: self.tabs.active, tree_open, ..Layout::default() }
+        let hosts = self.hosts.iter().filter(|(_, host)| host.kept).map(|(id, _)| id.as_str().to_string());
+        let hosts = hosts.take(disk::MOST_HOSTS).collect();
+        Layout { tabs: tabs.collect(), active: self.tabs.active, tree_open, hosts, ..Layout::default() }
     }
 
     fn to_disk(&self, node: &Node<PaneId>) -> Option<disk::Node> {
@@ -305,6 +320,12 @@ impl App {
                     host: pane.host.as_str().to_string(),
                     session: session.map(|s| s.to_string()).unwrap_or_default(),
                     title: pane.title(),
+                    connection: pane
+                        .prepared
+                        .as_ref()
+                        .filter(|_| session.is_none())
+                        .map(|p| p.id.clone())
+                        .unwrap_or_default(),
                     cwd: cwd.unwrap_or_default(),
                 })
             }

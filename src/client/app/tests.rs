@@ -316,6 +316,8 @@ fn a_shell_that_ends_takes_its_pane_along_and_the_last_one_the_client() {
     assert_eq!(s.app.panes.len(), 1);
     s.at(100.0);
     s.host("local", HostEvent::Exited { session: id("s1"), exit: end(3) });
+    assert!(s.has("[exited 3]  r: start again   x: close"), "{}", s.screen());
+    s.keys("Enter");
     assert!(s.has("[exited 3]"), "{}", s.screen());
     s.keys("r");
     s.answer();
@@ -864,10 +866,94 @@ fn the_layout_comes_back_and_what_is_gone_says_so() {
     assert_eq!(s.app.saved(), saved);
     s.made = 10;
     s.host("local", HostEvent::AttachFailed { session: id("s3"), why: "it ended at boot".into(), ended: true });
-    assert!(s.has("it ended at boot") && s.has("Enter: start it again"), "{}", s.screen());
+    assert!(s.has("it ended at boot") && s.has("r: start again   x: close"), "{}", s.screen());
+    // Enter does what it does to any that has ended: nothing
     s.keys("Enter");
+    assert!(!s.app.focused().unwrap().is_live() && s.app.panes.len() == 3);
+    s.keys("r");
     s.answer();
     assert!(s.app.focused().unwrap().is_live());
+}
+
+#[test]
+fn a_split_holds_panes_of_several_machines_and_comes_back() {
+    let mut s = Bench::full(120, 30);
+    let nas = HostId::new("nas");
+    s.host("nas", HostEvent::State(online()));
+    s.there = vec![SessionInfo { state: "detached".into(), ..info("r1", 80, 24) }];
+    s.host("nas", HostEvent::Sessions(s.there.clone()));
+    s.answer();
+    s.there.clear();
+    // a session of another machine, from the tree
+    s.keys("C-b b");
+    s.app.tree.chosen = Some(Place::Session(nas.clone(), id("r1")));
+    s.keys("|");
+    s.answer();
+    assert_eq!((s.app.tabs.list.len(), s.focused().as_str()), (1, "r1"));
+    assert!(!s.app.tree.focused, "the keys go to it");
+    // a shell of that machine below it
+    s.keys("C-b b");
+    s.app.tree.chosen = Some(Place::Host(nas.clone()));
+    s.keys("-");
+    s.answer();
+    assert_eq!(in_splits(&s), "s1+r1+s2");
+    assert_eq!(s.app.focused().unwrap().host, nas);
+    let screen = s.screen();
+    assert!(screen.contains("┌ bash ─") && screen.contains("┌ nas · bash ─"), "{screen}");
+    // each host hears the size of its own panes
+    let sizes: Vec<Size> = s.app.panes.values().map(|p| p.engine.size()).collect();
+    assert_eq!(sizes, [Size::new(38, 26), Size::new(38, 12), Size::new(38, 12)]);
+    // what was kept of it attaches each to its own host
+    let saved = serde_json::to_string(&s.app.saved()).unwrap();
+    let mut again = Bench::new(Setup { saved: Some(serde_json::from_str(&saved).unwrap()), ..setup(120, 30) });
+    again.host("local", HostEvent::State(online()));
+    again.host("nas", HostEvent::State(online()));
+    let mut attached: Vec<String> = again.effects.iter().filter_map(attach_of).collect();
+    attached.sort();
+    assert_eq!(attached, ["local s1", "nas r1", "nas s2"]);
+    again.answer();
+    assert_eq!(serde_json::to_string(&again.app.saved()).unwrap(), saved);
+}
+
+fn attach_of(effect: &Effect) -> Option<String> {
+    match effect {
+        Effect::Host(host, HostCommand::Attach { session, .. }) => Some(format!("{} {session}", host.as_str())),
+        _ => None,
+    }
+}
+
+#[test]
+fn a_pane_of_another_tab_is_taken_in_and_nothing_is_attached_twice() {
+    let mut s = Bench::full(120, 30);
+    s.host("nas", HostEvent::State(online()));
+    let mut out = Vec::new();
+    s.app.open_session(&HostId::new("nas"), &id("r1"), &mut out);
+    s.effects.extend(out);
+    s.answer();
+    s.keys("C-b 1");
+    s.take();
+    s.keys("C-b @");
+    assert!(s.has("beside this pane") && s.has("nas · tab 2") && s.has("new shell of nas"), "{}", s.screen());
+    s.keys("Enter");
+    assert_eq!(in_splits(&s), "s1+r1");
+    assert!(!s.effects.iter().any(|e| attach_of(e).is_some()), "{:?}", s.effects);
+    // the inverse of it, and from the tree again
+    s.keys("C-b !");
+    assert_eq!(in_splits(&s), "s1 r1");
+    s.keys("C-b 1 C-b b");
+    s.host("nas", HostEvent::Sessions(vec![info("r1", 80, 24)]));
+    s.app.tree.chosen = Some(Place::Session(HostId::new("nas"), id("r1")));
+    s.keys("-");
+    assert_eq!(in_splits(&s), "s1+r1");
+    assert!(matches!(&s.app.tabs.list[0].layout, crate::client::layout::Node::Split { dir: Dir::Column, .. }));
+    // it is in this tab already: gone to, not moved
+    s.keys("C-b Up C-b b |");
+    assert_eq!((in_splits(&s).as_str(), s.focused().as_str()), ("s1+r1", "r1"));
+    // no room: it stays where it is
+    s.keys("C-b !");
+    s.event(Event::Resize(Size::new(5, 5)));
+    s.keys("C-b 1 C-b @ Enter");
+    assert_eq!(in_splits(&s), "s1 r1");
 }
 
 #[test]
@@ -957,7 +1043,7 @@ fn tree_and_drawer() {
         "{screen}"
     );
     assert!(screen.contains("ssh_config"), "{screen}");
-    assert_eq!(s.app.focused().unwrap().engine.size(), Size::new(94, 22));
+    assert_eq!(s.app.focused().unwrap().engine.size(), Size::new(80, 22));
     s.keys("C-b b");
     assert!(s.app.tree.focused);
     s.take();
@@ -1206,10 +1292,13 @@ fn a_session_of_another_size_is_shown_around_its_cursor() {
 fn a_closed_pane_leaves_nothing_half_made() {
     let mut s = Bench::full(80, 24);
     s.keys("C-b %");
-    let create = s.take();
-    assert!(create.iter().any(|e| matches!(e, Effect::Host(_, HostCommand::Create { tag: 2, .. }))));
+    let tag = s.take().iter().find_map(|e| match e {
+        Effect::Host(_, HostCommand::Create { tag, .. }) => Some(*tag),
+        _ => None,
+    });
+    let tag = tag.expect("a session is wanted");
     s.keys("C-b x");
-    s.host("local", HostEvent::Created { tag: 2, result: Ok(Box::new(info("s2", 1, 1))) });
+    s.host("local", HostEvent::Created { tag, result: Ok(Box::new(info("s2", 1, 1))) });
     assert!(s.effects.contains(&Effect::Host(HostId::local(), HostCommand::Close { session: id("s2") })));
     s.keys("C-b x y");
     assert!(s.has("No panes.") && s.has("┌ hosts"), "{}", s.screen());
@@ -1250,6 +1339,128 @@ fn in_tabs(s: &Bench) -> String {
         if i == s.app.tabs.active { format!("[{session}]") } else { session }
     };
     s.app.tabs.list.iter().enumerate().map(|(i, t)| name(i, t)).collect::<Vec<_>>().join(" ")
+}
+#[test]
+fn nothing_of_a_host_is_shown_as_if_live_while_it_is_away() {
+    use crate::proto::control::connections::Listed;
+    let book: Listed = serde_json::from_value(serde_json::json!({ "folders": [{ "id": "f", "name": "Attic" }],
+        "connections": [{ "id": "c", "name": "backup", "config": { "type": "local", "config": {} } }] }))
+    .unwrap();
+    let book = std::sync::Arc::new(book);
+    let nas = HostId::new("nas");
+    let mut s = Bench::full(120, 30);
+    let there = |s: &mut Bench| {
+        s.host("nas", HostEvent::State(online()));
+        s.host("nas", HostEvent::Connections(Some(book.clone())));
+        s.host("nas", HostEvent::Sessions(vec![info("r1", 80, 24), info("r2", 80, 24)]));
+        s.take();
+    };
+    there(&mut s);
+    let mut out = Vec::new();
+    s.app.open_session(&nas, &id("r1"), &mut out);
+    s.effects.extend(out.into_iter().filter(|e| attach_of(e).is_some()));
+    s.answer();
+    let rows = |s: &Bench| {
+        let rows = s.app.tree_rows().into_iter().filter(|r| r.place.host() == Some(&nas) && r.depth > 0);
+        rows.map(|r| match &r.place {
+            Place::Session(_, session) => session.to_string(),
+            _ => r.text,
+        })
+        .collect::<Vec<_>>()
+    };
+    assert_eq!(rows(&s), ["Attic", "backup", "r1", "r2"]);
+    // while it is tried again: what panes show, and that it is of before
+    s.at(10.0);
+    s.host("nas", HostEvent::Gauges(Gauges::default()));
+    s.at(18.0);
+    s.host("nas", HostEvent::State(HostState::Lost { why: "cut".into(), retry: Duration::from_secs(9) }));
+    assert_eq!(rows(&s), ["r1"]);
+    let row = s.app.tree_rows().into_iter().find(|r| r.place == Place::Session(nas.clone(), id("r1"))).unwrap();
+    assert_eq!((row.standing, row.aside.as_str()), (Some(crate::client::tree::Standing::Offline), ""));
+    assert_eq!(s.app.more_of(&Place::Host(nas.clone()))[1], "lost 8s: r tries now");
+    assert!(s.app.more_of(&row.place)[1].starts_with("lost 8s · "), "{:?}", s.app.more_of(&row.place));
+    s.keys("C-b s");
+    assert!(s.has("nas · lost 8s") && !s.has("nas · running"), "{}", s.screen());
+    s.keys("Escape");
+    // there again: all of it
+    there(&mut s);
+    assert_eq!(rows(&s), ["Attic", "backup", "r1", "r2"]);
+    // let go of, or given up: its name alone
+    for state in [HostState::Offline, HostState::Failed { why: "no".into(), hints: vec![], hard: false }] {
+        there(&mut s);
+        s.host("nas", HostEvent::State(state));
+        assert!(rows(&s).is_empty(), "{:?}", rows(&s));
+        s.host("nas", HostEvent::Sessions(vec![info("r1", 80, 24)]));
+        assert!(rows(&s).is_empty(), "a list from before");
+    }
+    // without its agent, what that agent kept and ran is not there to be opened
+    there(&mut s);
+    let without = HostState::Online { build: String::new(), hostname: String::new() };
+    s.host("nas", HostEvent::State(HostState::Lost { why: "cut".into(), retry: Duration::from_secs(9) }));
+    s.host("nas", HostEvent::State(without));
+    assert!(rows(&s).is_empty(), "{:?}", rows(&s));
+}
+
+#[test]
+fn a_host_that_no_file_names_is_connected_by_what_is_typed() {
+    let mut s = Bench::full(100, 24);
+    s.keys("C-b g");
+    s.keys("'pi@10.0.0.5:2222");
+    assert!(s.has("connect to pi@10.0.0.5:2222"), "{}", s.screen());
+    // what is listed is gone to, and a word is looked for alone
+    s.keys("C-u");
+    s.keys("'nas");
+    assert!(!s.has("connect to"), "{}", s.screen());
+    s.keys("C-u");
+    s.keys("'-oX@y");
+    assert!(!s.has("connect to"), "{}", s.screen());
+    s.keys("C-u");
+    s.keys("'pi@10.0.0.5:2222 Enter");
+    let pi = HostId::new("pi@10.0.0.5:2222");
+    assert!(s.effects.contains(&Effect::Host(pi.clone(), HostCommand::Connect)), "{:?}", s.effects);
+    assert_eq!(s.app.focused().unwrap().host, pi);
+    // it is listed now
+    s.keys("C-b g");
+    s.keys("'pi@10.0.0.5:2222");
+    assert!(!s.has("connect to"), "{}", s.screen());
+}
+
+#[test]
+fn a_host_with_an_agent_stays_in_the_tree_until_it_is_taken_out() {
+    let pi = HostId::new("pi@10.0.0.5");
+    let mut s = Bench::full(120, 30);
+    s.take();
+    s.host("pi@10.0.0.5", HostEvent::State(online()));
+    let kept = |e: &Effect| matches!(e, Effect::Save(l) if l.hosts == ["pi@10.0.0.5"]);
+    assert!(s.effects.iter().any(kept), "{:?}", s.effects);
+    // one without an agent has nothing there that lives on
+    s.host("nas", HostEvent::State(HostState::Online { build: String::new(), hostname: String::new() }));
+    let saved = serde_json::to_string(&s.app.saved()).unwrap();
+    let mut s = Bench::new(Setup { saved: Some(serde_json::from_str(&saved).unwrap()), ..setup(120, 30) });
+    assert!(s.has("│  pi@10.0.0.5 "), "{}", s.screen());
+    assert!(!s.effects.iter().any(|e| matches!(e, Effect::Host(h, _) if *h == pi)), "nothing is dialed for it");
+    s.host("local", HostEvent::State(online()));
+    s.answer();
+    // first its link is let go of, then it
+    s.host("pi@10.0.0.5", HostEvent::State(online()));
+    s.keys("C-b b");
+    s.app.tree.chosen = Some(Place::Host(pi.clone()));
+    s.take();
+    s.keys("x");
+    assert!(s.effects.contains(&Effect::Host(pi.clone(), HostCommand::Disconnect)), "{:?}", s.effects);
+    s.host("pi@10.0.0.5", HostEvent::State(HostState::Offline));
+    assert!(s.has("│  pi@10.0.0.5 "), "{}", s.screen());
+    s.take();
+    s.keys("x");
+    assert!(!s.app.hosts.contains_key(&pi) && s.app.tree.chosen.as_ref().is_some_and(|p| p.host() != Some(&pi)));
+    assert!(s.effects.iter().any(|e| matches!(e, Effect::Save(l) if l.hosts.is_empty())), "{:?}", s.effects);
+}
+
+/// The sessions of each tab's panes.
+fn in_splits(s: &Bench) -> String {
+    let name = |p: &PaneId| s.app.panes[p].session.as_ref().map_or("-".into(), |s| s.to_string());
+    let tabs = s.app.tabs.list.iter().map(|t| t.panes().iter().map(name).collect::<Vec<_>>().join("+"));
+    tabs.collect::<Vec<_>>().join(" ")
 }
 fn kept(panes: &[(&str, &str)]) -> Option<Layout> {
     let tab = |(host, session): &(&str, &str)| disk::Tab {
@@ -1380,7 +1591,7 @@ fn the_open_tree_is_kept_in_step_and_a_closed_one_asks_nothing() {
     s.at(5.0);
     s.event(Event::Tick);
     s.answer();
-    let row = |s: &Bench| s.screen().lines().nth(2).unwrap_or("").chars().take(26).collect::<String>();
+    let row = |s: &Bench| s.screen().lines().nth(2).unwrap_or("").chars().take(40).collect::<String>();
     assert!(row(&s).starts_with("│    vi   ") && !row(&s).contains("0s"), "{}", s.screen());
     s.there = vec![made("make")];
     s.at(31.0);
@@ -1411,7 +1622,7 @@ fn the_open_tree_is_kept_in_step_and_a_closed_one_asks_nothing() {
 
 #[test]
 fn the_go_to_picker_finds_by_label_best_first_and_help_is_wide() {
-    let mut s = Bench::full(140, 30);
+    let mut s = Bench::full(160, 30);
     s.app.known = vec!["local-mirror".into(), "nas-backup".into(), "nas".into()];
     s.there = vec![SessionInfo { name: "build".into(), ..info("s7", 80, 22) }];
     s.host("local", HostEvent::Sessions(s.there.clone()));
@@ -1438,6 +1649,76 @@ fn the_go_to_picker_finds_by_label_best_first_and_help_is_wide() {
     let screen = s.screen();
     let top = screen.lines().find(|l| l.contains("keys and commands")).unwrap_or("");
     assert!(top.chars().filter(|c| "─┐".contains(*c)).count() > 40, "{screen}");
+}
+
+#[test]
+fn sessions_of_one_program_are_told_apart_in_the_pickers() {
+    let mut s = Bench::full(100, 30);
+    let of = |session: &str, title: &str, cwd: &str| SessionInfo {
+        title: title.into(),
+        cwd: cwd.into(),
+        state: "detached".into(),
+        created_at: "1970-01-01T00:01:00Z".into(),
+        ..info(session, 80, 22)
+    };
+    s.event(Event::Time { clock: "00:01".into(), unix: 360 });
+    let named = SessionInfo { name: "build".into(), ..of("s9", "make", "/home/me/src/thub") };
+    let via = SessionInfo { target: "t1".into(), connection: "Lab Two".into(), ..of("s11", "", "") };
+    s.there =
+        vec![via, of("s7", "vim", "/home/me/src/thub"), of("s8", "", "/srv"), named, of("s10", "me@box: ~\x1b", "")];
+    s.host("local", HostEvent::Sessions(s.there.clone()));
+    for keys in ["C-b s", "C-b g"] {
+        s.keys(keys);
+        let line = |name: &str| s.screen().lines().find(|l| l.contains(name)).unwrap_or_default().to_string();
+        assert!(line("vim  bash  …/src/thub").contains("this machine · detached 5m"), "{}", s.screen());
+        assert!(s.has("bash  /srv ") && s.has("build  make  bash  …/src/thub"), "{}", s.screen());
+        assert!(s.has("me@box: ~\\u{1b}  bash"), "{}", s.screen());
+        assert!(s.has("Lab Two  bash"), "{}", s.screen());
+        s.keys("'thub Escape");
+    }
+    s.keys("C-b s 'vimthub Enter");
+    s.answer();
+    assert_eq!(s.focused(), "s7", "found by title and directory");
+    // on a phone what tells them apart is what stays
+    s.event(Event::Resize(Size::new(40, 12)));
+    s.keys("C-b s");
+    assert!(s.has("build  make") && s.has("bash  /srv"), "{}", s.screen());
+}
+
+#[test]
+fn more_tabs_than_fit_have_a_sign_at_the_edge() {
+    let mut s = Bench::full(60, 12);
+    let line = |s: &Bench| s.screen().lines().next().unwrap_or_default().to_string();
+    for _ in 0..7 {
+        s.keys("C-b c");
+        s.answer();
+    }
+    assert_eq!(s.app.tabs.list.len(), 8);
+    assert!(line(&s).starts_with("‹ 2 bash ") && line(&s).ends_with(" 8 bash"), "{}", s.screen());
+    s.mouse(MouseKind::Press, Button::Left, 0, 0);
+    assert_eq!(s.app.tabs.active, 0, "{}", s.screen());
+    assert!(line(&s).starts_with(" 1 bash  2 bash ") && line(&s).ends_with("›"), "{}", s.screen());
+    assert_eq!(line(&s).chars().count(), 60);
+    s.mouse(MouseKind::Press, Button::Left, 59, 0);
+    assert_eq!(s.app.tabs.active, 7);
+    // one far wider than the screen
+    s.event(Event::Resize(Size::new(8, 12)));
+    s.answer();
+    assert!(line(&s).starts_with('‹'), "{}", s.screen());
+    s.keys("C-b 3");
+    assert!(line(&s).starts_with('‹') && line(&s).ends_with('›'), "{}", s.screen());
+}
+
+#[test]
+fn panels_lie_beside_the_tree_where_there_is_room_for_them() {
+    let mut s = Bench::full(120, 35);
+    s.keys("C-b g");
+    let top = |s: &Bench, title: &str| s.screen().lines().find(|l| l.contains(title)).unwrap_or_default().to_string();
+    assert!(top(&s, "┌ go to").starts_with(&format!("│{}│ ", " ".repeat(38))), "{}", s.screen());
+    s.keys("Escape C-b ?");
+    assert!(s.has("split-right      split side by side"), "{}", s.screen());
+    assert!(top(&s, "┌ keys and commands").starts_with("│   "), "over it, in full: {}", s.screen());
+    assert!(!top(&s, "┌ keys and commands").starts_with(&format!("│{}│", " ".repeat(38))), "{}", s.screen());
 }
 
 /// The program of the focused pane asks for these.
@@ -1737,7 +2018,7 @@ fn no_shell_of_this_machine_takes_the_place_of_one_on_another() {
     let cause = Some("connection lost: the process that held it is gone".to_string());
     s.host("local", HostEvent::Exited { session: id("s2"), exit: SessionExited { exit_code: None, cause } });
     s.take();
-    assert!(s.has("Enter or x: close") && !s.has("start again"), "{}", s.screen());
+    assert!(s.has("x: close") && !s.has("start again"), "{}", s.screen());
     s.keys("r");
     assert!(!s.effects.iter().any(|e| matches!(e, Effect::Host(_, HostCommand::Create { .. }))), "{:?}", s.effects);
     assert!(s.has("a session on me@web over plain SSH"), "{}", s.screen());

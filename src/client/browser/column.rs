@@ -155,16 +155,19 @@ impl Column {
             self.back.drain(..over);
         }
         (self.whose, self.path, self.wanted) = (whose, path, wanted);
-        self.entries = Vec::new();
-        self.order.clear();
-        self.shown.clear();
-        (self.cursor, self.top, self.moved) = (0, 0, false);
-        (self.chosen, self.chosen_bytes, self.chosen_away) = (0, 0, 0);
+        self.clear();
         self.filter.clear();
         self.trouble = None;
         self.end = ListEnd::default();
         self.listing = Some(Listing { tag, fresh: None });
         old
+    }
+
+    fn clear(&mut self) {
+        self.entries = Vec::new();
+        (self.order, self.shown) = (Vec::new(), Vec::new());
+        (self.cursor, self.top, self.moved) = (0, 0, false);
+        (self.chosen, self.chosen_bytes, self.chosen_away) = (0, 0, 0);
     }
 
     /// Lists the same directory once more; the cursor goes to `wanted` where that is there. Returns the listing that is to
@@ -178,8 +181,11 @@ impl Column {
         old
     }
 
-    /// Lets go of what is under way.
+    /// Lets go of what is under way, and of what came: it is listed anew, with the cursor on this name, when it is looked at
+    /// again. Returns the listing that is to be let go of.
     pub fn leave(&mut self) -> Option<u64> {
+        self.wanted = self.current().map(|e| e.info.name.clone()).or(self.wanted.take());
+        self.clear();
         self.listing.take().map(|l| l.tag)
     }
 
@@ -537,6 +543,17 @@ mod tests {
         assert!(c.is_empty() && c.current().is_none() && c.picked().is_empty());
         c.set_filter("");
         assert_eq!((c.len(), c.all()), (6, 6));
+    }
+
+    #[test]
+    fn one_that_is_closed_keeps_its_place_and_nothing_else() {
+        let mut c = column();
+        c.add(["a", "b", "c"].map(|n| info(n, FileKind::File, 10)).to_vec());
+        c.go_to_row(1);
+        assert_eq!((c.leave(), c.all(), c.len()), (Some(1), 0, 0));
+        assert_eq!(c.again(None, 2), None);
+        c.add(["c", "b", "a"].map(|n| info(n, FileKind::File, 10)).to_vec());
+        assert_eq!((names(&c).join(" "), on(&c)), ("a b c".into(), "b".into()));
     }
 
     #[test]

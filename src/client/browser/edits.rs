@@ -4,6 +4,7 @@
 use crate::client::files::Whose;
 use crate::proto::control::{FileInfo, FileName, FilePath};
 use crate::proto::ids::SessionId;
+use crate::store::copies::Held;
 use std::path::PathBuf;
 
 /// A file and its copy here.
@@ -17,8 +18,10 @@ pub struct Edit {
     pub was: FileInfo,
     /// The copy, alone in a directory of its own.
     pub copy: PathBuf,
-    /// SHA-256 of the copy as it was fetched.
-    pub hash: [u8; 32],
+    /// SHA-256 of the copy as it was fetched, in lower-case hexadecimal.
+    pub hash: String,
+    /// No other client takes the copy while this one has it.
+    pub held: Held,
 }
 
 /// What becomes of an edited file that became another one meanwhile.
@@ -40,6 +43,8 @@ pub enum Left {
     Differs(Option<Box<FileInfo>>),
     /// Why it did not get there (escaped): a person says whether to try again.
     Failed(String),
+    /// Nobody was there when its editor ended, in the time of a client before this one: a person says whether it goes back.
+    Stayed,
 }
 
 /// An edit, from its editor's start until what was edited is put back or given up.

@@ -2,6 +2,7 @@
 //! each pair of hosts. State alone: carrying a job out is `errands`, asking a person is `app/files.rs`.
 
 use crate::client::files::Whose;
+use crate::client::files::failures::Failures;
 use crate::client::files::job::Conflict;
 use crate::proto::control::{Failed, FileInfo, FileName, FilePath};
 use std::time::Duration;
@@ -73,7 +74,7 @@ pub struct Job {
     pub current: String,
     /// Bytes a second.
     pub speed: u64,
-    pub failed: Vec<Failed>,
+    pub failed: Failures,
     /// What is there of a large file, where it goes to.
     pub part: Option<FilePath>,
     pub skipped: u64,
@@ -82,8 +83,6 @@ pub struct Job {
     pub ended: Option<Duration>,
 }
 
-/// Failures that are kept to be read.
-const TOLD: usize = 10_000;
 /// Jobs that are over and kept to be looked at.
 const KEPT: usize = 50;
 
@@ -131,9 +130,7 @@ impl Job {
     }
     pub fn fail(&mut self, failed: impl IntoIterator<Item = Failed>) {
         for each in failed {
-            if self.failed.len() < TOLD {
-                self.failed.push(each);
-            }
+            self.failed.add(each);
         }
     }
 }
@@ -156,7 +153,7 @@ impl Queue {
             planned: None,
             current: String::new(),
             speed: 0,
-            failed: Vec::new(),
+            failed: Failures::default(),
             part: None,
             skipped: 0,
             begun: None,

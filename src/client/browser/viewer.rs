@@ -13,6 +13,8 @@ pub const MOST: u64 = 8 << 20;
 const LINE: usize = 4096;
 /// Bytes of a row of the hex view.
 const ROW: usize = 16;
+/// Bytes that are looked through in one go: a few milliseconds' worth.
+const SLICE: usize = 128 << 10;
 
 pub struct Viewer {
     /// Of the file; escaped.
@@ -36,7 +38,15 @@ pub struct Viewer {
     pub typing: Option<Field>,
     pub sought: String,
     pub missed: bool,
+    seeking: Option<Seek>,
     room: usize,
+}
+
+/// A search under way: the row it looks at next.
+#[derive(Clone, Copy)]
+struct Seek {
+    row: usize,
+    back: bool,
 }
 
 impl Viewer {
@@ -57,6 +67,7 @@ impl Viewer {
             typing: None,
             sought: String::new(),
             missed: false,
+            seeking: None,
             room: 20,
         }
     }
@@ -132,21 +143,43 @@ impl Viewer {
         self.top = (self.top as i64).saturating_add(by).clamp(0, last.max(0)) as usize;
     }
 
-    /// The next row with what is looked for, from `from` on or back.
-    fn find(&mut self, back: bool) {
-        let needle = self.sought.to_lowercase();
-        if needle.is_empty() {
+    /// Looks for the row with what is looked for, from this one on or back; none = there is none to look at.
+    fn find(&mut self, from: Option<usize>, back: bool) {
+        if self.sought.is_empty() {
             return;
         }
-        let hit = |row: &usize| self.row(*row).is_some_and(|r| r.to_lowercase().contains(&needle));
-        let found = match back {
-            false => (self.top + 1..self.rows()).find(hit),
-            true => (0..self.top).rev().find(hit),
-        };
-        self.missed = found.is_none();
-        if let Some(row) = found {
-            self.top = row;
+        self.missed = from.is_none();
+        self.seeking = from.map(|row| Seek { row, back });
+        self.seek_on();
+    }
+
+    /// A search is under way.
+    pub fn is_seeking(&self) -> bool {
+        self.seeking.is_some()
+    }
+
+    /// Looks through some more of it.
+    pub fn seek_on(&mut self) {
+        let Some(Seek { mut row, back }) = self.seeking.take() else { return };
+        let (needle, mut looked) = (self.sought.to_lowercase(), 0);
+        while let Some(text) = self.row(row) {
+            if text.to_lowercase().contains(&needle) {
+                self.top = row;
+                return;
+            }
+            row = match (back, row) {
+                (true, 0) => break,
+                (true, row) => row - 1,
+                (false, row) => row + 1,
+            };
+            // (what is blank takes its time, too)
+            looked += text.len().max(16);
+            if looked >= SLICE {
+                self.seeking = Some(Seek { row, back });
+                return;
+            }
         }
+        self.missed = true;
     }
 
     /// `room`: rows there are to show it.
@@ -159,21 +192,7 @@ impl Viewer {
                     self.sought = field.take();
                     self.typing = None;
                     // what is at the top counts
-                    let before = self.top;
-                    self.top = self.top.wrapping_sub(1);
-                    match self.top == usize::MAX {
-                        true => {
-                            self.top = 0;
-                            let needle = self.sought.to_lowercase();
-                            if !self.row(0).is_some_and(|r| r.to_lowercase().contains(&needle)) {
-                                self.find(false);
-                            }
-                        }
-                        false => self.find(false),
-                    }
-                    if self.missed {
-                        self.top = before;
-                    }
+                    self.find(Some(self.top), false);
                 }
                 _ => {
                     field.key(key, name);
@@ -182,6 +201,9 @@ impl Viewer {
             return Outcome::Stay;
         }
         self.missed = false;
+        if self.seeking.take().is_some() && matches!(name, "Escape" | "C-c") {
+            return Outcome::Stay;
+        }
         let page = room.max(2) as i64 - 1;
         match name {
             "q" | "Q" | "Escape" | "C-c" | "F3" | "F10" => return Outcome::Close,
@@ -205,8 +227,8 @@ impl Viewer {
                 };
             }
             "/" => self.typing = Some(Field::default()),
-            "n" => self.find(false),
-            "N" => self.find(true),
+            "n" => self.find(Some(self.top + 1), false),
+            "N" => self.find(self.top.checked_sub(1), true),
             "y" if self.whole => return Outcome::Do(Choice::CopyText(self.text())),
             _ => {}
         }
@@ -270,6 +292,37 @@ mod tests {
         assert_eq!(v.row(0).unwrap(), "00000000  6f 6e 65 0a 74 77 6f 0d  0a 09 74 68 72 1b 5b 32  one·two···thr·[2");
         assert_eq!(v.row(1).unwrap().find("J"), Some(60));
         assert!(v.row(9).is_none());
+    }
+
+    #[test]
+    fn a_search_goes_on_in_slices_and_can_be_stopped() {
+        let mut v = Viewer::new("f".into(), None, Some(1));
+        for n in 0..100_000 {
+            v.add(format!("line {n}\n").as_bytes());
+        }
+        v.add(b"the needle\n");
+        press(&mut v, "/ N E E D L E Enter");
+        assert!(v.is_seeking() && v.top == 0 && !v.missed);
+        press(&mut v, "Escape");
+        assert!(!v.is_seeking(), "it closes with the next one");
+        let mut slices = 0;
+        let mut whole = |v: &mut Viewer, keys: &str| {
+            press(v, keys);
+            while v.is_seeking() {
+                slices += 1;
+                v.seek_on();
+            }
+            (v.top, v.missed)
+        };
+        assert_eq!(whole(&mut v, "n"), (100_000, false));
+        assert_eq!(whole(&mut v, "n"), (100_000, true));
+        assert_eq!(whole(&mut v, "N"), (100_000, true));
+        assert_eq!(whole(&mut v, "g / L I N E Space 7 7 7 Enter"), (777, false));
+        assert_eq!(whole(&mut v, "G N"), (77_799, false));
+        assert!(slices > 20, "{slices}");
+        // another key is meant as ever
+        press(&mut v, "g / N E E D L E Enter j");
+        assert_eq!((v.is_seeking(), v.top), (false, 1));
     }
 
     #[test]

@@ -16,12 +16,8 @@ pub fn split_down(app: &mut App) -> Vec<Effect> {
 }
 fn split(app: &mut App, dir: Dir) -> Vec<Effect> {
     let mut out = Vec::new();
-    let size = app.focused().map(|p| app.pane_size(p.id));
-    let room = size.is_none_or(|s| if dir == Dir::Row { s.cols >= 6 } else { s.rows >= 4 });
-    if room {
+    if app.has_room(dir) {
         app.split(dir, &mut out);
-    } else {
-        app.say("no room for another pane here");
     }
     out
 }
@@ -192,6 +188,13 @@ pub fn break_out(app: &mut App) -> Vec<Effect> {
         app.touch();
     }
     Vec::new()
+}
+
+pub fn join(app: &mut App) -> Vec<Effect> {
+    super::show::pick_beside(app, Dir::Row)
+}
+pub fn join_below(app: &mut App) -> Vec<Effect> {
+    super::show::pick_beside(app, Dir::Column)
 }
 
 pub fn next_layout(app: &mut App) -> Vec<Effect> {

@@ -1,14 +1,18 @@
 //! Owns the bodies of the commands that show something: tree, pickers, palette, help.
 
+use crate::client::app::hub::Wish;
 use crate::client::app::{App, Effect, Target};
 use crate::client::command::COMMANDS;
 use crate::client::host::HostId;
 use crate::client::layer::picker::{Item, Picker};
 use crate::client::layer::ports::Panel;
 use crate::client::layer::{Choice, Layer};
+use crate::client::layout::Dir;
 use crate::client::pane::command_of;
-use crate::client::tree::{host_text, state_text};
+use crate::client::tree::deeds::{DEEDS, keys_of};
+use crate::client::tree::{Place, age, host_text, state_text, unix_of};
 use crate::client::view::tabs::label;
+use crate::proto::control::SessionInfo;
 use crate::proto::ids::SessionId;
 use crate::text::short;
 
@@ -32,27 +36,58 @@ pub fn tree(app: &mut App) -> Vec<Effect> {
 
 fn tabs(app: &App, items: &mut Vec<Item>) {
     for (i, tab) in app.tabs.list.iter().enumerate() {
-        let host = app.panes.get(&tab.focus).map_or(String::new(), |p| host_text(&p.host));
+        let pane = app.panes.get(&tab.focus);
+        let host = pane.map(|p| app.whereabouts(p, 40).unwrap_or_else(|| host_text(&p.host))).unwrap_or_default();
         let name = label(app, tab);
+        // of what it shows as much as its name does not say
+        let info = pane.and_then(|p| p.info.as_deref()).map(words_of).unwrap_or_default();
+        let more: Vec<String> = info.into_iter().filter(|w| !name.contains(w.as_str())).collect();
+        let name = std::iter::once(name).chain(more).collect::<Vec<_>>().join("  ");
         let text = format!("tab {} {name}", i + 1);
         items.push(Item { text, aside: host, label: Some(name), choice: Choice::Go(Target::Tab(i)) });
     }
 }
 
+/// What tells a session from others, what says most first: its name, its program's title, the program, where it is. Escaped.
+fn words_of(info: &SessionInfo) -> Vec<String> {
+    let command = command_of(info);
+    let mut words: Vec<String> = Vec::new();
+    let cwd = last_of(&info.cwd);
+    // (a program without a title has its name for one)
+    let title = short(info.title.trim(), 40);
+    let title = if command.starts_with(&title) { String::new() } else { title };
+    // (of a target the connection's name: the command tells its address alone)
+    let connection = if info.target.is_empty() { String::new() } else { short(&info.connection, 40) };
+    for word in [short(info.name.trim(), 40), connection, title, command, cwd] {
+        // (a prompt's title tells the directory, or the program's name)
+        if !word.is_empty() && !words.iter().any(|w| w.contains(&word)) {
+            words.push(word);
+        }
+    }
+    words
+}
+
+/// The last two names of a path: `…/src/thub`.
+fn last_of(path: &str) -> String {
+    let names: Vec<&str> = path.split('/').filter(|n| !n.is_empty()).collect();
+    match names.as_slice() {
+        [.., above, last] if names.len() > 2 => short(&format!("…/{above}/{last}"), 40),
+        _ => short(path, 40),
+    }
+}
+
 fn sessions(app: &App, items: &mut Vec<Item>) {
     for (id, host) in &app.hosts {
-        for info in &host.sessions {
+        for info in app.sessions_told(id, host) {
             let Ok(session) = info.id.parse::<SessionId>() else { continue };
-            if app.is_listed_elsewhere(id, info) {
-                continue;
-            }
-            let mut text = command_of(info);
-            if !info.name.is_empty() {
-                text = format!("{}  {text}", short(&info.name, 60));
-            }
-            let aside = format!("{} · {}", host_text(id), short(&info.state, 20));
-            let label = Some(text.clone());
-            items.push(Item { text, aside, label, choice: Choice::Go(Target::Session(id.clone(), session)) });
+            let words = words_of(info);
+            let age = unix_of(&info.created_at).map(|t| age(app.unix_now() - t)).unwrap_or_default();
+            let state = if host.tells() { short(&info.state, 20) } else { state_text(host, app.now) };
+            let aside = format!("{} · {state} {age}", host_text(id)).trim_end().to_string();
+            // (found by all of it, in whatever order it is shown)
+            let label = Some(words.join("  "));
+            let choice = Choice::Go(Target::Session(id.clone(), session));
+            items.push(Item { text: words.join("  "), aside, label, choice });
         }
     }
 }
@@ -80,12 +115,72 @@ pub fn go_to(app: &mut App) -> Vec<Effect> {
     tabs(app, &mut items);
     sessions(app, &mut items);
     hosts(app, &mut items);
-    pick(app, "go to", items)
+    app.layers.push(Layer::Picker(Picker::new("go to (or user@host:port)", items).or_typed(connect_to)));
+    Vec::new()
+}
+/// A host that no file names, as `thub HOST` takes it. (A plain word is looked for, and may be anything.)
+fn connect_to(typed: &str) -> Option<Item> {
+    let plain = !typed.starts_with('-') && !typed.starts_with("team:");
+    let is_one =
+        plain && typed.contains(['@', '.', ':']) && !typed.contains(|c: char| c.is_whitespace() || c.is_control());
+    let host = HostId::new(typed);
+    is_one.then(|| Item {
+        text: format!("connect to {}", host_text(&host)),
+        aside: "host".into(),
+        label: None,
+        choice: Choice::Go(Target::Host(host)),
+    })
 }
 pub fn pick_tab(app: &mut App) -> Vec<Effect> {
     let mut items = Vec::new();
     tabs(app, &mut items);
     pick(app, "tabs", items)
+}
+
+/// Panes of the other tabs, sessions that no pane shows, connections and hosts: what is chosen comes beside the focused pane.
+pub fn pick_beside(app: &mut App, dir: Dir) -> Vec<Effect> {
+    let mut items = Vec::new();
+    for (i, tab) in app.tabs.list.iter().enumerate().filter(|(i, _)| *i != app.tabs.active) {
+        for pane in tab.panes().into_iter().filter_map(|id| app.panes.get(&id)) {
+            let name = app.title_of(pane);
+            let aside = format!("{} · tab {}", host_text(&pane.host), i + 1);
+            items.push(Item { text: name, aside, label: None, choice: Choice::Join(pane.id, dir) });
+        }
+    }
+    let beside = |place| Choice::Hub(Box::new(Wish::Beside(place, dir)));
+    let mut more = Vec::new();
+    sessions(app, &mut more);
+    more.retain_mut(|item| match &item.choice {
+        Choice::Go(Target::Session(host, session)) if app.pane_of(host, session).is_none() => {
+            item.choice = beside(Place::Session(host.clone(), session.clone()));
+            true
+        }
+        _ => false,
+    });
+    items.append(&mut more);
+    let books = app.hosts.keys().chain(app.teams.keys()).filter_map(|id| Some((id, app.book(id)?)));
+    let opened = books.flat_map(|(id, book)| {
+        let known = book.connections.iter().filter(|c| book.words(&c.id).is_some_and(|w| !w.other));
+        known.map(move |c| (id, c))
+    });
+    for (id, connection) in opened {
+        let aside = format!("{} · connection", app.teams.get(id).map_or_else(|| host_text(id), |t| short(&t.name, 60)));
+        let choice = beside(Place::Connection(id.clone(), connection.id.clone()));
+        items.push(Item { text: short(&connection.name, 100), aside, label: None, choice });
+    }
+    hosts(app, &mut more);
+    items.extend(more.into_iter().filter_map(|item| match item.choice {
+        Choice::Go(Target::Host(host)) => {
+            let text = format!("new shell of {}", item.text);
+            Some(Item { text, choice: beside(Place::Host(host)), ..item })
+        }
+        _ => None,
+    }));
+    let title = match dir {
+        Dir::Row => "beside this pane: which pane, session, connection or host?",
+        Dir::Column => "below this pane: which pane, session, connection or host?",
+    };
+    pick(app, title, items)
 }
 pub fn pick_session(app: &mut App) -> Vec<Effect> {
     let mut items = Vec::new();
@@ -119,6 +214,18 @@ pub fn help(app: &mut App) -> Vec<Effect> {
             true => format!("{keys:<10} {}", command.doc),
             false => format!("{keys:<14} {}", item.text),
         };
+    }
+    for deed in DEEDS {
+        let (keys, doc) = (keys_of(deed), deed.doc);
+        items.push(Item {
+            text: match narrow {
+                true => format!("{keys:<10} tree: {doc}"),
+                false => format!("{keys:<14} {:<15}  {doc}", "in the tree"),
+            },
+            aside: String::new(),
+            label: Some(format!("{keys} in the tree {doc}")),
+            choice: Choice::Hub(Box::new(Wish::Tree(deed.act))),
+        });
     }
     let title = "keys and commands (type to search, Enter runs, Esc closes)";
     app.layers.push(Layer::Picker(Picker::new(title, items).wide()));

@@ -4,15 +4,15 @@
 use super::News;
 use super::run::{Means, Teller};
 use crate::client::files::{End, Whose};
-use crate::proto::control::{Fault, FileName, FilePath};
-use crate::proto::ids::random_bytes;
+use crate::proto::control::{Fault, FileKind, FileName, FilePath};
+use crate::proto::ids::{hex, random_bytes};
 use crate::store::copies;
 use crate::text::count;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::io::AsyncReadExt;
 
 /// Bytes of an image, or of files that were copied, at most: 64 MiB. More is a matter for the file browser.
@@ -23,6 +23,10 @@ const FILES: usize = 100;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Where they come to, from home.
 const INTO: &[u8] = b".cache/thub/pasted";
+/// What was pasted longer ago goes when something is pasted next: a week, in seconds.
+const OLD: u64 = 7 * 24 * 3600;
+/// Files that are looked at for it.
+const LOOKED_AT: usize = 10_000;
 
 fn none(why: impl Into<String>) -> Fault {
     Fault::new(Fault::INVALID, why)
@@ -162,9 +166,38 @@ async fn found() -> Result<Found, Fault> {
     Err(none("the clipboard has neither an image nor files: text is pasted as ever"))
 }
 
-/// Sixteen digits that nothing else has.
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+/// What a name begins with: the second it is pasted in (a file keeps its own time), and digits that nothing else has.
 fn mark() -> String {
-    random_bytes::<4>().iter().map(|b| format!("{b:02x}")).collect()
+    format!("{:08x}-{}", now(), hex(&random_bytes::<4>()))
+}
+
+/// Whether a name says that it was pasted by us, and longer ago than a week.
+fn is_old(name: &FileName, now: u64) -> bool {
+    let name = String::from_utf8_lossy(name.as_bytes());
+    let Some((at, rest)) = name.split_once('-') else { return false };
+    let is_hex = |digits: &str| digits.len() == 8 && digits.bytes().all(|b| b.is_ascii_hexdigit());
+    let ours =
+        is_hex(at) && rest.get(..8).is_some_and(is_hex) && rest.get(8..).is_some_and(|r| r.starts_with(['.', '-']));
+    ours && u64::from_str_radix(at, 16).is_ok_and(|at| at.saturating_add(OLD) < now)
+}
+
+/// Takes away what was pasted long ago: plain files that carry our names.
+async fn clean(end: &End, dir: &FilePath, now: u64) -> Result<(), Fault> {
+    let (mut listing, mut seen, mut old) = (end.list(dir).await?, 0, Vec::new());
+    while let Some(entries) = listing.next().await?.filter(|_| seen < LOOKED_AT) {
+        seen += entries.len();
+        let plain = entries.into_iter().filter(|e| e.kind == FileKind::File && is_old(&e.name, now));
+        old.extend(plain.map(|e| e.name));
+    }
+    drop(listing);
+    for name in old {
+        end.delete(&dir.join(&name), false, |_| {}).await?;
+    }
+    Ok(())
 }
 
 /// The directory for what is pasted, the host's person's alone; without links.
@@ -178,6 +211,7 @@ pub(super) async fn paste(means: &Means, whose: Whose, teller: &Teller) -> Resul
     let end = means.ups.end(whose.clone());
     let here = whose.host.is_local() && whose.place.is_here();
     let found = found().await?;
+    let mut used = None;
     let (paths, what) = match found {
         Found::Files(files) if here => {
             let paths = files.iter().filter_map(|f| FilePath::new(f.as_os_str().as_bytes()).ok()).collect();
@@ -205,30 +239,39 @@ pub(super) async fn paste(means: &Means, whose: Whose, teller: &Teller) -> Resul
                 end.chmod(&path, 0o600).await?;
                 paths.push(path);
             }
+            used = Some(dir);
             (paths, count(files.len(), "file"))
         }
         Found::Image(bytes, ending) => {
             let name = format!("{}.{ending}", mark());
-            let (mut file, copy) = copies::create(&means.paths, &name).map_err(|f| none(f.what))?;
+            let (mut file, copy, _held) = copies::create(&means.paths, &name).map_err(|f| none(f.what))?;
             let sent = async {
                 std::io::Write::write_all(&mut file, &bytes).map_err(|e| none(e.to_string()))?;
                 let dir = into(&end).await?;
                 let name = FileName::new(name).map_err(|e| none(e.to_string()))?;
                 super::copy::send(means, &copy, &whose, &dir, &name).await?;
-                Ok(dir.join(&name))
+                Ok((dir.join(&name), dir))
             };
             let sent = sent.await;
             copies::forget(&means.paths, &copy);
-            (vec![sent?], format!("an image of {} KiB", bytes.len().div_ceil(1024)))
+            let (path, dir) = sent?;
+            used = Some(dir);
+            (vec![path], format!("an image of {} KiB", bytes.len().div_ceil(1024)))
         }
     };
     teller.tell(News::Pasted { paths, what });
+    if let Some(dir) = used
+        && let Err(fault) = clean(&end, &dir, now()).await
+    {
+        tracing::debug!(code = fault.code, "what was pasted long ago stays");
+    }
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client::files::tests::{Host, with};
 
     #[test]
     fn files_of_a_list_are_those_of_this_machine() {
@@ -244,5 +287,33 @@ mod tests {
         let names = |vars: &[&str]| tools(|v| vars.contains(&v)).iter().map(|t| t.list[0]).collect::<Vec<_>>();
         assert_eq!(names(&["DISPLAY", "WAYLAND_DISPLAY"])[..2], ["wl-paste", "xclip"]);
         assert_eq!(names(&["DISPLAY"])[0], "xclip");
+    }
+    #[test]
+    fn what_was_pasted_long_ago_goes() {
+        let name = |text: &str| FileName::new(text).unwrap();
+        assert!(is_old(&name(&format!("{}.png", mark())), now() + OLD + 5) && !is_old(&name(&mark()), now()));
+        let (now, fresh) = (0x6920_0000 + OLD + 1, format!("{:08x}-1234abcd.png", 0x6920_0001));
+        for kept in
+            [fresh.as_str(), "69200000.png", "69200000-1234abcdx", "69200000-1234abc.png", "6920000-1234abcd-a", "mine"]
+        {
+            assert!(!is_old(&name(kept), now), "{kept}");
+        }
+        with(|ups| async move {
+            let host = Host::new(&ups, "far");
+            let end = host.end();
+            let dir = into(&end).await.unwrap();
+            let at = |name: &str| host.home.join(".cache/thub/pasted").join(name);
+            let old = "69200000-1234abcd-a b.txt";
+            for name in [old, &fresh, "mine"] {
+                std::fs::write(at(name), "x").unwrap();
+            }
+            std::fs::create_dir(at("69200000-1234abcd.d")).unwrap();
+            std::os::unix::fs::symlink("mine", at("69200000-1234abcd.png")).unwrap();
+            clean(&end, &dir, now).await.unwrap();
+            assert!(!at(old).exists());
+            for kept in [&fresh, "mine", "69200000-1234abcd.d", "69200000-1234abcd.png"] {
+                assert!(std::fs::symlink_metadata(at(kept)).is_ok(), "{kept}");
+            }
+        });
     }
 }

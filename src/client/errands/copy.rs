@@ -8,22 +8,21 @@ use crate::client::browser::queue::{Asked, Kind, Wanted};
 use crate::client::files::Whose;
 use crate::client::files::job::{self, Choice, Conflict, Job, JobEnd, JobEvent, What};
 use crate::client::host::HostId;
-use crate::proto::control::{Fault, FileInfo, FileName, FilePath};
-use std::collections::HashMap;
+use crate::proto::control::{Fault, FileName, FilePath};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use tokio::sync::mpsc;
 
-/// What is to be done with a name that is taken: as a person said it, and whether what comes is the newer one.
-fn choice(what: Conflict, all: bool, newer: bool) -> Choice {
-    match what {
-        Conflict::Replace => Choice { what: What::Replace, all },
-        Conflict::KeepBoth => Choice { what: What::KeepBoth, all },
-        // (looked at one by one: the engine's own answers are the same for all)
-        Conflict::ReplaceOlder => Choice { what: if newer { What::Replace } else { What::Skip }, all: false },
-        Conflict::Skip | Conflict::Ask | Conflict::Refuse => Choice { what: What::Skip, all },
-    }
+/// What is to be done with a name that is taken, as a person said it.
+fn choice(what: Conflict, all: bool) -> Choice {
+    let what = match what {
+        Conflict::Replace => What::Replace,
+        Conflict::KeepBoth => What::KeepBoth,
+        Conflict::ReplaceOlder => What::ReplaceOlder,
+        Conflict::Skip | Conflict::Ask | Conflict::Refuse => What::Skip,
+    };
+    Choice { what, all }
 }
 
 pub(super) async fn copy(
@@ -41,42 +40,24 @@ pub(super) async fn copy(
         rename: wanted.rename,
         moves: wanted.kind == Kind::Move,
         conflict: wanted.conflict,
+        dry: false,
     };
     let (events_tx, mut events) = mpsc::unbounded_channel();
     let (choices, choices_rx) = mpsc::unbounded_channel();
     let running = job::run(job, events_tx, choices_rx);
     tokio::pin!(running);
-    // questions that are open, and whether what comes is newer than what is there
-    let mut open: HashMap<u64, bool> = HashMap::new();
-    let mut older_for_all = false;
-    let heed = |event: JobEvent, open: &mut HashMap<u64, bool>, older_for_all: bool| match event {
-        JobEvent::Asked { id, path, theirs, ours } => {
-            let newer = ours.mtime_ms > theirs.mtime_ms;
-            if older_for_all {
-                let _ = choices.send((id, choice(Conflict::ReplaceOlder, false, newer)));
-            } else {
-                open.insert(id, newer);
-                let (new, old): (FileInfo, FileInfo) = (*ours, *theirs);
-                teller.tell(News::Asks(Box::new(Asked { id, path, new, old })));
-            }
-        }
-        other => tell(other, teller),
-    };
     let end = loop {
         tokio::select! {
             biased;
-            Some(event) = events.recv() => heed(event, &mut open, older_for_all),
+            Some(event) = events.recv() => tell(event, teller),
             Some(Answer { ask, what, all }) = answers.recv() => {
-                if let Some(newer) = open.remove(&ask) {
-                    older_for_all |= all && what == Conflict::ReplaceOlder;
-                    let _ = choices.send((ask, choice(what, all, newer)));
-                }
+                let _ = choices.send((ask, choice(what, all)));
             }
             end = &mut running => break end,
         }
     };
     while let Ok(event) = events.try_recv() {
-        heed(event, &mut open, older_for_all);
+        tell(event, teller);
     }
     let JobEnd { files, bytes, failed, skipped, fault, .. } = end;
     let fault = fault.map(|f| f.message);
@@ -86,6 +67,8 @@ pub(super) async fn copy(
 
 fn tell(event: JobEvent, teller: &Teller) {
     teller.tell(match event {
+        // (nothing here runs dry)
+        JobEvent::Would { .. } => return,
         JobEvent::Planned { files, bytes } => News::Planned { files, bytes },
         JobEvent::Progress(far) => {
             News::Progress { files: far.files, bytes: far.bytes, current: far.current, speed: far.speed }
@@ -93,7 +76,9 @@ fn tell(event: JobEvent, teller: &Teller) {
         JobEvent::Waiting { why } => News::Waits(why),
         JobEvent::Failed(failed) => News::FailedFor(vec![failed]),
         JobEvent::Part(path) => News::Part(path),
-        JobEvent::Asked { .. } => return,
+        JobEvent::Asked { id, path, theirs, ours } => {
+            News::Asks(Box::new(Asked { id, path, new: *ours, old: *theirs }))
+        }
     });
 }
 
@@ -117,14 +102,15 @@ pub(super) async fn send(
         rename: Some(name.clone()),
         moves: false,
         conflict: Conflict::Replace,
+        dry: false,
     };
     let (events, _) = mpsc::unbounded_channel();
     // (nobody answers: nothing is asked)
     let (_choices, answers) = mpsc::unbounded_channel();
     let end = job::run(job, events, answers).await;
-    match (end.fault, end.failed.into_iter().next()) {
+    match (end.fault, end.failed.first()) {
         (Some(fault), _) => Err(fault),
-        (None, Some(failed)) => Err(failed.why),
+        (None, Some(failed)) => Err(failed.why.clone()),
         (None, None) => Ok(()),
     }
 }
@@ -141,17 +127,4 @@ pub(super) async fn upload(means: &Means, edit: &Edit, name: &FileName) -> Resul
         end.chmod(&edit.dir.join(name), edit.was.mode).await?;
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn older_ones_are_decided_one_by_one() {
-        let said = |what, newer| choice(what, true, newer);
-        assert_eq!(said(Conflict::ReplaceOlder, true), Choice { what: What::Replace, all: false });
-        assert_eq!(said(Conflict::ReplaceOlder, false), Choice { what: What::Skip, all: false });
-        assert_eq!(said(Conflict::KeepBoth, false), Choice { what: What::KeepBoth, all: true });
-    }
 }

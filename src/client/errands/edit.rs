@@ -1,17 +1,20 @@
-//! Owns a file's way to an editor of this machine and back: fetched into a private copy, put back where it is as it was.
+//! Owns a file's way to an editor of this machine and back: fetched into a private copy, put back where it is as it was; and
+//! finding the copies that a client before this one has left.
 
 use super::News;
 use super::run::{Means, Teller};
 use crate::client::app::files::MOST_EDITED;
 use crate::client::browser::edits::{Edit, Keep};
 use crate::client::files::Whose;
+use crate::client::host::HostId;
 use crate::paths::Paths;
 use crate::proto::control::{Fault, FileInfo, FileKind, FileName, FilePath};
-use crate::store::copies;
+use crate::proto::ids::hex;
+use crate::store::copies::{self, Left, Record};
 use crate::text::short;
 use sha2::{Digest, Sha256};
 use std::io::{Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 fn local(e: impl std::fmt::Display) -> Fault {
     Fault::new(Fault::INVALID, e.to_string())
@@ -34,7 +37,7 @@ pub(super) async fn fetch(
     if was.kind != FileKind::File {
         return Err(Fault::new(Fault::WRONG_KIND, "it is no file: nothing to be edited"));
     }
-    let (mut file, copy) = copies::create(&means.paths, &name.to_string()).map_err(|f| local(f.what))?;
+    let (mut file, copy, held) = copies::create(&means.paths, &name.to_string()).map_err(|f| local(f.what))?;
     let unfinished = Unfinished { paths: &means.paths, copy: &copy };
     let mut hash = Sha256::new();
     let mut had = 0;
@@ -50,11 +53,42 @@ pub(super) async fn fetch(
         Ok(())
     };
     fetched.await?;
-    std::mem::forget(unfinished);
     // (what it was at its end is what was read)
     let was = reading.end.take().filter(|now| now.kind == FileKind::File).unwrap_or(was);
-    teller.tell(News::Fetched(Box::new(Edit { whose, dir, name, was, copy, hash: hash.finalize().into() })));
+    let hash = hex(&hash.finalize());
+    let record = Record {
+        host: whose.host.as_str().into(),
+        label: whose.label.clone(),
+        place: whose.place.clone(),
+        dir: dir.clone(),
+        name: name.clone(),
+        was: was.clone(),
+        sha256: hash.clone(),
+        ..Record::default()
+    };
+    copies::note(&means.paths, &copy, record).map_err(|f| local(f.what))?;
+    std::mem::forget(unfinished);
+    teller.tell(News::Fetched(Box::new(Edit { whose, dir, name, was, copy, hash, held })));
     Ok(())
+}
+
+/// What was edited and is not back where it belongs, of clients that are gone; `open` are the copies that editors have still.
+/// Blocks.
+pub(super) fn left(paths: &Paths, open: &[PathBuf]) -> Vec<Edit> {
+    let mut edits = Vec::new();
+    for Left { path, record, held, alone } in copies::left(paths) {
+        let Record { host, label, place, dir, name, was, sha256, .. } = record;
+        if !open.contains(&path) && hash_of(&path).is_ok_and(|hash| hash == sha256) {
+            // nothing of it is missed; but what lies beside it may be what an editor has saved of itself
+            if alone {
+                copies::forget(paths, &path);
+            }
+            continue;
+        }
+        let whose = Whose { host: HostId::new(&host), place, label };
+        edits.push(Edit { whose, dir, name, was, copy: path, hash: sha256, held });
+    }
+    edits
 }
 
 /// A copy that is not whole: it goes where its fetch fails or is stopped.
@@ -69,7 +103,7 @@ impl Drop for Unfinished<'_> {
     }
 }
 
-fn hash_of(copy: &Path) -> std::io::Result<[u8; 32]> {
+fn hash_of(copy: &Path) -> std::io::Result<String> {
     let mut hash = Sha256::new();
     let (mut file, mut buf) = (std::fs::File::open(copy)?, vec![0; 1 << 16]);
     loop {
@@ -78,7 +112,7 @@ fn hash_of(copy: &Path) -> std::io::Result<[u8; 32]> {
             n => hash.update(buf.get(..n).unwrap_or_default()),
         }
     }
-    Ok(hash.finalize().into())
+    Ok(hex(&hash.finalize()))
 }
 
 /// Whether it is the file that was fetched, as far as its size and time say.
@@ -129,4 +163,48 @@ async fn beside(end: &crate::client::files::End, edit: &Edit) -> Result<FileName
         }
     }
     Err(Fault::new(Fault::NAME_TAKEN, "there is no name left beside it"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_client_before_has_left_is_found() {
+        let top = tempfile::tempdir().unwrap();
+        let paths = Paths::from_vars(|n| (n == "HOME").then(|| top.path().into()), None, None, "m", "b").unwrap();
+        let make = |name: &str, was: &str, now: &str| {
+            let (mut file, copy, _) = copies::create(&paths, name).unwrap();
+            file.write_all(now.as_bytes()).unwrap();
+            let record = Record {
+                host: "nas".into(),
+                label: "nas".into(),
+                dir: FilePath::new("/srv").unwrap(),
+                name: FileName::new(name).unwrap(),
+                was: FileInfo { size: was.len() as u64, ..FileInfo::default() },
+                sha256: hex(&Sha256::digest(was)),
+                ..Record::default()
+            };
+            copies::note(&paths, &copy, record).unwrap();
+            copy
+        };
+        let edited = make("edited", "a", "b");
+        let same = make("same", "a", "a");
+        let open = make("open", "a", "a");
+        let swapped = make("swapped", "a", "a");
+        std::fs::write(swapped.with_file_name(".swapped.swp"), "what was typed").unwrap();
+        let found = left(&paths, std::slice::from_ref(&open));
+        let mut copies: Vec<_> = found.iter().map(|e| e.copy.clone()).collect();
+        copies.sort();
+        let mut want = [edited.clone(), open];
+        want.sort();
+        assert_eq!(copies, want);
+        assert!(!same.exists(), "what was not edited goes without a word");
+        assert!(swapped.exists() && swapped.with_file_name(".swapped.swp").exists());
+        let edit = found.iter().find(|e| e.copy == edited).unwrap();
+        assert_eq!((edit.whose.clone(), edit.dir.to_string()), (Whose::host(HostId::new("nas")), "/srv".into()));
+        assert_eq!((edit.name.to_string(), edit.was.size), ("edited".into(), 1));
+        // those of a client that lives are left alone
+        assert!(left(&paths, &[]).is_empty());
+    }
 }

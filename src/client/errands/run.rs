@@ -5,13 +5,13 @@ use super::{Errand, News};
 use crate::client::browser::queue::{Kind, Wanted};
 use crate::client::browser::viewer;
 use crate::client::files::job::Conflict;
-use crate::client::files::{End, Ups, Whose};
+use crate::client::files::{End, Ups, Whose, failures};
 use crate::paths::Paths;
 use crate::proto::control::{Failed, Fault, FileKind, FileName, FilePath};
 use crate::store::bookmarks;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
@@ -88,6 +88,11 @@ impl Runner {
                     let _ = answers.send(Answer { ask, what, all });
                 }
             }
+            // (a look at each start: for that alone there need be no thread)
+            Errand::LeftEdits { open } => {
+                let (paths, teller) = (self.means.paths.clone(), Teller { tag, news: self.news.clone() });
+                tokio::task::spawn_blocking(move || teller.tell(News::LeftEdits(super::edit::left(&paths, &open))));
+            }
             errand => {
                 let (means, teller) = (self.means.clone(), Teller { tag, news: self.news.clone() });
                 let (answers, asked) = mpsc::unbounded_channel();
@@ -154,6 +159,10 @@ async fn carry_out(
             while let Some(bytes) = reading.next().await? {
                 had += bytes.len() as u64;
                 teller.tell(News::Bytes(bytes));
+                // (more than was asked for is not wanted)
+                if had >= viewer::MOST {
+                    break;
+                }
             }
             teller.tell(News::Read(had < viewer::MOST || had >= info.size));
         }
@@ -177,7 +186,7 @@ async fn carry_out(
         }
         Errand::Paste { whose } => super::clip::paste(means, whose, teller).await?,
         // (those need no task)
-        Errand::Stop | Errand::Answer { .. } => {}
+        Errand::Stop | Errand::Answer { .. } | Errand::LeftEdits { .. } => {}
     }
     Ok(())
 }
@@ -220,9 +229,10 @@ async fn each<F: Future<Output = Result<(), Fault>> + Send + 'static>(
 /// Deletes what was picked: directories with all in them. What fails is told, the rest goes on.
 async fn delete(end: End, wanted: Wanted, teller: &Teller) -> Result<(), Fault> {
     let (files, bytes) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+    let failures = Arc::new(AtomicUsize::new(0));
     let one = |name: FileName| {
         let (end, path, teller) = (end.clone(), wanted.dir.join(&name), teller.clone());
-        let (files, bytes) = (files.clone(), bytes.clone());
+        let (files, bytes, failures) = (files.clone(), bytes.clone(), failures.clone());
         async move {
             let tell = |current: FilePath| {
                 let (files, bytes) = (files.load(Ordering::Relaxed), bytes.load(Ordering::Relaxed));
@@ -240,7 +250,9 @@ async fn delete(end: End, wanted: Wanted, teller: &Teller) -> Result<(), Fault> 
                     files.fetch_add(p.files.saturating_sub(had), Ordering::Relaxed);
                     bytes.fetch_add(p.bytes.saturating_sub(had_bytes), Ordering::Relaxed);
                     (had, had_bytes) = (p.files.max(had), p.bytes.max(had_bytes));
-                    if !p.failed.is_empty() {
+                    // (a host may tell as many as it likes: nobody reads them all)
+                    let told = failures.fetch_add(p.failed.len(), Ordering::Relaxed);
+                    if !p.failed.is_empty() && told < failures::MOST {
                         teller.tell(News::FailedFor(p.failed.iter().map(within).collect()));
                     }
                     tell(FilePath::from(name.clone()));

@@ -1,26 +1,37 @@
-//! Owns a copy or a move between two ends, to its end: what is there already, what is in the way, what a cut leaves to be
-//! done. Leaves out the bytes (`carry`), and where questions are asked.
+//! Owns a copy or a move between two ends, to its end: where it makes sense, what a cut leaves to be done, what a move deletes.
+//! Leaves out the bytes (`carry`), and where questions are asked.
 //!
 //! A copy is made of passes, and needs to remember nothing between them: what has the size and time of its source is there,
-//! and a part says how far it is. So after a cut, or when the same is asked again another day, it goes on.
+//! and a part says how far it is. So after a cut, or when the same is asked again another day, it goes on. A move deletes its
+//! source afterwards: there what this job did not bring itself is compared by its bytes.
+//!
+//! # Layout
+//! - `mod` (here)  the job and its steps
+//! - `pass`        once through all of it
+//! - `there`       what is there already
+//! - `decide`      what becomes of a name that is taken
+//! - `watch`       what is told meanwhile
 
-use super::carry::{self, Item, LARGE, Way, is_cut};
-use super::meter::{Far, Meter};
-use super::scan::{Chunk, Scan, add, count, is_below};
+mod decide;
+mod pass;
+mod there;
+mod watch;
+
+use super::carry::is_cut;
+use super::failures::Failures;
+use super::meter::Far;
+use super::scan::is_below;
 use super::{End, Whose};
-use crate::filesys::pack::same_time;
-use crate::proto::bundle::Entry;
 use crate::proto::control::*;
 use crate::proto::ids::{hex, random_bytes};
+use decide::{NAMES, numbered};
 use std::collections::{HashMap, HashSet};
+use std::hash::RandomState;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+pub use watch::Watch;
 
-/// Files looked at together.
-const TOGETHER: usize = 64;
-/// Failures told, at most.
-const TOLD: usize = 10_000;
 /// Pause before a cut copy goes on, where the links stand: twice as long each time, to the most.
 const PAUSE: Duration = Duration::from_millis(200);
 const PAUSE_MOST: Duration = Duration::from_secs(10);
@@ -28,8 +39,6 @@ const PAUSE_MOST: Duration = Duration::from_secs(10);
 const TRIES: u32 = 50;
 /// A move looks so often whether all has arrived.
 const LOOKS: u32 = 3;
-/// Names tried for a copy beside another.
-const NAMES: u32 = 1000;
 
 /// A copy or move of things between two ends.
 #[derive(Clone)]
@@ -45,6 +54,8 @@ pub struct Job {
     pub rename: Option<FileName>,
     pub moves: bool,
     pub conflict: Conflict,
+    /// Nothing is done: what would be is told, and the directory they come into need not be there.
+    pub dry: bool,
 }
 
 /// What becomes of a file whose name is taken by another one. (Directories are put together.)
@@ -80,6 +91,12 @@ pub enum JobEvent {
         theirs: Box<FileInfo>,
         ours: Box<FileInfo>,
     },
+    /// In a dry run: a file or a link that would be copied, and whether it would replace another one.
+    Would {
+        path: FilePath,
+        bytes: u64,
+        replaces: bool,
+    },
     /// Paths are within the destination, or the source's where it could not be looked at; untrusted.
     Failed(Failed),
     /// The file that has what is there of a large one: who gives the copy up may delete it.
@@ -90,8 +107,23 @@ pub enum JobEvent {
 pub enum What {
     Skip,
     Replace,
+    /// Where the one there is older; else it is skipped.
+    ReplaceOlder,
     KeepBoth,
     Cancel,
+}
+
+impl What {
+    /// The same for all that follow; none = nothing follows.
+    pub fn for_all(self) -> Option<Conflict> {
+        match self {
+            What::Skip => Some(Conflict::Skip),
+            What::Replace => Some(Conflict::Replace),
+            What::ReplaceOlder => Some(Conflict::ReplaceOlder),
+            What::KeepBoth => Some(Conflict::KeepBoth),
+            What::Cancel => None,
+        }
+    }
 }
 
 /// The answer to a question.
@@ -109,8 +141,8 @@ pub struct JobEnd {
     pub bytes: u64,
     /// Bytes that were copied for it.
     pub carried: u64,
-    /// The first 10,000 of them.
-    pub failed: Vec<Failed>,
+    /// The first of them.
+    pub failed: Failures,
     pub failures: u64,
     /// Left as they were, as was wanted.
     pub skipped: u64,
@@ -123,74 +155,6 @@ pub struct JobEnd {
 impl JobEnd {
     pub fn is_whole(&self) -> bool {
         self.failures == 0 && self.unusable == 0 && self.fault.is_none()
-    }
-}
-
-/// Who is told how it goes.
-pub struct Watch {
-    events: mpsc::UnboundedSender<JobEvent>,
-    meter: Meter,
-    failed: Vec<Failed>,
-    failures: u64,
-    skipped: u64,
-    /// First names, in the destination, of what is not all there.
-    lacking: HashSet<Vec<u8>>,
-    /// First names that were chosen beside what is there, and those that they stand for.
-    beside: HashMap<Vec<u8>, Vec<u8>>,
-}
-
-/// The name of a path within a tree that lies at its top.
-fn first_name(path: &FilePath) -> Vec<u8> {
-    path.as_bytes().split(|b| *b == b'/').next().unwrap_or_default().to_vec()
-}
-
-impl Watch {
-    fn tell(&mut self) {
-        if let Some(far) = self.meter.due(Instant::now()) {
-            let _ = self.events.send(JobEvent::Progress(far));
-        }
-    }
-    pub fn part(&mut self, bytes: u64) {
-        self.meter.part(bytes);
-        self.tell();
-    }
-    pub fn carried(&mut self, bytes: u64) {
-        self.meter.carried(bytes);
-    }
-    pub fn current(&mut self, path: &FilePath) {
-        self.meter.current(path);
-    }
-    pub fn done(&mut self, files: u64, bytes: u64) {
-        self.meter.done(files, bytes);
-        self.tell();
-    }
-    pub fn waiting(&mut self, why: &Fault) {
-        let _ = self.events.send(JobEvent::Waiting { why: why.message.clone() });
-    }
-    pub fn part_at(&mut self, path: Option<FilePath>) {
-        let _ = self.events.send(JobEvent::Part(path));
-    }
-    /// Paths are those of the destination.
-    pub fn failed_there(&mut self, failed: Failed) {
-        self.lacks(&failed.path);
-        self.failures += 1;
-        let _ = self.events.send(JobEvent::Failed(failed.clone()));
-        if self.failed.len() < TOLD {
-            self.failed.push(failed);
-        }
-    }
-    fn lacks(&mut self, path: &FilePath) {
-        let first = first_name(path);
-        if let Some(meant) = self.beside.get(&first) {
-            self.lacking.insert(meant.clone());
-        }
-        self.lacking.insert(first);
-    }
-    fn again(&mut self) {
-        self.meter.again();
-        (self.failures, self.skipped) = (0, 0);
-        self.failed.clear();
-        self.lacking.clear();
     }
 }
 
@@ -207,6 +171,9 @@ struct Run {
     renamed: HashMap<FileName, FileName>,
     /// Names that were given to another place at once.
     moved: HashSet<FileName>,
+    /// In a move: files that were brought, or compared, by what says so of them.
+    known: HashSet<u64>,
+    hasher: RandomState,
     unusable: u64,
     counting: JoinSet<()>,
     planned: bool,
@@ -218,15 +185,7 @@ pub async fn run(
     events: mpsc::UnboundedSender<JobEvent>,
     answers: mpsc::UnboundedReceiver<(u64, Choice)>,
 ) -> JobEnd {
-    let watch = Watch {
-        events,
-        meter: Meter::default(),
-        failed: Vec::new(),
-        failures: 0,
-        skipped: 0,
-        lacking: HashSet::new(),
-        beside: HashMap::new(),
-    };
+    let watch = Watch::new(events);
     let mut run = Run {
         conflict: job.conflict,
         job,
@@ -236,6 +195,8 @@ pub async fn run(
         asked: 0,
         renamed: HashMap::new(),
         moved: HashSet::new(),
+        known: HashSet::new(),
+        hasher: RandomState::new(),
         unusable: 0,
         counting: JoinSet::new(),
         planned: false,
@@ -256,27 +217,6 @@ pub async fn run(
     }
 }
 
-fn cancelled() -> Fault {
-    Fault::new(Fault::REFUSED, "cancelled")
-}
-
-/// Whether what is there is what would be copied.
-fn is_same(entry: &Entry, there: &FileInfo) -> bool {
-    match (entry.kind, there.kind) {
-        (FileKind::File, FileKind::File) => entry.size == there.size && same_time(entry.mtime_ms, there.mtime_ms),
-        (FileKind::Link, FileKind::Link) => there.link.as_ref().map(|l| &l.target) == entry.link.as_ref(),
-        _ => false,
-    }
-}
-
-/// The name with a number before its ending.
-fn numbered(name: &FileName, number: u32) -> Option<FileName> {
-    let bytes = name.as_bytes();
-    let dot = bytes.iter().rposition(|b| *b == b'.').filter(|at| *at > 0).unwrap_or(bytes.len());
-    let (stem, ending) = bytes.split_at(dot);
-    FileName::new([stem, format!(" ({number})").as_bytes(), ending].concat()).ok()
-}
-
 impl Run {
     fn to_path(&self, below: &FilePath) -> FilePath {
         self.job.into.below(below)
@@ -294,6 +234,9 @@ impl Run {
 
     async fn all(&mut self) -> Result<(), Fault> {
         self.prepare().await?;
+        if self.job.dry {
+            return self.pass(true).await.map(drop);
+        }
         if self.job.moves && self.job.from.whose().same_as(self.job.to.whose()) {
             self.over_cuts(Step::Rename).await?;
         }
@@ -356,7 +299,11 @@ impl Run {
     async fn prepare(&mut self) -> Result<(), Fault> {
         let Job { from, dir, names, to, into, rename, .. } = &self.job;
         let (source, there) = tokio::join!(from.stat(dir, true, false), to.stat(into, true, false));
-        let (source, there) = (source?, there?);
+        let there = match there {
+            Err(f) if self.job.dry && f.code == Fault::UNKNOWN => FilesStatted::default(),
+            other => other?,
+        };
+        let source = source?;
         let refused = |what: String| Err(Fault::new(Fault::REFUSED, what));
         let real = |statted: &FilesStatted, path: &FilePath| statted.real.clone().unwrap_or_else(|| path.clone());
         let (real_dir, real_into) = (real(&source, dir), real(&there, into));
@@ -371,7 +318,7 @@ impl Run {
         };
         let collides = names.iter().any(within) || real_into == real_dir;
         let asked = if known { self.job.moves && !collides } else { self.job.moves || collides };
-        if asked && self.is_one(&real_dir, &real_into).await? {
+        if asked && !self.job.dry && self.is_one(&real_dir, &real_into).await? {
             let into = self.job.into.clone();
             return refused(format!("'{into}' is, or lies in, what it is taken from: another way leads there"));
         }
@@ -465,307 +412,11 @@ impl Run {
         Ok(0)
     }
 
-    /// Goes through all of it, and carries over what is not there; or only looks. Answers what was not there.
-    async fn pass(&mut self, looks: bool) -> Result<u64, Fault> {
-        self.watch.again();
-        self.unusable = 0;
-        let moved = self.moved.len() as u64;
-        self.watch.meter.done(moved, 0);
-        let mut scan = Scan::open(&self.job.from, &self.job.dir, &self.job.names).await?;
-        let (mut tops, mut dead, mut lacking, mut sum) = (HashMap::new(), None, 0, (moved, 0));
-        loop {
-            let chunk = scan.next().await?;
-            sum = add(sum, &chunk.entries);
-            if let Some(WorkEnd { fault: Some(fault), .. }) = &chunk.end {
-                return Err(fault.clone());
-            }
-            if !self.planned {
-                self.plan(chunk.end.is_some(), sum);
-            }
-            if let Some(end) = &chunk.end {
-                self.unusable = end.unusable;
-            }
-            let ends = chunk.end.is_some();
-            lacking += self.chunk(chunk, &mut tops, &mut dead, looks, lacking > 0).await?;
-            if ends {
-                return Ok(lacking);
-            }
-        }
-    }
-
-    /// Says what there is in all; what is much is counted beside.
-    fn plan(&mut self, known: bool, (files, bytes): (u64, u64)) {
-        self.planned = true;
-        let events = self.watch.events.clone();
-        if known {
-            let _ = events.send(JobEvent::Planned { files, bytes });
-            return;
-        }
-        let (from, dir, names) = (self.job.from.clone(), self.job.dir.clone(), self.job.names.clone());
-        self.counting.spawn(async move {
-            if let Ok((files, bytes)) = count(&from, &dir, &names).await {
-                let _ = events.send(JobEvent::Planned { files, bytes });
-            }
-        });
-    }
-
-    async fn chunk(
-        &mut self,
-        chunk: Chunk,
-        tops: &mut HashMap<Vec<u8>, Option<FileKind>>,
-        dead: &mut Option<FilePath>,
-        looks: bool,
-        carried: bool,
-    ) -> Result<u64, Fault> {
-        let ends = chunk.end.is_some();
-        for Failed { path, why } in chunk.failed {
-            if is_cut(&why) {
-                return Err(why);
-            }
-            let path = self.there(&path);
-            self.watch.failed_there(Failed { path, why });
-        }
-        let found = self.found(&chunk.entries, tops).await?;
-        let (mut small, mut large, mut lacking) = (Vec::new(), Vec::new(), 0);
-        for (entry, there) in chunk.entries.into_iter().zip(found) {
-            if dead.as_ref().is_some_and(|dead| is_below(&entry.path, dead)) {
-                continue;
-            }
-            let to = self.there(&entry.path);
-            let in_the_way = match (&entry.kind, &there) {
-                (FileKind::Dir, Some(there)) => there.kind != FileKind::Dir,
-                (_, Some(there)) => there.kind == FileKind::Dir,
-                _ => false,
-            };
-            if in_the_way {
-                let words = "what has that name there is of another kind";
-                let why = Fault::new(Fault::NAME_TAKEN, format!("'{to}': {words}"));
-                self.watch.failed_there(Failed { path: to, why });
-                *dead = Some(entry.path);
-                continue;
-            }
-            if entry.kind == FileKind::Dir {
-                lacking += u64::from(there.is_none());
-                continue;
-            }
-            let mut item = Item { entry, to, replace: false };
-            if let Some(there) = there
-                && !self.goes(&mut item, there).await?
-            {
-                continue;
-            }
-            match item.entry.kind {
-                FileKind::File if item.entry.size > LARGE => large.push(item),
-                FileKind::File | FileKind::Link => small.push(item),
-                _ => {
-                    let why = Fault::new(Fault::WRONG_KIND, "it is neither a file, a directory nor a link");
-                    self.watch.failed_there(Failed { path: item.to, why });
-                }
-            }
-        }
-        lacking += (small.len() + large.len()) as u64;
-        if looks {
-            return Ok(lacking);
-        }
-        let closed: Vec<(FilePath, Entry)> = chunk
-            .closed
-            .into_iter()
-            .filter(|e| !dead.as_ref().is_some_and(|dead| e.path == *dead || is_below(&e.path, dead)))
-            .map(|entry| (self.there(&entry.path), entry))
-            .collect();
-        let Job { from, dir, to, into, .. } = self.job.clone();
-        let way = Way { from: &from, dir: &dir, to: &to, into: &into };
-        let (count, bytes) = (small.len() as u64, small.iter().map(|item| item.entry.size).sum::<u64>());
-        let before = self.watch.failures;
-        carry::small(&way, small, &mut self.watch).await?;
-        self.watch.done(count.saturating_sub(self.watch.failures - before), bytes);
-        for item in large {
-            self.large(&way, item).await?;
-        }
-        let (count, before) = (closed.len() as u64, self.watch.failures);
-        // (what was carried before a cut may not be on disk yet, and a move deletes the other one)
-        carry::dirs(&way, closed, ends && (carried || lacking > 0 || self.job.moves), &mut self.watch).await?;
-        self.watch.done(count.saturating_sub(self.watch.failures - before), 0);
-        Ok(lacking)
-    }
-
-    /// A large file: within one place its bytes need not come here.
-    async fn large(&mut self, way: &Way<'_>, item: Item) -> Result<(), Fault> {
-        let is_top = |path: &FilePath| !path.as_bytes().contains(&b'/');
-        // (by path, so only where nobody but who asked has chosen it)
-        if !way.from.whose().same_as(way.to.whose()) || !is_top(&item.entry.path) || !is_top(&item.to) {
-            return carry::large(way, item, &mut self.watch).await;
-        }
-        self.watch.current(&item.entry.path);
-        let (old, new) = (way.dir.below(&item.entry.path), way.into.below(&item.to));
-        let mut failed = None;
-        let (watch, mut before) = (&mut self.watch, 0);
-        let ended = way.to.copy_within(&old, &new, item.replace, |line| {
-            watch.carried(line.bytes.saturating_sub(std::mem::replace(&mut before, line.bytes)));
-            watch.part(line.bytes);
-            failed = line.failed.first().map(|f| f.why.clone()).or(failed.take());
-        });
-        let ended = ended.await.and_then(|end| end.fault.or(failed).map_or(Ok(()), Err));
-        match ended {
-            Ok(()) => self.watch.done(1, item.entry.size),
-            Err(why) if is_cut(&why) || why.code == Fault::FULL => return Err(why),
-            Err(why) => self.watch.failed_there(Failed { path: item.to, why }),
-        }
-        Ok(())
-    }
-
-    /// What has each one's name there already.
-    async fn found(
-        &mut self,
-        entries: &[Entry],
-        tops: &mut HashMap<Vec<u8>, Option<FileKind>>,
-    ) -> Result<Vec<Option<FileInfo>>, Fault> {
-        let first = |path: &FilePath| path.as_bytes().split(|b| *b == b'/').next().unwrap_or_default().to_vec();
-        let is_top = |path: &FilePath| !path.as_bytes().contains(&b'/');
-        let mut found: Vec<Option<FileInfo>> = vec![None; entries.len()];
-        for of_tops in [true, false] {
-            let mut wanted = Vec::new();
-            for (i, entry) in entries.iter().enumerate().filter(|(_, e)| is_top(&e.path) == of_tops) {
-                // below what is not there, nothing is
-                let below = of_tops || tops.get(&first(&entry.path)).is_some_and(|kind| *kind == Some(FileKind::Dir));
-                if below {
-                    wanted.push((i, self.to_path(&self.there(&entry.path))));
-                }
-            }
-            let to = self.job.to.clone();
-            let mut under_way = JoinSet::new();
-            let mut wanted = wanted.into_iter();
-            loop {
-                while under_way.len() < TOGETHER
-                    && let Some((i, path)) = wanted.next()
-                {
-                    let to = to.clone();
-                    under_way.spawn(async move { (i, to.look(&path).await) });
-                }
-                let Some(looked) = under_way.join_next().await else { break };
-                let (i, looked) = looked.map_err(|e| Fault::new(Fault::INTERNAL, e.to_string()))?;
-                let looked = match looked {
-                    // (what is in the way of it is told of itself)
-                    Err(f) if f.code == Fault::WRONG_KIND => None,
-                    other => other?,
-                };
-                if let Some(slot) = found.get_mut(i) {
-                    *slot = looked;
-                }
-            }
-            if of_tops {
-                for (entry, found) in entries.iter().zip(&found).filter(|(e, _)| is_top(&e.path)) {
-                    tops.entry(entry.path.as_bytes().to_vec()).or_insert(found.as_ref().map(|f| f.kind));
-                }
-            }
-        }
-        Ok(found)
-    }
-
-    /// Whether a file is copied although something has its name there, and how.
-    async fn goes(&mut self, item: &mut Item, there: FileInfo) -> Result<bool, Fault> {
-        if is_same(&item.entry, &there) {
-            self.watch.done(1, item.entry.size);
-            return Ok(false);
-        }
-        let older = there.mtime_ms < item.entry.mtime_ms;
-        let what = match (self.decided.get(&item.entry.path), self.conflict) {
-            (Some(what), _) => *what,
-            (None, Conflict::Skip) => What::Skip,
-            (None, Conflict::Replace) => What::Replace,
-            (None, Conflict::ReplaceOlder) => {
-                if older {
-                    What::Replace
-                } else {
-                    What::Skip
-                }
-            }
-            (None, Conflict::KeepBoth) => What::KeepBoth,
-            (None, Conflict::Refuse) => {
-                let why = Fault::new(Fault::NAME_TAKEN, format!("'{}' is there already, and is another one", item.to));
-                self.watch.failed_there(Failed { path: item.to.clone(), why });
-                return Ok(false);
-            }
-            (None, Conflict::Ask) => self.ask(item, there).await?,
-        };
-        match what {
-            What::Skip => {
-                self.watch.skipped += 1;
-                self.watch.lacks(&item.to);
-                Ok(false)
-            }
-            What::Replace => {
-                item.replace = true;
-                Ok(true)
-            }
-            What::KeepBoth => self.beside(item).await,
-            What::Cancel => Err(cancelled()),
-        }
-    }
-
-    /// Finds a name for it; not where it is there under one of them.
-    async fn beside(&mut self, item: &mut Item) -> Result<bool, Fault> {
-        let split = item.to.split();
-        for number in 2..NAMES {
-            let Some((dir, name)) = &split else { break };
-            let Some(new) = numbered(name, number) else { break };
-            let to = dir.join(&new);
-            match self.job.to.look(&self.to_path(&to)).await? {
-                Some(there) if is_same(&item.entry, &there) => {
-                    self.watch.done(1, item.entry.size);
-                    return Ok(false);
-                }
-                Some(_) => {}
-                None => {
-                    self.watch.beside.insert(first_name(&to), first_name(&item.to));
-                    item.to = to;
-                    return Ok(true);
-                }
-            }
-        }
-        let why = Fault::new(Fault::NAME_TAKEN, "there is no name for it beside the one that is there");
-        self.watch.failed_there(Failed { path: item.to.clone(), why });
-        Ok(false)
-    }
-
-    async fn ask(&mut self, item: &Item, there: FileInfo) -> Result<What, Fault> {
-        self.asked += 1;
-        let id = self.asked;
-        let entry = &item.entry;
-        let name = item.to.split().map(|(_, name)| name).unwrap_or_default();
-        let ours = FileInfo {
-            name,
-            kind: entry.kind,
-            size: entry.size,
-            mode: entry.mode,
-            mtime_ms: entry.mtime_ms,
-            ..FileInfo::default()
-        };
-        let asked = JobEvent::Asked { id, path: item.to.clone(), theirs: Box::new(there), ours: Box::new(ours) };
-        let _ = self.watch.events.send(asked);
-        loop {
-            let Some((to, choice)) = self.answers.recv().await else { return Err(cancelled()) };
-            if to != id {
-                continue;
-            }
-            self.decided.insert(entry.path.clone(), choice.what);
-            if choice.all {
-                self.conflict = match choice.what {
-                    What::Skip => Conflict::Skip,
-                    What::Replace => Conflict::Replace,
-                    What::KeepBoth => Conflict::KeepBoth,
-                    What::Cancel => self.conflict,
-                };
-            }
-            return Ok(choice.what);
-        }
-    }
-
     /// What was moved goes from where it was: all of a name, or nothing.
     async fn delete(&mut self) -> Result<u64, Fault> {
         for name in self.job.names.clone() {
             let there = self.there(&name.clone().into());
-            if self.watch.lacking.contains(there.as_bytes()) || self.unusable > 0 {
+            if !self.watch.is_whole(&there) || self.unusable > 0 {
                 let why = Fault::new(Fault::REFUSED, "not all of it was moved: it stays where it was, too");
                 let failed = Failed { path: there, why };
                 if !self.watch.failed.iter().any(|f| f.path == failed.path) {

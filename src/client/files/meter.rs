@@ -44,8 +44,9 @@ impl Meter {
     }
     /// That is there.
     pub fn done(&mut self, files: u64, bytes: u64) {
-        self.files += files;
-        self.bytes += bytes;
+        // (what a host says of sizes may be anything)
+        self.files = self.files.saturating_add(files);
+        self.bytes = self.bytes.saturating_add(bytes);
         self.part = 0;
     }
     /// Of the file under way, or of those that are carried together, so much is there.
@@ -54,7 +55,7 @@ impl Meter {
     }
     /// So many bytes were sent.
     pub fn carried(&mut self, bytes: u64) {
-        self.carried += bytes;
+        self.carried = self.carried.saturating_add(bytes);
     }
     pub fn current(&mut self, path: &FilePath) {
         if self.current != *path {
@@ -84,7 +85,7 @@ impl Meter {
             let secs = now.saturating_duration_since(*at).as_secs_f64();
             if secs > 0.0 { (self.carried - bytes) as f64 / secs } else { 0.0 }
         });
-        self.told = (self.told.0.max(self.files), self.told.1.max(self.bytes + self.part));
+        self.told = (self.told.0.max(self.files), self.told.1.max(self.bytes.saturating_add(self.part)));
         Far { files: self.told.0, bytes: self.told.1, current: self.current.clone(), speed: speed as u64 }
     }
 }

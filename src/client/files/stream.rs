@@ -17,6 +17,8 @@ use tokio::sync::mpsc;
 const TURN: usize = 32 << 10;
 /// Longest line: more is none.
 const LINE: usize = 32 << 20;
+/// Values with fields in a line, each of which takes far more in memory than there: agents send 512 at a time.
+const VALUES: usize = 100_000;
 
 /// What comes on a stream.
 pub enum Came {
@@ -260,6 +262,21 @@ impl Drop for Stream {
     }
 }
 
+/// Values with fields in JSON; brackets in strings do not count.
+fn values(json: &[u8]) -> usize {
+    let (mut count, mut in_string, mut escaped) = (0, false, false);
+    for &b in json {
+        match b {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = in_string,
+            b'"' => in_string = !in_string,
+            b'{' if !in_string => count += 1,
+            _ => {}
+        }
+    }
+    count
+}
+
 /// A stream of JSON, a value a line.
 pub struct Lines {
     pub stream: Stream,
@@ -312,6 +329,20 @@ impl Lines {
         if !crate::proto::frame::json_depth_ok(&line) {
             return Err(bad("too deep"));
         }
+        if values(&line) > VALUES {
+            return Err(bad("too much in one line"));
+        }
         serde_json::from_slice(&line).map(Some).map_err(|e| bad(&e.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::values;
+
+    #[test]
+    fn values_are_counted_and_brackets_in_words_are_not() {
+        assert_eq!(values(br#"{"entries":[{},{"name":"{{\"{"},{"name":"\\"},{}]}"#), 5);
+        assert_eq!(values(b""), 0);
     }
 }

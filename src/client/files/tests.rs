@@ -109,6 +109,32 @@ fn calls_listings_and_bytes() {
 }
 
 #[test]
+fn a_listing_without_end_is_cut() {
+    let info = |name: &str, owner: &str| FileInfo {
+        name: FileName::new(name).unwrap(),
+        owner: owner.into(),
+        ..FileInfo::default()
+    };
+    // so many of the usual kind
+    let mut taken = Taken::default();
+    let (mut rounds, many) = (0, 1000);
+    loop {
+        let mut some = vec![info(&"n".repeat(100), "me"); many];
+        rounds += 1;
+        if !taken.cut(&mut some) {
+            assert!(some.is_empty());
+            break;
+        }
+    }
+    assert_eq!((taken.entries, rounds), (FilesList::MOST, FilesList::MOST as usize / many + 1));
+    // or of those that say much of themselves
+    let mut taken = Taken::default();
+    let mut some = vec![info("n", &"x".repeat(1 << 20)); 60];
+    assert!(!taken.cut(&mut some) && some.len() == 47, "{}", some.len());
+    assert!(!taken.cut(&mut some) && some.is_empty());
+}
+
+#[test]
 fn a_link_that_comes_again_is_used() {
     with(|ups| async move {
         let host = Host::new(&ups, "far");

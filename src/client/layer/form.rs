@@ -247,7 +247,9 @@ impl Form {
             return Outcome::Stay;
         }
         self.check();
-        if let Some(wrong) = self.wrong.first() {
+        // (what was wrong in it before is no reason against a change of something else)
+        let known = self.was.as_ref().map(check).unwrap_or_default();
+        if let Some(wrong) = self.wrong.iter().find(|w| !known.contains(w)) {
             if let Some(at) = self.lines.iter().position(|l| l.field == wrong.field) {
                 self.at = at;
             }
@@ -576,6 +578,24 @@ mod tests {
         write(&mut form, "env", "F=new");
         let Change::Update { patch, .. } = saved(press(&mut form, &["C-s"])) else { panic!() };
         assert_eq!(patch["config"]["config"]["env"]["L"], Value::Null);
+    }
+
+    #[test]
+    fn what_was_wrong_before_is_no_reason_against_another_name() {
+        let old: Connection = serde_json::from_value(json!({ "id": "c-1", "name": "a",
+            "config": { "type": "ssh", "config": { "host": "a b", "keyPath": "id" } } }))
+        .unwrap();
+        let mut form = Form::edit(HostId::local(), &old);
+        write(&mut form, "name", "b");
+        let Change::Update { patch, .. } = saved(press(&mut form, &["C-s"])) else { panic!() };
+        assert_eq!(Value::Object(patch), json!({ "name": "b" }));
+        // but what is typed is to be right
+        write(&mut form, "host", "a c");
+        assert!(matches!(press(&mut form, &["C-s"]), Outcome::Stay));
+        assert_eq!(form.lines[form.at].field, "host");
+        write(&mut form, "host", "ab");
+        let Change::Update { patch, .. } = saved(press(&mut form, &["C-s"])) else { panic!() };
+        assert_eq!(patch["config"], json!({ "config": { "host": "ab" } }));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::field::Field;
 use super::{Choice, Outcome};
 use crate::term::input::Key;
+use crate::text::escape;
 use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
 use ratatui::layout::Rect;
@@ -30,6 +31,12 @@ pub struct Picker {
     pub unasked: Option<(Duration, bool)>,
     /// Columns it takes where there is room.
     width: u16,
+    /// While nothing is typed a key that stands beside an item chooses that; `/` begins to type.
+    keyed: bool,
+    /// What is offered, last, for a text that names something else than the items.
+    typed: Option<fn(&str) -> Option<Item>>,
+    /// So many of the items are not made of it.
+    own: usize,
 }
 
 impl Picker {
@@ -38,18 +45,34 @@ impl Picker {
         Picker {
             title: title.into(),
             field: Field::default(),
+            own: items.len(),
             items,
             found,
             chosen: 0,
             of_job: None,
             unasked: None,
             width: 72,
+            keyed: false,
+            typed: None,
         }
+    }
+
+    /// With an item made of what is typed, where that makes sense.
+    pub fn or_typed(self, typed: fn(&str) -> Option<Item>) -> Picker {
+        Picker { typed: Some(typed), ..self }
     }
 
     /// With room for long lines.
     pub fn wide(self) -> Picker {
         Picker { width: 110, ..self }
+    }
+    pub fn is_wide(&self) -> bool {
+        self.width > 72
+    }
+
+    /// A menu: what stands beside its items are keys, and they work.
+    pub fn by_key(self) -> Picker {
+        Picker { keyed: true, ..self }
     }
 
     /// A question of a job of the queue.
@@ -63,6 +86,15 @@ impl Picker {
     }
 
     pub(super) fn key(&mut self, key: &Key, name: &str) -> Outcome {
+        if self.keyed && self.field.text().is_empty() {
+            if name == "/" {
+                self.keyed = false;
+                return Outcome::Stay;
+            }
+            if let Some(item) = self.items.iter().find(|i| i.aside == name && name != "Enter") {
+                return Outcome::Choose(item.choice.clone());
+            }
+        }
         match name {
             "Escape" | "C-c" => return Outcome::Close,
             "Enter" => return self.choose(),
@@ -98,6 +130,11 @@ impl Picker {
 
     fn find(&mut self) {
         self.chosen = 0;
+        // (what was made of the text before)
+        self.items.truncate(self.own);
+        let listed = |text: &str| self.items.iter().any(|item| item.text == text);
+        let text = self.field.text().trim();
+        let made = self.typed.filter(|_| !listed(&escape(text))).and_then(|make| make(text));
         if self.field.text().is_empty() {
             self.found = (0..self.items.len()).collect();
             return;
@@ -118,6 +155,10 @@ impl Picker {
         }
         scored.sort_unstable();
         self.found = scored.into_iter().map(|(.., i)| i).collect();
+        if let Some(made) = made {
+            self.found.push(self.items.len());
+            self.items.push(made);
+        }
     }
 
     /// Where it lies on a screen.

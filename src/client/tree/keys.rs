@@ -1,11 +1,15 @@
 //! Owns what keys and clicks do in the tree. Leaves out what becomes of connections (`app/hub.rs`).
 
+use super::deeds::{Act, DEEDS, act, keys_of};
 use super::{Place, host_text};
+use crate::client::app::hub::Wish;
 use crate::client::app::{App, Effect, Target};
-use crate::client::host::{HostCommand, HostId};
-use crate::client::keymap::word;
+use crate::client::host::{HostCommand, HostId, HostState};
+use crate::client::keymap::{shown, word};
 use crate::client::layer::field::Field;
+use crate::client::layer::picker::{Item, Picker};
 use crate::client::layer::{Choice, Layer};
+use crate::client::layout::Dir;
 use crate::proto::ids::SessionId;
 use crate::term::input::{Button, Key};
 use crate::text::short;
@@ -54,54 +58,65 @@ impl App {
 
     pub(in crate::client) fn tree_key(&mut self, key: &Key, out: &mut Vec<Effect>) {
         let name = word(key);
-        self.tree.awaited = None;
+        (self.tree.awaited, self.tree.copying) = (None, None);
         if self.filter_key(key, &name) {
             return;
         }
-        let rows = self.tree_rows();
-        let row = rows.get(self.tree_index(&rows)).cloned();
         match name.as_str() {
-            "Up" | "k" => return self.tree_step(-1),
-            "Down" | "j" => return self.tree_step(1),
-            "PageUp" => return self.tree_step(-10),
-            "PageDown" => return self.tree_step(10),
-            "Home" | "g" => return self.tree_step(-100_000),
-            "End" | "G" => return self.tree_step(100_000),
-            "/" => {
+            "Up" | "k" => self.tree_step(-1),
+            "Down" | "j" => self.tree_step(1),
+            "PageUp" => self.tree_step(-10),
+            "PageDown" => self.tree_step(10),
+            "Home" | "g" => self.tree_step(-100_000),
+            "End" | "G" => self.tree_step(100_000),
+            "Escape" if self.tree.filter.is_some() => self.tree.filter = None,
+            "Escape" if !self.tree.selected.is_empty() => self.tree.selected.clear(),
+            // as the hint of the empty screen says
+            "d" if self.tabs.list.is_empty() => {
+                out.push(Effect::Quit(crate::client::app::Farewell::Detached));
+            }
+            name => {
+                if let Some(act) = act(name) {
+                    self.tree_act(act, out);
+                }
+            }
+        }
+    }
+
+    /// Does it with the chosen row.
+    pub(in crate::client) fn tree_act(&mut self, act: Act, out: &mut Vec<Effect>) {
+        match act {
+            Act::Filter => {
                 self.tree.filter.get_or_insert_with(Field::default);
                 self.tree.typing = true;
                 return;
             }
-            "s" => {
+            Act::Sort => {
                 self.tree.by_name = !self.tree.by_name;
                 return self.say(if self.tree.by_name { "the tree is by name" } else { "the tree is as it is kept" });
             }
-            "T" => return self.tree.selected.clear(),
-            "Escape" if self.tree.filter.is_some() => {
-                self.tree.filter = None;
-                return;
-            }
-            "Escape" if !self.tree.selected.is_empty() => return self.tree.selected.clear(),
-            // as the hint of the empty screen says
-            "d" if self.tabs.list.is_empty() => {
-                return out.push(Effect::Quit(crate::client::app::Farewell::Detached));
-            }
-            "q" | "Escape" if !self.tabs.list.is_empty() => return self.look_at_panes(),
+            Act::SelectNone => return self.tree.selected.clear(),
+            Act::Help => return self.tree_help(),
+            Act::Leave if !self.tabs.list.is_empty() => return self.look_at_panes(),
+            Act::Leave => return,
             _ => {}
         }
-        let Some(row) = row else { return };
+        let rows = self.tree_rows();
+        let Some(row) = rows.get(self.tree_index(&rows)).cloned() else { return };
         let place = row.place.clone();
-        match name.as_str() {
-            "Enter" | "o" if !self.tree.selected.is_empty() => self.open_selected(out),
-            "Enter" | "o" => self.tree_open(&place, out),
-            "Space" => self.fold(&place, out),
-            "t" => {
+        match act {
+            Act::Open if !self.tree.selected.is_empty() => self.open_selected(out),
+            Act::Open => self.tree_open(&place, out),
+            Act::Beside => self.open_all_beside(&place, Dir::Row, out),
+            Act::Below => self.open_all_beside(&place, Dir::Column, out),
+            Act::Fold => self.fold(&place, out),
+            Act::Select => {
                 if !self.tree.selected.remove(&place) && !matches!(place, Place::Known) {
                     self.tree.selected.insert(place);
                 }
                 self.tree_step(1);
             }
-            "Left" | "h" => match row.fold {
+            Act::Out => match row.fold {
                 Some(true) if !self.tree.is_filtered() => self.fold(&place, out),
                 // to what it lies in
                 _ => {
@@ -110,25 +125,25 @@ impl App {
                     self.tree.chosen = above.map(|r| r.place.clone()).or(Some(place));
                 }
             },
-            "Right" | "l" => match row.fold {
+            Act::In => match row.fold {
                 Some(false) => self.fold(&place, out),
                 _ => self.tree_step(1),
             },
-            "n" | "c" => match place {
+            Act::Shell => match place {
                 Place::Connection(host, id) => self.open_connection(&host, &id, out),
                 // (nothing runs on a file)
                 Place::Host(host) | Place::Folder(host, _) if self.teams.contains_key(&host) => {}
                 Place::Host(host) | Place::Session(host, _) | Place::Folder(host, _) => self.new_tab(host, out),
                 Place::Known => {}
             },
-            "x" if !self.tree.selected.is_empty() => self.ask_to_kill_selected(out),
-            "x" => match place {
+            Act::End if !self.tree.selected.is_empty() => self.ask_to_kill_selected(out),
+            Act::End => match place {
                 Place::Session(host, session) => self.ask_to_kill(host, session, out),
                 Place::Host(host) if !host.is_local() && !self.teams.contains_key(&host) => self.let_go(&host, out),
                 Place::Connection(host, id) => self.ask_to_kill_of(&host, &id, out),
                 _ => {}
             },
-            "r" => match place {
+            Act::Rename => match place {
                 Place::Session(host, session) => {
                     let name = self.hosts.get(&host).and_then(|h| h.session(&session)).map(|i| i.name.clone());
                     self.layers.push(Layer::rename_session(host, session, name.unwrap_or_default()));
@@ -139,8 +154,26 @@ impl App {
                 Place::Connection(host, id) => self.edit_connection(&host, &id),
                 Place::Known => {}
             },
-            _ => self.hub_key(&name, &place, out),
+            act => self.hub_act(act, &place, out),
         }
+    }
+
+    /// The tree's keys; the one that is chosen is done.
+    fn tree_help(&mut self) {
+        let narrow = self.size.cols < 80;
+        let wide = if narrow { 9 } else { 13 };
+        let item = |keys: String, doc: &str, choice| Item {
+            text: format!("{:<wide$} {doc}", short(&keys, wide)),
+            aside: String::new(),
+            label: Some(format!("{keys} {doc}")),
+            choice,
+        };
+        let deeds = DEEDS.iter().map(|d| item(keys_of(d), d.doc, Choice::Hub(Box::new(Wish::Tree(d.act)))));
+        let mut items: Vec<Item> = deeds.collect();
+        let moves = ["Up", "Down", "PgUp", "g", "G"].map(shown).join(" ");
+        items.push(item(moves, "move", Choice::Hub(Box::new(Wish::Tree(Act::Help)))));
+        self.layers.push(Layer::Picker(Picker::new("the tree's keys (Enter does it)", items)));
+        self.dirty = true;
     }
 
     /// Shows or hides what lies in it. A folder's state is kept where the folder is. Not while something is looked for: then
@@ -180,10 +213,16 @@ impl App {
         }
     }
 
-    /// Lets go of a host's link where no pane shows a session of it.
-    fn let_go(&mut self, host: &HostId, out: &mut Vec<Effect>) {
+    /// Lets go of a host's link where no pane shows a session of it; of one that is offline, takes it out of the tree.
+    pub(in crate::client) fn let_go(&mut self, host: &HostId, out: &mut Vec<Effect>) {
         if self.panes.values().any(|p| p.host == *host) {
             self.say(format!("{} is shown in panes: close them first", host_text(host)));
+        } else if self.hosts.get(host).is_some_and(|h| h.state == HostState::Offline) {
+            let before = self.rows_before();
+            self.hosts.remove(host);
+            self.follow_rows(&before);
+            self.touch();
+            self.say(format!("{} is listed no longer; what runs there goes on", host_text(host)));
         } else {
             out.push(Effect::Host(host.clone(), HostCommand::Disconnect));
         }

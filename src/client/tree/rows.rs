@@ -2,8 +2,8 @@
 
 use super::{Mark, Place, Row, Standing, age, host_text, mark_of, standing, state_text, unix_of};
 use crate::client::app::{App, Host};
-use crate::client::host::HostId;
-use crate::client::pane::{command_of, title_of};
+use crate::client::host::{HostId, HostState};
+use crate::client::pane::{Pane, command_of, title_of};
 use crate::client::shelf::Shelf;
 use crate::proto::control::SessionInfo;
 use crate::proto::ids::SessionId;
@@ -87,13 +87,26 @@ impl App {
     pub fn is_listed_elsewhere(&self, host: &HostId, info: &SessionInfo) -> bool {
         host.is_local()
             && !info.target.is_empty()
-            && self.hosts.iter().any(|(h, other)| !h.is_local() && other.sessions.iter().any(|s| s.id == info.id))
+            && self.hosts.iter().any(|(h, other)| {
+                !h.is_local() && other.sessions.iter().any(|s| s.id == info.id && self.is_told(h, other, s))
+            })
+    }
+
+    /// Of a host that is away nothing is shown as if it were so now: no more of its sessions than this window shows.
+    fn is_told(&self, id: &HostId, host: &Host, info: &SessionInfo) -> bool {
+        let shown = |p: &Pane| p.host == *id && p.session.as_ref().is_some_and(|s| s.as_str() == info.id);
+        host.tells() || self.panes.values().any(shown)
     }
 
     /// The sessions that are listed under it.
-    fn listed_at<'a>(&'a self, id: &HostId, host: &'a Host) -> Vec<&'a SessionInfo> {
-        let elsewhere = |i: &SessionInfo| self.is_listed_elsewhere(id, i) || (id.is_local() && self.is_a_teams(i));
-        host.sessions.iter().filter(|info| !elsewhere(info)).collect()
+    fn listed_at<'a>(&'a self, id: &'a HostId, host: &'a Host) -> Vec<&'a SessionInfo> {
+        let own = |i: &&SessionInfo| !(id.is_local() && self.is_a_teams(i));
+        self.sessions_told(id, host).filter(own).collect()
+    }
+
+    /// The sessions that can be chosen as its own.
+    pub fn sessions_told<'a>(&'a self, id: &'a HostId, host: &'a Host) -> impl Iterator<Item = &'a SessionInfo> {
+        host.sessions.iter().filter(|info| self.is_told(id, host, info) && !self.is_listed_elsewhere(id, info))
     }
 
     fn host_rows(&self, id: &HostId, depth: u16, rows: &mut Rows) {
@@ -101,7 +114,7 @@ impl App {
         let place = Place::Host(id.clone());
         let open = rows.sought || self.tree.is_open(&place);
         let listed = host.map(|h| self.listed_at(id, h)).unwrap_or_default();
-        let shelf = host.and_then(|h| h.book.as_ref());
+        let shelf = self.book(id);
         let holds = !listed.is_empty() || shelf.is_some_and(|b| !b.connections.is_empty() || !b.folders.is_empty());
         rows.all.push(Row {
             fold: holds.then_some(open),
@@ -140,7 +153,9 @@ impl App {
         });
         let Some(host) = self.hosts.get(&HostId::local()).filter(|_| open) else { return };
         let of = |info: &&SessionInfo| team.book.connection(&info.connection_id).is_some();
-        let sessions = host.sessions.iter().filter(|i| i.connection_id.starts_with("team-")).filter(of).collect();
+        let local = HostId::local();
+        let told = self.sessions_told(&local, host).filter(|i| i.connection_id.starts_with("team-"));
+        let sessions = told.filter(of).collect();
         let sessions = by_connection(sessions);
         let walk = Walk { id, runs_on: HostId::local(), host, shelf: &team.book, sessions };
         self.folder_rows(&walk, None, 1, rows);
@@ -160,15 +175,17 @@ impl App {
             let sessions = walk.sessions.get(connection.id.as_str()).map_or(&[][..], Vec::as_slice);
             let place = Place::Connection((*id).clone(), connection.id.clone());
             let open = rows.sought || self.tree.is_open(&place);
+            let (aside, brief) = match sessions {
+                _ if words.other => (words.leads_to.clone(), device_of(&words.leads_to)),
+                [] if words.away => ("(not connected)".into(), "off".into()),
+                _ => Default::default(),
+            };
             rows.all.push(Row {
                 fold: (!sessions.is_empty()).then_some(open),
                 sign: sign_of(&connection.config.kind),
                 find: if rows.sought { format!("{} {}", words.leads_to, words.tags) } else { String::new() },
-                aside: match sessions {
-                    _ if words.other => words.leads_to.clone(),
-                    [] if words.away => "(not connected)".into(),
-                    _ => String::new(),
-                },
+                aside,
+                brief,
                 ..Row::new(place, depth, short(&connection.name, 100))
             });
             for info in sessions.iter().filter(|_| open) {
@@ -192,9 +209,11 @@ impl App {
             shown: pane.is_some(),
             active: pane.is_some_and(|p| self.tabs.focused() == Some(p.id)),
             // seconds would only make it restless
-            aside: seconds.filter(|s| *s >= 60).map(super::age).unwrap_or_default(),
+            aside: seconds.filter(|s| *s >= 60 && host.tells()).map(super::age).unwrap_or_default(),
+            standing: (!host.tells()).then_some(Standing::Offline),
             // what is shown is looked at there: its tab has the marks
             mark: match mark_of(host, info) {
+                _ if !host.tells() => Mark::None,
                 Mark::Output | Mark::Bell if pane.is_some() => Mark::None,
                 mark => mark,
             },
@@ -229,6 +248,8 @@ impl App {
             (_, true) => "your own sessions and connections".into(),
             (Some(host), _) => match (standing(Some(host)), state_text(host, self.now)) {
                 (Standing::Offline, _) => "offline: Enter connects it".into(),
+                (_, state) if matches!(host.state, HostState::Lost { .. }) => format!("{state}: r tries now"),
+                (_, state) if matches!(host.state, HostState::Failed { .. }) => format!("{state}: r tries again"),
                 (_, state) if !state.is_empty() => state,
                 _ => format!("online · {}", count(self.listed_at(id, host).len(), "session")),
             },
@@ -257,14 +278,30 @@ impl App {
     }
 
     fn more_of_session(&self, id: &HostId, session: &SessionId) -> Option<[String; 2]> {
-        let info = self.hosts.get(id)?.session(session)?;
+        let host = self.hosts.get(id)?;
+        let info = host.session(session)?;
+        if !host.tells() {
+            return Some([
+                short(&command_of(info), 200),
+                format!("{} · {}", state_text(host, self.now), escape(&info.id)),
+            ]);
+        }
         let state = match (info.state.as_str(), info.exit_code) {
             ("exited", Some(code)) => format!("exited {code}"),
             (state, _) => escape(state),
         };
         let age = self.age_of(info).map(age).unwrap_or_default();
-        let via = if info.target.is_empty() { String::new() } else { format!(" · via {}", host_text(id)) };
-        Some([short(&command_of(info), 200), format!("{state} {age}{via} · {}", escape(&info.id))])
+        let via = if info.target.is_empty() { String::new() } else { format!("via {}", host_text(id)) };
+        // where the row is called otherwise
+        let named = self.connection_of(id, info).is_some_and(|c| c.terminal_options.title.is_some());
+        let named = named || !info.name.trim().is_empty();
+        let title = if named { short(info.title.trim(), 200) } else { String::new() };
+        let said =
+            [title, format!("{state} {age}").trim_end().to_string(), via, short(&info.cwd, 200), escape(&info.id)];
+        Some([
+            short(&command_of(info), 200),
+            said.into_iter().filter(|w| !w.is_empty()).collect::<Vec<_>>().join(" · "),
+        ])
     }
 
     /// Index of the chosen row; the focused pane's session where nothing was chosen.
@@ -273,6 +310,12 @@ impl App {
         let wanted = self.tree.chosen.as_ref().or(fallback.as_ref());
         wanted.and_then(|w| rows.iter().position(|r| r.place == *w)).unwrap_or(0)
     }
+}
+
+/// Of `/dev/ttyUSB0 · 115200` the name of the device.
+fn device_of(leads_to: &str) -> String {
+    let first = leads_to.split(" · ").next().unwrap_or_default();
+    first.rsplit('/').next().unwrap_or_default().to_string()
 }
 
 fn by_connection(sessions: Vec<&SessionInfo>) -> HashMap<&str, Vec<&SessionInfo>> {
@@ -292,7 +335,7 @@ fn more_of_folder(shelf: &Shelf, id: &str) -> Option<[String; 2]> {
     Some([short(&shelf.folder(id)?.name, 200), said])
 }
 
-/// The rows that match, each under those it lies in.
+/// The rows that match, each under those it lies in, and a connection's sessions under it.
 fn matching(all: Vec<Row>, text: &str) -> Vec<Row> {
     let mut matcher = Matcher::new(Config::DEFAULT);
     // (each word as it is: with letters apart nearly everything would match)
@@ -307,6 +350,10 @@ fn matching(all: Vec<Row>, text: &str) -> Vec<Row> {
         hay.push_str(&row.find);
         if pattern.score(Utf32Str::new(&hay, &mut buf), &mut matcher).is_none() {
             continue;
+        }
+        if matches!(row.place, Place::Connection(..)) {
+            let its = all.iter().skip(i + 1).take_while(|r| r.depth > row.depth).count();
+            keep[i + 1..=i + its].fill(true);
         }
         // itself and what it lies in: the nearest row before it that is less deep, and so on
         let mut depth = row.depth + 1;

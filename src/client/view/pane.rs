@@ -189,8 +189,8 @@ fn draw_pane(app: &App, theme: &Theme, pane: &Pane, inner: Rect, framed: bool, b
                 (Some(code), None) => format!("exited {code}"),
                 (None, None) => "exited".into(),
             };
-            let again = if pane.is_elsewhere() { "" } else { "   r: start again" };
-            let (what, keys) = (format!("[{what}]"), format!("Enter or x: close{again}"));
+            let again = if app.can_start_again(pane) { "r: start again   " } else { "" };
+            let (what, keys) = (format!("[{what}]"), format!("{again}x: close"));
             // why it ended may be long: the keys are seen all the same
             if what.width() + 2 + keys.len() > usize::from(inner.width) && inner.height > 2 {
                 last_line(theme, Rect { height: inner.height - 1, ..inner }, &what, theme.accent, buf);
@@ -200,23 +200,24 @@ fn draw_pane(app: &App, theme: &Theme, pane: &Pane, inner: Rect, framed: bool, b
             }
         }
         Stage::Gone { why, ended } => {
-            let enter = match (ended, &pane.session) {
+            let again = match (ended, &pane.session) {
                 (false, _) => "Enter: try again",
-                (true, Some(_)) => "Enter: start it again",
+                (true, Some(_)) => "r: start again",
+                (true, None) if pane.prepared.is_some() => "Enter: try again",
                 (true, None) => "Enter: new shell here",
             };
-            let far = !pane.host.is_local() && !app.is_online(&pane.host);
+            let far = !pane.host.is_local() && !app.is_online(&pane.host) && pane.prepared.is_none();
             let without = if far { "   w: connect without an agent" } else { "" };
             let lines = [
-                (host_text(&pane.host), theme.accent),
+                (heading(pane), theme.accent),
                 (why.clone(), theme.text),
-                (format!("{enter}   x: close{without}"), theme.dim),
+                (format!("{again}   x: close{without}"), theme.dim),
             ];
             centred(theme, inner, &lines, over, buf);
         }
         Stage::Starting => {
             if let Some(step) = waiting_for(app, pane) {
-                centred(theme, inner, &[(host_text(&pane.host), theme.accent), (step, theme.dim)], over, buf);
+                centred(theme, inner, &[(heading(pane), theme.accent), (step, theme.dim)], over, buf);
             }
         }
         Stage::Live => {}
@@ -229,6 +230,15 @@ fn draw_pane(app: &App, theme: &Theme, pane: &Pane, inner: Rect, framed: bool, b
     if !framed && let Some(state) = state(app, pane, inner) {
         let line = Rect { height: inner.height.min(1), ..inner };
         put_right(buf, line, &format!(" {state} "), theme.warn.add_modifier(Modifier::REVERSED));
+    }
+}
+
+/// What a pane that shows nothing yet is for.
+fn heading(pane: &Pane) -> String {
+    match &pane.prepared {
+        Some(prepared) if pane.session.is_none() && pane.host.is_local() => prepared.name.clone(),
+        Some(prepared) if pane.session.is_none() => format!("{} · {}", host_text(&pane.host), prepared.name),
+        _ => host_text(&pane.host),
     }
 }
 
@@ -400,8 +410,20 @@ fn centred(theme: &Theme, inner: Rect, lines: &[(String, Style)], over: bool, bu
     let framed = over && inner.width > 8 && inner.height > 4;
     let width = usize::from(inner.width.saturating_sub(if framed { 6 } else { 2 }).clamp(1, 70));
     let wrapped = |text: &str| text.lines().flat_map(|l| wrap(l.trim(), width)).collect::<Vec<_>>();
+    let mut blocks: Vec<(Vec<String>, Style)> = lines.iter().map(|(text, style)| (wrapped(text), *style)).collect();
+    // the keys come last and are seen all the same: what is longest ends earlier
+    let most = usize::from(if framed { inner.height - 2 } else { inner.height });
+    while blocks.iter().map(|(lines, _)| lines.len()).sum::<usize>() > most
+        && let Some((longest, _)) = blocks.iter_mut().max_by_key(|(lines, _)| lines.len()).filter(|(l, _)| l.len() > 1)
+    {
+        longest.pop();
+        if let Some(last) = longest.last_mut() {
+            let kept = last.trim_end_matches('…').chars().take(width.saturating_sub(1)).collect::<String>();
+            *last = format!("{kept}…");
+        }
+    }
     let lines: Vec<(String, Style)> =
-        lines.iter().flat_map(|(text, style)| wrapped(text).into_iter().map(|l| (l, *style))).collect();
+        blocks.into_iter().flat_map(|(lines, style)| lines.into_iter().map(move |l| (l, style))).collect();
     let high = u16::try_from(lines.len()).unwrap_or(u16::MAX);
     let widest = lines.iter().map(|(l, _)| l.width()).max().unwrap_or(0) as u16;
     let middle = |wide: u16| inner.x + inner.width.saturating_sub(wide) / 2;

@@ -5,7 +5,7 @@ use super::{fill, put_cut, put_right};
 use crate::client::app::{App, Host};
 use crate::client::host::HostState;
 use crate::client::keymap::shown;
-use crate::client::tree::{host_text, standing, state_text};
+use crate::client::tree::{standing, state_text};
 use crate::theme::Theme;
 use crate::transport::ssh::forward::State;
 use ratatui::buffer::Buffer;
@@ -71,7 +71,7 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
             std::iter::once(app.keymap.prefix_word()).chain(keys.iter().map(String::as_str)).map(shown).collect();
         add(&format!("{} …", keys.join(" ")), theme.status_mode, true);
     }
-    add(&host_text(&id), theme.text, true);
+    add(&app.current_place(), theme.text, true);
     let Some(host) = host else { return };
     let state = state_line(host, app.now);
     // this machine is there in a moment: saying so would only flicker
@@ -85,8 +85,9 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
     if app.focused().and_then(|p| p.info.as_ref()).is_some_and(|info| info.root) {
         add("root", theme.warn, true);
     }
-    // (what a silent one showed last says nothing of now)
-    if let Some(g) = host.gauges.as_ref().filter(|_| !host.silent) {
+    // (what a silent one showed last says nothing of now, nor does a host of a target that is reached from there)
+    let elsewhere = app.focused().is_some_and(|p| app.target_of(p).is_some());
+    if let Some(g) = host.gauges.as_ref().filter(|_| !host.silent && !elsewhere) {
         for (name, percent) in [("CPU", g.cpu), ("MEM", g.mem())] {
             let style = match percent {
                 p if p >= 90.0 => theme.gauge_high,

@@ -3,7 +3,6 @@
 use super::{fill, put, put_cut, put_right};
 use crate::client::app::App;
 use crate::client::tabs::Tab;
-use crate::client::tree::host_text;
 use crate::proto::control::connections::check::Color;
 use crate::text::short;
 use crate::theme::Theme;
@@ -13,7 +12,7 @@ use unicode_width::UnicodeWidthStr;
 
 /// Longest name, in cells.
 const NAME: usize = 24;
-/// Longest name of a host beside it.
+/// Longest name of a host or target beside it.
 const BADGE: usize = 12;
 
 /// A tab's name: the user's, else what its focused pane shows; escaped.
@@ -28,8 +27,8 @@ pub fn label(app: &App, tab: &Tab) -> String {
 fn text_of(app: &App, index: usize, tab: &Tab) -> String {
     let mut text = format!(" {} {}", index + 1, label(app, tab));
     // whose it is, where that is another machine
-    if let Some(pane) = app.panes.get(&tab.focus).filter(|p| !p.host.is_local() && tab.name.is_none()) {
-        text.push_str(&format!("·{}", short(pane.host.as_str(), BADGE)));
+    if let Some(place) = app.panes.get(&tab.focus).and_then(|pane| app.whereabouts(pane, BADGE)) {
+        text.push_str(&format!("·{place}"));
     }
     if tab.zoomed {
         text.push_str(" Z");
@@ -43,33 +42,60 @@ fn text_of(app: &App, index: usize, tab: &Tab) -> String {
     text
 }
 
-/// The first tab shown, so that the active one is, and where each lies.
-fn places(app: &App, area: Rect) -> Vec<(usize, Rect, String)> {
+/// What there is room for, so that the active tab is among it.
+struct Shown {
+    /// Which tab, where, and what it says.
+    tabs: Vec<(usize, Rect, String)>,
+    /// The nearest tabs that are not shown, or not all of it, and the signs that say so.
+    before: Option<(usize, Rect)>,
+    after: Option<(usize, Rect)>,
+}
+
+fn shown(app: &App, area: Rect) -> Shown {
     let texts: Vec<String> = app.tabs.list.iter().enumerate().map(|(i, t)| text_of(app, i, t)).collect();
     let wide = |t: &String| u16::try_from(t.width()).unwrap_or(u16::MAX);
+    let sum = |texts: &[String]| -> u32 { texts.iter().map(|t| u32::from(wide(t))).sum() };
+    let sign = |x: u16| Rect { x, width: 1, height: 1, ..area };
+    let mut room = area;
     let mut first = 0;
-    let until_active =
-        |first: usize| -> u32 { texts.iter().take(app.tabs.active + 1).skip(first).map(|t| u32::from(wide(t))).sum() };
-    while first < app.tabs.active && until_active(first) > u32::from(area.width) {
+    let until = (app.tabs.active + 1).min(texts.len());
+    // (a sign takes one column)
+    let too_wide = |first: usize| {
+        let signs = u32::from(first > 0) + u32::from(until < texts.len());
+        sum(&texts[first..until]) + signs > u32::from(area.width)
+    };
+    while first < app.tabs.active && too_wide(first) {
         first += 1;
     }
-    let mut x = area.x;
-    let mut out = Vec::new();
+    let before = (first > 0 && area.width > 0).then(|| (first - 1, sign(area.x)));
+    if before.is_some() {
+        (room.x, room.width) = (room.x + 1, room.width - 1);
+    }
+    let over = sum(texts.get(first..).unwrap_or_default()) > u32::from(room.width) && room.width > 0;
+    room.width -= u16::from(over);
+    let mut x = room.x;
+    let (mut tabs, mut after) = (Vec::new(), None);
     for (i, text) in texts.into_iter().enumerate().skip(first) {
-        if x >= area.right() {
+        let width = wide(&text).min(room.right() - x);
+        if width < wide(&text) && after.is_none() {
+            after = Some((i, sign(room.right())));
+        }
+        if width == 0 {
             break;
         }
-        let width = wide(&text).min(area.right() - x);
-        out.push((i, Rect { x, y: area.y, width, height: 1 }, text));
+        tabs.push((i, Rect { x, width, height: 1, ..area }, text));
         x += width;
     }
-    out
+    // (the active one alone may be wider than all there is)
+    let after = after.filter(|_| over).map(|(i, at)| (if i == app.tabs.active { i + 1 } else { i }, at));
+    Shown { tabs, before, after: after.filter(|(i, _)| *i < app.tabs.list.len()) }
 }
 
 pub fn draw(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
     fill(buf, area, theme.status);
     let mut end = area.x;
-    for (i, place, text) in places(app, area) {
+    let Shown { tabs, before, after } = shown(app, area);
+    for (i, place, text) in tabs {
         let tab = &app.tabs.list[i];
         let style = match (i == app.tabs.active, tab.bell, tab.output) {
             (true, ..) => theme.tab_active,
@@ -85,10 +111,24 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
         }
         end = place.right();
     }
+    for (hidden, at, sign) in
+        [before.map(|(i, at)| (&app.tabs.list[..=i], at, "‹")), after.map(|(i, at)| (&app.tabs.list[i..], at, "›"))]
+            .into_iter()
+            .flatten()
+    {
+        // what is to be known of one that is not seen is known by the sign
+        let style = match (hidden.iter().any(|t| t.bell), hidden.iter().any(|t| t.output)) {
+            (true, _) => theme.mark_bell,
+            (_, true) => theme.mark_output,
+            _ => theme.accent,
+        };
+        put(buf, at.x, at.y, 1, sign, style);
+        end = end.max(at.right());
+    }
     if app.tabs.list.is_empty() {
         end = put(buf, area.x, area.y, area.width, " thub ", theme.accent);
     }
-    let host = format!("{} ", host_text(&app.current_host()));
+    let host = format!("{} ", app.current_place());
     let room = area.right().saturating_sub(end);
     if usize::from(room) > host.width() + 2 {
         put_right(buf, area, &host, theme.dim);
@@ -103,7 +143,10 @@ pub fn shade(color: Color) -> ratatui::style::Color {
     }
 }
 
-/// The tab at a column.
+/// The tab at a column: at a sign the nearest one that is not seen.
 pub fn hit(app: &App, area: Rect, x: u16) -> Option<usize> {
-    places(app, area).into_iter().find(|(_, r, _)| x >= r.x && x < r.right()).map(|(i, ..)| i)
+    let Shown { tabs, before, after } = shown(app, area);
+    let tabs = tabs.into_iter().map(|(i, r, _)| (i, r));
+    let mut all = before.into_iter().chain(after).chain(tabs);
+    all.find(|(_, r)| x >= r.x && x < r.right()).map(|(i, _)| i)
 }

@@ -1,8 +1,10 @@
 //! Draws the tree of hosts and sessions.
 
 use super::layer::{Cursor, typed};
-use super::{boxed, fill, put, put_cut, put_right};
+use super::{boxed, fill, put, put_cut, put_right, wrap};
 use crate::client::app::App;
+use crate::client::keymap::shown;
+use crate::client::tree::deeds::{Act, DEEDS, key_of};
 use crate::client::tree::{Mark, Row, Standing};
 use crate::text::escape;
 use crate::theme::Theme;
@@ -30,10 +32,72 @@ fn mark_style(theme: &Theme, m: Mark) -> Style {
     }
 }
 
-/// Lines at the bottom that say more of the chosen row, where there is room for them.
-const MORE: u16 = 2;
-/// From this height on.
-const ROOMY: u16 = 12;
+/// Lines at the bottom that say more of the chosen row, in a tree of this size: in a narrow one they are short.
+fn more_lines(area: Rect) -> u16 {
+    match area.height {
+        0..12 => 0,
+        12..16 => 2,
+        16..20 => 3,
+        24.. if area.width < 34 => 5,
+        20.. => 4,
+    }
+}
+
+/// Facts parted by ` · `, on lines of at most `width` cells: a line ends between two of them where it can.
+fn flow(said: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for fact in said.split(" · ").filter(|f| !f.is_empty()) {
+        match lines.last_mut() {
+            Some(line) if line.width() + 3 + fact.width() <= width => *line += &format!(" · {fact}"),
+            _ => lines.extend(wrap(fact, width)),
+        }
+    }
+    lines
+}
+
+/// At most `most` of the lines; that there are more is seen at the end of the last.
+fn first_of(mut lines: Vec<String>, most: usize) -> Vec<String> {
+    if lines.len() > most {
+        lines.truncate(most);
+        if let Some(last) = lines.last_mut() {
+            last.push('…');
+        }
+    }
+    lines
+}
+
+/// Whether there is a line with keys at the foot: while they are the tree's.
+fn has_foot(app: &App, area: Rect) -> bool {
+    let hint = app.tabs.list.is_empty() && area.height >= 5;
+    hint || (app.tree.focused && more_lines(area) > 0)
+}
+
+/// Keys and what they do, as many as there is room for; those that matter most where there is little.
+fn draw_foot(app: &App, theme: &Theme, line: Rect, buf: &mut Buffer) {
+    let mut words: Vec<(String, &str)> = match (app.tree.typing, app.tabs.list.is_empty()) {
+        (true, _) => vec![("Enter".into(), "to the rows"), ("Esc".into(), "show all")],
+        (_, true) => vec![("c".into(), "new shell"), ("d".into(), "leave")],
+        _ => Vec::new(),
+    };
+    if !app.tree.typing {
+        // (the new shell is among the words already)
+        let told = |act: Act| app.tabs.list.is_empty() && act == Act::Shell;
+        let all = DEEDS.iter().filter(|d| !d.word.is_empty() && !told(d.act));
+        let (must, rest): (Vec<_>, Vec<_>) = all.partition(|d| matches!(d.act, Act::Help | Act::Menu));
+        words.extend(must.into_iter().chain(rest).map(|d| (shown(key_of(d.act)), d.word)));
+    }
+    let (mut x, mut first) = (line.x, true);
+    for (key, word) in words {
+        let gap = if first { 0 } else { 2 };
+        let wide = gap + key.width() + 1 + word.width();
+        if wide > usize::from(line.right().saturating_sub(x)) {
+            continue;
+        }
+        x = put(buf, x + gap as u16, line.y, line.width, &key, theme.key);
+        x = put(buf, x + 1, line.y, line.width, word, theme.dim);
+        first = false;
+    }
+}
 
 /// Where the rows lie within the tree's area.
 pub fn list_area(app: &App, area: Rect) -> Rect {
@@ -46,11 +110,12 @@ pub fn list_area(app: &App, area: Rect) -> Rect {
     if app.tree.filter.is_some() && list.height > 1 {
         (list.y, list.height) = (list.y + 1, list.height - 1);
     }
-    if app.tabs.list.is_empty() && list.height >= 3 {
+    let more = more_lines(area);
+    if has_foot(app, area) {
         list.height -= 1;
     }
-    if app.tree.focused && area.height >= ROOMY {
-        list.height -= MORE + 1;
+    if app.tree.focused && more > 0 {
+        list.height = list.height.saturating_sub(more + 1);
     }
     list
 }
@@ -78,9 +143,9 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) -> Cursor {
         let at = typed(row, "/", &escape(filter.text()), theme.accent, buf);
         cursor = at.filter(|_| focused && app.tree.typing);
     }
-    if app.tabs.list.is_empty() && inner.height >= 3 {
+    if has_foot(app, area) {
         inner.height -= 1;
-        put_cut(buf, inner.x, inner.bottom(), inner.width, "c new shell  d leave", theme.dim);
+        draw_foot(app, theme, Rect { y: inner.bottom(), height: 1, ..inner }, buf);
     }
     let rows = app.tree_rows();
     if rows.is_empty() {
@@ -91,9 +156,17 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) -> Cursor {
     if let Some(row) = rows.get(chosen).filter(|_| list.bottom() < inner.bottom() && focused) {
         let y = list.bottom();
         put(buf, inner.x, y, inner.width, &"─".repeat(usize::from(inner.width)), theme.border);
-        let [first, second] = app.more_of(&row.place);
-        put_cut(buf, inner.x, y + 1, inner.width, &first, theme.text);
-        put_cut(buf, inner.x, y + 2, inner.width, &second, theme.dim);
+        let [name, said] = app.more_of(&row.place);
+        let (room, width) = (usize::from(inner.bottom().saturating_sub(y + 1)), usize::from(inner.width));
+        // (its name is in its row as well: with little room the rest goes first)
+        let facts = flow(&said, width);
+        let for_name = room.saturating_sub(facts.len()).clamp(usize::from(room > 2), (room / 2).max(1));
+        let names = first_of(wrap(&name, width), for_name);
+        let facts = first_of(facts, room - names.len());
+        let lines = names.iter().map(|l| (l, theme.text)).chain(facts.iter().map(|l| (l, theme.dim)));
+        for ((line, style), y) in lines.zip(y + 1..) {
+            put_cut(buf, inner.x, y, inner.width, line, style);
+        }
     }
     for ((i, row), y) in rows.iter().enumerate().skip(first).zip(list.y..list.bottom()) {
         draw_row(theme, row, Rect { y, height: 1, ..list }, focused && i == chosen, buf);
@@ -121,11 +194,15 @@ fn draw_row(theme: &Theme, row: &Row, here: Rect, chosen: bool, buf: &mut Buffer
     let indent = (row.depth * 2).min(here.width / 2);
     let signs = row.sign.width() as u16 + u16::from(!row.sign.is_empty());
     let text_room = here.width.saturating_sub(indent + signs + 4);
-    // (of what it is called at least so much is seen)
-    let wanted = row.text.width().min(12);
-    if !row.aside.is_empty() && usize::from(text_room) > row.aside.width() + wanted {
+    // of what it is called at least so much is seen, and more of it where the rest can be said in short
+    let most = if row.brief.is_empty() { 12 } else { 20 };
+    let asides = [(&row.aside, most), (&row.brief, 12)];
+    let fits = |(aside, most): &(&String, usize)| {
+        !aside.is_empty() && usize::from(text_room) > aside.width() + row.text.width().min(*most)
+    };
+    if let Some((aside, _)) = asides.into_iter().find(fits) {
         let rest = Rect { width: end.saturating_sub(here.x + 1), ..here };
-        end = put_right(buf, rest, &row.aside, style(theme.dim));
+        end = put_right(buf, rest, aside, style(theme.dim));
     }
     let fold = match (row.fold, row.shown) {
         (Some(true), _) => "▾ ",

@@ -70,6 +70,7 @@ pub fn draw(app: &App, theme: &Theme, v: &Viewer, buf: &mut Buffer) -> Cursor {
         return typed(here, "/", &escape(field.text()), theme.accent, buf);
     }
     match (&app.message, v.missed) {
+        _ if v.is_seeking() => put_cut(buf, line.x + 1, line.y, room, "searching … Esc stops", theme.accent),
         (_, true) => put_cut(buf, line.x + 1, line.y, room, "not found", theme.warn),
         (Some(message), _) => put_cut(buf, line.x + 1, line.y, room, &message.text, theme.accent),
         _ => put_cut(buf, line.x + 1, line.y, room, "q close  / find  n next  x hex or text", theme.status),

@@ -149,8 +149,7 @@ impl Writer {
             let file = open(&dir, &wanted.part)?;
             let failed = |e| dir.failed("writing", &wanted.part, e);
             let there = u64::try_from(fs::fstat(&file).map_err(failed)?.st_size).unwrap_or(0);
-            let at = if wanted.size.is_some_and(|size| there > size) { 0 } else { there };
-            let at = at.saturating_sub(FilesWrite::BACK);
+            let at = wanted.goes_on_at(there);
             fs::ftruncate(&file, at).map_err(failed)?;
             let part = Part { file, dir: dir.clone(), wanted, named: false.into() };
             Ok(Writer { part: Arc::new(part), at })
@@ -208,10 +207,7 @@ impl Writer {
         blocking(move || {
             let Part { file, dir, wanted, named } = &*self.part;
             let failed = |e| dir.failed("writing", &wanted.name, e);
-            if wanted.size.is_some_and(|size| size != self.at) {
-                let why = format!("{} bytes came, and {} were to come", self.at, wanted.size.unwrap_or(0));
-                return Err(fault::say(Fault::BAD_PARAMS, "writing", dir.path.join(&wanted.name).as_bytes(), &why));
-            }
+            wanted.check_whole(self.at, &dir.path)?;
             name(dir, file, wanted).map_err(failed)?;
             named.store(true, std::sync::atomic::Ordering::Relaxed);
             if wanted.sync {

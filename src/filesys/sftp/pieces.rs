@@ -2,8 +2,8 @@
 
 use super::{Dir, Remote, attrs, info_of, raw};
 use crate::filesys::{Wanted, fault};
-use crate::proto::control::{Fault, FileInfo, FileKind, FileName, FilePath, FilesWrite};
-use crate::transport::ssh::sftp::{Answer, Attrs, Handle, Sftp, Wrong, flags};
+use crate::proto::control::{Fault, FileInfo, FileKind, FileName, FilePath};
+use crate::transport::ssh::sftp::{Answer, Attrs, Handle, Sftp, Wrong, flags, status};
 use std::collections::VecDeque;
 
 /// Requests for one file under way: 2 MiB of 32 KiB each.
@@ -133,12 +133,15 @@ async fn open(dir: &Dir, wanted: &Wanted) -> Result<(Handle, u64), Fault> {
     // without a mode it is what is usual there
     match sftp.open(path.as_bytes(), new, wanted.mode.map(|_| 0o600)).await {
         Ok(handle) => return Ok((handle, 0)),
-        Err(Wrong::Status { code: 4, .. }) => {}
+        Err(Wrong::Status { code: status::FAILURE, .. }) => {}
         Err(wrong) => return Err(failed(wrong)),
     }
     let there = match sftp.lstat(path.as_bytes()).await {
         Ok(there) => there,
-        Err(_) => return Err(dir.full("writing", &wanted.part, Wrong::Status { code: 4, message: Vec::new() }).await),
+        Err(_) => {
+            let failure = Wrong::Status { code: status::FAILURE, message: Vec::new() };
+            return Err(dir.full("writing", &wanted.part, failure).await);
+        }
     };
     if info_of(&there, FileName::default()).kind != FileKind::File {
         return Err(refused("it is no plain file"));
@@ -163,8 +166,7 @@ async fn open(dir: &Dir, wanted: &Wanted) -> Result<(Handle, u64), Fault> {
         return Err(refused("another copy is writing it"));
     }
     let size = now.size.unwrap_or(0);
-    let at = if wanted.size.is_some_and(|wanted| size > wanted) { 0 } else { size };
-    let at = at.saturating_sub(FilesWrite::BACK);
+    let at = wanted.goes_on_at(size);
     let cut = Attrs { size: Some(at), ..Attrs::default() };
     sftp.fsetstat(&handle, cut).await.map_err(failed)?;
     Ok((handle, at))
@@ -224,11 +226,7 @@ impl Writer {
             self.settle().await?;
         }
         let (dir, wanted) = (self.dir.clone(), self.wanted.clone());
-        let path = dir.at(&wanted.name);
-        if wanted.size.is_some_and(|size| size != self.at) {
-            let why = format!("{} bytes came, and {} were to come", self.at, wanted.size.unwrap_or(0));
-            return Err(fault::say(Fault::BAD_PARAMS, "writing", path.as_bytes(), &why));
-        }
+        wanted.check_whole(self.at, &dir.path)?;
         let failed = |w: Wrong| dir.failed("writing", &wanted.name, &w);
         if let Some(handle) = self.handle.take() {
             if wanted.mode.is_some() || wanted.mtime_ms.is_some() {

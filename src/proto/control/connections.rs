@@ -14,15 +14,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
-macro_rules! method {
-    ($params:ident = $name:literal -> $reply:ident) => {
-        impl Method for $params {
-            const NAME: &'static str = $name;
-            type Reply = $reply;
-        }
-    };
-}
-
 /// Most characters of a name of a connection or a folder.
 pub const LONGEST_NAME: usize = 200;
 /// The connection that every host starts with.
@@ -148,9 +139,9 @@ pub struct Ssh {
     #[serde(alias = "jump", skip_serializing_if = "Option::is_none")]
     pub proxy_jump: Option<String>,
     /// Its programs may use the ssh-agent of whoever looks on.
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "super::is_no")]
     pub forward_agent: bool,
-    #[serde(rename = "enableX11Forwarding", skip_serializing_if = "is_false")]
+    #[serde(rename = "enableX11Forwarding", skip_serializing_if = "super::is_no")]
     pub x11: bool,
     /// Run there in the shell's stead.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -164,9 +155,6 @@ pub struct Ssh {
 
 fn no_port(n: &u16) -> bool {
     *n == 0
-}
-fn is_false(b: &bool) -> bool {
-    !*b
 }
 /// A port as a number or, as people write it, a text; null = 0.
 fn number<'de, D: serde::Deserializer<'de>>(d: D) -> Result<u16, D::Error> {

@@ -31,7 +31,7 @@
 //! Either way a cut copy goes on where it was: what is complete has its size and time of change.
 
 use super::connections::Ssh;
-use super::{Done, Fault, Method, is_zero, no_stream};
+use super::{Done, Fault, Method, is_no, is_zero, no_stream};
 use crate::proto::ids::{Offset, StreamId, TargetId};
 use serde::{Deserialize, Serialize};
 
@@ -80,9 +80,6 @@ pub enum FileKind {
     Other,
 }
 
-fn is_false(b: &bool) -> bool {
-    !*b
-}
 fn is_zero_i64(n: &i64) -> bool {
     *n == 0
 }
@@ -437,7 +434,7 @@ pub struct FilesCopy {
     pub from: FilePath,
     /// The copy's own path, not the directory it comes into.
     pub to: FilePath,
-    /// Whether files of the same name are replaced; directories are put together.
+    /// Whether files of the same name are replaced; directories are put together, and one that is there keeps its mode.
     pub replace: bool,
     pub stream: StreamId,
     pub window: u64,
@@ -487,7 +484,7 @@ pub struct FilesPack {
     pub have: bool,
     /// The client sends a bundle first that names what is wanted (entries of files, an end; Data as with `have`): those
     /// files alone are sent, in that order, each as its entry says, or as failed. `names` are nothing then.
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "is_no")]
     pub only: bool,
     pub stream: StreamId,
     pub window: u64,
@@ -529,10 +526,10 @@ pub struct FilesUnpack {
     #[serde(skip_serializing_if = "Place::is_here")]
     pub place: Place,
     pub dir: FilePath,
-    /// Whether files of the same name are replaced; directories are put together.
+    /// Whether files of the same name are replaced; directories are put together, and one that is there keeps its mode.
     pub replace: bool,
     /// Whether all is on disk, too, before that: what was written by calls before as well, where the disk is the agent's own.
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "is_no")]
     pub sync: bool,
     pub stream: StreamId,
     /// Credit of the lines.

@@ -6,15 +6,6 @@ use crate::proto::ids::{Offset, StreamId};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-macro_rules! method {
-    ($params:ident = $name:literal -> $reply:ident) => {
-        impl Method for $params {
-            const NAME: &'static str = $name;
-            type Reply = $reply;
-        }
-    };
-}
-
 /// A failure on its way to who words it for a person.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(default)]

@@ -1,7 +1,8 @@
 //! Owns the nested shape of connections, as termiHub writes it since its version 2: folders hold `children`, nothing has
 //! an id. Pure. Leaves out our own shape, which is flat.
 
-use super::DEEPEST;
+use super::sound::too_many;
+use super::{DEEPEST, MOST};
 use serde_json::{Map, Value, json};
 
 /// The same with `folders` and `connections` in two flat lists; ids are made up, and stay the same for the same file.
@@ -29,6 +30,9 @@ struct Flat {
 impl Flat {
     fn walk(&mut self, children: Vec<Value>, parent: Option<&str>, depth: usize) -> Result<(), String> {
         for child in children {
+            if self.folders.len().max(self.connections.len()) > MOST {
+                return Err(too_many());
+            }
             let Value::Object(mut node) = child else { return Err("one of its children is no object".into()) };
             let kind = node.remove("type");
             match kind.as_ref().and_then(Value::as_str) {

@@ -27,7 +27,7 @@ fn names(book: &Book) -> Vec<&str> {
 fn a_fresh_machine_has_its_shell_until_it_is_taken_away() {
     let (_top, dir) = scratch();
     assert_eq!(names(&load(&dir).unwrap().0), ["Default Shell"]);
-    change(&dir, |book| book.delete(&[DEFAULT_SHELL.into()])).unwrap();
+    change(&dir, |book| book.delete(&[DEFAULT_SHELL.into()])).0.unwrap();
     assert_eq!(load(&dir).unwrap().0, Book::empty());
 }
 
@@ -48,7 +48,7 @@ fn the_seeds_file_is_read_and_kept() {
     let (book, told) = load(&dir).unwrap();
     assert_eq!((told, book.folders.len(), names(&book)), (None, 1, vec!["Default Shell", "/dev/ttyUSB0"]));
     // a change that changes nothing writes the very same words
-    change(&dir, |book| book.update_folder("folder-1", None, Some(false))).unwrap();
+    change(&dir, |book| book.update_folder("folder-1", None, Some(false))).0.unwrap();
     let kept: Value = serde_json::from_slice(&dir.read(FILE, 1 << 20).unwrap()).unwrap();
     assert_eq!(kept, seed);
 }
@@ -80,7 +80,8 @@ fn older_and_foreign_shapes_are_read() {
         let (book, told) = read(newer.clone());
         assert!(told.unwrap().contains("newer"), "{newer}");
         assert_eq!(book, Book::empty());
-        assert_eq!(change(&dir, |b| b.create(connection("x", None))).unwrap_err().code, Fault::REFUSED);
+        assert!(peek(&dir).unwrap_err().what.contains("newer"), "{newer}");
+        assert_eq!(change(&dir, |b| b.create(connection("x", None))).0.unwrap_err().code, Fault::REFUSED);
         assert_eq!(serde_json::from_slice::<Value>(&dir.read(FILE, 1000).unwrap()).unwrap(), newer);
     }
 }
@@ -127,7 +128,7 @@ fn ids_that_are_none_are_the_same_each_time() {
     assert_eq!(first.connections.iter().map(|c| &c.id).collect::<HashSet<_>>().len(), 3);
     // what was seen can be changed
     let id = first.connections[2].id.clone();
-    change(&dir, |book| book.delete(std::slice::from_ref(&id))).unwrap();
+    change(&dir, |book| book.delete(std::slice::from_ref(&id))).0.unwrap();
     assert_eq!(names(&load(&dir).unwrap().0), ["a", "a"]);
 }
 
@@ -158,7 +159,7 @@ fn fields_have_one_name() {
         { "id": "c", "name": "c", "config": { "type": "ssh", "config": { "host": "h", "key_path": "~/old", "jump": "j", "cwd": "/srv" } } } ] });
     dir.write_atomic(FILE, text.to_string().as_bytes()).unwrap();
     let patch = json!({ "config": { "config": { "keyPath": "~/new", "jump": "k" } } });
-    change(&dir, |book| book.update("c", patch.as_object().cloned().unwrap())).unwrap();
+    change(&dir, |book| book.update("c", patch.as_object().cloned().unwrap())).0.unwrap();
     let Ok(Kind::Ssh(ssh)) = load(&dir).unwrap().0.connections[0].config.kind() else { panic!() };
     assert_eq!((ssh.key_path.as_deref(), ssh.starting_directory.as_deref()), (Some("~/new"), Some("/srv")));
     assert_eq!(ssh.proxy_jump.as_deref(), Some("j"), "the field's own name goes before an alias");
@@ -172,6 +173,12 @@ fn who_only_looks_leaves_a_broken_file() {
     assert_eq!(dir.read(FILE, 100).unwrap(), b"{ no");
     let (_, told) = load(&dir).unwrap();
     assert!(told.is_some_and(|t| t.contains("kept as")));
+    // who changes something is told as well, also where the change is refused
+    for id in [DEFAULT_SHELL, "gone"] {
+        dir.write_atomic(FILE, b"{ no").unwrap();
+        let (result, told) = change(&dir, |book| book.delete(&[id.into()]));
+        assert_eq!((result.is_ok(), told.is_some_and(|t| t.contains("kept as"))), (id != "gone", true));
+    }
 }
 
 #[test]
@@ -215,6 +222,56 @@ fn changes() {
     assert_eq!(whole, Book::empty());
 }
 
+#[test]
+fn a_flaw_that_was_there_before_is_in_nobodys_way() {
+    let config = json!({ "type": "ssh", "config": { "host": "a b" } });
+    let older =
+        json!({ "id": "a", "name": "old", "tags": ["x,y"], "terminalOptions": { "term": " " }, "config": config });
+    let mut book: Book = serde_json::from_value(json!({ "connections": [older] })).unwrap();
+    let f = book.create_folder(folder("f", None)).unwrap();
+    let patch = |v: Value| v.as_object().unwrap().clone();
+    book.update("a", patch(json!({ "name": "new", "folderId": f }))).unwrap();
+    let moved = book.connection("a").unwrap();
+    assert_eq!((moved.name.as_str(), moved.folder_id.as_ref()), ("new", Some(&f)));
+    // what is changed has to be right, whatever else is not
+    for wrong in [
+        json!({ "name": "" }),
+        json!({ "tags": ["y,z"] }),
+        json!({ "terminalOptions": { "color": "reddish" } }),
+        json!({ "config": { "config": { "host": "c d" } } }),
+        json!({ "config": { "config": { "keyPath": "id" } } }),
+    ] {
+        assert_eq!(book.update("a", patch(wrong.clone())).unwrap_err().code, Fault::BAD_PARAMS, "{wrong}");
+    }
+    // one after the other they are put right
+    book.update("a", patch(json!({ "tags": ["x"] }))).unwrap();
+    book.update("a", patch(json!({ "config": { "config": { "host": "a" } }, "terminalOptions": null }))).unwrap();
+    assert_eq!(check(book.connection("a").unwrap()), []);
+}
+
+#[test]
+fn a_book_of_too_many_is_left_as_it_is() {
+    let (_top, dir) = scratch();
+    let one = json!({ "name": "n", "config": { "type": "local", "config": {} } });
+    for list in ["folders", "connections"] {
+        let text = |many: usize| json!({ "version": "1", list: vec![&one; many] }).to_string();
+        let too_many = text(MOST + 1);
+        dir.write_atomic(FILE, too_many.as_bytes()).unwrap();
+        let told = load(&dir).unwrap().1.unwrap();
+        assert!(told.contains("more than 20000"), "{told}");
+        let aside = dir.list().unwrap().into_iter().rfind(|n| n.contains(".corrupt-")).unwrap();
+        assert_eq!(dir.read(&aside, 16 << 20).unwrap(), too_many.as_bytes(), "{told}");
+        // nor are they made one by one of the nested shape
+        let one = json!({ "type": &list[..list.len() - 1], "name": "n" });
+        let why = flattened(json!({ "children": vec![one; MOST + 2] })).unwrap_err();
+        assert!(why.contains("more than 20000"), "{why}");
+        // as many as are kept, all of one name and without an id: nobody waits for that
+        dir.write_atomic(FILE, text(MOST).as_bytes()).unwrap();
+        let (book, told) = load(&dir).unwrap();
+        assert_eq!((book.folders.len().max(book.connections.len()), told), (MOST, None));
+    }
+}
+
 trait Named {
     fn named(self, name: &str) -> Self;
 }
@@ -250,7 +307,7 @@ fn two_writers_lose_nothing_of_each_others() {
             let dir = &dir;
             scope.spawn(move || {
                 for i in 0..100 {
-                    change(dir, |book| book.create(connection(&format!("{writer}.{i}"), None))).unwrap();
+                    change(dir, |book| book.create(connection(&format!("{writer}.{i}"), None))).0.unwrap();
                 }
             });
         }
@@ -265,9 +322,22 @@ fn two_writers_lose_nothing_of_each_others() {
 }
 
 #[test]
+fn a_file_that_cannot_be_written_is_told_from_one_that_may_not() {
+    let (_top, dir) = scratch();
+    // a directory in the lock's place: as any trouble of the disk
+    dir.sub(&format!("{FILE}.lock")).unwrap();
+    let fault = change(&dir, |book| book.delete(&[DEFAULT_SHELL.into()])).0.unwrap_err();
+    assert_eq!(fault.code, Fault::INTERNAL, "{fault}");
+    dir.remove_dir(&format!("{FILE}.lock")).unwrap();
+    dir.write_atomic(FILE, b"{\"version\": 99}").unwrap();
+    let fault = change(&dir, |book| book.delete(&[DEFAULT_SHELL.into()])).0.unwrap_err();
+    assert_eq!(fault.code, Fault::REFUSED, "{fault}");
+}
+
+#[test]
 fn a_refused_change_saves_nothing() {
     let (_top, dir) = scratch();
-    let fault = change(&dir, |book| book.delete(&["gone".into()])).unwrap_err();
+    let fault = change(&dir, |book| book.delete(&["gone".into()])).0.unwrap_err();
     assert_eq!(fault.code, Fault::UNKNOWN);
     assert_eq!(dir.stat(FILE).unwrap(), None);
 }

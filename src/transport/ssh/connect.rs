@@ -580,7 +580,7 @@ impl Ssh {
 
     /// An SFTP session, behind the length guard.
     pub async fn sftp(&self) -> Result<Sftp, Failure> {
-        Sftp::start(self.sftp_channel().await?, self.name()).await
+        Ok(Sftp::start(self.sftp_channel().await?, self.name()).await?)
     }
 
     /// The bytes of an SFTP session, for who understands them elsewhere: no guard has looked at them. What is written gives

@@ -6,12 +6,12 @@ mod wait;
 
 use crate::failure::Failure;
 use crate::text::short;
-use packet::{Ask, Reply, status};
-pub use packet::{Attrs, Named, flags};
+use packet::{Ask, Reply};
+pub use packet::{Attrs, Named, Names, flags, status};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
-pub use wait::{Lost, Patience};
+pub use wait::{Kept, Lost, Patience};
 use wait::{Pending, Requests};
 
 const START_WITHIN: Duration = Duration::from_secs(20);
@@ -35,6 +35,24 @@ pub enum Wrong {
     Unsupported,
 }
 
+/// Why a session did not begin.
+#[derive(Clone, Debug)]
+pub struct NotStarted {
+    pub wrong: Wrong,
+    host: String,
+}
+impl From<NotStarted> for Failure {
+    fn from(NotStarted { wrong, host }: NotStarted) -> Failure {
+        let f = Failure::failed(
+            format!("{host}: SFTP does not start there: {}", short(&wrong.to_string(), 200)),
+            "see whether its sshd_config has a Subsystem sftp",
+        );
+        f.hint(
+            "or its shell's start-up files print something: `sftp` fails then, too; make them quiet where nobody types",
+        )
+    }
+}
+
 fn said(code: u32, message: &[u8]) -> String {
     let own = match code {
         status::EOF => "end of file",
@@ -50,7 +68,6 @@ fn said(code: u32, message: &[u8]) -> String {
 #[derive(Clone, Copy, Default, Debug)]
 struct Extensions {
     posix_rename: bool,
-    hardlink: bool,
     statvfs: bool,
     fsync: bool,
     limits: bool,
@@ -71,7 +88,6 @@ pub struct Sftp {
     requests: Requests,
     can: Extensions,
     piece: u32,
-    host: String,
 }
 
 /// An open file or directory there; closed when it is let go of.
@@ -96,7 +112,7 @@ impl Answer {
         done(self.0.answer().await?)
     }
     /// Of a readdir, as the server says them; none = there are no more.
-    pub async fn names(self) -> Result<Option<Vec<Named>>, Wrong> {
+    pub async fn names(self) -> Result<Option<Names>, Wrong> {
         match self.0.answer().await? {
             Reply::Names(names) => Ok(Some(names)),
             other => none_at_end(other),
@@ -141,7 +157,7 @@ fn attrs(reply: Reply) -> Result<Attrs, Wrong> {
 
 impl Sftp {
     /// Starts one over a channel (or whatever carries bytes) to a server.
-    pub async fn start<S>(io: S, host: String) -> Result<Sftp, Failure>
+    pub async fn start<S>(io: S, host: String) -> Result<Sftp, NotStarted>
     where
         S: AsyncRead + AsyncWrite + Send + 'static,
     {
@@ -149,24 +165,18 @@ impl Sftp {
     }
 
     /// The same, with another patience.
-    pub async fn start_with<S>(io: S, host: String, patience: Patience) -> Result<Sftp, Failure>
+    pub async fn start_with<S>(io: S, host: String, patience: Patience) -> Result<Sftp, NotStarted>
     where
         S: AsyncRead + AsyncWrite + Send + 'static,
     {
         let requests = Requests::spawn(io, patience);
         let within = START_WITHIN.min(patience.each);
-        let why = match tokio::time::timeout(within, Sftp::greeted(requests)).await {
-            Ok(Ok((requests, can, piece))) => return Ok(Sftp { requests, can, piece, host }),
-            Ok(Err(wrong)) => short(&wrong.to_string(), 200),
-            Err(_) => "no answer".into(),
+        let wrong = match tokio::time::timeout(within, Sftp::greeted(requests)).await {
+            Ok(Ok((requests, can, piece))) => return Ok(Sftp { requests, can, piece }),
+            Ok(Err(wrong)) => wrong,
+            Err(_) => Wrong::Lost(Lost::Silent),
         };
-        let f = Failure::failed(
-            format!("{host}: SFTP does not start there: {why}"),
-            "see whether its sshd_config has a Subsystem sftp",
-        );
-        Err(f.hint(
-            "or its shell's start-up files print something: `sftp` fails then, too; make them quiet where nobody types",
-        ))
+        Err(NotStarted { wrong, host })
     }
 
     async fn greeted(requests: Requests) -> Result<(Requests, Extensions, u32), Wrong> {
@@ -180,7 +190,6 @@ impl Sftp {
         };
         let can = Extensions {
             posix_rename: has("posix-rename@openssh.com", b"1"),
-            hardlink: has("hardlink@openssh.com", b"1"),
             statvfs: has("statvfs@openssh.com", b"2"),
             fsync: has("fsync@openssh.com", b"1"),
             limits: has("limits@openssh.com", b"1"),
@@ -198,15 +207,11 @@ impl Sftp {
         Ok((requests, can, piece))
     }
 
-    /// Who it is with, for people.
     /// For how long nothing was asked or answered; none = it is over.
     pub fn idle(&self) -> Option<Duration> {
         self.requests.idle()
     }
 
-    pub fn host(&self) -> &str {
-        &self.host
-    }
     /// Bytes of one read or write.
     pub fn piece(&self) -> u32 {
         self.piece
@@ -231,6 +236,17 @@ impl Sftp {
     /// Asks for the next entries; waits only for its turn.
     pub async fn readdir(&self, dir: &Handle) -> Result<Answer, Wrong> {
         Ok(Answer(self.requests.send(&Ask::Readdir { handle: &dir.id }).await?))
+    }
+    /// The same before they are wanted, if they can be asked for at once and there is room for them until then: what waits
+    /// on one connection is 4 MiB at most, whoever asked.
+    pub fn readdir_ahead(&self, dir: &Handle) -> Option<Result<Answer, Wrong>> {
+        let asked = self.requests.send_ahead(&Ask::Readdir { handle: &dir.id })?;
+        Some(asked.map(Answer).map_err(Wrong::from))
+    }
+    /// Room for so many bytes of what is kept of answers, until it is dropped; none where all who ask on this connection
+    /// keep 8 MiB already.
+    pub fn keep(&self, bytes: usize) -> Option<Kept> {
+        self.requests.keep(bytes)
     }
     /// Asks for bytes of a file, at most [`Sftp::piece`]; waits only for its turn.
     pub async fn read(&self, file: &Handle, offset: u64, length: u32) -> Result<Answer, Wrong> {
@@ -303,7 +319,7 @@ impl Sftp {
     }
     async fn one_name(&self, ask: &Ask<'_>) -> Result<Vec<u8>, Wrong> {
         match self.requests.ask(ask).await? {
-            Reply::Names(names) => names.into_iter().next().map(|n| n.name).ok_or(Wrong::Answer),
+            Reply::Names(mut names) => names.next().map(|n| n.name).ok_or(Wrong::Answer),
             other => Err(refused(other)),
         }
     }
@@ -320,13 +336,6 @@ impl Sftp {
     /// Not over what is there, as far as the server keeps to the draft.
     pub async fn rename(&self, from: &[u8], to: &[u8]) -> Result<(), Wrong> {
         self.done(&Ask::Rename { from, to }).await
-    }
-    /// Another name for a file; never over what is there.
-    pub async fn hardlink(&self, from: &[u8], to: &[u8]) -> Result<(), Wrong> {
-        if !self.can.hardlink {
-            return Err(Wrong::Unsupported);
-        }
-        self.done(&Ask::Hardlink { from, to }).await
     }
     /// Room on the file system of a path; none where the server can't tell.
     pub async fn room(&self, path: &[u8]) -> Result<Option<Room>, Wrong> {

@@ -12,10 +12,12 @@ use crate::client::host::HostId;
 use crate::client::layer::picker::{Item, Picker};
 use crate::client::layer::{Choice, Layer};
 use crate::client::layout::PaneId;
+use crate::client::pane::{Pane, Stage};
 use crate::proto::control::SessionCreate;
 use crate::proto::control::{FileInfo, FileKind, FilePath};
 use crate::proto::ids::SessionId;
-use crate::text::short;
+use crate::text::{count, short};
+use std::path::PathBuf;
 
 /// Larger ones are no matter for an editor: 64 MiB.
 pub const MOST: u64 = 64 << 20;
@@ -131,6 +133,72 @@ impl App {
         }
     }
 
+    /// Sessions of this machine were told. At first what clients before this one have left of edits is looked for; then
+    /// what becomes of an edit whose editor ended in no pane.
+    pub(in crate::client::app) fn look_for_edits(&mut self, out: &mut Vec<Effect>) {
+        if !self.solo && !self.files.looked_for_edits {
+            self.files.looked_for_edits = true;
+            let open = self.editors().into_iter().map(|(copy, _)| copy).collect();
+            self.errand_then(Errand::LeftEdits { open }, After::LeftEdits, out);
+        }
+        if self.files.edits.is_empty() {
+            return;
+        }
+        let editors = self.editors();
+        let begins = |p: &&Pane| matches!(p.stage, Stage::Starting | Stage::Live);
+        let shown: Vec<SessionId> = self.panes.values().filter(begins).filter_map(|p| p.session.clone()).collect();
+        let runs = |session: &SessionId| shown.contains(session) || editors.iter().any(|(_, s)| s == session);
+        let edits = self.files.edits.iter().filter_map(|o| o.session.clone());
+        for session in edits.filter(|session| !runs(session)).collect::<Vec<_>>() {
+            let told =
+                self.hosts.get(&HostId::local()).and_then(|h| h.sessions.iter().find(|s| s.id == session.as_str()));
+            if told.is_some_and(|info| info.exit_code == Some(0)) {
+                self.edit_ended(&session, Some(0), out);
+                continue;
+            }
+            let open = self.files.edits.iter_mut().find(|o| o.session.as_ref() == Some(&session));
+            if let Some(open) = open {
+                (open.session, open.left) = (None, Some(Left::Stayed));
+                let name = short(&open.edit.name.to_string(), 60);
+                self.say_long(format!("'{name}' was edited and not put back: the file browser asks"));
+            }
+        }
+    }
+
+    /// What the editors of this machine may have open, by the last word of their commands.
+    fn editors(&self) -> Vec<(PathBuf, SessionId)> {
+        let sessions = self.hosts.get(&HostId::local()).map(|h| h.sessions.as_slice()).unwrap_or_default();
+        let over = |p: &Pane| matches!(p.stage, Stage::Exited(_));
+        let live = sessions.iter().filter(|s| {
+            let pane = self.panes.values().find(|p| p.session.as_ref().is_some_and(|id| id.as_str() == s.id));
+            !matches!(s.state.as_str(), "exited" | "lost") && !pane.is_some_and(over)
+        });
+        live.filter_map(|s| Some((PathBuf::from(s.command.last()?), s.id.parse().ok()?))).collect()
+    }
+
+    /// Edits of clients that are gone: one whose editor runs still goes on as if nothing had been.
+    pub(super) fn edits_left(&mut self, edits: Vec<Edit>) {
+        let editors = self.editors();
+        let mut stayed = Vec::new();
+        for edit in edits {
+            let session = editors.iter().find(|(copy, _)| *copy == edit.copy).map(|(_, session)| session.clone());
+            let left = session.is_none().then_some(Left::Stayed);
+            if left.is_some() {
+                stayed.push(short(&edit.name.to_string(), 60));
+            }
+            self.files.edits.push(Open { starting: None, session, left, edit });
+        }
+        let said = match stayed.as_slice() {
+            [] => return,
+            [one] => format!("'{one}' was edited and not put back"),
+            many => format!("{} were edited and not put back", count(many.len(), "file")),
+        };
+        if self.looks_at_browser() {
+            return self.ask_what_waits();
+        }
+        self.say_long(format!("{said}: the file browser asks"));
+    }
+
     /// The edit that has this copy.
     fn edit_of(&mut self, edit: &Edit) -> Option<&mut Open> {
         self.files.edits.iter_mut().find(|o| o.edit.copy == edit.copy)
@@ -165,6 +233,7 @@ impl App {
         if let Some(open) = self.edit_of(&edit) {
             open.left = Some(Left::Going);
         }
+        self.ensure(&edit.whose.host.clone(), out);
         self.errand_then(Errand::PutBack { edit: edit.clone(), keep }, After::PutBack(edit), out);
     }
 
@@ -188,8 +257,32 @@ impl App {
                 Left::Going => {}
                 Left::Differs(now) => self.ask_what_to_keep(edit, now),
                 Left::Failed(why) => self.ask_to_put_back_again(edit, why),
+                Left::Stayed => self.ask_what_stayed(edit),
             }
         }
+    }
+
+    /// Of a client before this one.
+    fn ask_what_stayed(&mut self, edit: Box<Edit>) {
+        let item = |text: &str, aside: String, wish| Item {
+            text: text.into(),
+            aside,
+            label: None,
+            choice: Choice::Files(Box::new(wish)),
+        };
+        let was = format!("was {} of {}", sized(edit.was.size), self.moment(edit.was.mtime_ms));
+        let items = vec![
+            item("put it back", was, FileWish::Keep(edit.clone(), Keep::Unless)),
+            item("leave it: the next start asks again", String::new(), FileWish::GiveUp(edit.clone())),
+            item(
+                "delete it: what was edited is thrown away",
+                String::new(),
+                FileWish::Keep(edit.clone(), Keep::Theirs),
+            ),
+        ];
+        let (name, of) = (short(&edit.name.to_string(), 40), short(&edit.whose.label, 40));
+        let picker = Picker::new(format!("'{name}' of {of} was edited and not put back"), items).wide();
+        self.layers.push(Layer::Picker(picker.in_calm(self.now)));
     }
 
     fn ask_to_put_back_again(&mut self, edit: Box<Edit>, why: String) {

@@ -81,6 +81,7 @@ impl App {
                 self.say_long(said);
             }
             (After::PutBack(_), News::Differs(edit, now)) => self.differs(edit, now),
+            (After::LeftEdits, News::LeftEdits(edits)) => self.edits_left(edits),
             (After::Bookmarks(whose, path, deeds), News::Bookmarks(paths))
                 if self.looks_at_browser() && deeds == self.deeds =>
             {

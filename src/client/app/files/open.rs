@@ -34,6 +34,18 @@ impl App {
         self.outcome(outcome, out);
     }
 
+    /// Searches in files that are looked at go on.
+    pub(in crate::client::app) fn seek_on(&mut self) {
+        for layer in &mut self.layers {
+            if let Layer::Viewer(viewer) = layer
+                && viewer.is_seeking()
+            {
+                viewer.seek_on();
+                self.dirty = true;
+            }
+        }
+    }
+
     /// A shell of the column's host in its directory, in a tab of its own.
     pub(super) fn shell_there(&mut self, whose: Whose, path: FilePath, out: &mut Vec<Effect>) {
         let Ok(cwd) = String::from_utf8(path.as_bytes().to_vec()) else {

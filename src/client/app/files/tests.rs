@@ -369,6 +369,29 @@ fn a_file_is_looked_at_as_it_comes() {
 }
 
 #[test]
+fn a_search_in_a_large_file_leaves_room_for_keys() {
+    let mut s = bench(100, 30);
+    s.keys("j v");
+    let tag = errands(&mut s)[0].0;
+    news(&mut s, tag, News::Bytes(b"some line of it\n".repeat(40_000)));
+    news(&mut s, tag, News::Bytes(b"the needle\n".to_vec()));
+    s.keys("/ 'needle Enter");
+    assert!(s.has("searching … Esc stops") && !s.has("the needle"), "{}", s.screen());
+    let mut at = 1.0;
+    while s.has("searching") {
+        assert!(s.app.deadline().is_some_and(|due| due <= s.app.now + std::time::Duration::from_millis(1)));
+        at += 0.001;
+        s.at(at);
+        s.event(Event::Tick);
+    }
+    assert!(s.has("│the needle"), "{}", s.screen());
+    s.keys("g n Escape");
+    assert!(s.has("some line of it") && !s.has("searching"), "{}", s.screen());
+    s.keys("Escape");
+    assert!(s.app.looks_at_browser());
+}
+
+#[test]
 fn facts_are_told() {
     let mut s = bench(100, 30);
     s.keys("j i");
@@ -388,7 +411,8 @@ fn edit() -> Edit {
         name: name("c.log"),
         was: file("c.log", 7),
         copy: "/state/edits/1/c.log".into(),
-        hash: [0; 32],
+        hash: "0".repeat(64),
+        held: Default::default(),
     }
 }
 
@@ -494,6 +518,54 @@ fn a_question_about_an_edit_waits_for_who_looks() {
         assert!(s.app.looks_at_browser() && s.app.files.edits.is_empty() && s.has(says), "{}", s.screen());
         assert!(errands(&mut s).iter().any(|(_, e)| matches!(e, Errand::Forget { .. })));
     }
+}
+
+#[test]
+fn what_a_client_before_has_left_is_asked_about() {
+    let mut s = bench(100, 30);
+    let command = ["/bin/sh", "-c", "x", "edit", "/state/edits/2/open"].map(String::from).to_vec();
+    let editor = crate::proto::control::SessionInfo { command, ..session("s9", 80, 24) };
+    let told = |s: &mut Bench, all: &[&crate::proto::control::SessionInfo]| {
+        s.host("local", HostEvent::Sessions(all.iter().map(|i| (*i).clone()).collect()));
+    };
+    s.app.files.looked_for_edits = false;
+    told(&mut s, &[&session("s1", 80, 24), &editor]);
+    let all = errands(&mut s);
+    let [(tag, Errand::LeftEdits { open })] = &all[..] else { panic!("{all:?}") };
+    assert!(open.contains(&"/state/edits/2/open".into()), "{open:?}");
+    let open = Edit { copy: "/state/edits/2/open".into(), name: name("open"), ..edit() };
+    s.keys("Q");
+    s.take();
+    news(&mut s, *tag, News::LeftEdits(vec![edit(), open]));
+    assert!(s.app.layers.is_empty() && s.has("'c.log' was edited and not put back"), "{}", s.screen());
+    assert!(s.app.under_way().unwrap().contains("A file is being edited"), "the other one's editor runs still");
+    told(&mut s, &[&session("s1", 80, 24), &editor]);
+    assert!(errands(&mut s).is_empty(), "they are looked for once");
+    // an editor that ends unseen is asked about, too; one that is told to have ended well puts back what it left
+    told(&mut s, &[&session("s1", 80, 24)]);
+    assert!(s.app.under_way().is_none() && s.has("'open' was edited and not put back"), "{}", s.screen());
+    s.app.files.edits.last_mut().unwrap().session = "s9".parse().ok();
+    let well = crate::proto::control::SessionInfo { state: "exited".into(), exit_code: Some(0), ..editor };
+    told(&mut s, &[&session("s1", 80, 24), &well]);
+    let all = errands(&mut s);
+    let [(tag, Errand::PutBack { edit: put, keep: Keep::Unless })] = &all[..] else { panic!("{all:?}") };
+    assert_eq!(put.name, name("open"));
+    s.app.files.edits.last_mut().unwrap().left = Some(crate::client::browser::edits::Left::Stayed);
+    s.app.files.after.remove(tag);
+    s.keys("C-b F");
+    s.take();
+    s.at(1.0);
+    assert!(s.has("'open' of this machine was edited and not put back"), "{}", s.screen());
+    s.keys("'delete Enter");
+    assert!(matches!(&errands(&mut s)[..], [(_, Errand::Forget { copy })] if copy.ends_with("2/open")));
+    s.at(2.0);
+    assert!(s.has("'c.log' of this machine") && s.has("the next start asks again"), "{}", s.screen());
+    s.at(3.0);
+    s.keys("Enter");
+    let all = errands(&mut s);
+    let [(tag, Errand::PutBack { keep: Keep::Unless, .. })] = &all[..] else { panic!("{all:?}") };
+    news(&mut s, *tag, News::Differs(Box::new(edit()), None));
+    assert!(s.has("changed by somebody else"), "{}", s.screen());
 }
 
 #[test]

@@ -162,7 +162,7 @@ fn made_changed_moved_and_taken_away() {
     // several at once
     choose(&mut s, "web");
     s.keys("t t m");
-    assert!(s.screen().contains("move 2 things to"), "{}", s.screen());
+    assert!(s.screen().contains("move 2 connections to"), "{}", s.screen());
     s.keys("Enter");
     let Change::Move(to) = change(&mut s) else { panic!() };
     assert_eq!((to.ids, to.folder), (vec!["c-web".to_string(), "c-db".into()], None));
@@ -242,6 +242,222 @@ fn what_others_keep_is_shown_and_never_changed() {
         s.keys(keys);
         assert!(!s.take().iter().any(|e| matches!(e, Effect::Host(h, _) if h.as_str().starts_with("team:"))), "{keys}");
     }
+}
+
+/// The bench on a screen of this size, with the tree in view and `name` chosen.
+fn seen_at(cols: u16, rows: u16, name: &str) -> String {
+    let mut s = bench();
+    s.event(Event::Resize(crate::proto::ids::Size::new(cols, rows)));
+    choose(&mut s, name);
+    s.screen()
+}
+
+#[test]
+fn how_it_stands_is_seen_at_any_width() {
+    let wide = seen_at(120, 35, "web");
+    assert!(wide.contains("> web          (not connected)"), "{wide}");
+    assert!(wide.contains("ssh · pi@10.0.0.5:22 · (not connected)") && wide.contains("│#eu"), "{wide}");
+    assert!(wide.lines().next().unwrap().starts_with(&format!("┌ hosts {}┐", "─".repeat(31))), "{wide}");
+    // where panes want the room: in short, and the rest of it wrapped at the bottom
+    let narrow = seen_at(100, 30, "web");
+    assert!(narrow.contains("> web        off "), "{narrow}");
+    for line in ["│ssh · pi@10.0.0.5:22", "│(not connected) · #eu"] {
+        assert!(narrow.contains(line), "{line}: {narrow}");
+    }
+    let mut s = bench();
+    let mut tagged = book();
+    let leads = &mut tagged.connections[1].config.config;
+    leads.insert("host".into(), json!("a-longer-name.example"));
+    leads.remove("port");
+    s.host("local", HostEvent::Connections(Some(Arc::new(tagged))));
+    choose(&mut s, "web");
+    let below: Vec<String> = s.screen().lines().skip(23).take(5).map(|l| l.chars().take(25).collect()).collect();
+    let said = ["│web", "│ssh", "│pi@a-longer-name.example", "│(not connected) · #eu", "│"];
+    assert_eq!(below.iter().map(|l| l.trim_end()).collect::<Vec<_>>(), said, "{}", s.screen());
+    // as a drawer, and on a phone
+    let drawer = seen_at(80, 24, "uart");
+    assert!(drawer.contains("~ uart /dev/ttyUSB0 · 115200"), "{drawer}");
+    assert!(drawer.contains("serial · /dev/ttyUSB0 · 115200"), "{drawer}");
+    let small = seen_at(40, 12, "web");
+    assert!(small.contains("│ssh · pi@10.0.0.5:22 · (not connected)│"), "{small}");
+    assert!(small.contains("│#eu"), "the name gives way: {small}");
+    // what the user has set is so
+    let mut s = bench();
+    s.app.settings.tree_width = 30;
+    s.event(Event::Resize(crate::proto::ids::Size::new(140, 30)));
+    assert_eq!(s.app.frame().tree.unwrap().width, 30);
+}
+
+#[test]
+fn of_a_session_is_said_what_its_row_does_not_say() {
+    let mut s = bench();
+    let mut info = super::super::tests::info("s7", 80, 24);
+    (info.title, info.cwd, info.state) = ("me@box: ~".into(), "/home/me/src".into(), "detached".into());
+    let place = Place::Session(HostId::local(), "s7".parse().unwrap());
+    s.host("local", HostEvent::Sessions(vec![info.clone()]));
+    assert_eq!(s.app.more_of(&place), ["bash", "detached · /home/me/src · s7"]);
+    info.name = "build".into();
+    s.host("local", HostEvent::Sessions(vec![info]));
+    assert_eq!(s.app.more_of(&place), ["bash", "me@box: ~ · detached · /home/me/src · s7"]);
+}
+
+#[test]
+fn the_trees_keys_are_told_where_it_is() {
+    let mut s = bench();
+    let foot = |s: &Bench| s.screen().lines().nth(28).unwrap_or_default().to_string();
+    assert!(foot(&s).starts_with("│. menu  ? keys  a new "), "{}", s.screen());
+    choose(&mut s, "web");
+    s.keys("?");
+    assert!(s.has("the tree's keys") && s.has("t             select it, or no more"), "{}", s.screen());
+    s.keys("'duplicate Enter");
+    assert!(matches!(change(&mut s), Change::Create(_)), "it is done with the row");
+    s.keys("/ 'w");
+    assert!(foot(&s).starts_with("│Enter to the rows"), "{}", s.screen());
+    s.keys("Escape q");
+    assert!(!s.has(". menu"), "{}", s.screen());
+    // from the list of all keys it is only shown where it is
+    s.keys("C-b ? 'duplicate");
+    assert!(s.has("y              in the tree      duplicate a connection"), "{}", s.screen());
+    s.keys("Enter");
+    assert!(s.app.tree.focused && s.has("in the tree y does it"), "{}", s.screen());
+    assert!(!s.take().iter().any(|e| matches!(e, Effect::Host(_, HostCommand::Book { .. }))));
+}
+
+#[test]
+fn tabs_and_bar_say_whose_a_pane_is() {
+    let mut s = super::super::tests::two_hosts_at(100, 24);
+    let b = s.app.tabs.list[0].focus;
+    let bar = |s: &Bench| s.screen().lines().last().unwrap_or_default().to_string();
+    let line = |s: &Bench| s.screen().lines().next().unwrap_or_default().to_string();
+    let gauges = crate::proto::notice::Gauges { cpu: 12.0, ..Default::default() };
+    for host in ["local", "build-server"] {
+        s.host(host, HostEvent::Gauges(gauges));
+    }
+    assert!(line(&s).starts_with(" 1 bash·build-server "), "{}", s.screen());
+    s.app.tabs.list[0].name = Some("mine".into());
+    assert!(line(&s).starts_with(" 1 mine·build-server "), "a name does not say whose it is: {}", s.screen());
+    assert!(bar(&s).contains("CPU"), "{}", s.screen());
+    // a target that the host reaches
+    let to = |s: &mut Bench, pane: crate::client::layout::PaneId, id: &str, connection: &str| {
+        let info = s.app.panes.get_mut(&pane).unwrap().info.as_mut().unwrap();
+        (info.target, info.connection_id, info.connection) = ("t1".into(), id.into(), connection.into());
+    };
+    to(&mut s, b, "", "pi@sensor-in-the-attic:2222");
+    assert!(line(&s).starts_with(" 1 mine·pi@sensor-i… via build-s… "), "{}", s.screen());
+    assert!(
+        bar(&s).contains("pi@sensor-in-the-attic:2222 via build-server") && !bar(&s).contains("CPU"),
+        "{}",
+        bar(&s)
+    );
+    // and one that this machine reaches, by a connection
+    let a = *s.app.panes.keys().find(|p| **p != b).unwrap();
+    s.host("local", HostEvent::Connections(Some(Arc::new(book()))));
+    s.app.tabs.list[0].focus(a);
+    assert!(bar(&s).contains("this machine") && bar(&s).contains("CPU"), "{}", bar(&s));
+    to(&mut s, a, "c-web", "old name");
+    assert!(line(&s).starts_with("▌1 mine·web ") && line(&s).ends_with(" web"), "{}", s.screen());
+    assert!(
+        bar(&s).starts_with(" web") && !bar(&s).contains("this machine") && !bar(&s).contains("CPU"),
+        "{}",
+        bar(&s)
+    );
+    // a host without an agent is no target of itself
+    to(&mut s, b, "", "build-server");
+    let without = HostState::Online { build: String::new(), hostname: "box".into() };
+    s.host("build-server", HostEvent::State(without));
+    s.app.tabs.list[0].focus(b);
+    assert!(bar(&s).starts_with(" build-server "), "{}", bar(&s));
+}
+
+/// What the menu of the chosen row offers, with its keys.
+fn offered(s: &mut Bench) -> Vec<String> {
+    s.keys(".");
+    let Some(Layer::Picker(p)) = s.app.layers.last() else { panic!() };
+    let all = p.items.iter().map(|i| format!("{}|{}", i.text, i.aside)).collect();
+    s.keys("Escape");
+    all
+}
+
+#[test]
+fn a_menu_has_what_can_be_done_and_its_keys_do_it() {
+    let mut s = bench();
+    choose(&mut s, "web");
+    s.keys(". y");
+    let Change::Create(copy) = change(&mut s) else { panic!() };
+    // the copy is chosen once it is there
+    let tag = *s.app.hosts[&HostId::local()].changing.iter().next().unwrap();
+    s.host("local", HostEvent::Booked { tag, result: Ok("c-copy".into()) });
+    let mut with = book();
+    with.connections.push(Connection { id: "c-copy".into(), ..*copy });
+    s.host("local", HostEvent::Connections(Some(Arc::new(with))));
+    assert_eq!(s.app.tree.chosen, Some(Place::Connection(HostId::local(), "c-copy".into())));
+    // once something is typed, or / was pressed, keys are text
+    choose(&mut s, "web");
+    s.keys(". 'wy");
+    assert!(s.has("> wy"), "{}", s.screen());
+    s.keys("Escape . / 'y");
+    assert!(s.has("> y"), "{}", s.screen());
+    s.keys("Escape");
+    assert!(!s.take().iter().any(|e| matches!(e, Effect::Host(_, HostCommand::Book { .. }))));
+    // with several selected it is for those
+    choose(&mut s, "web");
+    s.keys("t t");
+    choose(&mut s, "this machine");
+    let selected = [
+        "open them|Enter",
+        "beside the focused pane||",
+        "below the focused pane|-",
+        "end their sessions|x",
+        "move them to a folder|m",
+        "delete them|D",
+        "select nothing|T",
+    ];
+    assert_eq!(offered(&mut s), selected);
+    s.keys(". m");
+    assert!(s.has("move 2 connections to"), "{}", s.screen());
+    s.keys("Escape . T");
+    assert!(s.app.tree.selected.is_empty());
+    // what others keep is not offered to be changed
+    let mut listed = book();
+    listed.connections.iter_mut().for_each(|c| c.id = format!("team-{}", c.id));
+    let team = crate::store::teams::Team { path: "~/team.json".into(), name: "Our Lab".into(), listed };
+    s.event(Event::Sources(Box::new(Sources { teams: vec![team], known: Vec::new() })));
+    s.app.tree.chosen = Some(Place::Connection(HostId::new("team:~/team.json"), "team-c-web".into()));
+    let theirs = ["connect: one more session|Enter", "end its sessions|x", "browse files|f", "write to a file|E"];
+    assert_eq!(offered(&mut s), theirs);
+}
+
+#[test]
+fn a_hosts_menu_opens_ends_and_lets_go() {
+    let mut s = two_hosts();
+    s.app.tree.chosen = Some(Place::Host(HostId::new("nas")));
+    let all = offered(&mut s);
+    for item in ["new shell here|n", "end all its sessions|", "let go: end the connection, not the sessions|x"] {
+        assert!(all.iter().any(|i| i == item), "{item}: {all:?}");
+    }
+    let info = |id: &str| super::super::tests::info(id, 80, 24);
+    s.host("nas", HostEvent::Sessions(vec![info("n1"), info("n2"), info("n3")]));
+    s.take();
+    s.keys(". 'endall Enter");
+    assert!(s.has("End 3 sessions on nas?"), "{}", s.screen());
+    s.keys("y");
+    let closed = s.take().into_iter().filter(|e| matches!(e, Effect::Host(_, HostCommand::Close { .. }))).count();
+    assert_eq!(closed, 3);
+    s.keys(". n");
+    let made = |e: &Effect| matches!(e, Effect::Host(h, HostCommand::Create { .. }) if h.as_str() == "nas");
+    assert!(s.take().iter().any(made));
+}
+
+#[test]
+fn a_connection_that_matches_is_shown_with_its_sessions() {
+    let mut s = bench();
+    let mut info = super::super::tests::info("s7", 80, 24);
+    (info.connection_id, info.title) = ("c-db".into(), "psql".into());
+    s.host("local", HostEvent::Sessions(vec![info]));
+    s.keys("/ 'db");
+    assert_eq!(rows(&s), ["this machine", "  Lab", "    >db", "      psql"]);
+    s.keys("C-u 'psql");
+    assert_eq!(rows(&s), ["this machine", "  Lab", "    >db", "      psql"]);
 }
 
 #[test]
@@ -332,7 +548,7 @@ fn what_is_selected_is_acted_on_wherever_it_is() {
     select(&mut s, &["db", "backup"]);
     choose(&mut s, "Attic");
     s.keys("m");
-    assert!(s.screen().contains("move 1 thing to (1 elsewhere stay)"), "{}", s.screen());
+    assert!(s.screen().contains("move 1 connection to (1 elsewhere stay)"), "{}", s.screen());
     s.keys("Enter");
     assert_eq!(changes(&mut s)[0].0, "nas");
     assert_eq!(s.app.tree.selected.len(), 1, "what stayed is selected");
@@ -561,4 +777,63 @@ fn taken_over_and_written() {
     assert!(!table.contains("Default Shell") && said.starts_with("3 connections in /tmp/x.csv"), "{said}");
     s.app.update(Event::File(Box::new(FileDone::Written(Ok(said)))));
     assert!(s.screen().contains("3 connections in"));
+}
+
+#[test]
+fn what_could_not_be_opened_is_tried_again_and_nothing_else_takes_its_place() {
+    let asked = |s: &mut Bench| -> Vec<(String, Option<String>, u64)> {
+        let of = |e| match e {
+            Effect::Host(host, HostCommand::Create { create, tag, .. }) => {
+                Some((host.as_str().to_string(), create.connection.clone(), tag))
+            }
+            _ => None,
+        };
+        s.take().into_iter().filter_map(of).collect()
+    };
+    let mut s = bench();
+    choose(&mut s, "db");
+    s.keys("Enter");
+    let [(_, _, tag)] = asked(&mut s)[..] else { panic!() };
+    // a reason with advice is there to its last word, and so are the keys
+    let why = format!(
+        "db: {} or name the right one with IdentityFile in its form\nnot known here",
+        "no key is taken: ".repeat(12)
+    );
+    s.host("local", HostEvent::Created { tag, result: Err(why) });
+    let screen = s.screen();
+    for seen in
+        [" db ", "not opened: db: no key", "IdentityFile in its form", "not known here", "Enter: try again   x: close"]
+    {
+        assert!(screen.contains(seen), "{seen}: {screen}");
+    }
+    assert!(!screen.contains("new shell") && !screen.contains("\\n"), "{screen}");
+    let tab = |s: &Bench| s.screen().lines().next().unwrap().to_string();
+    assert!(tab(&s).contains(" 2 db "), "{screen}");
+    s.event(Event::Resize(crate::proto::ids::Size::new(100, 7)));
+    assert!(s.screen().contains("Enter: try again   x: close"), "{}", s.screen());
+    s.event(Event::Resize(crate::proto::ids::Size::new(100, 30)));
+    s.keys("Enter");
+    let [(host, connection, tag)] = &asked(&mut s)[..] else { panic!() };
+    assert_eq!((host.as_str(), connection.as_deref()), ("local", Some("c-db")));
+    s.host("local", HostEvent::Created { tag: *tag, result: Err("no route".into()) });
+    // the next client knows it still, before the host has told its connections
+    let saved = serde_json::to_string(&s.app.saved()).unwrap();
+    let setup = super::super::tests::setup(100, 30);
+    let mut s = Bench::new(super::super::Setup { saved: Some(serde_json::from_str(&saved).unwrap()), ..setup });
+    s.host("local", HostEvent::State(HostState::Online { build: "1".into(), hostname: "box".into() }));
+    s.answer();
+    assert!(s.screen().contains("it was not open yet") && tab(&s).contains(" 2 db "), "{}", s.screen());
+    s.keys("Enter");
+    assert_eq!(asked(&mut s)[0].1.as_deref(), Some("c-db"));
+    assert!(tab(&s).contains(" 2 db "), "{}", s.screen());
+
+    // its host went away before it was there: with the host it comes back, as what it is
+    let mut s = two_hosts();
+    choose(&mut s, "backup");
+    s.keys("Enter");
+    assert_eq!(asked(&mut s).len(), 1);
+    s.host("nas", HostEvent::State(HostState::Failed { why: "no route".into(), hints: vec![], hard: false }));
+    assert!(s.screen().contains("nas · backup") && !s.screen().contains("without an agent"), "{}", s.screen());
+    s.host("nas", HostEvent::State(HostState::Online { build: "1".into(), hostname: "box".into() }));
+    assert_eq!(asked(&mut s)[0].1.as_deref(), Some("c-n"));
 }

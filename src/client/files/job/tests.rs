@@ -3,6 +3,7 @@
 use super::super::Ups;
 use super::super::tests::{Host, path, with};
 use super::*;
+use crate::client::files::carry::LARGE;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -86,6 +87,7 @@ fn job(from: &Host, to: &Host, names: &[&str]) -> Job {
         rename: None,
         moves: false,
         conflict: Conflict::Refuse,
+        dry: false,
     }
 }
 
@@ -267,6 +269,39 @@ fn what_is_in_the_way_is_decided_on() {
 }
 
 #[test]
+fn a_dry_run_tells_and_does_nothing() {
+    with(|ups| async move {
+        let (a, b) = two(&ups);
+        std::fs::create_dir_all(a.home.join("src/t")).unwrap();
+        for name in ["src/t/new", "src/taken"] {
+            std::fs::write(a.home.join(name), "ours").unwrap();
+        }
+        std::fs::write(b.home.join("dst/taken"), "theirs").unwrap();
+        let (before, own) = (tree(&b.home.join("dst")), tree(&a.home.join("src")));
+        let dry = |conflict, into: &str| Job { dry: true, conflict, into: path(into), ..job(&a, &b, &["t", "taken"]) };
+        let would = |events: Vec<JobEvent>| {
+            let told = events.into_iter().filter_map(|event| match event {
+                JobEvent::Would { path, bytes, replaces } => Some((path.to_string(), bytes, replaces)),
+                _ => None,
+            });
+            let mut told: Vec<_> = told.collect();
+            told.sort();
+            told
+        };
+        let (end, events) = ran(dry(Conflict::Refuse, "dst")).await;
+        assert_eq!((end.failures, end.carried, end.fault), (1, 0, None));
+        assert_eq!(would(events), [("t/new".into(), 4, false)]);
+        let (_, events) = ran(dry(Conflict::Replace, "dst")).await;
+        assert_eq!(would(events), [("t/new".into(), 4, false), ("taken".into(), 4, true)]);
+        // also into what would be made for it
+        let (end, events) = ran(dry(Conflict::Refuse, "dst/made")).await;
+        assert!(end.is_whole(), "{end:?}");
+        assert_eq!(would(events), [("t/new".into(), 4, false), ("taken".into(), 4, false)]);
+        assert!(tree(&b.home.join("dst")) == before && tree(&a.home.join("src")) == own);
+    });
+}
+
+#[test]
 fn a_move_takes_away_what_has_arrived_and_no_more() {
     with(|ups| async move {
         let (a, b) = two(&ups);
@@ -286,6 +321,60 @@ fn a_move_takes_away_what_has_arrived_and_no_more() {
         assert!(end.is_whole() && end.carried == 0, "{end:?}");
         assert!(b.home.join("t/deep").exists() && !b.home.join("dst/t").exists());
     });
+}
+
+#[test]
+fn a_move_takes_nothing_for_its_copy_that_has_other_bytes() {
+    with(|ups| async move {
+        let (a, b) = two(&ups);
+        std::fs::create_dir(a.home.join("src")).unwrap();
+        let time = std::time::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+        let put = |at: std::path::PathBuf, bytes: &[u8]| {
+            std::fs::write(&at, bytes).unwrap();
+            std::fs::File::options().write(true).open(&at).unwrap().set_modified(time).unwrap();
+        };
+        // the same in all that a listing says, and the last byte another; one of them of two pieces
+        let (ours, names) = (vec![7; FilesHash::MOST as usize + 5], ["small", "large", "equal"]);
+        put(a.home.join("src/large"), &ours);
+        let mut theirs = ours.clone();
+        *theirs.last_mut().unwrap() ^= 1;
+        put(b.home.join("dst/large"), &theirs);
+        put(a.home.join("src/small"), b"ours!!");
+        put(b.home.join("dst/small"), b"theirs");
+        for at in [a.home.join("src/equal"), b.home.join("dst/equal")] {
+            put(at, b"the same");
+        }
+        let wanted = |conflict| Job { moves: true, conflict, ..job(&a, &b, &names) };
+        let (end, _) = ran(wanted(Conflict::Skip)).await;
+        assert_eq!((end.skipped, end.failures, end.carried), (2, 2, 0), "{end:?}");
+        let left = |host: &Host, dir: &str| tree(&host.home.join(dir)).into_keys().collect::<Vec<_>>();
+        assert_eq!(left(&a, "src"), [b"large".to_vec(), b"small".to_vec()], "what has no copy stays");
+        let (end, _) = ran(Job { names: vec![FileName::new("small").unwrap()], ..wanted(Conflict::KeepBoth) }).await;
+        assert!(end.is_whole(), "{end:?}");
+        assert_eq!(std::fs::read(b.home.join("dst/small (2)")).unwrap(), b"ours!!");
+        let (end, _) = ran(Job { names: vec![FileName::new("large").unwrap()], ..wanted(Conflict::Replace) }).await;
+        assert!(end.is_whole(), "{end:?}");
+        assert!(std::fs::read(b.home.join("dst/large")).unwrap() == ours);
+        assert!(left(&a, "src").is_empty());
+    });
+}
+
+#[test]
+fn what_a_host_says_of_files_that_were_not_asked_for_is_not_kept() {
+    let (events, mut told) = mpsc::unbounded_channel();
+    let mut watch = Watch::new(events);
+    watch.coming = [b"a".to_vec(), b"b".to_vec()].into();
+    let why = Fault::new(Fault::REFUSED, "no");
+    let fail = |watch: &mut Watch, path: &str| watch.failed_there(Failed { path: self::path(path), why: why.clone() });
+    fail(&mut watch, "a/x");
+    assert!(!watch.is_whole(&path("a")) && watch.is_whole(&path("b")));
+    for n in 0..20_000 {
+        fail(&mut watch, &format!("{n}/x"));
+    }
+    assert_eq!((watch.failures, watch.lacking.len()), (20_001, 1));
+    assert!(!watch.is_whole(&path("b")), "nobody knows what that was");
+    let events = std::iter::from_fn(|| told.try_recv().ok()).count();
+    assert_eq!((events, watch.failed.len()), (10_000, 10_000));
 }
 
 #[test]

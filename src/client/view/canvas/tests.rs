@@ -88,7 +88,7 @@ fn log_line(n: usize) -> String {
 
 /// A pane of 200x50 full of a log.
 fn log(with_tree: bool) -> Screen {
-    let tree = u16::from(with_tree) * crate::config::Config::default().tree_width;
+    let tree = u16::from(with_tree) * crate::client::app::TREE_WIDEST;
     let mut s = Screen::new(Bench::full(200 + tree, 52));
     if !with_tree {
         s.bench.keys("C-b b C-b b");

@@ -61,9 +61,6 @@ impl FilePath {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
-    pub fn is_absolute(&self) -> bool {
-        self.0.first() == Some(&b'/')
-    }
 
     /// What has this name in the directory that this path is. However long that gets: nothing of it is sent before it is
     /// looked at.

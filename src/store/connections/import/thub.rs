@@ -1,7 +1,8 @@
 //! Owns our own file as an import and an export: connections.json of another machine, or some of its connections.
 //! Pure. Leaves out the shapes of other programs, which are turned into this one first.
 
-use super::super::{Book, MOST, SECRETS};
+use super::super::sound::SECRETS;
+use super::super::{Book, MOST};
 use super::{Gathered, Written};
 use crate::proto::control::connections::{Connection, Folder, Listed};
 use crate::store::file::Stored;

@@ -76,10 +76,6 @@ pub enum Ask<'a> {
         from: &'a [u8],
         to: &'a [u8],
     },
-    Hardlink {
-        from: &'a [u8],
-        to: &'a [u8],
-    },
     Statvfs {
         path: &'a [u8],
     },
@@ -94,7 +90,6 @@ pub mod flags {
     pub const READ: u32 = 1;
     pub const WRITE: u32 = 2;
     pub const CREATE: u32 = 8;
-    pub const TRUNCATE: u32 = 16;
     pub const EXCLUSIVE: u32 = 32;
 }
 
@@ -105,6 +100,8 @@ pub mod status {
     pub const NO_SUCH_FILE: u32 = 2;
     pub const PERMISSION_DENIED: u32 = 3;
     pub const FAILURE: u32 = 4;
+    /// OpenSSH has it for what makes no sense to its system.
+    pub const BAD_MESSAGE: u32 = 5;
     pub const UNSUPPORTED: u32 = 8;
 }
 
@@ -137,9 +134,52 @@ pub enum Reply {
     },
     Handle(Vec<u8>),
     Data(Vec<u8>),
-    Names(Vec<Named>),
+    Names(Names),
     Attrs(Attrs),
     Extended(Vec<u8>),
+}
+
+/// Entries as the server says them, still packed: each is taken out when its turn comes. What waits takes no more room than
+/// it did on its way.
+#[derive(Clone, Default, Debug, PartialEq, Eq)]
+pub struct Names {
+    bytes: Vec<u8>,
+    at: usize,
+    left: u32,
+}
+
+impl Names {
+    /// Each one is looked at, and no room made for any.
+    fn read(r: &mut Reader<'_>) -> Result<Names, Bad> {
+        let left = r.u32()?;
+        let all = r.0;
+        for _ in 0..left {
+            r.text()?;
+            r.text()?;
+            r.attrs()?;
+        }
+        let length = all.len().saturating_sub(r.0.len());
+        Ok(Names { bytes: all.get(..length).unwrap_or_default().to_vec(), at: 0, left })
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.left == 0
+    }
+    /// Bytes that it takes, until the last one has been taken out.
+    pub fn bytes(&self) -> usize {
+        if self.is_empty() { 0 } else { self.bytes.len() }
+    }
+}
+
+impl Iterator for Names {
+    type Item = Named;
+    fn next(&mut self) -> Option<Named> {
+        self.left = self.left.checked_sub(1)?;
+        let mut r = Reader(self.bytes.get(self.at..)?);
+        let named = Named { name: r.text().ok()?.to_vec(), long: r.text().ok()?.to_vec(), attrs: r.attrs().ok()? };
+        self.at = self.bytes.len().saturating_sub(r.0.len());
+        Some(named)
+    }
 }
 
 /// Why bytes are no packet.
@@ -155,6 +195,8 @@ pub enum Bad {
 
 /// Bytes of a handle at most, as the draft has it.
 const HANDLE: usize = 256;
+/// Bytes that are kept of a server's words.
+const MESSAGE: usize = 1 << 10;
 
 const SIZE: u32 = 1;
 const UIDGID: u32 = 2;
@@ -294,10 +336,6 @@ pub fn encode(id: u32, ask: &Ask<'_>) -> Vec<u8> {
             extended(&mut w, "posix-rename@openssh.com");
             w.text(from).text(to);
         }
-        Ask::Hardlink { from, to } => {
-            extended(&mut w, "hardlink@openssh.com");
-            w.text(from).text(to);
-        }
         Ask::Statvfs { path } => {
             extended(&mut w, "statvfs@openssh.com");
             w.text(path);
@@ -378,8 +416,8 @@ pub fn decode(packet: &[u8]) -> Result<(u32, Reply), Bad> {
         101 => {
             let code = r.u32()?;
             // (servers of version 2 leave the words out)
-            let message = r.text().map(<[u8]>::to_vec).unwrap_or_default();
-            Reply::Status { code, message }
+            let message = r.text().unwrap_or_default();
+            Reply::Status { code, message: message.get(..MESSAGE).unwrap_or(message).to_vec() }
         }
         102 => {
             let handle = r.text()?;
@@ -389,14 +427,7 @@ pub fn decode(packet: &[u8]) -> Result<(u32, Reply), Bad> {
             Reply::Handle(handle.to_vec())
         }
         103 => Reply::Data(r.text()?.to_vec()),
-        104 => {
-            let count = r.u32()?;
-            let mut names = Vec::new();
-            for _ in 0..count {
-                names.push(Named { name: r.text()?.to_vec(), long: r.text()?.to_vec(), attrs: r.attrs()? });
-            }
-            Reply::Names(names)
-        }
+        104 => Reply::Names(Names::read(&mut r)?),
         105 => Reply::Attrs(r.attrs()?),
         201 => Reply::Extended(r.0.to_vec()),
         other => return Err(Bad::Kind(*other)),
@@ -431,9 +462,16 @@ mod tests {
         assert_eq!(status, (9, Reply::Status { code: 4, message: b"no".to_vec() }));
         assert_eq!(decode(&body(101, &[9, 0], b"")).unwrap().1, Reply::Status { code: 0, message: Vec::new() });
         assert_eq!(decode(&body(103, &[9, 2], b"ab")).unwrap(), (9, Reply::Data(b"ab".to_vec())));
-        let names = decode(&body(104, &[9, 1, 1], b"a\0\0\0\0\0\0\0\x04\0\0\x41\xed")).unwrap().1;
+        let entry = b"\0\0\0\x01a\0\0\0\0\0\0\0\x04\0\0\x41\xed";
+        let two = decode(&body(104, &[9, 2], &[&entry[..], entry].concat())).unwrap().1;
+        let Reply::Names(mut names) = two else { panic!("{two:?}") };
         let attrs = Attrs { mode: Some(0o40755), ..Attrs::default() };
-        assert_eq!(names, Reply::Names(vec![Named { name: b"a".to_vec(), long: Vec::new(), attrs }]));
+        let named = Named { name: b"a".to_vec(), long: Vec::new(), attrs };
+        assert_eq!((names.is_empty(), names.bytes()), (false, 2 * entry.len()));
+        assert_eq!((names.next(), names.next(), names.next()), (Some(named.clone()), Some(named), None));
+        assert_eq!((names.is_empty(), names.bytes()), (true, 0));
+        let long = decode(&body(101, &[9, 4, 5000], &[b'x'; 5000])).unwrap().1;
+        assert_eq!(long, Reply::Status { code: 4, message: vec![b'x'; MESSAGE] });
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use super::packet::{self, Ask, Reply};
 use crate::link::credit::Credit;
-use crate::transport::ssh::sftp_guard::Guard;
+use crate::transport::ssh::sftp_guard::{Guard, PACKET_MOST};
 use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
@@ -16,12 +16,21 @@ use tokio::time::Instant;
 const UNDER_WAY: usize = 256;
 /// What a request takes on its way beside a file's bytes, about.
 const BESIDE: u64 = 100;
+/// Bytes of an answer at most that is neither a file's bytes nor a directory's entries: a path, twice, and what goes with it.
+const WORD: usize = 40 << 10;
+/// Bytes of answers that came before anybody waits for them, at most: 4 MiB.
+const AHEAD: usize = 4 << 20;
+/// Bytes at most that those who asked keep for later of what they were answered: 8 MiB.
+const KEPT: usize = 8 << 20;
 
 /// Why there is no answer to a request.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Lost {
     #[error("the connection for files is over: {0}")]
     Over(String),
+    /// The same, and it was the SSH connection: over the next one it may go.
+    #[error("the connection for files is over: {0}")]
+    Cut(String),
     #[error("the host does not answer")]
     Silent,
 }
@@ -36,12 +45,27 @@ pub struct Patience {
 }
 
 struct Waiting {
-    tx: oneshot::Sender<Reply>,
+    tx: oneshot::Sender<Came>,
     /// A read's length: no answer has more.
     most: u32,
+    /// Bytes of the answer's packet at most.
+    longest: usize,
     /// Bytes that are on their way for it, there or back.
     cost: u64,
+    /// Of what is asked ahead: for as much as may come, and then for as much as came.
+    room: Option<OwnedSemaphorePermit>,
     _permit: Option<OwnedSemaphorePermit>,
+}
+
+/// An answer until it is taken.
+struct Came {
+    reply: Reply,
+    _room: Option<OwnedSemaphorePermit>,
+}
+
+/// Room that is taken by what is kept of answers, until it is dropped.
+pub struct Kept {
+    _room: OwnedSemaphorePermit,
 }
 
 struct State {
@@ -54,13 +78,18 @@ struct State {
     /// A request that asks for nothing but an answer.
     probe: Option<(u32, Instant)>,
     /// Why it is over.
-    over: Option<String>,
+    over: Option<Lost>,
 }
 
 struct Shared {
     state: Mutex<State>,
     out: mpsc::UnboundedSender<Vec<u8>>,
     permits: Arc<Semaphore>,
+    /// Bytes.
+    ahead: Arc<Semaphore>,
+    kept: Arc<Semaphore>,
+    /// Who asks for more than there is room for waits for it first: others come after it, however little they ask for.
+    turn: tokio::sync::Mutex<()>,
     /// An answer came.
     room: Notify,
     end: Notify,
@@ -76,6 +105,15 @@ fn cost(ask: &Ask<'_>) -> u64 {
         }
 }
 
+/// Bytes of the answer's packet at most.
+fn longest(ask: &Ask<'_>) -> usize {
+    match ask {
+        Ask::Read { length, .. } => WORD.max(*length as usize + BESIDE as usize),
+        Ask::Readdir { .. } => PACKET_MOST as usize,
+        _ => WORD,
+    }
+}
+
 /// Requests on one channel. Cheap to clone; the channel ends with the last of them.
 #[derive(Clone)]
 pub struct Requests(Arc<Owner>);
@@ -84,7 +122,7 @@ pub struct Requests(Arc<Owner>);
 struct Owner(Arc<Shared>);
 impl Drop for Owner {
     fn drop(&mut self) {
-        self.0.end("it is not used any more");
+        self.0.end(unused());
     }
 }
 
@@ -93,9 +131,9 @@ impl Shared {
         crate::link::locked(&self.state)
     }
 
-    fn end(&self, why: &str) {
+    fn end(&self, why: Lost) {
         let mut state = self.state();
-        state.over.get_or_insert_with(|| why.to_string());
+        state.over.get_or_insert(why);
         state.waiting.clear();
         drop(state);
         self.permits.close();
@@ -104,7 +142,7 @@ impl Shared {
     }
 
     fn lost(&self) -> Lost {
-        Lost::Over(self.state().over.clone().unwrap_or_else(|| "it was closed".into()))
+        self.state().over.clone().unwrap_or_else(closed)
     }
 
     /// Takes an answer to whom it belongs; an error where it is nobody's.
@@ -112,7 +150,7 @@ impl Shared {
         let (id, reply) = packet::decode(packet).map_err(|e| e.to_string())?;
         let mut state = self.state();
         state.heard = Instant::now();
-        let waiting = state.waiting.remove(&id).ok_or("the host answered what it was not asked")?;
+        let mut waiting = state.waiting.remove(&id).ok_or("the host answered what it was not asked")?;
         state.on_way = state.on_way.saturating_sub(waiting.cost);
         let now = Instant::now();
         state.credit.arrived(usize::try_from(waiting.cost).unwrap_or(usize::MAX));
@@ -121,12 +159,15 @@ impl Shared {
         }
         drop(state);
         self.room.notify_waiters();
-        if let Reply::Data(bytes) = &reply
-            && bytes.len() > waiting.most as usize
-        {
+        let too_much = matches!(&reply, Reply::Data(bytes) if bytes.len() > waiting.most as usize);
+        if too_much || packet.len() > waiting.longest {
             return Err("the host sent more than it was asked for".into());
         }
-        if let Err(Reply::Handle(handle)) = waiting.tx.send(reply) {
+        if let Some(room) = &mut waiting.room {
+            drop(room.split(room.num_permits().saturating_sub(packet.len())));
+        }
+        let came = Came { reply, _room: waiting.room };
+        if let Err(Came { reply: Reply::Handle(handle), .. }) = waiting.tx.send(came) {
             // who asked has gone meanwhile: nobody else would close it
             self.close(&handle);
         }
@@ -136,23 +177,20 @@ impl Shared {
     /// Closes a handle; how that ends nobody waits for.
     fn close(&self, handle: &[u8]) {
         // (where all are under way it is one more)
-        let _ = self.put(&Ask::Close { handle }, self.permits.clone().try_acquire_owned().ok());
+        let _ = self.put(&Ask::Close { handle }, self.permits.clone().try_acquire_owned().ok(), None);
     }
 
-    fn put(&self, ask: &Ask<'_>, permit: Option<OwnedSemaphorePermit>) -> Result<oneshot::Receiver<Reply>, Lost> {
-        self.put_as(ask, permit).map(|(_, rx)| rx)
-    }
-
-    fn put_as(
+    fn put(
         &self,
         ask: &Ask<'_>,
         permit: Option<OwnedSemaphorePermit>,
-    ) -> Result<(u32, oneshot::Receiver<Reply>), Lost> {
+        room: Option<OwnedSemaphorePermit>,
+    ) -> Result<(u32, oneshot::Receiver<Came>), Lost> {
         let (tx, rx) = oneshot::channel();
         let most = if let Ask::Read { length, .. } = ask { *length } else { 0 };
         let mut state = self.state();
         if let Some(why) = &state.over {
-            return Err(Lost::Over(why.clone()));
+            return Err(why.clone());
         }
         let mut id = state.next;
         // (0 is the version's)
@@ -163,7 +201,7 @@ impl Shared {
         state.next = id.wrapping_add(1);
         let cost = cost(ask);
         state.on_way += cost;
-        state.waiting.insert(id, Waiting { tx, most, cost, _permit: permit });
+        state.waiting.insert(id, Waiting { tx, most, longest: longest(ask), cost, room, _permit: permit });
         drop(state);
         let _ = self.out.send(packet::encode(id, ask));
         Ok((id, rx))
@@ -182,7 +220,7 @@ impl Shared {
             let mut state = self.state();
             state.probe.is_none() && state.credit.asks(now.into_std())
         };
-        if asks && let Ok((id, _)) = self.put_as(&Ask::Realpath { path: b"." }, None) {
+        if asks && let Ok((id, _)) = self.put(&Ask::Realpath { path: b"." }, None, None) {
             self.state().probe = Some((id, now));
         }
     }
@@ -190,7 +228,7 @@ impl Shared {
 
 /// An answer that is waited for; who drops it is not told.
 pub struct Pending {
-    rx: oneshot::Receiver<Reply>,
+    rx: oneshot::Receiver<Came>,
     sent: Instant,
     shared: Weak<Shared>,
     patience: Patience,
@@ -199,18 +237,17 @@ pub struct Pending {
 impl Pending {
     pub async fn answer(mut self) -> Result<Reply, Lost> {
         let last = self.sent + self.patience.each;
-        let closed = || Lost::Over("it was closed".into());
         loop {
             let heard = self.shared.upgrade().ok_or_else(closed)?.state().heard;
             let until = heard.max(self.sent) + self.patience.silent;
             match tokio::time::timeout_at(until.min(last), &mut self.rx).await {
-                Ok(Ok(reply)) => return Ok(reply),
+                Ok(Ok(came)) => return Ok(came.reply),
                 Ok(Err(_)) => return Err(self.shared.upgrade().map_or_else(closed, |s| s.lost())),
                 Err(_) => {
                     let Some(shared) = self.shared.upgrade() else { return Err(closed()) };
                     let again = shared.state().heard != heard;
                     if !again && until <= last {
-                        shared.end("the host did not answer");
+                        shared.end(silent());
                         return Err(Lost::Silent);
                     }
                     if Instant::now() >= last {
@@ -241,6 +278,9 @@ impl Requests {
             }),
             out,
             permits: Arc::new(Semaphore::new(UNDER_WAY)),
+            ahead: Arc::new(Semaphore::new(AHEAD)),
+            kept: Arc::new(Semaphore::new(KEPT)),
+            turn: tokio::sync::Mutex::new(()),
             room: Notify::new(),
             end: Notify::new(),
             patience,
@@ -251,7 +291,7 @@ impl Requests {
                 () = served.end.notified() => return,
                 why = run(io, &served, queue) => why,
             };
-            served.end(&crate::text::short(&why, 200));
+            served.end(why);
         });
         Requests(Arc::new(Owner(shared)))
     }
@@ -260,12 +300,13 @@ impl Requests {
     pub async fn send(&self, ask: &Ask<'_>) -> Result<Pending, Lost> {
         let shared = &self.0.0;
         let permit = shared.permits.clone().acquire_owned().await.map_err(|_| shared.lost())?;
+        let _turn = shared.turn.lock().await;
         loop {
             let room = shared.room.notified();
             tokio::pin!(room);
             room.as_mut().enable();
             if shared.has_room(cost(ask)) {
-                return self.sent(ask, permit);
+                return self.sent(ask, permit, None);
             }
             room.await;
         }
@@ -273,11 +314,35 @@ impl Requests {
 
     /// Asks if that can be at once.
     pub fn try_send(&self, ask: &Ask<'_>) -> Option<Result<Pending, Lost>> {
-        let permit = self.0.0.permits.clone().try_acquire_owned().ok()?;
-        self.0.0.has_room(cost(ask)).then(|| self.sent(ask, permit))
+        self.try_sent(ask, None)
     }
 
-    fn sent(&self, ask: &Ask<'_>, permit: OwnedSemaphorePermit) -> Result<Pending, Lost> {
+    /// Asks for what nobody waits for yet, if that can be at once and there is room for the answer until somebody does.
+    pub fn send_ahead(&self, ask: &Ask<'_>) -> Option<Result<Pending, Lost>> {
+        let room = self.0.0.ahead.clone().try_acquire_many_owned(PACKET_MOST).ok()?;
+        self.try_sent(ask, Some(room))
+    }
+
+    /// Room for so many bytes of what is kept of answers; none = there is none.
+    pub fn keep(&self, bytes: usize) -> Option<Kept> {
+        let bytes = u32::try_from(bytes).ok()?;
+        let room = self.0.0.kept.clone().try_acquire_many_owned(bytes).ok()?;
+        Some(Kept { _room: room })
+    }
+
+    fn try_sent(&self, ask: &Ask<'_>, room: Option<OwnedSemaphorePermit>) -> Option<Result<Pending, Lost>> {
+        let shared = &self.0.0;
+        let permit = shared.permits.clone().try_acquire_owned().ok()?;
+        let _turn = shared.turn.try_lock().ok()?;
+        shared.has_room(cost(ask)).then(|| self.sent(ask, permit, room))
+    }
+
+    fn sent(
+        &self,
+        ask: &Ask<'_>,
+        permit: OwnedSemaphorePermit,
+        room: Option<OwnedSemaphorePermit>,
+    ) -> Result<Pending, Lost> {
         let shared = &self.0.0;
         let mut patience = shared.patience;
         if let Ask::Fsync { .. } = ask {
@@ -286,7 +351,7 @@ impl Requests {
         }
         shared.probe();
         Ok(Pending {
-            rx: shared.put(ask, Some(permit))?,
+            rx: shared.put(ask, Some(permit), room)?.1,
             sent: Instant::now(),
             shared: Arc::downgrade(shared),
             patience,
@@ -314,7 +379,7 @@ impl Requests {
 }
 
 /// Carries requests and answers until either way ends; says why.
-async fn run<S>(io: S, shared: &Shared, mut queue: mpsc::UnboundedReceiver<Vec<u8>>) -> String
+async fn run<S>(io: S, shared: &Shared, mut queue: mpsc::UnboundedReceiver<Vec<u8>>) -> Lost
 where
     S: AsyncRead + AsyncWrite + Send + 'static,
 {
@@ -333,7 +398,7 @@ where
                 return over(e);
             }
             if let Err(why) = shared.answered(&packet) {
-                return why;
+                return Lost::Over(crate::text::short(&why, 200));
             }
         }
     };
@@ -347,7 +412,7 @@ where
                 return over(e);
             }
         }
-        "it is not used any more".into()
+        unused()
     };
     // who asked may not wait any more, and what is on its way holds up the others all the same
     let silence = async {
@@ -361,7 +426,7 @@ where
             }
             let last = state.heard.max(*since.get_or_insert_with(Instant::now));
             if last.elapsed() > shared.patience.each {
-                return "the host did not answer".into();
+                return silent();
             }
         }
     };
@@ -372,9 +437,22 @@ where
     }
 }
 
-fn over(e: io::Error) -> String {
+fn over(e: io::Error) -> Lost {
     match e.kind() {
-        io::ErrorKind::UnexpectedEof => "the host closed it".into(),
-        _ => e.to_string(),
+        io::ErrorKind::UnexpectedEof => Lost::Over("the host closed it".into()),
+        io::ErrorKind::ConnectionReset => Lost::Cut(crate::text::short(&e.to_string(), 200)),
+        _ => Lost::Over(crate::text::short(&e.to_string(), 200)),
     }
 }
+fn closed() -> Lost {
+    Lost::Over("it was closed".into())
+}
+fn unused() -> Lost {
+    Lost::Over("it is not used any more".into())
+}
+fn silent() -> Lost {
+    Lost::Over("the host did not answer".into())
+}
+
+#[cfg(test)]
+mod tests;
