@@ -3,7 +3,9 @@
 
 use super::{Dir, Fs, MANY, MANY_BYTES, Put, SMALL, Tally, Wanted, Writer, fault, local, put};
 use crate::proto::bundle::{BadBundle, Decoder, Entry, Record};
-use crate::proto::control::{Fault, FileKind, FileName, FilePath};
+use crate::proto::control::{Fault, FileKind, FileName, FilePath, FilesWrite};
+use crate::proto::ids::hex;
+use sha2::{Digest, Sha256};
 
 /// What of a mode is taken over: a file that ran as its owner would run as another one here.
 const PLAIN: u32 = 0o777;
@@ -101,8 +103,8 @@ impl Grow {
 
     fn wanted(&self, name: FileName, entry: &Entry) -> Wanted {
         Wanted {
+            part: part_of(&name, entry),
             name,
-            part: local::part::spare_name(),
             size: Some(entry.size),
             mode: Some(entry.mode & PLAIN),
             mtime_ms: Some(entry.mtime_ms),
@@ -131,7 +133,10 @@ impl Grow {
     /// A file that is written piece by piece.
     pub async fn large(&mut self, entry: &Entry) -> Result<Writer, Fault> {
         let (dir, name) = self.place(&entry.path).await?;
-        dir.write(self.wanted(name, entry)).await
+        let wanted = self.wanted(name, entry);
+        // (it all comes: what a cut has left is of no use)
+        let _ = dir.remove(vec![wanted.part.clone()]).await;
+        dir.write(wanted).await
     }
 
     /// Writes the small files that wait.
@@ -187,6 +192,17 @@ fn weight(path: &FilePath) -> usize {
 fn is_in(path: &FilePath, dir: &FilePath) -> bool {
     let rest = path.as_bytes().strip_prefix(dir.as_bytes());
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
+}
+
+/// The name a file of a bundle has until it is whole: the same for the same file, so that what a cut has left of it, on a
+/// server that nobody could tell to take it away, is gone once it is copied again.
+pub(super) fn part_of(name: &FileName, entry: &Entry) -> FileName {
+    let mut sha = Sha256::new();
+    sha.update(entry.size.to_le_bytes());
+    sha.update(entry.mtime_ms.to_le_bytes());
+    sha.update(name.as_bytes());
+    let digits = hex(sha.finalize().get(..8).unwrap_or_default());
+    FilesWrite::part_name(&digits).unwrap_or_else(local::part::spare_name)
 }
 
 /// A bundle being unpacked.

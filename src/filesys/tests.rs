@@ -133,6 +133,41 @@ fn noise(many: usize) -> Vec<u8> {
 }
 
 #[test]
+fn what_a_cut_has_left_of_a_bundle_is_gone_once_it_comes_again() {
+    each(|fs, root| async move {
+        let (from, to) = (root.join("from"), root.join("to"));
+        std::fs::create_dir(&from).unwrap();
+        std::fs::create_dir(&to).unwrap();
+        let sizes = [("small", 100), ("odd", 200), ("large", super::SMALL as usize + 5)];
+        for (name, size) in sizes {
+            std::fs::write(from.join(name), noise(size)).unwrap();
+            // (SFTP tells whole seconds)
+            let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_700_000_000);
+            std::fs::File::open(from.join(name)).unwrap().set_modified(time).unwrap();
+        }
+        let part = |name: &str| {
+            let meta = std::fs::metadata(from.join(name)).unwrap();
+            let mtime_ms = meta.mtime() * 1000 + meta.mtime_nsec() / 1_000_000;
+            let entry = Entry { path: path(name), size: meta.len(), mtime_ms, ..Entry::default() };
+            let name = FileName::new(name).unwrap();
+            to.join(super::grow::part_of(&name, &entry).to_string())
+        };
+        std::fs::write(part("small"), "left by a cut, and longer than what comes: ".repeat(10)).unwrap();
+        std::fs::write(part("large"), noise(6 << 20)).unwrap();
+        // nobody can take that away so easily
+        std::fs::create_dir(part("odd")).unwrap();
+        let bundle = packed(&fs, &from, true, Have::default()).await;
+        let (end, files) = unpacked(&fs, &to, &bundle, false).await;
+        assert!(end.failed == 0 && files == 3, "{end:?}");
+        for (name, size) in sizes {
+            assert!(std::fs::read(to.join(name)).unwrap() == noise(size), "{name}");
+        }
+        std::fs::remove_dir(part("odd")).unwrap();
+        assert_eq!(std::fs::read_dir(&to).unwrap().count(), 3);
+    });
+}
+
+#[test]
 fn a_file_is_written_whole_or_not_at_all() {
     each(|fs, root| async move {
         let bytes = noise(1_000_000);

@@ -225,12 +225,22 @@ pub fn put(put: &Put) -> Result<(), Fault> {
     let crate::filesys::Dir::Local(dir) = &put.dir else {
         return Err(Fault::new(Fault::INTERNAL, "a file of another file system"));
     };
-    let (dir, wanted) = (&dir.0, &put.wanted);
-    check_name(dir, wanted)?;
-    let failed = |e| dir.failed("writing", &wanted.name, e);
-    let file = fs::openat(&dir.fd, wanted.part.as_bytes(), NEW, Mode::RUSR | Mode::WUSR).map_err(failed)?;
-    let file = File::from(file);
-    let written = write_all(&file, &put.bytes, 0).and_then(|()| name(dir, &file, wanted));
+    let (dir, mut wanted) = (&dir.0, std::borrow::Cow::Borrowed(&put.wanted));
+    check_name(dir, &wanted)?;
+    let failed = |e| dir.failed("writing", &put.wanted.name, e);
+    let open = |part: &FileName| fs::openat(&dir.fd, part.as_bytes(), NEW, Mode::RUSR | Mode::WUSR);
+    let file = match open(&wanted.part) {
+        Err(Errno::EXIST) => {
+            // a cut has left it, or it can't be taken away
+            if fs::unlinkat(&dir.fd, wanted.part.as_bytes(), AtFlags::empty()).is_err() {
+                wanted.to_mut().part = spare_name();
+            }
+            open(&wanted.part)
+        }
+        other => other,
+    };
+    let file = File::from(file.map_err(failed)?);
+    let written = write_all(&file, &put.bytes, 0).and_then(|()| name(dir, &file, &wanted));
     if written.is_err() {
         let _ = fs::unlinkat(&dir.fd, wanted.part.as_bytes(), AtFlags::empty());
     }

@@ -1,7 +1,7 @@
 //! Owns a file over SFTP, read and written with many requests under way at once. Leaves out names and directories.
 
 use super::{Dir, Remote, attrs, info_of, raw};
-use crate::filesys::{Wanted, fault};
+use crate::filesys::{Wanted, fault, local};
 use crate::proto::control::{Fault, FileInfo, FileKind, FileName, FilePath};
 use crate::transport::ssh::sftp::{Answer, Attrs, Handle, Sftp, Wrong, flags, status};
 use std::collections::VecDeque;
@@ -248,23 +248,32 @@ impl Writer {
 
 /// A small file, whole or not at all: what needs no answer before it is asked together.
 pub(super) async fn put(dir: &Dir, wanted: &Wanted, bytes: &[u8]) -> Result<(), Fault> {
-    let (part, name) = (dir.at(&wanted.part), dir.at(&wanted.name));
+    let (mut part, name) = (wanted.part.clone(), dir.at(&wanted.name));
     let sftp = &dir.sftp;
     let new = flags::WRITE | flags::CREATE | flags::EXCLUSIVE;
-    let handle = match sftp.open(part.as_bytes(), new, wanted.mode.map(|_| 0o600)).await {
+    let mode = wanted.mode.map(|_| 0o600);
+    let mut opened = sftp.open(dir.at(&part).as_bytes(), new, mode).await;
+    if matches!(opened, Err(Wrong::Status { code: status::FAILURE, .. })) {
+        // a cut has left it, or it can't be taken away
+        if sftp.remove(dir.at(&part).as_bytes()).await.is_err() {
+            part = local::part::spare_name();
+        }
+        opened = sftp.open(dir.at(&part).as_bytes(), new, mode).await;
+    }
+    let handle = match opened {
         Ok(handle) => handle,
         Err(wrong) => return Err(dir.full("writing", &wanted.name, wrong).await),
     };
     let done = match write_all(sftp, &handle, wanted, bytes).await {
         Err(wrong) => Err(dir.full("writing", &wanted.name, wrong).await),
-        Ok(()) if wanted.replace => dir.rename(&wanted.part, dir, &wanted.name, true).await,
-        Ok(()) => match sftp.rename(part.as_bytes(), name.as_bytes()).await {
+        Ok(()) if wanted.replace => dir.rename(&part, dir, &wanted.name, true).await,
+        Ok(()) => match sftp.rename(dir.at(&part).as_bytes(), name.as_bytes()).await {
             Err(wrong) => Err(dir.taken("writing", &wanted.name, wrong).await),
             Ok(()) => Ok(()),
         },
     };
     if done.is_err() {
-        let _ = sftp.remove(part.as_bytes()).await;
+        let _ = sftp.remove(dir.at(&part).as_bytes()).await;
     }
     done
 }
