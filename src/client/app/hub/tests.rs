@@ -423,7 +423,14 @@ fn a_menu_has_what_can_be_done_and_its_keys_do_it() {
     let team = crate::store::teams::Team { path: "~/team.json".into(), name: "Our Lab".into(), listed };
     s.event(Event::Sources(Box::new(Sources { teams: vec![team], known: Vec::new() })));
     s.app.tree.chosen = Some(Place::Connection(HostId::new("team:~/team.json"), "team-c-web".into()));
-    let theirs = ["connect: one more session|Enter", "end its sessions|x", "browse files|f", "write to a file|E"];
+    let theirs = [
+        "connect: one more session|Enter",
+        "end its sessions|x",
+        "browse files|f",
+        "beside the focused pane||",
+        "below the focused pane|-",
+        "write to a file|E",
+    ];
     assert_eq!(offered(&mut s), theirs);
 }
 
