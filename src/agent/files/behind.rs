@@ -82,7 +82,9 @@ fn not_started(why: NotStarted) -> Fault {
         Wrong::Lost(Lost::Silent) => Fault::TIMEOUT,
         _ => Fault::SPAWN,
     };
-    Fault::new(code, Failure::from(why).to_string())
+    let why = Failure::from(why);
+    // (what to look at there is no advice on a link that fell)
+    Fault::new(code, if code == Fault::SPAWN { why.line() } else { why.what })
 }
 
 impl Agent {

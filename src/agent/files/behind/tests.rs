@@ -26,7 +26,11 @@ async fn code(ends: impl Fn(&Link)) -> i64 {
         std::future::pending::<i64>().await
     };
     tokio::select! {
-        began = session(ours) => began.err().expect("it does not begin").code,
+        began = session(ours) => {
+            let why = began.err().expect("it does not begin");
+            assert!(!why.message.contains('\n'), "a line: {}", why.message);
+            why.code
+        }
         never = serving => never,
     }
 }
