@@ -343,7 +343,7 @@ pub struct SessionAttach {
     /// Output the client holds; left out = none. With `resizes` it says whether the missing bytes will do.
     #[serde(default)]
     pub have: Option<Offset>,
-    /// Changes of size the client has seen.
+    /// `resizes` of the answer to its last attach: what it holds is of that size.
     #[serde(default)]
     pub resizes: u64,
     /// Output may be sent up to this far beyond where it starts: the first credit, bytes.

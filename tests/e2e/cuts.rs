@@ -409,3 +409,25 @@ fn what_is_left_behind_undelivered_is_said() {
     let raw = far.thub(&["capture", "-H", "test", "cat", "--all", "--raw"]).ok();
     assert!(!raw.contains("IMPORTANT") && !raw.contains("early"), "{raw}");
 }
+
+/// The session has the new size, and the link fell before it could say so: once there is another one, what is shown has that
+/// size as well. (Opening it gave it another size already, which is told with the answer and once more behind it.)
+#[test]
+fn a_size_that_was_not_confirmed_before_the_cut_is_shown_after_it() {
+    let Some(far) = Far::deployed() else { return };
+    let proxy = Proxy::start(far.sshd.port);
+    let config = far.through(&proxy).display().to_string();
+    far.thub(&["new", "-d", "-H", "test", "-n", "lines", "--", "sh", "-c", "seq 1001 1100; exec cat"]).ok();
+    let tty = Tty::thub(&far.home, 90, 20, &["-F", &config, "attach", "-H", "test", "lines"]);
+    tty.until_text("1100");
+    let rows = || far.ls()[0]["rows"].as_u64().expect("rows");
+    let before = until("the size of the window", || Some(rows()).filter(|r| *r < 24));
+    proxy.stall_ways(false, true);
+    tty.resize(90, 40);
+    until("the new size", || (rows() > before + 10).then_some(()));
+    proxy.cut();
+    proxy.stall(false);
+    tty.until("as many lines as there is room for", |s| {
+        ["1070", "1100"].iter().all(|n| s.iter().any(|l| l.contains(n)))
+    });
+}

@@ -46,7 +46,10 @@ pub struct Attached {
     pub watch: bool,
     /// Output taken over up to here; none = no screen yet.
     have: Option<Offset>,
-    resizes: u64,
+    /// How often the session's size had changed, when the last attach was answered; none = it has changed since, or may have:
+    /// a change that the attach itself brought is told once more behind the answer, and counting it twice would make a
+    /// later one, which was never heard of, look known.
+    resizes: Option<u64>,
     window: u64,
     screens: u32,
     /// Over a network: Screens are packed.
@@ -87,7 +90,7 @@ impl Attached {
             asked: size,
             watch,
             have: None,
-            resizes: 0,
+            resizes: None,
             window,
             screens: 1,
             far: false,
@@ -129,8 +132,8 @@ impl Attached {
             session: self.session.clone(),
             stream,
             client: client.clone(),
-            have: self.have,
-            resizes: self.resizes,
+            have: self.resizes.and(self.have),
+            resizes: self.resizes.unwrap_or(0),
             window: self.window,
             screens: self.screens,
             packed: self.far,
@@ -159,7 +162,7 @@ impl Attached {
     pub fn answered(&mut self, reply: &SessionAttached) -> Vec<u8> {
         self.live = true;
         self.again = true;
-        self.resizes = reply.resizes;
+        self.resizes = Some(reply.resizes);
         self.acked = reply.offset;
         if reply.screen {
             // only a Screen moves it; what was there before is void
@@ -303,9 +306,9 @@ impl Attached {
         Some(bytes)
     }
 
-    /// The session's size changed.
+    /// The session's size changed: the next attach brings a Screen.
     pub fn resized(&mut self) {
-        self.resizes = self.resizes.wrapping_add(1);
+        self.resizes = None;
     }
 
     /// The reader has taken in (or drawn) up to here: what to acknowledge now, if anything.
@@ -433,6 +436,25 @@ mod tests {
         a.input_ack(205, 305);
         assert_eq!(a.waiting(), Waiting::default());
         assert_eq!(a.attach(&ClientId::random(), 4).input_sent, 205);
+    }
+
+    #[test]
+    fn after_a_change_of_size_a_screen_is_asked_for() {
+        let mut a = attached();
+        let c = ClientId::random();
+        a.answered(&SessionAttached { resizes: 1, ..reply(Some(0)) });
+        a.screen_part(10, 0, true, b"");
+        let asked = a.attach(&c, 4);
+        assert_eq!((asked.have, asked.resizes), (Some(10), 1));
+        // its own, told behind the answer; or another one
+        a.answered(&SessionAttached { resizes: 2, ..reply(Some(0)) });
+        a.resized();
+        a.screen_part(20, 0, true, b"");
+        assert_eq!(a.attach(&c, 6).have, None);
+        a.answered(&SessionAttached { resizes: 2, ..reply(Some(0)) });
+        a.screen_part(20, 0, true, b"");
+        let asked = a.attach(&c, 8);
+        assert_eq!((asked.have, asked.resizes), (Some(20), 2));
     }
 
     #[test]
