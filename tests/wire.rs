@@ -592,10 +592,12 @@ fn files(c: &mut Vec<Case>) {
         mtime_ms: Some(1_771_491_600_123),
         replace: true,
         keep: false,
+        sync: false,
         window: 1 << 20,
     };
     method(c, write.clone(), FilesWriting { at: 1 << 30, limit: 1 << 31 });
-    variant(c, "below", FilesWrite { below: path("b/c"), ..write }, FilesWriting::default());
+    variant(c, "below", FilesWrite { below: path("b/c"), ..write.clone() }, FilesWriting::default());
+    variant(c, "sync", FilesWrite { sync: true, ..write }, FilesWriting::default());
     method(c, FilesMkdir { place: here(), path: path("/a"), parents: true, mode: Some(0o700) }, Done {});
     method(c, FilesRename { place: here(), from: path("/a"), to: path("/b"), replace: true }, Done {});
     method(c, FilesDelete { place: here(), path: path("/a"), recursive: true, stream: 6, window: 1 << 18 }, Done {});

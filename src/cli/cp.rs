@@ -452,6 +452,7 @@ pub async fn cp(env: &Arc<Env>, common: &Common, cp: &Cp) -> Result<u8, Failure>
             into: dest.into.clone(),
             rename: dest.rename.clone().or(group.rename),
             moves: false,
+            sync: false,
             conflict,
             dry: cp.dry_run,
         };

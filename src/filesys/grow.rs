@@ -33,7 +33,7 @@ impl Grow {
     pub fn new(fs: Fs, top: Dir, replace: bool) -> Grow {
         let (way, small, dirs) = (Vec::new(), Vec::new(), Vec::new());
         let tally = Tally::default();
-        Grow { fs, top, replace, sync: true, way, small, small_bytes: 0, dirs, dirs_bytes: 0, tally }
+        Grow { fs, top, replace, sync: false, way, small, small_bytes: 0, dirs, dirs_bytes: 0, tally }
     }
 
     /// The directory of these names, made where it is not there.

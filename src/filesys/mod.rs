@@ -177,7 +177,7 @@ impl Wanted {
             mtime_ms: write.mtime_ms,
             replace: write.replace,
             keep: write.keep,
-            sync: true,
+            sync: write.sync,
         })
     }
 

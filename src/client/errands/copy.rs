@@ -39,6 +39,7 @@ pub(super) async fn copy(
         into: wanted.into,
         rename: wanted.rename,
         moves: wanted.kind == Kind::Move,
+        sync: false,
         conflict: wanted.conflict,
         dry: false,
     };
@@ -101,6 +102,8 @@ pub(super) async fn send(
         into: into.clone(),
         rename: Some(name.clone()),
         moves: false,
+        // (an edit's own copy goes then)
+        sync: true,
         conflict: Conflict::Replace,
         dry: false,
     };

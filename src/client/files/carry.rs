@@ -34,6 +34,8 @@ pub struct Way<'a> {
     pub dir: &'a FilePath,
     pub to: &'a End,
     pub into: &'a FilePath,
+    /// What comes is to be on disk.
+    pub sync: bool,
 }
 
 /// A fault that the next link may be without.
@@ -280,6 +282,7 @@ async fn one(way: &Way<'_>, item: &Item, part: &str, watch: &mut Watch) -> Resul
         mode: Some(entry.mode & 0o777),
         mtime_ms: Some(entry.mtime_ms),
         replace: item.replace,
+        sync: way.sync,
         ..FilesWrite::default()
     };
     let there = FilesWrite::part_name(part).map(|part| way.into.below(&below).join(&part));

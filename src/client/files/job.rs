@@ -53,6 +53,9 @@ pub struct Job {
     /// One thing, under another name.
     pub rename: Option<FileName>,
     pub moves: bool,
+    /// What came is on disk in the end, too, as far as the host has a word for that; of a move it always is, for the other one
+    /// is deleted. Of a copy, as of cp, scp and rsync, it is not: the disk would often be what it waits for.
+    pub sync: bool,
     pub conflict: Conflict,
     /// Nothing is done: what would be is told, and the directory they come into need not be there.
     pub dry: bool,

@@ -224,8 +224,8 @@ pub struct FilesReading {
 method!(FilesRead = "files.read" -> FilesReading);
 
 /// Writes a file, whose bytes the client sends on `stream` as Data at their own offsets, from the reply's `at` on and within
-/// its `limit`; an empty piece behind the last byte says that it is whole. Ack says what is written. At the end the file is
-/// put on disk, gets mode and time, and its name; then comes the notice `files.ended`. Where the link is cut before, the part
+/// its `limit`; an empty piece behind the last byte says that it is whole. Ack says what is written. At the end the file
+/// gets mode and time, and its name; then comes the notice `files.ended`. Where the link is cut before, the part
 /// stays, and the same call goes on with it; a client that wants none of it any more deletes it
 /// ([`FilesWrite::part_name`]), or says `keep: false` from the start.
 ///
@@ -260,6 +260,9 @@ pub struct FilesWrite {
     pub replace: bool,
     /// Whether what there is of it stays where it does not come to its end.
     pub keep: bool,
+    /// Whether it is on disk, too, before it has its name.
+    #[serde(skip_serializing_if = "is_no")]
+    pub sync: bool,
     /// Credit wished for, bytes; 0 = 256 KiB, at most 16 MiB.
     pub window: u64,
 }
@@ -277,6 +280,7 @@ impl Default for FilesWrite {
             mtime_ms: None,
             replace: false,
             keep: true,
+            sync: false,
             window: 0,
         }
     }

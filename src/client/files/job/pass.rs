@@ -31,7 +31,7 @@ impl Run {
                 self.unusable = end.unusable;
             }
             let ends = chunk.end.is_some();
-            lacking += self.chunk(chunk, &mut tops, &mut dead, looks, lacking > 0).await?;
+            lacking += self.chunk(chunk, &mut tops, &mut dead, looks).await?;
             if ends {
                 return Ok(lacking);
             }
@@ -60,7 +60,6 @@ impl Run {
         tops: &mut HashMap<Vec<u8>, Option<FileKind>>,
         dead: &mut Option<FilePath>,
         looks: bool,
-        carried: bool,
     ) -> Result<u64, Fault> {
         let ends = chunk.end.is_some();
         for Failed { path, why } in chunk.failed {
@@ -126,7 +125,8 @@ impl Run {
             .map(|entry| (self.there(&entry.path), entry))
             .collect();
         let Job { from, dir, to, into, .. } = self.job.clone();
-        let way = Way { from: &from, dir: &dir, to: &to, into: &into };
+        let sync = self.job.moves || self.job.sync;
+        let way = Way { from: &from, dir: &dir, to: &to, into: &into, sync };
         let (count, bytes) = (small.len() as u64, small.iter().map(|item| item.entry.size).sum::<u64>());
         let before = self.watch.failures;
         let brought: Vec<u64> = small.iter().filter_map(|item| self.mark(&item.entry, &item.to)).collect();
@@ -141,8 +141,8 @@ impl Run {
             self.known.extend(mark.filter(|_| self.watch.failures == before));
         }
         let (count, before) = (closed.len() as u64, self.watch.failures);
-        // (what was carried before a cut may not be on disk yet, and a move deletes the other one)
-        carry::dirs(&way, closed, ends && (carried || lacking > 0 || self.job.moves), &mut self.watch).await?;
+        // (where nothing is lacking any more, what was carried before a cut may not be on disk yet)
+        carry::dirs(&way, closed, ends && sync, &mut self.watch).await?;
         self.watch.done(count.saturating_sub(self.watch.failures - before), 0);
         Ok(lacking)
     }

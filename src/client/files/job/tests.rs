@@ -86,6 +86,7 @@ fn job(from: &Host, to: &Host, names: &[&str]) -> Job {
         into: path("dst"),
         rename: None,
         moves: false,
+        sync: false,
         conflict: Conflict::Refuse,
         dry: false,
     }
