@@ -289,8 +289,7 @@ impl App {
             let state = self.hosts.get(&id).map(|h| crate::client::tree::state_text(h, self.now)).unwrap_or_default();
             add(host_text(&id), format!("host {state}").trim_end().to_string(), go(self.files_of(&id)));
         }
-        let books = self.hosts.iter().filter_map(|(id, h)| Some((id, h.book.as_ref()?)));
-        let books = books.chain(self.teams.iter().map(|(id, t)| (id, &t.book)));
+        let books = self.hosts.keys().chain(self.teams.keys()).filter_map(|id| Some((id, self.book(id)?)));
         for (id, book) in books {
             for c in book.connections.iter().filter(|c| c.config.kind == "ssh") {
                 let on = self.runs_on(id);
