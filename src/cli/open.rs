@@ -40,7 +40,7 @@ pub async fn tui(env: &Arc<Env>, common: &Common, open: Option<String>) -> Resul
     let state = SafeDir::open_or_create(env.paths.state_dir())?;
     let (window, saved, trouble) = Window::take(state)?;
     let mut options = options(env, None)?;
-    let told = trouble.map(|f| f.what).or(options.greeting.take());
+    let told = trouble.map(|f| f.line()).or(options.greeting.take());
     options.greeting = told;
     options.open_host = first;
     options.ssh_hosts = ssh::hosts(common.ssh_config.as_deref());
