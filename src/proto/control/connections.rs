@@ -158,7 +158,7 @@ fn no_port(n: &u16) -> bool {
 }
 /// A port as a number or, as people write it, a text; null = 0.
 fn number<'de, D: serde::Deserializer<'de>>(d: D) -> Result<u16, D::Error> {
-    let bad = |v: &dyn std::fmt::Display| serde::de::Error::custom(format!("{v} is no port: 1 to 65535"));
+    let bad = |v: &dyn std::fmt::Display| serde::de::Error::custom(check::no_port(v));
     match Value::deserialize(d)? {
         Value::Null => Ok(0),
         Value::Number(n) => n.as_u64().and_then(|n| u16::try_from(n).ok()).ok_or_else(|| bad(&n)),
