@@ -166,7 +166,7 @@ impl Book {
                     edit.name.clone().filter(|_| edit.set.is_empty() && edit.unset.is_empty()).ok_or_else(|| {
                         Failure::usage("a folder has nothing but its name", "give it another one with --name")
                     })?;
-                let update = FoldersUpdate { id: folder.id.clone(), name: Some(name), is_expanded: None };
+                let update = FoldersUpdate { id: folder.id.clone(), name: Some(name), ..FoldersUpdate::default() };
                 return self.call(&update).await.map(drop);
             }
         };

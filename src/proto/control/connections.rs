@@ -353,7 +353,12 @@ pub struct FoldersCreate {
 }
 method!(FoldersCreate = "connections.folders.create" -> Made);
 
-/// What is left out stays. To move one: `connections.move`.
+/// A field that is there, null or not: what is left out is none.
+fn said<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(d).map(Some)
+}
+
+/// What is left out stays. All of it is done or nothing.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(default, rename_all = "camelCase")]
 pub struct FoldersUpdate {
@@ -362,6 +367,9 @@ pub struct FoldersUpdate {
     pub name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub is_expanded: Option<bool>,
+    /// The folder it is put into, at its end; null = the top. (`connections.move` puts it before another one.)
+    #[serde(deserialize_with = "said", skip_serializing_if = "Option::is_none")]
+    pub parent_id: Option<Option<String>>,
 }
 method!(FoldersUpdate = "connections.folders.update" -> Done);
 
