@@ -183,7 +183,11 @@ fn connections(c: &mut Vec<Case>) {
     let long = ConnectionsAdd { stream: 6, bytes: 300_000, ..ConnectionsAdd::default() };
     variant(c, "stream", long, Added::default());
     method(c, FoldersCreate { folder }, Made { id: "f-1".into() });
-    method(c, FoldersUpdate { id: "f".into(), name: Some("n".into()), is_expanded: Some(false) }, Done {});
+    let named =
+        FoldersUpdate { id: "f".into(), name: Some("n".into()), is_expanded: Some(false), ..FoldersUpdate::default() };
+    method(c, named.clone(), Done {});
+    variant(c, "moved", FoldersUpdate { parent_id: Some(Some("g".into())), ..named.clone() }, Done {});
+    variant(c, "top", FoldersUpdate { parent_id: Some(None), ..named }, Done {});
     method(c, FoldersDelete { id: "f".into(), with_content: true }, Done {});
 }
 

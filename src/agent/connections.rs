@@ -139,7 +139,7 @@ pub async fn watch(agent: Arc<Agent>) {
         | WatchFlags::MOVE_SELF;
     loop {
         if let Ok(dir) = agent.state()
-            && let Ok(fd) = sys::watched_dir(dir.path(), what)
+            && let Ok(fd) = sys::watched_dirs(&[dir.path()], what)
         {
             while let Ok(mut ready) = fd.readable().await {
                 tokio::time::sleep(TOGETHER).await;

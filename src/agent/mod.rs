@@ -328,8 +328,8 @@ impl Agent {
                 reply(Made { id: self.change(|book| book.create_folder(folder)).await? })
             }
             FoldersUpdate::NAME => {
-                let FoldersUpdate { id, name, is_expanded } = params(p)?;
-                reply(self.change(move |book| book.update_folder(&id, name, is_expanded)).await.map(|()| Done {})?)
+                let update: FoldersUpdate = params(p)?;
+                reply(self.change(move |book| book.update_folder(update)).await.map(|()| Done {})?)
             }
             FoldersDelete::NAME => {
                 let FoldersDelete { id, with_content } = params(p)?;

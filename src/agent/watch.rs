@@ -37,7 +37,7 @@ async fn tell(agent: &Agent, seen: &Notify) {
     let what = WatchFlags::CREATE | WatchFlags::DELETE | WatchFlags::MOVED_TO | WatchFlags::DELETE_SELF;
     loop {
         let run = agent.run();
-        if let Ok(fd) = sys::watched_dir(run.path(), what) {
+        if let Ok(fd) = sys::watched_dirs(&[run.path()], what) {
             loop {
                 let Ok(mut ready) = fd.readable().await else { break };
                 tokio::time::sleep(TOGETHER).await;

@@ -9,7 +9,7 @@ use crate::failure::{Failure, Kind};
 use crate::paths::Paths;
 use crate::proto::control::{SessionRecover, SessionRecovered};
 use crate::sys;
-use crate::text::escape;
+use crate::text::{escape, shell};
 use crate::transport::ask::Ask;
 use crate::transport::deploy::{Offer, build_id, put};
 use rustix::process::{Pid, Signal};
@@ -88,8 +88,11 @@ pub async fn verb(
                 );
             }
             if !removed.sessions.is_empty() {
+                // (who asks from afar is told over there: what they are ended with is gone from here)
+                let here = !rustix::process::getppid().is_some_and(|pid| agents(paths).contains(&pid));
+                let next = if here { " (after `thub kill` of them, uninstall again)" } else { "" };
                 println!(
-                    "{} go on, and their records stay: {} (after `thub kill` of them, uninstall again)",
+                    "{} go on, and their records stay: {}{next}",
                     removed.sessions.len(),
                     removed.sessions.join(", ")
                 );
@@ -103,6 +106,12 @@ pub async fn verb(
 async fn there(env: &Arc<Env>, host: &HostId, verb: AgentVerb) -> Result<u8, Failure> {
     let client = Client::connect(env, host).await?;
     let exe = client.dialed.hello.exe.trim_end_matches(" (deleted)").to_string();
+    // with the agent goes the way to them
+    let alive = match verb {
+        AgentVerb::Uninstall => recover(&client).await.map_or(0, |r| r.recovered + r.orphaned),
+        AgentVerb::Stop | AgentVerb::Status => 0,
+    };
+    let (kill, uninstall) = (client.typed("kill --all"), client.typed("agent uninstall"));
     client.link().close();
     let word = if verb == AgentVerb::Stop { "stop" } else { "uninstall" };
     let common = Common { host: vec![host.as_str().into()], ..Common::default() };
@@ -110,6 +119,11 @@ async fn there(env: &Arc<Env>, host: &HostId, verb: AgentVerb) -> Result<u8, Fai
     match super::run::run(env, &common, &run).await {
         // it was this very agent that ended
         Err(e) if verb == AgentVerb::Stop && e.code() == 3 => Ok(0),
+        Ok(0) if alive > 0 => {
+            let deploy = env.typed(&format!("thub deploy {}", shell(host.as_str())));
+            println!("to end them after all: `{deploy}`, `{kill}`, then `{uninstall}`");
+            Ok(0)
+        }
         other => other,
     }
 }

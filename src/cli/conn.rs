@@ -8,7 +8,7 @@ use super::call::Client;
 use super::{Common, Conn, ConnAdd, ConnEdit, ConnVerb};
 use crate::client::host::{Env, HostId, list_connections};
 use crate::failure::Failure;
-use crate::proto::control::connections::check::check;
+use crate::proto::control::connections::check::{check, check_port};
 use crate::proto::control::connections::find::{Found, Unfound};
 use crate::proto::control::connections::*;
 use crate::proto::control::{Fault, Method};
@@ -166,7 +166,7 @@ impl Book {
                     edit.name.clone().filter(|_| edit.set.is_empty() && edit.unset.is_empty()).ok_or_else(|| {
                         Failure::usage("a folder has nothing but its name", "give it another one with --name")
                     })?;
-                let update = FoldersUpdate { id: folder.id.clone(), name: Some(name), is_expanded: None };
+                let update = FoldersUpdate { id: folder.id.clone(), name: Some(name), ..FoldersUpdate::default() };
                 return self.call(&update).await.map(drop);
             }
         };
@@ -313,10 +313,14 @@ fn set(into: &mut Value, field: &str) -> Result<(), Failure> {
     let (name, text) = field.split_once('=').ok_or_else(wrong)?;
     let value = match name {
         n if NUMBERS.contains(&n) => {
-            let number = text.trim().parse::<u64>();
-            number
-                .map(Value::from)
-                .map_err(|_| Failure::usage(format!("{n}: '{}' is no number", short(text, 40)), "write digits alone"))?
+            let no_number =
+                |_| Failure::usage(format!("{n}: '{}' is no number", short(text, 40)), "write digits alone");
+            let number = text.trim().parse::<u64>().map_err(no_number)?;
+            if n == "port" {
+                let no_port = |why| Failure::usage(format!("{n}: {why}"), "without one it is as ssh_config says");
+                check_port(number).map_err(no_port)?;
+            }
+            number.into()
         }
         n if SWITCHES.contains(&n) => match text {
             "true" | "yes" | "on" => true.into(),
@@ -379,6 +383,11 @@ mod tests {
             json!({ "terminalOptions": { "term": "vt220", "ringBufferSize": 8192, "title": null },
                     "config": { "config": { "shell": "/bin/sh", "env": { "A": "b=c" }, "port": 22, "forwardAgent": true } } })
         );
+        for bad in ["port=0", "port=65536"] {
+            let said = set(&mut json!({}), bad).unwrap_err();
+            let number = bad.strip_prefix("port=").unwrap();
+            assert_eq!((said.code(), said.what), (2, format!("port: {number} is no port: 1 to 65535")));
+        }
         for bad in ["term", "port=x", "forwardAgent=maybe", "env.=x", "a.b=c", "=x"] {
             assert_eq!(set(&mut json!({}), bad).unwrap_err().code(), 2, "{bad}");
         }

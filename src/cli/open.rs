@@ -14,12 +14,17 @@ use crate::proto::ids::{SessionId, Size};
 use crate::safedir::SafeDir;
 use crate::store::layout::Window;
 use crate::store::{met, teams};
+use crate::sys::watched_dirs;
 use crate::text::escape;
 use crate::theme::Theme;
 use crate::transport::ssh;
+use rustix::fs::inotify::WatchFlags;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::mpsc;
+
+/// A file of settings is another.
+const WATCHED: WatchFlags = WatchFlags::CLOSE_WRITE.union(WatchFlags::MOVED_TO).union(WatchFlags::DELETE);
 
 /// `thub [HOST]`
 pub async fn tui(env: &Arc<Env>, common: &Common, open: Option<String>) -> Result<u8, Failure> {
@@ -35,7 +40,7 @@ pub async fn tui(env: &Arc<Env>, common: &Common, open: Option<String>) -> Resul
     let state = SafeDir::open_or_create(env.paths.state_dir())?;
     let (window, saved, trouble) = Window::take(state)?;
     let mut options = options(env, None)?;
-    let told = trouble.map(|f| f.what).or(options.greeting.take());
+    let told = trouble.map(|f| f.line()).or(options.greeting.take());
     options.greeting = told;
     options.open_host = first;
     options.ssh_hosts = ssh::hosts(common.ssh_config.as_deref());
@@ -184,7 +189,7 @@ fn read_config(paths: &Paths) -> (Config, Option<String>) {
 fn watch_config(paths: Paths) -> mpsc::UnboundedReceiver<(Config, Theme)> {
     let (tx, rx) = mpsc::unbounded_channel();
     tokio::spawn(async move {
-        let Ok(fd) = watched(&[paths.config_dir().to_path_buf(), paths.themes_dir()]) else { return };
+        let Ok(fd) = watched_dirs(&[paths.config_dir(), &paths.themes_dir()], WATCHED) else { return };
         loop {
             let Ok(mut ready) = fd.readable().await else { return };
             // an editor writes in steps
@@ -218,7 +223,7 @@ fn watch_sources(paths: Paths, ssh_config: Option<PathBuf>, known: Vec<String>) 
                 None => Some(paths.home().join(".ssh")),
             });
             // watched first: what changes while it is read is read again
-            let fd = watched(&dirs);
+            let fd = watched_dirs(&dirs, WATCHED);
             let (files, at) = (config.team_files.clone(), ssh_config.clone());
             let places: Vec<PathBuf> = files.iter().map(place).collect();
             let read = tokio::task::spawn_blocking(move || Sources {
@@ -239,24 +244,6 @@ fn watch_sources(paths: Paths, ssh_config: Option<PathBuf>, known: Vec<String>) 
         }
     });
     rx
-}
-
-#[cfg(target_os = "linux")]
-fn watched(dirs: &[PathBuf]) -> std::io::Result<tokio::io::unix::AsyncFd<std::os::fd::OwnedFd>> {
-    use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
-    let fd = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
-    let mut any = false;
-    for dir in dirs {
-        any |=
-            inotify::add_watch(&fd, dir, WatchFlags::CLOSE_WRITE | WatchFlags::MOVED_TO | WatchFlags::DELETE).is_ok();
-    }
-    if any { crate::sys::watched(fd) } else { Err(std::io::Error::other("nothing to watch")) }
-}
-
-/// Elsewhere settings are read at the start alone.
-#[cfg(not(target_os = "linux"))]
-fn watched(_: &[PathBuf]) -> std::io::Result<tokio::io::unix::AsyncFd<std::os::fd::OwnedFd>> {
-    Err(std::io::Error::other("not on this system"))
 }
 
 /// There is a terminal, and its size: asked before anything is created.

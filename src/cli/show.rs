@@ -1,9 +1,9 @@
 //! Owns the verbs that print what thub knows of itself: config, keys, themes. Leaves out changing it.
 
 use super::{Common, ConfigVerb};
-use crate::client::browser::keys::DEEDS;
+use crate::client::browser;
 use crate::client::command::COMMANDS;
-use crate::client::keymap::{Keymap, shown};
+use crate::client::keymap::{Deed, Keymap, shown};
 use crate::client::tree::deeds;
 use crate::config::{self, Config};
 use crate::failure::Failure;
@@ -51,8 +51,7 @@ pub fn keys(common: &Common, paths: &Paths) -> Result<(), Failure> {
     if common.json {
         let all: Vec<_> =
             COMMANDS.iter().map(|c| json!({"command": c.name, "doc": c.doc, "keys": map.keys_of(c)})).collect();
-        let browser: Vec<_> = DEEDS.iter().map(|d| json!({"doc": d.doc, "keys": d.keys})).collect();
-        let tree: Vec<_> = deeds::DEEDS.iter().map(|d| json!({"doc": d.doc, "keys": d.keys})).collect();
+        let (tree, browser) = (rows(deeds::DEEDS), rows(browser::keys::DEEDS));
         println!("{}", json!({"prefix": map.prefix_word(), "commands": all, "tree": tree, "browser": browser}));
         return Ok(());
     }
@@ -62,15 +61,20 @@ pub fn keys(common: &Common, paths: &Paths) -> Result<(), Failure> {
         println!("{:18} {:22} {}", keys.join("  "), c.name, c.doc);
     }
     println!("in the tree:");
-    for d in deeds::DEEDS {
-        println!("{:18} {}", deeds::keys_of(d).replace(' ', "  "), d.doc);
-    }
+    print_deeds(deeds::DEEDS);
     println!("in the file browser:");
-    for d in DEEDS {
-        let keys: Vec<String> = d.keys.iter().map(|k| shown(k)).collect();
-        println!("{:18} {}", keys.join("  "), d.doc);
-    }
+    print_deeds(browser::keys::DEEDS);
     Ok(())
+}
+
+fn rows<A>(deeds: &[Deed<A>]) -> Vec<serde_json::Value> {
+    deeds.iter().map(|d| json!({"doc": d.doc, "keys": d.keys})).collect()
+}
+
+fn print_deeds<A>(deeds: &[Deed<A>]) {
+    for d in deeds {
+        println!("{:18} {}", d.shown().replace(' ', "  "), d.doc);
+    }
 }
 
 pub fn themes(common: &Common, paths: &Paths) {

@@ -56,7 +56,7 @@ pub fn keep_in(window: Window) -> KeepLayout {
     Box::new(move |layout| {
         // without tabs only after a person closed the last one
         let kept = if layout.tabs.is_empty() { window.clear() } else { window.save(&layout) };
-        kept.map_err(|e| e.what)
+        kept.map_err(|e| e.line())
     })
 }
 

@@ -1,4 +1,5 @@
-//! Owns which keys mean which command: the table's defaults, a preset's, the user's on top. Leaves out running them.
+//! Owns which keys mean what. Commands: the table's defaults, a preset's, the user's on top. [`Deed`]s, whose keys are fixed:
+//! the tree's and the file browser's. Leaves out doing it, and the tables.
 
 use super::command::{self, Command};
 use crate::config::Preset;
@@ -79,6 +80,38 @@ pub fn shown(key: &str) -> String {
         other => other,
     };
     mods.replace("C-", "^").replace("M-", "Alt-").replace("S-", "Shift-") + name
+}
+
+/// What the keys of a part of the screen do, in words: a row of its table.
+pub struct Deed<A: 'static> {
+    pub act: A,
+    /// As [`word`] spells them. The first is the one that is shown where there is room for one.
+    pub keys: &'static [&'static str],
+    /// One line, for help.
+    pub doc: &'static str,
+    /// The same in a word, for the line at the foot; empty = not there.
+    pub word: &'static str,
+}
+
+pub const fn deed<A>(act: A, keys: &'static [&'static str], word: &'static str, doc: &'static str) -> Deed<A> {
+    Deed { act, keys, doc, word }
+}
+
+impl<A> Deed<A> {
+    /// The key that is shown for it, as [`word`] spells it.
+    pub fn key(&self) -> &'static str {
+        self.keys.first().copied().unwrap_or_default()
+    }
+
+    /// All its keys, as a person reads them.
+    pub fn shown(&self) -> String {
+        self.keys.iter().map(|k| shown(k)).collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// What a key does, as [`word`] spells it.
+pub fn act_of<A: Copy>(deeds: &[Deed<A>], key: &str) -> Option<A> {
+    deeds.iter().find(|d| d.keys.contains(&key)).map(|d| d.act)
 }
 
 #[derive(Clone, Copy)]
@@ -212,6 +245,19 @@ impl Keymap {
             all.extend(command.back.iter().map(|k| format!("{way} {}", shown(k))));
         }
         all
+    }
+}
+
+/// Each key is there once and is none that moves, and each line fits into help.
+#[cfg(test)]
+pub fn a_key_does_one_thing<A>(deeds: &[Deed<A>], moves: &[&str]) {
+    let mut seen = std::collections::HashSet::new();
+    for deed in deeds {
+        assert!(!deed.doc.is_empty() && deed.doc.len() < 60 && !deed.doc.ends_with('.'));
+        for key in deed.keys {
+            assert!(seen.insert(*key), "{key} twice");
+            assert!(!moves.contains(key), "{key}");
+        }
     }
 }
 

@@ -39,6 +39,8 @@ pub mod sftp;
 mod tests;
 pub mod walk;
 
+pub use fault::no_such_kind;
+
 use crate::proto::control::{
     Failed, Fault, FileInfo, FileName, FilePath, FilesProgress, FilesStatted, FilesWrite, WorkEnd,
 };

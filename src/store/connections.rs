@@ -204,13 +204,19 @@ impl Book {
         Ok(id)
     }
 
-    pub fn update_folder(&mut self, id: &str, name: Option<String>, expanded: Option<bool>) -> Result<(), Fault> {
+    /// All of it or nothing. One that is where it is to be keeps its place among the others.
+    pub fn update_folder(&mut self, update: FoldersUpdate) -> Result<(), Fault> {
+        let FoldersUpdate { id, name, is_expanded, parent_id } = update;
         if let Some(name) = &name {
             check_name(name).map_err(|why| bad(format!("name: {why}")))?;
         }
-        let folder = self.folders.iter_mut().find(|f| f.id == id).ok_or_else(|| unknown(id))?;
+        let lies_in = &self.folder(&id).ok_or_else(|| unknown(&id))?.parent_id;
+        if let Some(parent) = parent_id.filter(|parent| parent != lies_in) {
+            self.put(std::slice::from_ref(&id), parent.as_deref(), None)?;
+        }
+        let folder = self.folders.iter_mut().find(|f| f.id == id).ok_or_else(|| unknown(&id))?;
         folder.name = name.unwrap_or(std::mem::take(&mut folder.name));
-        folder.is_expanded = expanded.unwrap_or(folder.is_expanded);
+        folder.is_expanded = is_expanded.unwrap_or(folder.is_expanded);
         Ok(())
     }
 

@@ -1,4 +1,4 @@
-//! Owns file descriptors as streams: [`FdStream`], [`watched`], [`watched_dir`]. Leaves out what is said on them.
+//! Owns file descriptors as streams: [`FdStream`], [`watched`], [`watched_dirs`]. Leaves out what is said on them.
 
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl, inotify};
 use rustix::io::Errno;
@@ -148,13 +148,18 @@ pub fn watched(fd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
     async_fd(fd, Interest::READABLE | Interest::WRITABLE).map_err(|(_, e)| e)
 }
 
-/// Tells what happens to a directory and the names in it: readable where there is an inotify event to be read.
+/// Tells what happens to directories and the names in them: readable where there is an inotify event to be read.
+/// Those of them that can't be read are left out.
 ///
 /// # Errors
-/// The directory can't be read, or this user watches as many as the system lets it.
-pub fn watched_dir(dir: &Path, what: inotify::WatchFlags) -> io::Result<AsyncFd<OwnedFd>> {
+/// None of them can be read, or this user watches as many as the system lets it.
+pub fn watched_dirs(dirs: &[impl AsRef<Path>], what: inotify::WatchFlags) -> io::Result<AsyncFd<OwnedFd>> {
     let fd = inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK)?;
-    inotify::add_watch(&fd, dir, what)?;
+    let mut any = Err(Errno::NOENT);
+    for dir in dirs {
+        any = any.or(inotify::add_watch(&fd, dir.as_ref(), what).map(drop));
+    }
+    any?;
     watched(fd)
 }
 

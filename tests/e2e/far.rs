@@ -161,12 +161,16 @@ fn an_empty_home_gets_an_agent_and_sessions() {
     far.thub(&["new", "-d", "-H", "test", "-n", "stays", "--", "cat"]).ok();
     let said = far.thub(&["agent", "uninstall", "-H", "test"]);
     assert_eq!(said.code, 0, "{said:?}");
-    assert!(said.out.contains("stays"), "{said:?}");
+    assert!(said.out.contains("stays") && !said.out.contains("after `thub kill`"), "{said:?}");
+    // what ends it is said in the order in which it goes, and that is done here
+    let at =
+        ["`thub deploy test ", "`thub kill --all -H test ", "`thub agent uninstall -H test "].map(|c| said.out.find(c));
+    assert!(at.iter().all(Option::is_some) && at.is_sorted(), "{said:?}");
     assert!(far.binaries().is_empty());
     let said = far.thub(&["deploy", "test"]);
     assert_eq!(said.code, 0, "{said:?}");
     assert_eq!(far.ls()[0]["name"], "stays", "it lived on");
-    far.thub(&["kill", "-H", "test", "stays"]).ok();
+    far.thub(&["kill", "--all", "-H", "test"]).ok();
     let said = far.thub(&["agent", "uninstall", "-H", "test"]);
     assert_eq!(said.code, 0, "{said:?}");
     // (a login shell keeps what was typed into it)

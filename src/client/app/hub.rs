@@ -281,7 +281,7 @@ impl App {
             None => self.hosts.get_mut(host).and_then(|h| h.book.as_mut()),
         };
         let Some(is_expanded) = book.and_then(|b| b.fold(id)) else { return };
-        let update = FoldersUpdate { id: id.to_string(), name: None, is_expanded: Some(is_expanded) };
+        let update = FoldersUpdate { id: id.to_string(), is_expanded: Some(is_expanded), ..FoldersUpdate::default() };
         if theirs {
             return;
         }
@@ -521,7 +521,7 @@ impl App {
                 self.change(host, Change::CreateFolder(folder), out);
             }
             Wish::RenamedFolder(host, id) => {
-                let update = FoldersUpdate { id, name: Some(text), is_expanded: None };
+                let update = FoldersUpdate { id, name: Some(text), ..FoldersUpdate::default() };
                 self.change(host, Change::UpdateFolder(update), out);
             }
             _ => {}

@@ -1,5 +1,7 @@
 //! Owns the table of the browser's keys: what each does, in words. Help comes from it. Leaves out doing it (`app/files.rs`).
 
+use crate::client::keymap::{Deed, deed as d};
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Act {
     Open,
@@ -39,21 +41,8 @@ pub enum Act {
     Close,
 }
 
-pub struct Deed {
-    pub act: Act,
-    pub keys: &'static [&'static str],
-    /// One line, for help.
-    pub doc: &'static str,
-    /// The same in a word, for the line at the bottom; empty = not there.
-    pub word: &'static str,
-}
-
-const fn d(act: Act, keys: &'static [&'static str], word: &'static str, doc: &'static str) -> Deed {
-    Deed { act, keys, doc, word }
-}
-
-/// All there is, but for moving the cursor. The first key is the one that is shown.
-pub static DEEDS: &[Deed] = &[
+/// All there is, but for moving the cursor.
+pub static DEEDS: &[Deed<Act>] = &[
     d(Act::Open, &["Enter", "l", "Right"], "open", "go into a directory, look at a file"),
     d(Act::Up, &["Backspace", "h", "Left", "C-h"], "", "to the directory it lies in"),
     d(Act::Other, &["Tab", "S-Tab"], "other side", "to the other column"),
@@ -91,29 +80,15 @@ pub static DEEDS: &[Deed] = &[
     d(Act::Close, &["Q", "Escape", "F10", "C-c"], "close", "close the browser; copies go on"),
 ];
 
-/// What a key does.
-pub fn act(name: &str) -> Option<Act> {
-    DEEDS.iter().find(|d| d.keys.contains(&name)).map(|d| d.act)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::HashSet;
+    use crate::client::keymap::{a_key_does_one_thing, act_of};
 
     #[test]
-    fn a_key_does_one_thing() {
-        let mut seen = HashSet::new();
-        for deed in DEEDS {
-            assert!(!deed.doc.is_empty() && deed.doc.len() < 60 && !deed.doc.ends_with('.'));
-            for key in deed.keys {
-                assert!(seen.insert(*key), "{key} twice");
-                assert!(
-                    !["j", "k", "g", "G", "Up", "Down", "PageUp", "PageDown", "Home", "End"].contains(key),
-                    "{key}"
-                );
-            }
-        }
+    fn a_key_of_the_browser_does_one_thing() {
+        a_key_does_one_thing(DEEDS, &["j", "k", "g", "G", "Up", "Down", "PageUp", "PageDown", "Home", "End"]);
+        let act = |key| act_of(DEEDS, key);
         assert_eq!((act("F5"), act("Z")), (Some(Act::Copy), None));
     }
 }

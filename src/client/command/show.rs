@@ -9,7 +9,7 @@ use crate::client::layer::ports::Panel;
 use crate::client::layer::{Choice, Layer};
 use crate::client::layout::Dir;
 use crate::client::pane::command_of;
-use crate::client::tree::deeds::{DEEDS, keys_of};
+use crate::client::tree::deeds::DEEDS;
 use crate::client::tree::{Place, age, host_text, state_text, unix_of};
 use crate::client::view::tabs::label;
 use crate::proto::control::SessionInfo;
@@ -216,7 +216,7 @@ pub fn help(app: &mut App) -> Vec<Effect> {
         };
     }
     for deed in DEEDS {
-        let (keys, doc) = (keys_of(deed), deed.doc);
+        let (keys, doc) = (deed.shown(), deed.doc);
         items.push(Item {
             text: match narrow {
                 true => format!("{keys:<10} tree: {doc}"),

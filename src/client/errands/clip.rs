@@ -244,7 +244,7 @@ pub(super) async fn paste(means: &Means, whose: Whose, teller: &Teller) -> Resul
         }
         Found::Image(bytes, ending) => {
             let name = format!("{}.{ending}", mark());
-            let (mut file, copy, _held) = copies::create(&means.paths, &name).map_err(|f| none(f.what))?;
+            let (mut file, copy, _held) = copies::create(&means.paths, &name).map_err(|f| none(f.line()))?;
             let sent = async {
                 std::io::Write::write_all(&mut file, &bytes).map_err(|e| none(e.to_string()))?;
                 let dir = into(&end).await?;

@@ -37,7 +37,7 @@ pub(super) async fn fetch(
     if was.kind != FileKind::File {
         return Err(Fault::new(Fault::WRONG_KIND, "it is no file: nothing to be edited"));
     }
-    let (mut file, copy, held) = copies::create(&means.paths, &name.to_string()).map_err(|f| local(f.what))?;
+    let (mut file, copy, held) = copies::create(&means.paths, &name.to_string()).map_err(|f| local(f.line()))?;
     let unfinished = Unfinished { paths: &means.paths, copy: &copy };
     let mut hash = Sha256::new();
     let mut had = 0;
@@ -66,7 +66,7 @@ pub(super) async fn fetch(
         sha256: hash.clone(),
         ..Record::default()
     };
-    copies::note(&means.paths, &copy, record).map_err(|f| local(f.what))?;
+    copies::note(&means.paths, &copy, record).map_err(|f| local(f.line()))?;
     std::mem::forget(unfinished);
     teller.tell(News::Fetched(Box::new(Edit { whose, dir, name, was, copy, hash, held })));
     Ok(())

@@ -182,7 +182,7 @@ async fn carry_out(
                 Some((path, on)) => bookmarks::change(&paths, &of, &path, on),
             });
             let list = done.await.map_err(|e| Fault::new(Fault::INVALID, e.to_string()))?;
-            teller.tell(News::Bookmarks(list.map_err(|f| Fault::new(Fault::INVALID, f.what))?));
+            teller.tell(News::Bookmarks(list.map_err(|f| Fault::new(Fault::INVALID, f.line()))?));
         }
         Errand::Paste { whose } => super::clip::paste(means, whose, teller).await?,
         // (those need no task)
@@ -306,4 +306,44 @@ async fn join_all<F: Future<Output = Result<(), Fault>>>(work: Vec<F>) -> Result
     })
     .await;
     failed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::files::tests::{Host, path, with};
+    use crate::client::host::HostId;
+
+    /// What an errand failed of.
+    async fn failed(means: &Means, errand: Errand) -> String {
+        let (news, mut told) = mpsc::unbounded_channel();
+        let mut runner = Runner::new(means.clone(), news);
+        runner.take(7, errand);
+        match told.recv().await {
+            Some((7, News::Failed(why))) => why,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_failure_on_this_disk_says_what_to_do() {
+        with(|ups| async move {
+            let top = tempfile::tempdir().unwrap();
+            let paths = Paths::from_vars(|n| (n == "HOME").then(|| top.path().into()), None, None, "m", "b").unwrap();
+            let means = Means { ups: ups.clone(), paths: paths.clone() };
+            bookmarks::change(&paths, "local", &path("/srv"), true).unwrap();
+            std::fs::write(paths.state_dir().join("bookmarks.json"), "{ no").unwrap();
+            let why = failed(&means, Errand::Bookmarks { of: "local".into(), change: None }).await;
+            assert!(why.contains("cannot be understood") && why.contains("kept as"), "{why}");
+            // there is no room for an edit's copy
+            let host = Host::new(&ups, "far");
+            std::fs::write(host.home.join("a"), "x").unwrap();
+            std::fs::write(paths.state_dir().join("edits"), "").unwrap();
+            let told = crate::store::copies::create(&paths, "a").err().unwrap();
+            assert!(!told.hints.is_empty());
+            let (whose, name) = (Whose::host(HostId::new("far")), FileName::new("a").unwrap());
+            let why = failed(&means, Errand::Fetch { whose, dir: path(""), name }).await;
+            assert_eq!(why, told.line());
+        });
+    }
 }

@@ -6,7 +6,7 @@ use super::{Choice, Outcome};
 use crate::client::book::{Change, patch};
 use crate::client::host::HostId;
 use crate::client::keymap::typed;
-use crate::proto::control::connections::check::{Wrong, check};
+use crate::proto::control::connections::check::{Wrong, check, check_port};
 use crate::proto::control::connections::{Config, Connection};
 use crate::term::input::Key;
 use serde_json::{Map, Value};
@@ -443,8 +443,8 @@ fn parsed(field: &str, text: &str) -> Result<Value, String> {
         _ if text.is_empty() => Value::Null,
         f if NUMBERS.contains(&f) => {
             let number = text.parse::<u64>().map_err(|_| format!("'{}' is no number", crate::text::short(text, 40)))?;
-            if f == "port" && !(1..=65535).contains(&number) {
-                return Err(format!("{number} is no port: 1 to 65535"));
+            if f == "port" {
+                check_port(number)?;
             }
             number.into()
         }

@@ -1,7 +1,7 @@
 //! Owns the table of the tree's keys: what each does, in words. Help, menus and the line at the tree's foot come from it.
 //! Leaves out doing it (`keys.rs`).
 
-use crate::client::keymap::shown;
+use crate::client::keymap::{Deed, deed as d};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Act {
@@ -34,21 +34,8 @@ pub enum Act {
     Leave,
 }
 
-pub struct Deed {
-    pub act: Act,
-    pub keys: &'static [&'static str],
-    /// One line, for help.
-    pub doc: &'static str,
-    /// The same in a word, for the line at the foot; empty = not there.
-    pub word: &'static str,
-}
-
-const fn d(act: Act, keys: &'static [&'static str], word: &'static str, doc: &'static str) -> Deed {
-    Deed { act, keys, doc, word }
-}
-
-/// All there is, but for moving up and down. The first key is the one that is shown.
-pub static DEEDS: &[Deed] = &[
+/// All there is, but for moving up and down.
+pub static DEEDS: &[Deed<Act>] = &[
     d(Act::Open, &["Enter", "o"], "open", "open it: a connection once more, a session, a host"),
     d(Act::Beside, &["|", "%"], "", "open it beside the focused pane"),
     d(Act::Below, &["-", "\""], "", "open it below the focused pane"),
@@ -78,37 +65,20 @@ pub static DEEDS: &[Deed] = &[
     d(Act::Leave, &["q", "Escape"], "", "back to the panes"),
 ];
 
-/// All keys of a deed, as they are shown.
-pub fn keys_of(deed: &Deed) -> String {
-    deed.keys.iter().map(|k| shown(k)).collect::<Vec<_>>().join(" ")
-}
-
-/// What a key does.
-pub fn act(name: &str) -> Option<Act> {
-    DEEDS.iter().find(|d| d.keys.contains(&name)).map(|d| d.act)
-}
-
 /// The key that is shown for it.
 pub fn key_of(act: Act) -> &'static str {
-    DEEDS.iter().find(|d| d.act == act).and_then(|d| d.keys.first()).copied().unwrap_or_default()
+    DEEDS.iter().find(|d| d.act == act).map(Deed::key).unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::HashSet;
+    use crate::client::keymap::{a_key_does_one_thing, act_of};
 
     #[test]
-    fn a_key_does_one_thing() {
-        let mut seen = HashSet::new();
-        for deed in DEEDS {
-            assert!(!deed.doc.is_empty() && deed.doc.len() < 60 && !deed.doc.ends_with('.'));
-            for key in deed.keys {
-                assert!(seen.insert(*key), "{key} twice");
-                let moves = ["j", "k", "g", "G", "Up", "Down", "PageUp", "PageDown", "Home", "End", "d"];
-                assert!(!moves.contains(key), "{key}");
-            }
-        }
+    fn a_key_of_the_tree_does_one_thing() {
+        a_key_does_one_thing(DEEDS, &["j", "k", "g", "G", "Up", "Down", "PageUp", "PageDown", "Home", "End", "d"]);
+        let act = |key| act_of(DEEDS, key);
         assert_eq!((act("S-Up"), act("Z"), key_of(Act::Delete)), (Some(Act::StepUp), None, "D"));
     }
 }

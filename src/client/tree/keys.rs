@@ -1,11 +1,11 @@
 //! Owns what keys and clicks do in the tree. Leaves out what becomes of connections (`app/hub.rs`).
 
-use super::deeds::{Act, DEEDS, act, keys_of};
+use super::deeds::{Act, DEEDS};
 use super::{Place, host_text};
 use crate::client::app::hub::Wish;
 use crate::client::app::{App, Effect, Target};
 use crate::client::host::{HostCommand, HostId, HostState};
-use crate::client::keymap::{shown, word};
+use crate::client::keymap::{act_of, shown, word};
 use crate::client::layer::field::Field;
 use crate::client::layer::picker::{Item, Picker};
 use crate::client::layer::{Choice, Layer};
@@ -76,7 +76,7 @@ impl App {
                 out.push(Effect::Quit(crate::client::app::Farewell::Detached));
             }
             name => {
-                if let Some(act) = act(name) {
+                if let Some(act) = act_of(DEEDS, name) {
                     self.tree_act(act, out);
                 }
             }
@@ -168,7 +168,7 @@ impl App {
             label: Some(format!("{keys} {doc}")),
             choice,
         };
-        let deeds = DEEDS.iter().map(|d| item(keys_of(d), d.doc, Choice::Hub(Box::new(Wish::Tree(d.act)))));
+        let deeds = DEEDS.iter().map(|d| item(d.shown(), d.doc, Choice::Hub(Box::new(Wish::Tree(d.act)))));
         let mut items: Vec<Item> = deeds.collect();
         let moves = ["Up", "Down", "PgUp", "g", "G"].map(shown).join(" ");
         items.push(item(moves, "move", Choice::Hub(Box::new(Wish::Tree(Act::Help)))));

@@ -102,7 +102,7 @@ pub(super) fn draw_line(app: &App, theme: &Theme, line: Rect, follow: bool, buf:
     let all = DEEDS.iter().filter(|d| !d.word.is_empty());
     let (must, rest): (Vec<_>, Vec<_>) = all.partition(|d| matches!(d.word, "help" | "close"));
     for deed in must.iter().chain(&rest) {
-        let key = shown(deed.keys.first().copied().unwrap_or_default());
+        let key = shown(deed.key());
         let more = key.width() + deed.word.width() + 3;
         if wide + more <= usize::from(room) {
             wide += more;

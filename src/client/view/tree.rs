@@ -4,7 +4,7 @@ use super::layer::{Cursor, typed};
 use super::{boxed, fill, put, put_cut, put_right, wrap};
 use crate::client::app::App;
 use crate::client::keymap::shown;
-use crate::client::tree::deeds::{Act, DEEDS, key_of};
+use crate::client::tree::deeds::{Act, DEEDS};
 use crate::client::tree::{Mark, Row, Standing};
 use crate::text::escape;
 use crate::theme::Theme;
@@ -84,7 +84,7 @@ fn draw_foot(app: &App, theme: &Theme, line: Rect, buf: &mut Buffer) {
         let told = |act: Act| app.tabs.list.is_empty() && act == Act::Shell;
         let all = DEEDS.iter().filter(|d| !d.word.is_empty() && !told(d.act));
         let (must, rest): (Vec<_>, Vec<_>) = all.partition(|d| matches!(d.act, Act::Help | Act::Menu));
-        words.extend(must.into_iter().chain(rest).map(|d| (shown(key_of(d.act)), d.word)));
+        words.extend(must.into_iter().chain(rest).map(|d| (shown(d.key()), d.word)));
     }
     let (mut x, mut first) = (line.x, true);
     for (key, word) in words {

@@ -158,7 +158,7 @@ fn no_port(n: &u16) -> bool {
 }
 /// A port as a number or, as people write it, a text; null = 0.
 fn number<'de, D: serde::Deserializer<'de>>(d: D) -> Result<u16, D::Error> {
-    let bad = |v: &dyn std::fmt::Display| serde::de::Error::custom(format!("{v} is no port: 1 to 65535"));
+    let bad = |v: &dyn std::fmt::Display| serde::de::Error::custom(check::no_port(v));
     match Value::deserialize(d)? {
         Value::Null => Ok(0),
         Value::Number(n) => n.as_u64().and_then(|n| u16::try_from(n).ok()).ok_or_else(|| bad(&n)),
@@ -353,7 +353,12 @@ pub struct FoldersCreate {
 }
 method!(FoldersCreate = "connections.folders.create" -> Made);
 
-/// What is left out stays. To move one: `connections.move`.
+/// A field that is there, null or not: what is left out is none.
+fn said<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(d).map(Some)
+}
+
+/// What is left out stays. All of it is done or nothing.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(default, rename_all = "camelCase")]
 pub struct FoldersUpdate {
@@ -362,6 +367,9 @@ pub struct FoldersUpdate {
     pub name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub is_expanded: Option<bool>,
+    /// The folder it is put into, at its end; null = the top. (`connections.move` puts it before another one.)
+    #[serde(deserialize_with = "said", skip_serializing_if = "Option::is_none")]
+    pub parent_id: Option<Option<String>>,
 }
 method!(FoldersUpdate = "connections.folders.update" -> Done);
 

@@ -48,7 +48,8 @@ fn the_seeds_file_is_read_and_kept() {
     let (book, told) = load(&dir).unwrap();
     assert_eq!((told, book.folders.len(), names(&book)), (None, 1, vec!["Default Shell", "/dev/ttyUSB0"]));
     // a change that changes nothing writes the very same words
-    change(&dir, |book| book.update_folder("folder-1", None, Some(false))).0.unwrap();
+    let seen = FoldersUpdate { id: "folder-1".into(), is_expanded: Some(false), ..FoldersUpdate::default() };
+    change(&dir, |book| book.update_folder(seen)).0.unwrap();
     let kept: Value = serde_json::from_slice(&dir.read(FILE, 1 << 20).unwrap()).unwrap();
     assert_eq!(kept, seed);
 }
@@ -197,6 +198,25 @@ fn changes() {
     assert!(book.put(std::slice::from_ref(&f), Some(&g), None).is_err());
     assert!(book.put(&["gone".into()], None, None).is_err());
     book.put(std::slice::from_ref(&g), None, Some(&f)).unwrap();
+    assert_eq!(book.folders.iter().map(|x| x.name.as_str()).collect::<Vec<_>>(), ["G", "F"]);
+    // a folder goes where its update says; one that says nothing leaves it
+    let update = |book: &mut Book, v: Value| book.update_folder(serde_json::from_value(v).unwrap());
+    let place =
+        |book: &Book, id: &str| (book.folder(id).unwrap().name.clone(), book.folder(id).unwrap().parent_id.clone());
+    update(&mut book, json!({ "id": g, "parentId": f, "name": "Inner" })).unwrap();
+    assert_eq!(place(&book, &g), ("Inner".into(), Some(f.clone())));
+    update(&mut book, json!({ "id": g, "name": "G" })).unwrap();
+    assert_eq!(place(&book, &g), ("G".into(), Some(f.clone())));
+    let before = book.clone();
+    for wrong in [json!({ "id": f, "parentId": g, "name": "x" }), json!({ "id": f, "parentId": "gone", "name": "x" })] {
+        update(&mut book, wrong).unwrap_err();
+    }
+    update(&mut book, json!({ "id": a, "parentId": f })).unwrap_err();
+    assert_eq!(book, before, "all of it or nothing");
+    // (the place it has is no reason to put it behind the others)
+    update(&mut book, json!({ "id": g, "parentId": null })).unwrap();
+    book.put(std::slice::from_ref(&g), None, Some(&f)).unwrap();
+    update(&mut book, json!({ "id": g, "parentId": null })).unwrap();
     assert_eq!(book.folders.iter().map(|x| x.name.as_str()).collect::<Vec<_>>(), ["G", "F"]);
     // a patch leaves what it does not name
     let patch = |v: Value| v.as_object().unwrap().clone();

@@ -3,14 +3,14 @@
 use super::{After, Effect, FileWish, Naming, PATH, bookmarks_of, path_text, what};
 use crate::client::app::App;
 use crate::client::app::input::CALM;
-use crate::client::browser::keys::{Act, DEEDS, act};
+use crate::client::browser::keys::{Act, DEEDS};
 use crate::client::browser::queue::{self as jobs, Wanted};
 use crate::client::browser::{WIDE, parent, sized};
 use crate::client::errands::Errand;
 use crate::client::files::Whose;
 use crate::client::files::job::Conflict;
 use crate::client::host::HostId;
-use crate::client::keymap::{shown, word};
+use crate::client::keymap::{act_of, shown, word};
 use crate::client::layer::entry::Entry;
 use crate::client::layer::field::Field;
 use crate::client::layer::picker::{Item, Picker};
@@ -73,7 +73,7 @@ impl App {
                 "Escape" if !column.filter().is_empty() => column.set_filter(""),
                 "Escape" if column.selected().0 + column.selected_away() > 0 => column.select_none(),
                 _ => {
-                    if let Some(act) = act(&name) {
+                    if let Some(act) = act_of(DEEDS, &name) {
                         self.act(act, out);
                     }
                 }
@@ -266,8 +266,7 @@ impl App {
             [("Up Down PageUp PageDown g G", "move"), ("Escape", "away with the filter, with what is selected")];
         let move_items =
             moves.iter().map(|(keys, doc)| (keys.split(' ').map(shown).collect::<Vec<_>>().join(" "), *doc, None));
-        let deeds =
-            DEEDS.iter().map(|d| (d.keys.iter().map(|k| shown(k)).collect::<Vec<_>>().join(" "), d.doc, Some(d.act)));
+        let deeds = DEEDS.iter().map(|d| (d.shown(), d.doc, Some(d.act)));
         let wide = if narrow { 11 } else { 22 };
         let items = deeds.chain(move_items).map(|(keys, doc, act)| Item {
             text: format!("{:<wide$} {doc}", short(&keys, wide)),
@@ -290,8 +289,7 @@ impl App {
             let state = self.hosts.get(&id).map(|h| crate::client::tree::state_text(h, self.now)).unwrap_or_default();
             add(host_text(&id), format!("host {state}").trim_end().to_string(), go(self.files_of(&id)));
         }
-        let books = self.hosts.iter().filter_map(|(id, h)| Some((id, h.book.as_ref()?)));
-        let books = books.chain(self.teams.iter().map(|(id, t)| (id, &t.book)));
+        let books = self.hosts.keys().chain(self.teams.keys()).filter_map(|id| Some((id, self.book(id)?)));
         for (id, book) in books {
             for c in book.connections.iter().filter(|c| c.config.kind == "ssh") {
                 let on = self.runs_on(id);

@@ -6,9 +6,12 @@ use super::*;
 use crate::client::browser::queue as jobs;
 use crate::client::errands::News;
 use crate::client::host::{HostCommand, HostEvent, HostState};
+use crate::proto::control::connections::{Config, Connection, Listed, Ssh};
 use crate::proto::control::{Fault, FilesStatted, LinkInfo, ListEnd, Space};
 use crate::proto::notice::SessionExited;
 use crate::term::input::{Button, Mods, Mouse, MouseKind};
+use std::sync::Arc;
+use std::time::Duration;
 
 fn name(text: &str) -> FileName {
     FileName::new(text).unwrap()
@@ -741,6 +744,22 @@ fn a_question_that_comes_does_not_take_what_is_typed_here() {
     s.at(7.0);
     s.keys("n");
     assert!(s.take().iter().any(|e| matches!(e, Effect::Host(_, HostCommand::Answer { .. }))));
+}
+
+#[test]
+fn what_a_host_that_is_lost_keeps_is_not_offered() {
+    let mut s = bench(100, 30);
+    s.host("nas", HostEvent::State(HostState::Online { build: "1".into(), hostname: "nas".into() }));
+    let config = Config::ssh(&Ssh { host: "10.0.0.9".into(), ..Ssh::default() });
+    let behind = Connection { id: "c-1".into(), name: "board".into(), config, ..Connection::default() };
+    let listed = Listed { connections: vec![behind], ..Listed::default() };
+    s.host("nas", HostEvent::Connections(Some(Arc::new(listed))));
+    s.keys("o");
+    assert!(s.has("board") && s.has("via nas"), "{}", s.screen());
+    s.keys("Escape");
+    s.host("nas", HostEvent::State(HostState::Lost { why: "cut".into(), retry: Duration::from_secs(9) }));
+    s.keys("o");
+    assert!(s.has("host lost") && !s.has("board"), "{}", s.screen());
 }
 
 #[test]

@@ -4,6 +4,7 @@ use super::watch::first_name;
 use super::{Job, JobEvent, Run};
 use crate::client::files::carry::{self, Item, LARGE, Way, is_cut};
 use crate::client::files::scan::{Chunk, Scan, add, count, is_below};
+use crate::filesys::no_such_kind;
 use crate::proto::bundle::Entry;
 use crate::proto::control::*;
 use std::collections::HashMap;
@@ -104,10 +105,7 @@ impl Run {
             match item.entry.kind {
                 FileKind::File if item.entry.size > LARGE => large.push(item),
                 FileKind::File | FileKind::Link => small.push(item),
-                _ => {
-                    let why = Fault::new(Fault::WRONG_KIND, "it is neither a file, a directory nor a link");
-                    self.watch.failed_there(Failed { path: item.to, why });
-                }
+                _ => self.watch.failed_there(Failed { path: item.to, why: no_such_kind() }),
             }
         }
         lacking += (small.len() + large.len()) as u64;

@@ -30,6 +30,15 @@ pub fn check_name(name: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// Whether a number that was typed is a port. (In a file 0 is there as well, for what ssh_config says.)
+pub fn check_port(number: u64) -> Result<(), String> {
+    if (1..=65535).contains(&number) { Ok(()) } else { Err(no_port(number)) }
+}
+
+pub(super) fn no_port(shown: impl std::fmt::Display) -> String {
+    format!("{shown} is no port: 1 to 65535")
+}
+
 /// All that is wrong in it; nothing = it can be kept, and as far as can be said here opened.
 pub fn check(connection: &Connection) -> Vec<Wrong> {
     let mut found = Vec::new();
