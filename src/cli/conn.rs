@@ -137,7 +137,7 @@ impl Book {
         let mut json = serde_json::to_value(&connection).map_err(anyhow::Error::from)?;
         for field in &add.set {
             check_field(&connection.config.kind, field)?;
-            set(&mut json, field)?;
+            set(&mut json, &connection.config.kind, field)?;
         }
         connection = serde_json::from_value(json).map_err(|e| {
             Failure::usage(short(&e.to_string(), 200), "`thub conn show NAME` shows how fields look like")
@@ -179,7 +179,7 @@ impl Book {
         }
         for field in &edit.set {
             check_field(&connection.config.kind, field)?;
-            set(&mut patch, field)?;
+            set(&mut patch, &connection.config.kind, field)?;
         }
         for field in &edit.unset {
             set_value(&mut patch, field, Value::Null)?;
@@ -307,11 +307,18 @@ fn check_field(kind: &str, field: &str) -> Result<(), Failure> {
     }
 }
 
-/// `FIELD=VALUE`
-fn set(into: &mut Value, field: &str) -> Result<(), Failure> {
+/// `FIELD=VALUE` of a connection of this kind.
+fn set(into: &mut Value, kind: &str, field: &str) -> Result<(), Failure> {
     let wrong = || Failure::usage(format!("'{}' is no FIELD=VALUE", short(field, 80)), "for example --set term=vt220");
     let (name, text) = field.split_once('=').ok_or_else(wrong)?;
+    // of a serial line the port is a file; of kinds that are not known here, what looks like a number is one
+    let is_every = TERMINAL.contains(&name) || name == "name" || name.starts_with("env.");
+    let is_own = !is_every && !matches!(kind, "local" | "shell" | "ssh");
     let value = match name {
+        _ if is_own => match text.parse::<u64>() {
+            Ok(number) if text.bytes().all(|b| b.is_ascii_digit()) => number.into(),
+            _ => Value::from(text),
+        },
         n if NUMBERS.contains(&n) => {
             let no_number =
                 |_| Failure::usage(format!("{n}: '{}' is no number", short(text, 40)), "write digits alone");
@@ -375,7 +382,7 @@ mod tests {
         let mut all = json!({});
         for field in ["term=vt220", "ringBufferSize=8192", "shell=/bin/sh", "env.A=b=c", "port=22", "forwardAgent=yes"]
         {
-            set(&mut all, field).unwrap();
+            set(&mut all, "ssh", field).unwrap();
         }
         set_value(&mut all, "title", Value::Null).unwrap();
         assert_eq!(
@@ -384,12 +391,21 @@ mod tests {
                     "config": { "config": { "shell": "/bin/sh", "env": { "A": "b=c" }, "port": 22, "forwardAgent": true } } })
         );
         for bad in ["port=0", "port=65536"] {
-            let said = set(&mut json!({}), bad).unwrap_err();
+            let said = set(&mut json!({}), "ssh", bad).unwrap_err();
             let number = bad.strip_prefix("port=").unwrap();
             assert_eq!((said.code(), said.what), (2, format!("port: {number} is no port: 1 to 65535")));
         }
         for bad in ["term", "port=x", "forwardAgent=maybe", "env.=x", "a.b=c", "=x"] {
-            assert_eq!(set(&mut json!({}), bad).unwrap_err().code(), 2, "{bad}");
+            assert_eq!(set(&mut json!({}), "ssh", bad).unwrap_err().code(), 2, "{bad}");
         }
+        let mut serial = json!({});
+        for field in ["port=/dev/ttyUSB0", "baud_rate=115200", "flow_control=none", "ringBufferSize=8192"] {
+            set(&mut serial, "serial", field).unwrap();
+        }
+        assert_eq!(
+            serial,
+            json!({ "terminalOptions": { "ringBufferSize": 8192 },
+                    "config": { "config": { "port": "/dev/ttyUSB0", "baud_rate": 115200, "flow_control": "none" } } })
+        );
     }
 }
