@@ -250,26 +250,35 @@ impl Writer {
     fn row(&mut self, y: u16, old: Option<&[Cell]>, row: &[Cell], out: &mut Vec<u8>) {
         // from here on everything is plain blank
         let tail = row.iter().rposition(|c| !is_blank(c)).map_or(0, |last| last + glyph(row, last).1);
-        let mut x = 0;
+        let (mut x, mut last) = (0, row.len());
+        if let Some(old) = old {
+            // mostly one cell is another: what is the same before it, as far as each is a glyph by itself, and behind it
+            x = old.iter().zip(row).take_while(|(o, c)| o == c && is_plain_ascii(c)).count();
+            last = old.iter().zip(row).rposition(|(o, c)| o != c).map_or(0, |at| at + 1);
+        }
         // where the next glyph of the old row begins
-        let mut old_x = 0;
+        let mut old_x = x;
         let mut covered = false;
         while x < row.len() {
+            let before = old_x;
+            if let Some(old) = old {
+                while old_x < x {
+                    old_x += glyph(old, old_x).1;
+                }
+                if x >= last && old_x == x && !covered {
+                    return;
+                }
+            }
             if x >= tail {
-                self.erase(y, x, old_x, old, row, out);
+                self.erase(y, x, before, old, row, out);
                 return;
             }
             let (symbol, width) = glyph(row, x);
             let Some(cell) = row.get(x) else { return };
             let same = match old {
                 None => is_blank(cell),
-                Some(old) => {
-                    while old_x < x {
-                        old_x += glyph(old, old_x).1;
-                    }
-                    // not where a wide glyph is half overwritten
-                    old_x == x && old.get(x).is_some_and(|o| same(o, cell) && glyph(old, x).1 == width)
-                }
+                // not where a wide glyph is half overwritten
+                Some(old) => old_x == x && old.get(x).is_some_and(|o| same(o, cell) && glyph(old, x).1 == width),
             };
             if !same || covered {
                 self.put(x as u16, y, row, symbol, width, out);

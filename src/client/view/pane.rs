@@ -72,31 +72,43 @@ pub fn is_plain(app: &App, pane: &Pane, inner: Rect) -> bool {
 /// One row of a plain pane, whatever was there.
 pub fn draw_row(pane: &Pane, inner: Rect, row: u16, buf: &mut Buffer) {
     let (engine, recolored) = (&pane.engine, pane.engine.has_colors());
-    let style = |look: &screen::Style| {
+    let looks = |look: &screen::Style| {
         let mut look = *look;
         if recolored {
             engine.recolor(&mut look);
         }
-        style_of(&look)
+        let mut cell = Cell::EMPTY;
+        cell.set_style(style_of(&look));
+        cell
     };
     let at = usize::from(inner.y + row) * usize::from(buf.area.width) + usize::from(inner.x);
     let Some(cells) = buf.content.get_mut(at..at + usize::from(inner.width)) else { return };
     let blank = engine.blank();
-    let mut empty = Cell::EMPTY;
-    set(&mut empty, &blank, 1, style(&blank.style), None);
+    let mut empty = looks(&blank.style);
+    empty.set_symbol(symbol(&blank, 1));
     // neighbours mostly look the same
-    let mut known = (blank.style, style(&blank.style));
+    let mut known = (blank.style, looks(&blank.style));
     let mut content = engine.row_cells(row);
     for (out, room) in cells.iter_mut().zip((1..=inner.width).rev()) {
         let Some((cell, link)) = content.next() else {
-            out.clone_from(&empty);
+            if *out != empty {
+                out.clone_from(&empty);
+            }
             continue;
         };
         if cell.style != known.0 {
-            known = (cell.style, style(&cell.style));
+            known = (cell.style, looks(&cell.style));
         }
-        out.reset();
-        set(out, &cell, room, known.1, link);
+        let (text, looks) = (symbol(&cell, room), &known.1);
+        // of a row that was drawn before most is as it was
+        let colors = (looks.fg, looks.bg, looks.underline_color, looks.modifier);
+        let same = (out.fg, out.bg, out.underline_color, out.modifier) == colors && out.symbol() == text;
+        if same && link.is_none() && look::link_of(out).is_none() {
+            continue;
+        }
+        out.clone_from(looks);
+        out.set_symbol(text);
+        look::set_link(out, link);
     }
 }
 
