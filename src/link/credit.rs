@@ -11,7 +11,7 @@ const FIRST: u64 = 16 << 10;
 /// A link that answers within this has no queue worth speaking of: it has more from the beginning, and no more than that.
 /// What a flood has beyond it comes as Screens: nobody could read it, and reading all of it here as well would take the
 /// processor from whoever writes it, where both are one machine.
-const NEAR: Duration = Duration::from_millis(5);
+pub const NEAR: Duration = Duration::from_millis(5);
 const MOST_NEAR: u64 = 64 << 10;
 /// What files may have on their way over a link of which nothing is known.
 const FIRST_OF_FILES: u64 = 32 << 10;
@@ -24,6 +24,14 @@ const LEAST_SHARE: u64 = 2 << 10;
 const QUEUE: Duration = Duration::from_millis(20);
 /// The shortest round trip is forgotten after this: the way may have become another.
 const MEMORY: Duration = Duration::from_secs(60);
+/// What a link carried is forgotten after this.
+const RECENT: Duration = Duration::from_secs(5);
+/// After so many round trips without a queue more is tried.
+const CALM: u32 = 4;
+/// Of a larger window more comes by at least this, where the link is not full. So many late round trips without it, and it
+/// is.
+const MORE: f64 = 1.15;
+const FLAT: u32 = 2;
 /// While much arrives, round trips are measured this often, or once in a round trip.
 const OFTEN: Duration = Duration::from_millis(50);
 
@@ -32,6 +40,8 @@ pub struct Credit {
     total: u64,
     /// On a link that is near.
     most_near: u64,
+    /// Of files: they keep the link full for minutes, and so have no more of a queue than it takes to know that it is full.
+    gentle: bool,
     /// The shortest round trip, that of the way without a queue, and when it was seen.
     base: Option<(Duration, Instant)>,
     /// Output that came since the last round trip.
@@ -41,23 +51,39 @@ pub struct Credit {
     /// The last round trip before, where it told of a queue. One alone may have been a packet that was lost.
     late: Option<Duration>,
     asked: Option<Instant>,
+    /// When a round trip ended last, and what had arrived since the one before.
+    ended: Option<Instant>,
+    carried: (u64, Duration),
+    /// What has arrived since.
+    came: u64,
+    /// The most that came in a second of late, bytes, and when: less than half of that is never too much.
+    best: Option<(f64, Instant)>,
+    /// Round trips without a queue, one after the other.
+    calm: u32,
+    /// Those in which no more came than before, and late.
+    flat: u32,
 }
 
 impl Default for Credit {
     fn default() -> Credit {
-        Credit { total: FIRST, most_near: MOST_NEAR, base: None, arrived: 0, fresh: true, late: None, asked: None }
+        let (total, most_near, gentle) = (FIRST, MOST_NEAR, false);
+        let (base, arrived, fresh, late, asked) = (None, 0, true, None, None);
+        let (ended, carried) = (None, (0, Duration::ZERO));
+        let (best, calm, flat, came) = (None, 0, 0, 0);
+        Credit { total, most_near, gentle, base, arrived, fresh, late, asked, ended, carried, came, best, calm, flat }
     }
 }
 
 impl Credit {
     /// Of files, all of which are wanted: as much as the link carries, however near it is.
     pub fn of_files() -> Credit {
-        Credit { total: FIRST_OF_FILES, most_near: MOST, ..Credit::default() }
+        Credit { total: FIRST_OF_FILES, most_near: MOST, gentle: true, ..Credit::default() }
     }
 
     /// Bytes of output came.
     pub fn arrived(&mut self, bytes: usize) {
         self.arrived = self.arrived.saturating_add(bytes as u64);
+        self.came = self.came.saturating_add(bytes as u64);
     }
 
     /// Whether to measure a round trip now: much arrives, and the last one was a while ago.
@@ -84,6 +110,31 @@ impl Credit {
         let most = if base <= NEAR { self.most_near.max(self.total) } else { MOST };
         let late = (rtt.saturating_sub(base) > QUEUE).then_some(rtt);
         let before = std::mem::replace(&mut self.late, late);
+        let time = self.ended.map_or(rtt, |at| now.saturating_duration_since(at));
+        self.ended = Some(now);
+        let came = std::mem::take(&mut self.came);
+        let (bytes, past) = std::mem::replace(&mut self.carried, (came, time));
+        let rate = (bytes + came) as f64 / (past + time).as_secs_f64().max(0.001);
+        let best = self.best.map_or(0.0, |(best, _)| best);
+        if rate >= best || self.best.is_some_and(|(_, at)| now.saturating_duration_since(at) > RECENT) {
+            self.best = Some((rate, now));
+        }
+        let least = if self.gentle { (best / 2.0 * base.as_secs_f64()) as u64 } else { 0 }.clamp(LEAST, MOST);
+        // a connection's own beginning makes it late as well: as long as more comes of more, it is no queue
+        let begins = self.gentle && self.fresh;
+        self.flat = if rate >= best * MORE { 0 } else { self.flat + u32::from(late.is_some()) };
+        let late = late.filter(|_| !begins || self.flat >= FLAT);
+        if begins && late.is_none() {
+            self.late = None;
+        }
+        if self.gentle && late.is_some() && came.min(bytes) >= (self.total / 4).min(MOST_NEAR) {
+            // whatever made it late: what is on its way beyond what the link carries in its time waits before it, or is lost,
+            // and then comes all at once, which is the next time's queue
+            let carries = (rate * (base + QUEUE / 2).as_secs_f64()) as u64;
+            self.total = self.total.min(carries.max(self.total / 2).max(least));
+            self.fresh = false;
+        }
+        self.calm = if late.is_none() && rtt.saturating_sub(base) < QUEUE / 2 { self.calm + 1 } else { 0 };
         if let Some(rtt) = late {
             let Some(before) = before else { return };
             // what hardly arrives builds no queue: others do, or packets are lost
@@ -94,14 +145,30 @@ impl Credit {
             self.fresh = false;
             let (may, took) = ((base + QUEUE / 2).as_secs_f64(), rtt.min(before).as_secs_f64());
             // never to less than half at once: one lost packet makes a long round trip, too
-            self.total = ((self.total as f64 * (may / took).max(0.5)) as u64).max(LEAST);
+            let fewer = (self.total as f64 * (may / took).max(0.5)) as u64;
+            self.total = self.total.min(fewer.max(least));
             // the next one set out before this could help
             self.late = None;
-        } else if self.arrived >= self.total / 2 {
-            let more = if self.fresh { self.total } else { self.total / 8 };
-            self.total = (self.total + more).min(most);
+        } else if self.arrived >= self.total / 2 && (before.is_none() || !self.gentle) && (!begins || self.flat == 0) {
+            self.total = (self.total + self.more(rtt.saturating_sub(base))).min(most);
         }
         self.arrived = 0;
+    }
+
+    /// What it grows by, where a round trip took so much more than the shortest. What a link does not carry of it waits
+    /// before it, for two round trips and longer until that is seen.
+    fn more(&self, queue: Duration) -> u64 {
+        match (self.gentle, self.fresh) {
+            (false, true) => self.total,
+            (false, false) => self.total / 8,
+            // (twice as much as the link carries may be more than its queue takes)
+            (true, true) if self.base.is_some_and(|(base, _)| base <= NEAR) => self.total,
+            (true, true) => self.total / 2,
+            // (far below what it carries)
+            (true, false) if self.calm > CALM => self.total / 4,
+            (true, false) if queue < QUEUE / 2 => self.total / 16,
+            (true, false) => self.total / 64,
+        }
     }
 
     /// For one stream: the focused one gets half of all, the others share the rest.
@@ -125,8 +192,7 @@ mod tests {
 
     /// A link of this rate (bytes a second) and round trip, kept full for a while: the longest queue in the second half,
     /// and the share of the rate that was used then.
-    fn play(rate: f64, rtt: Duration, secs: u64) -> (Duration, f64) {
-        let mut credit = Credit::default();
+    fn play(mut credit: Credit, rate: f64, rtt: Duration, secs: u64) -> (Duration, f64) {
         let t0 = Instant::now();
         credit.round(rtt, t0);
         let (mut now, end) = (t0, t0 + Duration::from_secs(secs));
@@ -152,9 +218,13 @@ mod tests {
     #[test]
     fn a_link_is_filled_and_no_queue_is_built() {
         for (kbit, ms) in [(1000, 200), (10_000, 200), (10_000, 20), (100_000, 50), (300, 600)] {
-            let (queue, used) = play(f64::from(kbit) * 125.0, Duration::from_millis(ms), 60);
+            let (rate, rtt) = (f64::from(kbit) * 125.0, Duration::from_millis(ms));
+            let (queue, used) = play(Credit::default(), rate, rtt, 60);
             assert!(queue <= Duration::from_millis(50 + ms / 8), "{kbit} kbit/s, {ms} ms: {queue:?}");
             assert!(used > 0.8, "{kbit} kbit/s, {ms} ms: {used}");
+            let (queue, used) = play(Credit::of_files(), rate, rtt, 60);
+            assert!(queue <= Duration::from_millis(25 + ms / 16), "files, {kbit} kbit/s, {ms} ms: {queue:?}");
+            assert!(used > 0.9, "files, {kbit} kbit/s, {ms} ms: {used}");
         }
     }
 
@@ -179,6 +249,29 @@ mod tests {
             }
         }
         assert!(credit.share(true, 1) >= FIRST);
+    }
+
+    /// Each second round trip is late, by what was sent at once and by what was lost of it.
+    #[test]
+    fn files_do_not_grow_between_two_late_round_trips() {
+        let mut credit = Credit::of_files();
+        let (mut now, ms) = (Instant::now(), Duration::from_millis);
+        for _ in 0..20 {
+            now += ms(200);
+            credit.arrived(1 << 20);
+            credit.round(ms(200), now);
+        }
+        assert!(credit.share(false, 1) > 1 << 20);
+        for _ in 0..20 {
+            // (1 MB a second, that is 210 KB)
+            for rtt in [200, 450] {
+                now += ms(rtt);
+                credit.arrived(rtt as usize * 1000);
+                credit.round(ms(rtt), now);
+            }
+        }
+        let total = credit.share(false, 1);
+        assert!((100_000..=220_000).contains(&total), "{total}");
     }
 
     #[test]

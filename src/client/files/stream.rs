@@ -121,6 +121,10 @@ impl Stream {
         let wrong = || Fault::new(Fault::INVALID, "the host sent what does not belong there");
         match frame.body() {
             Ok(Body::Ack { seen, limit }) => {
+                let more = limit.saturating_sub(self.limit);
+                if let Some(share) = self.up.as_ref().filter(|_| more > 0) {
+                    share.moved(usize::try_from(more).unwrap_or(usize::MAX), &self.link);
+                }
                 self.limit = self.limit.max(limit);
                 self.used = self.used.max(seen);
             }
@@ -163,7 +167,8 @@ impl Stream {
     fn acknowledge(&mut self, seen: Offset) {
         let window = self.window();
         let limit = seen.saturating_add(window).max(self.given);
-        if limit - self.given >= window / 4 || seen.saturating_sub(self.acked) >= self.window {
+        // (often: what is on its way is as much as was allowed only where it is allowed as it comes)
+        if limit - self.given >= window / 16 || seen.saturating_sub(self.acked) >= self.window {
             (self.acked, self.given) = (seen, limit);
             self.link.out.urgent(self.id, Body::Ack { seen, limit });
         }
@@ -211,6 +216,10 @@ impl Stream {
     pub async fn send(&mut self, mut bytes: &[u8]) -> Result<(), Fault> {
         while !bytes.is_empty() {
             self.link.out.room_under(TURN).await;
+            let (burst, when) = self.up.as_ref().map_or((u64::MAX, None), Share::turn);
+            if let Some(when) = when {
+                tokio::time::sleep_until(when.into()).await;
+            }
             while let Ok(frame) = self.frames.try_recv() {
                 self.take(&frame)?;
             }
@@ -222,7 +231,7 @@ impl Stream {
             let taken = self.limit.saturating_sub(self.theirs);
             let most = self.up.as_ref().map_or(u64::MAX, |share| share.bytes(u64::MAX));
             let limit = self.limit.min(taken.saturating_add(most));
-            let room = usize::try_from(limit.saturating_sub(self.sent)).unwrap_or(usize::MAX);
+            let room = usize::try_from(limit.saturating_sub(self.sent).min(burst)).unwrap_or(usize::MAX);
             let (piece, rest) = bytes.split_at(bytes.len().min(room).min(MAX_PIECE));
             if piece.is_empty() {
                 self.more().await?;
@@ -230,7 +239,7 @@ impl Stream {
             }
             self.link.out.bulk(self.id, Body::Data { offset: self.sent, bytes: piece });
             if let Some(share) = &self.up {
-                share.moved(piece.len(), &self.link);
+                share.sent(piece.len());
             }
             self.sent += piece.len() as u64;
             bytes = rest;
