@@ -12,7 +12,7 @@ use crate::client::layer::form::Form;
 use crate::client::layer::picker::{Item, Picker};
 use crate::client::layer::{Choice, Layer};
 use crate::client::layout::Dir;
-use crate::client::pane::Pane;
+use crate::client::pane::{Pane, Prepared};
 use crate::client::shelf::Shelf;
 use crate::client::tree::deeds::{Act, key_of};
 use crate::client::tree::{Place, host_text};
@@ -125,6 +125,15 @@ impl App {
         let of_teams = || self.teams.keys().find_map(|team| self.connection(team, &info.connection_id));
         let own = self.connection(host, &info.connection_id);
         own.or_else(|| of_teams().filter(|_| host.is_local())).filter(|_| !info.connection_id.is_empty())
+    }
+
+    /// The prepared connection a pane shows a session of, or is to; as it was told last where it is not told now.
+    pub fn prepared_of(&self, pane: &Pane) -> Option<Prepared> {
+        let Some(info) = pane.info.as_ref().filter(|i| !i.connection_id.is_empty()) else {
+            return pane.prepared.clone();
+        };
+        let name = self.connection_of(&pane.host, info).map_or(&info.connection, |c| &c.name);
+        Some(Prepared { id: info.connection_id.clone(), name: short(name, 60) })
     }
 
     /// What a pane is called: as its connection says, else as its program does. Escaped.

@@ -362,7 +362,8 @@ impl App {
             // as it was started, and where that is not known from its connection
             (Stage::Gone { .. } | Stage::Exited(_), again) => {
                 let known = p.info.as_ref().filter(|i| self.connection_of(&p.host, i).is_some());
-                let connection = known.map(|i| i.connection_id.clone());
+                let before = || p.prepared.as_ref().map(|before| before.id.clone());
+                let connection = known.map(|i| i.connection_id.clone()).or_else(before);
                 self.start(pane, connection, SessionCreate { again, ..SessionCreate::default() }, out);
             }
             _ => {}

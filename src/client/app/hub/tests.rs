@@ -844,3 +844,52 @@ fn what_could_not_be_opened_is_tried_again_and_nothing_else_takes_its_place() {
     s.host("nas", HostEvent::State(HostState::Online { build: "1".into(), hostname: "box".into() }));
     assert_eq!(asked(&mut s)[0].1.as_deref(), Some("c-n"));
 }
+
+#[test]
+fn what_a_pane_showed_of_a_connection_is_opened_again_where_its_session_is_gone() {
+    use super::super::tests::{info, setup};
+    let online = || HostEvent::State(HostState::Online { build: "1".into(), hostname: "box".into() });
+    for (host, id, name) in [("local", "c-db", "db"), ("nas", "c-n", "backup")] {
+        let mut s = two_hosts();
+        choose(&mut s, name);
+        s.keys("Enter");
+        let asked = |s: &mut Bench| {
+            let of = |e| match e {
+                Effect::Host(host, HostCommand::Create { create, tag, .. }) => {
+                    Some((host.as_str().to_string(), create.connection.clone(), tag))
+                }
+                _ => None,
+            };
+            s.take().into_iter().find_map(of).unwrap()
+        };
+        let (_, _, tag) = asked(&mut s);
+        let made = crate::proto::control::SessionInfo {
+            connection_id: id.into(),
+            connection: name.into(),
+            title: "me@there: ~".into(),
+            target: if host == "local" { "t-1".into() } else { String::new() },
+            ..info("s9", 80, 24)
+        };
+        let session: SessionId = "s9".parse().unwrap();
+        s.host(host, HostEvent::Created { tag, result: Ok(Box::new(made.clone())) });
+        s.host(host, HostEvent::Attached { session: session.clone(), info: Box::new(made), again: false });
+        // it is killed while no window shows it
+        let saved = serde_json::to_string(&s.app.saved()).unwrap();
+        let mut s = Bench::new(super::super::Setup { saved: serde_json::from_str(&saved).unwrap(), ..setup(100, 30) });
+        s.host("local", online());
+        s.host("nas", online());
+        let gone = HostEvent::AttachFailed { session, why: "there is no session s9".into(), ended: true };
+        s.host(host, gone);
+        s.take();
+        let screen = s.screen();
+        let heading = if host == "local" { format!("   {name}\n") } else { format!("nas · {name}") };
+        assert!(screen.contains(&heading) && screen.contains("r: start again"), "{screen}");
+        assert!(screen.lines().next().unwrap().contains(&format!(" 2 {name}")), "{screen}");
+        // the next window, too
+        let before: crate::store::layout::Layout = serde_json::from_str(&saved).unwrap();
+        assert_eq!(s.app.saved().tabs[1], before.tabs[1]);
+        s.keys("r");
+        let (at, connection, _) = asked(&mut s);
+        assert_eq!((at.as_str(), connection.as_deref()), (host, Some(id)), "no shell of another machine");
+    }
+}
