@@ -207,7 +207,7 @@ impl App {
                     self.close_pane(pane, out);
                 }
             }
-            Choice::Kill(host, session) => match self.pane_of(&host, &session) {
+            Choice::Kill(host, session) => match self.pane_with(&host, &session) {
                 Some(pane) => self.close_pane(pane, out),
                 None => self.request(&host, HostCommand::Close { session }, out),
             },

@@ -191,7 +191,7 @@ impl App {
     /// one more of a connection, a new shell of a host.
     pub fn open_beside(&mut self, place: &Place, dir: Dir, out: &mut Vec<Effect>) {
         if let Place::Session(host, session) = place
-            && let Some(pane) = self.pane_of(host, session)
+            && let Some(pane) = self.pane_with(host, session)
         {
             self.join(pane, dir);
             if self.panes.get(&pane).is_some_and(|p| matches!(p.stage, Stage::Gone { .. })) {
@@ -239,7 +239,7 @@ impl App {
 
     /// Shows a session: where it is shown already, else in a new tab.
     pub fn open_session(&mut self, host: &HostId, session: &SessionId, out: &mut Vec<Effect>) {
-        match self.pane_of(host, session) {
+        match self.pane_with(host, session) {
             Some(pane) => {
                 self.go_to_pane(pane);
                 if self.panes.get(&pane).is_some_and(|p| matches!(p.stage, Stage::Gone { .. })) {
@@ -314,9 +314,9 @@ impl App {
         let sessions = self.hosts.get(id).map_or(&[][..], |h| &h.sessions);
         let mut free: Vec<(u64, u32, SessionId)> = sessions
             .iter()
-            .filter(|s| s.state == "detached")
+            .filter(|s| s.state == "detached" && !self.is_listed_elsewhere(id, s))
             .filter_map(|s| Some((s.created_ms, s.pid, s.id.parse::<SessionId>().ok()?)))
-            .filter(|(.., s)| own != Some(s) && self.pane_of(id, s).is_none())
+            .filter(|(.., s)| own != Some(s) && self.pane_with(id, s).is_none())
             .collect();
         free.sort();
         if all {

@@ -151,7 +151,7 @@ pub fn pick_beside(app: &mut App, dir: Dir) -> Vec<Effect> {
     let mut more = Vec::new();
     sessions(app, &mut more);
     more.retain_mut(|item| match &item.choice {
-        Choice::Go(Target::Session(host, session)) if app.pane_of(host, session).is_none() => {
+        Choice::Go(Target::Session(host, session)) if app.pane_with(host, session).is_none() => {
             item.choice = beside(Place::Session(host.clone(), session.clone()));
             true
         }

@@ -893,3 +893,47 @@ fn what_a_pane_showed_of_a_connection_is_opened_again_where_its_session_is_gone(
         assert_eq!((at.as_str(), connection.as_deref()), (host, Some(id)), "no shell of another machine");
     }
 }
+
+#[test]
+fn a_session_of_a_connection_stays_under_it_once_its_host_is_there_without_an_agent() {
+    use super::super::tests::info;
+    let mut s = bench();
+    let of = |id: &str, connection: &str| crate::proto::control::SessionInfo {
+        connection_id: connection.into(),
+        target: "t-1".into(),
+        state: "detached".into(),
+        title: id.into(),
+        ..info(id, 80, 24)
+    };
+    let there = vec![of("s7", "c-web"), of("s8", ""), of("s9", "c-db")];
+    s.host("local", HostEvent::Sessions(there.clone()));
+    choose(&mut s, "s9");
+    s.keys("Enter");
+    s.answer();
+    let shown = s.app.tabs.focused().unwrap();
+    // the host is named: a shell there is what is free and was started for it alone
+    s.app.open_host(&HostId::new("rowc"), &mut Vec::new());
+    s.host("rowc", HostEvent::State(HostState::Online { build: String::new(), hostname: "rowc".into() }));
+    s.host("local", HostEvent::Sessions(there.clone()));
+    s.host("rowc", HostEvent::Sessions(there.clone()));
+    let panes = || s.app.panes.values().filter_map(|p| Some((p.host.as_str(), p.session.as_ref()?.as_str())));
+    assert_eq!(panes().filter(|p| p.0 == "rowc").collect::<Vec<_>>(), [("rowc", "s8")]);
+    let at = rows(&s).iter().position(|r| r == "rowc").unwrap();
+    assert_eq!(rows(&s)[at + 1..], ["  s8"]);
+    let [.., web, s7, db, s9, _] = &rows(&s)[..at] else { panic!() };
+    assert_eq!([web, s7, db, s9].map(String::as_str), ["    >web", "      s7", "    >db", "      s9"]);
+    let before = s.app.panes.len();
+    s.keys("C-b b");
+    choose(&mut s, "s9");
+    s.keys("Enter");
+    assert_eq!((s.app.tabs.focused(), s.app.panes.len()), (Some(shown), before));
+    // a kept window may show one of them as its host's
+    let pane = s.app.new_pane(HostId::new("rowc"));
+    s.app.tabs.add_pane(pane);
+    s.app.attach(pane, "s7".parse().unwrap(), false, &mut Vec::new());
+    s.keys("C-b 1 C-b b");
+    choose(&mut s, "s7");
+    assert!(s.app.tree_rows().iter().any(|r| r.text == "s7" && r.shown));
+    s.keys("Enter");
+    assert_eq!((s.app.tabs.focused(), s.app.panes.len()), (Some(pane), before + 1));
+}
