@@ -937,3 +937,43 @@ fn a_session_of_a_connection_stays_under_it_once_its_host_is_there_without_an_ag
     s.keys("Enter");
     assert_eq!((s.app.tabs.focused(), s.app.panes.len()), (Some(pane), before + 1));
 }
+
+#[test]
+fn what_is_taken_in_beside_a_pane_is_found_by_what_its_row_says() {
+    use super::super::tests::info;
+    let mut s = bench();
+    let of = |id: &str, running: &str| crate::proto::control::SessionInfo {
+        title: "me@box: ~".into(),
+        running: running.into(),
+        cwd: "/home/me/src/thub".into(),
+        connection: "sensor".into(),
+        target: if id == "r2" { "t-1".into() } else { String::new() },
+        ..info(id, 80, 24)
+    };
+    s.host("nas", HostEvent::State(HostState::Online { build: "1".into(), hostname: "box".into() }));
+    s.host("nas", HostEvent::Sessions(vec![of("r1", "sleep 501"), of("r2", "vim notes")]));
+    for id in ["r1", "r2"] {
+        s.app.open_session(&HostId::new("nas"), &id.parse().unwrap(), &mut Vec::new());
+    }
+    let row = |s: &mut Bench, typed: &str| {
+        s.keys("C-b 1 C-b @");
+        s.keys(&format!("'{}", typed.replace(' ', " Space '")));
+        let screen = s.screen();
+        s.keys("Escape");
+        let from = screen.lines().skip_while(|l| !l.contains("beside this pane")).skip(2);
+        from.map(|l| l.to_string()).next().unwrap_or_default()
+    };
+    for (typed, wanted) in [
+        ("new shell", &["new shell of"][..]),
+        ("shell of nas", &["new shell of nas"]),
+        ("sleep", &["sleep 501", "…/src/thub", "nas · tab 2"]),
+        ("vim", &["vim notes", "sensor via nas · tab 3"]),
+    ] {
+        let row = row(&mut s, typed);
+        assert!(wanted.iter().all(|w| row.contains(w)), "{typed}: {row}");
+    }
+    // a host that no file names, as C-b g takes it
+    s.keys("C-b 1 C-b _ 'pi@lab:2222 Enter");
+    let lab = HostId::new("pi@lab:2222");
+    assert!(s.app.tabs.active().unwrap().panes().iter().any(|p| s.app.panes[p].host == lab));
+}
