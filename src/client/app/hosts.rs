@@ -223,8 +223,20 @@ impl App {
             }
             HostEvent::Attached { session, info, again } => self.attached(&id, &session, info, again, &mut out),
             HostEvent::AttachFailed { session, why, ended } => {
+                let without = host.state.is_without_agent();
                 if let Some(pane) = self.shown(&id, &session) {
-                    pane.gone(&reason(&why), ended);
+                    // (this machine's agent does not know what another one runs: it may be alive there)
+                    let elsewhere = without && pane.info.as_ref().is_none_or(|i| i.target.is_empty());
+                    match ended && elsewhere {
+                        true => {
+                            let host = short(id.as_str(), 40);
+                            let why = format!(
+                                "it needs the agent: {host} is connected without one\nupdate-agent in the palette connects with it"
+                            );
+                            pane.gone(&why, false);
+                        }
+                        false => pane.gone(&reason(&why), ended),
+                    }
                 }
                 self.leave_if_nothing(&why, &mut out);
             }

@@ -53,6 +53,7 @@ pub enum Wish {
     RenamedFolder(HostId, String),
     Reconnect(HostId),
     Without(HostId),
+    With(HostId),
     Command(&'static str),
     /// Into a folder, from a file, which is asked for.
     Import(HostId, Option<String>),
@@ -79,6 +80,16 @@ impl App {
             Some(team) => Some(&team.book),
             None => self.hosts.get(host)?.book.as_ref(),
         }
+    }
+
+    /// What a host keeps is not to be had: why.
+    pub(super) fn say_no_book(&mut self, host: &HostId, what: &str) {
+        let state = self.hosts.get(host).map(|h| &h.state);
+        let how = match state.is_some_and(|s| s.is_without_agent()) {
+            true => "connected without an agent",
+            false => "not connected",
+        };
+        self.say(format!("{} is {how}: its {what} are kept there", host_text(host)));
     }
 
     /// Where a connection's sessions run: a team's on this machine.
@@ -394,7 +405,9 @@ impl App {
                 items.push(("connect, or fold", key_of(Act::Open), Wish::Open(place.clone())));
                 items.push(("new shell here", key_of(Act::Shell), Wish::Shell(host.clone())));
                 items.push(("connect again", key_of(Act::Rename), Wish::Reconnect(host.clone())));
-                if !host.is_local() {
+                if self.hosts.get(&host).is_some_and(|h| h.state.is_without_agent()) {
+                    items.push(("connect with its agent", "", Wish::With(host.clone())));
+                } else if !host.is_local() {
                     items.push(("connect without an agent", "", Wish::Without(host.clone())));
                 }
                 if !host.is_local() && self.hosts.contains_key(&host) {
@@ -466,13 +479,13 @@ impl App {
             },
             Wish::New(host, folder) => match self.book(&host) {
                 Some(_) => self.layers.push(Layer::Form(Box::new(Form::new(host, folder)))),
-                None => self.say(format!("{} is not connected: its connections are kept there", host_text(&host))),
+                None => self.say_no_book(&host, "connections"),
             },
             Wish::NewFolder(host, parent) => match self.book(&host) {
                 Some(_) => {
                     self.layers.push(Layer::ask("name of the new folder".into(), "", Wish::NamedFolder(host, parent)));
                 }
-                None => self.say(format!("{} is not connected: its folders are kept there", host_text(&host))),
+                None => self.say_no_book(&host, "folders"),
             },
             Wish::Edit(host, id) => self.edit_connection(&host, &id),
             Wish::RenameFolder(host, id) => self.rename_folder(host, id),
@@ -510,7 +523,8 @@ impl App {
                 self.touch();
                 self.say(format!("in the tree {} does it", crate::client::keymap::shown(key_of(act))));
             }
-            Wish::Reconnect(host) => out.push(Effect::Host(host, HostCommand::Connect)),
+            Wish::Reconnect(host) => self.reconnect(host, out),
+            Wish::With(host) => self.with_agent(&host, out),
         }
     }
 

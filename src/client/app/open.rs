@@ -56,6 +56,38 @@ impl App {
         out.push(Effect::Host(id.clone(), HostCommand::Without));
     }
 
+    /// Its agent is asked for again. What runs over plain SSH goes on: it lives on this machine, and is shown as its.
+    pub fn with_agent(&mut self, id: &HostId, out: &mut Vec<Effect>) {
+        let now = self.now;
+        let Some(host) = self.hosts.get_mut(id).filter(|h| h.state.is_without_agent()) else { return };
+        host.state = HostState::Connecting;
+        host.since = now;
+        host.sessions.clear();
+        let plain = |p: &&Pane| p.host == *id && p.info.as_ref().is_some_and(|i| !i.target.is_empty());
+        let plain: Vec<PaneId> = self.panes.values().filter(plain).map(|p| p.id).collect();
+        for pane in plain {
+            let Some(p) = self.panes.get_mut(&pane) else { continue };
+            p.host = HostId::local();
+            let Some(session) = p.session.clone() else { continue };
+            let (watch, over) = (p.watch, p.is_over());
+            out.push(Effect::Host(id.clone(), HostCommand::Detach { session: session.clone() }));
+            if !over {
+                self.attach(pane, session, watch, out);
+            }
+        }
+        out.push(Effect::Host(id.clone(), HostCommand::With));
+        self.touch();
+    }
+
+    /// Connects it now, where it is away.
+    pub(in crate::client) fn reconnect(&mut self, id: HostId, out: &mut Vec<Effect>) {
+        if self.hosts.get(&id).is_some_and(|h| h.state.is_without_agent()) {
+            let name = crate::text::short(id.as_str(), 40);
+            return self.say(format!("{name} is connected without an agent: update-agent connects with one"));
+        }
+        out.push(Effect::Host(id, HostCommand::Connect));
+    }
+
     /// Sends it to the host, whose task keeps what it cannot do yet and goes on trying for what is to be shown. A
     /// client for one session keeps it back until the host is online: there, the first failure is the last word.
     pub fn request(&mut self, id: &HostId, command: HostCommand, out: &mut Vec<Effect>) {

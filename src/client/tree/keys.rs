@@ -149,7 +149,7 @@ impl App {
                     self.layers.push(Layer::rename_session(host, session, name.unwrap_or_default()));
                 }
                 Place::Host(host) | Place::Folder(host, _) if self.is_theirs(&host) => {}
-                Place::Host(host) => out.push(Effect::Host(host, HostCommand::Connect)),
+                Place::Host(host) => self.reconnect(host, out),
                 Place::Folder(host, id) => self.rename_folder(host, id),
                 Place::Connection(host, id) => self.edit_connection(&host, &id),
                 Place::Known => {}

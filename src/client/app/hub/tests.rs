@@ -977,3 +977,58 @@ fn what_is_taken_in_beside_a_pane_is_found_by_what_its_row_says() {
     let lab = HostId::new("pi@lab:2222");
     assert!(s.app.tabs.active().unwrap().panes().iter().any(|p| s.app.panes[p].host == lab));
 }
+
+#[test]
+fn a_host_connected_without_its_agent_is_connected_with_it_again() {
+    use super::super::tests::info;
+    let mut s = bench();
+    let nas = || HostId::new("nas");
+    let without = HostState::Online { build: String::new(), hostname: "nas".into() };
+    s.app.open_session(&nas(), &"r1".parse().unwrap(), &mut Vec::new());
+    s.host("nas", HostEvent::State(without.clone()));
+    let far = crate::proto::control::SessionInfo { target: "t-1".into(), kind: "ssh".into(), ..info("s9", 80, 24) };
+    s.host("nas", HostEvent::Sessions(vec![far.clone()]));
+    // what its agent runs is not said to be gone
+    let session: SessionId = "r1".parse().unwrap();
+    let fails = HostEvent::AttachFailed { session, why: "there is no session r1".into(), ended: true };
+    s.host("nas", fails.clone());
+    let screen = s.screen();
+    assert!(screen.contains("it needs the agent") && !screen.contains("no session"), "{screen}");
+    assert!(screen.contains("Enter: try again") && !screen.contains("start again"), "{screen}");
+    // and this one lives on this machine
+    s.app.open_session(&nas(), &"s9".parse().unwrap(), &mut Vec::new());
+    s.host("nas", HostEvent::Attached { session: "s9".parse().unwrap(), info: Box::new(far), again: false });
+    s.keys("C-b b");
+    choose(&mut s, "nas");
+    s.take();
+    s.keys("a");
+    assert!(s.screen().contains("nas is connected without an agent: its connections"), "{}", s.screen());
+    s.keys("r");
+    assert!(s.screen().contains("without an agent: update-agent connects with one"), "{}", s.screen());
+    s.keys(".");
+    assert!(!s.screen().contains("connect without an agent"), "{}", s.screen());
+    s.keys("/ 'connect Space 'with Enter");
+    let session: SessionId = "s9".parse().unwrap();
+    let asked: Vec<(String, HostCommand)> = s
+        .take()
+        .into_iter()
+        .filter_map(
+            |e| if let Effect::Host(host, command) = e { Some((host.as_str().to_string(), command)) } else { None },
+        )
+        .collect();
+    let at = |host: &str, wanted: fn(&HostCommand) -> bool| asked.iter().any(|(h, c)| h == host && wanted(c));
+    assert!(at("nas", |c| *c == HostCommand::With), "{asked:?}");
+    assert!(at("nas", |c| matches!(c, HostCommand::Detach { .. })), "{asked:?}");
+    assert!(at("local", |c| matches!(c, HostCommand::Attach { .. })), "{asked:?}");
+    assert!(s.app.pane_of(&HostId::local(), &session).is_some());
+    // it is there: so is what waited for it
+    s.host("nas", HostEvent::State(HostState::Online { build: "1".into(), hostname: "nas".into() }));
+    let again = |e: &Effect| matches!(e, Effect::Host(h, HostCommand::Attach { session, .. }) if *h == nas() && session.as_str() == "r1");
+    assert!(s.take().iter().any(again));
+    // the command is another way there
+    s.host("nas", HostEvent::State(without));
+    let pane = s.app.pane_of(&nas(), &"r1".parse().unwrap()).unwrap();
+    s.app.go_to_pane(pane);
+    s.keys("C-b : 'update-agent Enter");
+    assert!(s.take().contains(&Effect::Host(nas(), HostCommand::With)));
+}
