@@ -67,6 +67,16 @@ pub enum Wish {
     Tree(Act),
 }
 
+/// What a copy is called where some names are taken: `web (copy)`, `web (copy 2)`, of a copy too.
+fn copy_name(of: &str, is_taken: impl Fn(&str) -> bool) -> String {
+    let number = |n: &str| n.is_empty() || n.strip_prefix(' ').is_some_and(|n| n.parse::<u32>().is_ok());
+    let parts = of.strip_suffix(')').and_then(|s| s.rsplit_once(" (copy"));
+    let name = parts.filter(|(_, n)| number(n)).map_or(of, |(name, _)| name);
+    let first = format!("{name} (copy)");
+    let more = (2u32..).map(|n| format!("{name} (copy {n})"));
+    std::iter::once(first).chain(more).find(|name| !is_taken(name)).unwrap_or_default()
+}
+
 impl App {
     /// What a host keeps, while it is there to tell it.
     pub(in crate::client) fn book(&self, host: &HostId) -> Option<&Shelf> {
@@ -491,7 +501,9 @@ impl App {
             Wish::RenameFolder(host, id) => self.rename_folder(host, id),
             Wish::Duplicate(host, id) => {
                 if let Some(connection) = self.connection(&host, &id).cloned() {
-                    let name = format!("{} (copy)", connection.name);
+                    let beside = |c: &&Connection| c.folder_id == connection.folder_id;
+                    let all = self.book(&host).map_or(&[][..], |book| &book.connections);
+                    let name = copy_name(&connection.name, |name| all.iter().filter(beside).any(|c| c.name == name));
                     let copy = Connection { id: String::new(), name, ..connection };
                     self.tree.copying = Some(self.change(host, Change::Create(Box::new(copy)), out));
                 }

@@ -153,6 +153,20 @@ fn made_changed_moved_and_taken_away() {
     s.keys("y");
     let Change::Create(copy) = change(&mut s) else { panic!() };
     assert_eq!((copy.name.as_str(), copy.id.as_str(), copy.folder_id.as_deref()), ("web (copy)", "", Some("f-lab")));
+    // each copy has a name of its own, one of a copy too
+    s.app.hosts.get_mut(&HostId::local()).unwrap().changing.clear();
+    let mut more = book();
+    more.connections.push(Connection { id: "c-copy".into(), ..*copy });
+    s.host("local", HostEvent::Connections(Some(Arc::new(more))));
+    for name in ["web", "web (copy)"] {
+        choose(&mut s, name);
+        s.keys("y");
+        let Change::Create(copy) = change(&mut s) else { panic!() };
+        assert_eq!(copy.name, "web (copy 2)");
+    }
+    s.app.hosts.get_mut(&HostId::local()).unwrap().changing.clear();
+    s.host("local", HostEvent::Connections(Some(Arc::new(book()))));
+    choose(&mut s, "web");
     s.keys("J");
     let Change::Move(to) = change(&mut s) else { panic!() };
     assert_eq!((to.ids, to.folder.as_deref(), to.before), (vec!["c-web".to_string()], Some("f-lab"), None));
