@@ -126,6 +126,8 @@ pub enum HostCommand {
     Connect,
     /// Connect without an agent there, over plain SSH, from now on.
     Without,
+    /// The other way round: its agent is asked for again.
+    With,
     /// Let go of the link; nothing is ended.
     Disconnect,
     /// Put this build's agent there and go over to it; sessions go on.

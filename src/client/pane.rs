@@ -40,7 +40,7 @@ pub struct Pane {
     pub id: PaneId,
     pub host: HostId,
     pub session: Option<SessionId>,
-    /// What it is to show: until that is there, nothing else takes its place.
+    /// What it is to show, or showed a session of: nothing else takes its place.
     pub prepared: Option<Prepared>,
     pub stage: Stage,
     /// Started here as a plain shell: it closes with its shell.
@@ -274,6 +274,11 @@ impl Pane {
     /// A channel to another machine, held by a target process of this one, and shown among this one's.
     pub fn is_elsewhere(&self) -> bool {
         self.host.is_local() && self.info.as_ref().is_some_and(|i| !i.target.is_empty())
+    }
+
+    /// It is to show a session of a prepared connection, and never had one.
+    pub fn is_unopened(&self) -> bool {
+        self.session.is_none() && self.prepared.is_some()
     }
 
     /// What it showed is known to have ended.

@@ -78,7 +78,7 @@ pub struct Pane {
     pub title: String,
     /// To start a new shell there, should the session be lost.
     pub cwd: String,
-    /// Without a session: the prepared connection that is to be opened, by its id; `title` is its name.
+    /// The prepared connection that its session is of, or that is to be opened, by its id; `title` is its name then.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub connection: String,
 }

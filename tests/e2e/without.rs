@@ -423,6 +423,28 @@ fn the_tui_connects_without_an_agent() {
 }
 
 #[test]
+fn who_chose_to_do_without_an_agent_is_asked_again_on_a_word() {
+    let Some(bare) = Bare::new() else { return };
+    let tty = bare.tty(110, 30, &["test"]);
+    tty.until_text("w connect without it");
+    tty.type_("w");
+    tty.until("a shell there", |s| s.iter().any(|l| l.contains('#') || l.contains("bash-")));
+    tty.type_("echo there-$((6*7))\r");
+    tty.until_text("there-42");
+    tty.prefix(":");
+    tty.type_("update-agent\r");
+    tty.until_text("w connect without it");
+    // what ran goes on meanwhile, as one of this machine's
+    tty.until_text("there-42");
+    let all = bare.home.ls();
+    assert_eq!(
+        (all.len(), all[0]["kind"].as_str(), all[0]["state"].as_str()),
+        (1, Some("ssh"), Some("running")),
+        "{all:?}"
+    );
+}
+
+#[test]
 fn a_host_with_an_agent_keeps_it_beside_a_session_without() {
     let Some(bare) = Bare::new() else { return };
     let said = bare.thub(&["deploy", "test"]);

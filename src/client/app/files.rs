@@ -222,7 +222,7 @@ impl App {
                 self.browse_at(whose, FilePath::default(), out);
             }
             tree::Place::Session(host, session) => {
-                let pane = self.pane_of(host, session).and_then(|id| self.panes.get(&id));
+                let pane = self.pane_with(host, session).and_then(|id| self.panes.get(&id));
                 let (whose, path) = match pane {
                     Some(pane) => self.files_at(pane),
                     None => (self.files_of(host), FilePath::default()),

@@ -78,6 +78,20 @@ impl App {
         self.panes.values().find(|p| p.session.as_ref() == Some(session) && p.host == *host).map(|p| p.id)
     }
 
+    /// The pane that shows it, whichever host that is under: a session over plain SSH is one of this machine's, and can be
+    /// shown as its host's, too.
+    pub fn pane_with(&self, host: &HostId, session: &SessionId) -> Option<PaneId> {
+        self.pane_of(host, session).or_else(|| {
+            let target = &self.hosts.get(&HostId::local())?.session(session)?.target;
+            let is_it = |p: &&Pane| {
+                p.session.as_ref() == Some(session)
+                    && (host.is_local() || p.host.is_local())
+                    && p.info.as_ref().is_none_or(|i| i.target == *target)
+            };
+            self.panes.values().find(is_it).filter(|_| !target.is_empty()).map(|p| p.id)
+        })
+    }
+
     fn shown(&mut self, host: &HostId, session: &SessionId) -> Option<&mut Pane> {
         self.panes.values_mut().find(|p| p.session.as_ref() == Some(session) && p.host == *host)
     }
@@ -209,8 +223,20 @@ impl App {
             }
             HostEvent::Attached { session, info, again } => self.attached(&id, &session, info, again, &mut out),
             HostEvent::AttachFailed { session, why, ended } => {
+                let without = host.state.is_without_agent();
                 if let Some(pane) = self.shown(&id, &session) {
-                    pane.gone(&reason(&why), ended);
+                    // (this machine's agent does not know what another one runs: it may be alive there)
+                    let elsewhere = without && pane.info.as_ref().is_none_or(|i| i.target.is_empty());
+                    match ended && elsewhere {
+                        true => {
+                            let host = short(id.as_str(), 40);
+                            let why = format!(
+                                "it needs the agent: {host} is connected without one\nupdate-agent in the palette connects with it"
+                            );
+                            pane.gone(&why, false);
+                        }
+                        false => pane.gone(&reason(&why), ended),
+                    }
                 }
                 self.leave_if_nothing(&why, &mut out);
             }

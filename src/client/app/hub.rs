@@ -12,7 +12,7 @@ use crate::client::layer::form::Form;
 use crate::client::layer::picker::{Item, Picker};
 use crate::client::layer::{Choice, Layer};
 use crate::client::layout::Dir;
-use crate::client::pane::Pane;
+use crate::client::pane::{Pane, Prepared};
 use crate::client::shelf::Shelf;
 use crate::client::tree::deeds::{Act, key_of};
 use crate::client::tree::{Place, host_text};
@@ -53,6 +53,7 @@ pub enum Wish {
     RenamedFolder(HostId, String),
     Reconnect(HostId),
     Without(HostId),
+    With(HostId),
     Command(&'static str),
     /// Into a folder, from a file, which is asked for.
     Import(HostId, Option<String>),
@@ -64,6 +65,16 @@ pub enum Wish {
     Browse(Place),
     /// What a key of the tree does, with the chosen row.
     Tree(Act),
+}
+
+/// What a copy is called where some names are taken: `web (copy)`, `web (copy 2)`, of a copy too.
+fn copy_name(of: &str, is_taken: impl Fn(&str) -> bool) -> String {
+    let number = |n: &str| n.is_empty() || n.strip_prefix(' ').is_some_and(|n| n.parse::<u32>().is_ok());
+    let parts = of.strip_suffix(')').and_then(|s| s.rsplit_once(" (copy"));
+    let name = parts.filter(|(_, n)| number(n)).map_or(of, |(name, _)| name);
+    let first = format!("{name} (copy)");
+    let more = (2u32..).map(|n| format!("{name} (copy {n})"));
+    std::iter::once(first).chain(more).find(|name| !is_taken(name)).unwrap_or_default()
 }
 
 impl App {
@@ -79,6 +90,16 @@ impl App {
             Some(team) => Some(&team.book),
             None => self.hosts.get(host)?.book.as_ref(),
         }
+    }
+
+    /// What a host keeps is not to be had: why.
+    pub(super) fn say_no_book(&mut self, host: &HostId, what: &str) {
+        let state = self.hosts.get(host).map(|h| &h.state);
+        let how = match state.is_some_and(|s| s.is_without_agent()) {
+            true => "connected without an agent",
+            false => "not connected",
+        };
+        self.say(format!("{} is {how}: its {what} are kept there", host_text(host)));
     }
 
     /// Where a connection's sessions run: a team's on this machine.
@@ -125,6 +146,15 @@ impl App {
         let of_teams = || self.teams.keys().find_map(|team| self.connection(team, &info.connection_id));
         let own = self.connection(host, &info.connection_id);
         own.or_else(|| of_teams().filter(|_| host.is_local())).filter(|_| !info.connection_id.is_empty())
+    }
+
+    /// The prepared connection a pane shows a session of, or is to; as it was told last where it is not told now.
+    pub fn prepared_of(&self, pane: &Pane) -> Option<Prepared> {
+        let Some(info) = pane.info.as_ref().filter(|i| !i.connection_id.is_empty()) else {
+            return pane.prepared.clone();
+        };
+        let name = self.connection_of(&pane.host, info).map_or(&info.connection, |c| &c.name);
+        Some(Prepared { id: info.connection_id.clone(), name: short(name, 60) })
     }
 
     /// What a pane is called: as its connection says, else as its program does. Escaped.
@@ -385,7 +415,9 @@ impl App {
                 items.push(("connect, or fold", key_of(Act::Open), Wish::Open(place.clone())));
                 items.push(("new shell here", key_of(Act::Shell), Wish::Shell(host.clone())));
                 items.push(("connect again", key_of(Act::Rename), Wish::Reconnect(host.clone())));
-                if !host.is_local() {
+                if self.hosts.get(&host).is_some_and(|h| h.state.is_without_agent()) {
+                    items.push(("connect with its agent", "", Wish::With(host.clone())));
+                } else if !host.is_local() {
                     items.push(("connect without an agent", "", Wish::Without(host.clone())));
                 }
                 if !host.is_local() && self.hosts.contains_key(&host) {
@@ -457,19 +489,21 @@ impl App {
             },
             Wish::New(host, folder) => match self.book(&host) {
                 Some(_) => self.layers.push(Layer::Form(Box::new(Form::new(host, folder)))),
-                None => self.say(format!("{} is not connected: its connections are kept there", host_text(&host))),
+                None => self.say_no_book(&host, "connections"),
             },
             Wish::NewFolder(host, parent) => match self.book(&host) {
                 Some(_) => {
                     self.layers.push(Layer::ask("name of the new folder".into(), "", Wish::NamedFolder(host, parent)));
                 }
-                None => self.say(format!("{} is not connected: its folders are kept there", host_text(&host))),
+                None => self.say_no_book(&host, "folders"),
             },
             Wish::Edit(host, id) => self.edit_connection(&host, &id),
             Wish::RenameFolder(host, id) => self.rename_folder(host, id),
             Wish::Duplicate(host, id) => {
                 if let Some(connection) = self.connection(&host, &id).cloned() {
-                    let name = format!("{} (copy)", connection.name);
+                    let beside = |c: &&Connection| c.folder_id == connection.folder_id;
+                    let all = self.book(&host).map_or(&[][..], |book| &book.connections);
+                    let name = copy_name(&connection.name, |name| all.iter().filter(beside).any(|c| c.name == name));
                     let copy = Connection { id: String::new(), name, ..connection };
                     self.tree.copying = Some(self.change(host, Change::Create(Box::new(copy)), out));
                 }
@@ -501,7 +535,8 @@ impl App {
                 self.touch();
                 self.say(format!("in the tree {} does it", crate::client::keymap::shown(key_of(act))));
             }
-            Wish::Reconnect(host) => out.push(Effect::Host(host, HostCommand::Connect)),
+            Wish::Reconnect(host) => self.reconnect(host, out),
+            Wish::With(host) => self.with_agent(&host, out),
         }
     }
 

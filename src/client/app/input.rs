@@ -207,7 +207,7 @@ impl App {
                     self.close_pane(pane, out);
                 }
             }
-            Choice::Kill(host, session) => match self.pane_of(&host, &session) {
+            Choice::Kill(host, session) => match self.pane_with(&host, &session) {
                 Some(pane) => self.close_pane(pane, out),
                 None => self.request(&host, HostCommand::Close { session }, out),
             },
@@ -302,7 +302,7 @@ impl App {
             // what ran is neither run again nor closed by an Enter that was meant for it
             (Stage::Gone { .. }, "Enter") if !pane.is_over() || pane.session.is_none() => self.revive(id, out),
             (Stage::Exited(_) | Stage::Gone { .. }, "r") => self.revive(id, out),
-            (Stage::Gone { .. }, "w") if !pane.host.is_local() && pane.prepared.is_none() => {
+            (Stage::Gone { .. }, "w") if !pane.host.is_local() && !pane.is_unopened() => {
                 let host = pane.host.clone();
                 self.without_agent(&host, out);
                 self.revive(id, out);

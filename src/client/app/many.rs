@@ -276,7 +276,7 @@ impl App {
     pub(super) fn kill_all(&mut self, sessions: Vec<(HostId, SessionId)>, out: &mut Vec<Effect>) {
         self.tree.selected.clear();
         for (host, session) in sessions {
-            match self.pane_of(&host, &session) {
+            match self.pane_with(&host, &session) {
                 Some(pane) => self.close_pane(pane, out),
                 None => self.request(&host, HostCommand::Close { session }, out),
             }

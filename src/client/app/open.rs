@@ -56,6 +56,38 @@ impl App {
         out.push(Effect::Host(id.clone(), HostCommand::Without));
     }
 
+    /// Its agent is asked for again. What runs over plain SSH goes on: it lives on this machine, and is shown as its.
+    pub fn with_agent(&mut self, id: &HostId, out: &mut Vec<Effect>) {
+        let now = self.now;
+        let Some(host) = self.hosts.get_mut(id).filter(|h| h.state.is_without_agent()) else { return };
+        host.state = HostState::Connecting;
+        host.since = now;
+        host.sessions.clear();
+        let plain = |p: &&Pane| p.host == *id && p.info.as_ref().is_some_and(|i| !i.target.is_empty());
+        let plain: Vec<PaneId> = self.panes.values().filter(plain).map(|p| p.id).collect();
+        for pane in plain {
+            let Some(p) = self.panes.get_mut(&pane) else { continue };
+            p.host = HostId::local();
+            let Some(session) = p.session.clone() else { continue };
+            let (watch, over) = (p.watch, p.is_over());
+            out.push(Effect::Host(id.clone(), HostCommand::Detach { session: session.clone() }));
+            if !over {
+                self.attach(pane, session, watch, out);
+            }
+        }
+        out.push(Effect::Host(id.clone(), HostCommand::With));
+        self.touch();
+    }
+
+    /// Connects it now, where it is away.
+    pub(in crate::client) fn reconnect(&mut self, id: HostId, out: &mut Vec<Effect>) {
+        if self.hosts.get(&id).is_some_and(|h| h.state.is_without_agent()) {
+            let name = crate::text::short(id.as_str(), 40);
+            return self.say(format!("{name} is connected without an agent: update-agent connects with one"));
+        }
+        out.push(Effect::Host(id, HostCommand::Connect));
+    }
+
     /// Sends it to the host, whose task keeps what it cannot do yet and goes on trying for what is to be shown. A
     /// client for one session keeps it back until the host is online: there, the first failure is the last word.
     pub fn request(&mut self, id: &HostId, command: HostCommand, out: &mut Vec<Effect>) {
@@ -191,7 +223,7 @@ impl App {
     /// one more of a connection, a new shell of a host.
     pub fn open_beside(&mut self, place: &Place, dir: Dir, out: &mut Vec<Effect>) {
         if let Place::Session(host, session) = place
-            && let Some(pane) = self.pane_of(host, session)
+            && let Some(pane) = self.pane_with(host, session)
         {
             self.join(pane, dir);
             if self.panes.get(&pane).is_some_and(|p| matches!(p.stage, Stage::Gone { .. })) {
@@ -239,7 +271,7 @@ impl App {
 
     /// Shows a session: where it is shown already, else in a new tab.
     pub fn open_session(&mut self, host: &HostId, session: &SessionId, out: &mut Vec<Effect>) {
-        match self.pane_of(host, session) {
+        match self.pane_with(host, session) {
             Some(pane) => {
                 self.go_to_pane(pane);
                 if self.panes.get(&pane).is_some_and(|p| matches!(p.stage, Stage::Gone { .. })) {
@@ -314,9 +346,9 @@ impl App {
         let sessions = self.hosts.get(id).map_or(&[][..], |h| &h.sessions);
         let mut free: Vec<(u64, u32, SessionId)> = sessions
             .iter()
-            .filter(|s| s.state == "detached")
+            .filter(|s| s.state == "detached" && !self.is_listed_elsewhere(id, s))
             .filter_map(|s| Some((s.created_ms, s.pid, s.id.parse::<SessionId>().ok()?)))
-            .filter(|(.., s)| own != Some(s) && self.pane_of(id, s).is_none())
+            .filter(|(.., s)| own != Some(s) && self.pane_with(id, s).is_none())
             .collect();
         free.sort();
         if all {
@@ -362,7 +394,8 @@ impl App {
             // as it was started, and where that is not known from its connection
             (Stage::Gone { .. } | Stage::Exited(_), again) => {
                 let known = p.info.as_ref().filter(|i| self.connection_of(&p.host, i).is_some());
-                let connection = known.map(|i| i.connection_id.clone());
+                let before = || p.prepared.as_ref().map(|before| before.id.clone());
+                let connection = known.map(|i| i.connection_id.clone()).or_else(before);
                 self.start(pane, connection, SessionCreate { again, ..SessionCreate::default() }, out);
             }
             _ => {}

@@ -166,7 +166,7 @@ impl App {
                 let pane = self.new_pane(host);
                 let p = self.panes.get_mut(&pane)?;
                 p.session.clone_from(&session);
-                p.prepared = (session.is_none() && !leaf.connection.is_empty())
+                p.prepared = (!leaf.connection.is_empty())
                     .then(|| Prepared { id: leaf.connection, name: crate::text::short(&leaf.title, 60) });
                 to_attach.push((pane, session));
                 Some(pane)
@@ -185,7 +185,7 @@ impl App {
                 None => {
                     if let Some(p) = self.panes.get_mut(&pane) {
                         let what =
-                            if p.prepared.is_some() { "it was not open yet" } else { "there was no session here yet" };
+                            if p.is_unopened() { "it was not open yet" } else { "there was no session here yet" };
                         p.stage = Stage::Gone { why: what.into(), ended: true };
                     }
                 }
@@ -223,7 +223,7 @@ impl App {
         let tabs = self.tabs.active().into_iter().chain(&self.tabs.list);
         let all = tabs.flat_map(|tab| std::iter::once(tab.focus).chain(tab.panes()));
         // (one that waits for a connection is not for anything else)
-        let serves = |p: &&Pane| p.host == *host && (p.session.is_some() || p.prepared.is_none());
+        let serves = |p: &&Pane| p.host == *host && !p.is_unopened();
         let of_host = all.filter_map(|id| Some((id, self.panes.get(&id).filter(serves)?.session.is_some())));
         // (the first of the best)
         of_host.reduce(|best, next| if next.1 && !best.1 { next } else { best })
@@ -316,16 +316,13 @@ impl App {
             Node::Leaf(id) => {
                 let pane = self.panes.get(id)?;
                 let (session, cwd) = (pane.session.as_ref(), pane.info.as_ref().map(|i| i.cwd.clone()));
+                let Prepared { id, name } =
+                    self.prepared_of(pane).unwrap_or_else(|| Prepared { id: String::new(), name: pane.title() });
                 disk::Node::Pane(disk::Pane {
                     host: pane.host.as_str().to_string(),
                     session: session.map(|s| s.to_string()).unwrap_or_default(),
-                    title: pane.title(),
-                    connection: pane
-                        .prepared
-                        .as_ref()
-                        .filter(|_| session.is_none())
-                        .map(|p| p.id.clone())
-                        .unwrap_or_default(),
+                    title: name,
+                    connection: id,
                     cwd: cwd.unwrap_or_default(),
                 })
             }

@@ -25,7 +25,8 @@ pub fn rename(app: &mut App) -> Vec<Effect> {
 }
 
 pub fn reconnect(app: &mut App) -> Vec<Effect> {
-    vec![Effect::Host(app.current_host(), HostCommand::Connect)]
+    let host = app.current_host();
+    with(app, |app, out| app.reconnect(host, out))
 }
 
 /// Every host that this window shows or that was reached before, and is away.
@@ -62,7 +63,11 @@ pub fn start_all_again(app: &mut App) -> Vec<Effect> {
 }
 
 pub fn update_agent(app: &mut App) -> Vec<Effect> {
-    vec![Effect::Host(app.current_host(), HostCommand::Update)]
+    let host = app.current_host();
+    if app.hosts.get(&host).is_some_and(|h| h.state.is_without_agent()) {
+        return with(app, |app, out| app.with_agent(&host, out));
+    }
+    vec![Effect::Host(host, HostCommand::Update)]
 }
 
 pub fn without_agent(app: &mut App) -> Vec<Effect> {

@@ -8,7 +8,7 @@ use crate::client::layer::picker::{Item, Picker};
 use crate::client::layer::ports::Panel;
 use crate::client::layer::{Choice, Layer};
 use crate::client::layout::Dir;
-use crate::client::pane::command_of;
+use crate::client::pane::{Pane, command_of};
 use crate::client::tree::deeds::DEEDS;
 use crate::client::tree::{Place, age, host_text, state_text, unix_of};
 use crate::client::view::tabs::label;
@@ -38,14 +38,17 @@ fn tabs(app: &App, items: &mut Vec<Item>) {
     for (i, tab) in app.tabs.list.iter().enumerate() {
         let pane = app.panes.get(&tab.focus);
         let host = pane.map(|p| app.whereabouts(p, 40).unwrap_or_else(|| host_text(&p.host))).unwrap_or_default();
-        let name = label(app, tab);
-        // of what it shows as much as its name does not say
-        let info = pane.and_then(|p| p.info.as_deref()).map(words_of).unwrap_or_default();
-        let more: Vec<String> = info.into_iter().filter(|w| !name.contains(w.as_str())).collect();
-        let name = std::iter::once(name).chain(more).collect::<Vec<_>>().join("  ");
+        let name = told_apart(label(app, tab), pane);
         let text = format!("tab {} {name}", i + 1);
         items.push(Item { text, aside: host, label: Some(name), choice: Choice::Go(Target::Tab(i)) });
     }
+}
+
+/// A name with as much of what the pane shows as it does not say itself. Escaped.
+fn told_apart(name: String, pane: Option<&Pane>) -> String {
+    let info = pane.and_then(|p| p.info.as_deref()).map(words_of).unwrap_or_default();
+    let more: Vec<String> = info.into_iter().filter(|w| !name.contains(w.as_str())).collect();
+    std::iter::once(name).chain(more).collect::<Vec<_>>().join("  ")
 }
 
 /// What tells a session from others, what says most first: its name, its program's title, the program, where it is. Escaped.
@@ -119,12 +122,15 @@ pub fn go_to(app: &mut App) -> Vec<Effect> {
     Vec::new()
 }
 /// A host that no file names, as `thub HOST` takes it. (A plain word is looked for, and may be anything.)
-fn connect_to(typed: &str) -> Option<Item> {
+fn host_typed(typed: &str) -> Option<HostId> {
     let plain = !typed.starts_with('-') && !typed.starts_with("team:");
     let is_one =
         plain && typed.contains(['@', '.', ':']) && !typed.contains(|c: char| c.is_whitespace() || c.is_control());
-    let host = HostId::new(typed);
-    is_one.then(|| Item {
+    is_one.then(|| HostId::new(typed))
+}
+
+fn connect_to(typed: &str) -> Option<Item> {
+    host_typed(typed).map(|host| Item {
         text: format!("connect to {}", host_text(&host)),
         aside: "host".into(),
         label: None,
@@ -142,8 +148,9 @@ pub fn pick_beside(app: &mut App, dir: Dir) -> Vec<Effect> {
     let mut items = Vec::new();
     for (i, tab) in app.tabs.list.iter().enumerate().filter(|(i, _)| *i != app.tabs.active) {
         for pane in tab.panes().into_iter().filter_map(|id| app.panes.get(&id)) {
-            let name = app.title_of(pane);
-            let aside = format!("{} · tab {}", host_text(&pane.host), i + 1);
+            let name = told_apart(app.title_of(pane), Some(pane));
+            let place = app.whereabouts(pane, 40).unwrap_or_else(|| host_text(&pane.host));
+            let aside = format!("{place} · tab {}", i + 1);
             items.push(Item { text: name, aside, label: None, choice: Choice::Join(pane.id, dir) });
         }
     }
@@ -151,7 +158,7 @@ pub fn pick_beside(app: &mut App, dir: Dir) -> Vec<Effect> {
     let mut more = Vec::new();
     sessions(app, &mut more);
     more.retain_mut(|item| match &item.choice {
-        Choice::Go(Target::Session(host, session)) if app.pane_of(host, session).is_none() => {
+        Choice::Go(Target::Session(host, session)) if app.pane_with(host, session).is_none() => {
             item.choice = beside(Place::Session(host.clone(), session.clone()));
             true
         }
@@ -170,18 +177,30 @@ pub fn pick_beside(app: &mut App, dir: Dir) -> Vec<Effect> {
     }
     hosts(app, &mut more);
     items.extend(more.into_iter().filter_map(|item| match item.choice {
-        Choice::Go(Target::Host(host)) => {
-            let text = format!("new shell of {}", item.text);
-            Some(Item { text, choice: beside(Place::Host(host)), ..item })
-        }
+        Choice::Go(Target::Host(host)) => Some(Item { aside: item.aside, ..shell_of(host, dir) }),
         _ => None,
     }));
     let title = match dir {
         Dir::Row => "beside this pane: which pane, session, connection or host?",
         Dir::Column => "below this pane: which pane, session, connection or host?",
     };
-    pick(app, title, items)
+    let typed: fn(&str) -> Option<Item> = match dir {
+        Dir::Row => |typed| host_typed(typed).map(|host| shell_of(host, Dir::Row)),
+        Dir::Column => |typed| host_typed(typed).map(|host| shell_of(host, Dir::Column)),
+    };
+    app.layers.push(Layer::Picker(Picker::new(title, items).or_typed(typed)));
+    Vec::new()
 }
+
+fn shell_of(host: HostId, dir: Dir) -> Item {
+    Item {
+        text: format!("new shell of {}", host_text(&host)),
+        aside: "host".into(),
+        label: None,
+        choice: Choice::Hub(Box::new(Wish::Beside(Place::Host(host), dir))),
+    }
+}
+
 pub fn pick_session(app: &mut App) -> Vec<Effect> {
     let mut items = Vec::new();
     sessions(app, &mut items);

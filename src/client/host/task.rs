@@ -411,8 +411,8 @@ impl Task {
                         command = commands.recv() => match command {
                             None => return,
                             Some(HostCommand::Connect) => break,
-                            Some(HostCommand::Without) => {
-                                self.while_down(HostCommand::Without);
+                            Some(command @ (HostCommand::Without | HostCommand::With)) => {
+                                self.while_down(command);
                                 break;
                             }
                             Some(HostCommand::Disconnect) => {
@@ -496,6 +496,7 @@ impl Task {
             HostCommand::Look(on) => self.looking = on,
             HostCommand::Update => self.renew = true,
             HostCommand::Without => self.env.go_without(&self.host, true),
+            HostCommand::With => self.env.go_with(&self.host),
             HostCommand::Answer { id, answer } => self.asker.answer(id, answer),
             c @ (HostCommand::Create { .. }
             | HostCommand::Close { .. }
@@ -645,6 +646,12 @@ impl Task {
                             without.let_go();
                         }
                         break Turn::Disconnect;
+                    }
+                    Some(HostCommand::With) if let Some(without) = &live.without => {
+                        // (else the next dial finds that it goes on so)
+                        without.let_go_now().await;
+                        self.env.go_with(&self.host);
+                        break Turn::Go;
                     }
                     Some(command) => {
                         self.command(&mut live, command);

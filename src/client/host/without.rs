@@ -48,6 +48,12 @@ impl Without {
         drop(self.control.call(&TargetAttach { chosen: Some(false) }));
     }
 
+    /// The same, and it is known there when this returns, or nobody answers.
+    pub async fn let_go_now(&self) {
+        let told = self.control.call_within(&TargetAttach { chosen: Some(false) }, ANSWER);
+        let _ = told.await;
+    }
+
     /// From here on it is told whether the host is heard: see [`Without::silence`]. (An older target process can't.)
     pub fn look(&self) {
         drop(self.control.call(&Subscribe { topic: "silence".into() }));

@@ -135,6 +135,7 @@ impl Picker {
         let listed = |text: &str| self.items.iter().any(|item| item.text == text);
         let text = self.field.text().trim();
         let made = self.typed.filter(|_| !listed(&escape(text))).and_then(|make| make(text));
+        let made = made.filter(|made| !listed(&made.text));
         if self.field.text().is_empty() {
             self.found = (0..self.items.len()).collect();
             return;

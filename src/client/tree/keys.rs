@@ -149,7 +149,7 @@ impl App {
                     self.layers.push(Layer::rename_session(host, session, name.unwrap_or_default()));
                 }
                 Place::Host(host) | Place::Folder(host, _) if self.is_theirs(&host) => {}
-                Place::Host(host) => out.push(Effect::Host(host, HostCommand::Connect)),
+                Place::Host(host) => self.reconnect(host, out),
                 Place::Folder(host, id) => self.rename_folder(host, id),
                 Place::Connection(host, id) => self.edit_connection(&host, &id),
                 Place::Known => {}
@@ -206,7 +206,7 @@ impl App {
             let text = format!("End '{name}' on {}?", host_text(&host));
             self.layers.push(Layer::confirm(text, Choice::Kill(host, session)));
         } else {
-            match self.pane_of(&host, &session) {
+            match self.pane_with(&host, &session) {
                 Some(pane) => self.close_pane(pane, out),
                 None => self.request(&host, HostCommand::Close { session }, out),
             }

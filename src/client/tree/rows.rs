@@ -83,10 +83,18 @@ impl App {
         rows.all
     }
 
-    /// A session over plain SSH lives on this machine, and is shown where its host is.
+    /// A session over plain SSH lives on this machine, and is shown where its host is; one of a prepared connection under that.
     pub fn is_listed_elsewhere(&self, host: &HostId, info: &SessionInfo) -> bool {
-        host.is_local()
-            && !info.target.is_empty()
+        if info.target.is_empty() {
+            return false;
+        }
+        let local = HostId::local();
+        let here = self.hosts.get(&local).and_then(|h| h.sessions.iter().find(|s| s.id == info.id));
+        let prepared = here.is_some_and(|info| !info.target.is_empty() && self.connection_of(&local, info).is_some());
+        if !host.is_local() {
+            return prepared;
+        }
+        !prepared
             && self.hosts.iter().any(|(h, other)| {
                 !h.is_local() && other.sessions.iter().any(|s| s.id == info.id && self.is_told(h, other, s))
             })
@@ -196,7 +204,7 @@ impl App {
 
     fn session_row(&self, id: &HostId, host: &Host, info: &SessionInfo, depth: u16, sought: bool) -> Option<Row> {
         let session = info.id.parse::<SessionId>().ok()?;
-        let pane = self.pane_of(id, &session).and_then(|p| self.panes.get(&p));
+        let pane = self.pane_with(id, &session).and_then(|p| self.panes.get(&p));
         let seconds = self.age_of(info);
         let text = match pane.filter(|p| p.is_live()) {
             // (a prompt's title says where it is, which its tab says, too; not what runs)

@@ -215,13 +215,13 @@ fn draw_pane(app: &App, theme: &Theme, pane: &Pane, inner: Rect, framed: bool, b
             let again = match (ended, &pane.session) {
                 (false, _) => "Enter: try again",
                 (true, Some(_)) => "r: start again",
-                (true, None) if pane.prepared.is_some() => "Enter: try again",
+                (true, None) if pane.is_unopened() => "Enter: try again",
                 (true, None) => "Enter: new shell here",
             };
-            let far = !pane.host.is_local() && !app.is_online(&pane.host) && pane.prepared.is_none();
+            let far = !pane.host.is_local() && !app.is_online(&pane.host) && !pane.is_unopened();
             let without = if far { "   w: connect without an agent" } else { "" };
             let lines = [
-                (heading(pane), theme.accent),
+                (heading(app, pane), theme.accent),
                 (why.clone(), theme.text),
                 (format!("{again}   x: close{without}"), theme.dim),
             ];
@@ -229,7 +229,7 @@ fn draw_pane(app: &App, theme: &Theme, pane: &Pane, inner: Rect, framed: bool, b
         }
         Stage::Starting => {
             if let Some(step) = waiting_for(app, pane) {
-                centred(theme, inner, &[(heading(pane), theme.accent), (step, theme.dim)], over, buf);
+                centred(theme, inner, &[(heading(app, pane), theme.accent), (step, theme.dim)], over, buf);
             }
         }
         Stage::Live => {}
@@ -246,11 +246,11 @@ fn draw_pane(app: &App, theme: &Theme, pane: &Pane, inner: Rect, framed: bool, b
 }
 
 /// What a pane that shows nothing yet is for.
-fn heading(pane: &Pane) -> String {
-    match &pane.prepared {
-        Some(prepared) if pane.session.is_none() && pane.host.is_local() => prepared.name.clone(),
-        Some(prepared) if pane.session.is_none() => format!("{} · {}", host_text(&pane.host), prepared.name),
-        _ => host_text(&pane.host),
+fn heading(app: &App, pane: &Pane) -> String {
+    match app.prepared_of(pane) {
+        Some(prepared) if pane.host.is_local() => prepared.name,
+        Some(prepared) => format!("{} · {}", host_text(&pane.host), prepared.name),
+        None => host_text(&pane.host),
     }
 }
 

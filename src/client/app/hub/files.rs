@@ -6,7 +6,6 @@ use crate::client::book::{Change, Many};
 use crate::client::export::{self, To};
 use crate::client::host::HostId;
 use crate::client::layer::{Choice, Layer};
-use crate::client::tree::host_text;
 use crate::proto::control::connections::Listed;
 use crate::store::connections::import::plan::{Base, counted, plan};
 use crate::store::connections::import::{Format, Imported, thub};
@@ -44,7 +43,7 @@ impl App {
                 let title = "take over from: ~/.ssh/config, a .reg, .csv or .json file";
                 self.layers.push(Layer::ask(title.into(), "", Wish::ImportFrom(host, folder)));
             }
-            None => self.say(format!("{} is not connected: its connections are kept there", host_text(&host))),
+            None => self.say_no_book(&host, "connections"),
         }
     }
 

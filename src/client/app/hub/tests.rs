@@ -153,6 +153,20 @@ fn made_changed_moved_and_taken_away() {
     s.keys("y");
     let Change::Create(copy) = change(&mut s) else { panic!() };
     assert_eq!((copy.name.as_str(), copy.id.as_str(), copy.folder_id.as_deref()), ("web (copy)", "", Some("f-lab")));
+    // each copy has a name of its own, one of a copy too
+    s.app.hosts.get_mut(&HostId::local()).unwrap().changing.clear();
+    let mut more = book();
+    more.connections.push(Connection { id: "c-copy".into(), ..*copy });
+    s.host("local", HostEvent::Connections(Some(Arc::new(more))));
+    for name in ["web", "web (copy)"] {
+        choose(&mut s, name);
+        s.keys("y");
+        let Change::Create(copy) = change(&mut s) else { panic!() };
+        assert_eq!(copy.name, "web (copy 2)");
+    }
+    s.app.hosts.get_mut(&HostId::local()).unwrap().changing.clear();
+    s.host("local", HostEvent::Connections(Some(Arc::new(book()))));
+    choose(&mut s, "web");
     s.keys("J");
     let Change::Move(to) = change(&mut s) else { panic!() };
     assert_eq!((to.ids, to.folder.as_deref(), to.before), (vec!["c-web".to_string()], Some("f-lab"), None));
@@ -843,4 +857,192 @@ fn what_could_not_be_opened_is_tried_again_and_nothing_else_takes_its_place() {
     assert!(s.screen().contains("nas · backup") && !s.screen().contains("without an agent"), "{}", s.screen());
     s.host("nas", HostEvent::State(HostState::Online { build: "1".into(), hostname: "box".into() }));
     assert_eq!(asked(&mut s)[0].1.as_deref(), Some("c-n"));
+}
+
+#[test]
+fn what_a_pane_showed_of_a_connection_is_opened_again_where_its_session_is_gone() {
+    use super::super::tests::{info, setup};
+    let online = || HostEvent::State(HostState::Online { build: "1".into(), hostname: "box".into() });
+    for (host, id, name) in [("local", "c-db", "db"), ("nas", "c-n", "backup")] {
+        let mut s = two_hosts();
+        choose(&mut s, name);
+        s.keys("Enter");
+        let asked = |s: &mut Bench| {
+            let of = |e| match e {
+                Effect::Host(host, HostCommand::Create { create, tag, .. }) => {
+                    Some((host.as_str().to_string(), create.connection.clone(), tag))
+                }
+                _ => None,
+            };
+            s.take().into_iter().find_map(of).unwrap()
+        };
+        let (_, _, tag) = asked(&mut s);
+        let made = crate::proto::control::SessionInfo {
+            connection_id: id.into(),
+            connection: name.into(),
+            title: "me@there: ~".into(),
+            target: if host == "local" { "t-1".into() } else { String::new() },
+            ..info("s9", 80, 24)
+        };
+        let session: SessionId = "s9".parse().unwrap();
+        s.host(host, HostEvent::Created { tag, result: Ok(Box::new(made.clone())) });
+        s.host(host, HostEvent::Attached { session: session.clone(), info: Box::new(made), again: false });
+        // it is killed while no window shows it
+        let saved = serde_json::to_string(&s.app.saved()).unwrap();
+        let mut s = Bench::new(super::super::Setup { saved: serde_json::from_str(&saved).unwrap(), ..setup(100, 30) });
+        s.host("local", online());
+        s.host("nas", online());
+        let gone = HostEvent::AttachFailed { session, why: "there is no session s9".into(), ended: true };
+        s.host(host, gone);
+        s.take();
+        let screen = s.screen();
+        let heading = if host == "local" { format!("   {name}\n") } else { format!("nas · {name}") };
+        assert!(screen.contains(&heading) && screen.contains("r: start again"), "{screen}");
+        assert!(screen.lines().next().unwrap().contains(&format!(" 2 {name}")), "{screen}");
+        // the next window, too
+        let before: crate::store::layout::Layout = serde_json::from_str(&saved).unwrap();
+        assert_eq!(s.app.saved().tabs[1], before.tabs[1]);
+        s.keys("r");
+        let (at, connection, _) = asked(&mut s);
+        assert_eq!((at.as_str(), connection.as_deref()), (host, Some(id)), "no shell of another machine");
+    }
+}
+
+#[test]
+fn a_session_of_a_connection_stays_under_it_once_its_host_is_there_without_an_agent() {
+    use super::super::tests::info;
+    let mut s = bench();
+    let of = |id: &str, connection: &str| crate::proto::control::SessionInfo {
+        connection_id: connection.into(),
+        target: "t-1".into(),
+        state: "detached".into(),
+        title: id.into(),
+        ..info(id, 80, 24)
+    };
+    let there = vec![of("s7", "c-web"), of("s8", ""), of("s9", "c-db")];
+    s.host("local", HostEvent::Sessions(there.clone()));
+    choose(&mut s, "s9");
+    s.keys("Enter");
+    s.answer();
+    let shown = s.app.tabs.focused().unwrap();
+    // the host is named: a shell there is what is free and was started for it alone
+    s.app.open_host(&HostId::new("rowc"), &mut Vec::new());
+    s.host("rowc", HostEvent::State(HostState::Online { build: String::new(), hostname: "rowc".into() }));
+    s.host("local", HostEvent::Sessions(there.clone()));
+    s.host("rowc", HostEvent::Sessions(there.clone()));
+    let panes = || s.app.panes.values().filter_map(|p| Some((p.host.as_str(), p.session.as_ref()?.as_str())));
+    assert_eq!(panes().filter(|p| p.0 == "rowc").collect::<Vec<_>>(), [("rowc", "s8")]);
+    let at = rows(&s).iter().position(|r| r == "rowc").unwrap();
+    assert_eq!(rows(&s)[at + 1..], ["  s8"]);
+    let [.., web, s7, db, s9, _] = &rows(&s)[..at] else { panic!() };
+    assert_eq!([web, s7, db, s9].map(String::as_str), ["    >web", "      s7", "    >db", "      s9"]);
+    let before = s.app.panes.len();
+    s.keys("C-b b");
+    choose(&mut s, "s9");
+    s.keys("Enter");
+    assert_eq!((s.app.tabs.focused(), s.app.panes.len()), (Some(shown), before));
+    // a kept window may show one of them as its host's
+    let pane = s.app.new_pane(HostId::new("rowc"));
+    s.app.tabs.add_pane(pane);
+    s.app.attach(pane, "s7".parse().unwrap(), false, &mut Vec::new());
+    s.keys("C-b 1 C-b b");
+    choose(&mut s, "s7");
+    assert!(s.app.tree_rows().iter().any(|r| r.text == "s7" && r.shown));
+    s.keys("Enter");
+    assert_eq!((s.app.tabs.focused(), s.app.panes.len()), (Some(pane), before + 1));
+}
+
+#[test]
+fn what_is_taken_in_beside_a_pane_is_found_by_what_its_row_says() {
+    use super::super::tests::info;
+    let mut s = bench();
+    let of = |id: &str, running: &str| crate::proto::control::SessionInfo {
+        title: "me@box: ~".into(),
+        running: running.into(),
+        cwd: "/home/me/src/thub".into(),
+        connection: "sensor".into(),
+        target: if id == "r2" { "t-1".into() } else { String::new() },
+        ..info(id, 80, 24)
+    };
+    s.host("nas", HostEvent::State(HostState::Online { build: "1".into(), hostname: "box".into() }));
+    s.host("nas", HostEvent::Sessions(vec![of("r1", "sleep 501"), of("r2", "vim notes")]));
+    for id in ["r1", "r2"] {
+        s.app.open_session(&HostId::new("nas"), &id.parse().unwrap(), &mut Vec::new());
+    }
+    let row = |s: &mut Bench, typed: &str| {
+        s.keys("C-b 1 C-b @");
+        s.keys(&format!("'{}", typed.replace(' ', " Space '")));
+        let screen = s.screen();
+        s.keys("Escape");
+        let from = screen.lines().skip_while(|l| !l.contains("beside this pane")).skip(2);
+        from.map(|l| l.to_string()).next().unwrap_or_default()
+    };
+    for (typed, wanted) in [
+        ("new shell", &["new shell of"][..]),
+        ("shell of nas", &["new shell of nas"]),
+        ("sleep", &["sleep 501", "…/src/thub", "nas · tab 2"]),
+        ("vim", &["vim notes", "sensor via nas · tab 3"]),
+    ] {
+        let row = row(&mut s, typed);
+        assert!(wanted.iter().all(|w| row.contains(w)), "{typed}: {row}");
+    }
+    // a host that no file names, as C-b g takes it
+    s.keys("C-b 1 C-b _ 'pi@lab:2222 Enter");
+    let lab = HostId::new("pi@lab:2222");
+    assert!(s.app.tabs.active().unwrap().panes().iter().any(|p| s.app.panes[p].host == lab));
+}
+
+#[test]
+fn a_host_connected_without_its_agent_is_connected_with_it_again() {
+    use super::super::tests::info;
+    let mut s = bench();
+    let nas = || HostId::new("nas");
+    let without = HostState::Online { build: String::new(), hostname: "nas".into() };
+    s.app.open_session(&nas(), &"r1".parse().unwrap(), &mut Vec::new());
+    s.host("nas", HostEvent::State(without.clone()));
+    let far = crate::proto::control::SessionInfo { target: "t-1".into(), kind: "ssh".into(), ..info("s9", 80, 24) };
+    s.host("nas", HostEvent::Sessions(vec![far.clone()]));
+    // what its agent runs is not said to be gone
+    let session: SessionId = "r1".parse().unwrap();
+    let fails = HostEvent::AttachFailed { session, why: "there is no session r1".into(), ended: true };
+    s.host("nas", fails.clone());
+    let screen = s.screen();
+    assert!(screen.contains("it needs the agent") && !screen.contains("no session"), "{screen}");
+    assert!(screen.contains("Enter: try again") && !screen.contains("start again"), "{screen}");
+    // and this one lives on this machine
+    s.app.open_session(&nas(), &"s9".parse().unwrap(), &mut Vec::new());
+    s.host("nas", HostEvent::Attached { session: "s9".parse().unwrap(), info: Box::new(far), again: false });
+    s.keys("C-b b");
+    choose(&mut s, "nas");
+    s.take();
+    s.keys("a");
+    assert!(s.screen().contains("nas is connected without an agent: its connections"), "{}", s.screen());
+    s.keys("r");
+    assert!(s.screen().contains("without an agent: update-agent connects with one"), "{}", s.screen());
+    s.keys(".");
+    assert!(!s.screen().contains("connect without an agent"), "{}", s.screen());
+    s.keys("/ 'connect Space 'with Enter");
+    let session: SessionId = "s9".parse().unwrap();
+    let asked: Vec<(String, HostCommand)> = s
+        .take()
+        .into_iter()
+        .filter_map(
+            |e| if let Effect::Host(host, command) = e { Some((host.as_str().to_string(), command)) } else { None },
+        )
+        .collect();
+    let at = |host: &str, wanted: fn(&HostCommand) -> bool| asked.iter().any(|(h, c)| h == host && wanted(c));
+    assert!(at("nas", |c| *c == HostCommand::With), "{asked:?}");
+    assert!(at("nas", |c| matches!(c, HostCommand::Detach { .. })), "{asked:?}");
+    assert!(at("local", |c| matches!(c, HostCommand::Attach { .. })), "{asked:?}");
+    assert!(s.app.pane_of(&HostId::local(), &session).is_some());
+    // it is there: so is what waited for it
+    s.host("nas", HostEvent::State(HostState::Online { build: "1".into(), hostname: "nas".into() }));
+    let again = |e: &Effect| matches!(e, Effect::Host(h, HostCommand::Attach { session, .. }) if *h == nas() && session.as_str() == "r1");
+    assert!(s.take().iter().any(again));
+    // the command is another way there
+    s.host("nas", HostEvent::State(without));
+    let pane = s.app.pane_of(&nas(), &"r1".parse().unwrap()).unwrap();
+    s.app.go_to_pane(pane);
+    s.keys("C-b : 'update-agent Enter");
+    assert!(s.take().contains(&Effect::Host(nas(), HostCommand::With)));
 }

@@ -175,7 +175,7 @@ impl Task {
             c @ (HostCommand::DropInput { .. } | HostCommand::Answer { .. } | HostCommand::Forget { .. }) => {
                 self.while_down(c);
             }
-            HostCommand::Connect | HostCommand::Without | HostCommand::Disconnect => {}
+            HostCommand::Connect | HostCommand::Without | HostCommand::With | HostCommand::Disconnect => {}
             c @ (HostCommand::Forward(_)
             | HostCommand::ForwardPort(_)
             | HostCommand::Unforward(_)
