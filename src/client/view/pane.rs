@@ -387,9 +387,11 @@ fn border(app: &App, theme: &Theme, pane: &Pane, area: Rect, focused: bool, buf:
         (false, true) => theme.border_lost,
         (false, false) => theme.border,
     };
-    let title = match pane.host.is_local() {
-        true => app.title_of(pane),
-        false => format!("{} · {}", host_text(&pane.host), app.title_of(pane)),
+    let place = app.whereabouts(pane, 40);
+    let title = match &place {
+        None => app.title_of(pane),
+        Some(place) if *place == app.title_of(pane) => place.clone(),
+        Some(place) => format!("{place} · {}", app.title_of(pane)),
     };
     let style = if focused { theme.accent } else { theme.dim };
     let color = app.color_of(pane).filter(|_| theme.accent.fg.is_some());

@@ -844,3 +844,14 @@ fn what_could_not_be_opened_is_tried_again_and_nothing_else_takes_its_place() {
     s.host("nas", HostEvent::State(HostState::Online { build: "1".into(), hostname: "box".into() }));
     assert_eq!(asked(&mut s)[0].1.as_deref(), Some("c-n"));
 }
+
+#[test]
+fn the_heading_of_a_target_names_it_as_its_tab_does() {
+    let mut s = super::super::tests::two_hosts_at(100, 24);
+    let pane = s.app.tabs.list[0].focus;
+    let heading = |s: &Bench| s.screen().lines().nth(1).unwrap_or_default().to_string();
+    assert!(heading(&s).contains(" build-server · bash "), "{}", s.screen());
+    let info = s.app.panes.get_mut(&pane).unwrap().info.as_mut().unwrap();
+    (info.target, info.connection) = ("t1".into(), "sensor".into());
+    assert!(heading(&s).contains(" sensor via build-server · bash "), "{}", s.screen());
+}
