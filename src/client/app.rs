@@ -154,6 +154,8 @@ pub struct Host {
     pub link: Option<Box<Measured>>,
     /// How typed keys are shown there before the answer.
     pub foresight: Foresight,
+    /// It was there once.
+    pub met: bool,
     /// The last moment something was heard from it.
     pub heard: Duration,
     /// Silent for longer than a link should be.

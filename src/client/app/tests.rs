@@ -2174,3 +2174,18 @@ fn a_lost_pane_in_a_narrow_frame_keeps_its_name() {
     let line = s.screen().lines().nth(1).unwrap().to_string();
     assert!(line.contains(" build… · lost 2s "), "{}", s.screen());
 }
+
+#[test]
+fn a_host_that_was_never_heard_is_not_said_to_be_lost() {
+    let mut s = Bench::full(100, 24);
+    s.app.tree.open = Some(false);
+    s.app.open_host(&HostId::new("nas"), &mut Vec::new());
+    s.at(5.0);
+    let lost = || HostState::Lost { why: "no answer".into(), retry: Duration::from_secs(3) };
+    s.host("nas", HostEvent::State(lost()));
+    let bar = |s: &Bench| s.screen().lines().last().unwrap_or_default().to_string();
+    assert!(bar(&s).contains("nas  not reached yet") && !bar(&s).contains("heard"), "{}", s.screen());
+    s.host("nas", HostEvent::State(online()));
+    s.host("nas", HostEvent::State(lost()));
+    assert!(bar(&s).contains("lost, last heard 0 s ago"), "{}", s.screen());
+}
