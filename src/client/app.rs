@@ -554,7 +554,10 @@ impl App {
 
     /// Like [`App::say`], of trouble with a host: it goes as soon as the host is there again.
     pub(super) fn say_trouble(&mut self, host: &HostId, text: &str) {
-        self.say(format!("{}: {text}", crate::text::short(host.as_str(), 40)));
+        let name = crate::text::short(host.as_str(), 40);
+        // (what names it itself needs no name before it)
+        let named = text.strip_prefix(&name).is_some_and(|rest| rest.starts_with([' ', ':']));
+        self.say(if named { text.to_string() } else { format!("{name}: {text}") });
         if let Some(message) = &mut self.message {
             message.trouble = Some(host.clone());
         }

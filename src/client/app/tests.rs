@@ -2189,3 +2189,20 @@ fn a_host_that_was_never_heard_is_not_said_to_be_lost() {
     s.host("nas", HostEvent::State(lost()));
     assert!(bar(&s).contains("lost, last heard 0 s ago"), "{}", s.screen());
 }
+
+#[test]
+fn a_hosts_trouble_names_it_once() {
+    let mut s = Bench::full(100, 24);
+    let failed = |why: &str| HostState::Failed { why: why.into(), hints: Vec::new(), hard: false };
+    s.host("me@192.0.2.7:2973", HostEvent::State(HostState::Connecting));
+    s.app.open_host(&HostId::new("me@192.0.2.7:2973"), &mut Vec::new());
+    for (why, wanted) in [
+        ("me@192.0.2.7:2973 refused the connection", "me@192.0.2.7:2973 refused the connection"),
+        ("it refused", "me@192.0.2.7:2973: it refused"),
+        // not another one
+        ("me@192.0.2.7:29734 refused", "me@192.0.2.7:2973: me@192.0.2.7:29734 refused"),
+    ] {
+        s.host("me@192.0.2.7:2973", HostEvent::State(failed(why)));
+        assert_eq!(s.app.message.as_ref().map(|m| m.text.as_str()), Some(wanted));
+    }
+}
