@@ -144,7 +144,7 @@ fn filter_sort_and_hidden() {
     assert_eq!(on(&s), "c.log");
     assert!(s.has("└/LOG"), "{}", s.screen());
     s.keys("Enter");
-    assert!(s.has("1 of 3 shown · /log"), "{}", s.screen());
+    assert!(s.has("/log · 1 of 3 shown"), "{}", s.screen());
     s.keys("Escape s");
     assert!(s.has("size▾") && s.app.browsing(), "the first Escape takes the filter away");
     s.keys("S Tab .");
@@ -813,4 +813,12 @@ fn wide_and_long_names_keep_the_columns_apart() {
         assert_eq!(buf[(78, y)].symbol(), "7", "{}", s.screen());
     }
     assert!(s.has(".txt      7"), "the ending is seen: {}", s.screen());
+}
+
+#[test]
+fn what_is_looked_for_is_seen_in_a_narrow_column() {
+    let mut s = bench(80, 24);
+    s.keys("a / 'zzz-none Enter");
+    let foot = s.screen().lines().nth(22).unwrap().to_string();
+    assert!(foot.contains("/zzz-none") && foot.contains("3 selected"), "{}", s.screen());
 }
