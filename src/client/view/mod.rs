@@ -231,6 +231,27 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
+/// Texts in lines of at most `room` columns with something between them, the first line so many shorter. None is broken
+/// that fits into a line.
+pub fn flow(texts: &[impl AsRef<str>], between: &str, shorter: usize, room: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for text in texts.iter().map(AsRef::as_ref) {
+        let here = if lines.len() < 2 { room.saturating_sub(shorter) } else { room };
+        if let Some(last) = lines.last_mut().filter(|last| !last.is_empty())
+            && last.width() + between.width() + text.width() <= here
+        {
+            last.push_str(between);
+            last.push_str(text);
+            continue;
+        }
+        if lines.is_empty() && text.width() > here {
+            lines.push(String::new());
+        }
+        lines.extend(wrap(text, room));
+    }
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -290,6 +311,15 @@ mod tests {
         // whole ones stay, halves don't
         let row = |y: u16| (0..12).map(|x| buf[(x, y)].symbol().to_string()).collect::<String>();
         assert_eq!((row(0).as_str(), row(1).as_str()), ("漢         漢 ", " 漢       漢  "));
+    }
+
+    #[test]
+    fn texts_flow_into_lines() {
+        assert_eq!(flow(&["a b", "c d", "e f", "g"], "  ", 0, 8), ["a b  c d", "e f  g"]);
+        assert_eq!(flow(&["a b", "c d"], "  ", 2, 8), ["a b", "c d"]);
+        assert_eq!(flow(&["longer", "c"], " · ", 6, 10), ["", "longer · c"]);
+        assert_eq!(flow(&["a", "longer than that"], " · ", 0, 10), ["a", "longer", "than that"]);
+        assert!(flow(&[""; 0], " ", 0, 5).is_empty());
     }
 
     #[test]

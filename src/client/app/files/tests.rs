@@ -815,6 +815,55 @@ fn wide_and_long_names_keep_the_columns_apart() {
     assert!(s.has(".txt      7"), "the ending is seen: {}", s.screen());
 }
 
+/// The file under the cursor's start is copied to the other column: which job that is. Where that one is not seen it is
+/// asked about.
+fn copy(s: &mut Bench) -> u64 {
+    s.keys("g j c");
+    if !matches!(s.app.layers.last(), Some(Layer::Browser)) {
+        s.keys("y");
+    }
+    s.app.files.queue.jobs.last().unwrap().id
+}
+
+#[test]
+fn the_queue_says_all_there_is_room_for() {
+    let failed = |name: &str| crate::proto::control::Failed { path: path(name), why: Fault::new(Fault::REFUSED, "no") };
+    for (cols, rows) in [(80, 24), (40, 12)] {
+        let mut s = bench(cols, rows);
+        let job = copy(&mut s);
+        news(&mut s, job, News::Planned { files: 86, bytes: 2400 << 20 });
+        let current = path("b.txt");
+        news(&mut s, job, News::Progress { files: 78, bytes: 593 << 20, current, speed: 10 << 20 });
+        news(&mut s, job, News::FailedFor(vec![failed("x"), failed("y")]));
+        s.keys("q");
+        let at = format!("{cols}x{rows}");
+        for part in ["this machine:/home/me", "78 of 86", "10M/s", "3 min left", "2 failed", "q close", "Enter details"]
+        {
+            assert!(s.has(part), "no {part:?} at {at}\n{}", s.screen());
+        }
+        s.app.message = None;
+        s.at(9.0);
+        news(&mut s, job, News::Over { files: 83, bytes: 2400 << 20, skipped: 3, failed: None, fault: None });
+        s.app.message = None;
+        for part in ["done, 2 failed", "83 files", "in 9 s", "3 skipped"] {
+            assert!(s.has(part), "no {part:?} at {at}\n{}", s.screen());
+        }
+        answer(&mut s, &there());
+    }
+    // where there are many each has two lines, and what failed is told first
+    let mut s = bench(80, 24);
+    for _ in 0..12 {
+        copy(&mut s);
+    }
+    let jobs: Vec<u64> = s.app.files.queue.jobs.iter().map(|j| j.id).collect();
+    news(&mut s, jobs[0], News::FailedFor(vec![failed("x"), failed("y")]));
+    news(&mut s, jobs[0], News::Over { files: 83, bytes: 2400 << 20, skipped: 3, failed: None, fault: None });
+    s.keys("q g");
+    assert!(s.has("done, 2 failed") && s.has("q close"), "{}", s.screen());
+    s.keys("G");
+    assert!(s.screen().matches("waits for its turn").count() >= 7, "{}", s.screen());
+}
+
 #[test]
 fn what_is_looked_for_is_seen_in_a_narrow_column() {
     let mut s = bench(80, 24);
