@@ -865,6 +865,16 @@ fn the_queue_says_all_there_is_room_for() {
 }
 
 #[test]
+fn the_browsers_keys_can_be_read_whole_in_a_narrow_place() {
+    let mut s = bench(40, 12);
+    s.keys("? 'notselected");
+    let words: String = s.screen().lines().map(|l| l.trim_matches(['│', ' ']).to_string() + " ").collect();
+    assert!(words.contains("select what is not selected, and the other way round"), "{}", s.screen());
+    s.keys("C-u 'Backspace");
+    assert!(s.has("Backspace h ← ^h to the directory it"), "{}", s.screen());
+}
+
+#[test]
 fn what_is_looked_for_is_seen_in_a_narrow_column() {
     let mut s = bench(80, 24);
     s.keys("a / 'zzz-none Enter");
