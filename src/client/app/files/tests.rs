@@ -826,6 +826,31 @@ fn copy(s: &mut Bench) -> u64 {
 }
 
 #[test]
+fn a_question_about_a_taken_name_tells_of_both_files() {
+    for (cols, rows) in [(100, 30), (80, 24), (40, 12)] {
+        let mut s = bench(cols, rows);
+        let job = copy(&mut s);
+        errands(&mut s);
+        let (new, old) = (FileInfo { mtime_ms: 86_400_000, ..file("b.txt", 5 << 20) }, file("b.txt", 7 << 10));
+        let asked = jobs::Asked { id: 7, path: path("b.txt"), new, old };
+        news(&mut s, job, News::Asks(Box::new(asked)));
+        for part in ["5.0M", "7.0K", "1970-01-02 00:00", "1970-01-01 00:00"] {
+            assert!(s.has(part), "no {part:?} at {cols}x{rows}\n{}", s.screen());
+        }
+        // the last one, and what is clicked is what is seen there
+        s.at(1.0);
+        s.keys("PageDown");
+        assert!(s.has("cancel"), "{}", s.screen());
+        let y = s.screen().lines().position(|l| l.contains("keep both of all")).unwrap();
+        let mouse =
+            Mouse { kind: MouseKind::Press, button: Button::Left, col: 8, row: y as u16, mods: Mods::default() };
+        let x = s.screen().lines().nth(y).unwrap().chars().position(|c| c == 'k').unwrap();
+        s.event(Event::Mouse(Mouse { col: x as u16, ..mouse }));
+        assert_eq!(errands(&mut s), [(job, Errand::Answer { ask: 7, what: Conflict::KeepBoth, all: true })]);
+    }
+}
+
+#[test]
 fn the_queue_says_all_there_is_room_for() {
     let failed = |name: &str| crate::proto::control::Failed { path: path(name), why: Fault::new(Fault::REFUSED, "no") };
     for (cols, rows) in [(80, 24), (40, 12)] {
