@@ -308,6 +308,7 @@ impl App {
             }
             Event::Resize(size) => {
                 self.size = size;
+                self.fit_viewers();
                 self.dirty = true;
                 Vec::new()
             }

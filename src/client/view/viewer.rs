@@ -17,6 +17,11 @@ pub fn room(size: Size) -> u16 {
     size.rows.saturating_sub(3).max(1)
 }
 
+/// Columns of a file that are seen.
+pub fn columns(size: Size) -> usize {
+    usize::from(size.cols.saturating_sub(2))
+}
+
 /// What is left of a line behind so many columns.
 fn behind(text: &str, columns: usize) -> &str {
     let mut wide = 0;

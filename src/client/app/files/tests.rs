@@ -890,6 +890,25 @@ fn the_queue_says_all_there_is_room_for() {
 }
 
 #[test]
+fn bytes_are_shown_beside_their_text_in_a_narrow_place_too() {
+    for (cols, row) in [(100, "abcdefghijklmnop"), (80, "abcdefghijklmnop"), (60, "abcdefgh"), (40, "abcd")] {
+        let mut s = bench(cols, 12);
+        s.keys("j x");
+        let tag = errands(&mut s)[0].0;
+        news(&mut s, tag, News::Bytes((b'a'..=b'z').cycle().take(400).collect()));
+        let line = s.screen().lines().nth(1).unwrap().to_string();
+        let text = line.trim_matches(['│', ' ']).rsplit(' ').next().unwrap().to_string();
+        assert!(line.contains("00000000  61 62 63 64 ") && text == row, "{cols}: {}", s.screen());
+        // made wider it stays where it was
+        s.keys("j j");
+        s.event(Event::Resize(crate::proto::ids::Size::new(100, 12)));
+        let first = s.screen().lines().nth(1).unwrap().to_string();
+        let at = row.len() * 2 / 16 * 16;
+        assert!(first.contains(&format!("{at:08x}")), "{cols}: {}", s.screen());
+    }
+}
+
+#[test]
 fn the_browsers_keys_can_be_read_whole_in_a_narrow_place() {
     let mut s = bench(40, 12);
     s.keys("? 'notselected");
