@@ -250,7 +250,8 @@ impl App {
         if w.kind != Kind::Delete {
             text.push_str(&format!("to {}: {}\n", w.to.label, w.into));
         }
-        text.push_str(&format!("{}, {}\n", count(job.files as usize, "file"), sized(job.bytes)));
+        let skipped = if job.skipped > 0 { format!(", {} skipped", job.skipped) } else { String::new() };
+        text.push_str(&format!("{}, {}{skipped}\n", count(job.files as usize, "file"), sized(job.bytes)));
         if let State::Failed(why) = &job.state {
             text.push_str(&format!("ended early: {why}\n"));
         }
@@ -272,7 +273,7 @@ impl App {
                 many => count(many.len(), "thing"),
             }
         );
-        self.layers.push(Layer::Viewer(Box::new(Viewer::of_text(title, &text))));
+        self.look_at(Viewer::of_text(title, &text));
     }
 
     /// What is to be said before thub is left; none = nothing goes on.

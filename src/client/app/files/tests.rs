@@ -890,6 +890,27 @@ fn the_queue_says_all_there_is_room_for() {
 }
 
 #[test]
+fn what_became_of_a_copy_is_wrapped_and_can_be_left() {
+    let mut s = bench(40, 12);
+    let job = copy(&mut s);
+    let why = Fault::new(Fault::REFUSED, "it is neither a file, a directory nor a link, and stays where it is");
+    news(&mut s, job, News::FailedFor(vec![crate::proto::control::Failed { path: path("pipe"), why }]));
+    news(&mut s, job, News::Over { files: 1, bytes: 1, skipped: 0, failed: None, fault: None });
+    s.keys("q Enter");
+    assert!(s.app.message.is_some() && s.has("q close"), "a note hides no key: {}", s.screen());
+    s.keys("G");
+    let words: String = s.screen().lines().map(|l| l.trim_matches(['│', ' ']).to_string() + " ").collect();
+    assert!(
+        words.contains("pipe: it is neither a file, a directory nor a link, and stays where it is"),
+        "{}",
+        s.screen()
+    );
+    // wider again: a line is one
+    s.event(Event::Resize(crate::proto::ids::Size::new(100, 30)));
+    assert!(s.has("pipe: it is neither a file, a directory nor a link, and stays where it is"), "{}", s.screen());
+}
+
+#[test]
 fn bytes_are_shown_beside_their_text_in_a_narrow_place_too() {
     for (cols, row) in [(100, "abcdefghijklmnop"), (80, "abcdefghijklmnop"), (60, "abcdefgh"), (40, "abcd")] {
         let mut s = bench(cols, 12);
