@@ -2206,3 +2206,12 @@ fn a_hosts_trouble_names_it_once() {
         assert_eq!(s.app.message.as_ref().map(|m| m.text.as_str()), Some(wanted));
     }
 }
+
+#[test]
+fn a_host_whose_pane_has_no_title_yet_is_named_once() {
+    let mut s = Bench::full(120, 24);
+    s.app.tree.open = Some(false);
+    s.app.open_host(&HostId::new("me@192.0.2.7:2973"), &mut Vec::new());
+    let tabs = s.screen().lines().next().unwrap().to_string();
+    assert!(tabs.contains(" 2 me@192.0.2.7:2973  "), "{}", s.screen());
+}
