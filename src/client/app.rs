@@ -154,6 +154,8 @@ pub struct Host {
     pub link: Option<Box<Measured>>,
     /// How typed keys are shown there before the answer.
     pub foresight: Foresight,
+    /// It was there once.
+    pub met: bool,
     /// The last moment something was heard from it.
     pub heard: Duration,
     /// Silent for longer than a link should be.
@@ -306,6 +308,7 @@ impl App {
             }
             Event::Resize(size) => {
                 self.size = size;
+                self.fit_viewers();
                 self.dirty = true;
                 Vec::new()
             }
@@ -552,7 +555,10 @@ impl App {
 
     /// Like [`App::say`], of trouble with a host: it goes as soon as the host is there again.
     pub(super) fn say_trouble(&mut self, host: &HostId, text: &str) {
-        self.say(format!("{}: {text}", crate::text::short(host.as_str(), 40)));
+        let name = crate::text::short(host.as_str(), 40);
+        // (what names it itself needs no name before it)
+        let named = text.strip_prefix(&name).is_some_and(|rest| rest.starts_with([' ', ':']));
+        self.say(if named { text.to_string() } else { format!("{name}: {text}") });
         if let Some(message) = &mut self.message {
             message.trouble = Some(host.clone());
         }

@@ -26,7 +26,7 @@ fn pause() {
 #[track_caller]
 fn unfiltered(tty: &Tty) {
     tty.type_("\x1b");
-    tty.until("no filter", |s| !s.iter().any(|l| l.contains("· /")));
+    tty.until("no filter", |s| !s.iter().any(|l| l.contains("└ /")));
 }
 
 /// Goes to a directory that has `there.txt`.

@@ -54,6 +54,7 @@ impl Host {
             trips: Trips::default(),
             link: None,
             foresight: Foresight::default(),
+            met: false,
             heard: now,
             silent: false,
             queue: Vec::new(),
@@ -379,6 +380,7 @@ impl App {
             host.changing.clear();
         }
         if matches!(state, HostState::Online { .. }) {
+            host.met = true;
             host.heard = now;
             host.silent = false;
             // nor is the way the same

@@ -394,7 +394,7 @@ pub fn two_hosts_at(cols: u16, rows: u16) -> Bench {
 
 #[test]
 fn a_lost_host_dims_only_its_panes() {
-    let mut s = two_hosts();
+    let mut s = two_hosts_at(140, 24);
     s.at(10.0);
     s.host("build-server", HostEvent::Rtt(Duration::from_millis(31)));
     s.at(14.0);
@@ -404,7 +404,7 @@ fn a_lost_host_dims_only_its_panes() {
     let (buf, _) = s.buffer();
     let dim = |x: u16| buf[(x, 2)].modifier.contains(Modifier::DIM);
     assert_eq!((buf[(1, 2)].symbol(), dim(1)), ("h", false), "{screen}");
-    assert_eq!((buf[(51, 2)].symbol(), dim(51)), ("t", true), "{screen}");
+    assert_eq!((buf[(71, 2)].symbol(), dim(71)), ("t", true), "{screen}");
     assert_eq!(s.app.deadline(), Some(Duration::from_secs(15)), "it counts down");
     s.host("build-server", HostEvent::Tty { session: id("r1"), flags: tty::ECHO });
     s.keys("'ls");
@@ -418,7 +418,7 @@ fn a_lost_host_dims_only_its_panes() {
     assert!(s.has("dropped: 2 bytes, never sent"), "{}", s.screen());
     s.host("build-server", HostEvent::State(online()));
     let (buf, _) = s.buffer();
-    assert!(!buf[(51, 2)].modifier.contains(Modifier::DIM));
+    assert!(!buf[(71, 2)].modifier.contains(Modifier::DIM));
     s.at(20.0);
     assert_eq!(s.app.deadline(), None, "nothing wakes up by itself");
 }
@@ -2123,8 +2123,8 @@ fn what_is_typed_before_a_far_shell_is_there_is_seen() {
 #[test]
 fn a_dead_pane_is_dim_and_says_since_when_all_along() {
     let host = "build-server";
-    let mut s = two_hosts();
-    let dim = |s: &Bench| s.buffer().0[(51, 2)].modifier.contains(Modifier::DIM);
+    let mut s = two_hosts_at(140, 24);
+    let dim = |s: &Bench| s.buffer().0[(71, 2)].modifier.contains(Modifier::DIM);
     s.at(10.0);
     assert!(!dim(&s));
     s.host(host, HostEvent::Silent(Duration::from_secs(4)));
@@ -2150,4 +2150,68 @@ fn the_cursor_is_not_on_what_is_said_over_its_row() {
     assert!(s.has("typed, not sent: ls") && s.buffer().1.is_none(), "{}", s.screen());
     s.output(host, "r1", "\x1b[19;1H$ ");
     assert!(s.buffer().1.is_some(), "{}", s.screen());
+}
+
+#[test]
+fn a_lost_pane_in_a_narrow_frame_keeps_its_name() {
+    for (cols, wanted) in
+        [(140, " build-server · bash "), (100, " build-server · lost 2s "), (56, " build-server · lost 2s ")]
+    {
+        let mut s = two_hosts_at(cols, 24);
+        s.at(10.0);
+        s.host("build-server", HostEvent::Rtt(Duration::from_millis(31)));
+        s.at(12.0);
+        s.host("build-server", HostEvent::State(HostState::Lost { why: "gone".into(), retry: Duration::from_secs(3) }));
+        let line = s.screen().lines().nth(1).unwrap().to_string();
+        assert!(line.contains(wanted), "{cols}: {}", s.screen());
+    }
+    // the name is cut, how it stands is not
+    let mut s = two_hosts_at(40, 24);
+    s.at(10.0);
+    s.host("build-server", HostEvent::Rtt(Duration::from_millis(31)));
+    s.at(12.0);
+    s.host("build-server", HostEvent::State(HostState::Lost { why: "gone".into(), retry: Duration::from_secs(3) }));
+    let line = s.screen().lines().nth(1).unwrap().to_string();
+    assert!(line.contains(" build… · lost 2s "), "{}", s.screen());
+}
+
+#[test]
+fn a_host_that_was_never_heard_is_not_said_to_be_lost() {
+    let mut s = Bench::full(100, 24);
+    s.app.tree.open = Some(false);
+    s.app.open_host(&HostId::new("nas"), &mut Vec::new());
+    s.at(5.0);
+    let lost = || HostState::Lost { why: "no answer".into(), retry: Duration::from_secs(3) };
+    s.host("nas", HostEvent::State(lost()));
+    let bar = |s: &Bench| s.screen().lines().last().unwrap_or_default().to_string();
+    assert!(bar(&s).contains("nas  not reached yet") && !bar(&s).contains("heard"), "{}", s.screen());
+    s.host("nas", HostEvent::State(online()));
+    s.host("nas", HostEvent::State(lost()));
+    assert!(bar(&s).contains("lost, last heard 0 s ago"), "{}", s.screen());
+}
+
+#[test]
+fn a_hosts_trouble_names_it_once() {
+    let mut s = Bench::full(100, 24);
+    let failed = |why: &str| HostState::Failed { why: why.into(), hints: Vec::new(), hard: false };
+    s.host("me@192.0.2.7:2973", HostEvent::State(HostState::Connecting));
+    s.app.open_host(&HostId::new("me@192.0.2.7:2973"), &mut Vec::new());
+    for (why, wanted) in [
+        ("me@192.0.2.7:2973 refused the connection", "me@192.0.2.7:2973 refused the connection"),
+        ("it refused", "me@192.0.2.7:2973: it refused"),
+        // not another one
+        ("me@192.0.2.7:29734 refused", "me@192.0.2.7:2973: me@192.0.2.7:29734 refused"),
+    ] {
+        s.host("me@192.0.2.7:2973", HostEvent::State(failed(why)));
+        assert_eq!(s.app.message.as_ref().map(|m| m.text.as_str()), Some(wanted));
+    }
+}
+
+#[test]
+fn a_host_whose_pane_has_no_title_yet_is_named_once() {
+    let mut s = Bench::full(120, 24);
+    s.app.tree.open = Some(false);
+    s.app.open_host(&HostId::new("me@192.0.2.7:2973"), &mut Vec::new());
+    let tabs = s.screen().lines().next().unwrap().to_string();
+    assert!(tabs.contains(" 2 me@192.0.2.7:2973  "), "{}", s.screen());
 }

@@ -5,14 +5,14 @@ use super::super::layer::{Choice, Outcome};
 use crate::client::layer::field::Field;
 use crate::term::input::Key;
 use crate::text::is_deceptive;
-use unicode_width::UnicodeWidthChar;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// Bytes of a file that are looked at: 8 MiB.
 pub const MOST: u64 = 8 << 20;
 /// A line longer than this is broken.
 const LINE: usize = 4096;
-/// Bytes of a row of the hex view.
-const ROW: usize = 16;
+/// Bytes of a row of the hex view, and the columns it takes with their text beside them.
+const ROWS: [(usize, usize); 3] = [(16, 76), (8, 43), (4, 27)];
 /// Bytes that are looked through in one go: a few milliseconds' worth.
 const SLICE: usize = 128 << 10;
 
@@ -40,6 +40,10 @@ pub struct Viewer {
     pub missed: bool,
     seeking: Option<Seek>,
     room: usize,
+    /// Columns there are for it.
+    columns: usize,
+    /// Its lines are broken where they don't fit.
+    wraps: bool,
 }
 
 /// A search under way: the row it looks at next.
@@ -69,14 +73,72 @@ impl Viewer {
             missed: false,
             seeking: None,
             room: 20,
+            columns: 78,
+            wraps: false,
         }
+    }
+
+    /// For so many columns; what is seen first stays.
+    pub fn fit(&mut self, columns: usize) {
+        if columns != self.columns {
+            let at = self.offset();
+            self.columns = columns;
+            if self.wraps {
+                self.lay();
+            }
+            self.go_to(at);
+        }
+    }
+
+    /// Bytes of a row of the hex view: as many as there is room for.
+    fn per_row(&self) -> usize {
+        ROWS.iter().find(|(_, columns)| *columns <= self.columns).map_or(4, |(bytes, _)| *bytes)
+    }
+
+    /// Where the first row begins.
+    fn offset(&self) -> usize {
+        match self.hex {
+            true => self.top * self.per_row(),
+            false => self.lines.get(self.top).map_or(0, |l| *l as usize),
+        }
+    }
+    fn go_to(&mut self, offset: usize) {
+        self.top = match self.hex {
+            true => offset / self.per_row(),
+            false => self.lines.partition_point(|l| *l as usize <= offset).saturating_sub(1),
+        };
+    }
+
+    /// The lines of a text that is here as a whole, broken at blanks.
+    fn lay(&mut self) {
+        let text = String::from_utf8_lossy(&self.bytes);
+        let (mut lines, mut from) = (vec![0], 0);
+        for line in text.split_inclusive('\n') {
+            let (mut begin, mut wide, mut blank) = (0, 0, None);
+            for (at, c) in line.char_indices().filter(|(_, c)| *c != '\n') {
+                let room = wide + c.width().unwrap_or(0) <= self.columns;
+                if !room && c != ' ' && at > begin {
+                    begin = blank.take().unwrap_or(at);
+                    lines.push((from + begin) as u32);
+                    wide = line.get(begin..at).map_or(0, UnicodeWidthStr::width);
+                }
+                wide += c.width().unwrap_or(0);
+                if c == ' ' {
+                    blank = Some(at + 1);
+                }
+            }
+            from += line.len();
+            lines.push(from as u32);
+        }
+        self.lines = lines;
     }
 
     /// A text of our own.
     pub fn of_text(title: String, text: &str) -> Viewer {
         let mut viewer = Viewer::new(title, Some(false), None);
         viewer.add(text.as_bytes());
-        (viewer.size, viewer.whole) = (text.len() as u64, true);
+        (viewer.size, viewer.whole, viewer.wraps) = (text.len() as u64, true, true);
+        viewer.lay();
         viewer
     }
 
@@ -98,7 +160,7 @@ impl Viewer {
 
     pub fn rows(&self) -> usize {
         if self.hex {
-            return self.bytes.len().div_ceil(ROW);
+            return self.bytes.len().div_ceil(self.per_row());
         }
         // behind the last line feed there is no line
         let last_is_empty = self.lines.last().is_some_and(|at| *at as usize >= self.bytes.len());
@@ -121,15 +183,16 @@ impl Viewer {
         if !self.hex {
             return Some(plain(self.line(row)?));
         }
-        let at = row * ROW;
-        let bytes = self.bytes.get(at..(at + ROW).min(self.bytes.len()))?;
+        let per_row = self.per_row();
+        let at = row * per_row;
+        let bytes = self.bytes.get(at..(at + per_row).min(self.bytes.len()))?;
         let mut out = format!("{at:08x}  ");
-        for n in 0..ROW {
+        for n in 0..per_row {
             match bytes.get(n) {
                 Some(b) => out.push_str(&format!("{b:02x} ")),
                 None => out.push_str("   "),
             }
-            if n == 7 {
+            if n == 7 && per_row > 8 {
                 out.push(' ');
             }
         }
@@ -219,12 +282,9 @@ impl Viewer {
             "Right" | "l" => self.left = (self.left + 8).min(LINE),
             "x" | "v" => {
                 // the same place in the other view
-                let at = if self.hex { self.top * ROW } else { self.lines.get(self.top).map_or(0, |l| *l as usize) };
+                let at = self.offset();
                 self.hex = !self.hex;
-                self.top = match self.hex {
-                    true => at / ROW,
-                    false => self.lines.partition_point(|l| *l as usize <= at).saturating_sub(1),
-                };
+                self.go_to(at);
             }
             "/" => self.typing = Some(Field::default()),
             "n" => self.find(Some(self.top + 1), false),

@@ -59,6 +59,8 @@ pub struct Form {
     was: Option<Connection>,
     /// What it is made from: fields the form does not show stay as they are.
     base: Connection,
+    /// The same, before anything was typed.
+    first: Connection,
     pub lines: Vec<Line>,
     pub at: usize,
     pub wrong: Vec<Wrong>,
@@ -132,6 +134,7 @@ impl Form {
         let mut form = Form {
             host,
             was,
+            first: base.clone(),
             base,
             lines: Vec::new(),
             at: 0,
@@ -234,11 +237,12 @@ impl Form {
     }
 
     fn is_changed(&self) -> bool {
-        let (now, wrong) = self.connection();
-        match &self.was {
-            Some(was) => !wrong.is_empty() || now != *was,
-            None => now.name != self.base.name || now.config.config != self.base.config.config || !wrong.is_empty(),
+        let (mut now, wrong) = self.connection();
+        // (of a new one the kind alone is nothing that could be lost)
+        if self.is_new() {
+            now.config.kind.clone_from(&self.first.config.kind);
         }
+        !wrong.is_empty() || now != self.first
     }
 
     /// The wish to save it; the first wrong field where there is one.
@@ -519,6 +523,21 @@ mod tests {
         let wanted = json!({ "id": "", "name": "sensor", "folderId": "f-1", "tags": ["lab", "eu"],
             "config": { "type": "ssh", "config": { "host": "10.0.0.5", "port": 2222, "env": { "A": "1", "B": "x=y" } } } });
         assert_eq!(serde_json::to_value(*made).unwrap(), wanted);
+    }
+
+    #[test]
+    fn what_was_typed_before_another_kind_was_chosen_is_not_lost() {
+        let mut form = Form::new(HostId::local(), None);
+        form.go(1);
+        press(&mut form, &["Right"]);
+        assert!(matches!(press(&mut form, &["Escape"]), Outcome::Close), "nothing was typed");
+        write(&mut form, "name", "sensor");
+        form.go(1);
+        press(&mut form, &["Left"]);
+        assert!(matches!(press(&mut form, &["Escape"]), Outcome::Stay) && form.doubted);
+        let mut form = Form::new(HostId::local(), None);
+        write(&mut form, "title", "the web");
+        assert!(matches!(press(&mut form, &["Escape"]), Outcome::Stay) && form.doubted);
     }
 
     #[test]

@@ -2,12 +2,14 @@
 
 use super::field::Field;
 use super::{Choice, Outcome};
+use crate::client::view::wrap;
 use crate::term::input::Key;
 use crate::text::escape;
 use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
 use ratatui::layout::Rect;
 use std::time::Duration;
+use unicode_width::UnicodeWidthStr;
 
 pub struct Item {
     /// Escaped, as is `aside`.
@@ -18,10 +20,32 @@ pub struct Item {
     pub choice: Choice,
 }
 
+impl Item {
+    /// Whether what stands beside it is seen in so many columns.
+    pub fn has_aside(&self, width: u16) -> bool {
+        !self.aside.is_empty() && usize::from(width) > self.aside.width() + 12
+    }
+
+    /// All of its text in lines of a list so wide, and what stands beside it where that is not seen there.
+    fn lines(&self, width: u16) -> Vec<String> {
+        let room = usize::from(width.saturating_sub(2));
+        if self.has_aside(width) {
+            return wrap(&self.text, room.saturating_sub(self.aside.width() + 1));
+        }
+        let mut lines = wrap(&self.text, room);
+        if !self.aside.is_empty() {
+            lines.extend(wrap(&self.aside, room));
+        }
+        lines
+    }
+}
+
 pub struct Picker {
     pub title: String,
     pub field: Field,
     pub items: Vec<Item>,
+    /// Lines above the list that are not chosen from; escaped.
+    pub told: Vec<String>,
     /// Indices of `items`, best first.
     pub found: Vec<usize>,
     pub chosen: usize,
@@ -47,6 +71,7 @@ impl Picker {
             field: Field::default(),
             own: items.len(),
             items,
+            told: Vec::new(),
             found,
             chosen: 0,
             of_job: None,
@@ -73,6 +98,11 @@ impl Picker {
     /// A menu: what stands beside its items are keys, and they work.
     pub fn by_key(self) -> Picker {
         Picker { keyed: true, ..self }
+    }
+
+    /// With lines above the list.
+    pub fn telling(self, told: Vec<String>) -> Picker {
+        Picker { told, ..self }
     }
 
     /// A question of a job of the queue.
@@ -165,7 +195,7 @@ impl Picker {
     /// Where it lies on a screen.
     pub fn area(&self, whole: Rect) -> Rect {
         let width = whole.width.min(self.width.max(whole.width / 2));
-        let rows = u16::try_from(self.items.len()).unwrap_or(u16::MAX).saturating_add(3);
+        let rows = u16::try_from(self.items.len() + self.told.len()).unwrap_or(u16::MAX).saturating_add(3);
         let height = whole.height.min(rows.clamp(4, 20.max(whole.height / 2)));
         Rect { x: whole.x + (whole.width - width) / 2, y: whole.y + (whole.height - height) / 4, width, height }
     }
@@ -175,11 +205,28 @@ impl Picker {
         if area.height < 4 || area.width < 4 {
             return Rect { y: area.y + area.height.min(1), height: area.height.saturating_sub(1), ..area };
         }
-        Rect { x: area.x + 1, y: area.y + 2, width: area.width - 2, height: area.height - 3 }
+        let told = u16::try_from(self.told.len()).unwrap_or(u16::MAX).min(area.height - 4);
+        Rect { x: area.x + 1, y: area.y + 2 + told, width: area.width - 2, height: area.height - 3 - told }
     }
 
-    pub fn first_row(&self, rows: u16) -> usize {
-        self.chosen.saturating_sub(usize::from(rows.max(1)) - 1)
+    /// What is seen of the list: each with its number in `found`, its first row and the lines of its text. The chosen one
+    /// takes as many as it needs, so that what is cut can be read.
+    pub fn rows(&self, list: Rect) -> Vec<(usize, u16, Vec<String>)> {
+        let high = usize::from(list.height).max(1);
+        let item = |n: usize| self.found.get(n).and_then(|i| self.items.get(*i));
+        let chosen: Vec<String> = item(self.chosen).map_or_else(Vec::new, |i| i.lines(list.width));
+        let first = (self.chosen + chosen.len()).saturating_sub(high).min(self.chosen);
+        let (mut rows, mut y) = (Vec::new(), list.y);
+        for (n, item) in (first..self.found.len()).filter_map(|n| Some((n, item(n)?))) {
+            if y >= list.bottom() {
+                break;
+            }
+            let lines = if n == self.chosen { chosen.clone() } else { vec![item.text.clone()] };
+            let next = y.saturating_add(u16::try_from(lines.len()).unwrap_or(u16::MAX));
+            rows.push((n, y, lines));
+            y = next;
+        }
+        rows
     }
 
     pub(super) fn click(&mut self, whole: Rect, x: u16, y: u16) -> Outcome {
@@ -191,10 +238,8 @@ impl Picker {
         if !list.contains((x, y).into()) {
             return Outcome::Stay;
         }
-        let at = self.first_row(list.height) + usize::from(y - list.y);
-        if at >= self.found.len() {
-            return Outcome::Stay;
-        }
+        let here = |(_, from, lines): &(usize, u16, Vec<String>)| (*from..).take(lines.len()).any(|row| row == y);
+        let Some((at, ..)) = self.rows(list).into_iter().find(here) else { return Outcome::Stay };
         self.chosen = at;
         self.choose()
     }

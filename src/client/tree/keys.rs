@@ -163,7 +163,7 @@ impl App {
         let narrow = self.size.cols < 80;
         let wide = if narrow { 9 } else { 13 };
         let item = |keys: String, doc: &str, choice| Item {
-            text: format!("{:<wide$} {doc}", short(&keys, wide)),
+            text: format!("{keys:<wide$} {doc}"),
             aside: String::new(),
             label: Some(format!("{keys} {doc}")),
             choice,

@@ -294,6 +294,10 @@ fn draw_foot(theme: &Theme, c: &Column, area: Rect, own: Style, buf: &mut Buffer
     let (chosen, bytes) = c.selected();
     let mut words = Vec::new();
     let mut style = own;
+    // (why so few are seen comes first: what does not fit is cut)
+    if !c.filter().is_empty() {
+        words.push(format!("/{}", short(c.filter(), 30)));
+    }
     if chosen > 0 {
         words.push(format!("{chosen} selected, {}", sized(bytes)));
         style = theme.accent;
@@ -307,9 +311,6 @@ fn draw_foot(theme: &Theme, c: &Column, area: Rect, own: Style, buf: &mut Buffer
     }
     if c.is_listing() {
         words.push("reading …".into());
-    }
-    if !c.filter().is_empty() {
-        words.push(format!("/{}", short(c.filter(), 30)));
     }
     if c.end.more {
         words.push("there are more".into());

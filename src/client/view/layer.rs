@@ -206,22 +206,26 @@ fn picker(theme: &Theme, p: &Picker, whole: Rect, buf: &mut Buffer) -> Cursor {
     if p.found.is_empty() {
         put_cut(buf, list.x + 1, list.y, list.width.saturating_sub(1), "nothing matches", theme.dim);
     }
-    let first = p.first_row(list.height);
-    for ((n, i), y) in p.found.iter().enumerate().skip(first).zip(list.y..list.bottom()) {
-        let Some(item) = p.items.get(*i) else { continue };
+    for (line, y) in p.told.iter().zip(query.y + 1..list.y) {
+        put_cut(buf, list.x + list.width.min(1), y, list.width.saturating_sub(1), line, theme.text);
+    }
+    for (n, y, lines) in p.rows(list) {
+        let Some(item) = p.found.get(n).and_then(|i| p.items.get(*i)) else { continue };
         let line = Rect { y, height: 1, ..list };
         let chosen = n == p.chosen;
         if chosen {
-            fill(buf, line, theme.chosen);
+            fill(buf, Rect { height: (list.bottom() - y).min(lines.len() as u16), ..line }, theme.chosen);
         }
         let style = |own| if chosen { theme.chosen } else { own };
         let mut end = line.right();
-        if !item.aside.is_empty() && usize::from(line.width) > item.aside.width() + 12 {
+        if item.has_aside(line.width) {
             let rest = Rect { width: line.width.saturating_sub(1), ..line };
             end = put_right(buf, rest, &item.aside, style(theme.dim));
         }
         let x = line.x + line.width.min(1);
-        put_cut(buf, x, y, end.saturating_sub(x + 1), &item.text, style(theme.text));
+        for (text, y) in lines.iter().zip(y..list.bottom()) {
+            put_cut(buf, x, y, end.saturating_sub(x + 1), text, style(theme.text));
+        }
     }
     cursor
 }

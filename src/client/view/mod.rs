@@ -17,9 +17,9 @@ pub mod viewer;
 use super::app::{App, Frame};
 use crate::term::screen::CursorShape;
 use crate::theme::Theme;
-use ratatui::buffer::Buffer;
+use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::{Position, Rect};
-use ratatui::style::{Color, Style};
+use ratatui::style::{Color, Modifier, Style};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// Draws the whole screen; says where the cursor is to be, none = hidden.
@@ -104,15 +104,18 @@ pub fn put_right(buf: &mut Buffer, area: Rect, text: &str, style: Style) -> u16 
 fn cut_before(buf: &mut Buffer, x: u16, y: u16) {
     if let Some(before) = x.checked_sub(1)
         && let Some(cell) = buf.cell_mut((before, y))
-        && cell.symbol().len() > 1
-        && cell.symbol().width() > 1
+        && is_wide(cell)
     {
         cell.set_symbol(" ");
     }
 }
 
-/// The ground of a panel, parted from what lies beside it within `room` by a blank, and by what is left of words that
-/// it cuts.
+fn is_wide(cell: &Cell) -> bool {
+    cell.symbol().len() > 1 && cell.symbol().width() > 1
+}
+
+/// The ground of a panel, parted from what lies beside it within `room` by a blank on the ground that is there, and by
+/// what is left of words that it cuts.
 pub fn ground(buf: &mut Buffer, area: Rect, room: Rect, style: Style) {
     let x = area.x.saturating_sub(1);
     let apart = Rect { x, width: area.right().saturating_add(1) - x, ..area }.intersection(room);
@@ -120,8 +123,30 @@ pub fn ground(buf: &mut Buffer, area: Rect, room: Rect, style: Style) {
         cut_word(buf, apart.x, y, (room.x..apart.x).rev());
         cut_word(buf, apart.right().saturating_sub(1), y, apart.right()..room.right());
     }
-    fill(buf, apart, Style::new());
+    blank(buf, apart);
     fill(buf, area, style);
+}
+
+/// Blanks on the ground that is there.
+fn blank(buf: &mut Buffer, area: Rect) {
+    let area = area.intersection(buf.area);
+    // (of the effects the one that is seen without a letter as well, and is part of the ground)
+    let ground = |cell: &Cell| cell.style().remove_modifier(look::EVERY.difference(Modifier::REVERSED));
+    for y in area.y..area.bottom() {
+        // the second cell of a wide character says nothing of its ground
+        let mut wide = area.x.checked_sub(1).and_then(|x| buf.cell((x, y))).filter(|c| is_wide(c)).map(ground);
+        cut_before(buf, area.x, y);
+        for x in area.x..area.right() {
+            let Some(cell) = buf.cell_mut((x, y)) else { continue };
+            let kept = wide.take().unwrap_or_else(|| ground(cell));
+            wide = is_wide(cell).then_some(kept);
+            cell.reset();
+            cell.set_style(kept);
+        }
+        if let (Some(kept), Some(cell)) = (wide, buf.cell_mut((area.right(), y))) {
+            cell.set_style(kept);
+        }
+    }
 }
 
 /// Blanks the rest of a word whose cell at `x` is about to go; a long one is more than a loose end, and stays.
@@ -206,10 +231,30 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
+/// Texts in lines of at most `room` columns with something between them, the first line so many shorter. None is broken
+/// that fits into a line.
+pub fn flow(texts: &[impl AsRef<str>], between: &str, shorter: usize, room: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for text in texts.iter().map(AsRef::as_ref) {
+        let here = if lines.len() < 2 { room.saturating_sub(shorter) } else { room };
+        if let Some(last) = lines.last_mut().filter(|last| !last.is_empty())
+            && last.width() + between.width() + text.width() <= here
+        {
+            last.push_str(between);
+            last.push_str(text);
+            continue;
+        }
+        if lines.is_empty() && text.width() > here {
+            lines.push(String::new());
+        }
+        lines.extend(wrap(text, room));
+    }
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ratatui::style::Modifier;
 
     #[test]
     fn a_text_keeps_the_ground_but_not_the_effects_under_it() {
@@ -247,6 +292,34 @@ mod tests {
         // more than an end, or none
         assert_eq!(beside("│0123456789abcdefghijklmnopqrstuvwxyz│"), "│                ghijklmnopqrstuvwxyz│");
         assert_eq!(beside("───────────────────────────────"), "───────────      ──────────────");
+    }
+
+    #[test]
+    fn beside_a_panel_the_ground_is_as_it_was() {
+        let mut buf = Buffer::empty(Rect::new(0, 0, 12, 2));
+        let area = buf.area;
+        fill(&mut buf, area, Style::new().bg(Color::Blue));
+        put(&mut buf, 0, 0, 12, "漢漢漢漢漢漢", Style::new().fg(Color::Red).add_modifier(Modifier::UNDERLINED));
+        put(&mut buf, 1, 1, 10, "漢漢漢漢漢", Style::new());
+        ground(&mut buf, Rect::new(4, 0, 4, 2), area, Style::new().bg(Color::White));
+        for (x, y) in [(2, 0), (3, 0), (8, 0), (9, 0), (3, 1), (8, 1)] {
+            let cell = &buf[(x, y)];
+            assert_eq!((cell.symbol(), cell.bg), (" ", Color::Blue), "{x},{y}");
+        }
+        assert_eq!((buf[(3, 0)].modifier, buf[(8, 1)].modifier), (Modifier::empty(), Modifier::empty()));
+        assert!((4..8).all(|x| buf[(x, 1)].bg == Color::White));
+        // whole ones stay, halves don't
+        let row = |y: u16| (0..12).map(|x| buf[(x, y)].symbol().to_string()).collect::<String>();
+        assert_eq!((row(0).as_str(), row(1).as_str()), ("漢         漢 ", " 漢       漢  "));
+    }
+
+    #[test]
+    fn texts_flow_into_lines() {
+        assert_eq!(flow(&["a b", "c d", "e f", "g"], "  ", 0, 8), ["a b  c d", "e f  g"]);
+        assert_eq!(flow(&["a b", "c d"], "  ", 2, 8), ["a b", "c d"]);
+        assert_eq!(flow(&["longer", "c"], " · ", 6, 10), ["", "longer · c"]);
+        assert_eq!(flow(&["a", "longer than that"], " · ", 0, 10), ["a", "longer", "than that"]);
+        assert!(flow(&[""; 0], " ", 0, 5).is_empty());
     }
 
     #[test]

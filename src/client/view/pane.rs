@@ -8,7 +8,7 @@ use crate::client::host::attached::Waiting;
 use crate::client::keymap::shown;
 use crate::client::layout::PaneId;
 use crate::client::pane::{OwnedCell, Pane, Stage};
-use crate::client::tree::host_text;
+use crate::client::tree::{age, host_text, state_text};
 use crate::term::screen::{self, CursorShape};
 use crate::term::width;
 use crate::text::{count, short};
@@ -387,9 +387,11 @@ fn border(app: &App, theme: &Theme, pane: &Pane, area: Rect, focused: bool, buf:
         (false, true) => theme.border_lost,
         (false, false) => theme.border,
     };
-    let title = match pane.host.is_local() {
-        true => app.title_of(pane),
-        false => format!("{} · {}", host_text(&pane.host), app.title_of(pane)),
+    let place = app.whereabouts(pane, 40);
+    let title = match &place {
+        None => app.title_of(pane),
+        Some(place) if *place == app.title_of(pane) => place.clone(),
+        Some(place) => format!("{place} · {}", app.title_of(pane)),
     };
     let style = if focused { theme.accent } else { theme.dim };
     let color = app.color_of(pane).filter(|_| theme.accent.fg.is_some());
@@ -397,13 +399,53 @@ fn border(app: &App, theme: &Theme, pane: &Pane, area: Rect, focused: bool, buf:
     let inner = boxed(buf, area, &title, line, style);
     // (without a border nothing covers what is watched)
     if let Some(state) = state(app, pane, inner).or_else(|| pane.watch.then(|| "watching".into())) {
-        // the state is the news: it goes over the title's end
         let text = format!(" {state} ");
         let width = area.width.saturating_sub(2);
         let wide = u16::try_from(text.width()).unwrap_or(u16::MAX);
+        // the state is the news: it goes over the title's end, but not over whose it is
+        let name = place.as_deref().unwrap_or_default();
+        if let Some(brief) = brief(app, pane).filter(|_| name.width() + 3 + usize::from(wide) > usize::from(width)) {
+            return narrow_heading(theme, Rect { height: 1, ..area }, (name, style), &brief, line, buf);
+        }
         let x = area.right().saturating_sub(1 + wide.min(width));
         put_cut(buf, x, area.y, width, &text, theme.warn);
     }
+}
+
+/// How it stands with a pane's host in a word and an age; none where it is there, or nobody was told of it.
+fn brief(app: &App, pane: &Pane) -> Option<String> {
+    let host = app.hosts.get(&pane.host).filter(|_| pane.scroll.is_none() && is_stale(app, pane))?;
+    let text = match host.state {
+        HostState::Connecting | HostState::Deploying { .. } => {
+            format!("lost {}", age(app.now.saturating_sub(host.heard).as_secs() as i64))
+        }
+        _ => state_text(host, app.now),
+    };
+    Some(text).filter(|text| !text.is_empty())
+}
+
+/// Whose a pane is and how it stands there, on the top line of its frame: of what there is no room for the name is cut.
+fn narrow_heading(
+    theme: &Theme,
+    line: Rect,
+    (name, style): (&str, Style),
+    brief: &str,
+    frame: Style,
+    buf: &mut Buffer,
+) {
+    for x in line.x + 1..line.right().saturating_sub(1) {
+        put(buf, x, line.y, 1, "─", frame);
+    }
+    let width = line.width.saturating_sub(2);
+    let state = format!("· {brief} ");
+    let wide = u16::try_from(state.width()).unwrap_or(u16::MAX).min(width);
+    let mut x = line.x + 1;
+    if width > wide + 4 {
+        x = put(buf, x, line.y, 1, " ", style);
+        x = put_cut(buf, x, line.y, width - wide - 2, name, style);
+        x = put(buf, x, line.y, 1, " ", style);
+    }
+    put_cut(buf, x, line.y, line.right().saturating_sub(1 + x), &state, theme.warn);
 }
 
 fn last_line(theme: &Theme, inner: Rect, text: &str, style: Style, buf: &mut Buffer) {

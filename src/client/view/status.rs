@@ -35,6 +35,7 @@ fn state_line(host: &Host, now: Duration) -> String {
         // its output comes, and nothing gets there
         HostState::Online { .. } if host.silent && heard == 0 => "silent: nothing sent is answered".into(),
         HostState::Online { .. } if host.silent => format!("silent, last heard {heard} s ago"),
+        HostState::Lost { .. } if !host.met => "not reached yet".into(),
         HostState::Lost { .. } => format!("lost, last heard {heard} s ago"),
         _ => state_text(host, now),
     }

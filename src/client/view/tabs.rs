@@ -25,9 +25,13 @@ pub fn label(app: &App, tab: &Tab) -> String {
 }
 
 fn text_of(app: &App, index: usize, tab: &Tab) -> String {
-    let mut text = format!(" {} {}", index + 1, label(app, tab));
-    // whose it is, where that is another machine
-    if let Some(place) = app.panes.get(&tab.focus).and_then(|pane| app.whereabouts(pane, BADGE)) {
+    let label = label(app, tab);
+    let mut text = format!(" {} {label}", index + 1);
+    // whose it is, where that is another machine and not said already
+    if let Some(pane) = app.panes.get(&tab.focus)
+        && let Some(place) = app.whereabouts(pane, BADGE)
+        && app.whereabouts(pane, NAME).is_none_or(|place| place != label)
+    {
         text.push_str(&format!("·{place}"));
     }
     if tab.zoomed {

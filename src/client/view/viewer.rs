@@ -17,6 +17,11 @@ pub fn room(size: Size) -> u16 {
     size.rows.saturating_sub(3).max(1)
 }
 
+/// Columns of a file that are seen.
+pub fn columns(size: Size) -> usize {
+    usize::from(size.cols.saturating_sub(2))
+}
+
 /// What is left of a line behind so many columns.
 fn behind(text: &str, columns: usize) -> &str {
     let mut wide = 0;
@@ -72,7 +77,11 @@ pub fn draw(app: &App, theme: &Theme, v: &Viewer, buf: &mut Buffer) -> Cursor {
     match (&app.message, v.missed) {
         _ if v.is_seeking() => put_cut(buf, line.x + 1, line.y, room, "searching … Esc stops", theme.accent),
         (_, true) => put_cut(buf, line.x + 1, line.y, room, "not found", theme.warn),
-        (Some(message), _) => put_cut(buf, line.x + 1, line.y, room, &message.text, theme.accent),
+        (Some(message), _) => {
+            // (the way out is seen all the same)
+            let x = put_cut(buf, line.x + 1, line.y, room, "q close  ", theme.status);
+            put_cut(buf, x, line.y, (line.x + 1 + room).saturating_sub(x), &message.text, theme.accent)
+        }
         _ => put_cut(buf, line.x + 1, line.y, room, "q close  / find  n next  x hex or text", theme.status),
     };
     None

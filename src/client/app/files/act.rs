@@ -269,7 +269,7 @@ impl App {
         let deeds = DEEDS.iter().map(|d| (d.shown(), d.doc, Some(d.act)));
         let wide = if narrow { 11 } else { 22 };
         let items = deeds.chain(move_items).map(|(keys, doc, act)| Item {
-            text: format!("{:<wide$} {doc}", short(&keys, wide)),
+            text: format!("{keys:<wide$} {doc}"),
             aside: String::new(),
             label: Some(format!("{keys} {doc}")),
             choice: Choice::Files(Box::new(FileWish::Act(act.unwrap_or(Act::Help)))),

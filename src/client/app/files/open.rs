@@ -20,7 +20,22 @@ impl App {
     pub(super) fn view_file(&mut self, whose: &Whose, path: &FilePath, hex: Option<bool>, out: &mut Vec<Effect>) {
         let title = format!("{}: {path}", short(&whose.label, 40));
         let tag = self.errand(Errand::Read { whose: whose.clone(), path: path.clone() }, out);
-        self.layers.push(Layer::Viewer(Box::new(Viewer::new(title, hex, Some(tag)))));
+        self.look_at(Viewer::new(title, hex, Some(tag)));
+    }
+
+    pub(super) fn look_at(&mut self, mut viewer: Viewer) {
+        viewer.fit(view::viewer::columns(self.size));
+        self.layers.push(Layer::Viewer(Box::new(viewer)));
+    }
+
+    /// The screen is another size.
+    pub(in crate::client::app) fn fit_viewers(&mut self) {
+        let columns = view::viewer::columns(self.size);
+        for layer in &mut self.layers {
+            if let Layer::Viewer(viewer) = layer {
+                viewer.fit(columns);
+            }
+        }
     }
 
     pub(in crate::client::app) fn viewer_key(&mut self, key: &Key, out: &mut Vec<Effect>) {

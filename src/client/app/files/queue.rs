@@ -134,7 +134,7 @@ impl App {
             let size = if info.kind == FileKind::Dir { "a directory".into() } else { sized(info.size) };
             format!("{size} of {}", self.moment(info.mtime_ms))
         };
-        let (new_said, old_said) = (told(&new), told(&old));
+        let both = vec![format!("new   {}", told(&new)), format!("there {}", told(&old))];
         let item = |text: &str, aside: String, choice: FileWish| Item {
             text: text.into(),
             aside,
@@ -143,8 +143,8 @@ impl App {
         };
         let answer = |what, all| FileWish::Answer(id, ask, what, all);
         let items = vec![
-            item("skip: leave what is there", old_said, answer(Conflict::Skip, false)),
-            item("replace it", new_said, answer(Conflict::Replace, false)),
+            item("skip: leave what is there", String::new(), answer(Conflict::Skip, false)),
+            item("replace it", String::new(), answer(Conflict::Replace, false)),
             item("replace it if it is older", String::new(), answer(Conflict::ReplaceOlder, false)),
             item("keep both: the new one gets another name", String::new(), answer(Conflict::KeepBoth, false)),
             item("skip all that are there", "for all".into(), answer(Conflict::Skip, true)),
@@ -154,7 +154,7 @@ impl App {
             item("cancel", String::new(), FileWish::Cancel(id)),
         ];
         let title = format!("'{}' is there already", short(&name, 40));
-        let picker = Picker::new(title, items).of_job(id);
+        let picker = Picker::new(title, items).telling(both).of_job(id);
         self.layers.push(Layer::Picker(if opened { picker } else { picker.in_calm(self.now) }));
     }
 
@@ -250,7 +250,8 @@ impl App {
         if w.kind != Kind::Delete {
             text.push_str(&format!("to {}: {}\n", w.to.label, w.into));
         }
-        text.push_str(&format!("{}, {}\n", count(job.files as usize, "file"), sized(job.bytes)));
+        let skipped = if job.skipped > 0 { format!(", {} skipped", job.skipped) } else { String::new() };
+        text.push_str(&format!("{}, {}{skipped}\n", count(job.files as usize, "file"), sized(job.bytes)));
         if let State::Failed(why) = &job.state {
             text.push_str(&format!("ended early: {why}\n"));
         }
@@ -272,7 +273,7 @@ impl App {
                 many => count(many.len(), "thing"),
             }
         );
-        self.layers.push(Layer::Viewer(Box::new(Viewer::of_text(title, &text))));
+        self.look_at(Viewer::of_text(title, &text));
     }
 
     /// What is to be said before thub is left; none = nothing goes on.

@@ -144,7 +144,7 @@ fn filter_sort_and_hidden() {
     assert_eq!(on(&s), "c.log");
     assert!(s.has("└/LOG"), "{}", s.screen());
     s.keys("Enter");
-    assert!(s.has("1 of 3 shown · /log"), "{}", s.screen());
+    assert!(s.has("/log · 1 of 3 shown"), "{}", s.screen());
     s.keys("Escape s");
     assert!(s.has("size▾") && s.app.browsing(), "the first Escape takes the filter away");
     s.keys("S Tab .");
@@ -813,4 +813,136 @@ fn wide_and_long_names_keep_the_columns_apart() {
         assert_eq!(buf[(78, y)].symbol(), "7", "{}", s.screen());
     }
     assert!(s.has(".txt      7"), "the ending is seen: {}", s.screen());
+}
+
+/// The file under the cursor's start is copied to the other column: which job that is. Where that one is not seen it is
+/// asked about.
+fn copy(s: &mut Bench) -> u64 {
+    s.keys("g j c");
+    if !matches!(s.app.layers.last(), Some(Layer::Browser)) {
+        s.keys("y");
+    }
+    s.app.files.queue.jobs.last().unwrap().id
+}
+
+#[test]
+fn a_question_about_a_taken_name_tells_of_both_files() {
+    for (cols, rows) in [(100, 30), (80, 24), (40, 12)] {
+        let mut s = bench(cols, rows);
+        let job = copy(&mut s);
+        errands(&mut s);
+        let (new, old) = (FileInfo { mtime_ms: 86_400_000, ..file("b.txt", 5 << 20) }, file("b.txt", 7 << 10));
+        let asked = jobs::Asked { id: 7, path: path("b.txt"), new, old };
+        news(&mut s, job, News::Asks(Box::new(asked)));
+        for part in ["5.0M", "7.0K", "1970-01-02 00:00", "1970-01-01 00:00"] {
+            assert!(s.has(part), "no {part:?} at {cols}x{rows}\n{}", s.screen());
+        }
+        // the last one, and what is clicked is what is seen there
+        s.at(1.0);
+        s.keys("PageDown");
+        assert!(s.has("cancel"), "{}", s.screen());
+        let y = s.screen().lines().position(|l| l.contains("keep both of all")).unwrap();
+        let mouse =
+            Mouse { kind: MouseKind::Press, button: Button::Left, col: 8, row: y as u16, mods: Mods::default() };
+        let x = s.screen().lines().nth(y).unwrap().chars().position(|c| c == 'k').unwrap();
+        s.event(Event::Mouse(Mouse { col: x as u16, ..mouse }));
+        assert_eq!(errands(&mut s), [(job, Errand::Answer { ask: 7, what: Conflict::KeepBoth, all: true })]);
+    }
+}
+
+#[test]
+fn the_queue_says_all_there_is_room_for() {
+    let failed = |name: &str| crate::proto::control::Failed { path: path(name), why: Fault::new(Fault::REFUSED, "no") };
+    for (cols, rows) in [(80, 24), (40, 12)] {
+        let mut s = bench(cols, rows);
+        let job = copy(&mut s);
+        news(&mut s, job, News::Planned { files: 86, bytes: 2400 << 20 });
+        let current = path("b.txt");
+        news(&mut s, job, News::Progress { files: 78, bytes: 593 << 20, current, speed: 10 << 20 });
+        news(&mut s, job, News::FailedFor(vec![failed("x"), failed("y")]));
+        s.keys("q");
+        let at = format!("{cols}x{rows}");
+        for part in ["this machine:/home/me", "78 of 86", "10M/s", "3 min left", "2 failed", "q close", "Enter details"]
+        {
+            assert!(s.has(part), "no {part:?} at {at}\n{}", s.screen());
+        }
+        s.app.message = None;
+        s.at(9.0);
+        news(&mut s, job, News::Over { files: 83, bytes: 2400 << 20, skipped: 3, failed: None, fault: None });
+        s.app.message = None;
+        for part in ["done, 2 failed", "83 files", "in 9 s", "3 skipped"] {
+            assert!(s.has(part), "no {part:?} at {at}\n{}", s.screen());
+        }
+        answer(&mut s, &there());
+    }
+    // where there are many each has two lines, and what failed is told first
+    let mut s = bench(80, 24);
+    for _ in 0..12 {
+        copy(&mut s);
+    }
+    let jobs: Vec<u64> = s.app.files.queue.jobs.iter().map(|j| j.id).collect();
+    news(&mut s, jobs[0], News::FailedFor(vec![failed("x"), failed("y")]));
+    news(&mut s, jobs[0], News::Over { files: 83, bytes: 2400 << 20, skipped: 3, failed: None, fault: None });
+    s.keys("q g");
+    assert!(s.has("done, 2 failed") && s.has("q close"), "{}", s.screen());
+    s.keys("G");
+    assert!(s.screen().matches("waits for its turn").count() >= 7, "{}", s.screen());
+}
+
+#[test]
+fn what_became_of_a_copy_is_wrapped_and_can_be_left() {
+    let mut s = bench(40, 12);
+    let job = copy(&mut s);
+    let why = Fault::new(Fault::REFUSED, "it is neither a file, a directory nor a link, and stays where it is");
+    news(&mut s, job, News::FailedFor(vec![crate::proto::control::Failed { path: path("pipe"), why }]));
+    news(&mut s, job, News::Over { files: 1, bytes: 1, skipped: 0, failed: None, fault: None });
+    s.keys("q Enter");
+    assert!(s.app.message.is_some() && s.has("q close"), "a note hides no key: {}", s.screen());
+    s.keys("G");
+    let words: String = s.screen().lines().map(|l| l.trim_matches(['│', ' ']).to_string() + " ").collect();
+    assert!(
+        words.contains("pipe: it is neither a file, a directory nor a link, and stays where it is"),
+        "{}",
+        s.screen()
+    );
+    // wider again: a line is one
+    s.event(Event::Resize(crate::proto::ids::Size::new(100, 30)));
+    assert!(s.has("pipe: it is neither a file, a directory nor a link, and stays where it is"), "{}", s.screen());
+}
+
+#[test]
+fn bytes_are_shown_beside_their_text_in_a_narrow_place_too() {
+    for (cols, row) in [(100, "abcdefghijklmnop"), (80, "abcdefghijklmnop"), (60, "abcdefgh"), (40, "abcd")] {
+        let mut s = bench(cols, 12);
+        s.keys("j x");
+        let tag = errands(&mut s)[0].0;
+        news(&mut s, tag, News::Bytes((b'a'..=b'z').cycle().take(400).collect()));
+        let line = s.screen().lines().nth(1).unwrap().to_string();
+        let text = line.trim_matches(['│', ' ']).rsplit(' ').next().unwrap().to_string();
+        assert!(line.contains("00000000  61 62 63 64 ") && text == row, "{cols}: {}", s.screen());
+        // made wider it stays where it was
+        s.keys("j j");
+        s.event(Event::Resize(crate::proto::ids::Size::new(100, 12)));
+        let first = s.screen().lines().nth(1).unwrap().to_string();
+        let at = row.len() * 2 / 16 * 16;
+        assert!(first.contains(&format!("{at:08x}")), "{cols}: {}", s.screen());
+    }
+}
+
+#[test]
+fn the_browsers_keys_can_be_read_whole_in_a_narrow_place() {
+    let mut s = bench(40, 12);
+    s.keys("? 'notselected");
+    let words: String = s.screen().lines().map(|l| l.trim_matches(['│', ' ']).to_string() + " ").collect();
+    assert!(words.contains("select what is not selected, and the other way round"), "{}", s.screen());
+    s.keys("C-u 'Backspace");
+    assert!(s.has("Backspace h ← ^h to the directory it"), "{}", s.screen());
+}
+
+#[test]
+fn what_is_looked_for_is_seen_in_a_narrow_column() {
+    let mut s = bench(80, 24);
+    s.keys("a / 'zzz-none Enter");
+    let foot = s.screen().lines().nth(22).unwrap().to_string();
+    assert!(foot.contains("/zzz-none") && foot.contains("3 selected"), "{}", s.screen());
 }

@@ -1046,3 +1046,41 @@ fn a_host_connected_without_its_agent_is_connected_with_it_again() {
     s.keys("C-b : 'update-agent Enter");
     assert!(s.take().contains(&Effect::Host(nas(), HostCommand::With)));
 }
+
+#[test]
+fn the_heading_of_a_target_names_it_as_its_tab_does() {
+    let mut s = super::super::tests::two_hosts_at(100, 24);
+    let pane = s.app.tabs.list[0].focus;
+    let heading = |s: &Bench| s.screen().lines().nth(1).unwrap_or_default().to_string();
+    assert!(heading(&s).contains(" build-server · bash "), "{}", s.screen());
+    let info = s.app.panes.get_mut(&pane).unwrap().info.as_mut().unwrap();
+    (info.target, info.connection) = ("t1".into(), "sensor".into());
+    assert!(heading(&s).contains(" sensor via build-server · bash "), "{}", s.screen());
+}
+
+#[test]
+fn the_form_can_be_read_in_a_small_place() {
+    let mut s = Bench::full(40, 12);
+    s.host("local", HostEvent::Connections(Some(Arc::new(book()))));
+    s.app.layers.push(Layer::Form(Box::new(crate::client::layer::form::Form::new(HostId::local(), None))));
+    let words =
+        |s: &Bench| -> String { s.screen().lines().map(|l| l.trim_matches(['│', ' ']).to_string() + " ").collect() };
+    assert!(s.has("more ▾") && !s.has("▴") && words(&s).contains("Esc leave"), "{}", s.screen());
+    s.keys("'x Enter Right");
+    for _ in 0..6 {
+        s.keys("Down");
+    }
+    assert!(s.has("▴") && s.has("more ▾"), "{}", s.screen());
+    assert!(s.has("Lend ssh-agent"), "{}", s.screen());
+    for _ in 0..20 {
+        s.keys("Down");
+    }
+    assert!(s.has("▴") && !s.has("▾"), "{}", s.screen());
+    // what is wrong is read to its end
+    s.keys("Up Up Up 'x Space 'y");
+    let Some(Layer::Form(form)) = s.app.layers.last() else { panic!() };
+    let why = form.complaint().unwrap().why.clone();
+    assert!(why.len() > 40 && words(&s).contains(&why), "{why} {}", s.screen());
+    s.keys("Escape");
+    assert!(words(&s).contains("not saved: Esc once more throws it away, C-s saves it"), "{}", s.screen());
+}
