@@ -42,6 +42,8 @@ pub struct Credit {
     most_near: u64,
     /// Of files: they keep the link full for minutes, and so have no more of a queue than it takes to know that it is full.
     gentle: bool,
+    /// And of those that come to us: whoever sends them has a TCP that begins slowly, which is no queue.
+    patient: bool,
     /// The shortest round trip, that of the way without a queue, and when it was seen.
     base: Option<(Duration, Instant)>,
     /// Output that came since the last round trip.
@@ -66,18 +68,39 @@ pub struct Credit {
 
 impl Default for Credit {
     fn default() -> Credit {
-        let (total, most_near, gentle) = (FIRST, MOST_NEAR, false);
+        let (total, most_near, gentle, patient) = (FIRST, MOST_NEAR, false, false);
         let (base, arrived, fresh, late, asked) = (None, 0, true, None, None);
         let (ended, carried) = (None, (0, Duration::ZERO));
         let (best, calm, flat, came) = (None, 0, 0, 0);
-        Credit { total, most_near, gentle, base, arrived, fresh, late, asked, ended, carried, came, best, calm, flat }
+        Credit {
+            total,
+            most_near,
+            gentle,
+            patient,
+            base,
+            arrived,
+            fresh,
+            late,
+            asked,
+            ended,
+            carried,
+            came,
+            best,
+            calm,
+            flat,
+        }
     }
 }
 
 impl Credit {
-    /// Of files, all of which are wanted: as much as the link carries, however near it is.
+    /// Of files that go from us, all of which are wanted: as much as the link carries, however near it is.
     pub fn of_files() -> Credit {
         Credit { total: FIRST_OF_FILES, most_near: MOST, gentle: true, ..Credit::default() }
+    }
+
+    /// Of files that come to us.
+    pub fn of_files_to_us() -> Credit {
+        Credit { patient: true, ..Credit::of_files() }
     }
 
     /// Bytes of output came.
@@ -120,8 +143,8 @@ impl Credit {
             self.best = Some((rate, now));
         }
         let least = if self.gentle { (best / 2.0 * base.as_secs_f64()) as u64 } else { 0 }.clamp(LEAST, MOST);
-        // a connection's own beginning makes it late as well: as long as more comes of more, it is no queue
-        let begins = self.gentle && self.fresh;
+        // as long as more comes of more, it is no queue
+        let begins = self.patient && self.fresh;
         self.flat = if rate >= best * MORE { 0 } else { self.flat + u32::from(late.is_some()) };
         let late = late.filter(|_| !begins || self.flat >= FLAT);
         if begins && late.is_none() {
@@ -222,9 +245,11 @@ mod tests {
             let (queue, used) = play(Credit::default(), rate, rtt, 60);
             assert!(queue <= Duration::from_millis(50 + ms / 8), "{kbit} kbit/s, {ms} ms: {queue:?}");
             assert!(used > 0.8, "{kbit} kbit/s, {ms} ms: {used}");
-            let (queue, used) = play(Credit::of_files(), rate, rtt, 60);
-            assert!(queue <= Duration::from_millis(25 + ms / 16), "files, {kbit} kbit/s, {ms} ms: {queue:?}");
-            assert!(used > 0.9, "files, {kbit} kbit/s, {ms} ms: {used}");
+            for credit in [Credit::of_files(), Credit::of_files_to_us()] {
+                let (queue, used) = play(credit, rate, rtt, 60);
+                assert!(queue <= Duration::from_millis(25 + ms / 16), "files, {kbit} kbit/s, {ms} ms: {queue:?}");
+                assert!(used > 0.9, "files, {kbit} kbit/s, {ms} ms: {used}");
+            }
         }
     }
 

@@ -235,6 +235,9 @@ impl App {
     pub(super) fn see_what_is_left(&mut self, out: &mut Vec<Effect>) {
         let gone = |p: &Pane| matches!(p.stage, Stage::Gone { .. } | Stage::Exited(_));
         self.restoring &= !self.panes.is_empty();
+        if self.opens_beside_what_needs_the_agent(out) {
+            return;
+        }
         if !self.restoring || !self.panes.values().all(gone) {
             return self.see_what_is_left_of_named(out);
         }
@@ -263,6 +266,22 @@ impl App {
             self.say("nothing of the last window is there just now: a tab of this machine was added");
             self.open_what_is_there(out);
         }
+    }
+
+    /// The host that was named is connected without an agent, and what the layout shows of it is the agent's: it stays, and
+    /// who came for a prompt has one beside it.
+    fn opens_beside_what_needs_the_agent(&mut self, out: &mut Vec<Effect>) -> bool {
+        let Some(host) = self.named.clone() else { return false };
+        let mut of_host = self.panes.values().filter(|p| p.host == host).peekable();
+        let without = self.hosts.get(&host).is_some_and(|h| h.state.is_without_agent());
+        if !without || of_host.peek().is_none() || !of_host.all(|p| matches!(p.stage, Stage::Gone { ended: false, .. }))
+        {
+            return false;
+        }
+        self.named = None;
+        self.say(format!("what the last window showed of {} needs its agent", crate::text::short(host.as_str(), 40)));
+        self.open_host(&host, out);
+        true
     }
 
     /// The layout shows the host that was named, and all it shows of it may have ended: what is free there, or a new shell,

@@ -2043,6 +2043,14 @@ fn a_host_named_is_never_another_one_when_the_last_window_is_gone() {
     assert!(s.has("nothing of the last window is alive"), "{}", s.screen());
     s.answer();
     assert_eq!((in_tabs(&s).as_str(), live_on(&s).as_deref()), ("[s11]", Some("nas")));
+    // without its agent nobody knows: it stays, and a shell there is opened beside it
+    let mut s = start(&[("nas", "a")]);
+    s.host("nas", HostEvent::State(HostState::Online { build: String::new(), hostname: "nas".into() }));
+    s.take();
+    s.host("nas", ended("a"));
+    assert!(s.has("showed of nas needs its agent"), "{}", s.screen());
+    s.answer();
+    assert_eq!((in_tabs(&s).as_str(), live_on(&s).as_deref()), ("a [s11]", Some("nas")));
     // what is free there is taken up
     let mut s = start(&[("nas", "a")]);
     s.there = vec![SessionInfo { state: "detached".into(), ..detached("x", "2026-01-01") }];

@@ -82,8 +82,9 @@ pub struct Pace(Option<Arc<Mutex<State>>>);
 
 impl Pace {
     pub fn new(far: bool) -> Pace {
-        let lane = || Lane { credit: Credit::of_files(), streams: HashMap::new(), busy: None };
-        let state = || State { down: lane(), up: lane(), looked: None, number: 0 };
+        let lane = |credit| Lane { credit, streams: HashMap::new(), busy: None };
+        let state =
+            || State { down: lane(Credit::of_files_to_us()), up: lane(Credit::of_files()), looked: None, number: 0 };
         Pace(far.then(|| Arc::new(Mutex::new(state()))))
     }
 

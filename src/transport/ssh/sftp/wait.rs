@@ -271,7 +271,7 @@ impl Requests {
                 waiting: HashMap::new(),
                 next: 1,
                 heard: Instant::now(),
-                credit: Credit::of_files(),
+                credit: Credit::of_files_to_us(),
                 on_way: 0,
                 probe: None,
                 over: None,
