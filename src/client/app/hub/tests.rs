@@ -1084,3 +1084,51 @@ fn the_form_can_be_read_in_a_small_place() {
     s.keys("Escape");
     assert!(words(&s).contains("not saved: Esc once more throws it away, C-s saves it"), "{}", s.screen());
 }
+
+/// A session over plain SSH is one of this machine's: its host need not be there for it.
+#[test]
+fn a_session_over_plain_ssh_is_shown_and_ended_while_its_host_is_away() {
+    use super::super::tests::info;
+    let (nas, session): (_, SessionId) = (HostId::new("nas"), "s9".parse().unwrap());
+    let away = || {
+        let mut s = bench();
+        let far = crate::proto::control::SessionInfo { target: "t-1".into(), kind: "ssh".into(), ..info("s9", 80, 24) };
+        s.host("local", HostEvent::Sessions(vec![far.clone()]));
+        s.app.open_session(&nas, &session, &mut Vec::new());
+        s.host("nas", HostEvent::State(HostState::Online { build: String::new(), hostname: "nas".into() }));
+        s.host("nas", HostEvent::Sessions(vec![far.clone()]));
+        s.host("nas", HostEvent::Attached { session: session.clone(), info: Box::new(far), again: false });
+        let lost = || HostState::Lost { why: "gone".into(), retry: std::time::Duration::from_secs(9) };
+        s.host("nas", HostEvent::State(lost()));
+        s
+    };
+    let asked = |out: Vec<Effect>| -> Vec<(String, HostCommand)> {
+        let of =
+            |e| if let Effect::Host(host, command) = e { Some((host.as_str().to_string(), command)) } else { None };
+        out.into_iter().filter_map(of).collect()
+    };
+    let fails = || HostState::Failed { why: "no route".into(), hints: Vec::new(), hard: false };
+    for gone in [false, true] {
+        let mut s = away();
+        if gone {
+            // nothing was there yet when it failed
+            s.app.panes.values_mut().find(|p| p.host == nas).unwrap().stage = crate::client::pane::Stage::Starting;
+            s.host("nas", HostEvent::State(fails()));
+        }
+        let mut out = Vec::new();
+        s.app.end_session(&HostId::local(), session.clone(), &mut out);
+        let asked = asked(out);
+        assert!(asked.contains(&("local".into(), HostCommand::Close { session: session.clone() })), "{asked:?}");
+        assert!(!asked.iter().any(|(_, c)| *c == HostCommand::Connect), "{asked:?}");
+        assert!(s.app.pane_with(&HostId::local(), &session).is_none());
+    }
+    let mut s = away();
+    s.app.panes.values_mut().find(|p| p.host == nas).unwrap().stage = crate::client::pane::Stage::Starting;
+    s.host("nas", HostEvent::State(fails()));
+    let (mut out, panes) = (Vec::new(), s.app.panes.len());
+    s.app.open_session(&HostId::local(), &session, &mut out);
+    let asked = asked(out);
+    assert!(asked.iter().any(|(h, c)| h == "local" && matches!(c, HostCommand::Attach { .. })), "{asked:?}");
+    assert!(!asked.iter().any(|(_, c)| *c == HostCommand::Connect), "{asked:?}");
+    assert_eq!((s.app.panes.len(), s.app.pane_of(&HostId::local(), &session)), (panes, s.app.tabs.focused()));
+}
