@@ -1132,3 +1132,54 @@ fn a_session_over_plain_ssh_is_shown_and_ended_while_its_host_is_away() {
     assert!(!asked.iter().any(|(_, c)| *c == HostCommand::Connect), "{asked:?}");
     assert_eq!((s.app.panes.len(), s.app.pane_of(&HostId::local(), &session)), (panes, s.app.tabs.focused()));
 }
+
+/// Every plain shell comes from the connection "Default Shell", which nobody opened.
+#[test]
+fn a_plain_shell_is_not_kept_as_a_connection() {
+    use super::super::tests::{info, setup};
+    let mut s = two_hosts();
+    let shell = crate::proto::control::SessionInfo {
+        connection_id: DEFAULT_SHELL.into(),
+        connection: "Default Shell".into(),
+        title: "me@box: ~".into(),
+        ..info("r7", 80, 24)
+    };
+    s.app.open_session(&HostId::new("nas"), &"r7".parse().unwrap(), &mut Vec::new());
+    s.host("nas", HostEvent::Attached { session: "r7".parse().unwrap(), info: Box::new(shell), again: false });
+    let saved = s.app.saved();
+    let s = Bench::new(super::super::Setup { saved: Some(saved), ..setup(100, 30) });
+    let tabs = s.screen().lines().next().unwrap().to_string();
+    assert!(tabs.contains(" 2 nas ") && !s.has("Default Shell"), "{}", s.screen());
+}
+
+#[test]
+fn what_a_connection_showed_keeps_its_pane_where_nothing_else_is_left() {
+    use super::super::tests::setup;
+    use crate::store::layout as disk;
+    let kept = |session: &str| {
+        let pane = disk::Pane {
+            host: "nas".into(),
+            session: session.into(),
+            title: "backup".into(),
+            connection: "c-n".into(),
+            ..disk::Pane::default()
+        };
+        let tab = disk::Tab { name: String::new(), root: disk::Node::Pane(pane), focus: 0, zoomed: false };
+        Some(disk::Layout { tabs: vec![tab], ..disk::Layout::default() })
+    };
+    let online = || HostEvent::State(HostState::Online { build: "1".into(), hostname: "box".into() });
+    for (session, open_host) in [("a", None), ("a", Some("nas")), ("", None)] {
+        let open_host = open_host.map(HostId::new);
+        let mut s = Bench::new(super::super::Setup { saved: kept(session), open_host, ..setup(100, 30) });
+        s.host("local", online());
+        s.host("nas", online());
+        if let Ok(session) = session.parse() {
+            s.take();
+            s.host("nas", HostEvent::AttachFailed { session, why: "it ended".into(), ended: true });
+        }
+        s.answer();
+        let tabs = s.screen().lines().next().unwrap().to_string();
+        assert!(tabs.contains(" 1 backup") && tabs.contains(" 2 "), "{session}: {}", s.screen());
+        assert!(s.app.focused().is_some_and(Pane::is_live), "{}", s.screen());
+    }
+}
