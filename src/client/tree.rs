@@ -170,13 +170,18 @@ pub fn state_text(host: &Host, now: Duration) -> String {
         HostState::Deploying { .. } => "deploying".into(),
         HostState::Updating { .. } => "updating".into(),
         HostState::Online { .. } if host.silent => {
-            format!("silent {}", age(now.saturating_sub(host.heard).as_secs() as i64))
+            format!("silent {}", unheard(host, now))
         }
         HostState::Online { .. } if host.state.is_without_agent() => "no agent".into(),
         HostState::Online { .. } => String::new(),
-        HostState::Lost { .. } => format!("lost {}", age(now.saturating_sub(host.heard).as_secs() as i64)),
+        HostState::Lost { .. } => format!("lost {}", unheard(host, now)),
         HostState::Failed { .. } => "failed".into(),
     }
+}
+
+/// For how long nothing was heard from it.
+pub fn unheard(host: &Host, now: Duration) -> String {
+    age(now.saturating_sub(host.heard).as_secs() as i64)
 }
 
 pub fn standing(host: Option<&Host>) -> Standing {

@@ -1,8 +1,11 @@
-//! Owns how much output a link may have on its way to us: measured from what arrives and from round trips, shared among
-//! the streams. Pure: the clock is passed in. Leaves out acknowledging it.
+//! Owns how much output a link may have on its way to us ([`OutputCredit`]): measured from what arrives and from round trips,
+//! shared among the streams. Pure: the clock is passed in. Leaves out acknowledging it, and files ([`files`]).
 //!
 //! Nothing is known of a link's rate beforehand, and a queue once built is in the way of every key's echo. So it begins
-//! small, grows while round trips stay what they were, and shrinks as soon as they tell of a queue.
+//! small, grows while round trips stay what they were, and shrinks as soon as they tell of a queue: a congestion window ruled
+//! by delay, as that of LEDBAT (RFC 6817) and BBR, at the receiver's end.
+
+pub mod files;
 
 use std::time::{Duration, Instant};
 
@@ -13,8 +16,6 @@ const FIRST: u64 = 16 << 10;
 /// processor from whoever writes it, where both are one machine.
 pub const NEAR: Duration = Duration::from_millis(5);
 const MOST_NEAR: u64 = 64 << 10;
-/// What files may have on their way over a link of which nothing is known.
-const FIRST_OF_FILES: u64 = 32 << 10;
 /// Never less than a screen takes.
 const LEAST: u64 = 4 << 10;
 const MOST: u64 = 4 << 20;
@@ -24,205 +25,204 @@ const LEAST_SHARE: u64 = 2 << 10;
 const QUEUE: Duration = Duration::from_millis(20);
 /// The shortest round trip is forgotten after this: the way may have become another.
 const MEMORY: Duration = Duration::from_secs(60);
-/// What a link carried is forgotten after this.
-const RECENT: Duration = Duration::from_secs(5);
-/// After so many round trips without a queue more is tried.
-const CALM: u32 = 4;
-/// Of a larger window more comes by at least this, where the link is not full. So many late round trips without it, and it
-/// is.
-const MORE: f64 = 1.15;
-const FLAT: u32 = 2;
 /// While much arrives, round trips are measured this often, or once in a round trip.
 const OFTEN: Duration = Duration::from_millis(50);
 
-pub struct Credit {
-    /// For all streams together.
-    total: u64,
-    /// On a link that is near.
-    most_near: u64,
-    /// Of files: they keep the link full for minutes, and so have no more of a queue than it takes to know that it is full.
-    gentle: bool,
-    /// And of those that come to us: whoever sends them has a TCP that begins slowly, which is no queue.
-    patient: bool,
+/// What may be on its way, and what tells of a queue. When it grows is its owner's matter.
+struct Window {
+    bytes: u64,
+    /// Nothing made it smaller yet, as in TCP's slow start.
+    startup: bool,
     /// The shortest round trip, that of the way without a queue, and when it was seen.
-    base: Option<(Duration, Instant)>,
-    /// Output that came since the last round trip.
-    arrived: u64,
-    /// No queue was ever met.
-    fresh: bool,
-    /// The last round trip before, where it told of a queue. One alone may have been a packet that was lost.
+    min_rtt: Option<(Duration, Instant)>,
+    /// The last round trip, where it told of a queue.
     late: Option<Duration>,
+    /// What came since the last round trip.
+    arrived: u64,
     asked: Option<Instant>,
-    /// When a round trip ended last, and what had arrived since the one before.
-    ended: Option<Instant>,
-    carried: (u64, Duration),
-    /// What has arrived since.
-    came: u64,
-    /// The most that came in a second of late, bytes, and when: less than half of that is never too much.
-    best: Option<(f64, Instant)>,
-    /// Round trips without a queue, one after the other.
-    calm: u32,
-    /// Those in which no more came than before, and late.
-    flat: u32,
 }
 
-impl Default for Credit {
-    fn default() -> Credit {
-        let (total, most_near, gentle, patient) = (FIRST, MOST_NEAR, false, false);
-        let (base, arrived, fresh, late, asked) = (None, 0, true, None, None);
-        let (ended, carried) = (None, (0, Duration::ZERO));
-        let (best, calm, flat, came) = (None, 0, 0, 0);
-        Credit {
-            total,
-            most_near,
-            gentle,
-            patient,
-            base,
-            arrived,
-            fresh,
-            late,
-            asked,
-            ended,
-            carried,
-            came,
-            best,
-            calm,
-            flat,
-        }
+/// What a round trip tells of the way.
+struct Trip {
+    rtt: Duration,
+    min_rtt: Duration,
+    /// What it took beyond that: what it waited.
+    queue: Duration,
+}
+
+impl Trip {
+    fn is_late(&self) -> bool {
+        self.queue > QUEUE
+    }
+
+    fn is_near(&self) -> bool {
+        self.min_rtt <= NEAR
+    }
+
+    /// What the way takes with half of the queue that is borne: what a window is made for.
+    fn aim(&self) -> Duration {
+        self.min_rtt + QUEUE / 2
     }
 }
 
-impl Credit {
-    /// Of files that go from us, all of which are wanted: as much as the link carries, however near it is.
-    pub fn of_files() -> Credit {
-        Credit { total: FIRST_OF_FILES, most_near: MOST, gentle: true, ..Credit::default() }
+impl Window {
+    fn new(bytes: u64) -> Window {
+        Window { bytes, startup: true, min_rtt: None, late: None, arrived: 0, asked: None }
     }
 
-    /// Of files that come to us.
-    pub fn of_files_to_us() -> Credit {
-        Credit { patient: true, ..Credit::of_files() }
+    fn arrived(&mut self, bytes: u64) {
+        self.arrived = self.arrived.saturating_add(bytes);
     }
 
-    /// Bytes of output came.
-    pub fn arrived(&mut self, bytes: usize) {
-        self.arrived = self.arrived.saturating_add(bytes as u64);
-        self.came = self.came.saturating_add(bytes as u64);
-    }
-
-    /// Whether to measure a round trip now: much arrives, and the last one was a while ago.
-    pub fn asks(&mut self, now: Instant) -> bool {
-        let pause = self.base.map_or(OFTEN, |(base, _)| base.max(OFTEN));
+    fn asks(&mut self, now: Instant) -> bool {
+        let pause = self.min_rtt().map_or(OFTEN, |min_rtt| min_rtt.max(OFTEN));
         let due = self.asked.is_none_or(|at| now.saturating_duration_since(at) >= pause);
-        let asks = due && self.arrived >= self.total / 4;
+        let asks = due && self.arrived >= self.bytes / 4;
         if asks {
             self.asked = Some(now);
         }
         asks
     }
 
-    /// A round trip took this long.
-    pub fn round(&mut self, rtt: Duration, now: Instant) {
-        let first = self.base.is_none();
-        if self.base.is_none_or(|(base, at)| rtt <= base || now.saturating_duration_since(at) > MEMORY) {
-            self.base = Some((rtt, now));
+    fn min_rtt(&self) -> Option<Duration> {
+        self.min_rtt.map(|(min_rtt, _)| min_rtt)
+    }
+
+    /// What a round trip tells, the shortest one learnt from it.
+    fn trip(&mut self, rtt: Duration, now: Instant) -> Trip {
+        let known =
+            self.min_rtt.filter(|(shortest, at)| rtt > *shortest && now.saturating_duration_since(*at) <= MEMORY);
+        if self.min_rtt.is_none() && rtt <= NEAR {
+            self.bytes = self.bytes.max(MOST_NEAR);
         }
-        let base = self.base.map_or(rtt, |(base, _)| base);
-        if first && rtt <= NEAR {
-            self.total = self.total.max(MOST_NEAR);
+        let (min_rtt, _) = *self.min_rtt.insert(known.unwrap_or((rtt, now)));
+        Trip { rtt, min_rtt, queue: rtt.saturating_sub(min_rtt) }
+    }
+
+    /// A round trip without a queue: it grows by so much, if what it allows is made use of.
+    fn grow(&mut self, by: u64, most: u64) {
+        if self.arrived >= self.bytes / 2 {
+            self.bytes = (self.bytes + by).min(most);
         }
-        let most = if base <= NEAR { self.most_near.max(self.total) } else { MOST };
-        let late = (rtt.saturating_sub(base) > QUEUE).then_some(rtt);
-        let before = std::mem::replace(&mut self.late, late);
-        let time = self.ended.map_or(rtt, |at| now.saturating_duration_since(at));
-        self.ended = Some(now);
-        let came = std::mem::take(&mut self.came);
-        let (bytes, past) = std::mem::replace(&mut self.carried, (came, time));
-        let rate = (bytes + came) as f64 / (past + time).as_secs_f64().max(0.001);
-        let best = self.best.map_or(0.0, |(best, _)| best);
-        if rate >= best || self.best.is_some_and(|(_, at)| now.saturating_duration_since(at) > RECENT) {
-            self.best = Some((rate, now));
-        }
-        let least = if self.gentle { (best / 2.0 * base.as_secs_f64()) as u64 } else { 0 }.clamp(LEAST, MOST);
-        // as long as more comes of more, it is no queue
-        let begins = self.patient && self.fresh;
-        self.flat = if rate >= best * MORE { 0 } else { self.flat + u32::from(late.is_some()) };
-        let late = late.filter(|_| !begins || self.flat >= FLAT);
-        if begins && late.is_none() {
-            self.late = None;
-        }
-        if self.gentle && late.is_some() && came.min(bytes) >= (self.total / 4).min(MOST_NEAR) {
-            // whatever made it late: what is on its way beyond what the link carries in its time waits before it, or is lost,
-            // and then comes all at once, which is the next time's queue
-            let carries = (rate * (base + QUEUE / 2).as_secs_f64()) as u64;
-            self.total = self.total.min(carries.max(self.total / 2).max(least));
-            self.fresh = false;
-        }
-        self.calm = if late.is_none() && rtt.saturating_sub(base) < QUEUE / 2 { self.calm + 1 } else { 0 };
-        if let Some(rtt) = late {
-            let Some(before) = before else { return };
-            // what hardly arrives builds no queue: others do, or packets are lost
-            if self.arrived < self.total / 4 {
-                self.arrived = 0;
-                return;
-            }
-            self.fresh = false;
-            let (may, took) = ((base + QUEUE / 2).as_secs_f64(), rtt.min(before).as_secs_f64());
-            // never to less than half at once: one lost packet makes a long round trip, too
-            let fewer = (self.total as f64 * (may / took).max(0.5)) as u64;
-            self.total = self.total.min(fewer.max(least));
-            // the next one set out before this could help
-            self.late = None;
-        } else if self.arrived >= self.total / 2 && (before.is_none() || !self.gentle) && (!begins || self.flat == 0) {
-            self.total = (self.total + self.more(rtt.saturating_sub(base))).min(most);
-        }
+        self.late = None;
         self.arrived = 0;
     }
 
-    /// What it grows by, where a round trip took so much more than the shortest. What a link does not carry of it waits
-    /// before it, for two round trips and longer until that is seen.
-    fn more(&self, queue: Duration) -> u64 {
-        match (self.gentle, self.fresh) {
-            (false, true) => self.total,
-            (false, false) => self.total / 8,
-            // (twice as much as the link carries may be more than its queue takes)
-            (true, true) if self.base.is_some_and(|(base, _)| base <= NEAR) => self.total,
-            (true, true) => self.total / 2,
-            // (far below what it carries)
-            (true, false) if self.calm > CALM => self.total / 4,
-            (true, false) if queue < QUEUE / 2 => self.total / 16,
-            (true, false) => self.total / 64,
+    /// A late round trip: the second one after the other makes it smaller.
+    fn shrink(&mut self, trip: &Trip, least: u64) {
+        // one alone may have been a packet that was lost
+        let Some(before) = self.late.replace(trip.rtt) else { return };
+        // what hardly arrives builds no queue: others do, or packets are lost
+        if std::mem::take(&mut self.arrived) < self.bytes / 4 {
+            return;
         }
+        let (may, took) = (trip.aim().as_secs_f64(), trip.rtt.min(before).as_secs_f64());
+        // never to less than half at once: one lost packet makes a long round trip, too
+        let fewer = (self.bytes as f64 * (may / took).max(0.5)) as u64;
+        self.limit(fewer.max(least));
+        // the next one set out before this could help
+        self.late = None;
+    }
+
+    fn limit(&mut self, most: u64) {
+        self.bytes = self.bytes.min(most);
+        self.startup = false;
+    }
+}
+
+/// Of the output of sessions, for all streams together.
+pub struct OutputCredit {
+    window: Window,
+}
+
+impl Default for OutputCredit {
+    fn default() -> OutputCredit {
+        OutputCredit { window: Window::new(FIRST) }
+    }
+}
+
+impl OutputCredit {
+    /// Bytes of output came.
+    pub fn arrived(&mut self, bytes: usize) {
+        self.window.arrived(bytes as u64);
+    }
+
+    /// Whether to measure a round trip now: much arrives, and the last one was a while ago.
+    pub fn asks(&mut self, now: Instant) -> bool {
+        self.window.asks(now)
+    }
+
+    /// A round trip took this long.
+    pub fn round(&mut self, rtt: Duration, now: Instant) {
+        let window = &mut self.window;
+        let trip = window.trip(rtt, now);
+        if trip.is_late() {
+            return window.shrink(&trip, LEAST);
+        }
+        let more = if window.startup { window.bytes } else { window.bytes / 8 };
+        let most = if trip.is_near() { window.bytes.max(MOST_NEAR) } else { MOST };
+        window.grow(more, most);
     }
 
     /// For one stream: the focused one gets half of all, the others share the rest.
     pub fn share(&self, focused: bool, streams: usize) -> u64 {
+        let all = self.window.bytes;
         match (focused, streams) {
-            (_, 0 | 1) => self.total,
-            (true, _) => self.total / 2,
-            (false, n) => (self.total / 2 / (n as u64 - 1)).max(LEAST_SHARE),
+            (_, 0 | 1) => all,
+            (true, _) => all / 2,
+            (false, n) => (all / 2 / (n as u64 - 1)).max(LEAST_SHARE),
         }
     }
 
     /// The shortest round trip there was of late.
-    pub fn base(&self) -> Option<Duration> {
-        self.base.map(|(base, _)| base)
+    pub fn min_rtt(&self) -> Option<Duration> {
+        self.window.min_rtt()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::files::FileCredit;
     use super::*;
+
+    trait Credit {
+        fn arrived(&mut self, bytes: usize);
+        fn asks(&mut self, now: Instant) -> bool;
+        fn round(&mut self, rtt: Duration, now: Instant);
+        fn window(&self) -> u64;
+    }
+
+    macro_rules! credit {
+        ($credit:ty, $window:expr) => {
+            impl Credit for $credit {
+                fn arrived(&mut self, bytes: usize) {
+                    self.arrived(bytes);
+                }
+                fn asks(&mut self, now: Instant) -> bool {
+                    self.asks(now)
+                }
+                fn round(&mut self, rtt: Duration, now: Instant) {
+                    self.round(rtt, now);
+                }
+                fn window(&self) -> u64 {
+                    $window(self)
+                }
+            }
+        };
+    }
+    credit!(OutputCredit, |credit: &OutputCredit| credit.share(true, 1));
+    credit!(FileCredit, FileCredit::window);
 
     /// A link of this rate (bytes a second) and round trip, kept full for a while: the longest queue in the second half,
     /// and the share of the rate that was used then.
-    fn play(mut credit: Credit, rate: f64, rtt: Duration, secs: u64) -> (Duration, f64) {
+    fn play(mut credit: impl Credit, rate: f64, rtt: Duration, secs: u64) -> (Duration, f64) {
         let t0 = Instant::now();
         credit.round(rtt, t0);
         let (mut now, end) = (t0, t0 + Duration::from_secs(secs));
         let (mut worst, mut sent, mut counted) = (Duration::ZERO, 0.0, Duration::ZERO);
         while now < end {
             // a window a round trip: what the link does not carry meanwhile waits before it
-            let window = credit.share(true, 1) as f64;
+            let window = credit.window() as f64;
             let took = rtt.as_secs_f64().max(window / rate);
             let round = Duration::from_secs_f64(took);
             credit.arrived(window as usize);
@@ -242,10 +242,10 @@ mod tests {
     fn a_link_is_filled_and_no_queue_is_built() {
         for (kbit, ms) in [(1000, 200), (10_000, 200), (10_000, 20), (100_000, 50), (300, 600)] {
             let (rate, rtt) = (f64::from(kbit) * 125.0, Duration::from_millis(ms));
-            let (queue, used) = play(Credit::default(), rate, rtt, 60);
+            let (queue, used) = play(OutputCredit::default(), rate, rtt, 60);
             assert!(queue <= Duration::from_millis(50 + ms / 8), "{kbit} kbit/s, {ms} ms: {queue:?}");
             assert!(used > 0.8, "{kbit} kbit/s, {ms} ms: {used}");
-            for credit in [Credit::of_files(), Credit::of_files_to_us()] {
+            for credit in [FileCredit::up(), FileCredit::down()] {
                 let (queue, used) = play(credit, rate, rtt, 60);
                 assert!(queue <= Duration::from_millis(25 + ms / 16), "files, {kbit} kbit/s, {ms} ms: {queue:?}");
                 assert!(used > 0.9, "files, {kbit} kbit/s, {ms} ms: {used}");
@@ -255,7 +255,7 @@ mod tests {
 
     #[test]
     fn lost_packets_are_no_queue() {
-        let mut credit = Credit::default();
+        let mut credit = OutputCredit::default();
         let now = Instant::now();
         let ms = Duration::from_millis;
         credit.round(ms(200), now);
@@ -276,32 +276,9 @@ mod tests {
         assert!(credit.share(true, 1) >= FIRST);
     }
 
-    /// Each second round trip is late, by what was sent at once and by what was lost of it.
-    #[test]
-    fn files_do_not_grow_between_two_late_round_trips() {
-        let mut credit = Credit::of_files();
-        let (mut now, ms) = (Instant::now(), Duration::from_millis);
-        for _ in 0..20 {
-            now += ms(200);
-            credit.arrived(1 << 20);
-            credit.round(ms(200), now);
-        }
-        assert!(credit.share(false, 1) > 1 << 20);
-        for _ in 0..20 {
-            // (1 MB a second, that is 210 KB)
-            for rtt in [200, 450] {
-                now += ms(rtt);
-                credit.arrived(rtt as usize * 1000);
-                credit.round(ms(rtt), now);
-            }
-        }
-        let total = credit.share(false, 1);
-        assert!((100_000..=220_000).contains(&total), "{total}");
-    }
-
     #[test]
     fn a_change_of_the_way_is_followed() {
-        let mut credit = Credit::default();
+        let mut credit = OutputCredit::default();
         let mut now = Instant::now();
         for _ in 0..200 {
             credit.arrived(1 << 20);
@@ -314,7 +291,7 @@ mod tests {
             credit.arrived(1 << 20);
             credit.round(Duration::from_millis(100), now);
         }
-        assert_eq!(credit.base(), Some(Duration::from_millis(100)));
+        assert_eq!(credit.min_rtt(), Some(Duration::from_millis(100)));
         for _ in 0..40 {
             credit.arrived(1 << 20);
             credit.round(Duration::from_secs(1), now);

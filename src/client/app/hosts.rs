@@ -37,6 +37,12 @@ fn reason(why: &str) -> String {
     }
 }
 
+/// Why a session of an agent's is not there for who connected without it.
+fn needs_agent(host: &HostId) -> String {
+    let host = short(host.as_str(), 40);
+    format!("it needs the agent: {host} is connected without one\nupdate-agent in the palette connects with it")
+}
+
 impl Host {
     pub fn new(now: Duration) -> Host {
         Host {
@@ -228,15 +234,10 @@ impl App {
                 if let Some(pane) = self.shown(&id, &session) {
                     // (this machine's agent does not know what another one runs: it may be alive there)
                     let elsewhere = without && pane.info.as_ref().is_none_or(|i| i.target.is_empty());
-                    match ended && elsewhere {
-                        true => {
-                            let host = short(id.as_str(), 40);
-                            let why = format!(
-                                "it needs the agent: {host} is connected without one\nupdate-agent in the palette connects with it"
-                            );
-                            pane.gone(&why, false);
-                        }
-                        false => pane.gone(&reason(&why), ended),
+                    if ended && elsewhere {
+                        pane.gone(&needs_agent(&id), false);
+                    } else {
+                        pane.gone(&reason(&why), ended);
                     }
                 }
                 self.leave_if_nothing(&why, &mut out);

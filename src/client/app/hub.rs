@@ -148,9 +148,10 @@ impl App {
         own.or_else(|| of_teams().filter(|_| host.is_local())).filter(|_| !info.connection_id.is_empty())
     }
 
-    /// The prepared connection a pane shows a session of, or is to; as it was told last where it is not told now.
+    /// The prepared connection a pane shows a session of, or is to; as it was told last where it is not told now. None of a
+    /// plain shell, though it comes from one as well.
     pub fn prepared_of(&self, pane: &Pane) -> Option<Prepared> {
-        let Some(info) = pane.info.as_ref().filter(|i| !i.connection_id.is_empty()) else {
+        let Some(info) = pane.info.as_ref().filter(|i| !["", DEFAULT_SHELL].contains(&i.connection_id.as_str())) else {
             return pane.prepared.clone();
         };
         let name = self.connection_of(&pane.host, info).map_or(&info.connection, |c| &c.name);

@@ -207,10 +207,7 @@ impl App {
                     self.close_pane(pane, out);
                 }
             }
-            Choice::Kill(host, session) => match self.pane_with(&host, &session) {
-                Some(pane) => self.close_pane(pane, out),
-                None => self.request(&host, HostCommand::Close { session }, out),
-            },
+            Choice::Kill(host, session) => self.end_session(&host, session, out),
             Choice::RenameTab(id, name) => {
                 if let Some(tab) = self.tabs.list.iter_mut().find(|t| t.id == id) {
                     tab.name = (!name.trim().is_empty()).then_some(name);

@@ -4,7 +4,7 @@
 use super::hub::Wish;
 use super::{App, Effect};
 use crate::client::book::Change;
-use crate::client::host::{HostCommand, HostId};
+use crate::client::host::HostId;
 use crate::client::layer::picker::{Item, Picker};
 use crate::client::layer::{Choice, Layer};
 use crate::client::layout::Dir;
@@ -276,10 +276,7 @@ impl App {
     pub(super) fn kill_all(&mut self, sessions: Vec<(HostId, SessionId)>, out: &mut Vec<Effect>) {
         self.tree.selected.clear();
         for (host, session) in sessions {
-            match self.pane_with(&host, &session) {
-                Some(pane) => self.close_pane(pane, out),
-                None => self.request(&host, HostCommand::Close { session }, out),
-            }
+            self.end_session(&host, session, out);
         }
     }
 }

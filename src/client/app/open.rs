@@ -226,10 +226,7 @@ impl App {
             && let Some(pane) = self.pane_with(host, session)
         {
             self.join(pane, dir);
-            if self.panes.get(&pane).is_some_and(|p| matches!(p.stage, Stage::Gone { .. })) {
-                self.revive(pane, out);
-            }
-            return;
+            return self.revive_at(pane, host, out);
         }
         let host = match place {
             // (nothing runs on a file)
@@ -274,9 +271,7 @@ impl App {
         match self.pane_with(host, session) {
             Some(pane) => {
                 self.go_to_pane(pane);
-                if self.panes.get(&pane).is_some_and(|p| matches!(p.stage, Stage::Gone { .. })) {
-                    self.revive(pane, out);
-                }
+                self.revive_at(pane, host, out);
             }
             None => {
                 let pane = self.new_pane(host.clone());
@@ -403,6 +398,17 @@ impl App {
         self.dirty = true;
     }
 
+    /// The same for a pane whose session this host lists: one over plain SSH is there while the host it was shown of is away.
+    fn revive_at(&mut self, pane: PaneId, host: &HostId, out: &mut Vec<Effect>) {
+        let Some(p) = self.panes.get_mut(&pane) else { return };
+        match p.stage {
+            Stage::Gone { ended: false, .. } => p.host.clone_from(host),
+            Stage::Gone { .. } => {}
+            _ => return,
+        }
+        self.revive(pane, out);
+    }
+
     /// Takes a pane away. What it showed goes on, unless it has ended: then its record goes too.
     pub fn detach_pane(&mut self, pane: PaneId, out: &mut Vec<Effect>) {
         self.take_away(pane, false, out);
@@ -411,6 +417,22 @@ impl App {
     /// Takes a pane away and ends what it showed.
     pub fn close_pane(&mut self, pane: PaneId, out: &mut Vec<Effect>) {
         self.take_away(pane, true, out);
+    }
+
+    /// Ends a session that this host lists, and takes away the pane that shows it.
+    pub fn end_session(&mut self, host: &HostId, session: SessionId, out: &mut Vec<Effect>) {
+        let pane = self.pane_with(host, &session).and_then(|id| self.panes.get(&id));
+        match pane.map(|p| (p.id, &p.stage, p.host == *host)) {
+            Some((pane, Stage::Exited(_), _) | (pane, Stage::Starting | Stage::Live, true)) => {
+                self.close_pane(pane, out)
+            }
+            // (the host it is shown of may be away, or it may not be shown at all)
+            Some((pane, ..)) => {
+                self.detach_pane(pane, out);
+                self.request(host, HostCommand::Close { session }, out);
+            }
+            None => self.request(host, HostCommand::Close { session }, out),
+        }
     }
 
     fn take_away(&mut self, id: PaneId, end: bool, out: &mut Vec<Effect>) {

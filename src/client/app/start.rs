@@ -230,8 +230,8 @@ impl App {
     }
 
     /// Of a kept layout nothing may be alive any more: there is a prompt all the same, of the host that was named. Where a
-    /// host could not be reached its panes stay, as what they showed may live; else the layout is no use, and its
-    /// generations keep it.
+    /// host could not be reached its panes stay, as what they showed may live, and so do those of prepared connections, which
+    /// can be opened again; else the layout is no use, and its generations keep it.
     pub(super) fn see_what_is_left(&mut self, out: &mut Vec<Effect>) {
         let gone = |p: &Pane| matches!(p.stage, Stage::Gone { .. } | Stage::Exited(_));
         self.restoring &= !self.panes.is_empty();
@@ -247,7 +247,7 @@ impl App {
             self.say_long("the machine was restarted: r starts what a pane showed again, as it was");
             return;
         }
-        if self.panes.values().all(Pane::is_over) {
+        if self.panes.values().all(|p| p.is_over() && self.prepared_of(p).is_none()) {
             for (_, pane) in std::mem::take(&mut self.panes) {
                 if let Some(session) = pane.session {
                     out.push(Effect::Host(pane.host, HostCommand::Detach { session }));
@@ -285,7 +285,7 @@ impl App {
     }
 
     /// The layout shows the host that was named, and all it shows of it may have ended: what is free there, or a new shell,
-    /// takes the place.
+    /// takes the place, but never that of a prepared connection.
     fn see_what_is_left_of_named(&mut self, out: &mut Vec<Effect>) {
         let Some(host) = self.named.clone() else { return };
         let of_host: Vec<&Pane> = self.panes.values().filter(|p| p.host == host).collect();
@@ -300,15 +300,20 @@ impl App {
         if !of_host.iter().all(|p| p.is_over()) {
             return;
         }
-        let first = focused.or_else(|| of_host.first().map(|p| p.id));
+        let is_shown = !of_host.is_empty();
+        let free: Vec<PaneId> = of_host.iter().filter(|p| self.prepared_of(p).is_none()).map(|p| p.id).collect();
         self.named = None;
-        let Some(pane) = first else { return };
+        if !is_shown {
+            return;
+        }
+        self.say(format!("what the last window showed of {} has ended", crate::text::short(host.as_str(), 40)));
+        let first = focused.filter(|id| free.contains(id)).or(free.first().copied());
+        let Some(pane) = first else { return self.open_host(&host, out) };
         if let Some(session) = self.panes.get_mut(&pane).and_then(|p| p.session.take()) {
             out.push(Effect::Host(host.clone(), HostCommand::Detach { session }));
         }
         let fresh = Pane::new(pane, host.clone(), self.pane_size(pane));
         self.panes.insert(pane, fresh);
-        self.say(format!("what the last window showed of {} has ended", crate::text::short(host.as_str(), 40)));
         self.opening = Some(super::open::Opening { host: host.clone(), pane, all: false });
         self.ensure(&host, out);
         if self.is_online(&host) {

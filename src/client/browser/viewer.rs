@@ -116,13 +116,14 @@ impl Viewer {
         for line in text.split_inclusive('\n') {
             let (mut begin, mut wide, mut blank) = (0, 0, None);
             for (at, c) in line.char_indices().filter(|(_, c)| *c != '\n') {
-                let room = wide + c.width().unwrap_or(0) <= self.columns;
-                if !room && c != ' ' && at > begin {
+                let more = c.width().unwrap_or(0);
+                // (where what stands behind the last blank is too wide with it, once more)
+                while wide + more > self.columns && c != ' ' && at > begin {
                     begin = blank.take().unwrap_or(at);
                     lines.push((from + begin) as u32);
                     wide = line.get(begin..at).map_or(0, UnicodeWidthStr::width);
                 }
-                wide += c.width().unwrap_or(0);
+                wide += more;
                 if c == ' ' {
                     blank = Some(at + 1);
                 }
@@ -330,6 +331,18 @@ mod tests {
     }
     fn seen(v: &Viewer) -> Vec<String> {
         (v.top(3)..v.top(3) + 3).filter_map(|r| v.row(r)).collect()
+    }
+
+    #[test]
+    fn a_line_is_broken_where_it_ends() {
+        let rows = |text: &str, columns: usize| -> Vec<String> {
+            let mut v = Viewer::of_text("t".into(), text);
+            v.fit(columns);
+            (0..v.rows()).filter_map(|row| v.row(row)).collect()
+        };
+        assert_eq!(rows("one two\nthree", 5), ["one ", "two", "three"]);
+        assert_eq!(rows("a longer", 4), ["a ", "long", "er"]);
+        assert_eq!(rows(" 漢a漢", 4), [" ", "漢a", "漢"]);
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Owns how much of files may be on its way over a link, either way: what the network holds in a queue is in the way of
-//! every key. Measured as the credit of output is (`link::credit`), and shared by all that is copied. Leaves out the bytes.
+//! every key. Measured by [`FileCredit`], and shared by all that is copied. Leaves out the bytes.
 
-use crate::link::credit::{Credit, NEAR};
+use crate::link::credit::NEAR;
+use crate::link::credit::files::FileCredit;
 use crate::link::{Link, locked};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -24,7 +25,7 @@ pub enum Way {
 }
 
 struct Lane {
-    credit: Credit,
+    credit: FileCredit,
     /// Its streams, and when something went on each last.
     streams: HashMap<u64, Instant>,
     /// What was sent so far is on its way by then, at the link's pace.
@@ -34,14 +35,14 @@ struct Lane {
 impl Lane {
     /// Bytes a second; none where a burst is in nobody's way: the way is short, or not measured yet.
     fn rate(&self) -> Option<f64> {
-        let base = self.credit.base().filter(|base| *base > NEAR)?;
-        Some(FASTER * self.credit.share(false, 1) as f64 / base.as_secs_f64())
+        let min_rtt = self.credit.min_rtt().filter(|min_rtt| *min_rtt > NEAR)?;
+        Some(FASTER * self.credit.window() as f64 / min_rtt.as_secs_f64())
     }
 
     /// What one of its streams may have on its way: they share alike, those aside on which nothing goes.
     fn share(&self, stream: u64, now: Instant) -> u64 {
         let is_busy = |(of, at): &(&u64, &Instant)| **of != stream && now.saturating_duration_since(**at) < IDLE;
-        self.credit.share(false, 1) / (self.streams.iter().filter(is_busy).count() as u64 + 1)
+        self.credit.window() / (self.streams.iter().filter(is_busy).count() as u64 + 1)
     }
 
     fn sent(&mut self, bytes: usize, now: Instant) {
@@ -83,8 +84,7 @@ pub struct Pace(Option<Arc<Mutex<State>>>);
 impl Pace {
     pub fn new(far: bool) -> Pace {
         let lane = |credit| Lane { credit, streams: HashMap::new(), busy: None };
-        let state =
-            || State { down: lane(Credit::of_files_to_us()), up: lane(Credit::of_files()), looked: None, number: 0 };
+        let state = || State { down: lane(FileCredit::down()), up: lane(FileCredit::up()), looked: None, number: 0 };
         Pace(far.then(|| Arc::new(Mutex::new(state()))))
     }
 

@@ -17,7 +17,7 @@ use super::without::{self, Without};
 use super::{Dialed, Env, HostCommand, HostEvent, HostId, HostState, dial_by};
 use crate::client::files::Up;
 use crate::failure::Kind;
-use crate::link::credit::Credit;
+use crate::link::credit::OutputCredit;
 use crate::link::pulse::{Act, Pulse, Signs};
 use crate::link::{Incoming, Link};
 use crate::proto::control::*;
@@ -165,7 +165,7 @@ struct Live {
     leaving: Option<ShuttingDown>,
     pulse: Pulse,
     /// What the link may carry; none where it is within this machine.
-    credit: Option<Credit>,
+    credit: Option<OutputCredit>,
     /// Kept: the link lives on it.
     ssh: Option<crate::transport::ssh::Ssh>,
     /// No agent there: the link is to this machine's.
@@ -581,7 +581,7 @@ impl Task {
             exe: hello.exe,
             leaving: None,
             pulse: Pulse::new(Instant::now()),
-            credit: (!self.host.is_local() && without.is_none()).then(Credit::default),
+            credit: (!self.host.is_local() && without.is_none()).then(OutputCredit::default),
             ssh,
             without,
             looked: Looked::default(),

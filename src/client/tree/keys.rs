@@ -206,10 +206,7 @@ impl App {
             let text = format!("End '{name}' on {}?", host_text(&host));
             self.layers.push(Layer::confirm(text, Choice::Kill(host, session)));
         } else {
-            match self.pane_with(&host, &session) {
-                Some(pane) => self.close_pane(pane, out),
-                None => self.request(&host, HostCommand::Close { session }, out),
-            }
+            self.end_session(&host, session, out);
         }
     }
 

@@ -8,7 +8,7 @@ use crate::client::host::attached::Waiting;
 use crate::client::keymap::shown;
 use crate::client::layout::PaneId;
 use crate::client::pane::{OwnedCell, Pane, Stage};
-use crate::client::tree::{age, host_text, state_text};
+use crate::client::tree::{host_text, state_text, unheard};
 use crate::term::screen::{self, CursorShape};
 use crate::term::width;
 use crate::text::{count, short};
@@ -416,9 +416,7 @@ fn border(app: &App, theme: &Theme, pane: &Pane, area: Rect, focused: bool, buf:
 fn brief(app: &App, pane: &Pane) -> Option<String> {
     let host = app.hosts.get(&pane.host).filter(|_| pane.scroll.is_none() && is_stale(app, pane))?;
     let text = match host.state {
-        HostState::Connecting | HostState::Deploying { .. } => {
-            format!("lost {}", age(app.now.saturating_sub(host.heard).as_secs() as i64))
-        }
+        HostState::Connecting | HostState::Deploying { .. } => format!("lost {}", unheard(host, app.now)),
         _ => state_text(host, app.now),
     };
     Some(text).filter(|text| !text.is_empty())

@@ -1084,3 +1084,102 @@ fn the_form_can_be_read_in_a_small_place() {
     s.keys("Escape");
     assert!(words(&s).contains("not saved: Esc once more throws it away, C-s saves it"), "{}", s.screen());
 }
+
+/// A session over plain SSH is one of this machine's: its host need not be there for it.
+#[test]
+fn a_session_over_plain_ssh_is_shown_and_ended_while_its_host_is_away() {
+    use super::super::tests::info;
+    let (nas, session): (_, SessionId) = (HostId::new("nas"), "s9".parse().unwrap());
+    let away = || {
+        let mut s = bench();
+        let far = crate::proto::control::SessionInfo { target: "t-1".into(), kind: "ssh".into(), ..info("s9", 80, 24) };
+        s.host("local", HostEvent::Sessions(vec![far.clone()]));
+        s.app.open_session(&nas, &session, &mut Vec::new());
+        s.host("nas", HostEvent::State(HostState::Online { build: String::new(), hostname: "nas".into() }));
+        s.host("nas", HostEvent::Sessions(vec![far.clone()]));
+        s.host("nas", HostEvent::Attached { session: session.clone(), info: Box::new(far), again: false });
+        let lost = || HostState::Lost { why: "gone".into(), retry: std::time::Duration::from_secs(9) };
+        s.host("nas", HostEvent::State(lost()));
+        s
+    };
+    let asked = |out: Vec<Effect>| -> Vec<(String, HostCommand)> {
+        let of =
+            |e| if let Effect::Host(host, command) = e { Some((host.as_str().to_string(), command)) } else { None };
+        out.into_iter().filter_map(of).collect()
+    };
+    let fails = || HostState::Failed { why: "no route".into(), hints: Vec::new(), hard: false };
+    for gone in [false, true] {
+        let mut s = away();
+        if gone {
+            // nothing was there yet when it failed
+            s.app.panes.values_mut().find(|p| p.host == nas).unwrap().stage = crate::client::pane::Stage::Starting;
+            s.host("nas", HostEvent::State(fails()));
+        }
+        let mut out = Vec::new();
+        s.app.end_session(&HostId::local(), session.clone(), &mut out);
+        let asked = asked(out);
+        assert!(asked.contains(&("local".into(), HostCommand::Close { session: session.clone() })), "{asked:?}");
+        assert!(!asked.iter().any(|(_, c)| *c == HostCommand::Connect), "{asked:?}");
+        assert!(s.app.pane_with(&HostId::local(), &session).is_none());
+    }
+    let mut s = away();
+    s.app.panes.values_mut().find(|p| p.host == nas).unwrap().stage = crate::client::pane::Stage::Starting;
+    s.host("nas", HostEvent::State(fails()));
+    let (mut out, panes) = (Vec::new(), s.app.panes.len());
+    s.app.open_session(&HostId::local(), &session, &mut out);
+    let asked = asked(out);
+    assert!(asked.iter().any(|(h, c)| h == "local" && matches!(c, HostCommand::Attach { .. })), "{asked:?}");
+    assert!(!asked.iter().any(|(_, c)| *c == HostCommand::Connect), "{asked:?}");
+    assert_eq!((s.app.panes.len(), s.app.pane_of(&HostId::local(), &session)), (panes, s.app.tabs.focused()));
+}
+
+/// Every plain shell comes from the connection "Default Shell", which nobody opened.
+#[test]
+fn a_plain_shell_is_not_kept_as_a_connection() {
+    use super::super::tests::{info, setup};
+    let mut s = two_hosts();
+    let shell = crate::proto::control::SessionInfo {
+        connection_id: DEFAULT_SHELL.into(),
+        connection: "Default Shell".into(),
+        title: "me@box: ~".into(),
+        ..info("r7", 80, 24)
+    };
+    s.app.open_session(&HostId::new("nas"), &"r7".parse().unwrap(), &mut Vec::new());
+    s.host("nas", HostEvent::Attached { session: "r7".parse().unwrap(), info: Box::new(shell), again: false });
+    let saved = s.app.saved();
+    let s = Bench::new(super::super::Setup { saved: Some(saved), ..setup(100, 30) });
+    let tabs = s.screen().lines().next().unwrap().to_string();
+    assert!(tabs.contains(" 2 nas ") && !s.has("Default Shell"), "{}", s.screen());
+}
+
+#[test]
+fn what_a_connection_showed_keeps_its_pane_where_nothing_else_is_left() {
+    use super::super::tests::setup;
+    use crate::store::layout as disk;
+    let kept = |session: &str| {
+        let pane = disk::Pane {
+            host: "nas".into(),
+            session: session.into(),
+            title: "backup".into(),
+            connection: "c-n".into(),
+            ..disk::Pane::default()
+        };
+        let tab = disk::Tab { name: String::new(), root: disk::Node::Pane(pane), focus: 0, zoomed: false };
+        Some(disk::Layout { tabs: vec![tab], ..disk::Layout::default() })
+    };
+    let online = || HostEvent::State(HostState::Online { build: "1".into(), hostname: "box".into() });
+    for (session, open_host) in [("a", None), ("a", Some("nas")), ("", None)] {
+        let open_host = open_host.map(HostId::new);
+        let mut s = Bench::new(super::super::Setup { saved: kept(session), open_host, ..setup(100, 30) });
+        s.host("local", online());
+        s.host("nas", online());
+        if let Ok(session) = session.parse() {
+            s.take();
+            s.host("nas", HostEvent::AttachFailed { session, why: "it ended".into(), ended: true });
+        }
+        s.answer();
+        let tabs = s.screen().lines().next().unwrap().to_string();
+        assert!(tabs.contains(" 1 backup") && tabs.contains(" 2 "), "{session}: {}", s.screen());
+        assert!(s.app.focused().is_some_and(Pane::is_live), "{}", s.screen());
+    }
+}

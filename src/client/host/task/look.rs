@@ -31,7 +31,7 @@ impl Task {
         // (a link within this machine has neither)
         let (Some(ssh), Some(credit)) = (&live.ssh, &live.credit) else { return };
         let measured = Measured {
-            shortest: credit.base(),
+            shortest: credit.min_rtt(),
             credit: credit.share(true, 1),
             ..Measured::of(ssh.look(), &mut live.looked.before, now)
         };

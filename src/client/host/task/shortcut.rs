@@ -10,7 +10,7 @@ use super::{Inner, Live, Task};
 use crate::client::host::attached::{Attached, Waiting};
 use crate::link::Link;
 use crate::link::conn::Outbox;
-use crate::link::credit::Credit;
+use crate::link::credit::OutputCredit;
 use crate::proto::control::{Direct, Lent, SessionAttach, SessionDetach, SessionGet};
 use crate::proto::ids::{SessionId, StreamId};
 use crate::transport::ssh::Ssh;
@@ -143,7 +143,7 @@ fn is_calm(a: &Attached) -> bool {
 impl Task {
     /// Somebody types into it.
     pub(super) fn shorten(&mut self, live: &mut Live, session: &SessionId) {
-        let shortest = live.credit.as_ref().and_then(Credit::base);
+        let shortest = live.credit.as_ref().and_then(OutputCredit::min_rtt);
         if !live.shortcuts.some || shortest.is_none_or(|rtt| rtt >= NEAR) {
             return;
         }

@@ -2,7 +2,7 @@
 //! is asked.
 
 use super::packet::{self, Ask, Reply};
-use crate::link::credit::Credit;
+use crate::link::credit::files::FileCredit;
 use crate::transport::ssh::sftp_guard::{Guard, PACKET_MOST};
 use std::collections::HashMap;
 use std::io;
@@ -73,7 +73,7 @@ struct State {
     next: u32,
     heard: Instant,
     /// How much may be on its way, so that whoever types on the same connection does not wait behind it; and how much is.
-    credit: Credit,
+    credit: FileCredit,
     on_way: u64,
     /// A request that asks for nothing but an answer.
     probe: Option<(u32, Instant)>,
@@ -210,7 +210,7 @@ impl Shared {
     /// Whether so much more may be on its way: what is alone always may.
     fn has_room(&self, cost: u64) -> bool {
         let state = self.state();
-        state.over.is_some() || state.on_way == 0 || state.on_way + cost <= state.credit.share(false, 1)
+        state.over.is_some() || state.on_way == 0 || state.on_way + cost <= state.credit.window()
     }
 
     /// Measures how long an answer takes just now, where it is time to: a server answers one request after the other.
@@ -271,7 +271,7 @@ impl Requests {
                 waiting: HashMap::new(),
                 next: 1,
                 heard: Instant::now(),
-                credit: Credit::of_files_to_us(),
+                credit: FileCredit::down(),
                 on_way: 0,
                 probe: None,
                 over: None,
