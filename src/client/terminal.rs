@@ -99,6 +99,8 @@ pub enum TerminalEvent {
 #[derive(Debug)]
 pub struct Terminal {
     tty: AsyncFd<OwnedFd>,
+    /// It takes no more: asked of a duplicate, and only then, as it would else wake us whenever it has shown something.
+    full: Option<AsyncFd<OwnedFd>>,
     features: Features,
     /// The terminal knows kitty's keyboard protocol.
     knows_keyboard: bool,
@@ -175,10 +177,11 @@ impl Terminal {
     fn take(fd: OwnedFd, features: Features) -> Result<Terminal, Failure> {
         let failed = |e: io::Error| no_terminal(&e.to_string());
         let news = listen().map_err(failed)?;
-        let tty = crate::sys::async_fd(fd, Interest::READABLE | Interest::WRITABLE).map_err(|e| failed(e.1))?;
+        let tty = crate::sys::async_fd(fd, Interest::READABLE).map_err(|e| failed(e.1))?;
         on_panic();
         let mut terminal = Terminal {
             tty,
+            full: None,
             features,
             knows_keyboard: false,
             keyboard: 0,
@@ -224,8 +227,7 @@ impl Terminal {
     /// this is for the end.
     pub async fn flush(&mut self) {
         while self.pending() && self.suspended.is_none() {
-            let Ok(mut guard) = self.tty.writable().await else { return };
-            guard.clear_ready();
+            room(&self.tty, &mut self.full).await;
             self.write_some();
         }
     }
@@ -270,12 +272,7 @@ impl Terminal {
                         Err(_would_block) => {}
                     }
                 }
-                ready = self.tty.writable(), if out => {
-                    if let Ok(mut guard) = ready {
-                        guard.clear_ready();
-                    }
-                    self.write_some();
-                }
+                () = room(&self.tty, &mut self.full), if out => self.write_some(),
             }
         }
     }
@@ -388,6 +385,7 @@ impl Terminal {
         }
         self.queue.clear();
         self.sent = 0;
+        self.full = None;
         self.drained |= std::mem::take(&mut self.held);
     }
 }
@@ -395,6 +393,24 @@ impl Terminal {
 impl Drop for Terminal {
     fn drop(&mut self) {
         restore();
+    }
+}
+
+/// Waits until the terminal takes more. Cancel-safe.
+async fn room(tty: &AsyncFd<OwnedFd>, full: &mut Option<AsyncFd<OwnedFd>>) {
+    let ready = match full {
+        Some(ready) => ready,
+        None => {
+            let again = rustix::io::fcntl_dupfd_cloexec(tty.get_ref(), 3).map_err(io::Error::from);
+            match again.and_then(|again| crate::sys::async_fd(again, Interest::WRITABLE).map_err(|(_, e)| e)) {
+                Ok(ready) => full.insert(ready),
+                // (no descriptor to be had)
+                Err(_) => return tokio::time::sleep(Duration::from_millis(50)).await,
+            }
+        }
+    };
+    if let Ok(mut guard) = ready.writable().await {
+        guard.clear_ready();
     }
 }
 
