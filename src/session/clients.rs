@@ -105,6 +105,11 @@ impl Conn {
         }
     }
 
+    /// Not all that there is to be shown has been sent.
+    pub fn is_behind(&self, ring: &Ring) -> bool {
+        self.viewer.as_ref().is_some_and(|v| !v.blind && (v.screen_due || v.tty.is_some() || v.sent < ring.end()))
+    }
+
     /// Says what was taken of the client's input, where that was not said.
     pub fn acknowledge(&mut self) {
         if let Some(v) = &mut self.viewer {

@@ -204,13 +204,13 @@ impl Session {
                     }
                     self.tty_flags();
                     let now = Instant::now();
-                    if !self.conns.is_empty() {
-                        (asks_at, rests_at) = (Some(now + ASKS), Some(now + RESTS));
-                    }
                     if let Some((quiet, _)) = &mut drain && taken > 0 {
                         *quiet = now + Duration::from_millis(100);
                     }
                     self.pump();
+                    asks_at = (!self.conns.is_empty()).then(|| now + ASKS);
+                    // (who has it all waits for nothing)
+                    rests_at = self.conns.values().any(|c| c.is_behind(&self.ring)).then(|| now + RESTS);
                     // a flood must not keep clients' frames and the clock from being looked at
                     tokio::task::yield_now().await;
                 }

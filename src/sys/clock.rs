@@ -1,14 +1,24 @@
 //! Owns what a loop runs on: its task ([`as_task`]) and its one timer ([`Clock`]). Leaves out what is due when.
 
+#[cfg(target_os = "linux")]
+use super::idle::Timer;
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::time::Sleep;
 
-/// Wakes at the earliest time it was aimed at. Times that move on, as they do with each key, are not set anew each time:
+/// Armed for a time as near as this that is not wanted any more, it is set anew; else it wakes once too early.
+const SOON: Duration = Duration::from_millis(5);
+
+/// Wakes no later than it was aimed at last. Times that move on, as they do with each key, are not set anew each time:
 /// then it wakes once too early, and is aimed again.
+///
+/// A timer of the kernel's own where there is one: a runtime whose next timer comes sooner than it knew writes to itself to
+/// be woken, which for each key is a call and an event more.
 #[derive(Debug)]
 pub struct Clock {
+    #[cfg(target_os = "linux")]
+    timer: Option<Timer>,
     sleep: Pin<Box<Sleep>>,
     armed: Option<Instant>,
 }
@@ -20,18 +30,30 @@ impl Default for Clock {
 }
 
 impl Clock {
-    /// Made inside a runtime with timers.
+    /// Made inside a runtime with timers and I/O.
     pub fn new() -> Clock {
-        Clock { sleep: Box::pin(tokio::time::sleep(std::time::Duration::ZERO)), armed: None }
+        Clock {
+            #[cfg(target_os = "linux")]
+            timer: Timer::new().ok(),
+            sleep: Box::pin(tokio::time::sleep(Duration::ZERO)),
+            armed: None,
+        }
     }
 
     /// [`Clock::struck`] comes no later than this.
     pub fn aim(&mut self, at: Option<Instant>) {
-        if let Some(at) = at
-            && self.armed.is_none_or(|armed| at < armed)
-        {
-            self.sleep.as_mut().reset(at.into());
+        let Some(at) = at else { return };
+        let now = Instant::now();
+        if self.armed.is_none_or(|armed| at < armed || (armed < at && armed < now + SOON)) {
             self.armed = Some(at);
+            #[cfg(target_os = "linux")]
+            if let Some(timer) = &self.timer {
+                if timer.set(at.saturating_duration_since(now), Duration::ZERO).is_ok() {
+                    return;
+                }
+                self.timer = None;
+            }
+            self.sleep.as_mut().reset(at.into());
         }
     }
 
@@ -39,6 +61,12 @@ impl Clock {
     pub async fn struck(&mut self) {
         if self.armed.is_none() {
             return std::future::pending().await;
+        }
+        #[cfg(target_os = "linux")]
+        if let Some(timer) = &mut self.timer {
+            timer.struck().await;
+            self.armed = None;
+            return;
         }
         poll_fn(|cx| self.sleep.as_mut().poll(cx)).await;
         self.armed = None;
@@ -85,6 +113,12 @@ mod tests {
         clock.aim(at(50));
         clock.struck().await;
         assert!(start.elapsed() >= Duration::from_millis(50));
+        // near, and not wanted any more
+        let begun = Instant::now();
+        clock.aim(Some(begun + Duration::from_millis(1)));
+        clock.aim(Some(begun + Duration::from_millis(30)));
+        clock.struck().await;
+        assert!(begun.elapsed() >= Duration::from_millis(30));
         let mut due = at(50);
         assert!(!is_due(&mut due, start));
         assert!(is_due(&mut due, Instant::now()) && due.is_none() && !is_due(&mut due, Instant::now()));

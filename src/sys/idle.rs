@@ -10,44 +10,67 @@ use std::time::Duration;
 #[cfg(target_os = "linux")]
 use tokio::io::{Interest, unix::AsyncFd};
 
+/// A timer of the kernel (timerfd_create(2)), monotonic.
+#[cfg(target_os = "linux")]
+#[derive(Debug)]
+pub(super) struct Timer(AsyncFd<OwnedFd>);
+
+#[cfg(target_os = "linux")]
+impl Timer {
+    /// Set to nothing; made inside a runtime with I/O.
+    pub(super) fn new() -> io::Result<Timer> {
+        use rustix::time::{TimerfdClockId, TimerfdFlags, timerfd_create};
+        let fd = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK)?;
+        Ok(Timer(async_fd(fd, Interest::READABLE).map_err(|(_, e)| e)?))
+    }
+
+    /// It strikes after `first`, and then each time after `every`, if that is not zero. What it was set to is over.
+    pub(super) fn set(&self, first: Duration, every: Duration) -> io::Result<()> {
+        use rustix::time::{Itimerspec, TimerfdTimerFlags, Timespec, timerfd_settime};
+        let spec = |d: Duration| Timespec { tv_sec: d.as_secs() as i64, tv_nsec: d.subsec_nanos().into() };
+        // (zero would take it back)
+        let times = Itimerspec { it_interval: spec(every), it_value: spec(first.max(Duration::from_nanos(1))) };
+        timerfd_settime(self.0.get_ref(), TimerfdTimerFlags::empty(), &times)?;
+        Ok(())
+    }
+
+    /// Returns when it has struck. Cancel-safe.
+    pub(super) async fn struck(&mut self) {
+        loop {
+            let Ok(mut ready) = self.0.readable().await else { return std::future::pending().await };
+            let mut count = [0u8; 8];
+            if ready.try_io(|fd| Ok(rustix::io::read(fd.get_ref(), &mut count)?)).is_ok() {
+                return;
+            }
+        }
+    }
+}
+
 /// A beat that wakes the process exactly once each time: a runtime's timer wheel wakes more often to sort itself.
 pub struct Beat {
     #[cfg(target_os = "linux")]
-    fd: AsyncFd<OwnedFd>,
+    timer: Timer,
     #[cfg(not(target_os = "linux"))]
     every: tokio::time::Interval,
 }
 
 impl Beat {
     /// The first beat comes after `first`.
-    #[cfg(target_os = "linux")]
     pub fn new(first: Duration, every: Duration) -> io::Result<Beat> {
-        use rustix::time::{Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec};
-        let fd =
-            rustix::time::timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK)?;
-        let spec = |d: Duration| Timespec { tv_sec: d.as_secs() as i64, tv_nsec: d.subsec_nanos().into() };
-        rustix::time::timerfd_settime(
-            &fd,
-            TimerfdTimerFlags::empty(),
-            &Itimerspec { it_interval: spec(every), it_value: spec(first) },
-        )?;
-        Ok(Beat { fd: async_fd(fd, Interest::READABLE).map_err(|(_, e)| e)? })
-    }
-    #[cfg(not(target_os = "linux"))]
-    pub fn new(first: Duration, every: Duration) -> io::Result<Beat> {
+        #[cfg(target_os = "linux")]
+        {
+            let timer = Timer::new()?;
+            timer.set(first, every)?;
+            Ok(Beat { timer })
+        }
+        #[cfg(not(target_os = "linux"))]
         Ok(Beat { every: tokio::time::interval_at(tokio::time::Instant::now() + first, every) })
     }
 
     /// The next beat. Cancel-safe.
     pub async fn next(&mut self) {
         #[cfg(target_os = "linux")]
-        loop {
-            let Ok(mut ready) = self.fd.readable().await else { return std::future::pending().await };
-            let mut count = [0u8; 8];
-            if ready.try_io(|fd| Ok(rustix::io::read(fd.get_ref(), &mut count)?)).is_ok() {
-                return;
-            }
-        }
+        self.timer.struck().await;
         #[cfg(not(target_os = "linux"))]
         self.every.tick().await;
     }
