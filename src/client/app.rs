@@ -140,6 +140,8 @@ pub struct Host {
     pub book: Option<Shelf>,
     /// Tags of changes to it that are not answered yet: lists from before are not looked at.
     pub changing: HashSet<u64>,
+    /// Folders and names of connections that are made there, until a list has them.
+    pub coming: Vec<(Option<String>, String)>,
     pub gauges: Option<Gauges>,
     pub forwards: Vec<Status>,
     /// The person's ssh-agent and display, as far as it has them.

@@ -45,6 +45,7 @@ impl Host {
             sessions: Vec::new(),
             book: None,
             changing: Default::default(),
+            coming: Vec::new(),
             gauges: None,
             forwards: Vec::new(),
             lends: Lends::default(),
@@ -177,6 +178,7 @@ impl App {
                     && let Some(host) = self.hosts.get_mut(&id).filter(|h| h.changing.is_empty())
                 {
                     host.book = book.map(Shelf::new);
+                    host.coming.clear();
                 }
             }
             HostEvent::Booked { tag, result } => self.booked(&id, tag, result),
@@ -378,6 +380,7 @@ impl App {
         host.since = now;
         if !matches!(state, HostState::Online { .. }) {
             host.changing.clear();
+            host.coming.clear();
         }
         if matches!(state, HostState::Online { .. }) {
             host.met = true;

@@ -234,6 +234,9 @@ impl App {
         }
         if let Some(known) = self.hosts.get_mut(&host) {
             known.changing.insert(self.next_tag);
+            if let Change::Create(new) = &change {
+                known.coming.push((new.folder_id.clone(), new.name.clone()));
+            }
             // shown at once: the next step begins where this one ends
             if let Change::Move(to) = &change
                 && let Some(moved) = known.book.as_ref().and_then(|b| b.moved(to))
@@ -291,7 +294,8 @@ impl App {
             return;
         }
         if let Some(connection) = self.connection(host, id) {
-            let form = Form::edit(host.clone(), connection);
+            let all = self.book(host).map_or(&[][..], |book| &book.connections);
+            let form = Form::edit(host.clone(), connection, all);
             self.layers.push(Layer::Form(Box::new(form)));
         }
     }
@@ -488,7 +492,10 @@ impl App {
                 _ => {}
             },
             Wish::New(host, folder) => match self.book(&host) {
-                Some(_) => self.layers.push(Layer::Form(Box::new(Form::new(host, folder)))),
+                Some(book) => {
+                    let form = Form::new(host.clone(), folder, &book.connections);
+                    self.layers.push(Layer::Form(Box::new(form)));
+                }
                 None => self.say_no_book(&host, "connections"),
             },
             Wish::NewFolder(host, parent) => match self.book(&host) {
@@ -503,7 +510,11 @@ impl App {
                 if let Some(connection) = self.connection(&host, &id).cloned() {
                     let beside = |c: &&Connection| c.folder_id == connection.folder_id;
                     let all = self.book(&host).map_or(&[][..], |book| &book.connections);
-                    let name = copy_name(&connection.name, |name| all.iter().filter(beside).any(|c| c.name == name));
+                    let coming = self.hosts.get(&host).map_or(&[][..], |host| &host.coming);
+                    let name = copy_name(&connection.name, |name| {
+                        let is_coming = coming.iter().any(|(folder, n)| *folder == connection.folder_id && n == name);
+                        is_coming || all.iter().filter(beside).any(|c| c.name == name)
+                    });
                     let copy = Connection { id: String::new(), name, ..connection };
                     self.tree.copying = Some(self.change(host, Change::Create(Box::new(copy)), out));
                 }
