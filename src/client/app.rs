@@ -559,8 +559,8 @@ impl App {
     pub(super) fn say_trouble(&mut self, host: &HostId, text: &str) {
         let name = crate::text::short(host.as_str(), 40);
         // (what names it itself needs no name before it)
-        let named = text.strip_prefix(&name).is_some_and(|rest| rest.starts_with([' ', ':']));
-        self.say(if named { text.to_string() } else { format!("{name}: {text}") });
+        let is_named = super::tree::unnamed(host, text) != text;
+        self.say(if is_named { text.to_string() } else { format!("{name}: {text}") });
         if let Some(message) = &mut self.message {
             message.trouble = Some(host.clone());
         }
@@ -602,6 +602,7 @@ impl App {
     fn outer_title(&self) -> String {
         match self.focused().map(|p| (p, self.whereabouts(p, 40))) {
             Some((p, None)) => self.title_of(p),
+            Some((p, Some(place))) if self.is_called_as_its_target(p) => place,
             Some((p, Some(place))) => format!("{place}: {}", self.title_of(p)),
             None => "thub".into(),
         }

@@ -166,8 +166,15 @@ impl App {
         }
     }
 
-    /// The target of a connection that a pane's program is not on its host for; escaped.
+    /// The target of a connection that a pane's program is not on its host for.
     pub fn target_of(&self, pane: &Pane) -> Option<String> {
+        // (one that is not opened yet is to lead there)
+        if pane.info.is_none() {
+            let prepared = pane.prepared.as_ref()?;
+            let host_and_team = std::iter::once(&pane.host).chain(self.teams.keys().filter(|_| pane.host.is_local()));
+            let away = |host| self.kept_book(host).and_then(|book| book.words(&prepared.id)).is_some_and(|w| w.away);
+            return host_and_team.into_iter().any(away).then(|| prepared.name.clone()).filter(|n| !n.is_empty());
+        }
         let info = pane.info.as_ref().filter(|i| !i.target.is_empty())?;
         // a host without an agent is such a target itself
         let local = HostId::local();
@@ -180,6 +187,11 @@ impl App {
         }
         let name = self.connection_of(&pane.host, info).map_or(info.connection.as_str(), |c| c.name.as_str());
         Some(name.to_string()).filter(|n| !n.is_empty())
+    }
+
+    /// Its title is its target's name, which need not be said twice.
+    pub fn is_called_as_its_target(&self, pane: &Pane) -> bool {
+        self.target_of(pane).is_some_and(|target| short(&target, 60) == self.title_of(pane))
     }
 
     /// Where a pane's program works, where that is not this machine: a host, `target`, `target via host`, each in at most

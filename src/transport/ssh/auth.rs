@@ -226,12 +226,12 @@ impl Prover<'_> {
             "" => String::new(),
             said => format!("; the host says: {}", short(&said.replace('\n', " | "), 200)),
         };
-        let alias = escape(&self.config.alias);
+        let ssh_v = self.config.ssh_v();
         let next = match self.mistyped {
             Some(next) => anew(next),
             None => format!(
                 "put your public key into ~/.ssh/authorized_keys there, or name the right one with IdentityFile; \
-                 `ssh -v {alias}` shows every step"
+                 {ssh_v} shows every step"
             ),
         };
         let what = format!("{at} refused every way tried ({tried}); it takes {wants}{banner}");

@@ -290,7 +290,7 @@ impl Gate {
                 Some(key) => self.judge(&key, why.as_deref()).await,
                 None => Err(Failure::refused(
                     format!("{}: its host certificate can't be read", self.config.shown()),
-                    "ask its admin for a new one; `ssh -v` tells more",
+                    format!("ask its admin for a new one; {} tells more", self.config.ssh_v()),
                 )),
             },
         }

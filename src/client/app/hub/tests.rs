@@ -1087,3 +1087,21 @@ fn the_form_can_be_read_in_a_small_place() {
     s.keys("Escape");
     assert!(words(&s).contains("not saved: Esc once more throws it away, C-s saves it"), "{}", s.screen());
 }
+
+#[test]
+fn what_is_not_opened_yet_is_named_by_its_target() {
+    let mut s = super::super::tests::two_hosts_at(100, 24);
+    let host = HostId::new("build-server");
+    s.host("build-server", HostEvent::Connections(Some(Arc::new(book()))));
+    s.app.open_connection(&host, "c-db", &mut Vec::new());
+    let line = |s: &Bench, n: usize| s.screen().lines().nth(n).unwrap().to_string();
+    let last = |s: &Bench| s.screen().lines().last().unwrap().to_string();
+    assert!(last(&s).contains("db via build-server") && !last(&s).contains("CPU"), "{}", s.screen());
+    assert!(line(&s, 0).contains(" db via build-server "), "{}", s.screen());
+    s.app.settle(&mut Vec::new());
+    assert_eq!(s.app.title, "db via build-server");
+    // a shell of the host is the host's
+    s.app.open_connection(&host, crate::proto::control::connections::DEFAULT_SHELL, &mut Vec::new());
+    s.app.settle(&mut Vec::new());
+    assert!(last(&s).starts_with(" build-server") && !last(&s).contains(" via "), "{}", s.screen());
+}
