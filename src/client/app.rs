@@ -162,6 +162,8 @@ pub struct Host {
     pub heard: Duration,
     /// Silent for longer than a link should be.
     pub silent: bool,
+    /// It has no agent, and the connection to it is gone: the next session makes it anew.
+    pub unlinked: bool,
     /// Held until it is online.
     pub queue: Vec<HostCommand>,
     /// What was seen of each session: its output's length and its bells.

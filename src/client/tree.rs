@@ -173,6 +173,7 @@ pub fn state_text(host: &Host, now: Duration) -> String {
         HostState::Online { .. } if host.silent => {
             format!("silent {}", age(now.saturating_sub(host.heard).as_secs() as i64))
         }
+        HostState::Online { .. } if host.unlinked => "no link".into(),
         HostState::Online { .. } if host.state.is_without_agent() => "no agent".into(),
         HostState::Online { .. } => String::new(),
         HostState::Lost { .. } if !host.met => "not reached".into(),
@@ -182,7 +183,7 @@ pub fn state_text(host: &Host, now: Duration) -> String {
 }
 
 pub fn standing(host: Option<&Host>) -> Standing {
-    match host.map(|h| (&h.state, h.silent)) {
+    match host.map(|h| (&h.state, h.silent || h.unlinked)) {
         None | Some((HostState::Offline, _)) => Standing::Offline,
         Some((HostState::Connecting | HostState::Deploying { .. } | HostState::Updating { .. }, _)) => {
             Standing::Working

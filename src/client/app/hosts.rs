@@ -58,6 +58,7 @@ impl Host {
             met: false,
             heard: now,
             silent: false,
+            unlinked: false,
             queue: Vec::new(),
             looked: Default::default(),
             deploying: false,
@@ -152,6 +153,7 @@ impl App {
                 event,
                 HostEvent::State(_)
                     | HostEvent::Silent(_)
+                    | HostEvent::Unlinked
                     | HostEvent::Link(_)
                     | HostEvent::Pending { .. }
                     | HostEvent::Dropped { .. }
@@ -184,7 +186,9 @@ impl App {
             HostEvent::Booked { tag, result } => self.booked(&id, tag, result),
             HostEvent::Rtt(rtt) => self.round_trip(&id, rtt),
             HostEvent::Link(link) => host.link = Some(link),
+            HostEvent::Unlinked => (host.unlinked, host.silent) = (true, false),
             HostEvent::Silent(quiet) => {
+                host.unlinked = false;
                 host.heard = now.saturating_sub(quiet);
                 let before = std::mem::replace(&mut host.silent, !quiet.is_zero());
                 if before != host.silent {
@@ -385,7 +389,7 @@ impl App {
         if matches!(state, HostState::Online { .. }) {
             host.met = true;
             host.heard = now;
-            host.silent = false;
+            (host.silent, host.unlinked) = (false, false);
             // nor is the way the same
             host.link = None;
             host.trips.clear();

@@ -36,6 +36,7 @@ fn state_line(id: &HostId, host: &Host, now: Duration) -> String {
         // its output comes, and nothing gets there
         HostState::Online { .. } if host.silent && heard == 0 => "silent: nothing sent is answered".into(),
         HostState::Online { .. } if host.silent => format!("silent, last heard {heard} s ago"),
+        HostState::Online { .. } if host.unlinked => "no link: a new session makes it anew".into(),
         HostState::Lost { why, .. } if !host.met => format!("not reached: {}", short(unnamed(id, why), 200)),
         HostState::Lost { .. } => format!("lost, last heard {heard} s ago"),
         _ => state_text(host, now),

@@ -10,7 +10,7 @@ use super::patience::Asker;
 use super::userkey::{Agent, ByAgent, ByFile, Form, Forms, Left, SignError, Wanted, Would, forms};
 use crate::failure::Failure;
 use crate::secret::Secret as Typed;
-use crate::text::{escape, short};
+use crate::text::short;
 use crate::transport::ask::{SecretAsked, SecretKind};
 use russh::MethodKind;
 use russh::client::{AuthResult, Handle, KeyboardInteractiveAuthResponse as Interactive, Prompt};
