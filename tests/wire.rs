@@ -503,6 +503,7 @@ fn cases() -> Vec<Case> {
     let lost = SessionExited { exit_code: Some(130), cause: Some("connection lost".into()) };
     notice(c, 2, Notice::ChannelExited(lost));
     notice(c, 0, Notice::TargetSilent(2900));
+    notice(c, 0, Notice::TargetLost);
 
     let fault = Fault::new(Fault::UNKNOWN, "no session of that name");
     let told = fault.clone();

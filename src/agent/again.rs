@@ -37,6 +37,16 @@ impl Agent {
     /// All sessions, lost ones of the last boot too, the oldest first.
     pub(super) fn entries(&self) -> Vec<Entry> {
         let mut all = self.run().entries();
+        if all.iter().any(|e| matches!(e, Entry::Lost(_)))
+            && let Some(dir) = self.state_dir()
+        {
+            let seen = sessions::seen(&dir);
+            for entry in &mut all {
+                if let Entry::Lost(info) = entry {
+                    *info = seen.last_of(std::mem::take(info));
+                }
+            }
+        }
         let there: HashSet<String> = all.iter().map(|e| e.info().id.clone()).collect();
         let lost = self.lost_at_boot();
         if lost.iter().any(|info| !there.contains(&info.id)) {

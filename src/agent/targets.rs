@@ -8,6 +8,7 @@ use crate::proto::control::*;
 use crate::proto::ids::{ClientId, TargetId};
 use crate::proto::spawn::TargetSpec;
 use crate::store::target;
+use crate::text::escape;
 use crate::transport::deploy::quote;
 use crate::transport::target::{lends, reach};
 use serde_json::Value;
@@ -53,7 +54,9 @@ impl Agent {
             info = connected => match info?.failure {
                 None => Ok(id),
                 Some(told) => {
-                    let hint = told.hints.first().map(|h| format!("; {h}")).unwrap_or_default();
+                    // (who reads it is elsewhere: commands in it are meant for this machine)
+                    let at = if self.ctx.local { String::new() } else { format!(" (on {})", escape(&crate::sys::hostname())) };
+                    let hint = told.hints.first().map(|h| format!("; {h}{at}")).unwrap_or_default();
                     let code = match told.kind.as_str() {
                         "refused" => Fault::REFUSED,
                         "timed-out" => Fault::TIMEOUT,

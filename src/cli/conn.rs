@@ -55,7 +55,7 @@ pub fn meant<T>(found: Result<T, Unfound>, word: &str, list: &str) -> Result<T, 
         ),
         Unfound::Several(paths) => Failure::usage(
             format!("'{}' may be any of {}", short(word, 100), short(&paths.join(", "), 400)),
-            "write its whole path, or its id",
+            "write its whole path, or its id where several have that",
         ),
     })
 }
@@ -79,9 +79,14 @@ impl Book {
             Fault::UNKNOWN => {
                 Failure::usage(escape(&f.message), format!("`{}` lists what is there", self.client.typed("conn ls")))
             }
-            Fault::BAD_PARAMS | Fault::NAME_TAKEN => {
-                Failure::usage(escape(&f.message), "`thub conn add --help` names the fields")
+            Fault::NAME_TAKEN => {
+                let list = self.client.typed("conn ls");
+                Failure::usage(
+                    escape(&f.message),
+                    format!("`{list}` lists the names there are; `thub conn edit` gives another one"),
+                )
             }
+            Fault::BAD_PARAMS => Failure::usage(escape(&f.message), "`thub conn add --help` names the fields"),
             _ => self.client.fault(f),
         })
     }

@@ -140,6 +140,8 @@ pub struct Host {
     pub book: Option<Shelf>,
     /// Tags of changes to it that are not answered yet: lists from before are not looked at.
     pub changing: HashSet<u64>,
+    /// Folders and names of connections that are made there, until a list has them.
+    pub coming: Vec<(Option<String>, String)>,
     pub gauges: Option<Gauges>,
     pub forwards: Vec<Status>,
     /// The person's ssh-agent and display, as far as it has them.
@@ -160,6 +162,8 @@ pub struct Host {
     pub heard: Duration,
     /// Silent for longer than a link should be.
     pub silent: bool,
+    /// It has no agent, and the connection to it is gone: the next session makes it anew.
+    pub unlinked: bool,
     /// Held until it is online.
     pub queue: Vec<HostCommand>,
     /// What was seen of each session: its output's length and its bells.
@@ -557,8 +561,8 @@ impl App {
     pub(super) fn say_trouble(&mut self, host: &HostId, text: &str) {
         let name = crate::text::short(host.as_str(), 40);
         // (what names it itself needs no name before it)
-        let named = text.strip_prefix(&name).is_some_and(|rest| rest.starts_with([' ', ':']));
-        self.say(if named { text.to_string() } else { format!("{name}: {text}") });
+        let is_named = super::tree::unnamed(host, text) != text;
+        self.say(if is_named { text.to_string() } else { format!("{name}: {text}") });
         if let Some(message) = &mut self.message {
             message.trouble = Some(host.clone());
         }
@@ -600,6 +604,7 @@ impl App {
     fn outer_title(&self) -> String {
         match self.focused().map(|p| (p, self.whereabouts(p, 40))) {
             Some((p, None)) => self.title_of(p),
+            Some((p, Some(place))) if self.is_called_as_its_target(p) => place,
             Some((p, Some(place))) => format!("{place}: {}", self.title_of(p)),
             None => "thub".into(),
         }

@@ -135,6 +135,8 @@ pub enum News {
         files: u64,
         bytes: u64,
         skipped: u64,
+        /// The first of what was skipped, within the destination.
+        left: Vec<FilePath>,
         failed: Option<Failures>,
         fault: Option<String>,
     },

@@ -354,6 +354,8 @@ pub enum HostEvent {
     Link(Box<Measured>),
     /// Nothing that was sent was answered for this long; zero = it is answered again.
     Silent(Duration),
+    /// The connection to a host without an agent is gone, until `Silent` of zero: the next session makes it anew.
+    Unlinked,
     Gauges(Gauges),
     /// What the host is lent over the link that stands now.
     Lends(Lends),

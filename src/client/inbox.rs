@@ -68,6 +68,7 @@ fn session_of(event: &HostEvent) -> Option<&SessionId> {
         | HostEvent::Rtt(_)
         | HostEvent::Link(_)
         | HostEvent::Silent(_)
+        | HostEvent::Unlinked
         | HostEvent::Gauges(_)
         | HostEvent::Forwards(_)
         | HostEvent::Lends(_)

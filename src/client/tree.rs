@@ -11,6 +11,7 @@ use super::layer::field::Field;
 use crate::proto::control::SessionInfo;
 use crate::proto::ids::SessionId;
 use crate::text::short;
+use crate::transport::ssh::config::parse_dest;
 use std::collections::HashSet;
 use std::time::Duration;
 
@@ -172,8 +173,10 @@ pub fn state_text(host: &Host, now: Duration) -> String {
         HostState::Online { .. } if host.silent => {
             format!("silent {}", unheard(host, now))
         }
+        HostState::Online { .. } if host.unlinked => "no link".into(),
         HostState::Online { .. } if host.state.is_without_agent() => "no agent".into(),
         HostState::Online { .. } => String::new(),
+        HostState::Lost { .. } if !host.met => "not reached".into(),
         HostState::Lost { .. } => format!("lost {}", unheard(host, now)),
         HostState::Failed { .. } => "failed".into(),
     }
@@ -185,7 +188,7 @@ pub fn unheard(host: &Host, now: Duration) -> String {
 }
 
 pub fn standing(host: Option<&Host>) -> Standing {
-    match host.map(|h| (&h.state, h.silent)) {
+    match host.map(|h| (&h.state, h.silent || h.unlinked)) {
         None | Some((HostState::Offline, _)) => Standing::Offline,
         Some((HostState::Connecting | HostState::Deploying { .. } | HostState::Updating { .. }, _)) => {
             Standing::Working
@@ -235,9 +238,48 @@ pub fn host_text(id: &HostId) -> String {
     if id.is_local() { "this machine".into() } else { short(id.as_str(), 60) }
 }
 
+/// A sentence on a host without the host's name before it, for where that stands beside it: as it was asked for, or with
+/// the user and the port that SSH goes by.
+pub fn unnamed<'a>(id: &HostId, said: &'a str) -> &'a str {
+    let Some((first, rest)) = said.split_once(' ') else { return said };
+    let first = first.strip_suffix(':').unwrap_or(first);
+    let is_it = first == id.as_str()
+        || match (parse_dest(id.as_str()), parse_dest(first)) {
+            (Ok(asked), Ok(said)) => {
+                asked.host == said.host
+                    && (asked.user.is_none() || asked.user == said.user)
+                    && (asked.port.is_none() || asked.port.unwrap_or(22) == said.port.unwrap_or(22))
+            }
+            _ => false,
+        };
+    if is_it { rest } else { said }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_reason_does_not_name_its_host_again() {
+        let why = "can't be reached: no answer";
+        for (id, said) in [
+            ("nas", "nas"),
+            ("nas", "me@nas"),
+            ("nas", "me@nas:2973"),
+            ("nas", "nas:"),
+            ("me@192.0.2.7:2973", "me@192.0.2.7:2973"),
+            ("me@nas:22", "me@nas"),
+            ("[2001:db8::1]:2222", "me@[2001:db8::1]:2222:"),
+        ] {
+            assert_eq!(unnamed(&HostId::new(id), &format!("{said} {why}")), why, "{id} {said}");
+        }
+        for (id, said) in
+            [("nas", "me@nas2"), ("me@nas", "you@nas"), ("me@nas:2973", "me@nas"), ("nas", "the"), ("nas", "")]
+        {
+            let said = format!("{said} {why}");
+            assert_eq!(unnamed(&HostId::new(id), &said), said);
+        }
+    }
 
     #[test]
     fn times() {

@@ -38,6 +38,9 @@ pub enum Notice {
     /// A target process's host has sent nothing for this long, ms, though it was asked to; 0 = it is heard again.
     /// Repeated while it is silent.
     TargetSilent(u64),
+    /// A target process's connection to its host is gone, and is made anew once it is wanted; `target.silent` of 0 = it
+    /// stands again. Also told to who begins to look in between.
+    TargetLost,
     /// On the stream of `files.read` or `files.write`, its last word.
     FilesEnded(Box<FilesEnded>),
 }
@@ -131,6 +134,7 @@ impl Notice {
             Notice::TargetSilent(quiet_ms) => {
                 ("target.silent", v(serde_json::to_value(Silent { quiet_ms: *quiet_ms })))
             }
+            Notice::TargetLost => ("target.lost", Value::Object(serde_json::Map::new())),
             Notice::FilesEnded(e) => ("files.ended", v(serde_json::to_value(e))),
         }
     }
@@ -160,6 +164,7 @@ impl Notice {
             "channel.exited" => Notice::ChannelExited(serde_json::from_value(params).ok()?),
             "files.ended" => Notice::FilesEnded(serde_json::from_value(params).ok()?),
             "target.silent" => Notice::TargetSilent(serde_json::from_value::<Silent>(params).ok()?.quiet_ms),
+            "target.lost" => Notice::TargetLost,
             _ => return None,
         })
     }
@@ -185,6 +190,7 @@ mod tests {
             Notice::ExecExited { stream: 4, code: 7 },
             Notice::ChannelExited(SessionExited { exit_code: None, cause: Some("connection lost".into()) }),
             Notice::TargetSilent(2900),
+            Notice::TargetLost,
             Notice::FilesEnded(Box::default()),
         ] {
             let (m, p) = n.to_wire();

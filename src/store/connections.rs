@@ -11,11 +11,12 @@ mod sound;
 use super::file::{Loaded, Store, Stored};
 use crate::failure::{self, Failure};
 use crate::proto::control::Fault;
-use crate::proto::control::connections::check::{check, check_name};
+use crate::proto::control::connections::check::{check, check_name, taken_by_another};
 use crate::proto::control::connections::*;
 use crate::proto::ids::SessionId;
 use crate::safedir::SafeDir;
 use crate::text::{escape, short};
+use import::plan::Names;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::{HashMap, HashSet};
@@ -97,6 +98,10 @@ fn unknown(id: &str) -> Fault {
     Fault::new(Fault::UNKNOWN, format!("there is no connection or folder '{}' any more", short(id, 64)))
 }
 
+fn name_taken(name: &str) -> Fault {
+    Fault::new(Fault::NAME_TAKEN, taken_by_another(name))
+}
+
 /// An id nobody has.
 fn fresh(letter: char) -> String {
     format!("{letter}-{}", SessionId::random())
@@ -143,7 +148,34 @@ impl Book {
         }
     }
 
+    /// Whether those may lie in a folder by their names: no other one there has one of them. Who has lain beside another
+    /// one of its name, in a file that was written elsewhere, goes on so.
+    fn apart<'a>(&'a self, coming: impl Iterator<Item = &'a Connection>, folder: Option<&'a str>) -> Result<(), Fault> {
+        let all = self.connections.iter().filter(|c| c.folder_id.as_deref() == folder);
+        let mut from: HashMap<&str, Option<&str>> = all.map(|c| (c.name.as_str(), folder)).collect();
+        for connection in coming.filter(|c| c.folder_id.as_deref() != folder) {
+            let lay_in = connection.folder_id.as_deref();
+            if from.insert(&connection.name, lay_in).is_some_and(|other| other != lay_in) {
+                return Err(name_taken(&connection.name));
+            }
+        }
+        Ok(())
+    }
+
+    /// A new one, of a name that none in its folder has.
+    ///
+    /// # Errors
+    /// Nothing is changed: BAD_PARAMS, NAME_TAKEN for a name or an id, UNKNOWN for the folder.
     pub fn create(&mut self, connection: Connection) -> Result<String, Fault> {
+        let beside = |c: &&Connection| c.folder_id == connection.folder_id;
+        let is_taken = self.connections.iter().filter(beside).any(|c| c.name == connection.name);
+        match is_taken {
+            true => Err(name_taken(&connection.name)),
+            false => self.insert(connection),
+        }
+    }
+
+    fn insert(&mut self, connection: Connection) -> Result<String, Fault> {
         if self.connections.len() >= MOST {
             return Err(bad(format!("{MOST} connections are kept at most")));
         }
@@ -163,7 +195,7 @@ impl Book {
         Ok(id)
     }
 
-    /// A merge patch on one connection; its id stays.
+    /// A merge patch on one connection; its id stays. Another name, or another folder, is one where none has that name.
     pub fn update(&mut self, id: &str, patch: Map<String, Value>) -> Result<(), Fault> {
         let at = self.connections.iter().position(|c| c.id == id).ok_or_else(|| unknown(id))?;
         let old = self.connections.get(at).ok_or_else(|| unknown(id))?;
@@ -171,6 +203,12 @@ impl Book {
         merge(&mut json, Value::Object(patch), 0);
         let new: Connection = serde_json::from_value(json).map_err(|e| bad(short(&e.to_string(), 200)))?;
         let new = self.taken(Connection { id: id.to_string(), ..new }, Some(old))?;
+        let beside = |c: &&Connection| c.folder_id == new.folder_id && c.id != new.id;
+        if (&new.name, &new.folder_id) != (&old.name, &old.folder_id)
+            && self.connections.iter().filter(beside).any(|c| c.name == new.name)
+        {
+            return Err(name_taken(&new.name));
+        }
         if let Some(slot) = self.connections.get_mut(at) {
             *slot = new;
         }
@@ -223,6 +261,10 @@ impl Book {
     /// What is in it goes to its parent, or with it.
     pub fn delete_folder(&mut self, id: &str, with_content: bool) -> Result<(), Fault> {
         let parent = self.folder(id).ok_or_else(|| unknown(id))?.parent_id.clone();
+        if !with_content {
+            let inside = self.connections.iter().filter(|c| c.folder_id.as_deref() == Some(id));
+            self.apart(inside, parent.as_deref())?;
+        }
         let gone: HashSet<String> = if with_content { self.within(id) } else { [id.to_string()].into() };
         if with_content {
             self.connections.retain(|c| c.folder_id.as_ref().is_none_or(|f| !gone.contains(f)));
@@ -276,14 +318,16 @@ impl Book {
                 return Err(unknown(id));
             }
         }
-        let place = folder.map(str::to_string);
         let wanted: HashMap<&String, usize> = ids.iter().enumerate().map(|(n, id)| (id, n)).collect();
+        self.apart(self.connections.iter().filter(|c| wanted.contains_key(&c.id)), folder)?;
+        let place = folder.map(str::to_string);
         reorder(&mut self.folders, &wanted, before, |f| &f.id, |f| f.parent_id.clone_from(&place));
         reorder(&mut self.connections, &wanted, before, |c| &c.id, |c| c.folder_id.clone_from(&place));
         Ok(())
     }
 
-    /// Adds many: what an import brings. Folders are named by their own ids within the call.
+    /// Adds many: what an import brings. Folders are named by their own ids within the call. A connection whose name is taken
+    /// in its folder comes with a number behind it.
     pub fn add(&mut self, folders: Vec<Folder>, connections: Vec<Connection>) -> Result<Added, Fault> {
         let mut added = Added::default();
         let mut new: HashMap<String, String> = HashMap::new();
@@ -313,11 +357,16 @@ impl Book {
             }
             todo = waiting;
         }
+        let mut names = Names::default();
+        self.connections.iter().for_each(|c| names.take(&c.folder_id, &c.name));
         for connection in connections {
             let folder_id = connection.folder_id.clone().map(|p| new.get(&p).cloned().unwrap_or(p));
             let named = escape(&connection.name);
+            // (what is no name is refused as it came)
+            let name = check_name(&connection.name).map(|()| names.free(&folder_id, &connection.name));
+            let name = name.unwrap_or_else(|_| connection.name.clone());
             let id = self
-                .create(Connection { id: String::new(), folder_id, ..connection })
+                .insert(Connection { id: String::new(), name, folder_id, ..connection })
                 .map_err(|f| Fault::new(f.code, format!("{named}: {}", f.message)))?;
             added.connections.push(id);
         }

@@ -9,6 +9,7 @@ use super::file::{Loaded, Store, Stored};
 use crate::failure::Failure;
 use crate::proto::control::connections::Connection;
 use crate::proto::control::{SessionCreate, SessionInfo};
+use crate::proto::ids::Size;
 use crate::safedir::SafeDir;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -98,17 +99,8 @@ impl Sessions {
         }
         let seen = seen();
         let lost = self.sessions.into_iter().map(|(id, d)| {
-            let (title, cwd) = seen.sessions.get(&id).map(|s| (s.title.clone(), s.cwd.clone())).unwrap_or_default();
-            let or = |seen: String, else_: String| if seen.is_empty() { else_ } else { seen };
-            SessionInfo {
-                id,
-                state: "lost".into(),
-                cause: Some(SessionInfo::LOST_AT_BOOT.into()),
-                clients: 0,
-                title: or(title, d.info.title),
-                cwd: or(cwd, d.info.cwd),
-                ..d.info
-            }
+            let cause = Some(SessionInfo::LOST_AT_BOOT.into());
+            seen.last_of(SessionInfo { id, state: "lost".into(), cause, clients: 0, ..d.info })
         });
         lost.collect()
     }
@@ -243,6 +235,23 @@ impl State {
     }
 }
 
+impl State {
+    /// A lost session's title, directory and size as they were seen last: its record has those of its beginning.
+    pub fn last_of(&self, info: SessionInfo) -> SessionInfo {
+        let Some(seen) = self.sessions.get(&info.id) else { return info };
+        let or = |seen: &str, else_: String| if seen.is_empty() { else_ } else { seen.to_string() };
+        let size = Size { cols: seen.config.cols, rows: seen.config.rows };
+        let size = if size.is_valid() { size } else { Size { cols: info.cols, rows: info.rows } };
+        SessionInfo {
+            title: or(&seen.title, info.title),
+            cwd: or(&seen.cwd, info.cwd),
+            cols: size.cols,
+            rows: size.rows,
+            ..info
+        }
+    }
+}
+
 /// What was seen last; nothing, where there is nothing that can be read.
 pub fn seen(dir: &SafeDir) -> State {
     Store::new(dir, CACHE).peek::<State>().ok().and_then(|l| l.usable().0).unwrap_or_default()
@@ -308,15 +317,24 @@ mod tests {
         let (one, mut two) = (boot("one"), boot("two"));
         define(&dir, &one, "a", defined("one", 1), |_| true).unwrap();
         define(&dir, &one, "elsewhere", Defined { machine: "n".into(), ..defined("one", 1) }, |_| true).unwrap();
-        let info = SessionInfo { id: "a".into(), title: "make".into(), ..SessionInfo::default() };
+        let info = SessionInfo { id: "a".into(), title: "make".into(), cols: 80, rows: 33, ..SessionInfo::default() };
         see(&dir, "m", State::of("m", &[info], |id| format!("/run/{id}.sock"))).unwrap();
         // another machine that shares the home leaves it
-        see(&dir, "n", State::of("n", &[SessionInfo { id: "x".into(), ..SessionInfo::default() }], |_| String::new()))
-            .unwrap();
+        see(
+            &dir,
+            "n",
+            State::of("n", &[SessionInfo { id: "x".into(), cols: 0, ..SessionInfo::default() }], |_| String::new()),
+        )
+        .unwrap();
         assert!(load(&dir).lost_at_boot(&one, || panic!("nothing is lost: no need to look")).is_empty());
         let lost = load(&dir).lost_at_boot(&two, || seen(&dir));
         assert_eq!(lost.iter().map(|i| (i.id.as_str(), i.state.as_str())).collect::<Vec<_>>(), [("a", "lost")]);
         assert!(lost[0].cause.as_deref().is_some_and(|c| c.contains("lost at boot")) && lost[0].title == "make");
+        assert_eq!((lost[0].cols, lost[0].rows), (80, 33), "as it was shown last");
+        // what was never seen is as its record says
+        let info = SessionInfo { id: "y".into(), cols: 3, rows: 7, ..SessionInfo::default() };
+        assert_eq!(seen(&dir).last_of(info.clone()), info);
+        assert_eq!(seen(&dir).last_of(SessionInfo { id: "x".into(), ..info.clone() }).cols, 3);
         define(&dir, &two, "b", defined("two", two.now_ms), |_| true).unwrap();
         two.now_ms += WEEK - 1;
         define(&dir, &two, "c", defined("two", two.now_ms), |_| true).unwrap();

@@ -43,12 +43,22 @@ impl Lookers {
 
     /// Looks after the host for as long as this process lives.
     pub async fn run(&self, hold: &Hold) {
+        let mut lost = false;
         loop {
             while self.links.is_empty() {
                 self.changed.notified().await;
             }
+            if lost {
+                self.links.each(|link| call::notify(&link.out, 0, &Notice::TargetLost));
+            }
             tokio::select! {
-                ssh = hold.up() => self.follow(&ssh).await,
+                ssh = hold.up() => {
+                    if lost {
+                        self.tell(Duration::ZERO);
+                    }
+                    self.follow(&ssh).await;
+                    lost = ssh.is_closed();
+                }
                 // (somebody left)
                 () = self.changed.notified() => {}
             }

@@ -80,13 +80,22 @@ fn by_verb() {
         (&["conn", "add", "x", "a b"], "destination"),
         (&["conn", "edit", "nobody", "--name", "y"], "nobody"),
         (&["conn", "mv", "job", "--to", "nowhere"], "nowhere"),
+        (&["conn", "add", "job"], "another connection there is called 'job'"),
+        (&["conn", "edit", "latin", "--name", "job"], "another connection there is called 'job'"),
         (&["new", "-d", "--connection", "nobody"], "nobody"),
     ] {
         let said = home.thub(bad);
         assert!(said.code == 2 && said.err.contains(what), "{bad:?}: {said:?}");
     }
-    // a file that is damaged is kept, and said
+    assert_eq!(listed(&home), all, "nothing was changed");
+    // a file written elsewhere may hold a name twice: ids tell them apart
     let file = home.at("state/connections.json");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace("\"latin\"", "\"job\"")).unwrap();
+    let said = home.thub(&["new", "-d", "--connection", "job"]);
+    assert!(said.code == 2 && said.err.contains(&format!("job ({})", job["id"].as_str().unwrap())), "{said:?}");
+    assert_eq!(said.err.matches("job (").count(), 2, "{said:?}");
+    // a file that is damaged is kept, and said
     std::fs::write(&file, "{\"version\":").unwrap();
     let said = home.thub(&["conn", "ls"]);
     assert!(said.code == 0 && said.err.contains("cannot be understood") && said.out.contains("job"), "{said:?}");

@@ -108,14 +108,21 @@ fn one_session_process_is_killed_and_one_alone_is_lost() {
     let (killed, hung_up) = (home.pid_of("s3"), home.pid_of("s5"));
     let inside = children(killed);
     assert!(!inside.is_empty());
+    home.thub(&["resize", "s3", "91x33"]).ok();
     let tty = Tty::thub(&home, 80, 24, &["attach", "s0"]);
     tty.until_text("up0");
+    let id = home.session("s3")["id"].as_str().unwrap().to_string();
+    until("its size to be kept", || {
+        let seen: serde_json::Value = serde_json::from_slice(&std::fs::read(home.at("state/state.json")).ok()?).ok()?;
+        (seen["sessions"][&id]["config"]["cols"] == 91).then_some(())
+    });
     signal(killed, Signal::KILL);
     signal(hung_up, Signal::HUP);
     until("it to be dead", || (state_of(killed) == 'x').then_some(()));
     let lost = until("it to be seen", || Some(home.session("s3")).filter(|s| s["state"] == "lost"));
     assert!(lost["cause"].as_str().is_some_and(|c| c.contains("killed")), "{lost}");
     assert!(lost["exit_code"].is_null(), "{lost}");
+    assert_eq!((&lost["cols"], &lost["rows"]), (&91.into(), &33.into()), "as it was, not as it began");
     assert!(home.thub(&["ls"]).ok().contains("lost: "));
     home.thub(&["capture", "s3"]).fails(1);
     home.thub(&["send", "s3", "x"]).fails(1);

@@ -202,6 +202,7 @@ fn a_connection_that_is_cut_ends_its_sessions_and_is_made_anew_when_wanted() {
         (info["state"] == "exited").then_some(info)
     });
     assert!(ended["cause"].as_str().unwrap().starts_with("connection lost"), "{ended}");
+    assert_eq!(ended["cause"], "connection lost: the host or the network ended it");
     assert!(bare.home.capture("cut").contains(&"before the cut".to_string()));
     bare.new_session("again", &["--", "sh", "-c", "echo after it; exec cat"]);
     bare.home.shows("again", "after it");
@@ -419,6 +420,15 @@ fn the_tui_connects_without_an_agent() {
     until("a new session", || bare.home.ls().iter().any(|s| s["state"] == "running").then_some(()));
     tty.type_("echo anew-$((6*9))\r");
     tty.until_text("anew-54");
+    // the connection alone is cut: the host is not said to be there until a session makes it anew
+    tty.until("the host's row", |s| s.iter().any(|l| l.contains("no agent ●")));
+    for pid in &bare.sshd.pids()[1..] {
+        signal(*pid as i32, Signal::KILL);
+    }
+    tty.until("the host's row", |s| s.iter().any(|l| l.contains("no link ○")));
+    tty.until_text("connection lost: the host or the net");
+    tty.type_("r");
+    tty.until("the host's row", |s| s.iter().any(|l| l.contains("no agent ●")));
     assert_eq!(bare.files(), [] as [&str; 0], "something was written there");
 }
 

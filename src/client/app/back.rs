@@ -5,6 +5,7 @@ use super::{App, Effect};
 use crate::client::host::{HostCommand, HostId, HostState};
 use crate::client::layer::Layer;
 use crate::client::layer::back::Back;
+use crate::client::tree::unnamed;
 use std::time::Duration;
 
 /// Hosts that answer within this are not worth a panel.
@@ -94,10 +95,10 @@ impl App {
                 HostState::Lost { why, retry } => {
                     let left = (host.since + *retry).saturating_sub(self.now).as_secs_f32().ceil() as u64;
                     let again = if left == 0 { "trying again".into() } else { format!("again in {left} s") };
-                    (Coming::Away, format!("{again}: {}", crate::text::short(why, 200)))
+                    (Coming::Away, format!("{again}: {}", crate::text::short(unnamed(id, why), 200)))
                 }
-                HostState::Updating { why } => (Coming::Working, crate::text::short(why, 200)),
-                HostState::Failed { why, .. } => (Coming::Away, crate::text::short(why, 200)),
+                HostState::Updating { why } => (Coming::Working, crate::text::short(unnamed(id, why), 200)),
+                HostState::Failed { why, .. } => (Coming::Away, crate::text::short(unnamed(id, why), 200)),
                 HostState::Offline => (Coming::Away, "not connected".into()),
             };
             (coming, id.clone(), text)

@@ -51,6 +51,7 @@ impl Host {
             sessions: Vec::new(),
             book: None,
             changing: Default::default(),
+            coming: Vec::new(),
             gauges: None,
             forwards: Vec::new(),
             lends: Lends::default(),
@@ -63,6 +64,7 @@ impl Host {
             met: false,
             heard: now,
             silent: false,
+            unlinked: false,
             queue: Vec::new(),
             looked: Default::default(),
             deploying: false,
@@ -157,6 +159,7 @@ impl App {
                 event,
                 HostEvent::State(_)
                     | HostEvent::Silent(_)
+                    | HostEvent::Unlinked
                     | HostEvent::Link(_)
                     | HostEvent::Pending { .. }
                     | HostEvent::Dropped { .. }
@@ -183,12 +186,15 @@ impl App {
                     && let Some(host) = self.hosts.get_mut(&id).filter(|h| h.changing.is_empty())
                 {
                     host.book = book.map(Shelf::new);
+                    host.coming.clear();
                 }
             }
             HostEvent::Booked { tag, result } => self.booked(&id, tag, result),
             HostEvent::Rtt(rtt) => self.round_trip(&id, rtt),
             HostEvent::Link(link) => host.link = Some(link),
+            HostEvent::Unlinked => (host.unlinked, host.silent) = (true, false),
             HostEvent::Silent(quiet) => {
+                host.unlinked = false;
                 host.heard = now.saturating_sub(quiet);
                 let before = std::mem::replace(&mut host.silent, !quiet.is_zero());
                 if before != host.silent {
@@ -379,11 +385,12 @@ impl App {
         host.since = now;
         if !matches!(state, HostState::Online { .. }) {
             host.changing.clear();
+            host.coming.clear();
         }
         if matches!(state, HostState::Online { .. }) {
             host.met = true;
             host.heard = now;
-            host.silent = false;
+            (host.silent, host.unlinked) = (false, false);
             // nor is the way the same
             host.link = None;
             host.trips.clear();

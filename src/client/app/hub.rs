@@ -167,8 +167,15 @@ impl App {
         }
     }
 
-    /// The target of a connection that a pane's program is not on its host for; escaped.
+    /// The target of a connection that a pane's program is not on its host for.
     pub fn target_of(&self, pane: &Pane) -> Option<String> {
+        // (one that is not opened yet is to lead there)
+        if pane.info.is_none() {
+            let prepared = pane.prepared.as_ref()?;
+            let host_and_team = std::iter::once(&pane.host).chain(self.teams.keys().filter(|_| pane.host.is_local()));
+            let away = |host| self.kept_book(host).and_then(|book| book.words(&prepared.id)).is_some_and(|w| w.away);
+            return host_and_team.into_iter().any(away).then(|| prepared.name.clone()).filter(|n| !n.is_empty());
+        }
         let info = pane.info.as_ref().filter(|i| !i.target.is_empty())?;
         // a host without an agent is such a target itself
         let local = HostId::local();
@@ -181,6 +188,11 @@ impl App {
         }
         let name = self.connection_of(&pane.host, info).map_or(info.connection.as_str(), |c| c.name.as_str());
         Some(name.to_string()).filter(|n| !n.is_empty())
+    }
+
+    /// Its title is its target's name, which need not be said twice.
+    pub fn is_called_as_its_target(&self, pane: &Pane) -> bool {
+        self.target_of(pane).is_some_and(|target| short(&target, 60) == self.title_of(pane))
     }
 
     /// Where a pane's program works, where that is not this machine: a host, `target`, `target via host`, each in at most
@@ -235,6 +247,9 @@ impl App {
         }
         if let Some(known) = self.hosts.get_mut(&host) {
             known.changing.insert(self.next_tag);
+            if let Change::Create(new) = &change {
+                known.coming.push((new.folder_id.clone(), new.name.clone()));
+            }
             // shown at once: the next step begins where this one ends
             if let Change::Move(to) = &change
                 && let Some(moved) = known.book.as_ref().and_then(|b| b.moved(to))
@@ -292,7 +307,8 @@ impl App {
             return;
         }
         if let Some(connection) = self.connection(host, id) {
-            let form = Form::edit(host.clone(), connection);
+            let all = self.book(host).map_or(&[][..], |book| &book.connections);
+            let form = Form::edit(host.clone(), connection, all);
             self.layers.push(Layer::Form(Box::new(form)));
         }
     }
@@ -489,7 +505,10 @@ impl App {
                 _ => {}
             },
             Wish::New(host, folder) => match self.book(&host) {
-                Some(_) => self.layers.push(Layer::Form(Box::new(Form::new(host, folder)))),
+                Some(book) => {
+                    let form = Form::new(host.clone(), folder, &book.connections);
+                    self.layers.push(Layer::Form(Box::new(form)));
+                }
                 None => self.say_no_book(&host, "connections"),
             },
             Wish::NewFolder(host, parent) => match self.book(&host) {
@@ -504,7 +523,11 @@ impl App {
                 if let Some(connection) = self.connection(&host, &id).cloned() {
                     let beside = |c: &&Connection| c.folder_id == connection.folder_id;
                     let all = self.book(&host).map_or(&[][..], |book| &book.connections);
-                    let name = copy_name(&connection.name, |name| all.iter().filter(beside).any(|c| c.name == name));
+                    let coming = self.hosts.get(&host).map_or(&[][..], |host| &host.coming);
+                    let name = copy_name(&connection.name, |name| {
+                        let is_coming = coming.iter().any(|(folder, n)| *folder == connection.folder_id && n == name);
+                        is_coming || all.iter().filter(beside).any(|c| c.name == name)
+                    });
                     let copy = Connection { id: String::new(), name, ..connection };
                     self.tree.copying = Some(self.change(host, Change::Create(Box::new(copy)), out));
                 }

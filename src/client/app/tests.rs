@@ -1379,8 +1379,12 @@ fn nothing_of_a_host_is_shown_as_if_live_while_it_is_away() {
     assert_eq!((row.standing, row.aside.as_str()), (Some(crate::client::tree::Standing::Offline), ""));
     assert_eq!(s.app.more_of(&Place::Host(nas.clone()))[1], "lost 8s: r tries now");
     assert!(s.app.more_of(&row.place)[1].starts_with("lost 8s · "), "{:?}", s.app.more_of(&row.place));
+    s.event(Event::Time { clock: "00:01".into(), unix: 360 });
+    for known in &mut s.app.hosts.get_mut(&nas).unwrap().sessions {
+        known.created_at = "1970-01-01T00:01:00Z".into();
+    }
     s.keys("C-b s");
-    assert!(s.has("nas · lost 8s") && !s.has("nas · running"), "{}", s.screen());
+    assert!(s.has("nas · lost 8s │") && !s.has("nas · running"), "{}", s.screen());
     s.keys("Escape");
     // there again: all of it
     there(&mut s);
@@ -1983,6 +1987,10 @@ fn hosts_that_come_back_are_listed_until_all_are_there() {
     s.host("pi", HostEvent::State(HostState::Lost { why: "no\x1b way".into(), retry: Duration::from_secs(30) }));
     s.at(2.0);
     assert!(s.has("○ pi  again in 29 s: no"), "{}", s.screen());
+    // the reason has the room, not its name once more
+    let why = "me@pi:2973 can't be reached: 192.0.2.7:2973: no answer within 10 s".to_string();
+    s.host("pi", HostEvent::State(HostState::Lost { why, retry: Duration::from_secs(30) }));
+    assert!(s.has("○ pi  again in 30 s: can't be reached: 192.0.2.7:2973: no answer"), "{}", s.screen());
     s.take();
     s.keys("Down r");
     assert_eq!(s.take(), [Effect::Host(HostId::new("pi"), HostCommand::Connect)]);
@@ -2192,10 +2200,14 @@ fn a_host_that_was_never_heard_is_not_said_to_be_lost() {
     let lost = || HostState::Lost { why: "no answer".into(), retry: Duration::from_secs(3) };
     s.host("nas", HostEvent::State(lost()));
     let bar = |s: &Bench| s.screen().lines().last().unwrap_or_default().to_string();
-    assert!(bar(&s).contains("nas  not reached yet") && !bar(&s).contains("heard"), "{}", s.screen());
+    assert!(bar(&s).contains("nas  not reached: no answer") && !bar(&s).contains("heard"), "{}", s.screen());
+    s.app.tree.open = Some(true);
+    let row = |s: &Bench| s.app.tree_rows().into_iter().find(|r| r.text == "nas").unwrap().aside;
+    assert_eq!(row(&s), "not reached");
     s.host("nas", HostEvent::State(online()));
     s.host("nas", HostEvent::State(lost()));
     assert!(bar(&s).contains("lost, last heard 0 s ago"), "{}", s.screen());
+    assert_eq!(row(&s), "lost 0s");
 }
 
 #[test]
@@ -2207,6 +2219,7 @@ fn a_hosts_trouble_names_it_once() {
     for (why, wanted) in [
         ("me@192.0.2.7:2973 refused the connection", "me@192.0.2.7:2973 refused the connection"),
         ("it refused", "me@192.0.2.7:2973: it refused"),
+        ("you@192.0.2.7:2973 refused", "me@192.0.2.7:2973: you@192.0.2.7:2973 refused"),
         // not another one
         ("me@192.0.2.7:29734 refused", "me@192.0.2.7:2973: me@192.0.2.7:29734 refused"),
     ] {

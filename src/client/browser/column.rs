@@ -81,6 +81,8 @@ struct Listing {
     tag: u64,
     /// The same directory once more: what is shown stays until all of it is here.
     fresh: Option<Vec<FileInfo>>,
+    /// Nobody asked for it: nothing is said of it.
+    quiet: bool,
 }
 
 pub struct Column {
@@ -159,7 +161,7 @@ impl Column {
         self.filter.clear();
         self.trouble = None;
         self.end = ListEnd::default();
-        self.listing = Some(Listing { tag, fresh: None });
+        self.listing = Some(Listing { tag, fresh: None, quiet: false });
         old
     }
 
@@ -177,7 +179,7 @@ impl Column {
         self.wanted = wanted.or(self.wanted.take());
         let fresh = (!self.entries.is_empty()).then(Vec::new);
         self.trouble = None;
-        self.listing = Some(Listing { tag, fresh });
+        self.listing = Some(Listing { tag, fresh, quiet: false });
         old
     }
 
@@ -191,6 +193,16 @@ impl Column {
 
     pub fn is_listing(&self) -> bool {
         self.listing.is_some()
+    }
+    /// What is under way takes place unseen.
+    pub fn hush(&mut self) {
+        if let Some(listing) = self.listing.as_mut() {
+            listing.quiet = true;
+        }
+    }
+    /// Whether a person is to know that it is being read.
+    pub fn is_reading(&self) -> bool {
+        self.listing.as_ref().is_some_and(|l| !l.quiet)
     }
     pub fn lists(&self, tag: u64) -> bool {
         self.listing.as_ref().is_some_and(|l| l.tag == tag)

@@ -78,6 +78,10 @@ pub struct Job {
     /// What is there of a large file, where it goes to.
     pub part: Option<FilePath>,
     pub skipped: u64,
+    /// The first of what was skipped, within the destination.
+    pub left: Vec<FilePath>,
+    /// When its destination was looked at last while it runs.
+    pub looked: Option<Duration>,
     /// Where its first file was done, and where it ended.
     pub begun: Option<Duration>,
     pub ended: Option<Duration>,
@@ -156,6 +160,8 @@ impl Queue {
             failed: Failures::default(),
             part: None,
             skipped: 0,
+            left: Vec::new(),
+            looked: None,
             begun: None,
             ended: None,
         });

@@ -84,9 +84,13 @@ fn sessions(app: &App, items: &mut Vec<Item>) {
         for info in app.sessions_told(id, host) {
             let Ok(session) = info.id.parse::<SessionId>() else { continue };
             let words = words_of(info);
-            let age = unix_of(&info.created_at).map(|t| age(app.unix_now() - t)).unwrap_or_default();
-            let state = if host.tells() { short(&info.state, 20) } else { state_text(host, app.now) };
-            let aside = format!("{} · {state} {age}", host_text(id)).trim_end().to_string();
+            let age = || unix_of(&info.created_at).map(|t| age(app.unix_now() - t)).unwrap_or_default();
+            // (since when it is lost is the news)
+            let state = match host.tells() {
+                true => format!("{} {}", short(&info.state, 20), age()),
+                false => state_text(host, app.now),
+            };
+            let aside = format!("{} · {state}", host_text(id)).trim_end().to_string();
             // (found by all of it, in whatever order it is shown)
             let label = Some(words.join("  "));
             let choice = Choice::Go(Target::Session(id.clone(), session));

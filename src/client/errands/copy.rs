@@ -60,9 +60,9 @@ pub(super) async fn copy(
     while let Ok(event) = events.try_recv() {
         tell(event, teller);
     }
-    let JobEnd { files, bytes, failed, skipped, fault, .. } = end;
+    let JobEnd { files, bytes, failed, skipped, left, fault, .. } = end;
     let fault = fault.map(|f| f.message);
-    teller.tell(News::Over { files, bytes, skipped, failed: Some(failed), fault });
+    teller.tell(News::Over { files, bytes, skipped, left, failed: Some(failed), fault });
     Ok(())
 }
 

@@ -284,7 +284,7 @@ async fn delete(end: End, wanted: Wanted, teller: &Teller) -> Result<(), Fault> 
         names = rest;
     }
     let (files, bytes) = (files.load(Ordering::Relaxed), bytes.load(Ordering::Relaxed));
-    teller.tell(News::Over { files, bytes, skipped: 0, failed: None, fault: None });
+    teller.tell(News::Over { files, bytes, skipped: 0, left: Vec::new(), failed: None, fault: None });
     Ok(())
 }
 

@@ -149,6 +149,8 @@ pub struct JobEnd {
     pub failures: u64,
     /// Left as they were, as was wanted.
     pub skipped: u64,
+    /// The first thousand of them: paths within the destination, untrusted.
+    pub left: Vec<FilePath>,
     /// Names that are none, and were left out.
     pub unusable: u64,
     /// Why it ended before its end.
@@ -205,7 +207,7 @@ pub async fn run(
         planned: false,
     };
     let fault = run.all().await.err();
-    let Watch { mut meter, failed, failures, skipped, events, .. } = run.watch;
+    let Watch { mut meter, failed, failures, skipped, left, events, .. } = run.watch;
     let far = meter.far(Instant::now());
     let _ = events.send(JobEvent::Progress(far.clone()));
     JobEnd {
@@ -215,6 +217,7 @@ pub async fn run(
         failed,
         failures,
         skipped,
+        left,
         unusable: run.unusable,
         fault,
     }

@@ -701,7 +701,7 @@ impl Task {
                     break Turn::Go;
                 }
                 () = live.looked.due(), if self.looking && network => self.measure(&mut live),
-                quiet = silence(&mut live.without) => self.tell(HostEvent::Silent(quiet)),
+                quiet = silence(&mut live.without) => self.tell(quiet.map_or(HostEvent::Unlinked, HostEvent::Silent)),
                 () = woken(&mut self.wakes), if network => {
                     // (the address may come back: both are tried)
                     if live.ssh.as_ref().is_some_and(|ssh| ssh.look().is_stranded()) {
@@ -879,7 +879,7 @@ fn signs(live: &Live) -> Signs {
 }
 
 /// What is told next of the silence of a host without an agent; never, where it has one.
-async fn silence(without: &mut Option<Without>) -> Duration {
+async fn silence(without: &mut Option<Without>) -> Option<Duration> {
     match without {
         Some(without) => without.silence().await,
         None => std::future::pending().await,

@@ -33,7 +33,7 @@ pub struct Without {
     pub target: TargetId,
     control: Link,
     /// As the target process tells of its host.
-    silence: watch::Receiver<Duration>,
+    silence: watch::Receiver<Option<Duration>>,
 }
 
 impl Drop for Without {
@@ -59,8 +59,9 @@ impl Without {
         drop(self.control.call(&Subscribe { topic: "silence".into() }));
     }
 
-    /// The next word on that: nothing was heard from the host for so long; zero = it is heard again.
-    pub async fn silence(&mut self) -> Duration {
+    /// The next word on that: nothing was heard from the host for so long; zero = it is heard again; none = the connection
+    /// is gone, and is made anew by the next session.
+    pub async fn silence(&mut self) -> Option<Duration> {
         if self.silence.changed().await.is_err() {
             // (the link is gone, which ends more than this)
             std::future::pending::<()>().await;
@@ -126,7 +127,7 @@ pub async fn dial(host: &HostId, env: &Env, ask: Arc<dyn Ask>) -> Result<Dialed,
         ),
         _ => fault(f),
     })?;
-    let (heard, silence) = watch::channel(Duration::ZERO);
+    let (heard, silence) = watch::channel(Some(Duration::ZERO));
     let without = Without { target, control: control.clone(), silence };
     if ask.somebody() {
         let chosen = env.was_chosen_without(host).then_some(true);
@@ -178,14 +179,16 @@ async fn answer(
     link: Link,
     mut incoming: mpsc::UnboundedReceiver<Incoming>,
     ask: Arc<dyn Ask>,
-    heard: watch::Sender<Duration>,
+    heard: watch::Sender<Option<Duration>>,
 ) {
     while let Some(message) = incoming.recv().await {
         let (id, method, params) = match message {
             Incoming::Call { id, method, params } => (id, method, params),
             Incoming::Notice { method, params } => {
-                if let Some(Notice::TargetSilent(ms)) = Notice::from_wire(&method, params) {
-                    heard.send_replace(Duration::from_millis(ms));
+                match Notice::from_wire(&method, params) {
+                    Some(Notice::TargetSilent(ms)) => drop(heard.send_replace(Some(Duration::from_millis(ms)))),
+                    Some(Notice::TargetLost) => drop(heard.send_replace(None)),
+                    _ => {}
                 }
                 continue;
             }

@@ -6,10 +6,11 @@ use super::{Choice, Outcome};
 use crate::client::book::{Change, patch};
 use crate::client::host::HostId;
 use crate::client::keymap::typed;
-use crate::proto::control::connections::check::{Wrong, check, check_port};
+use crate::proto::control::connections::check::{Wrong, check, check_port, taken_by_another};
 use crate::proto::control::connections::{Config, Connection};
 use crate::term::input::Key;
 use serde_json::{Map, Value};
+use std::collections::HashSet;
 
 /// How a field is filled in.
 enum Entry {
@@ -61,6 +62,8 @@ pub struct Form {
     base: Connection,
     /// The same, before anything was typed.
     first: Connection,
+    /// Names of the others in its folder, as far as this was told of them.
+    taken: HashSet<String>,
     pub lines: Vec<Line>,
     pub at: usize,
     pub wrong: Vec<Wrong>,
@@ -115,27 +118,34 @@ const TERMINAL: &[Shown] = &[
 ];
 
 impl Form {
-    /// For a new one in a folder.
-    pub fn new(host: HostId, folder: Option<String>) -> Form {
+    /// For a new one in a folder, beside those that are there.
+    pub fn new(host: HostId, folder: Option<String>, all: &[Connection]) -> Form {
         let base = Connection {
             folder_id: folder,
             config: Config { kind: "local".into(), config: Map::new() },
             ..Connection::default()
         };
-        Form::of(host, base, None)
+        Form::of(host, base, None, all)
     }
 
     /// For one that is there.
-    pub fn edit(host: HostId, connection: &Connection) -> Form {
-        Form::of(host, connection.clone(), Some(connection.clone()))
+    pub fn edit(host: HostId, connection: &Connection, all: &[Connection]) -> Form {
+        Form::of(host, connection.clone(), Some(connection.clone()), all)
     }
 
-    fn of(host: HostId, base: Connection, was: Option<Connection>) -> Form {
+    fn of(host: HostId, base: Connection, was: Option<Connection>, all: &[Connection]) -> Form {
+        // (one that has the name of another one already may keep it)
+        let mut taken: HashSet<String> =
+            all.iter().filter(|c| c.folder_id == base.folder_id).map(|c| c.name.clone()).collect();
+        if let Some(was) = &was {
+            taken.remove(&was.name);
+        }
         let mut form = Form {
             host,
             was,
             first: base.clone(),
             base,
+            taken,
             lines: Vec::new(),
             at: 0,
             wrong: Vec::new(),
@@ -227,6 +237,9 @@ impl Form {
     fn check(&mut self) {
         let (connection, mut wrong) = self.connection();
         wrong.extend(check(&connection));
+        if self.taken.contains(&connection.name) {
+            wrong.push(Wrong { field: "name", why: taken_by_another(&connection.name) });
+        }
         self.wrong = wrong;
     }
 
@@ -505,7 +518,7 @@ mod tests {
 
     #[test]
     fn a_new_one_is_filled_in() {
-        let mut form = Form::new(HostId::local(), Some("f-1".into()));
+        let mut form = Form::new(HostId::local(), Some("f-1".into()), &[]);
         assert!(matches!(press(&mut form, &["Escape"]), Outcome::Close), "nothing was typed");
         write(&mut form, "name", "sensor");
         form.go(1);
@@ -526,8 +539,37 @@ mod tests {
     }
 
     #[test]
+    fn a_name_that_is_taken_in_its_folder_is_said_while_it_is_typed() {
+        let one = |id: &str, name: &str, folder: Option<&str>| Connection {
+            id: id.into(),
+            name: name.into(),
+            folder_id: folder.map(str::to_string),
+            config: Config { kind: "local".into(), config: Map::new() },
+            ..Connection::default()
+        };
+        let all = [one("c-1", "web", Some("f-1")), one("c-2", "db", Some("f-1")), one("c-3", "db", Some("f-1"))];
+        let mut form = Form::new(HostId::local(), Some("f-1".into()), &all);
+        write(&mut form, "name", "web");
+        assert!(form.complaint().unwrap().why.contains("'web'"), "{:?}", form.wrong);
+        assert!(matches!(press(&mut form, &["C-s"]), Outcome::Stay));
+        form.paste("2");
+        assert_eq!(form.wrong, []);
+        let mut form = Form::new(HostId::local(), None, &all);
+        write(&mut form, "name", "web");
+        assert_eq!(form.wrong, [], "in another folder");
+        // one that is there keeps its own, even where another one has it
+        let mut form = Form::edit(HostId::local(), &all[1], &all);
+        assert_eq!(form.wrong, []);
+        write(&mut form, "name", "web");
+        assert_eq!(form.complaint().unwrap().field, "name");
+        write(&mut form, "name", "db");
+        write(&mut form, "title", "x");
+        assert!(matches!(saved(press(&mut form, &["C-s"])), Change::Update { .. }));
+    }
+
+    #[test]
     fn what_was_typed_before_another_kind_was_chosen_is_not_lost() {
-        let mut form = Form::new(HostId::local(), None);
+        let mut form = Form::new(HostId::local(), None, &[]);
         form.go(1);
         press(&mut form, &["Right"]);
         assert!(matches!(press(&mut form, &["Escape"]), Outcome::Close), "nothing was typed");
@@ -535,7 +577,7 @@ mod tests {
         form.go(1);
         press(&mut form, &["Left"]);
         assert!(matches!(press(&mut form, &["Escape"]), Outcome::Stay) && form.doubted);
-        let mut form = Form::new(HostId::local(), None);
+        let mut form = Form::new(HostId::local(), None, &[]);
         write(&mut form, "title", "the web");
         assert!(matches!(press(&mut form, &["Escape"]), Outcome::Stay) && form.doubted);
     }
@@ -545,7 +587,7 @@ mod tests {
         let old: Connection = serde_json::from_value(json!({ "id": "c-1", "name": "a", "later": 7,
             "config": { "type": "shell", "config": { "shell": "/bin/sh", "unknown": [1] } } }))
         .unwrap();
-        let mut form = Form::edit(HostId::local(), &old);
+        let mut form = Form::edit(HostId::local(), &old, &[]);
         assert!(matches!(press(&mut form, &["C-s"]), Outcome::Close), "nothing is another");
         write(&mut form, "shell", "");
         write(&mut form, "command", "make");
@@ -559,7 +601,7 @@ mod tests {
         let other: Connection = serde_json::from_value(json!({ "id": "c-2", "name": "u", "config": { "type": "serial",
             "config": { "port": "/dev/ttyUSB0" } } }))
         .unwrap();
-        let mut form = Form::edit(HostId::local(), &other);
+        let mut form = Form::edit(HostId::local(), &other, &[]);
         write(&mut form, "name", "uart");
         let Change::Update { patch, .. } = saved(press(&mut form, &["C-s"])) else { panic!() };
         assert_eq!(Value::Object(patch), json!({ "name": "uart" }));
@@ -571,7 +613,7 @@ mod tests {
         let old: Connection = serde_json::from_value(json!({ "id": "c-1", "name": "a", "tags": ["x"],
             "config": { "type": "local", "config": { "env": env } } }))
         .unwrap();
-        let edit = || Form::edit(HostId::local(), &old);
+        let edit = || Form::edit(HostId::local(), &old, &[]);
         let mut form = edit();
         assert!(matches!(press(&mut form, &["Escape"]), Outcome::Close), "nothing was typed");
         write(&mut form, "name", "b");
@@ -586,7 +628,7 @@ mod tests {
         // lines can't be kept by a field: they are not lost unseen
         let mut lines = old.clone();
         lines.config.config["env"]["L"] = "two\nlines".into();
-        let mut form = Form::edit(HostId::local(), &lines);
+        let mut form = Form::edit(HostId::local(), &lines, &[]);
         write(&mut form, "name", "b");
         let Change::Update { patch, .. } = saved(press(&mut form, &["C-s"])) else { panic!() };
         assert_eq!(Value::Object(patch), json!({ "name": "b" }));
@@ -604,7 +646,7 @@ mod tests {
         let old: Connection = serde_json::from_value(json!({ "id": "c-1", "name": "a",
             "config": { "type": "ssh", "config": { "host": "a b", "keyPath": "id" } } }))
         .unwrap();
-        let mut form = Form::edit(HostId::local(), &old);
+        let mut form = Form::edit(HostId::local(), &old, &[]);
         write(&mut form, "name", "b");
         let Change::Update { patch, .. } = saved(press(&mut form, &["C-s"])) else { panic!() };
         assert_eq!(Value::Object(patch), json!({ "name": "b" }));
@@ -623,7 +665,7 @@ mod tests {
         let old: Connection = serde_json::from_value(json!({ "id": "c-1", "name": "a",
             "config": { "type": "local", "config": { "env": { "A": long } } } }))
         .unwrap();
-        let mut form = Form::edit(HostId::local(), &old);
+        let mut form = Form::edit(HostId::local(), &old, &[]);
         write(&mut form, "name", "b");
         let Change::Update { patch, .. } = saved(press(&mut form, &["C-s"])) else { panic!() };
         assert_eq!(Value::Object(patch), json!({ "name": "b" }));
@@ -647,7 +689,7 @@ mod tests {
         let old: Connection = serde_json::from_value(json!({ "id": "c-1", "name": "a", "config": { "type": "ssh",
             "config": { "host": "h", "key_path": "/k", "jump": "j", "cwd": "/srv" } } }))
         .unwrap();
-        let mut form = Form::edit(HostId::local(), &old);
+        let mut form = Form::edit(HostId::local(), &old, &[]);
         let shown = |field: &str, form: &Form| form.lines.iter().find(|l| l.field == field).unwrap().text().to_string();
         assert_eq!(["keyPath", "proxyJump", "startingDirectory"].map(|f| shown(f, &form)), ["/k", "j", "/srv"]);
         write(&mut form, "keyPath", "/other");
@@ -658,7 +700,7 @@ mod tests {
         let mut sound = old.clone();
         let path = sound.config.config.remove("key_path").unwrap();
         sound.config.config.insert("keyPath".into(), path);
-        let mut form = Form::edit(HostId::local(), &sound);
+        let mut form = Form::edit(HostId::local(), &sound, &[]);
         write(&mut form, "keyPath", "/other");
         let Change::Update { patch, .. } = saved(press(&mut form, &["C-s"])) else { panic!() };
         assert_eq!(patch["config"]["config"], json!({ "keyPath": "/other", "key_path": null }));

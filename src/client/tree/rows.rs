@@ -257,6 +257,7 @@ impl App {
             (Some(host), _) => match (standing(Some(host)), state_text(host, self.now)) {
                 (Standing::Offline, _) => "offline: Enter connects it".into(),
                 (_, state) if matches!(host.state, HostState::Lost { .. }) => format!("{state}: r tries now"),
+                _ if host.unlinked => "the connection is gone: a new session makes it anew".into(),
                 (_, state) if matches!(host.state, HostState::Failed { .. }) => format!("{state}: r tries again"),
                 (_, state) if !state.is_empty() => state,
                 _ => format!("online · {}", count(self.listed_at(id, host).len(), "session")),

@@ -173,7 +173,7 @@ fn draw_column(app: &App, theme: &Theme, c: &Column, area: Rect, active: bool, b
         }
     }
     if c.is_empty() {
-        let (text, style) = match (&c.trouble, c.is_listing(), c.all()) {
+        let (text, style) = match (&c.trouble, c.is_reading(), c.all()) {
             (Some(why), ..) => (why.clone(), theme.error),
             (_, true, _) => ("reading …".into(), theme.dim),
             (.., 0) => ("empty".into(), theme.dim),
@@ -309,7 +309,7 @@ fn draw_foot(theme: &Theme, c: &Column, area: Rect, own: Style, buf: &mut Buffer
         true => words.push(count(c.all(), "entry").replace("entrys", "entries")),
         false => words.push(format!("{} of {} shown", c.len(), c.all())),
     }
-    if c.is_listing() {
+    if c.is_reading() {
         words.push("reading …".into());
     }
     if c.end.more {

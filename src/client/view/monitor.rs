@@ -44,6 +44,10 @@ fn lines(app: &App, theme: &Theme, id: &HostId) -> Vec<Line> {
         HostState::Online { .. } if host.silent => {
             add(format!("online, {}: nothing sent is answered", state_text(host, app.now)), theme.warn, 0);
         }
+        HostState::Online { hostname, .. } if host.unlinked => {
+            let what = format!("no link   {}   plain SSH: a new session makes it anew", short(hostname, 60));
+            add(what, theme.warn, 0);
+        }
         HostState::Online { hostname, .. } if host.state.is_without_agent() => {
             add(format!("online   {}   no agent: plain SSH", short(hostname, 60)), theme.ok, 0);
         }

@@ -8,7 +8,7 @@ use crate::client::host::attached::Waiting;
 use crate::client::keymap::shown;
 use crate::client::layout::PaneId;
 use crate::client::pane::{OwnedCell, Pane, Stage};
-use crate::client::tree::{host_text, state_text, unheard};
+use crate::client::tree::{host_text, state_text, unheard, unnamed};
 use crate::term::screen::{self, CursorShape};
 use crate::term::width;
 use crate::text::{count, short};
@@ -281,7 +281,7 @@ fn waiting_for(app: &App, pane: &Pane) -> Option<String> {
             None => "the agent is on its way there".into(),
         }),
         Some(HostState::Updating { why }) => Some(format!("updating: {}", short(why, 100))),
-        Some(HostState::Lost { why, .. }) => Some(format!("{}; trying again", short(why, 100))),
+        Some(HostState::Lost { why, .. }) => Some(format!("{}; trying again", short(unnamed(&pane.host, why), 100))),
         _ if pane.host.is_local() => None,
         _ => Some("connecting".into()),
     }
@@ -390,7 +390,8 @@ fn border(app: &App, theme: &Theme, pane: &Pane, area: Rect, focused: bool, buf:
     let place = app.whereabouts(pane, 40);
     let title = match &place {
         None => app.title_of(pane),
-        Some(place) if *place == app.title_of(pane) => place.clone(),
+        // (a connection that has no other title is named already)
+        Some(place) if *place == app.title_of(pane) || app.is_called_as_its_target(pane) => place.clone(),
         Some(place) => format!("{place} · {}", app.title_of(pane)),
     };
     let style = if focused { theme.accent } else { theme.dim };

@@ -133,8 +133,8 @@ fn words(theme: &Theme, job: &Job) -> (Vec<String>, Style) {
         (_, State::Queued) => ("waits for its turn".into(), theme.dim),
         (_, State::Running) => (String::new(), theme.accent),
         (_, State::Waiting(why)) => (format!("waits: {why}"), theme.warn),
-        (_, State::Done) if failed > 0 => (format!("done, {failed} failed"), theme.error),
-        (_, State::Done) => ("done".into(), theme.ok),
+        (_, State::Done) if failed > 0 => (format!("! done, {failed} failed"), theme.error),
+        (_, State::Done) => ("✓ done".into(), theme.ok),
         (_, State::Failed(why)) => (why.clone(), theme.error),
         (_, State::Cancelled) => ("cancelled".into(), theme.dim),
     };

@@ -3,9 +3,10 @@
 use super::tree::standing_style;
 use super::{fill, put_cut, put_right};
 use crate::client::app::{App, Host};
-use crate::client::host::HostState;
+use crate::client::host::{HostId, HostState};
 use crate::client::keymap::shown;
-use crate::client::tree::{standing, state_text};
+use crate::client::tree::{standing, state_text, unnamed};
+use crate::text::short;
 use crate::theme::Theme;
 use crate::transport::ssh::forward::State;
 use ratatui::buffer::Buffer;
@@ -29,13 +30,14 @@ pub fn rtt_text(rtt: Duration) -> String {
 }
 
 /// How it stands with a host, where there is room for more than a word: escaped.
-fn state_line(host: &Host, now: Duration) -> String {
+fn state_line(id: &HostId, host: &Host, now: Duration) -> String {
     let heard = now.saturating_sub(host.heard).as_secs();
     match &host.state {
         // its output comes, and nothing gets there
         HostState::Online { .. } if host.silent && heard == 0 => "silent: nothing sent is answered".into(),
         HostState::Online { .. } if host.silent => format!("silent, last heard {heard} s ago"),
-        HostState::Lost { .. } if !host.met => "not reached yet".into(),
+        HostState::Online { .. } if host.unlinked => "no link: a new session makes it anew".into(),
+        HostState::Lost { why, .. } if !host.met => format!("not reached: {}", short(unnamed(id, why), 200)),
         HostState::Lost { .. } => format!("lost, last heard {heard} s ago"),
         _ => state_text(host, now),
     }
@@ -74,7 +76,7 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
     }
     add(&app.current_place(), theme.text, true);
     let Some(host) = host else { return };
-    let state = state_line(host, app.now);
+    let state = state_line(&id, host, app.now);
     // this machine is there in a moment: saying so would only flicker
     let soon = id.is_local() && host.state == HostState::Connecting;
     if !state.is_empty() && !soon {

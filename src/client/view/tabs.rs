@@ -32,7 +32,11 @@ fn text_of(app: &App, index: usize, tab: &Tab) -> String {
         && let Some(place) = app.whereabouts(pane, BADGE)
         && app.whereabouts(pane, NAME).is_none_or(|place| place != label)
     {
-        text.push_str(&format!("·{place}"));
+        match tab.name.is_none() && app.is_called_as_its_target(pane) {
+            true if pane.host.is_local() => {}
+            true => text.push_str(&format!(" via {}", short(pane.host.as_str(), BADGE))),
+            false => text.push_str(&format!("·{place}")),
+        }
     }
     if tab.zoomed {
         text.push_str(" Z");

@@ -276,7 +276,8 @@ pub struct ConnectionsListed {
 }
 method!(ConnectionsList = "connections.list" -> ConnectionsListed);
 
-/// A new one, at the end of its folder; its id is made here where none is given.
+/// A new one, at the end of its folder; its id is made here where none is given. NAME_TAKEN where another one in that folder
+/// has its name; so for an update and a move that would bring two of one name together.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(default)]
 pub struct ConnectionsCreate {
@@ -323,9 +324,9 @@ pub struct ConnectionsMove {
 method!(ConnectionsMove = "connections.move" -> Done);
 
 /// Many at once, all or none: what an import brings. Ids are made anew; `folderId` and `parentId` name folders of the
-/// same call, or ones that are there already. What is too long for a call comes as Data on a `stream`, from offset 0 on
-/// and as far as the Acks there allow, the first of which says that it may begin: JSON of [`ConnectionsAdd`], in `bytes`
-/// bytes. Then no ids are answered.
+/// same call, or ones that are there already; a name that is taken in its folder gets a number. What is too long for a call
+/// comes as Data on a `stream`, from offset 0 on and as far as the Acks there allow, the first of which says that it may
+/// begin: JSON of [`ConnectionsAdd`], in `bytes` bytes. Then no ids are answered.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(default)]
 pub struct ConnectionsAdd {

@@ -243,6 +243,58 @@ fn changes() {
 }
 
 #[test]
+fn a_folder_holds_each_name_once() {
+    let mut book = Book::empty();
+    let [f, g] = ["F", "G"].map(|n| book.create_folder(folder("", None).named(n)).unwrap());
+    let a = book.create(connection("web", Some(&f))).unwrap();
+    let b = book.create(connection("db", Some(&f))).unwrap();
+    let c = book.create(connection("web", Some(&g))).unwrap();
+    let patch = |v: Value| v.as_object().unwrap().clone();
+    let before = book.clone();
+    let taken = |result: Result<(), Fault>| {
+        let fault = result.unwrap_err();
+        assert_eq!(fault.code, Fault::NAME_TAKEN);
+        assert!(fault.message.contains("'web'") && fault.message.contains("another name"), "{fault}");
+    };
+    taken(book.create(connection("web", Some(&f))).map(drop));
+    taken(book.update(&b, patch(json!({ "name": "web" }))));
+    taken(book.update(&c, patch(json!({ "folderId": f }))));
+    taken(book.put(&[b.clone(), c.clone()], Some(&f), None));
+    // two from two folders that have one name
+    taken(book.put(&[a.clone(), c.clone()], None, None));
+    // nor does what a folder held come beside one of its name
+    let inner = book.create_folder(Folder { parent_id: Some(f.clone()), ..folder("", None).named("inner") }).unwrap();
+    book.put(std::slice::from_ref(&c), Some(&inner), None).unwrap();
+    taken(book.delete_folder(&inner, false));
+    book.put(std::slice::from_ref(&c), Some(&g), None).unwrap();
+    book.delete_folder(&inner, true).unwrap();
+    assert_eq!(book, before, "nothing was changed");
+    // its own name and place are nobody's else
+    book.update(&a, patch(json!({ "name": "web", "folderId": f, "tags": ["x"] }))).unwrap();
+    book.put(&[b, a], Some(&f), None).unwrap();
+    // an import loses none of them
+    let many = ["web", "web", "new", "new"].map(|n| connection(n, Some(&f))).to_vec();
+    assert_eq!(book.add(vec![], many).unwrap().connections.len(), 4);
+    assert_eq!(names(&book), ["web", "db", "web", "web (2)", "web (3)", "new", "new (2)"]);
+}
+
+#[test]
+fn names_that_were_there_twice_are_in_nobodys_way() {
+    let twice = ["a", "b"].map(|id| json!({ "id": id, "name": "web", "folderId": "f", "config": { "type": "local" } }));
+    let all = json!({ "folders": [folder("f", None), folder("g", None)], "connections": twice });
+    let mut book = serde_json::from_value::<Book>(all).unwrap().sound();
+    let patch = |v: Value| v.as_object().unwrap().clone();
+    assert_eq!(names(&book), ["web", "web"]);
+    book.update("a", patch(json!({ "tags": ["x"] }))).unwrap();
+    let both = ["b".to_string(), "a".to_string()];
+    book.put(&both, Some("g"), None).unwrap();
+    assert_eq!(book.connections.iter().map(|c| c.folder_id.as_deref()).collect::<Vec<_>>(), [Some("g"); 2]);
+    book.delete_folder("g", false).unwrap();
+    book.update("a", patch(json!({ "name": "db" }))).unwrap();
+    assert_eq!(book.update("b", patch(json!({ "name": "db" }))).unwrap_err().code, Fault::NAME_TAKEN);
+}
+
+#[test]
 fn a_flaw_that_was_there_before_is_in_nobodys_way() {
     let config = json!({ "type": "ssh", "config": { "host": "a b" } });
     let older =

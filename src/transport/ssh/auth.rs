@@ -10,7 +10,7 @@ use super::patience::Asker;
 use super::userkey::{Agent, ByAgent, ByFile, Form, Forms, Left, SignError, Wanted, Would, forms};
 use crate::failure::Failure;
 use crate::secret::Secret as Typed;
-use crate::text::{escape, short};
+use crate::text::short;
 use crate::transport::ask::{SecretAsked, SecretKind};
 use russh::MethodKind;
 use russh::client::{AuthResult, Handle, KeyboardInteractiveAuthResponse as Interactive, Prompt};
@@ -226,12 +226,12 @@ impl Prover<'_> {
             "" => String::new(),
             said => format!("; the host says: {}", short(&said.replace('\n', " | "), 200)),
         };
-        let alias = escape(&self.config.alias);
+        let ssh_v = self.config.ssh_v();
         let next = match self.mistyped {
             Some(next) => anew(next),
             None => format!(
                 "put your public key into ~/.ssh/authorized_keys there, or name the right one with IdentityFile; \
-                 `ssh -v {alias}` shows every step"
+                 {ssh_v} shows every step"
             ),
         };
         let what = format!("{at} refused every way tried ({tried}); it takes {wants}{banner}");

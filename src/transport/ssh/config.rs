@@ -256,6 +256,13 @@ impl HostConfig {
         short(&format!("{}@{at}", self.user), 200)
     }
 
+    /// The command that shows all that OpenSSH does on the way there, in backticks. Escaped.
+    pub fn ssh_v(&self) -> String {
+        let port = if self.port == 22 { String::new() } else { format!("-p {} ", self.port) };
+        let at = if self.alias.is_empty() { &self.hostname } else { &self.alias };
+        short(&format!("`ssh -v {port}{}@{at}`", self.user), 200)
+    }
+
     /// What ssh_config asks for and thub does not do: a stop, where passing over it could be less strict than ssh.
     pub(super) fn refused(&self) -> Result<(), Failure> {
         let not = |option: &str, hint: &str| {

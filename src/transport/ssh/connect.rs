@@ -310,6 +310,7 @@ async fn handshake(
     let (wire, turn) = turn::take(wire.buffered());
     let shaking = client::connect_stream(Arc::new(settings), wire, gate);
     let at = config.shown();
+    let look = format!("see whether an SSH server answers there: {} tells more", config.ssh_v());
     let mut handle = match asker.patience.within(HANDSHAKE_WITHIN, shaking).await {
         Some(Ok(handle)) => handle,
         Some(Err(e)) => {
@@ -320,7 +321,7 @@ async fn handshake(
                 russh::Error::NoCommonAlgo { .. } => {
                     "the host knows only algorithms that are not safe any more, or that ssh_config leaves out"
                 }
-                _ => "see whether an SSH server answers there: `ssh -v` tells more",
+                _ => &look,
             };
             let said = match complaint {
                 Some(complaint) => complaint.take().await,
@@ -333,7 +334,7 @@ async fn handshake(
         None => {
             return Err(Failure::unreachable(
                 format!("{at}: the SSH handshake took longer than {} s", HANDSHAKE_WITHIN.as_secs()),
-                "see whether an SSH server answers there: `ssh -v` tells more",
+                look,
             ));
         }
     };

@@ -30,10 +30,13 @@ struct Wish {
 /// The first of the host's addresses that answers. ConnectTimeout is each attempt's.
 pub(super) async fn dial(config: &HostConfig) -> Result<TcpStream, Failure> {
     let at = config.shown();
-    let look = "see whether the name and the port are right, the host is up and the network there: `ssh -v` tells more";
+    let look = format!(
+        "see whether the name and the port are right, the host is up and the network there: {} tells more",
+        config.ssh_v()
+    );
     let within = config.connect_timeout;
     let late = |_| format!("no answer within {} s", within.as_secs());
-    let unreachable = |why: String| Failure::unreachable(format!("{at} can't be reached: {why}"), look);
+    let unreachable = |why: String| Failure::unreachable(format!("{at} can't be reached: {why}"), look.clone());
 
     let lookup = tokio::net::lookup_host((config.hostname.as_str(), config.port));
     let found = tokio::time::timeout(within, lookup).await.map_err(|e| unreachable(late(e)))?.map_err(|e| {

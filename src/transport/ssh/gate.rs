@@ -115,7 +115,7 @@ impl client::Handler for Gate {
     async fn disconnected(&mut self, reason: DisconnectReason<russh::Error>) -> Result<(), russh::Error> {
         let words = match &reason {
             DisconnectReason::ReceivedDisconnect(info) => short(&info.message, 200),
-            DisconnectReason::Error(e) => short(&e.to_string(), 200),
+            DisconnectReason::Error(e) => short(&plainly(e), 200),
         };
         let mut heard = self.shared.lock();
         let another = heard.another.then(|| "it showed ANOTHER HOST KEY when keys were renewed".to_string());
@@ -290,7 +290,7 @@ impl Gate {
                 Some(key) => self.judge(&key, why.as_deref()).await,
                 None => Err(Failure::refused(
                     format!("{}: its host certificate can't be read", self.config.shown()),
-                    "ask its admin for a new one; `ssh -v` tells more",
+                    format!("ask its admin for a new one; {} tells more", self.config.ssh_v()),
                 )),
             },
         }
@@ -333,6 +333,23 @@ impl Gate {
             format!("{}: its key can't be kept in {}: {why}", self.config.shown(), escape(&path.to_string_lossy())),
             "make that file writable, or name another one with UserKnownHostsFile",
         ))
+    }
+}
+
+/// Why a connection broke, in words that are not the library's; raw.
+fn plainly(error: &russh::Error) -> String {
+    use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, TimedOut, UnexpectedEof};
+    let kind = match error {
+        russh::Error::HUP | russh::Error::Disconnect => Some(UnexpectedEof),
+        russh::Error::IO(e) => Some(e.kind()),
+        _ => None,
+    };
+    match kind {
+        Some(UnexpectedEof | ConnectionReset | ConnectionAborted | BrokenPipe) => {
+            "the host or the network ended it".into()
+        }
+        Some(TimedOut) => "the network did not answer any more".into(),
+        _ => error.to_string(),
     }
 }
 

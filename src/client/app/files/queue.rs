@@ -15,6 +15,11 @@ use crate::proto::control::{FileInfo, FileKind};
 use crate::term::input::Key;
 use crate::term::keys;
 use crate::text::{count, short};
+use std::time::Duration;
+
+/// The destination of a job that runs is read again no sooner than after this, and after this more for each entry.
+const LOOK: Duration = Duration::from_secs(2);
+const LOOK_EACH: Duration = Duration::from_millis(10);
 
 /// What is asked before something that was begun already is done again; escaped.
 fn question(wanted: &Wanted) -> String {
@@ -73,6 +78,7 @@ impl App {
                 (job.files, job.bytes, job.speed) = (files, bytes, speed);
                 job.current = short(&current.to_string(), 200);
                 job.state = State::Running;
+                self.look_at_destination(id, out);
             }
             News::Waits(why) => job.state = State::Waiting(short(&why, 100)),
             News::Asks(asked) => {
@@ -85,15 +91,43 @@ impl App {
             News::FailedFor(failed) => job.fail(failed),
             News::Part(path) => job.part = path,
             News::Failed(why) => self.job_over(id, State::Failed(short(&why, 200)), out),
-            News::Over { files, bytes, skipped, failed, fault } => {
+            News::Over { files, bytes, skipped, left, failed, fault } => {
                 if let Some(failed) = failed {
                     job.failed = failed;
                 }
                 (job.files, job.bytes, job.skipped, job.ended) = (files, bytes, skipped, Some(now));
+                job.left = left;
                 let state = fault.map_or(State::Done, |why| State::Failed(short(&why, 200)));
                 self.job_over(id, state, out);
             }
             _ => {}
+        }
+    }
+
+    /// What a job has brought so far is shown now and then: the longer the list, the rarer it is asked for.
+    fn look_at_destination(&mut self, id: u64, out: &mut Vec<Effect>) {
+        let now = self.now;
+        let Some(job) = self.files.queue.job(id).filter(|j| j.wanted.kind != Kind::Delete) else { return };
+        let (to, into) = (job.wanted.to.clone(), job.wanted.into.clone());
+        let last = *job.looked.get_or_insert(now);
+        let shown: Vec<_> = (0..2)
+            .filter_map(|side| self.column(side))
+            .filter(|column| column.whose.same_as(&to) && column.path == into)
+            .map(|column| (column.is_listing() || column.trouble.is_some(), column.all()))
+            .collect();
+        let rests = LOOK
+            + LOOK_EACH * shown.iter().map(|(_, many)| u32::try_from(*many).unwrap_or(u32::MAX)).max().unwrap_or(0);
+        if now < last.saturating_add(rests) || shown.iter().any(|(busy, _)| *busy) {
+            return;
+        }
+        if let Some(job) = self.files.queue.job(id) {
+            job.looked = Some(now);
+        }
+        self.refresh_files(&to, &into, None, out);
+        for side in 0..2 {
+            if let Some(column) = self.column_mut(side).filter(|c| c.whose.same_as(&to) && c.path == into) {
+                column.hush();
+            }
         }
     }
 
@@ -262,7 +296,16 @@ impl App {
         for failed in &job.failed {
             text.push_str(&format!("{}: {}\n", failed.path, crate::text::escape(&failed.why.message)));
         }
-        if job.failed.is_empty() {
+        if job.skipped > 0 {
+            text.push_str(&format!("\n{} skipped, which stay as they are there:\n\n", job.skipped));
+            job.left.iter().for_each(|path| text.push_str(&format!("{path}\n")));
+            let more = job.skipped.saturating_sub(job.left.len() as u64);
+            if more > 0 {
+                text.push_str(&format!("and {more} more\n"));
+            }
+            text.push('\n');
+        }
+        if job.failed.is_empty() && job.skipped == 0 {
             w.names.iter().for_each(|name| text.push_str(&format!("{name}\n")));
         }
         let title = format!(

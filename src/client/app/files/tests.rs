@@ -193,7 +193,7 @@ fn copies_go_one_after_the_other_and_are_told() {
     assert_eq!(errands(&mut s), [(job, Errand::Answer { ask: 7, what: Conflict::Replace, all: false })]);
     let failed = crate::proto::control::Failed { path: path("c\u{7}"), why: Fault::new(Fault::REFUSED, "not allowed") };
     news(&mut s, job, News::FailedFor(vec![failed]));
-    news(&mut s, job, News::Over { files: 1, bytes: 1, skipped: 0, failed: None, fault: None });
+    news(&mut s, job, News::Over { files: 1, bytes: 1, skipped: 0, left: Vec::new(), failed: None, fault: None });
     let after = answer(&mut s, &there());
     assert!(matches!(&after[..], [(_, Errand::Run(w))] if w.kind == jobs::Kind::Move), "its turn: {after:?}");
     s.keys("Up Enter");
@@ -227,7 +227,7 @@ fn what_is_tried_again_is_what_was_not_done() {
     let mut s = bench(100, 30);
     let over = |s: &mut Bench, job, why: Option<&str>| {
         let fault = why.map(String::from);
-        news(s, job, News::Over { files: 1, bytes: 1, skipped: 0, failed: None, fault });
+        news(s, job, News::Over { files: 1, bytes: 1, skipped: 0, left: Vec::new(), failed: None, fault });
         answer(s, &there());
     };
     s.keys("D y");
@@ -868,9 +868,13 @@ fn the_queue_says_all_there_is_room_for() {
         }
         s.app.message = None;
         s.at(9.0);
-        news(&mut s, job, News::Over { files: 83, bytes: 2400 << 20, skipped: 3, failed: None, fault: None });
+        news(
+            &mut s,
+            job,
+            News::Over { files: 83, bytes: 2400 << 20, skipped: 3, left: Vec::new(), failed: None, fault: None },
+        );
         s.app.message = None;
-        for part in ["done, 2 failed", "83 files", "in 9 s", "3 skipped"] {
+        for part in ["! done, 2 failed", "83 files", "in 9 s", "3 skipped"] {
             assert!(s.has(part), "no {part:?} at {at}\n{}", s.screen());
         }
         answer(&mut s, &there());
@@ -882,7 +886,11 @@ fn the_queue_says_all_there_is_room_for() {
     }
     let jobs: Vec<u64> = s.app.files.queue.jobs.iter().map(|j| j.id).collect();
     news(&mut s, jobs[0], News::FailedFor(vec![failed("x"), failed("y")]));
-    news(&mut s, jobs[0], News::Over { files: 83, bytes: 2400 << 20, skipped: 3, failed: None, fault: None });
+    news(
+        &mut s,
+        jobs[0],
+        News::Over { files: 83, bytes: 2400 << 20, skipped: 3, left: Vec::new(), failed: None, fault: None },
+    );
     s.keys("q g");
     assert!(s.has("done, 2 failed") && s.has("q close"), "{}", s.screen());
     s.keys("G");
@@ -895,7 +903,7 @@ fn what_became_of_a_copy_is_wrapped_and_can_be_left() {
     let job = copy(&mut s);
     let why = Fault::new(Fault::REFUSED, "it is neither a file, a directory nor a link, and stays where it is");
     news(&mut s, job, News::FailedFor(vec![crate::proto::control::Failed { path: path("pipe"), why }]));
-    news(&mut s, job, News::Over { files: 1, bytes: 1, skipped: 0, failed: None, fault: None });
+    news(&mut s, job, News::Over { files: 1, bytes: 1, skipped: 0, left: Vec::new(), failed: None, fault: None });
     s.keys("q Enter");
     assert!(s.app.message.is_some() && s.has("q close"), "a note hides no key: {}", s.screen());
     s.keys("G");
@@ -908,6 +916,56 @@ fn what_became_of_a_copy_is_wrapped_and_can_be_left() {
     // wider again: a line is one
     s.event(Event::Resize(crate::proto::ids::Size::new(100, 30)));
     assert!(s.has("pipe: it is neither a file, a directory nor a link, and stays where it is"), "{}", s.screen());
+}
+
+#[test]
+fn the_destination_is_read_now_and_then_while_a_copy_runs() {
+    let mut s = bench(100, 30);
+    s.keys("Tab G");
+    let on_right = on(&s);
+    s.keys("Tab");
+    let job = copy(&mut s);
+    assert!(matches!(&errands(&mut s)[..], [(id, Errand::Run(_))] if *id == job));
+    let progress =
+        |s: &mut Bench| news(s, job, News::Progress { files: 1, bytes: 1, current: path("b.txt"), speed: 1 });
+    s.at(10.0);
+    progress(&mut s);
+    s.at(11.5);
+    progress(&mut s);
+    assert!(errands(&mut s).is_empty(), "not at once");
+    s.at(12.5);
+    progress(&mut s);
+    s.at(30.0);
+    progress(&mut s);
+    assert!(!s.has("reading"), "{}", s.screen());
+    let mut more = there();
+    more[0].1.insert(0, file("a-new.txt", 3));
+    // (one listing at a time)
+    assert!(answer(&mut s, &more).is_empty());
+    assert!(s.has("a-new.txt"), "{}", s.screen());
+    s.keys("Tab");
+    assert_eq!(on(&s), on_right);
+    progress(&mut s);
+    assert_eq!(errands(&mut s).len(), 1, "it was long ago");
+    // a delete has no destination, and a browser that is closed is not read
+    s.keys("q");
+    s.at(60.0);
+    progress(&mut s);
+    assert!(errands(&mut s).iter().all(|(_, e)| !matches!(e, Errand::List { .. })));
+}
+
+#[test]
+fn what_was_skipped_is_listed() {
+    let mut s = bench(100, 30);
+    let job = copy(&mut s);
+    let left = vec![path("b.txt"), path("work/c\u{1b}.log")];
+    news(&mut s, job, News::Over { files: 83, bytes: 2400 << 20, skipped: 5, left, failed: None, fault: None });
+    s.keys("q");
+    assert!(s.has("✓ done"), "{}", s.screen());
+    s.keys("Enter");
+    for part in ["5 skipped, which stay as they are there:", "b.txt", "work/c\\u{1b}.log", "and 3 more"] {
+        assert!(s.has(part), "{part}\n{}", s.screen());
+    }
 }
 
 #[test]

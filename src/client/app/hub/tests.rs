@@ -153,16 +153,19 @@ fn made_changed_moved_and_taken_away() {
     s.keys("y");
     let Change::Create(copy) = change(&mut s) else { panic!() };
     assert_eq!((copy.name.as_str(), copy.id.as_str(), copy.folder_id.as_deref()), ("web (copy)", "", Some("f-lab")));
-    // each copy has a name of its own, one of a copy too
+    // each copy has a name of its own: before the first one is listed, and one of a copy too
+    s.keys("y");
+    let Change::Create(second) = change(&mut s) else { panic!() };
+    assert_eq!(second.name, "web (copy 2)");
     s.app.hosts.get_mut(&HostId::local()).unwrap().changing.clear();
     let mut more = book();
     more.connections.push(Connection { id: "c-copy".into(), ..*copy });
     s.host("local", HostEvent::Connections(Some(Arc::new(more))));
-    for name in ["web", "web (copy)"] {
+    for (name, copied) in [("web", "web (copy 2)"), ("web (copy)", "web (copy 3)")] {
         choose(&mut s, name);
         s.keys("y");
         let Change::Create(copy) = change(&mut s) else { panic!() };
-        assert_eq!(copy.name, "web (copy 2)");
+        assert_eq!(copy.name, copied);
     }
     s.app.hosts.get_mut(&HostId::local()).unwrap().changing.clear();
     s.host("local", HostEvent::Connections(Some(Arc::new(book()))));
@@ -1062,7 +1065,7 @@ fn the_heading_of_a_target_names_it_as_its_tab_does() {
 fn the_form_can_be_read_in_a_small_place() {
     let mut s = Bench::full(40, 12);
     s.host("local", HostEvent::Connections(Some(Arc::new(book()))));
-    s.app.layers.push(Layer::Form(Box::new(crate::client::layer::form::Form::new(HostId::local(), None))));
+    s.app.layers.push(Layer::Form(Box::new(crate::client::layer::form::Form::new(HostId::local(), None, &[]))));
     let words =
         |s: &Bench| -> String { s.screen().lines().map(|l| l.trim_matches(['│', ' ']).to_string() + " ").collect() };
     assert!(s.has("more ▾") && !s.has("▴") && words(&s).contains("Esc leave"), "{}", s.screen());
@@ -1182,4 +1185,22 @@ fn what_a_connection_showed_keeps_its_pane_where_nothing_else_is_left() {
         assert!(tabs.contains(" 1 backup") && tabs.contains(" 2 "), "{session}: {}", s.screen());
         assert!(s.app.focused().is_some_and(Pane::is_live), "{}", s.screen());
     }
+}
+
+#[test]
+fn what_is_not_opened_yet_is_named_by_its_target() {
+    let mut s = super::super::tests::two_hosts_at(100, 24);
+    let host = HostId::new("build-server");
+    s.host("build-server", HostEvent::Connections(Some(Arc::new(book()))));
+    s.app.open_connection(&host, "c-db", &mut Vec::new());
+    let line = |s: &Bench, n: usize| s.screen().lines().nth(n).unwrap().to_string();
+    let last = |s: &Bench| s.screen().lines().last().unwrap().to_string();
+    assert!(last(&s).contains("db via build-server") && !last(&s).contains("CPU"), "{}", s.screen());
+    assert!(line(&s, 0).contains(" db via build-server "), "{}", s.screen());
+    s.app.settle(&mut Vec::new());
+    assert_eq!(s.app.title, "db via build-server");
+    // a shell of the host is the host's
+    s.app.open_connection(&host, crate::proto::control::connections::DEFAULT_SHELL, &mut Vec::new());
+    s.app.settle(&mut Vec::new());
+    assert!(last(&s).starts_with(" build-server") && !last(&s).contains(" via "), "{}", s.screen());
 }

@@ -49,8 +49,7 @@ impl Run {
                 Ok(true)
             }
             What::Skip | What::Replace | What::ReplaceOlder => {
-                self.watch.skipped += 1;
-                self.watch.lacks(&item.to);
+                self.watch.skip(&item.to);
                 Ok(false)
             }
             What::KeepBoth => self.beside(item).await,

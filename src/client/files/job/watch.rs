@@ -8,6 +8,9 @@ use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 use tokio::sync::mpsc;
 
+/// Paths of what was skipped that are kept, to be told.
+const LEFT: usize = 1000;
+
 /// Who is told how it goes.
 pub struct Watch {
     pub(super) events: mpsc::UnboundedSender<JobEvent>,
@@ -15,6 +18,8 @@ pub struct Watch {
     pub(super) failed: Failures,
     pub(super) failures: u64,
     pub(super) skipped: u64,
+    /// The first of them, in the destination.
+    pub(super) left: Vec<FilePath>,
     /// First names, in the destination, of what is to come there; and of those that which is not all there.
     pub(super) coming: HashSet<Vec<u8>>,
     pub(super) lacking: HashSet<Vec<u8>>,
@@ -37,6 +42,7 @@ impl Watch {
             failed: Failures::default(),
             failures: 0,
             skipped: 0,
+            left: Vec::new(),
             coming: HashSet::new(),
             lacking: HashSet::new(),
             lacks_any: false,
@@ -76,6 +82,14 @@ impl Watch {
             let _ = self.events.send(JobEvent::Failed(failed.clone()));
         }
     }
+    /// It stays as it is there.
+    pub(super) fn skip(&mut self, path: &FilePath) {
+        self.lacks(path);
+        self.skipped += 1;
+        if self.left.len() < LEFT {
+            self.left.push(path.clone());
+        }
+    }
     pub(super) fn lacks(&mut self, path: &FilePath) {
         let first = first_name(path);
         let meant = self.beside.get(&first).cloned();
@@ -93,6 +107,7 @@ impl Watch {
         self.meter.again();
         (self.failures, self.skipped) = (0, 0);
         self.failed.clear();
+        self.left.clear();
         self.lacking.clear();
         self.lacks_any = false;
     }

@@ -30,6 +30,11 @@ pub fn check_name(name: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// Why a connection can't have a name that is right in itself.
+pub fn taken_by_another(name: &str) -> String {
+    format!("another connection there is called '{}': choose another name", short(name, 60))
+}
+
 /// Whether a number that was typed is a port. (In a file 0 is there as well, for what ssh_config says.)
 pub fn check_port(number: u64) -> Result<(), String> {
     if (1..=65535).contains(&number) { Ok(()) } else { Err(no_port(number)) }

@@ -36,7 +36,7 @@ impl<'a> Found<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unfound {
     Nothing,
-    /// Any of these, by their paths.
+    /// Any of these, by their paths, and their ids behind them; escaped.
     Several(Vec<String>),
 }
 
@@ -105,7 +105,10 @@ impl Listed {
             match all.iter().filter(|f| rule(f)).collect::<Vec<_>>().as_slice() {
                 [] => {}
                 [one] => return Ok(**one),
-                many => return Err(Unfound::Several(many.iter().map(|f| escape(&self.path(**f))).collect())),
+                many => {
+                    let told = |f: &&Found| format!("{} ({})", escape(&self.path(**f)), escape(f.id()));
+                    return Err(Unfound::Several(many.iter().map(told).collect()));
+                }
             }
         }
         Err(Unfound::Nothing)
@@ -149,7 +152,12 @@ mod tests {
         assert_eq!(id("Dee"), Err(Unfound::Nothing), "what is deleted is named");
         let id = |word: &str| all.find_loosely(word).map(|f| f.id().to_string());
         assert_eq!(id("Dee"), Ok("f2".into()));
-        assert_eq!(id("La"), Err(Unfound::Several(vec!["Labor".into(), "Lab".into()])));
+        assert_eq!(id("La"), Err(Unfound::Several(vec!["Labor (c4)".into(), "Lab (f1)".into()])));
+        // those whose paths are the same are told apart by their ids
+        let mut all = all.clone();
+        all.connections.push(connection("c5", "db", Some("f1")));
+        let many = Err(Unfound::Several(vec!["Lab/db (c3)".into(), "Lab/db (c5)".into()]));
+        assert_eq!(["Lab/db", "db"].map(|w| all.find(w).map(|f| f.id().to_string())), [many.clone(), many]);
         assert_eq!(id(""), Err(Unfound::Nothing));
         assert_eq!(id("nope"), Err(Unfound::Nothing));
         assert_eq!(all.find_connection("Lab").map(|c| c.id.as_str()), Ok("c4"), "a folder is not asked for");

@@ -61,7 +61,7 @@ pub fn plan(there: &Listed, base: &Base, imported: Imported) -> Plan {
         if let Some(name) = without_number(&c.name) {
             there_already.insert(same(c, folder, name));
         }
-        names.taken.insert((c.folder_id.clone(), c.name.clone()));
+        names.take(&c.folder_id, &c.name);
     }
     let mut plan = places.plan;
     let mut twice: HashSet<String> = HashSet::new();
@@ -106,15 +106,20 @@ fn cut(name: &str, number: usize) -> String {
 
 /// Which names are taken in which folder.
 #[derive(Default)]
-struct Names {
+pub(in crate::store::connections) struct Names {
     taken: HashSet<(Option<String>, String)>,
     /// The last number that was tried.
     tried: HashMap<(Option<String>, String), usize>,
 }
 
 impl Names {
+    /// One that is there already.
+    pub(in crate::store::connections) fn take(&mut self, folder: &Option<String>, name: &str) {
+        self.taken.insert((folder.clone(), name.to_string()));
+    }
+
     /// The name, or with a number behind it where another one there has it.
-    fn free(&mut self, folder: &Option<String>, name: &str) -> String {
+    pub(in crate::store::connections) fn free(&mut self, folder: &Option<String>, name: &str) -> String {
         if self.taken.insert((folder.clone(), name.to_string())) {
             return name.to_string();
         }
