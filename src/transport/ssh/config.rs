@@ -402,6 +402,15 @@ mod tests {
         assert_eq!(forwards("clearallforwardings yes\n"), (Vec::new(), false));
     }
 
+    #[test]
+    fn the_command_that_is_advised_reaches_the_same_place() {
+        let advised = |user: &str, host: &str, port: u16| {
+            parse_g("", &dest(Some(user), host, Some(port)), Path::new("/h"), "me").ssh_v()
+        };
+        assert_eq!(advised("rowd", "127.0.0.1", 2973), "`ssh -v -p 2973 rowd@127.0.0.1`");
+        assert_eq!(advised("rowd", "nas", 22), "`ssh -v rowd@nas`");
+    }
+
     proptest::proptest! {
         #[test]
         fn nothing_makes_it_panic(text: String, printed in "((port|user|identityfile|proxyjump|x) ?[^\n]{0,20}\n){0,5}") {
