@@ -258,13 +258,9 @@ impl Book {
         Ok(())
     }
 
-    /// What is in it goes to its parent, or with it.
+    /// What is in it goes to its parent, or with it. A connection whose name is taken there gets a number behind it.
     pub fn delete_folder(&mut self, id: &str, with_content: bool) -> Result<(), Fault> {
         let parent = self.folder(id).ok_or_else(|| unknown(id))?.parent_id.clone();
-        if !with_content {
-            let inside = self.connections.iter().filter(|c| c.folder_id.as_deref() == Some(id));
-            self.apart(inside, parent.as_deref())?;
-        }
         let gone: HashSet<String> = if with_content { self.within(id) } else { [id.to_string()].into() };
         if with_content {
             self.connections.retain(|c| c.folder_id.as_ref().is_none_or(|f| !gone.contains(f)));
@@ -275,10 +271,12 @@ impl Book {
                 place.clone_from(&parent);
             }
         }
-        for place in self.connections.iter_mut().map(|c| &mut c.folder_id) {
-            if place.as_deref() == Some(id) {
-                place.clone_from(&parent);
-            }
+        let mut names = Names::default();
+        let there = self.connections.iter().filter(|c| c.folder_id == parent);
+        there.for_each(|c| names.take(&c.folder_id, &c.name));
+        for connection in self.connections.iter_mut().filter(|c| c.folder_id.as_deref() == Some(id)) {
+            connection.name = names.free(&parent, &connection.name);
+            connection.folder_id.clone_from(&parent);
         }
         Ok(())
     }
