@@ -42,6 +42,9 @@ pub struct Pane {
     pub session: Option<SessionId>,
     /// What it is to show, or showed a session of: nothing else takes its place.
     pub prepared: Option<Prepared>,
+    /// Its session is one over plain SSH, opened on this host. It lives on this machine: while that host is reached in another
+    /// way, `host` is this machine.
+    pub plain: Option<HostId>,
     pub stage: Stage,
     /// Started here as a plain shell: it closes with its shell.
     pub shell: bool,
@@ -224,6 +227,7 @@ impl Pane {
             host,
             session: None,
             prepared: None,
+            plain: None,
             stage: Stage::Starting,
             shell: false,
             watch: false,

@@ -81,6 +81,9 @@ pub struct Pane {
     /// The prepared connection that its session is of, or that is to be opened, by its id; `title` is its name then.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub connection: String,
+    /// The session is one over plain SSH to `host`: it lives on this machine.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub plain: bool,
 }
 
 impl Stored for Layout {

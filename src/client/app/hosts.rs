@@ -239,7 +239,7 @@ impl App {
                 let without = host.state.is_without_agent();
                 if let Some(pane) = self.shown(&id, &session) {
                     // (this machine's agent does not know what another one runs: it may be alive there)
-                    let elsewhere = without && pane.info.as_ref().is_none_or(|i| i.target.is_empty());
+                    let elsewhere = without && pane.plain.is_none();
                     if ended && elsewhere {
                         pane.gone(&needs_agent(&id), false);
                     } else {
@@ -411,6 +411,9 @@ impl App {
         self.show_deploy(id, &state);
         match state {
             HostState::Online { .. } => {
+                if state.is_without_agent() {
+                    self.show_plain_as(id, id, out);
+                }
                 self.trouble_is_over(id);
                 self.hosts_are_back();
                 if self.gauges_of.as_ref() == Some(id) && !was_online {
@@ -533,6 +536,7 @@ impl App {
         if again {
             self.trouble_is_over(id);
         }
+        let without = self.hosts.get(id).is_some_and(|h| h.state.is_without_agent());
         let Some(pane) = self.shown(id, session) else {
             // closed while the attach was under way
             out.push(Effect::Host(id.clone(), HostCommand::Detach { session: session.clone() }));
@@ -546,6 +550,9 @@ impl App {
         }
         // one word is a shell, or as good as one: the pane closes with it
         pane.shell = info.kind == "shell" && info.command.len() <= 1;
+        if !id.is_local() {
+            pane.plain = (without && !info.target.is_empty()).then(|| id.clone());
+        }
         pane.info = Some(info);
         pane.stage = Stage::Live;
         // it is sent now

@@ -63,20 +63,25 @@ impl App {
         host.state = HostState::Connecting;
         host.since = now;
         host.sessions.clear();
-        let plain = |p: &&Pane| p.host == *id && p.info.as_ref().is_some_and(|i| !i.target.is_empty());
+        self.show_plain_as(id, &HostId::local(), out);
+        out.push(Effect::Host(id.clone(), HostCommand::With));
+        self.touch();
+    }
+
+    /// Sessions over plain SSH that were opened on this host are shown as `host`'s: its own, or this machine's.
+    pub(super) fn show_plain_as(&mut self, id: &HostId, host: &HostId, out: &mut Vec<Effect>) {
+        let plain = |p: &&Pane| p.plain.as_ref() == Some(id) && p.host != *host;
         let plain: Vec<PaneId> = self.panes.values().filter(plain).map(|p| p.id).collect();
         for pane in plain {
             let Some(p) = self.panes.get_mut(&pane) else { continue };
-            p.host = HostId::local();
+            let before = std::mem::replace(&mut p.host, host.clone());
             let Some(session) = p.session.clone() else { continue };
             let (watch, over) = (p.watch, p.is_over());
-            out.push(Effect::Host(id.clone(), HostCommand::Detach { session: session.clone() }));
+            out.push(Effect::Host(before, HostCommand::Detach { session: session.clone() }));
             if !over {
                 self.attach(pane, session, watch, out);
             }
         }
-        out.push(Effect::Host(id.clone(), HostCommand::With));
-        self.touch();
     }
 
     /// Connects it now, where it is away.

@@ -163,8 +163,10 @@ impl App {
                 if session.as_ref().is_some_and(|s| self.pane_of(&host, s).is_some()) {
                     return None;
                 }
+                let plain = leaf.plain.then(|| host.clone());
                 let pane = self.new_pane(host);
                 let p = self.panes.get_mut(&pane)?;
+                p.plain = plain;
                 p.session.clone_from(&session);
                 p.prepared = (!leaf.connection.is_empty())
                     .then(|| Prepared { id: leaf.connection, name: crate::text::short(&leaf.title, 60) });
@@ -343,10 +345,11 @@ impl App {
                 let Prepared { id, name } =
                     self.prepared_of(pane).unwrap_or_else(|| Prepared { id: String::new(), name: pane.title() });
                 disk::Node::Pane(disk::Pane {
-                    host: pane.host.as_str().to_string(),
+                    host: pane.plain.as_ref().unwrap_or(&pane.host).as_str().to_string(),
                     session: session.map(|s| s.to_string()).unwrap_or_default(),
                     title: name,
                     connection: id,
+                    plain: pane.plain.is_some(),
                     cwd: cwd.unwrap_or_default(),
                 })
             }

@@ -1050,6 +1050,45 @@ fn a_host_connected_without_its_agent_is_connected_with_it_again() {
     assert!(s.take().contains(&Effect::Host(nas(), HostCommand::With)));
 }
 
+/// A session over plain SSH is its host's, whatever becomes of the way there, and in the next window, too.
+#[test]
+fn a_session_over_plain_ssh_stays_its_hosts() {
+    use super::super::tests::{info, setup};
+    let (nas, session): (_, SessionId) = (HostId::new("nas"), "s9".parse().unwrap());
+    let without = || HostEvent::State(HostState::Online { build: String::new(), hostname: "nas".into() });
+    let mut s = bench();
+    s.app.open_session(&nas, &session, &mut Vec::new());
+    s.host("nas", without());
+    let far = crate::proto::control::SessionInfo { target: "t-1".into(), kind: "ssh".into(), ..info("s9", 80, 24) };
+    s.host("nas", HostEvent::Attached { session: session.clone(), info: Box::new(far), again: false });
+    s.app.with_agent(&nas, &mut Vec::new());
+    assert!(s.app.pane_of(&HostId::local(), &session).is_some());
+    let saved = s.app.saved();
+    // a person thinks better of it
+    s.take();
+    s.host("nas", without());
+    assert!(s.app.pane_of(&nas, &session).is_some());
+    let asked = |s: &mut Bench, host: &str, wanted: fn(&HostCommand) -> bool| {
+        let all = std::mem::take(&mut s.effects);
+        all.iter().any(|e| matches!(e, Effect::Host(h, c) if h.as_str() == host && wanted(c)))
+    };
+    assert!(asked(&mut s, "nas", |c| matches!(c, HostCommand::Attach { .. })));
+    for saved in [saved, s.app.saved()] {
+        let mut s = Bench::new(super::super::Setup { saved: Some(saved), ..setup(100, 30) });
+        s.host("nas", without());
+        let fails =
+            HostEvent::AttachFailed { session: session.clone(), why: "there is no session s9".into(), ended: true };
+        s.host("nas", fails);
+        let pane = s.app.pane_of(&nas, &session).unwrap();
+        s.app.go_to_pane(pane);
+        let screen = s.screen();
+        assert!(screen.contains("no session s9") && !screen.contains("needs the agent"), "{screen}");
+        s.take();
+        s.keys("r");
+        assert!(asked(&mut s, "nas", |c| matches!(c, HostCommand::Create { .. })), "{screen}");
+    }
+}
+
 #[test]
 fn the_heading_of_a_target_names_it_as_its_tab_does() {
     let mut s = super::super::tests::two_hosts_at(100, 24);
