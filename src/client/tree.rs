@@ -124,8 +124,8 @@ pub struct Tree {
     pub chosen: Option<Place>,
     /// Made just now: chosen once its host lists it, unless a key comes before.
     pub awaited: Option<Place>,
-    /// The change that makes a copy of a connection, by its tag: the copy is awaited then.
-    pub copying: Option<u64>,
+    /// The change that makes a copy of a connection or a folder, by its tag: what it makes is awaited then.
+    pub making: Option<(u64, fn(HostId, String) -> Place)>,
     /// Folded although open by default, or the other way round.
     flipped: HashSet<Place>,
     /// Several, for the next action.

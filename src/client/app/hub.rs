@@ -292,8 +292,10 @@ impl App {
             }
             (None, Err(why)) => self.say_long(short(&why, 300)),
             (None, Ok(id)) => {
-                if self.tree.copying.take_if(|copying| *copying == tag).is_some() && !id.is_empty() {
-                    self.tree.awaited = Some(Place::Connection(host.clone(), id));
+                if let Some((_, place)) = self.tree.making.take_if(|(making, _)| *making == tag)
+                    && !id.is_empty()
+                {
+                    self.tree.awaited = Some(place(host.clone(), id));
                 }
                 if let Some((_, said)) = self.tree.adding.take_if(|(adding, _)| *adding == tag) {
                     self.say(said);
@@ -529,7 +531,8 @@ impl App {
                         is_coming || all.iter().filter(beside).any(|c| c.name == name)
                     });
                     let copy = Connection { id: String::new(), name, ..connection };
-                    self.tree.copying = Some(self.change(host, Change::Create(Box::new(copy)), out));
+                    let tag = self.change(host, Change::Create(Box::new(copy)), out);
+                    self.tree.making = Some((tag, Place::Connection));
                 }
             }
             Wish::Move(host, places) => self.ask_where(&host, &places),
@@ -577,7 +580,8 @@ impl App {
         match wish {
             Wish::NamedFolder(host, parent_id) => {
                 let folder = Folder { name: text, parent_id, ..Folder::default() };
-                self.change(host, Change::CreateFolder(folder), out);
+                let tag = self.change(host, Change::CreateFolder(folder), out);
+                self.tree.making = Some((tag, Place::Folder));
             }
             Wish::RenamedFolder(host, id) => {
                 let update = FoldersUpdate { id, name: Some(text), ..FoldersUpdate::default() };

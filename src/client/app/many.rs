@@ -2,7 +2,7 @@
 //! Leaves out marking them (`tree/keys.rs`), and what is done with one (`hub.rs`).
 
 use super::hub::Wish;
-use super::{App, Effect};
+use super::{App, Effect, Host};
 use crate::client::book::Change;
 use crate::client::host::HostId;
 use crate::client::layer::picker::{Item, Picker};
@@ -52,8 +52,11 @@ impl App {
         }
         let hosts = &self.hosts;
         let listed = |place: &mut Place| {
-            let found = kept(place).and_then(|(host, id)| hosts.get(host)?.book.as_ref()?.connection(id));
-            found.is_some()
+            let book = |host: &HostId| hosts.get(host).and_then(|host: &Host| host.book.as_ref());
+            match place {
+                Place::Folder(host, id) => book(host).is_some_and(|book| book.folder(id).is_some()),
+                place => kept(place).is_some_and(|(host, id)| book(host).is_some_and(|b| b.connection(id).is_some())),
+            }
         };
         if let Some(awaited) = self.tree.awaited.take_if(listed) {
             self.tree.chosen = Some(awaited);

@@ -590,6 +590,13 @@ fn a_host_without_an_agent() {
     s.host("nas", HostEvent::Ask { id: 7, question });
     s.at(11.0);
     assert!(s.has("w connect without it"), "{}", s.screen());
+    // in a small place it still says which keys answer it
+    let steps = (1..9).map(|n| format!("step {n} of what is going to be done there")).collect();
+    let question = Question::Deploy { host: "nas".into(), found: None, offered: "b".into(), steps };
+    let mut small = Bench::full(40, 12);
+    small.host("nas", HostEvent::Ask { id: 1, question });
+    small.at(1.0);
+    assert!(small.has("nas has no thub yet") && small.has("y yes   n no   w connect without it"), "{}", small.screen());
     s.keys("w");
     let answer = HostCommand::Answer { id: 7, answer: Answer::Without };
     assert!(s.effects.contains(&Effect::Host(nas.clone(), answer)), "{:?}", s.effects);
@@ -1990,7 +1997,8 @@ fn hosts_that_come_back_are_listed_until_all_are_there() {
     // the reason has the room, not its name once more
     let why = "me@pi:2973 can't be reached: 192.0.2.7:2973: no answer within 10 s".to_string();
     s.host("pi", HostEvent::State(HostState::Lost { why, retry: Duration::from_secs(30) }));
-    assert!(s.has("○ pi  again in 30 s: can't be reached: 192.0.2.7:2973: no answer"), "{}", s.screen());
+    assert!(s.has("○ pi  again in 30 s: can't be reached: 192.0.2.7:2973: no answer within"), "{}", s.screen());
+    assert!(s.has("│ 10 s  "), "where there is room for it\n{}", s.screen());
     s.take();
     s.keys("Down r");
     assert_eq!(s.take(), [Effect::Host(HostId::new("pi"), HostCommand::Connect)]);

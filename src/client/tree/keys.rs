@@ -58,7 +58,7 @@ impl App {
 
     pub(in crate::client) fn tree_key(&mut self, key: &Key, out: &mut Vec<Effect>) {
         let name = word(key);
-        (self.tree.awaited, self.tree.copying) = (None, None);
+        (self.tree.awaited, self.tree.making) = (None, None);
         if self.filter_key(key, &name) {
             return;
         }

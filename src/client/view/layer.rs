@@ -51,21 +51,24 @@ pub fn draw(app: &App, theme: &Theme, layer: &Layer, whole: Rect, buf: &mut Buff
         }
         Layer::Back(back) => {
             let coming = app.hosts_coming(back);
-            let line = |(n, (how, host, text)): (usize, &(Coming, HostId, String))| {
+            let line = |n: usize, (how, host, text): &(Coming, HostId, String), whole: bool| {
                 let (mark, style) = match how {
                     Coming::There => ("●", theme.ok),
                     Coming::Working => ("◌", theme.text),
                     Coming::Away => ("○", theme.warn),
                 };
                 let style = if n == back.chosen { theme.chosen } else { style };
-                // one line each, but for the one chosen
                 let host = host_text(host);
-                let room = if n == back.chosen { 200 } else { 62usize.saturating_sub(host.width()).max(12) };
+                let room = if whole { 200 } else { 62usize.saturating_sub(host.width()).max(12) };
                 (format!("{mark} {host}  {}", short(text, room)), style)
             };
-            let mut lines: Vec<(String, Style)> = coming.iter().enumerate().map(line).collect();
-            // the chosen one in sight, and the keys
+            let list = |all: bool| -> Vec<(String, Style)> {
+                coming.iter().enumerate().map(|(n, each)| line(n, each, all || n == back.chosen)).collect()
+            };
             let room = usize::from(whole.height.saturating_sub(8)).max(1);
+            // one line each, but for the one chosen, where they don't all have room
+            let mut lines = Some(list(true)).filter(|all| rows(whole, all) <= room).unwrap_or_else(|| list(false));
+            // the chosen one in sight, and the keys
             let from = (back.chosen + 1).saturating_sub(room).min(lines.len().saturating_sub(room));
             lines.drain(..from);
             lines.truncate(room);
@@ -145,6 +148,29 @@ pub(super) fn rows(whole: Rect, lines: &[(String, Style)]) -> usize {
     lines.iter().map(|(text, _)| wrap(text, usize::from(columns(whole))).len()).sum()
 }
 
+/// Lines in so many columns and rows. The last one, which says the keys or is typed into, is always there: where all have no
+/// room empty ones give way to it, and then those before it.
+fn fitting(lines: &[(String, Style)], columns: usize, rows: usize) -> Vec<(String, Style)> {
+    let wrapped = |(text, style): &(String, Style)| -> Vec<_> {
+        wrap(text, columns).into_iter().map(|line| (line, *style)).collect()
+    };
+    let Some((last, before)) = lines.split_last() else { return Vec::new() };
+    let last = wrapped(last);
+    let mut all: Vec<_> = before.iter().flat_map(wrapped).collect();
+    let room = rows.saturating_sub(last.len());
+    if all.len() > room {
+        all.retain(|(text, _)| !text.is_empty());
+    }
+    if all.len() > room {
+        all.truncate(room);
+        if let Some((text, _)) = all.last_mut() {
+            *text = "…".into();
+        }
+    }
+    all.extend(last);
+    all
+}
+
 /// A panel with lines of text; returns the place under the last of them.
 fn panel(theme: &Theme, whole: Rect, title: &str, style: Style, lines: &[(String, Style)], buf: &mut Buffer) -> Rect {
     panel_from(theme, whole, (title, style), lines, 0, buf)
@@ -160,8 +186,7 @@ pub(super) fn panel_from(
     buf: &mut Buffer,
 ) -> Rect {
     let most = columns(whole);
-    let wrapped: Vec<(String, Style)> =
-        lines.iter().flat_map(|(text, style)| wrap(text, usize::from(most)).into_iter().map(|l| (l, *style))).collect();
+    let wrapped = fitting(lines, usize::from(most), usize::from(whole.height.saturating_sub(2)));
     let widest = wrapped.iter().map(|(l, _)| l.width()).max().unwrap_or(0).max(title.width() + 2).max(least);
     let width = u16::try_from(widest).unwrap_or(most).min(most) + 4;
     let area = place(whole, width, wrapped.len() as u16 + 2);

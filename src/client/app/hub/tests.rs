@@ -408,6 +408,16 @@ fn a_menu_has_what_can_be_done_and_its_keys_do_it() {
     with.connections.push(Connection { id: "c-copy".into(), ..*copy });
     s.host("local", HostEvent::Connections(Some(Arc::new(with))));
     assert_eq!(s.app.tree.chosen, Some(Place::Connection(HostId::local(), "c-copy".into())));
+    // as is a folder: what is made next lies in it
+    choose(&mut s, "web");
+    s.keys("A 'Lab Enter");
+    let Change::CreateFolder(folder) = change(&mut s) else { panic!() };
+    let tag = *s.app.hosts[&HostId::local()].changing.iter().next().unwrap();
+    s.host("local", HostEvent::Booked { tag, result: Ok("f-lab".into()) });
+    let mut with = book();
+    with.folders.push(Folder { id: "f-lab".into(), ..folder });
+    s.host("local", HostEvent::Connections(Some(Arc::new(with))));
+    assert_eq!(s.app.tree.chosen, Some(Place::Folder(HostId::local(), "f-lab".into())));
     // once something is typed, or / was pressed, keys are text
     choose(&mut s, "web");
     s.keys(". 'wy");
