@@ -16,6 +16,10 @@ use rustix::process::{Pid, Signal};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Agents that are told to end are waited for this long.
+const ENDING: Duration = Duration::from_secs(3);
 
 /// `thub deploy HOST`: whatever lies there already. Ctrl-C ends it, and no part of an agent stays there.
 pub async fn deploy(env: &Arc<Env>, common: &Common, args: &super::Deploy) -> Result<(), Failure> {
@@ -71,6 +75,8 @@ pub async fn verb(
         AgentVerb::Status => status(env, common, host).await?,
         AgentVerb::Stop => stop(paths),
         AgentVerb::Uninstall => {
+            // who is connected would else have it all made anew; whoever asked from afar goes when this has been told
+            end(paths, &agents_but_ours(paths)).await;
             let removed = uninstall(paths)?;
             let what = match removed.builds {
                 0 if removed.kept == 0 => "no agent is installed here".to_string(),
@@ -179,6 +185,23 @@ fn stop(paths: &Paths) {
     agents.sort_by_key(|pid| Some(*pid) == ours);
     let ended = agents.iter().filter(|pid| rustix::process::kill_process(**pid, Signal::TERM).is_ok()).count();
     println!("{} ended; sessions go on", crate::text::count(ended, "agent"));
+}
+
+/// All but the one that may have started us.
+fn agents_but_ours(paths: &Paths) -> Vec<Pid> {
+    let ours = rustix::process::getppid();
+    agents(paths).into_iter().filter(|pid| Some(*pid) != ours).collect()
+}
+
+/// Ends agents and waits until they are gone, for a while.
+async fn end(paths: &Paths, which: &[Pid]) {
+    for pid in which {
+        let _ = rustix::process::kill_process(*pid, Signal::TERM);
+    }
+    let begun = Instant::now();
+    while begun.elapsed() < ENDING && agents(paths).iter().any(|pid| which.contains(pid)) {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }
 
 /// The user's agents on this machine that serve the sessions of this run dir.

@@ -177,6 +177,16 @@ fn an_empty_home_gets_an_agent_and_sessions() {
     let all = std::fs::read_dir(far.sshd.home()).unwrap().map(|e| e.unwrap().file_name());
     let left: Vec<_> = all.filter(|n| n != ".bash_history").collect();
     assert!(left.is_empty(), "nothing is left: {left:?}");
+
+    // under a window that shows the host: it is told, and its agent makes nothing anew
+    assert_eq!(far.thub(&["deploy", "test"]).code, 0);
+    let tty = far.tty(100, 30, &["test"]);
+    until("a session there", || (far.ls().len() == 1).then_some(()));
+    far.thub(&["kill", "--all", "-H", "test"]).ok();
+    far.thub(&["agent", "uninstall", "-H", "test"]).ok();
+    tty.until_text("has no thub yet");
+    until("agents to be gone", || far.there().is_empty().then_some(()));
+    assert!(!far.sshd.home().join(".local").exists());
 }
 
 /// The panel of an agent on its way: how far, stopped by Esc with nothing left, and to its end.
