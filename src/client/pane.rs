@@ -43,7 +43,7 @@ pub struct Pane {
     /// What it is to show, or showed a session of: nothing else takes its place.
     pub prepared: Option<Prepared>,
     /// Its session is one over plain SSH, opened on this host. It lives on this machine: while that host is reached in another
-    /// way, `host` is this machine.
+    /// way, `host` is this machine; opened as this machine's, both are.
     pub plain: Option<HostId>,
     pub stage: Stage,
     /// Started here as a plain shell: it closes with its shell.

@@ -550,8 +550,9 @@ impl App {
         }
         // one word is a shell, or as good as one: the pane closes with it
         pane.shell = info.kind == "shell" && info.command.len() <= 1;
-        if !id.is_local() {
-            pane.plain = (without && !info.target.is_empty()).then(|| id.clone());
+        // (of one that was opened as this machine's it is kept only that it was one)
+        if !id.is_local() || pane.plain.is_none() {
+            pane.plain = ((without || id.is_local()) && !info.target.is_empty()).then(|| id.clone());
         }
         pane.info = Some(info);
         pane.stage = Stage::Live;

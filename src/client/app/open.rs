@@ -370,7 +370,10 @@ impl App {
 
     /// Whether what a pane showed can be had again: what ran on another machine only from its connection.
     pub fn can_start_again(&self, pane: &Pane) -> bool {
-        !pane.is_elsewhere() || pane.info.as_ref().is_some_and(|i| self.connection_of(&pane.host, i).is_some())
+        let is_elsewhere = pane.is_elsewhere() || pane.plain.as_ref().is_some_and(HostId::is_local);
+        !is_elsewhere
+            || pane.prepared.is_some()
+            || pane.info.as_ref().is_some_and(|i| self.connection_of(&pane.host, i).is_some())
     }
 
     /// For a pane without a living session: tries that again, or starts what was there, or a shell in its place.
@@ -388,7 +391,8 @@ impl App {
             }
             // a shell of this machine in the place of one on another would be taken for that
             (Stage::Gone { .. } | Stage::Exited(_), _) if !self.can_start_again(p) => {
-                let host = p.info.as_ref().map(|i| crate::text::short(&i.connection, 60)).unwrap_or_default();
+                let host = p.info.as_ref().map(|i| crate::text::short(&i.connection, 60));
+                let host = host.unwrap_or_else(|| "another machine".into());
                 self.say_long(format!("this was a session on {host} over plain SSH: open that host for another"));
             }
             // as it was started, and where that is not known from its connection

@@ -1063,6 +1063,10 @@ fn tree_and_drawer() {
     assert!(!s.has("hosts"));
     s.keys("C-b b");
     assert!(s.has("┌ hosts ─"), "{}", s.screen());
+    // what is said is read all the same
+    s.app.say("a word on what was done, longer than the drawer is wide");
+    assert!(s.has("a word on what was done, longer than the drawer is wide"), "{}", s.screen());
+    s.app.message = None;
     s.keys("G Enter");
     assert!(s.has("build-server"), "{}", s.screen());
     s.keys("G x q");

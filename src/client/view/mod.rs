@@ -30,8 +30,12 @@ pub fn draw(app: &App, theme: &Theme, buf: &mut Buffer) -> Option<(Position, Cur
     if let Some(area) = frame.tabs {
         tabs::draw(app, theme, area, buf);
     }
+    // what is said lies over a drawer, and not behind it
+    let over = frame.drawer && frame.tree.is_some() && app.message.is_some();
     if let Some(area) = frame.status {
-        status::draw(app, theme, area, buf);
+        if !over {
+            status::draw(app, theme, area, buf);
+        }
     } else if let Some(message) = &app.message {
         // without a bar a message lies over the last line for as long as it lasts
         let line = Rect { y: whole.bottom().saturating_sub(1), height: whole.height.min(1), ..whole };
@@ -41,6 +45,9 @@ pub fn draw(app: &App, theme: &Theme, buf: &mut Buffer) -> Option<(Position, Cur
     let mut of_tree = None;
     if let Some(area) = frame.tree {
         of_tree = tree::draw(app, theme, area, buf);
+    }
+    if let (true, Some(area)) = (over, frame.status) {
+        status::draw(app, theme, area, buf);
     }
     let mut cursor = seen_cursor(app, frame, cursor).or(of_tree);
     if let Some((keys, since)) = &app.sequence

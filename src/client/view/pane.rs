@@ -213,17 +213,18 @@ fn draw_pane(app: &App, theme: &Theme, pane: &Pane, inner: Rect, framed: bool, b
         }
         Stage::Gone { why, ended } => {
             let again = match (ended, &pane.session) {
-                (false, _) => "Enter: try again",
-                (true, Some(_)) => "r: start again",
-                (true, None) if pane.is_unopened() => "Enter: try again",
-                (true, None) => "Enter: new shell here",
+                (false, _) => "Enter: try again   ",
+                (true, Some(_)) if !app.can_start_again(pane) => "",
+                (true, Some(_)) => "r: start again   ",
+                (true, None) if pane.is_unopened() => "Enter: try again   ",
+                (true, None) => "Enter: new shell here   ",
             };
             let far = !pane.host.is_local() && !app.is_online(&pane.host) && !pane.is_unopened();
             let without = if far { "   w: connect without an agent" } else { "" };
             let lines = [
                 (heading(app, pane), theme.accent),
                 (why.clone(), theme.text),
-                (format!("{again}   x: close{without}"), theme.dim),
+                (format!("{again}x: close{without}"), theme.dim),
             ];
             centred(theme, inner, &lines, over, buf);
         }

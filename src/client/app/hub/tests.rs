@@ -1100,6 +1100,25 @@ fn a_session_over_plain_ssh_stays_its_hosts() {
 }
 
 #[test]
+fn one_that_was_opened_as_this_machines_is_not_taken_for_a_shell_of_it() {
+    use super::super::tests::{info, setup};
+    let session: SessionId = "s9".parse().unwrap();
+    let mut s = bench();
+    s.app.open_session(&HostId::local(), &session, &mut Vec::new());
+    let far = crate::proto::control::SessionInfo { target: "t-1".into(), kind: "ssh".into(), ..info("s9", 80, 24) };
+    s.host("local", HostEvent::Attached { session: session.clone(), info: Box::new(far), again: false });
+    let mut s = Bench::new(super::super::Setup { saved: Some(s.app.saved()), ..setup(100, 30) });
+    s.host("local", HostEvent::State(HostState::Online { build: "1".into(), hostname: "box".into() }));
+    s.host("local", HostEvent::AttachFailed { session: session.clone(), why: "no session s9".into(), ended: true });
+    let Some(pane) = s.app.pane_of(&HostId::local(), &session) else { return };
+    s.app.go_to_pane(pane);
+    assert!(!s.has("start again"), "{}", s.screen());
+    s.take();
+    s.app.revive(pane, &mut Vec::new());
+    assert!(s.has("over plain SSH: open that host"), "{}", s.screen());
+}
+
+#[test]
 fn the_heading_of_a_target_names_it_as_its_tab_does() {
     let mut s = super::super::tests::two_hosts_at(100, 24);
     let pane = s.app.tabs.list[0].focus;
