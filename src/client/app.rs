@@ -238,6 +238,8 @@ pub struct App {
     pub urgent: bool,
     /// The tabs or splits are another than what was saved.
     changed: bool,
+    /// The tab and the pane that were looked at when they were kept last.
+    looks: (usize, Option<PaneId>),
     opening: Option<open::Opening>,
     /// Hosts of the kept layout that are not there by then are listed.
     back_at: Option<Duration>,
@@ -386,6 +388,9 @@ impl App {
             self.title = title.clone();
             out.push(Effect::Title(title));
         }
+        // (where somebody looks is kept, too)
+        let looks = (self.tabs.active, self.tabs.focused());
+        self.changed |= std::mem::replace(&mut self.looks, looks) != looks;
         if std::mem::take(&mut self.changed) && !self.solo {
             out.push(Effect::Save(Box::new(self.saved())));
         }

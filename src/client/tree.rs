@@ -27,6 +27,9 @@ pub enum Place {
     Known,
 }
 
+/// One of the places that a host has many of, by an id.
+type Named = fn(HostId, String) -> Place;
+
 impl Place {
     /// The host it belongs to.
     pub fn host(&self) -> Option<&HostId> {
@@ -125,7 +128,7 @@ pub struct Tree {
     /// Made just now: chosen once its host lists it, unless a key comes before.
     pub awaited: Option<Place>,
     /// The change that makes a copy of a connection or a folder, by its tag: what it makes is awaited then.
-    pub making: Option<(u64, fn(HostId, String) -> Place)>,
+    pub making: Option<(u64, Named)>,
     /// Folded although open by default, or the other way round.
     flipped: HashSet<Place>,
     /// Several, for the next action.

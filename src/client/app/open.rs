@@ -207,10 +207,14 @@ impl App {
     /// Splits the focused pane; the new one gets a shell on the same host.
     pub fn split(&mut self, dir: Dir, out: &mut Vec<Effect>) {
         let host = self.current_host();
-        let cwd_of = self.directory_of(&host);
+        // beside a target's pane there is one more of it: a shell of the host that leads there would be taken for one
+        let targets = self.focused().filter(|p| p.host == host && self.target_of(p).is_some());
+        let known = targets.and_then(|p| p.info.as_ref().filter(|i| self.connection_of(&p.host, i).is_some()));
+        let connection = known.map(|i| i.connection_id.clone());
+        let cwd_of = if connection.is_some() { None } else { self.directory_of(&host) };
         let pane = self.new_pane(host);
         self.tabs.add_beside(pane, dir);
-        self.start_shell(pane, cwd_of, out);
+        self.start_from(pane, connection, cwd_of, out);
         self.look_at_panes();
     }
 

@@ -95,6 +95,7 @@ impl App {
             printed: false,
             urgent: false,
             changed: false,
+            looks: (0, None),
             opening: None,
             back_at: None,
             restoring: false,
@@ -218,6 +219,7 @@ impl App {
         }
         self.tabs.last = None;
         self.changed = false;
+        self.looks = (self.tabs.active, self.tabs.focused());
     }
 
     /// A pane of this host, one of the tab looked at first; whether it has a session.

@@ -1037,6 +1037,24 @@ fn a_session_is_shown_once() {
 }
 
 #[test]
+fn where_somebody_looks_is_kept() {
+    let mut s = Bench::full(80, 24);
+    s.keys("C-b c");
+    s.answer();
+    s.take();
+    let kept = |s: &mut Bench| -> Vec<usize> {
+        let all = s.take().into_iter();
+        all.filter_map(|e| if let Effect::Save(layout) = e { Some(layout.active) } else { None }).collect()
+    };
+    s.keys("C-b p");
+    assert_eq!(kept(&mut s), [0]);
+    s.keys("'x");
+    assert!(kept(&mut s).is_empty());
+    s.keys("C-b n");
+    assert_eq!(kept(&mut s), [1]);
+}
+
+#[test]
 fn tree_and_drawer() {
     let mut s = Bench::full(120, 24);
     s.host(

@@ -195,8 +195,15 @@ impl Picker {
     /// Where it lies on a screen.
     pub fn area(&self, whole: Rect) -> Rect {
         let width = whole.width.min(self.width.max(whole.width / 2));
-        let rows = u16::try_from(self.items.len() + self.told.len()).unwrap_or(u16::MAX).saturating_add(3);
-        let height = whole.height.min(rows.clamp(4, 20.max(whole.height / 2)));
+        let most = 20.max(whole.height / 2);
+        let mut rows = self.items.len() + self.told.len() + 3;
+        if rows < usize::from(most) {
+            // the chosen one, whichever it is, is to have the lines it needs, and the panel to stay as it is
+            let lines = self.items.iter().map(|item| item.lines(width.saturating_sub(2)).len());
+            rows += lines.max().unwrap_or(1).saturating_sub(1);
+        }
+        let rows = u16::try_from(rows).unwrap_or(u16::MAX);
+        let height = whole.height.min(rows.clamp(4, most));
         Rect { x: whole.x + (whole.width - width) / 2, y: whole.y + (whole.height - height) / 4, width, height }
     }
 

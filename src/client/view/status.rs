@@ -37,7 +37,10 @@ fn state_line(id: &HostId, host: &Host, now: Duration) -> String {
         HostState::Online { .. } if host.silent && heard == 0 => "silent: nothing sent is answered".into(),
         HostState::Online { .. } if host.silent => format!("silent, last heard {heard} s ago"),
         HostState::Online { .. } if host.unlinked => "no link: a new session makes it anew".into(),
-        HostState::Lost { why, .. } if !host.met => format!("not reached: {}", short(unnamed(id, why), 200)),
+        HostState::Lost { why, .. } if !host.met => {
+            let why = short(unnamed(id, why), 200);
+            if why.starts_with("can't be reached") { why } else { format!("not reached: {why}") }
+        }
         HostState::Lost { .. } => format!("lost, last heard {heard} s ago"),
         _ => state_text(host, now),
     }

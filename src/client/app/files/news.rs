@@ -78,6 +78,7 @@ impl App {
             (After::Edit, News::Fetched(edit)) => self.edit_fetched(edit, &mut out),
             (After::PutBack(edit), News::PutBack(said)) => {
                 self.edit_is_over(&edit);
+                self.refresh_files(&edit.whose, &edit.dir, None, &mut out);
                 self.say_long(said);
             }
             (After::PutBack(_), News::Differs(edit, now)) => self.differs(edit, now),

@@ -473,6 +473,22 @@ fn a_file_is_edited_and_put_back() {
 }
 
 #[test]
+fn what_was_edited_is_listed_as_it_is_then() {
+    let mut s = bench(100, 30);
+    s.keys("j j e");
+    let tag = errands(&mut s)[0].0;
+    news(&mut s, tag, News::Fetched(Box::new(edit())));
+    s.answer();
+    s.take();
+    let exit = SessionExited { exit_code: Some(0), cause: None };
+    s.host("local", HostEvent::Exited { session: "s2".parse().unwrap(), exit });
+    let put = errands(&mut s).into_iter().find(|(_, e)| matches!(e, Errand::PutBack { .. })).unwrap();
+    news(&mut s, put.0, News::PutBack("'c.log' is saved".into()));
+    let all = errands(&mut s);
+    assert!(all.iter().any(|(_, e)| matches!(e, Errand::List { path: p, .. } if *p == edit().dir)), "{all:?}");
+}
+
+#[test]
 fn a_question_about_an_edit_waits_for_who_looks() {
     let mut s = bench(100, 30);
     s.keys("j j e");

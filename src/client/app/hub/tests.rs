@@ -1119,6 +1119,31 @@ fn one_that_was_opened_as_this_machines_is_not_taken_for_a_shell_of_it() {
 }
 
 #[test]
+fn a_targets_pane_is_split_into_two_of_it() {
+    let mut s = super::super::tests::two_hosts_at(100, 24);
+    let host = HostId::new("build-server");
+    s.host("build-server", HostEvent::Connections(Some(Arc::new(book()))));
+    let pane = s.app.tabs.list[0].focus;
+    s.app.go_to_pane(pane);
+    s.take();
+    let asked = |s: &mut Bench| -> Vec<String> {
+        s.keys("C-b %");
+        let all = s.take().into_iter();
+        all.filter_map(|e| match e {
+            Effect::Host(h, HostCommand::Create { create, .. }) if h == host => Some(create.connection),
+            _ => None,
+        })
+        .flatten()
+        .collect()
+    };
+    assert!(asked(&mut s).is_empty());
+    s.app.go_to_pane(pane);
+    let info = s.app.panes.get_mut(&pane).unwrap().info.as_mut().unwrap();
+    (info.target, info.connection_id) = ("t1".into(), "c-db".into());
+    assert_eq!(asked(&mut s), ["c-db"]);
+}
+
+#[test]
 fn the_heading_of_a_target_names_it_as_its_tab_does() {
     let mut s = super::super::tests::two_hosts_at(100, 24);
     let pane = s.app.tabs.list[0].focus;
