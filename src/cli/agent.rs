@@ -76,7 +76,7 @@ pub async fn verb(
         AgentVerb::Stop => stop(paths),
         AgentVerb::Uninstall => {
             // who is connected would else have it all made anew; whoever asked from afar goes when this has been told
-            end(paths, &agents_but_ours(paths)).await;
+            end_others(paths).await;
             let removed = uninstall(paths)?;
             let what = match removed.builds {
                 0 if removed.kept == 0 => "no agent is installed here".to_string(),
@@ -187,15 +187,11 @@ fn stop(paths: &Paths) {
     println!("{} ended; sessions go on", crate::text::count(ended, "agent"));
 }
 
-/// All but the one that may have started us.
-fn agents_but_ours(paths: &Paths) -> Vec<Pid> {
+/// Ends all agents but the one that may have started us, and waits until they are gone, for a while.
+async fn end_others(paths: &Paths) {
     let ours = rustix::process::getppid();
-    agents(paths).into_iter().filter(|pid| Some(*pid) != ours).collect()
-}
-
-/// Ends agents and waits until they are gone, for a while.
-async fn end(paths: &Paths, which: &[Pid]) {
-    for pid in which {
+    let which: Vec<Pid> = agents(paths).into_iter().filter(|pid| Some(*pid) != ours).collect();
+    for pid in &which {
         let _ = rustix::process::kill_process(*pid, Signal::TERM);
     }
     let begun = Instant::now();

@@ -275,9 +275,11 @@ impl Pane {
         self.stage = Stage::Gone { why: format!("{why}{}", lost.unwrap_or_default()), ended };
     }
 
-    /// A channel to another machine, held by a target process of this one, and shown among this one's.
+    /// A channel to another machine, held by a target process of this one, and shown among this one's; also where nothing is
+    /// told of it any more.
     pub fn is_elsewhere(&self) -> bool {
-        self.host.is_local() && self.info.as_ref().is_some_and(|i| !i.target.is_empty())
+        self.plain.as_ref().is_some_and(HostId::is_local)
+            || (self.host.is_local() && self.info.as_ref().is_some_and(|i| !i.target.is_empty()))
     }
 
     /// It is to show a session of a prepared connection, and never had one.

@@ -299,12 +299,15 @@ impl App {
         if !self.browsing() {
             return;
         }
-        let same = |c: &Column| c.whose.same_as(whose) && c.path == *dir;
-        for side in 0..2 {
-            if self.column(side).is_some_and(same) {
-                self.read_again(side, on.cloned(), out);
-            }
+        for side in self.sides_at(whose, dir) {
+            self.read_again(side, on.cloned(), out);
         }
+    }
+
+    /// The columns that show this directory.
+    fn sides_at(&self, whose: &Whose, dir: &FilePath) -> Vec<usize> {
+        let shows = |c: &Column| c.whose.same_as(whose) && c.path == *dir;
+        (0..2).filter(|side| self.column(*side).is_some_and(shows)).collect()
     }
 
     /// A host is there again: what could not be read is.

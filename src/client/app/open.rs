@@ -374,8 +374,7 @@ impl App {
 
     /// Whether what a pane showed can be had again: what ran on another machine only from its connection.
     pub fn can_start_again(&self, pane: &Pane) -> bool {
-        let is_elsewhere = pane.is_elsewhere() || pane.plain.as_ref().is_some_and(HostId::is_local);
-        !is_elsewhere
+        !pane.is_elsewhere()
             || pane.prepared.is_some()
             || pane.info.as_ref().is_some_and(|i| self.connection_of(&pane.host, i).is_some())
     }

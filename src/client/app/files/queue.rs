@@ -110,22 +110,20 @@ impl App {
         let Some(job) = self.files.queue.job(id).filter(|j| j.wanted.kind != Kind::Delete) else { return };
         let (to, into) = (job.wanted.to.clone(), job.wanted.into.clone());
         let last = *job.looked.get_or_insert(now);
-        let shown: Vec<_> = (0..2)
-            .filter_map(|side| self.column(side))
-            .filter(|column| column.whose.same_as(&to) && column.path == into)
-            .map(|column| (column.is_listing() || column.trouble.is_some(), column.all()))
-            .collect();
-        let rests = LOOK
-            + LOOK_EACH * shown.iter().map(|(_, many)| u32::try_from(*many).unwrap_or(u32::MAX)).max().unwrap_or(0);
-        if now < last.saturating_add(rests) || shown.iter().any(|(busy, _)| *busy) {
+        let sides = self.sides_at(&to, &into);
+        let shown: Vec<_> = sides.iter().filter_map(|side| self.column(*side)).collect();
+        let most = shown.iter().map(|column| column.all()).max().unwrap_or(0);
+        let rests = LOOK + LOOK_EACH * u32::try_from(most).unwrap_or(u32::MAX);
+        let is_busy = shown.iter().any(|column| column.is_listing() || column.trouble.is_some());
+        if now < last.saturating_add(rests) || is_busy {
             return;
         }
         if let Some(job) = self.files.queue.job(id) {
             job.looked = Some(now);
         }
         self.refresh_files(&to, &into, None, out);
-        for side in 0..2 {
-            if let Some(column) = self.column_mut(side).filter(|c| c.whose.same_as(&to) && c.path == into) {
+        for side in sides {
+            if let Some(column) = self.column_mut(side) {
                 column.hush();
             }
         }

@@ -433,10 +433,6 @@ fn a_file_is_edited_and_put_back() {
     });
     assert_eq!(made.as_deref(), Some("/state/edits/1/c.log"));
     s.answer();
-    let exit = |s: &mut Bench, id: &str, code| {
-        let exit = SessionExited { exit_code: Some(code), cause: None };
-        s.host("local", HostEvent::Exited { session: id.parse().unwrap(), exit });
-    };
     exit(&mut s, "s2", 0);
     assert!(s.app.browsing() && s.app.tabs.list.len() == 1, "back where it was chosen");
     let all = errands(&mut s);
@@ -472,16 +468,26 @@ fn a_file_is_edited_and_put_back() {
     assert!(s.take().contains(&Effect::Quit(Farewell::Detached)), "it is done");
 }
 
-#[test]
-fn what_was_edited_is_listed_as_it_is_then() {
+/// The chosen file is open in an editor, session `s2` of this machine.
+fn in_an_editor() -> Bench {
     let mut s = bench(100, 30);
     s.keys("j j e");
     let tag = errands(&mut s)[0].0;
     news(&mut s, tag, News::Fetched(Box::new(edit())));
     s.answer();
     s.take();
-    let exit = SessionExited { exit_code: Some(0), cause: None };
-    s.host("local", HostEvent::Exited { session: "s2".parse().unwrap(), exit });
+    s
+}
+
+fn exit(s: &mut Bench, id: &str, code: i32) {
+    let exit = SessionExited { exit_code: Some(code), cause: None };
+    s.host("local", HostEvent::Exited { session: id.parse().unwrap(), exit });
+}
+
+#[test]
+fn what_was_edited_is_listed_as_it_is_then() {
+    let mut s = in_an_editor();
+    exit(&mut s, "s2", 0);
     let put = errands(&mut s).into_iter().find(|(_, e)| matches!(e, Errand::PutBack { .. })).unwrap();
     news(&mut s, put.0, News::PutBack("'c.log' is saved".into()));
     let all = errands(&mut s);
@@ -490,16 +496,10 @@ fn what_was_edited_is_listed_as_it_is_then() {
 
 #[test]
 fn a_question_about_an_edit_waits_for_who_looks() {
-    let mut s = bench(100, 30);
-    s.keys("j j e");
-    let tag = errands(&mut s)[0].0;
-    news(&mut s, tag, News::Fetched(Box::new(edit())));
-    s.answer();
-    s.take();
+    let mut s = in_an_editor();
     // the editor ends while another tab is looked at
     s.keys("C-b 1");
-    let exit = SessionExited { exit_code: Some(0), cause: None };
-    s.host("local", HostEvent::Exited { session: "s2".parse().unwrap(), exit });
+    exit(&mut s, "s2", 0);
     assert!(!s.app.browsing());
     let put = errands(&mut s).into_iter().find(|(_, e)| matches!(e, Errand::PutBack { .. })).unwrap();
     news(&mut s, put.0, News::Differs(Box::new(edit()), None));
@@ -589,14 +589,8 @@ fn what_a_client_before_has_left_is_asked_about() {
 
 #[test]
 fn an_editor_that_fails_puts_nothing_back() {
-    let mut s = bench(100, 30);
-    s.keys("j j e");
-    let tag = errands(&mut s)[0].0;
-    news(&mut s, tag, News::Fetched(Box::new(edit())));
-    s.answer();
-    s.take();
-    let exit = SessionExited { exit_code: Some(1), cause: None };
-    s.host("local", HostEvent::Exited { session: "s2".parse().unwrap(), exit });
+    let mut s = in_an_editor();
+    exit(&mut s, "s2", 1);
     assert!(errands(&mut s).is_empty());
     assert!(s.has("nothing was put back; the copy is /state/edits/1/c.log"), "{}", s.screen());
     assert_eq!(s.app.tabs.list.len(), 2, "what it said can be read");
