@@ -273,6 +273,10 @@ impl Agent {
                 let c: SessionColors = params(p)?;
                 reply(self.ask(&c.session.clone(), &c).await?)
             }
+            SessionAct::NAME => {
+                let a: SessionAct = params(p)?;
+                reply(self.ask(&a.session.clone(), &a).await?)
+            }
             SessionClose::NAME => reply(self.close(params(p)?).await?),
             ExecRun::NAME => reply(self.exec(params(p)?, frames)?),
             ExecStop::NAME => {

@@ -1,9 +1,14 @@
 //! Ways to get a byte stream with a program, a port or a channel at its other end: one face, [`Backend`].
 
+pub mod bridge;
 pub mod channel;
+pub mod docker;
 pub mod pty;
+pub mod serial;
+pub mod telnet;
 
 use crate::proto::ids::Size;
+use bridge::{Bridge, Wish};
 use channel::Channel;
 use pty::Pty;
 use rustix::process::{Pid, Signal};
@@ -23,6 +28,8 @@ pub struct End {
 pub enum Backend {
     Pty(Pty),
     Channel(Channel),
+    /// A serial port, a container, a telnet host.
+    Bridge(Bridge),
 }
 
 impl Backend {
@@ -30,7 +37,7 @@ impl Backend {
     pub fn pid(&self) -> Option<Pid> {
         match self {
             Backend::Pty(p) => Some(p.pid()),
-            Backend::Channel(_) => None,
+            Backend::Channel(_) | Backend::Bridge(_) => None,
         }
     }
 
@@ -39,6 +46,7 @@ impl Backend {
         match self {
             Backend::Pty(p) => p.descriptor(),
             Backend::Channel(c) => c.descriptor(),
+            Backend::Bridge(b) => b.descriptor(),
         }
     }
 
@@ -47,6 +55,7 @@ impl Backend {
         match self {
             Backend::Pty(p) => pty::end_of(p.pid()),
             Backend::Channel(c) => c.end(),
+            Backend::Bridge(b) => b.end(),
         }
     }
 
@@ -55,6 +64,7 @@ impl Backend {
         match self {
             Backend::Pty(p) => p.write(bytes),
             Backend::Channel(c) => c.write(bytes),
+            Backend::Bridge(b) => b.write(bytes),
         }
     }
 
@@ -62,6 +72,7 @@ impl Backend {
         match self {
             Backend::Pty(p) => p.resize(size),
             Backend::Channel(c) => c.resize(size),
+            Backend::Bridge(b) => b.wish(Wish::Resize(size)),
         }
     }
 
@@ -69,7 +80,7 @@ impl Backend {
     pub fn flags(&self) -> u8 {
         match self {
             Backend::Pty(p) => p.flags(),
-            Backend::Channel(_) => 0,
+            Backend::Channel(_) | Backend::Bridge(_) => 0,
         }
     }
 
@@ -77,7 +88,7 @@ impl Backend {
     pub fn foreground(&self) -> Option<Pid> {
         match self {
             Backend::Pty(p) => p.foreground(),
-            Backend::Channel(_) => None,
+            Backend::Channel(_) | Backend::Bridge(_) => None,
         }
     }
 
@@ -85,16 +96,17 @@ impl Backend {
     pub fn is_at_prompt(&self) -> bool {
         match self {
             Backend::Pty(p) => p.is_at_prompt(),
-            Backend::Channel(_) => false,
+            Backend::Channel(_) | Backend::Bridge(_) => false,
         }
     }
 
-    /// A channel knows one signal: HUP and KILL close it, and the host hangs up on what runs there.
+    /// A channel and a bridge know one signal: HUP and KILL close them, and the host hangs up on what runs there.
     pub fn signal(&self, signal: Signal) {
         match self {
             Backend::Pty(p) => p.signal(signal),
             Backend::Channel(c) if signal == Signal::HUP || signal == Signal::KILL => c.close(),
-            Backend::Channel(_) => {}
+            Backend::Bridge(b) if signal == Signal::HUP || signal == Signal::KILL => b.close(),
+            Backend::Channel(_) | Backend::Bridge(_) => {}
         }
     }
 
@@ -106,6 +118,7 @@ impl Backend {
                 Some(End { code: Some(code), cause: signal.map(|s| format!("ended by {s}")) })
             }
             Backend::Channel(c) => c.reap(),
+            Backend::Bridge(b) => b.reap(),
         }
     }
 }

@@ -22,10 +22,12 @@ macro_rules! method {
 }
 
 pub mod connections;
+mod device;
 mod files;
 mod find;
 mod life;
 mod target;
+pub use device::*;
 pub use files::*;
 pub use find::*;
 pub use life::*;
@@ -192,6 +194,9 @@ pub struct SessionInfo {
     /// Its program works as root.
     #[serde(skip_serializing_if = "is_no")]
     pub root: bool,
+    /// How it stands with what it is connected to, where that is no program.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device: Option<Box<Device>>,
     /// The target process whose channel it is; empty = a program of its own machine.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub target: String,
@@ -223,6 +228,7 @@ impl Default for SessionInfo {
             ended_at: None,
             bells: 0,
             root: false,
+            device: None,
             target: String::new(),
         }
     }

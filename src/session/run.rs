@@ -3,7 +3,7 @@
 use super::clients::Conn;
 use super::output::screen;
 use super::{Session, start};
-use crate::backend::End;
+use crate::backend::{Backend, End};
 use crate::link::call;
 use crate::link::conn::{FrameReader, Outbox};
 use crate::proto::control::*;
@@ -78,6 +78,10 @@ impl Session {
         let mut rests_at: Option<Instant> = None;
         // nobody had the other end open when it was looked at last
         let mut left = false;
+        let mut device = match &self.pty {
+            Backend::Bridge(bridge) => Some(bridge.device()),
+            _ => None,
+        };
         self.lent.serve();
         // once the program has ended: what it wrote is still to be read, but not for ever
         let mut drain: Option<(Instant, Instant)> = None;
@@ -172,6 +176,13 @@ impl Session {
                     if own_pages.is_none() || !std::mem::take(&mut busy) {
                         own_pages.get_or_insert_with(sys::OwnPages::find).give_back();
                     }
+                }
+                Ok(()) = async { match &mut device { Some(d) => d.changed().await, None => std::future::pending().await } } => {
+                    if let Some(d) = &mut device {
+                        self.record.info.device = Some(Box::new(d.borrow_and_update().clone()));
+                    }
+                    busy = true;
+                    self.tell(&Notice::SessionChanged(Box::new(self.info())));
                 }
                 Some(back) = looked.recv() => {
                     busy = true;

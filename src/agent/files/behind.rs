@@ -112,7 +112,9 @@ impl Agent {
         match meant(&connection)? {
             Kind::Ssh(ssh) => Ok(ssh),
             Kind::Local(_) => bad("it leads to this host itself: its files are the host's own"),
-            Kind::Other(_) => bad("it has no files: connections of type ssh have"),
+            Kind::Serial(_) | Kind::Docker(_) | Kind::Telnet(_) | Kind::Other(_) => {
+                bad("it has no files: connections of type ssh have")
+            }
         }
     }
 

@@ -248,7 +248,10 @@ impl App {
                 let whose = Whose { label: self.via(&on, &connection.name), host: on, place };
                 self.show_files(side, whose, typed_path(&ssh.starting_directory.unwrap_or_default()), out);
             }
-            Ok(Kind::Other(kind)) => self.say(format!("not applicable: {} has no files ({})", name, short(&kind, 20))),
+            Ok(Kind::Serial(_) | Kind::Docker(_) | Kind::Telnet(_) | Kind::Other(_)) => {
+                let kind = short(&connection.config.kind, 20);
+                self.say(format!("not applicable: {name} has no files ({kind})"));
+            }
             Err(why) => self.say_long(format!("{name}: {why}")),
         }
     }

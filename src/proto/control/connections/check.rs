@@ -1,7 +1,7 @@
 //! Owns what is right in a connection: every field's rule and the sentence that says it, and `${env:VAR}` in its words.
 //! Pure: a form asks while somebody types, a store before it keeps. Leaves out whether a path or a host is there.
 
-use super::{Connection, Kind, LONGEST_NAME, Local, Ssh, TerminalOptions};
+use super::{Connection, Docker, Kind, LONGEST_NAME, Local, Serial, Ssh, Telnet, TerminalOptions};
 use crate::proto::control::SessionCreate;
 use crate::text::{escape, is_deceptive, short};
 
@@ -53,7 +53,12 @@ pub fn check(connection: &Connection) -> Vec<Wrong> {
     match connection.config.kind() {
         Ok(Kind::Local(local)) => check_local(&local, &mut found),
         Ok(Kind::Ssh(ssh)) => check_ssh(&ssh, &mut found),
-        Ok(Kind::Other(kind)) if kind.is_empty() => found.push(wrong("type", "its type is missing: local or ssh")),
+        Ok(Kind::Serial(serial)) => check_serial(&serial, &mut found),
+        Ok(Kind::Docker(docker)) => check_docker(&docker, &mut found),
+        Ok(Kind::Telnet(telnet)) => check_telnet(&telnet, &mut found),
+        Ok(Kind::Other(kind)) if kind.is_empty() => {
+            found.push(wrong("type", "its type is missing: local, ssh, serial, docker or telnet"))
+        }
         Ok(Kind::Other(_)) => {}
         Err(why) => found.push(wrong("config", why)),
     }
@@ -112,6 +117,29 @@ fn check_ssh(ssh: &Ssh, found: &mut Vec<Wrong>) {
         path("startingDirectory", directory, found);
     }
     check_env(&ssh.env, found);
+}
+
+fn check_serial(serial: &Serial, found: &mut Vec<Wrong>) {
+    if serial.port.trim().is_empty() {
+        found.push(wrong("port", "a port is missing, as /dev/ttyUSB0 is"));
+    } else {
+        line("port", &serial.port, found);
+    }
+}
+
+fn check_docker(docker: &Docker, found: &mut Vec<Wrong>) {
+    if docker.container.is_some() == docker.image.is_some() {
+        found.push(wrong("container", "either a container that is there or an image for a new one"));
+    }
+    check_env(&docker.env, found);
+}
+
+fn check_telnet(telnet: &Telnet, found: &mut Vec<Wrong>) {
+    if telnet.host.trim().is_empty() {
+        found.push(wrong("host", "a host is missing: a name or an address"));
+    } else {
+        word("host", &telnet.host, "._-:%", found);
+    }
 }
 
 fn check_options(options: &TerminalOptions, found: &mut Vec<Wrong>) {
@@ -285,6 +313,26 @@ pub fn expanded(kind: Kind, var: impl Fn(&str) -> Option<String>) -> Result<Kind
             maybe("startingDirectory", &mut s.starting_directory)?;
             s.env.iter_mut().try_for_each(|(name, value)| one(name, value))?;
             Kind::Ssh(s)
+        }
+        Kind::Serial(mut s) => {
+            one("port", &mut s.port)?;
+            maybe("log", &mut s.log)?;
+            Kind::Serial(s)
+        }
+        Kind::Docker(mut d) => {
+            maybe("container", &mut d.container)?;
+            maybe("image", &mut d.image)?;
+            maybe("name", &mut d.name)?;
+            maybe("command", &mut d.command)?;
+            maybe("user", &mut d.user)?;
+            maybe("startingDirectory", &mut d.starting_directory)?;
+            maybe("socket", &mut d.socket)?;
+            d.env.iter_mut().try_for_each(|(name, value)| one(name, value))?;
+            Kind::Docker(d)
+        }
+        Kind::Telnet(mut t) => {
+            one("host", &mut t.host)?;
+            Kind::Telnet(t)
         }
         other => other,
     })
