@@ -225,6 +225,10 @@ impl Target {
                 }
                 Err(fault) => Err(fault),
             },
+            Unsubscribe::NAME => call::params::<Unsubscribe>(p).and_then(|_| {
+                self.lookers.remove(conn);
+                call::reply(Done {})
+            }),
             TargetStop::NAME => {
                 self.stop.notify_one();
                 call::reply(Done {})

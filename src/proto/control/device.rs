@@ -29,6 +29,18 @@ pub struct Device {
 impl Device {
     pub const CONNECTED: &str = "connected";
     pub const WAITING: &str = "waiting";
+
+    /// A host was silent for so long, ms; 0 = it is heard. Whether that is news: how long it lasts is counted by who shows it.
+    pub fn hear(&mut self, quiet_ms: u64, now_ms: u64) -> bool {
+        let state = if quiet_ms == 0 { "" } else { Device::WAITING };
+        if self.state == state {
+            return false;
+        }
+        self.state = state.into();
+        self.since_ms = now_ms.saturating_sub(quiet_ms);
+        self.why = (quiet_ms != 0).then(|| "nothing is heard of it".into());
+        true
+    }
 }
 
 /// Does something with what a session is connected to.
@@ -98,6 +110,16 @@ pub enum Act {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn silence_is_told_when_it_begins_and_when_it_ends() {
+        let mut host = Device::default();
+        assert!(!host.hear(0, 10_000), "it was heard all the time");
+        assert!(host.hear(3000, 10_000));
+        assert_eq!((host.state.as_str(), host.since_ms), (Device::WAITING, 7000));
+        assert!(!host.hear(4000, 11_000), "it lasts");
+        assert!(host.hear(0, 12_000) && host.state.is_empty() && host.why.is_none());
+    }
 
     #[test]
     fn acts_of_later_builds_are_told_apart() {
