@@ -187,6 +187,9 @@ fn check_telnet(telnet: &Telnet, found: &mut Vec<Wrong>) {
     } else {
         word("host", &telnet.host, "._-:%", found);
     }
+    if !["", "auto", "line", "character"].contains(&telnet.mode.as_str()) {
+        found.push(wrong("mode", "one of auto, line, character"));
+    }
 }
 
 fn check_options(options: &TerminalOptions, found: &mut Vec<Wrong>) {
@@ -474,6 +477,19 @@ mod tests {
         {
             assert!(all.contains(&field), "{field} in {all:?}");
         }
+    }
+
+    #[test]
+    fn a_telnet_host() {
+        let telnet = |f: &dyn Fn(&mut Telnet)| {
+            let mut t = Telnet { host: "fe80::1%eth0".into(), port: 2323, mode: "line".into() };
+            f(&mut t);
+            fields(&named(Config::telnet(&t)))
+        };
+        assert!(telnet(&|_| ()).is_empty() && telnet(&|t| t.host = "${env:SWITCH}".into()).is_empty());
+        assert_eq!(telnet(&|t| t.host = String::new()), ["host"]);
+        assert_eq!(telnet(&|t| t.host = "-oh;id".into()), ["host"]);
+        assert_eq!(telnet(&|t| t.mode = "raw".into()), ["mode"]);
     }
 
     #[test]
