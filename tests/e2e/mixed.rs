@@ -155,7 +155,8 @@ impl Mixed {
         let kept = String::from_utf8_lossy(&got.bytes).into_owned();
         let tail = kept.rsplit("done-").next().unwrap_or_default();
         let last: u64 = tail.trim_end().parse().unwrap_or_else(|_| panic!("{name} ends with {tail:?}"));
-        let lines: Vec<&str> = kept.split_terminator("\r\n").collect();
+        // (telnet ends a line with CR and LF, of which that terminal makes two)
+        let lines: Vec<&str> = kept.trim_end().split("\r\n").collect();
         // (before the first there is what was typed, and what a line says of itself)
         let first = lines.iter().position(|l| *l == (made.counts.line)(1));
         let from = first.unwrap_or(1);

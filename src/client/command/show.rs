@@ -1,7 +1,7 @@
 //! Owns the bodies of the commands that show something: tree, pickers, palette, help.
 
 use crate::client::app::hub::Wish;
-use crate::client::app::{App, Effect, Target};
+use crate::client::app::{App, Effect, Host, Target};
 use crate::client::command::COMMANDS;
 use crate::client::host::HostId;
 use crate::client::layer::picker::{Item, Picker};
@@ -133,8 +133,16 @@ pub fn go_to(app: &mut App) -> Vec<Effect> {
     let mut items = Vec::new();
     tabs(app, &mut items);
     sessions(app, &mut items);
-    // (one that is not open yet is opened)
-    connections(app, &mut items, |place| Choice::Hub(Box::new(Wish::Open(place))));
+    let alive = |h: &Host, id: &str| h.sessions.iter().any(|s| s.is_alive() && s.connection_id == id);
+    let runs = |host: &HostId, id: &str| app.hosts.get(&app.runs_on(host)).is_some_and(|h| alive(h, id));
+    let mut closed = Vec::new();
+    connections(app, &mut closed, |place| Choice::Hub(Box::new(Wish::Open(place))));
+    // (what runs is gone to, and stands there already)
+    let is_closed = |item: &Item| match &item.choice {
+        Choice::Hub(wish) => !matches!(&**wish, Wish::Open(Place::Connection(host, id)) if runs(host, id)),
+        _ => true,
+    };
+    items.extend(closed.into_iter().filter(is_closed));
     hosts(app, &mut items);
     app.layers.push(Layer::Picker(Picker::new("go to (or user@host:port)", items).or_typed(connect_to)));
     Vec::new()

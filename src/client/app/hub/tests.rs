@@ -1014,6 +1014,12 @@ fn what_is_prepared_is_gone_to_by_a_few_letters() {
     s.keys("Enter");
     let opened = s.take().into_iter().any(|e| matches!(&e, Effect::Host(_, HostCommand::Create { create, .. }) if create.connection.as_deref() == Some("c-uart")));
     assert!(opened, "a session of it is started");
+    // what runs is gone to, and not started once more
+    let mut info = super::super::tests::info("s7", 80, 24);
+    (info.connection_id, info.connection) = ("c-web".into(), "web".into());
+    s.host("local", HostEvent::Sessions(vec![info]));
+    s.keys("C-b g 'web");
+    assert!(!s.screen().contains("· connection"), "{}", s.screen());
 }
 
 #[test]
