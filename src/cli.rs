@@ -134,7 +134,7 @@ Example:
     Forward(Forward),
     /// Prepared connections and folders: of this machine, or with -H of a host
     #[command(
-        after_help = "NAME is a name, a path of names (`Lab/Boards/uart`) or an id, as `thub conn ls` shows them. `thub new --connection NAME` opens one.\n\nExample:\n  thub conn add sensor pi@10.0.0.5 --in 'Deploy Targets'\n  thub conn add build --set startingDirectory=~/src --set command='make -j4' --set env.CC=clang\n  thub conn ls -H build-server --json"
+        after_help = "NAME is a name, a path of names (`Lab/Boards/uart`) or an id, as `thub conn ls` shows them. `thub new --connection NAME` opens one.\n\nExample:\n  thub conn add sensor pi@10.0.0.5 --in 'Deploy Targets'\n  thub conn add build --set startingDirectory=~/src --set command='make -j4' --set env.CC=clang\n  thub conn add console /dev/ttyUSB0 --kind serial --set baudRate=9600\n  thub conn ls -H build-server --json"
     )]
     Conn(Conn),
     /// Put the agent on a host
@@ -537,11 +537,12 @@ pub struct ConnAdd {
     /// Its name
     #[arg(value_name = "NAME")]
     pub name: String,
-    /// The target it reaches over SSH, user@host:port or an alias of ssh_config there; left out = a shell of the machine itself
-    #[arg(value_name = "DEST", conflicts_with = "kind")]
+    /// What it leads to: user@host:port or an alias of ssh_config there; with --kind serial a port, docker a container, telnet
+    /// host:port; left out = a shell of the machine itself
+    #[arg(value_name = "DEST")]
     pub dest: Option<String>,
-    /// Another kind: local, ssh
-    #[arg(long = "type", value_name = "KIND")]
+    /// Its kind: local, ssh, serial, docker, telnet; left out = ssh where there is a DEST, else local
+    #[arg(long, visible_alias = "type", value_name = "KIND")]
     pub kind: Option<String>,
     /// Folder it lies in, made where it is missing
     #[arg(long = "in", value_name = "FOLDER")]
