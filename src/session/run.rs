@@ -179,7 +179,9 @@ impl Session {
                 }
                 Ok(()) = async { match &mut device { Some(d) => d.changed().await, None => std::future::pending().await } } => {
                     if let Some(d) = &mut device {
-                        self.record.info.device = Some(Box::new(d.borrow_and_update().clone()));
+                        let now = d.borrow_and_update().clone();
+                        self.record.info.command = vec![now.what.clone()];
+                        self.record.info.device = Some(Box::new(now));
                     }
                     busy = true;
                     self.tell(&Notice::SessionChanged(Box::new(self.info())));
