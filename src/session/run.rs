@@ -3,7 +3,7 @@
 use super::clients::Conn;
 use super::output::screen;
 use super::{Session, start};
-use crate::backend::End;
+use crate::backend::{Backend, End};
 use crate::link::call;
 use crate::link::conn::{FrameReader, Outbox};
 use crate::proto::control::*;
@@ -183,6 +183,9 @@ impl Session {
                 Ok(()) = async { match &mut device { Some(d) => d.changed().await, None => std::future::pending().await } } => {
                     if let Some(d) = &mut device {
                         let now = d.borrow_and_update().clone();
+                        if matches!(self.pty, Backend::Bridge(_)) {
+                            self.record.info.command = vec![now.what.clone()];
+                        }
                         // (of a host behind a channel there is nothing to say while it is heard)
                         self.record.info.device = Some(Box::new(now)).filter(|d| !d.state.is_empty());
                     }
