@@ -35,7 +35,7 @@ const ASKED: (u32, Duration) = (3, Duration::from_secs(10));
 /// What was sent and is not acknowledged for so long has not arrived.
 const UNANSWERED: Duration = Duration::from_secs(180);
 /// A host that takes nothing for so long is said to.
-const STUCK: Duration = Duration::from_secs(5);
+const STUCK: Duration = Duration::from_millis(if cfg!(test) { 100 } else { 5000 });
 /// Bytes that wait to be sent; with that many nothing more is taken from anybody.
 const OUT_MOST: usize = 64 << 10;
 /// Bytes that wait to be shown.
@@ -358,3 +358,6 @@ fn lost(e: &io::Error) -> String {
         _ => format!("connection lost: {}", escape(&e.to_string())),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,13 +10,13 @@
 
 use crate::proto::ids::Size;
 
-const IAC: u8 = 255;
-const DONT: u8 = 254;
-const DO: u8 = 253;
-const WONT: u8 = 252;
-const WILL: u8 = 251;
-const SB: u8 = 250;
-const SE: u8 = 240;
+pub(super) const IAC: u8 = 255;
+pub(super) const DONT: u8 = 254;
+pub(super) const DO: u8 = 253;
+pub(super) const WONT: u8 = 252;
+pub(super) const WILL: u8 = 251;
+pub(super) const SB: u8 = 250;
+pub(super) const SE: u8 = 240;
 
 pub const BREAK: u8 = 243;
 pub const INTERRUPT: u8 = 244;
