@@ -21,6 +21,7 @@
 mod again;
 pub mod builds;
 mod connections;
+mod containers;
 mod ended;
 mod exec;
 mod files;
@@ -277,6 +278,8 @@ impl Agent {
                 let a: SessionAct = params(p)?;
                 reply(self.ask(&a.session.clone(), &a).await?)
             }
+            ContainersList::NAME => reply(containers::list(params(p)?).await?),
+            ContainersAct::NAME => reply(containers::act(params(p)?).await?),
             SessionClose::NAME => reply(self.close(params(p)?).await?),
             ExecRun::NAME => reply(self.exec(params(p)?, frames)?),
             ExecStop::NAME => {

@@ -6,22 +6,25 @@
 //!
 //! # Layout
 //! - `engine`  where it listens, what is there, what it says no to · `raw` its streams, byte for byte
-//! - `named`   what is a name · `numbers` the gauges of one
+//! - `list`    containers and images, starting and stopping · `named` what is a name · `numbers` the gauges of one
+//! - `life`    what a session has of one, over stops and starts · `exec` a program started in it · `stamps` a log that is
+//!   followed over cuts · `lines` lines edited for a program without a terminal
 
 mod engine;
+mod exec;
+mod life;
+mod lines;
+mod list;
 mod named;
 mod numbers;
 mod raw;
+mod stamps;
 
 pub use engine::Engine;
+pub use life::open;
 pub use numbers::{Stats, stats};
 
-use super::bridge::Bridge;
-use crate::proto::control::Fault;
-use crate::proto::control::connections::Docker;
-use crate::proto::ids::Size;
-
-/// Opens it. To be called within the runtime that serves it from then on.
-pub async fn open(_docker: Docker, _size: Size, _term: &str) -> Result<Bridge, Fault> {
-    Err(Fault::new(Fault::SPAWN, "not built yet"))
+/// What a container is called that was made for a session: by that it is found again, whatever else is lost.
+pub fn made_name(session: &str) -> String {
+    format!("thub-{session}")
 }

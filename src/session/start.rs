@@ -120,7 +120,7 @@ impl Session {
         let mut encoding = from.encoding.as_deref().and_then(Encoding::named);
         let pty = match &create.target {
             _ if let Some(device) = from.device.clone() => {
-                let bridge = bridged(&run, device.clone(), &create, size, runtime)?;
+                let bridge = bridged(&run, device.clone(), &create, &id, size, runtime)?;
                 info = of_device(info, &device, &bridge, &create);
                 Backend::Bridge(bridge)
             }
@@ -240,6 +240,7 @@ fn bridged(
     run: &RunDir,
     device: DeviceSpec,
     create: &SessionCreate,
+    id: &SessionId,
     size: Size,
     runtime: &tokio::runtime::Runtime,
 ) -> Result<bridge::Bridge, Fault> {
@@ -253,7 +254,10 @@ fn bridged(
             });
             runtime.block_on(serial::open(port, socket.transpose()?))
         }
-        DeviceSpec::Docker(docker) => runtime.block_on(docker::open(docker, size, term)),
+        DeviceSpec::Docker(docker) => {
+            let name = docker::made_name(id.as_str());
+            runtime.block_on(docker::open(docker, size, term, &name))
+        }
         DeviceSpec::Telnet(telnet) => runtime.block_on(telnet::open(telnet, size, term)),
     }
 }

@@ -129,29 +129,28 @@ pub struct Output {
     /// Of the frame that is being read.
     left: u32,
     errors: bool,
+    /// Nothing of it was read yet.
+    fresh: bool,
 }
 
 /// A piece of it.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Piece {
-    /// So many bytes, of standard error or not.
-    Some {
-        n: usize,
-        error: bool,
-    },
+    /// So many bytes, of standard error or not; `fresh` where they begin a frame, `whole` where they end one.
+    Some { n: usize, error: bool, fresh: bool, whole: bool },
     End,
 }
 
 impl Output {
     pub fn new(from: Box<dyn AsyncRead + Send + Unpin>, framed: bool) -> Output {
-        Output { from, framed, left: 0, errors: false }
+        Output { from, framed, left: 0, errors: false, fresh: false }
     }
 
     /// The next bytes, in `buf`'s beginning. What ends in a frame's middle has ended. Not to be dropped half done.
     pub async fn next(&mut self, buf: &mut [u8]) -> std::io::Result<Piece> {
         if !self.framed {
             let n = self.from.read(buf).await?;
-            return Ok(if n == 0 { Piece::End } else { Piece::Some { n, error: false } });
+            return Ok(if n == 0 { Piece::End } else { Piece::Some { n, error: false, fresh: false, whole: false } });
         }
         while self.left == 0 {
             let mut head = [0; 8];
@@ -167,11 +166,16 @@ impl Output {
             // (3 is the engine's own word on what went wrong)
             self.errors = kind >= 2;
             self.left = u32::from_be_bytes([a, b, c, d]);
+            self.fresh = true;
         }
         let most = buf.len().min(PIECE).min(self.left as usize);
         let n = self.from.read(&mut buf[..most]).await?;
         self.left -= n as u32;
-        Ok(if n == 0 { Piece::End } else { Piece::Some { n, error: self.errors } })
+        if n == 0 {
+            return Ok(Piece::End);
+        }
+        let fresh = std::mem::take(&mut self.fresh);
+        Ok(Piece::Some { n, error: self.errors, fresh, whole: self.left == 0 })
     }
 }
 
@@ -185,7 +189,7 @@ mod tests {
 
     async fn all(mut output: Output, at_once: usize) -> std::io::Result<(Vec<u8>, Vec<u8>)> {
         let (mut out, mut err, mut buf) = (Vec::new(), Vec::new(), vec![0; at_once]);
-        while let Piece::Some { n, error } = output.next(&mut buf).await? {
+        while let Piece::Some { n, error, .. } = output.next(&mut buf).await? {
             if error { &mut err } else { &mut out }.extend_from_slice(&buf[..n]);
         }
         Ok((out, err))

@@ -33,3 +33,63 @@ pub fn image_name(name: &str) -> Result<(), String> {
     }
     Err(format!("'{}' can be no image's name, as debian:12 is; 'thub containers --images' lists them", short(name, 60)))
 }
+
+/// The words of a command line as a shell parts them: quotes and backslashes, nothing that is replaced.
+pub fn words(line: &str) -> Result<Vec<String>, String> {
+    let mut words = Vec::new();
+    let mut word: Option<String> = None;
+    let mut rest = line.chars();
+    while let Some(c) = rest.next() {
+        match c {
+            ' ' | '\t' | '\n' => words.extend(word.take()),
+            '\'' => {
+                let word = word.get_or_insert_default();
+                loop {
+                    match rest.next() {
+                        Some('\'') => break,
+                        Some(c) => word.push(c),
+                        None => return Err("a ' is not closed".into()),
+                    }
+                }
+            }
+            '"' => {
+                let word = word.get_or_insert_default();
+                loop {
+                    match rest.next() {
+                        Some('"') => break,
+                        Some('\\') => match rest.next() {
+                            Some(c @ ('"' | '\\' | '$' | '`')) => word.push(c),
+                            Some(c) => word.extend(['\\', c]),
+                            None => return Err("a \" is not closed".into()),
+                        },
+                        Some(c) => word.push(c),
+                        None => return Err("a \" is not closed".into()),
+                    }
+                }
+            }
+            '\\' => match rest.next() {
+                Some(c) => word.get_or_insert_default().push(c),
+                None => return Err("it ends with a \\".into()),
+            },
+            c => word.get_or_insert_default().push(c),
+        }
+    }
+    words.extend(word);
+    Ok(words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_a_line() {
+        let of = |line| words(line).unwrap();
+        assert_eq!(of("psql -U 'a b' \"c \\\"d\\\" $x\" e\\ f ''"), ["psql", "-U", "a b", "c \"d\" $x", "e f", ""]);
+        assert_eq!(of("  \t "), [""; 0]);
+        assert_eq!(of("sh -c 'a; b && $(c)'"), ["sh", "-c", "a; b && $(c)"]);
+        for bad in ["'a", "\"a", "a\\", "\"a\\"] {
+            assert!(words(bad).is_err(), "{bad}");
+        }
+    }
+}
