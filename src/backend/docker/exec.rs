@@ -197,7 +197,10 @@ mod tests {
         let absent = r#"OCI runtime exec failed: exec failed: unable to start container process: exec: "sh": executable file not found in $PATH: unknown"#;
         assert!(says(absent, &shell).starts_with("web has no shell"));
         assert_eq!(says(absent, &psql), "there is no program 'psql' in web");
-        assert_eq!(says("unable to find user pg: no matching entries in passwd file", &psql), "there is no user 'pg' in web");
+        assert_eq!(
+            says("unable to find user pg: no matching entries in passwd file", &psql),
+            "there is no user 'pg' in web"
+        );
         assert!(says("\u{1b}[2Jodd", &psql).starts_with("web could not start 'psql'"));
         assert!(!says("\u{1b}[2Jodd", &psql).contains('\u{1b}'));
     }

@@ -305,7 +305,14 @@ impl Life {
         let started_at = self.container.started_at.clone();
         let size = *self.size.borrow();
         let framed = !self.container.tty;
-        let live = |output, input, exec| Live { output, input, exec, started_at: started_at.clone(), first: Vec::new(), began };
+        let live = |output, input, exec| Live {
+            output,
+            input,
+            exec,
+            started_at: started_at.clone(),
+            first: Vec::new(),
+            began,
+        };
         match &mut self.mode {
             Mode::Exec(program) => {
                 let (exec, stream) = Exec::start(engine, &id, program, size).await?;
@@ -321,7 +328,9 @@ impl Life {
                     }
                     // (of the program's own words nothing is guessed)
                     let theirs = String::from_utf8_lossy(&said);
-                    if matches!(code, Some(126 | 127)) && (theirs.contains("exec failed") || theirs.contains("unable to ")) {
+                    if matches!(code, Some(126 | 127))
+                        && (theirs.contains("exec failed") || theirs.contains("unable to "))
+                    {
                         return Err(not_begun(&said, &self.container.name, program));
                     }
                     live.first = said;
@@ -329,7 +338,8 @@ impl Life {
                 Ok(live)
             }
             Mode::Attach | Mode::Image => {
-                let path = format!("/containers/{id}/attach?stream=1&stdin=1&stdout=1&stderr=1&detachKeys={}", exec::NEVER);
+                let path =
+                    format!("/containers/{id}/attach?stream=1&stdin=1&stdout=1&stderr=1&detachKeys={}", exec::NEVER);
                 let doing = "attaching to it";
                 let ask = Ask { doing, method: Method::POST, path, json: None, hijack: true };
                 let (from, to) = engine.stream(ask).await?.split();
@@ -514,7 +524,9 @@ impl Life {
         self.container = stand;
         if !self.container.running {
             let code = self.container.exit_code.unwrap_or_default();
-            if matches!(self.mode, Mode::Image) && let (_, false) = self.died(&engine, live.began).await {
+            if matches!(self.mode, Mode::Image)
+                && let (_, false) = self.died(&engine, live.began).await
+            {
                 let cause = format!("container {name} has ended and stays: 'thub containers start {name}' starts it");
                 let code = i32::try_from(code).ok();
                 return Next::End(End { code, cause: Some(cause) });

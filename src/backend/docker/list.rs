@@ -120,7 +120,9 @@ impl Engine {
         let name = checked(container)?;
         match self.api.start_container(name, None::<StartContainerOptions>).await {
             Ok(()) | Err(Error::DockerResponseServerError { status_code: 304, .. }) => Ok(()),
-            Err(Error::DockerResponseServerError { status_code: 404, message }) if message.contains("o such container") => {
+            Err(Error::DockerResponseServerError { status_code: 404, message })
+                if message.contains("o such container") =>
+            {
                 Err(self.no_such(name).await)
             }
             Err(e) => Err(refused(&format!("starting {name}"), &e)),

@@ -137,7 +137,12 @@ pub struct Output {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Piece {
     /// So many bytes, of standard error or not; `fresh` where they begin a frame, `whole` where they end one.
-    Some { n: usize, error: bool, fresh: bool, whole: bool },
+    Some {
+        n: usize,
+        error: bool,
+        fresh: bool,
+        whole: bool,
+    },
     End,
 }
 

@@ -34,7 +34,8 @@ pub struct Stamps {
 fn parsed(stamp: &[u8]) -> Option<u128> {
     let text = std::str::from_utf8(stamp).ok()?;
     let seconds = sys::parse_rfc3339(text)?.duration_since(std::time::UNIX_EPOCH).ok()?.as_secs();
-    let fraction: String = text.split_once('.').map_or("", |(_, f)| f).chars().take_while(char::is_ascii_digit).collect();
+    let fraction: String =
+        text.split_once('.').map_or("", |(_, f)| f).chars().take_while(char::is_ascii_digit).collect();
     let nanos = format!("{fraction:0<9}").get(..9)?.parse::<u128>().ok()?;
     Some(u128::from(seconds) * 1_000_000_000 + nanos)
 }

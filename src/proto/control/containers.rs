@@ -99,7 +99,8 @@ mod tests {
 
     #[test]
     fn what_one_is_called() {
-        let one = ContainerInfo { id: "0123456789abcdef".into(), names: vec!["web".into()], ..ContainerInfo::default() };
+        let one =
+            ContainerInfo { id: "0123456789abcdef".into(), names: vec!["web".into()], ..ContainerInfo::default() };
         assert_eq!(one.label(), "web");
         assert_eq!(ContainerInfo { names: Vec::new(), ..one }.label(), "0123456789ab");
     }
