@@ -167,6 +167,7 @@ async fn verbs(
         Some(Verb::Send(s)) => cli::send::send(&env, &host, &s).await?,
         Some(Verb::SendKeys(s)) => cli::send::send_keys(&env, &host, &s).await?,
         Some(Verb::Capture(c)) => cli::capture::capture(&env, &common, &host, &c).await?,
+        Some(Verb::Containers(c)) => cli::containers::containers(&env, &common, &host, &c).await?,
         Some(Verb::Search(s)) => return cli::search::search(&env, &common, &host, &s).await,
         Some(Verb::Marks(m)) => cli::marks::marks(&env, &common, &host, &m).await?,
         Some(Verb::Do(d)) => cli::act::act(&env, &host, &d).await?,

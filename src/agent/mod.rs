@@ -21,6 +21,7 @@
 mod again;
 pub mod builds;
 mod connections;
+mod containers;
 mod ended;
 mod exec;
 mod files;
@@ -289,6 +290,8 @@ impl Agent {
                 params::<SerialList>(p)?;
                 reply(self.serial_ports().await?)
             }
+            ContainersList::NAME => reply(containers::list(params(p)?).await?),
+            ContainersAct::NAME => reply(containers::act(params(p)?).await?),
             SessionClose::NAME => reply(self.close(params(p)?).await?),
             ExecRun::NAME => reply(self.exec(params(p)?, frames)?),
             ExecStop::NAME => {

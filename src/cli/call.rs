@@ -108,6 +108,11 @@ impl Client {
         }
         let what = crate::text::escape(&f.message);
         let doctor = || format!("run `{}`", self.typed("doctor"));
+        // (these sentences say more than a code does)
+        if what.contains("container") && f.code != Fault::UNKNOWN_METHOD {
+            let kind = if f.code == Fault::REFUSED { Kind::Refused } else { Kind::Failed };
+            return Failure::new(kind, what, format!("`{}` lists those there are", self.typed("containers")));
+        }
         let (kind, hint) = match f.code {
             Fault::UNKNOWN => (Kind::Usage, format!("`{}` lists what is there", self.typed("ls"))),
             Fault::NAME_TAKEN => {

@@ -22,12 +22,14 @@ macro_rules! method {
 }
 
 pub mod connections;
+mod containers;
 mod device;
 mod files;
 mod find;
 mod life;
 mod serial;
 mod target;
+pub use containers::*;
 pub use device::*;
 pub use files::*;
 pub use find::*;
@@ -297,6 +299,10 @@ pub struct SessionCreate {
     /// size is that which is told here. One that is lost is forgotten then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub again: Option<SessionId>,
+    /// The container that was made of the connection's image before, by id or name: where it is still there it is meant, and
+    /// none is made. Known to the agent where a session is started again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub container: Option<String>,
     /// A channel of this target process instead of a program of its own machine; directory and shell are the host's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<TargetId>,
