@@ -6,8 +6,10 @@
 //! it does not know.
 
 pub mod check;
+mod containers;
 mod devices;
 pub mod find;
+pub use containers::*;
 pub use devices::*;
 
 use super::{Done, Method, no_stream};
