@@ -1,9 +1,9 @@
-//! Owns one channel: a terminal on the host, an SFTP session or a bare command, its bytes both ways within credit, its end. Leaves out the
+//! Owns one channel: a terminal on the host or an SFTP session, its bytes both ways within credit, its end. Leaves out the
 //! SSH beneath.
 //!
 //! SSH here gives its windows back on receipt, so a channel that nobody reads would in the end hold up all channels of the
 //! connection. A session reads always; one that does not for a while (a stopped process) loses output, is told how much,
-//! and holds up nobody. An SFTP session, and a bare command, is nothing without what would be lost: that one ends.
+//! and holds up nobody. An SFTP session is nothing without what would be lost: that one ends.
 
 use crate::link::Link;
 use crate::link::call;
@@ -41,14 +41,9 @@ fn line(words: &[String]) -> String {
     format!("exec sh -c {} thub {}", quote(script), quote(&inner))
 }
 
-/// The command of a channel: one line for the login shell there.
-pub fn command(open: &ChannelOpen) -> String {
-    open.line.clone().unwrap_or_else(|| line(&open.command))
-}
-
 /// The terminal asked for.
 pub fn terminal(open: &ChannelOpen) -> Terminal {
-    let command = (open.kind == "exec").then(|| command(open));
+    let command = (open.kind == "exec").then(|| open.line.clone().unwrap_or_else(|| line(&open.command)));
     Terminal {
         command,
         term: open.term.clone(),
@@ -102,7 +97,7 @@ pub async fn serve(
         let room = flow.room();
         // only what holds up others is thrown away
         flow.stuck |= room == 0 && control.is_full() && flow.moved.elapsed() >= STUCK;
-        if flow.stuck && open.is_whole_or_nothing() {
+        if flow.stuck && open.kind == ChannelOpen::SFTP {
             break SessionExited { exit_code: None, cause: Some("what came for it was not taken".into()) };
         }
         let stuck = flow.stuck;

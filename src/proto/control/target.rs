@@ -80,9 +80,9 @@ method!(TargetStop = "target.stop" -> Done);
 #[serde(default)]
 pub struct ChannelOpen {
     pub stream: StreamId,
-    /// shell, exec; without a terminal: sftp = the bytes of an SFTP session, pipe = a command's input and output.
+    /// shell, exec; sftp = no terminal, but the bytes of an SFTP session.
     pub kind: String,
-    /// argv of `exec` and `pipe`.
+    /// argv of `exec`.
     pub command: Vec<String>,
     /// In their place, as it is: one line for the login shell there.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -96,12 +96,6 @@ pub struct ChannelOpen {
 }
 impl ChannelOpen {
     pub const SFTP: &str = "sftp";
-    pub const PIPE: &str = "pipe";
-
-    /// Nothing of its output can do without the rest.
-    pub fn is_whole_or_nothing(&self) -> bool {
-        [ChannelOpen::SFTP, ChannelOpen::PIPE].contains(&self.kind.as_str())
-    }
 }
 #[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(default)]
