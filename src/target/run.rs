@@ -262,6 +262,7 @@ impl Target {
             sys::test_point("channel");
             let channel = match open.kind.as_str() {
                 ChannelOpen::SFTP => ssh.sftp_channel().await?,
+                ChannelOpen::PIPE => ssh.exec(&channel::command(&open)).await?,
                 _ => ssh.terminal(&channel::terminal(&open)).await?,
             };
             Ok::<_, crate::failure::Failure>((ssh, channel))
