@@ -8,7 +8,7 @@ use crate::client::predict::Tally;
 impl App {
     pub(super) fn follow_look(&mut self, out: &mut Vec<Effect>) {
         let want = self.layers.iter().find_map(|l| match l {
-            Layer::Monitor(host) if !host.is_local() => Some(host.clone()),
+            Layer::Monitor(panel) => self.linked(&panel.spot).filter(|host| !host.is_local()),
             _ => None,
         });
         if want == self.looks_at {

@@ -231,7 +231,7 @@ impl App {
     }
 
     /// Seconds since it was started.
-    fn age_of(&self, info: &SessionInfo) -> Option<i64> {
+    pub fn age_of(&self, info: &SessionInfo) -> Option<i64> {
         unix_of(&info.created_at).map(|t| self.unix_now() - t)
     }
 
