@@ -21,6 +21,7 @@ pub mod search;
 pub mod send;
 pub mod sessions;
 pub mod show;
+pub mod top;
 pub mod wait;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -137,6 +138,16 @@ Example:
         after_help = "NAME is a name, a path of names (`Lab/Boards/uart`) or an id, as `thub conn ls` shows them. `thub new --connection NAME` opens one.\n\nExample:\n  thub conn add sensor pi@10.0.0.5 --in 'Deploy Targets'\n  thub conn add build --set startingDirectory=~/src --set command='make -j4' --set env.CC=clang\n  thub conn ls -H build-server --json"
     )]
     Conn(Conn),
+    /// CPU, memory, disks and network of a host, a jump target or a container
+    #[command(
+        after_help = "-H is a host as everywhere, HOST/CONNECTION for what a prepared connection of HOST leads to (over SSH, or a container), local/CONNECTION or just its name for one of this machine. Two looks a second apart are taken, so that rates are of now. With --watch it goes on until Ctrl-C. --json prints one object (with --watch one a line): sizes in bytes, rates in bytes a second, null = not known.
+
+Example:
+  thub top -H build-server
+  thub top -H hub/sensor --watch 10
+  thub top --json | jq .cpu_percent"
+    )]
+    Top(Top),
     /// Put the agent on a host
     #[command(after_help = "Example:\n  thub deploy build-server")]
     Deploy(Deploy),
@@ -359,6 +370,16 @@ pub struct Run {
     /// Command and arguments
     #[arg(last = true, required = true, value_name = "CMD")]
     pub command: Vec<String>,
+}
+
+#[derive(Args, Debug)]
+pub struct Top {
+    /// Go on, every S seconds (1 to 60; left out: every 2, of what is behind a host every 5)
+    #[arg(short = 'w', long, value_name = "S", allow_hyphen_values = true)]
+    pub watch: Option<Option<String>>,
+    /// Processes listed, those with most CPU
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 10)]
+    pub processes: u16,
 }
 
 #[derive(Args, Debug)]

@@ -113,13 +113,6 @@ impl<R: AsyncRead + AsyncWrite + Unpin> Reader<tokio::io::ReadHalf<R>> {
         let mut buf = vec![0; 32 << 10];
         let mut from = 0;
         loop {
-            let n = self.read.read(&mut buf).await.map_err(|e| e.to_string())?;
-            if n == 0 {
-                let last = String::from_utf8_lossy(&self.text);
-                let said = last.lines().last().map(|l| format!(" ({})", short(l.trim(), 80))).unwrap_or_default();
-                return Err(format!("its shell does not run what asks for them{said}"));
-            }
-            self.text.extend_from_slice(buf.get(..n).unwrap_or_default());
             // (only what is new is looked through, and what may be half a mark before it)
             let at = find(&self.text, from, end.as_bytes());
             if let Some(at) = at {
@@ -133,6 +126,13 @@ impl<R: AsyncRead + AsyncWrite + Unpin> Reader<tokio::io::ReadHalf<R>> {
             if self.text.len() > parse::MOST {
                 return Err(format!("it prints more than {} bytes for them", parse::MOST));
             }
+            let n = self.read.read(&mut buf).await.map_err(|e| e.to_string())?;
+            if n == 0 {
+                let last = String::from_utf8_lossy(&self.text);
+                let said = last.lines().last().map(|l| format!(" ({})", short(l.trim(), 80))).unwrap_or_default();
+                return Err(format!("its shell does not run what asks for them{said}"));
+            }
+            self.text.extend_from_slice(buf.get(..n).unwrap_or_default());
         }
     }
 }

@@ -151,6 +151,7 @@ mod tests {
     use super::*;
     use crate::client::host::HostId;
     use crate::client::keymap::a_key_does_one_thing;
+    use crate::term::input::{Code, Mods};
 
     #[test]
     fn processes_are_sorted_and_sought() {
@@ -167,7 +168,7 @@ mod tests {
         let pids = |panel: &Panel| panel.chosen(&all).iter().map(|p| p.pid).collect::<Vec<_>>();
         assert_eq!(pids(&panel), [3, 7, 5]);
         let mut press = |panel: &mut Panel, key: char| {
-            let key = Key::char(key);
+            let key = Key::new(Code::Char(key), Mods::NONE);
             let name = crate::client::keymap::word(&key);
             panel.key(&key, &name);
         };
