@@ -24,6 +24,7 @@ pub mod send;
 pub mod serial;
 pub mod sessions;
 pub mod show;
+pub mod top;
 pub mod wait;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -156,6 +157,16 @@ Example:
         after_help = "Whoever may use the engine's socket is root on that machine. A session in one is a prepared connection of type docker: `thub conn add --type docker`; `thub new --connection NAME` opens it, `thub cp CONNECTION:PATH` copies its files.\n\nExample:\n  thub containers -H build-server\n  thub conn add db --type docker --set container=db\n  thub containers stop db"
     )]
     Containers(Containers),
+    /// CPU, memory, disks and network of a host, a jump target or a container
+    #[command(
+        after_help = "-H is a host as everywhere, HOST/CONNECTION for what a prepared connection of HOST leads to (over SSH, or a container), local/CONNECTION or just its name for one of this machine. Two looks a second apart are taken, so that rates are of now. With --watch it goes on until Ctrl-C. --json prints one object (with --watch one a line): sizes in bytes, rates in bytes a second, null = not known.
+
+Example:
+  thub top -H build-server
+  thub top -H hub/sensor --watch 10
+  thub top --json | jq .cpu_percent"
+    )]
+    Top(Top),
     /// Put the agent on a host
     #[command(after_help = "Example:\n  thub deploy build-server")]
     Deploy(Deploy),
@@ -392,6 +403,16 @@ pub struct Run {
     /// Command and arguments
     #[arg(last = true, required = true, value_name = "CMD")]
     pub command: Vec<String>,
+}
+
+#[derive(Args, Debug)]
+pub struct Top {
+    /// Go on, every S seconds (1 to 60; left out: every 2, of what is behind a host every 5)
+    #[arg(short = 'w', long, value_name = "S", allow_hyphen_values = true)]
+    pub watch: Option<Option<String>>,
+    /// Processes listed, those with most CPU
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 10)]
+    pub processes: u16,
 }
 
 #[derive(Args, Debug)]

@@ -179,6 +179,7 @@ async fn verbs(
         Some(Verb::Resize(r)) => cli::sessions::resize(&env, &host, &r).await?,
         Some(Verb::Run(r)) => return cli::run::run(&env, &common, &r).await,
         Some(Verb::Cp(c)) => return cli::cp::cp(&env, &common, &c).await,
+        Some(Verb::Top(t)) => cli::top::top(&env, &common, &t).await?,
         Some(Verb::Conn(c)) => cli::conn::conn(&env, &common, &host, &c).await?,
         Some(Verb::Deploy(d)) => cli::agent::deploy(&env, &common, &d).await?,
         Some(Verb::Forward(f)) => return cli::forward::forward(&env, &common, &host, &f).await,

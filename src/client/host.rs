@@ -23,7 +23,9 @@ use crate::proto::control::connections::{Connection, ConnectionsAdd, Connections
 use crate::proto::control::{Act, Fault, MarkInfo, PortInfo, SessionCreate, SessionDetach, SessionInfo, SessionList};
 use crate::proto::frame::{self, Body, Frame};
 use crate::proto::ids::{Offset, SessionId, Size, StreamId};
-use crate::proto::notice::{Gauges, SessionExited};
+use crate::client::gauges::How;
+use crate::proto::gauges::{Gauges, Watched};
+use crate::proto::notice::SessionExited;
 use crate::secret::Secret;
 use crate::store::connections::Book;
 use crate::term::screen::Colors;
@@ -217,8 +219,8 @@ pub enum HostCommand {
     },
     /// Ask for the list of sessions; it also comes by itself when it changes.
     List,
-    /// Gauges wanted or not.
-    Gauges(bool),
+    /// All whose gauges are wanted of its agent, and how.
+    Gauges(Vec<(Watched, How)>),
     Answer {
         id: u64,
         answer: Answer,
@@ -361,7 +363,7 @@ pub enum HostEvent {
     Silent(Duration),
     /// The connection to a host without an agent is gone, until `Silent` of zero: the next session makes it anew.
     Unlinked,
-    Gauges(Gauges),
+    Gauges(Box<Gauges>),
     /// What the host is lent over the link that stands now.
     Lends(Lends),
     /// All of the host's, when one is another (and every 2 s while somebody looks).

@@ -9,6 +9,7 @@ pub mod export;
 pub mod files;
 pub mod find;
 pub mod foresight;
+pub mod gauges;
 pub mod forwards;
 pub mod host;
 pub mod import;

@@ -169,6 +169,11 @@ impl App {
         self.layers.iter().any(|l| matches!(l, Layer::Browser))
     }
 
+    /// What takes the whole screen.
+    pub fn fills_the_screen(&self) -> bool {
+        self.layers.iter().any(|l| matches!(l, Layer::Browser | Layer::Monitor(_)))
+    }
+
     /// Whether its keys are the browser's just now.
     fn looks_at_browser(&self) -> bool {
         matches!(self.layers.last(), Some(Layer::Browser))

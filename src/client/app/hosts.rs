@@ -52,7 +52,6 @@ impl Host {
             book: None,
             changing: Default::default(),
             coming: Vec::new(),
-            gauges: None,
             forwards: Vec::new(),
             lends: Lends::default(),
             ports: None,
@@ -206,7 +205,7 @@ impl App {
                 }
                 self.refresh_ports(&id);
             }
-            HostEvent::Gauges(g) => host.gauges = Some(g),
+            HostEvent::Gauges(g) => self.gauges.add(&id, g, now, &self.settings.limits),
             HostEvent::Forwards(list) => self.forwards(&id, list),
             HostEvent::Lends(lends) => host.lends = lends,
             HostEvent::Ports(list) => {
@@ -384,6 +383,7 @@ impl App {
         host.state = state.clone();
         host.since = now;
         if !matches!(state, HostState::Online { .. }) {
+            self.gauges.is_away(id);
             host.changing.clear();
             host.coming.clear();
         }
@@ -394,8 +394,6 @@ impl App {
             // nor is the way the same
             host.link = None;
             host.trips.clear();
-            // those from before are not of now
-            host.gauges = host.gauges.take().filter(|_| was_online);
         }
         if matches!(state, HostState::Online { .. }) && !state.is_without_agent() && !id.is_local() {
             self.changed |= !std::mem::replace(&mut host.kept, true);
@@ -416,9 +414,6 @@ impl App {
                 }
                 self.trouble_is_over(id);
                 self.hosts_are_back();
-                if self.gauges_of.as_ref() == Some(id) && !was_online {
-                    self.gauges_of = None;
-                }
                 let Some(host) = self.hosts.get_mut(id) else { return };
                 let queue = std::mem::take(&mut host.queue);
                 if !was_online {

@@ -85,7 +85,7 @@ impl App {
     }
 
     /// The same as it was told last, for what came from it.
-    fn kept_book(&self, host: &HostId) -> Option<&Shelf> {
+    pub(super) fn kept_book(&self, host: &HostId) -> Option<&Shelf> {
         match self.teams.get(host) {
             Some(team) => Some(&team.book),
             None => self.hosts.get(host)?.book.as_ref(),

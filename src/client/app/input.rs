@@ -261,6 +261,16 @@ impl App {
             Choice::Retry(hosts, panel) => self.retry(hosts, panel, out),
             Choice::Files(wish) => self.file_wish(*wish, out),
             Choice::Entered(naming, text) => self.entered(*naming, text, out),
+            Choice::Watch(by) => {
+                let spots = self.spots();
+                if let Some(Layer::Monitor(panel)) = self.layers.last_mut()
+                    && !spots.is_empty()
+                {
+                    let at = spots.iter().position(|s| *s == panel.spot).map_or(0, |at| at as i64 + by);
+                    let at = at.rem_euclid(spots.len() as i64) as usize;
+                    spots.get(at).cloned().into_iter().for_each(|spot| panel.go(spot));
+                }
+            }
             Choice::CopyText(text) => {
                 self.say(format!("{} copied", crate::text::count(text.chars().count(), "character")));
                 self.copied.clone_from(&text);

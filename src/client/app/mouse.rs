@@ -79,6 +79,10 @@ impl App {
             self.tree_click(tree, button, x, y, out);
             return;
         }
+        if let Some(act) = view::detail::hit(self, x, y) {
+            act.into_iter().for_each(|act| self.tree_act(act, out));
+            return;
+        }
         if frame.drawer {
             self.look_at_panes();
         }

@@ -3,6 +3,7 @@
 
 mod asker;
 mod asking;
+mod gauges;
 mod booking;
 mod calls;
 mod frames;
@@ -90,7 +91,7 @@ pub fn spawn(host: HostId, env: Arc<Env>, events: Events, first: Option<Dialed>)
         early: Vec::new(),
         next_stream: 2,
         tries: 0,
-        gauges: false,
+        watched: gauges::Watches::default(),
         announced: HashMap::new(),
         typed_last: None,
         searching: HashMap::new(),
@@ -189,7 +190,7 @@ struct Task {
     tries: u64,
     /// What its agent may ask.
     asking: Arc<Asking>,
-    gauges: bool,
+    watched: gauges::Watches,
     announced: HashMap<SessionId, Waiting>,
     /// Whom its echo is waited for: it gets more of the link than the others.
     typed_last: Option<SessionId>,
@@ -492,7 +493,7 @@ impl Task {
                     a.size = size.clamped();
                 }
             }
-            HostCommand::Gauges(on) => self.gauges = on,
+            HostCommand::Gauges(wanted) => self.watched.want(wanted),
             HostCommand::Look(on) => self.looking = on,
             HostCommand::Update => self.renew = true,
             HostCommand::Without => self.env.go_without(&self.host, true),
@@ -618,9 +619,8 @@ impl Task {
         }
         drop(link.call(&Subscribe { topic: "sessions".into() }));
         // (this machine's gauges are not that host's)
-        if self.gauges && live.without.is_none() {
-            drop(link.call(&MonitoringSubscribe {}));
-        }
+        self.watched.begin();
+        self.watch(&live);
         if let Some(without) = &live.without {
             without.look();
         }

@@ -120,9 +120,14 @@ const TERMINAL: &[Shown] = &[
 impl Form {
     /// For a new one in a folder, beside those that are there.
     pub fn new(host: HostId, folder: Option<String>, all: &[Connection]) -> Form {
+        Form::of_kind("local", host, folder, all)
+    }
+
+    /// The same, of a kind that is chosen already.
+    pub fn of_kind(kind: &str, host: HostId, folder: Option<String>, all: &[Connection]) -> Form {
         let base = Connection {
             folder_id: folder,
-            config: Config { kind: "local".into(), config: Map::new() },
+            config: Config { kind: kind.into(), config: Map::new() },
             ..Connection::default()
         };
         Form::of(host, base, None, all)

@@ -160,13 +160,9 @@ impl Task {
             }
             HostCommand::Update => self.update(live),
             HostCommand::List => self.list(live),
-            HostCommand::Gauges(on) => {
-                self.gauges = on;
-                match (on, &live.without) {
-                    (true, None) => drop(live.link.call(&MonitoringSubscribe {})),
-                    (false, None) => drop(live.link.call(&MonitoringUnsubscribe {})),
-                    (_, Some(_)) => {}
-                }
+            HostCommand::Gauges(wanted) => {
+                self.watched.want(wanted);
+                self.watch(live);
             }
             HostCommand::Look(on) => {
                 self.looking = on;
