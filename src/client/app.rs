@@ -6,6 +6,7 @@ mod deploy;
 mod device;
 pub mod files;
 mod find;
+mod fresh;
 mod gauging;
 mod geometry;
 mod hosts;
