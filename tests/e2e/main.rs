@@ -21,6 +21,7 @@ mod logout;
 mod look;
 mod many;
 mod near;
+mod serial;
 mod slow;
 mod soak;
 mod survive;
