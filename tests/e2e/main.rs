@@ -22,6 +22,7 @@ mod look;
 mod many;
 mod mixed;
 mod near;
+mod serial;
 mod slow;
 mod soak;
 mod survive;
