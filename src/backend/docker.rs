@@ -8,10 +8,11 @@
 //! - `engine`  where it listens, what is there, what it says no to · `raw` its streams, byte for byte
 //! - `list`    containers and images, starting and stopping · `named` what is a name · `numbers` the gauges of one
 //! - `life`    what a session has of one, over stops and starts · `exec` a program started in it · `stamps` a log that is
-//!   followed over cuts · `lines` lines edited for a program without a terminal
+//!   followed over cuts · `inside` what its files want · `lines` lines edited for a program without a terminal
 
 mod engine;
 mod exec;
+mod inside;
 mod life;
 mod lines;
 mod list;
@@ -21,6 +22,7 @@ mod raw;
 mod stamps;
 
 pub use engine::Engine;
+pub use inside::{Inside, Job, Stat};
 pub use life::open;
 pub use numbers::{Stats, stats};
 

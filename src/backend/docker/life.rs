@@ -202,6 +202,7 @@ pub async fn open(docker: Docker, size: Size, term: &str, name: &str) -> Result<
         state: Device::CONNECTED.into(),
         since_ms: sys::unix_ms(SystemTime::now()),
         container: Some(stand.id.clone()),
+        socket: Some(engine.socket().to_string_lossy().into_owned()),
         ..Device::default()
     };
     let failed = |e: std::io::Error| Fault::new(Fault::INTERNAL, format!("no pipe: {e}"));

@@ -81,6 +81,45 @@ pub async fn stream(socket: &Path, prefix: &str, ask: Ask<'_>) -> Result<Stream,
     }
 }
 
+/// Sends a tar archive (PUT), to its end.
+pub async fn send(
+    socket: &Path,
+    prefix: &str,
+    doing: &str,
+    path: String,
+    mut archive: Box<dyn AsyncRead + Send + Unpin>,
+) -> Result<(), Fault> {
+    let gone = |e: &dyn std::fmt::Display| Fault::new(Fault::GONE, format!("{doing}: the engine is gone ({e})"));
+    let io = UnixStream::connect(socket).await.map_err(|e| gone(&e))?;
+    let body = http_body_util::StreamBody::new(futures_util::stream::poll_fn(move |cx| {
+        let mut piece = vec![0; PIECE];
+        let mut buf = tokio::io::ReadBuf::new(&mut piece);
+        match std::pin::Pin::new(&mut archive).poll_read(cx, &mut buf) {
+            std::task::Poll::Pending => std::task::Poll::Pending,
+            std::task::Poll::Ready(Err(e)) => std::task::Poll::Ready(Some(Err(e))),
+            std::task::Poll::Ready(Ok(())) => {
+                let n = buf.filled().len();
+                piece.truncate(n);
+                std::task::Poll::Ready((n > 0).then(|| Ok(hyper::body::Frame::data(Bytes::from(piece)))))
+            }
+        }
+    }));
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(io)).await.map_err(|e| gone(&e))?;
+    let carried = tokio::spawn(connection);
+    let request =
+        Request::put(format!("{prefix}{path}")).header(HOST, "docker").header(CONTENT_TYPE, "application/x-tar");
+    let request = request.body(body).map_err(|e| Fault::new(Fault::BAD_PARAMS, format!("{doing}: {e}")))?;
+    let response = sender.send_request(request).await.map_err(|e| gone(&e));
+    let done = match response {
+        Ok(response) if response.status().is_success() => Ok(()),
+        Ok(response) => Err(engine::said(doing, response.status().as_u16(), &words(response.into_body()).await)),
+        Err(fault) => Err(fault),
+    };
+    carried.abort();
+    done
+}
+
 /// What an engine says in its error: `{"message": "…"}`.
 async fn words(mut body: Incoming) -> String {
     let mut all = Vec::new();
