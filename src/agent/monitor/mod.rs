@@ -164,21 +164,24 @@ impl Agent {
                 return Err(Fault::new(Fault::BAD_PARAMS, "gauges are of a place or of a session, not of both"));
             }
             let info = self.info(session).await?;
-            if let Some(container) = info.device.and_then(|d| d.container) {
-                let socket = match self.prepared(&info.connection_id).await.map(|c| meant(&c)) {
-                    Ok(Ok(Kind::Docker(docker))) => docker.socket,
-                    _ => None,
-                };
+            if let Some((container, socket)) = info.device.and_then(|d| Some((d.container?, d.socket))) {
                 return Ok(What::Container { socket, container });
             }
             let none = || Fault::new(Fault::WRONG_KIND, "that session is in no container and on no other host");
             return info.target.parse().map(What::Target).map_err(|_| none());
         }
         match &of.place {
-            Place { target: None, connection: None, ssh: None } => Ok(What::Here),
-            Place { target: Some(id), connection: None, ssh: None } => Ok(What::Target(id.clone())),
-            Place { target: None, connection: None, ssh: Some(ssh) } => Ok(What::Target(self.target(ssh).await?)),
-            Place { target: None, connection: Some(id), ssh: None } => {
+            place if place.is_here() => Ok(What::Here),
+            Place { target: Some(id), connection: None, ssh: None, docker: None } => Ok(What::Target(id.clone())),
+            Place { target: None, connection: None, ssh: Some(ssh), docker: None } => {
+                Ok(What::Target(self.target(ssh).await?))
+            }
+            Place { target: None, connection: None, ssh: None, docker: Some(docker) } => {
+                let named = docker.container.clone().or(docker.name.clone());
+                let none = || Fault::new(Fault::BAD_PARAMS, "that names no container");
+                Ok(What::Container { socket: docker.socket.clone(), container: named.ok_or_else(none)? })
+            }
+            Place { target: None, connection: Some(id), ssh: None, docker: None } => {
                 let connection = self.prepared(id).await?;
                 let none = |why: &str| Err(amiss(&connection.name, why));
                 match meant(&connection)? {
@@ -191,7 +194,7 @@ impl Agent {
                     _ => none("it has no gauges: connections of type ssh and docker have"),
                 }
             }
-            _ => Err(Fault::new(Fault::BAD_PARAMS, "a place is a target, a connection or what one says")),
+            _ => Err(Fault::new(Fault::BAD_PARAMS, "a place is a target, a connection, or what one says")),
         }
     }
 }

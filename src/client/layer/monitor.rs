@@ -58,15 +58,7 @@ pub struct Panel {
 
 impl Panel {
     pub fn new(spot: Spot) -> Panel {
-        Panel {
-            spot,
-            sort: Sort::Cpu,
-            turned: false,
-            filter: Field::default(),
-            typing: false,
-            above: 0,
-            link: None,
-        }
+        Panel { spot, sort: Sort::Cpu, turned: false, filter: Field::default(), typing: false, above: 0, link: None }
     }
 
     pub fn key(&mut self, key: &Key, name: &str) -> Outcome {

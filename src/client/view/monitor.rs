@@ -76,13 +76,21 @@ pub fn draw(app: &App, theme: &Theme, panel: &Panel, whole: Rect, buf: &mut Buff
 }
 
 /// The state of the host, its build, and what there is one figure of.
-fn head(app: &App, theme: &Theme, host: Option<(&HostId, &Host)>, g: Option<&Gauges>, room: &mut Rect, buf: &mut Buffer) {
+fn head(
+    app: &App,
+    theme: &Theme,
+    host: Option<(&HostId, &Host)>,
+    g: Option<&Gauges>,
+    room: &mut Rect,
+    buf: &mut Buffer,
+) {
     let (mut words, mut style, mut hints) = (Vec::new(), theme.ok, Vec::new());
     match host {
         None => words.push("online".to_string()),
         Some((id, host)) => match &host.state {
             HostState::Online { .. } if host.silent => {
-                (words, style) = (vec![format!("online, {}: nothing sent is answered", state_text(host, app.now))], theme.warn);
+                (words, style) =
+                    (vec![format!("online, {}: nothing sent is answered", state_text(host, app.now))], theme.warn);
             }
             HostState::Online { hostname, .. } if host.unlinked => {
                 let why = "no link: plain SSH, a new session makes it anew";
@@ -266,7 +274,10 @@ fn parts(theme: &Theme, g: &Gauges, room: &mut Rect, below: u16, buf: &mut Buffe
         .collect();
     rows.extend(with_name("nets", &nets, "  ", width).into_iter().take(2).map(|l| (l, theme.text)));
     if let Some(swap) = g.swap() {
-        rows.push((format!("swap   {} {swap:.0}%  {} of {}", meter(swap, 8), size(g.swap_used), size(g.swap_total)), theme.text));
+        rows.push((
+            format!("swap   {} {swap:.0}%  {} of {}", meter(swap, 8), size(g.swap_used), size(g.swap_total)),
+            theme.text,
+        ));
     }
     let temps: Vec<String> = g.temps.iter().map(|t| format!("{} {:.0}°C", short(&t.name, 24), t.celsius)).collect();
     rows.extend(with_name("temps", &temps, "  ", width).into_iter().take(2).map(|l| (l, theme.text)));
@@ -313,7 +324,12 @@ fn processes(theme: &Theme, panel: &Panel, g: &Gauges, room: Rect, buf: &mut Buf
         true => format!("{pid:>7} {cpu:>6} {mem:>6} "),
         false => format!("{pid:>8} {user:<10} {cpu:>6} {mem:>10}  "),
     };
-    let names = columns(&arrow(Sort::Pid, "PID"), &arrow(Sort::User, "USER"), &arrow(Sort::Cpu, "CPU%"), &arrow(Sort::Mem, "MEM"));
+    let names = columns(
+        &arrow(Sort::Pid, "PID"),
+        &arrow(Sort::User, "USER"),
+        &arrow(Sort::Cpu, "CPU%"),
+        &arrow(Sort::Mem, "MEM"),
+    );
     fill(buf, head, theme.status);
     let x = put_cut(buf, head.x, head.y, head.width, &(names + &arrow(Sort::Command, "COMMAND")), theme.status);
     let mut cursor = None;
