@@ -398,7 +398,8 @@ impl Config {
 
 impl Limits {
     fn set(&mut self, value: &DeValue<'_>) -> Result<(), Wrong> {
-        let example = "[monitoring] holds lines such as disk = [90, 97]: limited from 90 percent on, an error from 97; 0 = never";
+        let example =
+            "[monitoring] holds lines such as disk = [90, 97]: limited from 90 percent on, an error from 97; 0 = never";
         let wrong = |what: String| (what, example.to_string());
         let Some(table) = value.as_table() else { return Err(wrong("is not a table".into())) };
         for (name, value) in table {

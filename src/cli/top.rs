@@ -178,7 +178,10 @@ fn as_text(title: &str, g: &Gauges, processes: usize) {
     }
     let part = |name: &str, percent: Option<f32>, used: u64, total: u64, more: &str| {
         if let Some(percent) = percent {
-            println!("{}", format!("{name:<9} {percent:>3.0}%   {} of {}   {more}", size(used), size(total)).trim_end());
+            println!(
+                "{}",
+                format!("{name:<9} {percent:>3.0}%   {} of {}   {more}", size(used), size(total)).trim_end()
+            );
         }
     };
     part("memory", g.mem(), g.mem_used, g.mem_total, "");

@@ -27,6 +27,7 @@ pub use start::{Inside, Setup, Solo};
 
 use super::errands::{Errand, News};
 use super::foresight::Foresight;
+use super::gauges::Book;
 use super::host::measured::Measured;
 use super::host::{HostCommand, HostEvent, HostId, HostState};
 use super::keymap::Keymap;
@@ -40,7 +41,6 @@ use super::trips::Trips;
 use crate::config::Config;
 use crate::proto::control::{PortInfo, SessionInfo};
 use crate::proto::ids::{SessionId, Size};
-use super::gauges::Book;
 use crate::store::layout::Layout;
 use crate::store::teams::Team;
 use crate::term::input::{Key, Mouse};

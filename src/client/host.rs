@@ -17,14 +17,14 @@ pub use dial::{Dialed, Env, First, Reply, attaching, dial, dial_by};
 pub use task::{LAST_WORDS, first_attach, spawn};
 
 use crate::client::book::Change;
+use crate::client::gauges::How;
 use crate::link::Link;
 use crate::link::feed::{Feed, WINDOW};
 use crate::proto::control::connections::{Connection, ConnectionsAdd, ConnectionsList, Folder, Listed};
 use crate::proto::control::{Fault, MarkInfo, PortInfo, SessionCreate, SessionDetach, SessionInfo, SessionList};
 use crate::proto::frame::{self, Body, Frame};
-use crate::proto::ids::{Offset, SessionId, Size, StreamId};
-use crate::client::gauges::How;
 use crate::proto::gauges::{Gauges, Watched};
+use crate::proto::ids::{Offset, SessionId, Size, StreamId};
 use crate::proto::notice::SessionExited;
 use crate::secret::Secret;
 use crate::store::connections::Book;

@@ -298,7 +298,10 @@ mod tests {
     fn what_a_machine_carries_is_counted_once() {
         let net = |name: &str, rx| Net { name: name.into(), rx: Some(rx), tx: Some(1), ..Net::default() };
         let of = |nets| Gauges { nets, ..Gauges::default() }.net();
-        assert_eq!(of(vec![net("lo", 9), net("eth0", 5), net("wlan0", 2), net("docker0", 5), net("veth1", 5)]), Some((7, 2)));
+        assert_eq!(
+            of(vec![net("lo", 9), net("eth0", 5), net("wlan0", 2), net("docker0", 5), net("veth1", 5)]),
+            Some((7, 2))
+        );
         assert_eq!(of(vec![net("lo", 9)]), None);
     }
 }

@@ -37,7 +37,8 @@ pub(super) async fn run(mut watch: Watch, agent: Weak<Agent>, id: TargetId) {
         watch.tell_fault(&why);
         // (one that was looked at for a while is tried at once)
         again = if began.elapsed() > AGAIN.1 { AGAIN.0 } else { (again * 2).min(AGAIN.1) };
-        let next = Instant::now() + if state(&agent, &id).await.is_ok_and(|s| s == CONNECTED) { again } else { AGAIN.0 };
+        let next =
+            Instant::now() + if state(&agent, &id).await.is_ok_and(|s| s == CONNECTED) { again } else { AGAIN.0 };
         tokio::time::sleep_until(next.into()).await;
     }
 }
@@ -55,11 +56,7 @@ async fn state(agent: &Weak<Agent>, id: &TargetId) -> Result<String, String> {
 }
 
 /// Looks until that fails; Ok = nobody wants to know any more.
-async fn session(
-    watch: &mut Watch,
-    agent: &Weak<Agent>,
-    id: &TargetId,
-) -> Result<(), String> {
+async fn session(watch: &mut Watch, agent: &Weak<Agent>, id: &TargetId) -> Result<(), String> {
     // to connect anew could ask a person, for gauges
     let stands = state(agent, id).await?;
     if stands != CONNECTED {

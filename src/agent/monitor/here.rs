@@ -313,7 +313,13 @@ nonsense
 ";
         let found = mounts(text);
         let found: Vec<_> = found.iter().map(|(d, m)| (d.as_str(), m.as_str())).collect();
-        let all = [("/dev/sda1", "/"), ("/dev/sda1", "/var/lib/x"), ("/dev/sdb1", "/media/a b"), ("tank", "/tank"), ("tank", "/tank/home")];
+        let all = [
+            ("/dev/sda1", "/"),
+            ("/dev/sda1", "/var/lib/x"),
+            ("/dev/sdb1", "/media/a b"),
+            ("tank", "/tank"),
+            ("tank", "/tank/home"),
+        ];
         assert_eq!(found, all);
         let overlay = "1 0 0:99 / / rw - overlay overlay rw";
         assert_eq!(mounts(overlay), [("overlay".to_string(), "/".to_string())]);

@@ -231,8 +231,7 @@ mod tests {
     fn those_with_most_are_named() {
         let run = |pid, used: f64, rss| Running { pid, used: Some(used), rss, ..Running::default() };
         let before: Vec<_> = (0..200).map(|pid| run(pid, 10.0, 0)).collect();
-        let now: Vec<_> =
-            (0..200).map(|pid| run(pid, if pid == 7 { 12.0 } else { 10.0 }, u64::from(pid))).collect();
+        let now: Vec<_> = (0..200).map(|pid| run(pid, if pid == 7 { 12.0 } else { 10.0 }, u64::from(pid))).collect();
         let top = gauges(
             &Look { running: before, ..Look::default() },
             &Look { running: now, ..Look::default() },

@@ -1,6 +1,5 @@
 //! Key scripts in; effects and text screens out.
 
-use crate::proto::gauges::Gauges;
 use super::*;
 use crate::client::host::attached::{Settled, Waiting};
 use crate::client::host::{Answer, Question};
@@ -10,6 +9,7 @@ use crate::client::tree::Place;
 use crate::client::view;
 use crate::proto::control::SessionCreate;
 use crate::proto::frame::tty;
+use crate::proto::gauges::Gauges;
 use crate::proto::ids::SessionId;
 use crate::proto::notice::SessionExited;
 use crate::store::layout as disk;
@@ -467,7 +467,10 @@ fn what_a_host_showed_last_is_not_shown_as_of_now() {
     let host = "build-server";
     s.at(10.0);
     s.host(host, HostEvent::Rtt(Duration::from_millis(31)));
-    s.host(host, HostEvent::Gauges(Box::new(Gauges { cpu: Some(42.0), mem_used: 1, mem_total: 2, ..Gauges::default() })));
+    s.host(
+        host,
+        HostEvent::Gauges(Box::new(Gauges { cpu: Some(42.0), mem_used: 1, mem_total: 2, ..Gauges::default() })),
+    );
     s.host(host, HostEvent::Sessions(vec![info("r1", 50, 20)]));
     assert!(s.has("CPU ▄ 42%"), "{}", s.screen());
     s.keys("C-b M");

@@ -3,10 +3,10 @@
 use crate::client::app::hub::Wish;
 use crate::client::app::{App, Effect, Target};
 use crate::client::command::COMMANDS;
-use crate::client::host::HostId;
-use crate::client::layer::picker::{Item, Picker};
 use crate::client::gauges::Spot;
+use crate::client::host::HostId;
 use crate::client::layer::monitor;
+use crate::client::layer::picker::{Item, Picker};
 use crate::client::layer::ports::Panel;
 use crate::client::layer::{Choice, Layer};
 use crate::client::layout::Dir;

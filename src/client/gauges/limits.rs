@@ -61,11 +61,14 @@ impl Alarm {
             if one.level == Level::Fine {
                 continue;
             }
-            why.push((one.level, match what {
-                "disk" => format!("{what} {value:.0}% of {}", disk.map(|d| d.mount.as_str()).unwrap_or_default()),
-                "temperature" => format!("{value:.0}°C at {}", hot.map(|t| t.name.as_str()).unwrap_or_default()),
-                _ => format!("{what} {value:.0}%"),
-            }));
+            why.push((
+                one.level,
+                match what {
+                    "disk" => format!("{what} {value:.0}% of {}", disk.map(|d| d.mount.as_str()).unwrap_or_default()),
+                    "temperature" => format!("{value:.0}°C at {}", hot.map(|t| t.name.as_str()).unwrap_or_default()),
+                    _ => format!("{what} {value:.0}%"),
+                },
+            ));
         }
         // what it can't tell is a limit, too
         why.extend(g.faults.iter().map(|f| (Level::Limited, f.clone())));

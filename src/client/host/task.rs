@@ -3,10 +3,10 @@
 
 mod asker;
 mod asking;
-mod gauges;
 mod booking;
 mod calls;
 mod frames;
+mod gauges;
 mod look;
 mod shortcut;
 

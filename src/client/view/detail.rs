@@ -1,7 +1,7 @@
 //! Draws the panel of what is chosen in the tree: a host or a prepared connection, its state, gauges, sessions, and what can
 //! be done with it. Leaves out doing it.
 
-use super::gauge::{level, meter, rate, sparks, uptime};
+use super::gauge::{filling, level, meter, rate, sparks, uptime};
 use super::{boxed, ground, put, put_cut, put_right, wrap};
 use crate::client::app::{App, Host};
 use crate::client::gauges::limits::Level;
@@ -38,7 +38,9 @@ fn room(app: &App) -> Option<Rect> {
     let whole = Rect::new(0, 0, app.size.cols, app.size.rows);
     let bottom = frame.status.map_or(whole.bottom(), |s| s.y);
     let top = frame.tabs.map_or(0, |t| t.bottom());
-    let room = Rect { x: tree.right(), y: top, width: whole.right().saturating_sub(tree.right()), height: bottom - top };
+    // (a blank beside the tree)
+    let x = (tree.right() + 1).min(whole.right());
+    let room = Rect { x, y: top, width: whole.right() - x, height: bottom.saturating_sub(top) };
     (room.width >= LEAST.0 && room.height >= LEAST.1).then_some(room)
 }
 
@@ -166,7 +168,13 @@ fn style_of(theme: &Theme, host: Option<&Host>, level: Level) -> Style {
 }
 
 /// The state in a word, and why in the lines below it.
-fn say_state(theme: &Theme, (word, level, said): (String, Level, String), host: Option<&Host>, width: usize, lines: &mut Vec<Line>) {
+fn say_state(
+    theme: &Theme,
+    (word, level, said): (String, Level, String),
+    host: Option<&Host>,
+    width: usize,
+    lines: &mut Vec<Line>,
+) {
     let style = style_of(theme, host, level);
     let text = if said.is_empty() { word } else { format!("{word}: {said}") };
     lines.extend(wrap(&text, width).into_iter().take(4).map(|l| Line(l, style, String::new())));
@@ -205,7 +213,13 @@ fn lines_of_host(app: &App, theme: &Theme, id: &HostId, width: usize) -> (String
     (host_text(id), title_style, lines)
 }
 
-fn lines_of_connection(app: &App, theme: &Theme, id: &HostId, connection: &str, width: usize) -> Option<(String, Style, Vec<Line>)> {
+fn lines_of_connection(
+    app: &App,
+    theme: &Theme,
+    id: &HostId,
+    connection: &str,
+    width: usize,
+) -> Option<(String, Style, Vec<Line>)> {
     let (c, words) = app.connection_and_words(id, connection)?;
     let runs_on = app.runs_on(id);
     let host = app.hosts.get(&runs_on)?;
@@ -221,7 +235,8 @@ fn lines_of_connection(app: &App, theme: &Theme, id: &HostId, connection: &str, 
     let alive = sessions.iter().filter(|s| s.is_alive()).count();
     let spot = app.spot_of_connection(id, connection, false);
     let seen = spot.as_ref().and_then(|s| app.seen_at(s));
-    let waits = sessions.iter().filter_map(|s| s.device.as_ref()).find(|d| d.state == crate::proto::control::Device::WAITING);
+    let waits =
+        sessions.iter().filter_map(|s| s.device.as_ref()).find(|d| d.state == crate::proto::control::Device::WAITING);
     let state = match (&host.state, waits) {
         (HostState::Online { .. }, Some(device)) => {
             ("waiting".into(), Level::Limited, device.why.as_ref().map(|w| short(w, 200)).unwrap_or_default())
@@ -230,7 +245,9 @@ fn lines_of_connection(app: &App, theme: &Theme, id: &HostId, connection: &str, 
         (HostState::Online { .. }, None) => match seen.and_then(Seen::fault) {
             Some(fault) => ("limited".into(), Level::Limited, short(fault, 200)),
             None => match seen.map(|s| &s.alarm).filter(|a| a.level() > Level::Fine) {
-                Some(alarm) if alarm.level() == Level::Error => ("error".into(), Level::Error, short(&alarm.words(), 200)),
+                Some(alarm) if alarm.level() == Level::Error => {
+                    ("error".into(), Level::Error, short(&alarm.words(), 200))
+                }
                 Some(alarm) => ("limited".into(), Level::Limited, short(&alarm.words(), 200)),
                 None => ("online".into(), Level::Fine, String::new()),
             },
@@ -280,7 +297,8 @@ fn gauge_lines(app: &App, theme: &Theme, seen: Option<&Seen>, width: usize, line
     let mut row = |name: &str, percent: Option<f32>, beside: String| {
         let Some(percent) = percent else { return };
         let text = format!("{name:<5}{} {percent:>3.0}%", meter(percent, wide));
-        lines.push(Line(text, level(theme, percent), beside));
+        let style = if name == "CPU" { level(theme, percent) } else { filling(theme, percent) };
+        lines.push(Line(text, style, beside));
     };
     row("CPU", g.cpu, last(|p| p.cpu));
     row("MEM", g.mem(), last(|p| p.mem));
@@ -310,6 +328,10 @@ fn session_lines(app: &App, theme: &Theme, sessions: &[&SessionInfo], lines: &mu
     };
     lines.extend(sessions.iter().take(SESSIONS).map(row));
     if sessions.len() > SESSIONS {
-        lines.push(Line(format!("  and {} more", count(sessions.len() - SESSIONS, "session")), theme.dim, String::new()));
+        lines.push(Line(
+            format!("  and {} more", count(sessions.len() - SESSIONS, "session")),
+            theme.dim,
+            String::new(),
+        ));
     }
 }

@@ -23,6 +23,15 @@ pub fn level(theme: &Theme, percent: f32) -> Style {
     }
 }
 
+/// The same of what fills up: memory, disks. That much of it is in use is no news.
+pub fn filling(theme: &Theme, percent: f32) -> Style {
+    match percent {
+        p if p >= 90.0 => theme.gauge_high,
+        p if p >= 80.0 => theme.gauge_mid,
+        _ => theme.gauge_low,
+    }
+}
+
 /// `██████░░░░`, so many cells wide.
 pub fn meter(percent: f32, width: usize) -> String {
     let full = (percent.clamp(0.0, 100.0) / 100.0 * width as f32).round() as usize;
@@ -36,15 +45,20 @@ pub fn sparks(values: impl Iterator<Item = f32>) -> String {
     values.map(bar).collect()
 }
 
-/// A line over time in `area`: each value a column as high as its part of `full`. What is not known is a dot.
+/// A line over time in `area`: each value a column as high as its part of `full`. What is not known in between is a dot.
 pub fn graph(buf: &mut Buffer, area: Rect, values: &[Option<f32>], full: f32, style: Style, none: Style) {
     let rows = usize::from(area.height);
     if rows == 0 || full <= 0.0 {
         return;
     }
     let from = values.len().saturating_sub(usize::from(area.width));
+    let mut begun = false;
     for (value, x) in values.iter().skip(from).zip(area.x..area.right()) {
+        begun |= value.is_some();
         let Some(value) = value else {
+            if !begun {
+                continue;
+            }
             put(buf, x, area.bottom() - 1, 1, "·", none);
             continue;
         };
@@ -101,12 +115,14 @@ mod tests {
 
     #[test]
     fn figures_in_few_characters() {
-        assert_eq!([0, 999, 1000, 12_000, 1_023_999, 1_024_000, 5 << 20, 2 << 30].map(rate), [
-            "0", "999", "1.0K", "12K", "1000K", "1.0M", "5.0M", "2.0G"
-        ]);
-        assert_eq!([0, 1023, 1024, 65_536, 1 << 20, 3 << 40].map(size), [
-            "0 B", "1023 B", "1.0 KiB", "64.0 KiB", "1.0 MiB", "3.0 TiB"
-        ]);
+        assert_eq!(
+            [0, 999, 1000, 12_000, 1_023_999, 1_024_000, 5 << 20, 2 << 30].map(rate),
+            ["0", "999", "1.0K", "12K", "1000K", "1.0M", "5.0M", "2.0G"]
+        );
+        assert_eq!(
+            [0, 1023, 1024, 65_536, 1 << 20, 3 << 40].map(size),
+            ["0 B", "1023 B", "1.0 KiB", "64.0 KiB", "1.0 MiB", "3.0 TiB"]
+        );
         assert_eq!([5, 300, 50_520, 309_600].map(uptime), ["5s", "5m", "14h 2m", "3d 14h"]);
         assert_eq!([meter(0.0, 4), meter(1.0, 4), meter(50.0, 4), meter(100.0, 4)], ["░░░░", "█░░░", "██░░", "████"]);
         assert_eq!(sparks([0.0, 50.0, 100.0].into_iter()), "▁▄█");
@@ -117,8 +133,8 @@ mod tests {
         let area = Rect::new(0, 0, 4, 2);
         let mut buf = Buffer::empty(area);
         let style = Style::new();
-        graph(&mut buf, area, &[Some(9.0), None, Some(0.0), Some(50.0), Some(100.0)], 100.0, style, style);
+        graph(&mut buf, area, &[Some(9.0), Some(0.0), None, Some(50.0), Some(100.0)], 100.0, style, style);
         let row = |y| (0..4).map(|x| buf[(x, y)].symbol().to_string()).collect::<String>();
-        assert_eq!((row(0), row(1)), ("   █".into(), "·▁██".into()));
+        assert_eq!((row(0), row(1)), ("   █".into(), "▁·██".into()));
     }
 }

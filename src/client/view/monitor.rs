@@ -1,7 +1,7 @@
 //! Draws a machine's gauges on the whole screen: ten minutes of each, cores, disks, interfaces, processes; and what the link
 //! to it is like.
 
-use super::gauge::{bar, graph, level, meter, rate, size, sparks, uptime};
+use super::gauge::{bar, filling, graph, level, meter, rate, size, sparks, uptime};
 use super::layer::{Cursor, typed};
 use super::status::rtt_text;
 use super::{boxed, fill, put_cut, put_right, wrap};
@@ -76,13 +76,21 @@ pub fn draw(app: &App, theme: &Theme, panel: &Panel, whole: Rect, buf: &mut Buff
 }
 
 /// The state of the host, its build, and what there is one figure of.
-fn head(app: &App, theme: &Theme, host: Option<(&HostId, &Host)>, g: Option<&Gauges>, room: &mut Rect, buf: &mut Buffer) {
+fn head(
+    app: &App,
+    theme: &Theme,
+    host: Option<(&HostId, &Host)>,
+    g: Option<&Gauges>,
+    room: &mut Rect,
+    buf: &mut Buffer,
+) {
     let (mut words, mut style, mut hints) = (Vec::new(), theme.ok, Vec::new());
     match host {
         None => words.push("online".to_string()),
         Some((id, host)) => match &host.state {
             HostState::Online { .. } if host.silent => {
-                (words, style) = (vec![format!("online, {}: nothing sent is answered", state_text(host, app.now))], theme.warn);
+                (words, style) =
+                    (vec![format!("online, {}: nothing sent is answered", state_text(host, app.now))], theme.warn);
             }
             HostState::Online { hostname, .. } if host.unlinked => {
                 let why = "no link: plain SSH, a new session makes it anew";
@@ -186,7 +194,12 @@ fn lines_over_time(app: &App, theme: &Theme, seen: &Seen, g: Option<&Gauges>, ro
     let net = seen.highest(|p| p.rx).max(seen.highest(|p| p.tx)).max(1024.0);
     let four: [(String, Style, Line, f32); 4] = [
         (format!("CPU {}", percent(known.cpu)), styled(known.cpu), |p| p.cpu, 100.0),
-        (format!("MEM {}   {}", percent(known.mem()), mem.unwrap_or_default()), styled(known.mem()), |p| p.mem, 100.0),
+        (
+            format!("MEM {}   {}", percent(known.mem()), mem.unwrap_or_default()),
+            known.mem().map_or(theme.dim, |p| filling(theme, p)),
+            |p| p.mem,
+            100.0,
+        ),
         (
             format!("NET ↓{} ↑{}   most {}", per(rx), per(tx), rate(net as u64)),
             theme.gauge_low,
@@ -194,7 +207,12 @@ fn lines_over_time(app: &App, theme: &Theme, seen: &Seen, g: Option<&Gauges>, ro
             net,
         ),
         (
-            format!("DISK ←{} →{}   most {}", per(known.disk_read), per(known.disk_written), rate(io as u64)),
+            format!(
+                "DISK read {} written {}   most {}",
+                per(known.disk_read),
+                per(known.disk_written),
+                rate(io as u64)
+            ),
             theme.gauge_low,
             |p| p.read.zip(p.written).map(|(a, b)| a + b),
             io,
@@ -213,7 +231,7 @@ fn lines_over_time(app: &App, theme: &Theme, seen: &Seen, g: Option<&Gauges>, ro
             format!("CPU {} {}", sparks(seen.last(|p| p.cpu, 8)), percent(known.cpu)),
             format!("MEM {}", percent(known.mem())),
             format!("↓{} ↑{}", per(rx), per(tx)),
-            format!("disk ←{} →{}", per(known.disk_read), per(known.disk_written)),
+            format!("disk r{} w{}", per(known.disk_read), per(known.disk_written)),
         ];
         for line in flow(&words, "  ", usize::from(room.width)).into_iter().take(3) {
             line_of(room, &line, styled(known.cpu), buf);
@@ -266,7 +284,10 @@ fn parts(theme: &Theme, g: &Gauges, room: &mut Rect, below: u16, buf: &mut Buffe
         .collect();
     rows.extend(with_name("nets", &nets, "  ", width).into_iter().take(2).map(|l| (l, theme.text)));
     if let Some(swap) = g.swap() {
-        rows.push((format!("swap   {} {swap:.0}%  {} of {}", meter(swap, 8), size(g.swap_used), size(g.swap_total)), theme.text));
+        rows.push((
+            format!("swap   {} {swap:.0}%  {} of {}", meter(swap, 8), size(g.swap_used), size(g.swap_total)),
+            theme.text,
+        ));
     }
     let temps: Vec<String> = g.temps.iter().map(|t| format!("{} {:.0}°C", short(&t.name, 24), t.celsius)).collect();
     rows.extend(with_name("temps", &temps, "  ", width).into_iter().take(2).map(|l| (l, theme.text)));
@@ -313,7 +334,12 @@ fn processes(theme: &Theme, panel: &Panel, g: &Gauges, room: Rect, buf: &mut Buf
         true => format!("{pid:>7} {cpu:>6} {mem:>6} "),
         false => format!("{pid:>8} {user:<10} {cpu:>6} {mem:>10}  "),
     };
-    let names = columns(&arrow(Sort::Pid, "PID"), &arrow(Sort::User, "USER"), &arrow(Sort::Cpu, "CPU%"), &arrow(Sort::Mem, "MEM"));
+    let names = columns(
+        &arrow(Sort::Pid, "PID"),
+        &arrow(Sort::User, "USER"),
+        &arrow(Sort::Cpu, "CPU%"),
+        &arrow(Sort::Mem, "MEM"),
+    );
     fill(buf, head, theme.status);
     let x = put_cut(buf, head.x, head.y, head.width, &(names + &arrow(Sort::Command, "COMMAND")), theme.status);
     let mut cursor = None;

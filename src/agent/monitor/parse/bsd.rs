@@ -51,7 +51,9 @@ fn sysctl(look: &mut Look, kept: &mut Kept, text: &str) {
             "vm.stats.vm.v_free_count" | "vm.stats.vm.v_inactive_count" | "vm.stats.vm.v_cache_count" => {
                 free = whole(value).map(|n| n.saturating_add(free.unwrap_or(0))).or(free);
             }
-            "kern.boottime" => look.uptime = boot_time(value).zip(now).map(|(boot, now)| now - boot).filter(|s| *s > 0.0),
+            "kern.boottime" => {
+                look.uptime = boot_time(value).zip(now).map(|(boot, now)| now - boot).filter(|s| *s > 0.0)
+            }
             _ => {}
         }
     }

@@ -82,7 +82,8 @@ pub fn meminfo(text: &str) -> (Option<(u64, u64)>, Option<(u64, u64)>) {
     let of = |name: &str| said.get(name).copied();
     let roughly = || {
         let sum = ["MemFree", "Buffers", "Cached", "SReclaimable"].map(|n| of(n).unwrap_or(0));
-        of("MemFree").map(|_| sum.iter().fold(0u64, |a, b| a.saturating_add(*b)).saturating_sub(of("Shmem").unwrap_or(0)))
+        of("MemFree")
+            .map(|_| sum.iter().fold(0u64, |a, b| a.saturating_add(*b)).saturating_sub(of("Shmem").unwrap_or(0)))
     };
     let total = of("MemTotal").filter(|t| *t > 0);
     let mem = total.and_then(|total| Some((of("MemAvailable").or_else(roughly)?.min(total), total)));

@@ -88,10 +88,7 @@ pub fn look(text: &str) -> Look {
 
 /// Says what every system has and this one did not tell.
 pub(super) fn missing(look: &mut Look) {
-    let lacks = [
-        ("CPU", look.cpu.is_none() && look.cpu_percent.is_none()),
-        ("memory", look.mem.is_none()),
-    ];
+    let lacks = [("CPU", look.cpu.is_none() && look.cpu_percent.is_none()), ("memory", look.mem.is_none())];
     for (what, _) in lacks.iter().filter(|(_, lacks)| *lacks) {
         look.faults.push(format!("{what}: can't be read there"));
     }

@@ -11,7 +11,8 @@ pub fn df(text: &str) -> Vec<Disk> {
     for line in text.lines().take(1000) {
         let words: Vec<&str> = line.split_ascii_whitespace().collect();
         // (a device's name may have blanks: what follows it is counted from the percent sign)
-        let Some(at) = words.iter().position(|w| w.ends_with('%') && w.len() > 1 && w.as_bytes()[0].is_ascii_digit()) else {
+        let Some(at) = words.iter().position(|w| w.ends_with('%') && w.len() > 1 && w.as_bytes()[0].is_ascii_digit())
+        else {
             continue;
         };
         let n = |back: usize| at.checked_sub(back).and_then(|i| words.get(i)).and_then(|w| whole(w));

@@ -94,12 +94,10 @@ fn openbsd_and_netbsd() {
 #[test]
 fn times_since_the_start_as_people_write_them() {
     let up = |text: &str| super::tables::uptime(&format!("12:13  up {text}, 2 users, load average: 0.10, 0.20, 0.30"));
-    assert_eq!([up("5 mins"), up("3:05"), up("1 day, 2 hrs"), up("45 secs")], [
-        Some(300.0),
-        Some(11_100.0),
-        Some(93_600.0),
-        Some(45.0)
-    ]);
+    assert_eq!(
+        [up("5 mins"), up("3:05"), up("1 day, 2 hrs"), up("45 secs")],
+        [Some(300.0), Some(11_100.0), Some(93_600.0), Some(45.0)]
+    );
     assert_eq!(super::tables::uptime("no"), None);
     assert_eq!(super::tables::load("load averages: 0,52 0,41 0,38"), Some([0.52, 0.41, 0.38]));
 }

@@ -44,8 +44,11 @@ impl Task {
             self.watched.told.remove(&of);
             drop(live.link.call(&MonitoringUnsubscribe { of }));
         }
-        let new: Vec<(Watched, How)> =
-            wanted.iter().filter(|(of, how)| self.watched.told.get(*of) != Some(*how)).map(|(o, h)| (o.clone(), *h)).collect();
+        let new: Vec<(Watched, How)> = wanted
+            .iter()
+            .filter(|(of, how)| self.watched.told.get(*of) != Some(*how))
+            .map(|(o, h)| (o.clone(), *h))
+            .collect();
         for (of, how) in new {
             self.watched.told.insert(of.clone(), how);
             let call = MonitoringSubscribe { of: of.clone(), detail: how.detail, every_ms: how.every_ms };
