@@ -38,6 +38,10 @@ fn replay(target: &str, body: fn(&[u8])) {
 }
 
 #[test]
+fn serial() {
+    replay("serial", bodies::serial);
+}
+#[test]
 fn frame() {
     replay("frame", bodies::frame);
 }

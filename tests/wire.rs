@@ -155,6 +155,7 @@ fn info() -> SessionInfo {
         bells: 3,
         device: None,
         target: String::new(),
+        device: None,
     }
 }
 
@@ -345,6 +346,11 @@ fn cases() -> Vec<Case> {
     method(c, SessionDetach { stream: 4 }, Done {});
     method(c, SessionResize { session: session(), size }, Done {});
     method(c, SessionRename { session: session(), name: "größe".into() }, Done {});
+    let act = Act::Lines { dtr: Some(true), rts: None };
+    method(c, SessionAct { session: session(), act }, Done {});
+    let holder = Some(SerialHolder { pid: 7, program: "picocom".into(), session: None });
+    let port = SerialPort { path: "/dev/ttyUSB0".into(), driver: "ftdi_sio".into(), holder, ..SerialPort::default() };
+    method(c, SerialList {}, SerialListed { ports: vec![port] });
     method(c, SessionColors { session: session(), text: Some((0, 1, 255)), back: Some((16, 32, 48)) }, Done {});
     method(c, SessionClose { session: session() }, Done {});
     method(

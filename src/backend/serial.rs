@@ -17,9 +17,11 @@ mod list;
 mod port;
 mod view;
 
-pub use far::first as first_said;
+pub use far::{First, first};
 pub use holder::{session_of, tty_index};
 pub use list::{Roots, list};
+pub use port::{Shutness, group_of};
+pub use view::{View, Wall};
 
 use super::End;
 use super::bridge::{self, Bridge, Far, Wish};
@@ -32,7 +34,7 @@ use crate::text::short;
 use away::Watch;
 use far::Remote;
 use file::{Log, Sending};
-use port::{Port, Shut, Shutness};
+use port::{Port, Shut};
 use std::io;
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::path::{Path, PathBuf};
@@ -41,7 +43,6 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout};
-use view::{View, Wall};
 
 /// What came and the session has not taken yet, at most: 256 KiB.
 const SHOWN: usize = 256 << 10;
@@ -59,6 +60,9 @@ const LOOK: Duration = Duration::from_millis(if cfg!(target_os = "linux") { 1000
 /// What is left at the end gets so long into the session and the log.
 const LAST: Duration = Duration::from_secs(2);
 
+pub type Names = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
+pub type Way = Box<dyn Fn() -> io::Result<StdUnixStream> + Send + Sync>;
+
 /// How a port comes to be opened.
 pub struct Opening {
     pub size: Size,
@@ -67,9 +71,9 @@ pub struct Opening {
     /// Where paths of files begin.
     pub home: PathBuf,
     /// Names a session by its id.
-    pub sessions: Box<dyn Fn(&str) -> Option<String> + Send + Sync>,
+    pub sessions: Names,
     /// A socket of the target process behind which the port is; none = it is this machine's.
-    pub way: Option<Box<dyn Fn() -> io::Result<StdUnixStream> + Send + Sync>>,
+    pub way: Option<Way>,
 }
 
 /// Opens it. To be called within the runtime that serves it from then on.

@@ -262,7 +262,7 @@ fn bridged(
                     let run = RunDir::open(&paths).map_err(|f| io::Error::other(f.to_string()))?;
                     store::target::connect(&run, &target)
                 };
-                Box::new(reach) as Box<dyn Fn() -> io::Result<_> + Send + Sync>
+                Box::new(reach) as serial::Way
             });
             let home = paths.home().to_path_buf();
             runtime.block_on(serial::open(port, serial::Opening { size, told, home, sessions: Box::new(named), way }))

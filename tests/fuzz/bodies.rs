@@ -42,6 +42,34 @@ use thub::transport::ssh::known_hosts::{self, File, HostKey, Verdict};
 use thub::transport::ssh::sftp::packet::{self, Reply};
 use thub::transport::ssh::sftp_guard::{Guard, PACKET_MOST};
 
+/// What a port sends, and what is read of the machines that have one.
+pub fn serial(data: &[u8]) {
+    use thub::backend::serial::{First, View, Wall, first, group_of, session_of, tty_index};
+    let text = String::from_utf8_lossy(data);
+    let _ = (tty_index(&text), group_of(&text, 20), session_of(data));
+    if let First::Open(marks, at) = first(data, &text) {
+        assert!(at <= data.len() && marks.len() <= 16);
+    }
+    for n in 0..8u8 {
+        let mut view = View::default();
+        (view.timestamps, view.crlf) = (n & 1 > 0, n & 2 > 0);
+        let mut out = Vec::new();
+        view.set_hex(n & 4 > 0, &mut out);
+        out.clear();
+        for (at, piece) in data.chunks(7).enumerate() {
+            view.show(piece, Wall(at as u64 * 1234), &mut out);
+        }
+        // what is only shown is shown as it is
+        assert!(n > 0 || out == data);
+        view.note(&text, &mut out);
+        assert!(out.ends_with(b" --\r\n"));
+        // (at most a row for each byte, drawn anew, or a time for each line)
+        assert!(out.len() <= 2000 + data.len() * 100);
+        view.echo(data, &mut out);
+    }
+    let _ = text.split_once(' ').map(|(act, follows)| Act::typed(act, Some(follows)));
+}
+
 /// What a peer sends on a link.
 pub fn frame(data: &[u8]) {
     if let Some((end, build)) = hello::find_banner(data) {

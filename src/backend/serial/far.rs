@@ -1,8 +1,8 @@
 //! Owns a serial port of a host behind a target process: one line for the shell there, what it says first, and the bytes
 //! after that. Leaves out SSH, and a port of this machine (`port.rs`).
 //!
-//! The host needs a POSIX shell and stty; its socat, or else two cats, copy. No terminal is between: all eight bits of
-//! every byte arrive. The port's name reaches the shell as one quoted word and is never part of what is run.
+//! The host needs a POSIX shell and stty; two cats copy, one each way (socat is one process for both: with either way full
+//! it reads neither). No terminal is between: all eight bits of every byte arrive. The port's name reaches the shell as one quoted word and is never part of what is run.
 
 use super::port::{Shut, Shutness};
 use crate::backend::channel::{self, Channel};
@@ -24,7 +24,8 @@ const MARK: &[u8] = b"THUB-SERIAL ";
 
 /// $1 the port, $2 the speed, $3 the settings, one a word.
 ///
-/// All of it in a subshell: the first of a session would get the port as its controlling terminal by opening it. A port is
+/// What no terminal is, as sysfs has it, is not even opened. All of it in a subshell, and something behind
+/// it, so that it is one: the first of a session would get the port as its controlling terminal by opening it. A port is
 /// opened only after stty (which does not wait for a carrier) has said that none is needed. Of a pseudo terminal its maker
 /// has the other end, and is not meant.
 const SCRIPT: &str = concat!(
@@ -32,8 +33,10 @@ const SCRIPT: &str = concat!(
     r#"say() { printf 'THUB-SERIAL %s\n' "$*"; exit 0; }; "#,
     r#"[ -e "$p" ] || say absent; "#,
     r#"r=$(readlink -f "$p" 2>/dev/null) || r=$p; "#,
-    r#"case $r in /dev/tty|/dev/ptmx) say wrong;; /dev/*) ;; *) say outside;; esac; "#,
+    r#"case $r in /dev|/dev/tty|/dev/ptmx) say wrong;; /dev/*) ;; *) say outside;; esac; "#,
     r#"[ -c "$r" ] || say wrong; "#,
+    r#"k() { shift 4; printf %s "${1%,}:$2"; }; "#,
+    r#"case $(readlink "/sys/dev/char/$(k $(ls -l "$r"))/subsystem" 2>/dev/null) in */tty|'') ;; *) say wrong;; esac; "#,
     r#"{ [ -r "$r" ] && [ -w "$r" ]; } || say denied; "#,
     r#"case $r in /dev/pts/*) ;; *) h=$(q=; ls -l /proc/[0-9]*/fd 2>/dev/null | while IFS= read -r l; do case $l in "#,
     r#"/proc/*:) q=${l#/proc/}; q=${q%%/*};; *" -> $r") echo "$q"; break;; esac; done); "#,
@@ -46,8 +49,7 @@ const SCRIPT: &str = concat!(
     r#"exec 3<>"$r" || say denied; "#,
     r#"if command -v flock >/dev/null 2>&1; then flock -n 3 || say held; fi; "#,
     r#"printf 'THUB-SERIAL ok%s\n' "$x"; "#,
-    r#"if command -v socat >/dev/null 2>&1; then exec socat STDIO FD:3 2>/dev/null; fi; "#,
-    r#"exec 4<&0 2>/dev/null; cat <&3 & a=$!; { cat <&4 >&3; kill $a; } & b=$!; wait $a; kill $b)"#
+    r#"exec 4<&0 2>/dev/null; cat <&3 & a=$!; { cat <&4 >&3; kill $a; } & b=$!; wait $a; kill $b); exit 0"#
 );
 
 /// The line for the login shell there.

@@ -145,7 +145,7 @@ impl Sending {
 
     /// Of a hundred; a file that grows meanwhile is at its end for long.
     pub fn percent(&self) -> u64 {
-        if self.size == 0 { 100 } else { (self.sent.saturating_mul(100) / self.size).min(100) }
+        self.sent.saturating_mul(100).checked_div(self.size).unwrap_or(100).min(100)
     }
 }
 

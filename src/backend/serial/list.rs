@@ -32,7 +32,7 @@ pub fn list(roots: &Roots) -> Vec<SerialPort> {
     let by_id = by_id(&roots.dev.join("serial/by-id"));
     let mut all =
         if cfg!(target_os = "macos") { called_up(&roots.dev) } else { of_class(&roots.sys.join("class/tty")) };
-    all.sort_by(|a, b| natural(&a.path).cmp(&natural(&b.path)));
+    all.sort_by_key(|port| natural(&port.path));
     all.truncate(MOST);
     for port in &mut all {
         let name = port.path.trim_start_matches("/dev/").to_string();
