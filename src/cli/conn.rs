@@ -320,6 +320,12 @@ fn set(into: &mut Value, kind: &str, field: &str) -> Result<(), Failure> {
     let is_every = TERMINAL.contains(&name) || name == "name" || name.starts_with("env.");
     let is_own = !is_every && !matches!(kind, "local" | "shell" | "ssh");
     let value = match name {
+        // (a container's id may be digits alone)
+        _ if is_own && kind == "docker" => match (name, text) {
+            ("remove", "true" | "yes" | "on") => true.into(),
+            ("remove", "false" | "no" | "off") => false.into(),
+            _ => Value::from(text),
+        },
         _ if is_own => match text.parse::<u64>() {
             Ok(number) if text.bytes().all(|b| b.is_ascii_digit()) => number.into(),
             _ => Value::from(text),

@@ -174,7 +174,7 @@ fn their_own_terminals_logs_and_new_ones() {
         &home,
         &engine,
         "once",
-        &["image=thub/busybox:test", "command=sh -c 'read x; exit 5'", "remove=true", "name=once"],
+        &["image=thub/busybox:test", "command=sh -c 'read x; exit 5'", "remove=true", "containerName=once"],
     );
     open(&home, "once");
     assert!(engine.is_running("once"));
@@ -344,7 +344,7 @@ fn what_is_no_container() {
     refused(&["container=off"], "is not running");
     refused(&["image=absent/image:1"], "there is no image 'absent/image:1' here");
     refused(&["image=-x;id"], "can be no image's name");
-    refused(&["image=thub/busybox:test", "name=web"], "there is a container 'web' already");
+    refused(&["image=thub/busybox:test", "containerName=web"], "there is a container 'web' already");
     refused(&["container=web", "command=no-such-program"], "there is no program 'no-such-program'");
     refused(&["container=web", "user=nobody-knows"], "there is no user 'nobody-knows'");
     refused(&["container=web", "mode=dance"], "mode");
