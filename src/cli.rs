@@ -693,13 +693,13 @@ pub enum ContainersVerb {
     /// Start containers that are there
     Start {
         /// Name or id
-        #[arg(required = true, value_name = "CONTAINER", allow_hyphen_values = true)]
+        #[arg(required = true, value_name = "CONTAINER")]
         containers: Vec<String>,
     },
     /// Stop containers: their program gets its signal, and 10 s
     Stop {
         /// Name or id
-        #[arg(required = true, value_name = "CONTAINER", allow_hyphen_values = true)]
+        #[arg(required = true, value_name = "CONTAINER")]
         containers: Vec<String>,
     },
 }

@@ -167,7 +167,7 @@ impl Engine {
     #[track_caller]
     pub fn create(&self, name: &str, image: &str, script: &str, tty: bool) -> String {
         let body = serde_json::json!({
-            "Image": image, "Cmd": ["sh", "-c", script], "Tty": tty, "OpenStdin": true, "StopTimeout": 1,
+            "Image": image, "Cmd": ["sh", "-c", script], "Tty": tty, "OpenStdin": true, "StdinOnce": !tty, "StopTimeout": 1,
             "HostConfig": {"NetworkMode": "none"}
         });
         let said = self.does("POST", &format!("/containers/create?name={name}"), &body.to_string());
@@ -221,6 +221,8 @@ impl Drop for Engine {
         }
         let inside = format!(" {}/", self.dir.display());
         let mounted = || std::fs::read_to_string("/proc/mounts").unwrap_or_default().contains(&inside);
+        // (its data is mounted onto itself; one that comes up after a crash leaves that there)
+        let _ = Command::new("umount").arg(self.dir.join("data")).stderr(Stdio::null()).status();
         if !std::thread::panicking() {
             until("nothing is mounted any more", || (!mounted()).then_some(()));
         }

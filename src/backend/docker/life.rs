@@ -431,7 +431,8 @@ impl Life {
         let first = std::mem::take(&mut live.first);
         let mut output = std::pin::pin!(outward(&mut live.output, shown, stamps, first, framed));
         let edited = (!container.tty && live.exec.is_none()).then(Line::default);
-        let mut input = std::pin::pin!(inward(typed, live.input.take(), shown, edited));
+        let once = container.stdin_once;
+        let mut input = std::pin::pin!(inward(typed, live.input.take(), shown, edited, once));
         let mut resizing = std::pin::pin!(resizes(socket, container, &live.exec, size.subscribe()));
         let (mut typing, mut sized) = (true, true);
         loop {
@@ -722,6 +723,8 @@ async fn inward(
     mut to: Option<Box<dyn AsyncWrite + Send + Unpin>>,
     shown: &Mutex<Shown>,
     mut edited: Option<Line>,
+    // its end can be told: else the engine keeps the program's input open for who comes next, and drops who ends his
+    once: bool,
 ) {
     let mut buf = vec![0; 8 << 10];
     while let Ok(n @ 1..) = typed.read(&mut buf).await {
@@ -738,9 +741,11 @@ async fn inward(
         let _ = shown.lock().await.write(&keys.echo).await;
         if there.write_all(&keys.send).await.is_err() {
             to = None;
-        } else if keys.close {
+        } else if keys.close && once {
             let _ = there.shutdown().await;
             to = None;
+        } else if keys.close {
+            let _ = shown.lock().await.notice("its input stays open: the container was made so").await;
         }
     }
 }

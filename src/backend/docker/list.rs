@@ -25,6 +25,8 @@ pub struct Stand {
     /// Its own program has a terminal; and reads what is typed.
     pub tty: bool,
     pub open_stdin: bool,
+    /// What is typed can be ended, once and for all.
+    pub stdin_once: bool,
     pub auto_remove: bool,
 }
 
@@ -51,6 +53,7 @@ fn stand(said: ContainerInspectResponse) -> Stand {
         started_at: state.started_at.unwrap_or_default(),
         tty: config.tty.unwrap_or(false),
         open_stdin: config.open_stdin.unwrap_or(false),
+        stdin_once: config.stdin_once.unwrap_or(false),
         auto_remove: said.host_config.and_then(|h| h.auto_remove).unwrap_or(false),
     }
 }

@@ -35,22 +35,26 @@ pub fn close_to<'a>(said: &str, there: impl Iterator<Item = &'a str>) -> Vec<&'a
     close.into_iter().take(3).map(|(_, name)| name).collect()
 }
 
-/// Letters to change, add or leave out (Levenshtein); long words are not looked at.
+/// Letters to change, add, leave out, or two to swap (optimal string alignment); long words are not looked at.
 fn distance(a: &[u8], b: &[u8]) -> usize {
     const LONG: usize = 80;
     if a.len() > LONG || b.len() > LONG {
         return usize::MAX;
     }
-    let mut row: Vec<usize> = (0..=b.len()).collect();
+    let mut before: Vec<usize> = Vec::new();
+    let mut last: Vec<usize> = (0..=b.len()).collect();
     for (i, x) in a.iter().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        let mut row = vec![i + 1];
         for (j, y) in b.iter().enumerate() {
-            let changed = diagonal + usize::from(x != y);
-            diagonal = row[j + 1];
-            row[j + 1] = changed.min(diagonal + 1).min(row[j] + 1);
+            let mut steps = (last[j] + usize::from(x != y)).min(last[j + 1] + 1).min(row[j] + 1);
+            if i > 0 && j > 0 && a[i - 1] == *y && b[j - 1] == *x {
+                steps = steps.min(before[j - 1] + 1);
+            }
+            row.push(steps);
         }
+        before = std::mem::replace(&mut last, row);
     }
-    row[b.len()]
+    last[b.len()]
 }
 
 #[cfg(test)]
@@ -79,7 +83,8 @@ mod tests {
     fn close_ones() {
         let there = ["web-1", "web-2", "database", "redis"];
         assert_eq!(close_to("web1", there.iter().copied()), ["web-1", "web-2"]);
+        assert_eq!(close_to("wbe", ["web", "db"].into_iter()), ["web"]);
         assert_eq!(close_to("data", there.iter().copied()), ["database"]);
-        assert_eq!(close_to("nothing-like-it", there.iter().copied()), [""; 0]);
+        assert_eq!(close_to("nothing-like-it", there.iter().copied()), [] as [&str; 0]);
     }
 }

@@ -1,7 +1,9 @@
 //! Owns what is right in a connection: every field's rule and the sentence that says it, and `${env:VAR}` in its words.
 //! Pure: a form asks while somebody types, a store before it keeps. Leaves out whether a path or a host is there.
 
-use super::{Connection, Docker, Kind, LONGEST_NAME, Local, Serial, Ssh, Telnet, TerminalOptions};
+mod docker;
+
+use super::{Connection, Kind, LONGEST_NAME, Local, Serial, Ssh, Telnet, TerminalOptions};
 use crate::proto::control::SessionCreate;
 use crate::text::{escape, is_deceptive, short};
 
@@ -54,7 +56,7 @@ pub fn check(connection: &Connection) -> Vec<Wrong> {
         Ok(Kind::Local(local)) => check_local(&local, &mut found),
         Ok(Kind::Ssh(ssh)) => check_ssh(&ssh, &mut found),
         Ok(Kind::Serial(serial)) => check_serial(&serial, &mut found),
-        Ok(Kind::Docker(docker)) => check_docker(&docker, &mut found),
+        Ok(Kind::Docker(docker)) => docker::check_docker(&docker, &mut found),
         Ok(Kind::Telnet(telnet)) => check_telnet(&telnet, &mut found),
         Ok(Kind::Other(kind)) if kind.is_empty() => {
             found.push(wrong("type", "its type is missing: local, ssh, serial, docker or telnet"))
@@ -172,13 +174,6 @@ fn one_of(field: &'static str, said: &str, of: &[&str], found: &mut Vec<Wrong>) 
     if !of.contains(&said) {
         found.push(wrong(field, format!("'{}' is none of {}", short(said, 40), of.join(", "))));
     }
-}
-
-fn check_docker(docker: &Docker, found: &mut Vec<Wrong>) {
-    if docker.container.is_some() == docker.image.is_some() {
-        found.push(wrong("container", "either a container that is there or an image for a new one"));
-    }
-    check_env(&docker.env, found);
 }
 
 fn check_telnet(telnet: &Telnet, found: &mut Vec<Wrong>) {

@@ -115,7 +115,7 @@ pub struct Docker {
     #[serde(skip_serializing_if = "unless_said")]
     pub mode: String,
     /// What the container made of an image is called; left out = as the engine likes.
-    #[serde(alias = "container_name", skip_serializing_if = "Option::is_none")]
+    #[serde(alias = "container_name", alias = "containerName", skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// Words as a shell parts them; left out = a shell of its own (exec), the image's own (a new one).
     #[serde(skip_serializing_if = "Option::is_none")]
