@@ -86,6 +86,10 @@ fn import() {
     replay("import", bodies::import);
 }
 #[test]
+fn gauges() {
+    replay("gauges", bodies::gauges);
+}
+#[test]
 fn deploy() {
     replay("deploy", bodies::deploy);
 }

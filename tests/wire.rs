@@ -12,9 +12,10 @@ use thub::proto::bundle::{self, Entry, Record};
 use thub::proto::control::connections::*;
 use thub::proto::control::*;
 use thub::proto::frame::{self, Body, Frame, Kind, tty};
+use thub::proto::gauges::{Disk, Gauges, Net, Pressure, Process, Temp, Watched};
 use thub::proto::hello;
 use thub::proto::ids::Size;
-use thub::proto::notice::{Gauges, Notice, SessionExited, ShuttingDown};
+use thub::proto::notice::{Notice, SessionExited, ShuttingDown};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 type Check = Box<dyn Fn(&Frame) -> Result<(), String>>;
@@ -433,10 +434,15 @@ fn cases() -> Vec<Case> {
     method(c, ExecStop { stream: 6 }, Done {});
     method(c, Subscribe { topic: "sessions".into() }, Done {});
     method(c, Unsubscribe { topic: "sessions".into() }, Done {});
-    method(c, MonitoringSubscribe {}, Done {});
+    method(c, MonitoringSubscribe::default(), Done {});
+    let of = Watched::at(Place::of_connection("conn-1"));
+    variant(c, "place", MonitoringSubscribe { of: of.clone(), detail: true, every_ms: 10_000 }, Done {});
+    let of_session = Watched::of_session("k3f9k3f9".parse().unwrap());
+    variant(c, "session", MonitoringSubscribe { of: of_session, ..MonitoringSubscribe::default() }, Done {});
     let port = PortInfo { port: 8080, address: "127.0.0.1".into(), pid: 4711, command: "python3".into() };
     method(c, PortsList {}, PortsListed { ports: vec![port] });
-    method(c, MonitoringUnsubscribe {}, Done {});
+    method(c, MonitoringUnsubscribe::default(), Done {});
+    variant(c, "place", MonitoringUnsubscribe { of: of.clone() }, Done {});
     let shutdown = AgentShutdown { reason: "update".into(), expected_return_s: None };
     method(c, shutdown.clone(), Done {});
     variant(c, "return", AgentShutdown { expected_return_s: Some(5), ..shutdown }, Done {});
@@ -533,8 +539,43 @@ fn cases() -> Vec<Case> {
     notice(c, 4, Notice::SessionMark(mark()));
     notice(c, 0, Notice::SessionsChanged);
     notice(c, 0, Notice::ConnectionsChanged);
-    let gauges = Gauges { cpu: 12.5, mem_used: 3 << 30, mem_total: 8 << 30, load: 0.5, uptime: 3600 };
-    notice(c, 0, Notice::MonitoringData(gauges));
+    let gauges = Gauges {
+        cpu: Some(12.5),
+        mem_used: 3 << 30,
+        mem_total: 8 << 30,
+        load: Some(0.5),
+        uptime: 3600,
+        ..Gauges::default()
+    };
+    notice(c, 0, Notice::MonitoringData(Box::new(gauges.clone())));
+    let whole = Gauges {
+        of: Watched::at(Place::of_connection("conn-1")),
+        load5: Some(0.25),
+        load15: Some(0.125),
+        cores: vec![25.0, 0.0],
+        swap_used: 1 << 20,
+        swap_total: 1 << 30,
+        disks: vec![Disk { mount: "/".into(), used: 28 << 30, total: 100 << 30 }],
+        disk_read: Some(4096),
+        disk_written: Some(0),
+        nets: vec![Net { name: "eth0".into(), rx: Some(12_288), tx: None, rx_total: 1 << 40, tx_total: 7 }],
+        temps: vec![Temp { name: "cpu".into(), celsius: 56.5 }],
+        pressure: Some(Pressure { cpu_some: 1.5, mem_some: 0.0, mem_full: 0.0, io_some: 3.25, io_full: 0.5 }),
+        processes: Some(211),
+        top: vec![Process { pid: 42, user: "me".into(), cpu: 99.5, rss: 1 << 20, command: "cargo build".into() }],
+        faults: vec!["/proc/diskstats: Permission denied".into()],
+        every_ms: 5000,
+        ..gauges
+    };
+    notice(c, 0, Notice::MonitoringData(Box::new(whole)));
+    if let Some(case) = c.last_mut() {
+        case.name = "notice-monitoring.data-whole".into();
+    }
+    let none = Gauges { faults: vec!["not connected".into()], ..Gauges::default() };
+    notice(c, 0, Notice::MonitoringData(Box::new(none)));
+    if let Some(case) = c.last_mut() {
+        case.name = "notice-monitoring.data-none".into();
+    }
     notice(c, 0, Notice::SessionsRecovered(vec!["k3f9".into()]));
     let down = ShuttingDown { reason: "update".into(), expected_return_s: None };
     notice(c, 0, Notice::AgentShuttingDown(down.clone()));

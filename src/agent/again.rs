@@ -16,7 +16,12 @@ use std::time::SystemTime;
 impl Agent {
     fn boot(&self) -> Boot {
         let run = self.run();
-        Boot { machine: run.machine().into(), boot: run.boot().into(), now_ms: sys::unix_ms(SystemTime::now()) }
+        Boot {
+            machine: run.machine().into(),
+            boot: run.boot().into(),
+            now_ms: sys::unix_ms(SystemTime::now()),
+            up_ms: sys::boot_ms(),
+        }
     }
 
     pub(super) fn state_dir(&self) -> Option<SafeDir> {
@@ -65,9 +70,9 @@ impl Agent {
         connection: Option<Box<Connection>>,
     ) -> Option<String> {
         let boot = self.boot();
-        let (machine, boot_id, noticed_ms) = (boot.machine.clone(), boot.boot.clone(), None);
+        let (machine, boot_id) = (boot.machine.clone(), boot.boot.clone());
         let (run, path, id) = (self.run(), self.ctx.paths.state_dir().to_path_buf(), info.id.clone());
-        let defined = Defined { machine, boot: boot_id, info, create, connection, noticed_ms, claimed: false };
+        let defined = Defined { machine, boot: boot_id, info, create, connection, ..Defined::default() };
         let kept = tokio::task::spawn_blocking(move || {
             let dir = SafeDir::open_or_create(&path)?;
             let recorded = |id: &str| id.parse().is_ok_and(|id| run.entry(&id).is_some());

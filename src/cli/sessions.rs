@@ -153,7 +153,7 @@ pub async fn ls(env: &Arc<Env>, common: &Common, host: &HostId) -> Result<(), Fa
             escape(&s.id),
             escape(&s.name),
             short(&state, 32),
-            age(&s.created_at),
+            if s.age_s > 0 { ago(Duration::from_secs(s.age_s)) } else { age(&s.created_at) },
             format!("{}x{}", s.cols, s.rows),
             s.clients.to_string(),
             match (s.running.as_str(), s.command.as_slice()) {

@@ -139,6 +139,8 @@ pub struct Host {
     /// When `state` came.
     pub since: Duration,
     pub sessions: Vec<SessionInfo>,
+    /// When each of them began, seconds on this client's clock, as far as they tell how old they are.
+    pub born: HashMap<String, i64>,
     /// Its folders and prepared connections, as it told them last; none while it is not there, and from an older agent.
     pub book: Option<Shelf>,
     /// Tags of changes to it that are not answered yet: lists from before are not looked at.

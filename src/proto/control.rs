@@ -177,6 +177,9 @@ pub struct SessionInfo {
     /// The same in milliseconds since 1970: puts sessions of one second in their order.
     #[serde(skip_serializing_if = "is_zero")]
     pub created_ms: u64,
+    /// Seconds since then by a clock that nobody sets, while it lives; 0 = not told.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub age_s: u64,
     pub cols: u16,
     pub rows: u16,
     pub offset: Offset,
@@ -222,6 +225,7 @@ impl Default for SessionInfo {
             pid: 0,
             created_at: String::new(),
             created_ms: 0,
+            age_s: 0,
             cols: 80,
             rows: 24,
             offset: 0,

@@ -176,6 +176,7 @@ impl Session {
         };
         info.cols = self.size.cols;
         info.rows = self.size.rows;
+        info.age_s = (sys::boot_ms().saturating_sub(self.began_ms) / 1000).max(1);
         info.offset = self.ring.end();
         info.bells = self.bells;
         info.title = self.engine.title().to_string();

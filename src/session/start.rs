@@ -174,6 +174,8 @@ impl Session {
             applied: Applied::default(),
             searched: 0,
             commands: Commands::default(),
+            time: sys::Steady::default(),
+            began_ms: sys::boot_ms(),
             size,
             policy,
             pinned: false,

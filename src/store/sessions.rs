@@ -44,6 +44,9 @@ pub struct Defined {
     /// An agent has begun it again by itself since it was lost, or tried to.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub claimed: bool,
+    /// The same in that boot, by its id, and milliseconds since it: while it lasts, that goes before a clock that was set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub noticed_up: Option<(String, u64)>,
 }
 
 /// All of them, by the session's id.
@@ -64,6 +67,8 @@ pub struct Boot {
     pub boot: String,
     /// Milliseconds since 1970.
     pub now_ms: u64,
+    /// Milliseconds since it booted.
+    pub up_ms: u64,
 }
 
 impl Boot {
@@ -80,7 +85,21 @@ impl Sessions {
                 return true;
             }
             if d.boot != boot.boot {
-                return boot.now_ms.saturating_sub(*d.noticed_ms.get_or_insert(boot.now_ms)) < WEEK;
+                let noticed = *d.noticed_ms.get_or_insert(boot.now_ms);
+                let age = match &d.noticed_up {
+                    Some((at, up)) if *at == boot.boot => boot.up_ms.saturating_sub(*up),
+                    _ => {
+                        // (of a time to come: the clock was set back, and how long ago it was nobody knows)
+                        let age = boot.now_ms.saturating_sub(noticed);
+                        let began = boot.up_ms.checked_sub(age).filter(|_| age < WEEK);
+                        began.into_iter().for_each(|up| d.noticed_up = Some((boot.boot.clone(), up)));
+                        if boot.now_ms < noticed {
+                            d.noticed_ms = Some(boot.now_ms);
+                        }
+                        age
+                    }
+                };
+                return age < WEEK;
             }
             recorded(id) || boot.now_ms.saturating_sub(d.info.created_ms) < YOUNG
         });
@@ -306,7 +325,7 @@ mod tests {
     use super::*;
 
     fn boot(name: &str) -> Boot {
-        Boot { machine: "m".into(), boot: name.into(), now_ms: 10_000_000_000 }
+        Boot { machine: "m".into(), boot: name.into(), now_ms: 10_000_000_000, up_ms: 1_000_000 }
     }
     fn defined(boot: &str, created_ms: u64) -> Defined {
         Defined {
@@ -372,12 +391,39 @@ mod tests {
         assert_eq!(seen(&dir).last_of(info.clone()), info);
         assert_eq!(seen(&dir).last_of(SessionInfo { id: "x".into(), ..info.clone() }).cols, 3);
         define(&dir, &two, "b", defined("two", two.now_ms), |_| true).unwrap();
-        two.now_ms += WEEK - 1;
+        (two.now_ms, two.up_ms) = (two.now_ms + WEEK - 1, two.up_ms + WEEK - 1);
         define(&dir, &two, "c", defined("two", two.now_ms), |_| true).unwrap();
         assert!(load(&dir).sessions.contains_key("a"));
-        two.now_ms += 1;
+        (two.now_ms, two.up_ms) = (two.now_ms + 1, two.up_ms + 1);
         define(&dir, &two, "d", defined("two", two.now_ms), |_| true).unwrap();
         assert_eq!(load(&dir).sessions.into_keys().collect::<Vec<_>>(), ["b", "c", "d", "elsewhere"]);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_neither_ends_a_week_nor_makes_it_longer() {
+        const YEARS: u64 = 50 * 365 * 86_400_000;
+        let (_home, dir) = home();
+        let there = |dir: &SafeDir| load(dir).sessions.contains_key("a");
+        let keep = |boot: &Boot| define(&dir, boot, "b", defined(&boot.boot, boot.now_ms), |_| true).unwrap();
+        define(&dir, &boot("one"), "a", defined("one", 1), |_| true).unwrap();
+        // booted without a battery for its clock: noticed in 1970, then the network tells the time
+        let mut two = Boot { now_ms: 5_000, ..boot("two") };
+        keep(&two);
+        (two.now_ms, two.up_ms) = (YEARS, two.up_ms + 60_000);
+        keep(&two);
+        assert!(there(&dir), "a minute has passed, and no week");
+        // and set back
+        two.now_ms = 7_000;
+        two.up_ms += WEEK;
+        keep(&two);
+        assert!(!there(&dir), "a week has passed");
+        // over another boot the clock is all there is: of a time to come is of now
+        define(&dir, &boot("one"), "a", Defined { noticed_ms: Some(YEARS), ..defined("one", 1) }, |_| true).unwrap();
+        let mut three = boot("three");
+        keep(&three);
+        (three.now_ms, three.up_ms) = (three.now_ms + WEEK, three.up_ms + WEEK);
+        keep(&three);
+        assert!(!there(&dir));
     }
 
     #[test]

@@ -542,6 +542,24 @@ pub fn deploy(data: &[u8]) {
     assert!(!choose::verdict(&word).contains(char::is_control));
 }
 
+/// What a host prints of how it stands: whatever it is, gauges stay within their scales.
+pub fn gauges(data: &[u8]) {
+    use thub::agent::monitor::{look::gauges, parse};
+    let text = String::from_utf8_lossy(data);
+    let half = text.floor_char_boundary(text.len() / 2);
+    let (whole, first) = (parse::look(&text), parse::look(text.get(..half).unwrap_or_default()));
+    for (before, now) in [(&whole, &first), (&first, &whole), (&whole, &whole)] {
+        let g = gauges(before, now, std::time::Duration::from_secs(5));
+        let percent = |p: f32| (0.0..=100.0).contains(&p);
+        assert!(g.cpu.is_none_or(percent) && g.cores.iter().all(|c| percent(*c)));
+        assert!(g.mem_used <= g.mem_total && g.swap_used <= g.swap_total);
+        assert!(g.disks.iter().all(|d| d.used <= d.total));
+        assert!(g.temps.iter().all(|t| t.celsius.is_finite()) && g.top.iter().all(|p| p.cpu.is_finite()));
+        let told = serde_json::to_vec(&g).expect("numbers that JSON has");
+        assert!(told.len() < 192 << 10, "{}", told.len());
+    }
+}
+
 static DIR: LazyLock<tempfile::TempDir> = LazyLock::new(|| tempfile::tempdir().expect("a temp dir"));
 static RUN: LazyLock<RunDir> = LazyLock::new(|| {
     let home = DIR.path().to_path_buf();

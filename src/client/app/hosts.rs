@@ -49,6 +49,7 @@ impl Host {
             state: HostState::Offline,
             since: now,
             sessions: Vec::new(),
+            born: Default::default(),
             book: None,
             changing: Default::default(),
             coming: Vec::new(),
@@ -499,6 +500,10 @@ impl App {
         if matches!(host.state, HostState::Offline | HostState::Failed { .. }) {
             return;
         }
+        // (by no clock that anybody sets, there or here)
+        let now = i64::try_from(self.now.as_secs()).unwrap_or(0);
+        let born = |i: &SessionInfo| Some((i.id.clone(), now - i64::try_from(i.age_s).ok().filter(|a| *a > 0)?));
+        host.born = list.iter().filter_map(born).collect();
         for info in &list {
             let looked = (info.offset, info.bells);
             if in_panes.contains(&info.id) {

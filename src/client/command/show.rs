@@ -12,7 +12,7 @@ use crate::client::layer::{Choice, Layer};
 use crate::client::layout::Dir;
 use crate::client::pane::{Pane, command_of};
 use crate::client::tree::deeds::DEEDS;
-use crate::client::tree::{Place, age, host_text, state_text, unix_of};
+use crate::client::tree::{Place, age, host_text, state_text};
 use crate::client::view::tabs::label;
 use crate::proto::control::SessionInfo;
 use crate::proto::ids::SessionId;
@@ -86,7 +86,7 @@ fn sessions(app: &App, items: &mut Vec<Item>) {
         for info in app.sessions_told(id, host) {
             let Ok(session) = info.id.parse::<SessionId>() else { continue };
             let words = words_of(info);
-            let age = || unix_of(&info.created_at).map(|t| age(app.unix_now() - t)).unwrap_or_default();
+            let age = || app.age_of(id, info).map(age).unwrap_or_default();
             // (since when it is lost is the news)
             let state = match host.tells() {
                 true => format!("{} {}", short(&info.state, 20), age()),

@@ -209,7 +209,7 @@ impl App {
     fn session_row(&self, id: &HostId, host: &Host, info: &SessionInfo, depth: u16, sought: bool) -> Option<Row> {
         let session = info.id.parse::<SessionId>().ok()?;
         let pane = self.pane_with(id, &session).and_then(|p| self.panes.get(&p));
-        let seconds = self.age_of(info);
+        let seconds = self.age_of(id, info);
         let text = match pane.filter(|p| p.is_live()) {
             // (a prompt's title says where it is, which its tab says, too; not what runs)
             _ if info.name.trim().is_empty() && !info.running.is_empty() => command_of(info),
@@ -258,8 +258,12 @@ impl App {
     }
 
     /// Seconds since it was started.
-    pub fn age_of(&self, info: &SessionInfo) -> Option<i64> {
-        unix_of(&info.created_at).map(|t| self.unix_now() - t)
+    pub fn age_of(&self, host: &HostId, info: &SessionInfo) -> Option<i64> {
+        let born = self.hosts.get(host).and_then(|h| h.born.get(&info.id));
+        match born {
+            Some(born) if info.is_alive() => Some(i64::try_from(self.now.as_secs()).unwrap_or(0) - born),
+            _ => unix_of(&info.created_at).map(|t| self.unix_now() - t),
+        }
     }
 
     /// Two lines that say the rest of a row, when it is chosen; escaped.
@@ -326,7 +330,7 @@ impl App {
             ("exited", Some(code)) => format!("exited {code}"),
             (state, _) => escape(state),
         };
-        let age = self.age_of(info).map(age).unwrap_or_default();
+        let age = self.age_of(id, info).map(age).unwrap_or_default();
         let via = if info.target.is_empty() { String::new() } else { format!("via {}", host_text(id)) };
         // where the row is called otherwise
         let named = self.connection_of(id, info).is_some_and(|c| c.terminal_options.title.is_some());

@@ -206,7 +206,7 @@ fn lines_of_host(app: &App, theme: &Theme, id: &HostId, width: usize) -> (String
         gauge_lines(app, theme, seen, width, &mut lines);
     }
     if host.tells() {
-        session_lines(app, theme, &app.sessions_told(id, host).collect::<Vec<_>>(), &mut lines);
+        session_lines(app, theme, id, &app.sessions_told(id, host).collect::<Vec<_>>(), &mut lines);
     } else if host.met {
         lines.push(Line("(connect to see sessions)".into(), theme.dim, String::new()));
     }
@@ -264,7 +264,7 @@ fn lines_of_connection(
     if spot.is_some() && c.config.kind != "local" {
         gauge_lines(app, theme, seen, width, &mut lines);
     }
-    session_lines(app, theme, &sessions, &mut lines);
+    session_lines(app, theme, &runs_on, &sessions, &mut lines);
     Some((short(&c.name, 60), style, lines))
 }
 
@@ -308,7 +308,7 @@ fn gauge_lines(app: &App, theme: &Theme, seen: Option<&Seen>, width: usize, line
     }
 }
 
-fn session_lines(app: &App, theme: &Theme, sessions: &[&SessionInfo], lines: &mut Vec<Line>) {
+fn session_lines(app: &App, theme: &Theme, host: &HostId, sessions: &[&SessionInfo], lines: &mut Vec<Line>) {
     lines.push(Line(String::new(), theme.text, String::new()));
     let alive = sessions.iter().filter(|s| s.is_alive()).count();
     let text = match alive {
@@ -324,7 +324,7 @@ fn session_lines(app: &App, theme: &Theme, sessions: &[&SessionInfo], lines: &mu
         };
         let mark = if info.is_alive() { "▶" } else { " " };
         let style = if info.is_alive() { theme.text } else { theme.dim };
-        Line(format!("{mark} {what}"), style, app.age_of(info).map(age).unwrap_or_default())
+        Line(format!("{mark} {what}"), style, app.age_of(host, info).map(age).unwrap_or_default())
     };
     lines.extend(sessions.iter().take(SESSIONS).map(row));
     if sessions.len() > SESSIONS {
