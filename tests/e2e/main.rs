@@ -24,6 +24,7 @@ mod near;
 mod slow;
 mod soak;
 mod survive;
+mod telnet;
 mod tui;
 mod users;
 mod without;
