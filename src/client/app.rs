@@ -5,6 +5,7 @@ pub mod back;
 mod deploy;
 pub mod files;
 mod find;
+mod fresh;
 mod geometry;
 mod hosts;
 pub mod hub;

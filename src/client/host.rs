@@ -17,6 +17,7 @@ pub use dial::{Dialed, Env, First, Reply, attaching, dial, dial_by};
 pub use task::{LAST_WORDS, first_attach, spawn};
 
 use crate::client::book::Change;
+use crate::client::layer::form::Listing;
 use crate::link::Link;
 use crate::link::feed::{Feed, WINDOW};
 use crate::proto::control::connections::{Connection, ConnectionsAdd, ConnectionsList, Folder, Listed};
@@ -186,6 +187,11 @@ pub enum HostCommand {
         tag: u64,
         change: Box<Change>,
     },
+    /// What there is for a field of a form; `tag` comes back in `Offered`.
+    Offer {
+        tag: u64,
+        what: Listing,
+    },
     /// What the outer terminal's colours are: the session's program may ask.
     Colors {
         session: SessionId,
@@ -240,6 +246,11 @@ pub enum HostEvent {
     Booked {
         tag: u64,
         result: Result<String, String>,
+    },
+    /// What there is of that, each with what is to be known of it, or why that can't be told. Untrusted.
+    Offered {
+        tag: u64,
+        result: Result<Vec<(String, String)>, String>,
     },
     /// The attach was answered; output follows at `offset`. `again` = after a drop.
     Attached {

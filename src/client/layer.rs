@@ -21,6 +21,7 @@ use super::keymap::{typed, word};
 use super::layout::{Dir, PaneId};
 use super::tabs::TabId;
 use crate::proto::control::PortInfo;
+use crate::proto::control::connections::Connection;
 use crate::proto::ids::SessionId;
 use crate::term::input::Key;
 use crate::transport::ssh::forward::spec::Spec;
@@ -28,7 +29,7 @@ use back::Back;
 use deploying::Deploying;
 use entry::Entry;
 use field::Field;
-use form::Form;
+use form::{Form, Listing};
 use picker::Picker;
 use question::Asked;
 use ratatui::layout::Rect;
@@ -70,6 +71,12 @@ pub enum Choice {
     Named(Box<Wish>, String),
     /// A form's change to a host's connections.
     Book(HostId, Change),
+    /// Open it once; the form stays until it is there.
+    Open(HostId, Box<Connection>),
+    /// What a host has for a field of the form.
+    List(HostId, Listing, &'static str),
+    /// One of that, for the form.
+    FillIn(&'static str, String),
     /// Connect these hosts now; the panel stays.
     Retry(Vec<HostId>, Back),
     /// Something with files.

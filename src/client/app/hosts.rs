@@ -189,7 +189,7 @@ impl App {
                     host.coming.clear();
                 }
             }
-            HostEvent::Booked { tag, result } => self.booked(&id, tag, result),
+            HostEvent::Booked { tag, result } => self.booked(&id, tag, result, &mut out),
             HostEvent::Rtt(rtt) => self.round_trip(&id, rtt),
             HostEvent::Link(link) => host.link = Some(link),
             HostEvent::Unlinked => (host.unlinked, host.silent) = (true, false),
@@ -327,6 +327,7 @@ impl App {
                 }
             }
             HostEvent::Created { tag, result } => self.created(&id, tag, result, &mut out),
+            HostEvent::Offered { tag, result } => self.offered(tag, result),
             HostEvent::History { session, from, total, lines, open } => {
                 if let Some(pane) = self.shown(&id, &session) {
                     let rows = 0..pane.engine.size().rows;
@@ -579,6 +580,7 @@ impl App {
             Err(e) => Err(e.to_string()),
         });
         self.edit_started(tag, made.as_ref().ok().map(|(session, _)| session));
+        let Some(made) = self.opened_once(id, tag, made, out) else { return };
         match (pane, made) {
             (Some(pane), Ok((session, info))) => {
                 if let Some(p) = self.panes.get_mut(&pane) {

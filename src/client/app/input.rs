@@ -256,6 +256,13 @@ impl App {
             Choice::Hub(wish) => self.wish(*wish, out),
             Choice::Named(wish, text) => self.wish_named(*wish, text, out),
             Choice::Book(host, change) => self.save_form(host, change, out),
+            Choice::Open(host, connection) => self.open_once(host, *connection, out),
+            Choice::List(host, what, field) => self.list_for_form(host, what, field, out),
+            Choice::FillIn(field, text) => {
+                if let Some(Layer::Form(form)) = self.layers.last_mut() {
+                    form.fill_in(field, &text);
+                }
+            }
             Choice::Retry(hosts, panel) => self.retry(hosts, panel, out),
             Choice::Files(wish) => self.file_wish(*wish, out),
             Choice::Entered(naming, text) => self.entered(*naming, text, out),

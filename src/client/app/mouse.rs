@@ -88,6 +88,9 @@ impl App {
             if let Some(i) = view::tabs::hit(self, tabs, x) {
                 self.tabs.go(i);
                 self.look_at_panes();
+            } else if view::tabs::plus(self, tabs).is_some_and(|at| at.contains((x, y).into())) {
+                let host = self.current_host();
+                self.start_menu(host);
             }
             return;
         }

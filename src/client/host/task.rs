@@ -7,6 +7,7 @@ mod booking;
 mod calls;
 mod frames;
 mod look;
+mod offer;
 mod shortcut;
 
 use super::attached::{Attached, Waiting};
@@ -451,6 +452,7 @@ impl Task {
                     self.tell(HostEvent::Found { session, tag, result: Err(why.to_string()) });
                 }
                 HostCommand::Create { tag, .. } => self.tell(HostEvent::Created { tag, result: Err(why.to_string()) }),
+                HostCommand::Offer { tag, .. } => self.tell(HostEvent::Offered { tag, result: Err(why.to_string()) }),
                 _ => self.tell(HostEvent::Failed { what: why.to_string() }),
             }
         }
@@ -499,6 +501,7 @@ impl Task {
             HostCommand::With => self.env.go_with(&self.host),
             HostCommand::Answer { id, answer } => self.asker.answer(id, answer),
             c @ (HostCommand::Create { .. }
+            | HostCommand::Offer { .. }
             | HostCommand::Close { .. }
             | HostCommand::Rename { .. }
             | HostCommand::History { .. }

@@ -129,6 +129,10 @@ impl App {
                 Some(false) => self.fold(&place, out),
                 _ => self.tree_step(1),
             },
+            Act::Start => {
+                let host = place.host().cloned().unwrap_or_else(HostId::local);
+                self.start_menu(host);
+            }
             Act::Shell => match place {
                 Place::Connection(host, id) => self.open_connection(&host, &id, out),
                 // (nothing runs on a file)

@@ -228,6 +228,15 @@ fn object(value: &impl Serialize) -> Map<String, Value> {
 }
 
 impl Connection {
+    /// Whether opening it may need somebody who answers: it is reached over SSH.
+    pub fn asks(&self) -> bool {
+        match self.config.kind() {
+            Ok(Kind::Ssh(_)) => true,
+            Ok(Kind::Serial(serial)) => serial.via.is_some(),
+            _ => false,
+        }
+    }
+
     /// What a row says of it beside its name: where it leads. Escaped.
     pub fn leads_to(&self) -> String {
         let said = match self.config.kind() {
