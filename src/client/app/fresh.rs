@@ -60,9 +60,12 @@ impl App {
     }
 
     pub(super) fn start_form(&mut self, host: HostId, kind: &'static str) {
-        let all = self.book(&host).map_or(&[][..], |book| &book.connections);
+        let book = self.book(&host);
+        let all = book.map_or(&[][..], |book| &book.connections);
+        let folders = book.into_iter().flat_map(|b| b.folders.iter().map(|f| (b.path(f), f.id.clone())));
         let field = (kind == "local").then_some("command");
-        self.layers.push(Layer::Form(Box::new(Form::open(host, kind, field, all))));
+        let form = Form::open(host.clone(), kind, field, all, folders.collect());
+        self.layers.push(Layer::Form(Box::new(form)));
         self.dirty = true;
     }
 

@@ -13,7 +13,7 @@ use crate::proto::control::connections::check::{Wrong, check, check_name, check_
 use crate::proto::control::connections::{Config, Connection};
 use crate::term::input::Key;
 pub use fields::Listing;
-use fields::{KIND, Kept, NAME, PLACES, Shown, TERMINAL, WHERE, Way, Word, aliases, is_number, of_kind};
+use fields::{FOLDER, KIND, Kept, NAME, PLACES, Shown, TERMINAL, WHERE, Way, Word, aliases, is_number, of_kind};
 use serde_json::{Map, Value};
 use std::collections::HashSet;
 
@@ -22,6 +22,8 @@ enum Entry {
     Text(Field),
     /// One of these.
     Choice(&'static [Word], usize),
+    /// One of the form's folders.
+    Folder(usize, String),
 }
 
 pub struct Line {
@@ -43,16 +45,17 @@ impl Line {
         match &self.entry {
             Entry::Text(field) => field.text(),
             Entry::Choice(all, at) => all.get(*at).map(|w| w.0).unwrap_or_default(),
+            Entry::Folder(_, path) => path,
         }
     }
     pub fn is_choice(&self) -> bool {
-        matches!(self.entry, Entry::Choice(..))
+        !matches!(self.entry, Entry::Text(_))
     }
     /// Why what stands there can't be kept.
     fn flaw(&self) -> Option<&'static str> {
         match &self.entry {
             Entry::Text(field) => field.flaw(),
-            Entry::Choice(..) => None,
+            Entry::Choice(..) | Entry::Folder(..) => None,
         }
     }
     /// Nobody touched it: what is kept stays, whether a line can show it or not.
@@ -80,8 +83,12 @@ pub struct Form {
     base: Connection,
     /// The same, before anything was typed.
     first: Connection,
-    /// Names of the others in its folder, as far as this was told of them.
-    taken: HashSet<String>,
+    /// Names of the others in their folders, as far as this was told of them.
+    taken: HashSet<(Option<String>, String)>,
+    /// Paths and ids of folders that it may be kept in; the first is none.
+    folders: Vec<(String, Option<String>)>,
+    /// It was to be opened or kept: what is missing is said from then on.
+    tried: bool,
     pub lines: Vec<Line>,
     pub at: usize,
     pub wrong: Vec<Wrong>,
@@ -110,10 +117,19 @@ impl Form {
     }
 
     /// For one to be opened: once, or kept as well. The cursor stands in a field of its kind, the first one by itself.
-    pub fn open(host: HostId, kind: &str, field: Option<&str>, all: &[Connection]) -> Form {
+    /// `folders` are paths and ids.
+    pub fn open(
+        host: HostId,
+        kind: &str,
+        field: Option<&str>,
+        all: &[Connection],
+        folders: Vec<(String, String)>,
+    ) -> Form {
         let base = Connection { config: Config { kind: kind.into(), config: Map::new() }, ..Connection::default() };
         let mut form = Form::of(host, base, None, all);
         form.opens = true;
+        form.folders = vec![("no folder".into(), None)];
+        form.folders.extend(folders.into_iter().map(|(path, id)| (path, Some(id))));
         form.lay();
         let at = form.lines.iter().position(|l| Some(l.field) == field);
         form.at = at.unwrap_or(1).min(form.lines.len() - 1);
@@ -127,15 +143,17 @@ impl Form {
 
     fn of(host: HostId, base: Connection, was: Option<Connection>, all: &[Connection]) -> Form {
         // (one that has the name of another one already may keep it)
-        let mut taken: HashSet<String> =
-            all.iter().filter(|c| c.folder_id == base.folder_id).map(|c| c.name.clone()).collect();
+        let mut taken: HashSet<(Option<String>, String)> =
+            all.iter().map(|c| (c.folder_id.clone(), c.name.clone())).collect();
         if let Some(was) = &was {
-            taken.remove(&was.name);
+            taken.remove(&(was.folder_id.clone(), was.name.clone()));
         }
         let mut form = Form {
             host,
             opens: false,
             listing: None,
+            folders: Vec::new(),
+            tried: false,
             was,
             first: base.clone(),
             base,
@@ -193,7 +211,10 @@ impl Form {
                     choice(PLACES, self.lines.iter().find(|l| l.field == WHERE.field).map_or("", Line::text)),
                 );
                 let name = Line { hint: "for C-s, which keeps it: what the tree calls it", ..name };
-                kind.into_iter().chain(own).chain([spot, name]).chain(terminal).collect()
+                let at = self.folders.iter().position(|f| f.1 == base.folder_id).unwrap_or(0);
+                let path = self.folders.get(at).map(|f| f.0.clone()).unwrap_or_default();
+                let folder = (self.folders.len() > 1).then(|| line(&FOLDER, Entry::Folder(at, path)));
+                kind.into_iter().chain(own).chain([spot, name]).chain(folder).chain(terminal).collect()
             }
         };
         self.at = self.at.min(self.lines.len() - 1);
@@ -215,6 +236,10 @@ impl Form {
                 continue;
             }
             let value = match &line.entry {
+                Entry::Folder(at, _) => {
+                    json["folderId"] = self.folders.get(*at).and_then(|f| f.1.clone()).into();
+                    continue;
+                }
                 Entry::Choice(all, at) => Ok(all.get(*at).map_or(Value::Null, |word| word.1.json(word.0))),
                 Entry::Text(field) => match field.flaw() {
                     Some(flaw) => Err(flaw.into()),
@@ -247,7 +272,12 @@ impl Form {
         if self.opens && connection.name.is_empty() {
             wrong.retain(|w| w.field != "name");
         }
-        if self.taken.contains(&connection.name) {
+        // (nobody has had time to write anything yet)
+        if self.opens && !self.tried {
+            let is_empty = |field: &str| self.lines.iter().any(|l| l.field == field && l.text().is_empty());
+            wrong.retain(|w| !is_empty(w.field));
+        }
+        if self.taken.contains(&(connection.folder_id.clone(), connection.name.clone())) {
             wrong.push(Wrong { field: "name", why: taken_by_another(&connection.name) });
         }
         self.wrong = wrong;
@@ -273,6 +303,7 @@ impl Form {
         if self.saving.is_some() {
             return Outcome::Stay;
         }
+        self.tried = true;
         self.check();
         // (what was wrong in it before is no reason against a change of something else)
         let known = self.was.as_ref().map(check).unwrap_or_default();
@@ -310,6 +341,7 @@ impl Form {
         if self.saving.is_some() {
             return Outcome::Stay;
         }
+        self.tried = true;
         self.check();
         // (a name that another one has is no matter of one that is not kept)
         let taken = taken_by_another(&self.connection().0.name);
@@ -397,6 +429,16 @@ impl Form {
                         *at = typed(key).and_then(begins).unwrap_or(before);
                     }
                 }
+                *at != before
+            }
+            Entry::Folder(at, path) => {
+                let (before, many) = (*at, self.folders.len().max(1));
+                match name {
+                    "Right" | "Space" => *at = (*at + 1) % many,
+                    "Left" => *at = (*at + many - 1) % many,
+                    _ => {}
+                }
+                *path = self.folders.get(*at).map(|f| f.0.clone()).unwrap_or_default();
                 *at != before
             }
         };
@@ -690,7 +732,7 @@ mod tests {
     #[test]
     fn every_kind_is_made_and_read_again() {
         let kept = |kind: &str, fields: &[(&str, &str)]| {
-            let mut form = Form::open(HostId::local(), kind, None, &[]);
+            let mut form = Form::open(HostId::local(), kind, None, &[], Vec::new());
             write(&mut form, "name", "n");
             for (field, value) in fields {
                 let at = form.lines.iter().position(|l| l.field == *field).unwrap();
@@ -747,7 +789,8 @@ mod tests {
             Outcome::Do(Choice::Open(_, connection)) => *connection,
             _ => panic!("{:?}", form.failed),
         };
-        let mut form = Form::open(HostId::local(), "telnet", None, &[]);
+        let mut form = Form::open(HostId::local(), "telnet", None, &[], vec![("Lab".into(), "f-1".into())]);
+        assert_eq!(form.wrong, [], "nobody has written anything yet");
         assert_eq!((form.lines[form.at].field, form.lines[0].field), ("host", "type"));
         assert!(matches!(press(&mut form, &["Enter"]), Outcome::Stay) && form.failed.is_some(), "it leads nowhere");
         form.paste("10.0.0.2");
@@ -761,7 +804,9 @@ mod tests {
         assert!(matches!(press(&mut form, &["C-s"]), Outcome::Stay));
         assert_eq!(form.lines[form.at].field, "name");
         form.paste("switch");
-        assert!(matches!(saved(press(&mut form, &["C-s"])), Change::Create(c) if c.name == "switch"));
+        press(&mut form, &["Down", "Right"]);
+        let kept = |c: &Connection| c.name == "switch" && c.folder_id.as_deref() == Some("f-1");
+        assert!(matches!(saved(press(&mut form, &["C-s"])), Change::Create(c) if kept(&c)));
         form.saving = None;
         form.go(form.lines.iter().position(|l| l.field == "where").unwrap());
         press(&mut form, &["Right"]);

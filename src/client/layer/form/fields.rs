@@ -195,6 +195,8 @@ pub(super) const TERMINAL: &[Shown] = &[
     ),
 ];
 
+pub(super) const FOLDER: Shown = text("folder", "Folder", "for C-s: which it is kept in");
+
 /// Where one that is opened comes to.
 pub(super) const WHERE: Shown = choice("where", "Open in", "beside and below are splits of the focused pane", PLACES);
 pub(super) const PLACES: &[Word] = &[("a new tab", Kept::Word), ("beside", Kept::Word), ("below", Kept::Word)];
