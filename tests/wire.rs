@@ -156,7 +156,6 @@ fn info() -> SessionInfo {
         bells: 3,
         device: None,
         target: String::new(),
-        device: None,
     }
 }
 
