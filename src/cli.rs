@@ -4,6 +4,7 @@
 #[macro_use]
 pub mod print;
 
+pub mod act;
 pub mod agent;
 pub mod ask;
 pub mod call;
@@ -19,6 +20,7 @@ pub mod open;
 pub mod run;
 pub mod search;
 pub mod send;
+pub mod serial;
 pub mod sessions;
 pub mod show;
 pub mod wait;
@@ -93,6 +95,17 @@ pub enum Verb {
         after_help = "The shell has to mark them (OSC 133), as fish does by itself and others with a line in their settings.\n\nExample:\n  thub marks build --json"
     )]
     Marks(Marks),
+    /// Do something with a session's serial port, container or telnet host
+    #[command(
+        name = "do",
+        after_help = "Serial ports: break [MS], dtr on|off, rts on|off, hex on|off, timestamps on|off, echo on|off, newline cr|lf|crlf, baud RATE, log PATH|off, send-file PATH, stop-sending. Telnet: break, mode auto|line|character. Containers: stop, start.\n\nA PATH lies on the session's host: it begins at the home there, on this machine where you are. `thub ls --json` says how it stands (`device`).\n\nExample:\n  thub do console log ~/boot.log\n  thub do console break\n  thub do console baud 921600"
+    )]
+    Do(Do),
+    /// List the serial ports of this machine, or with -H of a host, and who has them open
+    #[command(
+        after_help = "No port is opened for it. `thub conn add NAME PORT --kind serial` prepares a connection to one.\n\nExample:\n  thub serial -H build-server --json"
+    )]
+    Serial,
     /// Wait until a session ends, shows a text, or is quiet
     #[command(after_help = "Example:\n  thub wait build --text 'tests? passed' --timeout 600")]
     Wait(Wait),
@@ -134,7 +147,7 @@ Example:
     Forward(Forward),
     /// Prepared connections and folders: of this machine, or with -H of a host
     #[command(
-        after_help = "NAME is a name, a path of names (`Lab/Boards/uart`) or an id, as `thub conn ls` shows them. `thub new --connection NAME` opens one.\n\nExample:\n  thub conn add sensor pi@10.0.0.5 --in 'Deploy Targets'\n  thub conn add build --set startingDirectory=~/src --set command='make -j4' --set env.CC=clang\n  thub conn ls -H build-server --json"
+        after_help = "NAME is a name, a path of names (`Lab/Boards/uart`) or an id, as `thub conn ls` shows them. `thub new --connection NAME` opens one.\n\nExample:\n  thub conn add sensor pi@10.0.0.5 --in 'Deploy Targets'\n  thub conn add build --set startingDirectory=~/src --set command='make -j4' --set env.CC=clang\n  thub conn add console /dev/ttyUSB0 --kind serial --set baudRate=9600\n  thub conn ls -H build-server --json"
     )]
     Conn(Conn),
     /// Put the agent on a host
@@ -290,6 +303,20 @@ pub struct Search {
 pub struct Marks {
     #[command(flatten)]
     pub target: Target,
+}
+
+#[derive(Args, Debug)]
+pub struct Do {
+    /// Session: id, unique prefix (of an id 4 characters) or name
+    #[arg(value_name = "SESSION", allow_hyphen_values = true)]
+    pub session: String,
+    /// What to do
+    #[arg(value_name = "ACT", value_parser = clap::builder::PossibleValuesParser::new(
+        crate::proto::control::ACTS.iter().map(|d| clap::builder::PossibleValue::new(d.name).help(d.doc))))]
+    pub act: String,
+    /// What it takes
+    #[arg(value_name = "ARG", allow_hyphen_values = true)]
+    pub arg: Option<String>,
 }
 
 #[derive(Args, Debug)]
@@ -537,11 +564,12 @@ pub struct ConnAdd {
     /// Its name
     #[arg(value_name = "NAME")]
     pub name: String,
-    /// The target it reaches over SSH, user@host:port or an alias of ssh_config there; left out = a shell of the machine itself
-    #[arg(value_name = "DEST", conflicts_with = "kind")]
+    /// What it leads to: user@host:port or an alias of ssh_config there; with --kind serial a port, docker a container, telnet
+    /// host:port; left out = a shell of the machine itself
+    #[arg(value_name = "DEST")]
     pub dest: Option<String>,
-    /// Another kind: local, ssh
-    #[arg(long = "type", value_name = "KIND")]
+    /// Its kind: local, ssh, serial, docker, telnet; left out = ssh where there is a DEST, else local
+    #[arg(long, visible_alias = "type", value_name = "KIND")]
     pub kind: Option<String>,
     /// Folder it lies in, made where it is missing
     #[arg(long = "in", value_name = "FOLDER")]

@@ -169,6 +169,8 @@ async fn verbs(
         Some(Verb::Capture(c)) => cli::capture::capture(&env, &common, &host, &c).await?,
         Some(Verb::Search(s)) => return cli::search::search(&env, &common, &host, &s).await,
         Some(Verb::Marks(m)) => cli::marks::marks(&env, &common, &host, &m).await?,
+        Some(Verb::Do(d)) => cli::act::act(&env, &host, &d).await?,
+        Some(Verb::Serial) => cli::serial::serial(&env, &common, &host).await?,
         Some(Verb::Wait(w)) => cli::wait::wait(&env, &common, &host, &w).await?,
         Some(Verb::Kill(k)) => cli::sessions::kill(&env, &host, &k).await?,
         Some(Verb::Restart(r)) => cli::sessions::restart(&env, &common, &host, &r).await?,

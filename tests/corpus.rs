@@ -46,6 +46,10 @@ fn term() {
     replay("term", bodies::term);
 }
 #[test]
+fn telnet() {
+    replay("telnet", bodies::telnet);
+}
+#[test]
 fn known_hosts() {
     replay("known_hosts", bodies::known_hosts);
 }

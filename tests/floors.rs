@@ -26,7 +26,7 @@ const ARROWS: &[(&str, u8, &[&str])] = &[
     ("store", 1, &["failure", "paths", "proto", "safedir", "sys", "text"]),
     ("link", 1, &["proto", "text"]),
     ("transport", 1, &["failure", "link", "paths", "proto", "safedir", "secret", "store", "sys", "text"]),
-    ("backend", 1, &["link", "proto", "sys", "transport"]),
+    ("backend", 1, &["link", "proto", "sys", "text", "transport"]),
     ("filesys", 1, &["failure", "link", "proto", "text", "transport"]),
     // 2 roles: strangers
     ("session", 2, &["backend", "failure", "link", "log", "paths", "proto", "store", "sys", "term", "text"]),
@@ -166,8 +166,9 @@ const WORDS: &[(&str, &[&str], &str)] = &[
             "src/sys/wipe.rs",    // an allocator
             "src/session/mod.rs", // the call of fork
             "src/target/mod.rs",
-            "src/backend/pty.rs",     // the master's descriptor
-            "src/client/terminal.rs", // signal dispositions and the saved terminal, which a panic hook must reach
+            "src/backend/pty.rs",         // the master's descriptor
+            "src/backend/serial/port.rs", // a descriptor becomes the crate's port
+            "src/client/terminal.rs",     // signal dispositions and the saved terminal, which a panic hook must reach
         ],
         "what needs it belongs to sys",
     ),

@@ -153,6 +153,7 @@ fn info() -> SessionInfo {
         cwd: "/home/me/src".into(),
         ended_at: Some("2026-02-19T09:00:00Z".into()),
         bells: 3,
+        device: None,
         target: String::new(),
     }
 }

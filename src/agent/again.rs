@@ -18,7 +18,7 @@ impl Agent {
         Boot { machine: run.machine().into(), boot: run.boot().into(), now_ms: sys::unix_ms(SystemTime::now()) }
     }
 
-    fn state_dir(&self) -> Option<SafeDir> {
+    pub(super) fn state_dir(&self) -> Option<SafeDir> {
         SafeDir::open(self.ctx.paths.state_dir()).ok()?
     }
 
@@ -66,7 +66,7 @@ impl Agent {
         let boot = self.boot();
         let (machine, boot_id, noticed_ms) = (boot.machine.clone(), boot.boot.clone(), None);
         let (run, path, id) = (self.run(), self.ctx.paths.state_dir().to_path_buf(), info.id.clone());
-        let defined = Defined { machine, boot: boot_id, info, create, connection, noticed_ms };
+        let defined = Defined { machine, boot: boot_id, info, create, connection, noticed_ms, claimed: false };
         let kept = tokio::task::spawn_blocking(move || {
             let dir = SafeDir::open_or_create(&path)?;
             let recorded = |id: &str| id.parse().is_ok_and(|id| run.entry(&id).is_some());

@@ -29,6 +29,7 @@ mod monitor;
 mod opening;
 mod ports;
 mod relay;
+mod serial;
 mod sessions;
 mod targets;
 mod used;
@@ -116,6 +117,8 @@ struct Agent {
     began_ms: u64,
     /// The client was told so: its first session is started knowing it.
     ends_at_logout: AtomicBool,
+    /// Lost sessions on serial ports are begun again.
+    reopened: tokio::sync::OnceCell<()>,
 }
 
 /// A call's frames from the client, taken hold of before anything is awaited: what follows the call is not lost.
@@ -148,6 +151,7 @@ where
         known: Mutex::default(),
         book_told: Mutex::default(),
         ends_at_logout: AtomicBool::new(false),
+        reopened: Default::default(),
         began_ms: sys::unix_ms(SystemTime::now()),
     });
     // the agent in a client's own process ends with that one
@@ -244,10 +248,14 @@ impl Agent {
         }
         match method {
             Initialize::NAME => {
+                self.reopen_serial().await;
                 let warn = self.ends_at_logout().await;
                 reply(Initialized { ends_at_logout: warn, ..self.initialize(params(p)?)? })
             }
-            SessionList::NAME => reply(self.listed(params(p)?, frames).await?),
+            SessionList::NAME => {
+                self.reopen_serial().await;
+                reply(self.listed(params(p)?, frames).await?)
+            }
             SessionCreate::NAME => reply(self.create(params(p)?).await?),
             SessionGet::NAME => {
                 let get: SessionGet = params(p)?;
@@ -276,6 +284,10 @@ impl Agent {
             SessionAct::NAME => {
                 let a: SessionAct = params(p)?;
                 reply(self.ask(&a.session.clone(), &a).await?)
+            }
+            SerialList::NAME => {
+                params::<SerialList>(p)?;
+                reply(self.serial_ports().await?)
             }
             SessionClose::NAME => reply(self.close(params(p)?).await?),
             ExecRun::NAME => reply(self.exec(params(p)?, frames)?),

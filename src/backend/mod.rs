@@ -7,6 +7,7 @@ pub mod pty;
 pub mod serial;
 pub mod telnet;
 
+use crate::proto::control::Device;
 use crate::proto::ids::Size;
 use bridge::{Bridge, Wish};
 use channel::Channel;
@@ -14,6 +15,7 @@ use pty::Pty;
 use rustix::process::{Pid, Signal};
 use std::io;
 use std::os::fd::OwnedFd;
+use tokio::sync::watch;
 
 /// How what is at the other end has ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,6 +75,22 @@ impl Backend {
             Backend::Pty(p) => p.resize(size),
             Backend::Channel(c) => c.resize(size),
             Backend::Bridge(b) => b.wish(Wish::Resize(size)),
+        }
+    }
+
+    /// Whether anybody looks on: a host behind a channel is asked for signs of life then.
+    pub fn look(&self, on: bool) {
+        if let Backend::Channel(c) = self {
+            c.look(on);
+        }
+    }
+
+    /// How it stands with what is at the other end, where that is no program of this machine.
+    pub fn device(&self) -> Option<watch::Receiver<Device>> {
+        match self {
+            Backend::Pty(_) => None,
+            Backend::Channel(c) => Some(c.heard()),
+            Backend::Bridge(b) => Some(b.device()),
         }
     }
 

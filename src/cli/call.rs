@@ -103,6 +103,9 @@ impl Client {
 
     /// What a fault is to the command line.
     fn worded(&self, f: Fault) -> Failure {
+        if let (Fault::DEVICE, Some((what, next))) = (f.code, f.message.split_once("; ")) {
+            return Failure::new(Kind::Failed, crate::text::escape(what), crate::text::escape(next));
+        }
         let what = crate::text::escape(&f.message);
         let doctor = || format!("run `{}`", self.typed("doctor"));
         let (kind, hint) = match f.code {

@@ -3,6 +3,7 @@
 
 pub mod back;
 mod deploy;
+mod device;
 pub mod files;
 mod find;
 mod geometry;

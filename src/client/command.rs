@@ -103,6 +103,7 @@ pub static COMMANDS: &[Command] = &[
     c("rename-session", "rename the session", &["$"], session::rename),
     c("reconnect", "connect the host again now", &["R"], session::reconnect),
     c("reconnect-all", "connect all hosts that are away again now", &[], session::reconnect_all),
+    c("act", "act on the pane's serial port, container or telnet host", &["a"], session::act),
     c("start-again", "start what the pane showed again, as it was", &[], session::start_again),
     c("start-again-all", "start all again that a restart of their machine has ended", &[], session::start_all_again),
     c("update-agent", "put this build's agent on the host, go over to it", &[], session::update_agent),

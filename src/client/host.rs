@@ -20,7 +20,7 @@ use crate::client::book::Change;
 use crate::link::Link;
 use crate::link::feed::{Feed, WINDOW};
 use crate::proto::control::connections::{Connection, ConnectionsAdd, ConnectionsList, Folder, Listed};
-use crate::proto::control::{Fault, MarkInfo, PortInfo, SessionCreate, SessionDetach, SessionInfo, SessionList};
+use crate::proto::control::{Act, Fault, MarkInfo, PortInfo, SessionCreate, SessionDetach, SessionInfo, SessionList};
 use crate::proto::frame::{self, Body, Frame};
 use crate::proto::ids::{Offset, SessionId, Size, StreamId};
 use crate::proto::notice::{Gauges, SessionExited};
@@ -178,6 +178,11 @@ pub enum HostCommand {
     Rename {
         session: SessionId,
         name: String,
+    },
+    /// Something is done with what a session is connected to.
+    Act {
+        session: SessionId,
+        act: Act,
     },
     /// The prepared connections, now and whenever they are others.
     Connections,

@@ -20,7 +20,7 @@ use super::host::{Answer, HostId, Question};
 use super::keymap::{typed, word};
 use super::layout::{Dir, PaneId};
 use super::tabs::TabId;
-use crate::proto::control::PortInfo;
+use crate::proto::control::{Deed, PortInfo};
 use crate::proto::ids::SessionId;
 use crate::term::input::Key;
 use crate::transport::ssh::forward::spec::Spec;
@@ -46,6 +46,10 @@ pub enum Choice {
     Kill(HostId, SessionId),
     RenameTab(TabId, String),
     RenameSession(HostId, SessionId, String),
+    /// One of what can be done with what a session is connected to.
+    Deed(HostId, SessionId, &'static Deed),
+    /// The same with what it takes.
+    Typed(HostId, SessionId, &'static Deed, String),
     /// A pattern to look for in a pane: onwards, or back.
     Search(PaneId, bool, String),
     /// By number, or by name.
@@ -95,6 +99,7 @@ pub enum Purpose {
     Session(HostId, SessionId),
     GoToTab,
     Search(PaneId, bool),
+    Act(HostId, SessionId, &'static Deed),
     Wish(Box<Wish>),
 }
 
@@ -202,6 +207,11 @@ impl Layer {
         Layer::Prompt { title, field: Field::new(text), purpose: Purpose::Wish(Box::new(wish)) }
     }
 
+    /// A line for what an act takes.
+    pub fn act(title: String, host: HostId, session: SessionId, deed: &'static Deed) -> Layer {
+        Layer::Prompt { title, field: Field::default(), purpose: Purpose::Act(host, session, deed) }
+    }
+
     pub fn search(pane: PaneId, down: bool, title: &str) -> Layer {
         Layer::Prompt { title: title.into(), field: Field::default(), purpose: Purpose::Search(pane, down) }
     }
@@ -278,6 +288,7 @@ impl Layer {
                         Purpose::Tab(id) => Choice::RenameTab(*id, text),
                         Purpose::Session(host, id) => Choice::RenameSession(host.clone(), id.clone(), text),
                         Purpose::Search(pane, down) => Choice::Search(*pane, *down, text),
+                        Purpose::Act(host, id, deed) => Choice::Typed(host.clone(), id.clone(), deed, text),
                         Purpose::GoToTab => Choice::GoToTab(text),
                         Purpose::Wish(wish) => Choice::Named(wish.clone(), text),
                     })

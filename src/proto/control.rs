@@ -26,11 +26,13 @@ mod device;
 mod files;
 mod find;
 mod life;
+mod serial;
 mod target;
 pub use device::*;
 pub use files::*;
 pub use find::*;
 pub use life::*;
+pub use serial::*;
 pub use target::*;
 
 /// Why a call failed. Codes are stable; the message is for people.
@@ -66,6 +68,8 @@ impl Fault {
     pub const OTHER_DISK: i64 = 10;
     /// Somebody else is at it just now.
     pub const BUSY: i64 = 11;
+    /// A serial port, a container or a telnet host is not to be had: the message is why, `; `, and what to do.
+    pub const DEVICE: i64 = 12;
 
     pub fn new(code: i64, message: impl Into<String>) -> Fault {
         Fault { code, message: message.into() }

@@ -52,6 +52,9 @@ pub struct From {
     /// What it is connected to in a program's stead.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub device: Option<DeviceSpec>,
+    /// What its user is told first: it was started again by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub told: Option<String>,
 }
 
 /// What a session without a program of its own is connected to.

@@ -120,7 +120,7 @@ impl Session {
         let mut encoding = from.encoding.as_deref().and_then(Encoding::named);
         let pty = match &create.target {
             _ if let Some(device) = from.device.clone() => {
-                let bridge = bridged(&run, device.clone(), &create, size, runtime)?;
+                let bridge = bridged(&paths, device.clone(), &create, from.told.clone(), size, runtime)?;
                 info = of_device(info, &device, &bridge, &create);
                 Backend::Bridge(bridge)
             }
@@ -237,21 +237,34 @@ fn far(
 
 /// A serial port, a container, a telnet host.
 fn bridged(
-    run: &RunDir,
+    paths: &Paths,
     device: DeviceSpec,
     create: &SessionCreate,
+    told: Option<String>,
     size: Size,
     runtime: &tokio::runtime::Runtime,
 ) -> Result<bridge::Bridge, Fault> {
     let term = create.term.as_deref().unwrap_or(TERM);
     match device {
         DeviceSpec::Serial(port) => {
-            let socket = create.target.as_ref().map(|target| {
-                store::target::connect(run, target).map_err(|e| {
-                    Fault::new(Fault::GONE, format!("the process that holds the SSH connection can't be reached: {e}"))
-                })
+            // (both are asked again whenever it has to be opened anew, for as long as the session lives)
+            let named = {
+                let paths = paths.clone();
+                move |id: &str| match RunDir::open(&paths).ok()?.entry(&id.parse().ok()?)? {
+                    Entry::Alive(record) => Some(record.info.label().to_string()),
+                    _ => None,
+                }
+            };
+            let way = create.target.clone().map(|target| {
+                let paths = paths.clone();
+                let reach = move || {
+                    let run = RunDir::open(&paths).map_err(|f| io::Error::other(f.to_string()))?;
+                    store::target::connect(&run, &target)
+                };
+                Box::new(reach) as Box<dyn Fn() -> io::Result<_> + Send + Sync>
             });
-            runtime.block_on(serial::open(port, socket.transpose()?))
+            let home = paths.home().to_path_buf();
+            runtime.block_on(serial::open(port, serial::Opening { size, told, home, sessions: Box::new(named), way }))
         }
         DeviceSpec::Docker(docker) => runtime.block_on(docker::open(docker, size, term)),
         DeviceSpec::Telnet(telnet) => runtime.block_on(telnet::open(telnet, size, term)),

@@ -41,6 +41,9 @@ pub struct Defined {
     /// When it was found to be of an earlier boot, milliseconds since 1970.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub noticed_ms: Option<u64>,
+    /// An agent has begun it again by itself since it was lost, or tried to.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub claimed: bool,
 }
 
 /// All of them, by the session's id.
@@ -130,6 +133,21 @@ pub fn define(
         all.tidy(boot, recorded);
         all.sessions.insert(id.to_string(), defined);
         Ok((all, told))
+    })
+}
+
+/// It is begun again by who asks here first; false = somebody else did, or it is not on record.
+///
+/// # Errors
+/// As [`define`]'s: nobody begins it again.
+pub fn claim(dir: &SafeDir, id: &str) -> Result<bool, Failure> {
+    if load(dir).sessions.get(id).is_none_or(|d| d.claimed) {
+        return Ok(false);
+    }
+    Store::new(dir, FILE).update(|all: Option<Sessions>, _| {
+        let mut all = all.unwrap_or_default();
+        let first = all.sessions.get_mut(id).is_some_and(|d| !std::mem::replace(&mut d.claimed, true));
+        Ok((all, first))
     })
 }
 
@@ -309,6 +327,16 @@ mod tests {
         forget(&dir, "kept").unwrap();
         forget(&dir, "never").unwrap();
         assert_eq!(load(&dir).sessions.into_keys().collect::<Vec<_>>(), ["other", "young"]);
+    }
+
+    #[test]
+    fn one_agent_begins_it_again_once() {
+        let (_home, dir) = home();
+        define(&dir, &boot("one"), "a", defined("one", 1), |_| true).unwrap();
+        assert!(claim(&dir, "a").unwrap() && !claim(&dir, "a").unwrap() && !claim(&dir, "b").unwrap());
+        // it stands again: from here on it is another loss
+        define(&dir, &boot("one"), "a", defined("one", 1), |_| true).unwrap();
+        assert!(claim(&dir, "a").unwrap());
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod line;
 mod logout;
 mod look;
 mod many;
+mod mixed;
 mod near;
 mod slow;
 mod soak;

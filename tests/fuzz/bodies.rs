@@ -7,6 +7,7 @@ pub mod terminal;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
+use thub::backend::telnet::protocol::{ANSWERS, Protocol, SUB_MOST};
 use thub::config::Config;
 use thub::link::call::{self, Message};
 use thub::paths::Paths;
@@ -101,6 +102,31 @@ fn message(json: &[u8]) {
 /// What a program writes to its terminal, cut anywhere, with sizes changed in between (`terminal.rs` says how it is read).
 pub fn term(data: &[u8]) {
     terminal::check(data);
+}
+
+/// What a telnet host sends, cut anywhere.
+pub fn telnet(data: &[u8]) {
+    let size = Size { rows: 24, cols: 80 };
+    let read = |pieces: &mut dyn Iterator<Item = &[u8]>| {
+        let mut host = Protocol::new("xterm-256color", size);
+        let (mut text, mut out) = (Vec::new(), Vec::new());
+        for piece in pieces {
+            host.receive(piece, &mut text, &mut out);
+        }
+        (text, out, host.echoes(), host.takes_characters())
+    };
+    let whole = read(&mut std::iter::once(data));
+    assert_eq!(whole, read(&mut data.chunks(1)), "where it is cut makes no difference");
+    assert!(whole.0.len() <= data.len());
+    // the longest answer names the terminal; what is there from the beginning is filled up by text alone
+    let answers = (ANSWERS as usize + whole.0.len()).min(data.len() / 3 + 4);
+    assert!(whole.1.len() <= answers * 24 + SUB_MOST, "{} bytes to {}", whole.1.len(), data.len());
+    // what is typed arrives as it is, whatever has been agreed on
+    let mut host = Protocol::new("vt100", size);
+    let (mut nothing, mut out) = (Vec::new(), Vec::new());
+    host.send(data, &mut out);
+    Protocol::new("vt100", size).receive(&out, &mut nothing, &mut Vec::new());
+    assert_eq!(nothing, data);
 }
 
 /// A known_hosts file.

@@ -218,6 +218,8 @@ impl App {
                 Ok(()) => self.request(&host, HostCommand::Rename { session, name }, out),
                 Err(why) => self.say(why),
             },
+            Choice::Deed(host, session, deed) => self.deed(host, session, deed, out),
+            Choice::Typed(host, session, deed, text) => self.act_on(host, session, deed, Some(text), out),
             Choice::Search(pane, down, pattern) => self.search(pane, down, pattern, out),
             Choice::GoToTab(text) => {
                 let found = match text.trim().parse::<usize>() {

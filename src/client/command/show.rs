@@ -1,7 +1,7 @@
 //! Owns the bodies of the commands that show something: tree, pickers, palette, help.
 
 use crate::client::app::hub::Wish;
-use crate::client::app::{App, Effect, Target};
+use crate::client::app::{App, Effect, Host, Target};
 use crate::client::command::COMMANDS;
 use crate::client::host::HostId;
 use crate::client::layer::picker::{Item, Picker};
@@ -99,6 +99,18 @@ fn sessions(app: &App, items: &mut Vec<Item>) {
     }
 }
 
+/// What the hosts that are there and the teams have prepared, as far as it can be opened.
+fn connections(app: &App, items: &mut Vec<Item>, choice: impl Fn(Place) -> Choice) {
+    let books = app.hosts.keys().chain(app.teams.keys()).filter_map(|id| Some((id, app.book(id)?)));
+    for (id, book) in books {
+        let aside = format!("{} · connection", app.teams.get(id).map_or_else(|| host_text(id), |t| short(&t.name, 60)));
+        for connection in book.connections.iter().filter(|c| book.words(&c.id).is_some_and(|w| !w.other)) {
+            let choice = choice(Place::Connection(id.clone(), connection.id.clone()));
+            items.push(Item { text: short(&connection.name, 100), aside: aside.clone(), label: None, choice });
+        }
+    }
+}
+
 fn hosts(app: &App, items: &mut Vec<Item>) {
     let known = app.known.iter().map(HostId::new).filter(|h| !app.hosts.contains_key(h));
     for id in app.hosts.keys().cloned().chain(known) {
@@ -121,6 +133,16 @@ pub fn go_to(app: &mut App) -> Vec<Effect> {
     let mut items = Vec::new();
     tabs(app, &mut items);
     sessions(app, &mut items);
+    let alive = |h: &Host, id: &str| h.sessions.iter().any(|s| s.is_alive() && s.connection_id == id);
+    let runs = |host: &HostId, id: &str| app.hosts.get(&app.runs_on(host)).is_some_and(|h| alive(h, id));
+    let mut closed = Vec::new();
+    connections(app, &mut closed, |place| Choice::Hub(Box::new(Wish::Open(place))));
+    // (what runs is gone to, and stands there already)
+    let is_closed = |item: &Item| match &item.choice {
+        Choice::Hub(wish) => !matches!(&**wish, Wish::Open(Place::Connection(host, id)) if runs(host, id)),
+        _ => true,
+    };
+    items.extend(closed.into_iter().filter(is_closed));
     hosts(app, &mut items);
     app.layers.push(Layer::Picker(Picker::new("go to (or user@host:port)", items).or_typed(connect_to)));
     Vec::new()
@@ -169,16 +191,7 @@ pub fn pick_beside(app: &mut App, dir: Dir) -> Vec<Effect> {
         _ => false,
     });
     items.append(&mut more);
-    let books = app.hosts.keys().chain(app.teams.keys()).filter_map(|id| Some((id, app.book(id)?)));
-    let opened = books.flat_map(|(id, book)| {
-        let known = book.connections.iter().filter(|c| book.words(&c.id).is_some_and(|w| !w.other));
-        known.map(move |c| (id, c))
-    });
-    for (id, connection) in opened {
-        let aside = format!("{} · connection", app.teams.get(id).map_or_else(|| host_text(id), |t| short(&t.name, 60)));
-        let choice = beside(Place::Connection(id.clone(), connection.id.clone()));
-        items.push(Item { text: short(&connection.name, 100), aside, label: None, choice });
-    }
+    connections(app, &mut items, beside);
     hosts(app, &mut more);
     items.extend(more.into_iter().filter_map(|item| match item.choice {
         Choice::Go(Target::Host(host)) => Some(Item { aside: item.aside, ..shell_of(host, dir) }),

@@ -514,6 +514,11 @@ impl Task {
                 let why = "the host is not connected just now: its connections are kept there".to_string();
                 self.tell(HostEvent::Booked { tag, result: Err(why) });
             }
+            // (what was meant for a board of now is not done to one of later)
+            HostCommand::Act { .. } => {
+                let what = "the host is not connected just now: nothing was done".to_string();
+                self.tell(HostEvent::Failed { what });
+            }
             HostCommand::Connect
             | HostCommand::Connections
             | HostCommand::Disconnect

@@ -5,7 +5,7 @@ use crate::client::app::{App, Host};
 use crate::client::host::{HostId, HostState};
 use crate::client::pane::{Pane, command_of, title_of};
 use crate::client::shelf::Shelf;
-use crate::proto::control::SessionInfo;
+use crate::proto::control::{Device, SessionInfo};
 use crate::proto::ids::SessionId;
 use crate::text::{count, escape, short};
 use nucleo_matcher::pattern::{AtomKind, CaseMatching, Normalization, Pattern};
@@ -184,7 +184,9 @@ impl App {
             let place = Place::Connection((*id).clone(), connection.id.clone());
             let open = rows.sought || self.tree.is_open(&place);
             let (aside, brief) = match sessions {
-                _ if words.other => (words.leads_to.clone(), device_of(&words.leads_to)),
+                _ if words.other || (sessions.is_empty() && connection.config.kind == "serial") => {
+                    (words.leads_to.clone(), device_of(&words.leads_to))
+                }
                 [] if words.away => ("(not connected)".into(), "off".into()),
                 _ => Default::default(),
             };
@@ -217,7 +219,10 @@ impl App {
             shown: pane.is_some(),
             active: pane.is_some_and(|p| self.tabs.focused() == Some(p.id)),
             // seconds would only make it restless
-            aside: seconds.filter(|s| *s >= 60 && host.tells()).map(super::age).unwrap_or_default(),
+            aside: match info.device.as_deref().filter(|_| host.tells() && info.is_alive()) {
+                Some(device) => self.standing_of(device),
+                None => seconds.filter(|s| *s >= 60 && host.tells()).map(super::age).unwrap_or_default(),
+            },
             standing: (!host.tells()).then_some(Standing::Offline),
             // what is shown is looked at there: its tab has the marks
             mark: match mark_of(host, info) {
@@ -228,6 +233,13 @@ impl App {
             find: if sought { find() } else { String::new() },
             ..Row::new(Place::Session(id.clone(), session), depth, text)
         })
+    }
+
+    /// `connected [14h]`, `waiting [2m]`; escaped.
+    fn standing_of(&self, device: &Device) -> String {
+        let since = self.unix_now() - i64::try_from(device.since_ms / 1000).unwrap_or(i64::MAX);
+        let since = if since >= 60 { format!(" [{}]", age(since)) } else { String::new() };
+        format!("{}{since}", short(&device.state, 20))
     }
 
     /// Seconds since it was started.

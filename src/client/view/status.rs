@@ -6,6 +6,7 @@ use crate::client::app::{App, Host};
 use crate::client::host::{HostId, HostState};
 use crate::client::keymap::shown;
 use crate::client::tree::{standing, state_text, unnamed};
+use crate::proto::control::Device;
 use crate::text::short;
 use crate::theme::Theme;
 use crate::transport::ssh::forward::State;
@@ -87,6 +88,15 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
     }
     if !matches!(host.state, HostState::Online { .. }) {
         return;
+    }
+    // what the pane is connected to, and what is on of it
+    if let Some(device) = app.focused().and_then(|p| p.info.as_deref()?.device.as_deref()) {
+        add(&short(&device.what, 60), theme.dim, false);
+        let style = if device.state == Device::WAITING { theme.warn } else { theme.accent };
+        if device.state == Device::WAITING {
+            add("waiting", style, false);
+        }
+        device.marks.iter().take(8).for_each(|mark| add(&short(mark, 40), style, false));
     }
     if app.focused().and_then(|p| p.info.as_ref()).is_some_and(|info| info.root) {
         add("root", theme.warn, true);

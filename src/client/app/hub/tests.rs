@@ -1006,6 +1006,23 @@ fn what_is_taken_in_beside_a_pane_is_found_by_what_its_row_says() {
 }
 
 #[test]
+fn what_is_prepared_is_gone_to_by_a_few_letters() {
+    let mut s = bench();
+    s.keys("C-b g 'uart");
+    assert!(s.screen().contains("this machine · connection"), "{}", s.screen());
+    s.take();
+    s.keys("Enter");
+    let opened = s.take().into_iter().any(|e| matches!(&e, Effect::Host(_, HostCommand::Create { create, .. }) if create.connection.as_deref() == Some("c-uart")));
+    assert!(opened, "a session of it is started");
+    // what runs is gone to, and not started once more
+    let mut info = super::super::tests::info("s7", 80, 24);
+    (info.connection_id, info.connection) = ("c-web".into(), "web".into());
+    s.host("local", HostEvent::Sessions(vec![info]));
+    s.keys("C-b g 'web");
+    assert!(!s.screen().contains("· connection"), "{}", s.screen());
+}
+
+#[test]
 fn a_host_connected_without_its_agent_is_connected_with_it_again() {
     use super::super::tests::info;
     let mut s = bench();

@@ -122,6 +122,7 @@ impl Task {
                 }
             }
             HostCommand::Book { tag, change } => self.book(live, tag, change),
+            HostCommand::Act { session, act } => self.simple(live, SessionAct { session, act }),
             HostCommand::Rename { session, name } => self.simple(live, SessionRename { session, name }),
             // an older session knows no such call, and no harm is done
             HostCommand::Colors { session, colors: Colors { text, back } } => {

@@ -120,10 +120,57 @@ fn check_ssh(ssh: &Ssh, found: &mut Vec<Wrong>) {
 }
 
 fn check_serial(serial: &Serial, found: &mut Vec<Wrong>) {
-    if serial.port.trim().is_empty() {
-        found.push(wrong("port", "a port is missing, as /dev/ttyUSB0 is"));
+    let port = serial.port.as_str();
+    if port.trim().is_empty() {
+        found.push(wrong(
+            "port",
+            "a port is missing: its device, as /dev/ttyUSB0 is (`thub serial` lists those there are)",
+        ));
     } else {
-        line("port", &serial.port, found);
+        line("port", port, found);
+        if !port.starts_with('/') && !port.starts_with("${env:") {
+            let why = format!("'{}' is no device's path: write it from / on, as /dev/ttyUSB0 is", short(port, 60));
+            found.push(wrong("port", why));
+        }
+    }
+    if let Err(why) = check_baud(serial.baud_rate) {
+        found.push(wrong("baudRate", why));
+    }
+    if !(5..=8).contains(&serial.data_bits) {
+        found.push(wrong("dataBits", format!("{}: a character has 5 to 8 bits", serial.data_bits)));
+    }
+    if !(1..=2).contains(&serial.stop_bits) {
+        found.push(wrong("stopBits", format!("{}: 1 or 2", serial.stop_bits)));
+    }
+    one_of("parity", &serial.parity, &Serial::PARITIES, found);
+    one_of("flowControl", &serial.flow_control, &Serial::FLOWS, found);
+    if !serial.line_ending.is_empty() {
+        one_of("lineEnding", &serial.line_ending, &Serial::ENDINGS, found);
+    }
+    if let Some(log) = &serial.log {
+        path("log", log, found);
+    }
+    if let Some(via) = &serial.via {
+        if check_name(via).is_err() {
+            found.push(wrong(
+                "via",
+                "the name or id of a connection over SSH of this machine: leave it out for a port here",
+            ));
+        }
+    }
+}
+
+/// Whether a port can be asked for that speed.
+pub fn check_baud(rate: u32) -> Result<(), String> {
+    match Serial::SPEEDS.contains(&rate) {
+        true => Ok(()),
+        false => Err(format!("{rate} is no speed: 50 to 4000000 bits per second, as 115200 is")),
+    }
+}
+
+fn one_of(field: &'static str, said: &str, of: &[&str], found: &mut Vec<Wrong>) {
+    if !of.contains(&said) {
+        found.push(wrong(field, format!("'{}' is none of {}", short(said, 40), of.join(", "))));
     }
 }
 
@@ -139,6 +186,9 @@ fn check_telnet(telnet: &Telnet, found: &mut Vec<Wrong>) {
         found.push(wrong("host", "a host is missing: a name or an address"));
     } else {
         word("host", &telnet.host, "._-:%", found);
+    }
+    if !["", "auto", "line", "character"].contains(&telnet.mode.as_str()) {
+        found.push(wrong("mode", "one of auto, line, character"));
     }
 }
 
@@ -362,8 +412,35 @@ mod tests {
         assert_eq!(check(&named(Config::local(&Local::default()))), []);
         let ssh = Ssh { host: "${env:H}".into(), username: "a".into(), port: 22, ..Ssh::default() };
         assert_eq!(check(&named(Config::ssh(&ssh))), []);
-        let other = Config { kind: "serial".into(), ..Config::default() };
+        let other = Config { kind: "modem".into(), ..Config::default() };
         assert_eq!(check(&named(other)), []);
+        let serial = Serial { port: "/dev/serial/by-id/usb-FTDI_x".into(), ..Serial::default() };
+        assert_eq!(check(&named(Config::serial(&serial))), []);
+    }
+
+    #[test]
+    fn each_wrong_field_of_a_port_is_named() {
+        let serial = |f: &dyn Fn(&mut Serial)| {
+            let mut s = Serial { port: "/dev/ttyUSB0".into(), ..Serial::default() };
+            f(&mut s);
+            fields(&named(Config::serial(&s)))
+        };
+        assert_eq!(serial(&|s| (s.baud_rate, s.line_ending) = (4_000_000, "crlf".into())), [""; 0]);
+        assert_eq!(serial(&|s| (s.data_bits, s.stop_bits, s.parity) = (5, 2, "even".into())), [""; 0]);
+        for port in ["", " ", "ttyUSB0", "../../etc/passwd", "-x;id"] {
+            assert_eq!(serial(&|s| s.port = port.into()), ["port"], "{port}");
+        }
+        for rate in [0, 49, 4_000_001, u32::MAX] {
+            assert_eq!(serial(&|s| s.baud_rate = rate), ["baudRate"], "{rate}");
+        }
+        assert_eq!(serial(&|s| (s.data_bits, s.stop_bits) = (9, 0)), ["dataBits", "stopBits"]);
+        let words =
+            |s: &mut Serial| (s.parity, s.flow_control, s.line_ending) = ("n".into(), "rts".into(), "\n".into());
+        assert_eq!(serial(&|s| words(s)), ["parity", "flowControl", "lineEnding"]);
+        assert_eq!(serial(&|s| (s.log, s.via) = (Some("x.log".into()), Some(String::new()))), ["log", "via"]);
+        let zero: Config =
+            serde_json::from_str(r#"{"type":"serial","config":{"port":"/dev/ttyS1","baud_rate":0}}"#).unwrap();
+        assert!(check(&named(zero)).first().is_some_and(|w| w.why.starts_with("0 is no speed: 50 to 4000000")));
     }
 
     #[test]
@@ -400,6 +477,19 @@ mod tests {
         {
             assert!(all.contains(&field), "{field} in {all:?}");
         }
+    }
+
+    #[test]
+    fn a_telnet_host() {
+        let telnet = |f: &dyn Fn(&mut Telnet)| {
+            let mut t = Telnet { host: "fe80::1%eth0".into(), port: 2323, mode: "line".into() };
+            f(&mut t);
+            fields(&named(Config::telnet(&t)))
+        };
+        assert!(telnet(&|_| ()).is_empty() && telnet(&|t| t.host = "${env:SWITCH}".into()).is_empty());
+        assert_eq!(telnet(&|t| t.host = String::new()), ["host"]);
+        assert_eq!(telnet(&|t| t.host = "-oh;id".into()), ["host"]);
+        assert_eq!(telnet(&|t| t.mode = "raw".into()), ["mode"]);
     }
 
     #[test]

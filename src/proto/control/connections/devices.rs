@@ -52,6 +52,9 @@ pub struct Serial {
     /// What comes is appended to this file as it comes, byte for byte.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log: Option<String>,
+    /// One that is not there yet is waited for, rather than refused.
+    #[serde(skip_serializing_if = "is_no")]
+    pub wait: bool,
     /// The connection over SSH, kept on the same machine, by its id or name, behind which the port is; left out = the machine's own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub via: Option<String>,
@@ -74,12 +77,19 @@ impl Default for Serial {
             timestamps: false,
             hex: false,
             log: None,
+            wait: false,
             via: None,
         }
     }
 }
 
 impl Serial {
+    /// Bits per second.
+    pub const SPEEDS: std::ops::RangeInclusive<u32> = 50..=4_000_000;
+    pub const PARITIES: [&str; 3] = ["none", "odd", "even"];
+    pub const FLOWS: [&str; 3] = ["none", "software", "hardware"];
+    pub const ENDINGS: [&str; 3] = ["cr", "lf", "crlf"];
+
     /// `115200`, and `9600 7E1` where it is not 8N1.
     pub fn speed(&self) -> String {
         let parity = self.parity.chars().next().unwrap_or('n').to_ascii_uppercase();
