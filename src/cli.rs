@@ -10,6 +10,7 @@ pub mod ask;
 pub mod call;
 pub mod capture;
 pub mod conn;
+pub mod containers;
 pub mod cp;
 pub mod debug;
 pub mod doctor;
@@ -23,6 +24,7 @@ pub mod send;
 pub mod serial;
 pub mod sessions;
 pub mod show;
+pub mod top;
 pub mod wait;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -150,6 +152,21 @@ Example:
         after_help = "NAME is a name, a path of names (`Lab/Boards/uart`) or an id, as `thub conn ls` shows them. `thub new --connection NAME` opens one.\n\nExample:\n  thub conn add sensor pi@10.0.0.5 --in 'Deploy Targets'\n  thub conn add build --set startingDirectory=~/src --set command='make -j4' --set env.CC=clang\n  thub conn add console /dev/ttyUSB0 --kind serial --set baudRate=9600\n  thub conn ls -H build-server --json"
     )]
     Conn(Conn),
+    /// Containers of this machine's engine (Docker, Podman), or with -H of a host's
+    #[command(
+        after_help = "Whoever may use the engine's socket is root on that machine. A session in one is a prepared connection of type docker: `thub conn add --type docker`; `thub new --connection NAME` opens it, `thub cp CONNECTION:PATH` copies its files.\n\nExample:\n  thub containers -H build-server\n  thub conn add db --type docker --set container=db\n  thub containers stop db"
+    )]
+    Containers(Containers),
+    /// CPU, memory, disks and network of a host, a jump target or a container
+    #[command(
+        after_help = "-H is a host as everywhere, HOST/CONNECTION for what a prepared connection of HOST leads to (over SSH, or a container), local/CONNECTION or just its name for one of this machine. Two looks a second apart are taken, so that rates are of now. With --watch it goes on until Ctrl-C. --json prints one object (with --watch one a line): sizes in bytes, rates in bytes a second, null = not known.
+
+Example:
+  thub top -H build-server
+  thub top -H hub/sensor --watch 10
+  thub top --json | jq .cpu_percent"
+    )]
+    Top(Top),
     /// Put the agent on a host
     #[command(after_help = "Example:\n  thub deploy build-server")]
     Deploy(Deploy),
@@ -389,6 +406,16 @@ pub struct Run {
 }
 
 #[derive(Args, Debug)]
+pub struct Top {
+    /// Go on, every S seconds (1 to 60; left out: every 2, of what is behind a host every 5)
+    #[arg(short = 'w', long, value_name = "S", allow_hyphen_values = true)]
+    pub watch: Option<Option<String>>,
+    /// Processes listed, those with most CPU
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 10)]
+    pub processes: u16,
+}
+
+#[derive(Args, Debug)]
 pub struct Cp {
     /// Files and folders: paths of this machine, or HOST:PATH
     #[arg(value_name = "SRC", required = true)]
@@ -622,6 +649,34 @@ pub struct Deploy {
     /// Directory there to put it into, absolute, where programs may not run in the home (noexec); later ones go there too
     #[arg(long, value_name = "DIR")]
     pub dir: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub struct Containers {
+    #[command(subcommand)]
+    pub verb: Option<ContainersVerb>,
+    /// List images, too
+    #[arg(long)]
+    pub images: bool,
+    /// The engine's socket; left out = $DOCKER_HOST, else Docker's own place, else Podman's
+    #[arg(long, value_name = "PATH", global = true)]
+    pub socket: Option<String>,
+}
+
+#[derive(Subcommand, Debug, Clone, PartialEq, Eq)]
+pub enum ContainersVerb {
+    /// Start containers that are there
+    Start {
+        /// Name or id
+        #[arg(required = true, value_name = "CONTAINER", allow_hyphen_values = true)]
+        containers: Vec<String>,
+    },
+    /// Stop containers: their program gets its signal, and 10 s
+    Stop {
+        /// Name or id
+        #[arg(required = true, value_name = "CONTAINER", allow_hyphen_values = true)]
+        containers: Vec<String>,
+    },
 }
 
 #[derive(Args, Debug)]

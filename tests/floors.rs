@@ -27,7 +27,7 @@ const ARROWS: &[(&str, u8, &[&str])] = &[
     ("link", 1, &["proto", "text"]),
     ("transport", 1, &["failure", "link", "paths", "proto", "safedir", "secret", "store", "sys", "text"]),
     ("backend", 1, &["link", "proto", "sys", "text", "transport"]),
-    ("filesys", 1, &["failure", "link", "proto", "text", "transport"]),
+    ("filesys", 1, &["backend", "failure", "link", "proto", "sys", "text", "transport"]),
     // 2 roles: strangers
     ("session", 2, &["backend", "failure", "link", "log", "paths", "proto", "store", "sys", "term", "text"]),
     ("target", 2, &["failure", "link", "log", "paths", "proto", "secret", "store", "sys", "text", "transport"]),

@@ -264,6 +264,7 @@ fn cases() -> Vec<Case> {
             connection: None,
             definition: None,
             target: None,
+            container: None,
         },
         SessionCreated { session: info(), told: None },
     );

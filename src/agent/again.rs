@@ -2,6 +2,7 @@
 //! Leaves out the file (`store::sessions`), and starting a process (`sessions.rs`).
 
 use super::Agent;
+use crate::backend::docker;
 use crate::proto::control::connections::Connection;
 use crate::proto::control::*;
 use crate::proto::ids::SessionId;
@@ -105,6 +106,10 @@ impl Agent {
             return Ok(wanted);
         };
         let mut create = defined.create;
+        // a container that was made for it is meant again: by its id where that was seen, else by the name it was given
+        let seen = self.entry(id).and_then(|e| e.info().device.as_ref()?.container.clone());
+        let known = seen.or(create.container.take());
+        create.container = Some(known.unwrap_or_else(|| docker::made_name(id.as_str())));
         create.size = wanted.size.or(create.size);
         create.name = wanted.name.or(create.name);
         // as the connection is now, or as it was where that is gone

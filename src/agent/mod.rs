@@ -12,7 +12,7 @@
 //! - `again.rs`    what sessions were started as: lost at boot, started again
 //! - `life.rs`     its hello, its end in order, what it finds again
 //! - `files.rs`    files, here and of hosts behind this one
-//! - `monitor.rs`  gauges
+//! - `monitor/`    gauges, here and of what is behind this host
 //! - `builds.rs`   the builds that were put here: which go
 //! - `targets.rs`  hosts reached over SSH from here
 //! - `ports.rs`    what listens here
@@ -21,11 +21,12 @@
 mod again;
 pub mod builds;
 mod connections;
+mod containers;
 mod ended;
 mod exec;
 mod files;
 mod life;
-mod monitor;
+pub mod monitor;
 mod opening;
 mod ports;
 mod relay;
@@ -105,6 +106,7 @@ struct Agent {
     /// Streams whose task has not come to its end.
     held: AtomicUsize,
     subscriptions: Mutex<HashMap<&'static str, JoinHandle<()>>>,
+    monitors: monitor::Monitors,
     /// Files of hosts behind this one.
     behind: files::behind::Behind,
     /// It ends: nothing is begun any more.
@@ -146,6 +148,7 @@ where
         streams: Mutex::default(),
         held: AtomicUsize::new(0),
         subscriptions: Mutex::default(),
+        monitors: Default::default(),
         behind: Default::default(),
         leaving: Mutex::default(),
         known: Mutex::default(),
@@ -211,6 +214,7 @@ where
     for (_, task) in locked(&agent.subscriptions).drain() {
         task.abort();
     }
+    agent.monitors.close();
     locked(&agent.streams).clear();
     agent.behind.close();
     Ok(())
@@ -289,6 +293,8 @@ impl Agent {
                 params::<SerialList>(p)?;
                 reply(self.serial_ports().await?)
             }
+            ContainersList::NAME => reply(containers::list(params(p)?).await?),
+            ContainersAct::NAME => reply(containers::act(params(p)?).await?),
             SessionClose::NAME => reply(self.close(params(p)?).await?),
             ExecRun::NAME => reply(self.exec(params(p)?, frames)?),
             ExecStop::NAME => {
@@ -317,8 +323,8 @@ impl Agent {
                 let topic = params::<Unsubscribe>(p)?.topic;
                 self.unsubscribe(&topic)
             }
-            MonitoringSubscribe::NAME => self.subscribe("monitoring", monitor::run(self.link.clone())),
-            MonitoringUnsubscribe::NAME => self.unsubscribe("monitoring"),
+            MonitoringSubscribe::NAME => reply(self.watch(params(p)?).await?),
+            MonitoringUnsubscribe::NAME => reply(self.watch_no_more(&params::<MonitoringUnsubscribe>(p)?.of)),
             ConnectionsList::NAME => reply(self.connections(params(p)?, frames).await?),
             ConnectionsCreate::NAME => {
                 let ConnectionsCreate { connection } = params(p)?;

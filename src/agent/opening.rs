@@ -156,8 +156,12 @@ impl Agent {
                 }
                 from.device = Some(DeviceSpec::Serial(serial));
             }
-            Kind::Docker(docker) => {
+            Kind::Docker(mut docker) => {
                 alone(create, &named)?;
+                // started again: the container that was made is meant, not one more
+                if docker.image.is_some() {
+                    docker.container = create.container.take();
+                }
                 from.device = Some(DeviceSpec::Docker(docker));
             }
             Kind::Telnet(telnet) => {

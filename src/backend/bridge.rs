@@ -57,6 +57,14 @@ impl Ending {
     pub fn say(&self, end: End) {
         locked(&self.end).get_or_insert(end);
     }
+
+    /// Says more of an end that was asked for.
+    pub fn add(&self, words: &str) {
+        let mut end = locked(&self.end);
+        let end = end.get_or_insert(End { code: None, cause: None });
+        let said = end.cause.take().map(|said| format!("{said}; ")).unwrap_or_default();
+        end.cause = Some(format!("{said}{words}"));
+    }
 }
 
 impl Drop for Ending {

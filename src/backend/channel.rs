@@ -1,5 +1,5 @@
 //! Owns a terminal on another machine, reached through a target process: a channel of its socket behind the face of a
-//! pseudo terminal; and the bytes of an SFTP session there. Leaves out SSH, what SFTP says, and how the socket is found.
+//! pseudo terminal; and the bytes of an SFTP session or a bare command there. Leaves out SSH, what SFTP says, and how the socket is found.
 //!
 //! A session's loop reads and writes descriptors. So here is a socket pair: the session has one end of it, two tasks copy
 //! between the other end and the link's frames. The reader gives the target new credit for what the session has taken,
@@ -137,8 +137,20 @@ pub async fn sftp(
     socket: StdUnixStream,
     within: Duration,
 ) -> Result<(impl AsyncRead + AsyncWrite + Send + 'static, String), Fault> {
+    bytes(socket, ChannelOpen { kind: ChannelOpen::SFTP.into(), ..ChannelOpen::default() }, within).await
+}
+
+/// The same of a command there, without a terminal: its input and output. It is hung up on with them.
+pub async fn pipe(
+    socket: StdUnixStream,
+    command: Vec<String>,
+    within: Duration,
+) -> Result<(impl AsyncRead + AsyncWrite + Send + 'static, String), Fault> {
+    bytes(socket, ChannelOpen { kind: ChannelOpen::PIPE.into(), command, ..ChannelOpen::default() }, within).await
+}
+
+async fn bytes(socket: StdUnixStream, asked: ChannelOpen, within: Duration) -> Result<(Bytes, String), Fault> {
     let failed = |e: io::Error| Fault::new(Fault::SPAWN, format!("no channel to the target process: {e}"));
-    let asked = ChannelOpen { kind: ChannelOpen::SFTP.into(), ..ChannelOpen::default() };
     let channel = open(socket, asked, within).await?;
     let ours = channel.ours.try_clone().and_then(UnixStream::from_std).map_err(failed)?;
     let host = channel.host.clone();

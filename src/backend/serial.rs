@@ -260,7 +260,7 @@ impl Run {
             since_ms: self.since_ms,
             why: self.away.clone(),
             marks,
-            container: None,
+            ..Device::default()
         }
     }
 

@@ -50,6 +50,7 @@ const fn back(
 
 pub static COMMANDS: &[Command] = &[
     c("new-tab", "new tab with a shell on the same host", &["c"], tab::new),
+    c("new", "new: shell, command, target, port, container, telnet", &["C", "+"], tab::start),
     c("next-tab", "next tab", &["n"], tab::next),
     c("previous-tab", "previous tab", &["p"], tab::previous),
     c("last-tab", "the tab looked at before", &["Tab"], tab::last),

@@ -17,13 +17,16 @@ pub use dial::{Dialed, Env, First, Reply, attaching, dial, dial_by};
 pub use task::{LAST_WORDS, first_attach, spawn};
 
 use crate::client::book::Change;
+use crate::client::gauges::How;
+use crate::client::layer::form::Listing;
 use crate::link::Link;
 use crate::link::feed::{Feed, WINDOW};
 use crate::proto::control::connections::{Connection, ConnectionsAdd, ConnectionsList, Folder, Listed};
 use crate::proto::control::{Act, Fault, MarkInfo, PortInfo, SessionCreate, SessionDetach, SessionInfo, SessionList};
 use crate::proto::frame::{self, Body, Frame};
+use crate::proto::gauges::{Gauges, Watched};
 use crate::proto::ids::{Offset, SessionId, Size, StreamId};
-use crate::proto::notice::{Gauges, SessionExited};
+use crate::proto::notice::SessionExited;
 use crate::secret::Secret;
 use crate::store::connections::Book;
 use crate::term::screen::Colors;
@@ -191,6 +194,11 @@ pub enum HostCommand {
         tag: u64,
         change: Box<Change>,
     },
+    /// What there is for a field of a form; `tag` comes back in `Offered`.
+    Offer {
+        tag: u64,
+        what: Listing,
+    },
     /// What the outer terminal's colours are: the session's program may ask.
     Colors {
         session: SessionId,
@@ -217,8 +225,8 @@ pub enum HostCommand {
     },
     /// Ask for the list of sessions; it also comes by itself when it changes.
     List,
-    /// Gauges wanted or not.
-    Gauges(bool),
+    /// All whose gauges are wanted of its agent, and how.
+    Gauges(Vec<(Watched, How)>),
     Answer {
         id: u64,
         answer: Answer,
@@ -245,6 +253,11 @@ pub enum HostEvent {
     Booked {
         tag: u64,
         result: Result<String, String>,
+    },
+    /// What there is of that, each with what is to be known of it, or why that can't be told. Untrusted.
+    Offered {
+        tag: u64,
+        result: Result<Vec<(String, String)>, String>,
     },
     /// The attach was answered; output follows at `offset`. `again` = after a drop.
     Attached {
@@ -361,7 +374,7 @@ pub enum HostEvent {
     Silent(Duration),
     /// The connection to a host without an agent is gone, until `Silent` of zero: the next session makes it anew.
     Unlinked,
-    Gauges(Gauges),
+    Gauges(Box<Gauges>),
     /// What the host is lent over the link that stands now.
     Lends(Lends),
     /// All of the host's, when one is another (and every 2 s while somebody looks).

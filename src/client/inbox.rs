@@ -63,6 +63,7 @@ fn session_of(event: &HostEvent) -> Option<&SessionId> {
         | HostEvent::Connections(_)
         | HostEvent::Booked { .. }
         | HostEvent::Created { .. }
+        | HostEvent::Offered { .. }
         | HostEvent::Failed { .. }
         | HostEvent::Said { .. }
         | HostEvent::Rtt(_)

@@ -5,6 +5,7 @@ pub mod deploying;
 pub mod entry;
 pub mod field;
 pub mod form;
+pub mod monitor;
 pub mod picker;
 pub mod ports;
 pub mod question;
@@ -20,6 +21,7 @@ use super::host::{Answer, HostId, Question};
 use super::keymap::{typed, word};
 use super::layout::{Dir, PaneId};
 use super::tabs::TabId;
+use crate::proto::control::connections::Connection;
 use crate::proto::control::{Deed, PortInfo};
 use crate::proto::ids::SessionId;
 use crate::term::input::Key;
@@ -28,7 +30,7 @@ use back::Back;
 use deploying::Deploying;
 use entry::Entry;
 use field::Field;
-use form::Form;
+use form::{Form, Listing};
 use picker::Picker;
 use question::Asked;
 use ratatui::layout::Rect;
@@ -74,6 +76,12 @@ pub enum Choice {
     Named(Box<Wish>, String),
     /// A form's change to a host's connections.
     Book(HostId, Change),
+    /// Open it once; the form stays until it is there.
+    Open(HostId, Box<Connection>),
+    /// What a host has for a field of the form.
+    List(HostId, Listing, &'static str),
+    /// One of that, for the form.
+    FillIn(&'static str, String),
     /// Connect these hosts now; the panel stays.
     Retry(Vec<HostId>, Back),
     /// Something with files.
@@ -81,6 +89,8 @@ pub enum Choice {
     /// The same with what was typed for it.
     Entered(Box<Naming>, String),
     CopyText(String),
+    /// Another machine's gauges: so many on.
+    Watch(i64),
     /// Leave, whatever goes on.
     Leave(Farewell),
 }
@@ -135,8 +145,8 @@ pub enum Layer {
     },
     /// The hosts of a window that comes back.
     Back(Back),
-    /// How it stands with a host.
-    Monitor(HostId),
+    /// How it stands with a machine: the whole screen.
+    Monitor(Box<monitor::Panel>),
     /// A host's forwards.
     Ports(ports::Panel),
     /// The file browser; its state is the app's, for it outlives the layer.
@@ -306,7 +316,8 @@ impl Layer {
                 _ => Outcome::Stay,
             },
             Layer::Back(b) => b.key(&name),
-            Layer::Monitor(_) | Layer::Facts { .. } => Outcome::Close,
+            Layer::Monitor(panel) => panel.key(key, &name),
+            Layer::Facts { .. } => Outcome::Close,
             Layer::Entry(entry) => entry.key(key, &name),
             // (their keys need what only the app knows)
             Layer::Browser | Layer::Queue(_) | Layer::Viewer(_) => Outcome::Stay,
@@ -324,6 +335,7 @@ impl Layer {
             Layer::Picker(p) => p.paste(&text()),
             Layer::Prompt { field, .. } => field.insert(&text()),
             Layer::Ports(p) => p.paste(&text()),
+            Layer::Monitor(p) => p.paste(&text()),
             Layer::Form(form) => form.paste(&text()),
             Layer::Entry(entry) => entry.field.insert(&text()),
             Layer::Viewer(viewer) => {
@@ -341,6 +353,7 @@ impl Layer {
         match self {
             Layer::Picker(p) => p.step(by),
             Layer::Ports(p) => p.step(by.signum()),
+            Layer::Monitor(p) => p.step(by),
             Layer::Viewer(v) => v.step(by),
             _ => {}
         }
@@ -356,7 +369,7 @@ impl Layer {
                 }
                 Outcome::Stay
             }
-            Layer::Numbers { .. } | Layer::Monitor(_) | Layer::Facts { .. } => Outcome::Close,
+            Layer::Numbers { .. } | Layer::Facts { .. } => Outcome::Close,
             _ => Outcome::Stay,
         }
     }

@@ -22,12 +22,14 @@ macro_rules! method {
 }
 
 pub mod connections;
+mod containers;
 mod device;
 mod files;
 mod find;
 mod life;
 mod serial;
 mod target;
+pub use containers::*;
 pub use device::*;
 pub use files::*;
 pub use find::*;
@@ -297,6 +299,10 @@ pub struct SessionCreate {
     /// size is that which is told here. One that is lost is forgotten then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub again: Option<SessionId>,
+    /// The container that was made of the connection's image before, by id or name: where it is still there it is meant, and
+    /// none is made. Known to the agent where a session is started again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub container: Option<String>,
     /// A channel of this target process instead of a program of its own machine; directory and shell are the host's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<TargetId>,
@@ -606,14 +612,28 @@ pub struct Unsubscribe {
 }
 method!(Unsubscribe = "unsubscribe" -> Done);
 
-/// Gauges of the agent's host, every 2 s as notices `monitoring.data`.
+/// Gauges as notices `monitoring.data`, until that is called off or the link ends: of the agent's host every 2 s, of one that
+/// it reaches over SSH or of a container every 5 s. Called again for the same it changes how. Every look but the first
+/// tells; nothing is asked of a host whose connection is gone, for that could ask a person.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(default)]
-pub struct MonitoringSubscribe {}
+pub struct MonitoringSubscribe {
+    #[serde(flatten)]
+    pub of: super::gauges::Watched,
+    /// The processes too.
+    #[serde(skip_serializing_if = "is_no")]
+    pub detail: bool,
+    /// So often, ms: not sooner than they come by themselves, a minute at most; 0 = as they come.
+    #[serde(skip_serializing_if = "is_none")]
+    pub every_ms: u32,
+}
 method!(MonitoringSubscribe = "monitoring.subscribe" -> Done);
 #[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(default)]
-pub struct MonitoringUnsubscribe {}
+pub struct MonitoringUnsubscribe {
+    #[serde(flatten)]
+    pub of: super::gauges::Watched,
+}
 method!(MonitoringUnsubscribe = "monitoring.unsubscribe" -> Done);
 
 /// The TCP ports that the user's own programs listen on there, as far as the system tells.

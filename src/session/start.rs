@@ -120,7 +120,7 @@ impl Session {
         let mut encoding = from.encoding.as_deref().and_then(Encoding::named);
         let pty = match &create.target {
             _ if let Some(device) = from.device.clone() => {
-                let bridge = bridged(&paths, device.clone(), &create, from.told.clone(), size, runtime)?;
+                let bridge = bridged(&paths, &id, device.clone(), &create, from.told.clone(), runtime)?;
                 info = of_device(info, &device, &bridge, &create);
                 Backend::Bridge(bridge)
             }
@@ -238,13 +238,14 @@ fn far(
 /// A serial port, a container, a telnet host.
 fn bridged(
     paths: &Paths,
+    id: &SessionId,
     device: DeviceSpec,
     create: &SessionCreate,
     told: Option<String>,
-    size: Size,
     runtime: &tokio::runtime::Runtime,
 ) -> Result<bridge::Bridge, Fault> {
     let term = create.term.as_deref().unwrap_or(TERM);
+    let size = create.size.unwrap_or(Size::new(80, 24));
     match device {
         DeviceSpec::Serial(port) => {
             // (both are asked again whenever it has to be opened anew, for as long as the session lives)
@@ -266,7 +267,10 @@ fn bridged(
             let home = paths.home().to_path_buf();
             runtime.block_on(serial::open(port, serial::Opening { size, told, home, sessions: Box::new(named), way }))
         }
-        DeviceSpec::Docker(docker) => runtime.block_on(docker::open(docker, size, term)),
+        DeviceSpec::Docker(docker) => {
+            let name = docker::made_name(id.as_str());
+            runtime.block_on(docker::open(docker, size, term, &name))
+        }
         DeviceSpec::Telnet(telnet) => runtime.block_on(telnet::open(telnet, size, term)),
     }
 }

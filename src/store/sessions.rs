@@ -8,7 +8,7 @@ use super::connections::cleaned;
 use super::file::{Loaded, Store, Stored};
 use crate::failure::Failure;
 use crate::proto::control::connections::Connection;
-use crate::proto::control::{SessionCreate, SessionInfo};
+use crate::proto::control::{Device, SessionCreate, SessionInfo};
 use crate::proto::ids::Size;
 use crate::safedir::SafeDir;
 use serde::{Deserialize, Serialize};
@@ -207,6 +207,9 @@ pub struct Seen {
     /// Its own socket; empty = it has none any more.
     pub daemon_socket: String,
     pub cwd: String,
+    /// The container it is in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub container_id: Option<String>,
     pub config: Config,
 }
 
@@ -242,6 +245,7 @@ impl State {
             created_at: s.created_at.clone(),
             daemon_socket: if s.is_alive() { socket(&s.id) } else { String::new() },
             cwd: s.cwd.clone(),
+            container_id: s.device.as_ref().and_then(|d| d.container.clone()),
             config: Config {
                 shell: s.command.first().cloned().unwrap_or_default(),
                 command: s.command.clone(),
@@ -265,6 +269,10 @@ impl State {
             cwd: or(&seen.cwd, info.cwd),
             cols: size.cols,
             rows: size.rows,
+            device: info.device.or_else(|| {
+                let container = seen.container_id.clone()?;
+                Some(Box::new(Device { container: Some(container), ..Device::default() }))
+            }),
             ..info
         }
     }

@@ -356,6 +356,10 @@ pub struct Hub {
 
 impl Hub {
     pub fn new() -> Option<Hub> {
+        Hub::before("")
+    }
+    /// With lines for the target's sshd.
+    pub fn before(target: &str) -> Option<Hub> {
         if !crate::support::sshd::here() {
             return None;
         }
@@ -366,7 +370,7 @@ impl Hub {
         for name in ["authorized", "id.pub"] {
             std::fs::set_permissions(far.sshd.at(name), PermissionsExt::from_mode(0o644)).unwrap();
         }
-        let target = Sshd::start("");
+        let target = Sshd::start(target);
         let ssh = home.join(".ssh");
         std::fs::create_dir(&ssh).unwrap();
         std::fs::copy(target.at("id"), ssh.join("id")).unwrap();

@@ -62,7 +62,7 @@ impl Mixed {
             skip("socat");
             return None;
         }
-        let hub = Hub::new()?;
+        let hub = Hub::before("MaxSessions 200")?;
         hub.know();
         let dir = tempfile::tempdir().expect("a directory");
         // (another user's agent opens what is in it)
@@ -72,6 +72,12 @@ impl Mixed {
         for n in 0..count {
             let made = mixed.make(KINDS[n % KINDS.len()], n);
             mixed.all.extend(made);
+        }
+        let there = mixed.hub.far.ls();
+        for made in &mut mixed.all {
+            let info = there.iter().find(|s| s["name"] == *made.name).expect("it is there");
+            made.pid = info["pid"].as_i64().expect("a pid") as i32;
+            mixed.hub.far.thub(&["send", "-H", "test", &made.name, "first", "--keys", "Enter"]).ok();
         }
         Some(mixed)
     }
@@ -98,7 +104,10 @@ impl Mixed {
 
     /// Whether there is such a one here: an engine of containers may be missing.
     fn make(&self, kind: Kind, n: usize) -> Option<Made> {
-        let counts = &COUNTS[n / KINDS.len() % COUNTS.len()];
+        // (a flood of each kind: more of them would leave no processor to anybody)
+        let at = n / KINDS.len();
+        let calm = || COUNTS.iter().filter(|c| c.name != "flood").cycle().nth(at);
+        let counts = COUNTS.get(at).or_else(calm).expect("one");
         let name = format!("{}-{n}", format!("{kind:?}").to_lowercase());
         let script = self.script(counts);
         let mut far_end = None;
@@ -128,9 +137,7 @@ impl Mixed {
             Kind::Container => return None,
         }
         self.hub.far.thub(&new).ok();
-        self.hub.far.thub(&["send", "-H", "test", &name, "first", "--keys", "Enter"]).ok();
-        let pid = self.hub.far.ls().into_iter().find(|s| s["name"] == *name).expect("it is there")["pid"].as_i64();
-        Some(Made { name, kind, counts, far_end, pid: pid.expect("a pid") as i32 })
+        Some(Made { name, kind, counts, far_end, pid: 0 })
     }
 
     fn connect(&self, name: &str, words: &[&str]) {
@@ -194,7 +201,7 @@ fn sessions_of_every_kind_lose_nothing_and_do_not_grow() {
     while begun.elapsed() < whole {
         // somebody looks at some of them, and is gone
         let mut tty = mixed.hub.far.tty(120, 35, &["test"]);
-        tty.until("the window", |s| s.iter().any(|l| l.contains("test")));
+        tty.until("the sessions there", |s| s.iter().any(|l| l.contains("serial-1")));
         for _ in 0..3 {
             let made = &mixed.all[dice.below(mixed.all.len() as u64) as usize];
             tty.prefix("g");

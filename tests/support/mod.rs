@@ -7,6 +7,7 @@ pub mod cable;
 pub mod home;
 pub mod network;
 pub mod proxy;
+pub mod serial;
 pub mod sshd;
 pub mod systemd;
 pub mod there;

@@ -251,10 +251,11 @@ impl Protocol {
 
     /// What the host says of an option (RFC 1143, 7).
     fn heard(&mut self, verb: u8, option: u8, out: &mut Vec<u8>) {
-        // each is a wish of its own (RFC 860): all before it has been done
+        // each is a wish of its own (RFC 860), and no is an answer to it as well; who says yes is taken by telnetd for one
+        // that edits lines whenever a terminal there is not raw
         if option == TIMING_MARK {
             if verb == DO && self.spend() {
-                out.extend([IAC, WILL, TIMING_MARK]);
+                out.extend([IAC, WONT, TIMING_MARK]);
             }
             return;
         }

@@ -37,6 +37,10 @@ pub enum Wish {
     /// A shell on it.
     Shell(HostId),
     New(HostId, Option<String>),
+    /// The menu of what can be started on a host, or the form of a kind; `local` is a command.
+    Start(HostId, Option<&'static str>),
+    /// The same, once a host is chosen.
+    StartWhere,
     NewFolder(HostId, Option<String>),
     Edit(HostId, String),
     RenameFolder(HostId, String),
@@ -85,7 +89,7 @@ impl App {
     }
 
     /// The same as it was told last, for what came from it.
-    fn kept_book(&self, host: &HostId) -> Option<&Shelf> {
+    pub(super) fn kept_book(&self, host: &HostId) -> Option<&Shelf> {
         match self.teams.get(host) {
             Some(team) => Some(&team.book),
             None => self.hosts.get(host)?.book.as_ref(),
@@ -269,7 +273,7 @@ impl App {
         }
     }
 
-    pub(super) fn booked(&mut self, host: &HostId, tag: u64, result: Result<String, String>) {
+    pub(super) fn booked(&mut self, host: &HostId, tag: u64, result: Result<String, String>, out: &mut Vec<Effect>) {
         if let Some(host) = self.hosts.get_mut(host) {
             host.changing.remove(&tag);
         }
@@ -281,7 +285,10 @@ impl App {
                     && form.is_new()
                     && !id.is_empty()
                 {
-                    self.tree.awaited = Some(Place::Connection(host.clone(), id));
+                    self.tree.awaited = Some(Place::Connection(host.clone(), id.clone()));
+                    if form.opens {
+                        self.open_kept(host, id, &form, out);
+                    }
                 }
             }
             (Some(at), Err(why)) => {
@@ -433,6 +440,7 @@ impl App {
             Place::Host(_) => {
                 items.push(("connect, or fold", key_of(Act::Open), Wish::Open(place.clone())));
                 items.push(("new shell here", key_of(Act::Shell), Wish::Shell(host.clone())));
+                items.push(("new ...: port, container, telnet", key_of(Act::Start), Wish::Start(host.clone(), None)));
                 items.push(("connect again", key_of(Act::Rename), Wish::Reconnect(host.clone())));
                 if self.hosts.get(&host).is_some_and(|h| h.state.is_without_agent()) {
                     items.push(("connect with its agent", "", Wish::With(host.clone())));
@@ -513,6 +521,9 @@ impl App {
                 }
                 None => self.say_no_book(&host, "connections"),
             },
+            Wish::Start(host, None) => self.start_menu(host),
+            Wish::Start(host, Some(kind)) => self.start_form(host, kind),
+            Wish::StartWhere => self.ask_start_where(),
             Wish::NewFolder(host, parent) => match self.book(&host) {
                 Some(_) => {
                     self.layers.push(Layer::ask("name of the new folder".into(), "", Wish::NamedFolder(host, parent)));

@@ -6,6 +6,7 @@ use crate::client::layout::{Dir, PaneId};
 use crate::client::pane::{Pane, Prepared, Scroll, Stage};
 use crate::client::tree::Place;
 use crate::proto::control::SessionCreate;
+use crate::proto::control::connections::Connection;
 use crate::proto::ids::SessionId;
 
 /// Where one can go.
@@ -123,10 +124,22 @@ impl App {
         cwd_of: Option<SessionId>,
         out: &mut Vec<Effect>,
     ) {
-        self.start(pane, connection, SessionCreate { cwd_of, ..SessionCreate::default() }, out);
+        self.start(pane, connection, SessionCreate { cwd_of, ..SessionCreate::default() }, false, out);
     }
 
-    fn start(&mut self, pane: PaneId, connection: Option<String>, wanted: SessionCreate, out: &mut Vec<Effect>) {
+    /// From a connection that is new: its host has told of none of its kind yet.
+    pub(super) fn start_new(&mut self, pane: PaneId, connection: String, asks: bool, out: &mut Vec<Effect>) {
+        self.start(pane, Some(connection), SessionCreate::default(), asks, out);
+    }
+
+    fn start(
+        &mut self,
+        pane: PaneId,
+        connection: Option<String>,
+        wanted: SessionCreate,
+        asks: bool,
+        out: &mut Vec<Effect>,
+    ) {
         self.next_tag += 1;
         let (tag, size) = (self.next_tag, self.pane_size(pane));
         let Some(p) = self.panes.get_mut(&pane) else { return };
@@ -140,7 +153,7 @@ impl App {
         let theirs = connection.as_ref().filter(|_| host.is_local()).and_then(|id| self.of_a_team(id)).cloned();
         let own = || self.connection(&host, connection.as_deref()?);
         let asks =
-            theirs.as_ref().or_else(own).is_some_and(|c| c.config.kind == "ssh") || (was_ssh && wanted.again.is_some());
+            asks || theirs.as_ref().or_else(own).is_some_and(Connection::asks) || (was_ssh && wanted.again.is_some());
         let prepared = connection.as_ref().map(|id| {
             let known = theirs.as_ref().or_else(own).map(|c| crate::text::short(&c.name, 60));
             // (its host may not be there to say what it is called)
@@ -403,7 +416,7 @@ impl App {
                 let known = p.info.as_ref().filter(|i| self.connection_of(&p.host, i).is_some());
                 let before = || p.prepared.as_ref().map(|before| before.id.clone());
                 let connection = known.map(|i| i.connection_id.clone()).or_else(before);
-                self.start(pane, connection, SessionCreate { again, ..SessionCreate::default() }, out);
+                self.start(pane, connection, SessionCreate { again, ..SessionCreate::default() }, false, out);
             }
             _ => {}
         }

@@ -3,7 +3,9 @@
 use crate::client::app::hub::Wish;
 use crate::client::app::{App, Effect, Host, Target};
 use crate::client::command::COMMANDS;
+use crate::client::gauges::Spot;
 use crate::client::host::HostId;
+use crate::client::layer::monitor;
 use crate::client::layer::picker::{Item, Picker};
 use crate::client::layer::ports::Panel;
 use crate::client::layer::{Choice, Layer};
@@ -269,8 +271,9 @@ pub fn help(app: &mut App) -> Vec<Effect> {
 }
 
 pub fn monitor(app: &mut App) -> Vec<Effect> {
-    let host = app.current_host();
-    app.layers.push(Layer::Monitor(host));
+    let spot = app.focused().and_then(|p| app.spot_of_pane(p));
+    let spot = spot.unwrap_or_else(|| Spot::host(app.current_host()));
+    app.layers.push(Layer::Monitor(Box::new(monitor::Panel::new(spot))));
     Vec::new()
 }
 

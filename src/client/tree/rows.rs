@@ -2,6 +2,7 @@
 
 use super::{Mark, Place, Row, Standing, age, host_text, mark_of, standing, state_text, unix_of};
 use crate::client::app::{App, Host};
+use crate::client::gauges::limits::Level;
 use crate::client::host::{HostId, HostState};
 use crate::client::pane::{Pane, command_of, title_of};
 use crate::client::shelf::Shelf;
@@ -124,10 +125,11 @@ impl App {
         let listed = host.map(|h| self.listed_at(id, h)).unwrap_or_default();
         let shelf = self.book(id);
         let holds = !listed.is_empty() || shelf.is_some_and(|b| !b.connections.is_empty() || !b.folders.is_empty());
+        let (aside, how) = self.state_of_row(id, host);
         rows.all.push(Row {
             fold: holds.then_some(open),
-            aside: host.map(|h| state_text(h, self.now)).unwrap_or_default(),
-            standing: Some(standing(host)),
+            aside,
+            standing: Some(how),
             ..Row::new(place, depth, host_text(id))
         });
         let Some(host) = host.filter(|_| open) else { return };
@@ -242,8 +244,21 @@ impl App {
         format!("{}{since}", short(&device.state, 20))
     }
 
+    /// What stands at the edge of a host's row: its state, or that it is beyond a limit.
+    fn state_of_row(&self, id: &HostId, host: Option<&Host>) -> (String, Standing) {
+        let said = host.map(|h| state_text(h, self.now)).unwrap_or_default();
+        match standing(host) {
+            Standing::Online if said.is_empty() => match self.gauges.of_host(id).map(|s| s.alarm.level()) {
+                Some(Level::Limited) => ("limited".into(), Standing::Limited),
+                Some(Level::Error) => ("error".into(), Standing::Error),
+                _ => (said, Standing::Online),
+            },
+            how => (said, how),
+        }
+    }
+
     /// Seconds since it was started.
-    fn age_of(&self, info: &SessionInfo) -> Option<i64> {
+    pub fn age_of(&self, info: &SessionInfo) -> Option<i64> {
         unix_of(&info.created_at).map(|t| self.unix_now() - t)
     }
 

@@ -6,8 +6,10 @@
 //! it does not know.
 
 pub mod check;
+mod containers;
 mod devices;
 pub mod find;
+pub use containers::*;
 pub use devices::*;
 
 use super::{Done, Method, no_stream};
@@ -228,6 +230,15 @@ fn object(value: &impl Serialize) -> Map<String, Value> {
 }
 
 impl Connection {
+    /// Whether opening it may need somebody who answers: it is reached over SSH.
+    pub fn asks(&self) -> bool {
+        match self.config.kind() {
+            Ok(Kind::Ssh(_)) => true,
+            Ok(Kind::Serial(serial)) => serial.via.is_some(),
+            _ => false,
+        }
+    }
+
     /// What a row says of it beside its name: where it leads. Escaped.
     pub fn leads_to(&self) -> String {
         let said = match self.config.kind() {

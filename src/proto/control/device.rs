@@ -24,6 +24,9 @@ pub struct Device {
     /// The container's id, where it is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub container: Option<String>,
+    /// The socket of the engine that has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub socket: Option<String>,
 }
 
 impl Device {

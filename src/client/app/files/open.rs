@@ -10,7 +10,7 @@ use crate::client::keymap::word;
 use crate::client::layer::{Layer, Outcome};
 use crate::client::pane::Pane;
 use crate::client::view;
-use crate::proto::control::connections::{Config, Connection};
+use crate::proto::control::connections::{Config, Connection, Docker};
 use crate::proto::control::{FilePath, Place, SessionCreate};
 use crate::term::input::Key;
 use crate::term::keys;
@@ -71,9 +71,22 @@ impl App {
         // of a host that is reached over SSH: a line for the login shell there
         let start = r#"cd -- "$1" && exec "${SHELL:-sh}" -l"#;
         let command = ["sh", "-c", start, "sh", &cwd].map(String::from).to_vec();
+        let of = |id: &String| self.connection(&whose.host, id).is_some_and(|c| c.config.kind == "docker");
+        let is_docker = whose.place.connection.as_ref().is_some_and(of);
         let create = match whose.place {
             place if place.is_here() && !without => SessionCreate { cwd, ..SessionCreate::default() },
-            Place { target, connection, ssh } => {
+            Place { docker: Some(docker), .. } => {
+                // (it says itself where its programs begin)
+                let docker = Docker { starting_directory: Some(cwd.clone()), command: None, ..*docker };
+                let docker = Docker { mode: String::new(), ..docker };
+                let config = Config::docker(&docker);
+                let definition = Connection { name: whose.label.clone(), config, ..Connection::default() };
+                SessionCreate { definition: Some(Box::new(definition)), ..SessionCreate::default() }
+            }
+            Place { connection: Some(connection), .. } if is_docker => {
+                SessionCreate { connection: Some(connection), ..SessionCreate::default() }
+            }
+            Place { target, connection, ssh, .. } => {
                 let definition = ssh.map(|ssh| {
                     let config = Config::ssh(&ssh);
                     Box::new(Connection { name: whose.label.clone(), config, ..Connection::default() })

@@ -346,9 +346,9 @@ fn tabs_and_bar_say_whose_a_pane_is() {
     let b = s.app.tabs.list[0].focus;
     let bar = |s: &Bench| s.screen().lines().last().unwrap_or_default().to_string();
     let line = |s: &Bench| s.screen().lines().next().unwrap_or_default().to_string();
-    let gauges = crate::proto::notice::Gauges { cpu: 12.0, ..Default::default() };
+    let gauges = crate::proto::notice::Gauges { cpu: Some(12.0), ..Default::default() };
     for host in ["local", "build-server"] {
-        s.host(host, HostEvent::Gauges(gauges));
+        s.host(host, HostEvent::Gauges(Box::new(gauges.clone())));
     }
     assert!(line(&s).starts_with(" 1 bash·build-server "), "{}", s.screen());
     s.app.tabs.list[0].name = Some("mine".into());

@@ -123,6 +123,7 @@ impl Task {
             }
             HostCommand::Book { tag, change } => self.book(live, tag, change),
             HostCommand::Act { session, act } => self.simple(live, SessionAct { session, act }),
+            HostCommand::Offer { tag, what } => self.offer(live, tag, what),
             HostCommand::Rename { session, name } => self.simple(live, SessionRename { session, name }),
             // an older session knows no such call, and no harm is done
             HostCommand::Colors { session, colors: Colors { text, back } } => {
@@ -160,13 +161,9 @@ impl Task {
             }
             HostCommand::Update => self.update(live),
             HostCommand::List => self.list(live),
-            HostCommand::Gauges(on) => {
-                self.gauges = on;
-                match (on, &live.without) {
-                    (true, None) => drop(live.link.call(&MonitoringSubscribe {})),
-                    (false, None) => drop(live.link.call(&MonitoringUnsubscribe {})),
-                    (_, Some(_)) => {}
-                }
+            HostCommand::Gauges(wanted) => {
+                self.watched.want(wanted);
+                self.watch(live);
             }
             HostCommand::Look(on) => {
                 self.looking = on;

@@ -101,7 +101,7 @@ impl Serial {
 }
 
 /// A container of the engine (Docker's or Podman's) on the machine where the connection is kept.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq, Hash)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Docker {
     /// One that is there, by name or id; either this or an image.
