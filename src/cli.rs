@@ -70,7 +70,10 @@ pub struct Common {
 #[derive(Subcommand, Debug)]
 pub enum Verb {
     /// Start a session
-    #[command(visible_alias = "new-session", after_help = "Example:\n  thub new -d -n build --cwd ~/src -- make -j4")]
+    #[command(
+        visible_alias = "new-session",
+        after_help = "Example:\n  thub new -d -n build --cwd ~/src -- make -j4\n  thub new --serial /dev/ttyUSB0 --set baudRate=9600\n  thub new -H build-server --container web -- sh\n  thub new --telnet 10.0.0.2:2323"
+    )]
     New(New),
     /// List sessions
     #[command(visible_alias = "list-sessions", after_help = "Example:\n  thub ls --json | jq -r '.[].name'")]
@@ -224,9 +227,31 @@ pub struct New {
     /// Prepared connection to open
     #[arg(long, value_name = "NAME")]
     pub connection: Option<String>,
-    /// Command and arguments; left out = your shell
+    #[command(flatten)]
+    pub once: Once,
+    /// Command and arguments; left out = your shell. With --container and --image: what runs in it
     #[arg(last = true, value_name = "CMD")]
     pub command: Vec<String>,
+}
+
+/// What is opened once, without a prepared connection.
+#[derive(Args, Debug, Default)]
+pub struct Once {
+    /// Serial port to open, as /dev/ttyUSB0
+    #[arg(long, value_name = "PORT", group = "once", conflicts_with_all = ["connection", "command", "cwd"])]
+    pub serial: Option<String>,
+    /// Container to start a program in: its name or id
+    #[arg(long, value_name = "CONTAINER", group = "once", conflicts_with = "connection")]
+    pub container: Option<String>,
+    /// Image to start a new container of
+    #[arg(long, value_name = "IMAGE", group = "once", conflicts_with = "connection")]
+    pub image: Option<String>,
+    /// Telnet host to connect to
+    #[arg(long, value_name = "HOST[:PORT]", group = "once", conflicts_with_all = ["connection", "command", "cwd"])]
+    pub telnet: Option<String>,
+    /// A field of it, as `thub conn add` takes them
+    #[arg(long, value_name = "FIELD=VALUE", requires = "once")]
+    pub set: Vec<String>,
 }
 
 /// A session: id, unique beginning of one, or name.

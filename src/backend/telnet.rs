@@ -49,7 +49,7 @@ const LAST: Duration = Duration::from_secs(2);
 /// A sentence that says why the host can't be reached and what to look at.
 pub async fn open(telnet: Telnet, size: Size, term: &str) -> Result<Bridge, Fault> {
     let wanted = wanted(&telnet.mode)?;
-    let stream = dial(&telnet).await.map_err(|why| Fault::new(Fault::SPAWN, why))?;
+    let stream = dial(&telnet).await.map_err(|why| Fault::new(Fault::DEVICE, why))?;
     let what = format!("telnet {}", escape(&telnet.dest()));
     let device = Device {
         what,
@@ -95,14 +95,14 @@ async fn dial(telnet: &Telnet) -> Result<TcpStream, String> {
     let port = if telnet.port == 0 { Telnet::PORT } else { telnet.port };
     let at = format!("{} port {port}", escape(&telnet.host));
     let late = format!(
-        "{at} can't be reached: no answer within {} s: see whether the host is up and no firewall is between",
+        "{at} can't be reached: no answer within {} s; see whether the host is up and no firewall is between",
         CONNECT.as_secs()
     );
     timeout(CONNECT, async {
         let found = tokio::net::lookup_host((telnet.host.as_str(), port)).await.map_err(|e| {
             let why = escape(&e.to_string());
             format!(
-                "{} has no address ({why}): see whether the name is right and the network there",
+                "{} has no address ({why}); see whether the name is right and the network there",
                 escape(&telnet.host)
             )
         })?;
@@ -139,12 +139,12 @@ async fn first_of(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
 fn refusal(e: &io::Error) -> String {
     use io::ErrorKind::*;
     match e.kind() {
-        ConnectionRefused => "connection refused: nothing listens there; see whether the port is right".into(),
+        ConnectionRefused => "connection refused, nothing listens there; see whether the port is right".into(),
         HostUnreachable | NetworkUnreachable => {
-            format!("{}: see whether the address is right and the network there", escape(&e.to_string()))
+            format!("{}; see whether the address is right and the network there", escape(&e.to_string()))
         }
-        TimedOut => "no answer: see whether the host is up and no firewall is between".into(),
-        _ => escape(&e.to_string()),
+        TimedOut => "no answer; see whether the host is up and no firewall is between".into(),
+        _ => format!("{}; see whether the host is right", escape(&e.to_string())),
     }
 }
 

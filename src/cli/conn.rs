@@ -5,14 +5,14 @@ mod export;
 mod import;
 
 use super::call::Client;
-use super::{Common, Conn, ConnAdd, ConnEdit, ConnVerb};
+use super::{Common, Conn, ConnAdd, ConnEdit, ConnVerb, New, Once};
 use crate::client::host::{Env, HostId, list_connections};
 use crate::failure::Failure;
-use crate::proto::control::connections::check::{check, check_port};
+use crate::proto::control::connections::check::{check, check_name, check_port};
 use crate::proto::control::connections::find::{Found, Unfound};
 use crate::proto::control::connections::*;
 use crate::proto::control::{Fault, Method};
-use crate::text::{escape, short};
+use crate::text::{escape, shell, short};
 use serde_json::{Map, Value, json};
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -134,22 +134,9 @@ impl Book {
     }
 
     async fn add(&self, add: &ConnAdd) -> Result<(), Failure> {
-        let mut connection = Connection { name: add.name.clone(), tags: add.tag.clone(), ..Connection::default() };
-        connection.config = config_of(add.kind.as_deref(), add.dest.as_deref())?;
-        let mut json = serde_json::to_value(&connection).map_err(anyhow::Error::from)?;
-        for field in &add.set {
-            check_field(&connection.config.kind, field)?;
-            set(&mut json, &connection.config.kind, field)?;
-        }
-        connection = serde_json::from_value(json).map_err(|e| {
-            Failure::usage(short(&e.to_string(), 200), "`thub conn show NAME` shows how fields look like")
-        })?;
-        if let Some(wrong) = check(&connection).first() {
-            return Err(Failure::usage(
-                format!("{}: {}", wrong.field, wrong.why),
-                "`thub conn add --help` names the fields",
-            ));
-        }
+        let connection = Connection { name: add.name.clone(), tags: add.tag.clone(), ..Connection::default() };
+        let config = config_of(add.kind.as_deref(), add.dest.as_deref())?;
+        let mut connection = with_fields(Connection { config, ..connection }, &add.set)?;
         connection.folder_id = match &add.folder {
             Some(path) => Some(self.mkdir(path).await?),
             None => None,
@@ -275,6 +262,48 @@ fn ssh_of(dest: &str) -> Result<Ssh, Failure> {
         port: parsed.port.unwrap_or(0),
         ..Ssh::default()
     })
+}
+
+/// A connection with these fields set, checked.
+fn with_fields(connection: Connection, fields: &[String]) -> Result<Connection, Failure> {
+    let mut json = serde_json::to_value(&connection).map_err(anyhow::Error::from)?;
+    for field in fields {
+        check_field(&connection.config.kind, field)?;
+        set(&mut json, &connection.config.kind, field)?;
+    }
+    let connection: Connection = serde_json::from_value(json)
+        .map_err(|e| Failure::usage(short(&e.to_string(), 200), "`thub conn show NAME` shows how fields look like"))?;
+    match check(&connection).first() {
+        Some(wrong) => {
+            Err(Failure::usage(format!("{}: {}", wrong.field, wrong.why), "`thub conn add --help` names the fields"))
+        }
+        None => Ok(connection),
+    }
+}
+
+/// What `thub new` opens once, where it is no program.
+pub fn once(new: &New) -> Result<Option<Connection>, Failure> {
+    let (kind, dest) = match &new.once {
+        Once { serial: Some(port), .. } => ("serial", port),
+        Once { container: Some(container), .. } => ("docker", container),
+        Once { image: Some(image), .. } => ("docker", image),
+        Once { telnet: Some(dest), .. } => ("telnet", dest),
+        _ => return Ok(None),
+    };
+    let mut config = config_of(Some(kind), Some(dest))?;
+    if new.once.image.is_some() {
+        config.config = Map::from_iter([("image".to_string(), Value::from(dest.as_str()))]);
+    }
+    if !new.command.is_empty() {
+        let words: Vec<String> = new.command.iter().map(|word| shell(word)).collect();
+        config.config.insert("command".into(), words.join(" ").into());
+    }
+    if let Some(cwd) = &new.cwd {
+        config.config.insert("startingDirectory".into(), cwd.as_str().into());
+    }
+    let name = short(dest.rsplit('/').next().unwrap_or_default(), 60);
+    let name = if check_name(&name).is_ok() { name } else { kind.to_string() };
+    with_fields(Connection { name, config, ..Connection::default() }, &new.once.set).map(Some)
 }
 
 /// What a connection of this kind leads to, as it is typed.

@@ -753,9 +753,8 @@ pub async fn get(files: Vec<Get>) -> Vec<Result<Vec<u8>, Fault>> {
             together.push(next);
         }
         if !dir.at.has_tools() {
-            for file in &together {
-                results.push(archive::get(&dir.at.inside, &dir.of(&file.name), file.size).await);
-            }
+            let wanted: Vec<(&FileName, u64)> = together.iter().map(|f| (&f.name, f.size)).collect();
+            results.extend(archive::get_all(&dir.at.inside, &dir.path, &wanted).await);
             continue;
         }
         let mark = mark();

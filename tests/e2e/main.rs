@@ -6,6 +6,7 @@ mod support;
 mod again;
 mod browser;
 mod cli;
+mod containers;
 mod cp;
 mod cuts;
 mod debug;

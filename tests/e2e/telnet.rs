@@ -115,8 +115,8 @@ fn used_and_come_back_to() {
     let mut host = server.taken();
     host.write_all(b"welcome back").unwrap();
     tty.until_text("welcome back");
-    let now = home.session("sw");
-    assert!(now["kind"] == "telnet" && now["id"] != *id, "{now}");
+    let of = |s: &serde_json::Value| s["kind"] == "telnet" && s["id"] != *id && s["state"] == "running";
+    until("its session", || home.ls().into_iter().find(of));
 }
 
 #[test]
@@ -153,6 +153,47 @@ fn hosts_that_are_not_there() {
     let said = home.thub(&["conn", "add", "bad", "h", "--kind", "telnet", "--set", "mode=raw"]).fails(2);
     assert!(said.contains("auto, line, character"), "{said}");
     assert_eq!(home.ls().len(), 0);
+}
+
+#[test]
+fn opened_once() {
+    let home = Home::new();
+    let server = Host::new();
+    let dest = format!("127.0.0.1:{}", server.port);
+    home.new_session(&["-n", "t", "--telnet", &dest, "--set", "mode=character"]);
+    let mut host = server.taken();
+    host.write_all(b"hello there").unwrap();
+    home.shows("t", "hello there");
+    home.thub(&["send", "t", "x"]).ok();
+    hears(&mut host, b"x");
+    let info = home.session("t");
+    assert_eq!((info["kind"].as_str(), info["connection_id"].as_str().unwrap_or("")), (Some("telnet"), ""), "{info}");
+    // started again it is the same
+    host.shutdown(std::net::Shutdown::Write).unwrap();
+    until("its end", || (home.session("t")["cause"] == "closed by the host").then_some(()));
+    home.thub(&["restart", "t"]).ok();
+    let mut again = server.taken();
+    again.write_all(b"again").unwrap();
+    home.shows("t", "again");
+    home.thub(&["new", "-d", "--telnet", &dest, "--set", "mode=raw"]).fails(2);
+    home.thub(&["new", "-d", "--telnet", &dest, "--", "ls"]).fails(2);
+    home.thub(&["new", "-d", "--telnet", &dest, "--serial", "/dev/ttyUSB0"]).fails(2);
+    home.thub(&["new", "-d", "--set", "mode=line"]).fails(2);
+    assert!(home.thub(&["new", "-d", "--telnet", "h", "-H", "x", "--no-agent"]).fails(2).contains("an agent"));
+
+    // and from the menu, where it is kept as well
+    let tty = Tty::thub(&home, 100, 30, &[]);
+    tty.until_text("again");
+    tty.prefix("C");
+    tty.until_text("new on this machine");
+    tty.type_("n127.0.0.1\t1\r");
+    tty.until_text("can't be reached");
+    tty.type_(format!("\x15{}\t\t\tswitch\x13", server.port));
+    let mut host = server.taken();
+    host.write_all(b"from the form").unwrap();
+    tty.until_text("from the form");
+    assert!(home.thub(&["conn", "ls"]).ok().contains("switch"));
+    until("its session", || home.ls().into_iter().find(|s| s["connection"] == "switch" && s["kind"] == "telnet"));
 }
 
 /// Ten million options, a subnegotiation that never ends, and then on as if nothing had been.

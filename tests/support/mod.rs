@@ -4,6 +4,7 @@
 
 pub mod agent;
 pub mod cable;
+pub mod engine;
 pub mod home;
 pub mod network;
 pub mod proxy;

@@ -108,10 +108,13 @@ impl Exec {
     /// Waits until it runs or has ended; whether the engine could start it at all is known then.
     pub async fn begun(&self, engine: &Engine) -> Result<Way, Fault> {
         for _ in 0..100 {
-            match self.way(engine).await? {
-                // (not begun yet: it neither runs nor has a code)
-                Way::Ended(None) => tokio::time::sleep(Duration::from_millis(20)).await,
-                way => return Ok(way),
+            let found = engine.api.inspect_exec(named::id(&self.id)?).await;
+            let found = found.map_err(|e| refused("looking at its program", &e))?;
+            // (one that is still being started runs already, as the engine has it, but is no process)
+            match (found.running == Some(true), found.pid.is_some_and(|pid| pid > 0), found.exit_code) {
+                (true, true, _) => return Ok(Way::Running),
+                (false, _, Some(code)) => return Ok(Way::Ended(i32::try_from(code).ok())),
+                _ => tokio::time::sleep(Duration::from_millis(20)).await,
             }
         }
         Ok(Way::Running)

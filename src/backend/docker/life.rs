@@ -632,6 +632,11 @@ impl Life {
             Err(_) => return Ok(None),
         };
         if !stand.running || stand.paused {
+            let is = if stand.paused { "is paused" } else { "is not running" };
+            let why = format!("{} {is}", self.name());
+            if self.device.borrow().why.as_ref().is_some_and(|was| was.contains("engine is away")) {
+                self.stands(Device::WAITING, Some(why));
+            }
             return Ok(None);
         }
         self.container = stand;

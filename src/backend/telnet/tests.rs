@@ -68,7 +68,7 @@ async fn a_host_that_is_not_there() {
     let port = free.local_addr().unwrap().port();
     drop(free);
     let fault = open(to(port), SIZE, "xterm").await.err().unwrap();
-    assert!(fault.code == Fault::SPAWN && fault.message.contains("connection refused"), "{fault:?}");
+    assert!(fault.code == Fault::DEVICE && fault.message.contains("connection refused"), "{fault:?}");
     let nobody = Telnet { host: "no-such-host.invalid".into(), ..Telnet::default() };
     let fault = open(nobody, SIZE, "xterm").await.err().unwrap();
     assert!(fault.message.starts_with("no-such-host.invalid has no address"), "{fault:?}");

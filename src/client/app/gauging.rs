@@ -265,3 +265,199 @@ fn names_one(connection: &Connection) -> bool {
     use crate::proto::control::connections::Kind;
     matches!(connection.config.kind(), Ok(Kind::Docker(docker)) if docker.container.is_some() || docker.name.is_some())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::app::Event;
+    use crate::client::app::tests::{Bench, info, two_hosts_at};
+    use crate::client::host::{HostEvent, HostState};
+    use crate::proto::gauges::{Disk, Gauges, Net, Process};
+
+    fn asked(s: &mut Bench) -> Vec<(String, Vec<(Watched, How)>)> {
+        let of = |e| match e {
+            Effect::Host(host, HostCommand::Gauges(wanted)) => Some((host.as_str().to_string(), wanted)),
+            _ => None,
+        };
+        s.take().into_iter().filter_map(of).collect()
+    }
+
+    fn gauges(cpu: f32) -> Box<Gauges> {
+        Box::new(Gauges {
+            cpu: Some(cpu),
+            mem_used: 62,
+            mem_total: 100,
+            uptime: 309_600,
+            disks: vec![Disk { mount: "/".into(), used: 28, total: 100 }],
+            nets: vec![Net { name: "eth0".into(), rx: Some(12 << 10), tx: Some(3 << 10), ..Net::default() }],
+            top: vec![Process {
+                pid: 42,
+                user: "me".into(),
+                cpu: 99.0,
+                rss: 1 << 20,
+                command: "cargo\u{1b}[2J".into(),
+            }],
+            ..Gauges::default()
+        })
+    }
+
+    const OFTEN: How = How { detail: false, every_ms: 0 };
+
+    #[test]
+    fn only_what_is_drawn_is_asked_for() {
+        let mut s = two_hosts_at(90, 24);
+        asked(&mut s);
+        let host = "build-server";
+        let own = |how| vec![(Watched::default(), how)];
+        // the focused pane's host, until another has the focus
+        s.keys("C-b h");
+        assert_eq!(asked(&mut s), [(host.into(), vec![]), ("local".into(), own(OFTEN))]);
+        // the whole screen wants the processes too
+        s.keys("C-b M");
+        assert_eq!(asked(&mut s), [("local".into(), own(How { detail: true, ..OFTEN }))]);
+        s.keys("q");
+        assert_eq!(asked(&mut s), [("local".into(), own(OFTEN))]);
+        // the tree has marks, which may be late
+        s.keys("C-b e");
+        assert_eq!(asked(&mut s), [(host.into(), own(How { every_ms: SELDOM, ..OFTEN }))]);
+        s.keys("Escape C-b e C-b e");
+        assert_eq!(asked(&mut s).last(), Some(&(host.to_string(), vec![])));
+        // nobody is there any more
+        s.at(4000.0);
+        s.event(Event::Time { clock: "14:02".into(), unix: 0 });
+        assert_eq!(asked(&mut s), [("local".into(), vec![])]);
+        s.keys("x");
+        assert_eq!(asked(&mut s), [("local".into(), own(OFTEN))]);
+    }
+
+    #[test]
+    fn a_target_has_gauges_of_its_own() {
+        let mut s = two_hosts_at(90, 24);
+        asked(&mut s);
+        let pane = s.app.tabs.focused().unwrap();
+        let info = s.app.panes.get_mut(&pane).unwrap().info.as_mut().unwrap();
+        info.target = "k3f9k3f9".into();
+        s.event(Event::Tick);
+        s.keys("C-b r");
+        let target = Watched::at(Place::of_target("k3f9k3f9".parse().unwrap()));
+        assert_eq!(asked(&mut s), [("build-server".into(), vec![(target.clone(), OFTEN)])]);
+        s.host("build-server", HostEvent::Gauges(Box::new(Gauges { of: target, ..*gauges(45.0) })));
+        assert!(s.has("45%"), "{}", s.screen());
+        // what is told of the host itself is not the target's
+        s.host("build-server", HostEvent::Gauges(gauges(11.0)));
+        assert!(s.has("45%") && !s.has("11%"), "{}", s.screen());
+    }
+
+    #[test]
+    fn the_status_line_keeps_what_matters_where_it_is_narrow() {
+        let mut s = two_hosts_at(100, 24);
+        s.event(Event::Time { clock: "14:02".into(), unix: 0 });
+        for (n, cpu) in [20.0, 40.0, 60.0, 80.0, 78.0].into_iter().enumerate() {
+            s.at(10.0 + 2.0 * n as f32);
+            s.host("build-server", HostEvent::Gauges(gauges(cpu)));
+        }
+        s.host("build-server", HostEvent::Rtt(Duration::from_millis(31)));
+        let status = |s: &Bench| s.screen().lines().last().unwrap_or_default().to_string();
+        assert!(status(&s).contains("CPU ▂▄▅▇▇ 78%  MEM 62%  DISK 28%  ↓12K ↑3.0K  rtt 31ms"), "{}", status(&s));
+        for (cols, has, lacks) in [(80, "rtt", "zzz"), (60, "MEM 62%", "rtt"), (40, "build-server", "DISK")] {
+            s.event(Event::Resize(crate::proto::ids::Size::new(cols, 24)));
+            assert!(status(&s).contains(has) && !status(&s).contains(lacks), "{cols}: {}", status(&s));
+        }
+    }
+
+    #[test]
+    fn the_whole_screen_is_to_be_used_at_any_size() {
+        for (cols, rows) in [(120, 35), (80, 24), (60, 16), (40, 12)] {
+            let mut s = two_hosts_at(cols, rows);
+            s.keys("C-b M");
+            for n in 0..10 {
+                s.at(10.0 + 2.0 * n as f32);
+                s.host("build-server", HostEvent::Gauges(gauges(50.0)));
+            }
+            for part in ["CPU", "50%", "MEM", "42", "cargo", "q close"] {
+                assert!(s.has(part), "no {part:?} at {cols}x{rows}\n{}", s.screen());
+            }
+            assert!(!s.screen().contains('\u{1b}'), "what a host says is escaped");
+            s.keys("/ 'zzz");
+            assert!(s.has("nothing matches"), "{}", s.screen());
+            s.keys("Escape l");
+            assert!(s.has("rtt") && !s.has("cargo"), "{}", s.screen());
+            // on to this machine, and back
+            s.keys("Tab");
+            assert!(s.has("this machine"), "{}", s.screen());
+            s.keys("Tab q");
+            assert!(s.app.layers.is_empty());
+        }
+    }
+
+    #[test]
+    fn the_panel_of_a_row_says_how_it_stands() {
+        let mut s = two_hosts_at(120, 35);
+        let host = HostId::new("build-server");
+        s.at(10.0);
+        s.host("build-server", HostEvent::Gauges(gauges(78.0)));
+        s.host("build-server", HostEvent::Sessions(vec![info("r1", 50, 20)]));
+        s.keys("C-b e");
+        s.app.tree.chosen = Some(Row::Host(host.clone()));
+        s.app.dirty = true;
+        for part in ["online", "Agent 1", "Up 3d 14h", "78%", "62%", "28%", "↓12K ↑3.0K", "Sessions (", "[n New Shell]"]
+        {
+            assert!(s.has(part), "no {part:?}\n{}", s.screen());
+        }
+        // each state has its word
+        let why = || "no route".to_string();
+        for (state, word) in [
+            (HostState::Connecting, "connecting"),
+            (HostState::Deploying { step: "sending the agent".into(), done: Some(0.4) }, "deploying: 40% sending"),
+            (HostState::Updating { why: "a newer build".into() }, "updating: a newer build"),
+            (HostState::Lost { why: why(), retry: Duration::from_secs(9) }, "waiting: no route; retry in 9 s"),
+            (
+                HostState::Failed { why: why(), hints: vec!["look at it".into()], hard: false },
+                "error: no route; look at it",
+            ),
+            (HostState::Offline, "offline"),
+        ] {
+            s.host("build-server", HostEvent::State(state));
+            assert!(s.has(word), "no {word:?}\n{}", s.screen());
+            assert!(!s.has("78%"), "what was is not shown as of now\n{}", s.screen());
+        }
+    }
+
+    #[test]
+    fn a_limit_marks_a_host_and_says_why() {
+        let mut s = two_hosts_at(120, 35);
+        s.app.settings.limits.disk = (20, 90);
+        for n in 0..20 {
+            s.at(10.0 + 2.0 * n as f32);
+            s.host("build-server", HostEvent::Gauges(gauges(5.0)));
+        }
+        let host = HostId::new("build-server");
+        let row = s.app.tree_rows().into_iter().find(|r| r.place == Row::Host(host.clone())).unwrap();
+        assert_eq!((row.aside.as_str(), row.standing), ("limited", Some(crate::client::tree::Standing::Limited)));
+        s.keys("C-b e");
+        s.app.tree.chosen = Some(Row::Host(host));
+        s.app.dirty = true;
+        assert!(s.has("limited: disk 28% of /"), "{}", s.screen());
+    }
+
+    #[test]
+    fn the_buttons_are_for_keys_and_for_the_mouse() {
+        let mut s = two_hosts_at(120, 35);
+        s.host("build-server", HostEvent::Sessions(vec![info("r1", 50, 20)]));
+        s.keys("C-b e");
+        s.app.tree.chosen = Some(Row::Host(HostId::new("build-server")));
+        s.app.dirty = true;
+        let screen = s.screen();
+        let at = |word: &str| {
+            let (y, line) = screen.lines().enumerate().find(|(_, l)| l.contains(word)).unwrap();
+            (line[..line.find(word).unwrap()].chars().count() as u16, y as u16)
+        };
+        let (x, y) = at("Kill All");
+        assert_eq!(crate::client::view::detail::hit(&s.app, x, y), Some(Some(Act::EndAll)));
+        assert_eq!(crate::client::view::detail::hit(&s.app, x, y - 1), Some(None));
+        assert_eq!(crate::client::view::detail::hit(&s.app, 1, y), None);
+        let before = s.app.layers.len();
+        s.keys("X");
+        assert_eq!(s.app.layers.len(), before + 1, "it is asked first\n{}", s.screen());
+    }
+}

@@ -1731,7 +1731,7 @@ fn more_tabs_than_fit_have_a_sign_at_the_edge() {
         s.answer();
     }
     assert_eq!(s.app.tabs.list.len(), 8);
-    assert!(line(&s).starts_with("‹ 2 bash ") && line(&s).ends_with(" 8 bash"), "{}", s.screen());
+    assert!(line(&s).starts_with("‹ 2 bash ") && line(&s).ends_with(" 8 bash  +"), "{}", s.screen());
     s.mouse(MouseKind::Press, Button::Left, 0, 0);
     assert_eq!(s.app.tabs.active, 0, "{}", s.screen());
     assert!(line(&s).starts_with(" 1 bash  2 bash ") && line(&s).ends_with("›"), "{}", s.screen());

@@ -159,7 +159,7 @@ mod tests {
         let mut panel = Panel::new(Spot::host(HostId::local()));
         let pids = |panel: &Panel| panel.chosen(&all).iter().map(|p| p.pid).collect::<Vec<_>>();
         assert_eq!(pids(&panel), [3, 7, 5]);
-        let mut press = |panel: &mut Panel, key: char| {
+        let press = |panel: &mut Panel, key: char| {
             let key = Key::new(Code::Char(key), Mods::NONE);
             let name = crate::client::keymap::word(&key);
             panel.key(&key, &name);

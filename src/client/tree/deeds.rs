@@ -52,7 +52,7 @@ pub static DEEDS: &[Deed<Act>] = &[
     d(Act::Out, &["Left", "h"], "", "fold it; else to what it lies in"),
     d(Act::In, &["Right", "l"], "", "unfold it"),
     d(Act::Shell, &["n", "c"], "shell", "new shell on its host"),
-    d(Act::Start, &["+"], "", "new on its host: shell, command, port, container, ..."),
+    d(Act::Start, &["+"], "", "new on its host: shell, command, port, container"),
     d(Act::End, &["x"], "end", "end its sessions; let go of a host"),
     d(Act::EndAll, &["X"], "", "end all sessions of a host or connection"),
     d(Act::Serial, &["S"], "", "new serial session there"),

@@ -1,7 +1,7 @@
 //! Draws the panel of what is chosen in the tree: a host or a prepared connection, its state, gauges, sessions, and what can
 //! be done with it. Leaves out doing it.
 
-use super::gauge::{level, meter, rate, sparks, uptime};
+use super::gauge::{filling, level, meter, rate, sparks, uptime};
 use super::{boxed, ground, put, put_cut, put_right, wrap};
 use crate::client::app::{App, Host};
 use crate::client::gauges::limits::Level;
@@ -38,8 +38,9 @@ fn room(app: &App) -> Option<Rect> {
     let whole = Rect::new(0, 0, app.size.cols, app.size.rows);
     let bottom = frame.status.map_or(whole.bottom(), |s| s.y);
     let top = frame.tabs.map_or(0, |t| t.bottom());
-    let room =
-        Rect { x: tree.right(), y: top, width: whole.right().saturating_sub(tree.right()), height: bottom - top };
+    // (a blank beside the tree)
+    let x = (tree.right() + 1).min(whole.right());
+    let room = Rect { x, y: top, width: whole.right() - x, height: bottom.saturating_sub(top) };
     (room.width >= LEAST.0 && room.height >= LEAST.1).then_some(room)
 }
 
@@ -296,7 +297,8 @@ fn gauge_lines(app: &App, theme: &Theme, seen: Option<&Seen>, width: usize, line
     let mut row = |name: &str, percent: Option<f32>, beside: String| {
         let Some(percent) = percent else { return };
         let text = format!("{name:<5}{} {percent:>3.0}%", meter(percent, wide));
-        lines.push(Line(text, level(theme, percent), beside));
+        let style = if name == "CPU" { level(theme, percent) } else { filling(theme, percent) };
+        lines.push(Line(text, style, beside));
     };
     row("CPU", g.cpu, last(|p| p.cpu));
     row("MEM", g.mem(), last(|p| p.mem));

@@ -23,6 +23,15 @@ pub fn level(theme: &Theme, percent: f32) -> Style {
     }
 }
 
+/// The same of what fills up: memory, disks. That much of it is in use is no news.
+pub fn filling(theme: &Theme, percent: f32) -> Style {
+    match percent {
+        p if p >= 90.0 => theme.gauge_high,
+        p if p >= 80.0 => theme.gauge_mid,
+        _ => theme.gauge_low,
+    }
+}
+
 /// `██████░░░░`, so many cells wide.
 pub fn meter(percent: f32, width: usize) -> String {
     let full = (percent.clamp(0.0, 100.0) / 100.0 * width as f32).round() as usize;
@@ -36,15 +45,20 @@ pub fn sparks(values: impl Iterator<Item = f32>) -> String {
     values.map(bar).collect()
 }
 
-/// A line over time in `area`: each value a column as high as its part of `full`. What is not known is a dot.
+/// A line over time in `area`: each value a column as high as its part of `full`. What is not known in between is a dot.
 pub fn graph(buf: &mut Buffer, area: Rect, values: &[Option<f32>], full: f32, style: Style, none: Style) {
     let rows = usize::from(area.height);
     if rows == 0 || full <= 0.0 {
         return;
     }
     let from = values.len().saturating_sub(usize::from(area.width));
+    let mut begun = false;
     for (value, x) in values.iter().skip(from).zip(area.x..area.right()) {
+        begun |= value.is_some();
         let Some(value) = value else {
+            if !begun {
+                continue;
+            }
             put(buf, x, area.bottom() - 1, 1, "·", none);
             continue;
         };
@@ -119,8 +133,8 @@ mod tests {
         let area = Rect::new(0, 0, 4, 2);
         let mut buf = Buffer::empty(area);
         let style = Style::new();
-        graph(&mut buf, area, &[Some(9.0), None, Some(0.0), Some(50.0), Some(100.0)], 100.0, style, style);
+        graph(&mut buf, area, &[Some(9.0), Some(0.0), None, Some(50.0), Some(100.0)], 100.0, style, style);
         let row = |y| (0..4).map(|x| buf[(x, y)].symbol().to_string()).collect::<String>();
-        assert_eq!((row(0), row(1)), ("   █".into(), "·▁██".into()));
+        assert_eq!((row(0), row(1)), ("   █".into(), "▁·██".into()));
     }
 }

@@ -1,7 +1,7 @@
 //! Draws a machine's gauges on the whole screen: ten minutes of each, cores, disks, interfaces, processes; and what the link
 //! to it is like.
 
-use super::gauge::{bar, graph, level, meter, rate, size, sparks, uptime};
+use super::gauge::{bar, filling, graph, level, meter, rate, size, sparks, uptime};
 use super::layer::{Cursor, typed};
 use super::status::rtt_text;
 use super::{boxed, fill, put_cut, put_right, wrap};
@@ -194,7 +194,12 @@ fn lines_over_time(app: &App, theme: &Theme, seen: &Seen, g: Option<&Gauges>, ro
     let net = seen.highest(|p| p.rx).max(seen.highest(|p| p.tx)).max(1024.0);
     let four: [(String, Style, Line, f32); 4] = [
         (format!("CPU {}", percent(known.cpu)), styled(known.cpu), |p| p.cpu, 100.0),
-        (format!("MEM {}   {}", percent(known.mem()), mem.unwrap_or_default()), styled(known.mem()), |p| p.mem, 100.0),
+        (
+            format!("MEM {}   {}", percent(known.mem()), mem.unwrap_or_default()),
+            known.mem().map_or(theme.dim, |p| filling(theme, p)),
+            |p| p.mem,
+            100.0,
+        ),
         (
             format!("NET ↓{} ↑{}   most {}", per(rx), per(tx), rate(net as u64)),
             theme.gauge_low,
@@ -202,7 +207,12 @@ fn lines_over_time(app: &App, theme: &Theme, seen: &Seen, g: Option<&Gauges>, ro
             net,
         ),
         (
-            format!("DISK ←{} →{}   most {}", per(known.disk_read), per(known.disk_written), rate(io as u64)),
+            format!(
+                "DISK read {} written {}   most {}",
+                per(known.disk_read),
+                per(known.disk_written),
+                rate(io as u64)
+            ),
             theme.gauge_low,
             |p| p.read.zip(p.written).map(|(a, b)| a + b),
             io,
@@ -221,7 +231,7 @@ fn lines_over_time(app: &App, theme: &Theme, seen: &Seen, g: Option<&Gauges>, ro
             format!("CPU {} {}", sparks(seen.last(|p| p.cpu, 8)), percent(known.cpu)),
             format!("MEM {}", percent(known.mem())),
             format!("↓{} ↑{}", per(rx), per(tx)),
-            format!("disk ←{} →{}", per(known.disk_read), per(known.disk_written)),
+            format!("disk r{} w{}", per(known.disk_read), per(known.disk_written)),
         ];
         for line in flow(&words, "  ", usize::from(room.width)).into_iter().take(3) {
             line_of(room, &line, styled(known.cpu), buf);

@@ -1,6 +1,6 @@
 //! Draws the status bar: message or host, gauges, round trip, clock.
 
-use super::gauge::{level, rate, sparks};
+use super::gauge::{filling, level, rate, sparks};
 use super::tree::standing_style;
 use super::{fill, put_cut, put_right};
 use crate::client::app::{App, Host};
@@ -57,7 +57,7 @@ fn gauges(theme: &Theme, seen: &Seen, now: Duration, add: &mut impl FnMut(&str, 
     }
     for (name, percent) in [("MEM", g.mem()), ("DISK", g.fullest().map(|d| d.percent()))] {
         if let Some(percent) = percent {
-            add(&format!("{name} {percent:.0}%"), level(theme, percent), false);
+            add(&format!("{name} {percent:.0}%"), filling(theme, percent), false);
         }
     }
     if let (Some(rx), Some(tx)) = rates(g) {

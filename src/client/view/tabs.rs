@@ -155,7 +155,7 @@ pub fn plus(app: &App, area: Rect) -> Option<Rect> {
     let Shown { tabs, after, .. } = shown(app, area);
     let x = tabs.last().map_or(area.x + 6, |(_, at, _)| at.right());
     let width = PLUS.width() as u16;
-    (after.is_none() && !app.solo && x + width <= area.right()).then(|| Rect { x, width, height: 1, ..area })
+    (after.is_none() && !app.solo && x + width <= area.right()).then_some(Rect { x, width, height: 1, ..area })
 }
 
 /// A connection's colour as the outer terminal draws it.

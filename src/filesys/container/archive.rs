@@ -7,13 +7,20 @@ use crate::backend::docker::{Inside, Stat};
 use crate::filesys::{Batch, Put, Wanted, fault};
 use crate::proto::control::{Fault, FileInfo, FileKind, FileName, LinkInfo};
 use crate::sys::parse_rfc3339;
+use futures_util::StreamExt;
 use rustix::io::Errno;
+use std::collections::HashMap;
 use tokio::io::{AsyncWriteExt, DuplexStream};
 use tokio::task::JoinHandle;
 
 /// A directory is had with all that is in it: of so many bytes and entries no more is looked at.
 const MOST_BYTES: u64 = 512 << 20;
 const MOST_ENTRIES: usize = 200_000;
+/// Fewer files than that are had one by one; of more the directory is looked through, so many bytes of it at most.
+const ALONE: usize = 4;
+const SWEPT: u64 = 64 << 20;
+/// Files that are looked at together.
+const TOGETHER: usize = 16;
 /// A file whose size nobody knows yet is kept here until it is whole.
 const UNTOLD: usize = 64 << 20;
 
@@ -144,7 +151,64 @@ pub async fn read(inside: &Inside, path: &FilePath, name: FileName, follow: bool
     }
 }
 
-pub async fn get(inside: &Inside, path: &FilePath, size: u64) -> Result<Vec<u8>, Fault> {
+/// Files of one directory: all of it as one archive, as far as it goes; what was not met there by itself.
+pub async fn get_all(inside: &Inside, dir: &FilePath, wanted: &[(&FileName, u64)]) -> Vec<Result<Vec<u8>, Fault>> {
+    let mut found: Vec<Option<Vec<u8>>> = wanted.iter().map(|_| None).collect();
+    if wanted.len() > ALONE {
+        let _ = sweep(inside, dir, wanted, &mut found).await;
+    }
+    let mut all = Vec::with_capacity(wanted.len());
+    for ((name, size), found) in wanted.iter().zip(found) {
+        all.push(match found {
+            Some(bytes) => Ok(bytes),
+            None => get(inside, &dir.join(name), *size).await,
+        });
+    }
+    all
+}
+
+async fn sweep(
+    inside: &Inside,
+    dir: &FilePath,
+    wanted: &[(&FileName, u64)],
+    found: &mut [Option<Vec<u8>>],
+) -> Result<(), Fault> {
+    let real = real(inside, dir, Some(FileKind::Dir)).await?;
+    let base: Option<Vec<u8>> = real.split(|b| *b == b'/').rfind(|c| !c.is_empty() && *c != b".").map(<[u8]>::to_vec);
+    let at: HashMap<&[u8], usize> = wanted.iter().enumerate().map(|(i, (name, _))| (name.as_bytes(), i)).collect();
+    let mut tar = Tar::new(inside.fetch(&real).await?);
+    let (mut left, mut bytes) = (wanted.len(), 0u64);
+    while left > 0
+        && bytes < SWEPT
+        && let Ok(Some(entry)) = tar.next().await
+    {
+        bytes = bytes.saturating_add(entry.info.size);
+        let mut parts = entry.path.split(|b| *b == b'/').filter(|c| !c.is_empty() && *c != b".");
+        if base.as_deref().is_some_and(|base| parts.next() != Some(base)) {
+            continue;
+        }
+        let Some(i) = parts.next().filter(|_| parts.next().is_none()).and_then(|name| at.get(name)) else { continue };
+        let most = wanted.get(*i).map_or(1, |(_, size)| usize::try_from((*size).max(1)).unwrap_or(usize::MAX));
+        if entry.info.kind != FileKind::File {
+            continue;
+        }
+        let mut all = Vec::new();
+        while all.len() < most
+            && let Ok(Some(piece)) = tar.bytes().await
+        {
+            all.extend_from_slice(&piece);
+        }
+        all.truncate(most);
+        if all.len() as u64 >= entry.info.size.min(most as u64)
+            && let Some(slot) = found.get_mut(*i)
+        {
+            left -= usize::from(slot.replace(all).is_none());
+        }
+    }
+    Ok(())
+}
+
+async fn get(inside: &Inside, path: &FilePath, size: u64) -> Result<Vec<u8>, Fault> {
     let (_, mut tar) = read(inside, path, FileName::default(), false).await?;
     let (mut all, most) = (Vec::new(), usize::try_from(size.max(1)).unwrap_or(usize::MAX));
     while all.len() < most {
@@ -234,8 +298,13 @@ fn head_of(wanted: &Wanted, size: u64) -> Vec<u8> {
 pub async fn put(inside: &Inside, dir: &FilePath, files: Vec<Put>) -> Vec<Result<(), Fault>> {
     let mut results = Vec::new();
     let mut archive = Vec::new();
-    for file in &files {
-        let free = free(inside, "writing", dir, &file.wanted.name, file.wanted.replace).await;
+    let look = |file: &Put| {
+        let (inside, dir, name, replace) = (inside.clone(), dir.clone(), file.wanted.name.clone(), file.wanted.replace);
+        async move { free(&inside, "writing", &dir, &name, replace).await }
+    };
+    let looks: Vec<_> = files.iter().map(look).collect();
+    let all: Vec<_> = futures_util::stream::iter(looks).buffered(TOGETHER).collect().await;
+    for (file, free) in files.iter().zip(all) {
         if free.is_ok() {
             let size = file.bytes.len() as u64;
             archive.extend(head_of(&file.wanted, size));
