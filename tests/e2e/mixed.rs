@@ -34,19 +34,18 @@ struct Made {
     name: String,
     kind: Kind,
     counts: &'static Counts,
-    far_end: Option<Child>,
+    _far_end: Option<Held>,
     pid: i32,
 }
 
-impl Drop for Made {
+/// A program and what it started; they end with this.
+struct Held(Child);
+
+impl Drop for Held {
     fn drop(&mut self) {
-        if let Some(mut child) = self.far_end.take() {
-            let _ = rustix::process::kill_process_group(
-                rustix::process::Pid::from_raw(child.id() as i32).expect("a pid"),
-                Signal::KILL,
-            );
-            let _ = child.wait();
-        }
+        let group = rustix::process::Pid::from_raw(self.0.id() as i32).expect("a pid");
+        let _ = rustix::process::kill_process_group(group, Signal::KILL);
+        let _ = self.0.wait();
     }
 }
 
@@ -92,14 +91,14 @@ impl Mixed {
     }
 
     /// A program behind a socat of its own, whose other end is as told.
-    fn behind(&self, n: usize, script: &str, end: &str) -> Child {
+    fn behind(&self, n: usize, script: &str, end: &str) -> Held {
         let file = self.dir.path().join(format!("script-{n}"));
         std::fs::write(&file, script).unwrap();
         let program = format!("EXEC:sh {},pty,setsid,ctty,stderr,sane", file.display());
         let mut socat = Command::new("socat");
         socat.args(["-d", "-d", end, &program]).stdin(Stdio::null()).stdout(Stdio::null());
         socat.stderr(std::fs::File::create(self.dir.path().join(format!("socat-{n}"))).unwrap());
-        socat.process_group(0).spawn().expect("socat")
+        Held(socat.process_group(0).spawn().expect("socat"))
     }
 
     /// Whether there is such a one here: an engine of containers may be missing.
@@ -137,7 +136,7 @@ impl Mixed {
             Kind::Container => return None,
         }
         self.hub.far.thub(&new).ok();
-        Some(Made { name, kind, counts, far_end, pid: 0 })
+        Some(Made { name, kind, counts, _far_end: far_end, pid: 0 })
     }
 
     fn connect(&self, name: &str, words: &[&str]) {
