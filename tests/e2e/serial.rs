@@ -65,7 +65,7 @@ fn a_port_that_is_unplugged_is_waited_for() {
     board.hears("x");
     let screen = home.capture("con").join("\n");
     let at = |what: &str| screen.find(what).unwrap_or_else(|| panic!("no {what} in {screen}"));
-    assert!(at("login: ") < at("unplugged") && at("-- there ") < at("booting"), "{screen}");
+    assert!(at("login:") < at("unplugged") && at("-- there ") < at("booting"), "{screen}");
     assert_eq!(home.pid_of("con"), pid);
 }
 
