@@ -335,6 +335,35 @@ fn the_menu_of_a_pane_acts_on_its_port() {
 }
 
 #[test]
+fn a_port_of_a_host_outlives_its_agent() {
+    let Some(mut pair) = Pair::new() else { return };
+    let Some(far) = Far::deployed() else { return };
+    let port = pair.port();
+    far.thub(&["conn", "add", "console", &port, "--kind", "serial", "-H", "test"]).ok();
+    far.thub(&["new", "-d", "-n", "con", "--connection", "console", "-H", "test"]).ok();
+    let pid = || far.ls()[0]["pid"].clone();
+    let (was, board) = (pid(), pair.board());
+    board.say("before\r\n");
+    let tty = far.tty(80, 24, &["attach", "-H", "test", "con"]);
+    tty.until_text("before");
+    far.agents().into_iter().for_each(|agent| signal(agent, Signal::KILL));
+    board.say("meanwhile\r\n");
+    tty.until_text("meanwhile");
+    assert!(tty.screen().join("\n").contains("before"));
+    drop(tty);
+    pair.pull();
+    pair.plug();
+    pair.board().say("after\r\n");
+    let tty = far.tty(80, 24, &["attach", "-H", "test", "con"]);
+    tty.until("all of it", |s| {
+        let all = s.join("\n");
+        ["before", "meanwhile", "unplugged", "after"].iter().all(|w| all.contains(w))
+    });
+    assert_eq!(pid(), was);
+    far.thub(&["serial", "-H", "test"]).ok();
+}
+
+#[test]
 fn a_port_behind_a_jump_target() {
     let Some(mut pair) = Pair::new() else { return };
     let Some(far) = Far::new("Host test\n") else { return };

@@ -113,7 +113,7 @@ fn is_terminal(meta: &Metadata) -> bool {
     if !cfg!(target_os = "linux") {
         return true;
     }
-    let (major, minor) = (rustix::fs::major(meta.rdev()), rustix::fs::minor(meta.rdev()));
+    let (major, minor) = holder::numbers(meta.rdev());
     // the terminal of whoever asks, and the maker of new ones
     if major == 5 && matches!(minor, 0 | 2) {
         return false;
