@@ -134,6 +134,13 @@ pub struct Port {
     pub shared: Option<Holder>,
 }
 
+impl Drop for Port {
+    fn drop(&mut self) {
+        // (a pseudo terminal that its maker still holds would stay shut for others)
+        let _ = rustix::termios::ioctl_tiocnxcl(self.fd.get_ref());
+    }
+}
+
 impl Port {
     /// Opens it with its settings. `again` = it was open before: what comes first must not be lost, and who else has it open
     /// is only told.
