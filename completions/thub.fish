@@ -42,6 +42,8 @@ complete -c thub -n "__fish_thub_needs_command" -a "capture" -d 'Print a session
 complete -c thub -n "__fish_thub_needs_command" -a "capture-pane" -d 'Print a session\'s screen, or all its history'
 complete -c thub -n "__fish_thub_needs_command" -a "search" -d 'Print the lines of a session\'s history and screen that match'
 complete -c thub -n "__fish_thub_needs_command" -a "marks" -d 'List the commands a session\'s shell ran: line, time, duration, exit code'
+complete -c thub -n "__fish_thub_needs_command" -a "do" -d 'Do something with a session\'s serial port, container or telnet host'
+complete -c thub -n "__fish_thub_needs_command" -a "serial" -d 'List the serial ports of this machine, or with -H of a host, and who has them open'
 complete -c thub -n "__fish_thub_needs_command" -a "wait" -d 'Wait until a session ends, shows a text, or is quiet'
 complete -c thub -n "__fish_thub_needs_command" -a "kill" -d 'End sessions'
 complete -c thub -n "__fish_thub_needs_command" -a "kill-session" -d 'End sessions'
@@ -152,6 +154,14 @@ complete -c thub -n "__fish_thub_using_subcommand marks" -s H -l host -d 'Host: 
 complete -c thub -n "__fish_thub_using_subcommand marks" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
 complete -c thub -n "__fish_thub_using_subcommand marks" -l json -d 'Print JSON'
 complete -c thub -n "__fish_thub_using_subcommand marks" -s h -l help -d 'Print help'
+complete -c thub -n "__fish_thub_using_subcommand do" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
+complete -c thub -n "__fish_thub_using_subcommand do" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
+complete -c thub -n "__fish_thub_using_subcommand do" -l json -d 'Print JSON'
+complete -c thub -n "__fish_thub_using_subcommand do" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c thub -n "__fish_thub_using_subcommand serial" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
+complete -c thub -n "__fish_thub_using_subcommand serial" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
+complete -c thub -n "__fish_thub_using_subcommand serial" -l json -d 'Print JSON'
+complete -c thub -n "__fish_thub_using_subcommand serial" -s h -l help -d 'Print help'
 complete -c thub -n "__fish_thub_using_subcommand wait" -s t -l target -d 'As tmux names it' -r
 complete -c thub -n "__fish_thub_using_subcommand wait" -l text -d 'Until a line of its history or screen matches' -r
 complete -c thub -n "__fish_thub_using_subcommand wait" -l idle -d 'Until it has been quiet for so many milliseconds' -r
@@ -227,7 +237,7 @@ complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcomma
 complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from show" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
 complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from show" -l json -d 'Print JSON'
 complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
-complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from add" -l type -d 'Another kind: local, ssh' -r
+complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from add" -l kind -l type -d 'Its kind: local, ssh, serial, docker, telnet; left out = ssh where there is a DEST, else local' -r
 complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from add" -l in -d 'Folder it lies in, made where it is missing' -r
 complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from add" -l set -d 'A field of it' -r
 complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from add" -l tag -d 'A tag of it' -r

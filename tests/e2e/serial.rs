@@ -65,7 +65,7 @@ fn a_port_that_is_unplugged_is_waited_for() {
     board.hears("x");
     let screen = home.capture("con").join("\n");
     let at = |what: &str| screen.find(what).unwrap_or_else(|| panic!("no {what} in {screen}"));
-    assert!(at("login: ") < at("unplugged") && at("-- there ") < at("booting"), "{screen}");
+    assert!(at("login:") < at("unplugged") && at("-- there ") < at("booting"), "{screen}");
     assert_eq!(home.pid_of("con"), pid);
 }
 
@@ -332,6 +332,35 @@ fn the_menu_of_a_pane_acts_on_its_port() {
     until("the speed", || device(&home)["what"].to_string().contains("9600").then_some(()));
     pair.pull();
     tty.until_text("waiting 0s: unplugged");
+}
+
+#[test]
+fn a_port_of_a_host_outlives_its_agent() {
+    let Some(mut pair) = Pair::new() else { return };
+    let Some(far) = Far::deployed() else { return };
+    let port = pair.port();
+    far.thub(&["conn", "add", "console", &port, "--kind", "serial", "-H", "test"]).ok();
+    far.thub(&["new", "-d", "-n", "con", "--connection", "console", "-H", "test"]).ok();
+    let pid = || far.ls()[0]["pid"].clone();
+    let (was, board) = (pid(), pair.board());
+    board.say("before\r\n");
+    let tty = far.tty(80, 24, &["attach", "-H", "test", "con"]);
+    tty.until_text("before");
+    far.agents().into_iter().for_each(|agent| signal(agent, Signal::KILL));
+    board.say("meanwhile\r\n");
+    tty.until_text("meanwhile");
+    assert!(tty.screen().join("\n").contains("before"));
+    drop(tty);
+    pair.pull();
+    pair.plug();
+    pair.board().say("after\r\n");
+    let tty = far.tty(80, 24, &["attach", "-H", "test", "con"]);
+    tty.until("all of it", |s| {
+        let all = s.join("\n");
+        ["before", "meanwhile", "unplugged", "after"].iter().all(|w| all.contains(w))
+    });
+    assert_eq!(pid(), was);
+    far.thub(&["serial", "-H", "test"]).ok();
 }
 
 #[test]

@@ -135,13 +135,15 @@ impl Remote {
         }
         let socket =
             socket.map_err(|e| lost(format!("the process that holds the SSH connection can't be reached: {e}")))?;
+        // (all of it: an agent waits little longer for a session to stand)
+        let until = tokio::time::Instant::now() + BEGIN;
         let open = ChannelOpen { kind: ChannelOpen::PIPE.into(), line: Some(line(&config)), ..ChannelOpen::default() };
         let channel = channel::open(socket, open, BEGIN).await.map_err(|f: Fault| lost(f.message))?;
         let stream = channel.descriptor().and_then(|fd| UnixStream::from_std(fd.into()));
         let stream = stream.map_err(|e| lost(format!("no channel to the host: {e}")))?;
         let host = channel.host().to_string();
         let mut remote = Remote { stream, channel, host, marks: Vec::new(), early: Vec::new() };
-        let begun = tokio::time::timeout(BEGIN, remote.begin(&config.port)).await;
+        let begun = tokio::time::timeout_at(until, remote.begin(&config.port)).await;
         let silent = || {
             lost(format!("{} said nothing of the port within {} s", short(&remote_host(&config), 60), BEGIN.as_secs()))
         };

@@ -17,8 +17,15 @@ pub struct Holder {
 /// Majors of the terminals' ends of pseudo terminals (Linux, admin-guide/devices.txt).
 const PTYS: std::ops::RangeInclusive<u32> = 136..=143;
 
+/// A device's major and minor number.
+#[allow(clippy::unnecessary_cast)] // (narrower on macOS)
+pub fn numbers(rdev: u64) -> (u32, u32) {
+    let device = rdev as rustix::fs::Dev;
+    (rustix::fs::major(device), rustix::fs::minor(device))
+}
+
 pub fn is_pty(rdev: u64) -> bool {
-    cfg!(target_os = "linux") && PTYS.contains(&rustix::fs::major(rdev))
+    cfg!(target_os = "linux") && PTYS.contains(&numbers(rdev).0)
 }
 
 /// Who has that device open, as far as this user may see; `proc` is where /proc is mounted. Whoever has made a pseudo
@@ -53,7 +60,8 @@ pub fn find(proc: &Path, device: &Metadata) -> Option<Holder> {
 /// Whether a process has the other end of a pseudo terminal.
 fn made(process: &Path, device: &Metadata) -> bool {
     let Ok(open) = std::fs::read_dir(process.join("fd")) else { return false };
-    let number = (rustix::fs::major(device.rdev()) - PTYS.start()) * 256 + rustix::fs::minor(device.rdev());
+    let (major, minor) = numbers(device.rdev());
+    let number = major.saturating_sub(*PTYS.start()) * 256 + minor;
     open.flatten().any(|entry| {
         let is_master =
             std::fs::read_link(entry.path()).is_ok_and(|l| l.as_os_str().as_encoded_bytes().ends_with(b"ptmx"));

@@ -113,7 +113,7 @@ fn is_terminal(meta: &Metadata) -> bool {
     if !cfg!(target_os = "linux") {
         return true;
     }
-    let (major, minor) = (rustix::fs::major(meta.rdev()), rustix::fs::minor(meta.rdev()));
+    let (major, minor) = holder::numbers(meta.rdev());
     // the terminal of whoever asks, and the maker of new ones
     if major == 5 && matches!(minor, 0 | 2) {
         return false;
@@ -132,6 +132,13 @@ pub struct Port {
     pub marks: Vec<String>,
     /// Somebody else has it open as well.
     pub shared: Option<Holder>,
+}
+
+impl Drop for Port {
+    fn drop(&mut self) {
+        // (a pseudo terminal that its maker still holds would stay shut for others)
+        let _ = rustix::termios::ioctl_tiocnxcl(self.fd.get_ref());
+    }
 }
 
 impl Port {

@@ -172,9 +172,10 @@ impl View {
             return self.end_row(out);
         }
         // (a sequence that was cut in two would swallow what comes; a colour would stay)
-        out.extend_from_slice(b"\x18\x1b[0m");
+        out.extend_from_slice(b"\x18\x1b[0m\r");
+        // (a line feed alone has left the column as it was)
         if self.inside {
-            out.extend_from_slice(b"\r\n");
+            out.push(b'\n');
         }
         self.inside = false;
         self.after_return = false;
@@ -267,7 +268,7 @@ mod tests {
         let mut view = View::default();
         let mut out = Vec::new();
         view.set_hex(true, &mut out);
-        assert_eq!(out, b"\x18\x1b[0m");
+        assert_eq!(out, b"\x18\x1b[0m\r");
         let text = shown(&mut view, &[b"Hello, world\r\n\x00\xff", b"x"]);
         let rows: Vec<&str> = text.split("\r\n").collect();
         assert_eq!(rows[0], "00000000  48 65 6c 6c 6f 2c 20 77  6f 72 6c 64 0d 0a 00 ff  Hello, world....");
@@ -296,7 +297,7 @@ mod tests {
         let text = String::from_utf8(out).unwrap();
         assert_eq!(
             text,
-            "\x1b[31mhalf\x18\x1b[0m\r\n-- unplugged 14:02:03, w?iting\\u{1b}[2J --\r\n\x18\x1b[0m-- back --\r\nx"
+            "\x1b[31mhalf\x18\x1b[0m\r\n-- unplugged 14:02:03, w?iting\\u{1b}[2J --\r\n\x18\x1b[0m\r-- back --\r\nx"
         );
     }
 

@@ -50,12 +50,13 @@ impl Device {
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
 pub struct SessionAct {
     pub session: SessionId,
+    #[serde(default)]
     pub act: Act,
 }
 method!(SessionAct = "session.act" -> Done);
 
 /// Refused (WRONG_KIND) where the far end knows no such thing.
-#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(tag = "do", rename_all = "snake_case")]
 pub enum Act {
     /// A break on a serial line, or telnet's (RFC 854).
@@ -106,6 +107,7 @@ pub enum Act {
     Stop {},
     Start {},
     /// One of a later build.
+    #[default]
     #[serde(other)]
     Unknown,
 }
