@@ -579,12 +579,16 @@ _thub() {
             return 0
             ;;
         thub__subcmd__conn__subcmd__add)
-            opts="-H -F -h --type --in --set --tag --host --ssh-config --json --help"
+            opts="-H -F -h --type --kind --in --set --tag --host --ssh-config --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --kind)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --type)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1309,7 +1313,7 @@ _thub() {
             return 0
             ;;
         thub__subcmd__new)
-            opts="-d -s -n -H -F -h --detached --name --cwd --size --ring --history --no-agent --connection --host --ssh-config --json --help"
+            opts="-d -s -n -H -F -h --detached --name --cwd --size --ring --history --no-agent --connection --serial --container --image --telnet --set --host --ssh-config --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1344,6 +1348,26 @@ _thub() {
                     return 0
                     ;;
                 --connection)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --serial)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --container)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --image)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --telnet)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --set)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -26,7 +26,7 @@ const ARROWS: &[(&str, u8, &[&str])] = &[
     ("store", 1, &["failure", "paths", "proto", "safedir", "sys", "text"]),
     ("link", 1, &["proto", "text"]),
     ("transport", 1, &["failure", "link", "paths", "proto", "safedir", "secret", "store", "sys", "text"]),
-    ("backend", 1, &["link", "proto", "sys", "transport"]),
+    ("backend", 1, &["link", "proto", "sys", "text", "transport"]),
     ("filesys", 1, &["failure", "link", "proto", "text", "transport"]),
     // 2 roles: strangers
     ("session", 2, &["backend", "failure", "link", "log", "paths", "proto", "store", "sys", "term", "text"]),

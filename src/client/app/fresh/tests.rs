@@ -1,3 +1,5 @@
+//! Starting something new: keys in, effects and screens out.
+
 use super::super::tests::{Bench, info};
 use super::*;
 use crate::client::book::Change;

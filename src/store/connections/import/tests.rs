@@ -90,10 +90,10 @@ fn a_table() {
     assert_eq!((names(&all), ssh(&all.connections[0]).dest().as_str()), (vec!["web", "host"], "root@w.example:22"));
     let all = imported(
         Format::Csv,
-        "name\ttype\thost\tport\nusb\tserial\t/dev/ttyUSB0\t115200\nt\tTelnet\tt\t23\nl\tlocal\t\t\nv\tvnc\th\t1\n",
+        "name\ttype\thost\tport\nusb\tserial\t/dev/ttyUSB0\t115200\nt\tTelnet\tt\t23\nl\tlocal\t\t\nv\tvnc\th\t1\nc\tdocker\tweb\t\n",
     );
     let kinds: Vec<&str> = all.connections.iter().map(|c| c.config.kind.as_str()).collect();
-    assert_eq!(kinds, ["serial", "telnet", "local", "vnc"], "unknown kinds are kept");
+    assert_eq!(kinds, ["serial", "telnet", "local", "vnc", "docker"], "unknown kinds are kept");
     assert_eq!(all.connections[0].leads_to(), "/dev/ttyUSB0 · 115200");
     // a quote that stays open
     let all = imported(Format::Csv, "name,host\na,b\nc,\"d\ne,f\n");
