@@ -150,9 +150,13 @@ fn check_serial(serial: &Serial, found: &mut Vec<Wrong>) {
     if let Some(log) = &serial.log {
         path("log", log, found);
     }
-    if serial.via.as_ref().is_some_and(|via| check_name(via).is_err()) {
-        let why = "the name or id of a connection over SSH of this machine: leave it out for a port here";
-        found.push(wrong("via", why));
+    if let Some(via) = &serial.via
+        && check_name(via).is_err()
+    {
+        found.push(wrong(
+            "via",
+            "the name or id of a connection over SSH of this machine: leave it out for a port here",
+        ));
     }
 }
 
