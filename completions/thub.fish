@@ -69,6 +69,11 @@ complete -c thub -n "__fish_thub_using_subcommand new" -l size -d 'Size of the s
 complete -c thub -n "__fish_thub_using_subcommand new" -l ring -d 'Raw output kept, in bytes (4096 to 1073741824; 1 MiB by default)' -r
 complete -c thub -n "__fish_thub_using_subcommand new" -l history -d 'Lines of history kept (0 to 1000000; 10000 by default)' -r
 complete -c thub -n "__fish_thub_using_subcommand new" -l connection -d 'Prepared connection to open' -r
+complete -c thub -n "__fish_thub_using_subcommand new" -l serial -d 'Serial port to open, as /dev/ttyUSB0' -r
+complete -c thub -n "__fish_thub_using_subcommand new" -l container -d 'Container to start a program in: its name or id' -r
+complete -c thub -n "__fish_thub_using_subcommand new" -l image -d 'Image to start a new container of' -r
+complete -c thub -n "__fish_thub_using_subcommand new" -l telnet -d 'Telnet host to connect to' -r
+complete -c thub -n "__fish_thub_using_subcommand new" -l set -d 'A field of it, as `thub conn add` takes them' -r
 complete -c thub -n "__fish_thub_using_subcommand new" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
 complete -c thub -n "__fish_thub_using_subcommand new" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
 complete -c thub -n "__fish_thub_using_subcommand new" -s d -l detached -d 'Leave it detached and print its id'
@@ -81,6 +86,11 @@ complete -c thub -n "__fish_thub_using_subcommand new-session" -l size -d 'Size 
 complete -c thub -n "__fish_thub_using_subcommand new-session" -l ring -d 'Raw output kept, in bytes (4096 to 1073741824; 1 MiB by default)' -r
 complete -c thub -n "__fish_thub_using_subcommand new-session" -l history -d 'Lines of history kept (0 to 1000000; 10000 by default)' -r
 complete -c thub -n "__fish_thub_using_subcommand new-session" -l connection -d 'Prepared connection to open' -r
+complete -c thub -n "__fish_thub_using_subcommand new-session" -l serial -d 'Serial port to open, as /dev/ttyUSB0' -r
+complete -c thub -n "__fish_thub_using_subcommand new-session" -l container -d 'Container to start a program in: its name or id' -r
+complete -c thub -n "__fish_thub_using_subcommand new-session" -l image -d 'Image to start a new container of' -r
+complete -c thub -n "__fish_thub_using_subcommand new-session" -l telnet -d 'Telnet host to connect to' -r
+complete -c thub -n "__fish_thub_using_subcommand new-session" -l set -d 'A field of it, as `thub conn add` takes them' -r
 complete -c thub -n "__fish_thub_using_subcommand new-session" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
 complete -c thub -n "__fish_thub_using_subcommand new-session" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
 complete -c thub -n "__fish_thub_using_subcommand new-session" -s d -l detached -d 'Leave it detached and print its id'

@@ -238,16 +238,16 @@ pub struct New {
 #[derive(Args, Debug, Default)]
 pub struct Once {
     /// Serial port to open, as /dev/ttyUSB0
-    #[arg(long, value_name = "PORT", group = "once", conflicts_with_all = ["connection", "command", "cwd"])]
+    #[arg(long, value_name = "PORT", allow_hyphen_values = true, group = "once", conflicts_with_all = ["connection", "command", "cwd"])]
     pub serial: Option<String>,
     /// Container to start a program in: its name or id
-    #[arg(long, value_name = "CONTAINER", group = "once", conflicts_with = "connection")]
+    #[arg(long, value_name = "CONTAINER", allow_hyphen_values = true, group = "once", conflicts_with = "connection")]
     pub container: Option<String>,
     /// Image to start a new container of
-    #[arg(long, value_name = "IMAGE", group = "once", conflicts_with = "connection")]
+    #[arg(long, value_name = "IMAGE", allow_hyphen_values = true, group = "once", conflicts_with = "connection")]
     pub image: Option<String>,
     /// Telnet host to connect to
-    #[arg(long, value_name = "HOST[:PORT]", group = "once", conflicts_with_all = ["connection", "command", "cwd"])]
+    #[arg(long, value_name = "HOST[:PORT]", allow_hyphen_values = true, group = "once", conflicts_with_all = ["connection", "command", "cwd"])]
     pub telnet: Option<String>,
     /// A field of it, as `thub conn add` takes them
     #[arg(long, value_name = "FIELD=VALUE", requires = "once")]

@@ -320,7 +320,16 @@ fn config_of(kind: Option<&str>, dest: Option<&str>) -> Result<Config, Failure> 
         (Some("serial"), Some(port)) => of("serial", "port", port),
         (Some("docker"), Some(container)) => of("docker", "container", container),
         (Some("telnet"), Some(dest)) => {
-            let parsed = crate::transport::ssh::config::parse_dest(dest)?;
+            let wrong = || {
+                Failure::usage(
+                    format!("'{}' is no telnet host", short(dest, 60)),
+                    "write a name or an address, and a port from 1 to 65535 behind it where it is not 23: 10.0.0.2:2323",
+                )
+            };
+            let parsed = crate::transport::ssh::config::parse_dest(dest).map_err(|_| wrong())?;
+            if parsed.user.is_some() {
+                return Err(wrong());
+            }
             let mut config = of("telnet", "host", &parsed.host);
             if let Some(port) = parsed.port {
                 config.config.insert("port".into(), port.into());
@@ -548,6 +557,10 @@ mod tests {
         assert_eq!(of("docker", "web"), json!({ "type": "docker", "config": { "container": "web" } }));
         assert_eq!(of("telnet", "h:2323"), json!({ "type": "telnet", "config": { "host": "h", "port": 2323 } }));
         assert_eq!(of("telnet", "h"), json!({ "type": "telnet", "config": { "host": "h" } }));
+        // (who one is there is asked by the host)
+        for bad in ["me@h", "h:0", "h:99999", "-x", ""] {
+            assert_eq!(config_of(Some("telnet"), Some(bad)).unwrap_err().code(), 2, "{bad}");
+        }
         assert_eq!(config_of(Some("local"), Some("x")).unwrap_err().code(), 2);
         assert_eq!(config_of(None, None).unwrap().kind, "local");
     }

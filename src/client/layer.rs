@@ -78,6 +78,8 @@ pub enum Choice {
     Book(HostId, Change),
     /// Open it once; the form stays until it is there.
     Open(HostId, Box<Connection>),
+    /// Not any more, after all.
+    Forget(HostId, u64),
     /// What a host has for a field of the form.
     List(HostId, Listing, &'static str),
     /// One of that, for the form.

@@ -1,3 +1,5 @@
+//! Telnet over real sockets: the session at one end, a host that the test plays at the other.
+
 use super::protocol::{DO, DONT, IAC, SB, SE, WILL, WONT};
 use super::*;
 use rustix::io::Errno;

@@ -18,7 +18,7 @@ use crate::text::{escape, short};
 const KINDS: [(&str, &str, &str); 6] = [
     ("shell", "s", ""),
     ("command", "c", "local"),
-    ("SSH target, which that machine reaches", "t", "ssh"),
+    ("SSH target", "t", "ssh"),
     ("serial port", "p", "serial"),
     ("container", "d", "docker"),
     ("telnet host", "n", "telnet"),

@@ -259,6 +259,7 @@ impl App {
             Choice::Named(wish, text) => self.wish_named(*wish, text, out),
             Choice::Book(host, change) => self.save_form(host, change, out),
             Choice::Open(host, connection) => self.open_once(host, *connection, out),
+            Choice::Forget(host, tag) => out.push(Effect::Host(host, HostCommand::Forget { tag })),
             Choice::List(host, what, field) => self.list_for_form(host, what, field, out),
             Choice::FillIn(field, text) => {
                 if let Some(Layer::Form(form)) = self.layers.last_mut() {

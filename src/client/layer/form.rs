@@ -402,7 +402,11 @@ impl Form {
         match name {
             "Escape" | "C-c" => {
                 if doubted || !self.is_changed() {
-                    return Outcome::Close;
+                    return match self.saving.filter(|_| self.opens) {
+                        // (nothing is asked any more for what nobody waits for)
+                        Some(tag) => Outcome::Choose(Choice::Forget(self.host.clone(), tag)),
+                        None => Outcome::Close,
+                    };
                 }
                 self.doubted = true;
                 return Outcome::Stay;

@@ -1,3 +1,5 @@
+//! Starting something new: keys in, effects and screens out.
+
 use super::super::tests::{Bench, info};
 use super::*;
 use crate::client::book::Change;
@@ -106,6 +108,7 @@ fn on_another_host_which_is_connected_first() {
     // left meanwhile: what was started all the same is not left running unseen
     s.keys("Escape Escape");
     assert!(s.app.layers.is_empty());
+    assert!(s.take().iter().any(|e| wants(e, |c| matches!(c, HostCommand::Forget { .. }))));
     s.host("build-server", HostEvent::Created { tag: s.app.next_tag, result: Ok(Box::new(info("s9", 80, 24))) });
     assert!(s.take().iter().any(|e| wants(e, |c| matches!(c, HostCommand::Close { .. }))));
 }
