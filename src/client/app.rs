@@ -2,6 +2,7 @@
 //! Leaves out drawing (view), the split tree (layout) and carrying out effects (driver).
 
 pub mod back;
+pub mod containers;
 mod deploy;
 pub mod files;
 mod find;
@@ -265,6 +266,8 @@ pub struct App {
     title: String,
     gauges_of: Option<HostId>,
     ports_of: Option<HostId>,
+    /// The list of containers that is waited for.
+    containers_asked: Option<u64>,
     looks_at: Option<HostId>,
     outer_focus: bool,
     focus_told: Option<PaneId>,

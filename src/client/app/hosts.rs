@@ -208,6 +208,7 @@ impl App {
             }
             HostEvent::Gauges(g) => host.gauges = Some(g),
             HostEvent::Forwards(list) => self.forwards(&id, list),
+            HostEvent::Containers { tag, result } => self.containers_told(&id, tag, result),
             HostEvent::Lends(lends) => host.lends = lends,
             HostEvent::Ports(list) => {
                 host.ports = Some(list);

@@ -113,6 +113,7 @@ impl App {
             title: String::new(),
             gauges_of: None,
             ports_of: None,
+            containers_asked: None,
             files: super::files::Files::default(),
             looks_at: None,
             outer_focus: true,
