@@ -52,6 +52,7 @@ complete -c thub -n "__fish_thub_needs_command" -a "run" -d 'Run a command to it
 complete -c thub -n "__fish_thub_needs_command" -a "cp" -d 'Copy files and folders between any two machines'
 complete -c thub -n "__fish_thub_needs_command" -a "forward" -d 'Forward ports and sockets between this machine and a host, until Ctrl-C'
 complete -c thub -n "__fish_thub_needs_command" -a "conn" -d 'Prepared connections and folders: of this machine, or with -H of a host'
+complete -c thub -n "__fish_thub_needs_command" -a "containers" -d 'Containers of this machine\'s engine (Docker, Podman), or with -H of a host\'s'
 complete -c thub -n "__fish_thub_needs_command" -a "deploy" -d 'Put the agent on a host'
 complete -c thub -n "__fish_thub_needs_command" -a "agent" -d 'The agent: the other end of a link'
 complete -c thub -n "__fish_thub_needs_command" -a "doctor" -d 'What will and will not work here, or on a host that has the agent and over the link to it, and why'
@@ -227,7 +228,7 @@ complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcomma
 complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from show" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
 complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from show" -l json -d 'Print JSON'
 complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
-complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from add" -l type -d 'Another kind: local, ssh' -r
+complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from add" -l type -d 'Another kind: local, ssh, serial, docker, telnet' -r
 complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from add" -l in -d 'Folder it lies in, made where it is missing' -r
 complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from add" -l set -d 'A field of it' -r
 complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from add" -l tag -d 'A tag of it' -r
@@ -279,6 +280,24 @@ complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcomma
 complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from export" -l force -d 'Replace a file that is there'
 complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from export" -l json -d 'Print JSON'
 complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from export" -s h -l help -d 'Print help'
+complete -c thub -n "__fish_thub_using_subcommand containers; and not __fish_seen_subcommand_from start stop" -l socket -d 'The engine\'s socket; left out = $DOCKER_HOST, else Docker\'s own place, else Podman\'s' -r
+complete -c thub -n "__fish_thub_using_subcommand containers; and not __fish_seen_subcommand_from start stop" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
+complete -c thub -n "__fish_thub_using_subcommand containers; and not __fish_seen_subcommand_from start stop" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
+complete -c thub -n "__fish_thub_using_subcommand containers; and not __fish_seen_subcommand_from start stop" -l images -d 'List images, too'
+complete -c thub -n "__fish_thub_using_subcommand containers; and not __fish_seen_subcommand_from start stop" -l json -d 'Print JSON'
+complete -c thub -n "__fish_thub_using_subcommand containers; and not __fish_seen_subcommand_from start stop" -s h -l help -d 'Print help'
+complete -c thub -n "__fish_thub_using_subcommand containers; and not __fish_seen_subcommand_from start stop" -f -a "start" -d 'Start containers that are there'
+complete -c thub -n "__fish_thub_using_subcommand containers; and not __fish_seen_subcommand_from start stop" -f -a "stop" -d 'Stop containers: their program gets its signal, and 10 s'
+complete -c thub -n "__fish_thub_using_subcommand containers; and __fish_seen_subcommand_from start" -l socket -d 'The engine\'s socket; left out = $DOCKER_HOST, else Docker\'s own place, else Podman\'s' -r
+complete -c thub -n "__fish_thub_using_subcommand containers; and __fish_seen_subcommand_from start" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
+complete -c thub -n "__fish_thub_using_subcommand containers; and __fish_seen_subcommand_from start" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
+complete -c thub -n "__fish_thub_using_subcommand containers; and __fish_seen_subcommand_from start" -l json -d 'Print JSON'
+complete -c thub -n "__fish_thub_using_subcommand containers; and __fish_seen_subcommand_from start" -s h -l help -d 'Print help'
+complete -c thub -n "__fish_thub_using_subcommand containers; and __fish_seen_subcommand_from stop" -l socket -d 'The engine\'s socket; left out = $DOCKER_HOST, else Docker\'s own place, else Podman\'s' -r
+complete -c thub -n "__fish_thub_using_subcommand containers; and __fish_seen_subcommand_from stop" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
+complete -c thub -n "__fish_thub_using_subcommand containers; and __fish_seen_subcommand_from stop" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
+complete -c thub -n "__fish_thub_using_subcommand containers; and __fish_seen_subcommand_from stop" -l json -d 'Print JSON'
+complete -c thub -n "__fish_thub_using_subcommand containers; and __fish_seen_subcommand_from stop" -s h -l help -d 'Print help'
 complete -c thub -n "__fish_thub_using_subcommand deploy" -l from -d 'Binary to put there instead of this one' -r -F
 complete -c thub -n "__fish_thub_using_subcommand deploy" -l dir -d 'Directory there to put it into, absolute, where programs may not run in the home (noexec); later ones go there too' -r
 complete -c thub -n "__fish_thub_using_subcommand deploy" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
