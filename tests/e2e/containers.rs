@@ -8,6 +8,7 @@ use serde_json::Value;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
+use thub::proto::control::Fault;
 
 #[track_caller]
 fn add(home: &Home, engine: &Engine, name: &str, set: &[&str]) {
@@ -90,6 +91,18 @@ fn a_program_in_one_that_stops_and_starts() {
     home.thub(&["kill", "box"]).ok();
     until("its programs are gone", || (!engine.top("web").contains("sleep 12345")).then_some(()));
     assert!(engine.is_running("web"));
+
+    // its gauges
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let gauges = |name: &str| runtime.block_on(thub::backend::docker::stats(Some(&engine.socket()), name));
+    let now = gauges("web").unwrap();
+    assert!(
+        now.memory > 0 && now.memory <= now.memory_limit && now.pids >= 1 && now.cpu_ns > 0 && now.cores >= 1,
+        "{now:?}"
+    );
+    engine.create("off", IMAGE, "true", false);
+    let codes = ["off", "nothing", "../web"].map(|name| gauges(name).unwrap_err().code);
+    assert_eq!(codes, [Fault::ENDED, Fault::UNKNOWN, Fault::BAD_PARAMS]);
 
     // a program's own end, with its code
     open(&home, "box");

@@ -234,6 +234,22 @@ mod tests {
         let definition = made.unwrap().definition.unwrap();
         assert_eq!((definition.name.as_str(), definition.config.kind.as_str()), ("web", "docker"));
 
+        // where that failed the same is tried again, never a shell of the machine in its place
+        let mut s = listed();
+        s.keys("Enter o");
+        let created = |s: &mut Bench| {
+            s.take().into_iter().find_map(|e| match e {
+                Effect::Host(_, HostCommand::Create { tag, create, .. }) => Some((tag, *create)),
+                _ => None,
+            })
+        };
+        let (tag, first) = created(&mut s).unwrap();
+        s.host("local", HostEvent::Created { tag, result: Err("web has no shell".into()) });
+        assert!(s.screen().contains("web has no shell"), "{}", s.screen());
+        s.keys("Enter");
+        let (_, again) = created(&mut s).unwrap();
+        assert_eq!(again.definition, first.definition);
+
         let mut s = listed();
         s.keys("Down Enter");
         assert!(!s.screen().contains("open a shell in it"), "{}", s.screen());

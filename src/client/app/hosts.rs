@@ -592,7 +592,7 @@ impl App {
             (Some(pane), Err(why)) => {
                 if let Some(p) = self.panes.get_mut(&pane) {
                     p.tag = None;
-                    let what = if p.prepared.is_some() { "not opened" } else { "no shell" };
+                    let what = if p.prepared.is_some() || p.once.is_some() { "not opened" } else { "no shell" };
                     p.gone(&format!("{what}: {}", reason(&why)), true);
                 }
                 self.leave_if_nothing(&why, out);
