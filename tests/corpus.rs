@@ -78,6 +78,10 @@ fn sftp() {
     replay("sftp", bodies::sftp);
 }
 #[test]
+fn container() {
+    replay("container", bodies::container);
+}
+#[test]
 fn config() {
     replay("config", bodies::config);
 }

@@ -265,8 +265,8 @@ fn cases() -> Vec<Case> {
             history: None,
             connection: None,
             definition: None,
-            target: None,
             container: None,
+            target: None,
         },
         SessionCreated { session: info(), told: None },
     );
@@ -284,6 +284,8 @@ fn cases() -> Vec<Case> {
     variant(c, "connection", create, SessionCreated { session: from, told: None });
     let told = Some("your own shell was started".into());
     let create = SessionCreate { again: Some(session()), ..SessionCreate::default() };
+    let mended = SessionCreate { container: Some("thub-k3f9".into()), ..SessionCreate::default() };
+    variant(c, "container", mended, SessionCreated { session: info(), told: None });
     variant(c, "again", create, SessionCreated { session: SessionInfo { root: true, ..info() }, told: None });
     variant(c, "told", SessionCreate::default(), SessionCreated { session: info(), told });
     method(c, SessionList::default(), SessionListed { sessions: vec![info()], bytes: 0 });
@@ -443,6 +445,23 @@ fn cases() -> Vec<Case> {
     method(c, PortsList {}, PortsListed { ports: vec![port] });
     method(c, MonitoringUnsubscribe::default(), Done {});
     variant(c, "place", MonitoringUnsubscribe { of: of.clone() }, Done {});
+    let one = ContainerInfo {
+        id: "0123456789ab".into(),
+        names: vec!["web".into()],
+        image: "nginx:1".into(),
+        state: "running".into(),
+        status: "Up 3 hours".into(),
+        created: 1_795_297_837,
+        ports: vec!["127.0.0.1:8080->80/tcp".into()],
+    };
+    let image = ImageInfo { id: "sha256:ab".into(), names: vec!["nginx:1".into()], size: 1 << 20, created: 1 };
+    method(
+        c,
+        ContainersList { socket: Some("/var/run/docker.sock".into()), images: true },
+        Containers { socket: "/var/run/docker.sock".into(), containers: vec![one], images: vec![image], more: false },
+    );
+    let stop = ContainersAct { socket: None, container: "web".into(), act: "stop".into() };
+    method(c, stop, Done {});
     let shutdown = AgentShutdown { reason: "update".into(), expected_return_s: None };
     method(c, shutdown.clone(), Done {});
     variant(c, "return", AgentShutdown { expected_return_s: Some(5), ..shutdown }, Done {});

@@ -14,12 +14,12 @@ mod engine;
 mod exec;
 mod inside;
 mod life;
-mod lines;
+pub mod lines;
 mod list;
 mod named;
 mod numbers;
 mod raw;
-mod stamps;
+pub mod stamps;
 
 pub use engine::Engine;
 pub use inside::{Inside, Job, Stat};

@@ -2,6 +2,7 @@
 //! Leaves out drawing (view), the split tree (layout) and carrying out effects (driver).
 
 pub mod back;
+pub mod containers;
 mod deploy;
 mod device;
 pub mod files;
@@ -273,6 +274,8 @@ pub struct App {
     /// When a person did something here last.
     used: Duration,
     ports_of: Option<HostId>,
+    /// The list of containers that is waited for.
+    containers_asked: Option<u64>,
     looks_at: Option<HostId>,
     outer_focus: bool,
     focus_told: Option<PaneId>,

@@ -128,6 +128,7 @@ pub static COMMANDS: &[Command] = &[
     c("files", "browse files: two columns, of any hosts", &["F"], files::browse),
     c("copies", "what is being copied, and what was", &[], files::copies),
     c("paste-file", "paste the path of a file made of the clipboard", &["C-v"], files::paste),
+    c("containers", "containers of the host: open, start, stop", &[], show::containers),
     c("ports", "forwards of the host, and what listens there", &["P"], show::ports),
     c("palette", "search the commands", &[":", "C-p"], show::palette),
     c("help", "list keys and commands", &["?"], show::help),

@@ -22,7 +22,8 @@ use crate::client::layer::form::Listing;
 use crate::link::Link;
 use crate::link::feed::{Feed, WINDOW};
 use crate::proto::control::connections::{Connection, ConnectionsAdd, ConnectionsList, Folder, Listed};
-use crate::proto::control::{Act, Fault, MarkInfo, PortInfo, SessionCreate, SessionDetach, SessionInfo, SessionList};
+use crate::proto::control::{Act, Containers, ContainersAct, ContainersList};
+use crate::proto::control::{Fault, MarkInfo, PortInfo, SessionCreate, SessionDetach, SessionInfo, SessionList};
 use crate::proto::frame::{self, Body, Frame};
 use crate::proto::gauges::{Gauges, Watched};
 use crate::proto::ids::{Offset, SessionId, Size, StreamId};
@@ -237,14 +238,31 @@ pub enum HostCommand {
     ForwardPort(PortInfo),
     /// End one.
     Unforward(u64),
+    /// Something of its containers; `tag` comes back in `Containers`.
+    Containers {
+        tag: u64,
+        ask: Box<ContainersAsk>,
+    },
     /// Somebody looks at forwards and ports, or no longer.
     Ports(bool),
     /// Somebody looks at what the link is like, or no longer.
     Look(bool),
 }
 
+/// What is asked of a host's containers.
+#[derive(Clone, PartialEq, Debug)]
+pub enum ContainersAsk {
+    List(ContainersList),
+    Act(ContainersAct),
+}
+
 #[derive(Clone, PartialEq, Debug)]
 pub enum HostEvent {
+    /// The list, or none where something was done; or why not.
+    Containers {
+        tag: u64,
+        result: Result<Option<Box<Containers>>, String>,
+    },
     State(HostState),
     Sessions(Vec<SessionInfo>),
     /// Its prepared connections; none = its agent is from before there were any.

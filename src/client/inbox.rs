@@ -74,6 +74,7 @@ fn session_of(event: &HostEvent) -> Option<&SessionId> {
         | HostEvent::Forwards(_)
         | HostEvent::Lends(_)
         | HostEvent::Ports(_)
+        | HostEvent::Containers { .. }
         | HostEvent::Ask { .. }
         | HostEvent::Unasked { .. } => None,
     }

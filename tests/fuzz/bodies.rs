@@ -515,6 +515,49 @@ pub fn config(data: &[u8]) {
     assert!(text::escape(&text).chars().all(|c| !c.is_control()));
 }
 
+/// What a container's tools and its engine say of files and logs, and what is typed to a program without a terminal.
+pub fn container(data: &[u8]) {
+    use thub::backend::docker::{lines::Line, stamps::Stamps};
+    use thub::filesys::{Batch, container::said, container::tar::Tar};
+    // what scripts say, whatever stands between their marks
+    let pieces = said::marked("m", data);
+    assert!(pieces.iter().map(|p| p.len()).sum::<usize>() <= data.len());
+    let mut batch = Batch::default();
+    for piece in &pieces {
+        said::entry(piece, &mut batch);
+        said::link(piece);
+        said::space(piece);
+        let _ = said::answer(piece);
+    }
+    assert_eq!(batch.entries.len() as u64 + batch.unusable, pieces.len() as u64);
+    assert!(!said::failed("reading", data, data).message.contains('\u{1b}'));
+    // an engine's archive
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        let mut tar = Tar::new(Box::new(std::io::Cursor::new(data.to_vec())));
+        let mut seen = 0;
+        while let Ok(Some(_)) = tar.next().await {
+            while let Ok(Some(bytes)) = tar.bytes().await {
+                seen += bytes.len();
+            }
+        }
+        assert!(seen <= data.len());
+    });
+    // a log, in frames and without; typed lines
+    let mut out = Vec::new();
+    for framed in [None, Some((true, true)), Some((false, false))] {
+        let mut stamps = Stamps::default();
+        for piece in data.chunks(7) {
+            stamps.begin();
+            stamps.feed(piece, framed, &mut out);
+            stamps.since();
+        }
+    }
+    assert!(out.len() <= 3 * data.len());
+    let typed = Line::default().keys(data);
+    assert!(typed.send.len() <= data.len());
+}
+
 /// A program file to put on a host, and words quoted for its shell.
 pub fn deploy(data: &[u8]) {
     let _ = elf::read(data);

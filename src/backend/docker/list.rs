@@ -33,7 +33,9 @@ pub struct Stand {
 impl Stand {
     /// `web · nginx:1`
     pub fn what(&self) -> String {
-        format!("{} · {}", short(&self.name, 60), short(&self.image, 60))
+        // (where an image comes from is no part of a short name)
+        let image = self.image.rsplit('/').next().unwrap_or_default();
+        format!("{} · {}", short(&self.name, 60), short(image, 60))
     }
 }
 

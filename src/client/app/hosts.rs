@@ -208,6 +208,7 @@ impl App {
             }
             HostEvent::Gauges(g) => self.gauges.add(&id, g, now, &self.settings.limits),
             HostEvent::Forwards(list) => self.forwards(&id, list),
+            HostEvent::Containers { tag, result } => self.containers_told(&id, tag, result),
             HostEvent::Lends(lends) => host.lends = lends,
             HostEvent::Ports(list) => {
                 host.ports = Some(list);
@@ -593,7 +594,7 @@ impl App {
             (Some(pane), Err(why)) => {
                 if let Some(p) = self.panes.get_mut(&pane) {
                     p.tag = None;
-                    let what = if p.prepared.is_some() { "not opened" } else { "no shell" };
+                    let what = if p.prepared.is_some() || p.once.is_some() { "not opened" } else { "no shell" };
                     p.gone(&format!("{what}: {}", reason(&why)), true);
                 }
                 self.leave_if_nothing(&why, out);

@@ -4,6 +4,7 @@
 
 pub mod files;
 
+use super::containers::Contained;
 use super::many::Doomed;
 use super::{App, Effect, Host, Sources, TeamFile};
 use crate::client::book::{Change, Many};
@@ -67,6 +68,9 @@ pub enum Wish {
     Export(HostId, Option<String>),
     ExportTo(HostId, Option<String>),
     Browse(Place),
+    /// The containers of a host.
+    Containers(HostId),
+    Contained(Box<Contained>),
     /// What a key of the tree does, with the chosen row.
     Tree(Act),
 }
@@ -441,6 +445,7 @@ impl App {
                 items.push(("connect, or fold", key_of(Act::Open), Wish::Open(place.clone())));
                 items.push(("new shell here", key_of(Act::Shell), Wish::Shell(host.clone())));
                 items.push(("new ...: port, container, telnet", key_of(Act::Start), Wish::Start(host.clone(), None)));
+                items.push(("containers", "", Wish::Containers(host.clone())));
                 items.push(("connect again", key_of(Act::Rename), Wish::Reconnect(host.clone())));
                 if self.hosts.get(&host).is_some_and(|h| h.state.is_without_agent()) {
                     items.push(("connect with its agent", "", Wish::With(host.clone())));
@@ -509,6 +514,8 @@ impl App {
             },
             Wish::Beside(place, dir) => self.open_beside(&place, dir, out),
             Wish::Browse(place) => self.browse_place(&place, out),
+            Wish::Containers(host) => self.containers(&host, out),
+            Wish::Contained(asked) => self.contained(*asked, out),
             Wish::Kill(place) => match place {
                 Place::Session(host, session) => self.ask_to_kill(host, session, out),
                 Place::Connection(host, id) => self.ask_to_kill_of(&host, &id, out),

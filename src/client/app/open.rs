@@ -405,6 +405,7 @@ impl App {
                 let id = prepared.id.clone();
                 self.start_from(pane, Some(id), None, out);
             }
+            (Stage::Gone { .. }, None) if let Some(once) = p.once.clone() => self.start_once(pane, *once, out),
             // a shell of this machine in the place of one on another would be taken for that
             (Stage::Gone { .. } | Stage::Exited(_), _) if !self.can_start_again(p) => {
                 let host = p.info.as_ref().map(|i| crate::text::short(&i.connection, 60));
@@ -421,6 +422,20 @@ impl App {
             _ => {}
         }
         self.dirty = true;
+    }
+
+    /// What no connection is kept for, in a pane.
+    fn start_once(&mut self, pane: PaneId, once: SessionCreate, out: &mut Vec<Effect>) {
+        self.next_tag += 1;
+        let (tag, size) = (self.next_tag, self.pane_size(pane));
+        let Some(p) = self.panes.get_mut(&pane) else { return };
+        let host = p.host.clone();
+        let wanted = Some(Box::new(once.clone()));
+        *p = Pane { tag: Some(tag), once: wanted, ..Pane::new(pane, host.clone(), size) };
+        let asks = once.definition.as_ref().is_some_and(|c| c.config.kind == "ssh");
+        let create = Box::new(SessionCreate { size: Some(size), ..once });
+        self.request(&host, HostCommand::Create { tag, create, asks }, out);
+        self.touch();
     }
 
     /// The same for a pane whose session this host lists: one over plain SSH is there while the host it was shown of is away.

@@ -115,6 +115,7 @@ impl App {
             watched: Default::default(),
             used: Duration::ZERO,
             ports_of: None,
+            containers_asked: None,
             files: super::files::Files::default(),
             looks_at: None,
             outer_focus: true,

@@ -277,6 +277,13 @@ pub fn monitor(app: &mut App) -> Vec<Effect> {
     Vec::new()
 }
 
+pub fn containers(app: &mut App) -> Vec<Effect> {
+    let host = app.current_host();
+    let mut out = Vec::new();
+    app.containers(&host, &mut out);
+    out
+}
+
 pub fn ports(app: &mut App) -> Vec<Effect> {
     let host = app.current_host();
     if host.is_local() {

@@ -507,6 +507,7 @@ impl Task {
             | HostCommand::Rename { .. }
             | HostCommand::History { .. }
             | HostCommand::Search { .. }
+            | HostCommand::Containers { .. }
             | HostCommand::Marks { .. }) => {
                 self.early.push(c);
             }

@@ -64,7 +64,7 @@ fn kind_of(mode: u32) -> FileKind {
 }
 
 /// `81a4 24 1795296036 0 0 root root`, and what is behind it.
-pub fn info<'a>(line: &'a [u8], name: FileName) -> Option<(FileInfo, &'a [u8])> {
+pub fn info(line: &[u8], name: FileName) -> Option<(FileInfo, &[u8])> {
     let mut rest = line;
     let mode = u32::from_str_radix(word(&mut rest)?, 16).ok()?;
     let size = number(&mut rest)?;

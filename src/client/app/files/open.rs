@@ -110,7 +110,8 @@ impl App {
         self.next_tag += 1;
         let (tag, size) = (self.next_tag, self.pane_size(pane));
         if let Some(p) = self.panes.get_mut(&pane) {
-            *p = Pane { tag: Some(tag), shell, ..Pane::new(pane, host.clone(), size) };
+            let once = create.definition.is_some().then(|| Box::new(create.clone()));
+            *p = Pane { tag: Some(tag), shell, once, ..Pane::new(pane, host.clone(), size) };
         }
         let from = create.connection.as_deref().and_then(|id| self.connection(&host, id));
         let asks = from.is_some_and(|c| c.config.kind == "ssh");
