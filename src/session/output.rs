@@ -7,7 +7,6 @@ use super::{QUEUE, Session};
 use crate::link::call;
 use crate::proto::notice::Notice;
 use crate::session::Snapshot;
-use crate::sys;
 use crate::term::engine::Engine;
 use crate::term::screen::Event;
 use std::sync::Arc;
