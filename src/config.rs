@@ -504,7 +504,7 @@ mod tests {
         let mut config = Config::parse(&told).unwrap();
         for name in NAMES {
             assert!(
-                told.contains(&format!("{name} =")) || ["deploy", "keys"].contains(name),
+                told.contains(&format!("{name} =")) || told.contains(&format!("\n[{name}]\n")),
                 "{name} is not explained"
             );
         }
@@ -523,6 +523,21 @@ mod tests {
         assert_eq!(c.keys.get("F").map(String::as_str), Some("files"));
         assert_eq!(Config::parse("ring = 100_000").unwrap().ring, 100_000);
         assert_eq!(Config::parse(""), Ok(Config::default()));
+    }
+
+    #[test]
+    fn limits_of_gauges() {
+        let limits = Config::parse("[monitoring]\ndisk = [80, 0]\ntemp = [95, 110]\nafter_s = 0\n").unwrap().limits;
+        assert_eq!((limits.disk, limits.temp, limits.after), ((80, 0), (95, 110), Duration::ZERO));
+        assert_eq!(limits.mem, Limits::default().mem);
+        for bad in ["disk = 90", "disk = [90]", "disk = [90, 101]", "disk = [90, 80]", "disc = [1, 2]", "after_s = -1"]
+        {
+            let wrong = Config::parse(&format!("[monitoring]\n{bad}\n")).unwrap_err();
+            assert!(
+                wrong.len() == 1 && ["[90, 97]", "write a number from 0"].iter().any(|h| wrong[0].hint.contains(h)),
+                "{bad}: {wrong:?}"
+            );
+        }
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod edges;
 mod far;
 mod find;
 mod forward;
+mod gauges;
 mod hub;
 mod kills;
 mod lent;

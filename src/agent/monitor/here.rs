@@ -39,7 +39,7 @@ impl Here {
 
     /// Looks now; may wait for a disk. `detail` = at processes, too.
     pub fn look(&mut self, detail: bool) -> Look {
-        let seldom = self.looks % SELDOM == 0;
+        let seldom = self.looks.is_multiple_of(SELDOM);
         self.looks = self.looks.wrapping_add(1);
         let mut look = self.counters();
         if seldom {

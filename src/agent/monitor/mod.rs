@@ -46,9 +46,12 @@ struct How {
     every: Duration,
 }
 
+/// What looks, and how it is told to.
+type Looking = (JoinHandle<()>, watch::Sender<How>);
+
 #[derive(Default)]
 pub struct Monitors {
-    watched: Mutex<HashMap<Watched, (JoinHandle<()>, watch::Sender<How>)>>,
+    watched: Mutex<HashMap<Watched, Looking>>,
 }
 
 impl Drop for Monitors {

@@ -418,6 +418,9 @@ mod tests {
             (HostState::Offline, "offline"),
         ] {
             s.host("build-server", HostEvent::State(state));
+            // (an agent on its way has a panel of its own, which is hidden)
+            s.app.layers.clear();
+            s.app.dirty = true;
             assert!(s.has(word), "no {word:?}\n{}", s.screen());
             assert!(!s.has("78%"), "what was is not shown as of now\n{}", s.screen());
         }

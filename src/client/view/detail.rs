@@ -29,7 +29,10 @@ const SESSIONS: usize = 12;
 struct Line(String, Style, String);
 
 /// What can be done, in the order of its buttons.
-const BUTTONS: [(Act, &str); 3] = [(Act::Shell, "New Shell"), (Act::Serial, "New Serial"), (Act::EndAll, "Kill All")];
+const BUTTONS: [(Act, &str, &str); 3] =
+    [(Act::Shell, "New Shell", "Shell"), (Act::Serial, "New Serial", "Serial"), (Act::EndAll, "Kill All", "Kill All")];
+/// In a panel narrower than this they have short names.
+const SHORT: u16 = 48;
 
 /// Where it may lie: beside the tree, over the panes.
 fn room(app: &App) -> Option<Rect> {
@@ -87,7 +90,9 @@ pub fn draw(app: &App, theme: &Theme, buf: &mut Buffer) {
 fn buttons(app: &App, place: &Place, area: Rect) -> Vec<(Act, &'static str, Rect)> {
     let (mut x, y) = (area.x + 2, area.bottom().saturating_sub(2));
     let mut all = Vec::new();
-    for (act, text) in BUTTONS {
+    let narrow = area.width < SHORT;
+    for (act, text, short) in BUTTONS {
+        let text = if narrow { short } else { text };
         if !app.can(act, place) {
             continue;
         }
@@ -96,7 +101,7 @@ fn buttons(app: &App, place: &Place, area: Rect) -> Vec<(Act, &'static str, Rect
             break;
         }
         all.push((act, text, Rect { x, y, width, height: 1 }));
-        x += width + 2;
+        x += width + if narrow { 1 } else { 2 };
     }
     all
 }

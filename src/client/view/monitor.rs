@@ -234,7 +234,7 @@ fn lines_over_time(app: &App, theme: &Theme, seen: &Seen, g: Option<&Gauges>, ro
             format!("disk r{} w{}", per(known.disk_read), per(known.disk_written)),
         ];
         for line in flow(&words, "  ", usize::from(room.width)).into_iter().take(3) {
-            line_of(room, &line, styled(known.cpu), buf);
+            line_of(room, &line, theme.text, buf);
         }
         return;
     }
@@ -351,20 +351,20 @@ fn processes(theme: &Theme, panel: &Panel, g: &Gauges, room: Rect, buf: &mut Buf
         cursor = at.filter(|_| panel.typing);
     }
     let list = Rect { y: room.y + 1, height: room.height - 1, ..room };
+    let above = panel.above.min(rows.len().saturating_sub(usize::from(list.height)));
+    if rows.len() > usize::from(list.height) && word.is_empty() && !panel.typing {
+        let more = format!(" {} to {} of {} ", above + 1, above + usize::from(list.height), rows.len());
+        put_right(buf, head, &more, theme.status);
+    }
     if rows.is_empty() {
         put_cut(buf, list.x, list.y, list.width, "nothing matches", theme.dim);
     }
-    let above = panel.above.min(rows.len().saturating_sub(usize::from(list.height)));
     for (p, y) in rows.iter().skip(above).zip(list.y..list.bottom()) {
         let Process { pid, user, cpu, rss, command } = p;
         let mem = if narrow { rate(*rss) } else { size(*rss) };
         let text = columns(&pid.to_string(), &short(user, 10), &format!("{cpu:.1}"), &mem);
         let style = if *cpu >= 90.0 { theme.gauge_mid } else { theme.text };
         put_cut(buf, list.x, y, list.width, &(text + &short(command, 300)), style);
-    }
-    if rows.len() > usize::from(list.height) && list.height > 0 {
-        let more = format!(" {} to {} of {} ", above + 1, above + usize::from(list.height), rows.len());
-        put_right(buf, Rect { y: list.bottom() - 1, height: 1, ..list }, &more, theme.dim);
     }
     cursor
 }
