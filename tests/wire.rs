@@ -132,7 +132,6 @@ fn notice(cases: &mut Vec<Case>, stream: u32, notice: Notice) {
 fn info() -> SessionInfo {
     SessionInfo {
         root: false,
-        device: None,
         id: "k3f9".into(),
         name: "build".into(),
         host: "local".into(),
