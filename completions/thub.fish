@@ -54,6 +54,7 @@ complete -c thub -n "__fish_thub_needs_command" -a "run" -d 'Run a command to it
 complete -c thub -n "__fish_thub_needs_command" -a "cp" -d 'Copy files and folders between any two machines'
 complete -c thub -n "__fish_thub_needs_command" -a "forward" -d 'Forward ports and sockets between this machine and a host, until Ctrl-C'
 complete -c thub -n "__fish_thub_needs_command" -a "conn" -d 'Prepared connections and folders: of this machine, or with -H of a host'
+complete -c thub -n "__fish_thub_needs_command" -a "containers" -d 'Containers of this machine\'s engine (Docker, Podman), or with -H of a host\'s'
 complete -c thub -n "__fish_thub_needs_command" -a "top" -d 'CPU, memory, disks and network of a host, a jump target or a container'
 complete -c thub -n "__fish_thub_needs_command" -a "deploy" -d 'Put the agent on a host'
 complete -c thub -n "__fish_thub_needs_command" -a "agent" -d 'The agent: the other end of a link'
@@ -300,6 +301,24 @@ complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcomma
 complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from export" -l force -d 'Replace a file that is there'
 complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from export" -l json -d 'Print JSON'
 complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from export" -s h -l help -d 'Print help'
+complete -c thub -n "__fish_thub_using_subcommand containers; and not __fish_seen_subcommand_from start stop" -l socket -d 'The engine\'s socket; left out = $DOCKER_HOST, else Docker\'s own place, else Podman\'s' -r
+complete -c thub -n "__fish_thub_using_subcommand containers; and not __fish_seen_subcommand_from start stop" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
+complete -c thub -n "__fish_thub_using_subcommand containers; and not __fish_seen_subcommand_from start stop" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
+complete -c thub -n "__fish_thub_using_subcommand containers; and not __fish_seen_subcommand_from start stop" -l images -d 'List images, too'
+complete -c thub -n "__fish_thub_using_subcommand containers; and not __fish_seen_subcommand_from start stop" -l json -d 'Print JSON'
+complete -c thub -n "__fish_thub_using_subcommand containers; and not __fish_seen_subcommand_from start stop" -s h -l help -d 'Print help'
+complete -c thub -n "__fish_thub_using_subcommand containers; and not __fish_seen_subcommand_from start stop" -f -a "start" -d 'Start containers that are there'
+complete -c thub -n "__fish_thub_using_subcommand containers; and not __fish_seen_subcommand_from start stop" -f -a "stop" -d 'Stop containers: their program gets its signal, and 10 s'
+complete -c thub -n "__fish_thub_using_subcommand containers; and __fish_seen_subcommand_from start" -l socket -d 'The engine\'s socket; left out = $DOCKER_HOST, else Docker\'s own place, else Podman\'s' -r
+complete -c thub -n "__fish_thub_using_subcommand containers; and __fish_seen_subcommand_from start" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
+complete -c thub -n "__fish_thub_using_subcommand containers; and __fish_seen_subcommand_from start" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
+complete -c thub -n "__fish_thub_using_subcommand containers; and __fish_seen_subcommand_from start" -l json -d 'Print JSON'
+complete -c thub -n "__fish_thub_using_subcommand containers; and __fish_seen_subcommand_from start" -s h -l help -d 'Print help'
+complete -c thub -n "__fish_thub_using_subcommand containers; and __fish_seen_subcommand_from stop" -l socket -d 'The engine\'s socket; left out = $DOCKER_HOST, else Docker\'s own place, else Podman\'s' -r
+complete -c thub -n "__fish_thub_using_subcommand containers; and __fish_seen_subcommand_from stop" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
+complete -c thub -n "__fish_thub_using_subcommand containers; and __fish_seen_subcommand_from stop" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
+complete -c thub -n "__fish_thub_using_subcommand containers; and __fish_seen_subcommand_from stop" -l json -d 'Print JSON'
+complete -c thub -n "__fish_thub_using_subcommand containers; and __fish_seen_subcommand_from stop" -s h -l help -d 'Print help'
 complete -c thub -n "__fish_thub_using_subcommand top" -s w -l watch -d 'Go on, every S seconds (1 to 60; left out: every 2, of what is behind a host every 5)' -r
 complete -c thub -n "__fish_thub_using_subcommand top" -s n -l processes -d 'Processes listed, those with most CPU' -r
 complete -c thub -n "__fish_thub_using_subcommand top" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
