@@ -42,6 +42,8 @@ complete -c thub -n "__fish_thub_needs_command" -a "capture" -d 'Print a session
 complete -c thub -n "__fish_thub_needs_command" -a "capture-pane" -d 'Print a session\'s screen, or all its history'
 complete -c thub -n "__fish_thub_needs_command" -a "search" -d 'Print the lines of a session\'s history and screen that match'
 complete -c thub -n "__fish_thub_needs_command" -a "marks" -d 'List the commands a session\'s shell ran: line, time, duration, exit code'
+complete -c thub -n "__fish_thub_needs_command" -a "do" -d 'Do something with a session\'s serial port, container or telnet host'
+complete -c thub -n "__fish_thub_needs_command" -a "serial" -d 'List the serial ports of this machine, or with -H of a host, and who has them open'
 complete -c thub -n "__fish_thub_needs_command" -a "wait" -d 'Wait until a session ends, shows a text, or is quiet'
 complete -c thub -n "__fish_thub_needs_command" -a "kill" -d 'End sessions'
 complete -c thub -n "__fish_thub_needs_command" -a "kill-session" -d 'End sessions'
@@ -52,6 +54,8 @@ complete -c thub -n "__fish_thub_needs_command" -a "run" -d 'Run a command to it
 complete -c thub -n "__fish_thub_needs_command" -a "cp" -d 'Copy files and folders between any two machines'
 complete -c thub -n "__fish_thub_needs_command" -a "forward" -d 'Forward ports and sockets between this machine and a host, until Ctrl-C'
 complete -c thub -n "__fish_thub_needs_command" -a "conn" -d 'Prepared connections and folders: of this machine, or with -H of a host'
+complete -c thub -n "__fish_thub_needs_command" -a "containers" -d 'Containers of this machine\'s engine (Docker, Podman), or with -H of a host\'s'
+complete -c thub -n "__fish_thub_needs_command" -a "top" -d 'CPU, memory, disks and network of a host, a jump target or a container'
 complete -c thub -n "__fish_thub_needs_command" -a "deploy" -d 'Put the agent on a host'
 complete -c thub -n "__fish_thub_needs_command" -a "agent" -d 'The agent: the other end of a link'
 complete -c thub -n "__fish_thub_needs_command" -a "doctor" -d 'What will and will not work here, or on a host that has the agent and over the link to it, and why'
@@ -67,6 +71,11 @@ complete -c thub -n "__fish_thub_using_subcommand new" -l size -d 'Size of the s
 complete -c thub -n "__fish_thub_using_subcommand new" -l ring -d 'Raw output kept, in bytes (4096 to 1073741824; 1 MiB by default)' -r
 complete -c thub -n "__fish_thub_using_subcommand new" -l history -d 'Lines of history kept (0 to 1000000; 10000 by default)' -r
 complete -c thub -n "__fish_thub_using_subcommand new" -l connection -d 'Prepared connection to open' -r
+complete -c thub -n "__fish_thub_using_subcommand new" -l serial -d 'Serial port to open, as /dev/ttyUSB0' -r
+complete -c thub -n "__fish_thub_using_subcommand new" -l container -d 'Container to start a program in: its name or id' -r
+complete -c thub -n "__fish_thub_using_subcommand new" -l image -d 'Image to start a new container of' -r
+complete -c thub -n "__fish_thub_using_subcommand new" -l telnet -d 'Telnet host to connect to' -r
+complete -c thub -n "__fish_thub_using_subcommand new" -l set -d 'A field of it, as `thub conn add` takes them' -r
 complete -c thub -n "__fish_thub_using_subcommand new" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
 complete -c thub -n "__fish_thub_using_subcommand new" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
 complete -c thub -n "__fish_thub_using_subcommand new" -s d -l detached -d 'Leave it detached and print its id'
@@ -79,6 +88,11 @@ complete -c thub -n "__fish_thub_using_subcommand new-session" -l size -d 'Size 
 complete -c thub -n "__fish_thub_using_subcommand new-session" -l ring -d 'Raw output kept, in bytes (4096 to 1073741824; 1 MiB by default)' -r
 complete -c thub -n "__fish_thub_using_subcommand new-session" -l history -d 'Lines of history kept (0 to 1000000; 10000 by default)' -r
 complete -c thub -n "__fish_thub_using_subcommand new-session" -l connection -d 'Prepared connection to open' -r
+complete -c thub -n "__fish_thub_using_subcommand new-session" -l serial -d 'Serial port to open, as /dev/ttyUSB0' -r
+complete -c thub -n "__fish_thub_using_subcommand new-session" -l container -d 'Container to start a program in: its name or id' -r
+complete -c thub -n "__fish_thub_using_subcommand new-session" -l image -d 'Image to start a new container of' -r
+complete -c thub -n "__fish_thub_using_subcommand new-session" -l telnet -d 'Telnet host to connect to' -r
+complete -c thub -n "__fish_thub_using_subcommand new-session" -l set -d 'A field of it, as `thub conn add` takes them' -r
 complete -c thub -n "__fish_thub_using_subcommand new-session" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
 complete -c thub -n "__fish_thub_using_subcommand new-session" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
 complete -c thub -n "__fish_thub_using_subcommand new-session" -s d -l detached -d 'Leave it detached and print its id'
@@ -152,6 +166,14 @@ complete -c thub -n "__fish_thub_using_subcommand marks" -s H -l host -d 'Host: 
 complete -c thub -n "__fish_thub_using_subcommand marks" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
 complete -c thub -n "__fish_thub_using_subcommand marks" -l json -d 'Print JSON'
 complete -c thub -n "__fish_thub_using_subcommand marks" -s h -l help -d 'Print help'
+complete -c thub -n "__fish_thub_using_subcommand do" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
+complete -c thub -n "__fish_thub_using_subcommand do" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
+complete -c thub -n "__fish_thub_using_subcommand do" -l json -d 'Print JSON'
+complete -c thub -n "__fish_thub_using_subcommand do" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c thub -n "__fish_thub_using_subcommand serial" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
+complete -c thub -n "__fish_thub_using_subcommand serial" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
+complete -c thub -n "__fish_thub_using_subcommand serial" -l json -d 'Print JSON'
+complete -c thub -n "__fish_thub_using_subcommand serial" -s h -l help -d 'Print help'
 complete -c thub -n "__fish_thub_using_subcommand wait" -s t -l target -d 'As tmux names it' -r
 complete -c thub -n "__fish_thub_using_subcommand wait" -l text -d 'Until a line of its history or screen matches' -r
 complete -c thub -n "__fish_thub_using_subcommand wait" -l idle -d 'Until it has been quiet for so many milliseconds' -r
@@ -227,7 +249,7 @@ complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcomma
 complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from show" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
 complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from show" -l json -d 'Print JSON'
 complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
-complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from add" -l type -d 'Another kind: local, ssh' -r
+complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from add" -l kind -l type -d 'Its kind: local, ssh, serial, docker, telnet; left out = ssh where there is a DEST, else local' -r
 complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from add" -l in -d 'Folder it lies in, made where it is missing' -r
 complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from add" -l set -d 'A field of it' -r
 complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from add" -l tag -d 'A tag of it' -r
@@ -279,6 +301,30 @@ complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcomma
 complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from export" -l force -d 'Replace a file that is there'
 complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from export" -l json -d 'Print JSON'
 complete -c thub -n "__fish_thub_using_subcommand conn; and __fish_seen_subcommand_from export" -s h -l help -d 'Print help'
+complete -c thub -n "__fish_thub_using_subcommand containers; and not __fish_seen_subcommand_from start stop" -l socket -d 'The engine\'s socket; left out = $DOCKER_HOST, else Docker\'s own place, else Podman\'s' -r
+complete -c thub -n "__fish_thub_using_subcommand containers; and not __fish_seen_subcommand_from start stop" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
+complete -c thub -n "__fish_thub_using_subcommand containers; and not __fish_seen_subcommand_from start stop" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
+complete -c thub -n "__fish_thub_using_subcommand containers; and not __fish_seen_subcommand_from start stop" -l images -d 'List images, too'
+complete -c thub -n "__fish_thub_using_subcommand containers; and not __fish_seen_subcommand_from start stop" -l json -d 'Print JSON'
+complete -c thub -n "__fish_thub_using_subcommand containers; and not __fish_seen_subcommand_from start stop" -s h -l help -d 'Print help'
+complete -c thub -n "__fish_thub_using_subcommand containers; and not __fish_seen_subcommand_from start stop" -f -a "start" -d 'Start containers that are there'
+complete -c thub -n "__fish_thub_using_subcommand containers; and not __fish_seen_subcommand_from start stop" -f -a "stop" -d 'Stop containers: their program gets its signal, and 10 s'
+complete -c thub -n "__fish_thub_using_subcommand containers; and __fish_seen_subcommand_from start" -l socket -d 'The engine\'s socket; left out = $DOCKER_HOST, else Docker\'s own place, else Podman\'s' -r
+complete -c thub -n "__fish_thub_using_subcommand containers; and __fish_seen_subcommand_from start" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
+complete -c thub -n "__fish_thub_using_subcommand containers; and __fish_seen_subcommand_from start" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
+complete -c thub -n "__fish_thub_using_subcommand containers; and __fish_seen_subcommand_from start" -l json -d 'Print JSON'
+complete -c thub -n "__fish_thub_using_subcommand containers; and __fish_seen_subcommand_from start" -s h -l help -d 'Print help'
+complete -c thub -n "__fish_thub_using_subcommand containers; and __fish_seen_subcommand_from stop" -l socket -d 'The engine\'s socket; left out = $DOCKER_HOST, else Docker\'s own place, else Podman\'s' -r
+complete -c thub -n "__fish_thub_using_subcommand containers; and __fish_seen_subcommand_from stop" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
+complete -c thub -n "__fish_thub_using_subcommand containers; and __fish_seen_subcommand_from stop" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
+complete -c thub -n "__fish_thub_using_subcommand containers; and __fish_seen_subcommand_from stop" -l json -d 'Print JSON'
+complete -c thub -n "__fish_thub_using_subcommand containers; and __fish_seen_subcommand_from stop" -s h -l help -d 'Print help'
+complete -c thub -n "__fish_thub_using_subcommand top" -s w -l watch -d 'Go on, every S seconds (1 to 60; left out: every 2, of what is behind a host every 5)' -r
+complete -c thub -n "__fish_thub_using_subcommand top" -s n -l processes -d 'Processes listed, those with most CPU' -r
+complete -c thub -n "__fish_thub_using_subcommand top" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r
+complete -c thub -n "__fish_thub_using_subcommand top" -s F -l ssh-config -d 'ssh_config to use instead of the user\'s' -r -F
+complete -c thub -n "__fish_thub_using_subcommand top" -l json -d 'Print JSON'
+complete -c thub -n "__fish_thub_using_subcommand top" -s h -l help -d 'Print help'
 complete -c thub -n "__fish_thub_using_subcommand deploy" -l from -d 'Binary to put there instead of this one' -r -F
 complete -c thub -n "__fish_thub_using_subcommand deploy" -l dir -d 'Directory there to put it into, absolute, where programs may not run in the home (noexec); later ones go there too' -r
 complete -c thub -n "__fish_thub_using_subcommand deploy" -s H -l host -d 'Host: an alias of ssh_config or user@host[:port]; left out = this machine' -r

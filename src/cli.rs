@@ -4,11 +4,13 @@
 #[macro_use]
 pub mod print;
 
+pub mod act;
 pub mod agent;
 pub mod ask;
 pub mod call;
 pub mod capture;
 pub mod conn;
+pub mod containers;
 pub mod cp;
 pub mod debug;
 pub mod doctor;
@@ -19,8 +21,10 @@ pub mod open;
 pub mod run;
 pub mod search;
 pub mod send;
+pub mod serial;
 pub mod sessions;
 pub mod show;
+pub mod top;
 pub mod wait;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -66,7 +70,10 @@ pub struct Common {
 #[derive(Subcommand, Debug)]
 pub enum Verb {
     /// Start a session
-    #[command(visible_alias = "new-session", after_help = "Example:\n  thub new -d -n build --cwd ~/src -- make -j4")]
+    #[command(
+        visible_alias = "new-session",
+        after_help = "Example:\n  thub new -d -n build --cwd ~/src -- make -j4\n  thub new --serial /dev/ttyUSB0 --set baudRate=9600\n  thub new -H build-server --container web -- sh\n  thub new --telnet 10.0.0.2:2323"
+    )]
     New(New),
     /// List sessions
     #[command(visible_alias = "list-sessions", after_help = "Example:\n  thub ls --json | jq -r '.[].name'")]
@@ -93,6 +100,17 @@ pub enum Verb {
         after_help = "The shell has to mark them (OSC 133), as fish does by itself and others with a line in their settings.\n\nExample:\n  thub marks build --json"
     )]
     Marks(Marks),
+    /// Do something with a session's serial port, container or telnet host
+    #[command(
+        name = "do",
+        after_help = "Serial ports: break [MS], dtr on|off, rts on|off, hex on|off, timestamps on|off, echo on|off, newline cr|lf|crlf, baud RATE, log PATH|off, send-file PATH, stop-sending. Telnet: break, mode auto|line|character. Containers: stop, start.\n\nA PATH lies on the session's host: it begins at the home there, on this machine where you are. `thub ls --json` says how it stands (`device`).\n\nExample:\n  thub do console log ~/boot.log\n  thub do console break\n  thub do console baud 921600"
+    )]
+    Do(Do),
+    /// List the serial ports of this machine, or with -H of a host, and who has them open
+    #[command(
+        after_help = "No port is opened for it. `thub conn add NAME PORT --kind serial` prepares a connection to one.\n\nExample:\n  thub serial -H build-server --json"
+    )]
+    Serial,
     /// Wait until a session ends, shows a text, or is quiet
     #[command(after_help = "Example:\n  thub wait build --text 'tests? passed' --timeout 600")]
     Wait(Wait),
@@ -134,9 +152,24 @@ Example:
     Forward(Forward),
     /// Prepared connections and folders: of this machine, or with -H of a host
     #[command(
-        after_help = "NAME is a name, a path of names (`Lab/Boards/uart`) or an id, as `thub conn ls` shows them. `thub new --connection NAME` opens one.\n\nExample:\n  thub conn add sensor pi@10.0.0.5 --in 'Deploy Targets'\n  thub conn add build --set startingDirectory=~/src --set command='make -j4' --set env.CC=clang\n  thub conn ls -H build-server --json"
+        after_help = "NAME is a name, a path of names (`Lab/Boards/uart`) or an id, as `thub conn ls` shows them. `thub new --connection NAME` opens one.\n\nExample:\n  thub conn add sensor pi@10.0.0.5 --in 'Deploy Targets'\n  thub conn add build --set startingDirectory=~/src --set command='make -j4' --set env.CC=clang\n  thub conn add console /dev/ttyUSB0 --kind serial --set baudRate=9600\n  thub conn ls -H build-server --json"
     )]
     Conn(Conn),
+    /// Containers of this machine's engine (Docker, Podman), or with -H of a host's
+    #[command(
+        after_help = "Whoever may use the engine's socket is root on that machine. A session in one is a prepared connection of type docker: `thub conn add --type docker`; `thub new --connection NAME` opens it, `thub cp CONNECTION:PATH` copies its files.\n\nExample:\n  thub containers -H build-server\n  thub conn add db --type docker --set container=db\n  thub containers stop db"
+    )]
+    Containers(Containers),
+    /// CPU, memory, disks and network of a host, a jump target or a container
+    #[command(
+        after_help = "-H is a host as everywhere, HOST/CONNECTION for what a prepared connection of HOST leads to (over SSH, or a container), local/CONNECTION or just its name for one of this machine. Two looks a second apart are taken, so that rates are of now. With --watch it goes on until Ctrl-C. --json prints one object (with --watch one a line): sizes in bytes, rates in bytes a second, null = not known.
+
+Example:
+  thub top -H build-server
+  thub top -H hub/sensor --watch 10
+  thub top --json | jq .cpu_percent"
+    )]
+    Top(Top),
     /// Put the agent on a host
     #[command(after_help = "Example:\n  thub deploy build-server")]
     Deploy(Deploy),
@@ -194,9 +227,31 @@ pub struct New {
     /// Prepared connection to open
     #[arg(long, value_name = "NAME")]
     pub connection: Option<String>,
-    /// Command and arguments; left out = your shell
+    #[command(flatten)]
+    pub once: Once,
+    /// Command and arguments; left out = your shell. With --container and --image: what runs in it
     #[arg(last = true, value_name = "CMD")]
     pub command: Vec<String>,
+}
+
+/// What is opened once, without a prepared connection.
+#[derive(Args, Debug, Default)]
+pub struct Once {
+    /// Serial port to open, as /dev/ttyUSB0
+    #[arg(long, value_name = "PORT", allow_hyphen_values = true, group = "once", conflicts_with_all = ["connection", "command", "cwd"])]
+    pub serial: Option<String>,
+    /// Container to start a program in: its name or id
+    #[arg(long, value_name = "CONTAINER", allow_hyphen_values = true, group = "once", conflicts_with = "connection")]
+    pub container: Option<String>,
+    /// Image to start a new container of
+    #[arg(long, value_name = "IMAGE", allow_hyphen_values = true, group = "once", conflicts_with = "connection")]
+    pub image: Option<String>,
+    /// Telnet host to connect to
+    #[arg(long, value_name = "HOST[:PORT]", allow_hyphen_values = true, group = "once", conflicts_with_all = ["connection", "command", "cwd"])]
+    pub telnet: Option<String>,
+    /// A field of it, as `thub conn add` takes them
+    #[arg(long, value_name = "FIELD=VALUE", requires = "once")]
+    pub set: Vec<String>,
 }
 
 /// A session: id, unique beginning of one, or name.
@@ -293,6 +348,20 @@ pub struct Marks {
 }
 
 #[derive(Args, Debug)]
+pub struct Do {
+    /// Session: id, unique prefix (of an id 4 characters) or name
+    #[arg(value_name = "SESSION", allow_hyphen_values = true)]
+    pub session: String,
+    /// What to do
+    #[arg(value_name = "ACT", value_parser = clap::builder::PossibleValuesParser::new(
+        crate::proto::control::ACTS.iter().map(|d| clap::builder::PossibleValue::new(d.name).help(d.doc))))]
+    pub act: String,
+    /// What it takes
+    #[arg(value_name = "ARG", allow_hyphen_values = true)]
+    pub arg: Option<String>,
+}
+
+#[derive(Args, Debug)]
 #[group(id = "until")]
 pub struct Wait {
     #[command(flatten)]
@@ -359,6 +428,16 @@ pub struct Run {
     /// Command and arguments
     #[arg(last = true, required = true, value_name = "CMD")]
     pub command: Vec<String>,
+}
+
+#[derive(Args, Debug)]
+pub struct Top {
+    /// Go on, every S seconds (1 to 60; left out: every 2, of what is behind a host every 5)
+    #[arg(short = 'w', long, value_name = "S", allow_hyphen_values = true)]
+    pub watch: Option<Option<String>>,
+    /// Processes listed, those with most CPU
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 10)]
+    pub processes: u16,
 }
 
 #[derive(Args, Debug)]
@@ -537,11 +616,12 @@ pub struct ConnAdd {
     /// Its name
     #[arg(value_name = "NAME")]
     pub name: String,
-    /// The target it reaches over SSH, user@host:port or an alias of ssh_config there; left out = a shell of the machine itself
-    #[arg(value_name = "DEST", conflicts_with = "kind")]
+    /// What it leads to: user@host:port or an alias of ssh_config there; with --kind serial a port, docker a container, telnet
+    /// host:port; left out = a shell of the machine itself
+    #[arg(value_name = "DEST")]
     pub dest: Option<String>,
-    /// Another kind: local, ssh
-    #[arg(long = "type", value_name = "KIND")]
+    /// Its kind: local, ssh, serial, docker, telnet; left out = ssh where there is a DEST, else local
+    #[arg(long, visible_alias = "type", value_name = "KIND")]
     pub kind: Option<String>,
     /// Folder it lies in, made where it is missing
     #[arg(long = "in", value_name = "FOLDER")]
@@ -594,6 +674,34 @@ pub struct Deploy {
     /// Directory there to put it into, absolute, where programs may not run in the home (noexec); later ones go there too
     #[arg(long, value_name = "DIR")]
     pub dir: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub struct Containers {
+    #[command(subcommand)]
+    pub verb: Option<ContainersVerb>,
+    /// List images, too
+    #[arg(long)]
+    pub images: bool,
+    /// The engine's socket; left out = $DOCKER_HOST, else Docker's own place, else Podman's
+    #[arg(long, value_name = "PATH", global = true)]
+    pub socket: Option<String>,
+}
+
+#[derive(Subcommand, Debug, Clone, PartialEq, Eq)]
+pub enum ContainersVerb {
+    /// Start containers that are there
+    Start {
+        /// Name or id
+        #[arg(required = true, value_name = "CONTAINER")]
+        containers: Vec<String>,
+    },
+    /// Stop containers: their program gets its signal, and 10 s
+    Stop {
+        /// Name or id
+        #[arg(required = true, value_name = "CONTAINER")]
+        containers: Vec<String>,
+    },
 }
 
 #[derive(Args, Debug)]

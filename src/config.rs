@@ -44,6 +44,32 @@ pub enum Predict {
     Off,
 }
 
+/// When a host is marked: percent (and degrees Celsius) from which on it is limited, and from which on that is an error;
+/// 0 = never.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limits {
+    pub cpu: (u8, u8),
+    pub mem: (u8, u8),
+    pub disk: (u8, u8),
+    pub swap: (u8, u8),
+    pub temp: (u8, u8),
+    /// It must have been there for so long.
+    pub after: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            cpu: (0, 0),
+            mem: (93, 98),
+            disk: (90, 97),
+            swap: (90, 0),
+            temp: (90, 100),
+            after: Duration::from_secs(30),
+        }
+    }
+}
+
 /// The user's settings, whole and checked.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Config {
@@ -61,6 +87,7 @@ pub struct Config {
     /// Columns; 0 = by the screen's width.
     pub tree_width: u16,
     pub gauges: bool,
+    pub limits: Limits,
     /// Ask before sessions are ended.
     pub confirm: bool,
     /// Lines a turn of the wheel moves.
@@ -97,6 +124,7 @@ impl Default for Config {
             tree: true,
             tree_width: 0,
             gauges: true,
+            limits: Limits::default(),
             confirm: true,
             scroll_lines: 3,
             clipboard: true,
@@ -169,6 +197,16 @@ const DEFAULT_TOML: &str = r##"# thub's settings. Every line shows its default: 
 # What a new local session runs; left out, it is your own shell.
 #shell = "/bin/bash"
 
+# When a host is marked "limited", and when that is an error: CPU, memory, its fullest disk and swap in percent, its hottest
+# part in degrees Celsius, [0, 0] = never; after so many seconds above it (0 to 3600).
+[monitoring]
+#cpu = [0, 0]
+#mem = [93, 98]
+#disk = [90, 97]
+#swap = [90, 0]
+#temp = [90, 100]
+#after_s = 30
+
 # Where thub gets programs for hosts of another kind than this machine: thub-TARGET, SHA256SUMS and SHA256SUMS.minisig lie
 # below the address ("{version}" in it is this version); and the minisign key they are signed with.
 # Left out: the release of this version, and the key this thub was built with.
@@ -203,6 +241,7 @@ const NAMES: &[&str] = &[
     "history",
     "team_files",
     "shell",
+    "monitoring",
     "deploy",
     "keys",
 ];
@@ -328,6 +367,7 @@ impl Config {
                 }
                 self.shell = Some(shell);
             }
+            "monitoring" => self.limits.set(value)?,
             "deploy" => {
                 let example = "[deploy] holds release = \"https://...\" and release_key = \"RW...\"";
                 let Some(table) = value.as_table() else { return Err(("is not a table".into(), example.into())) };
@@ -350,6 +390,40 @@ impl Config {
                     };
                     self.keys.insert(keys.get_ref().to_string(), command.to_string());
                 }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Limits {
+    fn set(&mut self, value: &DeValue<'_>) -> Result<(), Wrong> {
+        let example =
+            "[monitoring] holds lines such as disk = [90, 97]: limited from 90 percent on, an error from 97; 0 = never";
+        let wrong = |what: String| (what, example.to_string());
+        let Some(table) = value.as_table() else { return Err(wrong("is not a table".into())) };
+        for (name, value) in table {
+            let (name, value) = (name.get_ref().as_ref(), value.get_ref());
+            let named = |(what, hint): Wrong| (format!("{name} {what}"), hint);
+            let pair = || {
+                let both = value.as_array().filter(|a| a.len() == 2);
+                let both = both.ok_or_else(|| wrong(format!("{name} is not two numbers")))?;
+                let most = if name == "temp" { 250 } else { 100 };
+                let n = |at: usize| both.get(at).map_or(Ok(0), |v| number(v.get_ref(), 0..=most)).map_err(named);
+                let (warn, error) = (n(0)? as u8, n(1)? as u8);
+                if error != 0 && warn > error {
+                    return Err(wrong(format!("{name}: an error ({error}) is not below what is limited ({warn})")));
+                }
+                Ok((warn, error))
+            };
+            match name {
+                "cpu" => self.cpu = pair()?,
+                "mem" => self.mem = pair()?,
+                "disk" => self.disk = pair()?,
+                "swap" => self.swap = pair()?,
+                "temp" => self.temp = pair()?,
+                "after_s" => self.after = Duration::from_secs(number(value, 0..=3600).map_err(named)?),
+                other => return Err(wrong(format!("there is no '{}'", short(other, 40)))),
             }
         }
         Ok(())
@@ -430,7 +504,7 @@ mod tests {
         let mut config = Config::parse(&told).unwrap();
         for name in NAMES {
             assert!(
-                told.contains(&format!("{name} =")) || ["deploy", "keys"].contains(name),
+                told.contains(&format!("{name} =")) || told.contains(&format!("\n[{name}]\n")),
                 "{name} is not explained"
             );
         }
@@ -449,6 +523,21 @@ mod tests {
         assert_eq!(c.keys.get("F").map(String::as_str), Some("files"));
         assert_eq!(Config::parse("ring = 100_000").unwrap().ring, 100_000);
         assert_eq!(Config::parse(""), Ok(Config::default()));
+    }
+
+    #[test]
+    fn limits_of_gauges() {
+        let limits = Config::parse("[monitoring]\ndisk = [80, 0]\ntemp = [95, 110]\nafter_s = 0\n").unwrap().limits;
+        assert_eq!((limits.disk, limits.temp, limits.after), ((80, 0), (95, 110), Duration::ZERO));
+        assert_eq!(limits.mem, Limits::default().mem);
+        for bad in ["disk = 90", "disk = [90]", "disk = [90, 101]", "disk = [90, 80]", "disc = [1, 2]", "after_s = -1"]
+        {
+            let wrong = Config::parse(&format!("[monitoring]\n{bad}\n")).unwrap_err();
+            assert!(
+                wrong.len() == 1 && ["[90, 97]", "write a number from 0"].iter().any(|h| wrong[0].hint.contains(h)),
+                "{bad}: {wrong:?}"
+            );
+        }
     }
 
     #[test]

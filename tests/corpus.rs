@@ -38,12 +38,20 @@ fn replay(target: &str, body: fn(&[u8])) {
 }
 
 #[test]
+fn serial() {
+    replay("serial", bodies::serial);
+}
+#[test]
 fn frame() {
     replay("frame", bodies::frame);
 }
 #[test]
 fn term() {
     replay("term", bodies::term);
+}
+#[test]
+fn telnet() {
+    replay("telnet", bodies::telnet);
 }
 #[test]
 fn known_hosts() {
@@ -70,12 +78,20 @@ fn sftp() {
     replay("sftp", bodies::sftp);
 }
 #[test]
+fn container() {
+    replay("container", bodies::container);
+}
+#[test]
 fn config() {
     replay("config", bodies::config);
 }
 #[test]
 fn import() {
     replay("import", bodies::import);
+}
+#[test]
+fn gauges() {
+    replay("gauges", bodies::gauges);
 }
 #[test]
 fn deploy() {

@@ -26,8 +26,8 @@ const ARROWS: &[(&str, u8, &[&str])] = &[
     ("store", 1, &["failure", "paths", "proto", "safedir", "sys", "text"]),
     ("link", 1, &["proto", "text"]),
     ("transport", 1, &["failure", "link", "paths", "proto", "safedir", "secret", "store", "sys", "text"]),
-    ("backend", 1, &["link", "proto", "sys", "transport"]),
-    ("filesys", 1, &["failure", "link", "proto", "text", "transport"]),
+    ("backend", 1, &["link", "proto", "sys", "text", "transport"]),
+    ("filesys", 1, &["backend", "failure", "link", "proto", "sys", "text", "transport"]),
     // 2 roles: strangers
     ("session", 2, &["backend", "failure", "link", "log", "paths", "proto", "store", "sys", "term", "text"]),
     ("target", 2, &["failure", "link", "log", "paths", "proto", "secret", "store", "sys", "text", "transport"]),
@@ -129,7 +129,9 @@ const WORDS: &[(&str, &[&str], &str)] = &[
     ("unicode_segmentation", &["src/term/engine/"], "what a grapheme cluster is, is the engine's matter"),
     ("foldhash", &["src/term/engine/"], "a hash for the engine's own tables, not for keys from outside it"),
     ("portable_pty", &["src/backend/pty.rs"], "a pseudo terminal is one file's matter"),
-    ("sysinfo", &["src/agent/monitor.rs"], "the gauges are one file's matter"),
+    ("serialport", &["src/backend/serial.rs", "src/backend/serial/"], "serial ports are one module's matter"),
+    ("bollard", &["src/backend/docker.rs", "src/backend/docker/"], "a container engine is one module's matter"),
+    ("sysinfo", &["src/agent/monitor.rs", "src/agent/monitor/"], "the gauges are one module's matter"),
     ("crossterm", &[], "keys are read by term/input, frames made by client/view/out"),
     ("clap", &["src/cli.rs", "src/cli/", "src/main.rs"], "the command line is the roof's matter"),
     ("tokio", PORTS_AND_UP, "words are pure: no async"),
@@ -164,8 +166,9 @@ const WORDS: &[(&str, &[&str], &str)] = &[
             "src/sys/wipe.rs",    // an allocator
             "src/session/mod.rs", // the call of fork
             "src/target/mod.rs",
-            "src/backend/pty.rs",     // the master's descriptor
-            "src/client/terminal.rs", // signal dispositions and the saved terminal, which a panic hook must reach
+            "src/backend/pty.rs",         // the master's descriptor
+            "src/backend/serial/port.rs", // a descriptor becomes the crate's port
+            "src/client/terminal.rs",     // signal dispositions and the saved terminal, which a panic hook must reach
         ],
         "what needs it belongs to sys",
     ),

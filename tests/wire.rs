@@ -12,9 +12,10 @@ use thub::proto::bundle::{self, Entry, Record};
 use thub::proto::control::connections::*;
 use thub::proto::control::*;
 use thub::proto::frame::{self, Body, Frame, Kind, tty};
+use thub::proto::gauges::{Disk, Gauges, Net, Pressure, Process, Temp, Watched};
 use thub::proto::hello;
 use thub::proto::ids::Size;
-use thub::proto::notice::{Gauges, Notice, SessionExited, ShuttingDown};
+use thub::proto::notice::{Notice, SessionExited, ShuttingDown};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 type Check = Box<dyn Fn(&Frame) -> Result<(), String>>;
@@ -141,6 +142,7 @@ fn info() -> SessionInfo {
         pid: 4711,
         created_at: "2026-02-19T08:30:00Z".into(),
         created_ms: 0,
+        age_s: 0,
         cols: 120,
         rows: 40,
         offset: 81234,
@@ -153,6 +155,7 @@ fn info() -> SessionInfo {
         cwd: "/home/me/src".into(),
         ended_at: Some("2026-02-19T09:00:00Z".into()),
         bells: 3,
+        device: None,
         target: String::new(),
     }
 }
@@ -262,6 +265,7 @@ fn cases() -> Vec<Case> {
             history: None,
             connection: None,
             definition: None,
+            container: None,
             target: None,
         },
         SessionCreated { session: info(), told: None },
@@ -280,7 +284,10 @@ fn cases() -> Vec<Case> {
     variant(c, "connection", create, SessionCreated { session: from, told: None });
     let told = Some("your own shell was started".into());
     let create = SessionCreate { again: Some(session()), ..SessionCreate::default() };
-    variant(c, "again", create, SessionCreated { session: SessionInfo { root: true, ..info() }, told: None });
+    let mended = SessionCreate { container: Some("thub-k3f9".into()), ..SessionCreate::default() };
+    variant(c, "container", mended, SessionCreated { session: info(), told: None });
+    variant(c, "again", create.clone(), SessionCreated { session: SessionInfo { root: true, ..info() }, told: None });
+    variant(c, "age", create, SessionCreated { session: SessionInfo { age_s: 1_209_600, ..info() }, told: None });
     variant(c, "told", SessionCreate::default(), SessionCreated { session: info(), told });
     method(c, SessionList::default(), SessionListed { sessions: vec![info()], bytes: 0 });
     method(c, SessionGet { session: session() }, SessionCreated { session: info(), told: None });
@@ -343,6 +350,11 @@ fn cases() -> Vec<Case> {
     method(c, SessionDetach { stream: 4 }, Done {});
     method(c, SessionResize { session: session(), size }, Done {});
     method(c, SessionRename { session: session(), name: "größe".into() }, Done {});
+    let act = Act::Lines { dtr: Some(true), rts: None };
+    method(c, SessionAct { session: session(), act }, Done {});
+    let holder = Some(SerialHolder { pid: 7, program: "picocom".into(), session: None });
+    let port = SerialPort { path: "/dev/ttyUSB0".into(), driver: "ftdi_sio".into(), holder, ..SerialPort::default() };
+    method(c, SerialList {}, SerialListed { ports: vec![port] });
     method(c, SessionColors { session: session(), text: Some((0, 1, 255)), back: Some((16, 32, 48)) }, Done {});
     method(c, SessionClose { session: session() }, Done {});
     method(
@@ -425,10 +437,32 @@ fn cases() -> Vec<Case> {
     method(c, ExecStop { stream: 6 }, Done {});
     method(c, Subscribe { topic: "sessions".into() }, Done {});
     method(c, Unsubscribe { topic: "sessions".into() }, Done {});
-    method(c, MonitoringSubscribe {}, Done {});
+    method(c, MonitoringSubscribe::default(), Done {});
+    let of = Watched::at(Place::of_connection("conn-1"));
+    variant(c, "place", MonitoringSubscribe { of: of.clone(), detail: true, every_ms: 10_000 }, Done {});
+    let of_session = Watched::of_session("k3f9k3f9".parse().unwrap());
+    variant(c, "session", MonitoringSubscribe { of: of_session, ..MonitoringSubscribe::default() }, Done {});
     let port = PortInfo { port: 8080, address: "127.0.0.1".into(), pid: 4711, command: "python3".into() };
     method(c, PortsList {}, PortsListed { ports: vec![port] });
-    method(c, MonitoringUnsubscribe {}, Done {});
+    method(c, MonitoringUnsubscribe::default(), Done {});
+    variant(c, "place", MonitoringUnsubscribe { of: of.clone() }, Done {});
+    let one = ContainerInfo {
+        id: "0123456789ab".into(),
+        names: vec!["web".into()],
+        image: "nginx:1".into(),
+        state: "running".into(),
+        status: "Up 3 hours".into(),
+        created: 1_795_297_837,
+        ports: vec!["127.0.0.1:8080->80/tcp".into()],
+    };
+    let image = ImageInfo { id: "sha256:ab".into(), names: vec!["nginx:1".into()], size: 1 << 20, created: 1 };
+    method(
+        c,
+        ContainersList { socket: Some("/var/run/docker.sock".into()), images: true },
+        Containers { socket: "/var/run/docker.sock".into(), containers: vec![one], images: vec![image], more: false },
+    );
+    let stop = ContainersAct { socket: None, container: "web".into(), act: "stop".into() };
+    method(c, stop, Done {});
     let shutdown = AgentShutdown { reason: "update".into(), expected_return_s: None };
     method(c, shutdown.clone(), Done {});
     variant(c, "return", AgentShutdown { expected_return_s: Some(5), ..shutdown }, Done {});
@@ -525,8 +559,43 @@ fn cases() -> Vec<Case> {
     notice(c, 4, Notice::SessionMark(mark()));
     notice(c, 0, Notice::SessionsChanged);
     notice(c, 0, Notice::ConnectionsChanged);
-    let gauges = Gauges { cpu: 12.5, mem_used: 3 << 30, mem_total: 8 << 30, load: 0.5, uptime: 3600 };
-    notice(c, 0, Notice::MonitoringData(gauges));
+    let gauges = Gauges {
+        cpu: Some(12.5),
+        mem_used: 3 << 30,
+        mem_total: 8 << 30,
+        load: Some(0.5),
+        uptime: 3600,
+        ..Gauges::default()
+    };
+    notice(c, 0, Notice::MonitoringData(Box::new(gauges.clone())));
+    let whole = Gauges {
+        of: Watched::at(Place::of_connection("conn-1")),
+        load5: Some(0.25),
+        load15: Some(0.125),
+        cores: vec![25.0, 0.0],
+        swap_used: 1 << 20,
+        swap_total: 1 << 30,
+        disks: vec![Disk { mount: "/".into(), used: 28 << 30, total: 100 << 30 }],
+        disk_read: Some(4096),
+        disk_written: Some(0),
+        nets: vec![Net { name: "eth0".into(), rx: Some(12_288), tx: None, rx_total: 1 << 40, tx_total: 7 }],
+        temps: vec![Temp { name: "cpu".into(), celsius: 56.5 }],
+        pressure: Some(Pressure { cpu_some: 1.5, mem_some: 0.0, mem_full: 0.0, io_some: 3.25, io_full: 0.5 }),
+        processes: Some(211),
+        top: vec![Process { pid: 42, user: "me".into(), cpu: 99.5, rss: 1 << 20, command: "cargo build".into() }],
+        faults: vec!["/proc/diskstats: Permission denied".into()],
+        every_ms: 5000,
+        ..gauges
+    };
+    notice(c, 0, Notice::MonitoringData(Box::new(whole)));
+    if let Some(case) = c.last_mut() {
+        case.name = "notice-monitoring.data-whole".into();
+    }
+    let none = Gauges { faults: vec!["not connected".into()], ..Gauges::default() };
+    notice(c, 0, Notice::MonitoringData(Box::new(none)));
+    if let Some(case) = c.last_mut() {
+        case.name = "notice-monitoring.data-none".into();
+    }
     notice(c, 0, Notice::SessionsRecovered(vec!["k3f9".into()]));
     let down = ShuttingDown { reason: "update".into(), expected_return_s: None };
     notice(c, 0, Notice::AgentShuttingDown(down.clone()));

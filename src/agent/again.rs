@@ -2,6 +2,7 @@
 //! Leaves out the file (`store::sessions`), and starting a process (`sessions.rs`).
 
 use super::Agent;
+use crate::backend::docker;
 use crate::proto::control::connections::Connection;
 use crate::proto::control::*;
 use crate::proto::ids::SessionId;
@@ -15,10 +16,15 @@ use std::time::SystemTime;
 impl Agent {
     fn boot(&self) -> Boot {
         let run = self.run();
-        Boot { machine: run.machine().into(), boot: run.boot().into(), now_ms: sys::unix_ms(SystemTime::now()) }
+        Boot {
+            machine: run.machine().into(),
+            boot: run.boot().into(),
+            now_ms: sys::unix_ms(SystemTime::now()),
+            up_ms: sys::boot_ms(),
+        }
     }
 
-    fn state_dir(&self) -> Option<SafeDir> {
+    pub(super) fn state_dir(&self) -> Option<SafeDir> {
         SafeDir::open(self.ctx.paths.state_dir()).ok()?
     }
 
@@ -64,9 +70,9 @@ impl Agent {
         connection: Option<Box<Connection>>,
     ) -> Option<String> {
         let boot = self.boot();
-        let (machine, boot_id, noticed_ms) = (boot.machine.clone(), boot.boot.clone(), None);
+        let (machine, boot_id) = (boot.machine.clone(), boot.boot.clone());
         let (run, path, id) = (self.run(), self.ctx.paths.state_dir().to_path_buf(), info.id.clone());
-        let defined = Defined { machine, boot: boot_id, info, create, connection, noticed_ms };
+        let defined = Defined { machine, boot: boot_id, info, create, connection, ..Defined::default() };
         let kept = tokio::task::spawn_blocking(move || {
             let dir = SafeDir::open_or_create(&path)?;
             let recorded = |id: &str| id.parse().is_ok_and(|id| run.entry(&id).is_some());
@@ -105,6 +111,10 @@ impl Agent {
             return Ok(wanted);
         };
         let mut create = defined.create;
+        // a container that was made for it is meant again: by its id where that was seen, else by the name it was given
+        let seen = self.entry(id).and_then(|e| e.info().device.as_ref()?.container.clone());
+        let known = seen.or(create.container.take());
+        create.container = Some(known.unwrap_or_else(|| docker::made_name(id.as_str())));
         create.size = wanted.size.or(create.size);
         create.name = wanted.name.or(create.name);
         // as the connection is now, or as it was where that is gone

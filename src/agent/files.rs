@@ -25,7 +25,7 @@ impl Agent {
     async fn place(self: &Arc<Agent>, place: &Place) -> Result<Fs, Fault> {
         match place.is_here() {
             true => Ok(Fs::Local(Local::new(self.ctx.paths.home(), self.ctx.inherited.umask))),
-            false => self.behind(place).await.map(Fs::Sftp),
+            false => self.behind(place).await,
         }
     }
 

@@ -12,7 +12,7 @@
 //! - `again.rs`    what sessions were started as: lost at boot, started again
 //! - `life.rs`     its hello, its end in order, what it finds again
 //! - `files.rs`    files, here and of hosts behind this one
-//! - `monitor.rs`  gauges
+//! - `monitor/`    gauges, here and of what is behind this host
 //! - `builds.rs`   the builds that were put here: which go
 //! - `targets.rs`  hosts reached over SSH from here
 //! - `ports.rs`    what listens here
@@ -21,14 +21,16 @@
 mod again;
 pub mod builds;
 mod connections;
+mod containers;
 mod ended;
 mod exec;
 mod files;
 mod life;
-mod monitor;
+pub mod monitor;
 mod opening;
 mod ports;
 mod relay;
+mod serial;
 mod sessions;
 mod targets;
 mod used;
@@ -104,6 +106,7 @@ struct Agent {
     /// Streams whose task has not come to its end.
     held: AtomicUsize,
     subscriptions: Mutex<HashMap<&'static str, JoinHandle<()>>>,
+    monitors: monitor::Monitors,
     /// Files of hosts behind this one.
     behind: files::behind::Behind,
     /// It ends: nothing is begun any more.
@@ -116,6 +119,8 @@ struct Agent {
     began_ms: u64,
     /// The client was told so: its first session is started knowing it.
     ends_at_logout: AtomicBool,
+    /// Lost sessions on serial ports are begun again.
+    reopened: tokio::sync::OnceCell<()>,
 }
 
 /// A call's frames from the client, taken hold of before anything is awaited: what follows the call is not lost.
@@ -143,11 +148,13 @@ where
         streams: Mutex::default(),
         held: AtomicUsize::new(0),
         subscriptions: Mutex::default(),
+        monitors: Default::default(),
         behind: Default::default(),
         leaving: Mutex::default(),
         known: Mutex::default(),
         book_told: Mutex::default(),
         ends_at_logout: AtomicBool::new(false),
+        reopened: Default::default(),
         began_ms: sys::unix_ms(SystemTime::now()),
     });
     // the agent in a client's own process ends with that one
@@ -207,6 +214,7 @@ where
     for (_, task) in locked(&agent.subscriptions).drain() {
         task.abort();
     }
+    agent.monitors.close();
     locked(&agent.streams).clear();
     agent.behind.close();
     Ok(())
@@ -244,10 +252,14 @@ impl Agent {
         }
         match method {
             Initialize::NAME => {
+                self.reopen_serial().await;
                 let warn = self.ends_at_logout().await;
                 reply(Initialized { ends_at_logout: warn, ..self.initialize(params(p)?)? })
             }
-            SessionList::NAME => reply(self.listed(params(p)?, frames).await?),
+            SessionList::NAME => {
+                self.reopen_serial().await;
+                reply(self.listed(params(p)?, frames).await?)
+            }
             SessionCreate::NAME => reply(self.create(params(p)?).await?),
             SessionGet::NAME => {
                 let get: SessionGet = params(p)?;
@@ -273,6 +285,16 @@ impl Agent {
                 let c: SessionColors = params(p)?;
                 reply(self.ask(&c.session.clone(), &c).await?)
             }
+            SessionAct::NAME => {
+                let a: SessionAct = params(p)?;
+                reply(self.ask(&a.session.clone(), &a).await?)
+            }
+            SerialList::NAME => {
+                params::<SerialList>(p)?;
+                reply(self.serial_ports().await?)
+            }
+            ContainersList::NAME => reply(containers::list(params(p)?).await?),
+            ContainersAct::NAME => reply(containers::act(params(p)?).await?),
             SessionClose::NAME => reply(self.close(params(p)?).await?),
             ExecRun::NAME => reply(self.exec(params(p)?, frames)?),
             ExecStop::NAME => {
@@ -301,8 +323,8 @@ impl Agent {
                 let topic = params::<Unsubscribe>(p)?.topic;
                 self.unsubscribe(&topic)
             }
-            MonitoringSubscribe::NAME => self.subscribe("monitoring", monitor::run(self.link.clone())),
-            MonitoringUnsubscribe::NAME => self.unsubscribe("monitoring"),
+            MonitoringSubscribe::NAME => reply(self.watch(params(p)?).await?),
+            MonitoringUnsubscribe::NAME => reply(self.watch_no_more(&params::<MonitoringUnsubscribe>(p)?.of)),
             ConnectionsList::NAME => reply(self.connections(params(p)?, frames).await?),
             ConnectionsCreate::NAME => {
                 let ConnectionsCreate { connection } = params(p)?;

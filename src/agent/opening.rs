@@ -6,7 +6,7 @@ use super::targets::line;
 use crate::proto::control::connections::check::{check, expanded};
 use crate::proto::control::connections::*;
 use crate::proto::control::{Fault, SessionCreate};
-use crate::proto::spawn::From;
+use crate::proto::spawn::{DeviceSpec, From};
 use std::path::Path;
 
 /// What a session is to be.
@@ -76,6 +76,25 @@ impl Agent {
         found.ok_or_else(|| Fault::new(Fault::UNKNOWN, gone()))
     }
 
+    /// Where the connection over SSH leads that another one names by id or name.
+    async fn way(&self, via: &str, named: &str) -> Result<Ssh, Fault> {
+        let book = self.book_now().await?;
+        let by_name = || book.connections.iter().filter(|c| c.name == via);
+        let found = match book.connections.iter().find(|c| c.id == via) {
+            Some(found) => found.clone(),
+            None if by_name().count() > 1 => {
+                return Err(amiss(named, "via: several connections have that name: say its id"));
+            }
+            None => by_name().next().cloned().ok_or_else(|| {
+                amiss(named, &format!("via: there is no connection '{}' here", crate::text::short(via, 64)))
+            })?,
+        };
+        match meant(&found)? {
+            Kind::Ssh(ssh) => Ok(ssh),
+            _ => Err(amiss(named, "via: that is no connection over SSH")),
+        }
+    }
+
     async fn filled(&self, create: &mut SessionCreate, connection: Connection) -> Result<From, Fault> {
         let named = connection.name.clone();
         let bad = |why: String| amiss(&named, &why);
@@ -129,13 +148,44 @@ impl Agent {
                 create.target = Some(self.target(&ssh).await.map_err(why)?);
                 create.cwd_of = None;
             }
+            Kind::Serial(serial) => {
+                alone(create, &named)?;
+                if let Some(via) = &serial.via {
+                    let ssh = self.way(via, &named).await?;
+                    create.target = Some(self.target(&ssh).await?);
+                }
+                from.device = Some(DeviceSpec::Serial(serial));
+            }
+            Kind::Docker(mut docker) => {
+                alone(create, &named)?;
+                // started again: the container that was made is meant, not one more
+                if docker.image.is_some() {
+                    docker.container = create.container.take();
+                }
+                from.device = Some(DeviceSpec::Docker(docker));
+            }
+            Kind::Telnet(telnet) => {
+                alone(create, &named)?;
+                from.device = Some(DeviceSpec::Telnet(telnet));
+            }
             Kind::Other(kind) => {
                 let kind = crate::text::short(&kind, 40);
-                return Err(bad(format!("this thub opens no connections of type {kind}: it opens local and ssh")));
+                return Err(bad(format!(
+                    "this thub opens no connections of type {kind}: it opens local, ssh, serial, docker and telnet"
+                )));
             }
         }
         Ok(from)
     }
+}
+
+/// What is connected in a program's stead is told neither a command nor a directory.
+fn alone(create: &mut SessionCreate, named: &str) -> Result<(), Fault> {
+    create.cwd_of = None;
+    if create.command.is_empty() && create.cwd.is_empty() {
+        return Ok(());
+    }
+    Err(amiss(named, "no command and no directory can be given: what it leads to is told by the connection"))
 }
 
 /// What a connection leads to, with the variables of this machine in it.

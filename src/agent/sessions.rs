@@ -6,7 +6,7 @@ use crate::link::feed::Feed;
 use crate::link::{Link, locked};
 use crate::proto::control::*;
 use crate::proto::ids::{SessionId, Size, check_name};
-use crate::proto::spawn::{Spec, Started};
+use crate::proto::spawn::{DeviceSpec, Spec, Started};
 use crate::store::rundir::{Entry, Record, same_process};
 use crate::sys;
 use rustix::process::{Pid, Signal};
@@ -134,7 +134,16 @@ impl Agent {
         Ok(SessionListed { sessions: Vec::new(), bytes })
     }
 
-    pub(super) async fn create(&self, mut create: SessionCreate) -> Result<SessionCreated, Fault> {
+    pub(super) async fn create(&self, create: SessionCreate) -> Result<SessionCreated, Fault> {
+        self.create_as(create, None).await
+    }
+
+    /// The same. `own` = it is begun again by itself: under which id, and what its user is told; it waits for what is missing.
+    pub(super) async fn create_as(
+        &self,
+        mut create: SessionCreate,
+        own: Option<(SessionId, String)>,
+    ) -> Result<SessionCreated, Fault> {
         let bad = |what: String| Fault::new(Fault::BAD_PARAMS, what);
         if let Some(name) = &create.name {
             check_name(name).map_err(bad)?;
@@ -162,7 +171,18 @@ impl Agent {
             create = self.as_it_was(id, create).await?;
         }
         let mut asked = create.clone();
-        let Opened { from, connection, told } = self.opened(&mut create).await?;
+        let Opened { mut from, connection, told } = self.opened(&mut create).await?;
+        let by_itself = own.is_some();
+        let id = match own {
+            Some((id, told)) => {
+                from.told = Some(told);
+                if let Some(DeviceSpec::Serial(port)) = &mut from.device {
+                    port.wait = true;
+                }
+                id
+            }
+            None => SessionId::random(),
+        };
         let cwd = self.directory(&create).await?;
         // (the caller's or a neighbour's directory is another one later)
         asked.cwd_of = None;
@@ -173,7 +193,6 @@ impl Agent {
         create.size.get_or_insert(Size::new(80, 24));
         create.ring.get_or_insert(defaults.ring);
         create.size_policy.get_or_insert_with(|| defaults.size_policy.clone());
-        let id = SessionId::random();
         let spec = Spec {
             id: id.to_string(),
             login: !self.ctx.local,
@@ -201,6 +220,13 @@ impl Agent {
             created_ms: sys::unix_ms(now),
             command: spec.create.command.clone(),
             cwd: spec.cwd.clone(),
+            kind: spec.from.device.as_ref().map_or_else(|| SessionInfo::default().kind, |d| d.kind().into()),
+            target: spec
+                .create
+                .target
+                .as_ref()
+                .filter(|_| spec.from.device.is_some())
+                .map_or_else(String::new, ToString::to_string),
             ..SessionInfo::default()
         };
         if !spec.from.connection_id.is_empty() {
@@ -211,7 +237,9 @@ impl Agent {
         let session = match started {
             Ok(session) => session,
             Err(fault) => {
-                self.forget(&id).await;
+                if !by_itself {
+                    self.forget(&id).await;
+                }
                 return Err(fault);
             }
         };

@@ -1,5 +1,5 @@
 //! Owns a terminal on another machine, reached through a target process: a channel of its socket behind the face of a
-//! pseudo terminal; and the bytes of an SFTP session there. Leaves out SSH, what SFTP says, and how the socket is found.
+//! pseudo terminal; and the bytes of an SFTP session or a bare command there. Leaves out SSH, what SFTP says, and how the socket is found.
 //!
 //! A session's loop reads and writes descriptors. So here is a socket pair: the session has one end of it, two tasks copy
 //! between the other end and the link's frames. The reader gives the target new credit for what the session has taken,
@@ -7,17 +7,18 @@
 
 use super::End;
 use crate::link::{Incoming, Link, call, locked};
-use crate::proto::control::{ChannelOpen, Fault};
+use crate::proto::control::{ChannelOpen, Device, Fault, Subscribe, Unsubscribe};
 use crate::proto::frame::{Body, Frame, MAX_PIECE};
 use crate::proto::ids::{Offset, Size, StreamId};
 use crate::proto::notice::Notice;
+use crate::sys;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
@@ -41,6 +42,7 @@ pub struct Channel {
     end: Arc<Mutex<Option<End>>>,
     link: Link,
     host: String,
+    heard: watch::Receiver<Device>,
 }
 
 /// Opens a channel over a socket of a target process. To be called within the runtime that serves it from then on.
@@ -51,8 +53,6 @@ pub async fn open(socket: StdUnixStream, open: ChannelOpen, within: Duration) ->
     let (tx, mut incoming) = mpsc::unbounded_channel::<Incoming>();
     let (link, served) = Link::new(socket, false, tx);
     tokio::spawn(served);
-    // nothing is asked of a session: its user is asked by the client that wants the host
-    tokio::spawn(async move { while incoming.recv().await.is_some() {} });
     let frames = link.open_stream(STREAM);
     let open = ChannelOpen { stream: STREAM, window: WINDOW, ..open };
     let opened = match link.call_within(&open, within).await {
@@ -69,15 +69,40 @@ pub async fn open(socket: StdUnixStream, open: ChannelOpen, within: Duration) ->
     let (ended, alive) = io::pipe().map_err(failed)?;
     let end = Arc::new(Mutex::new(None));
     let (limit, limits) = watch::channel(opened.input_limit);
+    let (hears, heard) = watch::channel(Device { what: opened.host.clone(), ..Device::default() });
+    // (nothing is asked of a session: its user is asked by the client that wants the host)
+    tokio::spawn(async move {
+        while let Some(message) = incoming.recv().await {
+            if let Incoming::Notice { method, params } = message
+                && let Some(Notice::TargetSilent(ms)) = Notice::from_wire(&method, params)
+            {
+                hears.send_if_modified(|device| device.hear(ms, sys::unix_ms(SystemTime::now())));
+            }
+        }
+    });
     tokio::spawn(input(read, link.clone(), limits));
     tokio::spawn(output(write, link.clone(), frames, limit, end.clone(), alive.into()));
-    Ok(Channel { ours, ended: ended.into(), end, link, host: opened.host })
+    Ok(Channel { ours, ended: ended.into(), end, link, host: opened.host, heard })
 }
 
 impl Channel {
     /// `user@host`, as the target process names it.
     pub fn host(&self) -> &str {
         &self.host
+    }
+
+    /// Whether the host is heard, as long as it is looked at.
+    pub fn heard(&self) -> watch::Receiver<Device> {
+        self.heard.clone()
+    }
+
+    /// Whether anybody wants to know that: the host is asked for signs of life then.
+    pub fn look(&self, on: bool) {
+        let topic = || "silence".to_string();
+        match on {
+            true => drop(self.link.call(&Subscribe { topic: topic() })),
+            false => drop(self.link.call(&Unsubscribe { topic: topic() })),
+        }
     }
 
     pub fn descriptor(&self) -> io::Result<OwnedFd> {
@@ -112,8 +137,20 @@ pub async fn sftp(
     socket: StdUnixStream,
     within: Duration,
 ) -> Result<(impl AsyncRead + AsyncWrite + Send + 'static, String), Fault> {
+    bytes(socket, ChannelOpen { kind: ChannelOpen::SFTP.into(), ..ChannelOpen::default() }, within).await
+}
+
+/// The same of a command there, without a terminal: its input and output. It is hung up on with them.
+pub async fn pipe(
+    socket: StdUnixStream,
+    command: Vec<String>,
+    within: Duration,
+) -> Result<(impl AsyncRead + AsyncWrite + Send + 'static, String), Fault> {
+    bytes(socket, ChannelOpen { kind: ChannelOpen::PIPE.into(), command, ..ChannelOpen::default() }, within).await
+}
+
+async fn bytes(socket: StdUnixStream, asked: ChannelOpen, within: Duration) -> Result<(Bytes, String), Fault> {
     let failed = |e: io::Error| Fault::new(Fault::SPAWN, format!("no channel to the target process: {e}"));
-    let asked = ChannelOpen { kind: ChannelOpen::SFTP.into(), ..ChannelOpen::default() };
     let channel = open(socket, asked, within).await?;
     let ours = channel.ours.try_clone().and_then(UnixStream::from_std).map_err(failed)?;
     let host = channel.host.clone();

@@ -1,14 +1,21 @@
 //! Ways to get a byte stream with a program, a port or a channel at its other end: one face, [`Backend`].
 
+pub mod bridge;
 pub mod channel;
+pub mod docker;
 pub mod pty;
+pub mod serial;
+pub mod telnet;
 
+use crate::proto::control::Device;
 use crate::proto::ids::Size;
+use bridge::{Bridge, Wish};
 use channel::Channel;
 use pty::Pty;
 use rustix::process::{Pid, Signal};
 use std::io;
 use std::os::fd::OwnedFd;
+use tokio::sync::watch;
 
 /// How what is at the other end has ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +30,8 @@ pub struct End {
 pub enum Backend {
     Pty(Pty),
     Channel(Channel),
+    /// A serial port, a container, a telnet host.
+    Bridge(Bridge),
 }
 
 impl Backend {
@@ -30,7 +39,7 @@ impl Backend {
     pub fn pid(&self) -> Option<Pid> {
         match self {
             Backend::Pty(p) => Some(p.pid()),
-            Backend::Channel(_) => None,
+            Backend::Channel(_) | Backend::Bridge(_) => None,
         }
     }
 
@@ -39,6 +48,7 @@ impl Backend {
         match self {
             Backend::Pty(p) => p.descriptor(),
             Backend::Channel(c) => c.descriptor(),
+            Backend::Bridge(b) => b.descriptor(),
         }
     }
 
@@ -47,6 +57,7 @@ impl Backend {
         match self {
             Backend::Pty(p) => pty::end_of(p.pid()),
             Backend::Channel(c) => c.end(),
+            Backend::Bridge(b) => b.end(),
         }
     }
 
@@ -55,6 +66,7 @@ impl Backend {
         match self {
             Backend::Pty(p) => p.write(bytes),
             Backend::Channel(c) => c.write(bytes),
+            Backend::Bridge(b) => b.write(bytes),
         }
     }
 
@@ -62,6 +74,23 @@ impl Backend {
         match self {
             Backend::Pty(p) => p.resize(size),
             Backend::Channel(c) => c.resize(size),
+            Backend::Bridge(b) => b.wish(Wish::Resize(size)),
+        }
+    }
+
+    /// Whether anybody looks on: a host behind a channel is asked for signs of life then.
+    pub fn look(&self, on: bool) {
+        if let Backend::Channel(c) = self {
+            c.look(on);
+        }
+    }
+
+    /// How it stands with what is at the other end, where that is no program of this machine.
+    pub fn device(&self) -> Option<watch::Receiver<Device>> {
+        match self {
+            Backend::Pty(_) => None,
+            Backend::Channel(c) => Some(c.heard()),
+            Backend::Bridge(b) => Some(b.device()),
         }
     }
 
@@ -69,7 +98,7 @@ impl Backend {
     pub fn flags(&self) -> u8 {
         match self {
             Backend::Pty(p) => p.flags(),
-            Backend::Channel(_) => 0,
+            Backend::Channel(_) | Backend::Bridge(_) => 0,
         }
     }
 
@@ -77,7 +106,7 @@ impl Backend {
     pub fn foreground(&self) -> Option<Pid> {
         match self {
             Backend::Pty(p) => p.foreground(),
-            Backend::Channel(_) => None,
+            Backend::Channel(_) | Backend::Bridge(_) => None,
         }
     }
 
@@ -85,16 +114,17 @@ impl Backend {
     pub fn is_at_prompt(&self) -> bool {
         match self {
             Backend::Pty(p) => p.is_at_prompt(),
-            Backend::Channel(_) => false,
+            Backend::Channel(_) | Backend::Bridge(_) => false,
         }
     }
 
-    /// A channel knows one signal: HUP and KILL close it, and the host hangs up on what runs there.
+    /// A channel and a bridge know one signal: HUP and KILL close them, and the host hangs up on what runs there.
     pub fn signal(&self, signal: Signal) {
         match self {
             Backend::Pty(p) => p.signal(signal),
             Backend::Channel(c) if signal == Signal::HUP || signal == Signal::KILL => c.close(),
-            Backend::Channel(_) => {}
+            Backend::Bridge(b) if signal == Signal::HUP || signal == Signal::KILL => b.close(),
+            Backend::Channel(_) | Backend::Bridge(_) => {}
         }
     }
 
@@ -106,6 +136,7 @@ impl Backend {
                 Some(End { code: Some(code), cause: signal.map(|s| format!("ended by {s}")) })
             }
             Backend::Channel(c) => c.reap(),
+            Backend::Bridge(b) => b.reap(),
         }
     }
 }

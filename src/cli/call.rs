@@ -103,8 +103,16 @@ impl Client {
 
     /// What a fault is to the command line.
     fn worded(&self, f: Fault) -> Failure {
+        if let (Fault::DEVICE, Some((what, next))) = (f.code, f.message.split_once("; ")) {
+            return Failure::new(Kind::Failed, crate::text::escape(what), crate::text::escape(next));
+        }
         let what = crate::text::escape(&f.message);
         let doctor = || format!("run `{}`", self.typed("doctor"));
+        // (these sentences say more than a code does)
+        if what.contains("container") && f.code != Fault::UNKNOWN_METHOD {
+            let kind = if f.code == Fault::REFUSED { Kind::Refused } else { Kind::Failed };
+            return Failure::new(kind, what, format!("`{}` lists those there are", self.typed("containers")));
+        }
         let (kind, hint) = match f.code {
             Fault::UNKNOWN => (Kind::Usage, format!("`{}` lists what is there", self.typed("ls"))),
             Fault::NAME_TAKEN => {
@@ -145,7 +153,7 @@ impl Client {
         let within = if asks { 7200 } else { 15 };
         let creating = self.link().call_within(&create, Duration::from_secs(within));
         let through = (!self.host.is_local()).then(|| self.host.as_str().to_string());
-        let created = self.asked_while(creating, asks, through).await;
+        let created = self.asked_while(creating, asks, through, &mut Vec::new()).await;
         let created = created.map_err(|f| self.fault(f))?;
         if let Some(told) = &created.told {
             eprintln!("thub: {}", crate::text::short(told, 400));
@@ -153,16 +161,25 @@ impl Client {
         Ok(created.session)
     }
 
-    /// Waits for an answer, and answers what the agent asks meanwhile.
-    async fn asked_while<T>(&mut self, waited: impl Future<Output = T>, may_ask: bool, through: Option<String>) -> T {
+    /// Waits for an answer, and answers what the agent asks meanwhile; what else it says is put aside.
+    pub async fn asked_while<T>(
+        &mut self,
+        waited: impl Future<Output = T>,
+        may_ask: bool,
+        through: Option<String>,
+        said: &mut Vec<Incoming>,
+    ) -> T {
         let out = self.dialed.link.out.clone();
         tokio::pin!(waited);
         loop {
             tokio::select! {
                 done = &mut waited => return done,
                 Some(message) = self.dialed.incoming.recv(), if may_ask => {
-                    if let Incoming::Call { id, method, params } = message {
-                        answer_asked(out.clone(), id, method, params, super::ask::quietly(), through.clone());
+                    match message {
+                        Incoming::Call { id, method, params } => {
+                            answer_asked(out.clone(), id, method, params, super::ask::quietly(), through.clone());
+                        }
+                        other => said.push(other),
                     }
                 }
             }

@@ -5,14 +5,14 @@ mod export;
 mod import;
 
 use super::call::Client;
-use super::{Common, Conn, ConnAdd, ConnEdit, ConnVerb};
+use super::{Common, Conn, ConnAdd, ConnEdit, ConnVerb, New, Once};
 use crate::client::host::{Env, HostId, list_connections};
 use crate::failure::Failure;
-use crate::proto::control::connections::check::{check, check_port};
+use crate::proto::control::connections::check::{check, check_name, check_port};
 use crate::proto::control::connections::find::{Found, Unfound};
 use crate::proto::control::connections::*;
 use crate::proto::control::{Fault, Method};
-use crate::text::{escape, short};
+use crate::text::{escape, shell, short};
 use serde_json::{Map, Value, json};
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -134,25 +134,9 @@ impl Book {
     }
 
     async fn add(&self, add: &ConnAdd) -> Result<(), Failure> {
-        let mut connection = Connection { name: add.name.clone(), tags: add.tag.clone(), ..Connection::default() };
-        connection.config = match &add.dest {
-            Some(dest) => Config::ssh(&ssh_of(dest)?),
-            None => Config { kind: add.kind.clone().unwrap_or_else(|| "local".into()), config: Map::new() },
-        };
-        let mut json = serde_json::to_value(&connection).map_err(anyhow::Error::from)?;
-        for field in &add.set {
-            check_field(&connection.config.kind, field)?;
-            set(&mut json, &connection.config.kind, field)?;
-        }
-        connection = serde_json::from_value(json).map_err(|e| {
-            Failure::usage(short(&e.to_string(), 200), "`thub conn show NAME` shows how fields look like")
-        })?;
-        if let Some(wrong) = check(&connection).first() {
-            return Err(Failure::usage(
-                format!("{}: {}", wrong.field, wrong.why),
-                "`thub conn add --help` names the fields",
-            ));
-        }
+        let connection = Connection { name: add.name.clone(), tags: add.tag.clone(), ..Connection::default() };
+        let config = config_of(add.kind.as_deref(), add.dest.as_deref())?;
+        let mut connection = with_fields(Connection { config, ..connection }, &add.set)?;
         connection.folder_id = match &add.folder {
             Some(path) => Some(self.mkdir(path).await?),
             None => None,
@@ -185,6 +169,10 @@ impl Book {
         for field in &edit.set {
             check_field(&connection.config.kind, field)?;
             set(&mut patch, &connection.config.kind, field)?;
+            // by another name it would be there twice
+            for other in also(&connection.config.kind, field).filter(|n| connection.config.config.contains_key(**n)) {
+                set_value(&mut patch, other, Value::Null)?;
+            }
         }
         for field in &edit.unset {
             set_value(&mut patch, field, Value::Null)?;
@@ -276,14 +264,111 @@ fn ssh_of(dest: &str) -> Result<Ssh, Failure> {
     })
 }
 
+/// A connection with these fields set, checked.
+fn with_fields(connection: Connection, fields: &[String]) -> Result<Connection, Failure> {
+    let mut json = serde_json::to_value(&connection).map_err(anyhow::Error::from)?;
+    for field in fields {
+        check_field(&connection.config.kind, field)?;
+        set(&mut json, &connection.config.kind, field)?;
+    }
+    let connection: Connection = serde_json::from_value(json)
+        .map_err(|e| Failure::usage(short(&e.to_string(), 200), "`thub conn show NAME` shows how fields look like"))?;
+    match check(&connection).first() {
+        Some(wrong) => {
+            Err(Failure::usage(format!("{}: {}", wrong.field, wrong.why), "`thub conn add --help` names the fields"))
+        }
+        None => Ok(connection),
+    }
+}
+
+/// What `thub new` opens once, where it is no program.
+pub fn once(new: &New) -> Result<Option<Connection>, Failure> {
+    let (kind, dest) = match &new.once {
+        Once { serial: Some(port), .. } => ("serial", port),
+        Once { container: Some(container), .. } => ("docker", container),
+        Once { image: Some(image), .. } => ("docker", image),
+        Once { telnet: Some(dest), .. } => ("telnet", dest),
+        _ => return Ok(None),
+    };
+    let mut config = config_of(Some(kind), Some(dest))?;
+    if new.once.image.is_some() {
+        config.config = Map::from_iter([("image".to_string(), Value::from(dest.as_str()))]);
+    }
+    if !new.command.is_empty() {
+        let words: Vec<String> = new.command.iter().map(|word| shell(word)).collect();
+        config.config.insert("command".into(), words.join(" ").into());
+    }
+    if let Some(cwd) = &new.cwd {
+        config.config.insert("startingDirectory".into(), cwd.as_str().into());
+    }
+    let name = short(dest.rsplit('/').next().unwrap_or_default(), 60);
+    let name = if check_name(&name).is_ok() { name } else { kind.to_string() };
+    with_fields(Connection { name, config, ..Connection::default() }, &new.once.set).map(Some)
+}
+
+/// What a connection of this kind leads to, as it is typed.
+fn config_of(kind: Option<&str>, dest: Option<&str>) -> Result<Config, Failure> {
+    let of = |kind: &str, field: &str, value: &str| Config {
+        kind: kind.into(),
+        config: Map::from_iter([(field.to_string(), Value::from(value))]),
+    };
+    let empty = |kind: &str| Config { kind: kind.into(), config: Map::new() };
+    Ok(match (kind, dest) {
+        (None, None) => empty("local"),
+        (Some(kind), None) => empty(kind),
+        (None | Some("ssh"), Some(dest)) => Config::ssh(&ssh_of(dest)?),
+        (Some("serial"), Some(port)) => of("serial", "port", port),
+        (Some("docker"), Some(container)) => of("docker", "container", container),
+        (Some("telnet"), Some(dest)) => {
+            let wrong = || {
+                Failure::usage(
+                    format!("'{}' is no telnet host", short(dest, 60)),
+                    "write a name or an address, and a port from 1 to 65535 behind it where it is not 23: 10.0.0.2:2323",
+                )
+            };
+            let parsed = crate::transport::ssh::config::parse_dest(dest).map_err(|_| wrong())?;
+            if parsed.user.is_some() {
+                return Err(wrong());
+            }
+            let mut config = of("telnet", "host", &parsed.host);
+            if let Some(port) = parsed.port {
+                config.config.insert("port".into(), port.into());
+            }
+            config
+        }
+        (Some(kind), Some(dest)) => {
+            return Err(Failure::usage(
+                format!("a connection of type {} leads to no '{}'", short(kind, 20), short(dest, 60)),
+                "`thub conn add --help` names the fields",
+            ));
+        }
+    })
+}
+
 /// Where a field lies in a connection: most are its kind's, some its terminal's.
 const TERMINAL: [&str; 7] = ["ringBufferSize", "scrollbackBuffer", "sizePolicy", "term", "color", "title", "encoding"];
-const NUMBERS: [&str; 3] = ["ringBufferSize", "scrollbackBuffer", "port"];
-const SWITCHES: [&str; 2] = ["forwardAgent", "enableX11Forwarding"];
+const NUMBERS: [&str; 6] = ["ringBufferSize", "scrollbackBuffer", "port", "baudRate", "dataBits", "stopBits"];
+const SWITCHES: [&str; 10] =
+    ["forwardAgent", "enableX11Forwarding", "dtr", "rts", "localEcho", "crlf", "timestamps", "hex", "wait", "remove"];
+/// Other names of fields, which a connection's text may have.
+const ALSO: [(&str, &str); 12] = [
+    ("baud_rate", "baudRate"),
+    ("baud", "baudRate"),
+    ("data_bits", "dataBits"),
+    ("stop_bits", "stopBits"),
+    ("flow_control", "flowControl"),
+    ("local_echo", "localEcho"),
+    ("line_ending", "lineEnding"),
+    ("container_id", "container"),
+    ("container_name", "name"),
+    ("starting_directory", "startingDirectory"),
+    ("cwd", "startingDirectory"),
+    ("workingDir", "startingDirectory"),
+];
 
 /// The fields of a connection's kind, as far as they are known here; of other kinds all are kept as they are given.
-fn known(kind: &str, field: &str) -> bool {
-    let of_kind: &[&str] = match kind {
+fn fields_of(kind: &str) -> Option<&'static [&'static str]> {
+    Some(match kind {
         "local" | "shell" => &["shell", "command", "initialCommand", "startingDirectory"],
         "ssh" => &[
             "host",
@@ -296,14 +381,59 @@ fn known(kind: &str, field: &str) -> bool {
             "command",
             "startingDirectory",
         ],
-        _ => return true,
-    };
-    of_kind.contains(&field) || TERMINAL.contains(&field) || field == "name" || field.starts_with("env.")
+        "serial" => &[
+            "port",
+            "baudRate",
+            "dataBits",
+            "stopBits",
+            "parity",
+            "flowControl",
+            "dtr",
+            "rts",
+            "localEcho",
+            "lineEnding",
+            "crlf",
+            "timestamps",
+            "hex",
+            "log",
+            "wait",
+            "via",
+        ],
+        "docker" => &[
+            "container",
+            "image",
+            "mode",
+            "container_name",
+            "command",
+            "user",
+            "startingDirectory",
+            "remove",
+            "socket",
+        ],
+        "telnet" => &["host", "port", "mode"],
+        _ => return None,
+    })
+}
+
+/// A field's name as it is kept.
+fn proper<'a>(kind: &str, name: &'a str) -> &'a str {
+    match kind {
+        "serial" => ALSO.iter().find(|(also, _)| *also == name).map_or(name, |(_, proper)| proper),
+        _ => name,
+    }
+}
+
+/// The other names that a field of a connection may lie under.
+fn also(kind: &str, field: &str) -> impl Iterator<Item = &'static &'static str> {
+    let name = proper(kind, field.split('=').next().unwrap_or_default()).to_string();
+    let serial = kind == "serial";
+    ALSO.iter().filter(move |(_, proper)| serial && *proper == name).map(|(also, _)| also)
 }
 
 fn check_field(kind: &str, field: &str) -> Result<(), Failure> {
-    let name = field.split('=').next().unwrap_or_default();
-    match known(kind, name) {
+    let name = proper(kind, field.split('=').next().unwrap_or_default());
+    let known = fields_of(kind).is_none_or(|of_kind| of_kind.contains(&name));
+    match known || TERMINAL.contains(&name) || name == "name" || name.starts_with("env.") {
         true => Ok(()),
         false => Err(Failure::usage(
             format!("a connection of type {} has no field '{}'", short(kind, 20), short(name, 60)),
@@ -316,11 +446,12 @@ fn check_field(kind: &str, field: &str) -> Result<(), Failure> {
 fn set(into: &mut Value, kind: &str, field: &str) -> Result<(), Failure> {
     let wrong = || Failure::usage(format!("'{}' is no FIELD=VALUE", short(field, 80)), "for example --set term=vt220");
     let (name, text) = field.split_once('=').ok_or_else(wrong)?;
+    let name = proper(kind, name);
     // of a serial line the port is a file; of kinds that are not known here, what looks like a number is one
     let is_every = TERMINAL.contains(&name) || name == "name" || name.starts_with("env.");
-    let is_own = !is_every && !matches!(kind, "local" | "shell" | "ssh");
     let value = match name {
-        _ if is_own => match text.parse::<u64>() {
+        "port" if kind == "serial" => Value::from(text),
+        _ if !is_every && fields_of(kind).is_none() => match text.parse::<u64>() {
             Ok(number) if text.bytes().all(|b| b.is_ascii_digit()) => number.into(),
             _ => Value::from(text),
         },
@@ -410,7 +541,27 @@ mod tests {
         assert_eq!(
             serial,
             json!({ "terminalOptions": { "ringBufferSize": 8192 },
-                    "config": { "config": { "port": "/dev/ttyUSB0", "baud_rate": 115200, "flow_control": "none" } } })
+                    "config": { "config": { "port": "/dev/ttyUSB0", "baudRate": 115200, "flowControl": "none" } } })
         );
+        for bad in ["baudRate=fast", "hex=maybe", "dtr=1"] {
+            assert_eq!(set(&mut json!({}), "serial", bad).unwrap_err().code(), 2, "{bad}");
+        }
+        assert!(check_field("serial", "baud=9600").is_ok() && check_field("serial", "speed=9600").is_err());
+        assert_eq!(also("serial", "baudRate=9600").collect::<Vec<_>>(), [&"baud_rate", &"baud"]);
+    }
+
+    #[test]
+    fn what_a_kind_leads_to_is_typed_in_its_own_way() {
+        let of = |kind: &str, dest: &str| serde_json::to_value(config_of(Some(kind), Some(dest)).unwrap()).unwrap();
+        assert_eq!(of("serial", "/dev/ttyUSB0"), json!({ "type": "serial", "config": { "port": "/dev/ttyUSB0" } }));
+        assert_eq!(of("docker", "web"), json!({ "type": "docker", "config": { "container": "web" } }));
+        assert_eq!(of("telnet", "h:2323"), json!({ "type": "telnet", "config": { "host": "h", "port": 2323 } }));
+        assert_eq!(of("telnet", "h"), json!({ "type": "telnet", "config": { "host": "h" } }));
+        // (who one is there is asked by the host)
+        for bad in ["me@h", "h:0", "h:99999", "-x", ""] {
+            assert_eq!(config_of(Some("telnet"), Some(bad)).unwrap_err().code(), 2, "{bad}");
+        }
+        assert_eq!(config_of(Some("local"), Some("x")).unwrap_err().code(), 2);
+        assert_eq!(config_of(None, None).unwrap().kind, "local");
     }
 }

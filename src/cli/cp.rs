@@ -137,7 +137,10 @@ impl Hosts<'_> {
         // what ssh knows goes first: a name must not come to mean another machine
         if !word.contains('@') && !ssh::hosts(self.common.ssh_config.as_deref()).iter().any(|h| h == word) {
             let book = self.book(&HostId::local()).await?;
-            let mut same = book.connections.iter().filter(|c| c.name == word && c.config.kind == "ssh");
+            let mut same = book
+                .connections
+                .iter()
+                .filter(|c| c.name == word && matches!(c.config.kind.as_str(), "ssh" | "docker"));
             if let (Some(one), None) = (same.next(), same.next()) {
                 let place = Place::of_connection(one.id.clone());
                 return Ok(Whose { host: HostId::local(), place, label });

@@ -40,10 +40,17 @@ pub fn create(new: &New) -> Result<SessionCreate, Failure> {
             })?)
         }
     };
+    let once = super::conn::once(new)?.map(Box::new);
+    // (what runs in a container is its definition's matter)
+    let (command, cwd) = match once {
+        Some(_) => Default::default(),
+        None => (new.command.clone(), new.cwd.clone().unwrap_or_default()),
+    };
     Ok(SessionCreate {
         name: new.name.clone(),
-        command: new.command.clone(),
-        cwd: new.cwd.clone().unwrap_or_default(),
+        command,
+        cwd,
+        definition: once,
         size,
         ring,
         history,
@@ -63,6 +70,13 @@ pub async fn connection(client: &Client, new: &New) -> Result<Option<String>, Fa
 pub fn without_agent(env: &Arc<Env>, host: &HostId, new: &New) -> Result<(), Failure> {
     if host.is_local() {
         return Err(Failure::usage("this machine needs no SSH", "leave out --no-agent, or name a host with -H"));
+    }
+    let once = &new.once;
+    if once.serial.is_some() || once.container.is_some() || once.image.is_some() || once.telnet.is_some() {
+        return Err(Failure::usage(
+            "ports, containers and telnet hosts are opened by an agent on the host: without one that can't be",
+            "leave out --no-agent",
+        ));
     }
     if new.cwd.is_some() {
         return Err(Failure::usage(
@@ -139,7 +153,7 @@ pub async fn ls(env: &Arc<Env>, common: &Common, host: &HostId) -> Result<(), Fa
             escape(&s.id),
             escape(&s.name),
             short(&state, 32),
-            age(&s.created_at),
+            if s.age_s > 0 { ago(Duration::from_secs(s.age_s)) } else { age(&s.created_at) },
             format!("{}x{}", s.cols, s.rows),
             s.clients.to_string(),
             match (s.running.as_str(), s.command.as_slice()) {

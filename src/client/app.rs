@@ -2,9 +2,13 @@
 //! Leaves out drawing (view), the split tree (layout) and carrying out effects (driver).
 
 pub mod back;
+pub mod containers;
 mod deploy;
+mod device;
 pub mod files;
 mod find;
+mod fresh;
+mod gauging;
 mod geometry;
 mod hosts;
 pub mod hub;
@@ -26,6 +30,7 @@ pub use start::{Inside, Setup, Solo};
 
 use super::errands::{Errand, News};
 use super::foresight::Foresight;
+use super::gauges::Book;
 use super::host::measured::Measured;
 use super::host::{HostCommand, HostEvent, HostId, HostState};
 use super::keymap::Keymap;
@@ -39,7 +44,6 @@ use super::trips::Trips;
 use crate::config::Config;
 use crate::proto::control::{PortInfo, SessionInfo};
 use crate::proto::ids::{SessionId, Size};
-use crate::proto::notice::Gauges;
 use crate::store::layout::Layout;
 use crate::store::teams::Team;
 use crate::term::input::{Key, Mouse};
@@ -136,13 +140,14 @@ pub struct Host {
     /// When `state` came.
     pub since: Duration,
     pub sessions: Vec<SessionInfo>,
+    /// When each of them began, seconds on this client's clock, as far as they tell how old they are.
+    pub born: HashMap<String, i64>,
     /// Its folders and prepared connections, as it told them last; none while it is not there, and from an older agent.
     pub book: Option<Shelf>,
     /// Tags of changes to it that are not answered yet: lists from before are not looked at.
     pub changing: HashSet<u64>,
     /// Folders and names of connections that are made there, until a list has them.
     pub coming: Vec<(Option<String>, String)>,
-    pub gauges: Option<Gauges>,
     pub forwards: Vec<Status>,
     /// The person's ssh-agent and display, as far as it has them.
     pub lends: Lends,
@@ -263,8 +268,14 @@ pub struct App {
     next_pane: u32,
     next_tag: u64,
     title: String,
-    gauges_of: Option<HostId>,
+    /// How machines stand, as far as somebody looks.
+    pub gauges: Book,
+    watched: gauging::Asked,
+    /// When a person did something here last.
+    used: Duration,
     ports_of: Option<HostId>,
+    /// The list of containers that is waited for.
+    containers_asked: Option<u64>,
     looks_at: Option<HostId>,
     outer_focus: bool,
     focus_told: Option<PaneId>,
@@ -295,7 +306,10 @@ impl App {
     pub fn update(&mut self, event: Event) -> Vec<Effect> {
         let mut out = match event {
             Event::Key(key) => {
+                let idle = self.is_idle();
+                self.used = self.now;
                 let out = self.key(key);
+                self.dirty |= idle;
                 // most keys are the program's: nothing here is another for them
                 let sent = |e: &Effect| matches!(e, Effect::Host(_, HostCommand::Input { .. }));
                 if !self.dirty && !out.is_empty() && out.iter().all(sent) {
@@ -303,11 +317,15 @@ impl App {
                 }
                 out
             }
-            Event::Mouse(mouse) => self.mouse(mouse),
+            Event::Mouse(mouse) => {
+                self.used = self.now;
+                self.mouse(mouse)
+            }
             Event::Paste { bytes, last } => self.paste(bytes, last),
             Event::Raw(bytes) => self.type_bytes(&bytes),
             Event::Focus(on) => {
                 self.outer_focus = on;
+                self.used = self.now;
                 // releases outside of the window are not heard
                 self.pressed.clear();
                 Vec::new()
@@ -613,27 +631,6 @@ impl App {
             Some((p, Some(place))) => format!("{place}: {}", self.title_of(p)),
             None => "thub".into(),
         }
-    }
-
-    /// Gauges are asked of the focused pane's host alone.
-    fn follow_gauges(&mut self, out: &mut Vec<Effect>) {
-        if self.solo || !self.settings.gauges {
-            return;
-        }
-        let want = self.focused().map(|p| p.host.clone());
-        let want = want.filter(|h| self.is_online(h));
-        if want == self.gauges_of {
-            return;
-        }
-        if let Some(old) = self.gauges_of.take()
-            && self.is_online(&old)
-        {
-            out.push(Effect::Host(old, HostCommand::Gauges(false)));
-        }
-        if let Some(new) = &want {
-            out.push(Effect::Host(new.clone(), HostCommand::Gauges(true)));
-        }
-        self.gauges_of = want;
     }
 
     /// Changes of sessions that nobody is attached to are not told, nor where a shell is that does not say so: for the open

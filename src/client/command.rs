@@ -50,6 +50,7 @@ const fn back(
 
 pub static COMMANDS: &[Command] = &[
     c("new-tab", "new tab with a shell on the same host", &["c"], tab::new),
+    c("new", "new: shell, command, target, port, container, telnet", &["C", "+"], tab::start),
     c("next-tab", "next tab", &["n"], tab::next),
     c("previous-tab", "previous tab", &["p"], tab::previous),
     c("last-tab", "the tab looked at before", &["Tab"], tab::last),
@@ -103,6 +104,7 @@ pub static COMMANDS: &[Command] = &[
     c("rename-session", "rename the session", &["$"], session::rename),
     c("reconnect", "connect the host again now", &["R"], session::reconnect),
     c("reconnect-all", "connect all hosts that are away again now", &[], session::reconnect_all),
+    c("act", "act on the pane's serial port, container or telnet host", &["a"], session::act),
     c("start-again", "start what the pane showed again, as it was", &[], session::start_again),
     c("start-again-all", "start all again that a restart of their machine has ended", &[], session::start_all_again),
     c("update-agent", "put this build's agent on the host, go over to it", &[], session::update_agent),
@@ -126,6 +128,7 @@ pub static COMMANDS: &[Command] = &[
     c("files", "browse files: two columns, of any hosts", &["F"], files::browse),
     c("copies", "what is being copied, and what was", &[], files::copies),
     c("paste-file", "paste the path of a file made of the clipboard", &["C-v"], files::paste),
+    c("containers", "containers of the host: open, start, stop", &[], show::containers),
     c("ports", "forwards of the host, and what listens there", &["P"], show::ports),
     c("palette", "search the commands", &[":", "C-p"], show::palette),
     c("help", "list keys and commands", &["?"], show::help),

@@ -17,13 +17,17 @@ pub use dial::{Dialed, Env, First, Reply, attaching, dial, dial_by};
 pub use task::{LAST_WORDS, first_attach, spawn};
 
 use crate::client::book::Change;
+use crate::client::gauges::How;
+use crate::client::layer::form::Listing;
 use crate::link::Link;
 use crate::link::feed::{Feed, WINDOW};
 use crate::proto::control::connections::{Connection, ConnectionsAdd, ConnectionsList, Folder, Listed};
+use crate::proto::control::{Act, Containers, ContainersAct, ContainersList};
 use crate::proto::control::{Fault, MarkInfo, PortInfo, SessionCreate, SessionDetach, SessionInfo, SessionList};
 use crate::proto::frame::{self, Body, Frame};
+use crate::proto::gauges::{Gauges, Watched};
 use crate::proto::ids::{Offset, SessionId, Size, StreamId};
-use crate::proto::notice::{Gauges, SessionExited};
+use crate::proto::notice::SessionExited;
 use crate::secret::Secret;
 use crate::store::connections::Book;
 use crate::term::screen::Colors;
@@ -179,12 +183,22 @@ pub enum HostCommand {
         session: SessionId,
         name: String,
     },
+    /// Something is done with what a session is connected to.
+    Act {
+        session: SessionId,
+        act: Act,
+    },
     /// The prepared connections, now and whenever they are others.
     Connections,
     /// Change them; `tag` comes back in `Booked`.
     Book {
         tag: u64,
         change: Box<Change>,
+    },
+    /// What there is for a field of a form; `tag` comes back in `Offered`.
+    Offer {
+        tag: u64,
+        what: Listing,
     },
     /// What the outer terminal's colours are: the session's program may ask.
     Colors {
@@ -212,8 +226,8 @@ pub enum HostCommand {
     },
     /// Ask for the list of sessions; it also comes by itself when it changes.
     List,
-    /// Gauges wanted or not.
-    Gauges(bool),
+    /// All whose gauges are wanted of its agent, and how.
+    Gauges(Vec<(Watched, How)>),
     Answer {
         id: u64,
         answer: Answer,
@@ -224,14 +238,31 @@ pub enum HostCommand {
     ForwardPort(PortInfo),
     /// End one.
     Unforward(u64),
+    /// Something of its containers; `tag` comes back in `Containers`.
+    Containers {
+        tag: u64,
+        ask: Box<ContainersAsk>,
+    },
     /// Somebody looks at forwards and ports, or no longer.
     Ports(bool),
     /// Somebody looks at what the link is like, or no longer.
     Look(bool),
 }
 
+/// What is asked of a host's containers.
+#[derive(Clone, PartialEq, Debug)]
+pub enum ContainersAsk {
+    List(ContainersList),
+    Act(ContainersAct),
+}
+
 #[derive(Clone, PartialEq, Debug)]
 pub enum HostEvent {
+    /// The list, or none where something was done; or why not.
+    Containers {
+        tag: u64,
+        result: Result<Option<Box<Containers>>, String>,
+    },
     State(HostState),
     Sessions(Vec<SessionInfo>),
     /// Its prepared connections; none = its agent is from before there were any.
@@ -240,6 +271,11 @@ pub enum HostEvent {
     Booked {
         tag: u64,
         result: Result<String, String>,
+    },
+    /// What there is of that, each with what is to be known of it, or why that can't be told. Untrusted.
+    Offered {
+        tag: u64,
+        result: Result<Vec<(String, String)>, String>,
     },
     /// The attach was answered; output follows at `offset`. `again` = after a drop.
     Attached {
@@ -356,7 +392,7 @@ pub enum HostEvent {
     Silent(Duration),
     /// The connection to a host without an agent is gone, until `Silent` of zero: the next session makes it anew.
     Unlinked,
-    Gauges(Gauges),
+    Gauges(Box<Gauges>),
     /// What the host is lent over the link that stands now.
     Lends(Lends),
     /// All of the host's, when one is another (and every 2 s while somebody looks).

@@ -63,6 +63,7 @@ fn session_of(event: &HostEvent) -> Option<&SessionId> {
         | HostEvent::Connections(_)
         | HostEvent::Booked { .. }
         | HostEvent::Created { .. }
+        | HostEvent::Offered { .. }
         | HostEvent::Failed { .. }
         | HostEvent::Said { .. }
         | HostEvent::Rtt(_)
@@ -73,6 +74,7 @@ fn session_of(event: &HostEvent) -> Option<&SessionId> {
         | HostEvent::Forwards(_)
         | HostEvent::Lends(_)
         | HostEvent::Ports(_)
+        | HostEvent::Containers { .. }
         | HostEvent::Ask { .. }
         | HostEvent::Unasked { .. } => None,
     }

@@ -5,6 +5,7 @@ pub mod deploying;
 pub mod entry;
 pub mod field;
 pub mod form;
+pub mod monitor;
 pub mod picker;
 pub mod ports;
 pub mod question;
@@ -20,7 +21,8 @@ use super::host::{Answer, HostId, Question};
 use super::keymap::{typed, word};
 use super::layout::{Dir, PaneId};
 use super::tabs::TabId;
-use crate::proto::control::PortInfo;
+use crate::proto::control::connections::Connection;
+use crate::proto::control::{Deed, PortInfo};
 use crate::proto::ids::SessionId;
 use crate::term::input::Key;
 use crate::transport::ssh::forward::spec::Spec;
@@ -28,7 +30,7 @@ use back::Back;
 use deploying::Deploying;
 use entry::Entry;
 use field::Field;
-use form::Form;
+use form::{Form, Listing};
 use picker::Picker;
 use question::Asked;
 use ratatui::layout::Rect;
@@ -46,6 +48,10 @@ pub enum Choice {
     Kill(HostId, SessionId),
     RenameTab(TabId, String),
     RenameSession(HostId, SessionId, String),
+    /// One of what can be done with what a session is connected to.
+    Deed(HostId, SessionId, &'static Deed),
+    /// The same with what it takes.
+    Typed(HostId, SessionId, &'static Deed, String),
     /// A pattern to look for in a pane: onwards, or back.
     Search(PaneId, bool, String),
     /// By number, or by name.
@@ -70,6 +76,14 @@ pub enum Choice {
     Named(Box<Wish>, String),
     /// A form's change to a host's connections.
     Book(HostId, Change),
+    /// Open it once; the form stays until it is there.
+    Open(HostId, Box<Connection>),
+    /// Not any more, after all.
+    Forget(HostId, u64),
+    /// What a host has for a field of the form.
+    List(HostId, Listing, &'static str),
+    /// One of that, for the form.
+    FillIn(&'static str, String),
     /// Connect these hosts now; the panel stays.
     Retry(Vec<HostId>, Back),
     /// Something with files.
@@ -77,6 +91,8 @@ pub enum Choice {
     /// The same with what was typed for it.
     Entered(Box<Naming>, String),
     CopyText(String),
+    /// Another machine's gauges: so many on.
+    Watch(i64),
     /// Leave, whatever goes on.
     Leave(Farewell),
 }
@@ -95,6 +111,7 @@ pub enum Purpose {
     Session(HostId, SessionId),
     GoToTab,
     Search(PaneId, bool),
+    Act(HostId, SessionId, &'static Deed),
     Wish(Box<Wish>),
 }
 
@@ -130,8 +147,8 @@ pub enum Layer {
     },
     /// The hosts of a window that comes back.
     Back(Back),
-    /// How it stands with a host.
-    Monitor(HostId),
+    /// How it stands with a machine: the whole screen.
+    Monitor(Box<monitor::Panel>),
     /// A host's forwards.
     Ports(ports::Panel),
     /// The file browser; its state is the app's, for it outlives the layer.
@@ -200,6 +217,11 @@ impl Layer {
     /// A line for a wish that needs a name.
     pub fn ask(title: String, text: &str, wish: Wish) -> Layer {
         Layer::Prompt { title, field: Field::new(text), purpose: Purpose::Wish(Box::new(wish)) }
+    }
+
+    /// A line for what an act takes.
+    pub fn act(title: String, host: HostId, session: SessionId, deed: &'static Deed) -> Layer {
+        Layer::Prompt { title, field: Field::default(), purpose: Purpose::Act(host, session, deed) }
     }
 
     pub fn search(pane: PaneId, down: bool, title: &str) -> Layer {
@@ -278,6 +300,7 @@ impl Layer {
                         Purpose::Tab(id) => Choice::RenameTab(*id, text),
                         Purpose::Session(host, id) => Choice::RenameSession(host.clone(), id.clone(), text),
                         Purpose::Search(pane, down) => Choice::Search(*pane, *down, text),
+                        Purpose::Act(host, id, deed) => Choice::Typed(host.clone(), id.clone(), deed, text),
                         Purpose::GoToTab => Choice::GoToTab(text),
                         Purpose::Wish(wish) => Choice::Named(wish.clone(), text),
                     })
@@ -295,7 +318,8 @@ impl Layer {
                 _ => Outcome::Stay,
             },
             Layer::Back(b) => b.key(&name),
-            Layer::Monitor(_) | Layer::Facts { .. } => Outcome::Close,
+            Layer::Monitor(panel) => panel.key(key, &name),
+            Layer::Facts { .. } => Outcome::Close,
             Layer::Entry(entry) => entry.key(key, &name),
             // (their keys need what only the app knows)
             Layer::Browser | Layer::Queue(_) | Layer::Viewer(_) => Outcome::Stay,
@@ -313,6 +337,7 @@ impl Layer {
             Layer::Picker(p) => p.paste(&text()),
             Layer::Prompt { field, .. } => field.insert(&text()),
             Layer::Ports(p) => p.paste(&text()),
+            Layer::Monitor(p) => p.paste(&text()),
             Layer::Form(form) => form.paste(&text()),
             Layer::Entry(entry) => entry.field.insert(&text()),
             Layer::Viewer(viewer) => {
@@ -330,6 +355,7 @@ impl Layer {
         match self {
             Layer::Picker(p) => p.step(by),
             Layer::Ports(p) => p.step(by.signum()),
+            Layer::Monitor(p) => p.step(by),
             Layer::Viewer(v) => v.step(by),
             _ => {}
         }
@@ -345,7 +371,7 @@ impl Layer {
                 }
                 Outcome::Stay
             }
-            Layer::Numbers { .. } | Layer::Monitor(_) | Layer::Facts { .. } => Outcome::Close,
+            Layer::Numbers { .. } | Layer::Facts { .. } => Outcome::Close,
             _ => Outcome::Stay,
         }
     }

@@ -10,6 +10,7 @@ pub mod files;
 pub mod find;
 pub mod foresight;
 pub mod forwards;
+pub mod gauges;
 pub mod host;
 pub mod import;
 pub mod inbox;

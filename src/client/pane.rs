@@ -6,7 +6,7 @@ use super::host::HostId;
 use super::host::attached::Waiting;
 use super::layout::PaneId;
 use super::predict::Predictor;
-use crate::proto::control::SessionInfo;
+use crate::proto::control::{SessionCreate, SessionInfo};
 use crate::proto::ids::{Offset, SessionId, Size};
 use crate::proto::notice::SessionExited;
 use crate::term::engine::Engine;
@@ -42,6 +42,8 @@ pub struct Pane {
     pub session: Option<SessionId>,
     /// What it is to show, or showed a session of: nothing else takes its place.
     pub prepared: Option<Prepared>,
+    /// The same for what no connection is kept for: it is tried again as it was wanted.
+    pub once: Option<Box<SessionCreate>>,
     /// Its session is one over plain SSH, opened on this host. It lives on this machine: while that host is reached in another
     /// way, `host` is this machine; opened as this machine's, both are.
     pub plain: Option<HostId>,
@@ -227,6 +229,7 @@ impl Pane {
             host,
             session: None,
             prepared: None,
+            once: None,
             plain: None,
             stage: Stage::Starting,
             shell: false,
@@ -314,6 +317,9 @@ impl Pane {
         match (self.info.as_deref(), &self.prepared) {
             (Some(info), _) => title_of(info),
             (None, Some(prepared)) => prepared.name.clone(),
+            (None, None) if let Some(kept) = self.once.as_ref().and_then(|o| o.definition.as_ref()) => {
+                crate::text::short(&kept.name, 60)
+            }
             (None, None) if !self.host.is_local() => crate::text::short(self.host.as_str(), 40),
             (None, None) => "shell".into(),
         }

@@ -185,7 +185,8 @@ fn words(connection: &Connection) -> Words {
     Words {
         leads_to: connection.leads_to(),
         tags: connection.tags.iter().map(|t| format!("#{}", short(t, 40))).collect::<Vec<_>>().join(" "),
-        away: !matches!(kind, Ok(Kind::Local(_))),
+        // (ports and containers are the machine's own)
+        away: !matches!(kind, Ok(Kind::Local(_) | Kind::Serial(_) | Kind::Docker(_))),
         other: matches!(kind, Ok(Kind::Other(_))),
     }
 }

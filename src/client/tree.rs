@@ -71,6 +71,9 @@ pub enum Standing {
     Working,
     Online,
     Troubled,
+    /// There, and beyond a limit of the settings.
+    Limited,
+    Error,
 }
 
 #[derive(Clone, PartialEq, Debug)]

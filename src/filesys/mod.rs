@@ -4,6 +4,7 @@
 //! # Layout
 //! - `local`  this machine: by handles, on threads that may wait for a disk; `local/part` a file until it is whole,
 //!   `local/owners` who an owner is
+//! - `container` a container, by its own tools or the engine's archives
 //! - `sftp`   a host, over a channel of SSH; `sftp/pieces` many reads and writes under way at once
 //! - `walk`   a tree read, piece by piece · `grow` a tree written · `delete` one deleted · `copy` one onto the other
 //! - `pack`   a tree as a bundle
@@ -28,6 +29,7 @@
 
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::indexing_slicing))]
 
+pub mod container;
 pub mod copy;
 pub mod delete;
 mod fault;
@@ -64,6 +66,7 @@ const UNFINISHED: u32 = 0o1700;
 pub enum Fs {
     Local(Local),
     Sftp(sftp::Remote),
+    Container(container::Remote),
 }
 
 /// A directory: of this machine by its handle, of a host by its path.
@@ -71,12 +74,14 @@ pub enum Fs {
 pub enum Dir {
     Local(local::Dir),
     Sftp(sftp::Dir),
+    Container(container::Dir),
 }
 
 /// The entries of a directory, batch by batch.
 pub enum Listing {
     Local(local::Listing),
     Sftp(Box<sftp::Listing>),
+    Container(Box<container::Listing>),
 }
 
 /// Entries of one batch.
@@ -91,6 +96,7 @@ pub struct Batch {
 pub enum Reader {
     Local(local::Reader),
     Sftp(Box<sftp::pieces::Reader>),
+    Container(Box<container::Reader>),
 }
 
 /// A file that is written under its part's name until it is whole. One that is let go of before leaves the part there, or
@@ -98,6 +104,7 @@ pub enum Reader {
 pub enum Writer {
     Local(local::part::Writer),
     Sftp(Box<sftp::pieces::Writer>),
+    Container(Box<container::Writer>),
 }
 
 /// Bytes that an entry takes in memory, about.
@@ -272,6 +279,7 @@ impl Fs {
         match self {
             Fs::Local(fs) => fs.dir(path).await.map(Dir::Local),
             Fs::Sftp(fs) => fs.dir(path).await.map(Dir::Sftp),
+            Fs::Container(fs) => fs.dir(path).await.map(Dir::Container),
         }
     }
 
@@ -285,6 +293,7 @@ impl Fs {
         match self {
             Fs::Local(fs) => fs.stat(path, real, space).await,
             Fs::Sftp(fs) => fs.stat(path, real, space).await,
+            Fs::Container(fs) => fs.stat(path, real, space).await,
         }
     }
 
@@ -293,6 +302,7 @@ impl Fs {
         match self {
             Fs::Local(fs) => fs.real(path).await,
             Fs::Sftp(fs) => fs.real(path).await,
+            Fs::Container(fs) => fs.real(path).await,
         }
     }
 
@@ -301,6 +311,7 @@ impl Fs {
         match self {
             Fs::Local(fs) => fs.read(path, from, to).await.map(|(info, r)| (info, Reader::Local(r))),
             Fs::Sftp(fs) => fs.read(path, from, to).await.map(|(info, r)| (info, Reader::Sftp(Box::new(r)))),
+            Fs::Container(fs) => fs.read(path, from, to).await.map(|(info, r)| (info, Reader::Container(Box::new(r)))),
         }
     }
 
@@ -346,7 +357,7 @@ impl Fs {
     pub async fn sync(&self, dir: &Dir) -> Result<(), Fault> {
         match dir {
             Dir::Local(dir) => dir.sync_all().await,
-            Dir::Sftp(_) => Ok(()),
+            Dir::Sftp(_) | Dir::Container(_) => Ok(()),
         }
     }
 }
@@ -357,6 +368,7 @@ impl Dir {
         match self {
             Dir::Local(dir) => dir.path(),
             Dir::Sftp(dir) => dir.path(),
+            Dir::Container(dir) => dir.path(),
         }
     }
 
@@ -364,6 +376,7 @@ impl Dir {
         match self {
             Dir::Local(dir) => Listing::Local(dir.list()),
             Dir::Sftp(dir) => Listing::Sftp(Box::new(dir.list())),
+            Dir::Container(dir) => Listing::Container(Box::new(dir.list())),
         }
     }
 
@@ -372,6 +385,8 @@ impl Dir {
         match self {
             Dir::Local(_) => Some(Kept::Local),
             Dir::Sftp(dir) => dir.keep(bytes).map(Kept::Sftp),
+            // (what a container says is bounded by the call)
+            Dir::Container(_) => Some(Kept::Local),
         }
     }
 
@@ -380,6 +395,7 @@ impl Dir {
         match self {
             Dir::Local(dir) => dir.sub(name).await.map(Dir::Local),
             Dir::Sftp(dir) => dir.sub(name).await.map(Dir::Sftp),
+            Dir::Container(dir) => dir.sub(name).await.map(Dir::Container),
         }
     }
 
@@ -388,6 +404,7 @@ impl Dir {
         match self {
             Dir::Local(dir) => dir.info(name).await,
             Dir::Sftp(dir) => dir.info(name).await,
+            Dir::Container(dir) => dir.info(name).await,
         }
     }
 
@@ -396,6 +413,7 @@ impl Dir {
         match self {
             Dir::Local(dir) => dir.is_mount(),
             Dir::Sftp(dir) => dir.is_mount(),
+            Dir::Container(_) => false,
         }
     }
 
@@ -403,6 +421,7 @@ impl Dir {
         match self {
             Dir::Local(dir) => dir.mkdir(name, mode).await,
             Dir::Sftp(dir) => dir.mkdir(name, mode).await,
+            Dir::Container(dir) => dir.mkdir(name, mode).await,
         }
     }
 
@@ -411,6 +430,7 @@ impl Dir {
         match self {
             Dir::Local(dir) => dir.remove(names).await,
             Dir::Sftp(dir) => dir.remove(names).await,
+            Dir::Container(dir) => dir.remove(names).await,
         }
     }
 
@@ -419,6 +439,7 @@ impl Dir {
         match self {
             Dir::Local(dir) => dir.rmdir(name).await,
             Dir::Sftp(dir) => dir.rmdir(name).await,
+            Dir::Container(dir) => dir.rmdir(name).await,
         }
     }
 
@@ -426,6 +447,7 @@ impl Dir {
         match (self, to) {
             (Dir::Local(dir), Dir::Local(to)) => dir.rename(name, to, to_name, replace).await,
             (Dir::Sftp(dir), Dir::Sftp(to)) => dir.rename(name, to, to_name, replace).await,
+            (Dir::Container(dir), Dir::Container(to)) => dir.rename(name, to, to_name, replace).await,
             _ => Err(Fault::new(Fault::OTHER_DISK, "the two are of different hosts")),
         }
     }
@@ -434,6 +456,7 @@ impl Dir {
         match self {
             Dir::Local(dir) => dir.chmod(name, mode & 0o7777).await,
             Dir::Sftp(dir) => dir.chmod(name, mode & 0o7777).await,
+            Dir::Container(dir) => dir.chmod(name, mode & 0o7777).await,
         }
     }
 
@@ -442,6 +465,7 @@ impl Dir {
         match self {
             Dir::Local(dir) => dir.finish(mode & 0o7777, mtime_ms).await,
             Dir::Sftp(dir) => dir.finish(mode & 0o7777, mtime_ms).await,
+            Dir::Container(dir) => dir.finish(mode & 0o7777, mtime_ms).await,
         }
     }
 
@@ -449,6 +473,7 @@ impl Dir {
         match self {
             Dir::Local(dir) => dir.read_link(name).await,
             Dir::Sftp(dir) => dir.read_link(name).await,
+            Dir::Container(dir) => dir.read_link(name).await,
         }
     }
 
@@ -457,6 +482,7 @@ impl Dir {
         match self {
             Dir::Local(dir) => dir.symlink(name, target, replace).await,
             Dir::Sftp(dir) => dir.symlink(name, target, replace).await,
+            Dir::Container(dir) => dir.symlink(name, target, replace).await,
         }
     }
 
@@ -465,6 +491,9 @@ impl Dir {
         match self {
             Dir::Local(dir) => dir.read(name, from, to).await.map(|(info, r)| (info, Reader::Local(r))),
             Dir::Sftp(dir) => dir.read(name, from, to).await.map(|(info, r)| (info, Reader::Sftp(Box::new(r)))),
+            Dir::Container(dir) => {
+                dir.read(name, from, to).await.map(|(info, r)| (info, Reader::Container(Box::new(r))))
+            }
         }
     }
 
@@ -510,6 +539,7 @@ impl Dir {
         match self {
             Dir::Local(dir) => dir.write(wanted).await.map(Writer::Local),
             Dir::Sftp(dir) => dir.write(wanted).await.map(|w| Writer::Sftp(Box::new(w))),
+            Dir::Container(dir) => dir.write(wanted).await.map(|w| Writer::Container(Box::new(w))),
         }
     }
 }
@@ -520,6 +550,7 @@ impl Listing {
         match self {
             Listing::Local(l) => l.next().await,
             Listing::Sftp(l) => l.next().await,
+            Listing::Container(l) => l.next().await,
         }
     }
 
@@ -528,6 +559,7 @@ impl Listing {
         match self {
             Listing::Local(_) => 0,
             Listing::Sftp(l) => l.bytes(),
+            Listing::Container(l) => l.bytes(),
         }
     }
 }
@@ -538,6 +570,7 @@ impl Reader {
         match self {
             Reader::Local(r) => r.next().await,
             Reader::Sftp(r) => r.next().await,
+            Reader::Container(r) => r.next().await,
         }
     }
     /// What the file is now.
@@ -545,6 +578,7 @@ impl Reader {
         match self {
             Reader::Local(r) => r.info().await,
             Reader::Sftp(r) => r.info().await,
+            Reader::Container(r) => r.info().await,
         }
     }
 }
@@ -555,6 +589,7 @@ impl Writer {
         match self {
             Writer::Local(w) => w.at(),
             Writer::Sftp(w) => w.at(),
+            Writer::Container(w) => w.at(),
         }
     }
     /// How far all is written.
@@ -562,6 +597,7 @@ impl Writer {
         match self {
             Writer::Local(w) => w.at(),
             Writer::Sftp(w) => w.written(),
+            Writer::Container(w) => w.written(),
         }
     }
     /// The next bytes. Over SFTP they may still be under way when this returns.
@@ -569,6 +605,7 @@ impl Writer {
         match self {
             Writer::Local(w) => w.write(bytes).await,
             Writer::Sftp(w) => w.write(bytes).await,
+            Writer::Container(w) => w.write(bytes).await,
         }
     }
     /// It is whole: on disk, with mode and time, under its own name.
@@ -576,6 +613,7 @@ impl Writer {
         match self {
             Writer::Local(w) => w.finish().await,
             Writer::Sftp(w) => w.finish().await,
+            Writer::Container(w) => w.finish().await,
         }
     }
 }
@@ -586,6 +624,7 @@ pub async fn put(files: Vec<Put>) -> Vec<Result<(), Fault>> {
         None => Vec::new(),
         Some(Dir::Local(_)) => local::put(files).await,
         Some(Dir::Sftp(_)) => sftp::put(files).await,
+        Some(Dir::Container(_)) => container::put(files).await,
     }
 }
 
@@ -595,5 +634,6 @@ pub async fn get(files: Vec<Get>) -> Vec<Result<Vec<u8>, Fault>> {
         None => Vec::new(),
         Some(Dir::Local(_)) => local::get(files).await,
         Some(Dir::Sftp(_)) => sftp::get(files).await,
+        Some(Dir::Container(_)) => container::get(files).await,
     }
 }

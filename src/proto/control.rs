@@ -22,13 +22,19 @@ macro_rules! method {
 }
 
 pub mod connections;
+mod containers;
+mod device;
 mod files;
 mod find;
 mod life;
+mod serial;
 mod target;
+pub use containers::*;
+pub use device::*;
 pub use files::*;
 pub use find::*;
 pub use life::*;
+pub use serial::*;
 pub use target::*;
 
 /// Why a call failed. Codes are stable; the message is for people.
@@ -64,6 +70,8 @@ impl Fault {
     pub const OTHER_DISK: i64 = 10;
     /// Somebody else is at it just now.
     pub const BUSY: i64 = 11;
+    /// A serial port, a container or a telnet host is not to be had: the message is why, `; `, and what to do.
+    pub const DEVICE: i64 = 12;
 
     pub fn new(code: i64, message: impl Into<String>) -> Fault {
         Fault { code, message: message.into() }
@@ -169,6 +177,9 @@ pub struct SessionInfo {
     /// The same in milliseconds since 1970: puts sessions of one second in their order.
     #[serde(skip_serializing_if = "is_zero")]
     pub created_ms: u64,
+    /// Seconds since then by a clock that nobody sets, while it lives; 0 = not told.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub age_s: u64,
     pub cols: u16,
     pub rows: u16,
     pub offset: Offset,
@@ -192,6 +203,9 @@ pub struct SessionInfo {
     /// Its program works as root.
     #[serde(skip_serializing_if = "is_no")]
     pub root: bool,
+    /// How it stands with what it is connected to, where that is no program.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device: Option<Box<Device>>,
     /// The target process whose channel it is; empty = a program of its own machine.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub target: String,
@@ -211,6 +225,7 @@ impl Default for SessionInfo {
             pid: 0,
             created_at: String::new(),
             created_ms: 0,
+            age_s: 0,
             cols: 80,
             rows: 24,
             offset: 0,
@@ -223,6 +238,7 @@ impl Default for SessionInfo {
             ended_at: None,
             bells: 0,
             root: false,
+            device: None,
             target: String::new(),
         }
     }
@@ -287,6 +303,10 @@ pub struct SessionCreate {
     /// size is that which is told here. One that is lost is forgotten then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub again: Option<SessionId>,
+    /// The container that was made of the connection's image before, by id or name: where it is still there it is meant, and
+    /// none is made. Known to the agent where a session is started again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub container: Option<String>,
     /// A channel of this target process instead of a program of its own machine; directory and shell are the host's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<TargetId>,
@@ -596,14 +616,28 @@ pub struct Unsubscribe {
 }
 method!(Unsubscribe = "unsubscribe" -> Done);
 
-/// Gauges of the agent's host, every 2 s as notices `monitoring.data`.
+/// Gauges as notices `monitoring.data`, until that is called off or the link ends: of the agent's host every 2 s, of one that
+/// it reaches over SSH or of a container every 5 s. Called again for the same it changes how. Every look but the first
+/// tells; nothing is asked of a host whose connection is gone, for that could ask a person.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(default)]
-pub struct MonitoringSubscribe {}
+pub struct MonitoringSubscribe {
+    #[serde(flatten)]
+    pub of: super::gauges::Watched,
+    /// The processes too.
+    #[serde(skip_serializing_if = "is_no")]
+    pub detail: bool,
+    /// So often, ms: not sooner than they come by themselves, a minute at most; 0 = as they come.
+    #[serde(skip_serializing_if = "is_none")]
+    pub every_ms: u32,
+}
 method!(MonitoringSubscribe = "monitoring.subscribe" -> Done);
 #[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(default)]
-pub struct MonitoringUnsubscribe {}
+pub struct MonitoringUnsubscribe {
+    #[serde(flatten)]
+    pub of: super::gauges::Watched,
+}
 method!(MonitoringUnsubscribe = "monitoring.unsubscribe" -> Done);
 
 /// The TCP ports that the user's own programs listen on there, as far as the system tells.

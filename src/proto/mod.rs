@@ -50,6 +50,7 @@
 pub mod bundle;
 pub mod control;
 pub mod frame;
+pub mod gauges;
 pub mod hello;
 pub mod ids;
 pub mod notice;

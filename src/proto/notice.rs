@@ -1,6 +1,7 @@
 //! Owns the unasked messages. Unknown ones are ignored. Leaves out who sends them when.
 
 use super::control::{FilesEnded, MarkInfo, SessionInfo};
+pub use super::gauges::Gauges;
 use super::ids::StreamId;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -26,7 +27,8 @@ pub enum Notice {
     ConnectionsChanged,
     /// Sessions that had been out of sight are there again: their ids.
     SessionsRecovered(Vec<String>),
-    MonitoringData(Gauges),
+    /// How it stands with a machine that is watched.
+    MonitoringData(Box<Gauges>),
     /// The agent ends in order, its sessions live on. On stream 0, and as the last word on each attached stream.
     AgentShuttingDown(ShuttingDown),
     ExecExited {
@@ -62,28 +64,6 @@ pub struct ShuttingDown {
     /// When one may be started there again, seconds from now; left out = nobody knows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expected_return_s: Option<u64>,
-}
-
-/// A host's load, sampled by its agent.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, PartialEq)]
-#[serde(default)]
-pub struct Gauges {
-    /// Percent of all cores, 0 to 100.
-    pub cpu: f32,
-    /// Bytes.
-    pub mem_used: u64,
-    pub mem_total: u64,
-    /// One-minute load average.
-    pub load: f32,
-    /// Seconds.
-    pub uptime: u64,
-}
-
-impl Gauges {
-    /// Percent, 0 to 100.
-    pub fn mem(&self) -> f32 {
-        if self.mem_total == 0 { 0.0 } else { self.mem_used as f32 * 100.0 / self.mem_total as f32 }
-    }
 }
 
 #[derive(Serialize, Deserialize, Default)]
@@ -184,7 +164,7 @@ mod tests {
             Notice::SessionClipboard("x".into()),
             Notice::SessionMark(MarkInfo { line: 7, kind: MarkInfo::END.into(), exit: Some(1), ..MarkInfo::default() }),
             Notice::SessionsChanged,
-            Notice::MonitoringData(Gauges { cpu: 1.5, mem_used: 1, mem_total: 2, load: 0.5, uptime: 9 }),
+            Notice::MonitoringData(Box::new(Gauges { cpu: Some(1.5), mem_used: 1, mem_total: 2, ..Gauges::default() })),
             Notice::SessionsRecovered(vec!["k3f9".into()]),
             Notice::AgentShuttingDown(ShuttingDown { reason: "update".into(), expected_return_s: Some(5) }),
             Notice::ExecExited { stream: 4, code: 7 },

@@ -1,6 +1,7 @@
 //! Owns what an agent and the session process it starts say to each other, over standard input and output.
 //! Leaves out the socket they use later.
 
+use super::control::connections::{Docker, Serial, Telnet};
 use super::control::{Fault, SessionCreate, SessionInfo, is_no};
 use serde::{Deserialize, Serialize};
 use std::ffi::OsStr;
@@ -48,6 +49,33 @@ pub struct From {
     pub env: Vec<(String, String)>,
     /// What the program writes, where it is not UTF-8.
     pub encoding: Option<String>,
+    /// What it is connected to in a program's stead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device: Option<DeviceSpec>,
+    /// What its user is told first: it was started again by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub told: Option<String>,
+}
+
+/// What a session without a program of its own is connected to.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum DeviceSpec {
+    /// With a target process in `create.target`: a port of that host.
+    Serial(Serial),
+    Docker(Docker),
+    Telnet(Telnet),
+}
+
+impl DeviceSpec {
+    /// As [`SessionInfo::kind`] has it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            DeviceSpec::Serial(_) => "serial",
+            DeviceSpec::Docker(_) => "docker",
+            DeviceSpec::Telnet(_) => "telnet",
+        }
+    }
 }
 
 impl From {

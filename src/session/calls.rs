@@ -3,7 +3,10 @@
 use super::clients::Source;
 use super::start::check_free;
 use super::{NAMES, QUEUE, Session, internal};
+use crate::backend::Backend;
+use crate::backend::bridge::Wish;
 use crate::link::call::{self, Message};
+use crate::link::conn::Outbox;
 use crate::link::feed::Feed;
 use crate::proto::control::*;
 use crate::proto::ids::Offset;
@@ -15,6 +18,7 @@ use crate::term::keys;
 use crate::term::screen::Colors;
 use serde_json::Value;
 use std::sync::Arc;
+use tokio::sync::oneshot;
 
 impl Session {
     pub(super) fn message(&mut self, conn: u64, json: &[u8]) {
@@ -26,6 +30,9 @@ impl Session {
                     self.closing.push((out, id));
                     self.killed = true;
                     return self.hang_up();
+                }
+                if method == SessionAct::NAME {
+                    return self.act(out, id, params);
                 }
                 let result = self.call(conn, &method, params);
                 call::answer(&out, id, result);
@@ -103,6 +110,31 @@ impl Session {
         }
     }
 
+    /// Something is done with what it is connected to; answered once that has said how it went.
+    fn act(&mut self, out: Outbox, id: u64, p: Value) {
+        let asked = call::params::<SessionAct>(p).and_then(|asked| match &self.pty {
+            _ if self.ended.is_some() => Err(Fault::new(Fault::ENDED, "the session has ended")),
+            Backend::Bridge(bridge) => {
+                let (done, answer) = oneshot::channel();
+                bridge.wish(Wish::Act(asked.act, done));
+                Ok(answer)
+            }
+            _ => Err(Fault::new(
+                Fault::WRONG_KIND,
+                "it is a program: that is done with a serial port, a container or a telnet host",
+            )),
+        });
+        let answer = match asked {
+            Ok(answer) => answer,
+            Err(fault) => return call::answer(&out, id, Err(fault)),
+        };
+        tokio::spawn(async move {
+            let gone = || Fault::new(Fault::ENDED, "the session has ended");
+            let result = answer.await.unwrap_or_else(|_| Err(gone())).and_then(call::reply);
+            call::answer(&out, id, result);
+        });
+    }
+
     /// The terminal that shows it has these colours now.
     fn recolor(&mut self, colors: Colors) {
         self.engine.set_colors(colors.text, colors.back);
@@ -144,6 +176,7 @@ impl Session {
         };
         info.cols = self.size.cols;
         info.rows = self.size.rows;
+        info.age_s = (sys::boot_ms().saturating_sub(self.began_ms) / 1000).max(1);
         info.offset = self.ring.end();
         info.bells = self.bells;
         info.title = self.engine.title().to_string();

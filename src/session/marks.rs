@@ -15,6 +15,11 @@ pub struct Commands {
 }
 
 impl Commands {
+    /// A command runs, and how long it does is told at its end.
+    pub fn is_running(&self) -> bool {
+        self.since.is_some()
+    }
+
     /// The next mark, as it is told.
     pub fn told(&mut self, mark: &Mark) -> MarkInfo {
         let mut duration = None;

@@ -119,6 +119,9 @@ struct Session {
     searched: u64,
     /// How long the shell's commands take, as it marks them.
     commands: Commands,
+    time: sys::Steady,
+    /// When it began, by [`sys::boot_ms`].
+    began_ms: u64,
     /// Set by `session.resize`: clients' wishes rest until one of them resizes.
     pinned: bool,
     resizes: u64,

@@ -7,11 +7,9 @@ use super::{QUEUE, Session};
 use crate::link::call;
 use crate::proto::notice::Notice;
 use crate::session::Snapshot;
-use crate::sys;
 use crate::term::engine::Engine;
 use crate::term::screen::Event;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 /// A client with so much on its way is not rung at as well.
 const BUSY: usize = 256 << 10;
@@ -30,7 +28,9 @@ impl Session {
 
     fn print(&mut self, bytes: &[u8]) {
         self.ring.push(bytes);
-        self.engine.set_time(sys::unix_ms(SystemTime::now()));
+        // (a command's end is told from its begin)
+        let time = self.time.now(self.commands.is_running());
+        self.engine.set_time(time);
         // whose screen it is says how large it is; where nobody looks the program may
         let watched = self.conns.values().any(|c| c.viewer.as_ref().is_some_and(|v| v.wish.is_some()));
         self.engine.set_resizable(!watched && !self.pinned && self.policy != Policy::Fixed);

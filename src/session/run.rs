@@ -3,7 +3,7 @@
 use super::clients::Conn;
 use super::output::screen;
 use super::{Session, start};
-use crate::backend::End;
+use crate::backend::{Backend, End};
 use crate::link::call;
 use crate::link::conn::{FrameReader, Outbox};
 use crate::proto::control::*;
@@ -78,6 +78,9 @@ impl Session {
         let mut rests_at: Option<Instant> = None;
         // nobody had the other end open when it was looked at last
         let mut left = false;
+        let mut device = self.pty.device();
+        // whether its clients were told of to who is at the other end
+        let mut looked_at = false;
         self.lent.serve();
         // once the program has ended: what it wrote is still to be read, but not for ever
         let mut drain: Option<(Instant, Instant)> = None;
@@ -168,10 +171,26 @@ impl Session {
                     }
                     self.look_after_socket(&mut listening);
                     self.look_at_foreground();
+                    let viewed = self.conns.values().any(|c| c.viewer.is_some());
+                    if std::mem::replace(&mut looked_at, viewed) != viewed {
+                        self.pty.look(viewed);
+                    }
                     // after all else: what this beat itself has touched is given back, too
                     if own_pages.is_none() || !std::mem::take(&mut busy) {
                         own_pages.get_or_insert_with(sys::OwnPages::find).give_back();
                     }
+                }
+                Ok(()) = async { match &mut device { Some(d) => d.changed().await, None => std::future::pending().await } } => {
+                    if let Some(d) = &mut device {
+                        let now = d.borrow_and_update().clone();
+                        if matches!(self.pty, Backend::Bridge(_)) {
+                            self.record.info.command = vec![now.what.clone()];
+                        }
+                        // (of a host behind a channel there is nothing to say while it is heard)
+                        self.record.info.device = Some(Box::new(now)).filter(|d| !d.state.is_empty());
+                    }
+                    busy = true;
+                    self.tell(&Notice::SessionChanged(Box::new(self.info())));
                 }
                 Some(back) = looked.recv() => {
                     busy = true;

@@ -7,12 +7,12 @@ use super::lent::Lent;
 use super::marks::Commands;
 use super::ring::{self, Ring};
 use super::{NAMES, Session, internal};
-use crate::backend::{Backend, channel, pty};
+use crate::backend::{Backend, bridge, channel, docker, pty, serial, telnet};
 use crate::paths::Paths;
 use crate::proto::control::*;
 use crate::proto::hello;
 use crate::proto::ids::{SessionId, Size, TargetId, check_name};
-use crate::proto::spawn::{From, Spec};
+use crate::proto::spawn::{DeviceSpec, From, Spec};
 use crate::store;
 use crate::store::rundir::{Entry, Record, RunDir};
 use crate::sys;
@@ -106,8 +106,11 @@ impl Session {
             info.connection.clone_from(&from.connection);
             info.connection_id.clone_from(&from.connection_id);
         }
-        let (lent, variables) =
-            if create.target.is_some() { Default::default() } else { Lent::start(&run, id.as_str()) };
+        let (lent, variables) = if create.target.is_some() || from.device.is_some() {
+            Default::default()
+        } else {
+            Lent::start(&run, id.as_str())
+        };
         let mut env = environment(&id, &spec.host, create.term.as_deref(), &cwd);
         env.retain(|(k, _)| !variables.iter().any(|(set, _)| set == k));
         env.extend(variables);
@@ -116,6 +119,11 @@ impl Session {
         env.extend(from.env.iter().map(|(k, v)| (k.into(), v.into())));
         let mut encoding = from.encoding.as_deref().and_then(Encoding::named);
         let pty = match &create.target {
+            _ if let Some(device) = from.device.clone() => {
+                let bridge = bridged(&paths, &id, device.clone(), &create, from.told.clone(), runtime)?;
+                info = of_device(info, &device, &bridge, &create);
+                Backend::Bridge(bridge)
+            }
             Some(target) => {
                 let channel = far(&run, target, &create, &from, size, runtime)?;
                 let command = !create.command.is_empty() || from.line.is_some();
@@ -166,6 +174,8 @@ impl Session {
             applied: Applied::default(),
             searched: 0,
             commands: Commands::default(),
+            time: sys::Steady::default(),
+            began_ms: sys::boot_ms(),
             size,
             policy,
             pinned: false,
@@ -225,6 +235,63 @@ fn far(
         Fault::GONE => Fault::new(Fault::GONE, "the process that holds the SSH connection went away"),
         _ => f,
     })
+}
+
+/// A serial port, a container, a telnet host.
+fn bridged(
+    paths: &Paths,
+    id: &SessionId,
+    device: DeviceSpec,
+    create: &SessionCreate,
+    told: Option<String>,
+    runtime: &tokio::runtime::Runtime,
+) -> Result<bridge::Bridge, Fault> {
+    let term = create.term.as_deref().unwrap_or(TERM);
+    let size = create.size.unwrap_or(Size::new(80, 24));
+    match device {
+        DeviceSpec::Serial(port) => {
+            // (both are asked again whenever it has to be opened anew, for as long as the session lives)
+            let named = {
+                let paths = paths.clone();
+                move |id: &str| match RunDir::open(&paths).ok()?.entry(&id.parse().ok()?)? {
+                    Entry::Alive(record) => Some(record.info.label().to_string()),
+                    _ => None,
+                }
+            };
+            let way = create.target.clone().map(|target| {
+                let paths = paths.clone();
+                let reach = move || {
+                    let run = RunDir::open(&paths).map_err(|f| io::Error::other(f.to_string()))?;
+                    store::target::connect(&run, &target)
+                };
+                Box::new(reach) as serial::Way
+            });
+            let home = paths.home().to_path_buf();
+            runtime.block_on(serial::open(port, serial::Opening { size, told, home, sessions: Box::new(named), way }))
+        }
+        DeviceSpec::Docker(docker) => {
+            let name = docker::made_name(id.as_str());
+            runtime.block_on(docker::open(docker, size, term, &name))
+        }
+        DeviceSpec::Telnet(telnet) => runtime.block_on(telnet::open(telnet, size, term)),
+    }
+}
+
+/// What a list says of a session that is connected to something in a program's stead.
+fn of_device(
+    mut info: SessionInfo,
+    device: &DeviceSpec,
+    bridge: &bridge::Bridge,
+    create: &SessionCreate,
+) -> SessionInfo {
+    let now = bridge.device().borrow().clone();
+    info.kind = device.kind().into();
+    info.command = vec![now.what.clone()];
+    info.device = Some(Box::new(now));
+    info.root = false;
+    info.cwd = String::new();
+    info.target = create.target.as_ref().map(ToString::to_string).unwrap_or_default();
+    info
 }
 
 /// What a list says of a session without a program of its own: whom it is a channel to.

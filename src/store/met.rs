@@ -38,7 +38,7 @@ impl Met {
     pub fn guess(&self, now: u64) -> Option<&str> {
         const MANY: u32 = 2;
         const WHILE: u64 = 30 * 24 * 3600;
-        self.key.as_deref().filter(|_| self.broke < MANY || now.saturating_sub(self.broke_at) > WHILE)
+        self.key.as_deref().filter(|_| self.broke < MANY || self.broke_at > now || now - self.broke_at > WHILE)
     }
 }
 

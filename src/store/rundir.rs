@@ -53,6 +53,8 @@ struct Lost {
     info: SessionInfo,
     /// Seconds since 1970.
     noticed: u64,
+    /// The same in milliseconds since this boot.
+    noticed_up: Option<u64>,
 }
 
 /// The head of an end record; screen, history, ring and marks follow in this order.
@@ -62,6 +64,9 @@ pub struct EndHeader {
     pub info: SessionInfo,
     /// Seconds since 1970.
     pub ended: u64,
+    /// The same in milliseconds since this boot; none = from an earlier build.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ended_up: Option<u64>,
     pub ring_start: Offset,
     pub screen_len: u64,
     pub history_len: u64,
@@ -290,7 +295,7 @@ impl RunDir {
     }
 
     fn mark_lost(&self, info: &SessionInfo) -> io::Result<()> {
-        let lost = Lost { info: info.clone(), noticed: seconds(SystemTime::now()) };
+        let lost = Lost { info: info.clone(), noticed: seconds(SystemTime::now()), noticed_up: Some(sys::boot_ms()) };
         self.dir.write_atomic(&format!("{}.lost", info.id), &serde_json::to_vec(&lost)?)
     }
 
@@ -326,8 +331,15 @@ impl RunDir {
         old.sort();
         let now = seconds(SystemTime::now());
         let surplus = old.len().saturating_sub(KEPT);
+        let up = sys::boot_ms();
         for (i, (mtime, name)) in old.iter().enumerate() {
-            if i < surplus || now.saturating_sub(*mtime) > KEPT_FOR.as_secs() {
+            // what seems old may be of just now: somebody has set the clock. What is of a time to come is of before that
+            let seems = now.checked_sub(*mtime).is_none_or(|age| age > KEPT_FOR.as_secs());
+            let is = || match self.kept_since(name) {
+                Some(since) => up.saturating_sub(since) > KEPT_FOR.as_millis() as u64,
+                None => *mtime <= now,
+            };
+            if i < surplus || (seems && is()) {
                 self.gone(name);
             }
         }
@@ -340,10 +352,24 @@ impl RunDir {
                 && self.open_at(&format!("{id}.json")).is_err()
             {
                 let made = self.dir.stat(name).ok().flatten().map(|e| seconds(e.modified));
-                let age = made.map_or(0, |t| now.saturating_sub(t));
-                if age > 10 {
+                // (a clock that was set back leaves what is of a time to come)
+                let old = made.is_some_and(|t| now.checked_sub(t).is_none_or(|age| age > 10));
+                if old {
                     self.gone(name);
                 }
+            }
+        }
+    }
+
+    /// When the end of that name was recorded, milliseconds since this boot.
+    fn kept_since(&self, name: &str) -> Option<u64> {
+        let id: SessionId = name.split('.').next()?.parse().ok()?;
+        match name.ends_with(".end") {
+            true => self.end(&id).ok()?.header.ended_up,
+            false => {
+                let mut json = Vec::new();
+                self.open_at(name).ok()?.take(RECORD_LIMIT as u64).read_to_end(&mut json).ok()?;
+                serde_json::from_slice::<Lost>(&json).ok()?.noticed_up
             }
         }
     }
@@ -422,7 +448,7 @@ impl RunDir {
 
     /// Writes how a session ended, whole or not at all; where the disk has no room, without the ring, or its code alone.
     pub fn write_end(&self, mut header: EndHeader, all: Remains<'_>) -> io::Result<()> {
-        header.ended = seconds(SystemTime::now());
+        (header.ended, header.ended_up) = (seconds(SystemTime::now()), Some(sys::boot_ms()));
         let whole = self.try_write_end(&mut header, all);
         if whole.is_ok() {
             return whole;
@@ -519,6 +545,42 @@ mod tests {
         run.dir().remove(".tmp-11").unwrap();
         assert_eq!(RunDir::open(&paths("two")).unwrap().entries().len(), 0);
         assert!(!run.path().exists());
+    }
+
+    /// A record as it is on disk, with another time.
+    fn dated(run: &RunDir, id: &str, ended_up: Option<u64>, modified: SystemTime) {
+        let info = SessionInfo { id: id.into(), ..SessionInfo::default() };
+        run.write_end(EndHeader { info, ..EndHeader::default() }, Remains::default()).unwrap();
+        let name = format!("{id}.end");
+        if ended_up != Some(0) {
+            let mut header = run.end(&id.parse().unwrap()).unwrap().header;
+            header.ended_up = ended_up;
+            run.try_write_end(&mut header, Remains::default()).unwrap();
+        }
+        let file = File::options().write(true).open(run.path().join(&name)).unwrap();
+        file.set_modified(modified).unwrap();
+    }
+
+    #[test]
+    fn ends_are_kept_for_an_hour_whatever_is_done_to_the_clock() {
+        const DAY: Duration = Duration::from_secs(86_400);
+        let (_home, paths) = home();
+        let run = RunDir::open(&paths("one")).unwrap();
+        let (now, up) = (SystemTime::now(), sys::boot_ms());
+        // it ended just now, and the clock went three days on since; or back
+        dated(&run, "forth", Some(0), now - 3 * DAY);
+        dated(&run, "back", Some(0), now + 3 * DAY);
+        // two hours ago, and the clock went back: it is of a time to come, and old all the same
+        let before = up.checked_sub(2 * 3_600_000);
+        if before.is_some() {
+            dated(&run, "old", before, now + 3 * DAY);
+            dated(&run, "plain", before, now - Duration::from_secs(7200));
+        }
+        // one of an earlier build goes by its time
+        dated(&run, "earlier", None, now - Duration::from_secs(7200));
+        run.collect();
+        let left: Vec<String> = run.entries().iter().map(|e| e.info().id.clone()).collect();
+        assert_eq!(left, ["back", "forth"]);
     }
 
     #[test]

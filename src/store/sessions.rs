@@ -8,7 +8,7 @@ use super::connections::cleaned;
 use super::file::{Loaded, Store, Stored};
 use crate::failure::Failure;
 use crate::proto::control::connections::Connection;
-use crate::proto::control::{SessionCreate, SessionInfo};
+use crate::proto::control::{Device, SessionCreate, SessionInfo};
 use crate::proto::ids::Size;
 use crate::safedir::SafeDir;
 use serde::{Deserialize, Serialize};
@@ -41,6 +41,12 @@ pub struct Defined {
     /// When it was found to be of an earlier boot, milliseconds since 1970.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub noticed_ms: Option<u64>,
+    /// An agent has begun it again by itself since it was lost, or tried to.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub claimed: bool,
+    /// The same in that boot, by its id, and milliseconds since it: while it lasts, that goes before a clock that was set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub noticed_up: Option<(String, u64)>,
 }
 
 /// All of them, by the session's id.
@@ -61,6 +67,8 @@ pub struct Boot {
     pub boot: String,
     /// Milliseconds since 1970.
     pub now_ms: u64,
+    /// Milliseconds since it booted.
+    pub up_ms: u64,
 }
 
 impl Boot {
@@ -77,7 +85,21 @@ impl Sessions {
                 return true;
             }
             if d.boot != boot.boot {
-                return boot.now_ms.saturating_sub(*d.noticed_ms.get_or_insert(boot.now_ms)) < WEEK;
+                let noticed = *d.noticed_ms.get_or_insert(boot.now_ms);
+                let age = match &d.noticed_up {
+                    Some((at, up)) if *at == boot.boot => boot.up_ms.saturating_sub(*up),
+                    _ => {
+                        // (of a time to come: the clock was set back, and how long ago it was nobody knows)
+                        let age = boot.now_ms.saturating_sub(noticed);
+                        let began = boot.up_ms.checked_sub(age).filter(|_| age < WEEK);
+                        began.into_iter().for_each(|up| d.noticed_up = Some((boot.boot.clone(), up)));
+                        if boot.now_ms < noticed {
+                            d.noticed_ms = Some(boot.now_ms);
+                        }
+                        age
+                    }
+                };
+                return age < WEEK;
             }
             recorded(id) || boot.now_ms.saturating_sub(d.info.created_ms) < YOUNG
         });
@@ -130,6 +152,21 @@ pub fn define(
         all.tidy(boot, recorded);
         all.sessions.insert(id.to_string(), defined);
         Ok((all, told))
+    })
+}
+
+/// It is begun again by who asks here first; false = somebody else did, or it is not on record.
+///
+/// # Errors
+/// As [`define`]'s: nobody begins it again.
+pub fn claim(dir: &SafeDir, id: &str) -> Result<bool, Failure> {
+    if load(dir).sessions.get(id).is_none_or(|d| d.claimed) {
+        return Ok(false);
+    }
+    Store::new(dir, FILE).update(|all: Option<Sessions>, _| {
+        let mut all = all.unwrap_or_default();
+        let first = all.sessions.get_mut(id).is_some_and(|d| !std::mem::replace(&mut d.claimed, true));
+        Ok((all, first))
     })
 }
 
@@ -189,6 +226,9 @@ pub struct Seen {
     /// Its own socket; empty = it has none any more.
     pub daemon_socket: String,
     pub cwd: String,
+    /// The container it is in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub container_id: Option<String>,
     pub config: Config,
 }
 
@@ -224,6 +264,7 @@ impl State {
             created_at: s.created_at.clone(),
             daemon_socket: if s.is_alive() { socket(&s.id) } else { String::new() },
             cwd: s.cwd.clone(),
+            container_id: s.device.as_ref().and_then(|d| d.container.clone()),
             config: Config {
                 shell: s.command.first().cloned().unwrap_or_default(),
                 command: s.command.clone(),
@@ -247,6 +288,10 @@ impl State {
             cwd: or(&seen.cwd, info.cwd),
             cols: size.cols,
             rows: size.rows,
+            device: info.device.or_else(|| {
+                let container = seen.container_id.clone()?;
+                Some(Box::new(Device { container: Some(container), ..Device::default() }))
+            }),
             ..info
         }
     }
@@ -280,7 +325,7 @@ mod tests {
     use super::*;
 
     fn boot(name: &str) -> Boot {
-        Boot { machine: "m".into(), boot: name.into(), now_ms: 10_000_000_000 }
+        Boot { machine: "m".into(), boot: name.into(), now_ms: 10_000_000_000, up_ms: 1_000_000 }
     }
     fn defined(boot: &str, created_ms: u64) -> Defined {
         Defined {
@@ -312,6 +357,16 @@ mod tests {
     }
 
     #[test]
+    fn one_agent_begins_it_again_once() {
+        let (_home, dir) = home();
+        define(&dir, &boot("one"), "a", defined("one", 1), |_| true).unwrap();
+        assert!(claim(&dir, "a").unwrap() && !claim(&dir, "a").unwrap() && !claim(&dir, "b").unwrap());
+        // it stands again: from here on it is another loss
+        define(&dir, &boot("one"), "a", defined("one", 1), |_| true).unwrap();
+        assert!(claim(&dir, "a").unwrap());
+    }
+
+    #[test]
     fn after_a_boot_they_can_be_had_for_a_week() {
         let (_home, dir) = home();
         let (one, mut two) = (boot("one"), boot("two"));
@@ -336,12 +391,39 @@ mod tests {
         assert_eq!(seen(&dir).last_of(info.clone()), info);
         assert_eq!(seen(&dir).last_of(SessionInfo { id: "x".into(), ..info.clone() }).cols, 3);
         define(&dir, &two, "b", defined("two", two.now_ms), |_| true).unwrap();
-        two.now_ms += WEEK - 1;
+        (two.now_ms, two.up_ms) = (two.now_ms + WEEK - 1, two.up_ms + WEEK - 1);
         define(&dir, &two, "c", defined("two", two.now_ms), |_| true).unwrap();
         assert!(load(&dir).sessions.contains_key("a"));
-        two.now_ms += 1;
+        (two.now_ms, two.up_ms) = (two.now_ms + 1, two.up_ms + 1);
         define(&dir, &two, "d", defined("two", two.now_ms), |_| true).unwrap();
         assert_eq!(load(&dir).sessions.into_keys().collect::<Vec<_>>(), ["b", "c", "d", "elsewhere"]);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_neither_ends_a_week_nor_makes_it_longer() {
+        const YEARS: u64 = 50 * 365 * 86_400_000;
+        let (_home, dir) = home();
+        let there = |dir: &SafeDir| load(dir).sessions.contains_key("a");
+        let keep = |boot: &Boot| define(&dir, boot, "b", defined(&boot.boot, boot.now_ms), |_| true).unwrap();
+        define(&dir, &boot("one"), "a", defined("one", 1), |_| true).unwrap();
+        // booted without a battery for its clock: noticed in 1970, then the network tells the time
+        let mut two = Boot { now_ms: 5_000, ..boot("two") };
+        keep(&two);
+        (two.now_ms, two.up_ms) = (YEARS, two.up_ms + 60_000);
+        keep(&two);
+        assert!(there(&dir), "a minute has passed, and no week");
+        // and set back
+        two.now_ms = 7_000;
+        two.up_ms += WEEK;
+        keep(&two);
+        assert!(!there(&dir), "a week has passed");
+        // over another boot the clock is all there is: of a time to come is of now
+        define(&dir, &boot("one"), "a", Defined { noticed_ms: Some(YEARS), ..defined("one", 1) }, |_| true).unwrap();
+        let mut three = boot("three");
+        keep(&three);
+        (three.now_ms, three.up_ms) = (three.now_ms + WEEK, three.up_ms + WEEK);
+        keep(&three);
+        assert!(!there(&dir));
     }
 
     #[test]

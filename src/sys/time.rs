@@ -23,6 +23,43 @@ pub fn unix_ms(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH).map_or(0, |d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX))
 }
 
+/// Milliseconds since this machine was booted, sleep included: a clock that nobody sets.
+pub fn boot_ms() -> u64 {
+    use rustix::time::{ClockId, clock_gettime};
+    // (elsewhere the monotonic clock goes on while the machine sleeps)
+    #[cfg(target_os = "linux")]
+    let now = clock_gettime(ClockId::Boottime);
+    #[cfg(not(target_os = "linux"))]
+    let now = clock_gettime(ClockId::Monotonic);
+    let (seconds, nanos) = (u64::try_from(now.tv_sec).unwrap_or(0), u64::try_from(now.tv_nsec).unwrap_or(0));
+    seconds.saturating_mul(1000) + nanos / 1_000_000
+}
+
+/// Times of day that differ by what passed between them, while that is asked for, whatever somebody does to the clock.
+#[derive(Default)]
+pub struct Steady {
+    /// A time of day, and when it was so.
+    at: Option<(u64, u64)>,
+}
+
+impl Steady {
+    /// Milliseconds since 1970: the clock's, or where the time before this must be told from it (`holds`) that and what
+    /// has passed since.
+    pub fn now(&mut self, holds: bool) -> u64 {
+        self.steady(holds, unix_ms(SystemTime::now()), boot_ms())
+    }
+
+    fn steady(&mut self, holds: bool, wall: u64, up: u64) -> u64 {
+        match self.at.filter(|_| holds) {
+            Some((then, at)) => then.saturating_add(up.saturating_sub(at)),
+            None => {
+                self.at = Some((wall, up));
+                wall
+            }
+        }
+    }
+}
+
 /// The time now in UTC: `2026-02-19T08:30:00Z`.
 pub fn now_rfc3339() -> String {
     rfc3339(SystemTime::now())
@@ -101,6 +138,19 @@ pub fn parse_rfc3339(text: &str) -> Option<SystemTime> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clock_that_is_set_does_not_make_a_command_last_days() {
+        const DAY: u64 = 86_400_000;
+        let mut time = Steady::default();
+        assert_eq!(time.steady(false, 1000, 50), 1000);
+        // while it is held the clock goes a week on, and back
+        assert_eq!(time.steady(true, 1000 + 7 * DAY, 250), 1200);
+        assert_eq!(time.steady(true, 3, 350), 1300);
+        // then it is the clock's again
+        assert_eq!(time.steady(false, 7 * DAY, 400), 7 * DAY);
+        assert!(boot_ms() > 0);
+    }
 
     #[test]
     fn times() {

@@ -3,7 +3,7 @@
 //!
 //! SSH here gives its windows back on receipt, so a channel that nobody reads would in the end hold up all channels of the
 //! connection. A session reads always; one that does not for a while (a stopped process) loses output, is told how much,
-//! and holds up nobody. An SFTP session is nothing without what would be lost: that one ends.
+//! and holds up nobody. An SFTP session and a pipe are nothing without what would be lost: those end.
 
 use crate::link::Link;
 use crate::link::call;
@@ -41,11 +41,15 @@ fn line(words: &[String]) -> String {
     format!("exec sh -c {} thub {}", quote(script), quote(&inner))
 }
 
+/// What the login shell there runs.
+pub fn command(open: &ChannelOpen) -> String {
+    open.line.clone().unwrap_or_else(|| line(&open.command))
+}
+
 /// The terminal asked for.
 pub fn terminal(open: &ChannelOpen) -> Terminal {
-    let command = (open.kind == "exec").then(|| open.line.clone().unwrap_or_else(|| line(&open.command)));
     Terminal {
-        command,
+        command: (open.kind == "exec").then(|| command(open)),
         term: open.term.clone(),
         size: Size::new(open.cols, open.rows).clamped(),
         env: open.env.clone(),
@@ -97,7 +101,7 @@ pub async fn serve(
         let room = flow.room();
         // only what holds up others is thrown away
         flow.stuck |= room == 0 && control.is_full() && flow.moved.elapsed() >= STUCK;
-        if flow.stuck && open.kind == ChannelOpen::SFTP {
+        if flow.stuck && [ChannelOpen::SFTP, ChannelOpen::PIPE].contains(&open.kind.as_str()) {
             break SessionExited { exit_code: None, cause: Some("what came for it was not taken".into()) };
         }
         let stuck = flow.stuck;

@@ -225,6 +225,10 @@ impl Target {
                 }
                 Err(fault) => Err(fault),
             },
+            Unsubscribe::NAME => call::params::<Unsubscribe>(p).and_then(|_| {
+                self.lookers.remove(conn);
+                call::reply(Done {})
+            }),
             TargetStop::NAME => {
                 self.stop.notify_one();
                 call::reply(Done {})
@@ -262,6 +266,7 @@ impl Target {
             sys::test_point("channel");
             let channel = match open.kind.as_str() {
                 ChannelOpen::SFTP => ssh.sftp_channel().await?,
+                ChannelOpen::PIPE => ssh.exec(&channel::command(&open)).await?,
                 _ => ssh.terminal(&channel::terminal(&open)).await?,
             };
             Ok::<_, crate::failure::Failure>((ssh, channel))

@@ -356,6 +356,10 @@ pub struct Hub {
 
 impl Hub {
     pub fn new() -> Option<Hub> {
+        Hub::before("")
+    }
+    /// With lines for the target's sshd.
+    pub fn before(target: &str) -> Option<Hub> {
         if !crate::support::sshd::here() {
             return None;
         }
@@ -366,7 +370,7 @@ impl Hub {
         for name in ["authorized", "id.pub"] {
             std::fs::set_permissions(far.sshd.at(name), PermissionsExt::from_mode(0o644)).unwrap();
         }
-        let target = Sshd::start("");
+        let target = Sshd::start(target);
         let ssh = home.join(".ssh");
         std::fs::create_dir(&ssh).unwrap();
         std::fs::copy(target.at("id"), ssh.join("id")).unwrap();
@@ -408,6 +412,27 @@ impl Drop for Hub {
         self.target.crash();
         crate::support::home::sweep(|| with_variable("HOME", &self.target.home()));
     }
+}
+
+/// Nothing ends when a target falls silent: who looks is told, and told when it is heard again.
+#[test]
+fn a_target_that_falls_silent_is_told_of_while_somebody_looks() {
+    let Some(hub) = Hub::new() else { return };
+    hub.know();
+    let far = &hub.far;
+    far.thub(&["conn", "add", "-H", "test", "sensor-node", "sensor"]).ok();
+    let session = id(far.thub(&["new", "-d", "-H", "test", "--connection", "sensor-node"]).ok());
+    let mut tty = far.tty(120, 35, &["test"]);
+    tty.until_text("sensor-node");
+    let state = || far.ls().into_iter().find(|s| s["id"] == *session).map(|s| s["device"]["state"].clone());
+    assert_eq!(state(), Some(Value::Null), "nothing is said of a host that is heard");
+    until("a looker", || far.ls().into_iter().find(|s| s["id"] == *session && s["clients"] == 1));
+    let serving: Vec<i32> = hub.target.pids()[1..].iter().map(|pid| *pid as i32).collect();
+    serving.iter().for_each(|pid| signal(*pid, Signal::STOP));
+    until("that it is silent", || (state() == Some("waiting".into())).then_some(()));
+    serving.iter().for_each(|pid| signal(*pid, Signal::CONT));
+    until("that it is heard", || (state() == Some(Value::Null)).then_some(()));
+    tty.kill9();
 }
 
 #[test]

@@ -5,8 +5,8 @@
 //! `THUB_TEST_SOAK` is how many seconds of it (20 by default), `THUB_TEST_LINK` `proxy` or `cable` (a cable where that can
 //! be), `THUB_TEST_SEED` what happens.
 
-mod costs;
-mod programs;
+pub mod costs;
+pub mod programs;
 
 use crate::far::Far;
 use crate::support::cable::{self, Cable};

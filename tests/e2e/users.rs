@@ -5,6 +5,7 @@ use crate::support::{Home, is_root, skip, until, words};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A user of this machine, gone with this.
 pub struct User {
@@ -21,7 +22,9 @@ impl User {
             skip("second user (root, useradd and setpriv make one)");
             return None;
         }
-        let name = format!("thub-{mark}{}", std::process::id());
+        // (several tests at once have one each)
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        let name = format!("thub-{mark}{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let mut useradd = Command::new("/usr/sbin/useradd");
         useradd.args(["--no-create-home", "--user-group", "--shell", "/bin/sh", &name]);
         // (another one at the same time holds the lock)

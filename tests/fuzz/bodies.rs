@@ -7,6 +7,7 @@ pub mod terminal;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
+use thub::backend::telnet::protocol::{ANSWERS, Protocol, SUB_MOST};
 use thub::config::Config;
 use thub::link::call::{self, Message};
 use thub::paths::Paths;
@@ -40,6 +41,34 @@ use thub::transport::ssh::forward::spec::{Kind as Forward, Place, Spec};
 use thub::transport::ssh::known_hosts::{self, File, HostKey, Verdict};
 use thub::transport::ssh::sftp::packet::{self, Reply};
 use thub::transport::ssh::sftp_guard::{Guard, PACKET_MOST};
+
+/// What a port sends, and what is read of the machines that have one.
+pub fn serial(data: &[u8]) {
+    use thub::backend::serial::{First, View, Wall, first, group_of, session_of, tty_index};
+    let text = String::from_utf8_lossy(data);
+    let _ = (tty_index(&text), group_of(&text, 20), session_of(data));
+    if let First::Open(marks, at) = first(data, &text) {
+        assert!(at <= data.len() && marks.len() <= 16);
+    }
+    for n in 0..8u8 {
+        let mut view = View::default();
+        (view.timestamps, view.crlf) = (n & 1 > 0, n & 2 > 0);
+        let mut out = Vec::new();
+        view.set_hex(n & 4 > 0, &mut out);
+        out.clear();
+        for (at, piece) in data.chunks(7).enumerate() {
+            view.show(piece, Wall(at as u64 * 1234), &mut out);
+        }
+        // what is only shown is shown as it is
+        assert!(n > 0 || out == data);
+        view.note(&text, &mut out);
+        assert!(out.ends_with(b" --\r\n"));
+        // (at most a row for each byte, drawn anew, or a time for each line)
+        assert!(out.len() <= 2000 + data.len() * 100);
+        view.echo(data, &mut out);
+    }
+    let _ = text.split_once(' ').map(|(act, follows)| Act::typed(act, Some(follows)));
+}
 
 /// What a peer sends on a link.
 pub fn frame(data: &[u8]) {
@@ -101,6 +130,31 @@ fn message(json: &[u8]) {
 /// What a program writes to its terminal, cut anywhere, with sizes changed in between (`terminal.rs` says how it is read).
 pub fn term(data: &[u8]) {
     terminal::check(data);
+}
+
+/// What a telnet host sends, cut anywhere.
+pub fn telnet(data: &[u8]) {
+    let size = Size { rows: 24, cols: 80 };
+    let read = |pieces: &mut dyn Iterator<Item = &[u8]>| {
+        let mut host = Protocol::new("xterm-256color", size);
+        let (mut text, mut out) = (Vec::new(), Vec::new());
+        for piece in pieces {
+            host.receive(piece, &mut text, &mut out);
+        }
+        (text, out, host.echoes(), host.takes_characters())
+    };
+    let whole = read(&mut std::iter::once(data));
+    assert_eq!(whole, read(&mut data.chunks(1)), "where it is cut makes no difference");
+    assert!(whole.0.len() <= data.len());
+    // the longest answer names the terminal; what is there from the beginning is filled up by text alone
+    let answers = (ANSWERS as usize + whole.0.len()).min(data.len() / 3 + 4);
+    assert!(whole.1.len() <= answers * 24 + SUB_MOST, "{} bytes to {}", whole.1.len(), data.len());
+    // what is typed arrives as it is, whatever has been agreed on
+    let mut host = Protocol::new("vt100", size);
+    let (mut nothing, mut out) = (Vec::new(), Vec::new());
+    host.send(data, &mut out);
+    Protocol::new("vt100", size).receive(&out, &mut nothing, &mut Vec::new());
+    assert_eq!(nothing, data);
 }
 
 /// A known_hosts file.
@@ -461,6 +515,49 @@ pub fn config(data: &[u8]) {
     assert!(text::escape(&text).chars().all(|c| !c.is_control()));
 }
 
+/// What a container's tools and its engine say of files and logs, and what is typed to a program without a terminal.
+pub fn container(data: &[u8]) {
+    use thub::backend::docker::{lines::Line, stamps::Stamps};
+    use thub::filesys::{Batch, container::said, container::tar::Tar};
+    // what scripts say, whatever stands between their marks
+    let pieces = said::marked("m", data);
+    assert!(pieces.iter().map(|p| p.len()).sum::<usize>() <= data.len());
+    let mut batch = Batch::default();
+    for piece in &pieces {
+        said::entry(piece, &mut batch);
+        said::link(piece);
+        said::space(piece);
+        let _ = said::answer(piece);
+    }
+    assert_eq!(batch.entries.len() as u64 + batch.unusable, pieces.len() as u64);
+    assert!(!said::failed("reading", data, data).message.contains('\u{1b}'));
+    // an engine's archive
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        let mut tar = Tar::new(Box::new(std::io::Cursor::new(data.to_vec())));
+        let mut seen = 0;
+        while let Ok(Some(_)) = tar.next().await {
+            while let Ok(Some(bytes)) = tar.bytes().await {
+                seen += bytes.len();
+            }
+        }
+        assert!(seen <= data.len());
+    });
+    // a log, in frames and without; typed lines
+    let mut out = Vec::new();
+    for framed in [None, Some((true, true)), Some((false, false))] {
+        let mut stamps = Stamps::default();
+        for piece in data.chunks(7) {
+            stamps.begin();
+            stamps.feed(piece, framed, &mut out);
+            stamps.since();
+        }
+    }
+    assert!(out.len() <= 3 * data.len());
+    let typed = Line::default().keys(data);
+    assert!(typed.send.len() <= data.len());
+}
+
 /// A program file to put on a host, and words quoted for its shell.
 pub fn deploy(data: &[u8]) {
     let _ = elf::read(data);
@@ -486,6 +583,24 @@ pub fn deploy(data: &[u8]) {
         assert!(!name.contains(['/', '\0', ' ']) && !name.starts_with('.') && name.len() <= 128, "{name:?}");
     }
     assert!(!choose::verdict(&word).contains(char::is_control));
+}
+
+/// What a host prints of how it stands: whatever it is, gauges stay within their scales.
+pub fn gauges(data: &[u8]) {
+    use thub::agent::monitor::{look::gauges, parse};
+    let text = String::from_utf8_lossy(data);
+    let half = text.floor_char_boundary(text.len() / 2);
+    let (whole, first) = (parse::look(&text), parse::look(text.get(..half).unwrap_or_default()));
+    for (before, now) in [(&whole, &first), (&first, &whole), (&whole, &whole)] {
+        let g = gauges(before, now, std::time::Duration::from_secs(5));
+        let percent = |p: f32| (0.0..=100.0).contains(&p);
+        assert!(g.cpu.is_none_or(percent) && g.cores.iter().all(|c| percent(*c)));
+        assert!(g.mem_used <= g.mem_total && g.swap_used <= g.swap_total);
+        assert!(g.disks.iter().all(|d| d.used <= d.total));
+        assert!(g.temps.iter().all(|t| t.celsius.is_finite()) && g.top.iter().all(|p| p.cpu.is_finite()));
+        let told = serde_json::to_vec(&g).expect("numbers that JSON has");
+        assert!(told.len() < 192 << 10, "{}", told.len());
+    }
 }
 
 static DIR: LazyLock<tempfile::TempDir> = LazyLock::new(|| tempfile::tempdir().expect("a temp dir"));

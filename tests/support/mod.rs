@@ -4,9 +4,11 @@
 
 pub mod agent;
 pub mod cable;
+pub mod engine;
 pub mod home;
 pub mod network;
 pub mod proxy;
+pub mod serial;
 pub mod sshd;
 pub mod systemd;
 pub mod there;

@@ -28,8 +28,8 @@ use crate::client::layout::PaneId;
 use crate::client::pane::Pane;
 use crate::client::tree;
 use crate::client::tree::host_text;
-use crate::proto::control::connections::Kind;
-use crate::proto::control::{FileInfo, FileKind, FileName, FilePath, Place};
+use crate::proto::control::connections::{Docker, Kind};
+use crate::proto::control::{FileInfo, FileKind, FileName, FilePath, Place, SessionInfo};
 use crate::proto::ids::SessionId;
 use crate::text::{count, short};
 use std::collections::HashMap;
@@ -131,10 +131,31 @@ impl App {
             };
             whose.label = self.via(&pane.host, &info.connection);
         }
+        if let Some((place, label)) = info.and_then(|info| self.container_of(&pane.host, info)) {
+            (whose.place, whose.label) = (place, label);
+        }
         // (of a target its sessions' directory is known only by what the shell says)
         let cwd = info.map(|i| i.cwd.as_str()).filter(|cwd| cwd.starts_with('/')).unwrap_or_default();
         let path = FilePath::new(cwd).unwrap_or_default();
         (whose, path)
+    }
+
+    /// The files of the container that a session is in.
+    fn container_of(&self, host: &HostId, info: &SessionInfo) -> Option<(Place, String)> {
+        let device = info.device.as_deref()?;
+        let said = self.connection(host, &info.connection_id).or_else(|| self.of_a_team(&info.connection_id));
+        let user = match said.map(|c| c.config.kind()) {
+            Some(Ok(Kind::Docker(docker))) => docker.user,
+            _ => None,
+        };
+        let docker = Docker {
+            container: Some(device.container.clone()?),
+            socket: device.socket.clone(),
+            user,
+            ..Docker::default()
+        };
+        let place = Place { docker: Some(Box::new(docker)), ..Place::default() };
+        Some((place, self.via(host, &short(&device.what, 60))))
     }
 
     /// Where a prepared connection leads, as the agent that keeps it is told; a team's is told as it is.
@@ -144,6 +165,7 @@ impl App {
             Some(_) if !self.teams.contains_key(host) => Some(Place::of_connection(id)),
             own => match own.or_else(|| self.of_a_team(id))?.config.kind() {
                 Ok(Kind::Ssh(ssh)) => Some(Place { ssh: Some(Box::new(ssh)), ..Place::default() }),
+                Ok(Kind::Docker(docker)) => Some(Place { docker: Some(Box::new(docker)), ..Place::default() }),
                 _ => None,
             },
         }
@@ -167,6 +189,11 @@ impl App {
     /// Whether the browser takes the keys, or would if nothing lay over it.
     pub fn browsing(&self) -> bool {
         self.layers.iter().any(|l| matches!(l, Layer::Browser))
+    }
+
+    /// What takes the whole screen.
+    pub fn fills_the_screen(&self) -> bool {
+        self.layers.iter().any(|l| matches!(l, Layer::Browser | Layer::Monitor(_)))
     }
 
     /// Whether its keys are the browser's just now.
@@ -223,9 +250,13 @@ impl App {
             }
             tree::Place::Session(host, session) => {
                 let pane = self.pane_with(host, session).and_then(|id| self.panes.get(&id));
+                let info = || self.hosts.get(host)?.sessions.iter().find(|s| s.id == session.as_str());
                 let (whose, path) = match pane {
                     Some(pane) => self.files_at(pane),
-                    None => (self.files_of(host), FilePath::default()),
+                    None => match info().and_then(|info| self.container_of(host, info)) {
+                        Some((place, label)) => (Whose { label, host: host.clone(), place }, FilePath::default()),
+                        None => (self.files_of(host), FilePath::default()),
+                    },
                 };
                 self.browse_at(whose, path, out);
             }
@@ -248,7 +279,15 @@ impl App {
                 let whose = Whose { label: self.via(&on, &connection.name), host: on, place };
                 self.show_files(side, whose, typed_path(&ssh.starting_directory.unwrap_or_default()), out);
             }
-            Ok(Kind::Other(kind)) => self.say(format!("not applicable: {} has no files ({})", name, short(&kind, 20))),
+            Ok(Kind::Docker(docker)) => {
+                let place = self.place_of(host, id).unwrap_or_default();
+                let whose = Whose { label: self.via(&on, &connection.name), host: on, place };
+                self.show_files(side, whose, typed_path(&docker.starting_directory.unwrap_or_default()), out);
+            }
+            Ok(Kind::Serial(_) | Kind::Telnet(_) | Kind::Other(_)) => {
+                let kind = short(&connection.config.kind, 20);
+                self.say(format!("not applicable: {name} has no files ({kind})"));
+            }
             Err(why) => self.say_long(format!("{name}: {why}")),
         }
     }
@@ -433,9 +472,10 @@ impl App {
 
 /// Whose bookmarks they are, in their file.
 fn bookmarks_of(whose: &Whose) -> String {
-    let Place { target, connection, ssh } = &whose.place;
+    let Place { target, connection, ssh, docker } = &whose.place;
     let behind = target.as_ref().map(|t| t.as_str().to_string());
     let behind = behind.or_else(|| connection.clone()).or_else(|| ssh.as_ref().map(|ssh| ssh.dest()));
+    let behind = behind.or_else(|| docker.as_ref()?.container.clone());
     match behind {
         None => whose.host.as_str().to_string(),
         Some(behind) => format!("{}/{behind}", whose.host.as_str()),

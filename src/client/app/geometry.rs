@@ -69,7 +69,7 @@ impl App {
     /// Where panels lie: beside the tree, where there is room for all of one, and nothing lies over that.
     pub fn stage(&self) -> Rect {
         let whole = Rect::new(0, 0, self.size.cols, self.size.rows);
-        if self.browsing() {
+        if self.fills_the_screen() {
             return whole;
         }
         let Frame { tree, drawer, body, .. } = self.frame();

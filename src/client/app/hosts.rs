@@ -49,10 +49,10 @@ impl Host {
             state: HostState::Offline,
             since: now,
             sessions: Vec::new(),
+            born: Default::default(),
             book: None,
             changing: Default::default(),
             coming: Vec::new(),
-            gauges: None,
             forwards: Vec::new(),
             lends: Lends::default(),
             ports: None,
@@ -189,7 +189,7 @@ impl App {
                     host.coming.clear();
                 }
             }
-            HostEvent::Booked { tag, result } => self.booked(&id, tag, result),
+            HostEvent::Booked { tag, result } => self.booked(&id, tag, result, &mut out),
             HostEvent::Rtt(rtt) => self.round_trip(&id, rtt),
             HostEvent::Link(link) => host.link = Some(link),
             HostEvent::Unlinked => (host.unlinked, host.silent) = (true, false),
@@ -206,8 +206,9 @@ impl App {
                 }
                 self.refresh_ports(&id);
             }
-            HostEvent::Gauges(g) => host.gauges = Some(g),
+            HostEvent::Gauges(g) => self.gauges.add(&id, g, now, &self.settings.limits),
             HostEvent::Forwards(list) => self.forwards(&id, list),
+            HostEvent::Containers { tag, result } => self.containers_told(&id, tag, result),
             HostEvent::Lends(lends) => host.lends = lends,
             HostEvent::Ports(list) => {
                 host.ports = Some(list);
@@ -327,6 +328,7 @@ impl App {
                 }
             }
             HostEvent::Created { tag, result } => self.created(&id, tag, result, &mut out),
+            HostEvent::Offered { tag, result } => self.offered(tag, result),
             HostEvent::History { session, from, total, lines, open } => {
                 if let Some(pane) = self.shown(&id, &session) {
                     let rows = 0..pane.engine.size().rows;
@@ -384,6 +386,7 @@ impl App {
         host.state = state.clone();
         host.since = now;
         if !matches!(state, HostState::Online { .. }) {
+            self.gauges.is_away(id);
             host.changing.clear();
             host.coming.clear();
         }
@@ -394,8 +397,6 @@ impl App {
             // nor is the way the same
             host.link = None;
             host.trips.clear();
-            // those from before are not of now
-            host.gauges = host.gauges.take().filter(|_| was_online);
         }
         if matches!(state, HostState::Online { .. }) && !state.is_without_agent() && !id.is_local() {
             self.changed |= !std::mem::replace(&mut host.kept, true);
@@ -416,9 +417,6 @@ impl App {
                 }
                 self.trouble_is_over(id);
                 self.hosts_are_back();
-                if self.gauges_of.as_ref() == Some(id) && !was_online {
-                    self.gauges_of = None;
-                }
                 let Some(host) = self.hosts.get_mut(id) else { return };
                 let queue = std::mem::take(&mut host.queue);
                 if !was_online {
@@ -503,6 +501,10 @@ impl App {
         if matches!(host.state, HostState::Offline | HostState::Failed { .. }) {
             return;
         }
+        // (by no clock that anybody sets, there or here)
+        let now = i64::try_from(self.now.as_secs()).unwrap_or(0);
+        let born = |i: &SessionInfo| Some((i.id.clone(), now - i64::try_from(i.age_s).ok().filter(|a| *a > 0)?));
+        host.born = list.iter().filter_map(born).collect();
         for info in &list {
             let looked = (info.offset, info.bells);
             if in_panes.contains(&info.id) {
@@ -579,6 +581,7 @@ impl App {
             Err(e) => Err(e.to_string()),
         });
         self.edit_started(tag, made.as_ref().ok().map(|(session, _)| session));
+        let Some(made) = self.opened_once(id, tag, made, out) else { return };
         match (pane, made) {
             (Some(pane), Ok((session, info))) => {
                 if let Some(p) = self.panes.get_mut(&pane) {
@@ -591,7 +594,7 @@ impl App {
             (Some(pane), Err(why)) => {
                 if let Some(p) = self.panes.get_mut(&pane) {
                     p.tag = None;
-                    let what = if p.prepared.is_some() { "not opened" } else { "no shell" };
+                    let what = if p.prepared.is_some() || p.once.is_some() { "not opened" } else { "no shell" };
                     p.gone(&format!("{what}: {}", reason(&why)), true);
                 }
                 self.leave_if_nothing(&why, out);

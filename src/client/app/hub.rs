@@ -4,6 +4,7 @@
 
 pub mod files;
 
+use super::containers::Contained;
 use super::many::Doomed;
 use super::{App, Effect, Host, Sources, TeamFile};
 use crate::client::book::{Change, Many};
@@ -37,6 +38,10 @@ pub enum Wish {
     /// A shell on it.
     Shell(HostId),
     New(HostId, Option<String>),
+    /// The menu of what can be started on a host, or the form of a kind; `local` is a command.
+    Start(HostId, Option<&'static str>),
+    /// The same, once a host is chosen.
+    StartWhere,
     NewFolder(HostId, Option<String>),
     Edit(HostId, String),
     RenameFolder(HostId, String),
@@ -63,6 +68,9 @@ pub enum Wish {
     Export(HostId, Option<String>),
     ExportTo(HostId, Option<String>),
     Browse(Place),
+    /// The containers of a host.
+    Containers(HostId),
+    Contained(Box<Contained>),
     /// What a key of the tree does, with the chosen row.
     Tree(Act),
 }
@@ -85,7 +93,7 @@ impl App {
     }
 
     /// The same as it was told last, for what came from it.
-    fn kept_book(&self, host: &HostId) -> Option<&Shelf> {
+    pub(super) fn kept_book(&self, host: &HostId) -> Option<&Shelf> {
         match self.teams.get(host) {
             Some(team) => Some(&team.book),
             None => self.hosts.get(host)?.book.as_ref(),
@@ -269,7 +277,7 @@ impl App {
         }
     }
 
-    pub(super) fn booked(&mut self, host: &HostId, tag: u64, result: Result<String, String>) {
+    pub(super) fn booked(&mut self, host: &HostId, tag: u64, result: Result<String, String>, out: &mut Vec<Effect>) {
         if let Some(host) = self.hosts.get_mut(host) {
             host.changing.remove(&tag);
         }
@@ -281,7 +289,10 @@ impl App {
                     && form.is_new()
                     && !id.is_empty()
                 {
-                    self.tree.awaited = Some(Place::Connection(host.clone(), id));
+                    self.tree.awaited = Some(Place::Connection(host.clone(), id.clone()));
+                    if form.opens {
+                        self.open_kept(host, id, &form, out);
+                    }
                 }
             }
             (Some(at), Err(why)) => {
@@ -433,6 +444,8 @@ impl App {
             Place::Host(_) => {
                 items.push(("connect, or fold", key_of(Act::Open), Wish::Open(place.clone())));
                 items.push(("new shell here", key_of(Act::Shell), Wish::Shell(host.clone())));
+                items.push(("new ...: port, container, telnet", key_of(Act::Start), Wish::Start(host.clone(), None)));
+                items.push(("containers", "", Wish::Containers(host.clone())));
                 items.push(("connect again", key_of(Act::Rename), Wish::Reconnect(host.clone())));
                 if self.hosts.get(&host).is_some_and(|h| h.state.is_without_agent()) {
                     items.push(("connect with its agent", "", Wish::With(host.clone())));
@@ -501,6 +514,8 @@ impl App {
             },
             Wish::Beside(place, dir) => self.open_beside(&place, dir, out),
             Wish::Browse(place) => self.browse_place(&place, out),
+            Wish::Containers(host) => self.containers(&host, out),
+            Wish::Contained(asked) => self.contained(*asked, out),
             Wish::Kill(place) => match place {
                 Place::Session(host, session) => self.ask_to_kill(host, session, out),
                 Place::Connection(host, id) => self.ask_to_kill_of(&host, &id, out),
@@ -513,6 +528,9 @@ impl App {
                 }
                 None => self.say_no_book(&host, "connections"),
             },
+            Wish::Start(host, None) => self.start_menu(host),
+            Wish::Start(host, Some(kind)) => self.start_form(host, kind),
+            Wish::StartWhere => self.ask_start_where(),
             Wish::NewFolder(host, parent) => match self.book(&host) {
                 Some(_) => {
                     self.layers.push(Layer::ask("name of the new folder".into(), "", Wish::NamedFolder(host, parent)));

@@ -218,6 +218,8 @@ impl App {
                 Ok(()) => self.request(&host, HostCommand::Rename { session, name }, out),
                 Err(why) => self.say(why),
             },
+            Choice::Deed(host, session, deed) => self.deed(host, session, deed, out),
+            Choice::Typed(host, session, deed, text) => self.act_on(host, session, deed, Some(text), out),
             Choice::Search(pane, down, pattern) => self.search(pane, down, pattern, out),
             Choice::GoToTab(text) => {
                 let found = match text.trim().parse::<usize>() {
@@ -256,9 +258,27 @@ impl App {
             Choice::Hub(wish) => self.wish(*wish, out),
             Choice::Named(wish, text) => self.wish_named(*wish, text, out),
             Choice::Book(host, change) => self.save_form(host, change, out),
+            Choice::Open(host, connection) => self.open_once(host, *connection, out),
+            Choice::Forget(host, tag) => out.push(Effect::Host(host, HostCommand::Forget { tag })),
+            Choice::List(host, what, field) => self.list_for_form(host, what, field, out),
+            Choice::FillIn(field, text) => {
+                if let Some(Layer::Form(form)) = self.layers.last_mut() {
+                    form.fill_in(field, &text);
+                }
+            }
             Choice::Retry(hosts, panel) => self.retry(hosts, panel, out),
             Choice::Files(wish) => self.file_wish(*wish, out),
             Choice::Entered(naming, text) => self.entered(*naming, text, out),
+            Choice::Watch(by) => {
+                let spots = self.spots();
+                if let Some(Layer::Monitor(panel)) = self.layers.last_mut()
+                    && !spots.is_empty()
+                {
+                    let at = spots.iter().position(|s| *s == panel.spot).map_or(0, |at| at as i64 + by);
+                    let at = at.rem_euclid(spots.len() as i64) as usize;
+                    spots.get(at).cloned().into_iter().for_each(|spot| panel.go(spot));
+                }
+            }
             Choice::CopyText(text) => {
                 self.say(format!("{} copied", crate::text::count(text.chars().count(), "character")));
                 self.copied.clone_from(&text);

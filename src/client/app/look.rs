@@ -8,7 +8,7 @@ use crate::client::predict::Tally;
 impl App {
     pub(super) fn follow_look(&mut self, out: &mut Vec<Effect>) {
         let want = self.layers.iter().find_map(|l| match l {
-            Layer::Monitor(host) if !host.is_local() => Some(host.clone()),
+            Layer::Monitor(panel) => self.linked(&panel.spot).filter(|host| !host.is_local()),
             _ => None,
         });
         if want == self.looks_at {
@@ -139,12 +139,12 @@ mod tests {
         for (cols, rows) in [(80, 24), (60, 16), (40, 12)] {
             let mut s = two_hosts_at(cols, rows);
             let host = "build-server";
-            let gauges = Gauges { cpu: 42.0, mem_used: 1 << 30, mem_total: 1 << 32, ..Gauges::default() };
-            s.host(host, HostEvent::Gauges(gauges));
+            let gauges = Gauges { cpu: Some(42.0), mem_used: 1 << 30, mem_total: 1 << 32, ..Gauges::default() };
+            s.host(host, HostEvent::Gauges(Box::new(gauges)));
             s.host(host, HostEvent::Rtt(Duration::from_millis(220)));
             s.keys("C-b M");
             s.host(host, link(1));
-            for part in ["online   box", "rtt   220ms", "loss  12 of 1200", "any key closes"] {
+            for part in ["online   box", "rtt   220ms", "loss  12 of 1200", "q close"] {
                 assert!(s.has(part), "no {part:?} at {cols}x{rows}\n{}", s.screen());
             }
         }
@@ -155,9 +155,9 @@ mod tests {
         for cols in [100, 80, 60] {
             let mut s = two_hosts_at(cols, 24);
             let host = "build-server";
-            let gauges = Gauges { cpu: 42.0, mem_used: 1 << 30, mem_total: 1 << 32, ..Gauges::default() };
+            let gauges = Gauges { cpu: Some(42.0), mem_used: 1 << 30, mem_total: 1 << 32, ..Gauges::default() };
             s.event(Event::Time { clock: "14:02".into(), unix: 0 });
-            s.host(host, HostEvent::Gauges(gauges));
+            s.host(host, HostEvent::Gauges(Box::new(gauges)));
             let status = |s: &Bench| s.screen().lines().last().unwrap_or_default().to_string();
             s.at(10.0);
             s.host(host, HostEvent::Silent(Duration::ZERO));

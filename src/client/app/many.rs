@@ -248,7 +248,7 @@ impl App {
         self.ask_to_kill_all(sessions, out);
     }
 
-    pub(super) fn ask_to_kill_all_of(&mut self, host: &HostId, out: &mut Vec<Effect>) {
+    pub(in crate::client) fn ask_to_kill_all_of(&mut self, host: &HostId, out: &mut Vec<Effect>) {
         let all = self.hosts.get(host).map_or(&[][..], |h| &h.sessions);
         let own = all.iter().filter(|s| !self.is_listed_elsewhere(host, s)).filter_map(|s| s.id.parse().ok());
         let sessions = own.map(|s| (host.clone(), s)).collect();

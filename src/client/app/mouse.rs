@@ -79,6 +79,10 @@ impl App {
             self.tree_click(tree, button, x, y, out);
             return;
         }
+        if let Some(act) = view::detail::hit(self, x, y) {
+            act.into_iter().for_each(|act| self.tree_act(act, out));
+            return;
+        }
         if frame.drawer {
             self.look_at_panes();
         }
@@ -88,6 +92,9 @@ impl App {
             if let Some(i) = view::tabs::hit(self, tabs, x) {
                 self.tabs.go(i);
                 self.look_at_panes();
+            } else if view::tabs::plus(self, tabs).is_some_and(|at| at.contains((x, y).into())) {
+                let host = self.current_host();
+                self.start_menu(host);
             }
             return;
         }

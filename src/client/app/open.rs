@@ -6,6 +6,7 @@ use crate::client::layout::{Dir, PaneId};
 use crate::client::pane::{Pane, Prepared, Scroll, Stage};
 use crate::client::tree::Place;
 use crate::proto::control::SessionCreate;
+use crate::proto::control::connections::Connection;
 use crate::proto::ids::SessionId;
 
 /// Where one can go.
@@ -123,10 +124,22 @@ impl App {
         cwd_of: Option<SessionId>,
         out: &mut Vec<Effect>,
     ) {
-        self.start(pane, connection, SessionCreate { cwd_of, ..SessionCreate::default() }, out);
+        self.start(pane, connection, SessionCreate { cwd_of, ..SessionCreate::default() }, false, out);
     }
 
-    fn start(&mut self, pane: PaneId, connection: Option<String>, wanted: SessionCreate, out: &mut Vec<Effect>) {
+    /// From a connection that is new: its host has told of none of its kind yet.
+    pub(super) fn start_new(&mut self, pane: PaneId, connection: String, asks: bool, out: &mut Vec<Effect>) {
+        self.start(pane, Some(connection), SessionCreate::default(), asks, out);
+    }
+
+    fn start(
+        &mut self,
+        pane: PaneId,
+        connection: Option<String>,
+        wanted: SessionCreate,
+        asks: bool,
+        out: &mut Vec<Effect>,
+    ) {
         self.next_tag += 1;
         let (tag, size) = (self.next_tag, self.pane_size(pane));
         let Some(p) = self.panes.get_mut(&pane) else { return };
@@ -140,7 +153,7 @@ impl App {
         let theirs = connection.as_ref().filter(|_| host.is_local()).and_then(|id| self.of_a_team(id)).cloned();
         let own = || self.connection(&host, connection.as_deref()?);
         let asks =
-            theirs.as_ref().or_else(own).is_some_and(|c| c.config.kind == "ssh") || (was_ssh && wanted.again.is_some());
+            asks || theirs.as_ref().or_else(own).is_some_and(Connection::asks) || (was_ssh && wanted.again.is_some());
         let prepared = connection.as_ref().map(|id| {
             let known = theirs.as_ref().or_else(own).map(|c| crate::text::short(&c.name, 60));
             // (its host may not be there to say what it is called)
@@ -392,6 +405,7 @@ impl App {
                 let id = prepared.id.clone();
                 self.start_from(pane, Some(id), None, out);
             }
+            (Stage::Gone { .. }, None) if let Some(once) = p.once.clone() => self.start_once(pane, *once, out),
             // a shell of this machine in the place of one on another would be taken for that
             (Stage::Gone { .. } | Stage::Exited(_), _) if !self.can_start_again(p) => {
                 let host = p.info.as_ref().map(|i| crate::text::short(&i.connection, 60));
@@ -403,11 +417,25 @@ impl App {
                 let known = p.info.as_ref().filter(|i| self.connection_of(&p.host, i).is_some());
                 let before = || p.prepared.as_ref().map(|before| before.id.clone());
                 let connection = known.map(|i| i.connection_id.clone()).or_else(before);
-                self.start(pane, connection, SessionCreate { again, ..SessionCreate::default() }, out);
+                self.start(pane, connection, SessionCreate { again, ..SessionCreate::default() }, false, out);
             }
             _ => {}
         }
         self.dirty = true;
+    }
+
+    /// What no connection is kept for, in a pane.
+    fn start_once(&mut self, pane: PaneId, once: SessionCreate, out: &mut Vec<Effect>) {
+        self.next_tag += 1;
+        let (tag, size) = (self.next_tag, self.pane_size(pane));
+        let Some(p) = self.panes.get_mut(&pane) else { return };
+        let host = p.host.clone();
+        let wanted = Some(Box::new(once.clone()));
+        *p = Pane { tag: Some(tag), once: wanted, ..Pane::new(pane, host.clone(), size) };
+        let asks = once.definition.as_ref().is_some_and(|c| c.config.kind == "ssh");
+        let create = Box::new(SessionCreate { size: Some(size), ..once });
+        self.request(&host, HostCommand::Create { tag, create, asks }, out);
+        self.touch();
     }
 
     /// The same for a pane whose session this host lists: one over plain SSH is there while the host it was shown of is away.

@@ -24,6 +24,12 @@ pub fn rename(app: &mut App) -> Vec<Effect> {
     Vec::new()
 }
 
+/// What can be done with what the pane is connected to.
+pub fn act(app: &mut App) -> Vec<Effect> {
+    app.act_menu();
+    Vec::new()
+}
+
 pub fn reconnect(app: &mut App) -> Vec<Effect> {
     let host = app.current_host();
     with(app, |app, out| app.reconnect(host, out))

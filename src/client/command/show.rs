@@ -1,16 +1,18 @@
 //! Owns the bodies of the commands that show something: tree, pickers, palette, help.
 
 use crate::client::app::hub::Wish;
-use crate::client::app::{App, Effect, Target};
+use crate::client::app::{App, Effect, Host, Target};
 use crate::client::command::COMMANDS;
+use crate::client::gauges::Spot;
 use crate::client::host::HostId;
+use crate::client::layer::monitor;
 use crate::client::layer::picker::{Item, Picker};
 use crate::client::layer::ports::Panel;
 use crate::client::layer::{Choice, Layer};
 use crate::client::layout::Dir;
 use crate::client::pane::{Pane, command_of};
 use crate::client::tree::deeds::DEEDS;
-use crate::client::tree::{Place, age, host_text, state_text, unix_of};
+use crate::client::tree::{Place, age, host_text, state_text};
 use crate::client::view::tabs::label;
 use crate::proto::control::SessionInfo;
 use crate::proto::ids::SessionId;
@@ -84,7 +86,7 @@ fn sessions(app: &App, items: &mut Vec<Item>) {
         for info in app.sessions_told(id, host) {
             let Ok(session) = info.id.parse::<SessionId>() else { continue };
             let words = words_of(info);
-            let age = || unix_of(&info.created_at).map(|t| age(app.unix_now() - t)).unwrap_or_default();
+            let age = || app.age_of(id, info).map(age).unwrap_or_default();
             // (since when it is lost is the news)
             let state = match host.tells() {
                 true => format!("{} {}", short(&info.state, 20), age()),
@@ -95,6 +97,18 @@ fn sessions(app: &App, items: &mut Vec<Item>) {
             let label = Some(words.join("  "));
             let choice = Choice::Go(Target::Session(id.clone(), session));
             items.push(Item { text: words.join("  "), aside, label, choice });
+        }
+    }
+}
+
+/// What the hosts that are there and the teams have prepared, as far as it can be opened.
+fn connections(app: &App, items: &mut Vec<Item>, choice: impl Fn(Place) -> Choice) {
+    let books = app.hosts.keys().chain(app.teams.keys()).filter_map(|id| Some((id, app.book(id)?)));
+    for (id, book) in books {
+        let aside = format!("{} · connection", app.teams.get(id).map_or_else(|| host_text(id), |t| short(&t.name, 60)));
+        for connection in book.connections.iter().filter(|c| book.words(&c.id).is_some_and(|w| !w.other)) {
+            let choice = choice(Place::Connection(id.clone(), connection.id.clone()));
+            items.push(Item { text: short(&connection.name, 100), aside: aside.clone(), label: None, choice });
         }
     }
 }
@@ -121,6 +135,16 @@ pub fn go_to(app: &mut App) -> Vec<Effect> {
     let mut items = Vec::new();
     tabs(app, &mut items);
     sessions(app, &mut items);
+    let alive = |h: &Host, id: &str| h.sessions.iter().any(|s| s.is_alive() && s.connection_id == id);
+    let runs = |host: &HostId, id: &str| app.hosts.get(&app.runs_on(host)).is_some_and(|h| alive(h, id));
+    let mut closed = Vec::new();
+    connections(app, &mut closed, |place| Choice::Hub(Box::new(Wish::Open(place))));
+    // (what runs is gone to, and stands there already)
+    let is_closed = |item: &Item| match &item.choice {
+        Choice::Hub(wish) => !matches!(&**wish, Wish::Open(Place::Connection(host, id)) if runs(host, id)),
+        _ => true,
+    };
+    items.extend(closed.into_iter().filter(is_closed));
     hosts(app, &mut items);
     app.layers.push(Layer::Picker(Picker::new("go to (or user@host:port)", items).or_typed(connect_to)));
     Vec::new()
@@ -169,16 +193,7 @@ pub fn pick_beside(app: &mut App, dir: Dir) -> Vec<Effect> {
         _ => false,
     });
     items.append(&mut more);
-    let books = app.hosts.keys().chain(app.teams.keys()).filter_map(|id| Some((id, app.book(id)?)));
-    let opened = books.flat_map(|(id, book)| {
-        let known = book.connections.iter().filter(|c| book.words(&c.id).is_some_and(|w| !w.other));
-        known.map(move |c| (id, c))
-    });
-    for (id, connection) in opened {
-        let aside = format!("{} · connection", app.teams.get(id).map_or_else(|| host_text(id), |t| short(&t.name, 60)));
-        let choice = beside(Place::Connection(id.clone(), connection.id.clone()));
-        items.push(Item { text: short(&connection.name, 100), aside, label: None, choice });
-    }
+    connections(app, &mut items, beside);
     hosts(app, &mut more);
     items.extend(more.into_iter().filter_map(|item| match item.choice {
         Choice::Go(Target::Host(host)) => Some(Item { aside: item.aside, ..shell_of(host, dir) }),
@@ -256,9 +271,17 @@ pub fn help(app: &mut App) -> Vec<Effect> {
 }
 
 pub fn monitor(app: &mut App) -> Vec<Effect> {
-    let host = app.current_host();
-    app.layers.push(Layer::Monitor(host));
+    let spot = app.focused().and_then(|p| app.spot_of_pane(p));
+    let spot = spot.unwrap_or_else(|| Spot::host(app.current_host()));
+    app.layers.push(Layer::Monitor(Box::new(monitor::Panel::new(spot))));
     Vec::new()
+}
+
+pub fn containers(app: &mut App) -> Vec<Effect> {
+    let host = app.current_host();
+    let mut out = Vec::new();
+    app.containers(&host, &mut out);
+    out
 }
 
 pub fn ports(app: &mut App) -> Vec<Effect> {

@@ -11,6 +11,12 @@ pub fn new(app: &mut App) -> Vec<Effect> {
     out
 }
 
+pub fn start(app: &mut App) -> Vec<Effect> {
+    let host = app.current_host();
+    app.start_menu(host);
+    Vec::new()
+}
+
 fn step(app: &mut App, by: usize) -> Vec<Effect> {
     let count = app.tabs.list.len();
     if count > 0 {

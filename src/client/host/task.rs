@@ -6,7 +6,9 @@ mod asking;
 mod booking;
 mod calls;
 mod frames;
+mod gauges;
 mod look;
+mod offer;
 mod shortcut;
 
 use super::attached::{Attached, Waiting};
@@ -90,7 +92,7 @@ pub fn spawn(host: HostId, env: Arc<Env>, events: Events, first: Option<Dialed>)
         early: Vec::new(),
         next_stream: 2,
         tries: 0,
-        gauges: false,
+        watched: gauges::Watches::default(),
         announced: HashMap::new(),
         typed_last: None,
         searching: HashMap::new(),
@@ -189,7 +191,7 @@ struct Task {
     tries: u64,
     /// What its agent may ask.
     asking: Arc<Asking>,
-    gauges: bool,
+    watched: gauges::Watches,
     announced: HashMap<SessionId, Waiting>,
     /// Whom its echo is waited for: it gets more of the link than the others.
     typed_last: Option<SessionId>,
@@ -451,6 +453,7 @@ impl Task {
                     self.tell(HostEvent::Found { session, tag, result: Err(why.to_string()) });
                 }
                 HostCommand::Create { tag, .. } => self.tell(HostEvent::Created { tag, result: Err(why.to_string()) }),
+                HostCommand::Offer { tag, .. } => self.tell(HostEvent::Offered { tag, result: Err(why.to_string()) }),
                 _ => self.tell(HostEvent::Failed { what: why.to_string() }),
             }
         }
@@ -492,17 +495,19 @@ impl Task {
                     a.size = size.clamped();
                 }
             }
-            HostCommand::Gauges(on) => self.gauges = on,
+            HostCommand::Gauges(wanted) => self.watched.want(wanted),
             HostCommand::Look(on) => self.looking = on,
             HostCommand::Update => self.renew = true,
             HostCommand::Without => self.env.go_without(&self.host, true),
             HostCommand::With => self.env.go_with(&self.host),
             HostCommand::Answer { id, answer } => self.asker.answer(id, answer),
             c @ (HostCommand::Create { .. }
+            | HostCommand::Offer { .. }
             | HostCommand::Close { .. }
             | HostCommand::Rename { .. }
             | HostCommand::History { .. }
             | HostCommand::Search { .. }
+            | HostCommand::Containers { .. }
             | HostCommand::Marks { .. }) => {
                 self.early.push(c);
             }
@@ -513,6 +518,11 @@ impl Task {
             HostCommand::Book { tag, .. } => {
                 let why = "the host is not connected just now: its connections are kept there".to_string();
                 self.tell(HostEvent::Booked { tag, result: Err(why) });
+            }
+            // (what was meant for a board of now is not done to one of later)
+            HostCommand::Act { .. } => {
+                let what = "the host is not connected just now: nothing was done".to_string();
+                self.tell(HostEvent::Failed { what });
             }
             HostCommand::Connect
             | HostCommand::Connections
@@ -613,9 +623,8 @@ impl Task {
         }
         drop(link.call(&Subscribe { topic: "sessions".into() }));
         // (this machine's gauges are not that host's)
-        if self.gauges && live.without.is_none() {
-            drop(link.call(&MonitoringSubscribe {}));
-        }
+        self.watched.begin();
+        self.watch(&live);
         if let Some(without) = &live.without {
             without.look();
         }

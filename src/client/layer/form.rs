@@ -1,22 +1,29 @@
 //! Owns the form of a prepared connection: its fields, what is typed, what is wrong while it is typed. State in, outcome
 //! out. Leaves out drawing it, and saving.
 
+mod fields;
+
 use super::field::Field;
 use super::{Choice, Outcome};
 use crate::client::book::{Change, patch};
 use crate::client::host::HostId;
 use crate::client::keymap::typed;
-use crate::proto::control::connections::check::{Wrong, check, check_port, taken_by_another};
+use crate::client::layout::Dir;
+use crate::proto::control::connections::check::{Wrong, check, check_name, check_port, taken_by_another};
 use crate::proto::control::connections::{Config, Connection};
 use crate::term::input::Key;
+pub use fields::Listing;
+use fields::{FOLDER, KIND, Kept, NAME, PLACES, Shown, TERMINAL, WHERE, Way, Word, aliases, is_number, of_kind};
 use serde_json::{Map, Value};
 use std::collections::HashSet;
 
 /// How a field is filled in.
 enum Entry {
     Text(Field),
-    /// One of these, in this order; the first is what is meant by nothing.
-    Choice(&'static [&'static str], usize),
+    /// One of these.
+    Choice(&'static [Word], usize),
+    /// One of the form's folders.
+    Folder(usize, String),
 }
 
 pub struct Line {
@@ -26,6 +33,8 @@ pub struct Line {
     /// What it is for, while it is filled in.
     pub hint: &'static str,
     entry: Entry,
+    /// What its host can list for it.
+    pub listing: Option<Listing>,
     /// What stood there when it was laid out, and whether that is not all of what is kept.
     laid: (String, bool),
 }
@@ -35,17 +44,18 @@ impl Line {
     pub fn text(&self) -> &str {
         match &self.entry {
             Entry::Text(field) => field.text(),
-            Entry::Choice(all, at) => all.get(*at).copied().unwrap_or_default(),
+            Entry::Choice(all, at) => all.get(*at).map(|w| w.0).unwrap_or_default(),
+            Entry::Folder(_, path) => path,
         }
     }
     pub fn is_choice(&self) -> bool {
-        matches!(self.entry, Entry::Choice(..))
+        !matches!(self.entry, Entry::Text(_))
     }
     /// Why what stands there can't be kept.
     fn flaw(&self) -> Option<&'static str> {
         match &self.entry {
             Entry::Text(field) => field.flaw(),
-            Entry::Choice(..) => None,
+            Entry::Choice(..) | Entry::Folder(..) => None,
         }
     }
     /// Nobody touched it: what is kept stays, whether a line can show it or not.
@@ -54,16 +64,31 @@ impl Line {
     }
 }
 
+/// Where one that is opened is shown.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Spot {
+    Tab,
+    Split(Dir),
+}
+
 pub struct Form {
     pub host: HostId,
+    /// It is there to be opened, kept or not.
+    pub opens: bool,
+    /// What its host has is being listed: the number of the wish, and for which field.
+    pub listing: Option<(u64, &'static str)>,
     /// As it was, for one that is there already.
     was: Option<Connection>,
     /// What it is made from: fields the form does not show stay as they are.
     base: Connection,
     /// The same, before anything was typed.
     first: Connection,
-    /// Names of the others in its folder, as far as this was told of them.
-    taken: HashSet<String>,
+    /// Names of the others in their folders, as far as this was told of them.
+    taken: HashSet<(Option<String>, String)>,
+    /// Paths and ids of folders that it may be kept in; the first is none.
+    folders: Vec<(String, Option<String>)>,
+    /// It was to be opened or kept: what is missing is said from then on.
+    tried: bool,
     pub lines: Vec<Line>,
     pub at: usize,
     pub wrong: Vec<Wrong>,
@@ -75,57 +100,45 @@ pub struct Form {
     pub doubted: bool,
 }
 
-const KINDS: &[&str] = &["local", "ssh"];
-const POLICIES: &[&str] = &["", "latest", "smallest", "largest", "fixed"];
-const SWITCH: &[&str] = &["no", "yes"];
-
 /// Said of a field that shows less than is kept, once somebody writes in it.
 const MORE_LINES: &str =
     "it has lines or blanks that are not shown here: C-u writes it anew, thub conn edit changes it";
 const MORE_TEXT: &str = "it is longer than this form can show: C-u writes it anew, thub conn edit changes it";
 
-type Shown = (&'static str, &'static str, &'static str);
-const NAME: Shown = ("name", "Name", "what the tree calls it");
-const KIND: Shown = ("type", "Kind", "a shell of that machine, or a host it reaches");
-const LOCAL: &[Shown] = &[
-    ("shell", "Shell", "empty: your own; a path"),
-    ("command", "Command", "run by the shell in its own stead"),
-    ("initialCommand", "Type first", "typed into the shell once it is there"),
-    ("startingDirectory", "Directory", "empty: home; /path or ~/path"),
-    ("env", "Environment", "NAME=value; more behind a ; and ;; is one in a value"),
-];
-const SSH: &[Shown] = &[
-    ("host", "Host", "a name, an address, an alias of ssh_config there"),
-    ("port", "Port", "empty: as ssh_config says, else 22"),
-    ("username", "User", "empty: as ssh_config says"),
-    ("keyPath", "Key file", "on that machine; empty: as ssh_config says"),
-    ("proxyJump", "Jump hosts", "user@host:port, more behind a comma"),
-    ("forwardAgent", "Lend ssh-agent", "programs there may use yours"),
-    ("enableX11Forwarding", "Lend display", "X11 programs there show here"),
-    ("command", "Command", "run there in the shell's stead"),
-    ("startingDirectory", "Directory", "empty: home there"),
-    ("env", "Environment", "NAME=value; as far as its sshd takes them"),
-];
-const TERMINAL: &[Shown] = &[
-    ("tags", "Tags", "behind each other with commas"),
-    ("title", "Title", "in place of what the program calls itself"),
-    ("color", "Colour", "#rrggbb, or red, green, yellow, blue, magenta, cyan"),
-    ("term", "TERM", "empty: xterm-256color"),
-    ("encoding", "Encoding", "empty: UTF-8; iso-8859-1, shift_jis, koi8-r"),
-    ("scrollbackBuffer", "History", "lines kept, 0 to 1000000"),
-    ("ringBufferSize", "Raw output", "bytes kept, 4096 to 1073741824"),
-    ("sizePolicy", "Size", "whose window decides, where several look"),
-];
-
 impl Form {
     /// For a new one in a folder, beside those that are there.
     pub fn new(host: HostId, folder: Option<String>, all: &[Connection]) -> Form {
+        Form::of_kind("local", host, folder, all)
+    }
+
+    /// The same, of a kind that is chosen already.
+    pub fn of_kind(kind: &str, host: HostId, folder: Option<String>, all: &[Connection]) -> Form {
         let base = Connection {
             folder_id: folder,
-            config: Config { kind: "local".into(), config: Map::new() },
+            config: Config { kind: kind.into(), config: Map::new() },
             ..Connection::default()
         };
         Form::of(host, base, None, all)
+    }
+
+    /// For one to be opened: once, or kept as well. The cursor stands in a field of its kind, the first one by itself.
+    /// `folders` are paths and ids.
+    pub fn open(
+        host: HostId,
+        kind: &str,
+        field: Option<&str>,
+        all: &[Connection],
+        folders: Vec<(String, String)>,
+    ) -> Form {
+        let base = Connection { config: Config { kind: kind.into(), config: Map::new() }, ..Connection::default() };
+        let mut form = Form::of(host, base, None, all);
+        form.opens = true;
+        form.folders = vec![("no folder".into(), None)];
+        form.folders.extend(folders.into_iter().map(|(path, id)| (path, Some(id))));
+        form.lay();
+        let at = form.lines.iter().position(|l| Some(l.field) == field);
+        form.at = at.unwrap_or(1).min(form.lines.len() - 1);
+        form
     }
 
     /// For one that is there.
@@ -135,13 +148,17 @@ impl Form {
 
     fn of(host: HostId, base: Connection, was: Option<Connection>, all: &[Connection]) -> Form {
         // (one that has the name of another one already may keep it)
-        let mut taken: HashSet<String> =
-            all.iter().filter(|c| c.folder_id == base.folder_id).map(|c| c.name.clone()).collect();
+        let mut taken: HashSet<(Option<String>, String)> =
+            all.iter().map(|c| (c.folder_id.clone(), c.name.clone())).collect();
         if let Some(was) = &was {
-            taken.remove(&was.name);
+            taken.remove(&(was.folder_id.clone(), was.name.clone()));
         }
         let mut form = Form {
             host,
+            opens: false,
+            listing: None,
+            folders: Vec::new(),
+            tried: false,
             was,
             first: base.clone(),
             base,
@@ -168,18 +185,13 @@ impl Form {
             "shell" => "local",
             other => other,
         };
-        let own: &[Shown] = match kind {
-            "local" => LOCAL,
-            "ssh" => SSH,
-            // of a kind that is not known here its name and its terminal can be changed
-            _ => &[],
-        };
+        // of a kind that is not known here its name and its terminal can be changed
+        let own = of_kind(kind);
         let text = |shown: &Shown| {
-            let (value, whole) = value_of(base, shown.0);
-            let entry = match shown.0 {
-                "sizePolicy" => choice(POLICIES, &value),
-                "forwardAgent" | "enableX11Forwarding" => choice(SWITCH, &value),
-                _ => {
+            let (value, whole) = value_of(base, shown.field);
+            let entry = match shown.way {
+                Way::Choice(all) => choice(all, &value),
+                Way::Text | Way::Listed(_) => {
                     let mut field = Field::new(&value);
                     if !whole {
                         field.refuse(MORE_LINES);
@@ -191,11 +203,25 @@ impl Form {
             };
             line(shown, entry)
         };
-        self.lines = vec![text(&NAME)];
-        if !own.is_empty() {
-            self.lines.push(line(&KIND, choice(KINDS, kind)));
-        }
-        self.lines.extend(own.iter().chain(TERMINAL).map(text));
+        let kind = (!own.is_empty()).then(|| line(&KIND, kind_choice(kind)));
+        let name = text(&NAME);
+        let own = own.iter().map(text);
+        let terminal = TERMINAL.iter().map(text);
+        self.lines = match self.opens {
+            false => std::iter::once(name).chain(kind).chain(own).chain(terminal).collect(),
+            // what it needs first; a name is for one that is kept
+            true => {
+                let spot = line(
+                    &WHERE,
+                    choice(PLACES, self.lines.iter().find(|l| l.field == WHERE.field).map_or("", Line::text)),
+                );
+                let name = Line { hint: "for C-s, which keeps it: what the tree calls it", ..name };
+                let at = self.folders.iter().position(|f| f.1 == base.folder_id).unwrap_or(0);
+                let path = self.folders.get(at).map(|f| f.0.clone()).unwrap_or_default();
+                let folder = (self.folders.len() > 1).then(|| line(&FOLDER, Entry::Folder(at, path)));
+                kind.into_iter().chain(own).chain([spot, name]).chain(folder).chain(terminal).collect()
+            }
+        };
         self.at = self.at.min(self.lines.len() - 1);
         self.check();
     }
@@ -211,10 +237,21 @@ impl Form {
                 }
                 continue;
             }
-            if line.stays() {
+            if line.stays() || line.field == WHERE.field {
                 continue;
             }
-            match line.flaw().map_or_else(|| parsed(line.field, line.text()), |flaw| Err(flaw.into())) {
+            let value = match &line.entry {
+                Entry::Folder(at, _) => {
+                    json["folderId"] = self.folders.get(*at).and_then(|f| f.1.clone()).into();
+                    continue;
+                }
+                Entry::Choice(all, at) => Ok(all.get(*at).map_or(Value::Null, |word| word.1.json(word.0))),
+                Entry::Text(field) => match field.flaw() {
+                    Some(flaw) => Err(flaw.into()),
+                    None => parsed(&self.base.config.kind, line.field, field.text()),
+                },
+            };
+            match value {
                 Ok(value) => put(&mut json, line.field, value),
                 Err(why) => wrong.push(Wrong { field: line.field, why }),
             }
@@ -237,7 +274,15 @@ impl Form {
     fn check(&mut self) {
         let (connection, mut wrong) = self.connection();
         wrong.extend(check(&connection));
-        if self.taken.contains(&connection.name) {
+        if self.opens && connection.name.is_empty() {
+            wrong.retain(|w| w.field != "name");
+        }
+        // (nobody has had time to write anything yet)
+        if self.opens && !self.tried {
+            let is_empty = |field: &str| self.lines.iter().any(|l| l.field == field && l.text().is_empty());
+            wrong.retain(|w| !is_empty(w.field));
+        }
+        if self.taken.contains(&(connection.folder_id.clone(), connection.name.clone())) {
             wrong.push(Wrong { field: "name", why: taken_by_another(&connection.name) });
         }
         self.wrong = wrong;
@@ -263,17 +308,16 @@ impl Form {
         if self.saving.is_some() {
             return Outcome::Stay;
         }
+        self.tried = true;
         self.check();
         // (what was wrong in it before is no reason against a change of something else)
         let known = self.was.as_ref().map(check).unwrap_or_default();
-        if let Some(wrong) = self.wrong.iter().find(|w| !known.contains(w)) {
-            if let Some(at) = self.lines.iter().position(|l| l.field == wrong.field) {
-                self.at = at;
-            }
-            self.failed = Some(crate::text::short(&format!("{}: {}", wrong.field, wrong.why), 300));
-            return Outcome::Stay;
-        }
+        let wrong = self.wrong.iter().find(|w| !known.contains(w)).cloned();
         let (connection, _) = self.connection();
+        let nameless = || Wrong { field: "name", why: "one that is kept needs a name".into() };
+        if let Some(wrong) = wrong.or_else(|| (self.opens && connection.name.is_empty()).then(nameless)) {
+            return self.refuse(&wrong);
+        }
         let change = match &self.was {
             None => Change::Create(Box::new(connection)),
             Some(was) => {
@@ -289,18 +333,87 @@ impl Form {
         Outcome::Do(Choice::Book(self.host.clone(), change))
     }
 
+    fn refuse(&mut self, wrong: &Wrong) -> Outcome {
+        if let Some(at) = self.lines.iter().position(|l| l.field == wrong.field) {
+            self.at = at;
+        }
+        self.failed = Some(crate::text::short(&format!("{}: {}", wrong.field, wrong.why), 300));
+        Outcome::Stay
+    }
+
+    /// The wish to open it as it stands, without keeping it.
+    fn open_once(&mut self) -> Outcome {
+        if self.saving.is_some() {
+            return Outcome::Stay;
+        }
+        self.tried = true;
+        self.check();
+        // (a name that another one has is no matter of one that is not kept)
+        let taken = taken_by_another(&self.connection().0.name);
+        if let Some(wrong) = self.wrong.iter().find(|w| w.why != taken).cloned() {
+            return self.refuse(&wrong);
+        }
+        let (mut connection, _) = self.connection();
+        if connection.name.is_empty() {
+            connection.name = called(&connection);
+        }
+        Outcome::Do(Choice::Open(self.host.clone(), Box::new(connection)))
+    }
+
+    /// Where it is to be shown.
+    pub fn spot(&self) -> Spot {
+        match self.lines.iter().find(|l| l.field == WHERE.field).map(Line::text) {
+            Some("beside") => Spot::Split(Dir::Row),
+            Some("below") => Spot::Split(Dir::Column),
+            _ => Spot::Tab,
+        }
+    }
+
+    /// Whether what it makes may ask something while it is opened.
+    pub fn asks(&self) -> bool {
+        self.connection().0.asks()
+    }
+
+    /// The wish to see what its host has for this field.
+    fn list(&mut self) -> Outcome {
+        match self.lines.get(self.at).and_then(|l| l.listing.map(|what| (what, l.field))) {
+            Some((what, field)) if self.saving.is_none() => {
+                self.failed = None;
+                Outcome::Do(Choice::List(self.host.clone(), what, field))
+            }
+            _ => Outcome::Stay,
+        }
+    }
+
+    /// Something was chosen for a field.
+    pub fn fill_in(&mut self, field: &str, text: &str) {
+        let Some(at) = self.lines.iter().position(|l| l.field == field) else { return };
+        self.at = at;
+        if let Some(Line { entry: Entry::Text(field), .. }) = self.lines.get_mut(at) {
+            *field = Field::new(text);
+        }
+        self.failed = None;
+        self.check();
+    }
+
     pub(super) fn key(&mut self, key: &Key, name: &str) -> Outcome {
         let doubted = std::mem::take(&mut self.doubted);
         let last = self.lines.len() - 1;
         match name {
             "Escape" | "C-c" => {
                 if doubted || !self.is_changed() {
-                    return Outcome::Close;
+                    return match self.saving.filter(|_| self.opens) {
+                        // (nothing is asked any more for what nobody waits for)
+                        Some(tag) => Outcome::Choose(Choice::Forget(self.host.clone(), tag)),
+                        None => Outcome::Close,
+                    };
                 }
                 self.doubted = true;
                 return Outcome::Stay;
             }
             "C-s" => return self.save(),
+            "Enter" | "C-o" if self.opens => return self.open_once(),
+            "C-Space" | "C-@" | "F2" => return self.list(),
             "Enter" if self.at == last => return self.save(),
             "Enter" | "Down" | "Tab" | "C-n" => self.at = (self.at + 1).min(last),
             "Up" | "BTab" | "S-Tab" | "C-p" => self.at = self.at.saturating_sub(1),
@@ -321,10 +434,20 @@ impl Form {
                     "Right" | "Space" => *at = (*at + 1) % all.len(),
                     "Left" => *at = (*at + all.len() - 1) % all.len(),
                     _ => {
-                        let begins = |c: char| all.iter().position(|a| a.starts_with(c));
+                        let begins = |c: char| all.iter().position(|a| a.0.starts_with(c));
                         *at = typed(key).and_then(begins).unwrap_or(before);
                     }
                 }
+                *at != before
+            }
+            Entry::Folder(at, path) => {
+                let (before, many) = (*at, self.folders.len().max(1));
+                match name {
+                    "Right" | "Space" => *at = (*at + 1) % many,
+                    "Left" => *at = (*at + many - 1) % many,
+                    _ => {}
+                }
+                *path = self.folders.get(*at).map(|f| f.0.clone()).unwrap_or_default();
                 *at != before
             }
         };
@@ -359,36 +482,46 @@ impl Form {
     }
 }
 
+/// What one that nobody named is called: where it leads.
+fn called(connection: &Connection) -> String {
+    let leads = connection.leads_to();
+    let short = leads.split(" · ").next().unwrap_or_default().rsplit('/').next().unwrap_or_default();
+    let name = crate::text::short(short.trim(), 60);
+    if check_name(&name).is_ok() { name } else { connection.config.kind.clone() }
+}
+
 fn line(shown: &Shown, entry: Entry) -> Line {
-    let mut line = Line { field: shown.0, label: shown.1, hint: shown.2, entry, laid: Default::default() };
+    let listing = match shown.way {
+        Way::Listed(what) => Some(what),
+        Way::Text | Way::Choice(_) => None,
+    };
+    let mut line =
+        Line { field: shown.field, label: shown.label, hint: shown.hint, entry, listing, laid: Default::default() };
     line.laid = (line.text().to_string(), line.flaw().is_some());
     line
 }
 
-fn choice(all: &'static [&'static str], value: &str) -> Entry {
-    let value = if value == "true" { "yes" } else { value };
-    Entry::Choice(all, all.iter().position(|a| *a == value).unwrap_or(0))
+fn choice(all: &'static [Word], value: &str) -> Entry {
+    let is = |word: &Word| match (word.1, value) {
+        (Kept::Yes, "true") | (Kept::No, "false") => true,
+        (_, value) => word.0 == value,
+    };
+    Entry::Choice(all, all.iter().position(is).unwrap_or(0))
 }
 
-const NUMBERS: [&str; 3] = ["port", "scrollbackBuffer", "ringBufferSize"];
+fn kind_choice(kind: &str) -> Entry {
+    match KIND.way {
+        Way::Choice(all) => choice(all, kind),
+        Way::Text | Way::Listed(_) => Entry::Choice(&[], 0),
+    }
+}
 
 /// Where a field lies in a connection's JSON.
 fn place(field: &str) -> Vec<&str> {
     match field {
         "name" | "tags" => vec![field],
-        f if TERMINAL.iter().any(|t| t.0 == f) => vec!["terminalOptions", f],
+        f if TERMINAL.iter().any(|t| t.field == f) => vec!["terminalOptions", f],
         f => vec!["config", "config", f],
-    }
-}
-
-/// Other words that fields of `config` are read by.
-fn aliases(field: &str) -> &'static [&'static str] {
-    match field {
-        "initialCommand" => &["initial_command"],
-        "startingDirectory" => &["starting_directory", "cwd"],
-        "keyPath" => &["key_path"],
-        "proxyJump" => &["jump"],
-        _ => &[],
     }
 }
 
@@ -450,15 +583,13 @@ fn split(text: &str) -> Vec<String> {
 }
 
 /// The text of a field as JSON; null = it is left out.
-fn parsed(field: &str, text: &str) -> Result<Value, String> {
+fn parsed(kind: &str, field: &str, text: &str) -> Result<Value, String> {
     let text = if field == "name" { text } else { text.trim() };
     Ok(match field {
         "name" => text.into(),
         "tags" => text.split(',').map(str::trim).filter(|t| !t.is_empty()).collect::<Vec<_>>().into(),
-        "forwardAgent" | "enableX11Forwarding" if text == "yes" => true.into(),
-        "forwardAgent" | "enableX11Forwarding" => Value::Null,
         _ if text.is_empty() => Value::Null,
-        f if NUMBERS.contains(&f) => {
+        f if is_number(kind, f) => {
             let number = text.parse::<u64>().map_err(|_| format!("'{}' is no number", crate::text::short(text, 40)))?;
             if f == "port" {
                 check_port(number)?;
@@ -598,13 +729,106 @@ mod tests {
         assert_eq!(patch.get("terminalOptions"), Some(&json!({ "color": "red" })));
         assert!(!patch.contains_key("later") && !patch.contains_key("name"));
         // of a kind of later builds the name can be changed, and nothing else is touched
-        let other: Connection = serde_json::from_value(json!({ "id": "c-2", "name": "u", "config": { "type": "serial",
+        let other: Connection = serde_json::from_value(json!({ "id": "c-2", "name": "u", "config": { "type": "modem",
             "config": { "port": "/dev/ttyUSB0" } } }))
         .unwrap();
         let mut form = Form::edit(HostId::local(), &other, &[]);
         write(&mut form, "name", "uart");
         let Change::Update { patch, .. } = saved(press(&mut form, &["C-s"])) else { panic!() };
         assert_eq!(Value::Object(patch), json!({ "name": "uart" }));
+    }
+
+    #[test]
+    fn every_kind_is_made_and_read_again() {
+        let kept = |kind: &str, fields: &[(&str, &str)]| {
+            let mut form = Form::open(HostId::local(), kind, None, &[], Vec::new());
+            write(&mut form, "name", "n");
+            for (field, value) in fields {
+                let at = form.lines.iter().position(|l| l.field == *field).unwrap();
+                form.go(at);
+                match form.lines[at].is_choice() {
+                    true => {
+                        while form.lines[at].text() != *value {
+                            press(&mut form, &["Right"]);
+                        }
+                    }
+                    false => write(&mut form, field, value),
+                }
+            }
+            assert_eq!(form.wrong, [], "{kind}");
+            let Change::Create(made) = saved(press(&mut form, &["C-s"])) else { panic!() };
+            let again = Form::edit(HostId::local(), &made, &[]);
+            for (field, value) in fields {
+                assert_eq!(again.lines.iter().find(|l| l.field == *field).unwrap().text(), *value, "{kind} {field}");
+            }
+            assert!(made.config.kind().is_ok());
+            Value::Object(made.config.config.clone())
+        };
+        let serial = [
+            ("port", "/dev/ttyUSB0"),
+            ("baudRate", "9600"),
+            ("dataBits", "7"),
+            ("parity", "even"),
+            ("stopBits", "2"),
+            ("flowControl", "hardware"),
+            ("dtr", "off"),
+            ("rts", "on"),
+            ("hex", "yes"),
+            ("lineEnding", "crlf"),
+        ];
+        assert_eq!(
+            kept("serial", &serial),
+            json!({ "port": "/dev/ttyUSB0", "baudRate": 9600, "dataBits": 7, "parity": "even", "stopBits": 2,
+                "flowControl": "hardware", "dtr": false, "rts": true, "hex": true, "lineEnding": "crlf" })
+        );
+        let image = [("image", "debian:12"), ("container_name", "box"), ("remove", "yes"), ("env", "A=1")];
+        assert_eq!(
+            kept("docker", &image),
+            json!({ "image": "debian:12", "container_name": "box", "remove": true, "env": { "A": "1" } })
+        );
+        assert_eq!(
+            kept("telnet", &[("host", "10.0.0.2"), ("port", "2323"), ("mode", "line")]),
+            json!({ "host": "10.0.0.2", "port": 2323, "mode": "line" })
+        );
+    }
+
+    #[test]
+    fn one_is_opened_once_or_kept() {
+        let open = |form: &mut Form, keys: &[&str]| match press(form, keys) {
+            Outcome::Do(Choice::Open(_, connection)) => *connection,
+            _ => panic!("{:?}", form.failed),
+        };
+        let mut form = Form::open(HostId::local(), "telnet", None, &[], vec![("Lab".into(), "f-1".into())]);
+        assert_eq!(form.wrong, [], "nobody has written anything yet");
+        assert_eq!((form.lines[form.at].field, form.lines[0].field), ("host", "type"));
+        assert!(matches!(press(&mut form, &["Enter"]), Outcome::Stay) && form.failed.is_some(), "it leads nowhere");
+        form.paste("10.0.0.2");
+        let made = open(&mut form, &["Enter"]);
+        assert_eq!((made.name.as_str(), made.config.kind.as_str()), ("10.0.0.2", "telnet"));
+        assert_eq!(form.spot(), Spot::Tab);
+        // what was typed stays when it can't be opened
+        form.failed = Some("refused".into());
+        open(&mut form, &["C-o"]);
+        // without a name it is not kept
+        assert!(matches!(press(&mut form, &["C-s"]), Outcome::Stay));
+        assert_eq!(form.lines[form.at].field, "name");
+        form.paste("switch");
+        press(&mut form, &["Down", "Right"]);
+        let kept = |c: &Connection| c.name == "switch" && c.folder_id.as_deref() == Some("f-1");
+        assert!(matches!(saved(press(&mut form, &["C-s"])), Change::Create(c) if kept(&c)));
+        form.saving = None;
+        form.go(form.lines.iter().position(|l| l.field == "where").unwrap());
+        press(&mut form, &["Right"]);
+        // another kind: where it is shown, and its name, stay
+        form.go(0);
+        press(&mut form, &["s"]);
+        press(&mut form, &["Right"]);
+        assert_eq!((form.base.config.kind.as_str(), form.spot()), ("serial", Spot::Split(Dir::Row)));
+        write(&mut form, "port", "");
+        assert!(matches!(press(&mut form, &["F2"]), Outcome::Do(Choice::List(_, Listing::Ports, "port"))));
+        form.fill_in("port", "/dev/ttyUSB0");
+        write(&mut form, "name", "");
+        assert_eq!(open(&mut form, &["C-o"]).name, "ttyUSB0");
     }
 
     #[test]

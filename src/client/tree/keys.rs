@@ -7,6 +7,7 @@ use crate::client::app::{App, Effect, Target};
 use crate::client::host::{HostCommand, HostId, HostState};
 use crate::client::keymap::{act_of, shown, word};
 use crate::client::layer::field::Field;
+use crate::client::layer::monitor::Panel;
 use crate::client::layer::picker::{Item, Picker};
 use crate::client::layer::{Choice, Layer};
 use crate::client::layout::Dir;
@@ -129,6 +130,10 @@ impl App {
                 Some(false) => self.fold(&place, out),
                 _ => self.tree_step(1),
             },
+            Act::Start => {
+                let host = place.host().cloned().unwrap_or_else(HostId::local);
+                self.start_menu(host);
+            }
             Act::Shell => match place {
                 Place::Connection(host, id) => self.open_connection(&host, &id, out),
                 // (nothing runs on a file)
@@ -142,6 +147,17 @@ impl App {
                 Place::Host(host) if !host.is_local() && !self.teams.contains_key(&host) => self.let_go(&host, out),
                 Place::Connection(host, id) => self.ask_to_kill_of(&host, &id, out),
                 _ => {}
+            },
+            Act::EndAll => match place {
+                Place::Host(host) if !self.teams.contains_key(&host) => self.ask_to_kill_all_of(&host, out),
+                Place::Connection(host, id) => self.ask_to_kill_of(&host, &id, out),
+                _ => {}
+            },
+            Act::Serial if self.can(act, &place) => self.new_serial(&place),
+            Act::Serial => {}
+            Act::Monitor => match self.spot_of_row(&place, true) {
+                Some(spot) => self.layers.push(Layer::Monitor(Box::new(Panel::new(spot)))),
+                None => self.say("there are no gauges of that"),
             },
             Act::Rename => match place {
                 Place::Session(host, session) => {

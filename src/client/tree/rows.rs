@@ -2,10 +2,11 @@
 
 use super::{Mark, Place, Row, Standing, age, host_text, mark_of, standing, state_text, unix_of};
 use crate::client::app::{App, Host};
+use crate::client::gauges::limits::Level;
 use crate::client::host::{HostId, HostState};
 use crate::client::pane::{Pane, command_of, title_of};
 use crate::client::shelf::Shelf;
-use crate::proto::control::SessionInfo;
+use crate::proto::control::{Device, SessionInfo};
 use crate::proto::ids::SessionId;
 use crate::text::{count, escape, short};
 use nucleo_matcher::pattern::{AtomKind, CaseMatching, Normalization, Pattern};
@@ -124,10 +125,11 @@ impl App {
         let listed = host.map(|h| self.listed_at(id, h)).unwrap_or_default();
         let shelf = self.book(id);
         let holds = !listed.is_empty() || shelf.is_some_and(|b| !b.connections.is_empty() || !b.folders.is_empty());
+        let (aside, how) = self.state_of_row(id, host);
         rows.all.push(Row {
             fold: holds.then_some(open),
-            aside: host.map(|h| state_text(h, self.now)).unwrap_or_default(),
-            standing: Some(standing(host)),
+            aside,
+            standing: Some(how),
             ..Row::new(place, depth, host_text(id))
         });
         let Some(host) = host.filter(|_| open) else { return };
@@ -184,7 +186,9 @@ impl App {
             let place = Place::Connection((*id).clone(), connection.id.clone());
             let open = rows.sought || self.tree.is_open(&place);
             let (aside, brief) = match sessions {
-                _ if words.other => (words.leads_to.clone(), device_of(&words.leads_to)),
+                _ if words.other || (sessions.is_empty() && connection.config.kind == "serial") => {
+                    (words.leads_to.clone(), device_of(&words.leads_to))
+                }
                 [] if words.away => ("(not connected)".into(), "off".into()),
                 _ => Default::default(),
             };
@@ -205,7 +209,7 @@ impl App {
     fn session_row(&self, id: &HostId, host: &Host, info: &SessionInfo, depth: u16, sought: bool) -> Option<Row> {
         let session = info.id.parse::<SessionId>().ok()?;
         let pane = self.pane_with(id, &session).and_then(|p| self.panes.get(&p));
-        let seconds = self.age_of(info);
+        let seconds = self.age_of(id, info);
         let text = match pane.filter(|p| p.is_live()) {
             // (a prompt's title says where it is, which its tab says, too; not what runs)
             _ if info.name.trim().is_empty() && !info.running.is_empty() => command_of(info),
@@ -217,7 +221,10 @@ impl App {
             shown: pane.is_some(),
             active: pane.is_some_and(|p| self.tabs.focused() == Some(p.id)),
             // seconds would only make it restless
-            aside: seconds.filter(|s| *s >= 60 && host.tells()).map(super::age).unwrap_or_default(),
+            aside: match info.device.as_deref().filter(|_| host.tells() && info.is_alive()) {
+                Some(device) => self.standing_of(device),
+                None => seconds.filter(|s| *s >= 60 && host.tells()).map(super::age).unwrap_or_default(),
+            },
             standing: (!host.tells()).then_some(Standing::Offline),
             // what is shown is looked at there: its tab has the marks
             mark: match mark_of(host, info) {
@@ -230,9 +237,33 @@ impl App {
         })
     }
 
+    /// `connected [14h]`, `waiting [2m]`; escaped.
+    fn standing_of(&self, device: &Device) -> String {
+        let since = self.unix_now() - i64::try_from(device.since_ms / 1000).unwrap_or(i64::MAX);
+        let since = if since >= 60 { format!(" [{}]", age(since)) } else { String::new() };
+        format!("{}{since}", short(&device.state, 20))
+    }
+
+    /// What stands at the edge of a host's row: its state, or that it is beyond a limit.
+    fn state_of_row(&self, id: &HostId, host: Option<&Host>) -> (String, Standing) {
+        let said = host.map(|h| state_text(h, self.now)).unwrap_or_default();
+        match standing(host) {
+            Standing::Online if said.is_empty() => match self.gauges.of_host(id).map(|s| s.alarm.level()) {
+                Some(Level::Limited) => ("limited".into(), Standing::Limited),
+                Some(Level::Error) => ("error".into(), Standing::Error),
+                _ => (said, Standing::Online),
+            },
+            how => (said, how),
+        }
+    }
+
     /// Seconds since it was started.
-    fn age_of(&self, info: &SessionInfo) -> Option<i64> {
-        unix_of(&info.created_at).map(|t| self.unix_now() - t)
+    pub fn age_of(&self, host: &HostId, info: &SessionInfo) -> Option<i64> {
+        let born = self.hosts.get(host).and_then(|h| h.born.get(&info.id));
+        match born {
+            Some(born) if info.is_alive() => Some(i64::try_from(self.now.as_secs()).unwrap_or(0) - born),
+            _ => unix_of(&info.created_at).map(|t| self.unix_now() - t),
+        }
     }
 
     /// Two lines that say the rest of a row, when it is chosen; escaped.
@@ -299,7 +330,7 @@ impl App {
             ("exited", Some(code)) => format!("exited {code}"),
             (state, _) => escape(state),
         };
-        let age = self.age_of(info).map(age).unwrap_or_default();
+        let age = self.age_of(id, info).map(age).unwrap_or_default();
         let via = if info.target.is_empty() { String::new() } else { format!("via {}", host_text(id)) };
         // where the row is called otherwise
         let named = self.connection_of(id, info).is_some_and(|c| c.terminal_options.title.is_some());

@@ -93,7 +93,8 @@ impl Canvas {
         let covered = !app.layers.is_empty()
             || app.sequence.is_some()
             || (app.message.is_some() && frame.status.is_none())
-            || (frame.drawer && frame.tree.is_some());
+            || (frame.drawer && frame.tree.is_some())
+            || (frame.tree.is_some() && app.detailed().is_some());
         let titles = app.panes.values().map(|pane| pane.engine.title());
         if covered || !titles.eq(&self.titles) || self.frame != Some(frame) || self.focus != app.tabs.focused() {
             return false;

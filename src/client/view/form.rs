@@ -28,7 +28,9 @@ fn area(form: &Form, whole: Rect) -> Rect {
 fn said(form: &Form) -> (Said, String) {
     match (&form.failed, form.complaint(), form.lines.get(form.at)) {
         _ if form.doubted => (Said::Doubt, "not saved: Esc once more throws it away, C-s saves it".to_string()),
+        _ if form.saving.is_some() && form.opens => (Said::News, "it is being opened".to_string()),
         _ if form.saving.is_some() => (Said::News, "it is being saved".to_string()),
+        _ if form.listing.is_some() => (Said::News, "asking what is there".to_string()),
         (Some(why), ..) => (Said::Error, why.clone()),
         (_, Some(wrong), _) => (Said::Error, short(&wrong.why, 200)),
         (_, _, Some(line)) => (Said::Hint, line.hint.to_string()),
@@ -54,7 +56,17 @@ fn foot(form: &Form, width: u16) -> Vec<(Said, String)> {
         lines.truncate(SAID);
         lines.last_mut().into_iter().for_each(|last| last.push('…'));
     }
-    let keys = flow(&["C-s save", "Enter next", "←→ choose", "Esc leave"], "   ", 0, room);
+    let mut keys = match form.opens {
+        true => vec!["Enter open once", "C-s keep and open", "Tab next"],
+        false => vec!["C-s save", "Enter next"],
+    };
+    match form.lines.get(form.at) {
+        Some(line) if line.is_choice() => keys.push("←→ choose"),
+        Some(line) if line.listing.is_some() => keys.push("C-Space what is there"),
+        _ => {}
+    }
+    keys.push("Esc leave");
+    let keys = flow(&keys, "   ", 0, room);
     let keys = keys.into_iter().map(|line| (Said::Keys, line));
     lines.into_iter().map(|line| (how, line)).chain(keys).collect()
 }
@@ -81,7 +93,11 @@ pub fn line_at(form: &Form, whole: Rect, x: u16, y: u16) -> Option<usize> {
 pub fn draw(theme: &Theme, form: &Form, whole: Rect, buf: &mut Buffer) -> Cursor {
     let area = area(form, whole);
     ground(buf, area, whole, theme.panel);
-    let what = if form.is_new() { "new connection" } else { "connection" };
+    let what = match (form.opens, form.is_new()) {
+        (true, _) => "new",
+        (_, true) => "new connection",
+        _ => "connection",
+    };
     let inner = inner(area);
     let (list, first) = list(form, inner);
     // what is not seen of the fields

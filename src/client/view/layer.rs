@@ -79,10 +79,7 @@ pub fn draw(app: &App, theme: &Theme, layer: &Layer, whole: Rect, buf: &mut Buff
             panel(theme, whole, &title, theme.accent, &lines, buf);
             None
         }
-        Layer::Monitor(host) => {
-            monitor::draw(app, theme, host, whole, buf);
-            None
-        }
+        Layer::Monitor(panel) => monitor::draw(app, theme, panel, whole, buf),
         Layer::Ports(p) => ports::draw(theme, p, whole, buf),
         Layer::Browser => super::browser::draw(app, theme, buf),
         Layer::Queue(p) => {

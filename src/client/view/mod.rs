@@ -1,7 +1,9 @@
 //! Draws: each file one part of the screen, as a function of the state; `out` makes the bytes.
 pub mod browser;
 pub mod canvas;
+pub mod detail;
 pub mod form;
+pub mod gauge;
 pub mod layer;
 pub mod look;
 mod monitor;
@@ -45,6 +47,7 @@ pub fn draw(app: &App, theme: &Theme, buf: &mut Buffer) -> Option<(Position, Cur
     let mut of_tree = None;
     if let Some(area) = frame.tree {
         of_tree = tree::draw(app, theme, area, buf);
+        detail::draw(app, theme, buf);
     }
     if let (true, Some(area)) = (over, frame.status) {
         status::draw(app, theme, area, buf);

@@ -1,110 +1,414 @@
-//! Draws how it stands with a host: its gauges, and what the link to it is like.
+//! Draws a machine's gauges on the whole screen: ten minutes of each, cores, disks, interfaces, processes; and what the link
+//! to it is like.
 
-use super::layer::{panel_from, rows};
-use super::status::{bar, rtt_text};
+use super::gauge::{bar, filling, graph, level, meter, rate, size, sparks, uptime};
+use super::layer::{Cursor, typed};
+use super::status::rtt_text;
+use super::{boxed, fill, put_cut, put_right, wrap};
 use crate::client::app::{App, Host};
+use crate::client::gauges::limits::Level;
+use crate::client::gauges::{KEPT, Line, Seen, rates};
 use crate::client::host::measured::{Measured, unknown};
 use crate::client::host::{HostId, HostState};
-use crate::client::tree::{age, host_text, state_text};
+use crate::client::keymap::shown;
+use crate::client::layer::monitor::{Act, DEEDS, Panel, Sort};
+use crate::client::tree::{age, state_text};
+use crate::proto::gauges::{Gauges, Process};
 use crate::sys::Tcp;
-use crate::text::{count, short};
+use crate::text::{count, escape, short};
 use crate::theme::Theme;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use std::time::Duration;
+use unicode_width::UnicodeWidthStr;
 
-/// Columns of text for what changes every second.
-const WIDTH: usize = 66;
 /// A queue above this is to be seen.
 const QUEUE: Duration = Duration::from_millis(100);
-
 /// What a little bar shows in full, at least.
 const FULL: Duration = Duration::from_millis(50);
+/// From this width on lines over time stand side by side.
+const PAIR: u16 = 60;
+
+pub fn draw(app: &App, theme: &Theme, panel: &Panel, whole: Rect, buf: &mut Buffer) -> Cursor {
+    fill(buf, whole, theme.panel);
+    let title = app.name_of_spot(&panel.spot);
+    let inner = boxed(buf, whole, &title, theme.border_focused, theme.accent);
+    let inner = match inner.width {
+        0..40 => inner,
+        _ => Rect { x: inner.x + 1, width: inner.width - 2, ..inner },
+    };
+    if inner.height < 2 {
+        return None;
+    }
+    let seen = app.seen_at(&panel.spot);
+    let linked = app.linked(&panel.spot);
+    let host = linked.as_ref().and_then(|id| app.hosts.get(id).map(|host| (id, host)));
+    // what it showed last says nothing of now
+    let there = host.is_none_or(|(_, h)| matches!(h.state, HostState::Online { .. }) && !h.silent);
+    let now = seen.filter(|_| there).and_then(|s| s.current(app.now));
+    let gauges = now.filter(|g| g.cpu.is_some() || g.mem_total > 0);
+    let mut room = inner;
+    head(app, theme, host, now, &mut room, buf);
+    said(theme, seen, now, there, &mut room, buf);
+    let foot = Rect { y: inner.bottom() - 1, height: 1, ..inner };
+    room.height = room.height.saturating_sub(1);
+    if let Some(seen) = seen.filter(|_| gauges.is_some() || !there) {
+        lines_over_time(app, theme, seen, gauges, &mut room, buf);
+    }
+    if let Some(g) = gauges {
+        // (so many rows are for the processes)
+        let below = (room.height / 2).clamp(4, 12).min(room.height);
+        parts(theme, g, &mut room, below, buf);
+    }
+    let link = host.filter(|(id, _)| !id.is_local());
+    let shows_link = link.is_some() && panel.link.unwrap_or(gauges.is_none_or(|g| g.top.is_empty()));
+    let cursor = match (link, gauges) {
+        (Some((id, host)), _) if shows_link => {
+            draw_link(app, theme, id, host, room, buf);
+            None
+        }
+        (_, Some(g)) => processes(theme, panel, g, room, buf),
+        _ => None,
+    };
+    keys(theme, foot, link.is_some(), buf);
+    cursor
+}
+
+/// The state of the host, its build, and what there is one figure of.
+fn head(
+    app: &App,
+    theme: &Theme,
+    host: Option<(&HostId, &Host)>,
+    g: Option<&Gauges>,
+    room: &mut Rect,
+    buf: &mut Buffer,
+) {
+    let (mut words, mut style, mut hints) = (Vec::new(), theme.ok, Vec::new());
+    match host {
+        None => words.push("online".to_string()),
+        Some((id, host)) => match &host.state {
+            HostState::Online { .. } if host.silent => {
+                (words, style) =
+                    (vec![format!("online, {}: nothing sent is answered", state_text(host, app.now))], theme.warn);
+            }
+            HostState::Online { hostname, .. } if host.unlinked => {
+                let why = "no link: plain SSH, a new session makes it anew";
+                (words, style) = (vec![why.into(), short(hostname, 60)], theme.warn);
+            }
+            HostState::Online { hostname, .. } if host.state.is_without_agent() => {
+                words = vec!["online".into(), short(hostname, 60), "no agent: plain SSH".into()];
+            }
+            HostState::Online { build, hostname } => {
+                words = vec!["online".into(), short(hostname, 60)];
+                if !id.is_local() {
+                    words.push(format!("thub {}", short(build, 40)));
+                }
+            }
+            HostState::Deploying { step, .. } => (words, style) = (vec![short(step, 100)], theme.accent),
+            HostState::Updating { why } => {
+                (words, style) = (vec![format!("updating: {}", short(why, 200))], theme.accent);
+            }
+            HostState::Lost { why, .. } => (words, style) = (vec![format!("away: {}", short(why, 200))], theme.warn),
+            HostState::Failed { why, hints: h, .. } => {
+                (words, style) = (vec![short(why, 300)], theme.error);
+                hints = h.iter().map(|h| short(h, 200)).collect();
+            }
+            HostState::Offline => (words, style) = (vec!["offline".into()], theme.dim),
+            HostState::Connecting => (words, style) = (vec![state_text(host, app.now)], theme.accent),
+        },
+    }
+    if let Some(g) = g {
+        if g.uptime > 0 {
+            words.push(format!("up {}", uptime(g.uptime)));
+        }
+        if let (Some(a), Some(b), Some(c)) = (g.load, g.load5, g.load15) {
+            words.push(format!("load {a:.2} {b:.2} {c:.2}"));
+        }
+        if let Some(n) = g.processes {
+            words.push(count(n as usize, "process").replace("processs", "processes"));
+        }
+    }
+    let alive = host.map(|(_, h)| h.sessions.iter().filter(|s| s.is_alive()).count());
+    words.extend(alive.map(|n| count(n, "session")));
+    let width = usize::from(room.width);
+    for line in flow(&words, "   ", width).into_iter().take(2) {
+        line_of(room, &line, style, buf);
+    }
+    for hint in hints.iter().flat_map(|h| wrap(h, width)).take(3) {
+        line_of(room, &hint, theme.text, buf);
+    }
+}
+
+/// Why it is limited, or why there is nothing to be seen.
+fn said(theme: &Theme, seen: Option<&Seen>, now: Option<&Gauges>, there: bool, room: &mut Rect, buf: &mut Buffer) {
+    let alarm = seen.filter(|_| now.is_some()).map(|s| (&s.alarm, s.fault()));
+    match alarm {
+        Some((_, Some(fault))) => line_of(room, &format!("limited: {}", short(fault, 200)), theme.warn, buf),
+        Some((alarm, None)) if alarm.level() > Level::Fine => {
+            let (word, style) = match alarm.level() {
+                Level::Error => ("error", theme.error),
+                _ => ("limited", theme.warn),
+            };
+            line_of(room, &format!("{word}: {}", short(&alarm.words(), 300)), style, buf);
+        }
+        Some(_) => {}
+        None if there => line_of(room, "no gauges yet", theme.dim, buf),
+        None => {}
+    }
+}
+
+/// One line of text, where there is still room for one.
+fn line_of(room: &mut Rect, text: &str, style: Style, buf: &mut Buffer) {
+    if room.height > 1 {
+        put_cut(buf, room.x, room.y, room.width, text, style);
+        (room.y, room.height) = (room.y + 1, room.height - 1);
+    }
+}
+
+/// Words with so much between them, on lines of at most this width.
+fn flow(words: &[String], between: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in words.iter().filter(|w| !w.is_empty()) {
+        match lines.last_mut() {
+            Some(line) if line.width() + between.width() + word.width() <= width => {
+                line.push_str(between);
+                line.push_str(word);
+            }
+            _ => lines.push(word.clone()),
+        }
+    }
+    lines
+}
+
+fn lines_over_time(app: &App, theme: &Theme, seen: &Seen, g: Option<&Gauges>, room: &mut Rect, buf: &mut Buffer) {
+    let none = Gauges::default();
+    let known = g.unwrap_or(&none);
+    let or_none = |n: Option<String>| n.unwrap_or_else(|| "—".into());
+    let percent = |p: Option<f32>| or_none(p.map(|p| format!("{p:.0}%")));
+    let per = |n: Option<u64>| or_none(n.map(rate));
+    let (rx, tx) = rates(known);
+    let mem = (known.mem_total > 0).then(|| format!("{} of {}", size(known.mem_used), size(known.mem_total)));
+    let styled = |p: Option<f32>| p.map_or(theme.dim, |p| level(theme, p));
+    let io = seen.highest(|p| p.read).max(seen.highest(|p| p.written)).max(1024.0);
+    let net = seen.highest(|p| p.rx).max(seen.highest(|p| p.tx)).max(1024.0);
+    let four: [(String, Style, Line, f32); 4] = [
+        (format!("CPU {}", percent(known.cpu)), styled(known.cpu), |p| p.cpu, 100.0),
+        (
+            format!("MEM {}   {}", percent(known.mem()), mem.unwrap_or_default()),
+            known.mem().map_or(theme.dim, |p| filling(theme, p)),
+            |p| p.mem,
+            100.0,
+        ),
+        (
+            format!("NET ↓{} ↑{}   most {}", per(rx), per(tx), rate(net as u64)),
+            theme.gauge_low,
+            |p| p.rx.zip(p.tx).map(|(a, b)| a + b),
+            net,
+        ),
+        (
+            format!(
+                "DISK read {} written {}   most {}",
+                per(known.disk_read),
+                per(known.disk_written),
+                rate(io as u64)
+            ),
+            theme.gauge_low,
+            |p| p.read.zip(p.written).map(|(a, b)| a + b),
+            io,
+        ),
+    ];
+    let high = match room.height {
+        0..14 => 0,
+        14..19 => 1,
+        19..26 => 2,
+        26..32 => 3,
+        _ => 5,
+    };
+    if high == 0 || room.width < PAIR {
+        // figures alone, with the last moments
+        let words: Vec<String> = vec![
+            format!("CPU {} {}", sparks(seen.last(|p| p.cpu, 8)), percent(known.cpu)),
+            format!("MEM {}", percent(known.mem())),
+            format!("↓{} ↑{}", per(rx), per(tx)),
+            format!("disk r{} w{}", per(known.disk_read), per(known.disk_written)),
+        ];
+        for line in flow(&words, "  ", usize::from(room.width)).into_iter().take(3) {
+            line_of(room, &line, theme.text, buf);
+        }
+        return;
+    }
+    for pair in four.chunks(2) {
+        let wide = (room.width - 3) / 2;
+        for ((text, style, line, full), x) in pair.iter().zip([room.x, room.x + wide + 3]) {
+            put_cut(buf, x, room.y, wide, text, *style);
+            let area = Rect { x, y: room.y + 1, width: wide, height: high };
+            let values = seen.line(*line, app.now, KEPT, usize::from(wide));
+            graph(buf, area, &values, *full, *style, theme.dim);
+        }
+        let used = high + 1;
+        (room.y, room.height) = (room.y + used, room.height - used);
+    }
+}
+
+/// Cores, disks, interfaces, temperatures, pressure: as many lines as leave `below` of them.
+fn parts(theme: &Theme, g: &Gauges, room: &mut Rect, below: u16, buf: &mut Buffer) {
+    let width = usize::from(room.width);
+    let mut rows: Vec<(String, Style)> = Vec::new();
+    if g.cores.len() > 1 {
+        let each: Vec<String> = match g.cores.len() {
+            n if n * 8 <= width * 2 => {
+                g.cores.iter().enumerate().map(|(i, c)| format!("{i}{} {c:>3.0}%", bar(*c))).collect()
+            }
+            _ => vec![sparks(g.cores.iter().copied())],
+        };
+        rows.extend(with_name("cores", &each, "  ", width).into_iter().take(2).map(|l| (l, theme.text)));
+    }
+    let full = |d: &crate::proto::gauges::Disk| {
+        let of = format!("{} of {}", size(d.used), size(d.total));
+        format!("{} {} {:.0}%  {of}", short(&d.mount, 40), meter(d.percent(), 8), d.percent())
+    };
+    let brief = |d: &crate::proto::gauges::Disk| format!("{} {:.0}%", short(&d.mount, 30), d.percent());
+    let many = g.disks.len() * 40 > width * 2;
+    let disks: Vec<String> = g.disks.iter().map(|d| if many || width < 60 { brief(d) } else { full(d) }).collect();
+    let worst = g.fullest().map_or(theme.text, |d| if d.percent() >= 90.0 { theme.gauge_high } else { theme.text });
+    rows.extend(with_name("disks", &disks, "  ", width).into_iter().take(3).map(|l| (l, worst)));
+    let mut nets: Vec<&crate::proto::gauges::Net> = g.nets.iter().collect();
+    nets.sort_by_key(|n| std::cmp::Reverse((n.is_own(), n.rx.unwrap_or(0).saturating_add(n.tx.unwrap_or(0)))));
+    let nets: Vec<String> = nets
+        .iter()
+        .map(|n| {
+            let per = |n: Option<u64>| n.map_or("—".into(), rate);
+            format!("{} ↓{} ↑{}", short(&n.name, 20), per(n.rx), per(n.tx))
+        })
+        .collect();
+    rows.extend(with_name("nets", &nets, "  ", width).into_iter().take(2).map(|l| (l, theme.text)));
+    if let Some(swap) = g.swap() {
+        rows.push((
+            format!("swap   {} {swap:.0}%  {} of {}", meter(swap, 8), size(g.swap_used), size(g.swap_total)),
+            theme.text,
+        ));
+    }
+    let temps: Vec<String> = g.temps.iter().map(|t| format!("{} {:.0}°C", short(&t.name, 24), t.celsius)).collect();
+    rows.extend(with_name("temps", &temps, "  ", width).into_iter().take(2).map(|l| (l, theme.text)));
+    if let Some(p) = &g.pressure {
+        let words = [
+            format!("CPU {:.1}%", p.cpu_some),
+            format!("memory {:.1}% (all {:.1}%)", p.mem_some, p.mem_full),
+            format!("disk {:.1}% (all {:.1}%)", p.io_some, p.io_full),
+        ];
+        rows.extend(with_name("waits", &words, "  ", width).into_iter().take(1).map(|l| (l, theme.text)));
+    }
+    for (text, style) in rows {
+        if room.height <= below {
+            break;
+        }
+        line_of(room, &text, style, buf);
+    }
+}
+
+/// Words under a name that stands before the first of their lines.
+fn with_name(name: &str, words: &[String], between: &str, width: usize) -> Vec<String> {
+    let lines = flow(words, between, width.saturating_sub(7).max(1));
+    let head = |i: usize| if i == 0 { format!("{name:<7}") } else { " ".repeat(7) };
+    lines.into_iter().enumerate().map(|(i, line)| head(i) + &line).collect()
+}
+
+fn processes(theme: &Theme, panel: &Panel, g: &Gauges, room: Rect, buf: &mut Buffer) -> Cursor {
+    if room.height < 2 {
+        return None;
+    }
+    let head = Rect { height: 1, ..room };
+    if g.top.is_empty() {
+        put_cut(buf, head.x, head.y, head.width, "no processes are told of it", theme.dim);
+        return None;
+    }
+    let rows = panel.chosen(&g.top);
+    let narrow = room.width < 56;
+    let arrow = |sort: Sort, name: &str| match (panel.sort == sort, panel.turned) {
+        (true, false) => format!("{name}▾"),
+        (true, true) => format!("{name}▴"),
+        _ => name.to_string(),
+    };
+    let columns = |pid: &str, user: &str, cpu: &str, mem: &str| match narrow {
+        true => format!("{pid:>7} {cpu:>6} {mem:>6} "),
+        false => format!("{pid:>8} {user:<10} {cpu:>6} {mem:>10}  "),
+    };
+    let names = columns(
+        &arrow(Sort::Pid, "PID"),
+        &arrow(Sort::User, "USER"),
+        &arrow(Sort::Cpu, "CPU%"),
+        &arrow(Sort::Mem, "MEM"),
+    );
+    fill(buf, head, theme.status);
+    let x = put_cut(buf, head.x, head.y, head.width, &(names + &arrow(Sort::Command, "COMMAND")), theme.status);
+    let mut cursor = None;
+    let word = panel.filter.text();
+    if panel.typing || !word.is_empty() {
+        let wide = (head.right().saturating_sub(x + 2)).min(30);
+        let line = Rect { x: head.right() - wide, width: wide, ..head };
+        let at = typed(line, "/", &escape(word), theme.status_mode, buf);
+        cursor = at.filter(|_| panel.typing);
+    }
+    let list = Rect { y: room.y + 1, height: room.height - 1, ..room };
+    let above = panel.above.min(rows.len().saturating_sub(usize::from(list.height)));
+    if rows.len() > usize::from(list.height) && word.is_empty() && !panel.typing {
+        let more = format!(" {} to {} of {} ", above + 1, above + usize::from(list.height), rows.len());
+        put_right(buf, head, &more, theme.status);
+    }
+    if rows.is_empty() {
+        put_cut(buf, list.x, list.y, list.width, "nothing matches", theme.dim);
+    }
+    for (p, y) in rows.iter().skip(above).zip(list.y..list.bottom()) {
+        let Process { pid, user, cpu, rss, command } = p;
+        let mem = if narrow { rate(*rss) } else { size(*rss) };
+        let text = columns(&pid.to_string(), &short(user, 10), &format!("{cpu:.1}"), &mem);
+        let style = if *cpu >= 90.0 { theme.gauge_mid } else { theme.text };
+        put_cut(buf, list.x, y, list.width, &(text + &short(command, 300)), style);
+    }
+    cursor
+}
+
+fn keys(theme: &Theme, foot: Rect, link: bool, buf: &mut Buffer) {
+    let told = DEEDS.iter().filter(|d| !d.word.is_empty() && (link || d.act != Act::Link));
+    let words: Vec<String> = told.map(|d| format!("{} {}", shown(d.key()), d.word)).collect();
+    let line = flow(&words, "  ", usize::from(foot.width)).into_iter().next().unwrap_or_default();
+    put_cut(buf, foot.x, foot.y, foot.width, &line, theme.dim);
+}
 
 /// Where there is no room for all, lines with the highest number go first; those with 0 never.
-struct Line(String, Style, u8);
+struct Fact(String, Style, u8);
 
-pub fn draw(app: &App, theme: &Theme, id: &HostId, whole: Rect, buf: &mut Buffer) {
-    let mut lines = lines(app, theme, id);
-    let least = if lines.len() > 9 { WIDTH } else { 0 };
-    let drawn = |lines: &[Line]| lines.iter().map(|l| (l.0.clone(), l.1)).collect::<Vec<_>>();
-    while rows(whole, &drawn(&lines)) + 2 > usize::from(whole.height) {
+fn draw_link(app: &App, theme: &Theme, id: &HostId, host: &Host, room: Rect, buf: &mut Buffer) {
+    let mut lines = Vec::new();
+    facts(app, theme, id, host, &mut |text, style, rank| lines.push(Fact(text, style, rank)));
+    while lines.len() > usize::from(room.height) {
         let Some(at) = (0..lines.len()).filter(|i| lines[*i].2 > 0).max_by_key(|i| lines[*i].2) else { break };
         lines.remove(at);
     }
-    panel_from(theme, whole, (&host_text(id), theme.accent), &drawn(&lines), least, buf);
+    for (Fact(text, style, _), y) in lines.iter().zip(room.y..room.bottom()) {
+        put_cut(buf, room.x, y, room.width, text, *style);
+    }
 }
 
-fn lines(app: &App, theme: &Theme, id: &HostId) -> Vec<Line> {
-    let Some(host) = app.hosts.get(id) else { return vec![Line("offline".into(), theme.dim, 0)] };
-    let mut lines = Vec::new();
-    let mut add = |text: String, style: Style, rank: u8| lines.push(Line(text, style, rank));
-    match &host.state {
-        HostState::Online { .. } if host.silent => {
-            add(format!("online, {}: nothing sent is answered", state_text(host, app.now)), theme.warn, 0);
-        }
-        HostState::Online { hostname, .. } if host.unlinked => {
-            let what = format!("no link   {}   plain SSH: a new session makes it anew", short(hostname, 60));
-            add(what, theme.warn, 0);
-        }
-        HostState::Online { hostname, .. } if host.state.is_without_agent() => {
-            add(format!("online   {}   no agent: plain SSH", short(hostname, 60)), theme.ok, 0);
-        }
-        HostState::Online { build, hostname } => {
-            add(format!("online   {}   thub {}", short(hostname, 60), short(build, 40)), theme.ok, 0);
-        }
-        HostState::Deploying { step, .. } => add(short(step, 100), theme.accent, 0),
-        HostState::Updating { why } => add(format!("updating: {}", short(why, 200)), theme.accent, 0),
-        HostState::Lost { why, .. } => add(format!("away: {}", short(why, 200)), theme.warn, 0),
-        HostState::Failed { why, hints, .. } => {
-            add(short(why, 300), theme.error, 0);
-            for hint in hints {
-                add(format!("  {}", short(hint, 200)), theme.text, 0);
-            }
-        }
-        HostState::Offline => add("offline".into(), theme.dim, 0),
-        HostState::Connecting => add(state_text(host, app.now), theme.accent, 0),
-    }
-    // what it showed last says nothing of now
+fn facts(app: &App, theme: &Theme, id: &HostId, host: &Host, add: &mut impl FnMut(String, Style, u8)) {
     let online = matches!(host.state, HostState::Online { .. });
-    let there = online && !host.silent;
     let ago = format!("{} ago", age(app.now.saturating_sub(host.heard).as_secs() as i64));
-    let heard = format!("last heard {ago}");
-    match &host.gauges {
-        Some(g) if there => {
-            let mem = |b: u64| format!("{:.1} GiB", b as f64 / f64::from(1 << 30));
-            add(format!("CPU   {} {:.0}%   load {:.2}", bar(g.cpu), g.cpu, g.load), theme.text, 4);
-            let of = format!("{} of {}", mem(g.mem_used), mem(g.mem_total));
-            add(format!("MEM   {} {:.0}%   {of}", bar(g.mem()), g.mem()), theme.text, 4);
-            add(format!("up    {}", age(i64::try_from(g.uptime).unwrap_or(0))), theme.text, 8);
-        }
-        Some(_) => {
-            add(format!("CPU   —   {heard}"), theme.dim, 4);
-            add("MEM   —".into(), theme.dim, 4);
-        }
-        None => {}
-    }
     match host.rtt {
-        _ if id.is_local() => {}
         _ if online && host.state.is_without_agent() => {
             add("link  not measured: another process here holds the connection".into(), theme.dim, 3);
             add(format!("heard {ago}"), theme.text, 3);
         }
-        _ if online => link(app, theme, id, host, &ago, &mut add),
-        Some(_) if host.gauges.is_none() => add(format!("rtt   —   {heard}"), theme.dim, 1),
-        Some(_) => add("rtt   —".into(), theme.dim, 1),
+        _ if online => link(app, theme, id, host, &ago, add),
+        Some(_) => add(format!("rtt   —   last heard {ago}"), theme.dim, 1),
         None => {}
     }
     let alive = host.sessions.iter().filter(|s| s.is_alive()).count();
-    match (there, alive) {
+    match (online && !host.silent, alive) {
         (true, 1) => add("1 session runs".into(), theme.text, 6),
         (true, n) => add(format!("{} run", count(n, "session")), theme.text, 6),
         (false, n) => add(format!("{} ran when it was heard last", count(n, "session")), theme.dim, 6),
     }
-    add(String::new(), theme.text, 9);
-    add("any key closes".into(), theme.dim, 0);
-    lines
 }
 
 /// What the link is like; as many lines whatever is known, so that nothing jumps.
@@ -131,12 +435,12 @@ fn link(app: &App, theme: &Theme, id: &HostId, host: &Host, ago: &str, add: &mut
     add(trip, style(false), 1);
     let longest = host.trips.longest().filter(|_| there);
     let longest = longest.map(|t| format!("   longest {}", rtt_text(t))).unwrap_or_default();
-    add(format!("      {}{longest}", sparks(host)), style(false), 5);
+    add(format!("      {}{longest}", trips(host)), style(false), 5);
     let queue = rtt.zip(link.shortest).map(|(rtt, base)| rtt.saturating_sub(base));
-    let may = measured.map(|m| format!("   {} may be on their way", bytes(m.credit))).filter(|_| there);
+    let may = measured.map(|m| format!("   {} may be on their way", size(m.credit))).filter(|_| there);
     let long = queue.is_some_and(|q| q > QUEUE);
     add(format!("queue {}{}", or_none(queue.map(rtt_text)), may.unwrap_or_default()), style(long), 3);
-    let rate = link.rate.map(|rate| format!("{} a second", bytes(rate)));
+    let rate = link.rate.map(|rate| format!("{} a second", size(rate)));
     add(format!("comes {}", or_none(rate)), style(false), 3);
     // (what is sent again while nothing is answered is news)
     let lost = match (measured, link.tcp) {
@@ -155,7 +459,7 @@ fn link(app: &App, theme: &Theme, id: &HostId, host: &Host, ago: &str, add: &mut
 }
 
 /// Round trips of late as little bars: how far each is above the shortest. A full one is the longest, or twice the shortest.
-fn sparks(host: &Host) -> String {
+fn trips(host: &Host) -> String {
     let least = host.trips.iter().min().unwrap_or_default();
     let longest = host.trips.longest().unwrap_or_default();
     let full = (longest - least).max(least).max(FULL).as_secs_f32();
@@ -172,22 +476,12 @@ fn loss(tcp: Tcp, now: u32) -> String {
     }
 }
 
-/// `512 B`, `12.3 KiB`, `1.0 MiB`.
-fn bytes(n: u64) -> String {
-    match n {
-        0..1024 => format!("{n} B"),
-        0x400..0x10_0000 => format!("{:.1} KiB", n as f64 / 1024.0),
-        _ => format!("{:.1} MiB", n as f64 / f64::from(1 << 20)),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn figures_in_words() {
-        assert_eq!([0, 1023, 1024, 65_536, 1 << 20].map(bytes), ["0 B", "1023 B", "1.0 KiB", "64.0 KiB", "1.0 MiB"]);
         let tcp = |resent| Tcp { rtt: Duration::ZERO, sent: 400, resent };
         assert_eq!(loss(tcp(0), 0), "none of 400 packets sent again");
         assert_eq!(loss(tcp(2), 0), "2 of 400 packets sent again (0.5%)");

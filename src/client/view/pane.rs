@@ -65,6 +65,7 @@ pub fn is_plain(app: &App, pane: &Pane, inner: Rect) -> bool {
         && pane.selection.is_none()
         && pane.note.is_none()
         && !pane.predict.is_shown()
+        && app.waits(pane).is_none()
         && (size.cols, size.rows) == (inner.width, inner.height)
         && app.hosts.get(&pane.host).is_some_and(there)
 }
@@ -373,6 +374,9 @@ pub fn state(app: &App, pane: &Pane, inner: Rect) -> Option<String> {
             }
             HostState::Online { .. } => {}
         }
+    }
+    if let Some(waits) = app.waits(pane).filter(|_| pane.is_live()) {
+        return Some(waits);
     }
     let size = pane.engine.size();
     let other = size.cols != inner.width || size.rows != inner.height;

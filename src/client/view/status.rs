@@ -1,24 +1,22 @@
 //! Draws the status bar: message or host, gauges, round trip, clock.
 
+use super::gauge::{filling, level, rate, sparks};
 use super::tree::standing_style;
 use super::{fill, put_cut, put_right};
 use crate::client::app::{App, Host};
+use crate::client::gauges::limits::Level;
+use crate::client::gauges::{Seen, rates};
 use crate::client::host::{HostId, HostState};
 use crate::client::keymap::shown;
 use crate::client::tree::{standing, state_text, unnamed};
+use crate::proto::control::Device;
 use crate::text::short;
 use crate::theme::Theme;
 use crate::transport::ssh::forward::State;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 use std::time::Duration;
-
-/// A percentage as a little bar.
-pub fn bar(percent: f32) -> &'static str {
-    const BARS: [&str; 8] = ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
-    let step = (percent.clamp(0.0, 100.0) / 100.0 * 7.99) as usize;
-    BARS[step.min(7)]
-}
 
 /// `31ms`, `1.2s`.
 pub fn rtt_text(rtt: Duration) -> String {
@@ -43,6 +41,27 @@ fn state_line(id: &HostId, host: &Host, now: Duration) -> String {
         }
         HostState::Lost { .. } => format!("lost, last heard {heard} s ago"),
         _ => state_text(host, now),
+    }
+}
+
+/// What is limited, then the figures: those that matter least are the last.
+fn gauges(theme: &Theme, seen: &Seen, now: Duration, add: &mut impl FnMut(&str, Style, bool)) {
+    let Some(g) = seen.current(now) else { return };
+    match seen.alarm.level() {
+        Level::Fine => {}
+        Level::Limited => add(&format!("limited: {}", short(&seen.alarm.words(), 60)), theme.warn, false),
+        Level::Error => add(&format!("error: {}", short(&seen.alarm.words(), 60)), theme.error, false),
+    }
+    if let Some(cpu) = g.cpu {
+        add(&format!("CPU {} {cpu:.0}%", sparks(seen.last(|p| p.cpu, 5))), level(theme, cpu), false);
+    }
+    for (name, percent) in [("MEM", g.mem()), ("DISK", g.fullest().map(|d| d.percent()))] {
+        if let Some(percent) = percent {
+            add(&format!("{name} {percent:.0}%"), filling(theme, percent), false);
+        }
+    }
+    if let (Some(rx), Some(tx)) = rates(g) {
+        add(&format!("↓{} ↑{}", rate(rx), rate(tx)), theme.gauge_low, false);
     }
 }
 
@@ -88,20 +107,21 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
     if !matches!(host.state, HostState::Online { .. }) {
         return;
     }
+    // what the pane is connected to, and what is on of it
+    if let Some(device) = app.focused().and_then(|p| p.info.as_deref()?.device.as_deref()) {
+        add(&short(&device.what, 60), theme.dim, false);
+        let style = if device.state == Device::WAITING { theme.warn } else { theme.accent };
+        if device.state == Device::WAITING {
+            add("waiting", style, false);
+        }
+        device.marks.iter().take(8).for_each(|mark| add(&short(mark, 40), style, false));
+    }
     if app.focused().and_then(|p| p.info.as_ref()).is_some_and(|info| info.root) {
         add("root", theme.warn, true);
     }
-    // (what a silent one showed last says nothing of now, nor does a host of a target that is reached from there)
-    let elsewhere = app.focused().is_some_and(|p| app.target_of(p).is_some());
-    if let Some(g) = host.gauges.as_ref().filter(|_| !host.silent && !elsewhere) {
-        for (name, percent) in [("CPU", g.cpu), ("MEM", g.mem())] {
-            let style = match percent {
-                p if p >= 90.0 => theme.gauge_high,
-                p if p >= 67.0 => theme.gauge_mid,
-                _ => theme.gauge_low,
-            };
-            add(&format!("{name} {} {percent:.0}%", bar(percent)), style, false);
-        }
+    let spot = app.focused().and_then(|p| app.spot_of_pane(p)).filter(|_| app.settings.gauges && !host.silent);
+    if let Some(seen) = spot.as_ref().and_then(|s| app.seen_at(s)) {
+        gauges(theme, seen, app.now, &mut add);
     }
     let forwards = host.forwards.iter().filter(|f| !matches!(f.state, State::Failed(_))).count();
     if forwards > 0 {

@@ -136,11 +136,26 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
     if app.tabs.list.is_empty() {
         end = put(buf, area.x, area.y, area.width, " thub ", theme.accent);
     }
+    if let Some(at) = plus(app, area) {
+        put(buf, at.x, at.y, at.width, PLUS, theme.dim);
+        end = end.max(at.right());
+    }
     let host = format!("{} ", app.current_place());
     let room = area.right().saturating_sub(end);
     if usize::from(room) > host.width() + 2 {
         put_right(buf, area, &host, theme.dim);
     }
+}
+
+/// What starts something new, for the mouse.
+const PLUS: &str = " + ";
+
+/// Where it is, if there is room for it behind the tabs.
+pub fn plus(app: &App, area: Rect) -> Option<Rect> {
+    let Shown { tabs, after, .. } = shown(app, area);
+    let x = tabs.last().map_or(area.x + 6, |(_, at, _)| at.right());
+    let width = PLUS.width() as u16;
+    (after.is_none() && !app.solo && x + width <= area.right()).then_some(Rect { x, width, height: 1, ..area })
 }
 
 /// A connection's colour as the outer terminal draws it.

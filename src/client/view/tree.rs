@@ -18,7 +18,8 @@ pub fn standing_style(theme: &Theme, s: Standing) -> Style {
         Standing::Offline => theme.tree_offline,
         Standing::Working => theme.accent,
         Standing::Online => theme.ok,
-        Standing::Troubled => theme.warn,
+        Standing::Troubled | Standing::Limited => theme.warn,
+        Standing::Error => theme.error,
     }
 }
 
@@ -187,6 +188,8 @@ fn draw_row(theme: &Theme, row: &Row, here: Rect, chosen: bool, buf: &mut Buffer
         (Some(Standing::Online), _) => "●",
         (Some(Standing::Working), _) => "◌",
         (Some(Standing::Troubled), _) => "○",
+        (Some(Standing::Limited), _) => "◐",
+        (Some(Standing::Error), _) => "!",
         (None, mark) => mark.sign(),
     };
     let sign_style = row.standing.map_or_else(|| mark_style(theme, row.mark), |s| standing_style(theme, s));

@@ -6,7 +6,11 @@
 //! it does not know.
 
 pub mod check;
+mod containers;
+mod devices;
 pub mod find;
+pub use containers::*;
+pub use devices::*;
 
 use super::{Done, Method, no_stream};
 use crate::proto::ids::StreamId;
@@ -59,10 +63,10 @@ pub struct Connection {
 #[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(default)]
 pub struct Config {
-    /// local, ssh; serial, docker, telnet and kinds of later builds are kept as they are.
+    /// local, ssh, serial, docker, telnet; kinds of later builds are kept as they are.
     #[serde(rename = "type")]
     pub kind: String,
-    /// As [`Local`] or [`Ssh`] read it.
+    /// As [`Local`], [`Ssh`], [`Serial`], [`Docker`] or [`Telnet`] read it.
     pub config: Map<String, Value>,
 }
 
@@ -157,7 +161,7 @@ fn no_port(n: &u16) -> bool {
     *n == 0
 }
 /// A port as a number or, as people write it, a text; null = 0.
-fn number<'de, D: serde::Deserializer<'de>>(d: D) -> Result<u16, D::Error> {
+pub(super) fn number<'de, D: serde::Deserializer<'de>>(d: D) -> Result<u16, D::Error> {
     let bad = |v: &dyn std::fmt::Display| serde::de::Error::custom(check::no_port(v));
     match Value::deserialize(d)? {
         Value::Null => Ok(0),
@@ -173,6 +177,9 @@ fn number<'de, D: serde::Deserializer<'de>>(d: D) -> Result<u16, D::Error> {
 pub enum Kind {
     Local(Local),
     Ssh(Ssh),
+    Serial(Serial),
+    Docker(Docker),
+    Telnet(Telnet),
     /// Kept and shown; nothing here opens it.
     Other(String),
 }
@@ -183,6 +190,15 @@ impl Config {
     }
     pub fn ssh(ssh: &Ssh) -> Config {
         Config { kind: "ssh".into(), config: object(ssh) }
+    }
+    pub fn serial(serial: &Serial) -> Config {
+        Config { kind: "serial".into(), config: object(serial) }
+    }
+    pub fn docker(docker: &Docker) -> Config {
+        Config { kind: "docker".into(), config: object(docker) }
+    }
+    pub fn telnet(telnet: &Telnet) -> Config {
+        Config { kind: "telnet".into(), config: object(telnet) }
     }
 
     /// Its kind with what that needs.
@@ -198,6 +214,9 @@ impl Config {
             // ("shell" is what sessions are called: taken for the same)
             "local" | "shell" => serde_json::from_value(given).map(Kind::Local).map_err(wrong),
             "ssh" => serde_json::from_value(given).map(Kind::Ssh).map_err(wrong),
+            "serial" => serde_json::from_value(given).map(Kind::Serial).map_err(wrong),
+            "docker" => serde_json::from_value(given).map(Kind::Docker).map_err(wrong),
+            "telnet" => serde_json::from_value(given).map(Kind::Telnet).map_err(wrong),
             other => Ok(Kind::Other(other.to_string())),
         }
     }
@@ -211,26 +230,24 @@ fn object(value: &impl Serialize) -> Map<String, Value> {
 }
 
 impl Connection {
+    /// Whether opening it may need somebody who answers: it is reached over SSH.
+    pub fn asks(&self) -> bool {
+        match self.config.kind() {
+            Ok(Kind::Ssh(_)) => true,
+            Ok(Kind::Serial(serial)) => serial.via.is_some(),
+            _ => false,
+        }
+    }
+
     /// What a row says of it beside its name: where it leads. Escaped.
     pub fn leads_to(&self) -> String {
-        let field = |name: &str| match self.config.config.get(name) {
-            Some(Value::String(s)) => s.clone(),
-            Some(Value::Number(n)) => n.to_string(),
-            _ => String::new(),
-        };
         let said = match self.config.kind() {
             Ok(Kind::Local(local)) => local.command.or(local.shell).unwrap_or_default(),
             Ok(Kind::Ssh(ssh)) => ssh.dest(),
-            Ok(Kind::Other(kind)) => match kind.as_str() {
-                "serial" => {
-                    let baud = Some(field("baudRate")).filter(|b| !b.is_empty()).unwrap_or_else(|| field("baud_rate"));
-                    [field("port"), baud].iter().filter(|s| !s.is_empty()).cloned().collect::<Vec<_>>().join(" · ")
-                }
-                "telnet" => field("host"),
-                "docker" => field("image"),
-                _ => String::new(),
-            },
-            Err(_) => String::new(),
+            Ok(Kind::Serial(serial)) => format!("{} · {}", serial.port, serial.speed()),
+            Ok(Kind::Docker(docker)) => docker.container.or(docker.image).unwrap_or_default(),
+            Ok(Kind::Telnet(telnet)) => telnet.dest(),
+            Ok(Kind::Other(_)) | Err(_) => String::new(),
         };
         crate::text::short(&said, 200)
     }
@@ -419,6 +436,6 @@ mod tests {
         assert_eq!(v6.dest(), "a@[fe80::1]:22");
         let serial = read(r#"{"config":{"type":"serial","config":{"port":"/dev/ttyUSB0","baud_rate":115200}}}"#);
         assert_eq!(serial.leads_to(), "/dev/ttyUSB0 · 115200");
-        assert_eq!(serial.config.kind(), Ok(Kind::Other("serial".into())));
+        assert!(matches!(serial.config.kind(), Ok(Kind::Serial(s)) if s.baud_rate == 115_200));
     }
 }

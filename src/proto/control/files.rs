@@ -30,7 +30,7 @@
 //! Download: `files.pack` with `have: true`, then on its stream, as a bundle, what the client has; the agent leaves that out.
 //! Either way a cut copy goes on where it was: what is complete has its size and time of change.
 
-use super::connections::Ssh;
+use super::connections::{Docker, Ssh};
 use super::{Done, Fault, Method, is_no, is_zero, no_stream};
 use crate::proto::ids::{Offset, StreamId, TargetId};
 use serde::{Deserialize, Serialize};
@@ -38,8 +38,8 @@ use serde::{Deserialize, Serialize};
 mod name;
 pub use name::{BadName, FileName, FilePath};
 
-/// Whose file system: `{}` = that of the agent's host; else that of a host which this one reaches over SSH, by SFTP: one of
-/// the three. Its target process is found or started and connects first, as for a session, whatever it may have to ask.
+/// Whose file system: `{}` = that of the agent's host; else that of a host which this one reaches over SSH, by SFTP, or of a container:
+/// one of the four. Its target process is found or started and connects first, as for a session, whatever it may have to ask.
 /// (What is not understood here must not be taken for the agent's own host.)
 #[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq, Hash)]
 #[serde(default, deny_unknown_fields)]
@@ -53,6 +53,9 @@ pub struct Place {
     /// Where one leads that is kept elsewhere.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ssh: Option<Box<Ssh>>,
+    /// A container of the agent's own machine: as a connection says that is kept elsewhere, or that of a session.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub docker: Option<Box<Docker>>,
 }
 
 impl Place {

@@ -80,7 +80,8 @@ method!(TargetStop = "target.stop" -> Done);
 #[serde(default)]
 pub struct ChannelOpen {
     pub stream: StreamId,
-    /// shell, exec; sftp = no terminal, but the bytes of an SFTP session.
+    /// shell, exec; sftp = no terminal, but the bytes of an SFTP session; pipe = as exec without a terminal: what it writes on
+    /// standard output, byte for byte.
     pub kind: String,
     /// argv of `exec`.
     pub command: Vec<String>,
@@ -96,6 +97,7 @@ pub struct ChannelOpen {
 }
 impl ChannelOpen {
     pub const SFTP: &str = "sftp";
+    pub const PIPE: &str = "pipe";
 }
 #[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(default)]

@@ -10,7 +10,7 @@ use crate::client::keymap::word;
 use crate::client::layer::{Layer, Outcome};
 use crate::client::pane::Pane;
 use crate::client::view;
-use crate::proto::control::connections::{Config, Connection};
+use crate::proto::control::connections::{Config, Connection, Docker};
 use crate::proto::control::{FilePath, Place, SessionCreate};
 use crate::term::input::Key;
 use crate::term::keys;
@@ -71,9 +71,22 @@ impl App {
         // of a host that is reached over SSH: a line for the login shell there
         let start = r#"cd -- "$1" && exec "${SHELL:-sh}" -l"#;
         let command = ["sh", "-c", start, "sh", &cwd].map(String::from).to_vec();
+        let of = |id: &String| self.connection(&whose.host, id).is_some_and(|c| c.config.kind == "docker");
+        let is_docker = whose.place.connection.as_ref().is_some_and(of);
         let create = match whose.place {
             place if place.is_here() && !without => SessionCreate { cwd, ..SessionCreate::default() },
-            Place { target, connection, ssh } => {
+            Place { docker: Some(docker), .. } => {
+                // (it says itself where its programs begin)
+                let docker = Docker { starting_directory: Some(cwd.clone()), command: None, ..*docker };
+                let docker = Docker { mode: String::new(), ..docker };
+                let config = Config::docker(&docker);
+                let definition = Connection { name: whose.label.clone(), config, ..Connection::default() };
+                SessionCreate { definition: Some(Box::new(definition)), ..SessionCreate::default() }
+            }
+            Place { connection: Some(connection), .. } if is_docker => {
+                SessionCreate { connection: Some(connection), ..SessionCreate::default() }
+            }
+            Place { target, connection, ssh, .. } => {
                 let definition = ssh.map(|ssh| {
                     let config = Config::ssh(&ssh);
                     Box::new(Connection { name: whose.label.clone(), config, ..Connection::default() })
@@ -97,7 +110,8 @@ impl App {
         self.next_tag += 1;
         let (tag, size) = (self.next_tag, self.pane_size(pane));
         if let Some(p) = self.panes.get_mut(&pane) {
-            *p = Pane { tag: Some(tag), shell, ..Pane::new(pane, host.clone(), size) };
+            let once = create.definition.is_some().then(|| Box::new(create.clone()));
+            *p = Pane { tag: Some(tag), shell, once, ..Pane::new(pane, host.clone(), size) };
         }
         let from = create.connection.as_deref().and_then(|id| self.connection(&host, id));
         let asks = from.is_some_and(|c| c.config.kind == "ssh");

@@ -346,9 +346,9 @@ fn tabs_and_bar_say_whose_a_pane_is() {
     let b = s.app.tabs.list[0].focus;
     let bar = |s: &Bench| s.screen().lines().last().unwrap_or_default().to_string();
     let line = |s: &Bench| s.screen().lines().next().unwrap_or_default().to_string();
-    let gauges = crate::proto::notice::Gauges { cpu: 12.0, ..Default::default() };
+    let gauges = crate::proto::notice::Gauges { cpu: Some(12.0), ..Default::default() };
     for host in ["local", "build-server"] {
-        s.host(host, HostEvent::Gauges(gauges));
+        s.host(host, HostEvent::Gauges(Box::new(gauges.clone())));
     }
     assert!(line(&s).starts_with(" 1 bash·build-server "), "{}", s.screen());
     s.app.tabs.list[0].name = Some("mine".into());
@@ -1003,6 +1003,23 @@ fn what_is_taken_in_beside_a_pane_is_found_by_what_its_row_says() {
     s.keys("C-b 1 C-b _ 'pi@lab:2222 Enter");
     let lab = HostId::new("pi@lab:2222");
     assert!(s.app.tabs.active().unwrap().panes().iter().any(|p| s.app.panes[p].host == lab));
+}
+
+#[test]
+fn what_is_prepared_is_gone_to_by_a_few_letters() {
+    let mut s = bench();
+    s.keys("C-b g 'uart");
+    assert!(s.screen().contains("this machine · connection"), "{}", s.screen());
+    s.take();
+    s.keys("Enter");
+    let opened = s.take().into_iter().any(|e| matches!(&e, Effect::Host(_, HostCommand::Create { create, .. }) if create.connection.as_deref() == Some("c-uart")));
+    assert!(opened, "a session of it is started");
+    // what runs is gone to, and not started once more
+    let mut info = super::super::tests::info("s7", 80, 24);
+    (info.connection_id, info.connection) = ("c-web".into(), "web".into());
+    s.host("local", HostEvent::Sessions(vec![info]));
+    s.keys("C-b g 'web");
+    assert!(!s.screen().contains("· connection"), "{}", s.screen());
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::look::Looked;
 use super::{CREATE, HITS, Inner, Live, Task};
-use crate::client::host::{HostCommand, HostEvent, answers, find, mixed, read_stream};
+use crate::client::host::{ContainersAsk, HostCommand, HostEvent, answers, find, mixed, read_stream};
 use crate::link::{Link, call};
 use crate::proto::control::*;
 use crate::proto::frame::Body;
@@ -122,6 +122,9 @@ impl Task {
                 }
             }
             HostCommand::Book { tag, change } => self.book(live, tag, change),
+            HostCommand::Act { session, act } => self.simple(live, SessionAct { session, act }),
+            HostCommand::Offer { tag, what } => self.offer(live, tag, what),
+            HostCommand::Containers { tag, ask } => self.of_containers(live, tag, *ask),
             HostCommand::Rename { session, name } => self.simple(live, SessionRename { session, name }),
             // an older session knows no such call, and no harm is done
             HostCommand::Colors { session, colors: Colors { text, back } } => {
@@ -159,13 +162,9 @@ impl Task {
             }
             HostCommand::Update => self.update(live),
             HostCommand::List => self.list(live),
-            HostCommand::Gauges(on) => {
-                self.gauges = on;
-                match (on, &live.without) {
-                    (true, None) => drop(live.link.call(&MonitoringSubscribe {})),
-                    (false, None) => drop(live.link.call(&MonitoringUnsubscribe {})),
-                    (_, Some(_)) => {}
-                }
+            HostCommand::Gauges(wanted) => {
+                self.watched.want(wanted);
+                self.watch(live);
             }
             HostCommand::Look(on) => {
                 self.looking = on;
@@ -183,6 +182,24 @@ impl Task {
                 self.forwards.command(&c, Some(&live.link));
             }
         }
+    }
+
+    /// Asks for containers, or does something with one: that may take its program's patience.
+    fn of_containers(&self, live: &Live, tag: u64, ask: ContainersAsk) {
+        const WITHIN: Duration = Duration::from_secs(90);
+        let (events, host, link) = (self.events.clone(), self.host.clone(), live.link.clone());
+        let (build, file) = (live.build.clone(), self.env.ssh_config.clone());
+        tokio::spawn(async move {
+            let result = match ask {
+                ContainersAsk::List(call) => link.call_within(&call, WITHIN).await.map(|found| Some(Box::new(found))),
+                ContainersAsk::Act(call) => link.call_within(&call, WITHIN).await.map(|_| None),
+            };
+            let result = result.map_err(|f| match f.older() {
+                Some(_) => mixed::told(&f, &host, &build, file.as_deref()),
+                None => f.message,
+            });
+            let _ = events.send((host, HostEvent::Containers { tag, result }));
+        });
     }
 
     /// An agent asks: only while something was asked of it that may need an answer.

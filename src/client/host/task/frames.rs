@@ -200,7 +200,7 @@ impl Task {
         match Notice::from_wire(method, params) {
             Some(Notice::SessionsChanged | Notice::SessionsRecovered(_)) => self.list(live),
             Some(Notice::ConnectionsChanged) if live.without.is_none() => self.connections(live),
-            Some(Notice::MonitoringData(gauges)) => self.tell(HostEvent::Gauges(gauges)),
+            Some(Notice::MonitoringData(gauges)) => self.tell(HostEvent::Gauges(Box::new(gauges.sound()))),
             Some(Notice::AgentShuttingDown(why)) => {
                 self.tell(HostEvent::State(HostState::Updating { why: crate::text::short(&why.reason, 200) }));
                 live.leaving = Some(why);

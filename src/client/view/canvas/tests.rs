@@ -162,6 +162,18 @@ fn what_else_shows_is_drawn_whole() {
 }
 
 #[test]
+fn the_panel_of_what_is_chosen_stays_over_a_pane_that_scrolls() {
+    let mut s = log(true);
+    // (the tree has the focus, and its first row is this machine's)
+    s.bench.keys("C-b b g");
+    assert!(s.bench.app.detailed().is_some());
+    s.draw();
+    for n in 120..130 {
+        s.output("s1", &log_line(n));
+    }
+}
+
+#[test]
 fn what_scrolled_is_found() {
     let old = [1, 2, 3, 4, 5, 6, 7, 8];
     assert_eq!(scrolled(&old, &old), None);

@@ -1,7 +1,9 @@
 //! Owns what is right in a connection: every field's rule and the sentence that says it, and `${env:VAR}` in its words.
 //! Pure: a form asks while somebody types, a store before it keeps. Leaves out whether a path or a host is there.
 
-use super::{Connection, Kind, LONGEST_NAME, Local, Ssh, TerminalOptions};
+mod docker;
+
+use super::{Connection, Kind, LONGEST_NAME, Local, Serial, Ssh, Telnet, TerminalOptions};
 use crate::proto::control::SessionCreate;
 use crate::text::{escape, is_deceptive, short};
 
@@ -53,7 +55,12 @@ pub fn check(connection: &Connection) -> Vec<Wrong> {
     match connection.config.kind() {
         Ok(Kind::Local(local)) => check_local(&local, &mut found),
         Ok(Kind::Ssh(ssh)) => check_ssh(&ssh, &mut found),
-        Ok(Kind::Other(kind)) if kind.is_empty() => found.push(wrong("type", "its type is missing: local or ssh")),
+        Ok(Kind::Serial(serial)) => check_serial(&serial, &mut found),
+        Ok(Kind::Docker(docker)) => docker::check_docker(&docker, &mut found),
+        Ok(Kind::Telnet(telnet)) => check_telnet(&telnet, &mut found),
+        Ok(Kind::Other(kind)) if kind.is_empty() => {
+            found.push(wrong("type", "its type is missing: local, ssh, serial, docker or telnet"))
+        }
         Ok(Kind::Other(_)) => {}
         Err(why) => found.push(wrong("config", why)),
     }
@@ -112,6 +119,72 @@ fn check_ssh(ssh: &Ssh, found: &mut Vec<Wrong>) {
         path("startingDirectory", directory, found);
     }
     check_env(&ssh.env, found);
+}
+
+fn check_serial(serial: &Serial, found: &mut Vec<Wrong>) {
+    let port = serial.port.as_str();
+    if port.trim().is_empty() {
+        found.push(wrong(
+            "port",
+            "a port is missing: its device, as /dev/ttyUSB0 is (`thub serial` lists those there are)",
+        ));
+    } else {
+        line("port", port, found);
+        if !port.starts_with('/') && !port.starts_with("${env:") {
+            let why = format!("'{}' is no device's path: write it from / on, as /dev/ttyUSB0 is", short(port, 60));
+            found.push(wrong("port", why));
+        }
+    }
+    if let Err(why) = check_baud(serial.baud_rate) {
+        found.push(wrong("baudRate", why));
+    }
+    if !(5..=8).contains(&serial.data_bits) {
+        found.push(wrong("dataBits", format!("{}: a character has 5 to 8 bits", serial.data_bits)));
+    }
+    if !(1..=2).contains(&serial.stop_bits) {
+        found.push(wrong("stopBits", format!("{}: 1 or 2", serial.stop_bits)));
+    }
+    one_of("parity", &serial.parity, &Serial::PARITIES, found);
+    one_of("flowControl", &serial.flow_control, &Serial::FLOWS, found);
+    if !serial.line_ending.is_empty() {
+        one_of("lineEnding", &serial.line_ending, &Serial::ENDINGS, found);
+    }
+    if let Some(log) = &serial.log {
+        path("log", log, found);
+    }
+    if let Some(via) = &serial.via
+        && check_name(via).is_err()
+    {
+        found.push(wrong(
+            "via",
+            "the name or id of a connection over SSH of this machine: leave it out for a port here",
+        ));
+    }
+}
+
+/// Whether a port can be asked for that speed.
+pub fn check_baud(rate: u32) -> Result<(), String> {
+    match Serial::SPEEDS.contains(&rate) {
+        true => Ok(()),
+        false => Err(format!("{rate} is no speed: 50 to 4000000 bits per second, as 115200 is")),
+    }
+}
+
+fn one_of(field: &'static str, said: &str, of: &[&str], found: &mut Vec<Wrong>) {
+    if !of.contains(&said) {
+        found.push(wrong(field, format!("'{}' is none of {}", short(said, 40), of.join(", "))));
+    }
+}
+
+fn check_telnet(telnet: &Telnet, found: &mut Vec<Wrong>) {
+    if telnet.host.trim().is_empty() {
+        found.push(wrong("host", "a host is missing: a name or an address"));
+    } else {
+        word("host", &telnet.host, "._-:%", found);
+    }
+    if !["", "auto", "line", "character"].contains(&telnet.mode.as_str()) {
+        found.push(wrong("mode", "one of auto, line, character"));
+    }
 }
 
 fn check_options(options: &TerminalOptions, found: &mut Vec<Wrong>) {
@@ -286,6 +359,26 @@ pub fn expanded(kind: Kind, var: impl Fn(&str) -> Option<String>) -> Result<Kind
             s.env.iter_mut().try_for_each(|(name, value)| one(name, value))?;
             Kind::Ssh(s)
         }
+        Kind::Serial(mut s) => {
+            one("port", &mut s.port)?;
+            maybe("log", &mut s.log)?;
+            Kind::Serial(s)
+        }
+        Kind::Docker(mut d) => {
+            maybe("container", &mut d.container)?;
+            maybe("image", &mut d.image)?;
+            maybe("name", &mut d.name)?;
+            maybe("command", &mut d.command)?;
+            maybe("user", &mut d.user)?;
+            maybe("startingDirectory", &mut d.starting_directory)?;
+            maybe("socket", &mut d.socket)?;
+            d.env.iter_mut().try_for_each(|(name, value)| one(name, value))?;
+            Kind::Docker(d)
+        }
+        Kind::Telnet(mut t) => {
+            one("host", &mut t.host)?;
+            Kind::Telnet(t)
+        }
         other => other,
     })
 }
@@ -314,8 +407,35 @@ mod tests {
         assert_eq!(check(&named(Config::local(&Local::default()))), []);
         let ssh = Ssh { host: "${env:H}".into(), username: "a".into(), port: 22, ..Ssh::default() };
         assert_eq!(check(&named(Config::ssh(&ssh))), []);
-        let other = Config { kind: "serial".into(), ..Config::default() };
+        let other = Config { kind: "modem".into(), ..Config::default() };
         assert_eq!(check(&named(other)), []);
+        let serial = Serial { port: "/dev/serial/by-id/usb-FTDI_x".into(), ..Serial::default() };
+        assert_eq!(check(&named(Config::serial(&serial))), []);
+    }
+
+    #[test]
+    fn each_wrong_field_of_a_port_is_named() {
+        let serial = |f: &dyn Fn(&mut Serial)| {
+            let mut s = Serial { port: "/dev/ttyUSB0".into(), ..Serial::default() };
+            f(&mut s);
+            fields(&named(Config::serial(&s)))
+        };
+        assert_eq!(serial(&|s| (s.baud_rate, s.line_ending) = (4_000_000, "crlf".into())), [""; 0]);
+        assert_eq!(serial(&|s| (s.data_bits, s.stop_bits, s.parity) = (5, 2, "even".into())), [""; 0]);
+        for port in ["", " ", "ttyUSB0", "../../etc/passwd", "-x;id"] {
+            assert_eq!(serial(&|s| s.port = port.into()), ["port"], "{port}");
+        }
+        for rate in [0, 49, 4_000_001, u32::MAX] {
+            assert_eq!(serial(&|s| s.baud_rate = rate), ["baudRate"], "{rate}");
+        }
+        assert_eq!(serial(&|s| (s.data_bits, s.stop_bits) = (9, 0)), ["dataBits", "stopBits"]);
+        let words =
+            |s: &mut Serial| (s.parity, s.flow_control, s.line_ending) = ("n".into(), "rts".into(), "\n".into());
+        assert_eq!(serial(&|s| words(s)), ["parity", "flowControl", "lineEnding"]);
+        assert_eq!(serial(&|s| (s.log, s.via) = (Some("x.log".into()), Some(String::new()))), ["log", "via"]);
+        let zero: Config =
+            serde_json::from_str(r#"{"type":"serial","config":{"port":"/dev/ttyS1","baud_rate":0}}"#).unwrap();
+        assert!(check(&named(zero)).first().is_some_and(|w| w.why.starts_with("0 is no speed: 50 to 4000000")));
     }
 
     #[test]
@@ -352,6 +472,19 @@ mod tests {
         {
             assert!(all.contains(&field), "{field} in {all:?}");
         }
+    }
+
+    #[test]
+    fn a_telnet_host() {
+        let telnet = |f: &dyn Fn(&mut Telnet)| {
+            let mut t = Telnet { host: "fe80::1%eth0".into(), port: 2323, mode: "line".into() };
+            f(&mut t);
+            fields(&named(Config::telnet(&t)))
+        };
+        assert!(telnet(&|_| ()).is_empty() && telnet(&|t| t.host = "${env:SWITCH}".into()).is_empty());
+        assert_eq!(telnet(&|t| t.host = String::new()), ["host"]);
+        assert_eq!(telnet(&|t| t.host = "-oh;id".into()), ["host"]);
+        assert_eq!(telnet(&|t| t.mode = "raw".into()), ["mode"]);
     }
 
     #[test]

@@ -151,7 +151,7 @@ fn row(fields: &StringRecord, columns: &[Option<Column>], gathered: &mut Gathere
     let kind = field(Column::Kind);
     let kind = match kind.to_ascii_lowercase().as_str() {
         "" | "ssh" | "ssh2" | "sftp" => "ssh".to_string(),
-        known @ ("local" | "shell" | "telnet" | "serial") => known.to_string(),
+        known @ ("local" | "shell" | "telnet" | "serial" | "docker") => known.to_string(),
         _ => kind,
     };
     let (key, jump) = (field(Column::Key), field(Column::Jump));
@@ -181,6 +181,10 @@ fn config(kind: &str, host: &str, port: Option<u32>, user: &str, key: &str, jump
         "serial" => {
             put("port", host.into());
             port.into_iter().for_each(|speed| put("baudRate", json!(speed)));
+        }
+        "docker" => {
+            put("container", host.into());
+            put("user", user.into());
         }
         _ => {
             let port = port.map(u16::try_from).transpose().map_err(|_| "its port is none: 1 to 65535".to_string())?;
@@ -235,6 +239,10 @@ pub fn written(listed: &Listed) -> Result<Written, String> {
             _ if c.config.kind == "serial" => {
                 let speed = Some(text("baudRate")).filter(|s| !s.is_empty()).unwrap_or_else(|| text("baud_rate"));
                 [text("port"), speed, String::new(), String::new(), String::new()]
+            }
+            Ok(Kind::Docker(docker)) => {
+                let some = Option::unwrap_or_default;
+                [some(docker.container), String::new(), some(docker.user), String::new(), String::new()]
             }
             _ => ["host", "port", "username", "keyPath", "proxyJump"].map(text),
         };

@@ -90,10 +90,10 @@ fn a_table() {
     assert_eq!((names(&all), ssh(&all.connections[0]).dest().as_str()), (vec!["web", "host"], "root@w.example:22"));
     let all = imported(
         Format::Csv,
-        "name\ttype\thost\tport\nusb\tserial\t/dev/ttyUSB0\t115200\nt\tTelnet\tt\t23\nl\tlocal\t\t\nv\tvnc\th\t1\n",
+        "name\ttype\thost\tport\nusb\tserial\t/dev/ttyUSB0\t115200\nt\tTelnet\tt\t23\nl\tlocal\t\t\nv\tvnc\th\t1\nc\tdocker\tweb\t\n",
     );
     let kinds: Vec<&str> = all.connections.iter().map(|c| c.config.kind.as_str()).collect();
-    assert_eq!(kinds, ["serial", "telnet", "local", "vnc"], "unknown kinds are kept");
+    assert_eq!(kinds, ["serial", "telnet", "local", "vnc", "docker"], "unknown kinds are kept");
     assert_eq!(all.connections[0].leads_to(), "/dev/ttyUSB0 · 115200");
     // a quote that stays open
     let all = imported(Format::Csv, "name,host\na,b\nc,\"d\ne,f\n");
@@ -142,8 +142,9 @@ fn sessions_of_putty() {
         \"AgentFwd\"=dword:00000001\r\n\"X11Forward\"=dword:00000001\r\n\"RemoteCommand\"=\"top \\\"-b\\\"\"\r\n\
         \"TerminalType\"=\"vt220\"\r\n\"LineCodePage\"=\"ISO-8859-15:1999 (Latin-9, \\\"euro\\\")\"\r\n\
         \"Environment\"=\"LANG=C,A=1\\\\,2\"\r\n\"PortForwardings\"=\"L8080=db:80\"\r\n\r\n\
-        [HKEY_CURRENT_USER\\Software\\SimonTatham\\PuTTY\\Sessions\\console]\r\n\"Protocol\"=\"serial\"\r\n\"SerialLine\"=\"COM7\"\r\n\
+        [HKEY_CURRENT_USER\\Software\\SimonTatham\\PuTTY\\Sessions\\console]\r\n\"Protocol\"=\"serial\"\r\n\"SerialLine\"=\"/dev/ttyS0\"\r\n\
         \"SerialSpeed\"=dword:0001c200\r\n\"SerialParity\"=dword:00000002\r\n\"SerialStopHalfbits\"=dword:00000004\r\n\"SerialFlowControl\"=dword:00000002\r\n\
+        [HKEY_CURRENT_USER\\Software\\SimonTatham\\PuTTY\\Sessions\\win]\r\n\"Protocol\"=\"serial\"\r\n\"SerialLine\"=\"COM7\"\r\n\
         [HKEY_CURRENT_USER\\Software\\SimonTatham\\PuTTY\\Sessions\\tel]\r\n\"Protocol\"=\"telnet\"\r\n\"HostName\"=\"t\"\r\n\"ProxyMethod\"=dword:00000002\r\n\
         [HKEY_CURRENT_USER\\Software\\SimonTatham\\PuTTY\\Sessions\\su]\r\n\"Protocol\"=\"supdup\"\r\n\"HostName\"=\"t\"\r\n\
         [HKEY_CURRENT_USER\\Software\\SimonTatham\\PuTTY\\Sessions\\none]\r\n\"Protocol\"=\"ssh\"\r\n\
@@ -159,12 +160,13 @@ fn sessions_of_putty() {
     let options = &all.connections[1].terminal_options;
     assert_eq!((options.term.as_deref(), options.encoding.as_deref()), (Some("vt220"), Some("iso-8859-15")));
     let console =
-        json!({ "port": "COM7", "baudRate": 115200, "stopBits": 2, "parity": "even", "flowControl": "hardware" });
+        json!({ "port": "/dev/ttyS0", "baudRate": 115200, "stopBits": 2, "parity": "even", "flowControl": "hardware" });
     assert_eq!(Value::Object(all.connections[2].config.config.clone()), console);
     for what in [
         "bastion ü: comes without its key C:\\keys\\b.ppk: `puttygen",
         "line 14: '\"broken' is no value",
         "db: comes without its port forwards",
+        "'COM7' is no device's path",
         "tel: comes without its proxy",
         "su: it speaks supdup",
         "none: it names no host",
@@ -172,7 +174,7 @@ fn sessions_of_putty() {
     ] {
         says(&all, what);
     }
-    assert_eq!(all.left_out.len(), 7, "{:#?}", all.left_out);
+    assert_eq!(all.left_out.len(), 8, "{:#?}", all.left_out);
 
     // files of ~/.putty/sessions
     let one = file(

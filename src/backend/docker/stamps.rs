@@ -1,0 +1,212 @@
+//! Owns a log that is followed over cuts: each message comes with the engine's time of it, by which it is known whether it was
+//! shown already. Pure. Leaves out asking for it.
+
+use crate::sys;
+
+/// A driver parts longer lines into messages of so many bytes.
+const LONGEST: usize = 16 << 10;
+/// A stamp is no longer than that.
+const STAMP: usize = 40;
+
+/// How far a log was shown.
+#[derive(Debug, Default)]
+pub struct Stamps {
+    /// Time of the last message that was shown whole, ns since 1970, and how many had that very time.
+    last: u128,
+    same: u32,
+    /// Of the one after it, bytes shown.
+    part: usize,
+    part_at: u128,
+
+    /// The stamp that is coming, until its space.
+    stamp: Option<Vec<u8>>,
+    /// Of the message that is coming: its time, what is not to be shown of it, what came.
+    at: u128,
+    hide: usize,
+    came: usize,
+    /// Those of `last` that will come again.
+    again: u32,
+    again_at: u128,
+    again_part: usize,
+}
+
+/// `2026-11-21T14:02:03.123456789Z`, ns since 1970.
+fn parsed(stamp: &[u8]) -> Option<u128> {
+    let text = std::str::from_utf8(stamp).ok()?;
+    let seconds = sys::parse_rfc3339(text)?.duration_since(std::time::UNIX_EPOCH).ok()?.as_secs();
+    let fraction: String =
+        text.split_once('.').map_or("", |(_, f)| f).chars().take_while(char::is_ascii_digit).collect();
+    let nanos = format!("{fraction:0<9}").get(..9)?.parse::<u128>().ok()?;
+    Some(u128::from(seconds) * 1_000_000_000 + nanos)
+}
+
+impl Stamps {
+    /// From when on it is asked for again; none = from the beginning.
+    pub fn since(&self) -> Option<String> {
+        (self.last > 0).then(|| format!("{}.{:09}", self.last / 1_000_000_000, self.last % 1_000_000_000))
+    }
+
+    /// It is asked for from [`Stamps::since`] on.
+    pub fn begin(&mut self) {
+        self.again = self.same;
+        self.again_at = self.last;
+        if self.part > 0 {
+            self.again_part = std::mem::take(&mut self.part);
+        }
+        self.stamp = Some(Vec::new());
+        (self.hide, self.came) = (0, 0);
+    }
+
+    /// Takes in bytes and gives what is to be shown of them. In frames a message is one; a terminal's are told apart by their
+    /// line ends.
+    pub fn feed(&mut self, bytes: &[u8], framed: Option<(bool, bool)>, out: &mut Vec<u8>) {
+        if framed.is_some_and(|(fresh, _)| fresh) {
+            self.stamp = Some(Vec::new());
+        }
+        for &b in bytes {
+            match &mut self.stamp {
+                Some(stamp) if b == b' ' || stamp.len() == STAMP => {
+                    let stamp = std::mem::take(stamp);
+                    self.stamp = None;
+                    match parsed(&stamp).filter(|_| b == b' ') {
+                        Some(at) => self.message(at),
+                        // no stamp: all of it is text
+                        None => {
+                            self.hide = 0;
+                            self.came = 0;
+                            stamp.iter().for_each(|b| self.text(*b, out));
+                            self.text(b, out);
+                        }
+                    }
+                }
+                Some(stamp) => stamp.push(b),
+                None => {
+                    self.text(b, out);
+                    if framed.is_none() && (b == b'\n' || self.came == LONGEST) {
+                        self.whole();
+                        self.stamp = Some(Vec::new());
+                    }
+                }
+            }
+        }
+        if framed.is_some_and(|(_, whole)| whole) && self.stamp.is_none() {
+            self.whole();
+        }
+    }
+
+    fn message(&mut self, at: u128) {
+        self.at = at;
+        self.came = 0;
+        self.hide = 0;
+        if at < self.again_at {
+            self.hide = usize::MAX;
+        } else if at == self.again_at && self.again > 0 {
+            self.again -= 1;
+            self.hide = usize::MAX;
+        } else if self.again_part > 0 {
+            if at == self.part_at {
+                self.hide = self.again_part;
+            }
+            self.again_part = 0;
+        }
+    }
+
+    fn text(&mut self, b: u8, out: &mut Vec<u8>) {
+        self.came += 1;
+        if self.hide > 0 {
+            self.hide = if self.hide == usize::MAX { usize::MAX } else { self.hide - 1 };
+            if self.hide == usize::MAX {
+                return;
+            }
+        } else {
+            out.push(b);
+        }
+        (self.part, self.part_at) = (self.came, self.at);
+    }
+
+    fn whole(&mut self) {
+        if self.hide == usize::MAX {
+            return;
+        }
+        self.part = 0;
+        if self.at == self.last {
+            self.same += 1;
+        } else {
+            (self.last, self.same) = (self.at, 1);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(nanos: u32, text: &str) -> String {
+        format!("2026-11-21T14:02:03.{nanos:09}Z {text}\n")
+    }
+
+    fn shown(stamps: &mut Stamps, bytes: &str, at_once: usize) -> String {
+        let mut out = Vec::new();
+        bytes.as_bytes().chunks(at_once).for_each(|b| stamps.feed(b, None, &mut out));
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_log_cut_anywhere_is_shown_once() {
+        // three of the same moment
+        let log: Vec<String> = [(1, "a"), (2, "b 2026-11-21T14:02:03Z x"), (2, "c"), (2, "d"), (9, "e")]
+            .iter()
+            .map(|(at, text)| line(*at, text))
+            .collect();
+        let all: String = log.concat();
+        let text = "a\nb 2026-11-21T14:02:03Z x\nc\nd\ne\n";
+        for cut in 0..=all.len() {
+            for at_once in [1, 7, 1000] {
+                let mut stamps = Stamps::default();
+                stamps.begin();
+                let mut seen = shown(&mut stamps, &all[..cut], at_once);
+                // the engine gives what is not before the time it is asked for
+                let since = stamps.since();
+                let again: String = match since {
+                    None => all.clone(),
+                    Some(since) => {
+                        let nanos: u32 = since.split_once('.').unwrap().1.parse().unwrap();
+                        let from = [1, 2, 2, 2, 9].iter().position(|n| *n >= nanos).unwrap_or(5);
+                        log[from..].concat()
+                    }
+                };
+                stamps.begin();
+                seen += &shown(&mut stamps, &again, at_once);
+                assert_eq!(seen, text, "cut at {cut}");
+            }
+        }
+    }
+
+    #[test]
+    fn frames_and_long_lines() {
+        let mut stamps = Stamps::default();
+        stamps.begin();
+        let mut out = Vec::new();
+        let long = "x".repeat(LONGEST);
+        let stamp = "2026-11-21T14:02:03.000000005Z ";
+        // one line in two messages: in frames, and of a terminal
+        for (text, whole) in [(format!("{stamp}{long}"), true), (format!("{stamp}yy\n"), true)] {
+            stamps.feed(text.as_bytes(), Some((true, whole)), &mut out);
+        }
+        assert_eq!(out, format!("{long}yy\n").as_bytes());
+        let mut stamps = Stamps::default();
+        stamps.begin();
+        assert_eq!(shown(&mut stamps, &format!("{stamp}{long}{stamp}yy\n"), 4096), format!("{long}yy\n"));
+        // what has no stamps is shown as it is
+        let mut stamps = Stamps::default();
+        stamps.begin();
+        assert_eq!(shown(&mut stamps, "hello there\nand again\n", 3), "hello there\nand again\n");
+    }
+
+    #[test]
+    fn times() {
+        assert_eq!(parsed(b"1970-01-01T00:00:01.5Z"), Some(1_500_000_000));
+        assert_eq!(parsed(b"1970-01-01T02:00:01+02:00"), Some(1_000_000_000));
+        assert_eq!(parsed(b"yesterday"), None);
+    }
+}
