@@ -572,12 +572,14 @@ fn busybox_alone() {
         return;
     }
     let root = host.sshd.at("root");
+    // (a static busybox brings no libraries for thub, and names itself among what it is)
     let script = format!(
         "set -e; r={}; b=$(command -v busybox); mkdir -p $r/bin $r/usr/bin $r/home $r/dev $r/proc; cp $b $r/bin/busybox; \
-         for l in $(ldd $b 2>/dev/null | grep -o '/[^ )]*'); do mkdir -p $r$(dirname $l); cp $l $r$l; done; \
-         for a in $($b --list); do ln -sf busybox $r/bin/$a; done; echo root:x:0:0::/home:/bin/sh > $r/etc-passwd; \
+         for l in $(for f in $b {}; do ldd $f 2>/dev/null; done | grep -o '/[^ )]*'); do mkdir -p $r$(dirname $l); cp $l $r$l; done; \
+         for a in $($b --list | grep -vx busybox); do ln -sf busybox $r/bin/$a; done; echo root:x:0:0::/home:/bin/sh > $r/etc-passwd; \
          mkdir $r/etc; mv $r/etc-passwd $r/etc/passwd; echo root:x:0: > $r/etc/group; : > $r/dev/null; chmod 666 $r/dev/null",
-        root.display()
+        root.display(),
+        host.program.display()
     );
     let ran = Command::new("sh").arg("-c").arg(script).output().unwrap();
     assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));

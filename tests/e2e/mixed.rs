@@ -6,6 +6,7 @@
 use crate::hub::Hub;
 use crate::soak::costs::{Has, has};
 use crate::soak::programs::{COUNTS, Counts, HISTORY, RING};
+use crate::support::engine::Engine;
 use crate::support::{Dice, PATIENCE, signal, skip, until};
 use rustix::process::Signal;
 use std::collections::BTreeMap;
@@ -49,8 +50,12 @@ impl Drop for Held {
     }
 }
 
+/// Where programs in the container find whether they are to go on.
+const INSIDE: &str = "/tmp/go";
+
 struct Mixed {
     all: Vec<Made>,
+    engine: Option<Engine>,
     hub: Hub,
     dir: tempfile::TempDir,
 }
@@ -66,7 +71,15 @@ impl Mixed {
         let dir = tempfile::tempdir().expect("a directory");
         // (another user's agent opens what is in it)
         std::fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o755)).unwrap();
-        let mut mixed = Mixed { all: Vec::new(), hub, dir };
+        let engine = Engine::start(&[]);
+        if let Some(engine) = &engine {
+            engine.run("box", &format!("touch {INSIDE}; exec sleep 100000"), false);
+            let socket = PathBuf::from(engine.socket());
+            let open = |path: &Path, mode| std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
+            open(&socket, 0o666);
+            open(socket.parent().expect("its directory"), 0o755);
+        }
+        let mut mixed = Mixed { all: Vec::new(), engine, hub, dir };
         std::fs::write(mixed.go(), "").unwrap();
         for n in 0..count {
             let made = mixed.make(KINDS[n % KINDS.len()], n);
@@ -85,9 +98,24 @@ impl Mixed {
         self.dir.path().join("go")
     }
 
+    /// All come to an end.
+    fn stop(&self) {
+        std::fs::remove_file(self.go()).unwrap();
+        if self.engine.is_some() {
+            self.in_container(&["new", "-d", "-H", "test", "-n", "stop"], &["rm", INSIDE]);
+        }
+    }
+
+    fn in_container(&self, new: &[&str], command: &[&str]) {
+        let Some(engine) = &self.engine else { return };
+        let socket = format!("socket={}", engine.socket());
+        let words = [new, &["--container", "box", "--set", &socket, "--"], command].concat();
+        self.hub.far.thub(&words).ok();
+    }
+
     /// It prints once a line has come: not before somebody listens.
-    fn script(&self, counts: &Counts) -> String {
-        format!("stty -echo 2>/dev/null; read first; {}", counts.script(&self.go()))
+    fn script(&self, counts: &Counts, go: &Path) -> String {
+        format!("stty -echo 2>/dev/null; read first; {}", counts.script(go))
     }
 
     /// A program behind a socat of its own, whose other end is as told.
@@ -105,10 +133,11 @@ impl Mixed {
     fn make(&self, kind: Kind, n: usize) -> Option<Made> {
         // (a flood of each kind: more of them would leave no processor to anybody)
         let at = n / KINDS.len();
-        let calm = || COUNTS.iter().filter(|c| c.name != "flood").cycle().nth(at);
-        let counts = COUNTS.get(at).or_else(calm).expect("one");
+        let calm = |c: &&Counts| c.name != "flood" && (kind != Kind::Container || !c.body.contains("seq -f"));
+        let counts = COUNTS.get(at).filter(|_| kind != Kind::Container);
+        let counts = counts.or_else(|| COUNTS.iter().filter(calm).cycle().nth(at)).expect("one");
         let name = format!("{}-{n}", format!("{kind:?}").to_lowercase());
-        let script = self.script(counts);
+        let script = self.script(counts, &self.go());
         let mut far_end = None;
         let mut new = vec!["new", "-d", "-H", "test", "-n", &name];
         let (ring, history) = (RING.to_string(), HISTORY.to_string());
@@ -133,9 +162,15 @@ impl Mixed {
                 self.connect(&name, &[&format!("127.0.0.1:{port}"), "--kind", "telnet"]);
                 new.extend(["--connection", &name]);
             }
-            Kind::Container => return None,
+            Kind::Container => {
+                self.engine.as_ref()?;
+                self.in_container(&new, &["sh", "-c", &self.script(counts, Path::new(INSIDE))]);
+                new.clear();
+            }
         }
-        self.hub.far.thub(&new).ok();
+        if !new.is_empty() {
+            self.hub.far.thub(&new).ok();
+        }
         Some(Made { name, kind, counts, _far_end: far_end, pid: 0 })
     }
 
@@ -227,7 +262,7 @@ fn sessions_of_every_kind_lose_nothing_and_do_not_grow() {
             mixed.measure(&mut early);
         }
     }
-    std::fs::remove_file(mixed.go()).unwrap();
+    mixed.stop();
     let mut lines = BTreeMap::<String, u64>::new();
     for made in &mixed.all {
         *lines.entry(format!("{:?}", made.kind)).or_default() += mixed.check(made);

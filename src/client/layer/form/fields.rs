@@ -147,7 +147,12 @@ const SERIAL: &[Shown] = &[
     text("via", "Behind", "empty: that machine's own; else the name of a connection over SSH, which has it"),
 ];
 const DOCKER: &[Shown] = &[
-    listed("container", "Container", "one that is there: its name or id", Listing::Containers),
+    listed(
+        "container",
+        "Container",
+        "its name or id; whoever may use its engine's socket is root on that machine",
+        Listing::Containers,
+    ),
     listed("image", "Image", "in its stead a new one, of an image that is there", Listing::Images),
     text("command", "Command", "empty: a shell; of a new one: its image's own"),
     choice(
@@ -161,7 +166,11 @@ const DOCKER: &[Shown] = &[
     text("env", "Environment", "NAME=value; more behind a ; and ;; is one in a value"),
     text("container_name", "Its name", "what a new one is called; empty: as the engine likes"),
     choice("remove", "Remove", "a new one goes when its program ends", SWITCH),
-    text("socket", "Socket", "empty: Docker's or Podman's own place; a path"),
+    text(
+        "socket",
+        "Socket",
+        "the engine's: a path; empty: Docker's or Podman's own place; who may use it is root there",
+    ),
 ];
 const TELNET: &[Shown] = &[
     text("host", "Host", "a name or an address, as that machine knows it"),
