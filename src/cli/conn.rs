@@ -360,7 +360,7 @@ const ALSO: [(&str, &str); 12] = [
     ("local_echo", "localEcho"),
     ("line_ending", "lineEnding"),
     ("container_id", "container"),
-    ("container_name", "name"),
+    ("container_name", "containerName"),
     ("starting_directory", "startingDirectory"),
     ("cwd", "startingDirectory"),
     ("workingDir", "startingDirectory"),
@@ -399,17 +399,9 @@ fn fields_of(kind: &str) -> Option<&'static [&'static str]> {
             "wait",
             "via",
         ],
-        "docker" => &[
-            "container",
-            "image",
-            "mode",
-            "container_name",
-            "command",
-            "user",
-            "startingDirectory",
-            "remove",
-            "socket",
-        ],
+        "docker" => {
+            &["container", "image", "mode", "containerName", "command", "user", "startingDirectory", "remove", "socket"]
+        }
         "telnet" => &["host", "port", "mode"],
         _ => return None,
     })
@@ -418,7 +410,7 @@ fn fields_of(kind: &str) -> Option<&'static [&'static str]> {
 /// A field's name as it is kept.
 fn proper<'a>(kind: &str, name: &'a str) -> &'a str {
     match kind {
-        "serial" => ALSO.iter().find(|(also, _)| *also == name).map_or(name, |(_, proper)| proper),
+        "serial" | "docker" => ALSO.iter().find(|(also, _)| *also == name).map_or(name, |(_, proper)| proper),
         _ => name,
     }
 }
@@ -426,8 +418,8 @@ fn proper<'a>(kind: &str, name: &'a str) -> &'a str {
 /// The other names that a field of a connection may lie under.
 fn also(kind: &str, field: &str) -> impl Iterator<Item = &'static &'static str> {
     let name = proper(kind, field.split('=').next().unwrap_or_default()).to_string();
-    let serial = kind == "serial";
-    ALSO.iter().filter(move |(_, proper)| serial && *proper == name).map(|(also, _)| also)
+    let has = matches!(kind, "serial" | "docker");
+    ALSO.iter().filter(move |(_, proper)| has && *proper == name).map(|(also, _)| also)
 }
 
 fn check_field(kind: &str, field: &str) -> Result<(), Failure> {

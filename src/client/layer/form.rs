@@ -781,10 +781,10 @@ mod tests {
             json!({ "port": "/dev/ttyUSB0", "baudRate": 9600, "dataBits": 7, "parity": "even", "stopBits": 2,
                 "flowControl": "hardware", "dtr": false, "rts": true, "hex": true, "lineEnding": "crlf" })
         );
-        let image = [("image", "debian:12"), ("container_name", "box"), ("remove", "yes"), ("env", "A=1")];
+        let image = [("image", "debian:12"), ("containerName", "box"), ("remove", "yes"), ("env", "A=1")];
         assert_eq!(
             kept("docker", &image),
-            json!({ "image": "debian:12", "container_name": "box", "remove": true, "env": { "A": "1" } })
+            json!({ "image": "debian:12", "containerName": "box", "remove": true, "env": { "A": "1" } })
         );
         assert_eq!(
             kept("telnet", &[("host", "10.0.0.2"), ("port", "2323"), ("mode", "line")]),

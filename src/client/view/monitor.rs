@@ -56,13 +56,16 @@ pub fn draw(app: &App, theme: &Theme, panel: &Panel, whole: Rect, buf: &mut Buff
     if let Some(seen) = seen.filter(|_| gauges.is_some() || !there) {
         lines_over_time(app, theme, seen, gauges, &mut room, buf);
     }
-    if let Some(g) = gauges {
-        // (so many rows are for the processes)
-        let below = (room.height / 2).clamp(4, 12).min(room.height);
-        parts(theme, g, &mut room, below, buf);
-    }
     let link = host.filter(|(id, _)| !id.is_local());
     let shows_link = link.is_some() && panel.link.unwrap_or(gauges.is_none_or(|g| g.top.is_empty()));
+    // (who asks for the link is shown all of it)
+    let asked = shows_link && panel.link == Some(true);
+    if let Some(g) = gauges.filter(|_| !asked || room.height > ALL_OF_LINK) {
+        // (so many rows are for the processes)
+        let below = if asked { ALL_OF_LINK } else { (room.height / 2).clamp(4, 12) };
+        let below = below.min(room.height);
+        parts(theme, g, &mut room, below, buf);
+    }
     let cursor = match (link, gauges) {
         (Some((id, host)), _) if shows_link => {
             draw_link(app, theme, id, host, room, buf);
@@ -410,6 +413,9 @@ fn facts(app: &App, theme: &Theme, id: &HostId, host: &Host, add: &mut impl FnMu
         (false, n) => add(format!("{} ran when it was heard last", count(n, "session")), theme.dim, 6),
     }
 }
+
+/// Lines of all that is known of a link.
+const ALL_OF_LINK: u16 = 13;
 
 /// What the link is like; as many lines whatever is known, so that nothing jumps.
 fn link(app: &App, theme: &Theme, id: &HostId, host: &Host, ago: &str, add: &mut impl FnMut(String, Style, u8)) {

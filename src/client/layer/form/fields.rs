@@ -164,7 +164,7 @@ const DOCKER: &[Shown] = &[
     text("user", "User", "empty: the container's own"),
     text("startingDirectory", "Directory", "empty: the container's own"),
     text("env", "Environment", "NAME=value; more behind a ; and ;; is one in a value"),
-    text("container_name", "Its name", "what a new one is called; empty: as the engine likes"),
+    text("containerName", "Its name", "what a new one is called; empty: as the engine likes"),
     choice("remove", "Remove", "a new one goes when its program ends", SWITCH),
     text(
         "socket",
@@ -233,7 +233,7 @@ pub(super) fn aliases(field: &str) -> &'static [&'static str] {
         "localEcho" => &["local_echo"],
         "lineEnding" => &["line_ending"],
         "container" => &["container_id"],
-        "container_name" => &["name"],
+        "containerName" => &["name", "container_name"],
         "user" => &["username"],
         _ => &[],
     }
