@@ -15,7 +15,7 @@ pub mod own;
 mod process;
 mod quiet;
 mod stream;
-mod tcp;
+pub mod tcp;
 mod time;
 pub mod wake;
 mod who;

@@ -88,6 +88,11 @@ pub fn pair(device: Device) -> io::Result<(Bridge, Far)> {
 }
 
 impl Bridge {
+    /// The same end once more, for tasks.
+    pub fn stream(&self) -> io::Result<UnixStream> {
+        self.ours.try_clone().and_then(UnixStream::from_std)
+    }
+
     pub fn descriptor(&self) -> io::Result<OwnedFd> {
         Ok(self.ours.try_clone()?.into())
     }

@@ -6,17 +6,16 @@
 //! so a session that is stopped holds up itself and nobody else.
 
 use super::End;
-use crate::link::{Incoming, Link, call, locked};
+use super::bridge::{Bridge, Ending, Far, pair};
+use crate::link::{Incoming, Link, call};
 use crate::proto::control::{ChannelOpen, Device, Fault, Subscribe, Unsubscribe};
 use crate::proto::frame::{Body, Frame, MAX_PIECE};
 use crate::proto::ids::{Offset, Size, StreamId};
 use crate::proto::notice::Notice;
 use crate::sys;
 use std::io;
-use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
@@ -35,14 +34,9 @@ const CUT: &str = "connection lost";
 
 /// A channel's end as a session has it.
 pub struct Channel {
-    /// Keeps the descriptor.
-    ours: StdUnixStream,
-    /// Readable once the channel has ended: nothing is ever written into it.
-    ended: OwnedFd,
-    end: Arc<Mutex<Option<End>>>,
+    bridge: Bridge,
     link: Link,
     host: String,
-    heard: watch::Receiver<Device>,
 }
 
 /// Opens a channel over a socket of a target process. To be called within the runtime that serves it from then on.
@@ -62,14 +56,10 @@ pub async fn open(socket: StdUnixStream, open: ChannelOpen, within: Duration) ->
             return Err(fault);
         }
     };
-    let (ours, theirs) = StdUnixStream::pair().map_err(failed)?;
-    ours.set_nonblocking(true).map_err(failed)?;
-    theirs.set_nonblocking(true).map_err(failed)?;
-    let (read, write) = UnixStream::from_std(theirs).map_err(failed)?.into_split();
-    let (ended, alive) = io::pipe().map_err(failed)?;
-    let end = Arc::new(Mutex::new(None));
+    let (bridge, far) = pair(Device { what: opened.host.clone(), ..Device::default() }).map_err(failed)?;
+    // (what is wished of a channel goes to its link at once)
+    let Far { typed, shown, wishes: _, device: hears, end } = far;
     let (limit, limits) = watch::channel(opened.input_limit);
-    let (hears, heard) = watch::channel(Device { what: opened.host.clone(), ..Device::default() });
     // (nothing is asked of a session: its user is asked by the client that wants the host)
     tokio::spawn(async move {
         while let Some(message) = incoming.recv().await {
@@ -80,9 +70,9 @@ pub async fn open(socket: StdUnixStream, open: ChannelOpen, within: Duration) ->
             }
         }
     });
-    tokio::spawn(input(read, link.clone(), limits));
-    tokio::spawn(output(write, link.clone(), frames, limit, end.clone(), alive.into()));
-    Ok(Channel { ours, ended: ended.into(), end, link, host: opened.host, heard })
+    tokio::spawn(input(typed, link.clone(), limits));
+    tokio::spawn(output(shown, link.clone(), frames, limit, end));
+    Ok(Channel { bridge, link, host: opened.host })
 }
 
 impl Channel {
@@ -91,9 +81,9 @@ impl Channel {
         &self.host
     }
 
-    /// Whether the host is heard, as long as it is looked at.
-    pub fn heard(&self) -> watch::Receiver<Device> {
-        self.heard.clone()
+    /// Its descriptors, its end; as its device whether the host is heard, as long as it is looked at.
+    pub fn bridge(&self) -> &Bridge {
+        &self.bridge
     }
 
     /// Whether anybody wants to know that: the host is asked for signs of life then.
@@ -105,30 +95,14 @@ impl Channel {
         }
     }
 
-    pub fn descriptor(&self) -> io::Result<OwnedFd> {
-        Ok(self.ours.try_clone()?.into())
-    }
-
-    pub fn end(&self) -> io::Result<OwnedFd> {
-        self.ended.try_clone()
-    }
-
-    pub fn write(&self, bytes: &[u8]) -> io::Result<usize> {
-        Ok(rustix::io::write(&self.ours, bytes)?)
-    }
-
     pub fn resize(&self, size: Size) {
         self.link.out.urgent(STREAM, Body::Size { offset: 0, size });
     }
 
     /// The target process lets go of the channel, and the host hangs up on what runs there.
     pub fn close(&self) {
-        locked(&self.end).get_or_insert(End { code: None, cause: Some("hung up".into()) });
+        self.bridge.close();
         self.link.close();
-    }
-
-    pub fn reap(&self) -> Option<End> {
-        locked(&self.end).clone()
     }
 }
 
@@ -152,7 +126,7 @@ pub async fn pipe(
 async fn bytes(socket: StdUnixStream, asked: ChannelOpen, within: Duration) -> Result<(Bytes, String), Fault> {
     let failed = |e: io::Error| Fault::new(Fault::SPAWN, format!("no channel to the target process: {e}"));
     let channel = open(socket, asked, within).await?;
-    let ours = channel.ours.try_clone().and_then(UnixStream::from_std).map_err(failed)?;
+    let ours = channel.bridge.stream().map_err(failed)?;
     let host = channel.host.clone();
     Ok((Bytes { ours, channel }, host))
 }
@@ -171,7 +145,7 @@ impl Drop for Bytes {
 impl Bytes {
     /// Why nothing more comes or goes: the connection is gone (`ConnectionReset`), or what runs there has not ended well.
     fn ended(&self) -> Option<io::Error> {
-        let cause = self.channel.reap()?.cause?;
+        let cause = self.channel.bridge.reap()?.cause?;
         let is_cut = cause.starts_with(CUT);
         let kind = if is_cut { io::ErrorKind::ConnectionReset } else { io::ErrorKind::ConnectionAborted };
         Some(io::Error::new(kind, cause))
@@ -230,9 +204,7 @@ async fn output(
     link: Link,
     mut frames: mpsc::UnboundedReceiver<Frame>,
     limit: watch::Sender<Offset>,
-    end: Arc<Mutex<Option<End>>>,
-    // its end tells of ours
-    alive: OwnedFd,
+    end: Ending,
 ) {
     let mut acked: Offset = 0;
     let mut exit = None;
@@ -263,8 +235,9 @@ async fn output(
         }
     }
     let lost = || End { code: None, cause: Some(LOST.into()) };
-    locked(&end).get_or_insert_with(|| exit.unwrap_or_else(lost));
+    end.say(exit.unwrap_or_else(lost));
     link.close();
+    // (who reads to the end finds why)
+    drop(end);
     drop(write);
-    drop(alive);
 }

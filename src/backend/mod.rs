@@ -47,7 +47,7 @@ impl Backend {
     pub fn descriptor(&self) -> io::Result<OwnedFd> {
         match self {
             Backend::Pty(p) => p.descriptor(),
-            Backend::Channel(c) => c.descriptor(),
+            Backend::Channel(c) => c.bridge().descriptor(),
             Backend::Bridge(b) => b.descriptor(),
         }
     }
@@ -56,7 +56,7 @@ impl Backend {
     pub fn end(&self) -> io::Result<OwnedFd> {
         match self {
             Backend::Pty(p) => pty::end_of(p.pid()),
-            Backend::Channel(c) => c.end(),
+            Backend::Channel(c) => c.bridge().end(),
             Backend::Bridge(b) => b.end(),
         }
     }
@@ -65,7 +65,7 @@ impl Backend {
     pub fn write(&self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Backend::Pty(p) => p.write(bytes),
-            Backend::Channel(c) => c.write(bytes),
+            Backend::Channel(c) => c.bridge().write(bytes),
             Backend::Bridge(b) => b.write(bytes),
         }
     }
@@ -89,7 +89,7 @@ impl Backend {
     pub fn device(&self) -> Option<watch::Receiver<Device>> {
         match self {
             Backend::Pty(_) => None,
-            Backend::Channel(c) => Some(c.heard()),
+            Backend::Channel(c) => Some(c.bridge().device()),
             Backend::Bridge(b) => Some(b.device()),
         }
     }
@@ -135,7 +135,7 @@ impl Backend {
                 let (code, signal) = p.reap()?;
                 Some(End { code: Some(code), cause: signal.map(|s| format!("ended by {s}")) })
             }
-            Backend::Channel(c) => c.reap(),
+            Backend::Channel(c) => c.bridge().reap(),
             Backend::Bridge(b) => b.reap(),
         }
     }

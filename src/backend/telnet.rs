@@ -13,6 +13,7 @@ use crate::proto::control::connections::Telnet;
 use crate::proto::control::{Act, Device, Done, Fault};
 use crate::proto::ids::Size;
 use crate::sys;
+use crate::sys::tcp::first_of;
 use crate::text::{escape, short};
 use line::Line;
 use protocol::Protocol;
@@ -21,13 +22,10 @@ use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 
 /// A host that has not been reached within that is given up: an agent waits 10 s for a session.
 const CONNECT: Duration = Duration::from_secs(7);
-/// The next address is tried beside one that has not answered for so long (RFC 8305).
-const NEXT_ADDRESS: Duration = Duration::from_millis(250);
 const ADDRESSES_MOST: usize = 16;
 /// A silent line is asked for a sign of life after that, and so many times, this far apart (TCP's own keepalive).
 const SILENT: Duration = Duration::from_secs(30);
@@ -107,33 +105,14 @@ async fn dial(telnet: &Telnet) -> Result<TcpStream, String> {
             )
         })?;
         let addresses: Vec<SocketAddr> = found.take(ADDRESSES_MOST).collect();
-        let stream = first_of(&addresses).await.map_err(|e| format!("{at} can't be reached: {}", refusal(&e)))?;
+        let stream = first_of(&addresses, "it has no address", TcpStream::connect::<SocketAddr>)
+            .await
+            .map_err(|e| format!("{at} can't be reached: {}", refusal(&e)))?;
         prepare(&stream);
         Ok(stream)
     })
     .await
     .unwrap_or(Err(late))
-}
-
-async fn first_of(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
-    let mut left = addresses.iter().copied();
-    let mut dials = JoinSet::new();
-    let mut why = io::Error::other("it has no address");
-    loop {
-        if let Some(address) = left.next() {
-            dials.spawn(TcpStream::connect(address));
-        } else if dials.is_empty() {
-            return Err(why);
-        }
-        tokio::select! {
-            Some(done) = dials.join_next() => match done {
-                Ok(Ok(stream)) => return Ok(stream),
-                Ok(Err(e)) => why = e,
-                Err(e) => why = io::Error::other(e),
-            },
-            () = tokio::time::sleep(NEXT_ADDRESS), if left.len() > 0 => {}
-        }
-    }
 }
 
 fn refusal(e: &io::Error) -> String {

@@ -1,8 +1,44 @@
-//! Owns what this system's TCP tells of a connection: its round trip, what it sent, what it had to send again.
+//! Owns which of a host's addresses answers first, and what this system's TCP tells of a connection: its round trip, what it
+//! sent, what it had to send again.
 //! Linux' TCP_INFO (tcp(7)); elsewhere nothing is told. Leaves out what that means.
 
+use std::io;
+use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+
+/// The next address is tried beside one that has not answered for so long.
+const NEXT_ADDRESS: Duration = Duration::from_millis(250);
+
+/// A connection to the first of these addresses that answers, each dialed by `dial` (RFC 8305, without sorting).
+///
+/// # Errors
+/// Why the last of them failed; `none` where there is no address.
+pub async fn first_of<F>(addresses: &[SocketAddr], none: &str, dial: impl Fn(SocketAddr) -> F) -> io::Result<TcpStream>
+where
+    F: Future<Output = io::Result<TcpStream>> + Send + 'static,
+{
+    let mut left = addresses.iter().copied();
+    let mut dials = JoinSet::new();
+    let mut why = io::Error::other(none);
+    loop {
+        if let Some(address) = left.next() {
+            dials.spawn(dial(address));
+        } else if dials.is_empty() {
+            return Err(why);
+        }
+        tokio::select! {
+            Some(done) = dials.join_next() => match done {
+                Ok(Ok(stream)) => return Ok(stream),
+                Ok(Err(e)) => why = e,
+                Err(e) => why = io::Error::other(e),
+            },
+            () = tokio::time::sleep(NEXT_ADDRESS), if left.len() > 0 => {}
+        }
+    }
+}
 
 /// What TCP knows of a connection, from its begin.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

@@ -139,7 +139,7 @@ impl Remote {
         let until = tokio::time::Instant::now() + BEGIN;
         let open = ChannelOpen { kind: ChannelOpen::PIPE.into(), line: Some(line(&config)), ..ChannelOpen::default() };
         let channel = channel::open(socket, open, BEGIN).await.map_err(|f: Fault| lost(f.message))?;
-        let stream = channel.descriptor().and_then(|fd| UnixStream::from_std(fd.into()));
+        let stream = channel.bridge().stream();
         let stream = stream.map_err(|e| lost(format!("no channel to the host: {e}")))?;
         let host = channel.host().to_string();
         let mut remote = Remote { stream, channel, host, marks: Vec::new(), early: Vec::new() };
@@ -223,7 +223,7 @@ impl Remote {
     }
 
     fn ended(&self) -> io::Error {
-        let cause = self.channel.reap().and_then(|end| end.cause);
+        let cause = self.channel.bridge().reap().and_then(|end| end.cause);
         io::Error::other(cause.unwrap_or_else(|| "it ended there".into()))
     }
 }

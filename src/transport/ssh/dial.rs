@@ -4,15 +4,14 @@
 
 use super::config::HostConfig;
 use crate::failure::Failure;
+use crate::sys::tcp::first_of;
 use crate::text::escape;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpSocket, TcpStream};
-use tokio::task::JoinSet;
 
-/// The next address is tried beside one that has not answered for so long.
-const NEXT_ADDRESS: Duration = Duration::from_millis(250);
 const ADDRESSES_MOST: usize = 16;
 /// ssh waits so long before it tries anew.
 const BETWEEN_ATTEMPTS: Duration = Duration::from_secs(1);
@@ -51,7 +50,12 @@ pub(super) async fn dial(config: &HostConfig) -> Result<TcpStream, Failure> {
 
     let mut attempt = 1;
     loop {
-        let tried = tokio::time::timeout(within, first_of(&addresses, &wish)).await.map_err(late);
+        let one = |address| {
+            let wish = wish.clone();
+            async move { connect(address, &wish).await.map_err(|e| io::Error::other(format!("{address}: {e}"))) }
+        };
+        let first = first_of(&addresses, "it has no address of the family asked for", one);
+        let tried = tokio::time::timeout(within, first).await.map_err(late).map(|r| r.map_err(|e| e.to_string()));
         let why = match tried {
             Ok(Ok(stream)) => return Ok(stream),
             Ok(Err(why)) | Err(why) => why,
@@ -80,28 +84,6 @@ async fn wish(config: &HostConfig) -> Result<Wish, Failure> {
     // the address counts where both are said, as in ssh
     let interface = config.bind_interface.clone().filter(|_| from.is_empty());
     Ok(Wish { from, interface, tos: config.ipqos, keep_alive: config.tcp_keep_alive })
-}
-
-async fn first_of(addresses: &[SocketAddr], wish: &Arc<Wish>) -> Result<TcpStream, String> {
-    let mut left = addresses.iter().copied();
-    let mut dials = JoinSet::new();
-    let mut why = String::from("it has no address of the family asked for");
-    loop {
-        if let Some(address) = left.next() {
-            let wish = wish.clone();
-            dials.spawn(async move { connect(address, &wish).await.map_err(|e| format!("{address}: {e}")) });
-        } else if dials.is_empty() {
-            return Err(why);
-        }
-        tokio::select! {
-            Some(done) = dials.join_next() => match done {
-                Ok(Ok(stream)) => return Ok(stream),
-                Ok(Err(e)) => why = e,
-                Err(e) => why = e.to_string(),
-            },
-            () = tokio::time::sleep(NEXT_ADDRESS), if left.len() > 0 => {}
-        }
-    }
 }
 
 async fn connect(to: SocketAddr, wish: &Wish) -> Result<TcpStream, String> {
