@@ -142,6 +142,7 @@ fn info() -> SessionInfo {
         pid: 4711,
         created_at: "2026-02-19T08:30:00Z".into(),
         created_ms: 0,
+        created_up: None,
         age_s: 0,
         cols: 120,
         rows: 40,
@@ -287,7 +288,14 @@ fn cases() -> Vec<Case> {
     let mended = SessionCreate { container: Some("thub-k3f9".into()), ..SessionCreate::default() };
     variant(c, "container", mended, SessionCreated { session: info(), told: None });
     variant(c, "again", create.clone(), SessionCreated { session: SessionInfo { root: true, ..info() }, told: None });
-    variant(c, "age", create, SessionCreated { session: SessionInfo { age_s: 1_209_600, ..info() }, told: None });
+    variant(
+        c,
+        "age",
+        create.clone(),
+        SessionCreated { session: SessionInfo { age_s: 1_209_600, ..info() }, told: None },
+    );
+    let early = SessionInfo { created_up: Some(86_400_000), ..info() };
+    variant(c, "created up", create, SessionCreated { session: early, told: None });
     variant(c, "told", SessionCreate::default(), SessionCreated { session: info(), told });
     method(c, SessionList::default(), SessionListed { sessions: vec![info()], bytes: 0 });
     method(c, SessionGet { session: session() }, SessionCreated { session: info(), told: None });

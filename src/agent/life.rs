@@ -106,7 +106,7 @@ impl Agent {
         let run = self.run();
         let older = |id: &&String| {
             let entry = id.parse().ok().and_then(|id| run.entry(&id));
-            entry.is_some_and(|e| e.info().created_ms < self.began_ms)
+            entry.is_some_and(|e| e.info().created_up.is_none_or(|up| up < self.began_up))
         };
         let back: Vec<String> = alive.difference(&before).filter(older).take(Initialized::NAMED).cloned().collect();
         if !back.is_empty() {

@@ -52,7 +52,7 @@ use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -115,8 +115,8 @@ struct Agent {
     known: Mutex<HashSet<String>>,
     /// What was wrong with the file of connections, until somebody is told.
     book_told: Mutex<Option<String>>,
-    /// Milliseconds since 1970.
-    began_ms: u64,
+    /// Milliseconds since the machine was booted.
+    began_up: u64,
     /// The client was told so: its first session is started knowing it.
     ends_at_logout: AtomicBool,
     /// Lost sessions on serial ports are begun again.
@@ -155,7 +155,7 @@ where
         book_told: Mutex::default(),
         ends_at_logout: AtomicBool::new(false),
         reopened: Default::default(),
-        began_ms: sys::unix_ms(SystemTime::now()),
+        began_up: sys::boot_ms(),
     });
     // the agent in a client's own process ends with that one
     let mut term = match local {

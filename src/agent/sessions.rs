@@ -218,6 +218,7 @@ impl Agent {
             name: spec.create.name.clone().unwrap_or_default(),
             created_at: sys::rfc3339(now),
             created_ms: sys::unix_ms(now),
+            created_up: Some(sys::boot_ms()),
             command: spec.create.command.clone(),
             cwd: spec.cwd.clone(),
             kind: spec.from.device.as_ref().map_or_else(|| SessionInfo::default().kind, |d| d.kind().into()),

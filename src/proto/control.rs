@@ -177,6 +177,10 @@ pub struct SessionInfo {
     /// The same in milliseconds since 1970: puts sessions of one second in their order.
     #[serde(skip_serializing_if = "is_zero")]
     pub created_ms: u64,
+    /// Milliseconds since its machine was booted, when it began: what puts sessions in their order though somebody sets the
+    /// clock. None = not told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created_up: Option<u64>,
     /// Seconds since then by a clock that nobody sets, while it lives; 0 = not told.
     #[serde(skip_serializing_if = "is_zero")]
     pub age_s: u64,
@@ -225,6 +229,7 @@ impl Default for SessionInfo {
             pid: 0,
             created_at: String::new(),
             created_ms: 0,
+            created_up: None,
             age_s: 0,
             cols: 80,
             rows: 24,
@@ -264,6 +269,14 @@ impl SessionInfo {
     /// Its process is there.
     pub fn is_alive(&self) -> bool {
         matches!(self.state.as_str(), "running" | "detached" | "orphaned")
+    }
+    /// The order they were made in, whatever the clock was set to meanwhile; those of an earlier boot come first.
+    pub fn oldest_first(&self, other: &SessionInfo) -> std::cmp::Ordering {
+        let key = |s: &SessionInfo| {
+            let up = s.created_up.filter(|_| s.cause.as_deref() != Some(SessionInfo::LOST_AT_BOOT));
+            (up, s.created_ms, s.pid)
+        };
+        key(self).cmp(&key(other)).then_with(|| self.id.cmp(&other.id))
     }
     /// Its name, or its id where it has none.
     pub fn label(&self) -> &str {

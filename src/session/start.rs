@@ -83,6 +83,7 @@ impl Session {
             state: "detached".into(),
             created_at: sys::rfc3339(now),
             created_ms: sys::unix_ms(now),
+            created_up: Some(sys::boot_ms()),
             cols: size.cols,
             rows: size.rows,
             command: if let Some(line) = &from.line {

@@ -331,6 +331,10 @@ impl RunDir {
         old.sort();
         let now = seconds(SystemTime::now());
         let surplus = old.len().saturating_sub(KEPT);
+        if surplus > 0 {
+            // (a clock that was set back makes the newest look oldest)
+            old.sort_by_cached_key(|(mtime, name)| (self.kept_since(name), *mtime));
+        }
         let up = sys::boot_ms();
         for (i, (mtime, name)) in old.iter().enumerate() {
             // what seems old may be of just now: somebody has set the clock. What is of a time to come is of before that
@@ -507,7 +511,7 @@ impl RunDir {
 
 /// In the order they were made.
 pub fn oldest_first(all: &mut [Entry]) {
-    all.sort_by(|a, b| (a.info().created_ms, &a.info().id).cmp(&(b.info().created_ms, &b.info().id)));
+    all.sort_by(|a, b| a.info().oldest_first(b.info()));
 }
 
 /// Whether the process of a record is still that one.
@@ -581,6 +585,39 @@ mod tests {
         run.collect();
         let left: Vec<String> = run.entries().iter().map(|e| e.info().id.clone()).collect();
         assert_eq!(left, ["back", "forth"]);
+    }
+
+    #[test]
+    fn of_too_many_the_oldest_go_whatever_is_done_to_the_clock() {
+        let (_home, paths) = home();
+        let run = RunDir::open(&paths("one")).unwrap();
+        let (now, up) = (SystemTime::now(), sys::boot_ms());
+        // the later they ended, the older they seem: the clock goes back all the time
+        for n in 0..KEPT as u64 + 2 {
+            dated(&run, &format!("s{n}"), Some(up - 1000 + n), now - Duration::from_secs(n));
+        }
+        run.collect();
+        let left: Vec<String> = run.entries().iter().map(|e| e.info().id.clone()).collect();
+        assert_eq!(left.len(), KEPT);
+        assert!(!left.iter().any(|id| id == "s0" || id == "s1"), "{left:?}");
+    }
+
+    #[test]
+    fn they_are_listed_in_the_order_they_were_made() {
+        let session = |id: &str, up: Option<u64>, created_ms: u64| SessionInfo {
+            id: id.into(),
+            created_up: up,
+            created_ms,
+            ..SessionInfo::default()
+        };
+        let lost = SessionInfo { cause: Some(SessionInfo::LOST_AT_BOOT.into()), ..session("boot", Some(9000), 10) };
+        // the clock was set back before the third was made, and far ahead before the fourth
+        let made = [lost, session("a", Some(1), 5000), session("b", Some(2), 5000), session("c", Some(3), 1000)];
+        let made = made.into_iter().chain([session("d", Some(4), 900_000)]);
+        let mut all: Vec<Entry> = made.rev().map(Entry::Lost).collect();
+        oldest_first(&mut all);
+        let order: Vec<&str> = all.iter().map(|e| e.info().id.as_str()).collect();
+        assert_eq!(order, ["boot", "a", "b", "c", "d"]);
     }
 
     #[test]

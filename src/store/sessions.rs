@@ -101,7 +101,11 @@ impl Sessions {
                 };
                 return age < WEEK;
             }
-            recorded(id) || boot.now_ms.saturating_sub(d.info.created_ms) < YOUNG
+            let age = match d.info.created_up {
+                Some(up) => boot.up_ms.saturating_sub(up),
+                None => boot.now_ms.saturating_sub(d.info.created_ms),
+            };
+            recorded(id) || age < YOUNG
         });
         // a home that many machines share may hold many: the oldest go
         let large = |d: &Defined| serde_json::to_vec(d).map_or(0, |json| json.len());

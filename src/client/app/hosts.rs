@@ -489,7 +489,7 @@ impl App {
 
     fn sessions(&mut self, id: &HostId, mut list: Vec<SessionInfo>, out: &mut Vec<Effect>) {
         // the host lists them as it finds them
-        list.sort_by(|a, b| (a.created_ms, &a.created_at, a.pid).cmp(&(b.created_ms, &b.created_at, b.pid)));
+        list.sort_by(SessionInfo::oldest_first);
         let in_panes: Vec<String> = self
             .panes
             .values()

@@ -5,8 +5,8 @@ use crate::client::host::{HostCommand, HostId, HostState};
 use crate::client::layout::{Dir, PaneId};
 use crate::client::pane::{Pane, Prepared, Scroll, Stage};
 use crate::client::tree::Place;
-use crate::proto::control::SessionCreate;
 use crate::proto::control::connections::Connection;
+use crate::proto::control::{SessionCreate, SessionInfo};
 use crate::proto::ids::SessionId;
 
 /// Where one can go.
@@ -361,17 +361,17 @@ impl App {
         let Some(index) = self.tabs.of_pane(pane) else { return };
         let own = self.inside.session.as_ref().filter(|_| id.is_local());
         let sessions = self.hosts.get(id).map_or(&[][..], |h| &h.sessions);
-        let mut free: Vec<(u64, u32, SessionId)> = sessions
+        let mut free: Vec<(&SessionInfo, SessionId)> = sessions
             .iter()
             .filter(|s| s.state == "detached" && !self.is_listed_elsewhere(id, s))
-            .filter_map(|s| Some((s.created_ms, s.pid, s.id.parse::<SessionId>().ok()?)))
-            .filter(|(.., s)| own != Some(s) && self.pane_with(id, s).is_none())
+            .filter_map(|s| Some((s, s.id.parse::<SessionId>().ok()?)))
+            .filter(|(_, s)| own != Some(s) && self.pane_with(id, s).is_none())
             .collect();
-        free.sort();
+        free.sort_by(|a, b| a.0.oldest_first(b.0));
         if all {
             free.truncate(MOST);
         }
-        let mut free: Vec<SessionId> = free.into_iter().map(|f| f.2).collect();
+        let mut free: Vec<SessionId> = free.into_iter().map(|f| f.1).collect();
         match free.pop() {
             Some(session) => self.attach(pane, session, false, out),
             None => self.start_shell(pane, None, out),
