@@ -44,7 +44,7 @@ pub(super) fn farewell(method: &str, params: &serde_json::Value) -> Option<Shutt
 }
 
 impl Agent {
-    pub(super) fn initialize(&self, theirs: Initialize) -> Result<Initialized, Fault> {
+    pub(super) async fn initialize(&self, theirs: Initialize) -> Result<Initialized, Fault> {
         let ours = (hello::REVISION_MIN, hello::REVISION);
         let revision = hello::agree(ours, (theirs.revision_min, theirs.revision_max)).map_err(|_| {
             Fault::new(
@@ -63,7 +63,7 @@ impl Agent {
         })?;
         let (os, arch) = sys::os_arch();
         let exe = std::fs::read_link("/proc/self/exe").unwrap_or_else(|_| PathBuf::from("thub"));
-        let entries = self.entries();
+        let entries = self.look().await;
         let alive: Vec<&Entry> = entries.iter().filter(|e| matches!(e, Entry::Alive(_))).collect();
         *locked(&self.known) = alive.iter().map(|e| e.info().id.clone()).collect();
         Ok(Initialized {

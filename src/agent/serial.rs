@@ -31,36 +31,45 @@ impl Agent {
         Ok(SerialListed { ports })
     }
 
-    /// Sessions on ports of this machine that were lost are begun again, before anybody is told of sessions.
-    pub(super) async fn reopen_serial(&self) {
-        self.reopened.get_or_init(|| self.reopen_lost()).await;
+    /// All sessions, the oldest first. Those on ports of this machine that were lost are begun again by an agent's first
+    /// look, before anybody is told of sessions.
+    pub(super) async fn look(&self) -> Vec<Entry> {
+        // (hello and the first list come together: who is second sees what the first has begun)
+        let mut looked = self.looked.lock().await;
+        let mut all = self.entries();
+        if !std::mem::replace(&mut *looked, true) {
+            for entry in &mut all {
+                if let Entry::Lost(info) = entry
+                    && info.kind == KIND
+                    && info.target.is_empty()
+                    && let Ok(id) = info.id.parse::<SessionId>()
+                {
+                    self.begin_again(&id, info).await;
+                    *entry = self.entry(&id).unwrap_or_else(|| Entry::Lost(std::mem::take(info)));
+                }
+            }
+        }
+        all
     }
 
-    async fn reopen_lost(&self) {
-        let is_ours = |entry: Entry| match entry {
-            Entry::Lost(info) if info.kind == KIND && info.target.is_empty() => Some(info),
-            _ => None,
+    async fn begin_again(&self, id: &SessionId, info: &SessionInfo) {
+        if !self.claim(id).await {
+            return;
+        }
+        let size = Size { cols: info.cols, rows: info.rows };
+        let create = SessionCreate {
+            again: Some(id.clone()),
+            name: Some(info.name.clone()).filter(|n| !n.is_empty()),
+            size: Some(size).filter(|s| s.is_valid()),
+            ..SessionCreate::default()
         };
-        for info in self.entries().into_iter().filter_map(is_ours) {
-            let Ok(id) = info.id.parse::<SessionId>() else { continue };
-            if !self.claim(&id).await {
-                continue;
-            }
-            let size = Size { cols: info.cols, rows: info.rows };
-            let create = SessionCreate {
-                again: Some(id.clone()),
-                name: Some(info.name.clone()).filter(|n| !n.is_empty()),
-                size: Some(size).filter(|s| s.is_valid()),
-                ..SessionCreate::default()
-            };
-            let why = short(info.cause.as_deref().unwrap_or("its process is gone"), 120);
-            let told = format!("begun again {}: what was shown before is lost; {why}", crate::sys::now_rfc3339());
-            match self.create_as(create, Some((id.clone(), told))).await {
-                Ok(_) => self.run().forget(&id),
-                Err(fault) => {
-                    tracing::warn!(%fault, "a serial session is not begun again");
-                    self.claim(&id).await;
-                }
+        let why = short(info.cause.as_deref().unwrap_or("its process is gone"), 120);
+        let told = format!("begun again {}: what was shown before is lost; {why}", crate::sys::now_rfc3339());
+        match self.create_as(create, Some((id.clone(), told))).await {
+            Ok(_) => self.run().forget(id),
+            Err(fault) => {
+                tracing::warn!(%fault, "a serial session is not begun again");
+                self.claim(id).await;
             }
         }
     }

@@ -102,9 +102,8 @@ impl Agent {
 
     /// All sessions of this user here: the living are asked side by side.
     pub(super) async fn list(&self) -> Vec<SessionInfo> {
-        let run = self.run();
-        run.collect();
-        let entries = self.entries();
+        self.run().collect();
+        let entries = self.look().await;
         let asked: Vec<_> = entries
             .into_iter()
             .map(|e| async move {
