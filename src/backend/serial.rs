@@ -81,7 +81,7 @@ pub struct Opening {
 /// # Errors
 /// Why not, and what to do; none that waiting may help against where the connection says to wait.
 pub async fn open(config: Serial, opening: Opening) -> Result<Bridge, Fault> {
-    check_baud(config.baud_rate).map_err(|why| Fault::new(Fault::BAD_PARAMS, format!("baudRate: {why}")))?;
+    check_baud(config.baud_rate.into()).map_err(|why| Fault::new(Fault::BAD_PARAMS, format!("baudRate: {why}")))?;
     let mut run = Run::new(config, opening);
     let opened = match &run.opening.way {
         Some(way) => Remote::open(run.config.clone(), way()).await.map(|remote| run.take(remote)),

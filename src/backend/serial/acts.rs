@@ -86,7 +86,7 @@ impl Run {
                 }
                 Err(why) => Err(bad(why)),
             },
-            Act::Baud { rate } => match check_baud(rate) {
+            Act::Baud { rate } => match check_baud(rate.into()) {
                 Err(why) => Err(bad(why)),
                 Ok(()) => {
                     let before = std::mem::replace(&mut self.config.baud_rate, rate);
