@@ -67,7 +67,7 @@ impl Agent {
                     ));
                 }
                 Some(Entry::Ended(_)) => return self.attach_ended(a, frames),
-                _ => {}
+                Some(Entry::Alive(record)) => self.mends_way(&record.info),
             }
             let asked = async {
                 let session = self.dial(&id).await?;

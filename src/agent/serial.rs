@@ -12,10 +12,10 @@ use super::targets::Connect;
 use crate::backend::{pty, serial};
 use crate::link::{call, locked};
 use crate::proto::control::*;
-use crate::proto::ids::{SessionId, Size};
+use crate::proto::ids::{SessionId, Size, TargetId};
 use crate::proto::notice::Notice;
 use crate::store::rundir::{Entry, Record};
-use crate::store::sessions;
+use crate::store::{sessions, target};
 use crate::sys;
 use crate::text::short;
 use rustix::process::Pid;
@@ -53,6 +53,9 @@ impl Agent {
         let mut all = self.entries();
         if !std::mem::replace(&mut *looked, true) {
             for entry in &mut all {
+                if let Entry::Alive(record) = entry {
+                    self.mends_way(&record.info);
+                }
                 let Some((id, info)) = self.comes_again(entry) else { continue };
                 if info.target.is_empty() {
                     self.begin_again(&id).await;
@@ -140,15 +143,35 @@ impl Agent {
     /// # Errors
     /// Somebody would have to be asked, or it is refused.
     async fn reach_by_itself(&self, id: &SessionId) -> Result<(), Fault> {
-        let mut create = self.as_it_was(id, SessionCreate::default()).await?;
-        let connection = match create.definition.take() {
-            Some(definition) => *definition,
-            None => self.prepared(create.connection.as_deref().unwrap_or_default()).await?,
+        let Some(defined) = self.defined().sessions.remove(id.as_str()) else { return Ok(()) };
+        let kept = match &defined.create.connection {
+            Some(connection) => self.prepared(connection).await.ok(),
+            None => defined.create.definition.map(|d| *d),
         };
-        if let Some(ssh) = self.port_is_behind(&connection).await? {
+        if let Some(connection) = kept.or(defined.connection.map(|c| *c))
+            && let Some(ssh) = self.port_is_behind(&connection).await?
+        {
             self.reached(&ssh, Connect::Alone).await?;
         }
         Ok(())
+    }
+
+    /// The process that held the connection to a session's port may be gone, which the session waits for: it is there again
+    /// where nobody has to be asked for that.
+    pub(super) fn mends_way(self: &Arc<Agent>, info: &SessionInfo) {
+        if info.kind != KIND || info.target.is_empty() {
+            return;
+        }
+        if let (Ok(id), Ok(target)) = (info.id.parse::<SessionId>(), info.target.parse::<TargetId>())
+            && target::connect(&self.run(), &target).is_err()
+        {
+            let agent = self.clone();
+            tokio::spawn(async move {
+                if let Err(fault) = agent.reach_by_itself(&id).await {
+                    tracing::warn!(%fault, "the way to a serial port stays gone");
+                }
+            });
+        }
     }
 
     /// The turn to begin lost sessions again, which one agent has at a time.
@@ -178,7 +201,10 @@ impl Ends {
     pub fn follow(&mut self, agent: &Arc<Agent>, entries: &[Entry]) {
         for entry in entries {
             match entry {
-                Entry::Alive(record) if record.info.kind == KIND => self.watch(record),
+                Entry::Alive(record) if record.info.kind == KIND => {
+                    agent.mends_way(&record.info);
+                    self.watch(record);
+                }
                 entry => {
                     if let Some((id, _)) = agent.comes_again(entry) {
                         agent.begins(id);

@@ -341,13 +341,19 @@ fn a_lost_session_comes_back_while_an_agent_lives() {
     home.shows("con", "^first");
 
     // who shows it sees it come back, and nothing of what was there before
-    let show = Tty::thub(&home, 80, 24, &["attach", "con"]);
-    show.until_text("first");
+    home.thub(&["kill", "con"]).ok();
+    let id = home.new_session(&["-n", "con", "--connection", "console"]);
+    board.say("old");
+    // (for who only looks on it has the size it had)
+    let watch = Tty::thub(&home, 80, 24, &["attach", "--watch", "con"]);
+    watch.until_text("old");
     comes_back(&home, &id);
-    show.until("the new one alone", |s| {
-        let all = s.join("\n");
-        all.matches("-- begun again").count() == 1 && !all.contains("first")
-    });
+    let alone = |s: &[String]| s.join("\n").contains("-- begun again") && !s.join("\n").contains("old");
+    watch.until("the new one alone", alone);
+    let show = Tty::thub(&home, 80, 24, &["attach", "con"]);
+    show.until_text("-- begun again");
+    comes_back(&home, &id);
+    show.until("the new one alone", alone);
     board.say("second");
     show.until_text("second");
     show.type_("typed");
@@ -429,8 +435,18 @@ fn one_behind_a_jump_target_comes_back_where_nobody_has_to_be_asked() {
     comes_back(home, &id);
     let board = pair.board();
     board.say("here");
-    let shown = far.thub(&["wait", "con", "--text", "^here", "--timeout", "30"]);
-    assert_eq!(shown.code, 0, "{shown:?}");
+    let shows = |text: &str| {
+        let shown = far.thub(&["wait", "con", "--text", text, "--timeout", "30"]);
+        assert_eq!(shown.code, 0, "{shown:?}");
+    };
+    shows("^here");
+    // without the process that held the connection it waits, and goes on once somebody looks
+    home.targets().into_iter().for_each(|pid| signal(pid, Signal::KILL));
+    let show = far.tty(80, 24, &["attach", "con"]);
+    show.until_text("-- there ");
+    board.say("back");
+    show.until_text("back");
+    drop(show);
     // its host is not known any more: somebody would have to say whether it may be
     std::fs::write(far.sshd.at("known_hosts"), "").unwrap();
     home.targets().into_iter().for_each(|pid| signal(pid, Signal::KILL));
