@@ -8,13 +8,13 @@ use crate::proto::control::*;
 use crate::proto::ids::SessionId;
 use crate::safedir::SafeDir;
 use crate::store::rundir::{Entry, oldest_first};
-use crate::store::sessions::{self, Boot, Defined, State};
+use crate::store::sessions::{self, Boot, Defined, Sessions, State};
 use crate::sys;
 use std::collections::HashSet;
 use std::time::SystemTime;
 
 impl Agent {
-    fn boot(&self) -> Boot {
+    pub(super) fn boot(&self) -> Boot {
         let run = self.run();
         Boot {
             machine: run.machine().into(),
@@ -28,21 +28,44 @@ impl Agent {
         SafeDir::open(self.ctx.paths.state_dir()).ok()?
     }
 
+    /// What sessions were started as.
+    pub(super) fn defined(&self) -> Sessions {
+        self.state_dir().map(|dir| sessions::load(&dir)).unwrap_or_default()
+    }
+
+    /// Why it is as it is: where it is not begun again by itself, that too.
+    fn explained(&self, info: &mut SessionInfo, defined: &Sessions) {
+        if let Some(left) = defined.left(&self.boot(), &info.id) {
+            let cause = info.cause.take().unwrap_or_default();
+            info.cause = Some(format!("{cause}; not begun again by itself: {left}"));
+        }
+    }
+
     /// Sessions that the last boot had and that have no record in the run dir.
-    fn lost_at_boot(&self) -> Vec<SessionInfo> {
-        let Some(dir) = self.state_dir() else { return Vec::new() };
-        sessions::load(&dir).lost_at_boot(&self.boot(), || sessions::seen(&dir))
+    fn lost_at_boot(&self, defined: &Sessions) -> Vec<SessionInfo> {
+        let seen = || self.state_dir().map(|dir| sessions::seen(&dir)).unwrap_or_default();
+        defined.lost_at_boot(&self.boot(), seen)
     }
 
     /// One session, lost ones of the last boot too.
     pub(super) fn entry(&self, id: &SessionId) -> Option<Entry> {
-        let lost = || self.lost_at_boot().into_iter().find(|info| info.id == id.as_str());
-        self.run().entry(id).or_else(|| lost().map(Entry::Lost))
+        let found = self.run().entry(id);
+        if let Some(Entry::Alive(_) | Entry::Ended(_)) = found {
+            return found;
+        }
+        let defined = self.defined();
+        let lost = || self.lost_at_boot(&defined).into_iter().find(|info| info.id == id.as_str());
+        let mut found = found.or_else(|| lost().map(Entry::Lost));
+        if let Some(Entry::Lost(info)) = &mut found {
+            self.explained(info, &defined);
+        }
+        found
     }
 
     /// All sessions, lost ones of the last boot too, the oldest first.
     pub(super) fn entries(&self) -> Vec<Entry> {
         let mut all = self.run().entries();
+        let defined = self.defined();
         if all.iter().any(|e| matches!(e, Entry::Lost(_)))
             && let Some(dir) = self.state_dir()
         {
@@ -54,10 +77,15 @@ impl Agent {
             }
         }
         let there: HashSet<String> = all.iter().map(|e| e.info().id.clone()).collect();
-        let lost = self.lost_at_boot();
+        let lost = self.lost_at_boot(&defined);
         if lost.iter().any(|info| !there.contains(&info.id)) {
             all.extend(lost.into_iter().filter(|info| !there.contains(&info.id)).map(Entry::Lost));
             oldest_first(&mut all);
+        }
+        for entry in &mut all {
+            if let Entry::Lost(info) = entry {
+                self.explained(info, &defined);
+            }
         }
         all
     }
@@ -90,6 +118,11 @@ impl Agent {
     /// A lost or ended session is not wanted any more.
     pub(super) async fn forget(&self, id: &SessionId) {
         self.run().forget(id);
+        self.undefine(id).await;
+    }
+
+    /// It can't be started again from here on.
+    pub(super) async fn undefine(&self, id: &SessionId) {
         let Some(dir) = self.state_dir() else { return };
         let gone = id.clone();
         let forgotten = tokio::task::spawn_blocking(move || sessions::forget(&dir, gone.as_str())).await;
@@ -107,9 +140,7 @@ impl Agent {
             );
             return Err(Fault::new(Fault::REFUSED, what));
         }
-        let Some(defined) = self.state_dir().and_then(|dir| sessions::load(&dir).sessions.remove(id.as_str())) else {
-            return Ok(wanted);
-        };
+        let Some(defined) = self.defined().sessions.remove(id.as_str()) else { return Ok(wanted) };
         let mut create = defined.create;
         // a container that was made for it is meant again: by its id where that was seen, else by the name it was given
         let seen = self.entry(id).and_then(|e| e.info().device.as_ref()?.container.clone());

@@ -44,7 +44,7 @@ pub(super) fn farewell(method: &str, params: &serde_json::Value) -> Option<Shutt
 }
 
 impl Agent {
-    pub(super) fn initialize(&self, theirs: Initialize) -> Result<Initialized, Fault> {
+    pub(super) async fn initialize(self: &Arc<Agent>, theirs: Initialize) -> Result<Initialized, Fault> {
         let ours = (hello::REVISION_MIN, hello::REVISION);
         let revision = hello::agree(ours, (theirs.revision_min, theirs.revision_max)).map_err(|_| {
             Fault::new(
@@ -63,7 +63,7 @@ impl Agent {
         })?;
         let (os, arch) = sys::os_arch();
         let exe = std::fs::read_link("/proc/self/exe").unwrap_or_else(|_| PathBuf::from("thub"));
-        let entries = self.entries();
+        let entries = self.look().await;
         let alive: Vec<&Entry> = entries.iter().filter(|e| matches!(e, Entry::Alive(_))).collect();
         *locked(&self.known) = alive.iter().map(|e| e.info().id.clone()).collect();
         Ok(Initialized {
@@ -85,7 +85,7 @@ impl Agent {
     }
 
     /// Looks through the run dir anew, asks what is alive, and tells of what had been out of sight.
-    pub(super) async fn recover(&self) -> SessionRecovered {
+    pub(super) async fn recover(self: &Arc<Agent>) -> SessionRecovered {
         let mut sessions = self.list().await;
         let count = |state: &[&str]| sessions.iter().filter(|s| state.contains(&s.state.as_str())).count() as u32;
         let (recovered, orphaned, lost) = (count(&["running", "detached"]), count(&["orphaned"]), count(&["lost"]));
@@ -94,10 +94,11 @@ impl Agent {
         SessionRecovered { sessions, recovered, orphaned, lost }
     }
 
-    /// The run dir is another.
-    pub(super) fn look_again(&self) {
+    /// The run dir is another: what it has now.
+    pub(super) fn look_again(&self) -> Vec<Entry> {
         let entries = self.run().entries();
         self.seen(entries.iter().filter(|e| matches!(e, Entry::Alive(_))).map(|e| e.info().id.clone()).collect());
+        entries
     }
 
     /// These are alive now. Those that were not known of, and are older than this agent, were out of sight.

@@ -119,8 +119,8 @@ struct Agent {
     began_up: u64,
     /// The client was told so: its first session is started knowing it.
     ends_at_logout: AtomicBool,
-    /// Lost sessions on serial ports are begun again.
-    reopened: tokio::sync::OnceCell<()>,
+    /// The first look at the sessions was taken, and those on serial ports that were lost are begun again.
+    looked: tokio::sync::Mutex<bool>,
 }
 
 /// A call's frames from the client, taken hold of before anything is awaited: what follows the call is not lost.
@@ -154,7 +154,7 @@ where
         known: Mutex::default(),
         book_told: Mutex::default(),
         ends_at_logout: AtomicBool::new(false),
-        reopened: Default::default(),
+        looked: Default::default(),
         began_up: sys::boot_ms(),
     });
     // the agent in a client's own process ends with that one
@@ -252,14 +252,10 @@ impl Agent {
         }
         match method {
             Initialize::NAME => {
-                self.reopen_serial().await;
                 let warn = self.ends_at_logout().await;
-                reply(Initialized { ends_at_logout: warn, ..self.initialize(params(p)?)? })
+                reply(Initialized { ends_at_logout: warn, ..self.initialize(params(p)?).await? })
             }
-            SessionList::NAME => {
-                self.reopen_serial().await;
-                reply(self.listed(params(p)?, frames).await?)
-            }
+            SessionList::NAME => reply(self.listed(params(p)?, frames).await?),
             SessionCreate::NAME => reply(self.create(params(p)?).await?),
             SessionGet::NAME => {
                 let get: SessionGet = params(p)?;

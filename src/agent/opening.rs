@@ -2,7 +2,7 @@
 //! connection's place in the book, and starting the process (`sessions.rs`).
 
 use super::Agent;
-use super::targets::line;
+use super::targets::{Connect, line};
 use crate::proto::control::connections::check::{check, expanded};
 use crate::proto::control::connections::*;
 use crate::proto::control::{Fault, SessionCreate};
@@ -21,8 +21,8 @@ pub(super) struct Opened {
 
 impl Agent {
     /// Fills in what the call leaves to the connection, and says what it comes from. A plain shell comes from the
-    /// "Default Shell", where there is one that is of use; it starts in any case.
-    pub(super) async fn opened(&self, create: &mut SessionCreate) -> Result<Opened, Fault> {
+    /// "Default Shell", where there is one that is of use; it starts in any case. `connect` = how a host over SSH is reached.
+    pub(super) async fn opened(&self, create: &mut SessionCreate, connect: Connect) -> Result<Opened, Fault> {
         let theirs = create.definition.take();
         if create.target.is_some() && (theirs.is_some() || create.connection.is_some()) {
             let why = "a prepared connection is not opened on a host without an agent: leave out one of the two";
@@ -35,7 +35,7 @@ impl Agent {
             let Ok(shell) = self.prepared(DEFAULT_SHELL).await else { return Ok(Opened::default()) };
             let mut filled = create.clone();
             let from = match shell.config.kind() {
-                Ok(Kind::Local(_)) => self.filled(&mut filled, shell).await,
+                Ok(Kind::Local(_)) => self.filled(&mut filled, shell, connect).await,
                 _ => Err(Fault::new(Fault::BAD_PARAMS, "connection 'Default Shell' is no shell of this machine")),
             };
             return Ok(match from {
@@ -66,7 +66,7 @@ impl Agent {
             None => self.prepared(create.connection.as_deref().unwrap_or_default()).await?,
         };
         let whole = Some(Box::new(connection.clone()));
-        Ok(Opened { from: self.filled(create, connection).await?, connection: whole, told: None })
+        Ok(Opened { from: self.filled(create, connection, connect).await?, connection: whole, told: None })
     }
 
     /// A connection of the book, as it is there just now.
@@ -95,7 +95,20 @@ impl Agent {
         }
     }
 
-    async fn filled(&self, create: &mut SessionCreate, connection: Connection) -> Result<From, Fault> {
+    /// The connection over SSH that a serial port is behind.
+    pub(super) async fn port_is_behind(&self, connection: &Connection) -> Result<Option<Ssh>, Fault> {
+        match meant(connection)? {
+            Kind::Serial(Serial { via: Some(via), .. }) => self.way(&via, &connection.name).await.map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    async fn filled(
+        &self,
+        create: &mut SessionCreate,
+        connection: Connection,
+        connect: Connect,
+    ) -> Result<From, Fault> {
         let named = connection.name.clone();
         let bad = |why: String| amiss(&named, &why);
         if let Some(first) = check(&connection).first() {
@@ -145,14 +158,14 @@ impl Agent {
                 }
                 from.env = ssh.env.clone().into_iter().collect();
                 let why = |f: Fault| Fault { message: format!("{}: {}", crate::text::escape(&named), f.message), ..f };
-                create.target = Some(self.target(&ssh).await.map_err(why)?);
+                create.target = Some(self.reached(&ssh, connect).await.map_err(why)?);
                 create.cwd_of = None;
             }
             Kind::Serial(serial) => {
                 alone(create, &named)?;
                 if let Some(via) = &serial.via {
                     let ssh = self.way(via, &named).await?;
-                    create.target = Some(self.target(&ssh).await?);
+                    create.target = Some(self.reached(&ssh, connect).await?);
                 }
                 from.device = Some(DeviceSpec::Serial(serial));
             }

@@ -49,6 +49,17 @@ impl Agent {
             let entry = self.entry(&id);
             match entry {
                 None => return Err(unknown(&id)),
+                Some(entry) if let Some((id, _)) = self.comes_again(&entry) => {
+                    match tokio::time::timeout(ANSWER, self.begins(id.clone())).await {
+                        Ok(Ok(true)) => continue,
+                        // (why is said by now)
+                        Ok(_) if self.entry(&id).is_some_and(|e| self.comes_again(&e).is_none()) => continue,
+                        _ => {
+                            let why = format!("session {id} was lost and is begun again just now");
+                            return Err(Fault::new(Fault::TIMEOUT, why));
+                        }
+                    }
+                }
                 Some(Entry::Lost(info)) => {
                     return Err(Fault::new(
                         Fault::ENDED,
@@ -56,7 +67,7 @@ impl Agent {
                     ));
                 }
                 Some(Entry::Ended(_)) => return self.attach_ended(a, frames),
-                _ => {}
+                Some(Entry::Alive(record)) => self.mends_way(&record.info),
             }
             let asked = async {
                 let session = self.dial(&id).await?;
@@ -212,8 +223,11 @@ impl Agent {
     fn explain(&self, id: &SessionId, stream: StreamId, screen: Option<u32>) {
         let run = self.run();
         let exit = match run.entry(id) {
-            // it let go of this client: that one attaches anew, where it has not done so already
+            // it let go of this client, or is soon there again: that one attaches anew, where it has not done so already
             Some(Entry::Alive(_)) => return call::notify(&self.link.out, stream, &Notice::SessionDropped),
+            Some(entry) if screen.is_some() && self.comes_again(&entry).is_some() => {
+                return call::notify(&self.link.out, stream, &Notice::SessionDropped);
+            }
             // the last words did not get through in time: they are in the record
             Some(Entry::Ended(_)) if run.end(id).is_ok_and(|end| self.show_end(&end, stream, screen).is_ok()) => return,
             Some(entry) => {

@@ -2,24 +2,38 @@
 //! again by themselves. Leaves out the ports (`backend::serial`), and starting a process (`sessions.rs`).
 //!
 //! A session on a port has no program that would be begun anew: what is lost with its process is its screen. So one that
-//! was killed, or went with a restart of the machine, is there again as soon as an agent is: under its id and name, once
-//! for each loss. Not one that its user has ended, and not one behind SSH, for which somebody may have to be asked.
+//! was killed, or went with a restart of the machine, is there again under its id and name: an agent's first look begins it,
+//! and while somebody follows the list of sessions its process is watched. One behind SSH is, too, where nobody has to be
+//! asked for that. Never one that its user has ended; and one that is lost again and again is left, as is one that can't
+//! be begun: why is said with it.
 
 use super::Agent;
-use crate::backend::serial::{Roots, list};
+use super::targets::Connect;
+use crate::backend::{pty, serial};
+use crate::link::{call, locked};
 use crate::proto::control::*;
-use crate::proto::ids::{SessionId, Size};
-use crate::store::rundir::Entry;
-use crate::store::sessions;
+use crate::proto::ids::{SessionId, Size, TargetId};
+use crate::proto::notice::Notice;
+use crate::store::rundir::{Entry, Record};
+use crate::store::{sessions, target};
+use crate::sys;
 use crate::text::short;
+use rustix::process::Pid;
+use std::collections::HashSet;
+use std::fs::File;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinSet;
 
 /// What such a session is listed as.
 const KIND: &str = "serial";
+/// Who begins one again has done so within this.
+const TURN: Duration = Duration::from_secs(15);
 
 impl Agent {
     pub(super) async fn serial_ports(&self) -> Result<SerialListed, Fault> {
         // (a walk through /proc)
-        let found = tokio::task::spawn_blocking(|| list(&Roots::default())).await;
+        let found = tokio::task::spawn_blocking(|| serial::list(&serial::Roots::default())).await;
         let mut ports = found.map_err(|e| Fault::new(Fault::INTERNAL, e.to_string()))?;
         let run = self.run();
         for session in ports.iter_mut().filter_map(|p| p.holder.as_mut()?.session.as_mut()) {
@@ -31,45 +45,194 @@ impl Agent {
         Ok(SerialListed { ports })
     }
 
-    /// Sessions on ports of this machine that were lost are begun again, before anybody is told of sessions.
-    pub(super) async fn reopen_serial(&self) {
-        self.reopened.get_or_init(|| self.reopen_lost()).await;
+    /// All sessions, the oldest first. Those on ports of this machine that were lost are begun again by an agent's first
+    /// look, before anybody is told of sessions; those behind SSH meanwhile.
+    pub(super) async fn look(self: &Arc<Agent>) -> Vec<Entry> {
+        // (hello and the first list come together: who is second sees what the first has begun)
+        let mut looked = self.looked.lock().await;
+        let mut all = self.entries();
+        if !std::mem::replace(&mut *looked, true) {
+            for entry in &mut all {
+                if let Entry::Alive(record) = entry {
+                    self.mends_way(&record.info);
+                }
+                let Some((id, info)) = self.comes_again(entry) else { continue };
+                if info.target.is_empty() {
+                    self.begin_again(&id).await;
+                    *entry = self.entry(&id).unwrap_or(Entry::Lost(info));
+                } else {
+                    self.begins(id);
+                }
+            }
+        }
+        all
     }
 
-    async fn reopen_lost(&self) {
-        let is_ours = |entry: Entry| match entry {
-            Entry::Lost(info) if info.kind == KIND && info.target.is_empty() => Some(info),
-            _ => None,
-        };
-        for info in self.entries().into_iter().filter_map(is_ours) {
-            let Ok(id) = info.id.parse::<SessionId>() else { continue };
-            if !self.claim(&id).await {
-                continue;
+    /// A session that is to be begun again.
+    pub(super) fn comes_again(&self, entry: &Entry) -> Option<(SessionId, SessionInfo)> {
+        let Entry::Lost(info) = entry else { return None };
+        let id = info.id.parse().ok().filter(|_| info.kind == KIND)?;
+        let defined = self.defined();
+        let is_left = !defined.sessions.contains_key(&info.id) || defined.left(&self.boot(), &info.id).is_some();
+        (!is_left).then(|| (id, info.clone()))
+    }
+
+    /// The same beside whatever else there is to do: true once it stands.
+    pub(super) fn begins(self: &Arc<Agent>, id: SessionId) -> tokio::task::JoinHandle<bool> {
+        let agent = self.clone();
+        tokio::spawn(async move { agent.begin_again(&id).await })
+    }
+
+    /// Begins a lost session again, unless that is not to be (any more). Whether it stands, by whomsoever.
+    async fn begin_again(&self, id: &SessionId) -> bool {
+        match self.try_again(id).await {
+            Ok(stands) => stands,
+            Err(fault) => {
+                tracing::warn!(%fault, "a serial session is not begun again");
+                // (what had no time may have some the next time)
+                let is_late = matches!(fault.code, Fault::GONE | Fault::TIMEOUT);
+                if let Some(dir) = self.state_dir().filter(|_| !is_late) {
+                    let (boot, id, why) = (self.boot(), id.to_string(), short(&fault.message, 300));
+                    let left = move || sessions::leave(&dir, &boot, &id, &why);
+                    let _ = tokio::task::spawn_blocking(left).await;
+                }
+                call::notify(&self.link.out, 0, &Notice::SessionsChanged);
+                false
             }
-            let size = Size { cols: info.cols, rows: info.rows };
-            let create = SessionCreate {
-                again: Some(id.clone()),
-                name: Some(info.name.clone()).filter(|n| !n.is_empty()),
-                size: Some(size).filter(|s| s.is_valid()),
-                ..SessionCreate::default()
-            };
-            let why = short(info.cause.as_deref().unwrap_or("its process is gone"), 120);
-            let told = format!("begun again {}: what was shown before is lost; {why}", crate::sys::now_rfc3339());
-            match self.create_as(create, Some((id.clone(), told))).await {
-                Ok(_) => self.run().forget(&id),
-                Err(fault) => {
-                    tracing::warn!(%fault, "a serial session is not begun again");
-                    self.claim(&id).await;
+        }
+    }
+
+    async fn try_again(&self, id: &SessionId) -> Result<bool, Fault> {
+        let lost = |agent: &Agent| agent.entry(id).and_then(|entry| agent.comes_again(&entry));
+        let Some((_, info)) = lost(self) else { return Ok(self.stands(id)) };
+        // what may take long goes before its turn
+        if !info.target.is_empty() {
+            self.reach_by_itself(id).await?;
+        }
+        let Some(_turn) = self.turn().await else { return Ok(self.stands(id)) };
+        let Some((_, info)) = lost(self).filter(|_| locked(&self.leaving).is_none()) else {
+            return Ok(self.stands(id));
+        };
+        let Some(dir) = self.state_dir() else { return Ok(false) };
+        let (boot, counted) = (self.boot(), id.to_string());
+        let begins = tokio::task::spawn_blocking(move || sessions::begins_again(&dir, &boot, &counted)).await;
+        if !matches!(begins, Ok(Ok(true))) {
+            call::notify(&self.link.out, 0, &Notice::SessionsChanged);
+            return Ok(false);
+        }
+        let size = Size { cols: info.cols, rows: info.rows };
+        let create = SessionCreate {
+            again: Some(id.clone()),
+            name: Some(info.name).filter(|n| !n.is_empty()),
+            size: Some(size).filter(|s| s.is_valid()),
+            ..SessionCreate::default()
+        };
+        let why = short(info.cause.as_deref().unwrap_or("its process is gone"), 120);
+        let told = format!("begun again {}: what was shown before is lost; {why}", sys::now_rfc3339());
+        self.create_as(create, Some((id.clone(), told))).await?;
+        self.run().forget(id);
+        Ok(true)
+    }
+
+    fn stands(&self, id: &SessionId) -> bool {
+        matches!(self.run().entry(id), Some(Entry::Alive(_)))
+    }
+
+    /// The host behind which its port is: connected, or not to be reached just now, which the session waits for.
+    ///
+    /// # Errors
+    /// Somebody would have to be asked, or it is refused.
+    async fn reach_by_itself(&self, id: &SessionId) -> Result<(), Fault> {
+        let Some(defined) = self.defined().sessions.remove(id.as_str()) else { return Ok(()) };
+        let kept = match &defined.create.connection {
+            Some(connection) => self.prepared(connection).await.ok(),
+            None => defined.create.definition.map(|d| *d),
+        };
+        if let Some(connection) = kept.or(defined.connection.map(|c| *c))
+            && let Some(ssh) = self.port_is_behind(&connection).await?
+        {
+            self.reached(&ssh, Connect::Alone).await?;
+        }
+        Ok(())
+    }
+
+    /// The process that held the connection to a session's port may be gone, which the session waits for: it is there again
+    /// where nobody has to be asked for that.
+    pub(super) fn mends_way(self: &Arc<Agent>, info: &SessionInfo) {
+        if info.kind != KIND || info.target.is_empty() {
+            return;
+        }
+        if let (Ok(id), Ok(target)) = (info.id.parse::<SessionId>(), info.target.parse::<TargetId>())
+            && target::connect(&self.run(), &target).is_err()
+        {
+            let agent = self.clone();
+            tokio::spawn(async move {
+                if let Err(fault) = agent.reach_by_itself(&id).await {
+                    tracing::warn!(%fault, "the way to a serial port stays gone");
+                }
+            });
+        }
+    }
+
+    /// The turn to begin lost sessions again, which one agent has at a time.
+    async fn turn(&self) -> Option<File> {
+        let run = self.run();
+        tokio::task::spawn_blocking(move || run.lock_again(TURN)).await.ok()?.ok()
+    }
+
+    /// As long as this is held a lost session is not begun again by anybody: none = it is not lost.
+    pub(super) async fn stays_lost(&self, id: &SessionId) -> Option<File> {
+        match self.entry(id) {
+            Some(Entry::Lost(info)) if info.kind == KIND => self.turn().await,
+            _ => None,
+        }
+    }
+}
+
+/// Waits for the ends of the processes of sessions on ports.
+#[derive(Default)]
+pub struct Ends {
+    pids: HashSet<u32>,
+    tasks: JoinSet<u32>,
+}
+
+impl Ends {
+    /// What is there now: the living are watched from here on, the lost are begun again.
+    pub fn follow(&mut self, agent: &Arc<Agent>, entries: &[Entry]) {
+        for entry in entries {
+            match entry {
+                Entry::Alive(record) if record.info.kind == KIND => {
+                    agent.mends_way(&record.info);
+                    self.watch(record);
+                }
+                entry => {
+                    if let Some((id, _)) = agent.comes_again(entry) {
+                        agent.begins(id);
+                    }
                 }
             }
         }
     }
 
-    /// Whether it is this agent that begins it again: one does, once.
-    async fn claim(&self, id: &SessionId) -> bool {
-        let Some(dir) = self.state_dir() else { return false };
-        let id = id.to_string();
-        let claimed = tokio::task::spawn_blocking(move || sessions::claim(&dir, &id)).await;
-        matches!(claimed, Ok(Ok(true)))
+    fn watch(&mut self, record: &Record) {
+        let pid = record.info.pid;
+        let Some(process) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return };
+        if self.pids.insert(pid)
+            && let Ok(end) = pty::end_of(process).and_then(sys::watched)
+        {
+            self.tasks.spawn(async move {
+                let _ = end.readable().await;
+                pid
+            });
+        }
+    }
+
+    /// One has ended.
+    pub async fn next(&mut self) {
+        match self.tasks.join_next().await {
+            Some(Ok(pid)) => _ = self.pids.remove(&pid),
+            Some(Err(_)) => {}
+            None => std::future::pending().await,
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Owns how session processes are found, asked and started. Leaves out the frames of attached streams.
 
 use super::opening::Opened;
+use super::targets::Connect;
 use super::{Agent, Frames, LIST, unknown};
 use crate::link::feed::Feed;
 use crate::link::{Link, locked};
@@ -101,10 +102,9 @@ impl Agent {
     }
 
     /// All sessions of this user here: the living are asked side by side.
-    pub(super) async fn list(&self) -> Vec<SessionInfo> {
-        let run = self.run();
-        run.collect();
-        let entries = self.entries();
+    pub(super) async fn list(self: &Arc<Agent>) -> Vec<SessionInfo> {
+        self.run().collect();
+        let entries = self.look().await;
         let asked: Vec<_> = entries
             .into_iter()
             .map(|e| async move {
@@ -135,10 +135,16 @@ impl Agent {
     }
 
     pub(super) async fn create(&self, create: SessionCreate) -> Result<SessionCreated, Fault> {
+        // (somebody may be about to begin it again by itself)
+        let _lost = match &create.again {
+            Some(id) => self.stays_lost(id).await,
+            None => None,
+        };
         self.create_as(create, None).await
     }
 
-    /// The same. `own` = it is begun again by itself: under which id, and what its user is told; it waits for what is missing.
+    /// The same. `own` = it is begun again by itself: under which id, and what its user is told; it waits for what is missing,
+    /// and nobody is asked anything.
     pub(super) async fn create_as(
         &self,
         mut create: SessionCreate,
@@ -171,8 +177,10 @@ impl Agent {
             create = self.as_it_was(id, create).await?;
         }
         let mut asked = create.clone();
-        let Opened { mut from, connection, told } = self.opened(&mut create).await?;
         let by_itself = own.is_some();
+        // (whether its host can be reached was looked into)
+        let connect = if by_itself { Connect::Not } else { Connect::Asking };
+        let Opened { mut from, connection, told } = self.opened(&mut create, connect).await?;
         let id = match own {
             Some((id, told)) => {
                 from.told = Some(told);
@@ -292,6 +300,8 @@ impl Agent {
     /// Ends a session, whatever state it is in.
     pub(super) async fn close(&self, c: SessionClose) -> Result<Done, Fault> {
         let id = &c.session;
+        // (one that somebody begins again just now is ended then)
+        let _lost = self.stays_lost(id).await;
         let entry = self.entry(id);
         let record = match entry {
             None => return Err(unknown(id)),
@@ -316,7 +326,8 @@ impl Agent {
             }
             _ => {}
         }
-        // it does not answer: ended from outside, if it still is that very process
+        // it does not answer: ended from outside, if it still is that very process, and never begun again for that
+        self.undefine(id).await;
         if same_process(&record)
             && let Some(pid) = Pid::from_raw(record.info.pid as i32)
         {

@@ -21,6 +21,17 @@ const PERSON: Duration = Duration::from_secs(3600);
 /// Connecting has deadlines of its own, which stand still while a person is asked.
 const CONNECT: Duration = Duration::from_secs(7200);
 
+/// How a host is reached.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Connect {
+    /// Whoever is at the other end of this link may be asked.
+    Asking,
+    /// Nobody is asked. One that is away just now is as good: whoever wants it tries again.
+    Alone,
+    /// Left to whoever wants it.
+    Not,
+}
+
 /// Ends with whoever waited: nothing is asked for nobody.
 struct Control(Link);
 
@@ -33,6 +44,11 @@ impl Drop for Control {
 impl Agent {
     /// The target process of a connection over SSH, connected; whoever is at the other end of this link may be asked.
     pub(super) async fn target(&self, ssh: &Ssh) -> Result<TargetId, Fault> {
+        self.reached(ssh, Connect::Asking).await
+    }
+
+    /// The same, connected so.
+    pub(super) async fn reached(&self, ssh: &Ssh, connect: Connect) -> Result<TargetId, Fault> {
         let spec = TargetSpec {
             dest: ssh.dest(),
             ssh_config: self.ctx.ssh_config.as_ref().map(|p| p.as_os_str().as_bytes().to_vec()),
@@ -46,13 +62,21 @@ impl Agent {
             Fault::new(f.code, format!("the process that reaches {} does not answer: {}", ssh.dest(), f.message))
         })?;
         let control = Control(control);
+        if connect == Connect::Not {
+            return Ok(id);
+        }
         let connected = async {
-            control.0.call(&TargetAttach::default()).await?;
+            if connect == Connect::Asking {
+                control.0.call(&TargetAttach::default()).await?;
+            }
             control.0.call_within(&lends(), CONNECT).await
         };
         tokio::select! {
             info = connected => match info?.failure {
                 None => Ok(id),
+                Some(told) if connect == Connect::Alone && matches!(told.kind.as_str(), "timed-out" | "unreachable") => {
+                    Ok(id)
+                }
                 Some(told) => {
                     // (who reads it is elsewhere: commands in it are meant for this machine)
                     let at = if self.ctx.local { String::new() } else { format!(" (on {})", escape(&crate::sys::hostname())) };

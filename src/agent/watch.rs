@@ -1,6 +1,8 @@
-//! Owns the notice that the list of sessions is another: the run dir is watched. Leaves out what changed.
+//! Owns the notice that the list of sessions is another: the run dir is watched, and processes that would end without a
+//! trace in it. Leaves out what changed.
 
 use super::Agent;
+use super::serial::Ends;
 use crate::link::call;
 use crate::proto::notice::Notice;
 use crate::sys;
@@ -25,7 +27,7 @@ pub async fn run(agent: Arc<Agent>) {
     }
 }
 
-async fn keep(agent: &Agent, seen: &Notify) {
+async fn keep(agent: &Arc<Agent>, seen: &Notify) {
     loop {
         seen.notified().await;
         tokio::time::sleep(KEEP).await;
@@ -33,19 +35,26 @@ async fn keep(agent: &Agent, seen: &Notify) {
     }
 }
 
-async fn tell(agent: &Agent, seen: &Notify) {
+async fn tell(agent: &Arc<Agent>, seen: &Notify) {
     let what = WatchFlags::CREATE | WatchFlags::DELETE | WatchFlags::MOVED_TO | WatchFlags::DELETE_SELF;
     loop {
         let run = agent.run();
         if let Ok(fd) = sys::watched_dirs(&[run.path()], what) {
+            let mut ends = Ends::default();
+            ends.follow(agent, &agent.look_again());
             loop {
-                let Ok(mut ready) = fd.readable().await else { break };
-                tokio::time::sleep(TOGETHER).await;
-                let mut buf = [0u8; 4096];
-                while rustix::io::read(fd.get_ref(), &mut buf).is_ok_and(|n| n > 0) {}
-                ready.clear_ready();
+                tokio::select! {
+                    ready = fd.readable() => {
+                        let Ok(mut ready) = ready else { break };
+                        tokio::time::sleep(TOGETHER).await;
+                        let mut buf = [0u8; 4096];
+                        while rustix::io::read(fd.get_ref(), &mut buf).is_ok_and(|n| n > 0) {}
+                        ready.clear_ready();
+                    }
+                    () = ends.next() => {}
+                }
                 call::notify(&agent.link.out, 0, &Notice::SessionsChanged);
-                agent.look_again();
+                ends.follow(agent, &agent.look_again());
                 seen.notify_one();
                 if !run.is_still_there() {
                     break;

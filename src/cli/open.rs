@@ -83,7 +83,8 @@ pub async fn attach(env: &Arc<Env>, host: &HostId, a: &Attach) -> Result<u8, Fai
             "detach first, or attach from another terminal",
         ));
     }
-    if info.state == "lost" {
+    // (an agent may begin one on a serial port again for who wants it)
+    if info.state == "lost" && info.kind != "serial" {
         return Err(Failure::failed(
             format!("session '{}' is lost: {}", escape(info.label()), escape(&info.cause.unwrap_or_default())),
             "its screen and history went with its process",

@@ -458,6 +458,7 @@ pub struct SessionAttached {
     pub offset: Offset,
     /// A Screen follows.
     pub screen: bool,
+    /// Another number for each size the session has had, and for each process that has been the session of this id.
     pub resizes: u64,
     /// Input of this client that has been applied; none = forgotten (what is unacknowledged must not be sent again).
     pub input_applied: Option<Offset>,

@@ -124,6 +124,7 @@ struct Session {
     began_ms: u64,
     /// Set by `session.resize`: clients' wishes rest until one of them resizes.
     pinned: bool,
+    /// Another number for each size it has had, and for each process it was.
     resizes: u64,
     flags: u8,
     bells: u64,

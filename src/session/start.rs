@@ -180,7 +180,8 @@ impl Session {
             size,
             policy,
             pinned: false,
-            resizes: 0,
+            // (what a client has of a session of this id that is lost was of none of these)
+            resizes: sys::unix_ms(now) << 16,
             flags: u8::MAX,
             bells: 0,
             activity: 0,

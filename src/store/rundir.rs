@@ -2,8 +2,8 @@
 //! Leaves out the sessions themselves.
 //!
 //! In the folder of this machine and boot: `ID.json` (locked by the session's process for life), `ID.sock`,
-//! `ID.end` (how it ended: screen, history, ring), `ID.lost` (its process was killed), `names.lock`, `told.logout`
-//! (it was said that sessions end at logout).
+//! `ID.end` (how it ended: screen, history, ring), `ID.lost` (its process was killed), `names.lock`, `again.lock`,
+//! `told.logout` (it was said that sessions end at logout).
 
 use crate::failure::Failure;
 use crate::paths::Paths;
@@ -206,6 +206,11 @@ impl RunDir {
     /// Held while a name is looked for and taken.
     pub fn lock_names(&self, most: Duration) -> io::Result<File> {
         self.dir.lock("names.lock", most)
+    }
+
+    /// Held while a lost session is begun again, so that it is once.
+    pub fn lock_again(&self, most: Duration) -> io::Result<File> {
+        self.dir.lock("again.lock", most)
     }
 
     /// Writes a session's record and locks it. The lock is on the file before the file has its name.
@@ -413,7 +418,8 @@ impl RunDir {
             // a folder of ends alone may be another machine's, but not when they are far past their time
             let past = || {
                 let ends = [".end", ".lost", ".target", ".tsock", ".tagent"];
-                let kept = |n: &String| ends.iter().any(|end| n.ends_with(end)) || n == "names.lock";
+                let kept =
+                    |n: &String| ends.iter().any(|end| n.ends_with(end)) || n == "names.lock" || n == "again.lock";
                 let old = |n: &String| {
                     let modified = other.stat(n).ok().flatten().map(|e| e.modified);
                     modified.and_then(|m| SystemTime::now().duration_since(m).ok()).is_some_and(|d| d > 24 * KEPT_FOR)

@@ -23,6 +23,9 @@ const MOST_BYTES: usize = 4 << 20;
 const WEEK: u64 = 7 * 24 * 3600 * 1000;
 /// A session this young may have no record yet, milliseconds.
 const YOUNG: u64 = 60 * 1000;
+/// So often a session is begun again by itself within so many milliseconds: what is lost each time is left.
+const OFTEN: usize = 3;
+const SOON: u64 = 60 * 1000;
 
 /// What a session was started as.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -41,12 +44,39 @@ pub struct Defined {
     /// When it was found to be of an earlier boot, milliseconds since 1970.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub noticed_ms: Option<u64>,
-    /// An agent has begun it again by itself since it was lost, or tried to.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub claimed: bool,
+    /// What agents have done for it by themselves.
+    #[serde(skip_serializing_if = "Begun::is_nothing")]
+    pub begun: Begun,
     /// The same in that boot, by its id, and milliseconds since it: while it lasts, that goes before a clock that was set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub noticed_up: Option<(String, u64)>,
+}
+
+/// How a session was begun again by itself.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Begun {
+    /// In that boot, by its id; what was in another one does not count.
+    pub boot: String,
+    /// When, milliseconds since the boot.
+    pub at_ms: Vec<u64>,
+    /// Why it is not any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left: Option<String>,
+}
+
+impl Begun {
+    fn is_nothing(&self) -> bool {
+        *self == Begun::default()
+    }
+
+    /// As it counts in this boot.
+    fn of(&mut self, boot: &Boot) -> &mut Begun {
+        if self.boot != boot.boot {
+            *self = Begun { boot: boot.boot.clone(), ..Begun::default() };
+        }
+        self
+    }
 }
 
 /// All of them, by the session's id.
@@ -118,17 +148,23 @@ impl Sessions {
     }
 
     /// Those of this machine's earlier boots, as they were seen last; `seen` is asked only where there are some.
-    pub fn lost_at_boot(mut self, boot: &Boot, seen: impl FnOnce() -> State) -> Vec<SessionInfo> {
-        self.sessions.retain(|_, d| boot.is_earlier(d));
-        if self.sessions.is_empty() {
+    pub fn lost_at_boot(&self, boot: &Boot, seen: impl FnOnce() -> State) -> Vec<SessionInfo> {
+        let mut lost = self.sessions.iter().filter(|(_, d)| boot.is_earlier(d)).peekable();
+        if lost.peek().is_none() {
             return Vec::new();
         }
         let seen = seen();
-        let lost = self.sessions.into_iter().map(|(id, d)| {
-            let cause = Some(SessionInfo::LOST_AT_BOOT.into());
-            seen.last_of(SessionInfo { id, state: "lost".into(), cause, clients: 0, ..d.info })
+        let lost = lost.map(|(id, d)| {
+            let (id, cause) = (id.clone(), Some(SessionInfo::LOST_AT_BOOT.into()));
+            seen.last_of(SessionInfo { id, state: "lost".into(), cause, clients: 0, ..d.info.clone() })
         });
         lost.collect()
+    }
+
+    /// Why a lost session is not begun again by itself in this boot; none = it may be, if it is on record.
+    pub fn left(&self, boot: &Boot, id: &str) -> Option<&str> {
+        let begun = &self.sessions.get(id)?.begun;
+        begun.left.as_deref().filter(|_| begun.boot == boot.boot)
     }
 }
 
@@ -154,23 +190,51 @@ pub fn define(
     Store::new(dir, FILE).update(|all: Option<Sessions>, told| {
         let mut all = all.unwrap_or_default();
         all.tidy(boot, recorded);
+        // (under the id it had: how often that was, counts on)
+        if let Some(before) = all.sessions.remove(id) {
+            defined.begun = Begun { left: None, ..before.begun };
+        }
         all.sessions.insert(id.to_string(), defined);
         Ok((all, told))
     })
 }
 
-/// It is begun again by who asks here first; false = somebody else did, or it is not on record.
+/// Counts that it is begun again by itself; false = it is not, for it is not on record, or is left as it is by now: where it
+/// was begun too often, that is said from here on.
 ///
 /// # Errors
-/// As [`define`]'s: nobody begins it again.
-pub fn claim(dir: &SafeDir, id: &str) -> Result<bool, Failure> {
-    if load(dir).sessions.get(id).is_none_or(|d| d.claimed) {
+/// As [`define`]'s: it is not begun again.
+pub fn begins_again(dir: &SafeDir, boot: &Boot, id: &str) -> Result<bool, Failure> {
+    let now = load(dir);
+    if !now.sessions.contains_key(id) || now.left(boot, id).is_some() {
         return Ok(false);
     }
     Store::new(dir, FILE).update(|all: Option<Sessions>, _| {
         let mut all = all.unwrap_or_default();
-        let first = all.sessions.get_mut(id).is_some_and(|d| !std::mem::replace(&mut d.claimed, true));
-        Ok((all, first))
+        let Some(defined) = all.sessions.get_mut(id) else { return Ok((all, false)) };
+        let begun = defined.begun.of(boot);
+        begun.at_ms.retain(|at| boot.up_ms.saturating_sub(*at) < SOON);
+        let begins = begun.left.is_none() && begun.at_ms.len() < OFTEN;
+        if begins {
+            begun.at_ms.push(boot.up_ms);
+        } else {
+            begun.left.get_or_insert_with(|| format!("it was begun again {OFTEN} times within a minute"));
+        }
+        Ok((all, begins))
+    })
+}
+
+/// It is not begun again by itself in this boot: why.
+///
+/// # Errors
+/// As [`define`]'s.
+pub fn leave(dir: &SafeDir, boot: &Boot, id: &str, why: &str) -> Result<(), Failure> {
+    Store::new(dir, FILE).update(|all: Option<Sessions>, _| {
+        let mut all = all.unwrap_or_default();
+        if let Some(defined) = all.sessions.get_mut(id) {
+            defined.begun.of(boot).left = Some(why.to_string());
+        }
+        Ok((all, ()))
     })
 }
 
@@ -361,13 +425,30 @@ mod tests {
     }
 
     #[test]
-    fn one_agent_begins_it_again_once() {
+    fn what_is_lost_again_and_again_is_left() {
         let (_home, dir) = home();
-        define(&dir, &boot("one"), "a", defined("one", 1), |_| true).unwrap();
-        assert!(claim(&dir, "a").unwrap() && !claim(&dir, "a").unwrap() && !claim(&dir, "b").unwrap());
-        // it stands again: from here on it is another loss
-        define(&dir, &boot("one"), "a", defined("one", 1), |_| true).unwrap();
-        assert!(claim(&dir, "a").unwrap());
+        let at = |up_ms: u64| Boot { up_ms, ..boot("one") };
+        let begins = |boot: &Boot| begins_again(&dir, boot, "a").unwrap();
+        assert!(!begins(&at(0)), "it is not on record");
+        define(&dir, &at(0), "a", defined("one", 1), |_| true).unwrap();
+        for up in [1000, 2000, 50_000] {
+            assert!(begins(&at(up)));
+            // it stands again, as it was defined
+            define(&dir, &at(up), "a", defined("one", 1), |_| true).unwrap();
+        }
+        assert_eq!(load(&dir).left(&at(0), "a"), None);
+        // (the first of the three was a minute ago)
+        assert!(begins(&at(61_500)) && !begins(&at(61_600)));
+        assert!(load(&dir).left(&at(0), "a").unwrap().contains("3 times within a minute"));
+        assert!(!begins(&at(500_000)), "it stays so");
+        // the next boot is another thing, and so is one that somebody has started
+        let two = Boot { up_ms: 10, ..boot("two") };
+        assert!(load(&dir).left(&two, "a").is_none() && begins(&two));
+        leave(&dir, &two, "a", "a password is wanted").unwrap();
+        assert_eq!((load(&dir).left(&two, "a"), begins(&two)), (Some("a password is wanted"), false));
+        define(&dir, &two, "a", defined("two", 1), |_| true).unwrap();
+        assert!(begins(&two));
+        leave(&dir, &two, "b", "it is not there").unwrap();
     }
 
     #[test]

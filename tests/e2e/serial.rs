@@ -2,7 +2,7 @@
 
 use crate::far::Far;
 use crate::support::serial::{Pair, shim};
-use crate::support::{Home, Tty, signal, until};
+use crate::support::{Home, Tty, signal, until, words};
 use rustix::process::Signal;
 use serde_json::Value;
 use std::process::Command;
@@ -307,6 +307,157 @@ fn a_session_whose_process_is_lost_is_begun_again() {
     // what its user has ended stays so
     home.thub(&["kill", "con"]).ok();
     assert!(home.ls().is_empty());
+}
+
+/// The process of a session, without a look through an agent.
+fn process_of(home: &Home, id: &str) -> Option<i32> {
+    let is_it = |pid: &i32| words(*pid).windows(3).any(|w| w == ["session", "--id", id]);
+    home.processes().into_iter().find(is_it)
+}
+
+/// Kills it, and waits for the next one, which nobody has asked for.
+#[track_caller]
+fn comes_back(home: &Home, id: &str) -> i32 {
+    let was = process_of(home, id).expect("a process");
+    signal(was, Signal::KILL);
+    until("another process", || process_of(home, id).filter(|pid| *pid != was))
+}
+
+#[test]
+fn a_lost_session_comes_back_while_an_agent_lives() {
+    let Some(pair) = Pair::new() else { return };
+    let home = Home::new();
+    let tty = Tty::thub(&home, 100, 24, &[]);
+    tty.until_text("ready$");
+    // nobody shows it
+    let id = con(&home, &pair, &[]);
+    let board = pair.board();
+    board.say("login: ");
+    home.shows("con", "login:");
+    tty.until_text(" con ");
+    comes_back(&home, &id);
+    board.say("first");
+    home.shows("con", "^-- begun again .*what was shown before is lost");
+    home.shows("con", "^first");
+
+    // who shows it sees it come back, and nothing of what was there before
+    home.thub(&["kill", "con"]).ok();
+    let id = home.new_session(&["-n", "con", "--connection", "console"]);
+    board.say("old");
+    // (for who only looks on it has the size it had)
+    let watch = Tty::thub(&home, 80, 24, &["attach", "--watch", "con"]);
+    watch.until_text("old");
+    comes_back(&home, &id);
+    let alone = |s: &[String]| s.join("\n").contains("-- begun again") && !s.join("\n").contains("old");
+    watch.until("the new one alone", alone);
+    let show = Tty::thub(&home, 80, 24, &["attach", "con"]);
+    show.until_text("-- begun again");
+    comes_back(&home, &id);
+    show.until("the new one alone", alone);
+    board.say("second");
+    show.until_text("second");
+    show.type_("typed");
+    board.hears("typed");
+    assert_eq!(show.screen(), home.capture("con"));
+}
+
+#[test]
+fn what_is_lost_again_and_again_is_left() {
+    let Some(pair) = Pair::new() else { return };
+    let home = Home::new();
+    let tty = Tty::thub(&home, 100, 24, &[]);
+    tty.until_text("ready$");
+    let id = con(&home, &pair, &[]);
+    tty.until_text(" con ");
+    for _ in 0..3 {
+        comes_back(&home, &id);
+        home.shows("con", "^-- begun again");
+    }
+    signal(process_of(&home, &id).unwrap(), Signal::KILL);
+    let left = until("it to be left", || {
+        let info = home.session("con");
+        info["cause"].as_str().is_some_and(|c| c.contains("not begun again by itself")).then_some(info)
+    });
+    let cause = left["cause"].as_str().unwrap();
+    assert!(left["state"] == "lost" && cause.contains("it was begun again 3 times within a minute"), "{left}");
+    assert_eq!(process_of(&home, &id), None);
+    Tty::thub(&home, 80, 24, &["attach", "con"]).until_text("3 times");
+    // on somebody's word it is, and what its name stands for is another one
+    let again = home.thub(&["restart", "con"]).ok().trim().to_string();
+    stands(&home, "connected");
+    assert_ne!(again, id);
+    comes_back(&home, &again);
+}
+
+#[test]
+fn what_was_ended_on_request_stays_so() {
+    let Some(pair) = Pair::new() else { return };
+    let home = Home::new();
+    let tty = Tty::thub(&home, 100, 24, &[]);
+    tty.until_text("ready$");
+    let gone = |id: &str| {
+        tty.until("it to be gone", |s| !s.iter().any(|l| l.contains(" con ")));
+        assert!(process_of(&home, id).is_none() && home.ls().iter().all(|s| s["id"] != *id));
+    };
+    let id = con(&home, &pair, &[]);
+    tty.until_text(" con ");
+    home.thub(&["kill", "con"]).ok();
+    gone(&id);
+    // one that does not answer is killed from outside, which looks like a loss
+    let id = home.new_session(&["-n", "con", "--connection", "console"]);
+    tty.until_text(" con ");
+    signal(process_of(&home, &id).unwrap(), Signal::STOP);
+    home.thub(&["kill", "con"]).ok();
+    gone(&id);
+    // by its menu of signals, as a shutdown does it
+    let id = home.new_session(&["-n", "con", "--connection", "console"]);
+    tty.until_text(" con ");
+    signal(process_of(&home, &id).unwrap(), Signal::TERM);
+    until("its end", || process_of(&home, &id).is_none().then_some(()));
+    let info = until("its end to be told", || Some(home.session("con")).filter(|s| s["state"] != "detached"));
+    assert_eq!(info["state"], "exited", "{info}");
+}
+
+#[test]
+fn one_behind_a_jump_target_comes_back_where_nobody_has_to_be_asked() {
+    let Some(pair) = Pair::new() else { return };
+    let Some(far) = Far::new("Host test\n") else { return };
+    let home = &far.home;
+    let tty = far.tty(100, 24, &[]);
+    tty.until_text("ready$");
+    far.thub(&["conn", "add", "jump", "test"]).ok();
+    let port = pair.port();
+    far.thub(&["conn", "add", "console", &port, "--kind", "serial", "--set", "via=jump"]).ok();
+    let id = far.thub(&["new", "-d", "-n", "con", "--connection", "console"]).ok().trim().to_string();
+    tty.until_text(" con ");
+    // with the process that held the connection
+    home.targets().into_iter().for_each(|pid| signal(pid, Signal::KILL));
+    comes_back(home, &id);
+    let board = pair.board();
+    board.say("here");
+    let shows = |text: &str| {
+        let shown = far.thub(&["wait", "con", "--text", text, "--timeout", "30"]);
+        assert_eq!(shown.code, 0, "{shown:?}");
+    };
+    shows("^here");
+    // without the process that held the connection it waits, and goes on once somebody looks
+    home.targets().into_iter().for_each(|pid| signal(pid, Signal::KILL));
+    let show = far.tty(80, 24, &["attach", "con"]);
+    show.until_text("-- there ");
+    board.say("back");
+    show.until_text("back");
+    drop(show);
+    // its host is not known any more: somebody would have to say whether it may be
+    std::fs::write(far.sshd.at("known_hosts"), "").unwrap();
+    home.targets().into_iter().for_each(|pid| signal(pid, Signal::KILL));
+    signal(process_of(home, &id).unwrap(), Signal::KILL);
+    let left = until("it to be left", || {
+        let all: Vec<Value> = serde_json::from_str(&far.thub(&["ls", "--json"]).ok()).unwrap();
+        let info = all.into_iter().find(|s| s["name"] == "con")?;
+        info["cause"].as_str().is_some_and(|c| c.contains("not begun again by itself")).then_some(info)
+    });
+    assert!(left["state"] == "lost" && left["cause"].as_str().unwrap().contains("host key"), "{left}");
+    far.tty(80, 24, &["attach", "con"]).until_text("host key");
 }
 
 #[test]

@@ -36,7 +36,8 @@ const SCRIPT: &str = concat!(
     r#"case $r in /dev|/dev/tty|/dev/ptmx) say wrong;; /dev/*) ;; *) say outside;; esac; "#,
     r#"[ -c "$r" ] || say wrong; "#,
     r#"k() { shift 4; printf %s "${1%,}:$2"; }; "#,
-    r#"case $(readlink "/sys/dev/char/$(k $(ls -l "$r"))/subsystem" 2>/dev/null) in */tty|'') ;; *) say wrong;; esac; "#,
+    r#"n=$(k $(ls -l "$r")); if [ -d /sys/dev/char ]; then case $n in 4:[0-9]|4:[1-5][0-9]|4:6[0-3]|5:1) say wrong;; esac; fi; "#,
+    r#"case $(readlink "/sys/dev/char/$n/subsystem" 2>/dev/null) in */tty|'') ;; *) say wrong;; esac; "#,
     r#"{ [ -r "$r" ] && [ -w "$r" ]; } || say denied; "#,
     r#"case $r in /dev/pts/*) ;; *) h=$(q=; ls -l /proc/[0-9]*/fd 2>/dev/null | while IFS= read -r l; do case $l in "#,
     r#"/proc/*:) q=${l#/proc/}; q=${q%%/*};; *" -> $r") echo "$q"; break;; esac; done); "#,
@@ -235,6 +236,7 @@ fn remote_host(config: &Serial) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::Path;
     use std::process::{Command, Stdio};
 
     #[test]
@@ -266,6 +268,7 @@ mod tests {
             ("/dev/null", "wrong"),
             ("/dev/ptmx", "wrong"),
             ("/dev", "wrong"),
+            if Path::new("/dev/tty1").exists() { ("/dev/tty1", "wrong") } else { ("/dev/ptmx", "wrong") },
         ] {
             let line = line(&Serial { port: port.into(), ..Serial::default() });
             for shell in ["sh", "bash", "dash", "zsh", "fish", "tcsh", "busybox"] {

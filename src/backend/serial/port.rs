@@ -105,7 +105,16 @@ fn device(path: &str) -> Result<(PathBuf, Metadata), Shut> {
     if !is_terminal(&meta) {
         return wrong(format!("{shown} is a device, but not a serial port"));
     }
+    if cfg!(target_os = "linux") && is_console(holder::numbers(meta.rdev())) {
+        return wrong(format!("{shown} is this machine's own console, not a serial port"));
+    }
     Ok((real, meta))
+}
+
+/// The screens of this machine, and whichever of its terminals the kernel talks to (Linux, admin-guide/devices.txt): what is
+/// set there somebody else needs otherwise.
+fn is_console((major, minor): (u32, u32)) -> bool {
+    (major == 4 && minor < 64) || (major, minor) == (5, 1)
 }
 
 /// Whether the kernel has a device for a terminal, as far as that can be said without opening it.
@@ -389,6 +398,17 @@ mod tests {
             assert_eq!(refused(&path).kind, Shutness::Absent, "{path}");
         }
         assert_eq!(refused("/dev/\0x").kind, Shutness::Wrong);
+    }
+
+    #[test]
+    fn screens_are_no_ports() {
+        for (number, is) in [((4, 0), true), ((4, 63), true), ((5, 1), true), ((4, 64), false), ((136, 1), false)] {
+            assert_eq!(is_console(number), is, "{number:?}");
+        }
+        for console in ["/dev/console", "/dev/tty1"].iter().filter(|c| Path::new(c).exists()) {
+            let shut = refused(console);
+            assert!(shut.kind == Shutness::Wrong, "{shut:?}");
+        }
     }
 
     #[test]

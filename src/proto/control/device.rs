@@ -1,6 +1,7 @@
 //! Owns what is known of the far end of a session that has no program of its own, and what can be done with it. Pure.
 //! Leaves out the calls of every session (`super`).
 
+use super::connections::check::check_baud;
 use super::{Done, Method};
 use crate::proto::ids::SessionId;
 use serde::{Deserialize, Serialize};
@@ -222,7 +223,12 @@ impl Act {
             "timestamps" => Act::Timestamps { on: on()? },
             "echo" => Act::LocalEcho { on: on()? },
             "newline" => Act::LineEnding { to: text()? },
-            "baud" => Act::Baud { rate: text()?.parse().map_err(|_| wrong())? },
+            "baud" => {
+                let rate: u64 = text()?.parse().map_err(|_| wrong())?;
+                // (what no number of its kind can be is refused here, all else where the port is)
+                let rate = u32::try_from(rate).map_err(|_| check_baud(rate).err().unwrap_or_else(wrong))?;
+                Act::Baud { rate }
+            }
             "log" => Act::Log { path: Some(text()?).filter(|p| p != "off") },
             "send-file" => Act::SendFile { path: text()? },
             "stop-sending" => Act::StopSending {},
@@ -255,6 +261,7 @@ mod tests {
         assert_eq!(Act::typed("log", Some("off")), Ok(Act::Log { path: None }));
         assert_eq!(Act::typed("log", Some("a b")), Ok(Act::Log { path: Some("a b".into()) }));
         assert_eq!(Act::typed("baud", Some("0")), Ok(Act::Baud { rate: 0 }));
+        assert!(Act::typed("baud", Some("99999999999")).unwrap_err().starts_with("99999999999 is no speed: 50 to"));
         assert_eq!(Act::typed("start", None), Ok(Act::Start {}));
         for (name, follows, says) in [
             ("hex", None, "hex: on|off is missing"),

@@ -3,9 +3,10 @@
 
 mod docker;
 
-use super::{Connection, Kind, LONGEST_NAME, Local, Serial, Ssh, Telnet, TerminalOptions};
+use super::{Config, Connection, Kind, LONGEST_NAME, Local, Serial, Ssh, Telnet, TerminalOptions};
 use crate::proto::control::SessionCreate;
 use crate::text::{escape, is_deceptive, short};
+use serde_json::Value;
 
 /// A field and what is wrong in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,7 +63,7 @@ pub fn check(connection: &Connection) -> Vec<Wrong> {
             found.push(wrong("type", "its type is missing: local, ssh, serial, docker or telnet"))
         }
         Ok(Kind::Other(_)) => {}
-        Err(why) => found.push(wrong("config", why)),
+        Err(why) => found.push(unread(&connection.config, why)),
     }
     check_options(&connection.terminal_options, &mut found);
     for tag in &connection.tags {
@@ -72,6 +73,24 @@ pub fn check(connection: &Connection) -> Vec<Wrong> {
     }
     found
 }
+
+/// What can't be read: a number that is beyond all bounds is said as one beyond its own.
+fn unread(config: &Config, why: String) -> Wrong {
+    const NUMBERS: [(&str, &str, Rule); 4] = [
+        ("baudRate", "baud_rate", check_baud),
+        ("dataBits", "data_bits", check_data_bits),
+        ("stopBits", "stop_bits", check_stop_bits),
+        ("port", "port", check_port),
+    ];
+    let number = |name: &str| config.config.get(name).and_then(Value::as_u64);
+    let found = NUMBERS.iter().find_map(|(field, other, rule)| {
+        let why = rule(number(field).or_else(|| number(other))?).err()?;
+        Some(wrong(field, why))
+    });
+    found.unwrap_or_else(|| wrong("config", why))
+}
+
+type Rule = fn(u64) -> Result<(), String>;
 
 fn check_local(local: &Local, found: &mut Vec<Wrong>) {
     if let Some(shell) = &local.shell {
@@ -135,14 +154,12 @@ fn check_serial(serial: &Serial, found: &mut Vec<Wrong>) {
             found.push(wrong("port", why));
         }
     }
-    if let Err(why) = check_baud(serial.baud_rate) {
-        found.push(wrong("baudRate", why));
-    }
-    if !(5..=8).contains(&serial.data_bits) {
-        found.push(wrong("dataBits", format!("{}: a character has 5 to 8 bits", serial.data_bits)));
-    }
-    if !(1..=2).contains(&serial.stop_bits) {
-        found.push(wrong("stopBits", format!("{}: 1 or 2", serial.stop_bits)));
+    for (field, result) in [
+        ("baudRate", check_baud(serial.baud_rate.into())),
+        ("dataBits", check_data_bits(serial.data_bits.into())),
+        ("stopBits", check_stop_bits(serial.stop_bits.into())),
+    ] {
+        found.extend(result.err().map(|why| wrong(field, why)));
     }
     one_of("parity", &serial.parity, &Serial::PARITIES, found);
     one_of("flowControl", &serial.flow_control, &Serial::FLOWS, found);
@@ -163,11 +180,19 @@ fn check_serial(serial: &Serial, found: &mut Vec<Wrong>) {
 }
 
 /// Whether a port can be asked for that speed.
-pub fn check_baud(rate: u32) -> Result<(), String> {
-    match Serial::SPEEDS.contains(&rate) {
+pub fn check_baud(rate: u64) -> Result<(), String> {
+    match u32::try_from(rate).is_ok_and(|rate| Serial::SPEEDS.contains(&rate)) {
         true => Ok(()),
         false => Err(format!("{rate} is no speed: 50 to 4000000 bits per second, as 115200 is")),
     }
+}
+
+fn check_data_bits(bits: u64) -> Result<(), String> {
+    if (5..=8).contains(&bits) { Ok(()) } else { Err(format!("{bits}: a character has 5 to 8 bits")) }
+}
+
+fn check_stop_bits(bits: u64) -> Result<(), String> {
+    if (1..=2).contains(&bits) { Ok(()) } else { Err(format!("{bits}: 1 or 2")) }
 }
 
 fn one_of(field: &'static str, said: &str, of: &[&str], found: &mut Vec<Wrong>) {
@@ -429,6 +454,17 @@ mod tests {
             assert_eq!(serial(&|s| s.baud_rate = rate), ["baudRate"], "{rate}");
         }
         assert_eq!(serial(&|s| (s.data_bits, s.stop_bits) = (9, 0)), ["dataBits", "stopBits"]);
+        // beyond what any number of its kind can be
+        for (kind, field, says) in [
+            ("serial", "baudRate", "99999999999 is no speed: 50 to 4000000"),
+            ("serial", "baud_rate", "99999999999 is no speed"),
+            ("serial", "dataBits", "99999999999: a character has 5 to 8 bits"),
+            ("telnet", "port", "99999999999 is no port: 1 to 65535"),
+        ] {
+            let json = format!(r#"{{"type":"{kind}","config":{{"{field}":99999999999}}}}"#);
+            let found = check(&named(serde_json::from_str(&json).unwrap()));
+            assert!(found[0].field != "config" && found[0].why.starts_with(says), "{found:?}");
+        }
         let words =
             |s: &mut Serial| (s.parity, s.flow_control, s.line_ending) = ("n".into(), "rts".into(), "\n".into());
         assert_eq!(serial(&|s| words(s)), ["parity", "flowControl", "lineEnding"]);
