@@ -467,8 +467,20 @@ fn cases() -> Vec<Case> {
     method(
         c,
         ContainersList { socket: Some("/var/run/docker.sock".into()), images: true },
-        Containers { socket: "/var/run/docker.sock".into(), containers: vec![one], images: vec![image], more: false },
+        Containers {
+            socket: "/var/run/docker.sock".into(),
+            containers: vec![one],
+            images: vec![image],
+            ..Containers::default()
+        },
     );
+    let own = Containers {
+        socket: "/run/user/1000/podman/podman.sock".into(),
+        engine: "Podman 4.3.1".into(),
+        owner: "alice".into(),
+        ..Containers::default()
+    };
+    variant(c, "own", ContainersList::default(), own);
     let stop = ContainersAct { socket: None, container: "web".into(), act: "stop".into() };
     method(c, stop, Done {});
     let shutdown = AgentShutdown { reason: "update".into(), expected_return_s: None };

@@ -66,6 +66,11 @@ async fn list(client: &Client, common: &Common, asked: &Containers) -> Result<()
         }
         print!("\n{}", table(&rows));
     }
+    if !found.engine.is_empty() {
+        let owner = if found.owner.is_empty() { "root" } else { &found.owner };
+        let (engine, socket) = (short(&found.engine, 40), short(&found.socket, 100));
+        println!("\n{engine} at {socket}: whoever may use that is {} there", short(owner, 40));
+    }
     if found.more {
         eprintln!("thub: there are more than are shown: the engine's own program lists them all");
     }

@@ -1,7 +1,7 @@
 //! Containers of a real engine: sessions in them over stops and restarts of all around, their files, and what is no container.
 
 use crate::far::Far;
-use crate::support::engine::{Engine, IMAGE};
+use crate::support::engine::{Api, Engine, IMAGE};
 use crate::support::{Home, is_root, signal, skip, until};
 use rustix::process::Signal;
 use serde_json::Value;
@@ -11,7 +11,7 @@ use std::path::Path;
 use thub::proto::control::Fault;
 
 #[track_caller]
-fn add(home: &Home, engine: &Engine, name: &str, set: &[&str]) {
+pub fn add(home: &Home, engine: &Api, name: &str, set: &[&str]) {
     let socket = format!("socket={}", engine.socket());
     let mut words = vec!["conn", "add", name, "--type", "docker", "--set", &socket];
     set.iter().for_each(|s| words.extend(["--set", s]));
@@ -19,19 +19,19 @@ fn add(home: &Home, engine: &Engine, name: &str, set: &[&str]) {
 }
 
 #[track_caller]
-fn open(home: &Home, name: &str) {
+pub fn open(home: &Home, name: &str) {
     home.thub(&["new", "-d", "-n", name, "--connection", name]).ok();
 }
 
 #[track_caller]
-fn stands(home: &Home, name: &str, state: &str) -> Value {
+pub fn stands(home: &Home, name: &str, state: &str) -> Value {
     until(&format!("{name} is {state}"), || {
         let info = home.session(name);
         (info["device"]["state"] == state).then_some(info)
     })
 }
 
-fn type_line(home: &Home, name: &str, line: &str) {
+pub fn type_line(home: &Home, name: &str, line: &str) {
     home.thub(&["send", name, line, "--keys", "Enter"]).ok();
 }
 
@@ -243,7 +243,7 @@ fn the_engine_killed_and_started_again() {
     }
 }
 
-fn tree(dir: &Path) {
+pub fn tree(dir: &Path) {
     std::fs::create_dir_all(dir.join("sub/deep")).unwrap();
     for i in 0..60 {
         std::fs::write(dir.join(format!("f{i}")), format!("file {i}\n").repeat(i)).unwrap();
@@ -259,7 +259,7 @@ fn tree(dir: &Path) {
 }
 
 #[track_caller]
-fn same(a: &Path, b: &Path) {
+pub fn same(a: &Path, b: &Path) {
     let out = std::process::Command::new("diff").arg("-r").arg("--no-dereference").args([a, b]).output().unwrap();
     let said: String = String::from_utf8_lossy(&out.stdout).chars().take(600).collect();
     assert!(out.status.success(), "{said}");

@@ -24,6 +24,7 @@ mod look;
 mod many;
 mod mixed;
 mod near;
+mod podman;
 mod serial;
 mod slow;
 mod soak;

@@ -1,5 +1,6 @@
 //! Owns a real container engine of a test's own: dockerd without systemd, network or registry, its data under a directory of its
-//! own, and an image made of this machine's busybox. It goes with all its containers, and leaves nothing mounted.
+//! own; what is asked of any engine ([`Api`]), and an image made of this machine's busybox. It goes with all its containers,
+//! and leaves nothing mounted.
 
 use super::{PATIENCE, until};
 use std::io::{Read, Write};
@@ -12,12 +13,23 @@ pub const IMAGE: &str = "thub/busybox:test";
 
 pub struct Engine {
     dir: PathBuf,
+    api: Api,
     daemon: Option<Child>,
     more: Vec<String>,
 }
 
+impl std::ops::Deref for Engine {
+    type Target = Api;
+    fn deref(&self) -> &Api {
+        &self.api
+    }
+}
+
+/// An engine that listens at a socket.
+pub struct Api(pub PathBuf);
+
 /// A program, wherever root's are.
-fn program(name: &str) -> Option<PathBuf> {
+pub fn program(name: &str) -> Option<PathBuf> {
     let path = format!("{}:/usr/sbin:/sbin:/usr/local/sbin", std::env::var("PATH").unwrap_or_default());
     path.split(':').map(|dir| Path::new(dir).join(name)).find(|p| p.is_file())
 }
@@ -35,14 +47,11 @@ impl Engine {
         }
         // (short: paths of sockets are)
         let dir = tempfile::Builder::new().prefix("thub-e").tempdir_in("/tmp").unwrap().keep();
-        let mut engine = Engine { dir, daemon: None, more: more.iter().map(|m| m.to_string()).collect() };
+        let api = Api(dir.join("s"));
+        let mut engine = Engine { dir, api, daemon: None, more: more.iter().map(|m| m.to_string()).collect() };
         engine.up();
-        engine.image();
+        engine.image(&engine.dir);
         Some(engine)
-    }
-
-    pub fn socket(&self) -> String {
-        self.dir.join("s").to_string_lossy().into_owned()
     }
 
     /// Starts the daemon; again where its own parts of before have not gone yet.
@@ -62,7 +71,7 @@ impl Engine {
             command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
             let mut child = command.spawn().unwrap();
             loop {
-                if std::panic::catch_unwind(|| self.ask("GET", "/version", &[])).is_ok_and(|(code, _)| code == 200) {
+                if self.answers() {
                     self.daemon = Some(child);
                     return;
                 }
@@ -87,6 +96,17 @@ impl Engine {
         let mut daemon = self.daemon.take().unwrap();
         daemon.kill().unwrap();
         daemon.wait().unwrap();
+    }
+}
+
+impl Api {
+    pub fn socket(&self) -> String {
+        self.0.to_string_lossy().into_owned()
+    }
+
+    pub fn answers(&self) -> bool {
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.ask("GET", "/version", &[])))
+            .is_ok_and(|(code, _)| code == 200)
     }
 
     /// One request of its API; code and body.
@@ -115,8 +135,9 @@ impl Engine {
         said
     }
 
-    fn image(&self) {
-        let root = self.dir.join("root");
+    /// Its images, put together in a directory.
+    pub fn image(&self, dir: &Path) {
+        let root = dir.join("root");
         for dir in ["bin", "etc", "tmp", "root", "home/alice", "proc", "sys", "dev"] {
             std::fs::create_dir_all(root.join(dir)).unwrap();
         }
@@ -146,11 +167,8 @@ impl Engine {
         std::os::unix::fs::chown(root.join("home/alice"), Some(1000), Some(1000)).unwrap();
         for (image, dir, paths) in [("thub/busybox", &root, "."), ("thub/bare", &root, "etc")] {
             let tar = Command::new("tar").arg("-C").arg(dir).args(["-c", paths]).output().unwrap().stdout;
-            let (code, said) = self.ask(
-                "POST",
-                &format!("/images/create?fromSrc=-&repo={image}&tag=test&changes=CMD%20/bin/sh"),
-                &tar,
-            );
+            let (code, said) =
+                self.ask("POST", &format!("/images/create?fromSrc=-&repo={image}:test&changes=CMD%20/bin/sh"), &tar);
             assert!(code == 200 && !said.contains("error"), "{code} {said}");
         }
         std::fs::remove_dir_all(root).unwrap();
@@ -195,6 +213,19 @@ impl Engine {
         said.contains(r#""Running":true"#)
     }
 
+    /// Removes all there are.
+    pub fn clear(&self) {
+        let (_, all) = self.ask("GET", "/containers/json?all=1", &[]);
+        if let Ok(serde_json::Value::Array(all)) = serde_json::from_str(&all) {
+            for one in all {
+                let id = one["Id"].as_str().unwrap_or_default();
+                // (Podman would wait for its program, as for any stop)
+                self.ask("POST", &format!("/containers/{id}/kill"), &[]);
+                self.ask("DELETE", &format!("/containers/{id}?force=1"), &[]);
+            }
+        }
+    }
+
     /// What runs in a container: command lines.
     pub fn top(&self, name: &str) -> String {
         self.ask("GET", &format!("/containers/{name}/top?ps_args=-eo%20pid,args"), &[]).1
@@ -207,12 +238,7 @@ impl Drop for Engine {
             // containers that it has left are ended by it alone
             self.up();
         }
-        let (_, all) = self.ask("GET", "/containers/json?all=1", &[]);
-        if let Ok(serde_json::Value::Array(all)) = serde_json::from_str(&all) {
-            for one in all {
-                self.ask("DELETE", &format!("/containers/{}?force=1", one["Id"].as_str().unwrap_or_default()), &[]);
-            }
-        }
+        self.clear();
         let mut daemon = self.daemon.take().unwrap();
         super::signal(daemon.id() as i32, rustix::process::Signal::TERM);
         if super::home::wait_for(&mut daemon, PATIENCE).is_none() {

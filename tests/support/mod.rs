@@ -7,6 +7,7 @@ pub mod cable;
 pub mod engine;
 pub mod home;
 pub mod network;
+pub mod podman;
 pub mod proxy;
 pub mod serial;
 pub mod sshd;

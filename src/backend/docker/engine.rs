@@ -5,6 +5,8 @@ use super::{named, raw};
 use crate::proto::control::Fault;
 use crate::text::short;
 use bollard::errors::Error;
+use serde::Deserialize;
+use std::collections::HashMap;
 use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
@@ -17,20 +19,61 @@ const HELLO: Duration = Duration::from_secs(5);
 /// An answer to anything else; what takes the engine longer is asked with its own patience.
 const ANSWER: u64 = 60;
 
+/// An answer that is read whole is no longer than that.
+const MOST: usize = 64 << 20;
+
 /// The engine behind a socket: its API's version is agreed on.
 #[derive(Clone)]
 pub struct Engine {
     pub(super) api: bollard::Docker,
     pub(super) socket: PathBuf,
+    /// What it calls itself, with its version.
+    pub(super) name: String,
+    /// Of Podman's own API, which it has beside Docker's.
+    pub(super) libpod: Option<String>,
+}
+
+/// What an engine says of itself. (Words of a library's enums are not relied on: Podman has more of them.)
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct Version {
+    api_version: String,
+    version: String,
+    #[serde(deserialize_with = "or_none")]
+    components: Vec<Component>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct Component {
+    name: String,
+    version: String,
+    #[serde(deserialize_with = "or_none")]
+    details: HashMap<String, String>,
+}
+
+/// `null`, which Go says for what is empty.
+pub(super) fn or_none<'de, D: serde::Deserializer<'de>, T: Deserialize<'de> + Default>(from: D) -> Result<T, D::Error> {
+    Ok(Option::<T>::deserialize(from)?.unwrap_or_default())
+}
+
+/// `1.41`
+fn number(version: &str) -> Option<bollard::ClientVersion> {
+    let (major, minor) = version.split_once('.')?;
+    Some(bollard::ClientVersion { major_version: major.parse().ok()?, minor_version: minor.parse().ok()? })
+}
+
+/// Of what may be said of where an engine listens.
+#[derive(Clone, Copy, Default)]
+struct Hints<'a> {
+    docker_host: Option<&'a str>,
+    container_host: Option<&'a str>,
+    runtime_dir: Option<&'a str>,
+    uid: u32,
 }
 
 /// Where it may listen, the likeliest first; one alone where somebody has said it.
-fn places(
-    said: Option<&str>,
-    docker_host: Option<&str>,
-    runtime_dir: Option<&str>,
-    uid: u32,
-) -> Result<Vec<PathBuf>, Fault> {
+fn places(said: Option<&str>, hints: Hints<'_>) -> Result<Vec<PathBuf>, Fault> {
     let one = |path: &str, who: &str| {
         let path = path.strip_prefix("unix://").unwrap_or(path);
         if path.contains("://") || !path.starts_with('/') {
@@ -45,39 +88,37 @@ fn places(
     if let Some(said) = said.filter(|s| !s.is_empty()) {
         return one(said, "the connection's socket");
     }
-    if let Some(host) = docker_host.filter(|s| !s.is_empty()) {
-        return one(host, "$DOCKER_HOST");
-    }
-    let own = match runtime_dir.filter(|d| d.starts_with('/')) {
-        Some(dir) => format!("{dir}/podman/podman.sock"),
-        None => format!("/run/user/{uid}/podman/podman.sock"),
-    };
-    Ok(["/var/run/docker.sock", own.as_str(), "/run/podman/podman.sock"].iter().map(PathBuf::from).collect())
-}
-
-/// The socket that is meant: what is said, else the first that is there.
-fn socket(said: Option<&str>) -> Result<PathBuf, Fault> {
-    let var = |name| std::env::var(name).ok();
-    let uid = rustix::process::geteuid().as_raw();
-    let (host, dir) = (var("DOCKER_HOST"), var("XDG_RUNTIME_DIR"));
-    let mut all = places(said, host.as_deref(), dir.as_deref(), uid)?;
-    if all.len() == 1 {
-        return Ok(all.remove(0));
-    }
-    // (a link that leads nowhere, and one that may not be looked at, say more when they are connected to)
-    let there =
-        |p: &&PathBuf| std::fs::symlink_metadata(p).map_or_else(|e| e.kind() != io::ErrorKind::NotFound, |_| true);
-    match all.iter().find(there) {
-        Some(found) => Ok(found.clone()),
-        None => {
-            let looked: Vec<String> = all.iter().map(|p| p.display().to_string()).collect();
-            let what = format!(
-                "there is no container engine here: neither {} is there; start Docker or Podman, or name its socket",
-                looked.join(" nor ")
-            );
-            Err(Fault::new(Fault::UNKNOWN, what))
+    for (host, who) in [(hints.docker_host, "$DOCKER_HOST"), (hints.container_host, "$CONTAINER_HOST")] {
+        if let Some(host) = host.filter(|s| !s.is_empty()) {
+            return one(host, who);
         }
     }
+    let own = match hints.runtime_dir.filter(|d| d.starts_with('/')) {
+        Some(dir) => dir.to_string(),
+        None => format!("/run/user/{}", hints.uid),
+    };
+    let all = [
+        "/var/run/docker.sock".into(),
+        format!("{own}/docker.sock"),
+        "/run/podman/podman.sock".into(),
+        format!("{own}/podman/podman.sock"),
+    ];
+    Ok(all.into_iter().map(PathBuf::from).collect())
+}
+
+/// Where nothing is.
+fn nowhere(looked: &[PathBuf]) -> Fault {
+    let looked: Vec<String> = looked.iter().map(|p| p.display().to_string()).collect();
+    let what = format!(
+        "there is no container engine here: neither {} is there; start Docker or Podman, or name its socket",
+        looked.join(" nor ")
+    );
+    Fault::new(Fault::UNKNOWN, what)
+}
+
+/// A link that leads nowhere, and one that may not be looked at, say more when they are connected to.
+fn is_there(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).map_or_else(|e| e.kind() != io::ErrorKind::NotFound, |_| true)
 }
 
 /// What /etc/group or /etc/passwd calls a number; the number where it does not.
@@ -137,34 +178,91 @@ fn unreachable(path: &Path, e: &io::Error) -> Fault {
 }
 
 impl Engine {
-    /// The engine of this machine: at the socket that is said, else `$DOCKER_HOST`'s, Docker's own, Podman's.
+    /// The engine of this machine: at the socket that is said, else `$DOCKER_HOST`'s or `$CONTAINER_HOST`'s; else the
+    /// first that answers of Docker's and Podman's own places, the machine's before the user's.
     /// Errors: UNKNOWN there is none, REFUSED no right, WRONG_KIND no socket, GONE not running, TIMEOUT it is silent.
     pub async fn connect(said: Option<&str>) -> Result<Engine, Fault> {
-        Engine::at(socket(said)?, HELLO).await
+        let var = |name| std::env::var(name).ok();
+        let (docker, container, dir) = (var("DOCKER_HOST"), var("CONTAINER_HOST"), var("XDG_RUNTIME_DIR"));
+        let hints = Hints {
+            docker_host: docker.as_deref(),
+            container_host: container.as_deref(),
+            runtime_dir: dir.as_deref(),
+            uid: rustix::process::geteuid().as_raw(),
+        };
+        Engine::first(&places(said, hints)?, HELLO).await
+    }
+
+    /// The first that answers; else what is wrong with the first that is there.
+    async fn first(all: &[PathBuf], patience: Duration) -> Result<Engine, Fault> {
+        if let [one] = all {
+            return Engine::at(one.clone(), patience).await;
+        }
+        let mut why = None;
+        for place in all.iter().filter(|p| is_there(p)) {
+            match Engine::at(place.clone(), patience).await {
+                Ok(engine) => return Ok(engine),
+                Err(fault) => why = why.or(Some(fault)),
+            }
+        }
+        Err(why.unwrap_or_else(|| nowhere(all)))
     }
 
     async fn at(socket: PathBuf, patience: Duration) -> Result<Engine, Fault> {
         let shown = || short(&socket.to_string_lossy(), 120);
-        let silent = || {
+        let silent = |_| {
             let what = format!("who listens at {} says nothing: is that the engine? restart it", shown());
             Fault::new(Fault::TIMEOUT, what)
         };
-        // (its own words for what is wrong with a socket are few)
-        match timeout(patience, UnixStream::connect(&socket)).await {
-            Ok(Ok(_)) => {}
-            Ok(Err(e)) => return Err(unreachable(&socket, &e)),
-            Err(_) => return Err(silent()),
-        }
-        let path = socket.to_string_lossy();
-        let api = bollard::Docker::connect_with_unix(&path, ANSWER, bollard::API_DEFAULT_VERSION)
+        // (the library's own words for what is wrong with a socket are few)
+        let io = timeout(patience, UnixStream::connect(&socket)).await.map_err(silent)?;
+        let io = io.map_err(|e| unreachable(&socket, &e))?;
+        let none = |why: &str| {
+            let why = short(why, 200);
+            Fault::new(Fault::GONE, format!("who listens at {} is no container engine: {why}", shown()))
+        };
+        let said = timeout(patience, raw::whole(io, "/version", "asking who it is", MOST)).await.map_err(silent)?;
+        let said: Version =
+            said.and_then(|body| raw::read("asking who it is", &body)).map_err(|fault| none(&fault.message))?;
+        let theirs = number(&said.api_version).ok_or_else(|| none("it does not say which version its API has"))?;
+        let ours = bollard::API_DEFAULT_VERSION;
+        let agreed = if theirs < *ours { &theirs } else { ours };
+        let api = bollard::Docker::connect_with_unix(&socket.to_string_lossy(), ANSWER, agreed)
             .map_err(|e| Fault::new(Fault::GONE, format!("{}: {e}", shown())))?;
-        match timeout(patience, api.negotiate_version()).await {
-            Ok(Ok(api)) => Ok(Engine { api, socket }),
-            Ok(Err(e)) => {
-                let why = short(&e.to_string(), 200);
-                Err(Fault::new(Fault::GONE, format!("who listens at {} is no container engine: {why}", shown())))
-            }
-            Err(_) => Err(silent()),
+        let podman = said.components.iter().find(|c| c.name.starts_with("Podman"));
+        let name = if podman.is_some() { "Podman" } else { "Docker" };
+        let libpod = podman.map(|p| p.details.get("APIVersion").unwrap_or(&p.version).clone());
+        // (it stands in paths)
+        let libpod = libpod.map(|v| v.chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect());
+        Ok(Engine { api, name: format!("{name} {}", short(&said.version, 40)), libpod, socket })
+    }
+
+    /// `Podman 4.3.1`. Untrusted.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// It is Podman: some of what it says differs.
+    pub(super) fn is_podman(&self) -> bool {
+        self.libpod.is_some()
+    }
+
+    /// Who the engine's socket belongs to: what is done by it is done with that user's rights, which are root's but for
+    /// an engine of a user's own.
+    pub fn owner(&self) -> String {
+        let uid = std::fs::metadata(&self.socket).map_or(0, |meta| meta.uid());
+        if uid == 0 { "root".into() } else { called("/etc/passwd", uid) }
+    }
+
+    /// A whole answer of its API. `doing` as in "looking at web".
+    pub(super) async fn get<T: serde::de::DeserializeOwned>(&self, doing: &str, path: &str) -> Result<T, Fault> {
+        let asked = async {
+            let io = UnixStream::connect(&self.socket).await.map_err(|e| unreachable(&self.socket, &e))?;
+            raw::whole(io, &format!("{}{path}", self.prefix()), doing, MOST).await
+        };
+        match timeout(Duration::from_secs(ANSWER), asked).await {
+            Ok(said) => raw::read(doing, &said?),
+            Err(_) => Err(Fault::new(Fault::TIMEOUT, format!("{doing}: the engine does not answer"))),
         }
     }
 
@@ -182,6 +280,12 @@ impl Engine {
     /// A stream of its API.
     pub(super) async fn stream(&self, ask: raw::Ask<'_>) -> Result<raw::Stream, Fault> {
         raw::stream(&self.socket, &self.prefix(), ask).await
+    }
+
+    /// A stream of Podman's own API, where it is Podman.
+    pub(super) async fn stream_of_podman(&self, ask: raw::Ask<'_>) -> Result<raw::Stream, Fault> {
+        let version = self.libpod.as_deref().unwrap_or_default();
+        raw::stream(&self.socket, &format!("/v{version}/libpod"), ask).await
     }
 }
 
@@ -227,8 +331,8 @@ mod tests {
 
     #[test]
     fn where_an_engine_may_be() {
-        let at = |said, host, dir| {
-            let all = places(said, host, dir, 1000)?;
+        let at = |said, docker_host, runtime_dir| {
+            let all = places(said, Hints { docker_host, runtime_dir, uid: 1000, ..Hints::default() })?;
             Ok::<_, Fault>(all.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(" "))
         };
         assert_eq!(at(Some("/x.sock"), Some("unix:///y"), None).unwrap(), "/x.sock");
@@ -236,8 +340,11 @@ mod tests {
         assert_eq!(at(None, Some("unix:///y"), None).unwrap(), "/y");
         assert_eq!(
             at(None, None, Some("/run/user/7")).unwrap(),
-            "/var/run/docker.sock /run/user/7/podman/podman.sock /run/podman/podman.sock"
+            "/var/run/docker.sock /run/user/7/docker.sock /run/podman/podman.sock /run/user/7/podman/podman.sock"
         );
+        let podman = Hints { container_host: Some("unix:///p"), ..Hints::default() };
+        assert_eq!(places(None, podman).unwrap(), [PathBuf::from("/p")]);
+        assert_eq!(places(None, Hints { docker_host: Some("/d"), ..podman }).unwrap(), [PathBuf::from("/d")]);
         assert!(at(None, Some(""), None).unwrap().contains("/run/user/1000/podman/podman.sock"));
         for bad in ["tcp://h:2375", "x.sock", "unix://x"] {
             let why = at(None, Some(bad), None).unwrap_err().message;

@@ -163,27 +163,35 @@ impl Exec {
     }
 }
 
-/// What a program that never began says of itself, in words that help.
-pub fn not_begun(said: &[u8], container: &str, program: &Program) -> Fault {
-    let said = String::from_utf8_lossy(said);
+/// Whether words are an engine's (runc's, crun's) about a program that it could not start, rather than that program's own.
+pub fn is_refusal(said: &str) -> bool {
+    said.contains("exec failed") || said.contains("unable to ") || said.contains("crun: ")
+}
+
+/// What is said of a program that never began, in words that help. Engines say it in its stream, or as their answer.
+pub fn not_begun(said: &str, container: &str, program: &Program) -> Fault {
     let container = short(container, 60);
-    let (command, missing) = match &program.command {
-        None => ("sh".to_string(), true),
-        Some(command) => {
-            let missing = said.contains("executable file not found") || said.contains("no such file or directory");
-            (short(command.first().map_or("", |c| c), 80), missing)
-        }
-    };
-    let what = if said.contains("unable to find user") || said.contains("no matching entries in passwd") {
+    let command = program.command.as_ref().map(|c| short(c.first().map_or("", |c| c), 80));
+    let lower = said.to_lowercase();
+    let missing =
+        ["executable file", "no such file or directory", "command not found"].iter().any(|words| lower.contains(words));
+    let what = if lower.contains("unable to find user") || lower.contains("no matching entries in passwd") {
         format!("there is no user '{}' in {container}", short(program.user.as_deref().unwrap_or_default(), 60))
-    } else if said.contains("chdir to cwd") || said.contains("mkdir ") {
+    } else if program.dir.is_some() && (lower.contains("chdir") || lower.contains("mkdir ")) {
         format!("there is no directory '{}' in {container}", short(program.dir.as_deref().unwrap_or_default(), 80))
-    } else if missing && program.command.is_none() {
-        format!("{container} has no shell: say a command that it has; its logs and files are there all the same")
-    } else if missing {
-        format!("there is no program '{command}' in {container}")
     } else {
-        format!("{container} could not start '{command}': {}", short(said.trim(), 300))
+        match command {
+            None if missing => {
+                format!(
+                    "{container} has no shell: say a command that it has; its logs and files are there all the same"
+                )
+            }
+            Some(command) if missing => format!("there is no program '{command}' in {container}"),
+            command => {
+                let command = command.unwrap_or_else(|| "sh".into());
+                format!("{container} could not start '{command}': {}", short(said.trim(), 300))
+            }
+        }
     };
     Fault::new(Fault::SPAWN, what)
 }
@@ -194,7 +202,7 @@ mod tests {
 
     #[test]
     fn what_never_began() {
-        let says = |said: &str, program: &Program| not_begun(said.as_bytes(), "web", program).message;
+        let says = |said: &str, program: &Program| not_begun(said, "web", program).message;
         let shell = Program::default();
         let psql = Program { command: Some(vec!["psql".into()]), user: Some("pg".into()), ..Program::default() };
         let absent = r#"OCI runtime exec failed: exec failed: unable to start container process: exec: "sh": executable file not found in $PATH: unknown"#;
@@ -204,6 +212,15 @@ mod tests {
             says("unable to find user pg: no matching entries in passwd file", &psql),
             "there is no user 'pg' in web"
         );
+        // Podman's answers, with either of its runtimes
+        let podman = "runc: exec failed: unable to start container process: exec: \"psql\": executable file not found in $PATH: OCI runtime attempted to invoke a command that was not found";
+        assert_eq!(says(podman, &psql), "there is no program 'psql' in web");
+        let crun = "crun: executable file `sh` not found in $PATH: No such file or directory: OCI runtime attempted to invoke a command that was not found";
+        assert!(says(crun, &shell).starts_with("web has no shell"));
+        let nowhere = Program { dir: Some("/nope".into()), ..Program::default() };
+        let chdir = "runc: exec failed: unable to start container process: chdir to cwd (\"/nope\") set in config.json failed: no such file or directory: OCI runtime attempted to invoke a command that was not found";
+        assert_eq!(says(chdir, &nowhere), "there is no directory '/nope' in web");
+        assert!([absent, podman, crun, chdir].iter().all(|said| is_refusal(said)) && !is_refusal("psql: no such host"));
         assert!(says("\u{1b}[2Jodd", &psql).starts_with("web could not start 'psql'"));
         assert!(!says("\u{1b}[2Jodd", &psql).contains('\u{1b}'));
     }

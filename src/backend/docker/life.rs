@@ -6,7 +6,7 @@
 //! are waited for.
 
 use super::engine::{Engine, is_away, refused};
-use super::exec::{Exec, Program, Way, not_begun};
+use super::exec::{Exec, Program, Way, is_refusal, not_begun};
 use super::lines::Line;
 use super::list::Stand;
 use super::raw::{Ask, Output, Piece};
@@ -282,7 +282,10 @@ async fn make(engine: &Engine, docker: &Docker, image: &str, term: &str, name: &
     let doing = format!("making a container of {}", short(image, 80));
     match engine.api.create_container(Some(options), body).await {
         Ok(made) => engine.stand(&made.id).await,
-        Err(bollard::errors::Error::DockerResponseServerError { status_code: 409, .. }) => {
+        // (Podman: 500)
+        Err(bollard::errors::Error::DockerResponseServerError { status_code, message })
+            if status_code == 409 || message.contains("already in use") =>
+        {
             let what = format!("there is a container '{name}' already: open that, or leave out the name");
             Err(Fault::new(Fault::NAME_TAKEN, what))
         }
@@ -316,10 +319,19 @@ impl Life {
         };
         match &mut self.mode {
             Mode::Exec(program) => {
-                let (exec, stream) = Exec::start(engine, &id, program, size).await?;
+                let started = Exec::start(engine, &id, program, size).await;
+                let (exec, stream) = started.map_err(|fault| match is_refusal(&fault.message) {
+                    true => not_begun(&fault.message, &self.container.name, program),
+                    false => fault,
+                })?;
                 let (from, to) = stream.split();
                 let mut live = live(Output::new(from, false), to, Some(exec.clone()));
-                if let Way::Ended(code) = exec.begun(engine).await? {
+                let begun = exec.begun(engine).await?;
+                if matches!(begun, Way::Running) {
+                    // (engines of before API 1.42, and Podman, give it none: its first look would be at 0 by 0)
+                    exec.resize(engine, size).await;
+                }
+                if let Way::Ended(code) = begun {
                     let mut said = Vec::new();
                     let mut buf = vec![0; 4096];
                     while said.len() < buf.len()
@@ -329,10 +341,8 @@ impl Life {
                     }
                     // (of the program's own words nothing is guessed)
                     let theirs = String::from_utf8_lossy(&said);
-                    if matches!(code, Some(126 | 127))
-                        && (theirs.contains("exec failed") || theirs.contains("unable to "))
-                    {
-                        return Err(not_begun(&said, &self.container.name, program));
+                    if matches!(code, Some(126 | 127)) && is_refusal(&theirs) {
+                        return Err(not_begun(&theirs, &self.container.name, program));
                     }
                     live.first = said;
                 }
@@ -364,7 +374,12 @@ impl Life {
                 };
                 let path = format!("/containers/{id}/logs?follow=1&stdout=1&stderr=1&timestamps=1{since}");
                 let ask = Ask { doing: "reading its logs", method: Method::GET, path, json: None, hijack: false };
-                let (from, _) = engine.stream(ask).await?.split();
+                // (of a terminal's log Podman stamps pieces of lines: frames alone tell where one begins)
+                let (stream, framed) = match engine.is_podman() {
+                    true => (engine.stream_of_podman(ask).await?, true),
+                    false => (engine.stream(ask).await?, framed),
+                };
+                let (from, _) = stream.split();
                 stamps.begin();
                 Ok(live(Output::new(from, framed), None, None))
             }
@@ -423,7 +438,7 @@ impl Life {
     /// Copies both ways until the stream ends or the session goes.
     async fn carry(&mut self, live: &mut Live) -> Over {
         let Life { mode, shown, typed, wishes, size, socket, container, poke, .. } = self;
-        let framed = !container.tty && !matches!(mode, Mode::Exec(_));
+        let framed = live.output.is_framed();
         let stamps = match mode {
             Mode::Logs(stamps) => Some(&mut **stamps),
             _ => None,
@@ -526,8 +541,11 @@ impl Life {
         self.container = stand;
         if !self.container.running {
             let code = self.container.exit_code.unwrap_or_default();
+            // (Podman tells of no stop: what was ended by a signal was ended by somebody)
+            let ended_by_signal = engine.is_podman() && (129..=159).contains(&code);
             if matches!(self.mode, Mode::Image)
                 && let (_, false) = self.died(&engine, live.began).await
+                && !ended_by_signal
             {
                 let cause = format!("container {name} has ended and stays: 'thub containers start {name}' starts it");
                 let code = i32::try_from(code).ok();
@@ -554,8 +572,8 @@ impl Life {
     async fn died(&self, engine: &Engine, since: SystemTime) -> (Option<i32>, bool) {
         let seconds = |t: SystemTime| (sys::unix_ms(t) / 1000).to_string();
         let id = vec![self.container.id.clone()];
-        let what = ["die", "kill", "stop"].map(String::from).to_vec();
-        let filters = HashMap::from([("container", id), ("event", what)]);
+        // (not by event: Podman's names differ between what it is asked for and what it tells)
+        let filters = HashMap::from([("container", id)]);
         let until = SystemTime::now() + Duration::from_secs(1);
         let options =
             EventsOptionsBuilder::default().since(&seconds(since)).until(&seconds(until)).filters(&filters).build();
@@ -563,9 +581,10 @@ impl Life {
         let mut told = std::pin::pin!(engine.api.events(Some(options)));
         while let Ok(Some(Ok(event))) = timeout(Duration::from_secs(3), told.next()).await {
             match event.action.as_deref() {
-                Some("die") => {
+                Some("die" | "died") => {
                     let attributes = event.actor.and_then(|a| a.attributes).unwrap_or_default();
-                    code = attributes.get("exitCode").and_then(|c| c.parse().ok());
+                    let told = attributes.get("exitCode").or_else(|| attributes.get("containerExitCode"));
+                    code = told.and_then(|c| c.parse().ok());
                 }
                 Some("kill" | "stop") => asked = true,
                 _ => {}

@@ -1,15 +1,12 @@
 //! Owns what the engine has: containers, images, how it stands with one; starting and stopping. Leaves out looking on.
 
-use super::engine::{Engine, checked, refused};
+use super::engine::{Engine, checked, is_away, or_none, refused};
 use super::named;
 use crate::proto::control::{ContainerInfo, Containers, ContainersAct, Fault, ImageInfo};
 use crate::text::short;
 use bollard::errors::Error;
-use bollard::models::{ContainerInspectResponse, ContainerSummary, PortSummary};
-use bollard::query_parameters::{
-    InspectContainerOptions, ListContainersOptionsBuilder, ListImagesOptions, StartContainerOptions,
-    StopContainerOptionsBuilder,
-};
+use bollard::query_parameters::{StartContainerOptions, StopContainerOptionsBuilder};
+use serde::Deserialize;
 
 /// How it stands with a container.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,24 +36,95 @@ impl Stand {
     }
 }
 
-fn stand(said: ContainerInspectResponse) -> Stand {
-    let state = said.state.unwrap_or_default();
-    let config = said.config.unwrap_or_default();
-    let id = said.id.unwrap_or_default();
-    let name = said.name.unwrap_or_default();
-    let name = name.trim_start_matches('/');
+/// Of what an engine says of a container, what is wanted. Words are taken as they come: Podman has states of its own
+/// (configured, initialized, stopped), and a null for what is empty.
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct Inspected {
+    id: String,
+    name: String,
+    #[serde(deserialize_with = "or_none")]
+    state: State,
+    #[serde(deserialize_with = "or_none")]
+    config: Config,
+    #[serde(deserialize_with = "or_none")]
+    host_config: HostConfig,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct State {
+    running: bool,
+    paused: bool,
+    restarting: bool,
+    exit_code: Option<i64>,
+    started_at: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct Config {
+    image: String,
+    tty: bool,
+    open_stdin: bool,
+    stdin_once: bool,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct HostConfig {
+    auto_remove: bool,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct Summary {
+    id: String,
+    #[serde(deserialize_with = "or_none")]
+    names: Vec<String>,
+    image: String,
+    state: String,
+    status: String,
+    created: i64,
+    #[serde(deserialize_with = "or_none")]
+    ports: Vec<Port>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct Port {
+    #[serde(rename = "IP")]
+    ip: Option<String>,
+    private_port: u16,
+    public_port: Option<u16>,
+    #[serde(rename = "Type")]
+    kind: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct Image {
+    id: String,
+    #[serde(deserialize_with = "or_none")]
+    repo_tags: Vec<String>,
+    size: i64,
+    created: i64,
+}
+
+fn stand(said: Inspected) -> Stand {
+    let name = said.name.trim_start_matches('/');
     Stand {
-        name: if name.is_empty() { id.chars().take(12).collect() } else { name.to_string() },
-        id,
-        image: config.image.unwrap_or_default(),
-        running: state.running.unwrap_or(false) && !state.restarting.unwrap_or(false),
-        paused: state.paused.unwrap_or(false),
-        exit_code: state.exit_code,
-        started_at: state.started_at.unwrap_or_default(),
-        tty: config.tty.unwrap_or(false),
-        open_stdin: config.open_stdin.unwrap_or(false),
-        stdin_once: config.stdin_once.unwrap_or(false),
-        auto_remove: said.host_config.and_then(|h| h.auto_remove).unwrap_or(false),
+        name: if name.is_empty() { said.id.chars().take(12).collect() } else { name.to_string() },
+        image: said.config.image,
+        running: said.state.running && !said.state.restarting,
+        paused: said.state.paused,
+        exit_code: said.state.exit_code,
+        started_at: said.state.started_at,
+        tty: said.config.tty,
+        open_stdin: said.config.open_stdin,
+        stdin_once: said.config.stdin_once,
+        auto_remove: said.host_config.auto_remove,
+        id: said.id,
     }
 }
 
@@ -64,14 +132,14 @@ impl Engine {
     /// How it stands with a container, by name or id. Errors: UNKNOWN there is none (close names are said).
     pub async fn stand(&self, container: &str) -> Result<Stand, Fault> {
         let name = checked(container)?;
-        match self.api.inspect_container(name, None::<InspectContainerOptions>).await {
+        match self.get(&format!("looking at {name}"), &format!("/containers/{name}/json")).await {
             Ok(said) => {
                 let stand = stand(said);
                 named::id(&stand.id)?;
                 Ok(stand)
             }
-            Err(Error::DockerResponseServerError { status_code: 404, .. }) => Err(self.no_such(name).await),
-            Err(e) => Err(refused(&format!("looking at {name}"), &e)),
+            Err(fault) if fault.code == Fault::UNKNOWN && !is_away(&fault) => Err(self.no_such(name).await),
+            Err(fault) => Err(fault),
         }
     }
 
@@ -87,8 +155,7 @@ impl Engine {
     }
 
     async fn containers(&self) -> Result<Vec<ContainerInfo>, Fault> {
-        let options = ListContainersOptionsBuilder::default().all(true).build();
-        let all = self.api.list_containers(Some(options)).await.map_err(|e| refused("listing containers", &e))?;
+        let all: Vec<Summary> = self.get("listing containers", "/containers/json?all=true").await?;
         let mut all: Vec<ContainerInfo> = all.into_iter().map(container).collect();
         all.sort_by(|a, b| (!a.is_running(), a.label()).cmp(&(!b.is_running(), b.label())));
         Ok(all)
@@ -98,12 +165,13 @@ impl Engine {
     pub async fn list(&self, with_images: bool) -> Result<Containers, Fault> {
         let mut found = Containers {
             socket: self.socket().to_string_lossy().into_owned(),
+            engine: self.name().to_string(),
+            owner: self.owner(),
             containers: self.containers().await?,
             ..Containers::default()
         };
         if with_images {
-            let all = self.api.list_images(None::<ListImagesOptions>).await;
-            let all = all.map_err(|e| refused("listing images", &e))?;
+            let all: Vec<Image> = self.get("listing images", "/images/json").await?;
             found.images = all
                 .into_iter()
                 .map(|i| {
@@ -160,9 +228,9 @@ impl Engine {
     /// Whether an image is here. None is fetched by itself: that may be gigabytes, of somebody nobody named.
     pub async fn has_image(&self, image: &str) -> Result<(), Fault> {
         let name = named::image(image)?;
-        match self.api.inspect_image(name).await {
-            Ok(_) => Ok(()),
-            Err(Error::DockerResponseServerError { status_code: 404, .. }) => {
+        match self.get(&format!("looking for image {name}"), &format!("/images/{name}/json")).await {
+            Ok(serde::de::IgnoredAny) => Ok(()),
+            Err(fault) if fault.code == Fault::UNKNOWN && !is_away(&fault) => {
                 let shown = short(name, 120);
                 let what = format!(
                     "there is no image '{shown}' here, and thub fetches none by itself: 'docker pull {shown}' (or podman) \
@@ -170,30 +238,78 @@ impl Engine {
                 );
                 Err(Fault::new(Fault::UNKNOWN, what))
             }
-            Err(e) => Err(refused(&format!("looking for image {name}"), &e)),
+            Err(fault) => Err(fault),
         }
     }
 }
 
-fn container(said: ContainerSummary) -> ContainerInfo {
-    let names = said.names.unwrap_or_default();
+fn container(said: Summary) -> ContainerInfo {
     ContainerInfo {
-        id: said.id.unwrap_or_default(),
-        names: names.iter().map(|n| n.trim_start_matches('/').to_string()).collect(),
-        image: said.image.unwrap_or_default(),
-        state: said.state.map(|s| s.to_string()).unwrap_or_default(),
-        status: said.status.unwrap_or_default(),
-        created: said.created.unwrap_or(0),
-        ports: said.ports.unwrap_or_default().iter().map(port).collect(),
+        id: said.id,
+        names: said.names.iter().map(|n| n.trim_start_matches('/').to_string()).collect(),
+        image: said.image,
+        state: said.state,
+        status: said.status,
+        created: said.created,
+        ports: said.ports.iter().map(port).collect(),
     }
 }
 
-fn port(said: &PortSummary) -> String {
-    let kind = said.typ.map(|t| format!("/{t}")).unwrap_or_default();
+fn port(said: &Port) -> String {
+    let kind = said.kind.as_deref().map(|t| format!("/{t}")).unwrap_or_default();
     match (said.public_port, said.ip.as_deref().filter(|ip| !ip.is_empty())) {
         (Some(public), Some(ip)) if ip.contains(':') => format!("[{ip}]:{public}->{}{kind}", said.private_port),
         (Some(public), Some(ip)) => format!("{ip}:{public}->{}{kind}", said.private_port),
         (Some(public), None) => format!("{public}->{}{kind}", said.private_port),
         (None, _) => format!("{}{kind}", said.private_port),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_engines_say_of_containers() {
+        let list = |json: &str| -> Vec<ContainerInfo> {
+            serde_json::from_str::<Vec<Summary>>(json).unwrap().into_iter().map(container).collect()
+        };
+        let all = list(
+            r#"[{"Id":"ab","Names":["/web"],"Image":"nginx","State":"running","Status":"Up","Created":7,
+                "Ports":[{"IP":"::","PrivatePort":80,"PublicPort":8080,"Type":"tcp"},{"PrivatePort":9,"Type":"udp"}]},
+               {"Id":"cd","Names":null,"Ports":null,"State":"initialized","Status":"Initialized"},
+               {"Id":"ef","Names":["/p"],"State":"stopping","NetworkSettings":{"Networks":null}}]"#,
+        );
+        assert_eq!((all[0].label(), all[0].ports.join(" ")), ("web", "[::]:8080->80/tcp 9/udp".into()));
+        assert_eq!((all[1].label(), all[1].state.as_str()), ("cd", "initialized"));
+        assert_eq!(all[2].state, "stopping");
+    }
+
+    #[test]
+    fn how_it_stands_with_one() {
+        let of = |json: &str| stand(serde_json::from_str(json).unwrap());
+        let web = of(
+            r#"{"Id":"0123456789abcdef","Name":"/web","Image":"sha256:1","State":{"Status":"running","Running":true,"Paused":false,
+                "Health":{"Status":"odd"},"ExitCode":0,"StartedAt":"2026"},"Config":{"Image":"nginx","Tty":true,"OpenStdin":true},
+                "HostConfig":{"AutoRemove":true}}"#,
+        );
+        let want = Stand {
+            id: "0123456789abcdef".into(),
+            name: "web".into(),
+            image: "nginx".into(),
+            running: true,
+            exit_code: Some(0),
+            started_at: "2026".into(),
+            tty: true,
+            open_stdin: true,
+            auto_remove: true,
+            ..Stand::default()
+        };
+        assert_eq!(web, want);
+        let odd = of(
+            r#"{"Id":"0123456789abcdef","Name":"","State":{"Status":"initialized","Running":false},"Config":null,"HostConfig":null}"#,
+        );
+        assert_eq!((odd.name.as_str(), odd.running), ("0123456789ab", false));
+        assert!(!of(r#"{"State":{"Running":true,"Restarting":true}}"#).running);
     }
 }

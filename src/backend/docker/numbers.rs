@@ -51,13 +51,17 @@ impl Engine {
         let said = match tokio::time::timeout(SAMPLE, answer.next()).await {
             Ok(Some(Ok(said))) => said,
             Ok(Some(Err(e))) => return Err(refused(&doing, &e)),
+            // (as Podman does of one that is not running)
+            Ok(None) if !self.stand(container).await?.running => return Err(not_running(&doing)),
             Ok(None) => return Err(Fault::new(Fault::GONE, format!("{doing}: the engine said nothing"))),
             Err(_) => return Err(Fault::new(Fault::TIMEOUT, format!("{doing}: the engine does not answer"))),
         };
-        of(&said, Instant::now()).ok_or_else(|| {
-            Fault::new(Fault::ENDED, format!("{doing}: it is not running; 'thub containers start' starts it"))
-        })
+        of(&said, Instant::now()).ok_or_else(|| not_running(&doing))
     }
+}
+
+fn not_running(doing: &str) -> Fault {
+    Fault::new(Fault::ENDED, format!("{doing}: it is not running; 'thub containers start' starts it"))
 }
 
 /// None = it tells of nothing, as the engine does of one that is not running.

@@ -81,6 +81,36 @@ pub async fn stream(socket: &Path, prefix: &str, ask: Ask<'_>) -> Result<Stream,
     }
 }
 
+/// What an engine says to one question (GET), whole. Errors: as it says, GONE it went, FULL it says too much.
+pub async fn whole(io: UnixStream, path: &str, doing: &str, most: usize) -> Result<Vec<u8>, Fault> {
+    let gone = |e: &dyn std::fmt::Display| Fault::new(Fault::GONE, format!("{doing}: the engine is gone ({e})"));
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake::<_, Sent>(TokioIo::new(io)).await.map_err(|e| gone(&e))?;
+    tokio::spawn(connection);
+    let request = Request::get(path).header(HOST, "docker").body(Full::default().boxed());
+    let request = request.map_err(|e| Fault::new(Fault::BAD_PARAMS, format!("{doing}: {e}")))?;
+    let response = sender.send_request(request).await.map_err(|e| gone(&e))?;
+    let status = response.status();
+    let mut body = response.into_body();
+    if !status.is_success() {
+        return Err(engine::said(doing, status.as_u16(), &words(body).await));
+    }
+    let mut all = Vec::new();
+    while let Some(frame) = body.frame().await {
+        all.extend_from_slice(frame.map_err(|e| gone(&e))?.data_ref().map_or(&[][..], |b| b));
+        if all.len() > most {
+            return Err(Fault::new(Fault::FULL, format!("{doing}: the engine says more than can be taken in")));
+        }
+    }
+    Ok(all)
+}
+
+/// What it has said, read.
+pub fn read<T: serde::de::DeserializeOwned>(doing: &str, said: &[u8]) -> Result<T, Fault> {
+    serde_json::from_slice(said)
+        .map_err(|e| Fault::new(Fault::SPAWN, format!("{doing}: the engine says what is not understood ({e})")))
+}
+
 /// Sends a tar archive (PUT), to its end.
 pub async fn send(
     socket: &Path,
@@ -188,6 +218,10 @@ pub enum Piece {
 impl Output {
     pub fn new(from: Box<dyn AsyncRead + Send + Unpin>, framed: bool) -> Output {
         Output { from, framed, left: 0, errors: false, fresh: false }
+    }
+
+    pub fn is_framed(&self) -> bool {
+        self.framed
     }
 
     /// The next bytes, in `buf`'s beginning. What ends in a frame's middle has ended. Not to be dropped half done.

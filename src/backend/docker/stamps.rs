@@ -41,9 +41,10 @@ fn parsed(stamp: &[u8]) -> Option<u128> {
 }
 
 impl Stamps {
-    /// From when on it is asked for again; none = from the beginning.
+    /// From when on it is asked for again, in seconds; none = from the beginning. It is the second before: Podman tells whole
+    /// seconds of finer times, and may take what is at that very time for before it.
     pub fn since(&self) -> Option<String> {
-        (self.last > 0).then(|| format!("{}.{:09}", self.last / 1_000_000_000, self.last % 1_000_000_000))
+        (self.last > 0).then(|| (self.last / 1_000_000_000).saturating_sub(1).to_string())
     }
 
     /// It is asked for from [`Stamps::since`] on.
@@ -165,19 +166,35 @@ mod tests {
                 let mut stamps = Stamps::default();
                 stamps.begin();
                 let mut seen = shown(&mut stamps, &all[..cut], at_once);
-                // the engine gives what is not before the time it is asked for
-                let since = stamps.since();
-                let again: String = match since {
-                    None => all.clone(),
-                    Some(since) => {
-                        let nanos: u32 = since.split_once('.').unwrap().1.parse().unwrap();
-                        let from = [1, 2, 2, 2, 9].iter().position(|n| *n >= nanos).unwrap_or(5);
-                        log[from..].concat()
-                    }
-                };
+                // the engine gives what is not before the second it is asked for
+                assert!(stamps.since().is_none_or(|since| since == "1795269722"));
                 stamps.begin();
-                seen += &shown(&mut stamps, &again, at_once);
+                seen += &shown(&mut stamps, &all, at_once);
                 assert_eq!(seen, text, "cut at {cut}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_log_of_whole_seconds() {
+        // Podman's: a frame each, also of a piece of a line
+        let frames: Vec<String> = [(1, "a\n"), (2, "b\n"), (2, "$ "), (2, "2026-11-21T14:02:02Z x\n"), (3, "d\n")]
+            .iter()
+            .map(|(at, text)| format!("2026-11-21T14:02:{at:02}Z {text}"))
+            .collect();
+        for cut in 0..=frames.len() {
+            for bytes in [0, 5, 21, 22] {
+                let (mut stamps, mut out) = (Stamps::default(), Vec::new());
+                stamps.begin();
+                frames[..cut].iter().for_each(|f| stamps.feed(f.as_bytes(), Some((true, true)), &mut out));
+                // the next one comes in part
+                if let Some(next) = frames.get(cut) {
+                    stamps.feed(&next.as_bytes()[..bytes], Some((true, false)), &mut out);
+                }
+                stamps.begin();
+                frames.iter().for_each(|f| stamps.feed(f.as_bytes(), Some((true, true)), &mut out));
+                let seen = String::from_utf8(out).unwrap();
+                assert_eq!(seen, "a\nb\n$ 2026-11-21T14:02:02Z x\nd\n", "cut at {cut} and {bytes}");
             }
         }
     }

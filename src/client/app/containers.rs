@@ -71,7 +71,9 @@ impl App {
 
     fn show_containers(&mut self, host: &HostId, found: &Containers) {
         let machine = if host.is_local() { "this machine".to_string() } else { host_text(host) };
-        let mut told = vec![format!("whoever may use {} is root on {machine}", short(&found.socket, 60))];
+        let engine = if found.engine.is_empty() { String::new() } else { format!(" ({})", short(&found.engine, 40)) };
+        let owner = if found.owner.is_empty() { "root".into() } else { short(&found.owner, 40) };
+        let mut told = vec![format!("whoever may use {}{engine} is {owner} on {machine}", short(&found.socket, 60))];
         if found.containers.is_empty() {
             told.push("there are no containers; an image's is made by a connection of type docker".into());
         }
@@ -209,6 +211,14 @@ mod tests {
         assert!(screen.contains("whoever may use /var/run/docker.sock is root on this machine"), "{screen}");
         assert!(screen.contains("● web") && screen.contains("○ db") && screen.contains("running 3 hours"), "{screen}");
         assert!(!screen.contains('\u{1b}'));
+        let mut s = Bench::full(100, 24);
+        let mut out = Vec::new();
+        s.app.containers(&HostId::local(), &mut out);
+        let Some(Effect::Host(_, HostCommand::Containers { tag, .. })) = out.pop() else { panic!("nothing is asked") };
+        let own = Containers { engine: "Podman 4.3.1".into(), owner: "alice".into(), ..found() };
+        s.host("local", HostEvent::Containers { tag, result: Ok(Some(Box::new(own))) });
+        let screen = s.screen();
+        assert!(screen.contains("/var/run/docker.sock (Podman 4.3.1) is alice on this machine"), "{screen}");
     }
 
     #[test]

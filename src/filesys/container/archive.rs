@@ -86,12 +86,26 @@ pub async fn look(inside: &Inside, path: &FilePath, name: FileName) -> Result<Fi
     let found = stat(inside, "looking at", path).await?;
     let mut info = info_of(&found, name);
     if info.kind == FileKind::Link {
-        let mut tar = Tar::new(inside.fetch(&absolute(path)).await?);
-        let written = tar.next().await.ok().flatten().and_then(|entry| entry.info.link).map(|link| link.target);
         let led = inside.stat(found.link_target.as_bytes()).await.ok().flatten();
-        info.link = Some(LinkInfo { target: written.unwrap_or_default(), kind: led.map(|led| mode_of(&led).0) });
+        let target = written(inside, path).await?;
+        info.link = Some(LinkInfo { target, kind: led.map(|led| mode_of(&led).0) });
     }
     Ok(info)
+}
+
+/// What is written in a link. (Podman's archive of a link is that of what it leads to, and of none where that is nothing:
+/// its directory's has the link.)
+async fn written(inside: &Inside, path: &FilePath) -> Result<FilePath, Fault> {
+    if let Ok(fetched) = inside.fetch(&absolute(path)).await
+        && let Ok(Some(entry)) = Tar::new(fetched).next().await
+        && let Some(link) = entry.info.link
+    {
+        return Ok(link.target);
+    }
+    let Some((dir, name)) = path.split() else { return Ok(FilePath::default()) };
+    let all = list(inside, &dir).await?.entries;
+    let found = all.into_iter().find(|entry| entry.name == name).and_then(|entry| entry.link);
+    Ok(found.map(|link| link.target).unwrap_or_default())
 }
 
 /// Entries of a directory. What lies behind the bounds is counted as unusable, once.

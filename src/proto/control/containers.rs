@@ -20,8 +20,14 @@ method!(ContainersList = "containers.list" -> Containers);
 #[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(default)]
 pub struct Containers {
-    /// Where the engine was found. Whoever may use it is root there.
+    /// Where the engine was found.
     pub socket: String,
+    /// `Podman 4.3.1`; empty = an older agent does not say. Untrusted.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub engine: String,
+    /// Whoever may use the socket has this user's rights there; empty = root's (or an older agent does not say).
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub owner: String,
     /// Running ones first, then by name; [`Containers::MOST`] at most.
     pub containers: Vec<ContainerInfo>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
