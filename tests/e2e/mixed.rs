@@ -235,7 +235,7 @@ fn sessions_of_every_kind_lose_nothing_and_do_not_grow() {
     while begun.elapsed() < whole {
         // somebody looks at some of them, and is gone
         let mut tty = mixed.hub.far.tty(120, 35, &["test"]);
-        tty.until("the sessions there", |s| s.iter().any(|l| l.contains("serial-1") && l.contains("connected")));
+        tty.until("the sessions there", |s| s.iter().any(|l| l.contains(" connected")));
         for _ in 0..3 {
             let made = &mixed.all[dice.below(mixed.all.len() as u64) as usize];
             tty.prefix("g");
