@@ -8,7 +8,7 @@
 //! be begun: why is said with it.
 
 use super::Agent;
-use super::targets::Connect;
+use super::targets::{Connect, is_connected};
 use crate::backend::{pty, serial};
 use crate::link::{call, locked};
 use crate::proto::control::*;
@@ -18,6 +18,7 @@ use crate::store::rundir::{Entry, Record};
 use crate::store::{sessions, target};
 use crate::sys;
 use crate::text::short;
+use rustix::io::Errno;
 use rustix::process::Pid;
 use std::collections::HashSet;
 use std::fs::File;
@@ -27,6 +28,8 @@ use tokio::task::JoinSet;
 
 /// What such a session is listed as.
 const KIND: &str = "serial";
+/// One of a host that is connected is begun again within this, or is listed as lost.
+const FAR: Duration = Duration::from_secs(1);
 /// Who begins one again has done so within this.
 const TURN: Duration = Duration::from_secs(15);
 
@@ -46,7 +49,7 @@ impl Agent {
     }
 
     /// All sessions, the oldest first. Those on ports of this machine that were lost are begun again by an agent's first
-    /// look, before anybody is told of sessions; those behind SSH meanwhile.
+    /// look, before anybody is told of sessions; those behind SSH meanwhile, but where their host is connected.
     pub(super) async fn look(self: &Arc<Agent>) -> Vec<Entry> {
         // (hello and the first list come together: who is second sees what the first has begun)
         let mut looked = self.looked.lock().await;
@@ -60,8 +63,14 @@ impl Agent {
                 if info.target.is_empty() {
                     self.begin_again(&id).await;
                     *entry = self.entry(&id).unwrap_or(Entry::Lost(info));
-                } else {
-                    self.begins(id);
+                    continue;
+                }
+                let begun = self.begins(id.clone());
+                if let Ok(target) = info.target.parse()
+                    && is_connected(&self.run(), &target).await
+                {
+                    let _ = tokio::time::timeout(FAR, begun).await;
+                    *entry = self.entry(&id).unwrap_or(Entry::Lost(info));
                 }
             }
         }
@@ -217,13 +226,14 @@ impl Ends {
     fn watch(&mut self, record: &Record) {
         let pid = record.info.pid;
         let Some(process) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return };
-        if self.pids.insert(pid)
-            && let Ok(end) = pty::end_of(process).and_then(sys::watched)
-        {
-            self.tasks.spawn(async move {
-                let _ = end.readable().await;
-                pid
-            });
+        if !self.pids.insert(pid) {
+            return;
+        }
+        match pty::end_of(process).and_then(sys::watched) {
+            Ok(end) => _ = self.tasks.spawn(async move { end.readable().await.map_or(pid, |_| pid) }),
+            // it has just ended
+            Err(e) if Errno::from_io_error(&e) == Some(Errno::SRCH) => _ = self.tasks.spawn(async move { pid }),
+            Err(e) => tracing::warn!(error = %e, "a session's process can't be watched"),
         }
     }
 

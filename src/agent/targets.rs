@@ -7,10 +7,11 @@ use crate::proto::control::connections::Ssh;
 use crate::proto::control::*;
 use crate::proto::ids::{ClientId, TargetId};
 use crate::proto::spawn::TargetSpec;
+use crate::store::rundir::RunDir;
 use crate::store::target;
 use crate::text::escape;
 use crate::transport::deploy::quote;
-use crate::transport::target::{lends, reach};
+use crate::transport::target::{connect, lends, reach};
 use serde_json::Value;
 use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
@@ -20,6 +21,9 @@ use tokio::sync::mpsc;
 const PERSON: Duration = Duration::from_secs(3600);
 /// Connecting has deadlines of its own, which stand still while a person is asked.
 const CONNECT: Duration = Duration::from_secs(7200);
+
+/// A target process says how it stands within this.
+const AT_ONCE: Duration = Duration::from_millis(400);
 
 /// How a host is reached.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -48,7 +52,7 @@ impl Agent {
     }
 
     /// The same, connected so.
-    pub(super) async fn reached(&self, ssh: &Ssh, connect: Connect) -> Result<TargetId, Fault> {
+    pub(super) async fn reached(&self, ssh: &Ssh, how: Connect) -> Result<TargetId, Fault> {
         let spec = TargetSpec {
             dest: ssh.dest(),
             ssh_config: self.ctx.ssh_config.as_ref().map(|p| p.as_os_str().as_bytes().to_vec()),
@@ -62,11 +66,11 @@ impl Agent {
             Fault::new(f.code, format!("the process that reaches {} does not answer: {}", ssh.dest(), f.message))
         })?;
         let control = Control(control);
-        if connect == Connect::Not {
+        if how == Connect::Not {
             return Ok(id);
         }
         let connected = async {
-            if connect == Connect::Asking {
+            if how == Connect::Asking {
                 control.0.call(&TargetAttach::default()).await?;
             }
             control.0.call_within(&lends(), CONNECT).await
@@ -74,7 +78,7 @@ impl Agent {
         tokio::select! {
             info = connected => match info?.failure {
                 None => Ok(id),
-                Some(told) if connect == Connect::Alone && matches!(told.kind.as_str(), "timed-out" | "unreachable") => {
+                Some(told) if how == Connect::Alone && matches!(told.kind.as_str(), "timed-out" | "unreachable") => {
                     Ok(id)
                 }
                 Some(told) => {
@@ -95,6 +99,14 @@ impl Agent {
             }
         }
     }
+}
+
+/// Whether a host is connected just now.
+pub(super) async fn is_connected(run: &RunDir, target: &TargetId) -> bool {
+    let Ok((control, _)) = connect(run, target) else { return false };
+    let control = Control(control);
+    let stands = control.0.call_within(&TargetGet {}, AT_ONCE).await;
+    stands.is_ok_and(|info| info.state == "connected")
 }
 
 /// Hands questions on, each to its answer. Returns when the target process has gone.

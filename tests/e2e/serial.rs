@@ -447,6 +447,18 @@ fn one_behind_a_jump_target_comes_back_where_nobody_has_to_be_asked() {
     board.say("back");
     show.until_text("back");
     drop(show);
+    // nobody is there: the next one to come finds it begun again, for its host is connected
+    drop(tty);
+    let was = process_of(home, &id).unwrap();
+    signal(was, Signal::KILL);
+    until("its end", || (process_of(home, &id) != Some(was)).then_some(()));
+    let con = until("it to be back", || {
+        let all: Vec<Value> = serde_json::from_str(&far.thub(&["ls", "--json"]).ok()).unwrap();
+        all.into_iter().find(|s| s["name"] == "con" && s["state"] == "detached")
+    });
+    assert!(con["id"] == *id && con["pid"] != was, "{con}");
+    let tty = far.tty(100, 24, &[]);
+    tty.until_text(" con ");
     // its host is not known any more: somebody would have to say whether it may be
     std::fs::write(far.sshd.at("known_hosts"), "").unwrap();
     home.targets().into_iter().for_each(|pid| signal(pid, Signal::KILL));
