@@ -288,7 +288,7 @@ mod tests {
             mem_used: 62,
             mem_total: 100,
             uptime: 309_600,
-            disks: vec![Disk { mount: "/".into(), used: 28, total: 100 }],
+            disks: vec![Disk { mount: "/".into(), used: 28, total: 100, available: None }],
             nets: vec![Net { name: "eth0".into(), rx: Some(12 << 10), tx: Some(3 << 10), ..Net::default() }],
             top: vec![Process {
                 pid: 42,
