@@ -274,6 +274,8 @@ pub struct App {
     /// How machines stand, as far as somebody looks.
     pub gauges: Book,
     watched: gauging::Asked,
+    /// Nobody had done anything here for long, when that was looked at last.
+    was_idle: bool,
     /// When a person did something here last.
     used: Duration,
     ports_of: Option<HostId>,

@@ -113,6 +113,7 @@ impl App {
             title: String::new(),
             gauges: Default::default(),
             watched: Default::default(),
+            was_idle: false,
             used: Duration::ZERO,
             ports_of: None,
             containers_asked: None,
