@@ -569,9 +569,17 @@ mod tests {
             s.host("build-server", HostEvent::Gauges(gauges(5.0)));
         }
         s.keys("C-b e");
-        s.app.tree.chosen = Some(Row::Host(host));
+        s.app.tree.chosen = Some(Row::Host(host.clone()));
         s.app.dirty = true;
         assert!(s.has("limited: disk 28% of /"), "{}", s.screen());
+        s.app.settings.limits.disk = (10, 20);
+        for n in 0..20 {
+            s.at(250.0 + 2.0 * n as f32);
+            s.host("build-server", HostEvent::Gauges(gauges(5.0)));
+        }
+        assert!(s.has("error: disk 28% of /"), "{}", s.screen());
+        let row = s.app.tree_rows().into_iter().find(|r| r.place == Row::Host(host.clone())).unwrap();
+        assert_eq!((row.aside.as_str(), row.standing), ("error", Some(crate::client::tree::Standing::Error)));
     }
 
     #[test]
