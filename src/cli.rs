@@ -162,10 +162,12 @@ Example:
     Containers(Containers),
     /// CPU, memory, disks and network of a host, a jump target or a container
     #[command(
-        after_help = "-H is a host as everywhere, HOST/CONNECTION for what a prepared connection of HOST leads to (over SSH, or a container), local/CONNECTION or just its name for one of this machine. Two looks a second apart are taken, so that rates are of now. With --watch it goes on until Ctrl-C. --json prints one object (with --watch one a line): sizes in bytes, rates in bytes a second, null = not known.
+        after_help = "HOST is a host as everywhere, HOST/CONNECTION for what a prepared connection of HOST leads to (over SSH, or a container), local/CONNECTION or just its name for one of this machine. Two looks a second apart are taken, so that rates are of now. With --watch it goes on until Ctrl-C. --json prints one object (with --watch one a line): sizes in bytes, rates in bytes a second, null = not known.
+
+What the figures are: CPU is the share of the time between two looks in which processors did not idle (waiting for a disk is idle, guests are counted once); a process' is of one core, so that two busy threads are 200. Memory in use is what programs could not have: MemTotal without MemAvailable (a container's: what it uses without its file cache, of its limit). A disk's used and total are statvfs' own, its percent is df's: used of used and available, as some may be root's alone. Network is the sum of the interfaces that carry its own traffic: not lo, bridges or containers' ends, which --json lists by themselves. Pressure is Linux' PSI, avg10.
 
 Example:
-  thub top -H build-server
+  thub top build-server
   thub top -H hub/sensor --watch 10
   thub top --json | jq .cpu_percent"
     )]
@@ -432,6 +434,9 @@ pub struct Run {
 
 #[derive(Args, Debug)]
 pub struct Top {
+    /// Host, HOST/CONNECTION or connection to look at (or -H HOST); left out = this machine
+    #[arg(value_name = "HOST")]
+    pub on: Option<String>,
     /// Go on, every S seconds (1 to 60; left out: every 2, of what is behind a host every 5)
     #[arg(short = 'w', long, value_name = "S", allow_hyphen_values = true)]
     pub watch: Option<Option<String>>,

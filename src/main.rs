@@ -73,6 +73,9 @@ fn run(cli: Cli) -> Result<u8, Failure> {
     if let Some(Verb::Doctor(d)) = &verb {
         common.host.extend(d.on.clone());
     }
+    if let Some(Verb::Top(t)) = &verb {
+        common.host.extend(t.on.clone());
+    }
     let here = matches!(
         verb,
         Some(Verb::Config(_) | Verb::Keys | Verb::Themes | Verb::Reset | Verb::Completions(_) | Verb::Debug(_))

@@ -595,7 +595,7 @@ fn cases() -> Vec<Case> {
         cores: vec![25.0, 0.0],
         swap_used: 1 << 20,
         swap_total: 1 << 30,
-        disks: vec![Disk { mount: "/".into(), used: 28 << 30, total: 100 << 30 }],
+        disks: vec![Disk { mount: "/".into(), used: 28 << 30, total: 100 << 30, available: None }],
         disk_read: Some(4096),
         disk_written: Some(0),
         nets: vec![Net { name: "eth0".into(), rx: Some(12_288), tx: None, rx_total: 1 << 40, tx_total: 7 }],

@@ -170,7 +170,8 @@ impl Book {
             check_field(&connection.config.kind, field)?;
             set(&mut patch, &connection.config.kind, field)?;
             // by another name it would be there twice
-            for other in also(&connection.config.kind, field).filter(|n| connection.config.config.contains_key(**n)) {
+            let config = &connection.config;
+            for other in also(&config.kind, field).into_iter().filter(|n| config.config.contains_key(*n)) {
                 set_value(&mut patch, other, Value::Null)?;
             }
         }
@@ -350,21 +351,6 @@ const TERMINAL: [&str; 7] = ["ringBufferSize", "scrollbackBuffer", "sizePolicy",
 const NUMBERS: [&str; 6] = ["ringBufferSize", "scrollbackBuffer", "port", "baudRate", "dataBits", "stopBits"];
 const SWITCHES: [&str; 10] =
     ["forwardAgent", "enableX11Forwarding", "dtr", "rts", "localEcho", "crlf", "timestamps", "hex", "wait", "remove"];
-/// Other names of fields, which a connection's text may have.
-const ALSO: [(&str, &str); 12] = [
-    ("baud_rate", "baudRate"),
-    ("baud", "baudRate"),
-    ("data_bits", "dataBits"),
-    ("stop_bits", "stopBits"),
-    ("flow_control", "flowControl"),
-    ("local_echo", "localEcho"),
-    ("line_ending", "lineEnding"),
-    ("container_id", "container"),
-    ("container_name", "containerName"),
-    ("starting_directory", "startingDirectory"),
-    ("cwd", "startingDirectory"),
-    ("workingDir", "startingDirectory"),
-];
 
 /// The fields of a connection's kind, as far as they are known here; of other kinds all are kept as they are given.
 fn fields_of(kind: &str) -> Option<&'static [&'static str]> {
@@ -407,19 +393,15 @@ fn fields_of(kind: &str) -> Option<&'static [&'static str]> {
     })
 }
 
-/// A field's name as it is kept.
+/// A field's name as it is kept. (`name` is the connection's own.)
 fn proper<'a>(kind: &str, name: &'a str) -> &'a str {
-    match kind {
-        "serial" | "docker" => ALSO.iter().find(|(also, _)| *also == name).map_or(name, |(_, proper)| proper),
-        _ => name,
-    }
+    if name == "name" { name } else { names::own(kind, name) }
 }
 
 /// The other names that a field of a connection may lie under.
-fn also(kind: &str, field: &str) -> impl Iterator<Item = &'static &'static str> {
-    let name = proper(kind, field.split('=').next().unwrap_or_default()).to_string();
-    let has = matches!(kind, "serial" | "docker");
-    ALSO.iter().filter(move |(_, proper)| has && *proper == name).map(|(also, _)| also)
+fn also(kind: &str, field: &str) -> Vec<&'static str> {
+    let name = proper(kind, field.split('=').next().unwrap_or_default());
+    names::others(kind, name).collect()
 }
 
 fn check_field(kind: &str, field: &str) -> Result<(), Failure> {
@@ -539,7 +521,15 @@ mod tests {
             assert_eq!(set(&mut json!({}), "serial", bad).unwrap_err().code(), 2, "{bad}");
         }
         assert!(check_field("serial", "baud=9600").is_ok() && check_field("serial", "speed=9600").is_err());
-        assert_eq!(also("serial", "baudRate=9600").collect::<Vec<_>>(), [&"baud_rate", &"baud"]);
+        assert_eq!(also("serial", "baud=9600"), ["baud_rate", "baud"]);
+        // the name of a connection is no name of its container
+        let mut docker = json!({});
+        for field in ["name=web 2", "container_name=web", "username=me"] {
+            check_field("docker", field).unwrap();
+            set(&mut docker, "docker", field).unwrap();
+        }
+        let config = json!({ "containerName": "web", "user": "me" });
+        assert_eq!(docker, json!({ "name": "web 2", "config": { "config": config } }));
     }
 
     #[test]

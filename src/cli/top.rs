@@ -12,6 +12,7 @@ use crate::link::Incoming;
 use crate::proto::control::connections::Listed;
 use crate::proto::control::{Fault, MonitoringSubscribe, Place};
 use crate::proto::gauges::{Gauges, Process, Watched};
+use crate::proto::hello;
 use crate::proto::notice::Notice;
 use crate::text::{escape, short};
 use crate::transport::ssh;
@@ -79,6 +80,9 @@ pub async fn top(env: &Arc<Env>, common: &Common, top: &Top) -> Result<(), Failu
         id = Some(meant(book.find_connection(word), word, &client.typed("conn ls"))?.id.clone());
     }
     let of = id.map_or_else(Watched::default, |id| Watched::at(Place::of_connection(id)));
+    if !of.is_here() && !hello::can(&client.dialed.hello.capabilities, hello::PLACES) {
+        return Err(client.fault(Fault::unknown_to_agent("gauges but its own")));
+    }
     let wish = MonitoringSubscribe { of: of.clone(), detail: true, every_ms: every.unwrap_or(0) * 1000 };
     let call = client.link().call_within(&wish, CONNECT);
     let through = (!named.host.is_local()).then(|| named.host.as_str().to_string());
@@ -187,7 +191,7 @@ fn as_text(title: &str, g: &Gauges, processes: usize) {
     part("memory", g.mem(), g.mem_used, g.mem_total, "");
     part("swap", g.swap(), g.swap_used, g.swap_total, "");
     for disk in &g.disks {
-        part("disk", Some(disk.percent()), disk.used, disk.total, &escape(&disk.mount));
+        part("disk", Some(disk.percent()), disk.used, disk.usable(), &escape(&disk.mount));
     }
     let per = |n: Option<u64>| n.map_or("?".into(), |n| format!("{}/s", size(n)));
     if g.disk_read.is_some() || g.disk_written.is_some() {
@@ -222,8 +226,10 @@ fn as_json(title: &str, g: &Gauges) -> Value {
         (total > 0).then(|| json!({"used": used, "total": total, "percent": percent.map(tenth)}))
     };
     let disks = g.disks.iter();
-    let disks =
-        disks.map(|d| json!({"mount": d.mount, "used": d.used, "total": d.total, "percent": tenth(d.percent())}));
+    let disks = disks.map(|d| {
+        let free = d.available.unwrap_or(d.total.saturating_sub(d.used));
+        json!({"mount": d.mount, "used": d.used, "total": d.total, "available": free, "percent": tenth(d.percent())})
+    });
     let nets = g.nets.iter().map(|n| {
         json!({"name": n.name, "received_per_s": n.rx, "sent_per_s": n.tx, "received": n.rx_total, "sent": n.tx_total})
     });

@@ -140,6 +140,8 @@ pub struct Host {
     /// When `state` came.
     pub since: Duration,
     pub sessions: Vec<SessionInfo>,
+    /// They were told since it is there: until then nobody knows whether something runs.
+    pub listed: bool,
     /// When each of them began, seconds on this client's clock, as far as they tell how old they are.
     pub born: HashMap<String, i64>,
     /// Its folders and prepared connections, as it told them last; none while it is not there, and from an older agent.
@@ -245,7 +247,8 @@ pub struct App {
     changed: bool,
     /// The tab and the pane that were looked at when they were kept last.
     looks: (usize, Option<PaneId>),
-    opening: Option<open::Opening>,
+    /// Panes that wait for a host's list.
+    opening: Vec<open::Opening>,
     /// Hosts of the kept layout that are not there by then are listed.
     back_at: Option<Duration>,
     /// The kept layout is being brought back, and nothing of it is known to be alive yet.
@@ -271,6 +274,8 @@ pub struct App {
     /// How machines stand, as far as somebody looks.
     pub gauges: Book,
     watched: gauging::Asked,
+    /// Nobody had done anything here for long, when that was looked at last.
+    was_idle: bool,
     /// When a person did something here last.
     used: Duration,
     ports_of: Option<HostId>,

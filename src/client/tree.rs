@@ -127,6 +127,8 @@ pub struct Tree {
     /// `None` = where there is room.
     pub open: Option<bool>,
     pub focused: bool,
+    /// The panel of what is chosen. `None` = where there is room beside the tree; Some(true) = over it where there is none.
+    pub detail: Option<bool>,
     pub chosen: Option<Place>,
     /// Made just now: chosen once its host lists it, unless a key comes before.
     pub awaited: Option<Place>,

@@ -96,9 +96,12 @@ pub struct Gauges {
 #[serde(default)]
 pub struct Disk {
     pub mount: String,
-    /// Bytes; used and what its user may still have.
+    /// Bytes, as statvfs(3) has them: all but what is free, and all.
     pub used: u64,
     pub total: u64,
+    /// What its users may still have: less than what is free, where some is root's alone. Left out = the rest of the total.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub available: Option<u64>,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
@@ -153,9 +156,13 @@ fn is_little(n: &u32) -> bool {
 }
 
 impl Disk {
-    /// Percent, as `df` counts it.
+    /// Bytes that its users have and may have: the total but for what is root's alone.
+    pub fn usable(&self) -> u64 {
+        self.available.map_or(self.total, |available| self.used.saturating_add(available))
+    }
+    /// Percent in use of that, as `df` counts it.
     pub fn percent(&self) -> f32 {
-        percent(self.used, self.total).unwrap_or(0.0)
+        percent(self.used, self.usable()).unwrap_or(0.0)
     }
 }
 
@@ -220,6 +227,7 @@ impl Gauges {
         self.disks.truncate(Gauges::ROWS);
         for disk in &mut self.disks {
             disk.used = disk.used.min(disk.total);
+            disk.available = disk.available.map(|a| a.min(disk.total - disk.used));
             cut(&mut disk.mount, Gauges::NAME);
         }
         self.nets.truncate(Gauges::ROWS);
@@ -292,6 +300,16 @@ mod tests {
         assert_eq!((mad.temps.len(), mad.temps[0].name.len()), (1, Gauges::NAME));
         assert_eq!((mad.top.len(), mad.top[0].command.chars().count()), (Gauges::TOP, Gauges::COMMAND));
         assert_eq!(mad.faults.len(), Gauges::FAULTS);
+    }
+
+    #[test]
+    fn a_disk_is_as_full_as_df_says() {
+        let disk = |available| Disk { mount: "/".into(), used: 60, total: 100, available };
+        // (five are root's alone)
+        assert_eq!([disk(None), disk(Some(35)), disk(Some(0))].map(|d| d.percent().round()), [60.0, 63.0, 100.0]);
+        let mad = Disk { used: 900, available: Some(u64::MAX), ..disk(None) };
+        let sound = Gauges { disks: vec![mad], ..Gauges::default() }.sound();
+        assert_eq!((sound.disks[0].used, sound.disks[0].available), (100, Some(0)));
     }
 
     #[test]

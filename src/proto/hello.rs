@@ -60,12 +60,24 @@ pub fn initialize(client: ClientId) -> Initialize {
     }
 }
 
+/// Gauges of more than the agent's own host: a service and a feature of it. Who does not know it passes over whose are
+/// asked for, and tells its own.
+pub const PLACES: (&str, &str) = ("monitoring", "places");
+
 /// What this build can do.
 pub fn capabilities() -> BTreeMap<String, Capability> {
     ["session", "exec", "monitoring", "files"]
         .into_iter()
-        .map(|s| (s.to_string(), Capability { version: 1, features: Vec::new() }))
+        .map(|service| {
+            let features = [PLACES].into_iter().filter(|(of, _)| *of == service).map(|(_, f)| f.to_string());
+            (service.to_string(), Capability { version: 1, features: features.collect() })
+        })
         .collect()
+}
+
+/// Whether the other side said that it can do this.
+pub fn can(theirs: &BTreeMap<String, Capability>, (service, feature): (&str, &str)) -> bool {
+    theirs.get(service).is_some_and(|c| c.features.iter().any(|f| f == feature))
 }
 
 /// The newest revision both speak; the error says who must be renewed.
@@ -134,6 +146,14 @@ mod tests {
         for cut in 0..noise.len() + banner().len() - 1 {
             assert_eq!(find_banner(&all[..cut]), None);
         }
+    }
+
+    #[test]
+    fn a_feature_is_there_where_it_is_said() {
+        let mine = capabilities();
+        assert!(can(&mine, PLACES) && !can(&mine, ("session", "places")) && !can(&BTreeMap::new(), PLACES));
+        let older = [("monitoring".to_string(), Capability { version: 1, features: Vec::new() })].into();
+        assert!(!can(&older, PLACES));
     }
 
     #[test]

@@ -29,13 +29,23 @@ fn of_this_machine() {
     assert!((0.0..=100.0).contains(&cpu), "{top}");
     let cores = std::thread::available_parallelism().unwrap().get();
     assert!(top["cores_percent"].as_array().unwrap().len() >= cores, "{top}");
-    assert!(top["disks"].as_array().unwrap().iter().any(|d| d["mount"] == "/"), "{top}");
+    // a disk as df has it
+    let root = top["disks"].as_array().unwrap().iter().find(|d| d["mount"] == "/").unwrap_or_else(|| panic!("{top}"));
+    let df = std::process::Command::new("df").args(["-P", "-k", "/"]).env("LC_ALL", "C").output().unwrap().stdout;
+    let df = String::from_utf8(df).unwrap();
+    let row: Vec<f64> =
+        df.lines().last().unwrap().split_whitespace().filter_map(|w| w.trim_end_matches('%').parse().ok()).collect();
+    let [blocks, .., percent] = row[..] else { panic!("{df}") };
+    assert_eq!(root["total"].as_f64().unwrap(), blocks * 1024.0, "{df}");
+    assert!((root["percent"].as_f64().unwrap() - percent).abs() < 2.0, "{root} {df}");
+    assert!(root["used"].as_u64().unwrap() + root["available"].as_u64().unwrap() <= root["total"].as_u64().unwrap());
     assert!(top["networks"].as_array().unwrap().iter().any(|n| n["name"] == "lo"), "{top}");
     assert!(top["uptime_s"].as_u64().unwrap() > 0 && top["faults"].as_array().unwrap().is_empty(), "{top}");
     let text = home.thub(&["top", "-n", "3"]).ok();
     assert!(text.starts_with("local   up ") && text.contains("\nmemory ") && text.contains("COMMAND"), "{text}");
     for (words, what) in [
-        (&["top", "-H", "local/nope"][..], "no connection"),
+        (&["top", "local/nope"][..], "no connection"),
+        (&["top", "one", "-H", "two"], "works on one host"),
         (&["top", "-H", "local/"], "names no host"),
         (&["top", "--watch", "0"], "no number of seconds"),
         (&["top", "-H", "local/Default Shell"], "leads to this host itself"),

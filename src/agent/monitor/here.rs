@@ -191,12 +191,12 @@ fn disks() -> Vec<Disk> {
             continue;
         }
         let Ok(fs) = rustix::fs::statvfs(mount.as_str()) else { continue };
-        let used = fs.f_blocks.saturating_sub(fs.f_bfree).saturating_mul(fs.f_frsize);
-        let total = used.saturating_add(fs.f_bavail.saturating_mul(fs.f_frsize));
+        let bytes = |blocks: u64| blocks.saturating_mul(fs.f_frsize);
+        let (used, total) = (bytes(fs.f_blocks.saturating_sub(fs.f_bfree)), bytes(fs.f_blocks));
         if total == 0 {
             continue;
         }
-        let disk = Disk { mount, used, total };
+        let disk = Disk { mount, used, total, available: Some(bytes(fs.f_bavail)) };
         match known {
             Some(at) => disks[at].1 = disk,
             None => disks.push((device, disk)),
@@ -261,7 +261,7 @@ fn disks() -> Vec<Disk> {
         let used = total.saturating_sub(disk.available_space());
         // (volumes of one pool share what is free)
         if total > 0 && !disks.iter().any(|d| d.total == total && d.used == used) {
-            disks.push(Disk { mount, used, total });
+            disks.push(Disk { mount, used, total, available: None });
         }
     }
     disks.truncate(Gauges::ROWS);

@@ -65,7 +65,11 @@ impl App {
         match result {
             Ok(Some(found)) => self.show_containers(host, &found),
             Ok(None) => self.say("done"),
-            Err(why) => self.say_long(format!("{}: {}", host_text(host), short(&why, 400))),
+            // (a line at the bottom would have no room for what is to be done)
+            Err(why) => {
+                let lines = why.splitn(2, "; ").map(|part| (String::new(), short(part, 300))).collect();
+                self.layers.push(Layer::Facts { title: format!("containers of {}", host_text(host)), lines });
+            }
         }
     }
 
@@ -219,6 +223,33 @@ mod tests {
         s.host("local", HostEvent::Containers { tag, result: Ok(Some(Box::new(own))) });
         let screen = s.screen();
         assert!(screen.contains("/var/run/docker.sock (Podman 4.3.1) is alice on this machine"), "{screen}");
+    }
+
+    #[test]
+    fn whose_right_the_socket_is_is_said_in_a_narrow_window_too() {
+        let mut s = listed();
+        s.event(crate::client::app::Event::Resize(crate::proto::ids::Size::new(40, 14)));
+        let said: Vec<String> = s.screen().split_whitespace().map(str::to_string).collect();
+        assert!(said.iter().any(|w| w == "root"), "{}", s.screen());
+        s.keys("Down");
+        assert!(s.has("● web") && s.has("○ db"), "{}", s.screen());
+    }
+
+    #[test]
+    fn why_there_is_no_list_is_said_in_full() {
+        for (cols, rows) in [(100, 24), (40, 12)] {
+            let mut s = Bench::full(cols, rows);
+            s.keys("C-b : 'containers Enter");
+            let tag = asked(&mut s)[0].0;
+            let why = "there is no container engine here: neither /var/run/docker.sock nor /run/podman/podman.sock is there; start Docker";
+            s.host("local", HostEvent::Containers { tag, result: Err(why.into()) });
+            let words: Vec<String> = s.screen().split_whitespace().map(str::to_string).collect();
+            for word in why.split_whitespace().map(|w| w.trim_end_matches(';')) {
+                assert!(words.iter().any(|w| w == word), "no {word:?} at {cols}x{rows}\n{}", s.screen());
+            }
+            s.keys("x");
+            assert!(!s.has("container engine"), "{}", s.screen());
+        }
     }
 
     #[test]

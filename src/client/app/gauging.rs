@@ -1,12 +1,14 @@
 //! Owns whose gauges are wanted: of what is drawn, and of nothing else. Leaves out what is known of them (`client/gauges`).
 
 use super::{App, Effect};
+use crate::client::gauges::limits::Level;
 use crate::client::gauges::{How, Seen, Spot};
 use crate::client::host::{HostCommand, HostId};
 use crate::client::layer::Layer;
 use crate::client::layer::form::Form;
 use crate::client::pane::Pane;
 use crate::client::shelf::Words;
+use crate::client::tabs::Tab;
 use crate::client::tree::Place as Row;
 use crate::client::tree::deeds::Act;
 use crate::proto::control::connections::Connection;
@@ -18,7 +20,7 @@ use std::time::Duration;
 
 /// A window in which nothing was done for so long is not looked at.
 const IDLE: Duration = Duration::from_secs(1800);
-/// For a mark in the tree this often is enough, ms.
+/// For a mark in the tree or at a tab this often is enough, ms.
 const SELDOM: u32 = 10_000;
 
 /// What each host's agent was asked for last.
@@ -102,6 +104,17 @@ impl App {
         self.gauges.get(spot)
     }
 
+    /// How the machines stand that a tab shows sessions of: that of the worst. What can't be looked at is no limit.
+    pub fn level_of_tab(&self, tab: &Tab) -> Level {
+        let level = |pane: &Pane| {
+            let seen = self.seen_at(&self.spot_of_pane(pane)?)?;
+            let told = self.settings.gauges && self.answers(&pane.host) && seen.fault().is_none();
+            seen.current(self.now).filter(|_| told).map(|_| seen.alarm.level())
+        };
+        let panes = tab.panes();
+        panes.iter().filter_map(|id| level(self.panes.get(id)?)).max().unwrap_or_default()
+    }
+
     /// What it is called; escaped.
     pub fn name_of_spot(&self, spot: &Spot) -> String {
         let via = crate::client::tree::host_text(&spot.via);
@@ -168,7 +181,7 @@ impl App {
             Row::Connection(..) => true,
             _ => false,
         };
-        (told && crate::client::view::detail::has_room(self)).then(|| chosen.clone())
+        (told && crate::client::view::detail::is_shown(self)).then(|| chosen.clone())
     }
 
     /// Whether a button of that panel does something.
@@ -206,8 +219,15 @@ impl App {
         self.now.saturating_sub(self.used) >= IDLE
     }
 
-    /// Gauges are asked for as long as they are drawn: in the status line, in the tree, in its panel, on the whole screen.
+    /// Gauges are asked for as long as they are drawn: in the status line, at tabs, in the tree, in its panel, on the whole
+    /// screen.
     pub(super) fn follow_gauges(&mut self, out: &mut Vec<Effect>) {
+        // (output and keys of programs come by here as well: they change nothing of it)
+        let idle = self.is_idle();
+        if !self.dirty && idle == self.was_idle {
+            return;
+        }
+        self.was_idle = idle;
         let mut wanted: Asked = HashMap::new();
         let mut want = |spot: Spot, how: How| {
             let old = wanted.entry(spot.via).or_default().entry(spot.of).or_insert(how);
@@ -221,7 +241,7 @@ impl App {
             Layer::Monitor(panel) => Some(panel),
             _ => None,
         });
-        let idle = self.is_idle() && monitor.is_none();
+        let idle = idle && monitor.is_none();
         if !self.solo && !idle {
             if let Some(panel) = monitor {
                 want(panel.spot.clone(), How { detail: true, ..often });
@@ -229,6 +249,12 @@ impl App {
             let frame = self.frame();
             if self.settings.gauges && frame.status.is_some() {
                 self.focused().and_then(|p| self.spot_of_pane(p)).into_iter().for_each(|spot| want(spot, often));
+            }
+            if self.settings.gauges && frame.tabs.is_some() {
+                // (a container's own limits are its engine's)
+                let running = self.panes.values().filter(|p| p.is_running());
+                let spots = running.filter_map(|p| self.spot_of_pane(p)).filter(|s| s.of.session.is_none());
+                spots.for_each(|spot| want(spot, How { every_ms: SELDOM, ..often }));
             }
             if self.settings.gauges && frame.tree.is_some() {
                 // (their marks)
@@ -288,7 +314,7 @@ mod tests {
             mem_used: 62,
             mem_total: 100,
             uptime: 309_600,
-            disks: vec![Disk { mount: "/".into(), used: 28, total: 100 }],
+            disks: vec![Disk { mount: "/".into(), used: 28, total: 100, available: None }],
             nets: vec![Net { name: "eth0".into(), rx: Some(12 << 10), tx: Some(3 << 10), ..Net::default() }],
             top: vec![Process {
                 pid: 42,
@@ -309,25 +335,29 @@ mod tests {
         asked(&mut s);
         let host = "build-server";
         let own = |how| vec![(Watched::default(), how)];
-        // the focused pane's host, until another has the focus
+        // the focused pane's host, until another has the focus: then for the mark at its tab, which may be late
+        let seldom = || own(How { every_ms: SELDOM, ..OFTEN });
         s.keys("C-b h");
-        assert_eq!(asked(&mut s), [(host.into(), vec![]), ("local".into(), own(OFTEN))]);
+        assert_eq!(asked(&mut s), [(host.into(), seldom()), ("local".into(), own(OFTEN))]);
         // the whole screen wants the processes too
         s.keys("C-b M");
         assert_eq!(asked(&mut s), [("local".into(), own(How { detail: true, ..OFTEN }))]);
         s.keys("q");
         assert_eq!(asked(&mut s), [("local".into(), own(OFTEN))]);
-        // the tree has marks, which may be late
+        // so has the tree
         s.keys("C-b e");
-        assert_eq!(asked(&mut s), [(host.into(), own(How { every_ms: SELDOM, ..OFTEN }))]);
-        s.keys("Escape C-b e C-b e");
-        assert_eq!(asked(&mut s).last(), Some(&(host.to_string(), vec![])));
+        assert_eq!(asked(&mut s), []);
         // nobody is there any more
         s.at(4000.0);
         s.event(Event::Time { clock: "14:02".into(), unix: 0 });
-        assert_eq!(asked(&mut s), [("local".into(), vec![])]);
+        assert_eq!(asked(&mut s), [(host.into(), vec![]), ("local".into(), vec![])]);
         s.keys("x");
-        assert_eq!(asked(&mut s), [("local".into(), own(OFTEN))]);
+        assert_eq!(asked(&mut s), [(host.into(), seldom()), ("local".into(), own(OFTEN))]);
+        // a pane that goes takes with it what was looked at for its tab; the tree has a mark for it as well
+        s.keys("Escape C-b l C-b D");
+        assert_eq!(asked(&mut s).last(), Some(&("local".to_string(), own(OFTEN))));
+        s.keys("C-b e C-b e");
+        assert_eq!(asked(&mut s).last(), Some(&(host.to_string(), vec![])));
     }
 
     #[test]
@@ -359,7 +389,9 @@ mod tests {
         s.host("build-server", HostEvent::Rtt(Duration::from_millis(31)));
         let status = |s: &Bench| s.screen().lines().last().unwrap_or_default().to_string();
         assert!(status(&s).contains("CPU ▂▄▅▇▇ 78%  MEM 62%  DISK 28%  ↓12K ↑3.0K  rtt 31ms"), "{}", status(&s));
-        for (cols, has, lacks) in [(80, "rtt", "zzz"), (60, "MEM 62%", "rtt"), (40, "build-server", "DISK")] {
+        for (cols, has, lacks) in
+            [(80, "rtt", "zzz"), (60, "MEM 62%", "rtt"), (40, "▇ 78%", "DISK"), (32, "CPU 78%", "MEM")]
+        {
             s.event(Event::Resize(crate::proto::ids::Size::new(cols, 24)));
             assert!(status(&s).contains(has) && !status(&s).contains(lacks), "{cols}: {}", status(&s));
         }
@@ -426,6 +458,88 @@ mod tests {
         }
     }
 
+    /// The panel of the other host, as it is drawn in a window of this size.
+    fn panel_at(cols: u16, rows: u16) -> Bench {
+        let mut s = two_hosts_at(cols, rows);
+        s.at(10.0);
+        s.host("build-server", HostEvent::Gauges(gauges(78.0)));
+        s.host("build-server", HostEvent::Sessions(vec![info("r1", 50, 20)]));
+        s.keys("C-b b");
+        s.app.tree.chosen = Some(Row::Host(HostId::new("build-server")));
+        s.app.dirty = true;
+        s
+    }
+
+    #[test]
+    fn where_there_is_no_room_beside_the_tree_the_panel_lies_over_it_for_who_asks() {
+        for (cols, rows) in [(60, 20), (40, 12)] {
+            let mut s = panel_at(cols, rows);
+            let of_panel = ["Agent 1", "CPU", "78%", "62%", "[n ", "Sessions (", "[X Kill All]"];
+            assert!(s.has("hosts") && !s.has("Agent 1"), "{}", s.screen());
+            assert!(s.has(" v "), "the tree's foot tells of it\n{}", s.screen());
+            s.keys("v");
+            for part in of_panel {
+                assert!(s.has(part), "no {part:?} at {cols}x{rows}\n{}", s.screen());
+            }
+            // its buttons are clicked where they are, though the tree lies there too
+            let screen = s.screen();
+            let (y, line) = screen.lines().enumerate().find(|(_, l)| l.contains("Kill All")).unwrap();
+            let x = line[..line.find("Kill All").unwrap()].chars().count() as u16;
+            assert_eq!(crate::client::view::detail::hit(&s.app, x, y as u16), Some(Some(Act::EndAll)));
+            // who looks for a row sees the rows
+            s.keys("/ 'this");
+            assert!(!s.has("Agent 1") && s.has("this machine"), "{}", s.screen());
+            s.keys("Escape k j");
+            s.app.tree.chosen = Some(Row::Host(HostId::new("build-server")));
+            assert!(s.has("Agent 1"), "{}", s.screen());
+            // first the panel goes, then the tree
+            s.keys("Escape");
+            assert!(!s.has("Agent 1") && s.app.tree.focused, "{}", s.screen());
+            s.keys("Escape");
+            assert!(!s.app.tree.focused);
+        }
+        // where there is room it is there by itself, until somebody wants to see what is under it
+        let mut s = panel_at(80, 24);
+        assert!(s.has("Agent 1"), "{}", s.screen());
+        s.keys("v");
+        assert!(!s.has("Agent 1"), "{}", s.screen());
+        s.keys("v");
+        assert!(s.has("Agent 1"), "{}", s.screen());
+    }
+
+    #[test]
+    fn what_is_cut_says_so() {
+        let mut s = panel_at(80, 24);
+        let why = "word ".repeat(60);
+        s.host("build-server", HostEvent::State(HostState::Lost { why, retry: Duration::from_secs(9) }));
+        let lines: Vec<String> = s.screen().lines().map(str::to_string).collect();
+        let last = lines.iter().rev().find(|l| l.contains("word word")).unwrap();
+        assert!(last.contains('…'), "{}", s.screen());
+        let faults = vec!["word ".repeat(39)];
+        let mut s = panel_at(80, 24);
+        s.host("build-server", HostEvent::Gauges(Box::new(Gauges { faults, ..Gauges::default() })));
+        assert!(s.has("no gauges: word") && s.has("word…"), "{}", s.screen());
+    }
+
+    #[test]
+    fn tabs_and_the_status_bar_lie_beside_a_drawer() {
+        for (cols, seen) in [(80, true), (40, false)] {
+            let mut s = panel_at(cols, 24);
+            s.event(Event::Time { clock: "14:02".into(), unix: 0 });
+            let screen = s.screen();
+            let (first, last) = (screen.lines().next().unwrap(), screen.lines().last().unwrap());
+            let right = |line: &str| line.chars().skip(40).collect::<String>();
+            assert_eq!(
+                (right(first).starts_with(" 1 "), right(last).starts_with(" build-server")),
+                (seen, seen),
+                "{screen}"
+            );
+            // what is said has all of the line
+            s.app.say("something is to be said of it");
+            assert!(s.screen().lines().last().unwrap().starts_with(" something is to be said"), "{}", s.screen());
+        }
+    }
+
     #[test]
     fn a_limit_marks_a_host_and_says_why() {
         let mut s = two_hosts_at(120, 35);
@@ -437,10 +551,35 @@ mod tests {
         let host = HostId::new("build-server");
         let row = s.app.tree_rows().into_iter().find(|r| r.place == Row::Host(host.clone())).unwrap();
         assert_eq!((row.aside.as_str(), row.standing), ("limited", Some(crate::client::tree::Standing::Limited)));
+        // so does the tab that shows a session of it, by a sign and not by a colour alone
+        let tabs = |s: &Bench| s.screen().lines().next().unwrap().to_string();
+        assert!(tabs(&s).contains(" ◐ "), "{}", tabs(&s));
+        s.app.settings.limits.disk = (10, 20);
+        for n in 20..40 {
+            s.at(10.0 + 2.0 * n as f32);
+            s.host("build-server", HostEvent::Gauges(gauges(5.0)));
+        }
+        assert!(tabs(&s).contains(" ! ") && !tabs(&s).contains('◐'), "{}", tabs(&s));
+        // what was told last says nothing of now
+        s.at(200.0);
+        assert!(!tabs(&s).contains(" ! "), "{}", tabs(&s));
+        s.app.settings.limits.disk = (20, 90);
+        for n in 0..20 {
+            s.at(210.0 + 2.0 * n as f32);
+            s.host("build-server", HostEvent::Gauges(gauges(5.0)));
+        }
         s.keys("C-b e");
-        s.app.tree.chosen = Some(Row::Host(host));
+        s.app.tree.chosen = Some(Row::Host(host.clone()));
         s.app.dirty = true;
         assert!(s.has("limited: disk 28% of /"), "{}", s.screen());
+        s.app.settings.limits.disk = (10, 20);
+        for n in 0..20 {
+            s.at(250.0 + 2.0 * n as f32);
+            s.host("build-server", HostEvent::Gauges(gauges(5.0)));
+        }
+        assert!(s.has("error: disk 28% of /"), "{}", s.screen());
+        let row = s.app.tree_rows().into_iter().find(|r| r.place == Row::Host(host.clone())).unwrap();
+        assert_eq!((row.aside.as_str(), row.standing), ("error", Some(crate::client::tree::Standing::Error)));
     }
 
     #[test]

@@ -52,15 +52,21 @@ impl App {
                 (Some(Rect { width: w.min(whole.width), ..whole }), whole)
             }
         };
+        // (beside a drawer: of words that it cut nobody would know what they say)
+        let drawer = tree.filter(|_| !beside).map_or(0, |t: Rect| t.width);
+        let seen = |line: Rect| {
+            let hidden = drawer.min(line.width);
+            Rect { x: line.x + hidden, width: line.width - hidden, height: 1, ..line }
+        };
         let mut tabs = None;
         let chrome = !self.solo || self.tabs.list.len() > 1;
         if chrome && body.height >= 4 {
-            tabs = Some(Rect { height: 1, ..body });
+            tabs = Some(seen(body));
             body = Rect { y: body.y + 1, height: body.height - 1, ..body };
         }
         let mut status = None;
         if !self.solo && body.height >= 3 {
-            status = Some(Rect { y: body.bottom() - 1, height: 1, ..body });
+            status = Some(seen(Rect { y: body.bottom() - 1, ..body }));
             body.height -= 1;
         }
         Frame { tabs, status, tree, drawer: open && !beside, body }

@@ -49,6 +49,7 @@ impl Host {
             state: HostState::Offline,
             since: now,
             sessions: Vec::new(),
+            listed: false,
             born: Default::default(),
             book: None,
             changing: Default::default(),
@@ -390,6 +391,7 @@ impl App {
             host.changing.clear();
             host.coming.clear();
         }
+        host.listed &= was_online;
         if matches!(state, HostState::Online { .. }) {
             host.met = true;
             host.heard = now;
@@ -474,9 +476,7 @@ impl App {
                 out.push(Effect::Host(id.clone(), HostCommand::Detach { session: session.clone() }));
             }
         }
-        if self.opening.as_ref().is_some_and(|o| o.host == *id) {
-            self.opening = None;
-        }
+        self.opening.retain(|o| o.host != *id);
     }
 
     /// A client for one session leaves when there is nothing to show.
@@ -515,6 +515,7 @@ impl App {
         }
         host.looked.retain(|id, _| list.iter().any(|i| i.id == *id));
         host.sessions = list.clone();
+        host.listed = true;
         for pane in self.panes.values_mut().filter(|p| p.host == *id) {
             let Some(session) = &pane.session else { continue };
             if let Some(info) = list.iter().find(|i| i.id == session.as_str()) {

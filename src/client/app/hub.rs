@@ -28,6 +28,8 @@ use std::sync::Arc;
 #[derive(Clone, Debug, PartialEq)]
 pub enum Wish {
     Open(Place),
+    /// What is there of a connection; a first session where nothing is.
+    GoTo(HostId, String),
     /// In a split of the focused pane.
     Beside(Place, Dir),
     Kill(Place),
@@ -512,6 +514,7 @@ impl App {
                 }
                 other => self.fold(&other, out),
             },
+            Wish::GoTo(host, id) => self.go_to_connection(&host, &id, out),
             Wish::Beside(place, dir) => self.open_beside(&place, dir, out),
             Wish::Browse(place) => self.browse_place(&place, out),
             Wish::Containers(host) => self.containers(&host, out),

@@ -73,14 +73,15 @@ impl App {
     fn press(&mut self, button: Button, x: u16, y: u16, m: &Mouse, out: &mut Vec<Effect>) {
         let frame = self.frame();
         self.dirty = true;
+        // (it may lie over the tree)
+        if let Some(act) = view::detail::hit(self, x, y) {
+            act.into_iter().for_each(|act| self.tree_act(act, out));
+            return;
+        }
         if let Some(tree) = frame.tree
             && tree.contains((x, y).into())
         {
             self.tree_click(tree, button, x, y, out);
-            return;
-        }
-        if let Some(act) = view::detail::hit(self, x, y) {
-            act.into_iter().for_each(|act| self.tree_act(act, out));
             return;
         }
         if frame.drawer {

@@ -23,12 +23,28 @@ pub(super) struct Opening {
     pub host: HostId,
     /// Takes what is found.
     pub pane: PaneId,
-    /// Every free session gets a tab, not the newest alone.
-    pub all: bool,
+    pub what: Wanted,
+}
+
+/// What is wanted of a host's list.
+#[derive(Clone, PartialEq, Debug)]
+pub(super) enum Wanted {
+    /// The newest session that nobody is attached to, else a new shell.
+    Newest,
+    /// All of those, each in a tab.
+    All,
+    /// The newest of the connection with this id, else a first one.
+    Of(String),
 }
 
 /// Most sessions that get a tab each at the start.
 const MOST: usize = 20;
+
+/// The last one of a connection that is alive; they are in the order in which they began.
+fn newest_of(sessions: &[SessionInfo], connection: &str) -> Option<SessionId> {
+    let mut own = sessions.iter().rev().filter(|s| s.is_alive() && s.connection_id == connection);
+    own.find_map(|s| s.id.parse().ok())
+}
 
 impl App {
     /// Connects the host unless that is done or under way.
@@ -336,28 +352,84 @@ impl App {
 
     /// A host was chosen: the newest of its sessions that nobody is attached to, else a new shell.
     pub fn open_host(&mut self, host: &HostId, out: &mut Vec<Effect>) {
-        self.open_free(host, false, out);
+        self.open_listed(host, Wanted::Newest, out);
     }
 
     /// Without a layout: a tab for each session of this machine that nobody is attached to, else a new shell.
     pub(super) fn open_what_is_there(&mut self, out: &mut Vec<Effect>) {
-        self.open_free(&HostId::local(), true, out);
+        self.open_listed(&HostId::local(), Wanted::All, out);
     }
 
-    fn open_free(&mut self, host: &HostId, all: bool, out: &mut Vec<Effect>) {
+    fn open_listed(&mut self, host: &HostId, what: Wanted, out: &mut Vec<Effect>) -> PaneId {
         let pane = self.new_pane(host.clone());
         self.tabs.add_pane(pane);
-        self.opening = Some(Opening { host: host.clone(), pane, all });
+        self.opening.push(Opening { host: host.clone(), pane, what });
         self.ensure(host, out);
         if self.is_online(host) {
             out.push(Effect::Host(host.clone(), HostCommand::List));
         }
         self.look_at_panes();
+        pane
+    }
+
+    /// What is there of a connection: the pane that shows it, else its newest session, else a first one. What its host runs
+    /// is known once it has said so: whoever asks sooner waits for that, and gets no second one.
+    pub fn go_to_connection(&mut self, host: &HostId, id: &str, out: &mut Vec<Effect>) {
+        let runs_on = self.runs_on(host);
+        let shows = |p: &&Pane| p.host == runs_on && !p.is_over() && self.prepared_of(p).is_some_and(|c| c.id == id);
+        if let Some(pane) = self.panes.values().find(shows).map(|p| p.id) {
+            self.go_to_pane(pane);
+            return self.revive_at(pane, &runs_on, out);
+        }
+        let Some(of) = self.hosts.get(&runs_on).filter(|h| h.listed) else {
+            let name = self.connection(host, id).map(|c| crate::text::short(&c.name, 60)).unwrap_or_default();
+            let pane = self.open_listed(&runs_on, Wanted::Of(id.to_string()), out);
+            if let Some(pane) = self.panes.get_mut(&pane) {
+                pane.prepared = Some(Prepared { id: id.to_string(), name });
+            }
+            return;
+        };
+        match newest_of(&of.sessions, id) {
+            Some(session) => self.open_session(&runs_on, &session, out),
+            None => self.open_connection(host, id, out),
+        }
     }
 
     /// The list of the host that was to be opened is here.
     pub(super) fn open_asked(&mut self, id: &HostId, out: &mut Vec<Effect>) {
-        let Some(Opening { pane, all, .. }) = self.opening.take_if(|o| o.host == *id) else { return };
+        let (asked, rest) = std::mem::take(&mut self.opening).into_iter().partition(|o| o.host == *id);
+        self.opening = rest;
+        let asked: Vec<Opening> = asked;
+        for Opening { pane, what, .. } in asked {
+            match what {
+                Wanted::Newest => self.open_free(id, pane, false, out),
+                Wanted::All => self.open_free(id, pane, true, out),
+                Wanted::Of(connection) => self.open_of(id, pane, connection, out),
+            }
+        }
+    }
+
+    fn open_of(&mut self, id: &HostId, pane: PaneId, connection: String, out: &mut Vec<Effect>) {
+        if self.tabs.of_pane(pane).is_none() {
+            return;
+        }
+        let sessions = self.hosts.get(id).map_or(&[][..], |h| &h.sessions);
+        match newest_of(sessions, &connection) {
+            Some(session) => match self.pane_with(id, &session) {
+                // (its layout was brought back meanwhile)
+                Some(there) => {
+                    self.tabs.remove_pane(pane);
+                    self.panes.remove(&pane);
+                    self.go_to_pane(there);
+                }
+                None => self.attach(pane, session, false, out),
+            },
+            None => self.start_from(pane, Some(connection), None, out),
+        }
+        self.touch();
+    }
+
+    fn open_free(&mut self, id: &HostId, pane: PaneId, all: bool, out: &mut Vec<Effect>) {
         let Some(index) = self.tabs.of_pane(pane) else { return };
         let own = self.inside.session.as_ref().filter(|_| id.is_local());
         let sessions = self.hosts.get(id).map_or(&[][..], |h| &h.sessions);

@@ -96,7 +96,7 @@ impl App {
             urgent: false,
             changed: false,
             looks: (0, None),
-            opening: None,
+            opening: Vec::new(),
             back_at: None,
             restoring: false,
             named: None,
@@ -113,6 +113,7 @@ impl App {
             title: String::new(),
             gauges: Default::default(),
             watched: Default::default(),
+            was_idle: false,
             used: Duration::ZERO,
             ports_of: None,
             containers_asked: None,
@@ -211,7 +212,11 @@ impl App {
                     if let Some(p) = self.panes.get_mut(&pane) {
                         p.stage = Stage::Starting;
                     }
-                    self.opening = Some(super::open::Opening { host: host.clone(), pane, all: false });
+                    self.opening.push(super::open::Opening {
+                        host: host.clone(),
+                        pane,
+                        what: super::open::Wanted::Newest,
+                    });
                     self.ensure(&host, out);
                     self.go_to_pane(pane);
                 }
@@ -321,7 +326,7 @@ impl App {
         }
         let fresh = Pane::new(pane, host.clone(), self.pane_size(pane));
         self.panes.insert(pane, fresh);
-        self.opening = Some(super::open::Opening { host: host.clone(), pane, all: false });
+        self.opening.push(super::open::Opening { host: host.clone(), pane, what: super::open::Wanted::Newest });
         self.ensure(&host, out);
         if self.is_online(&host) {
             out.push(Effect::Host(host, HostCommand::List));

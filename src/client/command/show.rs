@@ -102,12 +102,12 @@ fn sessions(app: &App, items: &mut Vec<Item>) {
 }
 
 /// What the hosts that are there and the teams have prepared, as far as it can be opened.
-fn connections(app: &App, items: &mut Vec<Item>, choice: impl Fn(Place) -> Choice) {
+fn connections(app: &App, items: &mut Vec<Item>, choice: impl Fn(HostId, String) -> Choice) {
     let books = app.hosts.keys().chain(app.teams.keys()).filter_map(|id| Some((id, app.book(id)?)));
     for (id, book) in books {
         let aside = format!("{} · connection", app.teams.get(id).map_or_else(|| host_text(id), |t| short(&t.name, 60)));
         for connection in book.connections.iter().filter(|c| book.words(&c.id).is_some_and(|w| !w.other)) {
-            let choice = choice(Place::Connection(id.clone(), connection.id.clone()));
+            let choice = choice(id.clone(), connection.id.clone());
             items.push(Item { text: short(&connection.name, 100), aside: aside.clone(), label: None, choice });
         }
     }
@@ -135,13 +135,14 @@ pub fn go_to(app: &mut App) -> Vec<Effect> {
     let mut items = Vec::new();
     tabs(app, &mut items);
     sessions(app, &mut items);
-    let alive = |h: &Host, id: &str| h.sessions.iter().any(|s| s.is_alive() && s.connection_id == id);
+    let alive = |h: &Host, id: &str| h.listed && h.sessions.iter().any(|s| s.is_alive() && s.connection_id == id);
     let runs = |host: &HostId, id: &str| app.hosts.get(&app.runs_on(host)).is_some_and(|h| alive(h, id));
     let mut closed = Vec::new();
-    connections(app, &mut closed, |place| Choice::Hub(Box::new(Wish::Open(place))));
+    // (what runs may be told only while this list is looked at)
+    connections(app, &mut closed, |host, id| Choice::Hub(Box::new(Wish::GoTo(host, id))));
     // (what runs is gone to, and stands there already)
     let is_closed = |item: &Item| match &item.choice {
-        Choice::Hub(wish) => !matches!(&**wish, Wish::Open(Place::Connection(host, id)) if runs(host, id)),
+        Choice::Hub(wish) => !matches!(&**wish, Wish::GoTo(host, id) if runs(host, id)),
         _ => true,
     };
     items.extend(closed.into_iter().filter(is_closed));
@@ -193,7 +194,7 @@ pub fn pick_beside(app: &mut App, dir: Dir) -> Vec<Effect> {
         _ => false,
     });
     items.append(&mut more);
-    connections(app, &mut items, beside);
+    connections(app, &mut items, |host, id| beside(Place::Connection(host, id)));
     hosts(app, &mut more);
     items.extend(more.into_iter().filter_map(|item| match item.choice {
         Choice::Go(Target::Host(host)) => Some(Item { aside: item.aside, ..shell_of(host, dir) }),

@@ -138,8 +138,8 @@ mod tests {
         let limits = Limits { disk: (50, 90), temp: (60, 70), after: at(0), ..Limits::default() };
         let g = Gauges {
             disks: vec![
-                Disk { mount: "/".into(), used: 55, total: 100 },
-                Disk { mount: "/boot".into(), used: 60, total: 100 },
+                Disk { mount: "/".into(), used: 55, total: 100, available: None },
+                Disk { mount: "/boot".into(), used: 60, total: 100, available: None },
             ],
             temps: vec![Temp { name: "cpu".into(), celsius: 75.0 }],
             faults: vec!["/proc/stat: no".into()],

@@ -24,6 +24,7 @@ use crate::link::pulse::{Act, Pulse, Signs};
 use crate::link::{Incoming, Link};
 use crate::proto::control::*;
 use crate::proto::frame::Frame;
+use crate::proto::gauges::Watched;
 use crate::proto::hello;
 use crate::proto::ids::{SessionId, Size, StreamId};
 use crate::proto::notice::ShuttingDown;
@@ -128,6 +129,9 @@ enum Inner {
     },
     /// The change with this tag was answered.
     Booked(u64),
+    /// The agent does not watch that, by the number under which it was asked; and it is time to ask again.
+    Unwatched(Watched, u64, Fault),
+    WatchAgain(Watched, u64),
     AttachAgain(SessionId),
     /// A way past the agent is there; `number` = which try it was.
     Shortcut {
@@ -623,7 +627,7 @@ impl Task {
         }
         drop(link.call(&Subscribe { topic: "sessions".into() }));
         // (this machine's gauges are not that host's)
-        self.watched.begin();
+        self.watched.begin(hello::can(&hello.capabilities, hello::PLACES));
         self.watch(&live);
         if let Some(without) = &live.without {
             without.look();

@@ -10,10 +10,10 @@ use crate::client::host::HostId;
 use crate::client::keymap::typed;
 use crate::client::layout::Dir;
 use crate::proto::control::connections::check::{Wrong, check, check_name, check_port, taken_by_another};
-use crate::proto::control::connections::{Config, Connection};
+use crate::proto::control::connections::{Config, Connection, names};
 use crate::term::input::Key;
 pub use fields::Listing;
-use fields::{FOLDER, KIND, Kept, NAME, PLACES, Shown, TERMINAL, WHERE, Way, Word, aliases, is_number, of_kind};
+use fields::{FOLDER, KIND, Kept, NAME, PLACES, Shown, TERMINAL, WHERE, Way, Word, is_number, of_kind};
 use serde_json::{Map, Value};
 use std::collections::HashSet;
 
@@ -252,7 +252,7 @@ impl Form {
                 },
             };
             match value {
-                Ok(value) => put(&mut json, line.field, value),
+                Ok(value) => put(&mut json, &self.base.config.kind, line.field, value),
                 Err(why) => wrong.push(Wrong { field: line.field, why }),
             }
         }
@@ -323,7 +323,7 @@ impl Form {
             Some(was) => {
                 let json = |c: &Connection| serde_json::to_value(c).unwrap_or_default();
                 let mut patch = patch(&json(was), &json(&connection));
-                unalias(&mut patch);
+                unalias(&was.config.kind, &mut patch);
                 if patch.is_empty() {
                     return Outcome::Close;
                 }
@@ -527,10 +527,10 @@ fn place(field: &str) -> Vec<&str> {
 
 /// Takes away what a field is called elsewhere along with what is written by its own name: a host that keeps both can
 /// read neither. (A list that was made sound has lost the other names; what the host keeps may not have.)
-fn unalias(patch: &mut Map<String, Value>) {
+fn unalias(kind: &str, patch: &mut Map<String, Value>) {
     let fields = patch.get_mut("config").and_then(|c| c.get_mut("config")).and_then(Value::as_object_mut);
     let Some(fields) = fields else { return };
-    let others: Vec<&str> = fields.keys().flat_map(|field| aliases(field)).copied().collect();
+    let others: Vec<&str> = fields.keys().flat_map(|field| names::others(kind, field)).collect();
     for other in others {
         fields.entry(other).or_insert(Value::Null);
     }
@@ -540,7 +540,8 @@ fn unalias(patch: &mut Map<String, Value>) {
 fn value_of(connection: &Connection, field: &str) -> (String, bool) {
     let json = serde_json::to_value(connection).unwrap_or_default();
     let value = place(field).into_iter().try_fold(&json, |at, part| at.get(part)).filter(|v| !v.is_null());
-    let other = || aliases(field).iter().find_map(|a| connection.config.config.get(*a)).filter(|v| !v.is_null());
+    let config = &connection.config;
+    let other = || names::others(&config.kind, field).find_map(|a| config.config.get(a)).filter(|v| !v.is_null());
     let text = |v: &Value| v.as_str().map_or_else(|| v.to_string(), str::to_string);
     match value.or_else(other) {
         None => (String::new(), true),
@@ -610,7 +611,7 @@ fn parsed(kind: &str, field: &str, text: &str) -> Result<Value, String> {
     })
 }
 
-fn put(json: &mut Value, field: &str, value: Value) {
+fn put(json: &mut Value, kind: &str, field: &str, value: Value) {
     let path = place(field);
     let Some((last, before)) = path.split_last() else { return };
     let mut at = json;
@@ -619,7 +620,7 @@ fn put(json: &mut Value, field: &str, value: Value) {
         at = object.entry(*part).or_insert_with(|| Value::Object(Map::new()));
     }
     let Some(object) = at.as_object_mut() else { return };
-    aliases(field).iter().for_each(|other| drop(object.remove(*other)));
+    names::others(kind, field).for_each(|other| drop(object.remove(other)));
     match value {
         Value::Null => drop(object.remove(*last)),
         value => drop(object.insert(last.to_string(), value)),

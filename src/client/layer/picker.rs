@@ -196,7 +196,7 @@ impl Picker {
     pub fn area(&self, whole: Rect) -> Rect {
         let width = whole.width.min(self.width.max(whole.width / 2));
         let most = 20.max(whole.height / 2);
-        let mut rows = self.items.len() + self.told.len() + 3;
+        let mut rows = self.items.len() + self.told_lines(width.saturating_sub(2)).len() + 3;
         if rows < usize::from(most) {
             // the chosen one, whichever it is, is to have the lines it needs, and the panel to stay as it is
             let lines = self.items.iter().map(|item| item.lines(width.saturating_sub(2)).len());
@@ -207,12 +207,19 @@ impl Picker {
         Rect { x: whole.x + (whole.width - width) / 2, y: whole.y + (whole.height - height) / 4, width, height }
     }
 
+    /// What is told above a list of this width.
+    pub fn told_lines(&self, width: u16) -> Vec<String> {
+        let width = usize::from(width.saturating_sub(1));
+        self.told.iter().flat_map(|line| crate::client::view::wrap(line, width)).collect()
+    }
+
     /// The rows of the list, within `area`.
     pub fn list_area(&self, area: Rect) -> Rect {
         if area.height < 4 || area.width < 4 {
             return Rect { y: area.y + area.height.min(1), height: area.height.saturating_sub(1), ..area };
         }
-        let told = u16::try_from(self.told.len()).unwrap_or(u16::MAX).min(area.height - 4);
+        let told = self.told_lines(area.width - 2).len();
+        let told = u16::try_from(told).unwrap_or(u16::MAX).min(area.height - 4);
         Rect { x: area.x + 1, y: area.y + 2 + told, width: area.width - 2, height: area.height - 3 - told }
     }
 

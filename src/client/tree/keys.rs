@@ -72,6 +72,8 @@ impl App {
             "End" | "G" => self.tree_step(100_000),
             "Escape" if self.tree.filter.is_some() => self.tree.filter = None,
             "Escape" if !self.tree.selected.is_empty() => self.tree.selected.clear(),
+            // it lies over the tree
+            "Escape" if crate::client::view::detail::covers(self) => self.tree.detail = None,
             // as the hint of the empty screen says
             "d" if self.tabs.list.is_empty() => {
                 out.push(Effect::Quit(crate::client::app::Farewell::Detached));
@@ -97,6 +99,7 @@ impl App {
                 return self.say(if self.tree.by_name { "the tree is by name" } else { "the tree is as it is kept" });
             }
             Act::SelectNone => return self.tree.selected.clear(),
+            Act::Detail => return self.tree_detail(),
             Act::Help => return self.tree_help(),
             Act::Leave if !self.tabs.list.is_empty() => return self.look_at_panes(),
             Act::Leave => return,
@@ -171,6 +174,23 @@ impl App {
                 Place::Known => {}
             },
             act => self.hub_act(act, &place, out),
+        }
+    }
+
+    /// Shows the panel of what is chosen, or hides it.
+    fn tree_detail(&mut self) {
+        let shown = crate::client::view::detail::is_shown(self);
+        self.tree.detail = Some(!shown);
+        self.dirty = true;
+        if shown || self.detailed().is_some() {
+            return;
+        }
+        // (a row of which there is nothing to tell, or no room on the whole screen)
+        if !crate::client::view::detail::is_shown(self) {
+            self.tree.detail = None;
+            self.say("there is no room for it here");
+        } else {
+            self.say("hosts and connections have a panel: choose one of them");
         }
     }
 

@@ -2,7 +2,7 @@
 //! be done with it. Leaves out doing it.
 
 use super::gauge::{filling, level, meter, rate, sparks, uptime};
-use super::{boxed, ground, put, put_cut, put_right, wrap};
+use super::{boxed, first_of, ground, put, put_cut, put_right, wrap};
 use crate::client::app::{App, Host};
 use crate::client::gauges::limits::Level;
 use crate::client::gauges::{Seen, rates};
@@ -20,10 +20,12 @@ use ratatui::style::Style;
 use unicode_width::UnicodeWidthStr;
 
 const WIDEST: u16 = 60;
-/// In less it is not drawn: the tree's own lines say what matters.
+/// With less beside the tree it is drawn over it, and only for who asks for it: the tree's own lines say what matters.
 const LEAST: (u16, u16) = (32, 9);
 /// Sessions listed at most.
 const SESSIONS: usize = 12;
+/// Lines of a reason at most.
+const SAID: usize = 5;
 
 /// A line of the panel: its text, what stands at its right edge.
 struct Line(String, Style, String);
@@ -34,7 +36,7 @@ const BUTTONS: [(Act, &str, &str); 3] =
 /// In a panel narrower than this they have short names.
 const SHORT: u16 = 48;
 
-/// Where it may lie: beside the tree, over the panes.
+/// Where it lies: beside the tree, over the panes; where there is too little, over the tree for who asks for it.
 fn room(app: &App) -> Option<Rect> {
     let frame = app.frame();
     let tree = frame.tree?;
@@ -43,12 +45,24 @@ fn room(app: &App) -> Option<Rect> {
     let top = frame.tabs.map_or(0, |t| t.bottom());
     // (a blank beside the tree)
     let x = (tree.right() + 1).min(whole.right());
-    let room = Rect { x, y: top, width: whole.right() - x, height: bottom.saturating_sub(top) };
-    (room.width >= LEAST.0 && room.height >= LEAST.1).then_some(room)
+    let beside = Rect { x, y: top, width: whole.right() - x, height: bottom.saturating_sub(top) };
+    let has_room = |room: &Rect| room.width >= LEAST.0 && room.height >= LEAST.1;
+    match (app.tree.detail, has_room(&beside)) {
+        (Some(false), _) | (None, false) => None,
+        (_, true) => Some(beside),
+        // (who types what is looked for sees what is found)
+        (Some(true), false) if app.tree.typing => None,
+        (Some(true), false) => Some(whole).filter(has_room),
+    }
 }
 
-/// Whether there is room for it.
-pub fn has_room(app: &App) -> bool {
+/// Whether it lies over the tree now.
+pub fn covers(app: &App) -> bool {
+    app.detailed().is_some() && room(app).is_some_and(|room| room.x == 0)
+}
+
+/// Whether it is shown, as far as there is something to tell.
+pub fn is_shown(app: &App) -> bool {
     room(app).is_some()
 }
 
@@ -59,6 +73,9 @@ fn laid_out(app: &App, theme: &Theme, place: &Place) -> Option<(Rect, String, St
     let (title, style, mut lines) = lines(app, theme, place, usize::from(width.saturating_sub(4)))?;
     // (the frame, the buttons and a line before them)
     let most = usize::from(room.height).saturating_sub(4);
+    if lines.len() > most {
+        lines.retain(|l| !l.0.is_empty());
+    }
     if lines.len() > most {
         lines.truncate(most.saturating_sub(1));
         lines.push(Line("…".into(), theme.dim, String::new()));
@@ -182,7 +199,7 @@ fn say_state(
 ) {
     let style = style_of(theme, host, level);
     let text = if said.is_empty() { word } else { format!("{word}: {said}") };
-    lines.extend(wrap(&text, width).into_iter().take(4).map(|l| Line(l, style, String::new())));
+    lines.extend(first_of(wrap(&text, width), SAID).into_iter().map(|l| Line(l, style, String::new())));
 }
 
 fn lines_of_host(app: &App, theme: &Theme, id: &HostId, width: usize) -> (String, Style, Vec<Line>) {
@@ -290,7 +307,7 @@ fn gauge_lines(app: &App, theme: &Theme, seen: Option<&Seen>, width: usize, line
     let Some(seen) = seen else { return lines.push(Line("no gauges yet".into(), theme.dim, String::new())) };
     let Some(g) = seen.current(app.now).filter(|_| seen.fault().is_none()) else {
         let why = seen.fault().map_or("no gauges just now".into(), |f| format!("no gauges: {}", short(f, 200)));
-        return lines.extend(wrap(&why, width).into_iter().take(3).map(|l| Line(l, theme.dim, String::new())));
+        return lines.extend(first_of(wrap(&why, width), SAID).into_iter().map(|l| Line(l, theme.dim, String::new())));
     };
     let wide = if width >= 44 { 10 } else { 6 };
     let columns = width.saturating_sub(wide + 12).min(30);

@@ -228,7 +228,7 @@ fn picker(theme: &Theme, p: &Picker, whole: Rect, buf: &mut Buffer) -> Cursor {
     if p.found.is_empty() {
         put_cut(buf, list.x + 1, list.y, list.width.saturating_sub(1), "nothing matches", theme.dim);
     }
-    for (line, y) in p.told.iter().zip(query.y + 1..list.y) {
+    for (line, y) in p.told_lines(list.width).iter().zip(query.y + 1..list.y) {
         put_cut(buf, list.x + list.width.min(1), y, list.width.saturating_sub(1), line, theme.text);
     }
     for (n, y, lines) in p.rows(list) {

@@ -50,7 +50,7 @@ pub fn draw(app: &App, theme: &Theme, buf: &mut Buffer) -> Option<(Position, Cur
         detail::draw(app, theme, buf);
     }
     if let (true, Some(area)) = (over, frame.status) {
-        status::draw(app, theme, area, buf);
+        status::draw(app, theme, Rect { x: whole.x, width: whole.width, ..area }, buf);
     }
     let mut cursor = seen_cursor(app, frame, cursor).or(of_tree);
     if let Some((keys, since)) = &app.sequence
@@ -238,6 +238,17 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
         }
     }
     lines.push(line);
+    lines
+}
+
+/// At most `most` of the lines; that there are more is seen at the end of the last.
+pub fn first_of(mut lines: Vec<String>, most: usize) -> Vec<String> {
+    if lines.len() > most {
+        lines.truncate(most);
+        if let Some(last) = lines.last_mut() {
+            last.push('…');
+        }
+    }
     lines
 }
 

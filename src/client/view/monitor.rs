@@ -268,7 +268,7 @@ fn parts(theme: &Theme, g: &Gauges, room: &mut Rect, below: u16, buf: &mut Buffe
         rows.extend(with_name("cores", &each, "  ", width).into_iter().take(2).map(|l| (l, theme.text)));
     }
     let full = |d: &crate::proto::gauges::Disk| {
-        let of = format!("{} of {}", size(d.used), size(d.total));
+        let of = format!("{} of {}", size(d.used), size(d.usable()));
         format!("{} {} {:.0}%  {of}", short(&d.mount, 40), meter(d.percent(), 8), d.percent())
     };
     let brief = |d: &crate::proto::gauges::Disk| format!("{} {:.0}%", short(&d.mount, 30), d.percent());
@@ -344,7 +344,8 @@ fn processes(theme: &Theme, panel: &Panel, g: &Gauges, room: Rect, buf: &mut Buf
         &arrow(Sort::Mem, "MEM"),
     );
     fill(buf, head, theme.status);
-    let x = put_cut(buf, head.x, head.y, head.width, &(names + &arrow(Sort::Command, "COMMAND")), theme.status);
+    let names = names + &arrow(Sort::Command, "COMMAND");
+    let x = put_cut(buf, head.x, head.y, head.width, &names, theme.status);
     let mut cursor = None;
     let word = panel.filter.text();
     if panel.typing || !word.is_empty() {
@@ -356,8 +357,13 @@ fn processes(theme: &Theme, panel: &Panel, g: &Gauges, room: Rect, buf: &mut Buf
     let list = Rect { y: room.y + 1, height: room.height - 1, ..room };
     let above = panel.above.min(rows.len().saturating_sub(usize::from(list.height)));
     if rows.len() > usize::from(list.height) && word.is_empty() && !panel.typing {
-        let more = format!(" {} to {} of {} ", above + 1, above + usize::from(list.height), rows.len());
-        put_right(buf, head, &more, theme.status);
+        let (first, last, all) = (above + 1, above + usize::from(list.height), rows.len());
+        let room = usize::from(head.width).saturating_sub(names.width());
+        let words = [format!(" {first} to {last} of {all} "), format!(" {first}-{last}/{all}")];
+        // (behind all of the columns' names, or not at all)
+        if let Some(more) = words.iter().find(|w| w.width() <= room) {
+            put_right(buf, head, more, theme.status);
+        }
     }
     if rows.is_empty() {
         put_cut(buf, list.x, list.y, list.width, "nothing matches", theme.dim);

@@ -45,15 +45,26 @@ fn state_line(id: &HostId, host: &Host, now: Duration) -> String {
 }
 
 /// What is limited, then the figures: those that matter least are the last.
-fn gauges(theme: &Theme, seen: &Seen, now: Duration, add: &mut impl FnMut(&str, Style, bool)) {
+fn gauges(theme: &Theme, seen: &Seen, now: Duration, add: &mut impl FnMut(&str, Style, bool) -> bool) {
+    // (why says the panel)
+    if seen.fault().is_some() {
+        add("no gauges", theme.dim, false);
+        return;
+    }
     let Some(g) = seen.current(now) else { return };
-    match seen.alarm.level() {
-        Level::Fine => {}
-        Level::Limited => add(&format!("limited: {}", short(&seen.alarm.words(), 60)), theme.warn, false),
-        Level::Error => add(&format!("error: {}", short(&seen.alarm.words(), 60)), theme.error, false),
+    let limit = match seen.alarm.level() {
+        Level::Fine => None,
+        Level::Limited => Some(("limited", theme.warn)),
+        Level::Error => Some(("error", theme.error)),
+    };
+    if let Some((word, style)) = limit {
+        // (where there is no room for why, that it is so)
+        let _ = add(&format!("{word}: {}", short(&seen.alarm.words(), 60)), style, false) || add(word, style, false);
     }
     if let Some(cpu) = g.cpu {
-        add(&format!("CPU {} {cpu:.0}%", sparks(seen.last(|p| p.cpu, 5))), level(theme, cpu), false);
+        let line = sparks(seen.last(|p| p.cpu, 5));
+        let style = level(theme, cpu);
+        let _ = add(&format!("CPU {line} {cpu:.0}%"), style, false) || add(&format!("CPU {cpu:.0}%"), style, false);
     }
     for (name, percent) in [("MEM", g.mem()), ("DISK", g.fullest().map(|d| d.percent()))] {
         if let Some(percent) = percent {
@@ -86,10 +97,12 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
     let mut x = area.x + area.width.min(1);
     let mut add = |text: &str, style, must: bool| {
         let room = right.right().saturating_sub(x);
-        if must || text.chars().count() < usize::from(room) {
+        let fits = must || text.chars().count() < usize::from(room);
+        if fits {
             x = put_cut(buf, x, area.y, room, text, style);
             x = x.saturating_add(2).min(right.right());
         }
+        fits
     };
     if let Some((keys, _)) = &app.sequence {
         let keys: Vec<String> =
@@ -109,12 +122,14 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
     }
     // what the pane is connected to, and what is on of it
     if let Some(device) = app.focused().and_then(|p| p.info.as_deref()?.device.as_deref()) {
-        add(&short(&device.what, 60), theme.dim, false);
         let style = if device.state == Device::WAITING { theme.warn } else { theme.accent };
         if device.state == Device::WAITING {
-            add("waiting", style, false);
+            add("waiting", style, true);
         }
-        device.marks.iter().take(8).for_each(|mark| add(&short(mark, 40), style, false));
+        add(&short(&device.what, 60), theme.dim, false);
+        for mark in device.marks.iter().take(8) {
+            add(&short(mark, 40), style, false);
+        }
     }
     if app.focused().and_then(|p| p.info.as_ref()).is_some_and(|info| info.root) {
         add("root", theme.warn, true);

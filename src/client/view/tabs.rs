@@ -1,13 +1,16 @@
 //! Draws the tab line: numbers, names, marks.
 
+use super::tree::{ERROR, LIMITED};
 use super::{fill, put, put_cut, put_right};
 use crate::client::app::App;
+use crate::client::gauges::limits::Level;
 use crate::client::tabs::Tab;
 use crate::proto::control::connections::check::Color;
 use crate::text::short;
 use crate::theme::Theme;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 use unicode_width::UnicodeWidthStr;
 
 /// Longest name, in cells.
@@ -45,6 +48,11 @@ fn text_of(app: &App, index: usize, tab: &Tab) -> String {
         (true, _) => text.push_str(" ●"),
         (_, true) => text.push_str(" ▪"),
         _ => {}
+    }
+    match app.level_of_tab(tab) {
+        Level::Fine => {}
+        Level::Limited => text.push_str(&format!(" {LIMITED}")),
+        Level::Error => text.push_str(&format!(" {ERROR}")),
     }
     text.push(' ');
     text
@@ -112,6 +120,12 @@ pub fn draw(app: &App, theme: &Theme, area: Rect, buf: &mut Buffer) {
             _ => theme.tab,
         };
         put_cut(buf, place.x, place.y, place.width, &text, style);
+        // (its sign has a colour of its own on the tab's ground)
+        let level = app.level_of_tab(tab);
+        if level > Level::Fine && text.width() <= usize::from(place.width) {
+            let (sign, of) = if level == Level::Error { (ERROR, theme.error) } else { (LIMITED, theme.warn) };
+            put(buf, place.right().saturating_sub(2), place.y, 1, sign, Style { bg: style.bg, ..of });
+        }
         // (where there are colours at all)
         let color = app.panes.get(&tab.focus).and_then(|p| app.color_of(p)).filter(|_| theme.accent.fg.is_some());
         if let Some(color) = color {

@@ -1,7 +1,7 @@
 //! Draws the tree of hosts and sessions.
 
 use super::layer::{Cursor, typed};
-use super::{boxed, fill, put, put_cut, put_right, wrap};
+use super::{boxed, fill, first_of, put, put_cut, put_right, wrap};
 use crate::client::app::App;
 use crate::client::keymap::shown;
 use crate::client::tree::deeds::{Act, DEEDS};
@@ -12,6 +12,10 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use unicode_width::UnicodeWidthStr;
+
+/// Beyond a limit of the settings.
+pub const LIMITED: &str = "◐";
+pub const ERROR: &str = "!";
 
 pub fn standing_style(theme: &Theme, s: Standing) -> Style {
     match s {
@@ -56,17 +60,6 @@ fn flow(said: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// At most `most` of the lines; that there are more is seen at the end of the last.
-fn first_of(mut lines: Vec<String>, most: usize) -> Vec<String> {
-    if lines.len() > most {
-        lines.truncate(most);
-        if let Some(last) = lines.last_mut() {
-            last.push('…');
-        }
-    }
-    lines
-}
-
 /// Whether there is a line with keys at the foot: while they are the tree's.
 fn has_foot(app: &App, area: Rect) -> bool {
     let hint = app.tabs.list.is_empty() && area.height >= 5;
@@ -84,7 +77,10 @@ fn draw_foot(app: &App, theme: &Theme, line: Rect, buf: &mut Buffer) {
         // (the new shell is among the words already)
         let told = |act: Act| app.tabs.list.is_empty() && act == Act::Shell;
         let all = DEEDS.iter().filter(|d| !d.word.is_empty() && !told(d.act));
-        let (must, rest): (Vec<_>, Vec<_>) = all.partition(|d| matches!(d.act, Act::Help | Act::Menu));
+        // (the panel beside it needs no word: it is there)
+        let hidden = !super::detail::is_shown(app);
+        let must = |act: Act| matches!(act, Act::Help | Act::Menu) || (act == Act::Detail && hidden);
+        let (must, rest): (Vec<_>, Vec<_>) = all.partition(|d| must(d.act));
         words.extend(must.into_iter().chain(rest).map(|d| (shown(d.key()), d.word)));
     }
     let (mut x, mut first) = (line.x, true);
@@ -188,8 +184,8 @@ fn draw_row(theme: &Theme, row: &Row, here: Rect, chosen: bool, buf: &mut Buffer
         (Some(Standing::Online), _) => "●",
         (Some(Standing::Working), _) => "◌",
         (Some(Standing::Troubled), _) => "○",
-        (Some(Standing::Limited), _) => "◐",
-        (Some(Standing::Error), _) => "!",
+        (Some(Standing::Limited), _) => LIMITED,
+        (Some(Standing::Error), _) => ERROR,
         (None, mark) => mark.sign(),
     };
     let sign_style = row.standing.map_or_else(|| mark_style(theme, row.mark), |s| standing_style(theme, s));

@@ -9,6 +9,7 @@ pub mod check;
 mod containers;
 mod devices;
 pub mod find;
+pub mod names;
 pub use containers::*;
 pub use devices::*;
 
@@ -116,9 +117,9 @@ pub struct Local {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub command: Option<String>,
     /// Typed once the shell is there, as if by hand.
-    #[serde(alias = "initial_command", skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub initial_command: Option<String>,
-    #[serde(alias = "starting_directory", alias = "cwd", skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub starting_directory: Option<String>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub env: BTreeMap<String, String>,
@@ -137,10 +138,10 @@ pub struct Ssh {
     #[serde(skip_serializing_if = "String::is_empty")]
     pub username: String,
     /// A key file on that machine, before those of ssh_config.
-    #[serde(alias = "key_path", skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub key_path: Option<String>,
     /// Jump hosts, as ProxyJump has them.
-    #[serde(alias = "jump", skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub proxy_jump: Option<String>,
     /// Its programs may use the ssh-agent of whoever looks on.
     #[serde(skip_serializing_if = "super::is_no")]
@@ -150,7 +151,7 @@ pub struct Ssh {
     /// Run there in the shell's stead.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub command: Option<String>,
-    #[serde(alias = "starting_directory", alias = "cwd", skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub starting_directory: Option<String>,
     /// Sent as SSH does: what the host's AcceptEnv lets pass.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -207,7 +208,8 @@ impl Config {
     /// A sentence on the field that is wrong.
     pub fn kind(&self) -> Result<Kind, String> {
         // (null means left out: other programs write it so)
-        let given: Map<String, Value> = self.config.clone().into_iter().filter(|(_, v)| !v.is_null()).collect();
+        let mut given: Map<String, Value> = self.config.clone().into_iter().filter(|(_, v)| !v.is_null()).collect();
+        names::by_own(&self.kind, &mut given);
         let given = Value::Object(given);
         let wrong = |e: serde_json::Error| crate::text::short(&e.to_string(), 200);
         match self.kind.as_str() {

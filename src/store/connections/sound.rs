@@ -14,15 +14,6 @@ use std::marker::PhantomData;
 
 /// Fields whose name holds one of these would hold a secret: never kept, whoever wrote them, however it is spelled.
 pub(super) const SECRETS: [&str; 4] = ["password", "passphrase", "passwd", "secret"];
-/// What other builds and programs call a field, and what it is called here.
-const ALIASES: [(&str, &str); 5] = [
-    ("initial_command", "initialCommand"),
-    ("starting_directory", "startingDirectory"),
-    ("cwd", "startingDirectory"),
-    ("key_path", "keyPath"),
-    ("jump", "proxyJump"),
-];
-
 /// Why a file is no book of ours that holds more than one can.
 pub(super) fn too_many() -> String {
     format!("it holds more than {MOST} folders or connections")
@@ -145,14 +136,11 @@ impl Book {
 
 /// Without secrets, and with fields by their own names. Says how many secrets there were.
 pub(in crate::store) fn cleaned(connection: &mut Connection) -> usize {
-    let config = &mut connection.config.config;
-    for (alias, name) in ALIASES {
-        if let Some(value) = config.remove(alias)
-            && !config.contains_key(name)
-        {
-            config.insert(name.into(), value);
-        }
+    // (those of a serial line are the seed's words, and stay as they were written)
+    if connection.config.kind != "serial" {
+        connection.config.by_own_names();
     }
+    let config = &mut connection.config.config;
     [config, &mut connection.terminal_options.more, &mut connection.more].into_iter().map(|map| scrub(map, 0)).sum()
 }
 

@@ -22,9 +22,8 @@ pub fn df(text: &str) -> Vec<Disk> {
         if !mount.starts_with('/') || blocks == 0 {
             continue;
         }
-        // as df's own percentage: of what its users may have
-        let (used, total) = (used.saturating_mul(KIB), used.saturating_add(available).saturating_mul(KIB));
-        let disk = Disk { mount, used, total };
+        let [used, total, available] = [used, blocks, available].map(|n| n.saturating_mul(KIB));
+        let disk = Disk { mount, used, total, available: Some(available) };
         let real = device.starts_with('/') || disk.mount == "/" || device.contains('/');
         if !real || disk.total == 0 || is_of_the_system(&disk.mount) {
             continue;

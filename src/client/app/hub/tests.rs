@@ -1022,6 +1022,63 @@ fn what_is_prepared_is_gone_to_by_a_few_letters() {
     assert!(!s.screen().contains("· connection"), "{}", s.screen());
 }
 
+/// A host tells what it keeps before it tells what it runs, or the list comes while somebody chooses: what runs is gone to
+/// all the same.
+#[test]
+fn what_runs_is_gone_to_however_late_it_is_told() {
+    let running = || {
+        let mut info = super::super::tests::info("s7", 80, 24);
+        (info.connection_id, info.connection, info.state) = ("c-web".into(), "web".into(), "detached".into());
+        info
+    };
+    let asked = |s: &mut Bench| -> Vec<String> {
+        let of = |e| match e {
+            Effect::Host(host, HostCommand::Create { .. }) => Some(format!("{} create", host.as_str())),
+            Effect::Host(host, HostCommand::Attach { session, .. }) => Some(format!("{} {session}", host.as_str())),
+            _ => None,
+        };
+        s.take().into_iter().filter_map(of).collect()
+    };
+    let come = |s: &mut Bench| {
+        let online = HostState::Online { build: "1".into(), hostname: "nas".into() };
+        s.app.ensure(&HostId::new("nas"), &mut Vec::new());
+        s.host("nas", HostEvent::State(online));
+        s.host("nas", HostEvent::Connections(Some(Arc::new(book()))));
+        s.take();
+    };
+    // told while the list is looked at
+    let mut s = Bench::full(100, 30);
+    come(&mut s);
+    s.keys("C-b g 'web");
+    s.host("nas", HostEvent::Sessions(vec![running()]));
+    s.keys("Enter");
+    assert_eq!(asked(&mut s), ["nas s7"]);
+    // told after it was chosen: what is typed meanwhile is for it, and asking twice makes no second one
+    for told in [vec![running()], vec![]] {
+        let mut s = Bench::full(100, 30);
+        come(&mut s);
+        s.keys("C-b g 'web Enter 'ls");
+        assert_eq!(asked(&mut s), [""; 0], "nobody knows yet what runs there");
+        s.keys("C-b g 'web Enter");
+        assert_eq!(s.app.tabs.list.len(), 2, "{}", s.screen());
+        s.host("nas", HostEvent::Sessions(told.clone()));
+        let wanted = if told.is_empty() { "nas create" } else { "nas s7" };
+        assert_eq!(asked(&mut s), [wanted]);
+        assert_eq!(s.app.focused().unwrap().ahead, b"ls");
+    }
+    // it came again: what ran before is not what runs now
+    let mut s = Bench::full(100, 30);
+    come(&mut s);
+    s.host("nas", HostEvent::Sessions(vec![running()]));
+    s.host("nas", HostEvent::State(HostState::Lost { why: "no route".into(), retry: Default::default() }));
+    come(&mut s);
+    s.keys("C-b g 'web Enter");
+    assert_eq!(asked(&mut s), [""; 0]);
+    // and where it goes away again nothing waits for ever
+    s.host("nas", HostEvent::State(HostState::Failed { why: "no".into(), hints: vec![], hard: false }));
+    assert!(matches!(s.app.focused().unwrap().stage, crate::client::pane::Stage::Gone { .. }), "{}", s.screen());
+}
+
 #[test]
 fn a_host_connected_without_its_agent_is_connected_with_it_again() {
     use super::super::tests::info;

@@ -181,6 +181,8 @@ impl Task {
             Inner::Listed(Err(_)) => {}
             Inner::Connections { stream, result } => self.listed(live, stream, *result),
             Inner::Booked(tag) => self.booked(live, tag),
+            Inner::Unwatched(of, number, fault) => self.unwatched(live, of, number, &fault),
+            Inner::WatchAgain(of, number) => self.watch_again(live, &of, number),
             Inner::HistoryAgain { session, from, to } => {
                 if self.attached.contains_key(&session) {
                     self.history(live, session, from, to);

@@ -19,6 +19,10 @@ struct Played {
 
 impl Played {
     fn new() -> Played {
+        Played::of(Initialized { capabilities: hello::capabilities(), ..Initialized::default() })
+    }
+    /// An agent that says so of itself.
+    fn of(hello: Initialized) -> Played {
         let (a, b) = tokio::io::duplex(1 << 16);
         let (tx, calls) = mpsc::unbounded_channel();
         let (agent, served) = Link::new(a, true, tx);
@@ -30,7 +34,6 @@ impl Played {
         let paths = Paths::from_vars(|n| (n == "HOME").then(|| "/nowhere".into()), None, None, "m", "b").unwrap();
         let local = Box::new(|| tokio::io::duplex(1).0);
         let env = Env::new(paths, None, DeployPolicy::Never, local);
-        let hello = Initialized::default();
         let dialed = Dialed { link, incoming, ended, hello, ssh: None, without: None, begun: Default::default() };
         let (events_tx, events) = mpsc::unbounded_channel();
         let commands = spawn(HostId::local(), env, events_tx, Some(dialed));
@@ -162,6 +165,74 @@ async fn what_nobody_waits_for_is_asked_no_longer() {
         assert_eq!(answer.await.unwrap().unwrap().answer, None);
     }
     assert_eq!(host.asks().await.unwrap_err().code, Fault::REFUSED);
+}
+
+fn looking(of: &Watched) -> HostCommand {
+    HostCommand::Gauges(vec![(of.clone(), crate::client::gauges::How::default())])
+}
+
+/// Why there are no gauges of that.
+async fn no_gauges(host: &mut Played, wanted: &Watched) -> String {
+    let of = |e: &HostEvent| match e {
+        HostEvent::Gauges(g) if g.of == *wanted && g.mem_total == 0 => g.faults.first().cloned(),
+        _ => None,
+    };
+    host.event(of).await
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn gauges_that_were_refused_are_asked_for_again() {
+    let target = Watched::at(Place::of_target("k3f9k3f9".parse().unwrap()));
+    for of in [Watched::default(), target] {
+        let mut host = Played::new();
+        host.send(looking(&of));
+        for _ in 0..2 {
+            let (id, _) = host.called("monitoring.subscribe").await;
+            call::answer(&host.link.out, id, Err(Fault::new(Fault::FULL, "64 machines are watched already")));
+            assert_eq!(no_gauges(&mut host, &of).await, "64 machines are watched already");
+        }
+        let (id, _) = host.called("monitoring.subscribe").await;
+        host.answer(id, json!({}));
+        // nobody looks any more
+        host.send(HostCommand::Gauges(Vec::new()));
+        host.called("monitoring.unsubscribe").await;
+    }
+    // what may ask a person is asked for again by a person alone
+    let mut host = Played::new();
+    let far = Watched::at(Place::of_connection("c-1"));
+    host.send(looking(&far));
+    let (id, _) = host.called("monitoring.subscribe").await;
+    call::answer(&host.link.out, id, Err(Fault::new(Fault::REFUSED, "nobody answered")));
+    assert_eq!(no_gauges(&mut host, &far).await, "nobody answered");
+    host.send(looking(&Watched::default()));
+    let (_, said) = host.called("monitoring.subscribe").await;
+    assert_eq!(said, json!({}), "the agent's own");
+    host.send(looking(&far));
+    let (_, said) = host.called("monitoring.subscribe").await;
+    assert_eq!(said["place"]["connection"], "c-1");
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn an_older_agent_is_not_asked_for_what_it_takes_for_its_own_gauges() {
+    let mut host = Played::of(Initialized { build: "0.0.9".into(), ..Initialized::default() });
+    let target = Watched::at(Place::of_target("k3f9k3f9".parse().unwrap()));
+    host.send(looking(&target));
+    let why = no_gauges(&mut host, &target).await;
+    assert!(why.contains("0.0.9") && why.contains("older build") && why.contains("thub deploy"), "{why}");
+    // its own are, and go on once nobody looks at the other
+    let how = crate::client::gauges::How::default();
+    host.send(HostCommand::Gauges(vec![(target, how), (Watched::default(), how)]));
+    let (_, said) = host.called("monitoring.subscribe").await;
+    assert_eq!(said, json!({}));
+    host.send(looking(&Watched::default()));
+    host.send(HostCommand::Marks { session: "s1".parse().unwrap() });
+    loop {
+        match within(host.calls.recv()).await {
+            Some(Incoming::Call { method, .. }) if method == "session.marks" => break,
+            Some(Incoming::Call { method, .. }) => assert!(!method.starts_with("monitoring."), "{method}"),
+            _ => {}
+        }
+    }
 }
 
 #[tokio::test(flavor = "current_thread")]

@@ -218,23 +218,3 @@ pub(super) fn is_number(kind: &str, field: &str) -> bool {
         _ => false,
     }
 }
-
-/// Other words that fields of `config` are read by.
-pub(super) fn aliases(field: &str) -> &'static [&'static str] {
-    match field {
-        "initialCommand" => &["initial_command"],
-        "startingDirectory" => &["starting_directory", "cwd", "workingDir"],
-        "keyPath" => &["key_path"],
-        "proxyJump" => &["jump"],
-        "baudRate" => &["baud_rate", "baud"],
-        "dataBits" => &["data_bits"],
-        "stopBits" => &["stop_bits"],
-        "flowControl" => &["flow_control"],
-        "localEcho" => &["local_echo"],
-        "lineEnding" => &["line_ending"],
-        "container" => &["container_id"],
-        "containerName" => &["name", "container_name"],
-        "user" => &["username"],
-        _ => &[],
-    }
-}

@@ -1,5 +1,5 @@
 //! Owns what a prepared connection says of a serial port, a container and a telnet host. Pure. Leaves out what is right in
-//! it (`check`), and opening one (`backend`).
+//! it (`check`), other names of its fields (`names`), and opening one (`backend`).
 
 use super::super::is_no;
 use serde::{Deserialize, Serialize};
@@ -16,18 +16,14 @@ pub struct Serial {
     /// A device: `/dev/ttyUSB0`, `/dev/serial/by-id/…`.
     pub port: String,
     /// Bits per second, 50 to 4,000,000.
-    #[serde(alias = "baud_rate", alias = "baud")]
     pub baud_rate: u32,
     /// 5 to 8.
-    #[serde(alias = "data_bits")]
     pub data_bits: u8,
     /// 1 or 2.
-    #[serde(alias = "stop_bits")]
     pub stop_bits: u8,
     /// none, odd, even
     pub parity: String,
     /// none, software (XON and XOFF), hardware (RTS and CTS)
-    #[serde(alias = "flow_control")]
     pub flow_control: String,
     /// How the lines are set once it is open; left out = as the driver leaves them.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -35,10 +31,10 @@ pub struct Serial {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rts: Option<bool>,
     /// What is typed is shown here: for who does not echo.
-    #[serde(alias = "local_echo", skip_serializing_if = "is_no")]
+    #[serde(skip_serializing_if = "is_no")]
     pub local_echo: bool,
     /// What Enter sends: cr, lf, crlf.
-    #[serde(alias = "line_ending", skip_serializing_if = "unless_said")]
+    #[serde(skip_serializing_if = "unless_said")]
     pub line_ending: String,
     /// What comes as a line feed alone is shown at the line's start: for who sends no carriage return.
     #[serde(skip_serializing_if = "is_no")]
@@ -105,7 +101,7 @@ impl Serial {
 #[serde(default, rename_all = "camelCase")]
 pub struct Docker {
     /// One that is there, by name or id; either this or an image.
-    #[serde(alias = "container_id", skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub container: Option<String>,
     /// A new one of this image, which must be there already.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -115,20 +111,16 @@ pub struct Docker {
     #[serde(skip_serializing_if = "unless_said")]
     pub mode: String,
     /// What the container made of an image is called; left out = as the engine likes.
-    #[serde(alias = "container_name", alias = "containerName", skip_serializing_if = "Option::is_none")]
+    /// (Older builds called it `name` on the wire.)
+    #[serde(rename = "containerName", alias = "name", skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// Words as a shell parts them; left out = a shell of its own (exec), the image's own (a new one).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub command: Option<String>,
     /// Left out = the container's own.
-    #[serde(alias = "username", skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
-    #[serde(
-        alias = "starting_directory",
-        alias = "cwd",
-        alias = "workingDir",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub starting_directory: Option<String>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub env: BTreeMap<String, String>,

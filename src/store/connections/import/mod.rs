@@ -328,13 +328,11 @@ fn without_blanks(connection: &mut Connection) {
 
 /// Takes a field away that it can do without: false where it would lead somewhere else then, or do something else.
 fn without(connection: &mut Connection, field: &str) -> bool {
+    connection.config.by_own_names();
     let config = &mut connection.config.config;
     let options = &mut connection.terminal_options;
     match field {
-        "keyPath" => config.retain(|f, _| f != "keyPath" && f != "key_path"),
-        "startingDirectory" => {
-            config.retain(|f, _| !["startingDirectory", "starting_directory", "cwd"].contains(&f.as_str()));
-        }
+        "keyPath" | "startingDirectory" => drop(config.remove(field)),
         "shell" => drop(config.remove("shell")),
         "env" => drop(config.remove("env")),
         "tags" => connection.tags.retain(|tag| check_name(tag).is_ok() && !tag.contains(',')),

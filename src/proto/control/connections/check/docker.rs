@@ -26,7 +26,7 @@ pub fn check_docker(docker: &Docker, found: &mut Vec<Wrong>) {
     };
     named("container", &docker.container, container_name);
     named("image", &docker.image, image_name);
-    named("name", &docker.name, container_name);
+    named("containerName", &docker.name, container_name);
     if !docker.mode.is_empty() && !MODES.contains(&docker.mode.as_str()) {
         let mode = crate::text::short(&docker.mode, 40);
         found.push(wrong("mode", format!("'{mode}' is none of {}", MODES.join(", "))));
@@ -35,7 +35,7 @@ pub fn check_docker(docker: &Docker, found: &mut Vec<Wrong>) {
         found.push(wrong("mode", "of a new container its own terminal is shown: leave the mode out"));
     }
     if docker.image.is_none() {
-        let only = [("name", docker.name.is_some()), ("remove", docker.remove)];
+        let only = [("containerName", docker.name.is_some()), ("remove", docker.remove)];
         for (field, said) in only {
             if said {
                 found.push(wrong(field, "that is for a new container, made of an image"));
@@ -115,7 +115,7 @@ mod tests {
         assert_eq!(fields(Docker { image: some("x"), ..web.clone() }), "image");
         assert_eq!(fields(Docker { container: some("-x;id"), ..Docker::default() }), "container");
         assert_eq!(fields(Docker { image: some("-x;id"), ..Docker::default() }), "image");
-        assert_eq!(fields(Docker { name: some("a"), remove: true, ..web.clone() }), "name remove");
+        assert_eq!(fields(Docker { name: some("a"), remove: true, ..web.clone() }), "containerName remove");
         assert_eq!(fields(Docker { mode: "dance".into(), ..web.clone() }), "mode");
         assert_eq!(fields(Docker { mode: "logs".into(), ..image }), "mode");
         assert_eq!(fields(Docker { mode: "logs".into(), command: some("x"), ..web.clone() }), "command");
