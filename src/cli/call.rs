@@ -89,6 +89,11 @@ impl Client {
         }
     }
 
+    /// What a host's agent says to type next, typed here: for that host.
+    pub fn aimed(&self, said: &str) -> String {
+        aimed(said, |verb| self.typed(verb))
+    }
+
     pub fn link(&self) -> &Link {
         &self.dialed.link
     }
@@ -104,9 +109,9 @@ impl Client {
     /// What a fault is to the command line.
     fn worded(&self, f: Fault) -> Failure {
         if let (Fault::DEVICE, Some((what, next))) = (f.code, f.message.split_once("; ")) {
-            return Failure::new(Kind::Failed, crate::text::escape(what), crate::text::escape(next));
+            return Failure::new(Kind::Failed, crate::text::escape(what), self.aimed(&crate::text::escape(next)));
         }
-        let what = crate::text::escape(&f.message);
+        let what = self.aimed(&crate::text::escape(&f.message));
         let doctor = || format!("run `{}`", self.typed("doctor"));
         // (these sentences say more than a code does)
         if what.contains("container") && f.code != Fault::UNKNOWN_METHOD {
@@ -218,6 +223,22 @@ impl Client {
     }
 }
 
+/// The commands of thub's that a sentence of an agent's names, as they are typed where its host is a far one.
+fn aimed(said: &str, typed: impl Fn(&str) -> String) -> String {
+    const VERBS: [&str; 5] = ["attach", "kill", "serial", "containers", "ls"];
+    VERBS.iter().fold(said.to_string(), |said, verb| {
+        let command = typed(verb);
+        ["`", "'"].iter().fold(said, |said, quote| {
+            let parts: Vec<&str> = said.split(&format!("{quote}thub {verb}")).collect();
+            let whole = |part: &&str| part.starts_with([' ', '\'', '`']);
+            match parts.get(1..).is_some_and(|rest| !rest.is_empty() && rest.iter().all(|p| whole(&p))) {
+                true => parts.join(&format!("{quote}{command}")),
+                false => said.clone(),
+            }
+        })
+    })
+}
+
 /// Ids are random: fewer of their first characters would match some session now and then, whatever was meant.
 const LEAST_OF_ID: usize = 4;
 
@@ -256,6 +277,29 @@ mod tests {
 
     fn picked<'a>(all: &'a [SessionInfo], word: &str) -> Result<&'a SessionInfo, Failure> {
         pick(all, word, || "thub ls".into())
+    }
+
+    #[test]
+    fn what_an_agent_names_is_typed_for_its_host() {
+        let typed = |verb: &str| format!("thub {verb} -H hub");
+        for (said, is) in [
+            (
+                "`thub attach b1` shows it, `thub attach --watch b1` only looks on, `thub kill b1` ends it",
+                "`thub attach -H hub b1` shows it, `thub attach -H hub --watch b1` only looks on, `thub kill -H hub b1` ends it",
+            ),
+            (
+                "cold is not running: 'thub containers start cold' starts it",
+                "cold is not running: 'thub containers -H hub start cold' starts it",
+            ),
+            (
+                "'thub containers' lists them; `thub serial` too",
+                "'thub containers -H hub' lists them; `thub serial -H hub` too",
+            ),
+            ("`thub deploy hub` first, `thub lsx`, thub ls", "`thub deploy hub` first, `thub lsx`, thub ls"),
+            ("", ""),
+        ] {
+            assert_eq!(aimed(said, typed), is);
+        }
     }
 
     #[test]

@@ -488,6 +488,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_help_names_every_field() {
+        use clap::CommandFactory;
+        let mut command = crate::cli::Cli::command();
+        let add = command.find_subcommand_mut("conn").and_then(|c| c.find_subcommand_mut("add")).unwrap();
+        let help = add.get_after_help().unwrap().to_string();
+        for kind in ["local", "ssh", "serial", "docker", "telnet"] {
+            let of_it = help.lines().find(|l| l.starts_with(&format!("Of {kind} ones:"))).unwrap_or_default();
+            let words: Vec<&str> = of_it.split(|c: char| !c.is_ascii_alphanumeric()).collect();
+            for field in fields_of(kind).unwrap() {
+                assert!(words.contains(field), "{kind}: {field}");
+            }
+        }
+    }
+
+    #[test]
     fn fields_go_where_they_belong() {
         let mut all = json!({});
         for field in ["term=vt220", "ringBufferSize=8192", "shell=/bin/sh", "env.A=b=c", "port=22", "forwardAgent=yes"]

@@ -87,5 +87,5 @@ fn worded(client: &Client, fault: Fault) -> Failure {
         _ => Kind::Failed,
     };
     let hint = format!("`{}` lists containers; --socket names another engine", client.typed("containers"));
-    Failure::new(kind, short(&fault.message, 600), hint)
+    Failure::new(kind, client.aimed(&short(&fault.message, 600)), hint)
 }

@@ -12,6 +12,10 @@ const ALSO: &[(&[&str], &str, &str)] = &[
     (&["docker"], "workingDir", "startingDirectory"),
     (&["ssh"], "key_path", "keyPath"),
     (&["ssh"], "jump", "proxyJump"),
+    // (as ssh_config has them)
+    (&["ssh"], "identityFile", "keyPath"),
+    (&["ssh"], "hostName", "host"),
+    (&["ssh"], "user", "username"),
     (&["serial"], "baud_rate", "baudRate"),
     (&["serial"], "baud", "baudRate"),
     (&["serial"], "data_bits", "dataBits"),
