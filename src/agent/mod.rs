@@ -259,6 +259,9 @@ impl Agent {
             SessionCreate::NAME => reply(self.create(params(p)?).await?),
             SessionGet::NAME => {
                 let get: SessionGet = params(p)?;
+                if let Some(entry) = self.entry(&get.session) {
+                    self.soon_again(&entry).await;
+                }
                 reply(SessionCreated { session: self.info(&get.session).await?, told: None })
             }
             SessionAttach::NAME => reply(self.attach(params(p)?, frames).await?),

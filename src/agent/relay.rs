@@ -47,19 +47,17 @@ impl Agent {
         let until = Instant::now() + ENDING;
         loop {
             let entry = self.entry(&id);
+            if let Some(entry) = &entry
+                && let Some(stands) = self.soon_again(entry).await
+            {
+                // (or why it does not is said by now)
+                if stands || self.entry(&id).is_some_and(|e| self.comes_again(&e).is_none()) {
+                    continue;
+                }
+                return Err(Fault::new(Fault::TIMEOUT, format!("session {id} was lost and is begun again just now")));
+            }
             match entry {
                 None => return Err(unknown(&id)),
-                Some(entry) if let Some((id, _)) = self.comes_again(&entry) => {
-                    match tokio::time::timeout(ANSWER, self.begins(id.clone())).await {
-                        Ok(Ok(true)) => continue,
-                        // (why is said by now)
-                        Ok(_) if self.entry(&id).is_some_and(|e| self.comes_again(&e).is_none()) => continue,
-                        _ => {
-                            let why = format!("session {id} was lost and is begun again just now");
-                            return Err(Fault::new(Fault::TIMEOUT, why));
-                        }
-                    }
-                }
                 Some(Entry::Lost(info)) => {
                     return Err(Fault::new(
                         Fault::ENDED,

@@ -8,6 +8,7 @@
 //! be begun: why is said with it.
 
 use super::Agent;
+use super::relay::ANSWER;
 use super::targets::{Connect, is_connected};
 use crate::backend::{pty, serial};
 use crate::link::{call, locked};
@@ -90,6 +91,12 @@ impl Agent {
     pub(super) fn begins(self: &Arc<Agent>, id: SessionId) -> tokio::task::JoinHandle<bool> {
         let agent = self.clone();
         tokio::spawn(async move { agent.begin_again(&id).await })
+    }
+
+    /// Waits for it, but no longer than a client does for an answer; none = it is not to be begun again. True = it stands.
+    pub(super) async fn soon_again(self: &Arc<Agent>, entry: &Entry) -> Option<bool> {
+        let (id, _) = self.comes_again(entry)?;
+        Some(tokio::time::timeout(ANSWER, self.begins(id)).await.is_ok_and(|stands| stands.unwrap_or(false)))
     }
 
     /// Begins a lost session again, unless that is not to be (any more). Whether it stands, by whomsoever.

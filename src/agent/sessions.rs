@@ -238,6 +238,9 @@ impl Agent {
                 .map_or_else(String::new, ToString::to_string),
             ..SessionInfo::default()
         };
+        if let (Some(_), Some(connection)) = (&spec.from.device, &connection) {
+            info.command = vec![connection.leads_to()];
+        }
         if !spec.from.connection_id.is_empty() {
             info.connection.clone_from(&spec.from.connection);
             info.connection_id.clone_from(&spec.from.connection_id);

@@ -6,7 +6,7 @@ use crate::client::host::{
 };
 use crate::failure::{Failure, Kind};
 use crate::link::{Incoming, Link};
-use crate::proto::control::{Fault, Method, SessionCreate, SessionInfo};
+use crate::proto::control::{Fault, Method, SessionCreate, SessionGet, SessionInfo};
 use crate::proto::ids::{SessionId, StreamId};
 use crate::text::shell;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -205,13 +205,20 @@ impl Client {
     }
 
     /// The session a word means: an id, a living one's name, an ended one's name (the newest), a unique prefix (of an id at
-    /// least four characters).
+    /// least four characters). One that is begun again just now is waited for.
     pub async fn find(&self, word: &str) -> Result<(SessionId, SessionInfo), Failure> {
         let sessions = self.sessions().await?;
-        let info = self.pick(&sessions, word)?.clone();
+        let mut info = self.pick(&sessions, word)?.clone();
         let id = info.id.parse().map_err(|_| {
             Failure::failed("the agent names a session in a way this build does not know", "deploy it anew")
         })?;
+        // (its agent does so by itself, which takes a while over SSH)
+        if info.state == "lost"
+            && info.kind == "serial"
+            && let Ok(now) = self.call(&SessionGet { session: SessionId::clone(&id) }).await
+        {
+            info = now.session;
+        }
         Ok((id, info))
     }
 }

@@ -295,6 +295,9 @@ fn a_session_whose_process_is_lost_is_begun_again() {
     pair.pull();
     let defined = home.at("state/sessions.json");
     until("its end", || home.processes().is_empty().then_some(()));
+    // (what it is connected to is known of one that is lost, too)
+    let kept: Value = serde_json::from_slice(&std::fs::read(&defined).unwrap()).unwrap();
+    assert_eq!(kept["sessions"][&id]["info"]["command"][0], format!("{} · 9600", pair.port()));
     let mut json: Value = serde_json::from_slice(&std::fs::read(&defined).unwrap()).unwrap();
     json["sessions"][&id]["boot"] = "another".into();
     std::fs::write(&defined, json.to_string()).unwrap();
