@@ -7,25 +7,32 @@
 //! a multiple of 64 KiB; an archive's begins anew.
 
 mod archive;
+mod known;
+mod listing;
+mod many;
 pub mod said;
 mod scripts;
+mod stream;
 pub mod tar;
 
-use super::{Batch, Get, Put, Wanted, fault, local};
+pub use listing::Listing;
+pub use many::{finish, get, put};
+pub use stream::{Reader, Writer};
+
+use super::{Batch, Wanted, fault};
 use crate::backend::docker::{Inside, Job};
 use crate::proto::control::{Fault, FileInfo, FileKind, FileName, FilePath, FilesStatted, Space};
 use crate::proto::ids::hex;
+use known::Known;
 use scripts::argument;
-use std::collections::VecDeque;
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use tokio::io::AsyncWriteExt;
 
 /// What a script says is believed up to so many bytes: some 100,000 entries.
 const MOST: usize = 16 << 20;
 /// Entries of one script that are worked on.
 const AT_ONCE: usize = super::MANY;
-const BLOCK: u64 = 64 << 10;
 /// For so long a path's real one is the same: it is asked for twice in a row.
 const SAME: Duration = Duration::from_secs(2);
 
@@ -35,6 +42,7 @@ pub struct Remote {
     inside: Arc<Inside>,
     tools: Tools,
     real: Arc<Mutex<Option<(FilePath, FilePath, Instant)>>>,
+    known: Arc<Mutex<Known>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -50,6 +58,8 @@ enum Tools {
 pub struct Dir {
     at: Remote,
     path: Arc<FilePath>,
+    /// What directories below hold, where they were listed with it.
+    tree: Option<Arc<Mutex<HashMap<FilePath, Batch>>>>,
 }
 
 /// A path as an argument: one that begins with '-' is no option.
@@ -76,7 +86,8 @@ fn flag(is: bool) -> String {
 impl Remote {
     /// Of a container that was found; looks what it has.
     pub async fn new(inside: Inside) -> Result<Remote, Fault> {
-        let mut remote = Remote { inside: Arc::new(inside), tools: Tools::None, real: Arc::default() };
+        let mut remote =
+            Remote { inside: Arc::new(inside), tools: Tools::None, real: Arc::default(), known: Arc::default() };
         if remote.inside.is_running() {
             // (without a shell nothing begins: that is an answer, too)
             let mark = mark();
@@ -95,6 +106,10 @@ impl Remote {
     /// Whether programs in the container do the work, rather than the engine's archives.
     pub fn has_tools(&self) -> bool {
         self.tools != Tools::None
+    }
+
+    fn known(&self) -> std::sync::MutexGuard<'_, Known> {
+        crate::link::locked(&self.known)
     }
 
     async fn job(&self, script: &str, mark: &str, args: Vec<String>, input: bool) -> Result<Job, Fault> {
@@ -126,7 +141,7 @@ impl Remote {
         };
         let real = FilePath::new(real).map_err(|_| odd("opening", path))?;
         *crate::link::locked(&self.real) = Some((path.clone(), real, Instant::now()));
-        Ok(Dir { at: self.clone(), path: path.clone().into() })
+        Ok(Dir { at: self.clone(), path: path.clone().into(), tree: None })
     }
 
     pub async fn real(&self, path: &FilePath) -> Result<FilePath, Fault> {
@@ -157,7 +172,7 @@ impl Remote {
             && self.has_tools()
             && let Some((dir, name)) = path.split()
         {
-            let dir = Dir { at: self.clone(), path: dir.into() };
+            let dir = Dir { at: self.clone(), path: dir.into(), tree: None };
             info.link = dir.links(&[&name]).await?.pop();
         }
         let mut statted = FilesStatted { info, real: None, space: None };
@@ -171,53 +186,6 @@ impl Remote {
             statted.space = said::space(&line).map(|(total, free)| Space { total, free });
         }
         Ok(statted)
-    }
-
-    pub async fn read(&self, path: &FilePath, from: u64, to: Option<u64>) -> Result<(FileInfo, Reader), Fault> {
-        self.reader(path, true, from, to).await
-    }
-
-    async fn reader(
-        &self,
-        path: &FilePath,
-        follow: bool,
-        from: u64,
-        to: Option<u64>,
-    ) -> Result<(FileInfo, Reader), Fault> {
-        const DOING: &str = "reading";
-        let name = path.split().map(|(_, name)| name).unwrap_or_default();
-        if !self.has_tools() {
-            let (info, tar) = archive::read(&self.inside, path, name, follow).await?;
-            let reader = Reader::new(self.clone(), path.clone(), Source::Archive(Box::new(tar)), from, to, 0);
-            return Ok((info, reader));
-        }
-        let first = from / BLOCK;
-        let count = to.map_or(0, |to| to.div_ceil(BLOCK).saturating_sub(first).max(1));
-        let mark = mark();
-        let args = vec![path_argument(path), flag(follow), first.to_string(), count.to_string()];
-        let mut job = self.job(scripts::READ, &mark, args, false).await?;
-        // its first line says what it is
-        let (mut said, mut buf) = (Vec::new(), vec![0; 32 << 10]);
-        let end = loop {
-            if let Some(end) = said.iter().position(|b| *b == b'\n') {
-                break end;
-            }
-            match job.next(&mut buf).await? {
-                Some(n) if said.len() < 4096 => said.extend_from_slice(buf.get(..n).unwrap_or_default()),
-                _ => return Err(said::failed(DOING, path.as_bytes(), &job.complaint)),
-            }
-        };
-        let rest = said.split_off(end + 1);
-        let line = said::marked(&mark, &said).first().map(|line| line.to_vec()).unwrap_or_default();
-        let (info, _) = said::info(&line, name).ok_or_else(|| odd(DOING, path))?;
-        match info.kind {
-            FileKind::File => {}
-            FileKind::Dir => return Err(fault::wrong_kind(DOING, path.as_bytes(), "it is a directory")),
-            _ => return Err(fault::wrong_kind(DOING, path.as_bytes(), "it is no file")),
-        }
-        let mut reader = Reader::new(self.clone(), path.clone(), Source::Job(Box::new(job)), from, to, first * BLOCK);
-        reader.waiting = rest;
-        Ok((info, reader))
     }
 }
 
@@ -256,26 +224,64 @@ impl Dir {
         Err(fault::say(Fault::REFUSED, doing, self.of(name).as_bytes(), why))
     }
 
+    /// It will be made with what comes into it.
+    pub fn promise(&self, name: &FileName) {
+        self.at.known().promise(self.of(name));
+    }
+
+    /// What was promised is made: itself, and what it lies in.
+    async fn there(&self) -> Result<(), Fault> {
+        let promised = self.at.known().promised(&self.path);
+        many::make(&self.at, promised).await
+    }
+
     async fn run(&self, doing: &str, name: &FileName, script: &str, args: Vec<String>) -> Result<Vec<u8>, Fault> {
         self.needs_tools(doing, name)?;
+        self.there().await?;
         self.at.done(doing, &self.of(name), script, args).await
     }
 
     pub async fn sub(&self, name: &FileName) -> Result<Dir, Fault> {
         let path = self.of(name);
+        let missing = || fault::of("opening", path.as_bytes(), rustix::io::Errno::NOENT);
+        let (mut known, nothing) = {
+            let known = self.at.known();
+            (known.has(&path), known.is_missing(&path))
+        };
+        if let Some(tree) = &self.tree {
+            known |= crate::link::locked(tree).contains_key(&path);
+        }
+        if known {
+            return Ok(Dir { path: path.into(), ..self.clone() });
+        }
+        if nothing {
+            return Err(missing());
+        }
         let found = self.at.stat(&path, false, false).await.map_err(|f| match f.code {
-            Fault::UNKNOWN => fault::of("opening", path.as_bytes(), rustix::io::Errno::NOENT),
+            Fault::UNKNOWN => missing(),
             _ => f,
         })?;
         match found.info.kind {
-            FileKind::Dir => Ok(Dir { at: self.at.clone(), path: path.into() }),
+            FileKind::Dir => {
+                self.at.known().see(path.clone());
+                Ok(Dir { path: path.into(), ..self.clone() })
+            }
             FileKind::Link => Err(fault::wrong_kind("opening", path.as_bytes(), "it is a symbolic link")),
             _ => Err(fault::wrong_kind("opening", path.as_bytes(), "it is no directory")),
         }
     }
 
     pub fn list(&self) -> Listing {
-        Listing { dir: self.clone(), found: None }
+        Listing::new(self.clone())
+    }
+
+    pub fn has_tools(&self) -> bool {
+        self.at.has_tools()
+    }
+
+    /// The same directory for who goes through all that is in it: it is listed with those within it.
+    pub fn as_tree(&self) -> Dir {
+        Dir { tree: Some(Arc::default()), ..self.clone() }
     }
 
     /// Where links lead.
@@ -288,11 +294,24 @@ impl Dir {
     }
 
     pub async fn info(&self, name: &FileName) -> Result<FileInfo, Fault> {
+        let path = self.of(name);
+        let (fresh, nothing) = {
+            let known = self.at.known();
+            (known.is_fresh(&path), known.is_missing(&path))
+        };
+        if fresh {
+            let (name, kind, mode) = (name.clone(), FileKind::Dir, super::UNFINISHED);
+            return Ok(FileInfo { name, kind, mode, ..FileInfo::default() });
+        }
+        if nothing {
+            return Err(fault::of("looking at", path.as_bytes(), rustix::io::Errno::NOENT));
+        }
         Ok(self.at.stat(&self.of(name), false, false).await?.info)
     }
 
     pub async fn mkdir(&self, name: &FileName, mode: Option<u32>) -> Result<(), Fault> {
         const DOING: &str = "making the directory";
+        self.there().await?;
         if !self.at.has_tools() {
             return archive::mkdir(&self.at.inside, &self.path, name, mode.unwrap_or(0o755)).await;
         }
@@ -303,6 +322,13 @@ impl Dir {
     pub async fn remove(&self, names: Vec<FileName>) -> Vec<Result<(), Fault>> {
         const DOING: &str = "deleting";
         let mut all = Vec::with_capacity(names.len());
+        if self.at.known().is_fresh(&self.path) {
+            if let Err(fault) = self.there().await {
+                return names.iter().map(|_| Err(fault.clone())).collect();
+            }
+        } else {
+            self.at.known().forget();
+        }
         for names in names.chunks(AT_ONCE) {
             let Some(first) = names.first() else { continue };
             let mark = mark();
@@ -333,11 +359,13 @@ impl Dir {
 
     pub async fn rmdir(&self, name: &FileName) -> Result<(), Fault> {
         let args = vec![self.here(), argument(name.as_bytes())];
+        self.at.known().forget();
         self.run("deleting", name, scripts::RMDIR, args).await.map(drop)
     }
 
     pub async fn rename(&self, name: &FileName, to: &Dir, to_name: &FileName, replace: bool) -> Result<(), Fault> {
         let (from, new) = (path_argument(&self.of(name)), path_argument(&to.of(to_name)));
+        self.at.known().forget();
         self.run("renaming", name, scripts::RENAME, vec![from, new, flag(replace)]).await.map(drop)
     }
 
@@ -347,12 +375,8 @@ impl Dir {
     }
 
     pub async fn finish(&self, mode: u32, mtime_ms: i64) -> Result<(), Fault> {
-        const DOING: &str = "setting mode and time of";
-        if !self.at.has_tools() {
-            return archive::finish(&self.at.inside, &self.path, mode, seconds(mtime_ms)).await;
-        }
-        let args = vec![self.here(), mode_word(Some(mode)), seconds(mtime_ms).to_string()];
-        self.at.done(DOING, &self.path, scripts::FILLED, args).await.map(drop)
+        let one = vec![(super::Dir::Container(self.clone()), mode, mtime_ms)];
+        many::finish(one).await.pop().unwrap_or(Ok(()))
     }
 
     pub async fn read_link(&self, name: &FileName) -> Result<FilePath, Fault> {
@@ -375,6 +399,7 @@ impl Dir {
 
     pub async fn symlink(&self, name: &FileName, target: &FilePath, replace: bool) -> Result<(), Fault> {
         const DOING: &str = "making the link";
+        self.there().await?;
         if !self.at.has_tools() {
             return archive::symlink(&self.at.inside, &self.path, name, target, replace).await;
         }
@@ -387,399 +412,7 @@ impl Dir {
     }
 
     pub async fn write(&self, wanted: Wanted) -> Result<Writer, Fault> {
+        self.there().await?;
         Writer::open(self.clone(), wanted).await
     }
-}
-
-pub struct Listing {
-    dir: Dir,
-    found: Option<VecDeque<FileInfo>>,
-}
-
-impl Listing {
-    pub async fn next(&mut self) -> Result<Option<Batch>, Fault> {
-        const DOING: &str = "reading the directory";
-        let mut batch = Batch::default();
-        let found = match &mut self.found {
-            Some(found) => found,
-            none => {
-                let all = match self.dir.at.has_tools() {
-                    true => {
-                        let mark = mark();
-                        let (said, code, complaint) =
-                            self.dir.at.script(scripts::LIST, &mark, vec![self.dir.here()]).await?;
-                        let lines = said::marked(&mark, &said);
-                        // (what went while it was looked at is no failure)
-                        if code != 0 && lines.is_empty() && said::errno(&complaint) != rustix::io::Errno::NOENT
-                            || code == 10
-                        {
-                            return Err(said::failed(DOING, self.dir.path.as_bytes(), &complaint));
-                        }
-                        let mut all = Batch::default();
-                        lines.iter().for_each(|line| said::entry(line, &mut all));
-                        all
-                    }
-                    false => archive::list(&self.dir.at.inside, &self.dir.path).await?,
-                };
-                batch.unusable = all.unusable;
-                none.insert(all.entries.into())
-            }
-        };
-        let n = found.len().min(AT_ONCE);
-        batch.entries = found.drain(..n).collect();
-        if batch.entries.is_empty() && batch.unusable == 0 {
-            return Ok(None);
-        }
-        if self.dir.at.has_tools() {
-            let links: Vec<usize> =
-                (0..n).filter(|i| batch.entries.get(*i).is_some_and(|e| e.kind == FileKind::Link)).collect();
-            if !links.is_empty() {
-                let names: Vec<&FileName> = links.iter().filter_map(|i| Some(&batch.entries.get(*i)?.name)).collect();
-                let led = self.dir.links(&names).await?;
-                for (i, link) in links.iter().zip(led) {
-                    if let Some(entry) = batch.entries.get_mut(*i) {
-                        entry.link = Some(link);
-                    }
-                }
-            }
-        }
-        Ok(Some(batch))
-    }
-
-    pub fn bytes(&self) -> usize {
-        self.found.as_ref().map_or(0, |all| all.iter().map(super::weight).sum())
-    }
-}
-
-enum Source {
-    Job(Box<Job>),
-    Archive(Box<tar::Tar>),
-    Over,
-}
-
-pub struct Reader {
-    remote: Remote,
-    path: FilePath,
-    source: Source,
-    /// Come already.
-    waiting: Vec<u8>,
-    /// Before these so many bytes are left out, and after them so many are wanted.
-    skip: u64,
-    left: u64,
-}
-
-impl Reader {
-    fn new(remote: Remote, path: FilePath, source: Source, from: u64, to: Option<u64>, begins: u64) -> Reader {
-        let left = to.map_or(u64::MAX, |to| to.saturating_sub(from));
-        Reader { remote, path, source, waiting: Vec::new(), skip: from - begins.min(from), left }
-    }
-
-    async fn more(&mut self) -> Result<Option<Vec<u8>>, Fault> {
-        if !self.waiting.is_empty() {
-            return Ok(Some(std::mem::take(&mut self.waiting)));
-        }
-        match &mut self.source {
-            Source::Over => Ok(None),
-            Source::Archive(tar) => {
-                let bytes = tar.bytes().await;
-                bytes.map_err(|e| fault::say(Fault::GONE, "reading", self.path.as_bytes(), &e.to_string()))
-            }
-            Source::Job(job) => {
-                let mut buf = vec![0; super::PIECE];
-                if let Some(n) = job.next(&mut buf).await? {
-                    buf.truncate(n);
-                    return Ok(Some(buf));
-                }
-                let failed = job.code().await? != 0;
-                let fault = said::failed("reading", self.path.as_bytes(), &job.complaint);
-                self.source = Source::Over;
-                if failed { Err(fault) } else { Ok(None) }
-            }
-        }
-    }
-
-    pub async fn next(&mut self) -> Result<Option<Vec<u8>>, Fault> {
-        while self.left > 0
-            && let Some(mut bytes) = self.more().await?
-        {
-            let skip = self.skip.min(bytes.len() as u64);
-            self.skip -= skip;
-            bytes.drain(..usize::try_from(skip).unwrap_or(0));
-            bytes.truncate(usize::try_from(self.left).unwrap_or(usize::MAX));
-            if !bytes.is_empty() {
-                self.left -= bytes.len() as u64;
-                return Ok(Some(bytes));
-            }
-        }
-        Ok(None)
-    }
-
-    pub async fn info(&mut self) -> Result<FileInfo, Fault> {
-        let name = self.path.split().map(|(_, name)| name).unwrap_or_default();
-        // (of what a link led to it is the file that counts)
-        let real = self.remote.real(&self.path).await?;
-        Ok(FileInfo { name, ..self.remote.stat(&real, false, false).await?.info })
-    }
-}
-
-enum Sink {
-    Job(Box<Job>),
-    Archive(archive::Sending),
-}
-
-pub struct Writer {
-    dir: Dir,
-    wanted: Wanted,
-    sink: Option<Sink>,
-    at: u64,
-    named: bool,
-}
-
-impl Drop for Writer {
-    fn drop(&mut self) {
-        if self.named || self.wanted.keep || !self.dir.at.has_tools() {
-            return;
-        }
-        let (dir, part) = (self.dir.clone(), self.wanted.part.clone());
-        self.sink = None;
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(async move { drop(dir.discard(&part).await) });
-        }
-    }
-}
-
-impl Dir {
-    async fn discard(&self, part: &FileName) -> Result<(), Fault> {
-        let args = vec![self.here(), argument(part.as_bytes())];
-        self.run("deleting", part, scripts::DROP, args).await.map(drop)
-    }
-}
-
-impl Writer {
-    async fn open(dir: Dir, wanted: Wanted) -> Result<Writer, Fault> {
-        const DOING: &str = "writing";
-        if !wanted.replace && dir.info(&wanted.name).await.is_ok() {
-            return Err(fault::of(DOING, dir.of(&wanted.name).as_bytes(), rustix::io::Errno::EXIST));
-        }
-        if !dir.at.has_tools() {
-            let sending = archive::Sending::open(&dir.at.inside, &dir.path, &wanted).await?;
-            return Ok(Writer { dir, wanted, sink: Some(Sink::Archive(sending)), at: 0, named: false });
-        }
-        if dir.info(&wanted.name).await.is_ok_and(|there| there.kind == FileKind::Dir) {
-            return Err(fault::of(DOING, dir.of(&wanted.name).as_bytes(), rustix::io::Errno::ISDIR));
-        }
-        let part = argument(wanted.part.as_bytes());
-        let there = dir.run(DOING, &wanted.name, scripts::PART, vec![dir.here(), part.clone()]).await?;
-        let there = std::str::from_utf8(&there).ok().and_then(|n| n.trim().parse::<u64>().ok()).unwrap_or(0);
-        let block = wanted.goes_on_at(there) / BLOCK;
-        let mark = mark();
-        let args = vec![dir.here(), part, block.to_string()];
-        let job = dir.at.job(scripts::WRITE, &mark, args, true).await?;
-        Ok(Writer { dir, wanted, sink: Some(Sink::Job(Box::new(job))), at: block * BLOCK, named: false })
-    }
-
-    pub fn at(&self) -> u64 {
-        self.at
-    }
-
-    pub fn written(&self) -> u64 {
-        self.at
-    }
-
-    pub async fn write(&mut self, bytes: Vec<u8>) -> Result<(), Fault> {
-        let n = bytes.len() as u64;
-        let fallen = match &mut self.sink {
-            Some(Sink::Job(job)) => match &mut job.input {
-                Some(input) => input.write_all(&bytes).await.is_err(),
-                None => true,
-            },
-            Some(Sink::Archive(sending)) => sending.write(bytes).await.is_err(),
-            None => true,
-        };
-        if fallen {
-            return Err(self.fallen().await);
-        }
-        self.at += n;
-        Ok(())
-    }
-
-    /// It takes nothing more: why.
-    async fn fallen(&mut self) -> Fault {
-        let path = self.dir.of(&self.wanted.name);
-        match self.sink.take() {
-            Some(Sink::Job(mut job)) => {
-                let _ = job.all(MOST).await;
-                said::failed("writing", path.as_bytes(), &job.complaint)
-            }
-            Some(Sink::Archive(sending)) => match sending.end().await {
-                Err(fault) => fault,
-                Ok(()) => odd("writing", &path),
-            },
-            None => odd("writing", &path),
-        }
-    }
-
-    pub async fn finish(mut self) -> Result<FileInfo, Fault> {
-        const DOING: &str = "writing";
-        let (dir, wanted) = (self.dir.clone(), self.wanted.clone());
-        wanted.check_whole(self.at, &dir.path)?;
-        let path = dir.of(&wanted.name);
-        match self.sink.take() {
-            Some(Sink::Job(mut job)) => {
-                job.close().await;
-                let (_, code) = job.all(MOST).await?;
-                if code != 0 {
-                    return Err(said::failed(DOING, path.as_bytes(), &job.complaint));
-                }
-            }
-            Some(Sink::Archive(sending)) => {
-                sending.end().await?;
-                self.named = true;
-                return dir.info(&wanted.name).await;
-            }
-            None => return Err(odd(DOING, &path)),
-        }
-        let args = vec![
-            dir.here(),
-            argument(wanted.part.as_bytes()),
-            argument(wanted.name.as_bytes()),
-            flag(wanted.replace),
-            format!("{:o}", wanted.mode.unwrap_or(0o644)),
-            wanted.mtime_ms.map_or_else(|| "-".into(), |ms| seconds(ms).to_string()),
-            self.at.to_string(),
-        ];
-        let line = dir.run(DOING, &wanted.name, &scripts::finish(), args).await?;
-        self.named = true;
-        said::info(&line, wanted.name).map(|(info, _)| info).ok_or_else(|| odd(DOING, &path))
-    }
-}
-
-/// Small files in one go: as one archive, which is unpacked under their parts' names.
-pub async fn put(files: Vec<Put>) -> Vec<Result<(), Fault>> {
-    let mut results = Vec::with_capacity(files.len());
-    // (of one directory together)
-    let mut files = files.into_iter().peekable();
-    while let Some(first) = files.next() {
-        let mut together = vec![first];
-        while let Some(next) = files.next_if(|next| together.first().is_some_and(|f| next.dir.path() == f.dir.path())) {
-            together.push(next);
-        }
-        let Some(super::Dir::Container(dir)) = together.first().map(|f| f.dir.clone()) else {
-            results.extend(together.iter().map(|_| Err(Fault::new(Fault::INTERNAL, "a file of another file system"))));
-            continue;
-        };
-        match dir.at.tools {
-            Tools::Tar => results.extend(put_together(&dir, together).await),
-            Tools::None => results.extend(archive::put(&dir.at.inside, &dir.path, together).await),
-            Tools::Shell => {
-                for file in together {
-                    results.push(put_one(&dir, file).await);
-                }
-            }
-        }
-    }
-    results
-}
-
-async fn put_one(dir: &Dir, file: Put) -> Result<(), Fault> {
-    // what a cut has left is not gone on with
-    let wanted = Wanted { keep: false, part: local::part::spare_name(), ..file.wanted };
-    let mut writer = dir.write(wanted).await?;
-    writer.write(file.bytes).await?;
-    writer.finish().await.map(drop)
-}
-
-async fn put_together(dir: &Dir, files: Vec<Put>) -> Vec<Result<(), Fault>> {
-    const DOING: &str = "writing";
-    let mut archive = Vec::new();
-    let mut args = vec![dir.here()];
-    for file in &files {
-        let now =
-            || std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_secs() as i64);
-        let put = tar::Put {
-            name: file.wanted.part.as_bytes(),
-            kind: FileKind::File,
-            size: file.bytes.len() as u64,
-            mode: file.wanted.mode.unwrap_or(0o644),
-            seconds: file.wanted.mtime_ms.map_or_else(now, seconds),
-            link: b"",
-        };
-        tar::head(&put, &mut archive);
-        archive.extend_from_slice(&file.bytes);
-        tar::pad(&mut archive, put.size);
-        args.extend([argument(put.name), argument(file.wanted.name.as_bytes()), flag(file.wanted.replace)]);
-    }
-    archive.extend_from_slice(&tar::END);
-    let mark = mark();
-    let done = async {
-        let mut job = dir.at.job(&scripts::put(), &mark, args, true).await?;
-        if let Some(input) = &mut job.input {
-            // (where it fails, it says why)
-            let _ = input.write_all(&archive).await;
-        }
-        job.close().await;
-        let (said, _) = job.all(MOST).await?;
-        Ok::<_, Fault>((said, job.complaint))
-    };
-    match done.await {
-        Err(fault) => files.iter().map(|_| Err(fault.clone())).collect(),
-        Ok((said, complaint)) => {
-            let lines = said::marked(&mark, &said);
-            let each = files.iter().enumerate().map(|(i, file)| {
-                let path = dir.of(&file.wanted.name);
-                match lines.get(i).map(|line| said::answer(line)) {
-                    Some(Ok(_)) => Ok(()),
-                    Some(Err(e)) => Err(fault::of(DOING, path.as_bytes(), e)),
-                    None => Err(said::failed(DOING, path.as_bytes(), &complaint)),
-                }
-            });
-            each.collect()
-        }
-    }
-}
-
-/// Small files in one go.
-pub async fn get(files: Vec<Get>) -> Vec<Result<Vec<u8>, Fault>> {
-    const DOING: &str = "reading";
-    let mut results = Vec::with_capacity(files.len());
-    let mut files = files.into_iter().peekable();
-    while let Some(first) = files.next() {
-        let super::Dir::Container(dir) = first.dir.clone() else {
-            results.push(Err(Fault::new(Fault::INTERNAL, "a file of another file system")));
-            continue;
-        };
-        let mut together = vec![first];
-        while let Some(next) = files.next_if(|next| next.dir.path() == dir.path()) {
-            together.push(next);
-        }
-        if !dir.at.has_tools() {
-            let wanted: Vec<(&FileName, u64)> = together.iter().map(|f| (&f.name, f.size)).collect();
-            results.extend(archive::get_all(&dir.at.inside, &dir.path, &wanted).await);
-            continue;
-        }
-        let mark = mark();
-        let mut args = vec![dir.here()];
-        args.extend(together.iter().flat_map(|f| [argument(f.name.as_bytes()), f.size.max(1).to_string()]));
-        let most = together.iter().fold(MOST, |sum, f| sum.saturating_add(usize::try_from(f.size).unwrap_or(0)));
-        let done = async {
-            let mut job = dir.at.job(scripts::GET, &mark, args, false).await?;
-            let (said, _) = job.all(most).await?;
-            Ok::<_, Fault>((said, job.complaint))
-        };
-        match done.await {
-            Err(fault) => results.extend(together.iter().map(|_| Err(fault.clone()))),
-            Ok((said, complaint)) => {
-                let lines = said::marked(&mark, &said);
-                results.extend(together.iter().enumerate().map(|(i, file)| {
-                    let path = dir.of(&file.name);
-                    match lines.get(i).map(|line| said::answer(line)) {
-                        Some(Ok(bytes)) => Ok(bytes.to_vec()),
-                        Some(Err(e)) => Err(fault::of(DOING, path.as_bytes(), e)),
-                        None => Err(said::failed(DOING, path.as_bytes(), &complaint)),
-                    }
-                }));
-            }
-        }
-    }
-    results
 }

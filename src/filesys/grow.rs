@@ -1,7 +1,7 @@
 //! Owns the writing of a tree: [`Grow`], entry by entry, and [`Unpack`], which takes them out of a bundle. A name that leads
 //! out of the tree is none, and a link in it is not followed. Leaves out where the entries come from.
 
-use super::{Dir, Fs, MANY, MANY_BYTES, Put, SMALL, Tally, Wanted, Writer, fault, local, put};
+use super::{Dir, Fs, MANY, MANY_BYTES, Put, SMALL, Tally, Wanted, Writer, fault, finish, local, put};
 use crate::proto::bundle::{BadBundle, Decoder, Entry, Record};
 use crate::proto::control::{Fault, FileKind, FileName, FilePath, FilesWrite};
 use crate::proto::ids::hex;
@@ -12,6 +12,8 @@ const PLAIN: u32 = 0o777;
 /// Bytes of directories whose mode and time are set at the end, at most, about: 8 MiB. Where there are more, those that
 /// nothing more should come into get theirs before.
 const DIRS: usize = 8 << 20;
+/// Directories that get theirs together.
+const TOGETHER: usize = 64;
 
 pub struct Grow {
     fs: Fs,
@@ -156,7 +158,7 @@ impl Grow {
     async fn settle(&mut self, path: Option<&FilePath>) {
         self.flush().await;
         self.dirs_bytes = 0;
-        let mut above = Vec::new();
+        let (mut above, mut paths, mut filled) = (Vec::new(), Vec::new(), Vec::new());
         // those within first: setting one's own changes nothing in those above
         while let Some((dir, mode, mtime_ms)) = self.dirs.pop() {
             if path.is_some_and(|path| is_in(path, &dir)) {
@@ -164,16 +166,29 @@ impl Grow {
                 above.push((dir, mode, mtime_ms));
                 continue;
             }
-            let set = match self.dir_of(&dir.names().unwrap_or_default()).await {
-                Ok(dir) => dir.finish(mode, mtime_ms).await,
-                Err(why) => Err(why),
-            };
-            if let Err(why) = set {
-                self.tally.failed(dir, why);
+            match self.dir_of(&dir.names().unwrap_or_default()).await {
+                Ok(there) => {
+                    filled.push((there, mode, mtime_ms));
+                    paths.push(dir);
+                }
+                Err(why) => self.tally.failed(dir, why),
+            }
+            // (each may be held open)
+            if filled.len() >= TOGETHER {
+                self.filled(&mut paths, &mut filled).await;
             }
         }
+        self.filled(&mut paths, &mut filled).await;
         above.reverse();
         self.dirs = above;
+    }
+
+    async fn filled(&mut self, paths: &mut Vec<FilePath>, dirs: &mut Vec<(Dir, u32, i64)>) {
+        for (path, set) in paths.drain(..).zip(finish(std::mem::take(dirs)).await) {
+            if let Err(why) = set {
+                self.tally.failed(path, why);
+            }
+        }
     }
 
     /// All has come: what waits is written, directories get what they are to have, all is on disk.

@@ -372,6 +372,19 @@ impl Dir {
         }
     }
 
+    /// The same directory, for who goes through all that is in it.
+    fn as_tree(self) -> Dir {
+        match self {
+            Dir::Container(dir) => Dir::Container(dir.as_tree()),
+            other => other,
+        }
+    }
+
+    /// Whether small files of several directories are read as fast together as those of one.
+    fn reads_across(&self) -> bool {
+        matches!(self, Dir::Container(dir) if dir.has_tools())
+    }
+
     pub fn list(&self) -> Listing {
         match self {
             Dir::Local(dir) => Listing::Local(dir.list()),
@@ -520,6 +533,10 @@ impl Dir {
 
     /// Makes a directory that is filled before it gets its mode, if it is not there already.
     async fn begin(&self, name: &FileName) -> Result<(), Fault> {
+        if let Dir::Container(dir) = self {
+            dir.promise(name);
+            return Ok(());
+        }
         let Err(why) = self.mkdir(name, Some(UNFINISHED)).await else { return Ok(()) };
         // (a server that can't set such a mode has made it all the same)
         match self.sub(name).await {
@@ -626,6 +643,18 @@ pub async fn put(files: Vec<Put>) -> Vec<Result<(), Fault>> {
         Some(Dir::Sftp(_)) => sftp::put(files).await,
         Some(Dir::Container(_)) => container::put(files).await,
     }
+}
+
+/// Gives directories that have been filled their mode and time, all of one file system, in this order.
+pub async fn finish(dirs: Vec<(Dir, u32, i64)>) -> Vec<Result<(), Fault>> {
+    if matches!(dirs.first(), Some((Dir::Container(_), ..))) {
+        return container::finish(dirs).await;
+    }
+    let mut all = Vec::with_capacity(dirs.len());
+    for (dir, mode, mtime_ms) in dirs {
+        all.push(dir.finish(mode, mtime_ms).await);
+    }
+    all
 }
 
 /// Reads small files, all of one file system, in one go.

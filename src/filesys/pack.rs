@@ -151,21 +151,26 @@ impl Pick {
         }
         // those that follow in the same directory are read together with it
         let mut bytes = first.size;
-        let mut some = vec![(first, name)];
+        let across = dir.reads_across();
+        let mut some = vec![(first, dir, name)];
         while let Some(next) = self.wants.files.front()
             && some.len() < MANY
             && next.size <= SMALL
             && bytes + next.size + 4 * next.path.as_bytes().len() as u64 <= MANY_BYTES
-            && let Some((above, name)) = next.path.split()
-            && self.dir.as_ref().is_some_and(|(path, _)| *path == above)
+            && let Some((above, _)) = next.path.split()
+            && (across || self.dir.as_ref().is_some_and(|(path, _)| *path == above))
+            && let path = next.path.clone()
+            // (why it can't be gone into is told when its turn comes)
+            && let Ok((dir, name)) = self.place(&path).await
             && let Some(next) = self.wants.files.pop_front()
         {
             bytes += next.size + 4 * next.path.as_bytes().len() as u64;
-            some.push((next, name));
+            some.push((next, dir, name));
         }
-        let wanted = some.iter().map(|(e, name)| Get { dir: dir.clone(), name: name.clone(), size: e.size }).collect();
+        let wanted =
+            some.iter().map(|(e, dir, name)| Get { dir: dir.clone(), name: name.clone(), size: e.size }).collect();
         let read = some.into_iter().zip(get(wanted).await);
-        self.read = read.map(|((entry, name), bytes)| Small { dir: dir.clone(), name, entry, bytes }).collect();
+        self.read = read.map(|((entry, dir, name), bytes)| Small { dir, name, entry, bytes }).collect();
         true
     }
 

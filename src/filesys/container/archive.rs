@@ -4,7 +4,7 @@
 use super::tar::{self, Tar};
 use super::{FilePath, seconds};
 use crate::backend::docker::{Inside, Stat};
-use crate::filesys::{Batch, Put, Wanted, fault};
+use crate::filesys::{Batch, Wanted, fault};
 use crate::proto::control::{Fault, FileInfo, FileKind, FileName, LinkInfo};
 use crate::sys::parse_rfc3339;
 use futures_util::StreamExt;
@@ -14,8 +14,10 @@ use tokio::io::{AsyncWriteExt, DuplexStream};
 use tokio::task::JoinHandle;
 
 /// A directory is had with all that is in it: of so many bytes and entries no more is looked at.
-const MOST_BYTES: u64 = 512 << 20;
+pub const MOST_BYTES: u64 = 512 << 20;
 const MOST_ENTRIES: usize = 200_000;
+/// What lies deeper is kept of no more.
+const MOST_KEPT: usize = 50_000;
 /// Fewer files than that are had one by one; of more the directory is looked through, so many bytes of it at most.
 const ALONE: usize = 4;
 const SWEPT: u64 = 64 << 20;
@@ -110,6 +112,20 @@ async fn written(inside: &Inside, path: &FilePath) -> Result<FilePath, Fault> {
 
 /// Entries of a directory. What lies behind the bounds is counted as unusable, once.
 pub async fn list(inside: &Inside, path: &FilePath) -> Result<Batch, Fault> {
+    listed(inside, path, MOST_BYTES).await
+}
+
+async fn listed(inside: &Inside, path: &FilePath, most: u64) -> Result<Batch, Fault> {
+    tree(inside, path, most, None).await
+}
+
+/// The same, and those of the directories within it, as many as are kept; none where not all has been seen.
+pub async fn tree(
+    inside: &Inside,
+    path: &FilePath,
+    most: u64,
+    mut within: Option<&mut HashMap<FilePath, Batch>>,
+) -> Result<Batch, Fault> {
     const DOING: &str = "reading the directory";
     let real = real(inside, path, Some(FileKind::Dir)).await?;
     let base: Option<Vec<u8>> = real.split(|b| *b == b'/').rfind(|c| !c.is_empty() && *c != b".").map(<[u8]>::to_vec);
@@ -123,19 +139,46 @@ pub async fn list(inside: &Inside, path: &FilePath) -> Result<Batch, Fault> {
         };
         seen += 1;
         bytes = bytes.saturating_add(entry.info.size);
-        if seen > MOST_ENTRIES || bytes > MOST_BYTES {
+        if seen > MOST_KEPT
+            && let Some(within) = within.take()
+        {
+            within.clear();
+        }
+        if seen > MOST_ENTRIES || bytes > most {
+            if let Some(within) = within {
+                within.clear();
+            }
             batch.unusable += 1;
             return Ok(batch);
         }
         let mut parts = entry.path.split(|b| *b == b'/').filter(|c| !c.is_empty() && *c != b".");
-        let first = match &base {
-            Some(base) if parts.next() != Some(base) => continue,
-            _ => parts.next(),
+        if base.as_deref().is_some_and(|base| parts.next() != Some(base)) {
+            continue;
+        }
+        let parts: Vec<&[u8]> = parts.collect();
+        let Some((last, above)) = parts.split_last() else { continue };
+        let (Ok(name), Ok(above)) = (
+            FileName::new(last.to_vec()),
+            above.iter().map(|part| FileName::new(part.to_vec())).collect::<Result<Vec<_>, _>>(),
+        ) else {
+            batch.unusable += 1;
+            continue;
         };
-        let Some(first) = first.filter(|_| parts.next().is_none()) else { continue };
-        match FileName::new(first) {
-            Ok(name) => batch.entries.push(FileInfo { name, ..entry.info }),
-            Err(_) => batch.unusable += 1,
+        let (is_top, is_dir) = (above.is_empty(), entry.info.kind == FileKind::Dir);
+        let info = FileInfo { name: name.clone(), ..entry.info };
+        if let Some(within) = &mut within {
+            let at = above.iter().fold(path.clone(), |at, name| at.join(name));
+            if is_dir {
+                // (an empty one has a list, too)
+                within.entry(at.join(&name)).or_default();
+            }
+            if !is_top {
+                within.entry(at).or_default().entries.push(info);
+                continue;
+            }
+        }
+        if is_top {
+            batch.entries.push(info);
         }
     }
 }
@@ -240,11 +283,10 @@ async fn get(inside: &Inside, path: &FilePath, size: u64) -> Result<Vec<u8>, Fau
 async fn one(inside: &Inside, dir: &FilePath, put: &tar::Put<'_>) -> Result<(), Fault> {
     let mut archive = Vec::new();
     tar::head(put, &mut archive);
-    archive.extend_from_slice(&tar::END);
-    inside.store(&absolute(dir), std::io::Cursor::new(archive)).await
+    send(inside, dir, archive).await
 }
 
-fn now() -> i64 {
+pub fn now() -> i64 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     now.ok().and_then(|d| i64::try_from(d.as_secs()).ok()).unwrap_or(0)
 }
@@ -257,12 +299,6 @@ pub async fn mkdir(inside: &Inside, dir: &FilePath, name: &FileName, mode: u32) 
     stat(inside, "making the directory", dir).await?;
     let put = tar::Put { name: name.as_bytes(), kind: FileKind::Dir, mode, seconds: now(), ..tar::Put::default() };
     one(inside, dir, &put).await
-}
-
-pub async fn finish(inside: &Inside, dir: &FilePath, mode: u32, seconds: i64) -> Result<(), Fault> {
-    let Some((above, name)) = dir.split() else { return Ok(()) };
-    one(inside, &above, &tar::Put { name: name.as_bytes(), kind: FileKind::Dir, mode, seconds, ..tar::Put::default() })
-        .await
 }
 
 pub async fn symlink(
@@ -295,10 +331,10 @@ async fn free(inside: &Inside, doing: &str, dir: &FilePath, name: &FileName, rep
     }
 }
 
-fn head_of(wanted: &Wanted, size: u64) -> Vec<u8> {
+fn head_of(name: &[u8], wanted: &Wanted, size: u64) -> Vec<u8> {
     let mut head = Vec::new();
     let put = tar::Put {
-        name: wanted.name.as_bytes(),
+        name,
         kind: FileKind::File,
         size,
         mode: wanted.mode.unwrap_or(0o644),
@@ -309,29 +345,62 @@ fn head_of(wanted: &Wanted, size: u64) -> Vec<u8> {
     head
 }
 
-pub async fn put(inside: &Inside, dir: &FilePath, files: Vec<Put>) -> Vec<Result<(), Fault>> {
-    let mut results = Vec::new();
-    let mut archive = Vec::new();
-    let look = |file: &Put| {
-        let (inside, dir, name, replace) = (inside.clone(), dir.clone(), file.wanted.name.clone(), file.wanted.replace);
-        async move { free(&inside, "writing", &dir, &name, replace).await }
-    };
-    let looks: Vec<_> = files.iter().map(look).collect();
-    let all: Vec<_> = futures_util::stream::iter(looks).buffered(TOGETHER).collect().await;
-    for (file, free) in files.iter().zip(all) {
-        if free.is_ok() {
-            let size = file.bytes.len() as u64;
-            archive.extend(head_of(&file.wanted, size));
-            archive.extend_from_slice(&file.bytes);
+/// Small files, each at its way from a directory; behind what the archive begins with. What is being made here holds nothing
+/// that would be in the way.
+pub async fn put(
+    inside: &Inside,
+    dir: &FilePath,
+    files: Vec<(Vec<u8>, Wanted, Vec<u8>)>,
+    mut archive: Vec<u8>,
+) -> Vec<Result<(), Fault>> {
+    let here: Vec<&Wanted> =
+        files.iter().filter(|(way, ..)| !way.contains(&b'/')).map(|(_, wanted, _)| wanted).collect();
+    let mut free = all_free(inside, dir, &here).await.into_iter();
+    let mut results = Vec::with_capacity(files.len());
+    for (way, wanted, bytes) in &files {
+        let is_free = if way.contains(&b'/') { Ok(()) } else { free.next().unwrap_or(Ok(())) };
+        if is_free.is_ok() {
+            let size = bytes.len() as u64;
+            archive.extend(head_of(way, wanted, size));
+            archive.extend_from_slice(bytes);
             tar::pad(&mut archive, size);
         }
-        results.push(free);
+        results.push(is_free);
     }
-    archive.extend_from_slice(&tar::END);
-    if let Err(fault) = inside.store(&absolute(dir), std::io::Cursor::new(archive)).await {
+    if let Err(fault) = send(inside, dir, archive).await {
         results.iter_mut().filter(|r| r.is_ok()).for_each(|r| *r = Err(fault.clone()));
     }
     results
+}
+
+/// Whether names may be used: of many by one look at the directory, as far as that goes; else by one each.
+async fn all_free(inside: &Inside, dir: &FilePath, wanted: &[&Wanted]) -> Vec<Result<(), Fault>> {
+    const DOING: &str = "writing";
+    if wanted.len() > ALONE
+        && let Ok(Batch { entries, unusable: 0 }) = listed(inside, dir, SWEPT).await
+    {
+        let there: HashMap<&FileName, FileKind> = entries.iter().map(|e| (&e.name, e.kind)).collect();
+        let each = wanted.iter().map(|wanted| match there.get(&wanted.name) {
+            None => Ok(()),
+            Some(_) if !wanted.replace => Err(Errno::EXIST),
+            Some(FileKind::Dir) => Err(Errno::ISDIR),
+            Some(_) => Ok(()),
+        });
+        let path = |wanted: &Wanted| dir.join(&wanted.name);
+        return each.zip(wanted).map(|(is, w)| is.map_err(|e| fault::of(DOING, path(w).as_bytes(), e))).collect();
+    }
+    let look = |wanted: &&Wanted| {
+        let (inside, dir, name, replace) = (inside.clone(), dir.clone(), wanted.name.clone(), wanted.replace);
+        async move { free(&inside, DOING, &dir, &name, replace).await }
+    };
+    let looks: Vec<_> = wanted.iter().map(look).collect();
+    futures_util::stream::iter(looks).buffered(TOGETHER).collect().await
+}
+
+/// Unpacks an archive, whose end is still to come, into a directory.
+pub async fn send(inside: &Inside, dir: &FilePath, mut archive: Vec<u8>) -> Result<(), Fault> {
+    archive.extend_from_slice(&tar::END);
+    inside.store(&absolute(dir), std::io::Cursor::new(archive)).await
 }
 
 /// A file that is sent as one archive.
@@ -350,7 +419,7 @@ impl Sending {
         stat(inside, "writing", dir).await?;
         let (mut to, from) = tokio::io::duplex(crate::filesys::PIECE);
         if let Some(size) = wanted.size {
-            let head = head_of(wanted, size);
+            let head = head_of(wanted.name.as_bytes(), wanted, size);
             // (there is room for a header)
             let _ = to.write_all(&head).await;
         }
@@ -379,7 +448,7 @@ impl Sending {
             let size = self.size.unwrap_or(self.kept.len() as u64);
             let mut rest = Vec::new();
             if self.size.is_none() {
-                rest = head_of(&self.wanted, size);
+                rest = head_of(self.wanted.name.as_bytes(), &self.wanted, size);
                 rest.append(&mut self.kept);
             }
             tar::pad(&mut rest, size);

@@ -105,6 +105,15 @@ pub fn entry(line: &[u8], batch: &mut Batch) {
     }
 }
 
+/// An entry that may lie deeper: the names of the directories that lead there, and what it is.
+pub fn entry_below(line: &[u8]) -> Option<(Vec<FileName>, FileInfo)> {
+    let (info, rest) = info(line, FileName::default())?;
+    let mut names = rest.strip_prefix(b"./").unwrap_or(rest).split(|b| *b == b'/').map(|name| FileName::new(name).ok());
+    let mut names = names.by_ref().collect::<Option<Vec<_>>>()?;
+    let name = names.pop()?;
+    Some((names, FileInfo { name, ..info }))
+}
+
 /// `81a4 target`, or `- target` where it leads nowhere.
 pub fn link(line: &[u8]) -> LinkInfo {
     let mut rest = line;
@@ -183,6 +192,12 @@ mod tests {
         assert_eq!(
             (dir.kind, dir.mtime_ms, dir.uid, dir.owner.as_str(), dir.group.as_str()),
             (FileKind::Dir, -5000, 7, "", "staff")
+        );
+        let (way, deep) = entry_below(b"81a4 1 1 0 0 root root ./a/b c/d").unwrap();
+        assert_eq!((way.len(), way[1].as_bytes(), deep.name.as_bytes()), (2, &b"b c"[..], &b"d"[..]));
+        assert!(
+            entry_below(b"81a4 1 1 0 0 root root ./a/../d").is_none()
+                && entry_below(b"81a4 1 1 0 0 root root ./a//d").is_none()
         );
         for bad in
             [&b"x"[..], b"", b"81a4 1 1 0 0 root root ./..", b"81a4 1 1 0 0 root root ./a/b", b"zz 1 1 0 0 r r ./a"]

@@ -33,8 +33,9 @@ pub const REAL: &str = r#"
 path "$1"; if [ -d "$p" ]; then into "$p"; printf '%s ' "$m"; pwd -P; exit; fi
 stat "$p" >/dev/null || exit 10; printf '%s ' "$m"; readlink -f "$p""#;
 
-/// DIR: entries.
-pub const LIST: &str = r#"path "$1"; into "$p"; exec find . -mindepth 1 -maxdepth 1 -exec stat -c "$m $look %n" {} +"#;
+/// DIR LEVELS: entries.
+pub const LIST: &str =
+    r#"path "$1"; into "$p"; exec find . -mindepth 1 -maxdepth "$2" -exec stat -c "$m $look %n" {} +"#;
 
 /// DIR NAME...: where links lead: the kind there, and the words.
 pub const LINKS: &str = r#"
@@ -55,10 +56,9 @@ stat -L -c "$m $look" "$p" || exit 10
 if [ ! -r "$p" ]; then echo 'Permission denied' >&2; exit 10; fi
 if [ "$4" = 0 ]; then exec dd if="$p" bs=65536 skip="$3"; else exec dd if="$p" bs=65536 skip="$3" count="$4"; fi"#;
 
-/// DIR {NAME BYTES}...: files, each with its mark.
+/// {DIR NAME BYTES}...: files, each with its mark.
 pub const GET: &str = r#"
-path "$1"; into "$p"; shift
-while [ $# -gt 0 ]; do path "./$1"; n=$2; shift 2
+while [ $# -gt 0 ]; do path "$1"; d=$p; path "$2"; p=$d/$p; n=$3; shift 3
   if [ -L "$p" ]; then printf '%s -\nToo many levels of symbolic links\n' "$m"
   elif [ -d "$p" ]; then printf '%s -\nIs a directory\n' "$m"
   elif [ ! -f "$p" ]; then printf '%s -\nNo such file or directory\n' "$m"
@@ -84,8 +84,8 @@ pub fn put() -> String {
     format!(
         r#"{NAMED}
 path "$1"; into "$p"; shift
-tar -x -o -p -f - || {{ while [ $# -gt 0 ]; do rm -f "./$1"; shift 3; done; exit 11; }}
-while [ $# -gt 0 ]; do part=$1; path "./$2"; if w=$(named "./$part" "$p" "$3"); then printf '%s +\n' "$m"; else rm -f "./$part"; printf '%s -\n%s\n' "$m" "$w"; fi; shift 3; done"#
+tar -x -o -p -f - || {{ while [ $# -gt 0 ]; do path "./$1"; rm -f "$p"; shift 3; done; exit 11; }}
+while [ $# -gt 0 ]; do path "./$1"; part=$p; path "./$2"; if w=$(named "$part" "$p" "$3"); then printf '%s +\n' "$m"; else rm -f "$part"; printf '%s -\n%s\n' "$m" "$w"; fi; shift 3; done"#
     )
 }
 
@@ -149,8 +149,18 @@ pub const CHMOD: &str = r#"
 path "$1"; if [ -L "$p" ]; then echo 'Too many levels of symbolic links' >&2; exit 10; fi
 exec chmod "$2" "$p""#;
 
-/// DIR MODE SECONDS: of a directory that has been filled.
-pub const FILLED: &str = r#"path "$1"; into "$p"; touch -d "@$3" . && exec chmod "$2" ."#;
+/// MODE DIR...: directories that get theirs once they are filled, the uppermost first.
+pub const MKDIRS: &str = r#"
+mode=$1; shift
+for a; do path "$a"; if [ -d "$p" ] && [ ! -L "$p" ]; then continue; fi; mkdir "$p" && chmod "$mode" "$p" || exit 10; done
+printf '%s ' "$m""#;
+
+/// {DIR MODE SECONDS}...: of directories that have been filled.
+pub const FILLED: &str = r#"
+while [ $# -gt 0 ]; do path "$1"
+  if w=$( (into "$p" && touch -d "@$3" . && chmod "$2" .) 2>&1 ); then printf '%s +\n' "$m"; else printf '%s -\n%s\n' "$m" "$w"; fi
+  shift 3
+done"#;
 
 /// PATH: where a link leads.
 pub const READLINK: &str = r#"

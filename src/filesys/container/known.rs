@@ -1,0 +1,122 @@
+//! Owns what is known of a container's directories: which were seen a moment ago, and which are being made by us. A program
+//! started in a container takes its engine tens of milliseconds: so a directory that is missing is promised, and made with
+//! the first files that come into it. Pure, but for the clock.
+
+use crate::proto::control::FilePath;
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+/// What was seen is so for that long.
+const SEEN: Duration = Duration::from_secs(2);
+/// No more are remembered.
+const MOST: usize = 50_000;
+
+#[derive(Default)]
+pub struct Known {
+    seen: HashMap<FilePath, Instant>,
+    /// Directories of ours that have not got their mode yet; whether they are there already.
+    fresh: HashMap<FilePath, bool>,
+}
+
+impl Known {
+    /// A directory, and no link, is there.
+    pub fn see(&mut self, path: FilePath) {
+        if self.seen.len() >= MOST {
+            self.seen.clear();
+        }
+        self.seen.insert(path, Instant::now());
+    }
+
+    /// Whether a directory is there, or as good as there.
+    pub fn has(&self, path: &FilePath) -> bool {
+        self.is_fresh(path) || self.seen.get(path).is_some_and(|at| at.elapsed() < SEEN)
+    }
+
+    /// Whether nothing can be there: it lies in what is only promised.
+    pub fn is_missing(&self, path: &FilePath) -> bool {
+        let within = |above: &FilePath| self.fresh.get(above) == Some(&false);
+        !self.is_fresh(path) && path.split().is_some_and(|(above, _)| within(&above))
+    }
+
+    /// It will be made.
+    pub fn promise(&mut self, path: FilePath) {
+        self.fresh.entry(path).or_insert(false);
+    }
+
+    pub fn is_fresh(&self, path: &FilePath) -> bool {
+        self.fresh.contains_key(path)
+    }
+
+    /// What is to be made before something can come into a directory, the uppermost first.
+    pub fn promised(&self, path: &FilePath) -> Vec<FilePath> {
+        let mut all = Vec::new();
+        let mut at = path.clone();
+        while let Some(made) = self.fresh.get(&at) {
+            if !made {
+                all.push(at.clone());
+            }
+            let Some((above, _)) = at.split() else { break };
+            at = above;
+        }
+        all.reverse();
+        all
+    }
+
+    pub fn made(&mut self, paths: &[FilePath]) {
+        for path in paths {
+            self.fresh.insert(path.clone(), true);
+        }
+    }
+
+    /// It has its mode: it is one like others.
+    pub fn finished(&mut self, path: &FilePath) {
+        self.fresh.remove(path);
+        self.see(path.clone());
+    }
+
+    /// The directory above all that is being made here, and the way from there.
+    pub fn base(&self, path: &FilePath) -> (FilePath, Vec<u8>) {
+        let (mut base, mut way) = (path.clone(), Vec::new());
+        while self.is_fresh(&base)
+            && let Some((above, name)) = base.split()
+        {
+            way = if way.is_empty() { name.as_bytes().to_vec() } else { [name.as_bytes(), b"/", &way].concat() };
+            base = above;
+        }
+        (base, way)
+    }
+
+    /// Something was taken away.
+    pub fn forget(&mut self) {
+        *self = Known::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(text: &str) -> FilePath {
+        FilePath::new(text.as_bytes().to_vec()).unwrap()
+    }
+
+    #[test]
+    fn what_is_promised_is_made_from_above() {
+        let mut known = Known::default();
+        assert!(!known.has(&path("/a")) && known.promised(&path("/a")).is_empty());
+        known.see(path("/a"));
+        known.promise(path("/a/b"));
+        known.promise(path("/a/b/c"));
+        assert!(known.has(&path("/a/b/c")) && known.is_missing(&path("/a/b/x")) && !known.is_missing(&path("/a/x")));
+        assert_eq!(known.promised(&path("/a/b/c")), [path("/a/b"), path("/a/b/c")]);
+        assert_eq!(known.base(&path("/a/b/c")), (path("/a"), b"b/c".to_vec()));
+        assert_eq!(known.base(&path("/a")), (path("/a"), Vec::new()));
+        known.made(&[path("/a/b")]);
+        assert_eq!(known.promised(&path("/a/b/c")), [path("/a/b/c")]);
+        assert!(!known.is_missing(&path("/a/b/x")));
+        known.finished(&path("/a/b"));
+        assert_eq!(known.base(&path("/a/b/c")), (path("/a/b"), b"c".to_vec()));
+        known.forget();
+        assert!(!known.has(&path("/a")));
+    }
+}
