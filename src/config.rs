@@ -423,7 +423,10 @@ impl Limits {
                 "swap" => self.swap = pair()?,
                 "temp" => self.temp = pair()?,
                 "after_s" => self.after = Duration::from_secs(number(value, 0..=3600).map_err(named)?),
-                other => return Err(wrong(format!("there is no '{}'", short(other, 40)))),
+                other => {
+                    let all = "cpu, mem, disk, swap, temp and after_s are";
+                    return Err(wrong(format!("there is no '{}': {all}", short(other, 40))));
+                }
             }
         }
         Ok(())

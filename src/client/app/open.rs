@@ -419,8 +419,11 @@ impl App {
                 // (its layout was brought back meanwhile)
                 Some(there) => {
                     self.tabs.remove_pane(pane);
-                    self.panes.remove(&pane);
+                    let ahead = self.panes.remove(&pane).map(|p| p.ahead).unwrap_or_default();
                     self.go_to_pane(there);
+                    if !ahead.is_empty() {
+                        self.send(there, &ahead, out);
+                    }
                 }
                 None => self.attach(pane, session, false, out),
             },
