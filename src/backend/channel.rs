@@ -17,7 +17,7 @@ use std::io;
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
@@ -66,7 +66,7 @@ pub async fn open(socket: StdUnixStream, open: ChannelOpen, within: Duration) ->
             if let Incoming::Notice { method, params } = message
                 && let Some(Notice::TargetSilent(ms)) = Notice::from_wire(&method, params)
             {
-                hears.send_if_modified(|device| device.hear(ms, sys::unix_ms(SystemTime::now())));
+                hears.send_if_modified(|device| device.hear(ms, sys::boot_ms()));
             }
         }
     });

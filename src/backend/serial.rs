@@ -183,7 +183,7 @@ struct Run {
     marks: Vec<String>,
     host: String,
     away: Option<String>,
-    since_ms: u64,
+    since_up: u64,
     /// How it stands is to be told anew.
     changed: bool,
     told_percent: (u64, Option<Instant>),
@@ -210,7 +210,7 @@ impl Run {
             marks: Vec::new(),
             host: String::new(),
             away: None,
-            since_ms: sys::unix_ms(SystemTime::now()),
+            since_up: sys::boot_ms(),
             changed: false,
             told_percent: (0, None),
             told_dropped: false,
@@ -261,7 +261,7 @@ impl Run {
         Device {
             what: format!("{} · {}{host}", self.config.port, self.config.speed()),
             state: if self.away.is_some() { Device::WAITING } else { Device::CONNECTED }.into(),
-            since_ms: self.since_ms,
+            since_up: self.since_up,
             why: self.away.clone(),
             marks,
             ..Device::default()
@@ -281,14 +281,14 @@ impl Run {
     fn is_there(&mut self) {
         self.away = None;
         self.told_dropped = false;
-        self.since_ms = sys::unix_ms(SystemTime::now());
+        self.since_up = sys::boot_ms();
         self.changed = true;
     }
 
     /// It is away: why, and what else is to be said.
     fn is_away(&mut self, why: &str, more: &str) {
         self.away = Some(why.to_string());
-        self.since_ms = sys::unix_ms(SystemTime::now());
+        self.since_up = sys::boot_ms();
         self.changed = true;
         let now = wall().clock();
         self.note(&format!("{why} {now}, waiting{more}"));

@@ -19,7 +19,7 @@ use line::Line;
 use protocol::Protocol;
 use std::io;
 use std::net::SocketAddr;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -49,12 +49,7 @@ pub async fn open(telnet: Telnet, size: Size, term: &str) -> Result<Bridge, Faul
     let wanted = wanted(&telnet.mode)?;
     let stream = dial(&telnet).await.map_err(|why| Fault::new(Fault::DEVICE, why))?;
     let what = format!("telnet {}", escape(&telnet.dest()));
-    let device = Device {
-        what,
-        state: Device::CONNECTED.into(),
-        since_ms: sys::unix_ms(SystemTime::now()),
-        ..Device::default()
-    };
+    let device = Device { what, state: Device::CONNECTED.into(), since_up: sys::boot_ms(), ..Device::default() };
     let (bridge, far) =
         bridge::pair(device).map_err(|e| Fault::new(Fault::SPAWN, format!("no pair of sockets: {e}")))?;
     let mut session = Session {
@@ -318,7 +313,7 @@ impl Session {
             let restated = device.state != state;
             if restated {
                 (device.state, device.why) = (state.into(), why.map(Into::into));
-                device.since_ms = sys::unix_ms(SystemTime::now());
+                device.since_up = sys::boot_ms();
             }
             let remarked = device.marks.first().map(String::as_str) != mark;
             if remarked {

@@ -153,6 +153,8 @@ pub struct Host {
     pub forwards: Vec<Status>,
     /// The person's ssh-agent and display, as far as it has them.
     pub lends: Lends,
+    /// The name, address and port that were reached; escaped. Empty = this machine, or not known.
+    pub address: String,
     /// What listens there, as it was told last; None = not told since somebody looks.
     pub ports: Option<Vec<PortInfo>>,
     pub rtt: Option<Duration>,

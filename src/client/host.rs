@@ -393,8 +393,12 @@ pub enum HostEvent {
     /// The connection to a host without an agent is gone, until `Silent` of zero: the next session makes it anew.
     Unlinked,
     Gauges(Box<Gauges>),
-    /// What the host is lent over the link that stands now.
-    Lends(Lends),
+    /// What the host is lent over the link that stands now; the name, address and port that were reached, escaped
+    /// (empty = not known).
+    Reached {
+        lends: Lends,
+        address: String,
+    },
     /// All of the host's, when one is another (and every 2 s while somebody looks).
     Forwards(Vec<Status>),
     /// What listens there; by port.

@@ -72,7 +72,7 @@ fn session_of(event: &HostEvent) -> Option<&SessionId> {
         | HostEvent::Unlinked
         | HostEvent::Gauges(_)
         | HostEvent::Forwards(_)
-        | HostEvent::Lends(_)
+        | HostEvent::Reached { .. }
         | HostEvent::Ports(_)
         | HostEvent::Containers { .. }
         | HostEvent::Ask { .. }

@@ -5,6 +5,8 @@ pub mod deeds;
 mod keys;
 mod rows;
 
+pub use rows::sign_of;
+
 use super::app::Host;
 use super::host::{HostId, HostState};
 use super::layer::field::Field;

@@ -249,7 +249,7 @@ impl Default for SessionInfo {
     }
 }
 
-fn is_zero(n: &u64) -> bool {
+pub(super) fn is_zero(n: &u64) -> bool {
     *n == 0
 }
 pub(super) fn is_no(b: &bool) -> bool {

@@ -18,6 +18,7 @@ use crate::term::keys;
 use crate::term::screen::Colors;
 use serde_json::Value;
 use std::sync::Arc;
+use std::time::SystemTime;
 use tokio::sync::oneshot;
 
 impl Session {
@@ -176,7 +177,11 @@ impl Session {
         };
         info.cols = self.size.cols;
         info.rows = self.size.rows;
-        info.age_s = (sys::boot_ms().saturating_sub(self.began_ms) / 1000).max(1);
+        let up = sys::boot_ms();
+        info.age_s = (up.saturating_sub(self.began_ms) / 1000).max(1);
+        if let Some(device) = &mut info.device {
+            device.since_ms = sys::unix_ms(SystemTime::now()).saturating_sub(up.saturating_sub(device.since_up));
+        }
         info.offset = self.ring.end();
         info.bells = self.bells;
         info.title = self.engine.title().to_string();

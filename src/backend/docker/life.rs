@@ -200,7 +200,7 @@ pub async fn open(docker: Docker, size: Size, term: &str, name: &str) -> Result<
     let device = Device {
         what: stand.what(),
         state: Device::CONNECTED.into(),
-        since_ms: sys::unix_ms(SystemTime::now()),
+        since_up: sys::boot_ms(),
         container: Some(stand.id.clone()),
         socket: Some(engine.socket().to_string_lossy().into_owned()),
         ..Device::default()
@@ -429,7 +429,7 @@ impl Life {
         let (what, id) = (self.container.what(), self.container.id.clone());
         self.device.send_modify(|d| {
             if d.state != state {
-                d.since_ms = sys::unix_ms(SystemTime::now());
+                d.since_up = sys::boot_ms();
             }
             (d.state, d.why, d.what, d.container) = (state.into(), why, what, Some(id));
         });

@@ -91,8 +91,9 @@ impl App {
 
     /// A pane's port or container is away: since when and why, in a few words.
     pub fn waits(&self, pane: &Pane) -> Option<String> {
-        let device = pane.info.as_deref()?.device.as_deref().filter(|d| d.state == Device::WAITING)?;
-        let since = self.unix_now() - i64::try_from(device.since_ms / 1000).unwrap_or(i64::MAX);
+        let info = pane.info.as_deref()?;
+        let device = info.device.as_deref().filter(|d| d.state == Device::WAITING)?;
+        let since = self.stands_for(&pane.host, info, device);
         let why = device.why.as_deref().map(|w| format!(": {}", short(w, 80))).unwrap_or_default();
         Some(format!("waiting {}{why}", age(since.max(0))))
     }

@@ -428,12 +428,15 @@ mod tests {
         let host = HostId::new("build-server");
         s.at(10.0);
         s.host("build-server", HostEvent::Gauges(gauges(78.0)));
-        s.host("build-server", HostEvent::Sessions(vec![info("r1", 50, 20)]));
+        let named = SessionInfo { name: "nightly".into(), kind: "serial".into(), ..info("r2", 50, 20) };
+        s.host("build-server", HostEvent::Sessions(vec![info("r1", 50, 20), named]));
+        let address = "build.example.org (192.0.2.7) port 22".to_string();
+        s.host("build-server", HostEvent::Reached { lends: Default::default(), address: address.clone() });
         s.keys("C-b e");
         s.app.tree.chosen = Some(Row::Host(host.clone()));
         s.app.dirty = true;
-        for part in ["online", "Agent 1", "Up 3d 14h", "78%", "62%", "28%", "↓12K ↑3.0K", "Sessions (", "[n New Shell]"]
-        {
+        let bar = ["online", "Agent 1", "Up 3d 14h", "78%", "62%", "28%", "↓12K ↑3.0K", "Sessions (", "[n New Shell]"];
+        for part in bar.into_iter().chain([&*address, "~ nightly: "]) {
             assert!(s.has(part), "no {part:?}\n{}", s.screen());
         }
         // each state has its word

@@ -56,6 +56,7 @@ impl Host {
             coming: Vec::new(),
             forwards: Vec::new(),
             lends: Lends::default(),
+            address: String::new(),
             ports: None,
             rtt: None,
             srtt: None,
@@ -210,7 +211,7 @@ impl App {
             HostEvent::Gauges(g) => self.gauges.add(&id, g, now, &self.settings.limits),
             HostEvent::Forwards(list) => self.forwards(&id, list),
             HostEvent::Containers { tag, result } => self.containers_told(&id, tag, result),
-            HostEvent::Lends(lends) => host.lends = lends,
+            HostEvent::Reached { lends, address } => (host.lends, host.address) = (lends, address),
             HostEvent::Ports(list) => {
                 host.ports = Some(list);
                 self.refresh_ports(&id);

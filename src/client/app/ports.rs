@@ -168,7 +168,13 @@ mod tests {
         assert!(!screen.contains("port 8080") && !screen.contains("port 9000"), "forwarded already: {screen}");
         assert!(screen.lines().last().unwrap().contains("⇄2"), "{screen}");
         assert!(!screen.contains("lends"), "{screen}");
-        s.host("web", HostEvent::Lends(crate::transport::ssh::Lends { agent: true, display: true }));
+        s.host(
+            "web",
+            HostEvent::Reached {
+                lends: crate::transport::ssh::Lends { agent: true, display: true },
+                address: String::new(),
+            },
+        );
         assert!(s.screen().lines().last().unwrap().contains("lends agent, X11"), "{}", s.screen());
         // what was chosen stays so when others come
         s.keys("j j Enter");

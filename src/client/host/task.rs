@@ -604,7 +604,9 @@ impl Task {
         };
         self.had_agent |= live.without.is_none();
         self.tell(HostEvent::State(HostState::Online { build: hello.build, hostname: hello.hostname }));
-        self.tell(HostEvent::Lends(live.ssh.as_ref().map(|ssh| ssh.lends()).unwrap_or_default()));
+        let reached = live.ssh.as_ref().map(|ssh| (ssh.lends(), ssh.look().address.clone()));
+        let (lends, address) = reached.unwrap_or_default();
+        self.tell(HostEvent::Reached { lends, address });
         if hello.ends_at_logout {
             self.tell(HostEvent::Said { what: super::ends_at_logout(&self.host) });
         }

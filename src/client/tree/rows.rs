@@ -222,7 +222,7 @@ impl App {
             active: pane.is_some_and(|p| self.tabs.focused() == Some(p.id)),
             // seconds would only make it restless
             aside: match info.device.as_deref().filter(|_| host.tells() && info.is_alive()) {
-                Some(device) => self.standing_of(device),
+                Some(device) => self.standing_of(id, info, device),
                 None => seconds.filter(|s| *s >= 60 && host.tells()).map(super::age).unwrap_or_default(),
             },
             standing: (!host.tells()).then_some(Standing::Offline),
@@ -238,8 +238,8 @@ impl App {
     }
 
     /// `connected [14h]`, `waiting [2m]`; escaped.
-    fn standing_of(&self, device: &Device) -> String {
-        let since = self.unix_now() - i64::try_from(device.since_ms / 1000).unwrap_or(i64::MAX);
+    fn standing_of(&self, host: &HostId, info: &SessionInfo, device: &Device) -> String {
+        let since = self.stands_for(host, info, device);
         let since = if since >= 60 { format!(" [{}]", age(since)) } else { String::new() };
         format!("{}{since}", short(&device.state, 20))
     }
@@ -254,6 +254,16 @@ impl App {
                 _ => (said, Standing::Online),
             },
             how => (said, how),
+        }
+    }
+
+    /// Seconds for which what it is connected to stands as it does.
+    pub fn stands_for(&self, host: &HostId, info: &SessionInfo, device: &Device) -> i64 {
+        let seconds = |ms: u64| i64::try_from(ms / 1000).unwrap_or(i64::MAX);
+        match (self.age_of(host, info), info.created_up) {
+            // (by a clock that nobody sets; nor need theirs and ours be set alike)
+            (Some(age), Some(created)) if device.since_up > 0 => age - seconds(device.since_up.saturating_sub(created)),
+            _ => self.unix_now().saturating_sub(seconds(device.since_ms)),
         }
     }
 

@@ -10,7 +10,7 @@ use crate::client::host::{HostId, HostState};
 use crate::client::keymap::shown;
 use crate::client::pane::command_of;
 use crate::client::tree::deeds::{Act, key_of};
-use crate::client::tree::{Place, age, host_text, unheard};
+use crate::client::tree::{Place, age, host_text, sign_of, unheard};
 use crate::proto::control::SessionInfo;
 use crate::text::{count, short};
 use crate::theme::Theme;
@@ -215,7 +215,7 @@ fn lines_of_host(app: &App, theme: &Theme, id: &HostId, width: usize) -> (String
     let title_style = style_of(theme, Some(host), state.1);
     say_state(theme, state, Some(host), width, &mut lines);
     if let HostState::Online { build, hostname } = &host.state {
-        let address = host.link.as_ref().map(|l| short(&l.address, 80)).unwrap_or_default();
+        let address = short(&host.address, 80);
         let up = seen.and_then(|s| s.current(app.now)).filter(|g| g.uptime > 0);
         let words = [
             format!("Host {}", if address.is_empty() { short(hostname, 60) } else { address }),
@@ -344,9 +344,13 @@ fn session_lines(app: &App, theme: &Theme, host: &HostId, sessions: &[&SessionIn
             None if info.target.is_empty() => format!("{} · {}", short(&command_of(info), 60), short(&info.state, 20)),
             None => format!("SSH → {} · {}", short(&info.connection, 40), short(&info.state, 20)),
         };
-        let mark = if info.is_alive() { "▶" } else { " " };
+        let name = if info.name.is_empty() { String::new() } else { format!("{}: ", short(&info.name, 30)) };
         let style = if info.is_alive() { theme.text } else { theme.dim };
-        Line(format!("{mark} {what}"), style, app.age_of(host, info).map(age).unwrap_or_default())
+        Line(
+            format!("{} {name}{what}", sign_of(&info.kind)),
+            style,
+            app.age_of(host, info).map(age).unwrap_or_default(),
+        )
     };
     lines.extend(sessions.iter().take(SESSIONS).map(row));
     if sessions.len() > SESSIONS {

@@ -2,7 +2,7 @@
 //! Leaves out the calls of every session (`super`).
 
 use super::connections::check::check_baud;
-use super::{Done, Method};
+use super::{Done, Method, is_zero};
 use crate::proto::ids::SessionId;
 use serde::{Deserialize, Serialize};
 
@@ -14,8 +14,11 @@ pub struct Device {
     pub what: String,
     /// connected, waiting (it is away, and is looked for)
     pub state: String,
-    /// Since when, ms since 1970.
+    /// Since when, ms since 1970 by the clock as it is set there now.
     pub since_ms: u64,
+    /// The same in ms since its machine was booted, a clock that nobody sets; 0 = not told.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub since_up: u64,
     /// Why it waits; who has it. Untrusted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
@@ -35,13 +38,14 @@ impl Device {
     pub const WAITING: &str = "waiting";
 
     /// A host was silent for so long, ms; 0 = it is heard. Whether that is news: how long it lasts is counted by who shows it.
-    pub fn hear(&mut self, quiet_ms: u64, now_ms: u64) -> bool {
+    /// `up_ms` = ms since this machine was booted.
+    pub fn hear(&mut self, quiet_ms: u64, up_ms: u64) -> bool {
         let state = if quiet_ms == 0 { "" } else { Device::WAITING };
         if self.state == state {
             return false;
         }
         self.state = state.into();
-        self.since_ms = now_ms.saturating_sub(quiet_ms);
+        self.since_up = up_ms.saturating_sub(quiet_ms);
         self.why = (quiet_ms != 0).then(|| "nothing is heard of it".into());
         true
     }
@@ -248,7 +252,7 @@ mod tests {
         let mut host = Device::default();
         assert!(!host.hear(0, 10_000), "it was heard all the time");
         assert!(host.hear(3000, 10_000));
-        assert_eq!((host.state.as_str(), host.since_ms), (Device::WAITING, 7000));
+        assert_eq!((host.state.as_str(), host.since_up), (Device::WAITING, 7000));
         assert!(!host.hear(4000, 11_000), "it lasts");
         assert!(host.hear(0, 12_000) && host.state.is_empty() && host.why.is_none());
     }
