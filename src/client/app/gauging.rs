@@ -395,6 +395,12 @@ mod tests {
             s.event(Event::Resize(crate::proto::ids::Size::new(cols, 24)));
             assert!(status(&s).contains(has) && !status(&s).contains(lacks), "{cols}: {}", status(&s));
         }
+        // what matters less is not shown in the place of what matters more
+        let mut idle = gauges(78.0);
+        idle.nets[0] = Net { rx: Some(0), tx: Some(0), ..idle.nets[0].clone() };
+        s.host("build-server", HostEvent::Gauges(idle));
+        s.event(Event::Resize(crate::proto::ids::Size::new(29, 24)));
+        assert!(!status(&s).contains("CPU") && !status(&s).contains("↓0"), "{}", status(&s));
     }
 
     #[test]

@@ -64,11 +64,16 @@ fn gauges(theme: &Theme, seen: &Seen, now: Duration, add: &mut impl FnMut(&str, 
     if let Some(cpu) = g.cpu {
         let line = sparks(seen.last(|p| p.cpu, 5));
         let style = level(theme, cpu);
-        let _ = add(&format!("CPU {line} {cpu:.0}%"), style, false) || add(&format!("CPU {cpu:.0}%"), style, false);
+        // (what matters less is not shown in the place of what matters more)
+        if !add(&format!("CPU {line} {cpu:.0}%"), style, false) && !add(&format!("CPU {cpu:.0}%"), style, false) {
+            return;
+        }
     }
     for (name, percent) in [("MEM", g.mem()), ("DISK", g.fullest().map(|d| d.percent()))] {
-        if let Some(percent) = percent {
-            add(&format!("{name} {percent:.0}%"), filling(theme, percent), false);
+        if let Some(percent) = percent
+            && !add(&format!("{name} {percent:.0}%"), filling(theme, percent), false)
+        {
+            return;
         }
     }
     if let (Some(rx), Some(tx)) = rates(g) {
