@@ -173,6 +173,7 @@ impl App {
         }
         let mut out = Vec::new();
         let was_dirty = std::mem::replace(&mut self.dirty, true);
+        let lists = matches!(event, HostEvent::State(_) | HostEvent::Sessions(_) | HostEvent::Connections(_));
         match event {
             HostEvent::State(state) => {
                 self.host_state(&id, state, &mut out);
@@ -364,7 +365,21 @@ impl App {
             HostEvent::Unasked { id: question_id } => self.take_back(&id, |n| n == question_id),
         }
         self.see_what_is_left(&mut out);
+        if lists {
+            self.renew_lists();
+        }
         out
+    }
+
+    /// Hosts tell something else while a list of what they tell is open.
+    fn renew_lists(&mut self) {
+        let mut layers = std::mem::take(&mut self.layers);
+        for layer in &mut layers {
+            if let Layer::Picker(picker) = layer {
+                picker.renewed(self);
+            }
+        }
+        self.layers = layers;
     }
 
     /// The host's questions with these numbers are asked no longer.

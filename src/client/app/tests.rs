@@ -1439,6 +1439,34 @@ fn nothing_of_a_host_is_shown_as_if_live_while_it_is_away() {
 }
 
 #[test]
+fn what_is_told_while_it_is_looked_for_is_found() {
+    let mut s = Bench::full(100, 24);
+    s.host("nas", HostEvent::State(online()));
+    s.keys("C-b g");
+    s.keys("'nightly");
+    assert!(s.has("nothing matches"), "{}", s.screen());
+    // it may be told yet
+    s.keys("Enter");
+    let named = |id: &str, name: &str| SessionInfo { name: name.into(), ..info(id, 50, 20) };
+    s.host("nas", HostEvent::Sessions(vec![named("n1", "other"), named("n2", "nightly")]));
+    assert!(!s.has("nothing matches"), "{}", s.screen());
+    s.keys("Enter");
+    let attached =
+        |e: &Effect| matches!(e, Effect::Host(_, HostCommand::Attach { session, .. }) if session.as_str() == "n2");
+    assert!(s.effects.iter().any(attached), "{:?}", s.effects);
+    // who has gone down in the list stays where they are
+    s.keys("C-b g");
+    s.keys("'n Down Down");
+    let chosen = |s: &Bench| match s.app.layers.last() {
+        Some(Layer::Picker(p)) => p.items[p.found[p.chosen]].text.clone(),
+        _ => panic!("{}", s.screen()),
+    };
+    let was = chosen(&s);
+    s.host("nas", HostEvent::Sessions(vec![named("n0", "nn"), named("n1", "other"), named("n2", "nightly")]));
+    assert_eq!(chosen(&s), was);
+}
+
+#[test]
 fn a_host_that_no_file_names_is_connected_by_what_is_typed() {
     let mut s = Bench::full(100, 24);
     s.keys("C-b g");

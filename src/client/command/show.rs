@@ -131,7 +131,7 @@ fn pick(app: &mut App, title: &str, items: Vec<Item>) -> Vec<Effect> {
     Vec::new()
 }
 
-pub fn go_to(app: &mut App) -> Vec<Effect> {
+fn places(app: &App) -> Vec<Item> {
     let mut items = Vec::new();
     tabs(app, &mut items);
     sessions(app, &mut items);
@@ -147,7 +147,12 @@ pub fn go_to(app: &mut App) -> Vec<Effect> {
     };
     items.extend(closed.into_iter().filter(is_closed));
     hosts(app, &mut items);
-    app.layers.push(Layer::Picker(Picker::new("go to (or user@host:port)", items).or_typed(connect_to)));
+    items
+}
+
+pub fn go_to(app: &mut App) -> Vec<Effect> {
+    let picker = Picker::told_by_hosts("go to (or user@host:port)", app, places).or_typed(connect_to);
+    app.layers.push(Layer::Picker(picker));
     Vec::new()
 }
 /// A host that no file names, as `thub HOST` takes it. (A plain word is looked for, and may be anything.)

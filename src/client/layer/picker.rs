@@ -2,6 +2,7 @@
 
 use super::field::Field;
 use super::{Choice, Outcome};
+use crate::client::app::App;
 use crate::client::view::wrap;
 use crate::term::input::Key;
 use crate::text::escape;
@@ -61,6 +62,8 @@ pub struct Picker {
     typed: Option<fn(&str) -> Option<Item>>,
     /// So many of the items are not made of it.
     own: usize,
+    /// What its items are made of: they are made anew when a host tells something else while it is open.
+    of: Option<fn(&App) -> Vec<Item>>,
 }
 
 impl Picker {
@@ -79,6 +82,30 @@ impl Picker {
             width: 72,
             keyed: false,
             typed: None,
+            of: None,
+        }
+    }
+
+    /// A list of what hosts tell, as far as they have told it: `of` makes it.
+    pub fn told_by_hosts(title: impl Into<String>, app: &App, of: fn(&App) -> Vec<Item>) -> Picker {
+        Picker { of: Some(of), ..Picker::new(title, of(app)) }
+    }
+
+    /// The same list as it is told now: what is typed stays, and who has gone down in it stays where they are.
+    pub fn renewed(&mut self, app: &App) {
+        let Some(of) = self.of else { return };
+        let label =
+            |p: &Picker| p.found.get(p.chosen).and_then(|i| p.items.get(*i)).map(|i| (i.text.clone(), i.label.clone()));
+        let chosen = label(self).filter(|_| self.chosen > 0);
+        self.items = of(app);
+        self.own = self.items.len();
+        self.find();
+        if chosen.is_some() {
+            let at = (0..self.found.len()).find(|n| {
+                self.chosen = *n;
+                label(self) == chosen
+            });
+            self.chosen = at.unwrap_or(0);
         }
     }
 
@@ -149,6 +176,8 @@ impl Picker {
     fn choose(&self) -> Outcome {
         match self.found.get(self.chosen).and_then(|i| self.items.get(*i)) {
             Some(item) => Outcome::Choose(item.choice.clone()),
+            // (what is looked for may be told yet)
+            None if self.of.is_some() => Outcome::Stay,
             None => Outcome::Close,
         }
     }
