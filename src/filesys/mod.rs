@@ -382,7 +382,7 @@ impl Dir {
 
     /// Whether small files of several directories are read as fast together as those of one.
     fn reads_across(&self) -> bool {
-        matches!(self, Dir::Container(dir) if dir.has_tools())
+        matches!(self, Dir::Container(_))
     }
 
     pub fn list(&self) -> Listing {
