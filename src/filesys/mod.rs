@@ -373,7 +373,7 @@ impl Dir {
     }
 
     /// The same directory, for who goes through all that is in it.
-    fn as_tree(self) -> Dir {
+    fn into_tree(self) -> Dir {
         match self {
             Dir::Container(dir) => Dir::Container(dir.as_tree()),
             other => other,

@@ -109,7 +109,7 @@ pub struct Pick {
 impl Pick {
     pub fn new(top: Dir, wants: Wants) -> Pick {
         Pick {
-            top: top.as_tree(),
+            top: top.into_tree(),
             wants,
             dir: None,
             large: None,

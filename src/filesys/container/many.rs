@@ -305,10 +305,7 @@ pub async fn get(files: Vec<Get>) -> Vec<Result<Vec<u8>, Fault>> {
         };
         let mut weight = 0;
         let mut together = vec![first];
-        let goes_with = |next: &Get| match &next.dir {
-            AnyDir::Container(_) => true,
-            _ => false,
-        };
+        let goes_with = |next: &Get| matches!(&next.dir, AnyDir::Container(_));
         while let Some(next) = files.next_if(|next| {
             weight += 5 * (next.dir.path().as_bytes().len() + next.name.as_bytes().len()) + 16;
             weight <= ARGUMENTS && goes_with(next)
