@@ -246,7 +246,7 @@ impl Dir {
         let missing = || fault::of("opening", path.as_bytes(), rustix::io::Errno::NOENT);
         let (mut known, nothing) = {
             let known = self.at.known();
-            (known.has(&path), known.is_missing(&path))
+            (known.has(&path, self.tree.is_some()), known.is_no_dir(&path))
         };
         if let Some(tree) = &self.tree {
             known |= crate::link::locked(tree).contains_key(&path);
@@ -273,10 +273,6 @@ impl Dir {
 
     pub fn list(&self) -> Listing {
         Listing::new(self.clone())
-    }
-
-    pub fn has_tools(&self) -> bool {
-        self.at.has_tools()
     }
 
     /// The same directory for who goes through all that is in it: it is listed with those within it.

@@ -373,7 +373,7 @@ impl Dir {
     }
 
     /// The same directory, for who goes through all that is in it.
-    fn as_tree(self) -> Dir {
+    fn into_tree(self) -> Dir {
         match self {
             Dir::Container(dir) => Dir::Container(dir.as_tree()),
             other => other,
@@ -382,7 +382,7 @@ impl Dir {
 
     /// Whether small files of several directories are read as fast together as those of one.
     fn reads_across(&self) -> bool {
-        matches!(self, Dir::Container(dir) if dir.has_tools())
+        matches!(self, Dir::Container(_))
     }
 
     pub fn list(&self) -> Listing {

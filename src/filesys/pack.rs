@@ -108,7 +108,15 @@ pub struct Pick {
 
 impl Pick {
     pub fn new(top: Dir, wants: Wants) -> Pick {
-        Pick { top, wants, dir: None, large: None, read: VecDeque::new(), tally: Tally::default(), ended: false }
+        Pick {
+            top: top.into_tree(),
+            wants,
+            dir: None,
+            large: None,
+            read: VecDeque::new(),
+            tally: Tally::default(),
+            ended: false,
+        }
     }
 
     /// Appends the next part of the bundle, some MiB at most; false = it has ended.

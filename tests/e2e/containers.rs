@@ -309,6 +309,38 @@ fn files_both_ways() {
 }
 
 #[test]
+fn a_tree_takes_few_programs() {
+    let Some(engine) = Engine::start(&[]) else { return };
+    let home = Home::new();
+    engine.run("web", "exec sleep 1000", false);
+    engine.create("off", IMAGE, "true", false);
+    for i in 0..40 {
+        let dir = home.at(&format!("tree/d{}/e{i}", i % 4));
+        std::fs::create_dir_all(dir.join("empty")).unwrap();
+        (0..8).for_each(|n| std::fs::write(dir.join(format!("f{n}")), format!("{i} {n}")).unwrap());
+    }
+    let now = || std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let begun = now();
+    for (name, container) in [("run", "web"), ("stop", "off")] {
+        add(&home, &engine, name, &[&format!("container={container}")]);
+        let back = home.at(&format!("{name}-back"));
+        home.thub(&["cp", "-q", home.at("tree").to_str().unwrap(), &format!("{name}:/tmp/")]).ok();
+        home.thub(&["cp", "-q", &format!("{name}:/tmp/tree"), back.to_str().unwrap()]).ok();
+        same(&home.at("tree"), &back);
+        for dir in ["d1", "d1/e1", "d1/e1/empty"] {
+            let (was, is) = (home.at(&format!("tree/{dir}")), back.join(dir));
+            let of = |path: &Path| std::fs::metadata(path).map(|m| (m.mode(), m.mtime())).unwrap();
+            assert_eq!(of(&was), of(&is), "{name} {dir}");
+        }
+    }
+    // (84 directories there and back; each program takes the engine up to 0.1 s. An empty one is looked at by itself)
+    let until = now();
+    let path = format!("/events?since={begun}&until={until}&filters=%7B%22event%22%3A%5B%22exec_create%22%5D%7D");
+    let programs = engine.ask("GET", &path, &[]).1.matches("exec_create").count();
+    assert!((1..170).contains(&programs), "{programs}");
+}
+
+#[test]
 fn on_another_machine() {
     let Some(engine) = Engine::start(&[]) else { return };
     let Some(far) = Far::deployed() else { return skip("sshd") };

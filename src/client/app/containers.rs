@@ -75,9 +75,11 @@ impl App {
 
     fn show_containers(&mut self, host: &HostId, found: &Containers) {
         let machine = if host.is_local() { "this machine".to_string() } else { host_text(host) };
-        let engine = if found.engine.is_empty() { String::new() } else { format!(" ({})", short(&found.engine, 40)) };
         let owner = if found.owner.is_empty() { "root".into() } else { short(&found.owner, 40) };
-        let mut told = vec![format!("whoever may use {}{engine} is {owner} on {machine}", short(&found.socket, 60))];
+        let mut told = vec![format!("whoever may use {} is {owner} on {machine}", short(&found.socket, 60))];
+        if !found.engine.is_empty() {
+            told.push(format!("the engine is {}", short(&found.engine, 40)));
+        }
         if found.containers.is_empty() {
             told.push("there are no containers; an image's is made by a connection of type docker".into());
         }
@@ -222,7 +224,8 @@ mod tests {
         let own = Containers { engine: "Podman 4.3.1".into(), owner: "alice".into(), ..found() };
         s.host("local", HostEvent::Containers { tag, result: Ok(Some(Box::new(own))) });
         let screen = s.screen();
-        assert!(screen.contains("/var/run/docker.sock (Podman 4.3.1) is alice on this machine"), "{screen}");
+        assert!(screen.contains("/var/run/docker.sock is alice on this machine"), "{screen}");
+        assert!(screen.contains("the engine is Podman 4.3.1"), "{screen}");
     }
 
     #[test]

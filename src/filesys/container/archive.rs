@@ -208,14 +208,24 @@ pub async fn read(inside: &Inside, path: &FilePath, name: FileName, follow: bool
     }
 }
 
-/// Files of one directory: all of it as one archive, as far as it goes; what was not met there by itself.
-pub async fn get_all(inside: &Inside, dir: &FilePath, wanted: &[(&FileName, u64)]) -> Vec<Result<Vec<u8>, Fault>> {
+/// Files, each of a directory: what they all lie in as one archive, as far as it goes; then each directory; what was not met
+/// there by itself.
+pub async fn get_all(inside: &Inside, wanted: &[(FilePath, FileName, u64)]) -> Vec<Result<Vec<u8>, Fault>> {
     let mut found: Vec<Option<Vec<u8>>> = wanted.iter().map(|_| None).collect();
-    if wanted.len() > ALONE {
-        let _ = sweep(inside, dir, wanted, &mut found).await;
+    let dirs: Vec<&FilePath> = wanted.iter().map(|(dir, ..)| dir).collect();
+    if let Some(common) = common(&dirs)
+        && wanted.len() > ALONE
+    {
+        let _ = sweep(inside, &common, wanted, &mut found).await;
+        for dir in dirs.iter().filter(|dir| ***dir != common).collect::<std::collections::BTreeSet<_>>() {
+            let missing = wanted.iter().zip(&found).filter(|((at, ..), found)| at == *dir && found.is_none()).count();
+            if missing > ALONE {
+                let _ = sweep(inside, dir, wanted, &mut found).await;
+            }
+        }
     }
     let mut all = Vec::with_capacity(wanted.len());
-    for ((name, size), found) in wanted.iter().zip(found) {
+    for ((dir, name, size), found) in wanted.iter().zip(found) {
         all.push(match found {
             Some(bytes) => Ok(bytes),
             None => get(inside, &dir.join(name), *size).await,
@@ -224,17 +234,40 @@ pub async fn get_all(inside: &Inside, dir: &FilePath, wanted: &[(&FileName, u64)
     all
 }
 
+/// The directory that all these lie in, or are.
+fn common(dirs: &[&FilePath]) -> Option<FilePath> {
+    let is_in = |dir: &FilePath, above: &FilePath| {
+        let rest = dir.as_bytes().strip_prefix(above.as_bytes());
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/") || above.as_bytes().ends_with(b"/"))
+    };
+    let mut common = (*dirs.first()?).clone();
+    while !dirs.iter().all(|dir| is_in(dir, &common)) {
+        common = common.split()?.0;
+    }
+    Some(common)
+}
+
+/// What is wanted of a directory and of those within it, of its archive.
 async fn sweep(
     inside: &Inside,
     dir: &FilePath,
-    wanted: &[(&FileName, u64)],
+    wanted: &[(FilePath, FileName, u64)],
     found: &mut [Option<Vec<u8>>],
 ) -> Result<(), Fault> {
     let real = real(inside, dir, Some(FileKind::Dir)).await?;
     let base: Option<Vec<u8>> = real.split(|b| *b == b'/').rfind(|c| !c.is_empty() && *c != b".").map(<[u8]>::to_vec);
-    let at: HashMap<&[u8], usize> = wanted.iter().enumerate().map(|(i, (name, _))| (name.as_bytes(), i)).collect();
+    // (by their way from there)
+    let way = |at: &FilePath, name: &FileName| {
+        let from = at.as_bytes().strip_prefix(dir.as_bytes())?;
+        let mut way: Vec<Vec<u8>> = from.split(|b| *b == b'/').filter(|c| !c.is_empty()).map(<[u8]>::to_vec).collect();
+        way.push(name.as_bytes().to_vec());
+        Some(way)
+    };
+    let missing = wanted.iter().zip(found.iter()).enumerate().filter(|(_, (_, found))| found.is_none());
+    let at: HashMap<Vec<Vec<u8>>, usize> =
+        missing.filter_map(|(i, ((dir, name, _), _))| Some((way(dir, name)?, i))).collect();
     let mut tar = Tar::new(inside.fetch(&real).await?);
-    let (mut left, mut bytes) = (wanted.len(), 0u64);
+    let (mut left, mut bytes) = (at.len(), 0u64);
     while left > 0
         && bytes < SWEPT
         && let Ok(Some(entry)) = tar.next().await
@@ -244,8 +277,9 @@ async fn sweep(
         if base.as_deref().is_some_and(|base| parts.next() != Some(base)) {
             continue;
         }
-        let Some(i) = parts.next().filter(|_| parts.next().is_none()).and_then(|name| at.get(name)) else { continue };
-        let most = wanted.get(*i).map_or(1, |(_, size)| usize::try_from((*size).max(1)).unwrap_or(usize::MAX));
+        let parts: Vec<Vec<u8>> = parts.map(<[u8]>::to_vec).collect();
+        let Some(i) = at.get(&parts) else { continue };
+        let most = wanted.get(*i).map_or(1, |(.., size)| usize::try_from((*size).max(1)).unwrap_or(usize::MAX));
         if entry.info.kind != FileKind::File {
             continue;
         }
@@ -457,5 +491,23 @@ impl Sending {
             let _ = to.shutdown().await;
         }
         self.sent.await.unwrap_or_else(|e| Err(Fault::new(Fault::INTERNAL, e.to_string())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_directories_have_in_common() {
+        let of = |all: &[&str]| {
+            let paths: Vec<FilePath> = all.iter().map(|p| FilePath::new(p.as_bytes().to_vec()).unwrap()).collect();
+            common(&paths.iter().collect::<Vec<_>>()).map(|p| String::from_utf8(p.as_bytes().to_vec()).unwrap())
+        };
+        assert_eq!(of(&["/a/b", "/a/b"]).unwrap(), "/a/b");
+        assert_eq!(of(&["/a/b/c", "/a/b"]).unwrap(), "/a/b");
+        assert_eq!(of(&["/a/bc", "/a/b"]).unwrap(), "/a");
+        assert_eq!(of(&["/a", "/b"]).unwrap(), "/");
+        assert_eq!(of(&[]), None);
     }
 }

@@ -6,16 +6,25 @@ use crate::proto::control::FilePath;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-/// What was seen is so for that long.
+/// What was seen is so for that long; for who reads a tree, longer: where it is gone meanwhile, that is said in its turn.
 const SEEN: Duration = Duration::from_secs(2);
+const SEEN_BY_READERS: Duration = Duration::from_secs(20);
 /// No more are remembered.
 const MOST: usize = 50_000;
 
 #[derive(Default)]
 pub struct Known {
     seen: HashMap<FilePath, Instant>,
-    /// Directories of ours that have not got their mode yet; whether they are there already.
-    fresh: HashMap<FilePath, bool>,
+    /// Directories of ours.
+    ours: HashMap<FilePath, Ours>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ours {
+    Promised,
+    /// It is there, and has not got its mode yet: what we have not put into it is not in it.
+    Made,
+    Finished,
 }
 
 impl Known {
@@ -28,31 +37,39 @@ impl Known {
     }
 
     /// Whether a directory is there, or as good as there.
-    pub fn has(&self, path: &FilePath) -> bool {
-        self.is_fresh(path) || self.seen.get(path).is_some_and(|at| at.elapsed() < SEEN)
+    pub fn has(&self, path: &FilePath, reads: bool) -> bool {
+        let so_long = if reads { SEEN_BY_READERS } else { SEEN };
+        self.is_fresh(path) || self.seen.get(path).is_some_and(|at| at.elapsed() < so_long)
     }
 
     /// Whether nothing can be there: it lies in what is only promised.
     pub fn is_missing(&self, path: &FilePath) -> bool {
-        let within = |above: &FilePath| self.fresh.get(above) == Some(&false);
-        !self.is_fresh(path) && path.split().is_some_and(|(above, _)| within(&above))
+        let above = path.split().and_then(|(above, _)| self.ours.get(&above));
+        above == Some(&Ours::Promised) && !self.is_fresh(path)
+    }
+
+    /// Whether no directory is there: what it would lie in is being made here, and it was not.
+    pub fn is_no_dir(&self, path: &FilePath) -> bool {
+        !self.ours.contains_key(path) && path.split().is_some_and(|(above, _)| self.is_fresh(&above))
     }
 
     /// It will be made.
     pub fn promise(&mut self, path: FilePath) {
-        self.fresh.entry(path).or_insert(false);
+        if !self.is_fresh(&path) {
+            self.ours.insert(path, Ours::Promised);
+        }
     }
 
     pub fn is_fresh(&self, path: &FilePath) -> bool {
-        self.fresh.contains_key(path)
+        matches!(self.ours.get(path), Some(Ours::Promised | Ours::Made))
     }
 
     /// What is to be made before something can come into a directory, the uppermost first.
     pub fn promised(&self, path: &FilePath) -> Vec<FilePath> {
         let mut all = Vec::new();
         let mut at = path.clone();
-        while let Some(made) = self.fresh.get(&at) {
-            if !made {
+        while let Some(how @ (Ours::Promised | Ours::Made)) = self.ours.get(&at) {
+            if *how == Ours::Promised {
                 all.push(at.clone());
             }
             let Some((above, _)) = at.split() else { break };
@@ -64,13 +81,15 @@ impl Known {
 
     pub fn made(&mut self, paths: &[FilePath]) {
         for path in paths {
-            self.fresh.insert(path.clone(), true);
+            self.ours.insert(path.clone(), Ours::Made);
         }
     }
 
     /// It has its mode: it is one like others.
     pub fn finished(&mut self, path: &FilePath) {
-        self.fresh.remove(path);
+        if let Some(how) = self.ours.get_mut(path) {
+            *how = Ours::Finished;
+        }
         self.see(path.clone());
     }
 
@@ -103,20 +122,28 @@ mod tests {
     #[test]
     fn what_is_promised_is_made_from_above() {
         let mut known = Known::default();
-        assert!(!known.has(&path("/a")) && known.promised(&path("/a")).is_empty());
+        assert!(!known.has(&path("/a"), true) && known.promised(&path("/a")).is_empty());
         known.see(path("/a"));
         known.promise(path("/a/b"));
         known.promise(path("/a/b/c"));
-        assert!(known.has(&path("/a/b/c")) && known.is_missing(&path("/a/b/x")) && !known.is_missing(&path("/a/x")));
+        assert!(
+            known.has(&path("/a/b/c"), false) && known.is_missing(&path("/a/b/x")) && !known.is_missing(&path("/a/x"))
+        );
         assert_eq!(known.promised(&path("/a/b/c")), [path("/a/b"), path("/a/b/c")]);
         assert_eq!(known.base(&path("/a/b/c")), (path("/a"), b"b/c".to_vec()));
         assert_eq!(known.base(&path("/a")), (path("/a"), Vec::new()));
         known.made(&[path("/a/b")]);
         assert_eq!(known.promised(&path("/a/b/c")), [path("/a/b/c")]);
-        assert!(!known.is_missing(&path("/a/b/x")));
+        assert!(
+            !known.is_missing(&path("/a/b/x")) && known.is_no_dir(&path("/a/b/x")) && !known.is_no_dir(&path("/a/x"))
+        );
+        known.made(&[path("/a/b/c")]);
+        known.finished(&path("/a/b/c"));
+        assert!(!known.is_no_dir(&path("/a/b/c")) && !known.is_fresh(&path("/a/b/c")));
+        known.promise(path("/a/b/c"));
         known.finished(&path("/a/b"));
         assert_eq!(known.base(&path("/a/b/c")), (path("/a/b"), b"c".to_vec()));
         known.forget();
-        assert!(!known.has(&path("/a")));
+        assert!(!known.has(&path("/a"), true));
     }
 }

@@ -305,11 +305,7 @@ pub async fn get(files: Vec<Get>) -> Vec<Result<Vec<u8>, Fault>> {
         };
         let mut weight = 0;
         let mut together = vec![first];
-        let goes_with = |next: &Get| match &next.dir {
-            // (an archive is of one directory)
-            AnyDir::Container(other) => dir.at.has_tools() || other.path == dir.path,
-            _ => false,
-        };
+        let goes_with = |next: &Get| matches!(&next.dir, AnyDir::Container(_));
         while let Some(next) = files.next_if(|next| {
             weight += 5 * (next.dir.path().as_bytes().len() + next.name.as_bytes().len()) + 16;
             weight <= ARGUMENTS && goes_with(next)
@@ -319,8 +315,8 @@ pub async fn get(files: Vec<Get>) -> Vec<Result<Vec<u8>, Fault>> {
         results.extend(match dir.at.has_tools() {
             true => get_together(&dir, &together).await,
             false => {
-                let wanted: Vec<(&FileName, u64)> = together.iter().map(|f| (&f.name, f.size)).collect();
-                archive::get_all(&dir.at.inside, &dir.path, &wanted).await
+                let wanted: Vec<_> = together.iter().map(|f| (f.dir.path(), f.name.clone(), f.size)).collect();
+                archive::get_all(&dir.at.inside, &wanted).await
             }
         });
     }
