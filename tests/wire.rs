@@ -295,7 +295,7 @@ fn cases() -> Vec<Case> {
         SessionCreated { session: SessionInfo { age_s: 1_209_600, ..info() }, told: None },
     );
     let early = SessionInfo { created_up: Some(86_400_000), ..info() };
-    variant(c, "created up", create, SessionCreated { session: early, told: None });
+    variant(c, "created-up", create, SessionCreated { session: early, told: None });
     variant(c, "told", SessionCreate::default(), SessionCreated { session: info(), told });
     method(c, SessionList::default(), SessionListed { sessions: vec![info()], bytes: 0 });
     method(c, SessionGet { session: session() }, SessionCreated { session: info(), told: None });

@@ -238,7 +238,7 @@ fn aimed(said: &str, typed: impl Fn(&str) -> String) -> String {
         ["`", "'"].iter().fold(said, |said, quote| {
             let parts: Vec<&str> = said.split(&format!("{quote}thub {verb}")).collect();
             let whole = |part: &&str| part.starts_with([' ', '\'', '`']);
-            match parts.get(1..).is_some_and(|rest| !rest.is_empty() && rest.iter().all(|p| whole(&p))) {
+            match parts.get(1..).is_some_and(|rest| !rest.is_empty() && rest.iter().all(whole)) {
                 true => parts.join(&format!("{quote}{command}")),
                 false => said.clone(),
             }
