@@ -15,6 +15,7 @@ use crate::client::tree::deeds::DEEDS;
 use crate::client::tree::{Place, age, host_text, state_text};
 use crate::client::view::tabs::label;
 use crate::proto::control::SessionInfo;
+use crate::proto::control::connections::DEFAULT_SHELL;
 use crate::proto::ids::SessionId;
 use crate::text::short;
 
@@ -61,8 +62,9 @@ fn words_of(info: &SessionInfo) -> Vec<String> {
     // (a program without a title has its name for one)
     let title = short(info.title.trim(), 40);
     let title = if command.starts_with(&title) { String::new() } else { title };
-    // (of a target the connection's name: the command tells its address alone)
-    let connection = if info.target.is_empty() { String::new() } else { short(&info.connection, 40) };
+    // (what it was opened from is what people know it by; the command of a target or a port tells its address alone)
+    let prepared = !info.target.is_empty() || !["", DEFAULT_SHELL].contains(&&*info.connection_id);
+    let connection = if prepared { short(&info.connection, 40) } else { String::new() };
     for word in [short(info.name.trim(), 40), connection, title, command, cwd] {
         // (a prompt's title tells the directory, or the program's name)
         if !word.is_empty() && !words.iter().any(|w| w.contains(&word)) {

@@ -881,7 +881,7 @@ mod tests {
         assert_eq!(form.lines[form.at].field, "host");
         write(&mut form, "host", "ab");
         let Change::Update { patch, .. } = saved(press(&mut form, &["C-s"])) else { panic!() };
-        assert_eq!(patch["config"], json!({ "config": { "host": "ab" } }));
+        assert_eq!(patch["config"], json!({ "config": { "host": "ab", "hostName": null } }));
     }
 
     #[test]
@@ -920,7 +920,10 @@ mod tests {
         write(&mut form, "keyPath", "/other");
         write(&mut form, "proxyJump", "");
         let Change::Update { patch, .. } = saved(press(&mut form, &["C-s"])) else { panic!() };
-        assert_eq!(patch["config"]["config"], json!({ "keyPath": "/other", "key_path": null, "jump": null }));
+        assert_eq!(
+            patch["config"]["config"],
+            json!({ "keyPath": "/other", "key_path": null, "identityFile": null, "jump": null })
+        );
         // also where the list was made sound on its way here
         let mut sound = old.clone();
         let path = sound.config.config.remove("key_path").unwrap();
@@ -928,6 +931,6 @@ mod tests {
         let mut form = Form::edit(HostId::local(), &sound, &[]);
         write(&mut form, "keyPath", "/other");
         let Change::Update { patch, .. } = saved(press(&mut form, &["C-s"])) else { panic!() };
-        assert_eq!(patch["config"]["config"], json!({ "keyPath": "/other", "key_path": null }));
+        assert_eq!(patch["config"]["config"], json!({ "keyPath": "/other", "key_path": null, "identityFile": null }));
     }
 }

@@ -77,7 +77,13 @@ mod tests {
         };
         let some = || Some("x".to_string());
         let local = Local { initial_command: some(), starting_directory: some(), ..Local::default() };
-        let ssh = Ssh { key_path: some(), proxy_jump: some(), starting_directory: some(), ..Ssh::default() };
+        let ssh = Ssh {
+            key_path: some(),
+            proxy_jump: some(),
+            starting_directory: some(),
+            username: "x".into(),
+            ..Ssh::default()
+        };
         let serial = Serial { local_echo: true, line_ending: "lf".into(), ..Serial::default() };
         let docker =
             Docker { container: some(), name: some(), user: some(), starting_directory: some(), ..Docker::default() };
