@@ -314,6 +314,8 @@ impl Agent {
                 return Ok(Done {});
             }
         };
+        // (should it die while it is told to end, it is not begun again for that)
+        self.undefine(id).await;
         let asked = async {
             let link = self.dial(id).await?;
             link.call_within(&c, Duration::from_secs(4)).await
@@ -329,8 +331,7 @@ impl Agent {
             }
             _ => {}
         }
-        // it does not answer: ended from outside, if it still is that very process, and never begun again for that
-        self.undefine(id).await;
+        // it does not answer: ended from outside, if it still is that very process
         if same_process(&record)
             && let Some(pid) = Pid::from_raw(record.info.pid as i32)
         {

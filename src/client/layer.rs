@@ -97,6 +97,17 @@ pub enum Choice {
     Leave(Farewell),
 }
 
+impl Choice {
+    /// Whether both lead to the very same place.
+    pub fn leads_as(&self, other: &Choice) -> bool {
+        match (self, other) {
+            (Choice::Go(a), Choice::Go(b)) => a == b,
+            (Choice::Hub(a), Choice::Hub(b)) => a == b,
+            _ => false,
+        }
+    }
+}
+
 pub enum Outcome {
     Stay,
     Close,

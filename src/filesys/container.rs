@@ -318,13 +318,11 @@ impl Dir {
     pub async fn remove(&self, names: Vec<FileName>) -> Vec<Result<(), Fault>> {
         const DOING: &str = "deleting";
         let mut all = Vec::with_capacity(names.len());
-        if self.at.known().is_fresh(&self.path) {
-            if let Err(fault) = self.there().await {
-                return names.iter().map(|_| Err(fault.clone())).collect();
-            }
-        } else {
-            self.at.known().forget();
+        let fresh = self.at.known().is_fresh(&self.path);
+        if fresh && let Err(fault) = self.there().await {
+            return names.iter().map(|_| Err(fault.clone())).collect();
         }
+        // (no directory goes: what is known of those stays so)
         for names in names.chunks(AT_ONCE) {
             let Some(first) = names.first() else { continue };
             let mark = mark();
@@ -355,13 +353,15 @@ impl Dir {
 
     pub async fn rmdir(&self, name: &FileName) -> Result<(), Fault> {
         let args = vec![self.here(), argument(name.as_bytes())];
-        self.at.known().forget();
+        self.at.known().forget(&self.of(name));
         self.run("deleting", name, scripts::RMDIR, args).await.map(drop)
     }
 
     pub async fn rename(&self, name: &FileName, to: &Dir, to_name: &FileName, replace: bool) -> Result<(), Fault> {
         let (from, new) = (path_argument(&self.of(name)), path_argument(&to.of(to_name)));
-        self.at.known().forget();
+        for path in [self.of(name), to.of(to_name)] {
+            self.at.known().forget(&path);
+        }
         self.run("renaming", name, scripts::RENAME, vec![from, new, flag(replace)]).await.map(drop)
     }
 

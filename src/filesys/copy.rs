@@ -53,7 +53,7 @@ impl Copy {
             return Err(Fault::new(Fault::REFUSED, format!("'{from}' can't be copied into itself")));
         }
         let grow = Grow::new(fs.clone(), to_dir, replace);
-        let walk = Walk::new(dir, vec![name.clone()]);
+        let walk = Walk::new(dir.into_tree(), vec![name.clone()]);
         Ok(Copy { walk, grow, name, to: to_name, plan: Plan::default(), large: None })
     }
 

@@ -19,6 +19,7 @@ pub struct Delete {
 impl Delete {
     /// Of what has this name, a directory or not.
     pub fn new(dir: Dir, name: FileName) -> Delete {
+        // (each directory is looked at when it is its turn: what was seen may have been put in another's place since)
         let mut walk = Walk::new(dir, vec![name]);
         walk.one_disk = true;
         Delete { walk, open: Vec::new(), tally: Tally::default() }

@@ -1,7 +1,7 @@
 //! Owns the writing of a tree: [`Grow`], entry by entry, and [`Unpack`], which takes them out of a bundle. A name that leads
 //! out of the tree is none, and a link in it is not followed. Leaves out where the entries come from.
 
-use super::{Dir, Fs, MANY, MANY_BYTES, Put, SMALL, Tally, Wanted, Writer, fault, finish, local, put};
+use super::{Dir, Fs, MANY, MANY_BYTES, Put, SMALL, Tally, UNFINISHED, Wanted, Writer, fault, finish, local, put};
 use crate::proto::bundle::{BadBundle, Decoder, Entry, Record};
 use crate::proto::control::{Fault, FileKind, FileName, FilePath, FilesWrite};
 use crate::proto::ids::hex;
@@ -68,12 +68,14 @@ impl Grow {
     /// The directory of a path, whether it was there or not; and whether it is still to get its mode.
     async fn made(&mut self, path: &FilePath) -> Result<bool, Fault> {
         let (dir, name) = self.place(path).await?;
-        if let Ok(there) = dir.info(&name).await
-            && there.kind == FileKind::Dir
-        {
-            return Ok(dir.is_unfinished(&there));
+        match dir.info(&name).await {
+            Ok(there) if there.kind == FileKind::Dir => return Ok(dir.is_unfinished(&there)),
+            Err(why) if why.code == Fault::UNKNOWN => dir.begin(&name).await?,
+            // (what is there must not give way to one that is only promised: it is made now, or not)
+            _ if matches!(dir, Dir::Container(_)) => dir.mkdir(&name, Some(UNFINISHED)).await?,
+            _ => dir.begin(&name).await?,
         }
-        dir.begin(&name).await.map(|()| true)
+        Ok(true)
     }
 
     /// One that is there already stays as it is.

@@ -372,7 +372,7 @@ impl Dir {
         }
     }
 
-    /// The same directory, for who goes through all that is in it.
+    /// The same directory, for who reads all that is in it.
     fn into_tree(self) -> Dir {
         match self {
             Dir::Container(dir) => Dir::Container(dir.as_tree()),

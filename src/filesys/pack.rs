@@ -283,7 +283,7 @@ async fn tell(files: &mut VecDeque<Small>, out: &mut Vec<u8>) -> u64 {
 impl Pack {
     pub fn new(dir: Dir, names: Vec<FileName>, contents: bool, have: Have) -> Pack {
         Pack {
-            walk: Walk::new(dir, names),
+            walk: Walk::new(dir.into_tree(), names),
             contents,
             have,
             seen: Default::default(),

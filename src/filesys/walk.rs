@@ -65,7 +65,6 @@ impl Level {
 impl Walk {
     /// Through what has these names in a directory; none = through all in it.
     pub fn new(dir: Dir, names: Vec<FileName>) -> Walk {
-        let dir = dir.into_tree();
         let listing = names.is_empty().then(|| dir.list());
         let batch = VecDeque::new();
         let (path, names) = (FilePath::default(), names.into());

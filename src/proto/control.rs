@@ -273,7 +273,9 @@ impl SessionInfo {
     /// The order they were made in, whatever the clock was set to meanwhile; those of an earlier boot come first.
     pub fn oldest_first(&self, other: &SessionInfo) -> std::cmp::Ordering {
         let key = |s: &SessionInfo| {
-            let up = s.created_up.filter(|_| s.cause.as_deref() != Some(SessionInfo::LOST_AT_BOOT));
+            let up = s
+                .created_up
+                .filter(|_| !s.cause.as_deref().is_some_and(|cause| cause.starts_with(SessionInfo::LOST_AT_BOOT)));
             (up, s.created_ms, s.pid)
         };
         key(self).cmp(&key(other)).then_with(|| self.id.cmp(&other.id))

@@ -10,7 +10,7 @@ use super::exec::{Exec, Program, Way, is_refusal, not_begun};
 use super::lines::Line;
 use super::list::Stand;
 use super::raw::{Ask, Output, Piece};
-use super::stamps::Stamps;
+use super::stamps::{Clock, Stamps};
 use super::{exec, named};
 use crate::backend::End;
 use crate::backend::bridge::{Bridge, Far, Wish, pair};
@@ -66,7 +66,8 @@ struct Live {
     started_at: String,
     /// Read already.
     first: Vec<u8>,
-    began: SystemTime,
+    /// By the clock, and in ms since the machine was booted.
+    began: (SystemTime, u64),
 }
 
 /// Why a stream is not carried on.
@@ -304,7 +305,7 @@ impl Life {
 
     /// The stream of what is looked at.
     async fn begin(&mut self, engine: &Engine) -> Result<Live, Fault> {
-        let began = SystemTime::now();
+        let began = (SystemTime::now(), sys::boot_ms());
         let id = named::id(&self.container.id)?.to_string();
         let started_at = self.container.started_at.clone();
         let size = *self.size.borrow();
@@ -368,6 +369,13 @@ impl Life {
                 Ok(Live { started_at: self.container.started_at.clone(), ..live })
             }
             Mode::Logs(stamps) => {
+                let clock = Clock { wall_ms: sys::unix_ms(began.0), up_ms: began.1 };
+                if stamps.is_set_back(clock) {
+                    // what came since would be taken for what was before; what was is not told from it by its time
+                    **stamps = Stamps::default();
+                    let words = "the clock was set back: some of the lines below were here before";
+                    let _ = self.shown.get_mut().notice(words).await;
+                }
                 let since = match stamps.since() {
                     Some(since) => format!("&since={since}"),
                     None => format!("&tail={TAIL}"),
@@ -380,7 +388,7 @@ impl Life {
                     false => (engine.stream(ask).await?, framed),
                 };
                 let (from, _) = stream.split();
-                stamps.begin();
+                stamps.begin(clock);
                 Ok(live(Output::new(from, framed), None, None))
             }
         }
@@ -542,7 +550,7 @@ impl Life {
         if !self.container.running {
             let code = self.container.exit_code.unwrap_or_default();
             // (Podman tells of no stop: what was ended by a signal was ended by somebody)
-            let ended_by_signal = engine.is_podman() && (129..=159).contains(&code);
+            let ended_by_signal = engine.is_podman() && [137, 143].contains(&code);
             if matches!(self.mode, Mode::Image)
                 && let (_, false) = self.died(&engine, live.began).await
                 && !ended_by_signal
@@ -569,7 +577,10 @@ impl Life {
     }
 
     /// How it ended since a moment, where the engine still knows: its code, and whether somebody has stopped it.
-    async fn died(&self, engine: &Engine, since: SystemTime) -> (Option<i32>, bool) {
+    async fn died(&self, engine: &Engine, (began, began_up): (SystemTime, u64)) -> (Option<i32>, bool) {
+        // (of a clock that was set meanwhile the earlier of both, as it was and as it is)
+        let passed = Duration::from_millis(sys::boot_ms().saturating_sub(began_up));
+        let since = SystemTime::now().checked_sub(passed).map_or(began, |now| now.min(began));
         let seconds = |t: SystemTime| (sys::unix_ms(t) / 1000).to_string();
         let id = vec![self.container.id.clone()];
         // (not by event: Podman's names differ between what it is asked for and what it tells)

@@ -8,9 +8,24 @@ const LONGEST: usize = 16 << 10;
 /// A stamp is no longer than that.
 const STAMP: usize = 40;
 
+/// What the clock is set to, and a clock that nobody sets.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    /// Since 1970.
+    pub wall_ms: u64,
+    /// Since the machine was booted.
+    pub up_ms: u64,
+}
+
+/// The clock is corrected by so much all the time, ms.
+const SLEWED: u64 = 1000;
+
 /// How far a log was shown.
 #[derive(Debug, Default)]
 pub struct Stamps {
+    /// When it was asked for last.
+    begun: Option<Clock>,
+
     /// Time of the last message that was shown whole, ns since 1970, and how many had that very time.
     last: u128,
     same: u32,
@@ -47,8 +62,19 @@ impl Stamps {
         (self.last > 0).then(|| (self.last / 1_000_000_000).saturating_sub(1).to_string())
     }
 
-    /// It is asked for from [`Stamps::since`] on.
-    pub fn begin(&mut self) {
+    /// Whether somebody has set the clock back since it was asked for last: what came then bears times from before `since`.
+    pub fn is_set_back(&self, now: Clock) -> bool {
+        // (it may have been wrong only in between; an engine's clock need not be quite ours)
+        self.last / 1_000_000 > u128::from(now.wall_ms) + u128::from(60 * SLEWED)
+            || self.begun.is_some_and(|begun| {
+                let passed = now.up_ms.saturating_sub(begun.up_ms);
+                now.wall_ms.saturating_add(SLEWED) < begun.wall_ms.saturating_add(passed)
+            })
+    }
+
+    /// It is asked for from [`Stamps::since`] on, now.
+    pub fn begin(&mut self, now: Clock) {
+        self.begun = Some(now);
         self.again = self.same;
         self.again_at = self.last;
         if self.part > 0 {
@@ -104,8 +130,10 @@ impl Stamps {
         } else if at == self.again_at && self.again > 0 {
             self.again -= 1;
             self.hide = usize::MAX;
-        } else if self.again_part > 0 {
-            if at == self.part_at {
+        } else {
+            // (what is new has begun; were the clock set back now, its times would be earlier than these)
+            self.again_at = 0;
+            if self.again_part > 0 && at == self.part_at {
                 self.hide = self.again_part;
             }
             self.again_part = 0;
@@ -142,6 +170,8 @@ impl Stamps {
 mod tests {
     use super::*;
 
+    const NOW: Clock = Clock { wall_ms: 1_000_000_000, up_ms: 5_000_000 };
+
     fn line(nanos: u32, text: &str) -> String {
         format!("2026-11-21T14:02:03.{nanos:09}Z {text}\n")
     }
@@ -164,11 +194,11 @@ mod tests {
         for cut in 0..=all.len() {
             for at_once in [1, 7, 1000] {
                 let mut stamps = Stamps::default();
-                stamps.begin();
+                stamps.begin(NOW);
                 let mut seen = shown(&mut stamps, &all[..cut], at_once);
                 // the engine gives what is not before the second it is asked for
                 assert!(stamps.since().is_none_or(|since| since == "1795269722"));
-                stamps.begin();
+                stamps.begin(NOW);
                 seen += &shown(&mut stamps, &all, at_once);
                 assert_eq!(seen, text, "cut at {cut}");
             }
@@ -185,13 +215,13 @@ mod tests {
         for cut in 0..=frames.len() {
             for bytes in [0, 5, 21, 22] {
                 let (mut stamps, mut out) = (Stamps::default(), Vec::new());
-                stamps.begin();
+                stamps.begin(NOW);
                 frames[..cut].iter().for_each(|f| stamps.feed(f.as_bytes(), Some((true, true)), &mut out));
                 // the next one comes in part
                 if let Some(next) = frames.get(cut) {
                     stamps.feed(&next.as_bytes()[..bytes], Some((true, false)), &mut out);
                 }
-                stamps.begin();
+                stamps.begin(NOW);
                 frames.iter().for_each(|f| stamps.feed(f.as_bytes(), Some((true, true)), &mut out));
                 let seen = String::from_utf8(out).unwrap();
                 assert_eq!(seen, "a\nb\n$ 2026-11-21T14:02:02Z x\nd\n", "cut at {cut} and {bytes}");
@@ -202,7 +232,7 @@ mod tests {
     #[test]
     fn frames_and_long_lines() {
         let mut stamps = Stamps::default();
-        stamps.begin();
+        stamps.begin(NOW);
         let mut out = Vec::new();
         let long = "x".repeat(LONGEST);
         let stamp = "2026-11-21T14:02:03.000000005Z ";
@@ -212,12 +242,32 @@ mod tests {
         }
         assert_eq!(out, format!("{long}yy\n").as_bytes());
         let mut stamps = Stamps::default();
-        stamps.begin();
+        stamps.begin(NOW);
         assert_eq!(shown(&mut stamps, &format!("{stamp}{long}{stamp}yy\n"), 4096), format!("{long}yy\n"));
         // what has no stamps is shown as it is
         let mut stamps = Stamps::default();
-        stamps.begin();
+        stamps.begin(NOW);
         assert_eq!(shown(&mut stamps, "hello there\nand again\n", 3), "hello there\nand again\n");
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back() {
+        let mut stamps = Stamps::default();
+        let after =
+            |ms: u64, set: i64| Clock { wall_ms: (NOW.wall_ms + ms).saturating_add_signed(set), up_ms: NOW.up_ms + ms };
+        assert!(!stamps.is_set_back(NOW), "it is asked for the first time");
+        stamps.begin(NOW);
+        for (set, is) in [(0, false), (-500, false), (-3_000, true), (-200_000_000, true), (200_000_000, false)] {
+            assert_eq!(stamps.is_set_back(after(60_000, set)), is, "{set}");
+        }
+        // after a cut; and then it is set back while the log goes on: what comes is shown
+        let log = [line(5, "a"), line(6, "b")].concat();
+        assert_eq!(shown(&mut stamps, &log, 100), "a\nb\n");
+        stamps.begin(after(60_000, 0));
+        assert_eq!(
+            shown(&mut stamps, &[line(5, "a"), line(6, "b"), line(7, "c"), line(1, "d"), line(2, "e")].concat(), 9),
+            "c\nd\ne\n"
+        );
     }
 
     #[test]

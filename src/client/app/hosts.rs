@@ -366,20 +366,34 @@ impl App {
         }
         self.see_what_is_left(&mut out);
         if lists {
-            self.renew_lists();
+            self.renew_lists(&mut out);
         }
         out
     }
 
     /// Hosts tell something else while a list of what they tell is open.
-    fn renew_lists(&mut self) {
+    fn renew_lists(&mut self, out: &mut Vec<Effect>) {
         let mut layers = std::mem::take(&mut self.layers);
+        let mut entered = None;
         for layer in &mut layers {
             if let Layer::Picker(picker) = layer {
-                picker.renewed(self);
+                entered = picker.renewed(self);
             }
         }
         self.layers = layers;
+        // (one that lies beneath a question waits on)
+        if let (Some(choice), Some(Layer::Picker(_))) = (entered, self.layers.last()) {
+            self.layers.pop();
+            self.choose(choice, out);
+        }
+    }
+
+    /// A host that is there, or is just coming, has not told yet what runs on it.
+    pub fn awaits_lists(&self) -> bool {
+        self.hosts.values().any(|h| {
+            !h.listed
+                && matches!(h.state, HostState::Connecting | HostState::Online { .. } | HostState::Updating { .. })
+        })
     }
 
     /// The host's questions with these numbers are asked no longer.

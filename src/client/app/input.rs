@@ -195,7 +195,7 @@ impl App {
         }
     }
 
-    fn choose(&mut self, choice: Choice, out: &mut Vec<Effect>) {
+    pub(super) fn choose(&mut self, choice: Choice, out: &mut Vec<Effect>) {
         match choice {
             Choice::Command(c) => self.run(c, out),
             Choice::Go(target) => self.go(target, out),

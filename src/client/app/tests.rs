@@ -1445,8 +1445,6 @@ fn what_is_told_while_it_is_looked_for_is_found() {
     s.keys("C-b g");
     s.keys("'nightly");
     assert!(s.has("nothing matches"), "{}", s.screen());
-    // it may be told yet
-    s.keys("Enter");
     let named = |id: &str, name: &str| SessionInfo { name: name.into(), ..info(id, 50, 20) };
     s.host("nas", HostEvent::Sessions(vec![named("n1", "other"), named("n2", "nightly")]));
     assert!(!s.has("nothing matches"), "{}", s.screen());
@@ -1454,7 +1452,30 @@ fn what_is_told_while_it_is_looked_for_is_found() {
     let attached =
         |e: &Effect| matches!(e, Effect::Host(_, HostCommand::Attach { session, .. }) if session.as_str() == "n2");
     assert!(s.effects.iter().any(attached), "{:?}", s.effects);
-    // who has gone down in the list stays where they are
+    // who pressed Enter first is taken there when it is told; who typed on meanwhile is not
+    for (keys, taken) in [("'nightly Enter", true), ("'nightly Enter '-2", false)] {
+        let mut s = Bench::full(100, 24);
+        s.host("nas", HostEvent::State(online()));
+        s.keys("C-b g");
+        s.keys(keys);
+        s.host("nas", HostEvent::Sessions(vec![named("n1", "other"), named("n2", "nightly")]));
+        assert_eq!(s.effects.iter().any(attached), taken, "{keys}");
+        assert_eq!(s.app.layers.is_empty(), taken, "{keys}");
+    }
+    // who has gone down in the list stays where they are, also where another looks the same
+    let twins = || vec![named("t1", "twin"), named("t2", "twin")];
+    s.host("nas", HostEvent::Sessions(twins()));
+    s.keys("C-b g");
+    s.keys("'twin Down");
+    let leads = |s: &Bench| match s.app.layers.last() {
+        Some(Layer::Picker(p)) => p.items[p.found[p.chosen]].choice.clone(),
+        _ => panic!("{}", s.screen()),
+    };
+    let second = leads(&s);
+    s.host("nas", HostEvent::Sessions(twins()));
+    assert!(leads(&s).leads_as(&second));
+    s.keys("Escape");
+    s.host("nas", HostEvent::Sessions(vec![named("n1", "other"), named("n2", "nightly")]));
     s.keys("C-b g");
     s.keys("'n Down Down");
     let chosen = |s: &Bench| match s.app.layers.last() {

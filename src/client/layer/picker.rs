@@ -64,6 +64,10 @@ pub struct Picker {
     own: usize,
     /// What its items are made of: they are made anew when a host tells something else while it is open.
     of: Option<fn(&App) -> Vec<Item>>,
+    /// A host has not told yet what it has.
+    awaited: bool,
+    /// Enter was pressed before what is looked for was told: it is chosen as soon as it is.
+    entered: bool,
 }
 
 impl Picker {
@@ -83,30 +87,36 @@ impl Picker {
             keyed: false,
             typed: None,
             of: None,
+            awaited: false,
+            entered: false,
         }
     }
 
     /// A list of what hosts tell, as far as they have told it: `of` makes it.
     pub fn told_by_hosts(title: impl Into<String>, app: &App, of: fn(&App) -> Vec<Item>) -> Picker {
-        Picker { of: Some(of), ..Picker::new(title, of(app)) }
+        Picker { of: Some(of), awaited: app.awaits_lists(), ..Picker::new(title, of(app)) }
     }
 
     /// The same list as it is told now: what is typed stays, and who has gone down in it stays where they are.
-    pub fn renewed(&mut self, app: &App) {
-        let Some(of) = self.of else { return };
-        let label =
-            |p: &Picker| p.found.get(p.chosen).and_then(|i| p.items.get(*i)).map(|i| (i.text.clone(), i.label.clone()));
-        let chosen = label(self).filter(|_| self.chosen > 0);
+    /// Gives what Enter was pressed for before it was told.
+    pub fn renewed(&mut self, app: &App) -> Option<Choice> {
+        let of = self.of?;
+        let chosen = self.item().map(|item| item.choice.clone()).filter(|_| self.chosen > 0);
         self.items = of(app);
         self.own = self.items.len();
         self.find();
-        if chosen.is_some() {
-            let at = (0..self.found.len()).find(|n| {
-                self.chosen = *n;
-                label(self) == chosen
-            });
-            self.chosen = at.unwrap_or(0);
+        if let Some(chosen) = chosen {
+            let leads = |n: &usize| self.items.get(*n).is_some_and(|item| item.choice.leads_as(&chosen));
+            self.chosen = self.found.iter().position(leads).unwrap_or(0);
         }
+        let entered = self.item().filter(|_| self.entered).map(|item| item.choice.clone());
+        self.awaited = app.awaits_lists();
+        self.entered &= self.awaited;
+        entered
+    }
+
+    fn item(&self) -> Option<&Item> {
+        self.found.get(self.chosen).and_then(|i| self.items.get(*i))
     }
 
     /// With an item made of what is typed, where that makes sense.
@@ -152,6 +162,7 @@ impl Picker {
                 return Outcome::Choose(item.choice.clone());
             }
         }
+        self.entered = name == "Enter" && self.awaited && self.item().is_none();
         match name {
             "Escape" | "C-c" => return Outcome::Close,
             "Enter" => return self.choose(),
@@ -174,7 +185,7 @@ impl Picker {
     }
 
     fn choose(&self) -> Outcome {
-        match self.found.get(self.chosen).and_then(|i| self.items.get(*i)) {
+        match self.item() {
             Some(item) => Outcome::Choose(item.choice.clone()),
             // (what is looked for may be told yet)
             None if self.of.is_some() => Outcome::Stay,

@@ -56,6 +56,9 @@ impl Known {
     /// It will be made.
     pub fn promise(&mut self, path: FilePath) {
         if !self.is_fresh(&path) {
+            if self.ours.len() >= MOST {
+                self.ours.retain(|_, how| *how != Ours::Finished);
+            }
             self.ours.insert(path, Ours::Promised);
         }
     }
@@ -105,9 +108,14 @@ impl Known {
         (base, way)
     }
 
-    /// Something was taken away.
-    pub fn forget(&mut self) {
-        *self = Known::default();
+    /// What was there goes, and what lies in it; what is being made elsewhere stays so.
+    pub fn forget(&mut self, path: &FilePath) {
+        let is_in = |other: &FilePath| {
+            let rest = other.as_bytes().strip_prefix(path.as_bytes());
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
+        };
+        self.seen.retain(|other, _| !is_in(other));
+        self.ours.retain(|other, _| !is_in(other));
     }
 }
 
@@ -143,7 +151,11 @@ mod tests {
         known.promise(path("/a/b/c"));
         known.finished(&path("/a/b"));
         assert_eq!(known.base(&path("/a/b/c")), (path("/a/b"), b"c".to_vec()));
-        known.forget();
-        assert!(!known.has(&path("/a"), true));
+        known.see(path("/ab"));
+        known.promise(path("/c"));
+        known.forget(&path("/a"));
+        assert!(!known.has(&path("/a"), true) && !known.is_fresh(&path("/a/b/c")));
+        // what is promised elsewhere is still to be made
+        assert!(known.has(&path("/ab"), false) && known.promised(&path("/c")) == [path("/c")]);
     }
 }
