@@ -517,7 +517,10 @@ pub fn config(data: &[u8]) {
 
 /// What a container's tools and its engine say of files and logs, and what is typed to a program without a terminal.
 pub fn container(data: &[u8]) {
-    use thub::backend::docker::{lines::Line, stamps::Stamps};
+    use thub::backend::docker::{
+        lines::Line,
+        stamps::{Clock, Stamps},
+    };
     use thub::filesys::{Batch, container::said, container::tar::Tar};
     // what scripts say, whatever stands between their marks
     let pieces = said::marked("m", data);
@@ -548,7 +551,9 @@ pub fn container(data: &[u8]) {
     for framed in [None, Some((true, true)), Some((false, false))] {
         let mut stamps = Stamps::default();
         for piece in data.chunks(7) {
-            stamps.begin();
+            let now = Clock { wall_ms: out.len() as u64, up_ms: 0 };
+            stamps.is_set_back(now);
+            stamps.begin(now);
             stamps.feed(piece, framed, &mut out);
             stamps.since();
         }
