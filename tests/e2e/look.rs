@@ -9,8 +9,9 @@ use std::path::Path;
 use std::time::Duration;
 
 const LINE: Line = Line { delay: Duration::from_millis(100), rate: 4 << 20, queue: 1 << 20 };
-/// What a round trip over it takes, ms: no less than the delay both ways. (A machine that is busy takes longer.)
-const TRIP: std::ops::Range<f64> = 200.0..400.0;
+/// What a round trip over it takes, ms: no less than the delay both ways, but for the moment between the sending and the look
+/// at the clock. (A machine that is busy takes longer.)
+const TRIP: std::ops::Range<f64> = 195.0..400.0;
 
 /// `31ms` or `1.2s` behind a word, in ms.
 fn ms_after(screen: &[String], word: &str) -> Option<f64> {
