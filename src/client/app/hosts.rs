@@ -374,17 +374,26 @@ impl App {
     /// Hosts tell something else while a list of what they tell is open.
     fn renew_lists(&mut self, out: &mut Vec<Effect>) {
         let mut layers = std::mem::take(&mut self.layers);
-        let mut entered = None;
-        for layer in &mut layers {
+        let (mut entered, mut typed) = (None, Vec::new());
+        let top = layers.len().saturating_sub(1);
+        for (i, layer) in layers.iter_mut().enumerate() {
             if let Layer::Picker(picker) = layer {
-                entered = picker.renewed(self);
+                let (choice, keys) = picker.renewed(self, i == top);
+                entered = choice;
+                typed.extend(keys);
             }
         }
         self.layers = layers;
-        // (one that lies beneath a question waits on)
-        if let (Some(choice), Some(Layer::Picker(_))) = (entered, self.layers.last()) {
-            self.layers.pop();
-            self.choose(choice, out);
+        let Some(choice) = entered else {
+            if !typed.is_empty() {
+                self.say("no host told of that: what was typed behind it is not kept");
+            }
+            return;
+        };
+        self.layers.pop();
+        self.choose(choice, out);
+        for key in typed {
+            out.extend(self.key(key));
         }
     }
 

@@ -1452,16 +1452,35 @@ fn what_is_told_while_it_is_looked_for_is_found() {
     let attached =
         |e: &Effect| matches!(e, Effect::Host(_, HostCommand::Attach { session, .. }) if session.as_str() == "n2");
     assert!(s.effects.iter().any(attached), "{:?}", s.effects);
-    // who pressed Enter first is taken there when it is told; who typed on meanwhile is not
-    for (keys, taken) in [("'nightly Enter", true), ("'nightly Enter '-2", false)] {
+    // who pressed Enter first is taken there when it is told, and what they typed behind it with them
+    let both = || vec![named("n1", "other"), named("n2", "nightly")];
+    let begun = |keys: &str| {
         let mut s = Bench::full(100, 24);
         s.host("nas", HostEvent::State(online()));
         s.keys("C-b g");
         s.keys(keys);
-        s.host("nas", HostEvent::Sessions(vec![named("n1", "other"), named("n2", "nightly")]));
+        s
+    };
+    for (keys, taken) in
+        [("'nightly Enter", true), ("'nightly Enter Backspace y Enter", true), ("'nightly Enter C-u", false)]
+    {
+        let mut s = begun(keys);
+        s.host("nas", HostEvent::Sessions(both()));
         assert_eq!(s.effects.iter().any(attached), taken, "{keys}");
         assert_eq!(s.app.layers.is_empty(), taken, "{keys}");
     }
+    let mut s = begun("'nightly Enter C-b g 'other Enter C-b ?");
+    assert!(s.has("not told yet"), "{}", s.screen());
+    s.host("nas", HostEvent::Sessions(both()));
+    assert!(s.effects.iter().any(attached), "{:?}", s.effects);
+    assert!(s.has("nightly") && s.has("other") && s.app.layers.len() == 1, "{}", s.screen());
+    // it is nowhere: what was typed for it is no other's
+    let mut s = begun("'nowhere Enter 'ls Enter");
+    s.host("nas", HostEvent::Sessions(both()));
+    assert!(s.has("nothing matches") && s.has("is not kept"), "{}", s.screen());
+    assert_eq!(s.typed(), [""; 0]);
+    s.keys("Escape");
+    assert!(s.app.layers.is_empty());
     // who has gone down in the list stays where they are, also where another looks the same
     let twins = || vec![named("t1", "twin"), named("t2", "twin")];
     s.host("nas", HostEvent::Sessions(twins()));

@@ -12,6 +12,9 @@ use ratatui::layout::Rect;
 use std::time::Duration;
 use unicode_width::UnicodeWidthStr;
 
+/// Most keys that wait behind an Enter.
+const AHEAD: usize = 4096;
+
 pub struct Item {
     /// Escaped, as is `aside`.
     pub text: String,
@@ -66,8 +69,9 @@ pub struct Picker {
     of: Option<fn(&App) -> Vec<Item>>,
     /// A host has not told yet what it has.
     awaited: bool,
-    /// Enter was pressed before what is looked for was told: it is chosen as soon as it is.
-    entered: bool,
+    /// Enter was pressed before what is looked for was told: it is chosen as soon as it is. What was typed behind that waits
+    /// with it, as it is meant for where that leads.
+    entered: Option<Vec<Key>>,
 }
 
 impl Picker {
@@ -88,7 +92,7 @@ impl Picker {
             typed: None,
             of: None,
             awaited: false,
-            entered: false,
+            entered: None,
         }
     }
 
@@ -98,9 +102,9 @@ impl Picker {
     }
 
     /// The same list as it is told now: what is typed stays, and who has gone down in it stays where they are.
-    /// Gives what Enter was pressed for before it was told.
-    pub fn renewed(&mut self, app: &App) -> Option<Choice> {
-        let of = self.of?;
+    /// Gives what Enter was pressed for before it was told, and the keys behind it: these alone where it is told nowhere.
+    pub fn renewed(&mut self, app: &App, on_top: bool) -> (Option<Choice>, Vec<Key>) {
+        let Some(of) = self.of else { return (None, Vec::new()) };
         let chosen = self.item().map(|item| item.choice.clone()).filter(|_| self.chosen > 0);
         self.items = of(app);
         self.own = self.items.len();
@@ -109,10 +113,22 @@ impl Picker {
             let leads = |n: &usize| self.items.get(*n).is_some_and(|item| item.choice.leads_as(&chosen));
             self.chosen = self.found.iter().position(leads).unwrap_or(0);
         }
-        let entered = self.item().filter(|_| self.entered).map(|item| item.choice.clone());
         self.awaited = app.awaits_lists();
-        self.entered &= self.awaited;
-        entered
+        // (one that lies beneath a question waits on)
+        let choice = self.item().map(|item| item.choice.clone()).filter(|_| on_top);
+        let done = choice.is_some() || !self.awaited;
+        match self.entered.take_if(|_| done) {
+            Some(keys) => (choice, keys),
+            None => (None, Vec::new()),
+        }
+    }
+
+    /// What stands in an empty list.
+    pub fn why_empty(&self) -> &'static str {
+        match self.entered {
+            Some(_) => "not told yet: leads there as soon as it is · Esc leaves",
+            None => "nothing matches",
+        }
     }
 
     fn item(&self) -> Option<&Item> {
@@ -162,7 +178,20 @@ impl Picker {
                 return Outcome::Choose(item.choice.clone());
             }
         }
-        self.entered = name == "Enter" && self.awaited && self.item().is_none();
+        let nothing_yet = self.awaited && self.item().is_none();
+        match &mut self.entered {
+            // (who looks at it may put right what they typed)
+            Some(keys) if keys.is_empty() && ["Backspace", "C-u", "C-w"].contains(&name) => self.entered = None,
+            Some(_) if ["Escape", "C-c"].contains(&name) => {}
+            Some(keys) => {
+                if keys.len() < AHEAD {
+                    keys.push(key.clone());
+                }
+                return Outcome::Stay;
+            }
+            None if name == "Enter" && nothing_yet => self.entered = Some(Vec::new()),
+            None => {}
+        }
         match name {
             "Escape" | "C-c" => return Outcome::Close,
             "Enter" => return self.choose(),

@@ -226,7 +226,7 @@ fn picker(theme: &Theme, p: &Picker, whole: Rect, buf: &mut Buffer) -> Cursor {
     let query = Rect { height: query.height.min(1), ..query };
     let cursor = typed(query, "> ", &escape(p.field.text()), theme.text, buf);
     if p.found.is_empty() {
-        put_cut(buf, list.x + 1, list.y, list.width.saturating_sub(1), "nothing matches", theme.dim);
+        put_cut(buf, list.x + 1, list.y, list.width.saturating_sub(1), p.why_empty(), theme.dim);
     }
     for (line, y) in p.told_lines(list.width).iter().zip(query.y + 1..list.y) {
         put_cut(buf, list.x + list.width.min(1), y, list.width.saturating_sub(1), line, theme.text);
