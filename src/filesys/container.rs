@@ -328,25 +328,13 @@ impl Dir {
             let mark = mark();
             let mut args = vec![self.here()];
             args.extend(names.iter().map(|name| argument(name.as_bytes())));
-            let said = match self.needs_tools(DOING, first) {
+            let done = match self.needs_tools(DOING, first) {
                 Ok(()) => self.at.script(scripts::REMOVE, &mark, args).await,
                 Err(fault) => Err(fault),
             };
-            match said {
-                Ok((said, _, complaint)) => {
-                    let lines = said::marked(&mark, &said);
-                    all.extend(names.iter().enumerate().map(|(i, name)| {
-                        let path = self.of(name);
-                        let answer = lines.get(i).map(|line| said::answer(line));
-                        match answer {
-                            Some(Ok(_)) => Ok(()),
-                            Some(Err(e)) => Err(fault::of(DOING, path.as_bytes(), e)),
-                            None => Err(said::failed(DOING, path.as_bytes(), &complaint)),
-                        }
-                    }));
-                }
-                Err(fault) => all.extend(names.iter().map(|_| Err(fault.clone()))),
-            }
+            let paths: Vec<FilePath> = names.iter().map(|name| self.of(name)).collect();
+            let done = done.map(|(said, _, complaint)| (said, complaint));
+            all.extend(said::each(DOING, &mark, &paths, done).into_iter().map(|done| done.map(drop)));
         }
         all
     }

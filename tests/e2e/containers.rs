@@ -35,6 +35,27 @@ pub fn type_line(home: &Home, name: &str, line: &str) {
     home.thub(&["send", name, line, "--keys", "Enter"]).ok();
 }
 
+/// A new container of an image, in a session of its name: it goes on when that is killed, and is meant by starting that again.
+/// What the container is called.
+pub fn goes_on_when_killed(home: &Home, engine: &Api) -> String {
+    add(home, engine, "new", &["image=thub/busybox:test", "command=sh -c 'echo \"hello there\"; exec sh'"]);
+    open(home, "new");
+    home.shows("new", "hello there");
+    let info = home.session("new");
+    let id = info["device"]["container"].as_str().unwrap().to_string();
+    type_line(home, "new", "mark=still-$((60 + 1)); echo $mark");
+    home.shows("new", "still-61");
+    let named = format!("thub-{}", info["id"].as_str().unwrap());
+    signal(home.pid_of("new"), Signal::KILL);
+    until("it is lost", || (home.session("new")["state"] == "lost").then_some(()));
+    assert!(engine.is_running(&named));
+    home.thub(&["restart", "new"]).ok();
+    assert_eq!(stands(home, "new", "connected")["device"]["container"], Value::from(id));
+    type_line(home, "new", "echo $mark");
+    home.shows("new", "still-61");
+    named
+}
+
 #[test]
 fn a_program_in_one_that_stops_and_starts() {
     let Some(engine) = Engine::start(&[]) else { return };
@@ -165,21 +186,7 @@ fn their_own_terminals_logs_and_new_ones() {
     home.shows("att", "52");
 
     // a new one of an image: it goes on when its session is killed, and the same one is meant by starting that again
-    add(&home, &engine, "new", &["image=thub/busybox:test", "command=sh -c 'echo \"hello there\"; exec sh'"]);
-    open(&home, "new");
-    home.shows("new", "hello there");
-    let info = home.session("new");
-    let id = info["device"]["container"].as_str().unwrap().to_string();
-    type_line(&home, "new", "mark=still-$((60 + 1)); echo $mark");
-    home.shows("new", "still-61");
-    let named = format!("thub-{}", info["id"].as_str().unwrap());
-    signal(home.pid_of("new"), Signal::KILL);
-    until("it is lost", || (home.session("new")["state"] == "lost").then_some(()));
-    assert!(engine.is_running(&named));
-    home.thub(&["restart", "new"]).ok();
-    assert_eq!(stands(&home, "new", "connected")["device"]["container"], Value::from(id));
-    type_line(&home, "new", "echo $mark");
-    home.shows("new", "still-61");
+    let named = goes_on_when_killed(&home, &engine);
     home.thub(&["kill", "new"]).ok();
     assert!(engine.is_running(&named));
 

@@ -1,11 +1,10 @@
 //! Containers of a real Podman: what its service says and does otherwise than Docker's engine. What is the same for all
 //! engines is in `containers`.
 
-use crate::containers::{add, open, same, stands, tree, type_line};
+use crate::containers::{add, goes_on_when_killed, open, same, stands, tree, type_line};
 use crate::support::engine::IMAGE;
 use crate::support::podman::Podman;
-use crate::support::{Home, signal, until};
-use rustix::process::Signal;
+use crate::support::{Home, until};
 use serde_json::Value;
 use thub::proto::control::Fault;
 
@@ -100,21 +99,7 @@ fn sessions_over_stops_and_restarts_of_all_around() {
 fn new_ones_of_an_image() {
     let Some(engine) = Podman::start() else { return };
     let home = Home::new();
-    add(&home, &engine, "new", &["image=thub/busybox:test", "command=sh -c 'echo \"hello there\"; exec sh'"]);
-    open(&home, "new");
-    home.shows("new", "hello there");
-    let info = home.session("new");
-    let id = info["device"]["container"].as_str().unwrap().to_string();
-    type_line(&home, "new", "mark=still-$((60 + 1)); echo $mark");
-    home.shows("new", "still-61");
-    let named = format!("thub-{}", info["id"].as_str().unwrap());
-    signal(home.pid_of("new"), Signal::KILL);
-    until("it is lost", || (home.session("new")["state"] == "lost").then_some(()));
-    assert!(engine.is_running(&named));
-    home.thub(&["restart", "new"]).ok();
-    assert_eq!(stands(&home, "new", "connected")["device"]["container"], Value::from(id));
-    type_line(&home, "new", "echo $mark");
-    home.shows("new", "still-61");
+    let named = goes_on_when_killed(&home, &engine);
     // somebody stops it, which Podman does not tell of, and starts it
     engine.stop_container(&named);
     stands(&home, "new", "waiting");

@@ -3,7 +3,7 @@
 
 use super::scripts::argument;
 use super::{Dir, MOST, Remote, Tools, archive, flag, mark, mode_word, path_argument, said, scripts, seconds, tar};
-use crate::filesys::{Dir as AnyDir, Get, Put, UNFINISHED, Wanted, fault, local};
+use crate::filesys::{Dir as AnyDir, Get, Put, UNFINISHED, Wanted, local};
 use crate::proto::control::{Fault, FileKind, FileName, FilePath};
 use tokio::io::AsyncWriteExt;
 
@@ -160,21 +160,8 @@ async fn put_by_tar(dir: &Dir, files: Vec<Small>, mut archive: Vec<u8>) -> Vec<R
         let (said, _) = job.all(MOST).await?;
         Ok::<_, Fault>((said, job.complaint))
     };
-    match done.await {
-        Err(fault) => files.iter().map(|_| Err(fault.clone())).collect(),
-        Ok((said, complaint)) => {
-            let lines = said::marked(&mark, &said);
-            let each = files.iter().enumerate().map(|(i, file)| {
-                let path = file.dir.of(&file.wanted.name);
-                match lines.get(i).map(|line| said::answer(line)) {
-                    Some(Ok(_)) => Ok(()),
-                    Some(Err(e)) => Err(fault::of(DOING, path.as_bytes(), e)),
-                    None => Err(said::failed(DOING, path.as_bytes(), &complaint)),
-                }
-            });
-            each.collect()
-        }
-    }
+    let paths: Vec<FilePath> = files.iter().map(|file| file.dir.of(&file.wanted.name)).collect();
+    said::each(DOING, &mark, &paths, done.await).into_iter().map(|done| done.map(drop)).collect()
 }
 
 /// Makes directories that were promised, the uppermost first.
@@ -251,19 +238,9 @@ async fn finish_by_script(at: &Remote, dirs: &[(Dir, u32, i64)]) -> Vec<Result<(
     const DOING: &str = "setting mode and time of";
     let mark = mark();
     let args = dirs.iter().flat_map(|(dir, mode, seconds)| [dir.here(), mode_word(Some(*mode)), seconds.to_string()]);
-    match at.script(scripts::FILLED, &mark, args.collect()).await {
-        Err(fault) => dirs.iter().map(|_| Err(fault.clone())).collect(),
-        Ok((said, _, complaint)) => {
-            let lines = said::marked(&mark, &said);
-            let each =
-                dirs.iter().enumerate().map(|(i, (dir, ..))| match lines.get(i).map(|line| said::answer(line)) {
-                    Some(Ok(_)) => Ok(()),
-                    Some(Err(e)) => Err(fault::of(DOING, dir.path.as_bytes(), e)),
-                    None => Err(said::failed(DOING, dir.path.as_bytes(), &complaint)),
-                });
-            each.collect()
-        }
-    }
+    let done = at.script(scripts::FILLED, &mark, args.collect()).await.map(|(said, _, complaint)| (said, complaint));
+    let paths: Vec<FilePath> = dirs.iter().map(|(dir, ..)| dir.path()).collect();
+    said::each(DOING, &mark, &paths, done).into_iter().map(|done| done.map(drop)).collect()
 }
 
 /// Those that are made here go together; others each by what they lie in.
@@ -335,19 +312,6 @@ async fn get_together(dir: &Dir, files: &[Get]) -> Vec<Result<Vec<u8>, Fault>> {
         let (said, _) = job.all(most).await?;
         Ok::<_, Fault>((said, job.complaint))
     };
-    match done.await {
-        Err(fault) => files.iter().map(|_| Err(fault.clone())).collect(),
-        Ok((said, complaint)) => {
-            let lines = said::marked(&mark, &said);
-            let each = files.iter().enumerate().map(|(i, file)| {
-                let path = file.dir.path().join(&file.name);
-                match lines.get(i).map(|line| said::answer(line)) {
-                    Some(Ok(bytes)) => Ok(bytes.to_vec()),
-                    Some(Err(e)) => Err(fault::of(DOING, path.as_bytes(), e)),
-                    None => Err(said::failed(DOING, path.as_bytes(), &complaint)),
-                }
-            });
-            each.collect()
-        }
-    }
+    let paths: Vec<FilePath> = files.iter().map(|file| file.dir.path().join(&file.name)).collect();
+    said::each(DOING, &mark, &paths, done.await)
 }

@@ -176,6 +176,27 @@ pub fn failed(doing: &str, path: &[u8], complaint: &[u8]) -> Fault {
     }
 }
 
+/// What a script said of each of these paths, in their order, on a line of its own: what came with it, or what failed. `done` =
+/// all it said, and its complaints.
+pub fn each(
+    doing: &str,
+    mark: &str,
+    paths: &[FilePath],
+    done: Result<(Vec<u8>, Vec<u8>), Fault>,
+) -> Vec<Result<Vec<u8>, Fault>> {
+    let (said, complaint) = match done {
+        Ok(done) => done,
+        Err(fault) => return paths.iter().map(|_| Err(fault.clone())).collect(),
+    };
+    let mut lines = marked(mark, &said).into_iter();
+    let of = |path: &FilePath| match lines.next().map(answer) {
+        Some(Ok(bytes)) => Ok(bytes.to_vec()),
+        Some(Err(e)) => Err(fault::of(doing, path.as_bytes(), e)),
+        None => Err(failed(doing, path.as_bytes(), &complaint)),
+    };
+    paths.iter().map(of).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
