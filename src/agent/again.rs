@@ -131,15 +131,17 @@ impl Agent {
         }
     }
 
+    /// Only what has ended or is lost is started again.
+    pub(super) fn is_over(&self, id: &SessionId) -> Result<(), Fault> {
+        let Some(Entry::Alive(record)) = self.run().entry(id) else { return Ok(()) };
+        let label = record.info.label();
+        let what = format!("session {label} is running: only one that has ended or is lost is started again");
+        Err(Fault::new(Fault::REFUSED, what))
+    }
+
     /// What a session was started as, where that is on record; size and name may be told anew.
     pub(super) async fn as_it_was(&self, id: &SessionId, wanted: SessionCreate) -> Result<SessionCreate, Fault> {
-        if let Some(Entry::Alive(record)) = self.run().entry(id) {
-            let what = format!(
-                "session {} is running: only one that has ended or is lost is started again",
-                record.info.label()
-            );
-            return Err(Fault::new(Fault::REFUSED, what));
-        }
+        self.is_over(id)?;
         let Some(defined) = self.defined().sessions.remove(id.as_str()) else { return Ok(wanted) };
         let mut create = defined.create;
         // a container that was made for it is meant again: by its id where that was seen, else by the name it was given

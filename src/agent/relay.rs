@@ -51,7 +51,7 @@ impl Agent {
                 && let Some(stands) = self.soon_again(entry).await
             {
                 // (or why it does not is said by now)
-                if stands || self.entry(&id).is_some_and(|e| self.comes_again(&e).is_none()) {
+                if stands || self.entry(&id).is_some_and(|e| !self.is_to_come(&e)) {
                     continue;
                 }
                 return Err(Fault::new(Fault::TIMEOUT, format!("session {id} was lost and is begun again just now")));
@@ -223,7 +223,7 @@ impl Agent {
         let exit = match run.entry(id) {
             // it let go of this client, or is soon there again: that one attaches anew, where it has not done so already
             Some(Entry::Alive(_)) => return call::notify(&self.link.out, stream, &Notice::SessionDropped),
-            Some(entry) if screen.is_some() && self.comes_again(&entry).is_some() => {
+            Some(entry) if screen.is_some() && self.is_to_come(&entry) => {
                 return call::notify(&self.link.out, stream, &Notice::SessionDropped);
             }
             // the last words did not get through in time: they are in the record

@@ -16,7 +16,8 @@ use crate::proto::control::*;
 use crate::proto::ids::{SessionId, Size, TargetId};
 use crate::proto::notice::Notice;
 use crate::store::rundir::{Entry, Record};
-use crate::store::{sessions, target};
+use crate::store::sessions::{self, Sessions};
+use crate::store::target;
 use crate::sys;
 use crate::text::short;
 use rustix::io::Errno;
@@ -29,8 +30,8 @@ use tokio::task::JoinSet;
 
 /// What such a session is listed as.
 const KIND: &str = "serial";
-/// One of a host that is connected is begun again within this, or is listed as lost.
-const FAR: Duration = Duration::from_secs(1);
+/// What is not begun again within this is listed as lost, until it is.
+const FIRST: Duration = Duration::from_secs(2);
 /// Who begins one again has done so within this.
 const TURN: Duration = Duration::from_secs(15);
 
@@ -55,39 +56,45 @@ impl Agent {
         // (hello and the first list come together: who is second sees what the first has begun)
         let mut looked = self.looked.lock().await;
         let mut all = self.entries();
-        if !std::mem::replace(&mut *looked, true) {
-            for entry in &mut all {
-                if let Entry::Alive(record) = entry {
-                    self.mends_way(&record.info);
-                }
-                let Some((id, info)) = self.comes_again(entry) else { continue };
-                if info.target.is_empty() {
-                    self.begin_again(&id).await;
-                    *entry = self.entry(&id).unwrap_or(Entry::Lost(info));
-                    continue;
-                }
-                let begun = self.begins(id.clone());
-                if let Ok(target) = info.target.parse()
-                    && is_connected(&self.run(), &target).await
-                {
-                    let _ = tokio::time::timeout(FAR, begun).await;
-                    *entry = self.entry(&id).unwrap_or(Entry::Lost(info));
-                }
+        if std::mem::replace(&mut *looked, true) {
+            return all;
+        }
+        let (defined, mut begun) = (self.defined(), Vec::new());
+        for (at, entry) in all.iter().enumerate() {
+            if let Entry::Alive(record) = entry {
+                self.mends_way(&record.info);
+            }
+            let Some((id, info)) = self.comes_again(entry, &defined) else { continue };
+            let task = self.begins(id.clone());
+            let is_near = match info.target.parse() {
+                Ok(target) => is_connected(&self.run(), &target).await,
+                Err(_) => true,
+            };
+            begun.extend(is_near.then_some((at, id, task)));
+        }
+        let until = tokio::time::Instant::now() + FIRST;
+        for (at, id, task) in begun {
+            let _ = tokio::time::timeout_at(until, task).await;
+            if let Some(now) = self.entry(&id) {
+                all[at] = now;
             }
         }
         all
     }
 
     /// A session that is to be begun again.
-    pub(super) fn comes_again(&self, entry: &Entry) -> Option<(SessionId, SessionInfo)> {
+    fn comes_again(&self, entry: &Entry, defined: &Sessions) -> Option<(SessionId, SessionInfo)> {
         let Entry::Lost(info) = entry else { return None };
         let id = info.id.parse().ok().filter(|_| info.kind == KIND)?;
-        let defined = self.defined();
         let is_left = !defined.sessions.contains_key(&info.id) || defined.left(&self.boot(), &info.id).is_some();
         (!is_left).then(|| (id, info.clone()))
     }
 
-    /// The same beside whatever else there is to do: true once it stands.
+    pub(super) fn is_to_come(&self, entry: &Entry) -> bool {
+        self.comes_again(entry, &self.defined()).is_some()
+    }
+
+    /// Begins one again beside whatever else there is to do: true once it stands.
     pub(super) fn begins(self: &Arc<Agent>, id: SessionId) -> tokio::task::JoinHandle<bool> {
         let agent = self.clone();
         tokio::spawn(async move { agent.begin_again(&id).await })
@@ -95,7 +102,7 @@ impl Agent {
 
     /// Waits for it, but no longer than a client does for an answer; none = it is not to be begun again. True = it stands.
     pub(super) async fn soon_again(self: &Arc<Agent>, entry: &Entry) -> Option<bool> {
-        let (id, _) = self.comes_again(entry)?;
+        let (id, _) = self.comes_again(entry, &self.defined())?;
         Some(tokio::time::timeout(ANSWER, self.begins(id)).await.is_ok_and(|stands| stands.unwrap_or(false)))
     }
 
@@ -103,6 +110,8 @@ impl Agent {
     async fn begin_again(&self, id: &SessionId) -> bool {
         match self.try_again(id).await {
             Ok(stands) => stands,
+            // (another agent has)
+            Err(_) if self.stands(id) => true,
             Err(fault) => {
                 tracing::warn!(%fault, "a serial session is not begun again");
                 // (what had no time may have some the next time)
@@ -119,7 +128,7 @@ impl Agent {
     }
 
     async fn try_again(&self, id: &SessionId) -> Result<bool, Fault> {
-        let lost = |agent: &Agent| agent.entry(id).and_then(|entry| agent.comes_again(&entry));
+        let lost = |agent: &Agent| agent.entry(id).and_then(|entry| agent.comes_again(&entry, &agent.defined()));
         let Some((_, info)) = lost(self) else { return Ok(self.stands(id)) };
         // what may take long goes before its turn
         if !info.target.is_empty() {
@@ -197,49 +206,62 @@ impl Agent {
     }
 
     /// As long as this is held a lost session is not begun again by anybody: none = it is not lost.
-    pub(super) async fn stays_lost(&self, id: &SessionId) -> Option<File> {
+    ///
+    /// # Errors
+    /// Somebody is at that for long.
+    pub(super) async fn stays_lost(&self, id: &SessionId) -> Result<Option<File>, Fault> {
         match self.entry(id) {
-            Some(Entry::Lost(info)) if info.kind == KIND => self.turn().await,
-            _ => None,
+            Some(Entry::Lost(info)) if info.kind == KIND => {
+                let busy = || Fault::new(Fault::TIMEOUT, "lost sessions are being begun again just now: try once more");
+                Ok(Some(self.turn().await.ok_or_else(busy)?))
+            }
+            _ => Ok(None),
         }
     }
 }
 
+/// A process by its number and when it started.
+type Process = (u32, u64);
+
 /// Waits for the ends of the processes of sessions on ports.
 #[derive(Default)]
 pub struct Ends {
-    pids: HashSet<u32>,
-    tasks: JoinSet<u32>,
+    /// Which, by number and start.
+    known: HashSet<Process>,
+    tasks: JoinSet<Option<Process>>,
 }
 
 impl Ends {
     /// What is there now: the living are watched from here on, the lost are begun again.
     pub fn follow(&mut self, agent: &Arc<Agent>, entries: &[Entry]) {
+        let mut defined = None;
         for entry in entries {
             match entry {
                 Entry::Alive(record) if record.info.kind == KIND => {
                     agent.mends_way(&record.info);
                     self.watch(record);
                 }
-                entry => {
-                    if let Some((id, _)) = agent.comes_again(entry) {
+                Entry::Lost(info) if info.kind == KIND => {
+                    let defined = defined.get_or_insert_with(|| agent.defined());
+                    if let Some((id, _)) = agent.comes_again(entry, defined) {
                         agent.begins(id);
                     }
                 }
+                _ => {}
             }
         }
     }
 
     fn watch(&mut self, record: &Record) {
-        let pid = record.info.pid;
-        let Some(process) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return };
-        if !self.pids.insert(pid) {
+        let key = (record.info.pid, record.start_time);
+        let Some(pid) = i32::try_from(key.0).ok().and_then(Pid::from_raw) else { return };
+        if !self.known.insert(key) {
             return;
         }
-        match pty::end_of(process).and_then(sys::watched) {
-            Ok(end) => _ = self.tasks.spawn(async move { end.readable().await.map_or(pid, |_| pid) }),
-            // it has just ended
-            Err(e) if Errno::from_io_error(&e) == Some(Errno::SRCH) => _ = self.tasks.spawn(async move { pid }),
+        match pty::end_of(pid).and_then(sys::watched) {
+            Ok(end) => _ = self.tasks.spawn(async move { end.readable().await.map_or(Some(key), |_| Some(key)) }),
+            // it has just ended, which is looked at once: one of another PID namespace has not
+            Err(e) if Errno::from_io_error(&e) == Some(Errno::SRCH) => _ = self.tasks.spawn(async { None }),
             Err(e) => tracing::warn!(error = %e, "a session's process can't be watched"),
         }
     }
@@ -247,8 +269,8 @@ impl Ends {
     /// One has ended.
     pub async fn next(&mut self) {
         match self.tasks.join_next().await {
-            Some(Ok(pid)) => _ = self.pids.remove(&pid),
-            Some(Err(_)) => {}
+            Some(Ok(Some(key))) => _ = self.known.remove(&key),
+            Some(Ok(None) | Err(_)) => {}
             None => std::future::pending().await,
         }
     }

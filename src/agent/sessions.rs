@@ -135,15 +135,10 @@ impl Agent {
     }
 
     pub(super) async fn create(&self, create: SessionCreate) -> Result<SessionCreated, Fault> {
-        // (somebody may be about to begin it again by itself)
-        let _lost = match &create.again {
-            Some(id) => self.stays_lost(id).await,
-            None => None,
-        };
         self.create_as(create, None).await
     }
 
-    /// The same. `own` = it is begun again by itself: under which id, and what its user is told; it waits for what is missing,
+    /// A new session. `own` = it is begun again by itself: under which id, and what its user is told; it waits for what is missing,
     /// and nobody is asked anything.
     pub(super) async fn create_as(
         &self,
@@ -181,6 +176,12 @@ impl Agent {
         // (whether its host can be reached was looked into)
         let connect = if by_itself { Connect::Not } else { Connect::Asking };
         let Opened { mut from, connection, told } = self.opened(&mut create, connect).await?;
+        // (somebody may be about to begin it again by itself; it may be asked for long before this, and not from here on)
+        let mut _lost = None;
+        if let (Some(id), false) = (&again, by_itself) {
+            _lost = self.stays_lost(id).await?;
+            self.is_over(id)?;
+        }
         let id = match own {
             Some((id, told)) => {
                 from.told = Some(told);
@@ -245,14 +246,18 @@ impl Agent {
             info.connection.clone_from(&spec.from.connection);
             info.connection_id.clone_from(&spec.from.connection_id);
         }
-        let (started, unkept) = tokio::join!(self.spawn(&id, &spec), self.define(info, asked, connection));
-        let session = match started {
-            Ok(session) => session,
-            Err(fault) => {
-                if !by_itself {
+        let (session, unkept) = if by_itself {
+            // (what can't be begun again is lost as it was)
+            let session = self.spawn(&id, &spec).await?;
+            (session, self.define(info, asked, connection).await)
+        } else {
+            let (started, unkept) = tokio::join!(self.spawn(&id, &spec), self.define(info, asked, connection));
+            match started {
+                Ok(session) => (session, unkept),
+                Err(fault) => {
                     self.forget(&id).await;
+                    return Err(fault);
                 }
-                return Err(fault);
             }
         };
         if let Some(lost) = again.filter(|id| matches!(self.entry(id), Some(Entry::Lost(_)))) {

@@ -370,6 +370,7 @@ impl App {
                 self.tick();
                 let mut out = Vec::new();
                 self.rest_due(&mut out);
+                self.waited_due(&mut out);
                 out
             }
             Event::Config(config) => self.configure(*config),
@@ -521,6 +522,9 @@ impl App {
         }
         if let Some(Layer::Numbers { until }) = self.layers.last() {
             at.push(*until);
+        }
+        if let Some(Layer::Picker(picker)) = self.layers.last() {
+            at.extend(picker.waits_until());
         }
         if self.layers.iter().any(|l| matches!(l, Layer::Viewer(v) if v.is_seeking())) {
             at.push(self.now + SLICES);

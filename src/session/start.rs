@@ -21,6 +21,7 @@ use crate::term::screen::Colors;
 use rustix::process::Signal;
 use std::collections::HashMap;
 use std::ffi::OsString;
+use std::fs::File;
 use std::io;
 use std::time::{Duration, SystemTime};
 
@@ -60,14 +61,12 @@ impl Session {
             })?,
         };
         let ring = Ring::new(create.ring.unwrap_or(ring::DEFAULT));
-        // one without a name is in nobody's way
-        let _names = match &create.name {
-            None => None,
-            Some(name) => {
-                let lock = run.lock_names(NAMES).map_err(internal("the run dir can't be locked"))?;
-                check_free(&run, name, None)?;
-                Some(lock)
-            }
+        // what has to be reached first may take seconds, in which nobody else's place is held up
+        let place = |again| place_for(&run, &id, create.name.as_deref(), again);
+        let is_far = create.target.is_some() || spec.from.device.is_some();
+        let mut held_place = match &create.name {
+            Some(name) if is_far => check_free(&run, name, None).map(|()| None)?,
+            _ => place(false)?,
         };
         let shell = shell(spec.shell);
         let from = spec.from;
@@ -145,6 +144,9 @@ impl Session {
             start_time: sys::process_start_time(std::process::id() as i32).unwrap_or(0),
             info,
         };
+        if is_far {
+            held_place = place(from.told.is_some()).inspect_err(|_| pty.signal(Signal::KILL))?;
+        }
         let publish = || -> io::Result<_> {
             let held = run.publish(&record)?;
             let listener = bind(&run, &id)?;
@@ -155,6 +157,7 @@ impl Session {
             run.withdraw(&id);
             Fault::new(Fault::INTERNAL, format!("the session can't be put into the run dir: {e}"))
         })?;
+        drop(held_place);
         let mut typed = from.typed.map(|line| format!("{line}\r").into_bytes()).unwrap_or_default();
         if let Some(encoding) = &mut encoding {
             let text = std::mem::take(&mut typed);
@@ -307,6 +310,22 @@ fn of_channel(mut info: SessionInfo, target: &TargetId, host: &str, command: boo
     info.cwd = String::new();
     info.target = target.to_string();
     info
+}
+
+/// Holds the names until a new session is among them; one without a name is in nobody's way. `again` = it has the id of one
+/// that was lost, which another agent may have begun again meanwhile.
+fn place_for(run: &RunDir, id: &SessionId, name: Option<&str>, again: bool) -> Result<Option<File>, Fault> {
+    if name.is_none() && !again {
+        return Ok(None);
+    }
+    let lock = run.lock_names(NAMES).map_err(internal("the run dir can't be locked"))?;
+    if let Some(Entry::Alive(there)) = run.entry(id).filter(|_| again) {
+        return Err(Fault::new(Fault::NAME_TAKEN, format!("session {} stands again already", there.info.label())));
+    }
+    if let Some(name) = name {
+        check_free(run, name, None)?;
+    }
+    Ok(Some(lock))
 }
 
 pub(super) fn bind(run: &RunDir, id: &SessionId) -> io::Result<std::os::unix::net::UnixListener> {

@@ -240,7 +240,7 @@ fn sessions_of_every_kind_lose_nothing_and_do_not_grow() {
             let made = &mixed.all[dice.below(mixed.all.len() as u64) as usize];
             tty.prefix("g");
             tty.type_(format!("{}\r", made.name));
-            tty.until("its lines", |s| s.iter().filter(|l| l.contains(&*made.name)).count() > 0);
+            tty.until(&format!("{}'s lines", made.name), |s| s.iter().filter(|l| l.contains(&*made.name)).count() > 0);
             shown += 1;
         }
         match dice.below(3) {

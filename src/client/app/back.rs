@@ -36,12 +36,19 @@ impl App {
         }
         self.back_at = None;
         if !self.hosts_wanted().iter().all(|id| self.is_online(id)) {
-            self.list_hosts();
+            // (what a person has opened by now stays before their eyes)
+            let opened = self.layers.iter_mut().position(|l| l.unasked().is_none());
+            self.put_hosts(opened);
         }
     }
 
     /// Shows how the window's hosts come back.
     pub fn list_hosts(&mut self) {
+        self.put_hosts(None);
+    }
+
+    /// `below` = under that layer, else over all but questions.
+    fn put_hosts(&mut self, below: Option<usize>) {
         let hosts = self.hosts_wanted();
         if hosts.is_empty() {
             self.say("no pane here shows a session of another host");
@@ -49,6 +56,7 @@ impl App {
         }
         // questions are above it
         let at = self.layers.iter().position(Layer::is_question).unwrap_or(self.layers.len());
+        let at = below.map_or(at, |below| below.min(at));
         self.layers.insert(at, Layer::Back(Back::new(hosts, self.now)));
         self.dirty = true;
     }

@@ -5,7 +5,7 @@ use crate::client::find;
 use crate::client::foresight::Foresight;
 use crate::client::host::attached::{Settled, Waiting};
 use crate::client::host::{HostCommand, HostEvent, HostId, HostState, echoes};
-use crate::client::layer::Layer;
+use crate::client::layer::{Choice, Layer};
 use crate::client::layout::PaneId;
 use crate::client::pane::{Pane, Stage, blank, row_of};
 use crate::client::shelf::Shelf;
@@ -14,6 +14,7 @@ use crate::proto::control::SessionInfo;
 use crate::proto::ids::{Offset, SessionId, Size};
 use crate::proto::notice::SessionExited;
 use crate::term::engine::Engine;
+use crate::term::input::Key;
 use crate::text::{count, escape, short};
 use crate::transport::ssh::Lends;
 use std::time::Duration;
@@ -388,12 +389,27 @@ impl App {
             if !typed.is_empty() {
                 self.say("no host told of that: what was typed behind it is not kept");
             }
-            return;
+            return self.waited_due(out);
         };
+        self.go_ahead(choice, typed, out);
+    }
+
+    /// The list on top leads where it does, and what was typed behind it goes there.
+    fn go_ahead(&mut self, choice: Choice, typed: Vec<Key>, out: &mut Vec<Effect>) {
         self.layers.pop();
         self.choose(choice, out);
         for key in typed {
             out.extend(self.key(key));
+        }
+    }
+
+    /// A list has waited long enough for hosts.
+    pub(super) fn waited_due(&mut self, out: &mut Vec<Effect>) {
+        if let Some(Layer::Picker(picker)) = self.layers.last_mut()
+            && picker.waits_until().is_some_and(|until| until <= self.now)
+            && let Some((choice, typed)) = picker.waited()
+        {
+            self.go_ahead(choice, typed, out);
         }
     }
 

@@ -49,12 +49,11 @@ impl App {
         }
         // what lies under a panel that takes no keys yet has them; a program only where nothing else lies over it
         if takes == Takes::No
-            && let Some(below) = self.layers.iter_mut().rev().find_map(|l| l.unasked().is_none().then_some(l))
+            && let Some(at) = self.layers.iter_mut().rposition(|l| l.unasked().is_none())
         {
-            self.dirty = true;
-            if matches!(below, Layer::Browser) {
-                self.browser_key(&key, &mut out);
-            }
+            let above = self.layers.split_off(at + 1);
+            self.layer_key(&key, &mut out);
+            self.layers.extend(above);
             return out;
         }
         let taken = |app: &App| takes == Takes::Yes && !app.layers.is_empty();
@@ -66,25 +65,7 @@ impl App {
             self.dirty = true;
         }
         if taken(self) {
-            self.dirty = true;
-            // those whose keys need the whole app
-            let own: Option<fn(&mut App, &Key, &mut Vec<Effect>)> = match self.layers.last() {
-                Some(Layer::Browser) => Some(App::browser_key),
-                Some(Layer::Queue(_)) => Some(App::queue_key),
-                Some(Layer::Viewer(_)) => Some(App::viewer_key),
-                _ => None,
-            };
-            if let Some(own) = own {
-                own(self, &key, &mut out);
-                return out;
-            }
-            let key = keys::simplified(&key);
-            let letter = self.layers.last().is_some_and(Layer::takes_a_letter);
-            let outcome = self.layers.last_mut().map_or(Outcome::Close, |l| l.key(&key));
-            if letter && !matches!(outcome, Outcome::Stay) {
-                self.answered_by(&key);
-            }
-            self.outcome(outcome, &mut out);
+            self.layer_key(&key, &mut out);
             return out;
         }
         if let Some((mut keys, _)) = self.sequence.take() {
@@ -129,6 +110,31 @@ impl App {
         }
         self.pane_key(&key, &mut out);
         out
+    }
+
+    /// A key for the layer on top.
+    fn layer_key(&mut self, key: &Key, out: &mut Vec<Effect>) {
+        self.dirty = true;
+        // those whose keys need the whole app
+        let own: Option<fn(&mut App, &Key, &mut Vec<Effect>)> = match self.layers.last() {
+            Some(Layer::Browser) => Some(App::browser_key),
+            Some(Layer::Queue(_)) => Some(App::queue_key),
+            Some(Layer::Viewer(_)) => Some(App::viewer_key),
+            _ => None,
+        };
+        if let Some(own) = own {
+            return own(self, key, out);
+        }
+        let key = keys::simplified(key);
+        let letter = self.layers.last().is_some_and(Layer::takes_a_letter);
+        let outcome = self.layers.last_mut().map_or(Outcome::Close, |l| l.key(&key));
+        if let Some(Layer::Picker(picker)) = self.layers.last_mut() {
+            picker.pressed(self.now);
+        }
+        if letter && !matches!(outcome, Outcome::Stay) {
+            self.answered_by(&key);
+        }
+        self.outcome(outcome, out);
     }
 
     fn is_prefix(&self, key: &Key) -> bool {

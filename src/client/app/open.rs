@@ -360,16 +360,19 @@ impl App {
         self.open_listed(&HostId::local(), Wanted::All, out);
     }
 
-    fn open_listed(&mut self, host: &HostId, what: Wanted, out: &mut Vec<Effect>) -> PaneId {
+    fn open_listed(&mut self, host: &HostId, what: Wanted, out: &mut Vec<Effect>) {
         let pane = self.new_pane(host.clone());
         self.tabs.add_pane(pane);
+        self.open_listed_in(pane, host, what, out);
+    }
+
+    fn open_listed_in(&mut self, pane: PaneId, host: &HostId, what: Wanted, out: &mut Vec<Effect>) {
         self.opening.push(Opening { host: host.clone(), pane, what });
         self.ensure(host, out);
         if self.is_online(host) {
             out.push(Effect::Host(host.clone(), HostCommand::List));
         }
         self.look_at_panes();
-        pane
     }
 
     /// What is there of a connection: the pane that shows it, else its newest session, else a first one. What its host runs
@@ -381,13 +384,27 @@ impl App {
             self.go_to_pane(pane);
             return self.revive_at(pane, &runs_on, out);
         }
-        let Some(of) = self.hosts.get(&runs_on).filter(|h| h.listed) else {
+        let is_listed = self.hosts.get(&runs_on).is_some_and(|h| h.listed);
+        // (one that was to show it when the window was left)
+        let waits = |p: &Pane| p.host == runs_on && p.is_unopened() && p.prepared.as_ref().is_some_and(|c| c.id == id);
+        if let Some(pane) = self.panes.values_mut().find(|p| waits(p)) {
+            pane.stage = Stage::Starting;
+            let pane = pane.id;
+            self.go_to_pane(pane);
+            match is_listed {
+                true => self.open_of(&runs_on, pane, id.to_string(), out),
+                false => self.open_listed_in(pane, &runs_on, Wanted::Of(id.to_string()), out),
+            }
+            return;
+        }
+        let Some(of) = self.hosts.get(&runs_on).filter(|_| is_listed) else {
             let name = self.connection(host, id).map(|c| crate::text::short(&c.name, 60)).unwrap_or_default();
-            let pane = self.open_listed(&runs_on, Wanted::Of(id.to_string()), out);
+            let pane = self.new_pane(runs_on.clone());
+            self.tabs.add_pane(pane);
             if let Some(pane) = self.panes.get_mut(&pane) {
                 pane.prepared = Some(Prepared { id: id.to_string(), name });
             }
-            return;
+            return self.open_listed_in(pane, &runs_on, Wanted::Of(id.to_string()), out);
         };
         match newest_of(&of.sessions, id) {
             Some(session) => self.open_session(&runs_on, &session, out),
@@ -418,9 +435,13 @@ impl App {
             Some(session) => match self.pane_with(id, &session) {
                 // (its layout was brought back meanwhile)
                 Some(there) => {
+                    // (whoever went on meanwhile stays where they are)
+                    let is_looked_at = self.tabs.focused() == Some(pane);
                     self.tabs.remove_pane(pane);
                     let ahead = self.panes.remove(&pane).map(|p| p.ahead).unwrap_or_default();
-                    self.go_to_pane(there);
+                    if is_looked_at {
+                        self.go_to_pane(there);
+                    }
                     if !ahead.is_empty() {
                         self.send(there, &ahead, out);
                     }

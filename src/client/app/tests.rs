@@ -1458,7 +1458,9 @@ fn what_is_told_while_it_is_looked_for_is_found() {
         let mut s = Bench::full(100, 24);
         s.host("nas", HostEvent::State(online()));
         s.keys("C-b g");
-        s.keys(keys);
+        if !keys.is_empty() {
+            s.keys(keys);
+        }
         s
     };
     for (keys, taken) in
@@ -1469,11 +1471,40 @@ fn what_is_told_while_it_is_looked_for_is_found() {
         assert_eq!(s.effects.iter().any(attached), taken, "{keys}");
         assert_eq!(s.app.layers.is_empty(), taken, "{keys}");
     }
-    let mut s = begun("'nightly Enter C-b g 'other Enter C-b ?");
+    let mut s = begun("'nightly Enter C-b g 'other Enter C-b g 'night");
     assert!(s.has("not told yet"), "{}", s.screen());
     s.host("nas", HostEvent::Sessions(both()));
     assert!(s.effects.iter().any(attached), "{:?}", s.effects);
-    assert!(s.has("nightly") && s.has("other") && s.app.layers.len() == 1, "{}", s.screen());
+    assert!(s.has("> night") && s.app.layers.len() == 1, "{}", s.screen());
+    s.keys("Escape");
+    assert_eq!(s.app.focused().and_then(|p| p.session.clone()), Some(id("n1")));
+    // what is only much like it is not taken for it, as what is it may be told yet: but for who insists, or waits
+    let near = |s: &mut Bench| {
+        s.host("local", HostEvent::Sessions(vec![named("l1", "nightly-2"), named("l2", "n 1 g h t 2")]));
+        s.take();
+    };
+    let went = |s: &Bench| s.app.focused().and_then(|p| p.session.clone());
+    let mut s = begun("");
+    near(&mut s);
+    s.keys("'nightly Enter 'ls");
+    assert!(s.has("hosts tell what they have") && s.has("nightly-2"), "{}", s.screen());
+    s.host("nas", HostEvent::Sessions(both()));
+    assert_eq!(went(&s), Some(id("n2")), "{}", s.screen());
+    let mut s = begun("");
+    near(&mut s);
+    s.keys("'nightly Enter Enter");
+    assert_eq!(went(&s), Some(id("l1")), "{}", s.screen());
+    let mut s = begun("");
+    near(&mut s);
+    s.keys("'nightly Enter");
+    assert_eq!(s.app.deadline(), Some(s.app.now + Duration::from_secs(2)));
+    s.at(s.app.now.as_secs_f32() + 2.5);
+    s.event(Event::Tick);
+    assert_eq!(went(&s), Some(id("l1")), "{}", s.screen());
+    let mut s = begun("");
+    near(&mut s);
+    s.keys("'nightly-2 Enter");
+    assert_eq!(went(&s), Some(id("l1")), "{}", s.screen());
     // it is nowhere: what was typed for it is no other's
     let mut s = begun("'nowhere Enter 'ls Enter");
     s.host("nas", HostEvent::Sessions(both()));
@@ -2116,6 +2147,35 @@ fn hosts_that_come_back_are_listed_until_all_are_there() {
     assert!(s.has("coming back: 0 of 2") && s.has("◌ nas  last heard 5 s ago"), "{}", s.screen());
     s.host("nas", HostEvent::Silent(Duration::ZERO));
     assert!(s.has("● nas  2 sessions back"), "{}", s.screen());
+}
+
+#[test]
+fn a_panel_nobody_asked_for_takes_nothing_from_what_a_person_has_opened() {
+    let pane =
+        |host: &str, session: &str| disk::Pane { host: host.into(), session: session.into(), ..Default::default() };
+    let root = disk::Node::Pane(pane("nas", "r1"));
+    let saved =
+        Layout { tabs: vec![disk::Tab { name: String::new(), root, focus: 0, zoomed: false }], ..Layout::default() };
+    let mut s = Bench::new(Setup { saved: Some(saved), ..setup(100, 30) });
+    s.host("local", HostEvent::State(online()));
+    s.host("local", HostEvent::Sessions(Vec::new()));
+    s.host("nas", HostEvent::State(HostState::Connecting));
+    s.keys("C-b g");
+    s.keys("'night Enter");
+    // the hosts that are waited for are listed, and then a question comes
+    s.at(0.6);
+    s.event(Event::Tick);
+    s.keys("C-b g 'oth");
+    s.host("nas", HostEvent::Ask { id: 1, question: Question::Secret(Default::default()) });
+    s.keys("'er Enter");
+    s.host("nas", HostEvent::Unasked { id: 1 });
+    s.host("nas", HostEvent::State(online()));
+    let named = |id: &str, name: &str| SessionInfo { name: name.into(), ..info(id, 50, 20) };
+    s.host("nas", HostEvent::Sessions(vec![named("r1", "first"), named("n1", "other"), named("n2", "nightly")]));
+    assert_eq!(s.app.focused().and_then(|p| p.session.clone()), Some(id("n1")), "{}", s.screen());
+    let there: Vec<_> = s.app.panes.values().filter_map(|p| p.session.clone()).collect();
+    assert!(there.contains(&id("n2")), "{there:?}");
+    assert!(s.app.layers.is_empty(), "{}", s.screen());
 }
 
 #[test]

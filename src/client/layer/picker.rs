@@ -14,6 +14,8 @@ use unicode_width::UnicodeWidthStr;
 
 /// Most keys that wait behind an Enter.
 const AHEAD: usize = 4096;
+/// Enter on something much like what is typed waits this long for what is it.
+const AWHILE: Duration = Duration::from_secs(2);
 
 pub struct Item {
     /// Escaped, as is `aside`.
@@ -69,9 +71,16 @@ pub struct Picker {
     of: Option<fn(&App) -> Vec<Item>>,
     /// A host has not told yet what it has.
     awaited: bool,
-    /// Enter was pressed before what is looked for was told: it is chosen as soon as it is. What was typed behind that waits
-    /// with it, as it is meant for where that leads.
-    entered: Option<Vec<Key>>,
+    /// Enter was pressed before what is looked for was told: it is chosen as soon as it is.
+    ahead: Option<Ahead>,
+}
+
+/// What was typed behind an Enter that waits: it is meant for where that leads.
+#[derive(Default)]
+struct Ahead {
+    keys: Vec<Key>,
+    /// What is there is taken then.
+    until: Option<Duration>,
 }
 
 impl Picker {
@@ -92,7 +101,7 @@ impl Picker {
             typed: None,
             of: None,
             awaited: false,
-            entered: None,
+            ahead: None,
         }
     }
 
@@ -115,20 +124,55 @@ impl Picker {
         }
         self.awaited = app.awaits_lists();
         // (one that lies beneath a question waits on)
-        let choice = self.item().map(|item| item.choice.clone()).filter(|_| on_top);
-        let done = choice.is_some() || !self.awaited;
-        match self.entered.take_if(|_| done) {
-            Some(keys) => (choice, keys),
+        let done = on_top && (!self.awaited || self.is_named());
+        match self.ahead.take_if(|_| done) {
+            Some(ahead) => (self.item().map(|item| item.choice.clone()), ahead.keys),
             None => (None, Vec::new()),
+        }
+    }
+
+    /// A key was taken now: an Enter that waits does so from then on.
+    pub fn pressed(&mut self, now: Duration) {
+        if let Some(ahead) = &mut self.ahead {
+            ahead.until.get_or_insert(now + AWHILE);
+        }
+    }
+
+    /// When an Enter takes what is there, should hosts tell nothing else till then.
+    pub fn waits_until(&self) -> Option<Duration> {
+        self.ahead.as_ref().filter(|_| !self.found.is_empty())?.until
+    }
+
+    /// What is there is taken, and the keys behind it.
+    pub fn waited(&mut self) -> Option<(Choice, Vec<Key>)> {
+        let choice = self.item()?.choice.clone();
+        Some((choice, self.ahead.take()?.keys))
+    }
+
+    /// What it is called.
+    pub fn title(&self) -> &str {
+        match self.ahead {
+            Some(_) if !self.found.is_empty() => "hosts tell what they have · Enter: go there now",
+            _ => &self.title,
         }
     }
 
     /// What stands in an empty list.
     pub fn why_empty(&self) -> &'static str {
-        match self.entered {
+        match self.ahead {
             Some(_) => "not told yet: leads there as soon as it is · Esc leaves",
             None => "nothing matches",
         }
+    }
+
+    /// The chosen one is what is typed, and not only much like it: what is not told yet may be more so.
+    fn is_named(&self) -> bool {
+        let typed = self.field.text().trim();
+        let has_it = |item: &Item| {
+            let told = item.label.as_deref().unwrap_or(&item.text);
+            told.eq_ignore_ascii_case(typed) || told.split_whitespace().any(|word| word.eq_ignore_ascii_case(typed))
+        };
+        self.chosen > 0 || typed.is_empty() || self.item().is_some_and(has_it)
     }
 
     fn item(&self) -> Option<&Item> {
@@ -178,18 +222,24 @@ impl Picker {
                 return Outcome::Choose(item.choice.clone());
             }
         }
-        let nothing_yet = self.awaited && self.item().is_none();
-        match &mut self.entered {
-            // (who looks at it may put right what they typed)
-            Some(keys) if keys.is_empty() && ["Backspace", "C-u", "C-w"].contains(&name) => self.entered = None,
+        let too_soon = name == "Enter" && self.awaited && !self.is_named();
+        let there = !self.found.is_empty();
+        self.ahead.take_if(|_| !self.awaited);
+        match &mut self.ahead {
+            // (who looks at it may put right what they typed, or take what there is)
+            Some(ahead) if ahead.keys.is_empty() && ["Backspace", "C-u", "C-w"].contains(&name) => self.ahead = None,
+            Some(ahead) if ahead.keys.is_empty() && there && name == "Enter" => self.ahead = None,
             Some(_) if ["Escape", "C-c"].contains(&name) => {}
-            Some(keys) => {
-                if keys.len() < AHEAD {
-                    keys.push(key.clone());
+            Some(ahead) => {
+                if ahead.keys.len() < AHEAD {
+                    ahead.keys.push(key.clone());
                 }
                 return Outcome::Stay;
             }
-            None if name == "Enter" && nothing_yet => self.entered = Some(Vec::new()),
+            None if too_soon => {
+                self.ahead = Some(Ahead::default());
+                return Outcome::Stay;
+            }
             None => {}
         }
         match name {

@@ -219,7 +219,7 @@ fn picker(theme: &Theme, p: &Picker, whole: Rect, buf: &mut Buffer) -> Cursor {
     ground(buf, area, whole, theme.panel);
     let list = p.list_area(area);
     let query = if list.y > area.y + 1 {
-        boxed(buf, area, &p.title, theme.border_focused, theme.accent)
+        boxed(buf, area, p.title(), theme.border_focused, theme.accent)
     } else {
         Rect { height: area.height.min(1), ..area }
     };

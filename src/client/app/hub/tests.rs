@@ -857,7 +857,13 @@ fn what_could_not_be_opened_is_tried_again_and_nothing_else_takes_its_place() {
     s.host("local", HostEvent::State(HostState::Online { build: "1".into(), hostname: "box".into() }));
     s.answer();
     assert!(s.screen().contains("it was not open yet") && tab(&s).contains(" 2 db "), "{}", s.screen());
-    s.keys("Enter");
+    // who goes to it, from wherever, goes there
+    s.app.tabs.go(0);
+    let tabs = s.app.tabs.list.len();
+    let mut out = Vec::new();
+    s.app.go_to_connection(&HostId::local(), "c-db", &mut out);
+    assert_eq!((s.app.tabs.active, s.app.tabs.list.len()), (1, tabs));
+    s.effects.extend(out);
     assert_eq!(asked(&mut s)[0].1.as_deref(), Some("c-db"));
     assert!(tab(&s).contains(" 2 db "), "{}", s.screen());
 
