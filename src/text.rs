@@ -91,6 +91,30 @@ pub fn typed(command: &str, ssh_config: Option<&std::path::Path>) -> String {
     }
 }
 
+/// A command of thub's as it is typed here for a host; none = this machine.
+pub fn typed_for(verb: &str, host: Option<&str>, ssh_config: Option<&std::path::Path>) -> String {
+    match host {
+        None => format!("thub {verb}"),
+        Some(host) => typed(&format!("thub {verb} -H {}", shell(host)), ssh_config),
+    }
+}
+
+/// The commands of thub's that a sentence of an agent's names, as they are typed where its host is a far one.
+pub fn aimed(said: &str, typed: impl Fn(&str) -> String) -> String {
+    const VERBS: [&str; 5] = ["attach", "kill", "serial", "containers", "ls"];
+    VERBS.iter().fold(said.to_string(), |said, verb| {
+        let command = typed(verb);
+        ["`", "'"].iter().fold(said, |said, quote| {
+            let parts: Vec<&str> = said.split(&format!("{quote}thub {verb}")).collect();
+            let whole = |part: &&str| part.starts_with([' ', '\'', '`']);
+            match parts.get(1..).is_some_and(|rest| !rest.is_empty() && rest.iter().all(whole)) {
+                true => parts.join(&format!("{quote}{command}")),
+                false => said.clone(),
+            }
+        })
+    })
+}
+
 /// Like [`escape`], cut to one line of at most `most` characters.
 pub fn short(s: &str, most: usize) -> String {
     let escaped = escape(s);
@@ -139,5 +163,28 @@ mod tests {
         assert_eq!(cut(&["sh", "-c", "xyz", "more"], 5), ["sh", "-c", "x…"]);
         assert_eq!(cut(&["ää"], 3), ["ä…"]);
         assert_eq!(cut(&["a", "b"], 1), ["a", "…"]);
+    }
+
+    #[test]
+    fn what_an_agent_names_is_typed_for_its_host() {
+        let typed = |verb: &str| format!("thub {verb} -H hub");
+        for (said, is) in [
+            (
+                "`thub attach b1` shows it, `thub attach --watch b1` only looks on, `thub kill b1` ends it",
+                "`thub attach -H hub b1` shows it, `thub attach -H hub --watch b1` only looks on, `thub kill -H hub b1` ends it",
+            ),
+            (
+                "cold is not running: 'thub containers start cold' starts it",
+                "cold is not running: 'thub containers -H hub start cold' starts it",
+            ),
+            (
+                "'thub containers' lists them; `thub serial` too",
+                "'thub containers -H hub' lists them; `thub serial -H hub` too",
+            ),
+            ("`thub deploy hub` first, `thub lsx`, thub ls", "`thub deploy hub` first, `thub lsx`, thub ls"),
+            ("", ""),
+        ] {
+            assert_eq!(aimed(said, typed), is);
+        }
     }
 }

@@ -65,7 +65,7 @@ impl Agent {
                     ));
                 }
                 Some(Entry::Ended(_)) => return self.attach_ended(a, frames),
-                Some(Entry::Alive(record)) => self.mends_way(&record.info),
+                Some(Entry::Alive(record)) => _ = self.mends_way(&record.info),
             }
             let asked = async {
                 let session = self.dial(&id).await?;

@@ -15,7 +15,7 @@ use crate::link::{call, locked};
 use crate::proto::control::*;
 use crate::proto::ids::{SessionId, Size, TargetId};
 use crate::proto::notice::Notice;
-use crate::store::rundir::{Entry, Record};
+use crate::store::rundir::Entry;
 use crate::store::sessions::{self, Sessions};
 use crate::store::target;
 use crate::sys;
@@ -182,21 +182,23 @@ impl Agent {
     }
 
     /// The process that held the connection to a session's port may be gone, which the session waits for: it is there again
-    /// where nobody has to be asked for that.
-    pub(super) fn mends_way(self: &Arc<Agent>, info: &SessionInfo) {
-        if info.kind != KIND || info.target.is_empty() {
-            return;
+    /// where nobody has to be asked for that. Which process holds it, if one does.
+    pub(super) fn mends_way(self: &Arc<Agent>, info: &SessionInfo) -> Option<Process> {
+        let (id, target) = (info.id.parse::<SessionId>().ok()?, info.target.parse::<TargetId>().ok()?);
+        if info.kind != KIND {
+            return None;
         }
-        if let (Ok(id), Ok(target)) = (info.id.parse::<SessionId>(), info.target.parse::<TargetId>())
-            && target::connect(&self.run(), &target).is_err()
-        {
-            let agent = self.clone();
-            tokio::spawn(async move {
-                if let Err(fault) = agent.reach_by_itself(&id).await {
-                    tracing::warn!(%fault, "the way to a serial port stays gone");
-                }
-            });
+        if let Ok(stream) = target::connect(&self.run(), &target) {
+            let pid = sys::peer_pid(&stream)?;
+            return Some((pid, sys::process_start_time(i32::try_from(pid).ok()?)?));
         }
+        let agent = self.clone();
+        tokio::spawn(async move {
+            if let Err(fault) = agent.reach_by_itself(&id).await {
+                tracing::warn!(%fault, "the way to a serial port stays gone");
+            }
+        });
+        None
     }
 
     /// The turn to begin lost sessions again, which one agent has at a time.
@@ -221,9 +223,9 @@ impl Agent {
 }
 
 /// A process by its number and when it started.
-type Process = (u32, u64);
+pub(super) type Process = (u32, u64);
 
-/// Waits for the ends of the processes of sessions on ports.
+/// Waits for the ends of the processes of sessions on ports, and of those that hold the connections to their hosts.
 #[derive(Default)]
 pub struct Ends {
     /// Which, by number and start.
@@ -238,8 +240,11 @@ impl Ends {
         for entry in entries {
             match entry {
                 Entry::Alive(record) if record.info.kind == KIND => {
-                    agent.mends_way(&record.info);
-                    self.watch(record);
+                    for process in
+                        agent.mends_way(&record.info).into_iter().chain([(record.info.pid, record.start_time)])
+                    {
+                        self.watch(process);
+                    }
                 }
                 Entry::Lost(info) if info.kind == KIND => {
                     let defined = defined.get_or_insert_with(|| agent.defined());
@@ -252,8 +257,7 @@ impl Ends {
         }
     }
 
-    fn watch(&mut self, record: &Record) {
-        let key = (record.info.pid, record.start_time);
+    fn watch(&mut self, key: Process) {
         let Some(pid) = i32::try_from(key.0).ok().and_then(Pid::from_raw) else { return };
         if !self.known.insert(key) {
             return;

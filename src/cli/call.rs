@@ -8,7 +8,6 @@ use crate::failure::{Failure, Kind};
 use crate::link::{Incoming, Link};
 use crate::proto::control::{Fault, Method, SessionCreate, SessionGet, SessionInfo};
 use crate::proto::ids::{SessionId, StreamId};
-use crate::text::shell;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -83,15 +82,13 @@ impl Client {
 
     /// A command of thub's to be typed next, for this host.
     pub fn typed(&self, verb: &str) -> String {
-        match self.host.is_local() {
-            true => format!("thub {verb}"),
-            false => self.env.typed(&format!("thub {verb} -H {}", shell(self.host.as_str()))),
-        }
+        let host = Some(self.host.as_str()).filter(|_| !self.host.is_local());
+        crate::text::typed_for(verb, host, self.env.ssh_config.as_deref())
     }
 
     /// What a host's agent says to type next, typed here: for that host.
     pub fn aimed(&self, said: &str) -> String {
-        aimed(said, |verb| self.typed(verb))
+        crate::text::aimed(said, |verb| self.typed(verb))
     }
 
     pub fn link(&self) -> &Link {
@@ -230,22 +227,6 @@ impl Client {
     }
 }
 
-/// The commands of thub's that a sentence of an agent's names, as they are typed where its host is a far one.
-fn aimed(said: &str, typed: impl Fn(&str) -> String) -> String {
-    const VERBS: [&str; 5] = ["attach", "kill", "serial", "containers", "ls"];
-    VERBS.iter().fold(said.to_string(), |said, verb| {
-        let command = typed(verb);
-        ["`", "'"].iter().fold(said, |said, quote| {
-            let parts: Vec<&str> = said.split(&format!("{quote}thub {verb}")).collect();
-            let whole = |part: &&str| part.starts_with([' ', '\'', '`']);
-            match parts.get(1..).is_some_and(|rest| !rest.is_empty() && rest.iter().all(whole)) {
-                true => parts.join(&format!("{quote}{command}")),
-                false => said.clone(),
-            }
-        })
-    })
-}
-
 /// Ids are random: fewer of their first characters would match some session now and then, whatever was meant.
 const LEAST_OF_ID: usize = 4;
 
@@ -284,29 +265,6 @@ mod tests {
 
     fn picked<'a>(all: &'a [SessionInfo], word: &str) -> Result<&'a SessionInfo, Failure> {
         pick(all, word, || "thub ls".into())
-    }
-
-    #[test]
-    fn what_an_agent_names_is_typed_for_its_host() {
-        let typed = |verb: &str| format!("thub {verb} -H hub");
-        for (said, is) in [
-            (
-                "`thub attach b1` shows it, `thub attach --watch b1` only looks on, `thub kill b1` ends it",
-                "`thub attach -H hub b1` shows it, `thub attach -H hub --watch b1` only looks on, `thub kill -H hub b1` ends it",
-            ),
-            (
-                "cold is not running: 'thub containers start cold' starts it",
-                "cold is not running: 'thub containers -H hub start cold' starts it",
-            ),
-            (
-                "'thub containers' lists them; `thub serial` too",
-                "'thub containers -H hub' lists them; `thub serial -H hub` too",
-            ),
-            ("`thub deploy hub` first, `thub lsx`, thub ls", "`thub deploy hub` first, `thub lsx`, thub ls"),
-            ("", ""),
-        ] {
-            assert_eq!(aimed(said, typed), is);
-        }
     }
 
     #[test]

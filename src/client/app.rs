@@ -142,6 +142,8 @@ pub struct Host {
     pub sessions: Vec<SessionInfo>,
     /// They were told since it is there: until then nobody knows whether something runs.
     pub listed: bool,
+    /// What is prepared there was told, or can't be.
+    pub booked: bool,
     /// When each of them began, seconds on this client's clock, as far as they tell how old they are.
     pub born: HashMap<String, i64>,
     /// Its folders and prepared connections, as it told them last; none while it is not there, and from an older agent.

@@ -199,6 +199,8 @@ pub enum HostCommand {
     Offer {
         tag: u64,
         what: Listing,
+        /// Of the engine that has this socket.
+        socket: Option<String>,
     },
     /// What the outer terminal's colours are: the session's program may ask.
     Colors {

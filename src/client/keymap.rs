@@ -45,6 +45,9 @@ pub fn word(key: &Key) -> String {
         }
     }
     match key.code {
+        // (a plain terminal has a sign of its own for it)
+        Code::BackTab if key.mods.has(Mods::SHIFT) => out.push_str("Tab"),
+        Code::BackTab => out.push_str("S-Tab"),
         Code::Char(' ') => out.push_str("Space"),
         Code::Char(c) => out.push(c),
         Code::F(n) => out.push_str(&format!("F{n}")),

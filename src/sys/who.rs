@@ -172,6 +172,18 @@ pub fn peer_uid(fd: impl AsFd) -> io::Result<u32> {
     }
 }
 
+/// The process that listens at the other end of a connected unix socket; none where the kernel does not record it, or it is
+/// of another PID namespace.
+pub fn peer_pid(fd: impl AsFd) -> Option<u32> {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    return u32::try_from(rustix::net::sockopt::socket_peercred(fd).ok()?.pid.as_raw_nonzero().get()).ok();
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    {
+        let _ = fd;
+        None
+    }
+}
+
 /// Whether both are the same file, by device and number.
 pub fn same_file(a: &Path, b: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;

@@ -443,15 +443,22 @@ fn one_behind_a_jump_target_comes_back_where_nobody_has_to_be_asked() {
         assert_eq!(shown.code, 0, "{shown:?}");
     };
     shows("^here");
-    // without the process that held the connection it waits, and goes on once somebody looks
+    // without the process that held the connection it waits, and goes on by itself while somebody is there
+    let held = home.targets();
+    held.iter().for_each(|pid| signal(*pid, Signal::KILL));
+    until("another one", || home.targets().iter().any(|pid| !held.contains(pid)).then_some(()));
+    shows("^-- there ");
+    board.say("back");
+    shows("^back");
+    // nobody is there: it goes on once somebody looks
+    drop(tty);
     home.targets().into_iter().for_each(|pid| signal(pid, Signal::KILL));
     let show = far.tty(80, 24, &["attach", "con"]);
-    show.until_text("-- there ");
-    board.say("back");
-    show.until_text("back");
+    until("to be there again", || (show.screen().iter().filter(|l| l.contains("-- there ")).count() > 1).then_some(()));
+    board.say("once more");
+    show.until_text("once more");
     drop(show);
-    // nobody is there: the next one to come finds it begun again, for its host is connected
-    drop(tty);
+    // the next one to come finds it begun again, for its host is connected
     let was = process_of(home, &id).unwrap();
     signal(was, Signal::KILL);
     until("its end", || (process_of(home, &id) != Some(was)).then_some(()));

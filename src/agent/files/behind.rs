@@ -156,7 +156,7 @@ impl Agent {
             Kind::Docker(docker) => Ok(Led::Container(docker)),
             Kind::Local(_) => bad("it leads to this host itself: its files are the host's own"),
             Kind::Serial(_) | Kind::Telnet(_) | Kind::Other(_) => {
-                bad("it has no files: connections of type ssh and docker have")
+                bad("it has no files: those of type ssh and docker have them")
             }
         }
     }

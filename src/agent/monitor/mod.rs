@@ -194,7 +194,7 @@ impl Agent {
                         None => none("each of its sessions has a container of its own: look at one of them"),
                     },
                     Kind::Local(_) => none("it leads to this host itself: look at the host"),
-                    _ => none("it has no gauges: connections of type ssh and docker have"),
+                    _ => none("it has no gauges: those of type ssh and docker have them"),
                 }
             }
             _ => Err(Fault::new(Fault::BAD_PARAMS, "a place is a target, a connection, or what one says")),

@@ -46,6 +46,8 @@ const TAIL: &str = "1000";
 /// What a program that is gone may have left a terminal in: the second screen, margins, mouse, paste, a hidden cursor.
 const RESET: &[u8] =
     b"\x1b[?1047l\x1b[!p\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?2004l\x1b[?1l\x1b>\x1b[?25h\x1b[m\x1b(B\x0f";
+/// What a notice of something that is away ends with.
+const WAITING: &str = ", waiting";
 /// Killed by a signal nobody can refuse, as all in a container are when it stops.
 const KILLED: i32 = 137;
 
@@ -404,7 +406,7 @@ impl Life {
             let next = self.next(&mut live).await;
             let words = match next {
                 Next::End(end) => return self.end.say(end),
-                Next::Wait(words) => format!("{words}, waiting"),
+                Next::Wait(words) => format!("{words}{WAITING}"),
                 Next::Again(words) => {
                     // one that falls again and again is not run after
                     if begun.elapsed() < SOON {
@@ -422,7 +424,8 @@ impl Life {
                 if shown.notice(&words).await.is_err() {
                     return self.closed(live).await;
                 }
-                self.stands(Device::WAITING, Some(words));
+                let why = words.strip_suffix(WAITING).unwrap_or(&words);
+                self.stands(Device::WAITING, Some(why.to_string()));
             }
             drop(live);
             match self.wait().await {
@@ -666,6 +669,7 @@ impl Life {
             let is = if stand.paused { "is paused" } else { "is not running" };
             let why = format!("{} {is}", self.name());
             if self.device.borrow().why.as_ref().is_some_and(|was| was.contains("engine is away")) {
+                let _ = self.shown.get_mut().notice(&format!("the container engine is there again; {why}")).await;
                 self.stands(Device::WAITING, Some(why));
             }
             return Ok(None);

@@ -138,11 +138,13 @@ impl App {
     /// Asks a host what it has for a field of the form on top.
     pub(super) fn list_for_form(&mut self, host: HostId, what: Listing, field: &'static str, out: &mut Vec<Effect>) {
         self.next_tag += 1;
+        let mut socket = None;
         if let Some(Layer::Form(form)) = self.layers.last_mut() {
             form.listing = Some((self.next_tag, field));
+            socket = form.said("socket").map(str::to_string);
         }
         let tag = self.next_tag;
-        self.request(&host, HostCommand::Offer { tag, what }, out);
+        self.request(&host, HostCommand::Offer { tag, what, socket }, out);
         self.dirty = true;
     }
 

@@ -51,6 +51,7 @@ impl Host {
             since: now,
             sessions: Vec::new(),
             listed: false,
+            booked: false,
             born: Default::default(),
             book: None,
             changing: Default::default(),
@@ -182,6 +183,7 @@ impl App {
             }
             HostEvent::Sessions(list) => self.sessions(&id, list, &mut out),
             HostEvent::Connections(book) => {
+                host.booked = true;
                 if let Some(told) = book.as_ref().and_then(|b| b.told.clone()) {
                     self.say_long(short(&told, 300));
                 }
@@ -356,7 +358,11 @@ impl App {
             HostEvent::Found { session, tag, result } => self.found(&id, &session, tag, result, &mut out),
             HostEvent::Marks { session, marks } => self.marked(&id, &session, &marks, &mut out),
             HostEvent::Said { what } => self.say_long(what),
-            HostEvent::Failed { what } => self.say_trouble(&id, &short(&what, 200)),
+            HostEvent::Failed { what } => {
+                // (it may have been its list: nobody waits for that any more)
+                host.booked = true;
+                self.say_trouble(&id, &short(&what, 200));
+            }
             HostEvent::Ask { id: question_id, question } => {
                 let layer = Layer::question(id, question_id, question, now);
                 // the first that asked is answered first
@@ -413,12 +419,13 @@ impl App {
         }
     }
 
-    /// A host that is there, or is just coming, has not told yet what runs on it.
+    /// A host that is there, or is just coming, has not told yet what runs on it, or what is prepared there.
     pub fn awaits_lists(&self) -> bool {
-        self.hosts.values().any(|h| {
-            !h.listed
-                && matches!(h.state, HostState::Connecting | HostState::Online { .. } | HostState::Updating { .. })
-        })
+        let comes = |h: &Host| {
+            use HostState::{Connecting, Deploying, Online, Updating};
+            matches!(h.state, Connecting | Deploying { .. } | Online { .. } | Updating { .. })
+        };
+        self.hosts.values().any(|h| comes(h) && !(h.listed && (h.booked || h.state.is_without_agent())))
     }
 
     /// The host's questions with these numbers are asked no longer.

@@ -1456,6 +1456,7 @@ fn what_is_told_while_it_is_looked_for_is_found() {
     let both = || vec![named("n1", "other"), named("n2", "nightly")];
     let begun = |keys: &str| {
         let mut s = Bench::full(100, 24);
+        s.host("local", HostEvent::Connections(None));
         s.host("nas", HostEvent::State(online()));
         s.keys("C-b g");
         if !keys.is_empty() {
@@ -1508,6 +1509,8 @@ fn what_is_told_while_it_is_looked_for_is_found() {
     // it is nowhere: what was typed for it is no other's
     let mut s = begun("'nowhere Enter 'ls Enter");
     s.host("nas", HostEvent::Sessions(both()));
+    assert!(s.has("not told yet"), "what is prepared there may be called so\n{}", s.screen());
+    s.host("nas", HostEvent::Connections(None));
     assert!(s.has("nothing matches") && s.has("is not kept"), "{}", s.screen());
     assert_eq!(s.typed(), [""; 0]);
     s.keys("Escape");
@@ -2159,6 +2162,7 @@ fn a_panel_nobody_asked_for_takes_nothing_from_what_a_person_has_opened() {
     let mut s = Bench::new(Setup { saved: Some(saved), ..setup(100, 30) });
     s.host("local", HostEvent::State(online()));
     s.host("local", HostEvent::Sessions(Vec::new()));
+    s.host("local", HostEvent::Connections(None));
     s.host("nas", HostEvent::State(HostState::Connecting));
     s.keys("C-b g");
     s.keys("'night Enter");
@@ -2172,6 +2176,7 @@ fn a_panel_nobody_asked_for_takes_nothing_from_what_a_person_has_opened() {
     s.host("nas", HostEvent::State(online()));
     let named = |id: &str, name: &str| SessionInfo { name: name.into(), ..info(id, 50, 20) };
     s.host("nas", HostEvent::Sessions(vec![named("r1", "first"), named("n1", "other"), named("n2", "nightly")]));
+    s.host("nas", HostEvent::Connections(None));
     assert_eq!(s.app.focused().and_then(|p| p.session.clone()), Some(id("n1")), "{}", s.screen());
     let there: Vec<_> = s.app.panes.values().filter_map(|p| p.session.clone()).collect();
     assert!(there.contains(&id("n2")), "{there:?}");

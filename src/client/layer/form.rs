@@ -385,6 +385,15 @@ impl Form {
         }
     }
 
+    /// What is typed into a field, if anything is.
+    pub fn said(&self, field: &str) -> Option<&str> {
+        let line = self.lines.iter().find(|l| l.field == field)?;
+        match &line.entry {
+            Entry::Text(text) => Some(text.text().trim()).filter(|text| !text.is_empty()),
+            _ => None,
+        }
+    }
+
     /// Something was chosen for a field.
     pub fn fill_in(&mut self, field: &str, text: &str) {
         let Some(at) = self.lines.iter().position(|l| l.field == field) else { return };
@@ -416,7 +425,7 @@ impl Form {
             "C-Space" | "C-@" | "F2" => return self.list(),
             "Enter" if self.at == last => return self.save(),
             "Enter" | "Down" | "Tab" | "C-n" => self.at = (self.at + 1).min(last),
-            "Up" | "BTab" | "S-Tab" | "C-p" => self.at = self.at.saturating_sub(1),
+            "Up" | "S-Tab" | "C-p" => self.at = self.at.saturating_sub(1),
             "PageDown" => self.at = (self.at + 8).min(last),
             "PageUp" => self.at = self.at.saturating_sub(8),
             _ => self.fill(key, name),

@@ -72,7 +72,7 @@ fn what_a_host_has_is_chosen_from() {
     s.take();
     let ask = |s: &mut Bench| {
         s.take().into_iter().find_map(|e| match e {
-            Effect::Host(_, HostCommand::Offer { tag, what }) => Some((tag, what)),
+            Effect::Host(_, HostCommand::Offer { tag, what, .. }) => Some((tag, what)),
             _ => None,
         })
     };
@@ -91,6 +91,20 @@ fn what_a_host_has_is_chosen_from() {
     s.keys("Enter Enter");
     let (.., create, _) = created(&mut s);
     assert_eq!(create.definition.unwrap().config.config["port"], "/dev/ttyUSB0");
+    // containers are those of the engine that the form names
+    let mut s = Bench::full(100, 30);
+    s.keys("C-b C d");
+    while !s.app.layers.last().is_some_and(|l| matches!(l, Layer::Form(f) if f.lines[f.at].field == "socket")) {
+        s.keys("Tab");
+    }
+    s.keys("'/run/other.sock");
+    while !s.app.layers.last().is_some_and(|l| matches!(l, Layer::Form(f) if f.lines[f.at].field == "container")) {
+        s.keys("BTab");
+    }
+    s.take();
+    s.keys("F2");
+    let asks = |e: &Effect| matches!(e, Effect::Host(_, HostCommand::Offer { what: Listing::Containers, socket: Some(s), .. }) if s == "/run/other.sock");
+    assert!(s.take().iter().any(asks));
 }
 
 #[test]

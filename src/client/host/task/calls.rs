@@ -9,6 +9,7 @@ use crate::proto::frame::Body;
 use crate::proto::hello;
 use crate::proto::ids::{SessionId, StreamId};
 use crate::term::screen::Colors;
+use crate::text::{aimed, typed_for};
 use crate::transport::deploy::build_id;
 use serde_json::Value;
 use std::time::Duration;
@@ -106,7 +107,11 @@ impl Task {
                                 .map_err(|f| match f.code {
                                     // a second try might make two
                                     Fault::GONE if link.is_closed() => UNKNOWN.to_string(),
-                                    _ => mixed::told(&f, &host, &build, file.as_deref()),
+                                    _ => {
+                                        let there = Some(host.as_str()).filter(|_| !host.is_local());
+                                        let typed = |verb: &str| typed_for(verb, there, file.as_deref());
+                                        aimed(&mixed::told(&f, &host, &build, file.as_deref()), typed)
+                                    }
                                 })
                         }
                     };
@@ -123,7 +128,7 @@ impl Task {
             }
             HostCommand::Book { tag, change } => self.book(live, tag, change),
             HostCommand::Act { session, act } => self.simple(live, SessionAct { session, act }),
-            HostCommand::Offer { tag, what } => self.offer(live, tag, what),
+            HostCommand::Offer { tag, what, socket } => self.offer(live, tag, what, socket),
             HostCommand::Containers { tag, ask } => self.of_containers(live, tag, *ask),
             HostCommand::Rename { session, name } => self.simple(live, SessionRename { session, name }),
             // an older session knows no such call, and no harm is done

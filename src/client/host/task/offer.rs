@@ -7,14 +7,14 @@ use crate::link::Link;
 use crate::proto::control::{ContainersList, Fault, SerialList, SerialPort};
 
 impl Task {
-    pub(super) fn offer(&mut self, live: &Live, tag: u64, what: Listing) {
+    pub(super) fn offer(&mut self, live: &Live, tag: u64, what: Listing, socket: Option<String>) {
         if live.without.is_some() {
             let why = "a host without an agent is not asked what it has: type it".to_string();
             return self.tell(HostEvent::Offered { tag, result: Err(why) });
         }
         let (link, events, host) = (live.link.clone(), self.events.clone(), self.host.clone());
         tokio::spawn(async move {
-            let result = found(&link, what).await.map_err(|f| match f.older() {
+            let result = found(&link, what, socket).await.map_err(|f| match f.older() {
                 Some(_) => "the agent there is older and can't list that: type it, or update-agent".to_string(),
                 None => f.message,
             });
@@ -23,7 +23,7 @@ impl Task {
     }
 }
 
-async fn found(link: &Link, what: Listing) -> Result<Vec<(String, String)>, Fault> {
+async fn found(link: &Link, what: Listing, socket: Option<String>) -> Result<Vec<(String, String)>, Fault> {
     Ok(match what {
         Listing::Ports => {
             let ports = link.call(&SerialList::default()).await?.ports;
@@ -37,11 +37,11 @@ async fn found(link: &Link, what: Listing) -> Result<Vec<(String, String)>, Faul
             ports.iter().flat_map(|p| [Some((p.path.clone(), about(p))), named(p)]).flatten().collect()
         }
         Listing::Containers => {
-            let all = link.call(&ContainersList::default()).await?.containers;
+            let all = link.call(&ContainersList { socket, images: false }).await?.containers;
             all.iter().map(|c| (c.label().to_string(), format!("{} · {}", c.image, c.status))).collect()
         }
         Listing::Images => {
-            let all = link.call(&ContainersList { images: true, ..ContainersList::default() }).await?.images;
+            let all = link.call(&ContainersList { socket, images: true }).await?.images;
             let size = |bytes: i64| format!("{} MB", bytes / 1_000_000);
             all.iter().flat_map(|i| i.names.iter().map(move |n| (n.clone(), size(i.size)))).collect()
         }

@@ -204,6 +204,11 @@ fn one_of(field: &'static str, said: &str, of: &[&str], found: &mut Vec<Wrong>) 
 fn check_telnet(telnet: &Telnet, found: &mut Vec<Wrong>) {
     if telnet.host.trim().is_empty() {
         found.push(wrong("host", "a host is missing: a name or an address"));
+    } else if let Some((host, port)) = telnet.host.split_once(':')
+        && port.parse::<u16>().is_ok()
+    {
+        let host = short(host, 60);
+        found.push(wrong("host", format!("a port has a field of its own: {host} here, and {port} there")));
     } else {
         word("host", &telnet.host, "._-:%", found);
     }
@@ -520,6 +525,7 @@ mod tests {
         assert!(telnet(&|_| ()).is_empty() && telnet(&|t| t.host = "${env:SWITCH}".into()).is_empty());
         assert_eq!(telnet(&|t| t.host = String::new()), ["host"]);
         assert_eq!(telnet(&|t| t.host = "-oh;id".into()), ["host"]);
+        assert_eq!(telnet(&|t| t.host = "10.0.0.1:2323".into()), ["host"]);
         assert_eq!(telnet(&|t| t.mode = "raw".into()), ["mode"]);
     }
 
