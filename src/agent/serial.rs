@@ -59,6 +59,7 @@ impl Agent {
         if std::mem::replace(&mut *looked, true) {
             return all;
         }
+        let until = tokio::time::Instant::now() + FIRST;
         let (defined, mut begun) = (self.defined(), Vec::new());
         for (at, entry) in all.iter().enumerate() {
             if let Entry::Alive(record) = entry {
@@ -66,15 +67,19 @@ impl Agent {
             }
             let Some((id, info)) = self.comes_again(entry, &defined) else { continue };
             let task = self.begins(id.clone());
-            let is_near = match info.target.parse() {
-                Ok(target) => is_connected(&self.run(), &target).await,
-                Err(_) => true,
-            };
-            begun.extend(is_near.then_some((at, id, task)));
+            begun.push((at, id, task, info.target));
         }
-        let until = tokio::time::Instant::now() + FIRST;
-        for (at, id, task) in begun {
-            let _ = tokio::time::timeout_at(until, task).await;
+        for (at, id, task, target) in begun {
+            let begins = async {
+                let is_near = match target.parse() {
+                    Ok(target) => is_connected(&self.run(), &target).await,
+                    Err(_) => true,
+                };
+                if is_near {
+                    let _ = task.await;
+                }
+            };
+            let _ = tokio::time::timeout_at(until, begins).await;
             if let Some(now) = self.entry(&id) {
                 all[at] = now;
             }
@@ -159,7 +164,7 @@ impl Agent {
         Ok(true)
     }
 
-    fn stands(&self, id: &SessionId) -> bool {
+    pub(super) fn stands(&self, id: &SessionId) -> bool {
         matches!(self.run().entry(id), Some(Entry::Alive(_)))
     }
 

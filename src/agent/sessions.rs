@@ -249,7 +249,11 @@ impl Agent {
         let (session, unkept) = if by_itself {
             // (what can't be begun again is lost as it was)
             let session = self.spawn(&id, &spec).await?;
-            (session, self.define(info, asked, connection).await)
+            // (who ends it this very moment does not want it on record)
+            match self.stands(&id) {
+                true => (session, self.define(info, asked, connection).await),
+                false => (session, None),
+            }
         } else {
             let (started, unkept) = tokio::join!(self.spawn(&id, &spec), self.define(info, asked, connection));
             match started {

@@ -144,6 +144,8 @@ pub struct Host {
     pub listed: bool,
     /// What is prepared there was told, or can't be.
     pub booked: bool,
+    /// It was tried in vain since it was there last.
+    pub missed: bool,
     /// When each of them began, seconds on this client's clock, as far as they tell how old they are.
     pub born: HashMap<String, i64>,
     /// Its folders and prepared connections, as it told them last; none while it is not there, and from an older agent.

@@ -5,7 +5,6 @@ use crate::client::gauges::limits::Level;
 use crate::client::gauges::{How, Seen, Spot};
 use crate::client::host::{HostCommand, HostId};
 use crate::client::layer::Layer;
-use crate::client::layer::form::Form;
 use crate::client::pane::Pane;
 use crate::client::shelf::Words;
 use crate::client::tabs::Tab;
@@ -194,18 +193,17 @@ impl App {
         };
         match act {
             Act::Shell => true,
-            Act::Serial => matches!(row, Row::Host(_)) && online && self.kept_book(host).is_some(),
+            Act::Serial => matches!(row, Row::Host(_)) && online && self.book(host).is_some(),
             Act::EndAll => online && self.hosts.get(&self.runs_on(host)).is_some_and(|h| h.sessions.iter().any(alive)),
             _ => false,
         }
     }
 
-    /// A serial port prepared on that host: the form, with its kind chosen.
+    /// A serial port of that host, opened once or kept as well.
     pub(in crate::client) fn new_serial(&mut self, row: &Row) {
-        let Some(host) = row.host().cloned() else { return };
-        let Some(book) = self.kept_book(&host) else { return };
-        let form = Form::of_kind("serial", host, None, &book.connections);
-        self.layers.push(Layer::Form(Box::new(form)));
+        if let Some(host) = row.host().cloned() {
+            self.start_form(host, "serial");
+        }
     }
 
     /// A connection and what is said of it.

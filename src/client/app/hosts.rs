@@ -5,7 +5,8 @@ use crate::client::find;
 use crate::client::foresight::Foresight;
 use crate::client::host::attached::{Settled, Waiting};
 use crate::client::host::{HostCommand, HostEvent, HostId, HostState, echoes};
-use crate::client::layer::{Choice, Layer};
+use crate::client::layer::Layer;
+use crate::client::layer::picker::Led;
 use crate::client::layout::PaneId;
 use crate::client::pane::{Pane, Stage, blank, row_of};
 use crate::client::shelf::Shelf;
@@ -14,7 +15,6 @@ use crate::proto::control::SessionInfo;
 use crate::proto::ids::{Offset, SessionId, Size};
 use crate::proto::notice::SessionExited;
 use crate::term::engine::Engine;
-use crate::term::input::Key;
 use crate::text::{count, escape, short};
 use crate::transport::ssh::Lends;
 use std::time::Duration;
@@ -52,6 +52,7 @@ impl Host {
             sessions: Vec::new(),
             listed: false,
             booked: false,
+            missed: false,
             born: Default::default(),
             book: None,
             changing: Default::default(),
@@ -85,6 +86,9 @@ impl Host {
         self.sessions.iter().find(|s| s.id == id.as_str())
     }
 }
+
+/// What a host that is coming has is waited for this long.
+const COMES: Duration = Duration::from_secs(5);
 
 impl App {
     pub fn pane_of(&self, host: &HostId, session: &SessionId) -> Option<PaneId> {
@@ -175,7 +179,14 @@ impl App {
         }
         let mut out = Vec::new();
         let was_dirty = std::mem::replace(&mut self.dirty, true);
-        let lists = matches!(event, HostEvent::State(_) | HostEvent::Sessions(_) | HostEvent::Connections(_));
+        let lists = matches!(
+            event,
+            HostEvent::State(_)
+                | HostEvent::Sessions(_)
+                | HostEvent::Connections(_)
+                | HostEvent::Unasked { .. }
+                | HostEvent::Failed { .. }
+        );
         match event {
             HostEvent::State(state) => {
                 self.host_state(&id, state, &mut out);
@@ -379,33 +390,37 @@ impl App {
     }
 
     /// Hosts tell something else while a list of what they tell is open.
-    fn renew_lists(&mut self, out: &mut Vec<Effect>) {
+    pub(super) fn renew_lists(&mut self, out: &mut Vec<Effect>) {
         let mut layers = std::mem::take(&mut self.layers);
-        let (mut entered, mut typed) = (None, Vec::new());
+        let mut led = None;
         let top = layers.len().saturating_sub(1);
         for (i, layer) in layers.iter_mut().enumerate() {
             if let Layer::Picker(picker) = layer {
-                let (choice, keys) = picker.renewed(self, i == top);
-                entered = choice;
-                typed.extend(keys);
+                led = picker.renewed(self, i == top).or(led);
             }
         }
         self.layers = layers;
-        let Some(choice) = entered else {
-            if !typed.is_empty() {
-                self.say("no host told of that: what was typed behind it is not kept");
-            }
-            return self.waited_due(out);
-        };
-        self.go_ahead(choice, typed, out);
+        match led {
+            Some(led) => self.go_ahead(led, out),
+            None => self.waited_due(out),
+        }
     }
 
     /// The list on top leads where it does, and what was typed behind it goes there.
-    fn go_ahead(&mut self, choice: Choice, typed: Vec<Key>, out: &mut Vec<Effect>) {
+    fn go_ahead(&mut self, (choice, held, spoilt): Led, out: &mut Vec<Effect>) {
+        let Some(choice) = choice else {
+            if spoilt || !held.is_empty() {
+                self.say("no host told of that: what was typed behind it is not kept");
+            }
+            return;
+        };
         self.layers.pop();
         self.choose(choice, out);
-        for key in typed {
-            out.extend(self.key(key));
+        if spoilt {
+            self.say("what was typed behind it is not kept");
+        }
+        for event in held {
+            out.extend(self.update(event));
         }
     }
 
@@ -413,19 +428,30 @@ impl App {
     pub(super) fn waited_due(&mut self, out: &mut Vec<Effect>) {
         if let Some(Layer::Picker(picker)) = self.layers.last_mut()
             && picker.waits_until().is_some_and(|until| until <= self.now)
-            && let Some((choice, typed)) = picker.waited()
         {
-            self.go_ahead(choice, typed, out);
+            self.wait_no_longer(out);
         }
     }
 
-    /// A host that is there, or is just coming, has not told yet what runs on it, or what is prepared there.
+    /// What the list on top has is taken.
+    pub(super) fn wait_no_longer(&mut self, out: &mut Vec<Effect>) {
+        if let Some(Layer::Picker(picker)) = self.layers.last_mut()
+            && let Some(led) = picker.waited()
+        {
+            self.go_ahead(led, out);
+        }
+    }
+
+    /// A host that is there has not told yet what runs on it, or what is prepared there; or it is just coming, which one
+    /// that was tried in vain is not.
     pub fn awaits_lists(&self) -> bool {
-        let comes = |h: &Host| {
-            use HostState::{Connecting, Deploying, Online, Updating};
-            matches!(h.state, Connecting | Deploying { .. } | Online { .. } | Updating { .. })
+        use HostState::{Connecting, Deploying, Online, Updating};
+        let awaited = |h: &Host| match &h.state {
+            Connecting | Deploying { .. } => !h.missed && self.now < h.since + COMES,
+            Online { .. } | Updating { .. } => !h.listed || !(h.booked || self.solo || h.state.is_without_agent()),
+            _ => false,
         };
-        self.hosts.values().any(|h| comes(h) && !(h.listed && (h.booked || h.state.is_without_agent())))
+        self.hosts.values().any(awaited)
     }
 
     /// The host's questions with these numbers are asked no longer.
@@ -454,6 +480,12 @@ impl App {
             host.coming.clear();
         }
         host.listed &= was_online;
+        host.booked &= was_online;
+        host.missed = match state {
+            HostState::Online { .. } => false,
+            HostState::Lost { .. } | HostState::Failed { .. } => true,
+            _ => host.missed,
+        };
         if matches!(state, HostState::Online { .. }) {
             host.met = true;
             host.heard = now;

@@ -1,11 +1,12 @@
 //! Owns where a key goes: to the layer on top, a command, the tree, the history view, or the program.
 
-use super::{App, Effect, Farewell};
+use super::{App, Effect, Event, Farewell};
 use crate::client::command::{self, Command};
 use crate::client::foresight::Foresight;
 use crate::client::host::{Answer, HostCommand, HostState, echoes};
 use crate::client::keymap::{Found, word};
 use crate::client::layer::back::Back;
+use crate::client::layer::picker::Waits;
 use crate::client::layer::{Choice, Layer, Outcome};
 use crate::client::layout::PaneId;
 use crate::client::pane::Stage;
@@ -43,6 +44,7 @@ impl App {
         }
         let before = self.last_key.replace(self.now);
         self.deeds += 1;
+        let calm = before.is_none_or(|before| self.now >= before + CALM);
         let takes = self.layer_takes_keys(before);
         if takes == Takes::Drops {
             return out;
@@ -51,8 +53,19 @@ impl App {
         if takes == Takes::No
             && let Some(at) = self.layers.iter_mut().rposition(|l| l.unasked().is_none())
         {
+            self.dirty = true;
             let above = self.layers.split_off(at + 1);
-            self.layer_key(&key, &mut out);
+            match self.layers.last_mut() {
+                Some(Layer::Browser) => {
+                    self.layers.extend(above);
+                    self.browser_key(&key, &mut out);
+                    return out;
+                }
+                // (it may be an answer: no part of it is for anything else)
+                Some(Layer::Picker(picker)) if above.iter().any(Layer::is_question) => picker.spoil(),
+                Some(Layer::Picker(_)) => self.layer_key(&key, calm, &mut out),
+                _ => {}
+            }
             self.layers.extend(above);
             return out;
         }
@@ -65,7 +78,7 @@ impl App {
             self.dirty = true;
         }
         if taken(self) {
-            self.layer_key(&key, &mut out);
+            self.layer_key(&key, calm, &mut out);
             return out;
         }
         if let Some((mut keys, _)) = self.sequence.take() {
@@ -112,9 +125,19 @@ impl App {
         out
     }
 
-    /// A key for the layer on top.
-    fn layer_key(&mut self, key: &Key, out: &mut Vec<Effect>) {
+    /// A key for the layer on top; `calm` = it comes after a pause.
+    fn layer_key(&mut self, key: &Key, calm: bool, out: &mut Vec<Effect>) {
         self.dirty = true;
+        if let Some(Layer::Picker(picker)) =
+            self.layers.last_mut().filter(|l| matches!(l, Layer::Picker(p) if p.waits()))
+        {
+            match picker.waiting(&word(&keys::simplified(key)), calm) {
+                Waits::Holds => return picker.hold(Event::Key(key.clone())),
+                Waits::Now => return self.wait_no_longer(out),
+                Waits::List if picker.holds() => self.say("what was typed behind it is not kept"),
+                Waits::List => {}
+            }
+        }
         // those whose keys need the whole app
         let own: Option<fn(&mut App, &Key, &mut Vec<Effect>)> = match self.layers.last() {
             Some(Layer::Browser) => Some(App::browser_key),
@@ -188,6 +211,7 @@ impl App {
     }
 
     pub(super) fn outcome(&mut self, outcome: Outcome, out: &mut Vec<Effect>) {
+        let stays = matches!(outcome, Outcome::Stay);
         match outcome {
             Outcome::Stay => {}
             Outcome::Close => {
@@ -198,6 +222,10 @@ impl App {
                 self.choose(choice, out);
             }
             Outcome::Do(choice) => self.choose(choice, out),
+        }
+        // (what lay over a list that waits is gone)
+        if !stays && matches!(self.layers.last(), Some(Layer::Picker(p)) if p.waits()) {
+            self.renew_lists(out);
         }
     }
 
@@ -449,6 +477,11 @@ impl App {
         let takes = self.layer_takes_keys(self.last_key);
         let covered = self.layers.iter_mut().any(|l| l.unasked().is_none());
         if takes == Takes::Drops || (takes == Takes::No && covered) {
+            for layer in &mut self.layers {
+                if let Layer::Picker(picker) = layer {
+                    picker.spoil();
+                }
+            }
             return out;
         }
         if takes == Takes::Yes {

@@ -1464,47 +1464,83 @@ fn what_is_told_while_it_is_looked_for_is_found() {
         }
         s
     };
-    for (keys, taken) in
-        [("'nightly Enter", true), ("'nightly Enter Backspace y Enter", true), ("'nightly Enter C-u", false)]
+    let went = |s: &Bench| s.app.focused().and_then(|p| p.session.clone());
+    let ahead = |s: &Bench| s.app.focused().map(|p| String::from_utf8_lossy(&p.ahead).escape_debug().to_string());
+    let pause = |s: &mut Bench| s.at(s.app.now.as_secs_f32() + 1.0);
+    for (keys, typed) in
+        [("'nightly Enter", ""), ("'nightly Enter 'ls Enter", "ls\\r"), ("'nightly Enter C-c 'q", "\\u{3}q")]
     {
         let mut s = begun(keys);
         s.host("nas", HostEvent::Sessions(both()));
-        assert_eq!(s.effects.iter().any(attached), taken, "{keys}");
-        assert_eq!(s.app.layers.is_empty(), taken, "{keys}");
+        assert_eq!((went(&s), ahead(&s)), (Some(id("n2")), Some(typed.into())), "{keys}");
+        assert!(s.app.layers.is_empty(), "{keys}");
     }
+    // keys and pastes in their order
+    let mut s = begun("'nightly Enter 'a");
+    s.event(Event::Paste { bytes: b"PASTE".to_vec(), last: true });
+    s.keys("'b");
+    s.host("nas", HostEvent::Sessions(both()));
+    assert_eq!((went(&s), ahead(&s)), (Some(id("n2")), Some("aPASTEb".into())));
+    // who looks at it puts right what they typed, or leaves
+    let mut s = begun("'nightly Enter");
+    pause(&mut s);
+    s.keys("C-u");
+    s.host("nas", HostEvent::Sessions(both()));
+    assert!(s.has("> ") && !s.effects.iter().any(attached), "{}", s.screen());
+    let mut s = begun("'nightly Enter 'ls");
+    pause(&mut s);
+    s.keys("Escape");
+    assert!(s.app.layers.is_empty() && s.has("is not kept"), "{}", s.screen());
+    s.host("nas", HostEvent::Sessions(both()));
+    assert!(!s.effects.iter().any(attached));
+    // one behind the other
     let mut s = begun("'nightly Enter C-b g 'other Enter C-b g 'night");
     assert!(s.has("not told yet"), "{}", s.screen());
     s.host("nas", HostEvent::Sessions(both()));
     assert!(s.effects.iter().any(attached), "{:?}", s.effects);
     assert!(s.has("> night") && s.app.layers.len() == 1, "{}", s.screen());
     s.keys("Escape");
-    assert_eq!(s.app.focused().and_then(|p| p.session.clone()), Some(id("n1")));
+    assert_eq!(went(&s), Some(id("n1")));
     // what is only much like it is not taken for it, as what is it may be told yet: but for who insists, or waits
-    let near = |s: &mut Bench| {
+    let near = || {
+        let mut s = begun("");
         s.host("local", HostEvent::Sessions(vec![named("l1", "nightly-2"), named("l2", "n 1 g h t 2")]));
         s.take();
+        s
     };
-    let went = |s: &Bench| s.app.focused().and_then(|p| p.session.clone());
-    let mut s = begun("");
-    near(&mut s);
+    let mut s = near();
     s.keys("'nightly Enter 'ls");
     assert!(s.has("hosts tell what they have") && s.has("nightly-2"), "{}", s.screen());
     s.host("nas", HostEvent::Sessions(both()));
-    assert_eq!(went(&s), Some(id("n2")), "{}", s.screen());
-    let mut s = begun("");
-    near(&mut s);
-    s.keys("'nightly Enter Enter");
-    assert_eq!(went(&s), Some(id("l1")), "{}", s.screen());
-    let mut s = begun("");
-    near(&mut s);
+    assert_eq!((went(&s), ahead(&s)), (Some(id("n2")), Some("ls".into())), "{}", s.screen());
+    let mut s = near();
     s.keys("'nightly Enter");
+    pause(&mut s);
+    s.keys("Enter");
+    assert_eq!(went(&s), Some(id("l1")), "{}", s.screen());
+    let mut s = near();
+    s.keys("'nightly Enter 'ls");
     assert_eq!(s.app.deadline(), Some(s.app.now + Duration::from_secs(2)));
     s.at(s.app.now.as_secs_f32() + 2.5);
     s.event(Event::Tick);
-    assert_eq!(went(&s), Some(id("l1")), "{}", s.screen());
-    let mut s = begun("");
-    near(&mut s);
+    assert_eq!((went(&s), ahead(&s)), (Some(id("l1")), Some("ls".into())), "{}", s.screen());
+    let mut s = near();
     s.keys("'nightly-2 Enter");
+    assert_eq!(went(&s), Some(id("l1")), "{}", s.screen());
+    // what is only a little like it may be looked at, but nothing is typed there; and it has its time
+    let mut s = begun("'ngh2 Enter 'ls");
+    s.at(s.app.now.as_secs_f32() + 3.0);
+    s.host("local", HostEvent::Sessions(vec![named("l2", "n 1 g h t 2")]));
+    assert!(s.has("hosts tell what they have"), "{}", s.screen());
+    s.at(s.app.now.as_secs_f32() + 2.5);
+    s.event(Event::Tick);
+    assert_eq!((went(&s), ahead(&s)), (Some(id("l2")), Some(String::new())), "{}", s.screen());
+    assert!(s.has("is not kept"), "{}", s.screen());
+    // a host that was tried in vain is not waited for
+    let mut s = near();
+    s.host("nas", HostEvent::State(HostState::Lost { why: "no way".into(), retry: Duration::from_secs(1) }));
+    s.host("nas", HostEvent::State(HostState::Connecting));
+    s.keys("'night Enter");
     assert_eq!(went(&s), Some(id("l1")), "{}", s.screen());
     // it is nowhere: what was typed for it is no other's
     let mut s = begun("'nowhere Enter 'ls Enter");
@@ -2154,33 +2190,50 @@ fn hosts_that_come_back_are_listed_until_all_are_there() {
 
 #[test]
 fn a_panel_nobody_asked_for_takes_nothing_from_what_a_person_has_opened() {
-    let pane =
-        |host: &str, session: &str| disk::Pane { host: host.into(), session: session.into(), ..Default::default() };
-    let root = disk::Node::Pane(pane("nas", "r1"));
-    let saved =
-        Layout { tabs: vec![disk::Tab { name: String::new(), root, focus: 0, zoomed: false }], ..Layout::default() };
-    let mut s = Bench::new(Setup { saved: Some(saved), ..setup(100, 30) });
-    s.host("local", HostEvent::State(online()));
-    s.host("local", HostEvent::Sessions(Vec::new()));
-    s.host("local", HostEvent::Connections(None));
-    s.host("nas", HostEvent::State(HostState::Connecting));
-    s.keys("C-b g");
-    s.keys("'night Enter");
-    // the hosts that are waited for are listed, and then a question comes
+    let pane = disk::Pane { host: "nas".into(), session: "r1".into(), ..disk::Pane::default() };
+    let tab = disk::Tab { name: String::new(), root: disk::Node::Pane(pane), focus: 0, zoomed: false };
+    let saved = || Layout { tabs: vec![tab.clone()], ..Layout::default() };
+    let begin = |s: &mut Bench| {
+        s.host("local", HostEvent::State(online()));
+        s.host("local", HostEvent::Sessions(Vec::new()));
+        s.host("local", HostEvent::Connections(None));
+        s.host("nas", HostEvent::State(HostState::Connecting));
+        s.keys("C-b g");
+        s.keys("'night Enter");
+    };
+    let mut s = Bench::new(Setup { saved: Some(saved()), ..setup(100, 30) });
+    begin(&mut s);
+    // the hosts that are waited for are listed
     s.at(0.6);
     s.event(Event::Tick);
-    s.keys("C-b g 'oth");
-    s.host("nas", HostEvent::Ask { id: 1, question: Question::Secret(Default::default()) });
-    s.keys("'er Enter");
-    s.host("nas", HostEvent::Unasked { id: 1 });
-    s.host("nas", HostEvent::State(online()));
+    s.keys("C-b g 'other Enter");
+    let mut asked = Bench::new(Setup { saved: Some(saved()), ..setup(100, 30) });
+    begin(&mut asked);
     let named = |id: &str, name: &str| SessionInfo { name: name.into(), ..info(id, 50, 20) };
-    s.host("nas", HostEvent::Sessions(vec![named("r1", "first"), named("n1", "other"), named("n2", "nightly")]));
-    s.host("nas", HostEvent::Connections(None));
-    assert_eq!(s.app.focused().and_then(|p| p.session.clone()), Some(id("n1")), "{}", s.screen());
+    let tell = |s: &mut Bench| {
+        s.host("nas", HostEvent::State(online()));
+        s.host("nas", HostEvent::Sessions(vec![named("r1", "first"), named("n1", "other"), named("n2", "nightly")]));
+        s.host("nas", HostEvent::Connections(None));
+    };
+    let went = |s: &Bench| s.app.focused().and_then(|p| p.session.clone());
+    tell(&mut s);
+    assert_eq!(went(&s), Some(id("n1")), "{}", s.screen());
     let there: Vec<_> = s.app.panes.values().filter_map(|p| p.session.clone()).collect();
     assert!(there.contains(&id("n2")), "{there:?}");
     assert!(s.app.layers.is_empty(), "{}", s.screen());
+
+    // a question comes: what is typed then may be its answer, and is typed nowhere
+    let mut s = asked;
+    s.keys("'a");
+    s.host("nas", HostEvent::Ask { id: 1, question: Question::Secret(Default::default()) });
+    s.keys("'secret Enter");
+    s.at(2.0);
+    s.keys("'secret Enter");
+    let answered = |e: &Effect| matches!(e, Effect::Host(_, HostCommand::Answer { id: 1, .. }));
+    assert!(s.effects.iter().any(answered), "{:?}", s.effects);
+    tell(&mut s);
+    assert_eq!(went(&s), Some(id("n2")), "{}", s.screen());
+    assert!(s.app.focused().unwrap().ahead.is_empty() && s.app.layers.is_empty(), "{}", s.screen());
 }
 
 #[test]

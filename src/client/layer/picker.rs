@@ -2,7 +2,7 @@
 
 use super::field::Field;
 use super::{Choice, Outcome};
-use crate::client::app::App;
+use crate::client::app::{App, Event};
 use crate::client::view::wrap;
 use crate::term::input::Key;
 use crate::text::escape;
@@ -12,8 +12,8 @@ use ratatui::layout::Rect;
 use std::time::Duration;
 use unicode_width::UnicodeWidthStr;
 
-/// Most keys that wait behind an Enter.
-const AHEAD: usize = 4096;
+/// Most that waits behind an Enter: keys, and bytes of pastes.
+const AHEAD: usize = 64 << 10;
 /// Enter on something much like what is typed waits this long for what is it.
 const AWHILE: Duration = Duration::from_secs(2);
 
@@ -78,9 +78,30 @@ pub struct Picker {
 /// What was typed behind an Enter that waits: it is meant for where that leads.
 #[derive(Default)]
 struct Ahead {
-    keys: Vec<Key>,
+    held: Held,
+    /// Bytes of it.
+    weight: usize,
+    /// A part of it is gone: none of it is typed anywhere.
+    spoilt: bool,
     /// What is there is taken then.
     until: Option<Duration>,
+}
+
+/// Keys and pastes, in their order.
+pub type Held = Vec<Event>;
+
+/// Where a waiting Enter leads; none = nowhere, as no host told of that. With what was typed behind it, and whether a part
+/// of that is lost.
+pub type Led = (Option<Choice>, Held, bool);
+
+/// Whose a key is while an Enter waits.
+pub enum Waits {
+    /// It is held.
+    Holds,
+    /// The list's, as ever.
+    List,
+    /// It asks for what is there.
+    Now,
 }
 
 impl Picker {
@@ -111,10 +132,11 @@ impl Picker {
     }
 
     /// The same list as it is told now: what is typed stays, and who has gone down in it stays where they are.
-    /// Gives what Enter was pressed for before it was told, and the keys behind it: these alone where it is told nowhere.
-    pub fn renewed(&mut self, app: &App, on_top: bool) -> (Option<Choice>, Vec<Key>) {
-        let Some(of) = self.of else { return (None, Vec::new()) };
+    /// Gives where an Enter leads that has waited for this.
+    pub fn renewed(&mut self, app: &App, on_top: bool) -> Option<Led> {
+        let of = self.of?;
         let chosen = self.item().map(|item| item.choice.clone()).filter(|_| self.chosen > 0);
+        let was_empty = self.found.is_empty();
         self.items = of(app);
         self.own = self.items.len();
         self.find();
@@ -123,30 +145,85 @@ impl Picker {
             self.chosen = self.found.iter().position(leads).unwrap_or(0);
         }
         self.awaited = app.awaits_lists();
+        if was_empty && let Some(ahead) = &mut self.ahead {
+            ahead.until = Some(app.now + AWHILE);
+        }
         // (one that lies beneath a question waits on)
         let done = on_top && (!self.awaited || self.is_named());
-        match self.ahead.take_if(|_| done) {
-            Some(ahead) => (self.item().map(|item| item.choice.clone()), ahead.keys),
-            None => (None, Vec::new()),
-        }
+        let ahead = self.ahead.take_if(|_| done)?;
+        Some((self.item().map(|item| item.choice.clone()), ahead.held, ahead.spoilt))
     }
 
-    /// A key was taken now: an Enter that waits does so from then on.
+    /// Whether an Enter waits.
+    pub fn waits(&self) -> bool {
+        self.ahead.is_some()
+    }
+
+    /// Enter was pressed now, or before: if it waits, it does so from then on.
     pub fn pressed(&mut self, now: Duration) {
         if let Some(ahead) = &mut self.ahead {
             ahead.until.get_or_insert(now + AWHILE);
         }
     }
 
-    /// When an Enter takes what is there, should hosts tell nothing else till then.
+    /// When it takes what is there, should hosts tell nothing else till then.
     pub fn waits_until(&self) -> Option<Duration> {
         self.ahead.as_ref().filter(|_| !self.found.is_empty())?.until
     }
 
-    /// What is there is taken, and the keys behind it.
-    pub fn waited(&mut self) -> Option<(Choice, Vec<Key>)> {
-        let choice = self.item()?.choice.clone();
-        Some((choice, self.ahead.take()?.keys))
+    /// What is there is taken. Of what is only a little like it nobody knows that it is meant: nothing is typed there.
+    pub fn waited(&mut self) -> Option<Led> {
+        let item = self.item()?;
+        let (choice, text) = (item.choice.clone(), self.field.text().trim().to_lowercase());
+        let is_like = item.label.as_deref().unwrap_or(&item.text).to_lowercase().contains(&text);
+        let ahead = self.ahead.take()?;
+        Some(match is_like {
+            true => (Some(choice), ahead.held, ahead.spoilt),
+            false => (Some(choice), Held::new(), ahead.spoilt || !ahead.held.is_empty()),
+        })
+    }
+
+    /// Whose a key is while an Enter waits: all that comes in one go with it was typed ahead; who looks at the list for a
+    /// moment may leave it, put right what they typed, or take what there is.
+    pub fn waiting(&mut self, name: &str, calm: bool) -> Waits {
+        let Some(ahead) = self.ahead.as_ref().filter(|_| calm) else { return Waits::Holds };
+        match name {
+            "Escape" | "C-c" => Waits::List,
+            "Enter" if !self.found.is_empty() => Waits::Now,
+            "Backspace" | "C-u" | "C-w" if ahead.held.is_empty() => {
+                self.ahead = None;
+                Waits::List
+            }
+            _ => Waits::Holds,
+        }
+    }
+
+    /// It was typed behind an Enter that waits.
+    pub fn hold(&mut self, event: Event) {
+        let Some(ahead) = &mut self.ahead else { return };
+        ahead.weight += match &event {
+            Event::Paste { bytes, .. } => bytes.len(),
+            _ => 1,
+        };
+        if ahead.weight > AHEAD {
+            return self.spoil();
+        }
+        if !ahead.spoilt {
+            ahead.held.push(event);
+        }
+    }
+
+    /// What was typed behind it is not whole.
+    pub fn spoil(&mut self) {
+        if let Some(ahead) = &mut self.ahead {
+            ahead.held.clear();
+            ahead.spoilt = true;
+        }
+    }
+
+    /// Something was typed behind it.
+    pub fn holds(&self) -> bool {
+        self.ahead.as_ref().is_some_and(|ahead| ahead.spoilt || !ahead.held.is_empty())
     }
 
     /// What it is called.
@@ -222,25 +299,9 @@ impl Picker {
                 return Outcome::Choose(item.choice.clone());
             }
         }
-        let too_soon = name == "Enter" && self.awaited && !self.is_named();
-        let there = !self.found.is_empty();
-        self.ahead.take_if(|_| !self.awaited);
-        match &mut self.ahead {
-            // (who looks at it may put right what they typed, or take what there is)
-            Some(ahead) if ahead.keys.is_empty() && ["Backspace", "C-u", "C-w"].contains(&name) => self.ahead = None,
-            Some(ahead) if ahead.keys.is_empty() && there && name == "Enter" => self.ahead = None,
-            Some(_) if ["Escape", "C-c"].contains(&name) => {}
-            Some(ahead) => {
-                if ahead.keys.len() < AHEAD {
-                    ahead.keys.push(key.clone());
-                }
-                return Outcome::Stay;
-            }
-            None if too_soon => {
-                self.ahead = Some(Ahead::default());
-                return Outcome::Stay;
-            }
-            None => {}
+        if name == "Enter" && self.awaited && !self.is_named() && self.ahead.is_none() {
+            self.ahead = Some(Ahead::default());
+            return Outcome::Stay;
         }
         match name {
             "Escape" | "C-c" => return Outcome::Close,
@@ -259,6 +320,9 @@ impl Picker {
     }
 
     pub(super) fn paste(&mut self, text: &str) {
+        if self.waits() {
+            return self.hold(Event::Paste { bytes: text.into(), last: true });
+        }
         self.field.insert(text);
         self.find();
     }

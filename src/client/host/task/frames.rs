@@ -178,7 +178,11 @@ impl Task {
                 }
                 self.tell(HostEvent::Sessions(sessions));
             }
-            Inner::Listed(Err(_)) => {}
+            Inner::Listed(Err(f)) if f.code == Fault::GONE => {}
+            Inner::Listed(Err(f)) => {
+                let what = format!("what runs there is not told: {}", f.message);
+                self.tell(HostEvent::Failed { what });
+            }
             Inner::Connections { stream, result } => self.listed(live, stream, *result),
             Inner::Booked(tag) => self.booked(live, tag),
             Inner::Unwatched(of, number, fault) => self.unwatched(live, of, number, &fault),
