@@ -895,6 +895,35 @@ mod tests {
         (over_tcp(config, Arc::new(Nobody), None).await.unwrap(), told.await.unwrap())
     }
 
+    /// Believes any host.
+    struct Guest;
+    impl russh::client::Handler for Guest {
+        type Error = russh::Error;
+        async fn check_server_key(&mut self, _: &russh::keys::PublicKeyOrCertificate) -> Result<bool, russh::Error> {
+            Ok(true)
+        }
+    }
+
+    #[tokio::test]
+    async fn nothing_is_left_of_a_channel_that_was_closed_here() {
+        let key = PrivateKey::from(Ed25519Keypair::from_seed(&[7; 32]));
+        let settings =
+            server::Config { keys: vec![key], auth_rejection_time: Duration::ZERO, ..server::Config::default() };
+        let (near, far) = tokio::io::duplex(1 << 16);
+        tokio::spawn(async move {
+            if let Ok(running) = server::run_stream(Arc::new(settings), far, Endless).await {
+                let _ = running.await;
+            }
+        });
+        let mut handle = russh::client::connect_stream(Arc::default(), near, Guest).await.unwrap();
+        assert!(handle.authenticate_none("me").await.unwrap().success());
+        let (mut read, write) = handle.channel_open_session().await.unwrap().split();
+        write.close().await.unwrap();
+        // (its end is not told to whoever closed it: only that nobody is left who could tell anything)
+        let over = async { while read.wait().await.is_some() {} };
+        tokio::time::timeout(Duration::from_secs(20), over).await.expect("the connection holds it no longer");
+    }
+
     #[tokio::test]
     async fn a_host_that_prints_and_never_answers_is_not_listened_to() {
         let (ssh, _server) = endless(AgentSocket::None).await;

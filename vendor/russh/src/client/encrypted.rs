@@ -536,6 +536,15 @@ impl Session {
                 let channel_num = map_err!(ChannelId::decode(&mut r))?;
                 map_err!(ensure_end(&r))?;
                 if !self.common.is_established_channel(channel_num) {
+                    // (thub, see CHANGES.md: the answer to our own close; what is left of the channel goes with it)
+                    let is_known = self
+                        .common
+                        .encrypted
+                        .as_ref()
+                        .is_some_and(|enc| enc.channels.contains_key(&channel_num));
+                    if !is_known {
+                        self.channels.remove(&channel_num);
+                    }
                     return Ok(());
                 }
                 if let Some(ref mut enc) = self.common.encrypted {
