@@ -46,8 +46,6 @@ const TAIL: &str = "1000";
 /// What a program that is gone may have left a terminal in: the second screen, margins, mouse, paste, a hidden cursor.
 const RESET: &[u8] =
     b"\x1b[?1047l\x1b[!p\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?2004l\x1b[?1l\x1b>\x1b[?25h\x1b[m\x1b(B\x0f";
-/// What a notice of something that is away ends with.
-const WAITING: &str = ", waiting";
 /// Killed by a signal nobody can refuse, as all in a container are when it stops.
 const KILLED: i32 = 137;
 
@@ -404,15 +402,15 @@ impl Life {
                 return self.closed(live).await;
             }
             let next = self.next(&mut live).await;
-            let words = match next {
+            let (words, and) = match next {
                 Next::End(end) => return self.end.say(end),
-                Next::Wait(words) => format!("{words}{WAITING}"),
+                Next::Wait(words) => (words, ", waiting"),
                 Next::Again(words) => {
                     // one that falls again and again is not run after
                     if begun.elapsed() < SOON {
                         sleep(SOON).await;
                     }
-                    words
+                    (words, "")
                 }
             };
             let is_logs = matches!(self.mode, Mode::Logs(_));
@@ -421,11 +419,10 @@ impl Life {
                 if !is_logs {
                     let _ = shown.to.write_all(RESET).await;
                 }
-                if shown.notice(&words).await.is_err() {
+                if shown.notice(&format!("{words}{and}")).await.is_err() {
                     return self.closed(live).await;
                 }
-                let why = words.strip_suffix(WAITING).unwrap_or(&words);
-                self.stands(Device::WAITING, Some(why.to_string()));
+                self.stands(Device::WAITING, Some(words));
             }
             drop(live);
             match self.wait().await {

@@ -1438,6 +1438,14 @@ fn nothing_of_a_host_is_shown_as_if_live_while_it_is_away() {
     assert!(rows(&s).is_empty(), "{:?}", rows(&s));
 }
 
+/// What is chosen in the list on top.
+fn picked(s: &Bench) -> &crate::client::layer::picker::Item {
+    match s.app.layers.last() {
+        Some(Layer::Picker(p)) => &p.items[p.found[p.chosen]],
+        _ => panic!("{}", s.screen()),
+    }
+}
+
 #[test]
 fn what_is_told_while_it_is_looked_for_is_found() {
     let mut s = Bench::full(100, 24);
@@ -1556,24 +1564,16 @@ fn what_is_told_while_it_is_looked_for_is_found() {
     s.host("nas", HostEvent::Sessions(twins()));
     s.keys("C-b g");
     s.keys("'twin Down");
-    let leads = |s: &Bench| match s.app.layers.last() {
-        Some(Layer::Picker(p)) => p.items[p.found[p.chosen]].choice.clone(),
-        _ => panic!("{}", s.screen()),
-    };
-    let second = leads(&s);
+    let second = picked(&s).choice.clone();
     s.host("nas", HostEvent::Sessions(twins()));
-    assert!(leads(&s).leads_as(&second));
+    assert!(picked(&s).choice.leads_as(&second));
     s.keys("Escape");
     s.host("nas", HostEvent::Sessions(vec![named("n1", "other"), named("n2", "nightly")]));
     s.keys("C-b g");
     s.keys("'n Down Down");
-    let chosen = |s: &Bench| match s.app.layers.last() {
-        Some(Layer::Picker(p)) => p.items[p.found[p.chosen]].text.clone(),
-        _ => panic!("{}", s.screen()),
-    };
-    let was = chosen(&s);
+    let was = picked(&s).text.clone();
     s.host("nas", HostEvent::Sessions(vec![named("n0", "nn"), named("n1", "other"), named("n2", "nightly")]));
-    assert_eq!(chosen(&s), was);
+    assert_eq!(picked(&s).text, was);
 }
 
 #[test]
